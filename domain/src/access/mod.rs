@@ -1,0 +1,12 @@
+//! Who may do what: users, roles, permissions and revoked sessions.
+
+mod permission;
+mod role;
+mod session;
+mod user;
+pub mod vocabulary;
+
+pub use permission::{Permission, PermissionCommand, PermissionEvent};
+pub use role::{Role, RoleCommand, RoleEvent, RolePatch};
+pub use session::{Session, SessionCommand, SessionEvent};
+pub use user::{User, UserCommand, UserEvent, UserPatch, UserProfile};

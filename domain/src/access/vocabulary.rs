@@ -1,0 +1,145 @@
+//! The permission names there are, and what the two predefined roles hold.
+
+/// The role that holds everything.
+pub const ADMIN: &str = "admin";
+/// The role of an ordinary user.
+pub const USER: &str = "user";
+
+/// Every permission name, sorted. A bare prefix (`contact`) stands for every
+/// `contact_*` but `contact_admin`.
+pub fn permissions() -> Vec<String> {
+    const CRUD: [&str; 6] = ["create", "list", "read", "update", "delete", "admin"];
+    const KINDS: [&str; 24] = [
+        "account",
+        "campaign",
+        "condition",
+        "contact",
+        "custom",
+        "destination",
+        "did",
+        "document",
+        "extension",
+        "group",
+        "hunt",
+        "ivr",
+        "permission",
+        "phone",
+        "program",
+        "provider",
+        "recording",
+        "role",
+        "template",
+        "text",
+        "transmission",
+        "user",
+        "voicemail",
+        "tenant",
+    ];
+    const OTHERS: [&str; 33] = [
+        "api",
+        "api_access",
+        "cdr",
+        "cdr_admin",
+        "cdr_list",
+        "cdr_read",
+        "configuration",
+        "configuration_read",
+        "configuration_write",
+        "campaign_start",
+        "campaign_stop",
+        "event_read",
+        "extension_secret",
+        "program_execute",
+        "result",
+        "result_list",
+        "result_read",
+        "schedule",
+        "schedule_create",
+        "schedule_delete",
+        "schedule_list",
+        "schedule_read",
+        "schedule_update",
+        "spool",
+        "spool_list",
+        "spool_read",
+        "statistic",
+        "statistic_read",
+        "task",
+        "task_create",
+        "task_list",
+        "transmission_send",
+        "user_password",
+    ];
+    let mut names: Vec<String> = OTHERS.map(str::to_owned).to_vec();
+    for kind in KINDS {
+        names.push(kind.to_owned());
+        names.extend(CRUD.map(|verb| format!("{kind}_{verb}")));
+    }
+    names.extend(["task_read", "task_update", "task_delete"].map(str::to_owned));
+    names.sort();
+    names
+}
+
+/// What role `user` holds.
+pub const USER_ROLE: [&str; 21] = [
+    "account_list",
+    "account_read",
+    "account_update",
+    "api",
+    "campaign",
+    "configuration_read",
+    "contact",
+    "document",
+    "group",
+    "program",
+    "recording",
+    "result",
+    "schedule",
+    "spool",
+    "statistic_read",
+    "task",
+    "template",
+    "text",
+    "transmission",
+    "user_password",
+    "user_read",
+];
+
+/// Whether holding `held` grants `wanted`.
+pub fn grants(held: &str, wanted: &str) -> bool {
+    if held == wanted {
+        return true;
+    }
+    match wanted
+        .strip_prefix(held)
+        .and_then(|rest| rest.strip_prefix('_'))
+    {
+        Some(verb) => verb != "admin",
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_grants_every_verb_but_admin() {
+        assert!(grants("contact", "contact_create"));
+        assert!(grants("contact_admin", "contact_admin"));
+        assert!(!grants("contact", "contact_admin"));
+        assert!(!grants("contact", "contactless_read"));
+        assert!(!grants("contact_create", "contact"));
+    }
+
+    #[test]
+    fn every_name_of_role_user_exists_and_none_stands_twice() {
+        let names = permissions();
+        assert!(
+            USER_ROLE
+                .iter()
+                .all(|name| names.iter().any(|known| known == name))
+        );
+        assert!(names.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+}

@@ -1,0 +1,208 @@
+//! What a provider's `settings` may say, by type; read here once for the API, which
+//! refuses what is wrong, and for the adapters.
+
+use serde_json::{Map, Value};
+
+use crate::values::EmailAddress;
+
+/// Whether and how a connection to a mail server is encrypted.
+///
+/// With a username, `Auto` demands what `Starttls` demands: credentials leave on an
+/// unencrypted or unverified connection only where `None` was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Tls {
+    /// Encrypted where the server offers STARTTLS, without looking at its
+    /// certificate, as mail servers do among themselves.
+    #[default]
+    Auto,
+    /// Never.
+    None,
+    /// By STARTTLS, with a certificate that verifies; else not at all.
+    Starttls,
+    /// From the first byte, with a certificate that verifies.
+    Implicit,
+}
+
+impl Tls {
+    const WORDS: [(&'static str, Self); 4] = [
+        ("auto", Self::Auto),
+        ("none", Self::None),
+        ("starttls", Self::Starttls),
+        ("implicit", Self::Implicit),
+    ];
+
+    /// The word in `settings`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::None => "none",
+            Self::Starttls => "starttls",
+            Self::Implicit => "implicit",
+        }
+    }
+}
+
+/// The settings of a provider of type `smtp`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SmtpSettings {
+    /// `tls`: `auto` (default), `none`, `starttls` or `implicit`.
+    pub tls: Tls,
+    /// `from_domain`: what stands behind the `@` of senders and of Message-IDs;
+    /// the installation's own name where it is absent.
+    pub from_domain: Option<String>,
+    /// `verp_domain`: where bounces go, if not to `from_domain`.
+    pub verp_domain: Option<String>,
+    /// `connections`: how many are kept open at most, 1 to 64 (8).
+    pub connections: usize,
+    /// `timeout_seconds`: how long the server may take for each answer, 1 to 600 (60).
+    pub timeout_seconds: u64,
+    /// `ca_certificate`: an authority in PEM that is trusted beside the system's.
+    pub ca_certificate: Option<String>,
+}
+
+impl Default for SmtpSettings {
+    fn default() -> Self {
+        Self {
+            tls: Tls::Auto,
+            from_domain: None,
+            verp_domain: None,
+            connections: 8,
+            timeout_seconds: 60,
+            ca_certificate: None,
+        }
+    }
+}
+
+impl SmtpSettings {
+    /// Reads `settings`; an error names the field and says what it must be. `null`
+    /// and the empty string mean the default; numbers may come as text.
+    pub fn parse(settings: &Map<String, Value>) -> Result<Self, (String, String)> {
+        let mut parsed = Self::default();
+        for (key, value) in settings {
+            let absent =
+                value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty());
+            let read = match key.as_str() {
+                "tls" | "from_domain" | "verp_domain" | "connections" | "timeout_seconds"
+                | "ca_certificate"
+                    if absent =>
+                {
+                    Ok(())
+                }
+                "tls" => tls(value).map(|tls| parsed.tls = tls),
+                "from_domain" => host(value).map(|name| parsed.from_domain = Some(name)),
+                "verp_domain" => host(value).map(|name| parsed.verp_domain = Some(name)),
+                "connections" => within(value, 1, 64).map(|n| parsed.connections = n as usize),
+                "timeout_seconds" => within(value, 1, 600).map(|n| parsed.timeout_seconds = n),
+                "ca_certificate" => pem(value).map(|text| parsed.ca_certificate = Some(text)),
+                _ => Err("is not a setting of an smtp provider".to_owned()),
+            };
+            read.map_err(|reason| (format!("settings.{key}"), reason))?;
+        }
+        Ok(parsed)
+    }
+}
+
+fn tls(value: &Value) -> Result<Tls, String> {
+    let word = value.as_str().unwrap_or_default();
+    Tls::WORDS
+        .into_iter()
+        .find_map(|(known, tls)| (known == word).then_some(tls))
+        .ok_or_else(|| "must be auto, none, starttls or implicit".to_owned())
+}
+
+/// A domain that can stand behind an `@` on any envelope: ASCII only, since not
+/// every server takes the other kind, and a sender must work with all of them.
+fn host(value: &Value) -> Result<String, String> {
+    let text = value.as_str().unwrap_or_default().trim();
+    let address = format!("a@{text}").parse::<EmailAddress>();
+    match address {
+        Ok(address) if address.domain() == text && text.is_ascii() && text.len() <= 180 => {
+            Ok(text.to_ascii_lowercase())
+        }
+        _ => Err(
+            "must be a domain name such as mail.example.com (an international one as xn--…)"
+                .to_owned(),
+        ),
+    }
+}
+
+fn within(value: &Value, least: u64, most: u64) -> Result<u64, String> {
+    value
+        .as_u64()
+        .or_else(|| value.as_str()?.trim().parse().ok())
+        .filter(|number| (least..=most).contains(number))
+        .ok_or_else(|| format!("must be a whole number from {least} to {most}"))
+}
+
+fn pem(value: &Value) -> Result<String, String> {
+    value
+        .as_str()
+        .filter(|text| text.contains("-----BEGIN CERTIFICATE-----") && text.len() <= 65_536)
+        .map(str::to_owned)
+        .ok_or_else(|| "must be a certificate in PEM".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parse(settings: Value) -> Result<SmtpSettings, (String, String)> {
+        SmtpSettings::parse(settings.as_object().unwrap())
+    }
+
+    #[test]
+    fn nothing_said_means_the_defaults() {
+        assert_eq!(parse(json!({})).unwrap(), SmtpSettings::default());
+        let blank = parse(json!({"tls": "", "connections": null, "from_domain": " "})).unwrap();
+        assert_eq!(blank, SmtpSettings::default());
+    }
+
+    #[test]
+    fn every_setting_is_read() {
+        let settings = parse(json!({
+            "tls": "implicit", "from_domain": "Mail.Example.com", "connections": "16",
+            "verp_domain": "bounces.example.com", "timeout_seconds": 5,
+        }))
+        .unwrap();
+        assert_eq!(
+            (settings.tls, settings.connections, settings.timeout_seconds),
+            (Tls::Implicit, 16, 5)
+        );
+        assert_eq!(settings.from_domain.as_deref(), Some("mail.example.com"));
+        assert_eq!(settings.verp_domain.as_deref(), Some("bounces.example.com"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (settings, field) in [
+            (json!({"tls": "yes"}), "settings.tls"),
+            (json!({"tls": true}), "settings.tls"),
+            (json!({"from_domain": "a b"}), "settings.from_domain"),
+            (json!({"from_domain": "x@y"}), "settings.from_domain"),
+            (json!({"from_domain": "x\r\ny"}), "settings.from_domain"),
+            (
+                json!({"from_domain": "bücher.example"}),
+                "settings.from_domain",
+            ),
+            (json!({"verp_domain": 7}), "settings.verp_domain"),
+            (json!({"connections": 0}), "settings.connections"),
+            (json!({"connections": 65}), "settings.connections"),
+            (json!({"connections": "many"}), "settings.connections"),
+            (json!({"timeout_seconds": 1.5}), "settings.timeout_seconds"),
+            (json!({"ca_certificate": "x"}), "settings.ca_certificate"),
+            (json!({"TLS": "none"}), "settings.TLS"),
+        ] {
+            assert_eq!(parse(settings.clone()).unwrap_err().0, field, "{settings}");
+        }
+    }
+
+    #[test]
+    fn every_word_for_tls_reads_back() {
+        for (word, tls) in Tls::WORDS {
+            assert_eq!(tls.as_str(), word);
+            assert_eq!(parse(json!({ "tls": word })).unwrap().tls, tls);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! A transmission's state, and how events change it.
+
+use chrono::{DateTime, Utc};
+use cqrs_es::{Aggregate, event_sink::EventSink};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Order, Spool, TransmissionCommand, TransmissionError, TransmissionEvent,
+    TransmissionEvent::{
+        ResultRecorded, RetryScheduled, SpoolCompleted, SpoolConnected, SpoolFailed,
+        SpoolOutcomeUnknown, SpoolQueued, SpoolResolved, SpoolStarted, TransmissionCompleted,
+        TransmissionCreated, TransmissionDeleted, TransmissionFailed,
+    },
+};
+use crate::{
+    Entity, Id, Personal,
+    access::User,
+    delivery::{Outcome, Provider},
+    flow::Flow,
+    people::Account,
+};
+
+/// A transmission's state.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Transmission {
+    pub(super) stage: Stage,
+    pub(super) owner: Option<Id<User>>,
+    pub(super) order: Option<Order>,
+    /// What the present round of attempts was queued with.
+    pub(super) sending: Option<Sending>,
+    pub(super) spools: Vec<Attempt>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Stage {
+    #[default]
+    Absent,
+    Pending,
+    Processing,
+    Completed,
+    Failed,
+    Deleted,
+}
+
+/// What all attempts since the last `send` have in common.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Sending {
+    pub deadline: DateTime<Utc>,
+    pub flow: Flow,
+    pub program_version: u64,
+    pub account_id: Id<Account>,
+    pub destination: Personal<String>,
+    /// How many attempts came before this round.
+    pub before: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Attempt {
+    pub id: Id<Spool>,
+    pub provider: Option<Id<Provider>>,
+    pub state: AttemptState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum AttemptState {
+    Queued,
+    Started,
+    Ended(Outcome),
+}
+
+impl Transmission {
+    /// What was asked for.
+    pub fn order(&self) -> Option<&Order> {
+        self.order.as_ref()
+    }
+
+    /// The first attempt since it was last sent.
+    pub fn first_spool_of_round(&self) -> Option<Id<Spool>> {
+        let before = self.sending.as_ref()?.before;
+        self.spools.get(before).map(|attempt| attempt.id)
+    }
+
+    fn end(&mut self, spool: Id<Spool>, outcome: Outcome) {
+        if let Some(attempt) = self.spools.iter_mut().find(|attempt| attempt.id == spool) {
+            attempt.state = AttemptState::Ended(outcome);
+        }
+    }
+}
+
+impl Aggregate for Transmission {
+    const TYPE: &'static str = "transmission";
+    type Command = TransmissionCommand;
+    type Event = TransmissionEvent;
+    type Error = TransmissionError;
+    type Services = ();
+
+    async fn handle(
+        &mut self,
+        command: TransmissionCommand,
+        (): &(),
+        sink: &EventSink<Self>,
+    ) -> Result<(), TransmissionError> {
+        for event in self.decide(command)? {
+            sink.write(event, self).await;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, event: TransmissionEvent) {
+        match event {
+            TransmissionCreated { owner, order, .. } => {
+                self.stage = Stage::Pending;
+                self.owner = Some(owner);
+                self.order = Some(order);
+            }
+            SpoolQueued {
+                spool,
+                deadline,
+                flow,
+                program_version,
+                account_id,
+                destination,
+                ..
+            } => {
+                // A retry follows within its round; anything else opens a new one.
+                let before = match (&self.sending, self.stage) {
+                    (Some(sending), Stage::Processing) => sending.before,
+                    _ => self.spools.len(),
+                };
+                self.stage = Stage::Processing;
+                self.sending = Some(Sending {
+                    deadline,
+                    flow,
+                    program_version,
+                    account_id,
+                    destination,
+                    before,
+                });
+                self.spools.push(Attempt {
+                    id: spool,
+                    provider: None,
+                    state: AttemptState::Queued,
+                });
+            }
+            SpoolStarted {
+                spool, provider, ..
+            } => {
+                let attempt = self.spools.iter_mut().find(|attempt| attempt.id == spool);
+                if let Some(attempt) = attempt {
+                    attempt.provider = Some(provider);
+                    attempt.state = AttemptState::Started;
+                }
+            }
+            SpoolConnected { .. } | ResultRecorded { .. } | RetryScheduled { .. } => {}
+            SpoolCompleted { spool, .. } => self.end(spool, Outcome::Delivered),
+            SpoolOutcomeUnknown { spool, .. } => self.end(spool, Outcome::Unknown),
+            SpoolFailed { spool, outcome, .. } | SpoolResolved { spool, outcome, .. } => {
+                self.end(spool, outcome);
+            }
+            TransmissionCompleted { .. } => self.stage = Stage::Completed,
+            TransmissionFailed { .. } => self.stage = Stage::Failed,
+            TransmissionDeleted {} => self.stage = Stage::Deleted,
+        }
+    }
+}
+
+impl Entity for Transmission {
+    fn exists(&self) -> bool {
+        !matches!(self.stage, Stage::Absent | Stage::Deleted)
+    }
+
+    fn owner(&self) -> Option<Id<User>> {
+        self.owner
+    }
+}

@@ -1,0 +1,19 @@
+//! A transmission: one message to one contact, with all its attempts (spools).
+//!
+//! `Absent → Pending → Processing → Completed | Failed`, and from `Failed` back
+//! to `Processing` when a person sends again. It owns the rules of delivery: one
+//! open attempt at a time, an attempt starts once, and what may have been sent is
+//! never silently sent again.
+
+mod aggregate;
+mod decide;
+mod vocabulary;
+
+pub use aggregate::Transmission;
+pub use vocabulary::{
+    Direction, Order, Retry, Spool, SpoolReport, TransmissionCommand, TransmissionError,
+    TransmissionEvent,
+};
+
+#[cfg(test)]
+mod tests;

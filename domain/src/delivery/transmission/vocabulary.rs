@@ -1,0 +1,304 @@
+//! What a transmission is asked and what happens to it.
+
+use chrono::{DateTime, Utc};
+use cqrs_es::DomainEvent;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::Transmission;
+use crate::{
+    Id, Personal, Refusal,
+    access::User,
+    delivery::{Outcome, Provider, SpoolResult},
+    flow::{Flow, Service},
+    outreach::Program,
+    people::{Account, Contact},
+    values::Line,
+};
+
+/// Names the ids of attempts; an attempt lives inside its transmission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spool {}
+
+/// Which way a transmission goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// From us.
+    #[default]
+    Outbound,
+    /// To us.
+    Inbound,
+}
+
+impl Direction {
+    /// The documented word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Outbound => "outbound",
+            Self::Inbound => "inbound",
+        }
+    }
+}
+
+/// What was asked for: everything of a transmission that is not its fate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Order {
+    pub title: Option<Line>,
+    pub origin: Option<Line>,
+    pub contact_id: Id<Contact>,
+    /// The sender's newest active account at the moment of sending, if none is named.
+    pub account_id: Option<Id<Account>>,
+    pub program_id: Id<Program>,
+    pub service: Service,
+    pub direction: Direction,
+    /// How many attempts may end unanswered before it fails.
+    pub try_allowed: u32,
+}
+
+/// How the next attempt is made, should there be one.
+#[derive(Clone, Copy, Debug)]
+pub struct Retry {
+    /// The next attempt's id.
+    pub spool: Id<Spool>,
+    /// The first pause, in seconds; doubled with every further attempt, to an hour.
+    pub base_seconds: u32,
+    /// A random number from 0 to 1 that spreads attempts out.
+    pub jitter: f64,
+}
+
+/// What a gateway reports of an attempt.
+#[derive(Clone, Debug)]
+pub struct SpoolReport {
+    /// The attempt.
+    pub spool: Id<Spool>,
+    /// When the report was made.
+    pub at: DateTime<Utc>,
+    /// When the remote side was reached, if it was.
+    pub connected_at: Option<DateTime<Utc>>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The remote side's words.
+    pub response: String,
+    /// What was learned.
+    pub results: Vec<SpoolResult>,
+}
+
+/// What one can ask of a transmission.
+#[derive(Clone, Debug)]
+pub enum TransmissionCommand {
+    /// Sets it up; nothing is sent yet.
+    Create {
+        /// Its id.
+        id: Id<Transmission>,
+        /// Whose it is.
+        owner: Id<User>,
+        /// What is wanted.
+        order: Order,
+    },
+    /// Queues a first or, after a failure, a further attempt.
+    Send {
+        /// The attempt's id.
+        spool: Id<Spool>,
+        /// Now.
+        at: DateTime<Utc>,
+        /// When everything about this send must have ended.
+        deadline: DateTime<Utc>,
+        /// What is done.
+        flow: Flow,
+        /// The program's sequence at this moment.
+        program_version: u64,
+        /// As whom.
+        account_id: Id<Account>,
+        /// Where to: a phone number or an address.
+        destination: Personal<String>,
+        /// Whether only a failed one may be sent.
+        again: bool,
+        /// Whether an unknown outcome is no obstacle.
+        force: bool,
+    },
+    /// Puts on record that an attempt goes on the wire next.
+    Start {
+        /// The attempt.
+        spool: Id<Spool>,
+        /// The claim under which the worker holds it.
+        claim: String,
+        /// The way out.
+        provider: Id<Provider>,
+        /// Which worker.
+        worker: String,
+        /// Now.
+        at: DateTime<Utc>,
+    },
+    /// What an attempt came to.
+    Report {
+        /// What the gateway says.
+        report: SpoolReport,
+        /// The next attempt, if the outcome allows one.
+        retry: Option<Retry>,
+    },
+    /// Gives up on an attempt that was started and never reported.
+    LoseTrack {
+        /// The attempt.
+        spool: Id<Spool>,
+        /// Now.
+        at: DateTime<Utc>,
+        /// Why nobody can tell.
+        reason: String,
+    },
+    /// Ends an attempt that did not start before its deadline.
+    Expire {
+        /// The attempt.
+        spool: Id<Spool>,
+        /// Now.
+        at: DateTime<Utc>,
+        /// What it was waiting for.
+        reason: String,
+    },
+    /// A person settles an unknown outcome.
+    Resolve {
+        /// The attempt.
+        spool: Id<Spool>,
+        /// Now.
+        at: DateTime<Utc>,
+        /// Whether it did arrive.
+        delivered: bool,
+    },
+    /// Removes it; its history stays.
+    Delete,
+}
+
+/// What happened to a transmission.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum TransmissionEvent {
+    TransmissionCreated {
+        id: Id<Transmission>,
+        owner: Id<User>,
+        order: Order,
+    },
+    SpoolQueued {
+        spool: Id<Spool>,
+        /// 1 for the first ever.
+        attempt: u32,
+        at: DateTime<Utc>,
+        /// Not before this.
+        due_at: DateTime<Utc>,
+        deadline: DateTime<Utc>,
+        flow: Flow,
+        program_version: u64,
+        account_id: Id<Account>,
+        destination: Personal<String>,
+        /// Providers that could not be reached, to be tried last.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        avoid: Vec<Id<Provider>>,
+    },
+    SpoolStarted {
+        spool: Id<Spool>,
+        at: DateTime<Utc>,
+        claim: String,
+        provider: Id<Provider>,
+        worker: String,
+    },
+    SpoolConnected {
+        spool: Id<Spool>,
+        at: DateTime<Utc>,
+    },
+    ResultRecorded {
+        spool: Id<Spool>,
+        results: Personal<Vec<SpoolResult>>,
+    },
+    SpoolCompleted {
+        spool: Id<Spool>,
+        at: DateTime<Utc>,
+        response: Personal<String>,
+    },
+    SpoolFailed {
+        spool: Id<Spool>,
+        at: DateTime<Utc>,
+        outcome: Outcome,
+        response: Personal<String>,
+    },
+    SpoolOutcomeUnknown {
+        spool: Id<Spool>,
+        at: DateTime<Utc>,
+        /// Begins `OUTCOME_UNKNOWN`.
+        response: Personal<String>,
+    },
+    /// An unknown outcome became known.
+    SpoolResolved {
+        spool: Id<Spool>,
+        at: DateTime<Utc>,
+        outcome: Outcome,
+        response: Personal<String>,
+    },
+    RetryScheduled {
+        spool: Id<Spool>,
+        at: DateTime<Utc>,
+        due_at: DateTime<Utc>,
+    },
+    TransmissionCompleted {
+        at: DateTime<Utc>,
+    },
+    TransmissionFailed {
+        at: DateTime<Utc>,
+        outcome: Outcome,
+    },
+    TransmissionDeleted {},
+}
+
+/// Why a transmission says no.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TransmissionError {
+    /// As any aggregate would.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// There is no such attempt.
+    #[error("no such attempt")]
+    NoSuchSpool,
+    /// The attempt went on the wire before.
+    #[error("the attempt was started before")]
+    AlreadyStarted,
+    /// The attempt has not been on the wire.
+    #[error("the attempt was never started")]
+    NotStarted,
+    /// The attempt is over.
+    #[error("the attempt has ended")]
+    AlreadyEnded,
+}
+
+impl From<TransmissionError> for Refusal {
+    fn from(error: TransmissionError) -> Self {
+        match error {
+            TransmissionError::Refused(refusal) => refusal,
+            TransmissionError::NoSuchSpool => Self::NotFound,
+            other => Self::not_ready(other.to_string()),
+        }
+    }
+}
+
+impl DomainEvent for TransmissionEvent {
+    fn event_type(&self) -> String {
+        match self {
+            Self::TransmissionCreated { .. } => "TransmissionCreated",
+            Self::SpoolQueued { .. } => "SpoolQueued",
+            Self::SpoolStarted { .. } => "SpoolStarted",
+            Self::SpoolConnected { .. } => "SpoolConnected",
+            Self::ResultRecorded { .. } => "ResultRecorded",
+            Self::SpoolCompleted { .. } => "SpoolCompleted",
+            Self::SpoolFailed { .. } => "SpoolFailed",
+            Self::SpoolOutcomeUnknown { .. } => "SpoolOutcomeUnknown",
+            Self::SpoolResolved { .. } => "SpoolResolved",
+            Self::RetryScheduled { .. } => "RetryScheduled",
+            Self::TransmissionCompleted { .. } => "TransmissionCompleted",
+            Self::TransmissionFailed { .. } => "TransmissionFailed",
+            Self::TransmissionDeleted {} => "TransmissionDeleted",
+        }
+        .to_owned()
+    }
+
+    fn event_version(&self) -> String {
+        "1.0.0".to_owned()
+    }
+}

@@ -1,0 +1,101 @@
+//! Every event there is, for whoever follows the log as a whole.
+
+use cqrs_es::Aggregate;
+use serde_json::Value;
+
+use crate::{
+    access::{
+        Permission, PermissionEvent, Role, RoleEvent, Session, SessionEvent, User, UserEvent,
+    },
+    delivery::{Provider, ProviderEvent, Transmission, TransmissionEvent},
+    outreach::{Program, ProgramEvent, Template, TemplateEvent},
+    people::{Account, AccountEvent, Contact, ContactEvent},
+};
+
+/// An event of any aggregate.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Event {
+    Account(AccountEvent),
+    Contact(ContactEvent),
+    Permission(PermissionEvent),
+    Program(ProgramEvent),
+    Provider(ProviderEvent),
+    Role(RoleEvent),
+    Session(SessionEvent),
+    Template(TemplateEvent),
+    Transmission(Box<TransmissionEvent>),
+    User(UserEvent),
+}
+
+impl Event {
+    /// Reads the payload of an event of this aggregate type; nothing if the type
+    /// is not one of ours.
+    pub fn decode(aggregate_type: &str, payload: Value) -> Option<serde_json::Result<Self>> {
+        use serde_json::from_value;
+        Some(match aggregate_type {
+            Account::TYPE => from_value(payload).map(Self::Account),
+            Contact::TYPE => from_value(payload).map(Self::Contact),
+            Permission::TYPE => from_value(payload).map(Self::Permission),
+            Program::TYPE => from_value(payload).map(Self::Program),
+            Provider::TYPE => from_value(payload).map(Self::Provider),
+            Role::TYPE => from_value(payload).map(Self::Role),
+            Session::TYPE => from_value(payload).map(Self::Session),
+            Template::TYPE => from_value(payload).map(Self::Template),
+            Transmission::TYPE => from_value(payload).map(Self::Transmission),
+            User::TYPE => from_value(payload).map(Self::User),
+            _ => return None,
+        })
+    }
+}
+
+impl From<AccountEvent> for Event {
+    fn from(event: AccountEvent) -> Self {
+        Self::Account(event)
+    }
+}
+impl From<ContactEvent> for Event {
+    fn from(event: ContactEvent) -> Self {
+        Self::Contact(event)
+    }
+}
+impl From<PermissionEvent> for Event {
+    fn from(event: PermissionEvent) -> Self {
+        Self::Permission(event)
+    }
+}
+impl From<ProgramEvent> for Event {
+    fn from(event: ProgramEvent) -> Self {
+        Self::Program(event)
+    }
+}
+impl From<ProviderEvent> for Event {
+    fn from(event: ProviderEvent) -> Self {
+        Self::Provider(event)
+    }
+}
+impl From<RoleEvent> for Event {
+    fn from(event: RoleEvent) -> Self {
+        Self::Role(event)
+    }
+}
+impl From<SessionEvent> for Event {
+    fn from(event: SessionEvent) -> Self {
+        Self::Session(event)
+    }
+}
+impl From<TemplateEvent> for Event {
+    fn from(event: TemplateEvent) -> Self {
+        Self::Template(event)
+    }
+}
+impl From<TransmissionEvent> for Event {
+    fn from(event: TransmissionEvent) -> Self {
+        Self::Transmission(Box::new(event))
+    }
+}
+impl From<UserEvent> for Event {
+    fn from(event: UserEvent) -> Self {
+        Self::User(event)
+    }
+}

@@ -1,0 +1,278 @@
+//! An email template: subject, body and attachment. `Absent → Live → Deleted`.
+
+use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Entity, Id, Patch, Personal, Refusal, Subject,
+    access::User,
+    values::{Body, Line},
+};
+
+/// A template's state.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Template {
+    stage: Stage,
+    id: Option<Id<Template>>,
+    owner: Option<Id<User>>,
+    content: TemplateContent,
+    attachments: Vec<Attachment>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+enum Stage {
+    #[default]
+    Absent,
+    Live,
+    Deleted,
+}
+use Stage::{Absent, Deleted, Live};
+
+/// What a template says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct TemplateContent {
+    pub name: Option<Line>,
+    pub description: Option<Body>,
+    pub subject: Option<Line>,
+    /// HTML.
+    pub body: Option<Body>,
+    /// The plain alternative; made from the HTML where there is none.
+    pub body_alt: Option<Body>,
+    /// The kind of file attached, three letters, as the client says.
+    #[serde(rename = "type")]
+    pub kind: Option<Line>,
+}
+
+/// The name of a medium: the SHA-256 of its bytes, in hex.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MediaHash(pub String);
+
+/// A file that goes along with the mail; its bytes are in the media store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Attachment {
+    pub media: MediaHash,
+    pub file_name: String,
+    pub content_type: String,
+    /// In bytes.
+    pub size: i64,
+}
+
+/// What an update changes.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct TemplatePatch {
+    pub name: Patch<Line>,
+    pub description: Patch<Body>,
+    pub subject: Patch<Line>,
+    pub body: Patch<Body>,
+    pub body_alt: Patch<Body>,
+    pub kind: Patch<Line>,
+}
+
+/// What one can ask of a template.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum TemplateCommand {
+    Create {
+        id: Id<Template>,
+        owner: Id<User>,
+        patch: TemplatePatch,
+    },
+    Update(TemplatePatch),
+    /// Replaces what is attached.
+    Attach(Attachment),
+    Delete,
+}
+
+/// What happened to a template.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum TemplateEvent {
+    TemplateCreated {
+        id: Id<Template>,
+        owner: Id<User>,
+        content: Personal<TemplateContent>,
+    },
+    TemplateUpdated {
+        content: Personal<TemplateContent>,
+    },
+    TemplateMediaAttached {
+        attachments: Personal<Vec<Attachment>>,
+    },
+    TemplateDeleted {},
+}
+use TemplateEvent::{TemplateCreated, TemplateDeleted, TemplateMediaAttached, TemplateUpdated};
+
+impl Template {
+    /// What it says.
+    pub fn content(&self) -> &TemplateContent {
+        &self.content
+    }
+
+    /// What goes along.
+    pub fn attachments(&self) -> &[Attachment] {
+        &self.attachments
+    }
+
+    fn decide(&self, command: TemplateCommand) -> Result<Vec<TemplateEvent>, Refusal> {
+        use TemplateCommand::{Attach, Create, Delete, Update};
+        Ok(match (self.stage, command) {
+            (Absent, Create { id, owner, patch }) => {
+                let content = TemplateContent::default().patched(patch)?;
+                let content = Personal::of(id.subject(), content);
+                vec![TemplateCreated { id, owner, content }]
+            }
+            (_, Create { .. }) => return Err(Refusal::AlreadyExists),
+            (Live, Update(patch)) => {
+                let content = self.content.clone().patched(patch)?;
+                if content == self.content {
+                    vec![]
+                } else {
+                    vec![TemplateUpdated {
+                        content: Personal::of(self.subject()?, content),
+                    }]
+                }
+            }
+            (Live, Attach(attachment)) if self.attachments == [attachment.clone()] => vec![],
+            (Live, Attach(attachment)) => vec![TemplateMediaAttached {
+                attachments: Personal::of(self.subject()?, vec![attachment]),
+            }],
+            (Live, Delete) => vec![TemplateDeleted {}],
+            (Absent | Deleted, _) => return Err(Refusal::NotFound),
+        })
+    }
+
+    fn subject(&self) -> Result<Subject, Refusal> {
+        self.id.map(Id::subject).ok_or(Refusal::NotFound)
+    }
+}
+
+impl TemplateContent {
+    fn patched(mut self, patch: TemplatePatch) -> Result<Self, Refusal> {
+        patch.name.apply(&mut self.name);
+        patch.description.apply(&mut self.description);
+        patch.subject.apply(&mut self.subject);
+        patch.body.apply(&mut self.body);
+        patch.body_alt.apply(&mut self.body_alt);
+        patch.kind.apply(&mut self.kind);
+        for (field, missing) in [
+            ("name", self.name.is_none()),
+            ("subject", self.subject.is_none()),
+            ("body", self.body.is_none()),
+        ] {
+            if missing {
+                return Err(Refusal::invalid(field, "is required"));
+            }
+        }
+        Ok(self)
+    }
+}
+
+impl Aggregate for Template {
+    const TYPE: &'static str = "template";
+    type Command = TemplateCommand;
+    type Event = TemplateEvent;
+    type Error = Refusal;
+    type Services = ();
+
+    async fn handle(
+        &mut self,
+        command: TemplateCommand,
+        (): &(),
+        sink: &EventSink<Self>,
+    ) -> Result<(), Refusal> {
+        for event in self.decide(command)? {
+            sink.write(event, self).await;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, event: TemplateEvent) {
+        match event {
+            TemplateCreated { id, owner, content } => {
+                self.stage = Live;
+                self.id = Some(id);
+                self.owner = Some(owner);
+                self.content = content.into_inner().unwrap_or_default();
+            }
+            TemplateUpdated { content } => self.content = content.into_inner().unwrap_or_default(),
+            TemplateMediaAttached { attachments } => {
+                self.attachments = attachments.into_inner().unwrap_or_default();
+            }
+            TemplateDeleted {} => self.stage = Deleted,
+        }
+    }
+}
+
+impl DomainEvent for TemplateEvent {
+    fn event_type(&self) -> String {
+        match self {
+            TemplateCreated { .. } => "TemplateCreated",
+            TemplateUpdated { .. } => "TemplateUpdated",
+            TemplateMediaAttached { .. } => "TemplateMediaAttached",
+            TemplateDeleted {} => "TemplateDeleted",
+        }
+        .to_owned()
+    }
+
+    fn event_version(&self) -> String {
+        "1.0.0".to_owned()
+    }
+}
+
+impl Entity for Template {
+    fn exists(&self) -> bool {
+        self.stage == Live
+    }
+
+    fn owner(&self) -> Option<Id<User>> {
+        self.owner
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cqrs_es::test::TestFramework;
+
+    use super::*;
+
+    #[test]
+    fn a_template_without_a_subject_is_refused_by_name() {
+        let patch = TemplatePatch {
+            name: Patch::Set("welcome".parse().unwrap()),
+            body: Patch::Set("<p>hi</p>".parse().unwrap()),
+            ..TemplatePatch::default()
+        };
+        TestFramework::<Template>::with(())
+            .given(vec![])
+            .when(TemplateCommand::Create {
+                id: Id::new(1),
+                owner: Id::new(1),
+                patch,
+            })
+            .then_expect_error(Refusal::invalid("subject", "is required"));
+    }
+
+    #[test]
+    fn a_new_attachment_replaces_the_old_one() {
+        let attach = |hash: &str| TemplateMediaAttached {
+            attachments: Personal::of(
+                Subject::new("template", 1),
+                vec![Attachment {
+                    media: MediaHash(hash.into()),
+                    file_name: "a.pdf".into(),
+                    content_type: "application/pdf".into(),
+                    size: 1,
+                }],
+            ),
+        };
+        let mut template = Template::default();
+        template.apply(attach("one"));
+        template.apply(attach("two"));
+        assert_eq!(template.attachments().len(), 1);
+    }
+}

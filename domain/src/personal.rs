@@ -1,0 +1,129 @@
+//! Marking what belongs to a person, so that the store can seal it and forget it.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+
+/// Whose data something is: an aggregate, written `contact/12`. The event store
+/// keeps one key for each subject; deleting the key erases the subject from history.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Subject(String);
+
+impl Subject {
+    /// The subject that the aggregate of this type and id is.
+    pub fn new(aggregate_type: &str, id: i64) -> Self {
+        Self(format!("{aggregate_type}/{id}"))
+    }
+
+    /// As written in storage.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Subject {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Personal data inside an event: readable while its subject's key exists, and
+/// nothing once the subject was erased.
+///
+/// In JSON it is `{"$of": subject, "$value": …}`; the store's codec replaces
+/// `$value` by `$sealed` before anything is written, so this form never reaches
+/// the disk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Personal<T> {
+    subject: Subject,
+    value: Option<T>,
+}
+
+impl<T> Personal<T> {
+    /// Data of this subject.
+    pub fn of(subject: Subject, value: T) -> Self {
+        Self {
+            subject,
+            value: Some(value),
+        }
+    }
+
+    /// Whose it is.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// What it says; nothing after an erasure.
+    pub fn get(&self) -> Option<&T> {
+        self.value.as_ref()
+    }
+
+    /// What it says, taken out; nothing after an erasure.
+    pub fn into_inner(self) -> Option<T> {
+        self.value
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(bound(deserialize = "T: DeserializeOwned"))]
+struct Wire<T> {
+    #[serde(rename = "$of")]
+    of: Subject,
+    #[serde(
+        rename = "$value",
+        skip_serializing_if = "Option::is_none",
+        default = "none"
+    )]
+    value: Option<T>,
+}
+
+fn none<T>() -> Option<T> {
+    None
+}
+
+impl<T: Serialize> Serialize for Personal<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Wire {
+            of: self.subject.clone(),
+            value: self.value.as_ref(),
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Personal<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Wire { of, value } = Wire::deserialize(deserializer)?;
+        Ok(Self { subject: of, value })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_erased_value_reads_as_nothing() {
+        let erased: Personal<String> = serde_json::from_str(r#"{"$of":"contact/1"}"#).unwrap();
+        assert_eq!(erased.get(), None);
+        assert_eq!(erased.subject().as_str(), "contact/1");
+    }
+
+    #[test]
+    fn a_value_names_its_subject_in_json() {
+        let value = Personal::of(Subject::new("contact", 7), "Ada".to_owned());
+        let json = serde_json::to_string(&value).unwrap();
+        assert_eq!(json, r#"{"$of":"contact/7","$value":"Ada"}"#);
+        assert_eq!(
+            serde_json::from_str::<Personal<String>>(&json).unwrap(),
+            value
+        );
+    }
+}

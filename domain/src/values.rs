@@ -1,0 +1,257 @@
+//! Values that are checked once, where they enter, and never again.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Why a value was not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvalidValue {
+    /// Nothing was given where something must be.
+    #[error("must not be empty")]
+    Empty,
+    /// Longer than the field allows.
+    #[error("must have at most {0} characters")]
+    TooLong(usize),
+    /// A character that has no place here.
+    #[error("must not contain control characters")]
+    Control,
+    /// Not of the form that the field has.
+    #[error("{0}")]
+    Form(&'static str),
+}
+
+/// One line of text: 1 to 255 characters, no control characters, trimmed.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Line(String);
+
+impl Line {
+    /// The most characters a line has.
+    pub const MAX: usize = 255;
+}
+
+impl FromStr for Line {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(InvalidValue::Empty);
+        }
+        if text.chars().count() > Self::MAX {
+            return Err(InvalidValue::TooLong(Self::MAX));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(InvalidValue::Control);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Text of any number of lines: at most 1,048,576 characters, no control
+/// characters but line ends and tabs.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Body(String);
+
+impl Body {
+    /// The most characters a body has.
+    pub const MAX: usize = 1 << 20;
+}
+
+impl FromStr for Body {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.len() > Self::MAX && text.chars().count() > Self::MAX {
+            return Err(InvalidValue::TooLong(Self::MAX));
+        }
+        if text
+            .chars()
+            .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+        {
+            return Err(InvalidValue::Control);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// A telephone number as it is dialled: an optional `+`, then 1 to 32 of
+/// `0-9 * #`. Separators people write (space, dot, dash, slash, brackets) are dropped.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PhoneNumber(String);
+
+impl FromStr for PhoneNumber {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const FORM: InvalidValue =
+            InvalidValue::Form("must be an optional + and then 1 to 32 of 0-9, * and #");
+        let dialled: String = text
+            .trim()
+            .chars()
+            .filter(|c| !matches!(c, ' ' | '.' | '-' | '/' | '(' | ')'))
+            .collect();
+        let digits = dialled.strip_prefix('+').unwrap_or(&dialled);
+        if digits.is_empty() || digits.len() > 32 {
+            return Err(FORM);
+        }
+        if !digits
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b == b'*' || b == b'#')
+        {
+            return Err(FORM);
+        }
+        Ok(Self(dialled))
+    }
+}
+
+/// An email address that can be put on an envelope: `local@domain`, dot-atom
+/// local part (RFC 5322 section 3.2.3), at most 254 octets (RFC 5321 section 4.5.3.1).
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EmailAddress(String);
+
+impl EmailAddress {
+    /// What stands behind the `@`.
+    pub fn domain(&self) -> &str {
+        self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+}
+
+impl FromStr for EmailAddress {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const FORM: InvalidValue = InvalidValue::Form("must be an email address, name@example.com");
+        let text = text.trim();
+        let (local, domain) = text.rsplit_once('@').ok_or(FORM)?;
+        let local_fits = !local.is_empty()
+            && local.len() <= 64
+            && local
+                .split('.')
+                .all(|atom| !atom.is_empty() && atom.chars().all(is_atext));
+        let domain_fits = !domain.is_empty()
+            && domain.len() <= 253
+            && domain.split('.').all(|label| {
+                !label.is_empty()
+                    && label.len() <= 63
+                    && !label.starts_with('-')
+                    && !label.ends_with('-')
+                    && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+            });
+        if text.len() > 254 || !local_fits || !domain_fits {
+            return Err(FORM);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+fn is_atext(c: char) -> bool {
+    c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c)
+}
+
+/// Something sealed with the master key, opaque here. Never shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sealed(String);
+
+impl Sealed {
+    /// Wraps what the vault made.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// For the vault to open.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealed")
+    }
+}
+
+macro_rules! reads_as_text {
+    ($($name:ident),*) => {$(
+        impl $name {
+            /// As text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.0
+            }
+        }
+    )*};
+}
+reads_as_text!(Line, Body, PhoneNumber, EmailAddress);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phone_keeps_its_plus_and_its_leading_zero() {
+        assert_eq!(
+            "+1 (555) 010-9".parse::<PhoneNumber>().unwrap().as_str(),
+            "+15550109"
+        );
+        assert_eq!(
+            "03001234567".parse::<PhoneNumber>().unwrap().as_str(),
+            "03001234567"
+        );
+    }
+
+    #[test]
+    fn a_phone_of_letters_nothing_or_forty_digits_is_refused() {
+        for text in ["", "+", "12a", "１２", &"1".repeat(40), "1\r\n2"] {
+            assert!(text.parse::<PhoneNumber>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_could_break_an_envelope_is_refused() {
+        for text in [
+            "a@b>\r\nRCPT TO:<c@d",
+            "a b@c",
+            "@c",
+            "a@",
+            "a..b@c",
+            "a@-b",
+            "a@b\0",
+            "\"a\"@b",
+        ] {
+            assert!(text.parse::<EmailAddress>().is_err(), "{text:?}");
+        }
+        for text in [
+            "user@domain.com",
+            "a.b+c@x-y.example",
+            "postmaster@localhost",
+        ] {
+            assert!(text.parse::<EmailAddress>().is_ok(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_has_no_line_end_and_no_nul() {
+        assert_eq!("a\r\nBcc: b".parse::<Line>(), Err(InvalidValue::Control));
+        assert_eq!("a\0".parse::<Line>(), Err(InvalidValue::Control));
+        assert_eq!(
+            "x".repeat(256).parse::<Line>(),
+            Err(InvalidValue::TooLong(255))
+        );
+    }
+}
