@@ -1,0 +1,226 @@
+//! Postgres as a part of Ledgerline: the system's binaries, run and watched as child processes.
+//!
+//! What is here: finding the binaries, choosing where the cluster and its socket lie and as whom the server runs,
+//! creating, starting, supervising and stopping it, and cleaning up after a run that was killed. What the database
+//! holds is none of its business, except that the database exists.
+//!
+//! A data directory looks like this: `postgres/` (the cluster), `postgres.conf` (settings one may change),
+//! `postgres_hba.conf`, `postgres.log`, `ledgerline.lock`; when the database's user cannot reach it, the first three
+//! lie elsewhere and `postgres.location` says where.
+
+mod binaries;
+mod error;
+mod leftovers;
+mod located;
+mod owner;
+mod place;
+mod server;
+mod supervisor;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+
+use self::{
+    binaries::Binaries,
+    owner::Owner,
+    place::{Lock, Place, Surroundings},
+    server::{Server, shut_down},
+    supervisor::Supervisor,
+};
+pub use self::{error::EmbeddedError, located::Located};
+
+/// The cluster's superuser, reachable over the private socket only.
+const SUPERUSER: &str = "ledgerline";
+const DATABASE: &str = "ledgerline";
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct EmbeddedConfig {
+    /// Ledgerline's data directory; created if absent.
+    pub data_dir: PathBuf,
+    /// The folder with `postgres` and `initdb`, when it is not to be looked for.
+    pub bin_dir: Option<PathBuf>,
+    /// A loopback address for analysts to connect to over TCP. Without it there is only the socket.
+    pub listen: Option<SocketAddr>,
+}
+
+/// A supervised Postgres of this process. [`stop`](Self::stop) it: dropped, it is told to end but not waited for.
+#[derive(Debug)]
+pub struct EmbeddedPostgres {
+    supervisor: Supervisor,
+    way_in: Located,
+    notice: Option<String>,
+    /// Held for as long as the server may run: fields are dropped in order, so these go last.
+    locks: Vec<Lock>,
+}
+
+impl EmbeddedPostgres {
+    /// Starts the cluster of a data directory, creating it if it is not there, and waits until it accepts connections.
+    pub async fn start(config: EmbeddedConfig) -> Result<Self, EmbeddedError> {
+        Self::start_in(config, &Surroundings::default()).await
+    }
+
+    async fn start_in(
+        config: EmbeddedConfig,
+        surroundings: &Surroundings,
+    ) -> Result<Self, EmbeddedError> {
+        if let Some(address) = config.listen
+            && (!address.ip().is_loopback() || address.port() == 0)
+        {
+            return Err(EmbeddedError::NotLoopback(address));
+        }
+        create_data_dir(&config.data_dir)?;
+        let data_dir = place::canonical(&config.data_dir)?;
+        let mut locks = vec![place::lock(&data_dir, &data_dir)?];
+
+        let bin_dir = config.bin_dir.as_deref();
+        let (owner, binaries, place) = settle(&data_dir, bin_dir, surroundings)?;
+        if place.is_elsewhere() {
+            // A copy of the data directory has a lock of its own but the same note.
+            locks.push(place::lock(&place.base, &data_dir)?);
+        }
+        let socket_dir = place::socket_dir(&place.cluster(), &owner, surroundings)?;
+        let log = data_dir.join("postgres.log");
+        let server = Server {
+            owner,
+            binaries,
+            place,
+            socket_dir,
+            listen: config.listen,
+            log,
+        };
+        if !server.place.has_cluster() {
+            server.create_cluster().await?;
+        }
+        server.place.cluster_is_made()?;
+        server.write_settings()?;
+        server.rotate_log();
+        leftovers::clear(&server.place.cluster(), &server.socket_dir).await?;
+
+        let notice = server.place.is_elsewhere().then(|| {
+            format!(
+                "The database is in {}, because user {}, as whom Postgres runs, cannot reach {}",
+                server.place.base.display(),
+                server.owner.name,
+                data_dir.display()
+            )
+        });
+        let psql = binaries::psql_beside(Some(&server.binaries.postgres()));
+        let way_in = Located {
+            socket_dir: server.socket_dir.clone(),
+            port: server.port(),
+            psql,
+        };
+
+        let mut child = server.spawn()?;
+        if let Err(error) = server.wait_ready(&mut child).await {
+            shut_down(&mut child).await;
+            return Err(error);
+        }
+        let postgres = Self {
+            supervisor: Supervisor::watch(server, child),
+            way_in,
+            notice,
+            locks,
+        };
+        match create_database(&postgres.connect_options()).await {
+            Ok(()) => Ok(postgres),
+            Err(error) => {
+                postgres.stop().await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Finds the running cluster of a data directory for a second process, without starting anything.
+    pub fn locate(data_dir: &Path) -> Result<Located, EmbeddedError> {
+        Located::find(data_dir)
+    }
+
+    /// Options to connect as the superuser to the database `ledgerline`.
+    pub fn connect_options(&self) -> PgConnectOptions {
+        self.way_in.connect_options()
+    }
+
+    /// `psql` over the socket as `role`, ready for further arguments.
+    pub fn psql_command(&self, role: &str) -> Command {
+        self.way_in.psql_command(role)
+    }
+
+    /// A sentence for the operator, when the database is not where one would look for it.
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
+    }
+
+    /// The server's process id; none while it is being restarted.
+    pub fn postmaster_pid(&self) -> Option<u32> {
+        self.supervisor.pid()
+    }
+
+    /// Stops the server in good order: sessions are ended, a checkpoint is written. Takes 40 s at the very most.
+    pub async fn stop(self) {
+        let Self {
+            supervisor, locks, ..
+        } = self;
+        supervisor.stop().await;
+        drop(locks);
+    }
+}
+
+/// Creates Ledgerline's data directory so that the database's user can pass through it.
+pub fn create_data_dir(data_dir: &Path) -> Result<(), EmbeddedError> {
+    place::create_dir(data_dir)
+}
+
+/// Decides as whom, with which binaries and where the cluster runs.
+fn settle(
+    data_dir: &Path,
+    bin_dir: Option<&Path>,
+    surroundings: &Surroundings,
+) -> Result<(Owner, Binaries, Place), EmbeddedError> {
+    if let Some(place) = Place::existing(data_dir)? {
+        let cluster = place.cluster();
+        let owner = Owner::of(&cluster)?;
+        let binaries = Binaries::find(bin_dir, &owner, &cluster)?;
+        if !owner.can_run(&binaries.postgres(), &place.base) {
+            return Err(EmbeddedError::Unreachable {
+                cluster,
+                user: owner.name,
+            });
+        }
+        return Ok((owner, binaries, place));
+    }
+    let owner = Owner::for_new()?;
+    let binaries = Binaries::find(bin_dir, &owner, &data_dir.join("postgres"))?;
+    let postgres = binaries.postgres();
+    match Place::fresh(data_dir, surroundings, |dir| owner.can_run(&postgres, dir))? {
+        Some(place) => Ok((owner, binaries, place)),
+        None => Err(EmbeddedError::NowhereReachable {
+            data_dir: data_dir.to_owned(),
+            elsewhere: surroundings.elsewhere.clone(),
+            user: owner.name,
+        }),
+    }
+}
+
+async fn create_database(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
+    let mut connection = PgConnection::connect_with(&options.clone().database("postgres")).await?;
+    let exists: bool =
+        sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+            .bind(DATABASE)
+            .fetch_one(&mut connection)
+            .await?;
+    if !exists {
+        sqlx::query(&format!("create database {DATABASE}"))
+            .execute(&mut connection)
+            .await?;
+    }
+    connection.close().await
+}
