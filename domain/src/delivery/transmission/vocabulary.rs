@@ -191,7 +191,6 @@ pub enum TransmissionEvent {
         account_id: Id<Account>,
         destination: Personal<String>,
         /// Providers that could not be reached, to be tried last.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         avoid: Vec<Id<Provider>>,
     },
     SpoolStarted {
@@ -299,6 +298,10 @@ impl DomainEvent for TransmissionEvent {
     }
 
     fn event_version(&self) -> String {
-        "1.0.0".to_owned()
+        match self {
+            Self::SpoolQueued { .. } => "1.1.0",
+            _ => "1.0.0",
+        }
+        .to_owned()
     }
 }

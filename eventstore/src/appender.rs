@@ -1,0 +1,247 @@
+//! The one way in: a task that appends whatever commits are waiting, all in one
+//! statement.
+//!
+//! Each commit is a *member* of a group. A group is one statement, so it costs
+//! one round trip and one flush however many members it has. When it fails on a
+//! member (its sequence or a unique name is taken), the members go one by one, and
+//! only the one that is at fault hears of it.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use domain::{Claim, Event, Subject};
+use sqlx::{PgPool, error::ErrorKind};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+
+use crate::{Log, Metadata, Position, Recorded, StoreError, statement, vault::random};
+
+/// The most members a group has, and about the most events.
+const GROUP_MEMBERS: usize = 256;
+const GROUP_EVENTS: usize = 2_048;
+/// How many members may wait before senders have to.
+const WAITING: usize = 4_096;
+/// How long a lost database is waited for before a commit is given up.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// An event on its way in.
+#[derive(Debug)]
+pub(crate) struct NewEvent {
+    pub aggregate_type: &'static str,
+    pub aggregate_id: i64,
+    pub sequence: u64,
+    pub event_type: String,
+    pub event_version: String,
+    pub payload: String,
+    pub event: Event,
+}
+
+/// What must become true together with the events, or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effects {
+    pub(crate) claim: Vec<(Claim, String)>,
+    pub(crate) release: Vec<Claim>,
+    pub(crate) keys: Vec<(Subject, Vec<u8>)>,
+    pub(crate) erase: Vec<Subject>,
+    /// Attempts whose place in the dispatch queue is given up.
+    pub dequeue: Vec<i64>,
+}
+
+/// Events that are appended together.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub commit_id: String,
+    pub occurred_at: DateTime<Utc>,
+    pub metadata: Metadata,
+    pub events: Vec<NewEvent>,
+    pub effects: Effects,
+}
+
+struct Waiting {
+    member: Member,
+    reply: oneshot::Sender<Result<Vec<Position>, StoreError>>,
+}
+
+/// Where commits are handed in.
+#[derive(Clone, Debug)]
+pub(crate) struct Appender {
+    queue: mpsc::Sender<Waiting>,
+}
+
+/// A new commit's id, in the text form of a UUID.
+pub(crate) fn commit_id() -> Result<String, StoreError> {
+    Ok(hex::encode(random::<16>()?))
+}
+
+impl Appender {
+    pub fn start(pool: PgPool, log: Log) -> Self {
+        let (queue, waiting) = mpsc::channel(WAITING);
+        tokio::spawn(run(pool, log, waiting));
+        Self { queue }
+    }
+
+    /// Appends a member; answers with the positions of its events.
+    pub async fn append(&self, member: Member) -> Result<Vec<Position>, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let waiting = Waiting { member, reply };
+        self.queue
+            .send(waiting)
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+async fn run(pool: PgPool, log: Log, mut queue: mpsc::Receiver<Waiting>) {
+    let mut group = Vec::with_capacity(GROUP_MEMBERS);
+    while let Some(first) = queue.recv().await {
+        let mut events = first.member.events.len();
+        group.push(first);
+        while group.len() < GROUP_MEMBERS && events < GROUP_EVENTS {
+            let Ok(next) = queue.try_recv() else { break };
+            events += next.member.events.len();
+            group.push(next);
+        }
+        metrics::histogram!("ledgerline_append_group_members").record(group.len() as f64);
+        metrics::counter!("ledgerline_events_appended_total").increment(events as u64);
+        let (members, replies): (Vec<_>, Vec<_>) = group
+            .drain(..)
+            .map(|waiting| (waiting.member, waiting.reply))
+            .unzip();
+        append_group(&pool, &log, members, replies).await;
+    }
+}
+
+type Reply = oneshot::Sender<Result<Vec<Position>, StoreError>>;
+
+async fn append_group(pool: &PgPool, log: &Log, members: Vec<Member>, replies: Vec<Reply>) {
+    match statement::append(pool, &members).await {
+        Ok(positions) => {
+            let recorded = record(members, &positions, &mut replies.into_iter());
+            log.offer(recorded);
+        }
+        Err(error) if members.len() == 1 && !is_in_doubt(&error) && !is_busy(&error) => {
+            for (member, reply) in members.into_iter().zip(replies) {
+                let error = explain(pool, &member, error).await;
+                let _ = reply.send(Err(error));
+                return;
+            }
+        }
+        Err(error) => {
+            tracing::debug!(members = members.len(), %error, "appending one by one");
+            for (member, reply) in members.into_iter().zip(replies) {
+                append_alone(pool, log, member, reply).await;
+            }
+        }
+    }
+}
+
+/// Appends one member, looking first whether it is in the log already whenever an
+/// answer was lost.
+async fn append_alone(pool: &PgPool, log: &Log, member: Member, reply: Reply) {
+    let give_up = Instant::now() + PATIENCE;
+    let mut pause = Duration::from_millis(20);
+    let members = [member];
+    let result = loop {
+        let attempt = match statement::positions_of(pool, &members[0]).await {
+            Ok(Some(positions)) => Ok(positions),
+            Ok(None) => statement::append(pool, &members).await,
+            Err(error) => Err(error),
+        };
+        match attempt {
+            Err(error) if (is_in_doubt(&error) || is_busy(&error)) && Instant::now() < give_up => {
+                tracing::warn!(%error, "the log does not answer; trying again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(1));
+            }
+            settled => break settled,
+        }
+    };
+    let [member] = members;
+    match result {
+        Ok(positions) => {
+            let recorded = record(vec![member], &positions, &mut std::iter::once(reply));
+            log.offer(recorded);
+        }
+        Err(error) => {
+            let error = explain(pool, &member, error).await;
+            let _ = reply.send(Err(error));
+        }
+    }
+}
+
+/// Answers the senders, and makes what subscribers will see.
+fn record(
+    members: Vec<Member>,
+    positions: &[Position],
+    replies: &mut dyn Iterator<Item = Reply>,
+) -> Vec<Arc<Recorded>> {
+    let mut recorded = Vec::with_capacity(positions.len());
+    let mut rest = positions;
+    for member in members {
+        let (own, others) = rest.split_at(member.events.len().min(rest.len()));
+        rest = others;
+        if let Some(reply) = replies.next() {
+            let _ = reply.send(Ok(own.to_vec()));
+        }
+        for (event, &position) in member.events.into_iter().zip(own) {
+            recorded.push(Arc::new(Recorded {
+                position,
+                aggregate_type: event.aggregate_type.to_owned(),
+                aggregate_id: event.aggregate_id,
+                sequence: event.sequence,
+                event_type: event.event_type,
+                occurred_at: member.occurred_at,
+                metadata: member.metadata.clone(),
+                event: event.event,
+            }));
+        }
+    }
+    recorded
+}
+
+/// Whether the statement may have been carried out although it failed here.
+fn is_in_doubt(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::WorkerCrashed => true,
+        // Class 57: the server is shutting down, has crashed, or is starting up.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P")),
+        _ => false,
+    }
+}
+
+/// Whether another writer holds the log up: a lock or statement time-out.
+fn is_busy(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .is_some_and(|code| matches!(code.as_ref(), "55P03" | "40P01" | "57014" | "53300"))
+}
+
+/// What a lone member's failure means to whoever sent it.
+async fn explain(pool: &PgPool, member: &Member, error: sqlx::Error) -> StoreError {
+    let constraint = match error.as_database_error() {
+        Some(database) if database.kind() == ErrorKind::UniqueViolation => {
+            database.constraint().map(str::to_owned)
+        }
+        _ => return StoreError::Database(error),
+    };
+    if constraint.as_deref() != Some("claims_pkey") {
+        return StoreError::Conflict;
+    }
+    for (claim, holder) in &member.effects.claim {
+        match statement::holder_of(pool, claim).await {
+            Ok(Some(other)) if other != *holder => return StoreError::Taken { field: claim.field },
+            Ok(_) => {}
+            Err(error) => return StoreError::Database(error),
+        }
+    }
+    // Whoever held the name has let go of it meanwhile.
+    StoreError::Conflict
+}

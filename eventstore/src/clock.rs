@@ -1,0 +1,10 @@
+//! The one clock. Everything else is given the time.
+
+use chrono::{DateTime, SubsecRound, Utc};
+
+/// The present time, to the microsecond: what Postgres can store, so that a time
+/// read back equals the time written.
+#[allow(clippy::disallowed_methods)]
+pub fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
+}

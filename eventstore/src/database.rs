@@ -1,0 +1,70 @@
+//! Connecting to Postgres, and bringing its schema up to date.
+
+use std::time::Duration;
+
+use sqlx::{
+    PgPool,
+    migrate::{MigrateError, Migrator},
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use thiserror::Error;
+
+/// The oldest server that will do, as `server_version_num` has it.
+const OLDEST: i32 = 140_000;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
+
+/// Why the database cannot be used.
+#[derive(Debug, Error)]
+pub enum DatabaseError {
+    /// It does not answer, or refuses us.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(#[from] sqlx::Error),
+    /// It is too old.
+    #[error("the database is PostgreSQL {0}; 14 or newer is needed")]
+    TooOld(i32),
+    /// Its schema could not be brought up to date.
+    #[error("the database could not be migrated: {0}")]
+    Migration(#[from] MigrateError),
+}
+
+/// Connects, with the limits that keep one stalled client from stopping everyone.
+///
+/// # Errors
+/// When the server does not answer or is too old.
+pub async fn connect(options: PgConnectOptions, connections: u32) -> Result<PgPool, DatabaseError> {
+    let options = tuned(options);
+    let pool = PgPoolOptions::new()
+        .max_connections(connections)
+        // A connection that died shows itself on use; asking first would double
+        // the round trips of every query.
+        .test_before_acquire(false)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(options)
+        .await?;
+    let version: i32 = sqlx::query_scalar("select current_setting('server_version_num')::int")
+        .fetch_one(&pool)
+        .await?;
+    if version < OLDEST {
+        return Err(DatabaseError::TooOld(version / 10_000));
+    }
+    Ok(pool)
+}
+
+/// The session settings every connection of ours has.
+pub fn tuned(options: PgConnectOptions) -> PgConnectOptions {
+    options.application_name("ledgerline").options([
+        ("lock_timeout", "12s"),
+        ("idle_in_transaction_session_timeout", "10s"),
+        ("client_min_messages", "warning"),
+    ])
+}
+
+/// Brings the schema up to date. Several processes may try at once: one does it,
+/// the others wait.
+///
+/// # Errors
+/// When a migration fails, or the database was migrated by a newer program.
+pub async fn migrate(pool: &PgPool) -> Result<(), DatabaseError> {
+    Ok(MIGRATIONS.run(pool).await?)
+}

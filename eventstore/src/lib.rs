@@ -1,0 +1,35 @@
+//! The log: how events get in, how they come out, and what keeps them honest.
+//!
+//! - in: [`Store`] implements cqrs-es' `EventStore` over the group appender;
+//! - out: [`Log`] hands every subscriber the same events in the same order;
+//! - sealed: the [`codec`] seals personal data with its subject's key;
+//! - beside it: ids in blocks, claims, snapshots, upcasters, embedded Postgres.
+//!
+//! Nothing here knows what an event means. A new aggregate needs no change here;
+//! a changed event needs a line in `upcasters`.
+
+mod appender;
+pub mod clock;
+pub mod codec;
+pub mod database;
+pub mod embedded;
+mod error;
+mod ids;
+mod keys;
+mod log;
+mod read;
+mod recorded;
+mod snapshots;
+mod statement;
+mod store;
+mod upcasters;
+mod vault;
+mod work;
+
+pub use error::StoreError;
+pub use ids::Ids;
+pub use log::{Log, Subscription};
+pub use recorded::{Committed, Metadata, Position, Recorded};
+pub use store::{Before, Loaded, Prepared, Store};
+pub use vault::{MasterKey, Vault};
+pub use work::{Basis, Denied, Done, Terms, Work};

@@ -1,0 +1,325 @@
+//! The way out: the same events, in the same order, for every subscriber.
+//!
+//! One task follows the log's head. What this process appends itself is handed
+//! over directly; what others append is read from the database, woken by their
+//! NOTIFY and, as a safety net, by a poll. The newest events stay in memory, so
+//! that they are read and decoded once for all subscribers.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use domain::{
+    Event,
+    people::{Contact, ContactEvent},
+};
+use sqlx::{PgPool, postgres::PgListener};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
+
+use crate::{
+    Position, Recorded, StoreError,
+    read::{COLUMNS, Reader, Row},
+};
+
+/// How many events stay in memory.
+const KEPT: usize = 4_096;
+/// The most events a subscriber gets at once.
+const BATCH: usize = 1_000;
+/// How often the database is asked although nothing woke us. A node that has not
+/// seen the log for a second must refuse requests, so this stays well below.
+const POLL: Duration = Duration::from_millis(250);
+/// How close together NOTIFYs are sent at most.
+const NOTIFY_GAP: Duration = Duration::from_millis(5);
+const CHANNEL: &str = "ledgerline_events";
+
+/// The log, for reading. One per process; clones share it.
+#[derive(Clone, Debug)]
+pub struct Log(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    reader: Reader,
+    recent: Mutex<Recent>,
+    head: watch::Sender<Position>,
+    seen_at: Mutex<Instant>,
+    wake: Notify,
+    announce: Notify,
+}
+
+/// The newest events, without a gap.
+#[derive(Debug, Default)]
+struct Recent {
+    /// Every event above this position, up to the head, is in `events`.
+    after: Position,
+    head: Position,
+    events: VecDeque<Arc<Recorded>>,
+}
+
+impl Log {
+    /// Starts to follow the log from its present head.
+    pub(crate) async fn follow(reader: Reader) -> Result<Self, StoreError> {
+        let head = newest(&reader.pool).await?;
+        let log = Self(Arc::new(Inner {
+            recent: Mutex::new(Recent {
+                after: head,
+                head,
+                events: VecDeque::new(),
+            }),
+            head: watch::Sender::new(head),
+            seen_at: Mutex::new(Instant::now()),
+            wake: Notify::new(),
+            announce: Notify::new(),
+            reader,
+        }));
+        tokio::spawn(follow_database(Arc::downgrade(&log.0)));
+        tokio::spawn(listen(Arc::downgrade(&log.0)));
+        tokio::spawn(announce(Arc::downgrade(&log.0)));
+        Ok(log)
+    }
+
+    /// The newest position this process has seen.
+    pub fn head(&self) -> Position {
+        *self.0.head.borrow()
+    }
+
+    /// The newest position there is, asked of the database.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn fresh_head(&self) -> Result<Position, StoreError> {
+        newest(&self.0.reader.pool).await
+    }
+
+    /// When this process last knew all there was to know of the log.
+    pub fn seen_at(&self) -> Instant {
+        *lock(&self.0.seen_at)
+    }
+
+    /// The connections that the log itself is read with.
+    pub fn pool(&self) -> &PgPool {
+        &self.0.reader.pool
+    }
+
+    /// Every event above this position, as they come.
+    pub fn subscribe(&self, after: Position) -> Subscription {
+        Subscription {
+            log: self.clone(),
+            position: after,
+            head: self.0.head.subscribe(),
+        }
+    }
+
+    /// Events above a position, at most `limit`, without waiting.
+    ///
+    /// # Errors
+    /// When the database does not answer or an event cannot be read.
+    pub async fn read(
+        &self,
+        after: Position,
+        limit: i64,
+    ) -> Result<Vec<Arc<Recorded>>, StoreError> {
+        self.0.reader.after(after, limit).await
+    }
+
+    /// The same, of these aggregate types only.
+    ///
+    /// # Errors
+    /// As [`Log::read`].
+    pub async fn read_types(
+        &self,
+        types: &[&str],
+        after: Position,
+        limit: i64,
+    ) -> Result<Vec<Arc<Recorded>>, StoreError> {
+        let sql = format!(
+            "select {COLUMNS} from events where aggregate_type = any($1) and position > $2 \
+             order by position limit $3"
+        );
+        let query = sqlx::query_as::<_, Row>(&sql)
+            .bind(types)
+            .bind(after)
+            .bind(limit);
+        let rows = query.fetch_all(&self.0.reader.pool).await?;
+        self.0.reader.recorded(rows).await
+    }
+
+    /// Takes events that this process has just appended. If others appended in
+    /// between, they are left to the follower, which reads them in their order.
+    pub(crate) fn offer(&self, events: Vec<Arc<Recorded>>) {
+        let Some(first) = events.first() else { return };
+        let mut recent = lock(&self.0.recent);
+        if first.position == recent.head + 1 {
+            self.0.push(&mut recent, events);
+            drop(recent);
+        } else {
+            drop(recent);
+            self.0.wake.notify_one();
+        }
+        self.0.announce.notify_one();
+    }
+}
+
+impl Inner {
+    /// Adds events that follow the head directly, and tells the subscribers.
+    fn push(&self, recent: &mut Recent, events: Vec<Arc<Recorded>>) {
+        for event in events {
+            if event.position <= recent.head {
+                continue;
+            }
+            if let Event::Contact(ContactEvent::ContactErased {}) = event.event {
+                self.reader.keys.forget(&event.id::<Contact>().subject());
+            }
+            recent.head = event.position;
+            recent.events.push_back(event);
+        }
+        while recent.events.len() > KEPT {
+            if let Some(oldest) = recent.events.pop_front() {
+                recent.after = oldest.position;
+            }
+        }
+        self.head.send_replace(recent.head);
+    }
+}
+
+/// Follows the log for one reader, each at its own pace.
+#[derive(Debug)]
+pub struct Subscription {
+    log: Log,
+    position: Position,
+    head: watch::Receiver<Position>,
+}
+
+impl Subscription {
+    /// The position of the last event that was handed out.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Goes on from another position.
+    pub fn seek(&mut self, to: Position) {
+        self.position = to;
+    }
+
+    /// The next events, at least one and at most 1,000, in order; waits for them.
+    ///
+    /// # Errors
+    /// When the database does not answer or an event cannot be read. The position
+    /// stays, so that the same call can be made again.
+    pub async fn next(&mut self) -> Result<Vec<Arc<Recorded>>, StoreError> {
+        loop {
+            self.head.borrow_and_update();
+            let events = self.ready().await?;
+            if let Some(last) = events.last() {
+                self.position = last.position;
+                return Ok(events);
+            }
+            self.head.changed().await.map_err(|_| StoreError::Closed)?;
+        }
+    }
+
+    async fn ready(&self) -> Result<Vec<Arc<Recorded>>, StoreError> {
+        {
+            let recent = lock(&self.log.0.recent);
+            if self.position >= recent.head {
+                return Ok(Vec::new());
+            }
+            if self.position >= recent.after {
+                let first = recent
+                    .events
+                    .partition_point(|event| event.position <= self.position);
+                return Ok(recent
+                    .events
+                    .iter()
+                    .skip(first)
+                    .take(BATCH)
+                    .cloned()
+                    .collect());
+            }
+        }
+        self.log.0.reader.after(self.position, BATCH as i64).await
+    }
+}
+
+async fn newest(pool: &PgPool) -> Result<Position, StoreError> {
+    let sql = "select coalesce(max(position), 0) from events";
+    Ok(sqlx::query_scalar(sql).fetch_one(pool).await?)
+}
+
+async fn follow_database(inner: std::sync::Weak<Inner>) {
+    loop {
+        let Some(log) = inner.upgrade() else { return };
+        let head = lock(&log.recent).head;
+        let asked_at = Instant::now();
+        let more = match log.reader.after(head, BATCH as i64).await {
+            Ok(events) => {
+                let more = events.len() == BATCH;
+                log.push(&mut lock(&log.recent), events);
+                if !more {
+                    *lock(&log.seen_at) = asked_at;
+                }
+                more
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the log cannot be read");
+                false
+            }
+        };
+        if !more {
+            let _ = tokio::time::timeout(POLL, log.wake.notified()).await;
+        }
+    }
+}
+
+/// Wakes the follower when another process appends.
+async fn listen(inner: std::sync::Weak<Inner>) {
+    loop {
+        let Some(pool) = inner.upgrade().map(|log| log.reader.pool.clone()) else {
+            return;
+        };
+        let own = std::process::id().to_string();
+        if let Ok(mut listener) = PgListener::connect_with(&pool).await
+            && listener.listen(CHANNEL).await.is_ok()
+        {
+            while let Ok(Some(notice)) = listener.try_recv().await {
+                let Some(log) = inner.upgrade() else { return };
+                if notice.payload() != own {
+                    log.wake.notify_one();
+                }
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Tells other processes that there is something new; a statement of its own and
+/// not more than so often, since NOTIFY within every append would halve it.
+async fn announce(inner: std::sync::Weak<Inner>) {
+    let own = std::process::id().to_string();
+    loop {
+        let Some(log) = inner.upgrade() else { return };
+        if tokio::time::timeout(Duration::from_secs(1), log.announce.notified())
+            .await
+            .is_err()
+        {
+            continue;
+        }
+        let notify = sqlx::query("select pg_notify($1, $2)")
+            .bind(CHANNEL)
+            .bind(&own);
+        if let Err(error) = notify.execute(&log.reader.pool).await {
+            tracing::debug!(%error, "others were not notified");
+        }
+        drop(log);
+        tokio::time::sleep(NOTIFY_GAP).await;
+    }
+}
+
+/// A panic elsewhere leaves what these locks guard whole: every change is one step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

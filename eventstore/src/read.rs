@@ -1,0 +1,167 @@
+//! From stored rows to events: unsealed, upcast, decoded.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use chrono::{DateTime, Utc};
+use cqrs_es::persist::{EventUpcaster, SerializedEvent};
+use domain::{Event, Subject};
+use serde_json::Value;
+use sqlx::PgPool;
+
+use crate::{
+    Metadata, Position, Recorded, StoreError,
+    codec::{Place, collect_subjects, unseal},
+    keys::{Keys, SubjectKey},
+    upcasters,
+};
+
+/// A row of the log, in full.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct Row {
+    pub position: Position,
+    pub aggregate_type: String,
+    pub aggregate_id: String,
+    pub sequence: i64,
+    pub event_type: String,
+    pub event_version: String,
+    pub payload: Value,
+    pub metadata: Value,
+    pub occurred_at: DateTime<Utc>,
+}
+
+/// The columns of a [`Row`], for a `select`.
+pub(crate) const COLUMNS: &str = "position, aggregate_type, aggregate_id, sequence, event_type, \
+     event_version, payload, metadata, occurred_at";
+
+/// Reads what is stored.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    pub pool: PgPool,
+    pub keys: Keys,
+    upcasters: Arc<Vec<Box<dyn EventUpcaster>>>,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reader")
+    }
+}
+
+impl Reader {
+    pub fn new(pool: PgPool, keys: Keys) -> Self {
+        Self {
+            pool,
+            keys,
+            upcasters: Arc::new(upcasters::all()),
+        }
+    }
+
+    /// The events behind a position, at most so many.
+    pub async fn after(
+        &self,
+        position: Position,
+        limit: i64,
+    ) -> Result<Vec<Arc<Recorded>>, StoreError> {
+        let sql =
+            format!("select {COLUMNS} from events where position > $1 order by position limit $2");
+        let query = sqlx::query_as::<_, Row>(&sql).bind(position).bind(limit);
+        let rows = query.fetch_all(&self.pool).await?;
+        self.recorded(rows).await
+    }
+
+    /// Decodes rows in their order, with one look-up of all keys that are needed.
+    pub async fn recorded(&self, mut rows: Vec<Row>) -> Result<Vec<Arc<Recorded>>, StoreError> {
+        let keys = self.keys_for(rows.iter().map(|row| &row.payload)).await?;
+        let mut events = Vec::with_capacity(rows.len());
+        for row in rows.drain(..) {
+            events.push(Arc::new(self.decode(row, &keys)?));
+        }
+        Ok(events)
+    }
+
+    fn decode(
+        &self,
+        row: Row,
+        keys: &HashMap<Subject, SubjectKey>,
+    ) -> Result<Recorded, StoreError> {
+        let stored = SerializedEvent {
+            aggregate_id: row.aggregate_id,
+            sequence: usize::try_from(row.sequence).unwrap_or_default(),
+            aggregate_type: row.aggregate_type,
+            event_type: row.event_type,
+            event_version: row.event_version,
+            payload: row.payload,
+            metadata: row.metadata,
+        };
+        let stored = self.opened(stored, keys)?;
+        let metadata = Metadata::deserialize_or_default(&stored.metadata);
+        let aggregate_id = stored.aggregate_id.parse();
+        let aggregate_id = aggregate_id.map_err(|_| unreadable(&stored, "its id is no number"))?;
+        let event = match Event::decode(&stored.aggregate_type, stored.payload.clone()) {
+            Some(Ok(event)) => event,
+            Some(Err(error)) => return Err(unreadable(&stored, &error.to_string())),
+            None => return Err(unreadable(&stored, "its kind is not known")),
+        };
+        Ok(Recorded {
+            position: row.position,
+            aggregate_id,
+            aggregate_type: stored.aggregate_type,
+            sequence: stored.sequence as u64,
+            event_type: stored.event_type,
+            occurred_at: row.occurred_at,
+            metadata,
+            event,
+        })
+    }
+
+    /// Unseals and upcasts stored events of one or several aggregates.
+    pub async fn open_all(
+        &self,
+        events: Vec<SerializedEvent>,
+    ) -> Result<Vec<SerializedEvent>, StoreError> {
+        let keys = self
+            .keys_for(events.iter().map(|event| &event.payload))
+            .await?;
+        events
+            .into_iter()
+            .map(|event| self.opened(event, &keys))
+            .collect()
+    }
+
+    async fn keys_for<'a>(
+        &self,
+        payloads: impl Iterator<Item = &'a Value>,
+    ) -> Result<HashMap<Subject, SubjectKey>, StoreError> {
+        let mut subjects = HashSet::new();
+        payloads.for_each(|payload| collect_subjects(payload, &mut subjects));
+        self.keys.of(subjects).await
+    }
+
+    fn opened(
+        &self,
+        mut event: SerializedEvent,
+        keys: &HashMap<Subject, SubjectKey>,
+    ) -> Result<SerializedEvent, StoreError> {
+        let place = Place {
+            aggregate_type: &event.aggregate_type,
+            aggregate_id: &event.aggregate_id,
+            sequence: event.sequence as u64,
+        };
+        unseal(&mut event.payload, place, keys)?;
+        Ok(upcasters::upcast(&self.upcasters, event))
+    }
+}
+
+/// The error that names a stored event which cannot be read.
+pub(crate) fn unreadable(event: &SerializedEvent, reason: &str) -> StoreError {
+    StoreError::Unreadable {
+        aggregate_type: event.aggregate_type.clone(),
+        aggregate_id: event.aggregate_id.clone(),
+        sequence: event.sequence as u64,
+        event_type: event.event_type.clone(),
+        reason: reason.to_owned(),
+    }
+}

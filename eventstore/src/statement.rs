@@ -1,0 +1,155 @@
+//! The statements of the appender.
+
+use sqlx::PgPool;
+
+use crate::{
+    Position,
+    appender::{Effects, Member},
+};
+use domain::Claim;
+
+/// Appends all events of all members, with their effects, in one statement; one
+/// transaction, one round trip.
+pub(crate) async fn append(
+    pool: &PgPool,
+    members: &[Member],
+) -> Result<Vec<Position>, sqlx::Error> {
+    let columns = Columns::of(members);
+    let has_effects = members
+        .iter()
+        .any(|member| member.effects != Effects::default());
+    let sql = if has_effects {
+        include_str!("append_with_effects.sql")
+    } else {
+        include_str!("append.sql")
+    };
+    let query = sqlx::query_scalar(sql)
+        .bind(columns.aggregate_type)
+        .bind(columns.aggregate_id)
+        .bind(columns.sequence)
+        .bind(columns.event_type)
+        .bind(columns.event_version)
+        .bind(columns.payload)
+        .bind(columns.metadata)
+        .bind(columns.occurred_at)
+        .bind(columns.commit_id);
+    if !has_effects {
+        return query.fetch_all(pool).await;
+    }
+    let effects = || members.iter().map(|member| &member.effects);
+    let (claim_scope, claim_value, claim_holder) = unzip3(effects().flat_map(|effects| {
+        let claims = effects.claim.iter();
+        claims.map(|(claim, holder)| (claim.scope, claim.value.as_str(), holder.as_str()))
+    }));
+    let (release_scope, release_value): (Vec<_>, Vec<_>) = effects()
+        .flat_map(|effects| &effects.release)
+        .map(|claim| (claim.scope, claim.value.as_str()))
+        .unzip();
+    let (key_subject, key_sealed): (Vec<_>, Vec<_>) = effects()
+        .flat_map(|effects| &effects.keys)
+        .map(|(subject, sealed)| (subject.as_str(), sealed.as_slice()))
+        .unzip();
+    let erase: Vec<_> = effects()
+        .flat_map(|effects| &effects.erase)
+        .map(|subject| subject.as_str())
+        .collect();
+    let dequeue: Vec<_> = effects()
+        .flat_map(|effects| &effects.dequeue)
+        .copied()
+        .collect();
+    query
+        .bind(claim_scope)
+        .bind(claim_value)
+        .bind(claim_holder)
+        .bind(release_scope)
+        .bind(release_value)
+        .bind(key_subject)
+        .bind(key_sealed)
+        .bind(erase)
+        .bind(dequeue)
+        .fetch_all(pool)
+        .await
+}
+
+/// Where a member's events stand, if they are in the log.
+pub(crate) async fn positions_of(
+    pool: &PgPool,
+    member: &Member,
+) -> Result<Option<Vec<Position>>, sqlx::Error> {
+    let Some(first) = member.events.first() else {
+        return Ok(Some(Vec::new()));
+    };
+    // By the primary key of the first event: an index on commit_id would cost
+    // every append something, and this is asked only after an answer was lost.
+    let positions: Vec<Position> = sqlx::query_scalar(
+        "select e.position from events f join events e \
+           on e.position >= f.position and e.position < f.position + $5 \
+          and e.commit_id = f.commit_id \
+         where f.aggregate_type = $1 and f.aggregate_id = $2 and f.sequence = $3 \
+           and f.commit_id = $4::uuid \
+         order by e.position",
+    )
+    .bind(first.aggregate_type)
+    .bind(first.aggregate_id.to_string())
+    .bind(first.sequence as i64)
+    .bind(&member.commit_id)
+    .bind(member.events.len() as i64)
+    .fetch_all(pool)
+    .await?;
+    Ok((positions.len() == member.events.len()).then_some(positions))
+}
+
+/// Who holds a unique name.
+pub(crate) async fn holder_of(pool: &PgPool, claim: &Claim) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("select holder from claims where scope = $1 and value = $2")
+        .bind(claim.scope)
+        .bind(&claim.value)
+        .fetch_optional(pool)
+        .await
+}
+
+/// The events of a group, column by column.
+#[derive(Default)]
+struct Columns<'a> {
+    aggregate_type: Vec<&'a str>,
+    aggregate_id: Vec<String>,
+    sequence: Vec<i64>,
+    event_type: Vec<&'a str>,
+    event_version: Vec<&'a str>,
+    payload: Vec<&'a str>,
+    metadata: Vec<String>,
+    occurred_at: Vec<chrono::DateTime<chrono::Utc>>,
+    commit_id: Vec<&'a str>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(members: &'a [Member]) -> Self {
+        let mut columns = Self::default();
+        for member in members {
+            // A map of plain strings and numbers always has a JSON form.
+            let metadata = serde_json::to_string(&member.metadata).unwrap_or_default();
+            for event in &member.events {
+                columns.aggregate_type.push(event.aggregate_type);
+                columns.aggregate_id.push(event.aggregate_id.to_string());
+                columns.sequence.push(event.sequence as i64);
+                columns.event_type.push(&event.event_type);
+                columns.event_version.push(&event.event_version);
+                columns.payload.push(&event.payload);
+                columns.metadata.push(metadata.clone());
+                columns.occurred_at.push(member.occurred_at);
+                columns.commit_id.push(&member.commit_id);
+            }
+        }
+        columns
+    }
+}
+
+fn unzip3<A, B, C>(rows: impl Iterator<Item = (A, B, C)>) -> (Vec<A>, Vec<B>, Vec<C>) {
+    let mut columns = (Vec::new(), Vec::new(), Vec::new());
+    for (a, b, c) in rows {
+        columns.0.push(a);
+        columns.1.push(b);
+        columns.2.push(c);
+    }
+    columns
+}

@@ -1,0 +1,465 @@
+//! The store: aggregates out of the log, decided events into it.
+//!
+//! Loads go through postgres-es; commits do not, because its `persist` is one
+//! round trip per event, says nothing of positions, and cannot take a claim or a
+//! queue row along.
+
+use std::{any::Any, collections::HashMap, sync::Arc};
+
+use cqrs_es::persist::{PersistedEventRepository, PersistenceError, SerializedEvent};
+use domain::{Claim, Entity, Id};
+use postgres_es::PostgresEventRepository;
+use quick_cache::sync::Cache;
+use sqlx::PgPool;
+
+use crate::{
+    Committed, Ids, Log, MasterKey, Metadata, StoreError, Terms, Vault, Work,
+    appender::{Appender, Effects, Member, NewEvent, commit_id},
+    clock,
+    codec::{Encoded, Place},
+    keys::{Keys, SubjectKey},
+    read::{Reader, unreadable},
+    snapshots,
+};
+
+/// How many aggregates stay in memory between commands.
+const CACHED: usize = 8_192;
+
+/// An aggregate and how far its history goes.
+#[derive(Clone, Debug)]
+pub struct Loaded<A> {
+    /// Its state.
+    pub aggregate: A,
+    /// Its sequence; 0 if it never existed.
+    pub version: u64,
+}
+
+/// The event store. One per process; clones share it.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    pool: PgPool,
+    repository: PostgresEventRepository,
+    reader: Reader,
+    keys: Keys,
+    vault: Vault,
+    appender: Appender,
+    log: Log,
+    ids: Ids,
+    cache: Cache<(&'static str, i64), Arc<dyn Any + Send + Sync>>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store")
+    }
+}
+
+impl Store {
+    /// Opens the store on a migrated database.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the master key is not the one that
+    /// this database was sealed with.
+    pub async fn open(pool: PgPool, master: &MasterKey) -> Result<Self, StoreError> {
+        let vault = Vault::new(master);
+        let keys = Keys::new(pool.clone(), vault.clone());
+        let reader = Reader::new(pool.clone(), keys.clone());
+        let log = Log::follow(reader.clone()).await?;
+        Ok(Self(Arc::new(Inner {
+            repository: PostgresEventRepository::new(pool.clone()),
+            appender: Appender::start(pool.clone(), log.clone()),
+            ids: Ids::new(pool.clone()),
+            cache: Cache::new(CACHED),
+            pool,
+            reader,
+            keys,
+            vault,
+            log,
+        })))
+    }
+
+    /// The log, for reading.
+    pub fn log(&self) -> &Log {
+        &self.0.log
+    }
+
+    /// Ids for new things.
+    pub fn ids(&self) -> &Ids {
+        &self.0.ids
+    }
+
+    /// Sealing with the master key.
+    pub fn vault(&self) -> &Vault {
+        &self.0.vault
+    }
+
+    /// The store's connections.
+    pub fn pool(&self) -> &PgPool {
+        &self.0.pool
+    }
+
+    /// An aggregate as the log has it now.
+    ///
+    /// # Errors
+    /// When the database does not answer or an event cannot be read.
+    pub async fn load<A: Entity>(&self, id: Id<A>) -> Result<Loaded<A>, StoreError> {
+        self.load_until(id, u64::MAX).await
+    }
+
+    /// An aggregate as it was at this sequence.
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    pub async fn load_until<A: Entity>(
+        &self,
+        id: Id<A>,
+        version: u64,
+    ) -> Result<Loaded<A>, StoreError> {
+        let repository = &self.0.repository;
+        let aggregate_id = id.to_string();
+        let start = match snapshots::load::<A>(repository, &self.0.keys, id).await? {
+            Some(snapshot) if snapshot.version <= version => snapshot,
+            _ => Loaded {
+                aggregate: A::default(),
+                version: 0,
+            },
+        };
+        let events = match start.version {
+            0 => repository.get_events::<A>(&aggregate_id).await,
+            from => {
+                repository
+                    .get_last_events::<A>(&aggregate_id, from as usize)
+                    .await
+            }
+        };
+        let events = self.0.reader.open_all(events.map_err(persistence)?).await?;
+        let wanted = events
+            .into_iter()
+            .take_while(|event| event.sequence as u64 <= version);
+        fold(start, wanted)
+    }
+
+    /// Several aggregates with one query, as the log has them now. Those that never
+    /// existed are among them, at version 0.
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    pub async fn load_many<A: Entity>(
+        &self,
+        ids: &[Id<A>],
+    ) -> Result<HashMap<Id<A>, Loaded<A>>, StoreError> {
+        let mut loaded: HashMap<Id<A>, Loaded<A>> = ids
+            .iter()
+            .map(|&id| {
+                (
+                    id,
+                    Loaded {
+                        aggregate: A::default(),
+                        version: 0,
+                    },
+                )
+            })
+            .collect();
+        let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let rows: Vec<StoredEvent> = sqlx::query_as(
+            "select aggregate_id, sequence, event_type, event_version, payload from events \
+             where aggregate_type = $1 and aggregate_id = any($2) order by aggregate_id, sequence",
+        )
+        .bind(A::TYPE)
+        .bind(names)
+        .fetch_all(&self.0.pool)
+        .await?;
+        let events = rows.into_iter().map(StoredEvent::serialized::<A>).collect();
+        for event in self.0.reader.open_all(events).await? {
+            let id = event.aggregate_id.parse::<Id<A>>();
+            let id = id.map_err(|_| unreadable(&event, "its id is no number"))?;
+            if let Some(entry) = loaded.get_mut(&id) {
+                apply(entry, event)?;
+            }
+        }
+        Ok(loaded)
+    }
+
+    /// An aggregate as this process last saw it, or as the log has it. A decision
+    /// that appends is safe on it, because a stale one loses on the primary key; one
+    /// that says no or nothing must be made again on a fresh load.
+    pub(crate) async fn load_cached<A: Entity>(
+        &self,
+        id: Id<A>,
+    ) -> Result<(Loaded<A>, bool), StoreError> {
+        if let Some(known) = self.0.cache.get(&(A::TYPE, id.get()))
+            && let Some(known) = known.downcast_ref::<Loaded<A>>()
+        {
+            return Ok((known.clone(), true));
+        }
+        Ok((self.load(id).await?, false))
+    }
+
+    /// Several aggregates, from memory where possible; tells which came from there.
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    pub async fn load_many_cached<A: Entity>(
+        &self,
+        ids: &[Id<A>],
+    ) -> Result<HashMap<Id<A>, (Loaded<A>, bool)>, StoreError> {
+        let mut found = HashMap::with_capacity(ids.len());
+        let mut missing = Vec::new();
+        for &id in ids {
+            let known = self.0.cache.get(&(A::TYPE, id.get()));
+            match known
+                .as_ref()
+                .and_then(|known| known.downcast_ref::<Loaded<A>>())
+            {
+                Some(known) => {
+                    found.insert(id, (known.clone(), true));
+                }
+                None => missing.push(id),
+            }
+        }
+        if !missing.is_empty() {
+            let loaded = self.load_many(&missing).await?;
+            found.extend(loaded.into_iter().map(|(id, loaded)| (id, (loaded, false))));
+        }
+        Ok(found)
+    }
+
+    /// Forgets what memory holds of an aggregate.
+    pub fn forget<A: Entity>(&self, id: Id<A>) {
+        self.0.cache.remove(&(A::TYPE, id.get()));
+    }
+
+    /// Makes decided events ready to be appended: numbered, sealed, with the claims
+    /// and keys that must come true with them.
+    ///
+    /// # Errors
+    /// When keys cannot be read or made.
+    pub async fn prepare<A: Entity>(
+        &self,
+        id: Id<A>,
+        before: Before,
+        aggregate: A,
+        events: Vec<A::Event>,
+    ) -> Result<Prepared<A>, StoreError> {
+        let own = id.subject();
+        let mut encoded = Vec::with_capacity(events.len());
+        let mut subjects = std::collections::HashSet::new();
+        for event in events {
+            let json = Encoded::of(&event);
+            let json =
+                json.map_err(|error| StoreError::Database(sqlx::Error::Encode(error.into())))?;
+            subjects.extend(json.subjects.iter().cloned());
+            encoded.push((event, json));
+        }
+        let mut effects = Effects::default();
+        let mut new_key = None;
+        if before.version == 0 && subjects.remove(&own) {
+            let (key, sealed) = self.0.keys.create(&own)?;
+            effects.keys.push((own.clone(), sealed));
+            new_key = Some((own, key));
+        }
+        let mut keys = if subjects.is_empty() {
+            HashMap::new()
+        } else {
+            self.0.keys.of(subjects).await?
+        };
+        keys.extend(new_key.clone());
+        let mut new_events = Vec::with_capacity(encoded.len());
+        let aggregate_id = id.to_string();
+        for (sequence, (event, json)) in (before.version + 1..).zip(encoded) {
+            let place = Place {
+                aggregate_type: A::TYPE,
+                aggregate_id: &aggregate_id,
+                sequence,
+            };
+            new_events.push(NewEvent {
+                aggregate_type: A::TYPE,
+                aggregate_id: id.get(),
+                sequence,
+                event_type: cqrs_es::DomainEvent::event_type(&event),
+                event_version: cqrs_es::DomainEvent::event_version(&event),
+                payload: json.seal(place, &keys)?,
+                event: event.into(),
+            });
+        }
+        let same = |a: &Claim, b: &Claim| a.scope == b.scope && a.value == b.value;
+        let after = aggregate.claims();
+        let gone = before
+            .claims
+            .iter()
+            .filter(|old| !after.iter().any(|new| same(old, new)));
+        effects.release.extend(gone.cloned());
+        let holder = format!("{}/{id}", A::TYPE);
+        for claim in after {
+            if !before.claims.iter().any(|old| same(old, &claim)) {
+                effects.claim.push((claim, holder.clone()));
+            }
+        }
+        effects.erase.extend(aggregate.erased());
+        Ok(Prepared {
+            id,
+            before: before.version,
+            aggregate,
+            events: new_events,
+            effects,
+            new_key,
+        })
+    }
+
+    /// Appends prepared events of several aggregates in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] or [`StoreError::Taken`] for all of them when one of
+    /// them meets it; otherwise when the database does not answer.
+    pub async fn commit<A: Entity>(
+        &self,
+        prepared: Vec<Prepared<A>>,
+        metadata: Metadata,
+        dequeue: Vec<i64>,
+    ) -> Result<Vec<Committed>, StoreError> {
+        let mut effects = Effects {
+            dequeue,
+            ..Effects::default()
+        };
+        let mut events = Vec::new();
+        let mut states = Vec::with_capacity(prepared.len());
+        for one in prepared {
+            let count = one.events.len();
+            events.extend(one.events);
+            effects.claim.extend(one.effects.claim);
+            effects.release.extend(one.effects.release);
+            effects.keys.extend(one.effects.keys);
+            effects.erase.extend(one.effects.erase);
+            states.push((one.id, one.before, one.aggregate, count, one.new_key));
+        }
+        let member = Member {
+            commit_id: commit_id()?,
+            occurred_at: clock::now(),
+            metadata,
+            events,
+            effects,
+        };
+        let appended = self.0.appender.append(member).await;
+        let positions = appended.inspect_err(|_| {
+            for (id, ..) in &states {
+                self.forget(*id);
+            }
+        })?;
+        let mut positions = positions.into_iter();
+        let mut committed = Vec::with_capacity(states.len());
+        for (id, before, aggregate, count, new_key) in states {
+            let version = before + count as u64;
+            let position = positions.by_ref().take(count).last();
+            if let Some((subject, key)) = new_key {
+                self.0.keys.remember(subject, key);
+            }
+            let loaded = Loaded { aggregate, version };
+            if snapshots::is_due(before, version) {
+                self.save_snapshot(id, loaded.clone());
+            }
+            self.0.cache.insert((A::TYPE, id.get()), Arc::new(loaded));
+            committed.push(Committed { position, version });
+        }
+        Ok(committed)
+    }
+
+    fn save_snapshot<A: Entity>(&self, id: Id<A>, state: Loaded<A>) {
+        let store = self.clone();
+        tokio::spawn(async move {
+            let saved = snapshots::save(&store.0.pool, &store.0.keys, id, state).await;
+            if let Err(error) = saved {
+                tracing::warn!(aggregate.kind = A::TYPE, aggregate.id = %id, %error, "no snapshot");
+            }
+        });
+    }
+
+    /// The store for one command: what cqrs-es' framework loads from and commits to.
+    pub fn work<A: Entity>(&self, id: Id<A>, terms: Terms) -> Work<A> {
+        Work::new(self.clone(), id, terms)
+    }
+
+    pub(crate) async fn history<A: Entity>(
+        &self,
+        aggregate_id: &str,
+    ) -> Result<Vec<SerializedEvent>, StoreError> {
+        let events = self.0.repository.get_events::<A>(aggregate_id).await;
+        self.0.reader.open_all(events.map_err(persistence)?).await
+    }
+}
+
+/// What an aggregate was before a decision, as far as the append must know.
+#[derive(Clone, Debug, Default)]
+pub struct Before {
+    /// Its sequence.
+    pub version: u64,
+    /// The unique names it held.
+    pub claims: Vec<Claim>,
+}
+
+/// Events ready to be appended.
+#[derive(Debug)]
+pub struct Prepared<A> {
+    id: Id<A>,
+    before: u64,
+    aggregate: A,
+    events: Vec<NewEvent>,
+    effects: Effects,
+    new_key: Option<(domain::Subject, SubjectKey)>,
+}
+
+#[derive(sqlx::FromRow)]
+struct StoredEvent {
+    aggregate_id: String,
+    sequence: i64,
+    event_type: String,
+    event_version: String,
+    payload: serde_json::Value,
+}
+
+impl StoredEvent {
+    fn serialized<A: Entity>(self) -> SerializedEvent {
+        SerializedEvent {
+            aggregate_id: self.aggregate_id,
+            sequence: usize::try_from(self.sequence).unwrap_or_default(),
+            aggregate_type: A::TYPE.to_owned(),
+            event_type: self.event_type,
+            event_version: self.event_version,
+            payload: self.payload,
+            metadata: serde_json::Value::Object(serde_json::Map::new()),
+        }
+    }
+}
+
+fn fold<A: Entity>(
+    mut loaded: Loaded<A>,
+    events: impl Iterator<Item = SerializedEvent>,
+) -> Result<Loaded<A>, StoreError> {
+    for event in events {
+        apply(&mut loaded, event)?;
+    }
+    Ok(loaded)
+}
+
+fn apply<A: Entity>(loaded: &mut Loaded<A>, event: SerializedEvent) -> Result<(), StoreError> {
+    let sequence = event.sequence as u64;
+    let payload = serde_json::from_value(event.payload.clone());
+    let payload = payload.map_err(|error| unreadable(&event, &error.to_string()))?;
+    loaded.aggregate.apply(payload);
+    loaded.version = sequence;
+    Ok(())
+}
+
+/// cqrs-es' persistence errors, as ours.
+pub(crate) fn persistence(error: PersistenceError) -> StoreError {
+    match error {
+        PersistenceError::OptimisticLockError => StoreError::Conflict,
+        PersistenceError::ConnectionError(error)
+        | PersistenceError::DeserializationError(error)
+        | PersistenceError::UnknownError(error) => match error.downcast::<sqlx::Error>() {
+            Ok(error) => StoreError::Database(*error),
+            Err(error) => StoreError::Database(sqlx::Error::Decode(error)),
+        },
+    }
+}

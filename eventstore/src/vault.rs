@@ -1,0 +1,148 @@
+//! The master key, and sealing with it.
+
+use std::fmt;
+
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+use chacha20poly1305::{
+    KeyInit, XChaCha20Poly1305, XNonce,
+    aead::{Aead, Payload},
+};
+use domain::values::Sealed;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::StoreError;
+
+/// Bytes in a key of XChaCha20-Poly1305.
+pub(crate) const KEY_BYTES: usize = 32;
+const NONCE_BYTES: usize = 24;
+
+/// The key that seals all others. It comes from a setting or a file, never from
+/// the database.
+#[derive(Clone)]
+pub struct MasterKey([u8; KEY_BYTES]);
+
+impl MasterKey {
+    /// Wraps 32 random bytes.
+    pub fn new(bytes: [u8; KEY_BYTES]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl Drop for MasterKey {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MasterKey")
+    }
+}
+
+/// Seals and opens with one key: XChaCha20-Poly1305, a random nonce in front.
+#[derive(Clone)]
+pub struct Vault(XChaCha20Poly1305);
+
+impl Vault {
+    /// A vault under the master key.
+    pub fn new(master: &MasterKey) -> Self {
+        Self(XChaCha20Poly1305::new((&master.0).into()))
+    }
+
+    pub(crate) fn under(key: &[u8; KEY_BYTES]) -> Self {
+        Self(XChaCha20Poly1305::new(key.into()))
+    }
+
+    /// Seals a secret for this use; it opens only under the same `context`.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub fn seal(&self, context: &str, plain: &[u8]) -> Result<Sealed, StoreError> {
+        let sealed = self.seal_bytes(context, plain)?;
+        Ok(Sealed::new(STANDARD_NO_PAD.encode(sealed)))
+    }
+
+    /// Opens what [`Vault::seal`] made under the same `context`.
+    ///
+    /// # Errors
+    /// When it was sealed under another key or context, or was changed.
+    pub fn open(&self, context: &str, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        let bytes = STANDARD_NO_PAD.decode(sealed.as_str());
+        self.open_bytes(context, &bytes.map_err(|_| CANNOT_OPEN)?)
+    }
+
+    pub(crate) fn seal_bytes(&self, context: &str, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let nonce: [u8; NONCE_BYTES] = random()?;
+        let payload = Payload {
+            msg: plain,
+            aad: context.as_bytes(),
+        };
+        let sealed = self.0.encrypt(&XNonce::from(nonce), payload);
+        let sealed = sealed.map_err(|_| StoreError::Vault("the secret could not be sealed"))?;
+        Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    pub(crate) fn open_bytes(
+        &self,
+        context: &str,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        let (nonce, msg) = sealed
+            .split_first_chunk::<NONCE_BYTES>()
+            .ok_or(CANNOT_OPEN)?;
+        let payload = Payload {
+            msg,
+            aad: context.as_bytes(),
+        };
+        let plain = self.0.decrypt(&XNonce::from(*nonce), payload);
+        plain.map(Zeroizing::new).map_err(|_| CANNOT_OPEN)
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Vault")
+    }
+}
+
+const CANNOT_OPEN: StoreError = StoreError::Vault(
+    "something sealed cannot be opened: is this the master key it was sealed with?",
+);
+
+/// Random bytes from the operating system.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], StoreError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| StoreError::Vault("the system gives no randomness"))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vault(byte: u8) -> Vault {
+        Vault::new(&MasterKey::new([byte; 32]))
+    }
+
+    #[test]
+    fn a_secret_opens_under_its_key_and_context_only() {
+        let sealed = vault(1).seal("provider.password", b"hunter2").unwrap();
+        assert_eq!(
+            vault(1)
+                .open("provider.password", &sealed)
+                .unwrap()
+                .as_slice(),
+            b"hunter2"
+        );
+        assert!(vault(2).open("provider.password", &sealed).is_err());
+        assert!(vault(1).open("account.passwd", &sealed).is_err());
+    }
+
+    #[test]
+    fn what_is_not_sealed_is_refused_not_panicked_on() {
+        for text in ["", "AAAA", "not base64 !"] {
+            assert!(vault(1).open("x", &Sealed::new(text.into())).is_err());
+        }
+    }
+}
