@@ -1,1 +1,14 @@
-//! commands
+//! The bus: how anything is changed.
+//!
+//! [`Commands::send`] loads an aggregate, lets it decide, appends what it
+//! decided and answers with its place in the log. Policies (event → command)
+//! live in `policies/`, one file each, named by what they do.
+//!
+//! The command side registers nothing: an aggregate that exists in `domain` can
+//! be sent to.
+
+mod bus;
+mod error;
+
+pub use bus::{Actor, Commands, Scope};
+pub use error::CommandError;

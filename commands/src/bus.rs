@@ -1,0 +1,354 @@
+//! Sending commands.
+
+use std::{collections::HashMap, sync::PoisonError, time::Duration};
+
+use cqrs_es::{AggregateError, CqrsFramework, event_sink::EventSink};
+use domain::{Entity, Id, Refusal, access::User};
+use eventstore::{Basis, Before, Committed, Denied, Loaded, Metadata, Store, StoreError, Terms};
+
+use crate::CommandError;
+
+/// How often a command that lost a race is decided anew.
+const ATTEMPTS: u32 = 8;
+
+/// Which aggregates someone may touch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// Everybody's.
+    #[default]
+    All,
+    /// Their own; what is not theirs is not found.
+    OwnedBy(Id<User>),
+}
+
+/// Who sends a command.
+#[derive(Clone, Debug, Default)]
+pub struct Actor {
+    /// For the record.
+    pub metadata: Metadata,
+    /// What they may touch.
+    pub scope: Scope,
+    /// The version that they believe to change, if they said one.
+    pub expected_version: Option<u64>,
+}
+
+impl Actor {
+    /// The system itself, on account of a request that came before.
+    pub fn system(correlation_id: Option<String>) -> Self {
+        Self {
+            metadata: Metadata {
+                correlation_id,
+                ..Metadata::default()
+            },
+            ..Self::default()
+        }
+    }
+}
+
+/// The bus. One per process; clones share it.
+#[derive(Clone, Debug)]
+pub struct Commands {
+    store: Store,
+}
+
+impl Commands {
+    /// A bus onto this store.
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// The store behind the bus.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// An id for something new of this kind.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn next_id<T>(&self, kind: &'static str) -> Result<Id<T>, CommandError> {
+        Ok(self.store.ids().next(kind).await?)
+    }
+
+    /// An aggregate that exists and that the scope covers.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] otherwise; or when the log cannot be read.
+    pub async fn load<A: Entity>(
+        &self,
+        id: Id<A>,
+        scope: Scope,
+    ) -> Result<Loaded<A>, CommandError> {
+        let loaded = self.store.load(id).await?;
+        let theirs = match scope {
+            Scope::All => true,
+            Scope::OwnedBy(user) => loaded.aggregate.owner() == Some(user),
+        };
+        if theirs && loaded.aggregate.exists() {
+            Ok(loaded)
+        } else {
+            Err(Refusal::NotFound.into())
+        }
+    }
+
+    /// Sends a command to something that exists.
+    ///
+    /// # Errors
+    /// What the aggregate says, [`Refusal::NotFound`] outside the scope, or why the
+    /// log could not take it.
+    pub async fn send<A>(
+        &self,
+        id: Id<A>,
+        command: A::Command,
+        actor: &Actor,
+    ) -> Result<Committed, CommandError>
+    where
+        A: Entity<Command: Clone, Error: Into<Refusal>>,
+    {
+        let owner = match actor.scope {
+            Scope::All => None,
+            Scope::OwnedBy(user) => Some(user),
+        };
+        let terms = Terms {
+            metadata: actor.metadata.clone(),
+            owner,
+            expected_version: actor.expected_version,
+            basis: Basis::Memory,
+            dequeue: Vec::new(),
+        };
+        self.carry_out(id, command, terms).await
+    }
+
+    /// Sends the command that creates something under a new id; reads nothing.
+    ///
+    /// # Errors
+    /// As [`Commands::send`].
+    pub async fn send_new<A>(
+        &self,
+        id: Id<A>,
+        command: A::Command,
+        actor: &Actor,
+    ) -> Result<Committed, CommandError>
+    where
+        A: Entity<Command: Clone, Error: Into<Refusal>>,
+    {
+        let terms = Terms {
+            metadata: actor.metadata.clone(),
+            basis: Basis::Nothing,
+            ..Terms::default()
+        };
+        self.carry_out(id, command, terms).await
+    }
+
+    /// Loads, decides and appends through cqrs-es' framework; decides anew on a
+    /// fresh state when another writer was faster, or when memory was the ground
+    /// for saying no or nothing.
+    async fn carry_out<A>(
+        &self,
+        id: Id<A>,
+        command: A::Command,
+        mut terms: Terms,
+    ) -> Result<Committed, CommandError>
+    where
+        A: Entity<Command: Clone, Error: Into<Refusal>>,
+    {
+        for attempt in 0..ATTEMPTS {
+            let work = self.store.work(id, terms.clone());
+            let done = work.done();
+            let framework = CqrsFramework::new(work, Vec::new(), ());
+            let result = framework.execute(&id.to_string(), command.clone()).await;
+            let done = *done.lock().unwrap_or_else(PoisonError::into_inner);
+            match result {
+                Ok(()) => match done.committed {
+                    Some(committed) => return Ok(committed),
+                    None if done.from_memory => {}
+                    None => {
+                        return Ok(Committed {
+                            position: None,
+                            version: done.version,
+                        });
+                    }
+                },
+                Err(AggregateError::AggregateConflict) => {
+                    metrics::counter!("ledgerline_append_conflicts_total").increment(1);
+                    pause(attempt).await;
+                }
+                Err(error) if done.from_memory && is_decision(&error) => {}
+                Err(error) => return Err(command_error(error)),
+            }
+            self.store.forget(id);
+            terms.basis = Basis::Log;
+        }
+        Err(CommandError::Contended)
+    }
+
+    /// Sends one command to each of many aggregates of a kind: one query loads what
+    /// memory does not hold, one transaction appends what they decide. Those that
+    /// say no do not keep the others from going ahead.
+    ///
+    /// `dequeue` names the attempts whose place in the dispatch queue is given up
+    /// with the append.
+    ///
+    /// # Errors
+    /// When the log does not answer; then nothing of it happened.
+    pub async fn send_many<A>(
+        &self,
+        commands: Vec<(Id<A>, A::Command)>,
+        metadata: &Metadata,
+        dequeue: Vec<i64>,
+    ) -> Result<Vec<Result<Committed, A::Error>>, CommandError>
+    where
+        A: Entity<Command: Clone>,
+    {
+        let ids: Vec<Id<A>> = commands.iter().map(|(id, _)| *id).collect();
+        for attempt in 0..ATTEMPTS {
+            let from_memory = attempt == 0;
+            match self
+                .decide_many(&commands, from_memory, metadata, &dequeue)
+                .await
+            {
+                Err(CommandError::Store(StoreError::Conflict)) => {
+                    ids.iter().for_each(|&id| self.store.forget(id));
+                    pause(attempt).await;
+                }
+                settled => return settled,
+            }
+        }
+        Err(CommandError::Contended)
+    }
+
+    async fn decide_many<A>(
+        &self,
+        commands: &[(Id<A>, A::Command)],
+        from_memory: bool,
+        metadata: &Metadata,
+        dequeue: &[i64],
+    ) -> Result<Vec<Result<Committed, A::Error>>, CommandError>
+    where
+        A: Entity<Command: Clone>,
+    {
+        let ids: Vec<Id<A>> = commands.iter().map(|(id, _)| *id).collect();
+        let mut states = self.states(&ids, from_memory).await?;
+        let mut answers = Vec::with_capacity(commands.len());
+        let mut prepared = Vec::with_capacity(commands.len());
+        for (id, command) in commands {
+            // Two commands to one aggregate in one call would need its state after
+            // the first; nobody sends that, and the conflict would say so.
+            let (mut state, stale) = states.remove(id).unwrap_or((
+                Loaded {
+                    aggregate: A::default(),
+                    version: 0,
+                },
+                false,
+            ));
+            let mut decided = decide(&state.aggregate, command.clone()).await;
+            if stale && !matches!(&decided, Ok((_, events)) if !events.is_empty()) {
+                state = self.store.load(*id).await?;
+                decided = decide(&state.aggregate, command.clone()).await;
+            }
+            match decided {
+                Err(error) => answers.push(Err(error)),
+                Ok((_, events)) if events.is_empty() => answers.push(Ok(Committed {
+                    position: None,
+                    version: state.version,
+                })),
+                Ok((aggregate, events)) => {
+                    let before = Before {
+                        version: state.version,
+                        claims: state.aggregate.claims(),
+                    };
+                    prepared.push(self.store.prepare(*id, before, aggregate, events).await?);
+                    answers.push(Ok(Committed {
+                        position: Some(0),
+                        version: 0,
+                    }));
+                }
+            }
+        }
+        let committed = self
+            .store
+            .commit(prepared, metadata.clone(), dequeue.to_vec())
+            .await?;
+        let mut committed = committed.into_iter();
+        for answer in answers
+            .iter_mut()
+            .flatten()
+            .filter(|answer| answer.position.is_some())
+        {
+            if let Some(committed) = committed.next() {
+                *answer = committed;
+            }
+        }
+        Ok(answers)
+    }
+
+    async fn states<A: Entity>(
+        &self,
+        ids: &[Id<A>],
+        from_memory: bool,
+    ) -> Result<HashMap<Id<A>, (Loaded<A>, bool)>, CommandError> {
+        if from_memory {
+            return Ok(self.store.load_many_cached(ids).await?);
+        }
+        let loaded = self.store.load_many(ids).await?;
+        Ok(loaded
+            .into_iter()
+            .map(|(id, loaded)| (id, (loaded, false)))
+            .collect())
+    }
+}
+
+async fn decide<A: Entity>(state: &A, command: A::Command) -> Result<(A, Vec<A::Event>), A::Error> {
+    let mut aggregate = state.clone();
+    let sink = EventSink::default();
+    aggregate.handle(command, &(), &sink).await?;
+    Ok((aggregate, sink.collect().await))
+}
+
+/// Whether an error was the outcome of a decision, which a stale state can have led to.
+fn is_decision<E: std::error::Error>(error: &AggregateError<E>) -> bool {
+    match error {
+        AggregateError::UserError(_) => true,
+        AggregateError::UnexpectedError(error) => error.is::<Denied>(),
+        _ => false,
+    }
+}
+
+fn command_error<E>(error: AggregateError<E>) -> CommandError
+where
+    E: std::error::Error + Into<Refusal>,
+{
+    match error {
+        AggregateError::UserError(refused) => CommandError::Refused(refused.into()),
+        AggregateError::AggregateConflict => CommandError::Contended,
+        AggregateError::DatabaseConnectionError(error)
+        | AggregateError::DeserializationError(error)
+        | AggregateError::UnexpectedError(error) => unexpected(error),
+    }
+}
+
+fn unexpected(error: Box<dyn std::error::Error + Send + Sync>) -> CommandError {
+    let error = match error.downcast::<Denied>() {
+        Ok(denied) => {
+            return match *denied {
+                Denied::NotTheirs => Refusal::NotFound.into(),
+                Denied::Stale(actual) => CommandError::Stale { actual },
+            };
+        }
+        Err(error) => error,
+    };
+    match error.downcast::<StoreError>() {
+        Ok(error) => match *error {
+            StoreError::Taken { field } => Refusal::Taken { field }.into(),
+            other => CommandError::Store(other),
+        },
+        Err(error) => CommandError::Store(StoreError::Database(sqlx::Error::Decode(error))),
+    }
+}
+
+/// A short wait that grows with each lost race.
+async fn pause(attempt: u32) {
+    if attempt > 0 {
+        tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 3)).await;
+    }
+}
