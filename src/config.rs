@@ -1,0 +1,343 @@
+//! The settings: from `ledgerline.toml` and `LEDGERLINE_*` variables to one struct per section.
+//!
+//! A new setting is a line in [`settings::SETTINGS`] (which is also the help) and a field below.
+
+mod error;
+pub mod master_key;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use eventstore::{MasterKey, embedded};
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::PgConnectOptions;
+use tracing_subscriber::EnvFilter;
+
+pub use self::{error::ConfigError, settings::SETTINGS, values::Sources};
+use self::{master_key::MasterKeyError, values::Values};
+
+const YEAR: u64 = 365 * 24 * 3600;
+const WEEK: u64 = 7 * 24 * 3600;
+
+/// Everything one can set. Secrets do not show in its debug output.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The REST API.
+    pub server: ServerConfig,
+    /// The database.
+    pub database: DatabaseConfig,
+    /// Users and tokens.
+    pub access: AccessConfig,
+    /// What this process is.
+    pub process: ProcessConfig,
+    /// Sending.
+    pub delivery: DeliveryConfig,
+    /// The log.
+    pub log: LogConfig,
+    /// `LEDGERLINE_MASTER_KEY`, known to be well-formed.
+    master_key: Option<SecretString>,
+}
+
+/// The REST API.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// `LEDGERLINE_LISTEN` (127.0.0.1:8000)
+    pub listen: SocketAddr,
+    /// `LEDGERLINE_TRUST_PROXY` (false)
+    pub trust_proxy: bool,
+    /// `LEDGERLINE_UPLOAD_LIMIT_MB` (25), in bytes.
+    pub upload_limit: usize,
+}
+
+/// The database.
+#[derive(Debug, Clone)]
+pub struct DatabaseConfig {
+    /// `LEDGERLINE_DATABASE_URL` (none: the embedded Postgres)
+    pub url: Option<SecretString>,
+    /// `LEDGERLINE_DATA_DIR` (./var)
+    pub data_dir: PathBuf,
+    /// `LEDGERLINE_POSTGRES_BIN` (none: looked for)
+    pub postgres_bin: Option<PathBuf>,
+    /// `LEDGERLINE_POSTGRES_LISTEN` (none: no TCP)
+    pub postgres_listen: Option<SocketAddr>,
+    /// `LEDGERLINE_POSTGRES_CONNECTIONS` (16)
+    pub connections: u32,
+}
+
+/// Users and tokens.
+#[derive(Debug, Clone)]
+pub struct AccessConfig {
+    /// `LEDGERLINE_ADMIN_USERNAME` (admin)
+    pub admin_username: String,
+    /// `LEDGERLINE_ADMIN_PASSWORD` (none: a random one)
+    pub admin_password: Option<SecretString>,
+    /// `LEDGERLINE_TOKEN_TTL_SECONDS` (86400)
+    pub token_ttl: Duration,
+    /// `LEDGERLINE_LOGIN_ATTEMPTS` (10)
+    pub login_attempts: u32,
+}
+
+/// What this process is.
+#[derive(Debug, Clone)]
+pub struct ProcessConfig {
+    /// `LEDGERLINE_ROLE` (all)
+    pub role: Role,
+    /// `LEDGERLINE_NODE_ID` (none)
+    pub node_id: Option<i64>,
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// All of it.
+    All,
+    /// Answers requests.
+    Api,
+    /// Sends.
+    Worker,
+    /// Keeps the read models.
+    Projector,
+}
+
+/// Sending.
+#[derive(Debug, Clone)]
+pub struct DeliveryConfig {
+    /// `LEDGERLINE_COMPANY` (empty)
+    pub company: String,
+    /// `LEDGERLINE_LEASE_SECONDS` (10)
+    pub lease: Duration,
+    /// `LEDGERLINE_RETRY_BASE_SECONDS` (60)
+    pub retry_base: Duration,
+    /// `LEDGERLINE_TRY_EMAIL_DEADLINE_SECONDS` (86400)
+    pub email_deadline: Duration,
+    /// `LEDGERLINE_TRY_SMS_DEADLINE_SECONDS` (3600)
+    pub sms_deadline: Duration,
+    /// `LEDGERLINE_TRY_FAX_DEADLINE_SECONDS` (1800)
+    pub fax_deadline: Duration,
+    /// `LEDGERLINE_TRY_VOICE_DEADLINE_SECONDS` (120)
+    pub voice_deadline: Duration,
+}
+
+/// The log.
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// `LEDGERLINE_LOG` (info), known to be a filter.
+    pub filter: String,
+    /// `LEDGERLINE_LOG_FORMAT` (human)
+    pub format: LogFormat,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For a terminal.
+    Human,
+    /// A JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// Reads every setting, or says which one is wrong.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let values = Values::resolve(sources)?;
+        let config = Self {
+            server: ServerConfig::load(&values)?,
+            database: DatabaseConfig::load(&values)?,
+            access: AccessConfig::load(&values)?,
+            process: ProcessConfig::load(&values)?,
+            delivery: DeliveryConfig::load(&values)?,
+            log: LogConfig::load(&values)?,
+            master_key: values.secret("LEDGERLINE_MASTER_KEY"),
+        };
+        if values
+            .text("LEDGERLINE_MASTER_KEY")
+            .is_some_and(|key| master_key::parse(key).is_none())
+        {
+            return Err(values.wrong("LEDGERLINE_MASTER_KEY", "32 bytes in hex or base64"));
+        }
+        let missing = |missing, because: &str| ConfigError::Missing {
+            missing,
+            because: because.to_owned(),
+        };
+        if config.database.url.is_some() && config.master_key.is_none() {
+            return Err(missing("LEDGERLINE_MASTER_KEY", "LEDGERLINE_DATABASE_URL"));
+        }
+        if config.database.url.is_none() && config.process.role != Role::All {
+            return Err(missing(
+                "LEDGERLINE_DATABASE_URL",
+                "a LEDGERLINE_ROLE other than all",
+            ));
+        }
+        Ok(config)
+    }
+
+    /// The key from its setting, else the one kept in the data directory, which is made on the first call.
+    pub fn master_key(&self) -> Result<MasterKey, MasterKeyError> {
+        let data_dir = &self.database.data_dir;
+        match self
+            .master_key
+            .as_ref()
+            .and_then(|key| master_key::parse(key.expose_secret()))
+        {
+            Some(key) => Ok(key),
+            None => {
+                embedded::create_data_dir(data_dir).map_err(|error| MasterKeyError::File {
+                    path: master_key::file_in(data_dir),
+                    source: std::io::Error::other(error),
+                })?;
+                master_key::read_or_create(data_dir)
+            }
+        }
+    }
+}
+
+impl ServerConfig {
+    fn load(values: &Values) -> Result<Self, ConfigError> {
+        let megabytes: usize = values.within("LEDGERLINE_UPLOAD_LIMIT_MB", 1..=1024)?;
+        Ok(Self {
+            listen: values.value(
+                "LEDGERLINE_LISTEN",
+                "an address and a port, as in 127.0.0.1:8000",
+            )?,
+            trust_proxy: values.value("LEDGERLINE_TRUST_PROXY", "true or false")?,
+            upload_limit: megabytes * 1024 * 1024,
+        })
+    }
+}
+
+impl DatabaseConfig {
+    fn load(values: &Values) -> Result<Self, ConfigError> {
+        let url = values.text("LEDGERLINE_DATABASE_URL");
+        let is_postgres = |url: &str| {
+            ["postgres://", "postgresql://"]
+                .iter()
+                .any(|scheme| url.starts_with(scheme))
+                && PgConnectOptions::from_str(url).is_ok()
+        };
+        if url.is_some_and(|url| !is_postgres(url)) {
+            return Err(values.wrong(
+                "LEDGERLINE_DATABASE_URL",
+                "a URL as in postgres://user:password@host:5432/database",
+            ));
+        }
+        let loopback = "a loopback address and a port, as in 127.0.0.1:5433";
+        let postgres_listen: Option<SocketAddr> =
+            values.optional("LEDGERLINE_POSTGRES_LISTEN", loopback)?;
+        if postgres_listen.is_some_and(|address| !address.ip().is_loopback() || address.port() == 0)
+        {
+            return Err(values.wrong("LEDGERLINE_POSTGRES_LISTEN", loopback));
+        }
+        Ok(Self {
+            url: values.secret("LEDGERLINE_DATABASE_URL"),
+            data_dir: values.value("LEDGERLINE_DATA_DIR", "a directory")?,
+            postgres_bin: values.path("LEDGERLINE_POSTGRES_BIN"),
+            postgres_listen,
+            connections: values.within("LEDGERLINE_POSTGRES_CONNECTIONS", 2..=500)?,
+        })
+    }
+}
+
+impl AccessConfig {
+    fn load(values: &Values) -> Result<Self, ConfigError> {
+        Ok(Self {
+            admin_username: values.value("LEDGERLINE_ADMIN_USERNAME", "a name")?,
+            admin_password: values.secret("LEDGERLINE_ADMIN_PASSWORD"),
+            token_ttl: values.seconds("LEDGERLINE_TOKEN_TTL_SECONDS", 60..=YEAR)?,
+            login_attempts: values.within("LEDGERLINE_LOGIN_ATTEMPTS", 1..=10_000)?,
+        })
+    }
+}
+
+impl ProcessConfig {
+    fn load(values: &Values) -> Result<Self, ConfigError> {
+        let number = "a whole number from 1";
+        let node_id: Option<i64> = values.optional("LEDGERLINE_NODE_ID", number)?;
+        if node_id.is_some_and(|id| id < 1) {
+            return Err(values.wrong("LEDGERLINE_NODE_ID", number));
+        }
+        Ok(Self {
+            role: values.value("LEDGERLINE_ROLE", "all, api, worker or projector")?,
+            node_id,
+        })
+    }
+}
+
+impl DeliveryConfig {
+    fn load(values: &Values) -> Result<Self, ConfigError> {
+        Ok(Self {
+            company: values
+                .text("LEDGERLINE_COMPANY")
+                .unwrap_or_default()
+                .to_owned(),
+            lease: values.seconds("LEDGERLINE_LEASE_SECONDS", 2..=3600)?,
+            retry_base: values.seconds("LEDGERLINE_RETRY_BASE_SECONDS", 1..=3600)?,
+            email_deadline: values.seconds("LEDGERLINE_TRY_EMAIL_DEADLINE_SECONDS", 1..=WEEK)?,
+            sms_deadline: values.seconds("LEDGERLINE_TRY_SMS_DEADLINE_SECONDS", 1..=WEEK)?,
+            fax_deadline: values.seconds("LEDGERLINE_TRY_FAX_DEADLINE_SECONDS", 1..=WEEK)?,
+            voice_deadline: values.seconds("LEDGERLINE_TRY_VOICE_DEADLINE_SECONDS", 1..=WEEK)?,
+        })
+    }
+}
+
+impl LogConfig {
+    fn load(values: &Values) -> Result<Self, ConfigError> {
+        let filter: String = values.value("LEDGERLINE_LOG", "a filter")?;
+        if EnvFilter::try_new(&filter).is_err() {
+            return Err(values.wrong(
+                "LEDGERLINE_LOG",
+                "a filter, as in info or warn,ledgerline=debug",
+            ));
+        }
+        Ok(Self {
+            filter,
+            format: values.value("LEDGERLINE_LOG_FORMAT", "human or json")?,
+        })
+    }
+}
+
+impl FromStr for Role {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "all" => Ok(Self::All),
+            "api" => Ok(Self::Api),
+            "worker" => Ok(Self::Worker),
+            "projector" => Ok(Self::Projector),
+            _ => Err(()),
+        }
+    }
+}
+
+impl FromStr for LogFormat {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "human" => Ok(Self::Human),
+            "json" => Ok(Self::Json),
+            _ => Err(()),
+        }
+    }
+}
+
+/// What `--help` says about the settings.
+pub fn settings_help() -> String {
+    let mut help = String::from(
+        "Settings, from the environment or, by the key in brackets, from ledgerline.toml; the environment goes first:\n",
+    );
+    for setting in SETTINGS {
+        let default = match setting.default {
+            "" => "unset".to_owned(),
+            default => format!("default {default}"),
+        };
+        help.push_str(&format!(
+            "\n  {} [{}] ({default})\n      {}\n",
+            setting.name, setting.key, setting.help
+        ));
+    }
+    help
+}

@@ -1,0 +1,96 @@
+//! Every setting there is. A new one is a line here and a field in a section.
+
+/// One setting: in the environment, in `ledgerline.toml` and in the help.
+#[derive(Debug)]
+pub struct Setting {
+    /// The environment variable.
+    pub name: &'static str,
+    /// The key in `ledgerline.toml`.
+    pub key: &'static str,
+    /// What holds without it; empty when that is nothing.
+    pub default: &'static str,
+    /// What it is for.
+    pub help: &'static str,
+    /// Never shown, not even when it is wrong.
+    pub secret: bool,
+}
+
+const fn setting(
+    name: &'static str,
+    key: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Setting {
+    Setting {
+        name,
+        key,
+        default,
+        help,
+        secret: false,
+    }
+}
+
+const fn secret(name: &'static str, key: &'static str, help: &'static str) -> Setting {
+    Setting {
+        name,
+        key,
+        default: "",
+        help,
+        secret: true,
+    }
+}
+
+/// The list that loading, the help and the detection of misspelt names work from.
+#[rustfmt::skip]
+pub const SETTINGS: &[Setting] = &[
+    setting("LEDGERLINE_LISTEN", "listen", "127.0.0.1:8000",
+        "Address and port of the REST API."),
+    setting("LEDGERLINE_TRUST_PROXY", "trust_proxy", "false",
+        "Whether X-Forwarded-For is believed for the client's address: true behind a proxy that sets it."),
+    setting("LEDGERLINE_UPLOAD_LIMIT_MB", "upload_limit_mb", "25",
+        "Largest upload, in megabytes (1 to 1024)."),
+    secret("LEDGERLINE_DATABASE_URL", "database_url",
+        "postgres:// URL of a PostgreSQL 14 or newer. Without it an embedded one runs in the data directory."),
+    setting("LEDGERLINE_POSTGRES_CONNECTIONS", "postgres_connections", "16",
+        "Database connections this process may open (2 to 500; the embedded Postgres allows 100 in all)."),
+    setting("LEDGERLINE_DATA_DIR", "data_dir", "./var",
+        "Directory of the embedded Postgres and the master key's file."),
+    setting("LEDGERLINE_POSTGRES_BIN", "postgres_bin", "",
+        "Folder with the postgres and initdb to embed. Unset: looked for."),
+    setting("LEDGERLINE_POSTGRES_LISTEN", "postgres_listen", "",
+        "Loopback address and port for analysts to reach the embedded Postgres over TCP, as in 127.0.0.1:5433. \
+         Unset: a private socket only."),
+    secret("LEDGERLINE_MASTER_KEY", "master_key",
+        "32 random bytes in hex or base64 that seal personal data and secrets. \
+         Required with a database URL; else made on the first start and kept in the data directory."),
+    setting("LEDGERLINE_ADMIN_USERNAME", "admin_username", "admin",
+        "User created on the first start."),
+    secret("LEDGERLINE_ADMIN_PASSWORD", "admin_password",
+        "That user's password. Unset: a random one, shown once."),
+    setting("LEDGERLINE_TOKEN_TTL_SECONDS", "token_ttl_seconds", "86400",
+        "How long a token is valid (60 to 31536000)."),
+    setting("LEDGERLINE_LOGIN_ATTEMPTS", "login_attempts", "10",
+        "Failed logins allowed for a user from an address in 5 minutes (1 to 10000)."),
+    setting("LEDGERLINE_ROLE", "role", "all",
+        "What this process does: all, api, worker or projector. Other than all needs a database URL."),
+    setting("LEDGERLINE_NODE_ID", "node_id", "",
+        "Number of this node: its workers also serve the providers pinned to it (1 or more)."),
+    setting("LEDGERLINE_COMPANY", "company", "",
+        "Company name that messages may insert."),
+    setting("LEDGERLINE_LEASE_SECONDS", "lease_seconds", "10",
+        "How long a worker that falls silent keeps its transmissions (2 to 3600)."),
+    setting("LEDGERLINE_RETRY_BASE_SECONDS", "retry_base_seconds", "60",
+        "First pause before a transmission is tried again; it doubles from there (1 to 3600)."),
+    setting("LEDGERLINE_TRY_EMAIL_DEADLINE_SECONDS", "try_email_deadline_seconds", "86400",
+        "How long an unreachable mail server is tried (1 to 604800)."),
+    setting("LEDGERLINE_TRY_SMS_DEADLINE_SECONDS", "try_sms_deadline_seconds", "3600",
+        "The same for SMS."),
+    setting("LEDGERLINE_TRY_FAX_DEADLINE_SECONDS", "try_fax_deadline_seconds", "1800",
+        "The same for fax."),
+    setting("LEDGERLINE_TRY_VOICE_DEADLINE_SECONDS", "try_voice_deadline_seconds", "120",
+        "The same for voice."),
+    setting("LEDGERLINE_LOG", "log", "info",
+        "What is logged, as a filter: info, or warn,ledgerline=debug."),
+    setting("LEDGERLINE_LOG_FORMAT", "log_format", "human",
+        "human or json."),
+];
