@@ -9,6 +9,7 @@
 
 mod bus;
 mod error;
+pub mod media;
 
 pub use bus::{Actor, Commands, Scope};
 pub use error::CommandError;

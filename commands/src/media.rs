@@ -1,0 +1,225 @@
+//! Media: bytes that events name by their SHA-256. They are written before the
+//! event that names them, so that no event ever names what is not there.
+//!
+//! An upload comes in chunk by chunk, each committed by itself, so that a slow
+//! client holds neither a transaction nor memory. It becomes visible with the one
+//! row in `media` at its end; what is broken off stays invisible and is swept.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::outreach::MediaHash;
+use futures::{Stream, StreamExt, stream};
+use sha2::{Digest, Sha256};
+use sqlx::PgPool;
+use thiserror::Error;
+
+/// How many bytes a stored piece has; the last one may have fewer.
+const CHUNK: usize = 256 << 10;
+/// How old an unfinished upload is when it is swept.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Why a medium was not stored.
+#[derive(Debug, Error)]
+pub enum MediaError {
+    /// It has more bytes than are allowed.
+    #[error("more than {0} bytes")]
+    TooLarge(usize),
+    /// The sender stopped before the end.
+    #[error("the upload was broken off")]
+    BrokenOff,
+    /// The database could not be reached or refused.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The system has no randomness to give.
+    #[error("the system gives no randomness")]
+    Randomness,
+}
+
+/// Where the bytes of media are. Clones share it.
+#[derive(Clone, Debug)]
+pub struct MediaStore {
+    pool: PgPool,
+}
+
+impl MediaStore {
+    /// A store in this database.
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// Stores what comes, at most `limit` bytes, and answers its name and size. The
+    /// same bytes are kept once.
+    ///
+    /// # Errors
+    /// As [`MediaError`] says; nothing visible is left behind.
+    pub async fn put<E>(
+        &self,
+        bytes: impl Stream<Item = Result<Bytes, E>> + Send,
+        limit: usize,
+    ) -> Result<(MediaHash, u64), MediaError> {
+        let upload = Upload::begin(self.pool.clone()).await?;
+        let (hash, size) = upload.receive(bytes, limit).await?;
+        upload.finish(&hash, size).await?;
+        Ok((MediaHash(hash), size))
+    }
+
+    /// A medium's size and its bytes, piece by piece; nothing if there is none such.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn get(
+        &self,
+        hash: &MediaHash,
+    ) -> Result<Option<(u64, impl Stream<Item = Result<Bytes, sqlx::Error>> + Send + use<>)>, sqlx::Error>
+    {
+        let sql = "select upload_id::text, size from media where hash = $1";
+        let found: Option<(String, i64)> =
+            sqlx::query_as(sql).bind(&hash.0).fetch_optional(&self.pool).await?;
+        let Some((upload, size)) = found else {
+            return Ok(None);
+        };
+        let pool = self.pool.clone();
+        let pieces = stream::try_unfold(0_i32, move |number| {
+            let (pool, upload) = (pool.clone(), upload.clone());
+            async move {
+                let piece = piece(&pool, &upload, number).await?;
+                Ok(piece.map(|bytes| (bytes, number + 1)))
+            }
+        });
+        Ok(Some((u64::try_from(size).unwrap_or(0), pieces)))
+    }
+
+    /// Removes what is left of uploads that were broken off long ago; answers how
+    /// many there were.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sweep(&self) -> Result<u64, sqlx::Error> {
+        // A piece can arrive after its upload was discarded; it belongs to nothing.
+        let sql = "with gone as (
+                delete from media_uploads
+                where started_at < now() - make_interval(secs => $1)
+                returning upload_id
+            ), pieces as (
+                delete from media_chunks c
+                where upload_id in (select upload_id from gone)
+                   or not exists (select from media m where m.upload_id = c.upload_id)
+                  and not exists (select from media_uploads u where u.upload_id = c.upload_id)
+            )
+            select count(*) from gone";
+        let seconds = ABANDONED.as_secs_f64();
+        let gone: i64 = sqlx::query_scalar(sql).bind(seconds).fetch_one(&self.pool).await?;
+        Ok(u64::try_from(gone).unwrap_or(0))
+    }
+}
+
+async fn piece(pool: &PgPool, upload: &str, number: i32) -> Result<Option<Bytes>, sqlx::Error> {
+    let sql = "select bytes from media_chunks where upload_id = $1::uuid and number = $2";
+    let query = sqlx::query_scalar(sql).bind(upload).bind(number);
+    let bytes: Option<Vec<u8>> = query.fetch_optional(pool).await?;
+    Ok(bytes.map(Bytes::from))
+}
+
+/// One upload; unless it is finished, dropping it removes what it wrote.
+struct Upload {
+    pool: PgPool,
+    id: String,
+    open: bool,
+}
+
+impl Upload {
+    async fn begin(pool: PgPool) -> Result<Self, MediaError> {
+        let mut id = [0_u8; 16];
+        getrandom::fill(&mut id).map_err(|_| MediaError::Randomness)?;
+        let upload = Self {
+            pool,
+            id: hex::encode(id),
+            open: true,
+        };
+        let insert = sqlx::query("insert into media_uploads (upload_id) values ($1::uuid)");
+        insert.bind(&upload.id).execute(&upload.pool).await?;
+        Ok(upload)
+    }
+
+    async fn receive<E>(
+        &self,
+        bytes: impl Stream<Item = Result<Bytes, E>> + Send,
+        limit: usize,
+    ) -> Result<(String, u64), MediaError> {
+        let mut bytes = std::pin::pin!(bytes);
+        let (mut hash, mut size, mut number) = (Sha256::new(), 0_usize, 0_i32);
+        let mut chunk = Vec::with_capacity(CHUNK);
+        while let Some(some) = bytes.next().await {
+            let some = some.map_err(|_| MediaError::BrokenOff)?;
+            size = size.saturating_add(some.len());
+            if size > limit {
+                return Err(MediaError::TooLarge(limit));
+            }
+            hash.update(&some);
+            let mut rest: &[u8] = &some;
+            while !rest.is_empty() {
+                let (now, later) = rest.split_at(rest.len().min(CHUNK - chunk.len()));
+                chunk.extend_from_slice(now);
+                rest = later;
+                if chunk.len() == CHUNK {
+                    self.write(number, &chunk).await?;
+                    chunk.clear();
+                    number += 1;
+                }
+            }
+        }
+        if !chunk.is_empty() {
+            self.write(number, &chunk).await?;
+        }
+        Ok((hex::encode(hash.finalize()), size as u64))
+    }
+
+    async fn write(&self, number: i32, bytes: &[u8]) -> Result<(), sqlx::Error> {
+        let sql = "insert into media_chunks (upload_id, number, bytes) values ($1::uuid, $2, $3)";
+        let insert = sqlx::query(sql).bind(&self.id).bind(number).bind(bytes);
+        insert.execute(&self.pool).await.map(|_| ())
+    }
+
+    /// Makes it visible under its name or, if the same bytes are there, removes it.
+    async fn finish(mut self, hash: &str, size: u64) -> Result<(), sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        let insert = "insert into media (hash, upload_id, size) values ($1, $2::uuid, $3)
+            on conflict (hash) do nothing";
+        let insert = sqlx::query(insert).bind(hash).bind(&self.id);
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        let new = insert.bind(size).execute(&mut *transaction).await?.rows_affected() == 1;
+        if !new {
+            let delete = sqlx::query("delete from media_chunks where upload_id = $1::uuid");
+            delete.bind(&self.id).execute(&mut *transaction).await?;
+        }
+        let delete = sqlx::query("delete from media_uploads where upload_id = $1::uuid");
+        delete.bind(&self.id).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        self.open = false;
+        Ok(())
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if !self.open {
+            return;
+        }
+        // Without a runtime, or without a database, the sweep does it later. A commit
+        // whose answer was lost is safe: its upload is in `media_uploads` no more.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(discard(self.pool.clone(), std::mem::take(&mut self.id)));
+        }
+    }
+}
+
+async fn discard(pool: PgPool, id: String) {
+    let sql = "with gone as (
+            delete from media_uploads where upload_id = $1::uuid returning upload_id
+        )
+        delete from media_chunks where upload_id in (select upload_id from gone)";
+    if let Err(error) = sqlx::query(sql).bind(id).execute(&pool).await {
+        tracing::debug!(%error, "a broken upload is left to the sweep");
+    }
+}
