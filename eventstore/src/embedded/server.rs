@@ -130,7 +130,11 @@ impl Server {
     pub fn write_settings(&self) -> Result<(), EmbeddedError> {
         let settings = self.settings_file();
         if !settings.exists() {
-            write_readable(&settings, SETTINGS)?;
+            let shared_memory = self.usable_shared_memory();
+            write_readable(
+                &settings,
+                &format!("{SETTINGS}dynamic_shared_memory_type = {shared_memory}\n"),
+            )?;
         }
         write_readable(
             &self.access_file(),
@@ -144,6 +148,19 @@ impl Server {
                  host {DATABASE} all ::1/128 scram-sha-256\n"
             ),
         )
+    }
+
+    /// The kind of shared memory that initdb tried out: not every container has a usable /dev/shm.
+    fn usable_shared_memory(&self) -> &'static str {
+        let made =
+            fs::read_to_string(self.place.cluster().join("postgresql.conf")).unwrap_or_default();
+        let chosen = made
+            .lines()
+            .find_map(|line| line.strip_prefix("dynamic_shared_memory_type = "));
+        ["sysv", "mmap"]
+            .into_iter()
+            .find(|kind| chosen.is_some_and(|chosen| chosen.starts_with(kind)))
+            .unwrap_or("posix")
     }
 
     fn settings_file(&self) -> PathBuf {
