@@ -1,1 +1,30 @@
-//! projections
+//! What the log amounts to: read models that follow it a moment behind, the reads on
+//! them, and the queue of work.
+//!
+//! - [`Projection`]: what turns events into rows; [`all`] is the list of them.
+//! - [`Projector`]: runs them, each on its own connection, one leader each.
+//! - [`Watermarks`]: how far each is, so that a write can answer once it can be read.
+//! - [`rebuild`](rebuild::rebuild): builds one anew beside the running server.
+//! - [`View`]: a row as clients see it; [`find`], [`list`] and [`count`] read any of them.
+//!
+//! To add a read model: its tables, indexes and comments in a migration (schema `read`);
+//! one file in its area with the row, the filter, `apply` and the reads that only it has;
+//! one line in [`all`]. `apply` names tables without their schema, because the same
+//! statements fill the table beside the old one during a rebuild, and takes everything,
+//! times included, from the events, because a rebuild must come to the same rows.
+
+pub mod access;
+pub mod delivery;
+pub mod outreach;
+pub mod people;
+mod projection;
+mod projector;
+pub mod reads;
+pub mod rebuild;
+mod watermarks;
+mod wire;
+
+pub use projection::{Projection, all};
+pub use projector::Projector;
+pub use reads::{BadQuery, Page, Query, Scope, View, count, find, list};
+pub use watermarks::{ProjectionStatus, QueueSignal, Stopped, Watermarks};

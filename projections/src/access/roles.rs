@@ -1,0 +1,197 @@
+//! Roles and what they hold.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cqrs_es::Aggregate;
+use domain::{
+    Event,
+    access::{Role, RoleEvent},
+    values::Line,
+};
+use eventstore::Recorded;
+use serde::{Deserialize, Serialize};
+use sqlx::{FromRow, PgConnection, PgPool};
+
+use crate::{Projection, View, reads::Conditions};
+
+/// A role as clients see it.
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[allow(missing_docs)]
+pub struct RoleRow {
+    pub role_id: i64,
+    pub name: String,
+    pub description: Option<String>,
+    /// The names of the permissions it holds.
+    pub permissions: Vec<String>,
+    #[serde(skip)]
+    pub created_position: i64,
+    #[serde(skip)]
+    pub version: i64,
+}
+
+/// By what roles can be filtered.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct RoleFilter {
+    pub role_id: Option<i64>,
+    pub name: Option<String>,
+    pub description: Option<String>,
+}
+
+impl View for RoleRow {
+    type Filter = RoleFilter;
+
+    const COLUMNS: &'static str = "t.role_id, t.name, t.description, \
+        array(select p.name from read.role_permissions rp \
+          join read.permissions p using (permission_id) \
+          where rp.role_id = t.role_id order by p.name) as permissions, \
+        t.created_position, t.version";
+    const FROM: &'static str = "from read.roles t";
+    const ID: &'static str = "t.role_id";
+    const OWNER: Option<&'static str> = None;
+    const SORTS: &'static [(&'static str, &'static str)] =
+        &[("role_id", "t.role_id"), ("name", "lower(t.name)")];
+
+    fn narrow(filter: &RoleFilter, conditions: &mut Conditions<'_>) {
+        conditions.exact("t.role_id", filter.role_id);
+        conditions.starts("t.name", &filter.name);
+        conditions.contains("t.description", &filter.description);
+    }
+
+    fn created_position(&self) -> i64 {
+        self.created_position
+    }
+}
+
+/// Whether a user has this role.
+pub async fn is_held(pool: &PgPool, role_id: i64) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select exists (select from read.user_roles where role_id = $1)")
+        .bind(role_id)
+        .fetch_one(pool)
+        .await
+}
+
+/// The role of this name.
+pub async fn by_name(pool: &PgPool, name: &str) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar("select role_id from read.roles where lower(name) = lower($1)")
+        .bind(name)
+        .fetch_optional(pool)
+        .await
+}
+
+/// The names of the permissions of a role.
+pub async fn permissions(pool: &PgPool, role_id: i64) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select p.name from read.role_permissions rp \
+         join read.permissions p using (permission_id) where rp.role_id = $1 order by p.name",
+    )
+    .bind(role_id)
+    .fetch_all(pool)
+    .await
+}
+
+/// Keeps `roles` and `role_permissions`.
+pub struct Roles;
+
+#[async_trait]
+impl Projection for Roles {
+    fn name(&self) -> &'static str {
+        "roles"
+    }
+
+    fn follows(&self) -> &'static [&'static str] {
+        &[Role::TYPE]
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["roles", "role_permissions"]
+    }
+
+    async fn apply(
+        &self,
+        db: &mut PgConnection,
+        events: &[Arc<Recorded>],
+    ) -> Result<(), sqlx::Error> {
+        for recorded in events {
+            if let Event::Role(event) = &recorded.event {
+                apply(db, recorded, event).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn apply(
+    db: &mut PgConnection,
+    recorded: &Recorded,
+    event: &RoleEvent,
+) -> Result<(), sqlx::Error> {
+    use RoleEvent::{
+        RoleCreated, RoleDeleted, RolePermissionGranted, RolePermissionWithdrawn, RoleUpdated,
+    };
+    let id = recorded.aggregate_id;
+    match event {
+        RoleCreated {
+            name,
+            description,
+            permissions,
+            ..
+        } => {
+            let permissions: Vec<i64> = permissions.iter().map(|id| id.get()).collect();
+            sqlx::query(
+                "with role as (insert into roles (role_id, name, description, created_position, \
+                   created_at, updated_at, version) values ($1, $2, $3, $4, $5, $5, 0)) \
+                 insert into role_permissions (role_id, permission_id) \
+                 select $1, id from unnest($6::bigint[]) id",
+            )
+            .bind(id)
+            .bind(name.as_str())
+            .bind(description.as_ref().map(Line::as_str))
+            .bind(recorded.position)
+            .bind(recorded.occurred_at)
+            .bind(permissions)
+            .execute(&mut *db)
+            .await?;
+        }
+        RoleUpdated { name, description } => {
+            sqlx::query("update roles set name = $2, description = $3 where role_id = $1")
+                .bind(id)
+                .bind(name.as_str())
+                .bind(description.as_ref().map(Line::as_str))
+                .execute(&mut *db)
+                .await?;
+        }
+        RolePermissionGranted { permission_id } => {
+            sqlx::query("insert into role_permissions (role_id, permission_id) values ($1, $2)")
+                .bind(id)
+                .bind(permission_id.get())
+                .execute(&mut *db)
+                .await?;
+        }
+        RolePermissionWithdrawn { permission_id } => {
+            sqlx::query("delete from role_permissions where role_id = $1 and permission_id = $2")
+                .bind(id)
+                .bind(permission_id.get())
+                .execute(&mut *db)
+                .await?;
+        }
+        RoleDeleted {} => {
+            for table in ["roles", "role_permissions"] {
+                sqlx::query(&format!("delete from {table} where role_id = $1"))
+                    .bind(id)
+                    .execute(&mut *db)
+                    .await?;
+            }
+            return Ok(());
+        }
+    }
+    sqlx::query("update roles set updated_at = $2, version = $3 where role_id = $1")
+        .bind(id)
+        .bind(recorded.occurred_at)
+        .bind(recorded.sequence as i64)
+        .execute(db)
+        .await
+        .map(drop)
+}

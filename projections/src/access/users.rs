@@ -1,0 +1,285 @@
+//! Users, with their roles and permissions. What authenticates them is not here.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cqrs_es::Aggregate;
+use domain::{
+    Event,
+    access::{User, UserEvent, UserProfile},
+    values::Line,
+};
+use eventstore::Recorded;
+use serde::{Deserialize, Serialize};
+use sqlx::{FromRow, PgConnection, PgPool};
+
+use crate::{Projection, View, reads::Conditions, wire};
+
+/// A user as clients see it.
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[allow(missing_docs)]
+pub struct UserRow {
+    pub user_id: i64,
+    pub username: Option<String>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub phone: Option<String>,
+    pub email: Option<String>,
+    pub address: Option<String>,
+    pub company: Option<String>,
+    pub country_id: Option<i32>,
+    pub timezone_id: Option<i32>,
+    #[serde(serialize_with = "wire::flag")]
+    pub active: bool,
+    #[serde(skip)]
+    pub created_position: i64,
+    #[serde(skip)]
+    pub version: i64,
+}
+
+/// By what users can be filtered.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct UserFilter {
+    pub username: Option<String>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub phone: Option<String>,
+    pub email: Option<String>,
+}
+
+impl View for UserRow {
+    type Filter = UserFilter;
+
+    const COLUMNS: &'static str = "t.user_id, t.username, t.first_name, t.last_name, t.phone, \
+        t.email, t.address, t.company, t.country_id, t.timezone_id, t.active, \
+        t.created_position, t.version";
+    const FROM: &'static str = "from read.users t";
+    const ID: &'static str = "t.user_id";
+    // Who may not see all users sees themselves.
+    const OWNER: Option<&'static str> = Some("t.user_id");
+    const SORTS: &'static [(&'static str, &'static str)] = &[
+        ("user_id", "t.user_id"),
+        ("username", "lower(coalesce(t.username, ''))"),
+        ("first_name", "lower(coalesce(t.first_name, ''))"),
+        ("last_name", "lower(coalesce(t.last_name, ''))"),
+        ("phone", "coalesce(t.phone, '')"),
+        ("email", "lower(coalesce(t.email, ''))"),
+        ("active", "t.active"),
+    ];
+
+    fn narrow(filter: &UserFilter, conditions: &mut Conditions<'_>) {
+        conditions.contains("t.username", &filter.username);
+        conditions.contains("t.first_name", &filter.first_name);
+        conditions.contains("t.last_name", &filter.last_name);
+        conditions.phone("t.phone", &filter.phone);
+        conditions.email("t.email", &filter.email);
+    }
+
+    fn created_position(&self) -> i64 {
+        self.created_position
+    }
+}
+
+/// Who may mean to log in with this username or email address; at most one by username.
+pub async fn by_login(pool: &PgPool, login: &str) -> Result<Vec<i64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select user_id from read.users where lower(username) = lower($1) \
+         union all \
+         select user_id from read.users where lower(email) = lower($1) \
+           and lower(username) is distinct from lower($1)",
+    )
+    .bind(login)
+    .fetch_all(pool)
+    .await
+}
+
+/// The names of all permissions of a user, their own and those of their roles.
+pub async fn permissions(pool: &PgPool, user_id: i64) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select p.name from read.permissions p where p.permission_id in ( \
+           select permission_id from read.user_permissions where user_id = $1 \
+           union \
+           select rp.permission_id from read.user_roles ur \
+             join read.role_permissions rp using (role_id) where ur.user_id = $1) \
+         order by p.name",
+    )
+    .bind(user_id)
+    .fetch_all(pool)
+    .await
+}
+
+/// The roles a user has: id and name.
+pub async fn roles(pool: &PgPool, user_id: i64) -> Result<Vec<(i64, String)>, sqlx::Error> {
+    sqlx::query_as(
+        "select r.role_id, r.name from read.user_roles ur join read.roles r using (role_id) \
+         where ur.user_id = $1 order by r.role_id",
+    )
+    .bind(user_id)
+    .fetch_all(pool)
+    .await
+}
+
+/// Keeps `users`, `user_roles` and `user_permissions`.
+pub struct Users;
+
+#[async_trait]
+impl Projection for Users {
+    fn name(&self) -> &'static str {
+        "users"
+    }
+
+    fn follows(&self) -> &'static [&'static str] {
+        &[User::TYPE]
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["users", "user_roles", "user_permissions"]
+    }
+
+    async fn apply(
+        &self,
+        db: &mut PgConnection,
+        events: &[Arc<Recorded>],
+    ) -> Result<(), sqlx::Error> {
+        for recorded in events {
+            if let Event::User(event) = &recorded.event {
+                apply(db, recorded, event).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn apply(
+    db: &mut PgConnection,
+    recorded: &Recorded,
+    event: &UserEvent,
+) -> Result<(), sqlx::Error> {
+    use UserEvent::{
+        UserActivated, UserCreated, UserDeactivated, UserDeleted, UserPasswordChanged,
+        UserPermissionGranted, UserPermissionWithdrawn, UserRoleGiven, UserRoleTaken, UserUpdated,
+    };
+    let id = recorded.aggregate_id;
+    match event {
+        UserCreated {
+            active,
+            profile,
+            roles,
+            ..
+        } => {
+            sqlx::query(
+                "insert into users (user_id, active, created_position, created_at, updated_at, \
+                   version) values ($1, $2, $3, $4, $4, 0)",
+            )
+            .bind(id)
+            .bind(active)
+            .bind(recorded.position)
+            .bind(recorded.occurred_at)
+            .execute(&mut *db)
+            .await?;
+            set_profile(db, id, profile.get()).await?;
+            for role in roles {
+                pair(db, "insert into user_roles values ($1, $2)", id, role.get()).await?;
+            }
+        }
+        UserUpdated { profile } => set_profile(db, id, profile.get()).await?,
+        UserActivated {} => set_active(db, id, true).await?,
+        UserDeactivated {} => set_active(db, id, false).await?,
+        UserPasswordChanged { .. } => {}
+        UserRoleGiven { role_id } => {
+            pair(
+                db,
+                "insert into user_roles values ($1, $2)",
+                id,
+                role_id.get(),
+            )
+            .await?;
+        }
+        UserRoleTaken { role_id } => {
+            let sql = "delete from user_roles where user_id = $1 and role_id = $2";
+            pair(db, sql, id, role_id.get()).await?;
+        }
+        UserPermissionGranted { permission_id } => {
+            let sql = "insert into user_permissions values ($1, $2)";
+            pair(db, sql, id, permission_id.get()).await?;
+        }
+        UserPermissionWithdrawn { permission_id } => {
+            let sql = "delete from user_permissions where user_id = $1 and permission_id = $2";
+            pair(db, sql, id, permission_id.get()).await?;
+        }
+        UserDeleted {} => return delete(db, id).await,
+    }
+    sqlx::query("update users set updated_at = $2, version = $3 where user_id = $1")
+        .bind(id)
+        .bind(recorded.occurred_at)
+        .bind(recorded.sequence as i64)
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+async fn set_profile(
+    db: &mut PgConnection,
+    id: i64,
+    profile: Option<&UserProfile>,
+) -> Result<(), sqlx::Error> {
+    let line = |field: fn(&UserProfile) -> &Option<Line>| {
+        let value = profile.and_then(|profile| field(profile).as_ref());
+        value.map(Line::as_str)
+    };
+    let phone = profile.and_then(|profile| profile.phone.as_ref());
+    let email = profile.and_then(|profile| profile.email.as_ref());
+    sqlx::query(
+        "update users set username = $2, first_name = $3, last_name = $4, phone = $5, \
+           email = $6, address = $7, company = $8, country_id = $9, timezone_id = $10 \
+         where user_id = $1",
+    )
+    .bind(id)
+    .bind(line(|profile| &profile.username))
+    .bind(line(|profile| &profile.first_name))
+    .bind(line(|profile| &profile.last_name))
+    .bind(phone.map(|phone| phone.as_str()))
+    .bind(email.map(|email| email.as_str()))
+    .bind(line(|profile| &profile.address))
+    .bind(line(|profile| &profile.company))
+    .bind(profile.and_then(|profile| profile.country_id))
+    .bind(profile.and_then(|profile| profile.timezone_id))
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+async fn set_active(db: &mut PgConnection, id: i64, active: bool) -> Result<(), sqlx::Error> {
+    sqlx::query("update users set active = $2 where user_id = $1")
+        .bind(id)
+        .bind(active)
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+async fn pair(
+    db: &mut PgConnection,
+    sql: &'static str,
+    id: i64,
+    other: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(sql)
+        .bind(id)
+        .bind(other)
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+async fn delete(db: &mut PgConnection, id: i64) -> Result<(), sqlx::Error> {
+    for table in ["users", "user_roles", "user_permissions"] {
+        sqlx::query(&format!("delete from {table} where user_id = $1"))
+            .bind(id)
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! What becomes of transmissions: one projection keeps them, their attempts and what
+//! was learned, so that a batch costs one transaction and an attempt finds its owner.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use async_trait::async_trait;
+use cqrs_es::Aggregate;
+use domain::{
+    Event,
+    delivery::{Transmission, TransmissionEvent},
+    people::{Contact, ContactEvent},
+};
+use eventstore::Recorded;
+use sqlx::PgConnection;
+
+use super::{spool_results, spools, transmissions};
+use crate::Projection;
+
+/// Keeps `transmissions`, `spools`, `spool_results` and `erased_contacts`.
+pub struct Deliveries;
+
+#[async_trait]
+impl Projection for Deliveries {
+    fn name(&self) -> &'static str {
+        "transmissions"
+    }
+
+    fn follows(&self) -> &'static [&'static str] {
+        &[Transmission::TYPE]
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &[
+            "transmissions",
+            "spools",
+            "spool_results",
+            "erased_contacts",
+        ]
+    }
+
+    fn wants(&self, event: &Recorded) -> bool {
+        matches!(
+            &event.event,
+            Event::Transmission(_) | Event::Contact(ContactEvent::ContactErased {})
+        )
+    }
+
+    async fn apply(
+        &self,
+        db: &mut PgConnection,
+        events: &[Arc<Recorded>],
+    ) -> Result<(), sqlx::Error> {
+        let deleted = deleted(events);
+        let lasting: Vec<_> = events
+            .iter()
+            .filter(|event| !deleted.contains(&event.aggregate_id))
+            .filter_map(|event| occurred(event))
+            .collect();
+        transmissions::take_in(db, &lasting).await?;
+        spools::take_in(db, &lasting).await?;
+        spool_results::take_in(db, &lasting).await?;
+        delete(db, &deleted).await?;
+        let mut forgotten = remember(db, &erased(events)).await?;
+        forgotten.extend(spoken_of_after_erasure(db, &lasting).await?);
+        forget(db, &forgotten).await
+    }
+}
+
+/// Something that happened to a transmission.
+#[derive(Clone, Copy)]
+pub(super) struct Occurred<'e> {
+    pub recorded: &'e Recorded,
+    pub event: &'e TransmissionEvent,
+}
+
+fn occurred(recorded: &Recorded) -> Option<Occurred<'_>> {
+    match &recorded.event {
+        Event::Transmission(event) => Some(Occurred { recorded, event }),
+        _ => None,
+    }
+}
+
+/// Nothing follows a deletion: whatever else a batch says of these need not be written.
+fn deleted(events: &[Arc<Recorded>]) -> BTreeSet<i64> {
+    let is_deletion = |occurred: &Occurred<'_>| {
+        matches!(occurred.event, TransmissionEvent::TransmissionDeleted {})
+    };
+    let deletions = events
+        .iter()
+        .filter_map(|event| occurred(event))
+        .filter(is_deletion);
+    deletions
+        .map(|occurred| occurred.recorded.aggregate_id)
+        .collect()
+}
+
+fn erased(events: &[Arc<Recorded>]) -> Vec<i64> {
+    let is_erasure = |event: &&Arc<Recorded>| {
+        matches!(event.event, Event::Contact(ContactEvent::ContactErased {}))
+    };
+    let erasures = events.iter().filter(is_erasure);
+    erasures.map(|event| event.aggregate_id).collect()
+}
+
+/// Puts down who was erased, for what is said of them later.
+async fn remember(db: &mut PgConnection, erased: &[i64]) -> Result<Vec<i64>, sqlx::Error> {
+    if !erased.is_empty() {
+        sqlx::query(
+            "insert into erased_contacts (contact_id) select unnest($1::bigint[]) \
+             on conflict do nothing",
+        )
+        .bind(erased)
+        .execute(db)
+        .await?;
+    }
+    Ok(erased.to_vec())
+}
+
+/// An attempt may end after its contact was erased. Its event, fresh from this process,
+/// still has the words that nobody can read from the log.
+async fn spoken_of_after_erasure(
+    db: &mut PgConnection,
+    events: &[Occurred<'_>],
+) -> Result<Vec<i64>, sqlx::Error> {
+    let contacts: BTreeSet<i64> = events.iter().filter_map(spoken_of).collect();
+    if contacts.is_empty() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_scalar("select contact_id from erased_contacts where contact_id = any($1)")
+        .bind(contacts.into_iter().collect::<Vec<_>>())
+        .fetch_all(db)
+        .await
+}
+
+/// Whom the remote side's words in this event are about.
+fn spoken_of(occurred: &Occurred<'_>) -> Option<i64> {
+    use TransmissionEvent::{
+        ResultRecorded, SpoolCompleted, SpoolFailed, SpoolOutcomeUnknown, SpoolResolved,
+    };
+    let subject = match occurred.event {
+        ResultRecorded { results, .. } => results.get().map(|_| results.subject()),
+        SpoolCompleted { response, .. }
+        | SpoolFailed { response, .. }
+        | SpoolOutcomeUnknown { response, .. }
+        | SpoolResolved { response, .. } => response.get().map(|_| response.subject()),
+        _ => None,
+    };
+    let (kind, id) = subject?.as_str().split_once('/')?;
+    (kind == Contact::TYPE).then(|| id.parse().ok()).flatten()
+}
+
+async fn delete(db: &mut PgConnection, ids: &BTreeSet<i64>) -> Result<(), sqlx::Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<_> = ids.iter().copied().collect();
+    for sql in [
+        "delete from spool_results r using spools s \
+         where s.transmission_id = any($1) and r.spool_id = s.spool_id",
+        "delete from spools where transmission_id = any($1)",
+        "delete from transmissions where transmission_id = any($1)",
+    ] {
+        sqlx::query(sql).bind(&ids).execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// Leaves of erased contacts what a rebuild would find: their key is gone, so the remote
+/// side's words read as nothing, and no result row can be told from another.
+async fn forget(db: &mut PgConnection, contacts: &[i64]) -> Result<(), sqlx::Error> {
+    if contacts.is_empty() {
+        return Ok(());
+    }
+    for sql in [
+        "delete from spool_results r using transmissions t, spools s \
+         where t.contact_id = any($1) and s.transmission_id = t.transmission_id \
+           and r.spool_id = s.spool_id",
+        "update spools s set response = null from transmissions t \
+         where t.contact_id = any($1) and s.transmission_id = t.transmission_id \
+           and s.response is not null",
+        "update transmissions set response = null \
+         where contact_id = any($1) and response is not null",
+    ] {
+        sqlx::query(sql).bind(contacts).execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// The remote side's words as Postgres can hold them: no text of its has a NUL.
+pub(super) fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}

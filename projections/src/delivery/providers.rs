@@ -1,0 +1,199 @@
+//! Providers. Their passwords are not here.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cqrs_es::Aggregate;
+use domain::{
+    Event,
+    delivery::{Provider, ProviderDetails, ProviderEvent},
+    flow::Service,
+    values::Line,
+};
+use eventstore::Recorded;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sqlx::{FromRow, PgConnection, PgPool, types::Json};
+
+use crate::{Projection, View, reads::Conditions, wire};
+
+/// A provider as clients see it.
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[allow(missing_docs)]
+pub struct ProviderRow {
+    pub provider_id: i64,
+    pub name: String,
+    #[sqlx(rename = "type")]
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub service_flag: i32,
+    pub gateway_flag: i32,
+    pub node_id: Option<i32>,
+    pub host: Option<String>,
+    pub port: Option<i32>,
+    pub username: Option<String>,
+    pub dialstring: Option<String>,
+    pub prefix: Option<String>,
+    pub settings: Json<Map<String, Value>>,
+    #[serde(serialize_with = "wire::flag")]
+    pub register: bool,
+    pub weight: i32,
+    #[serde(serialize_with = "wire::flag")]
+    pub active: bool,
+    #[serde(skip)]
+    pub created_position: i64,
+    #[serde(skip)]
+    pub version: i64,
+}
+
+/// By what providers can be filtered.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct ProviderFilter {
+    pub provider_id: Option<i64>,
+    pub name: Option<String>,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub gateway_flag: Option<i32>,
+    pub service_flag: Option<i32>,
+    pub node_id: Option<i32>,
+    pub host: Option<String>,
+    pub active: Option<bool>,
+}
+
+impl View for ProviderRow {
+    type Filter = ProviderFilter;
+
+    const COLUMNS: &'static str = "t.provider_id, t.name, t.type, t.service_flag, \
+        t.gateway_flag, t.node_id, t.host, t.port, t.username, t.dialstring, t.prefix, \
+        t.settings, t.register, t.weight, t.active, t.created_position, t.version";
+    const FROM: &'static str = "from read.providers t";
+    const ID: &'static str = "t.provider_id";
+    const OWNER: Option<&'static str> = None;
+    const SORTS: &'static [(&'static str, &'static str)] = &[
+        ("provider_id", "t.provider_id"),
+        ("name", "lower(t.name)"),
+        ("type", "t.type"),
+        ("host", "lower(coalesce(t.host, ''))"),
+        ("service_flag", "t.service_flag"),
+        ("gateway_flag", "t.gateway_flag"),
+        ("weight", "t.weight"),
+        ("active", "t.active"),
+    ];
+
+    fn narrow(filter: &ProviderFilter, conditions: &mut Conditions<'_>) {
+        conditions.exact("t.provider_id", filter.provider_id);
+        conditions.contains("t.name", &filter.name);
+        conditions.exact("t.type", filter.kind.clone());
+        conditions.exact("t.gateway_flag", filter.gateway_flag);
+        conditions.bits("t.service_flag", filter.service_flag);
+        conditions.exact("t.node_id", filter.node_id);
+        conditions.exact(
+            "lower(t.host)",
+            filter.host.as_ref().map(|host| host.to_lowercase()),
+        );
+        conditions.exact("t.active", filter.active);
+    }
+
+    fn created_position(&self) -> i64 {
+        self.created_position
+    }
+}
+
+/// How many active providers carry this service.
+pub async fn active(pool: &PgPool, service: Service) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "select count(*) from read.providers where active and service_flag & $1 <> 0",
+    )
+    .bind(service.flag())
+    .fetch_one(pool)
+    .await
+}
+
+/// Keeps `providers`.
+pub struct Providers;
+
+#[async_trait]
+impl Projection for Providers {
+    fn name(&self) -> &'static str {
+        "providers"
+    }
+
+    fn follows(&self) -> &'static [&'static str] {
+        &[Provider::TYPE]
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["providers"]
+    }
+
+    async fn apply(
+        &self,
+        db: &mut PgConnection,
+        events: &[Arc<Recorded>],
+    ) -> Result<(), sqlx::Error> {
+        for recorded in events {
+            let Event::Provider(event) = &recorded.event else {
+                continue;
+            };
+            match event {
+                ProviderEvent::ProviderCreated { details, .. }
+                | ProviderEvent::ProviderUpdated { details } => {
+                    put(db, recorded, details).await?;
+                }
+                ProviderEvent::ProviderDeleted {} => {
+                    sqlx::query("delete from providers where provider_id = $1")
+                        .bind(recorded.aggregate_id)
+                        .execute(&mut *db)
+                        .await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn put(
+    db: &mut PgConnection,
+    recorded: &Recorded,
+    details: &ProviderDetails,
+) -> Result<(), sqlx::Error> {
+    let line = |value: &Option<Line>| value.as_ref().map(|line| line.as_str().to_owned());
+    sqlx::query(
+        "insert into providers (provider_id, name, type, service_flag, gateway_flag, node_id, \
+           host, port, username, dialstring, prefix, settings, register, weight, active, \
+           created_position, created_at, updated_at, version) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
+           $16, $17, $17, $18) \
+         on conflict (provider_id) do update set name = excluded.name, type = excluded.type, \
+           service_flag = excluded.service_flag, gateway_flag = excluded.gateway_flag, \
+           node_id = excluded.node_id, host = excluded.host, port = excluded.port, \
+           username = excluded.username, dialstring = excluded.dialstring, \
+           prefix = excluded.prefix, settings = excluded.settings, \
+           register = excluded.register, weight = excluded.weight, \
+           active = excluded.active, updated_at = excluded.updated_at, \
+           version = excluded.version",
+    )
+    .bind(recorded.aggregate_id)
+    .bind(details.name.as_str())
+    .bind(details.kind.as_str())
+    .bind(details.service_flag)
+    .bind(details.gateway_flag)
+    .bind(details.node_id)
+    .bind(line(&details.host))
+    .bind(details.port.map(i32::from))
+    .bind(line(&details.username))
+    .bind(line(&details.dialstring))
+    .bind(line(&details.prefix))
+    .bind(Json(&details.settings))
+    .bind(details.register)
+    .bind(details.weight)
+    .bind(details.active)
+    .bind(recorded.position)
+    .bind(recorded.occurred_at)
+    .bind(recorded.sequence as i64)
+    .execute(db)
+    .await
+    .map(drop)
+}

@@ -1,0 +1,208 @@
+//! The projection that fills the queue.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use cqrs_es::Aggregate;
+use domain::{
+    Event,
+    delivery::{Transmission, TransmissionEvent},
+};
+use eventstore::Recorded;
+use sqlx::PgConnection;
+
+use crate::Projection;
+
+/// Keeps `dispatch.queue`.
+pub struct Dispatch;
+
+#[async_trait]
+impl Projection for Dispatch {
+    fn name(&self) -> &'static str {
+        "dispatch"
+    }
+
+    fn follows(&self) -> &'static [&'static str] {
+        &[Transmission::TYPE]
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["queue"]
+    }
+
+    fn wants(&self, event: &Recorded) -> bool {
+        use TransmissionEvent::{
+            SpoolCompleted, SpoolFailed, SpoolOutcomeUnknown, SpoolQueued, TransmissionDeleted,
+        };
+        let Event::Transmission(event) = &event.event else {
+            return false;
+        };
+        matches!(
+            event.as_ref(),
+            SpoolQueued { .. }
+                | SpoolCompleted { .. }
+                | SpoolFailed { .. }
+                | SpoolOutcomeUnknown { .. }
+                | TransmissionDeleted {}
+        )
+    }
+
+    fn makes_work(&self) -> bool {
+        true
+    }
+
+    fn brings_work(&self, event: &Recorded) -> bool {
+        let Event::Transmission(event) = &event.event else {
+            return false;
+        };
+        matches!(event.as_ref(), TransmissionEvent::SpoolQueued { .. })
+    }
+
+    async fn apply(
+        &self,
+        db: &mut PgConnection,
+        events: &[Arc<Recorded>],
+    ) -> Result<(), sqlx::Error> {
+        let changes = fold(events);
+        clean_up(db, &changes).await?;
+        insert(db, &changes.queued.into_values().collect::<Vec<_>>()).await
+    }
+}
+
+#[derive(Default)]
+struct Changes<'e> {
+    queued: BTreeMap<i64, Queued<'e>>,
+    /// Attempts that are over and were queued before this batch.
+    over: BTreeSet<i64>,
+    deleted: BTreeSet<i64>,
+}
+
+struct Queued<'e> {
+    recorded: &'e Recorded,
+    spool_id: i64,
+    service: i16,
+    due_at: DateTime<Utc>,
+    deadline: DateTime<Utc>,
+    avoid: String,
+    attempt: i32,
+}
+
+fn fold(events: &[Arc<Recorded>]) -> Changes<'_> {
+    let mut changes = Changes::default();
+    for recorded in events {
+        let Event::Transmission(event) = &recorded.event else {
+            continue;
+        };
+        match event.as_ref() {
+            TransmissionEvent::SpoolQueued {
+                spool,
+                attempt,
+                due_at,
+                deadline,
+                flow,
+                avoid,
+                ..
+            } => {
+                let avoid: Vec<_> = avoid.iter().map(ToString::to_string).collect();
+                let queued = Queued {
+                    recorded,
+                    spool_id: spool.get(),
+                    service: i16::try_from(flow.service.flag()).unwrap_or_default(),
+                    due_at: *due_at,
+                    deadline: *deadline,
+                    avoid: format!("{{{}}}", avoid.join(",")),
+                    attempt: i32::try_from(*attempt).unwrap_or(i32::MAX),
+                };
+                changes.queued.insert(spool.get(), queued);
+            }
+            TransmissionEvent::SpoolCompleted { spool, .. }
+            | TransmissionEvent::SpoolFailed { spool, .. }
+            | TransmissionEvent::SpoolOutcomeUnknown { spool, .. } => {
+                if changes.queued.remove(&spool.get()).is_none() {
+                    changes.over.insert(spool.get());
+                }
+            }
+            TransmissionEvent::TransmissionDeleted {} => {
+                let id = recorded.aggregate_id;
+                changes
+                    .queued
+                    .retain(|_, queued| queued.recorded.aggregate_id != id);
+                changes.deleted.insert(id);
+            }
+            _ => {}
+        }
+    }
+    changes
+}
+
+/// The worker has done this in the transaction that ended the attempt; what is left is
+/// what ended without one.
+async fn clean_up(db: &mut PgConnection, changes: &Changes<'_>) -> Result<(), sqlx::Error> {
+    for (sql, ids) in [
+        ("delete from queue where spool_id = any($1)", &changes.over),
+        (
+            "delete from queue where transmission_id = any($1)",
+            &changes.deleted,
+        ),
+    ] {
+        if !ids.is_empty() {
+            let ids: Vec<_> = ids.iter().copied().collect();
+            sqlx::query(sql).bind(ids).execute(&mut *db).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The owner stands in the transmission's first event, which may be long past: it is
+/// taken from the log itself, because the read models may be behind.
+async fn insert(db: &mut PgConnection, rows: &[Queued<'_>]) -> Result<(), sqlx::Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let request = |row: &Queued<'_>| row.recorded.metadata.request_id.clone();
+    let correlation = |row: &Queued<'_>| row.recorded.metadata.correlation_id.clone();
+    sqlx::query(
+        "insert into queue (spool_id, transmission_id, owner_id, service, due_at, deadline, \
+           avoid, attempt, request_id, correlation_id, position) \
+         select u.spool_id, u.transmission_id, \
+           (select (e.payload::json #>> '{TransmissionCreated,owner}')::bigint \
+            from public.events e where e.aggregate_type = 'transmission' \
+              and e.aggregate_id = u.transmission_id::text and e.sequence = 1), \
+           u.service, u.due_at, u.deadline, u.avoid::bigint[], u.attempt, u.request_id, \
+           u.correlation_id, u.position \
+         from unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::timestamptz[], \
+           $5::timestamptz[], $6::text[], $7::int[], $8::text[], $9::text[], $10::bigint[]) \
+           as u (spool_id, transmission_id, service, due_at, deadline, avoid, attempt, \
+           request_id, correlation_id, position) \
+         on conflict (spool_id) do nothing",
+    )
+    .bind(rows.iter().map(|row| row.spool_id).collect::<Vec<_>>())
+    .bind(
+        rows.iter()
+            .map(|row| row.recorded.aggregate_id)
+            .collect::<Vec<_>>(),
+    )
+    .bind(rows.iter().map(|row| row.service).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.due_at).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.deadline).collect::<Vec<_>>())
+    .bind(
+        rows.iter()
+            .map(|row| row.avoid.as_str())
+            .collect::<Vec<_>>(),
+    )
+    .bind(rows.iter().map(|row| row.attempt).collect::<Vec<_>>())
+    .bind(rows.iter().map(request).collect::<Vec<_>>())
+    .bind(rows.iter().map(correlation).collect::<Vec<_>>())
+    .bind(
+        rows.iter()
+            .map(|row| row.recorded.position)
+            .collect::<Vec<_>>(),
+    )
+    .execute(db)
+    .await
+    .map(drop)
+}

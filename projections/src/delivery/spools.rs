@@ -1,0 +1,107 @@
+//! Attempts.
+
+mod fold;
+
+use chrono::{DateTime, Utc, serde::ts_seconds, serde::ts_seconds_option};
+use serde::{Deserialize, Serialize};
+use sqlx::{FromRow, PgPool};
+
+use crate::{Scope, View, reads::Conditions};
+
+pub(super) use fold::take_in;
+
+/// An attempt as clients see it.
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[allow(missing_docs)]
+pub struct SpoolRow {
+    pub spool_id: i64,
+    pub transmission_id: i64,
+    pub account_id: Option<i64>,
+    #[serde(with = "ts_seconds")]
+    pub time_spool: DateTime<Utc>,
+    #[serde(with = "ts_seconds_option")]
+    pub time_start: Option<DateTime<Utc>>,
+    #[serde(with = "ts_seconds_option")]
+    pub time_connect: Option<DateTime<Utc>>,
+    #[serde(with = "ts_seconds_option")]
+    pub time_end: Option<DateTime<Utc>>,
+    pub status: String,
+    pub response: Option<String>,
+    pub outcome: Option<String>,
+    pub provider_id: Option<i64>,
+    pub amount: i32,
+    #[serde(skip)]
+    pub user_id: i64,
+    #[serde(skip)]
+    pub created_position: i64,
+    #[serde(skip)]
+    pub version: i64,
+}
+
+/// By what attempts can be filtered.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct SpoolFilter {
+    pub spool_id: Option<i64>,
+    pub transmission_id: Option<i64>,
+    pub account_id: Option<i64>,
+    pub provider_id: Option<i64>,
+    pub status: Option<String>,
+    pub response: Option<String>,
+    pub outcome: Option<String>,
+}
+
+impl View for SpoolRow {
+    type Filter = SpoolFilter;
+
+    const COLUMNS: &'static str = "t.spool_id, t.transmission_id, t.account_id, t.time_spool, \
+        t.time_start, t.time_connect, t.time_end, t.status, t.response, t.outcome, \
+        t.provider_id, t.amount, t.user_id, t.created_position, t.version";
+    const FROM: &'static str = "from read.spools t";
+    const ID: &'static str = "t.spool_id";
+    const OWNER: Option<&'static str> = Some("t.user_id");
+    const SORTS: &'static [(&'static str, &'static str)] = &[
+        ("spool_id", "t.spool_id"),
+        ("time_spool", "t.time_spool"),
+        ("time_end", "coalesce(t.time_end, 'infinity')"),
+        ("status", "t.status"),
+    ];
+
+    fn narrow(filter: &SpoolFilter, conditions: &mut Conditions<'_>) {
+        conditions.exact("t.spool_id", filter.spool_id);
+        conditions.exact("t.transmission_id", filter.transmission_id);
+        conditions.exact("t.account_id", filter.account_id);
+        conditions.exact("t.provider_id", filter.provider_id);
+        conditions.exact("t.status", filter.status.clone());
+        conditions.contains("t.response", &filter.response);
+        conditions.exact("t.outcome", filter.outcome.clone());
+    }
+
+    fn created_position(&self) -> i64 {
+        self.created_position
+    }
+}
+
+/// All attempts of a transmission, the first one first.
+pub async fn of_transmission(
+    pool: &PgPool,
+    transmission_id: i64,
+    scope: Scope,
+) -> Result<Vec<SpoolRow>, sqlx::Error> {
+    let owner = match scope {
+        Scope::All => None,
+        Scope::OwnedBy(user_id) => Some(user_id),
+    };
+    let sql = format!(
+        "select {} {} where t.transmission_id = $1 \
+           and ($2::bigint is null or t.user_id = $2) order by t.created_position",
+        SpoolRow::COLUMNS,
+        SpoolRow::FROM
+    );
+    sqlx::query_as(&sql)
+        .bind(transmission_id)
+        .bind(owner)
+        .fetch_all(pool)
+        .await
+}

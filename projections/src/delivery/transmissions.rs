@@ -1,0 +1,170 @@
+//! Transmissions.
+
+mod fold;
+
+use chrono::{DateTime, Utc, serde::ts_seconds_option};
+use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
+
+use crate::{View, reads::Conditions};
+
+pub(super) use fold::take_in;
+
+/// A transmission as clients see it.
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[allow(missing_docs)]
+pub struct TransmissionRow {
+    pub transmission_id: i64,
+    pub title: Option<String>,
+    pub origin: Option<String>,
+    pub contact_id: i64,
+    pub contact_phone: Option<String>,
+    pub contact_email: Option<String>,
+    pub account_id: Option<i64>,
+    pub account_phone: Option<String>,
+    pub account_email: Option<String>,
+    pub service_flag: i32,
+    pub program_id: i64,
+    pub direction: String,
+    pub status: String,
+    pub response: Option<String>,
+    pub outcome: Option<String>,
+    pub try_allowed: i32,
+    pub try_done: i32,
+    #[serde(with = "ts_seconds_option")]
+    pub last_run: Option<DateTime<Utc>>,
+    pub user_id: i64,
+    /// The owner's.
+    pub username: Option<String>,
+    #[sqlx(flatten)]
+    pub account: AccountBrief,
+    #[sqlx(flatten)]
+    pub contact: ContactBrief,
+    #[serde(skip)]
+    pub created_position: i64,
+    #[serde(skip)]
+    pub version: i64,
+}
+
+/// As whom, in brief; all empty when the account is gone.
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[allow(missing_docs)]
+pub struct AccountBrief {
+    pub account_id: Option<i64>,
+    #[sqlx(rename = "account_username")]
+    pub username: Option<String>,
+    #[sqlx(rename = "account_first_name")]
+    pub first_name: Option<String>,
+    #[sqlx(rename = "account_last_name")]
+    pub last_name: Option<String>,
+    #[sqlx(rename = "account_phone")]
+    pub phone: Option<String>,
+    #[sqlx(rename = "account_email")]
+    pub email: Option<String>,
+}
+
+/// Who is reached, in brief; all empty when the contact is gone.
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[allow(missing_docs)]
+pub struct ContactBrief {
+    pub contact_id: i64,
+    #[sqlx(rename = "contact_first_name")]
+    pub first_name: Option<String>,
+    #[sqlx(rename = "contact_last_name")]
+    pub last_name: Option<String>,
+    #[sqlx(rename = "contact_phone")]
+    pub phone: Option<String>,
+    #[sqlx(rename = "contact_email")]
+    pub email: Option<String>,
+}
+
+/// By what transmissions can be filtered.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct TransmissionFilter {
+    pub transmission_id: Option<i64>,
+    pub title: Option<String>,
+    pub service_flag: Option<i32>,
+    pub account_id: Option<i64>,
+    pub contact_id: Option<i64>,
+    pub program_id: Option<i64>,
+    pub origin: Option<String>,
+    pub direction: Option<String>,
+    pub status: Option<String>,
+    pub response: Option<String>,
+    pub outcome: Option<String>,
+    /// Of either side.
+    pub phone: Option<String>,
+    /// Of either side.
+    pub email: Option<String>,
+    pub account_phone: Option<String>,
+    pub account_email: Option<String>,
+    pub contact_phone: Option<String>,
+    pub contact_email: Option<String>,
+    /// The type of the program, for the routes that name one.
+    #[serde(skip)]
+    pub program_type: Option<String>,
+}
+
+impl View for TransmissionRow {
+    type Filter = TransmissionFilter;
+
+    const COLUMNS: &'static str = "t.transmission_id, t.title, t.origin, t.contact_id, \
+        t.account_id, t.service_flag, t.program_id, t.direction, t.status, t.response, \
+        t.outcome, t.try_allowed, t.try_done, t.last_run, t.user_id, u.username, \
+        a.username as account_username, a.first_name as account_first_name, \
+        a.last_name as account_last_name, a.phone as account_phone, a.email as account_email, \
+        c.first_name as contact_first_name, c.last_name as contact_last_name, \
+        c.phone as contact_phone, c.email as contact_email, t.created_position, t.version";
+    const FROM: &'static str = "from read.transmissions t \
+        left join read.users u on u.user_id = t.user_id \
+        left join read.accounts a on a.account_id = t.account_id \
+        left join read.contacts c on c.contact_id = t.contact_id \
+        left join read.programs p on p.program_id = t.program_id";
+    const ID: &'static str = "t.transmission_id";
+    const OWNER: Option<&'static str> = Some("t.user_id");
+    const SORTS: &'static [(&'static str, &'static str)] = &[
+        ("transmission_id", "t.transmission_id"),
+        ("title", "lower(coalesce(t.title, ''))"),
+        ("origin", "lower(coalesce(t.origin, ''))"),
+        ("contact_id", "t.contact_id"),
+        ("account_id", "coalesce(t.account_id, 0)"),
+        ("program_id", "t.program_id"),
+        ("service_flag", "t.service_flag"),
+        ("direction", "t.direction"),
+        ("status", "t.status"),
+        ("last_run", "coalesce(t.last_run, '-infinity')"),
+    ];
+
+    fn narrow(filter: &TransmissionFilter, conditions: &mut Conditions<'_>) {
+        conditions.exact("t.transmission_id", filter.transmission_id);
+        conditions.contains("t.title", &filter.title);
+        conditions.bits("t.service_flag", filter.service_flag);
+        conditions.exact("t.account_id", filter.account_id);
+        conditions.exact("t.contact_id", filter.contact_id);
+        conditions.exact("t.program_id", filter.program_id);
+        conditions.contains("t.origin", &filter.origin);
+        conditions.contains("t.direction", &filter.direction);
+        match filter.status.as_deref() {
+            // A whole word is looked up; a part of one is looked for.
+            Some("pending" | "processing" | "completed" | "failed" | "invalid") => {
+                conditions.exact("t.status", filter.status.clone());
+            }
+            _ => conditions.contains("t.status", &filter.status),
+        }
+        conditions.contains("t.response", &filter.response);
+        conditions.exact("t.outcome", filter.outcome.clone());
+        conditions.either(&filter.phone, Conditions::phone, &["a.phone", "c.phone"]);
+        conditions.either(&filter.email, Conditions::email, &["a.email", "c.email"]);
+        conditions.phone("a.phone", &filter.account_phone);
+        conditions.email("a.email", &filter.account_email);
+        conditions.phone("c.phone", &filter.contact_phone);
+        conditions.email("c.email", &filter.contact_email);
+        conditions.exact("p.type", filter.program_type.clone());
+    }
+
+    fn created_position(&self) -> i64 {
+        self.created_position
+    }
+}

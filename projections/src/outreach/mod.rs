@@ -1,0 +1,4 @@
+//! What is said and how.
+
+pub mod programs;
+pub mod templates;

@@ -1,0 +1,297 @@
+//! Accounts, what they are subscribed to, and their settings.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cqrs_es::Aggregate;
+use domain::{
+    Event,
+    people::{Account, AccountEvent, AccountKind, AccountProfile},
+    values::Line,
+};
+use eventstore::Recorded;
+use serde::{Deserialize, Serialize};
+use sqlx::{FromRow, PgConnection, PgPool};
+
+use crate::{Projection, View, reads::Conditions, wire};
+
+/// An account as clients see it.
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[allow(missing_docs)]
+pub struct AccountRow {
+    pub account_id: i64,
+    #[sqlx(rename = "type")]
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub username: Option<String>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub phone: Option<String>,
+    pub email: Option<String>,
+    pub address: Option<String>,
+    #[serde(serialize_with = "wire::flag")]
+    pub active: bool,
+    pub user_id: Option<i64>,
+    #[serde(skip)]
+    pub created_position: i64,
+    #[serde(skip)]
+    pub version: i64,
+}
+
+/// By what accounts can be filtered.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct AccountFilter {
+    pub account_id: Option<i64>,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub username: Option<String>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub phone: Option<String>,
+    pub email: Option<String>,
+    pub active: Option<bool>,
+}
+
+impl View for AccountRow {
+    type Filter = AccountFilter;
+
+    const COLUMNS: &'static str = "t.account_id, t.type, t.username, t.first_name, t.last_name, \
+        t.phone, t.email, t.address, t.active, t.user_id, t.created_position, t.version";
+    const FROM: &'static str = "from read.accounts t";
+    const ID: &'static str = "t.account_id";
+    const OWNER: Option<&'static str> = Some("t.user_id");
+    const SORTS: &'static [(&'static str, &'static str)] = &[
+        ("account_id", "t.account_id"),
+        ("type", "t.type"),
+        ("username", "lower(coalesce(t.username, ''))"),
+        ("first_name", "lower(coalesce(t.first_name, ''))"),
+        ("last_name", "lower(coalesce(t.last_name, ''))"),
+        ("phone", "coalesce(t.phone, '')"),
+        ("email", "lower(coalesce(t.email, ''))"),
+        ("active", "t.active"),
+    ];
+
+    fn narrow(filter: &AccountFilter, conditions: &mut Conditions<'_>) {
+        conditions.exact("t.account_id", filter.account_id);
+        conditions.exact("t.type", filter.kind.clone());
+        conditions.contains("t.username", &filter.username);
+        conditions.contains("t.first_name", &filter.first_name);
+        conditions.contains("t.last_name", &filter.last_name);
+        conditions.phone("t.phone", &filter.phone);
+        conditions.email("t.email", &filter.email);
+        conditions.exact("t.active", filter.active);
+    }
+
+    fn created_position(&self) -> i64 {
+        self.created_position
+    }
+}
+
+/// The account that a user who names none sends as: the newest active one.
+pub async fn newest_active(pool: &PgPool, user_id: i64) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select account_id from read.accounts where user_id = $1 and active \
+         order by created_position desc limit 1",
+    )
+    .bind(user_id)
+    .fetch_optional(pool)
+    .await
+}
+
+/// The programs an account is subscribed to.
+pub async fn programs(pool: &PgPool, account_id: i64) -> Result<Vec<i64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select program_id from read.account_programs where account_id = $1 order by program_id",
+    )
+    .bind(account_id)
+    .fetch_all(pool)
+    .await
+}
+
+/// A setting of an account; nothing if it is not set.
+pub async fn setting(
+    pool: &PgPool,
+    account_id: i64,
+    name: &str,
+) -> Result<Option<String>, sqlx::Error> {
+    let value: Option<Option<String>> = sqlx::query_scalar(
+        "select value from read.account_settings where account_id = $1 and name = $2",
+    )
+    .bind(account_id)
+    .bind(name)
+    .fetch_optional(pool)
+    .await?;
+    Ok(value.flatten())
+}
+
+/// Keeps `accounts`, `account_programs` and `account_settings`.
+pub struct Accounts;
+
+#[async_trait]
+impl Projection for Accounts {
+    fn name(&self) -> &'static str {
+        "accounts"
+    }
+
+    fn follows(&self) -> &'static [&'static str] {
+        &[Account::TYPE]
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["accounts", "account_programs", "account_settings"]
+    }
+
+    async fn apply(
+        &self,
+        db: &mut PgConnection,
+        events: &[Arc<Recorded>],
+    ) -> Result<(), sqlx::Error> {
+        for recorded in events {
+            if let Event::Account(event) = &recorded.event {
+                apply(db, recorded, event).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn apply(
+    db: &mut PgConnection,
+    recorded: &Recorded,
+    event: &AccountEvent,
+) -> Result<(), sqlx::Error> {
+    use AccountEvent::{
+        AccountAssigned, AccountCreated, AccountDeleted, AccountDissociated, AccountSettingCleared,
+        AccountSettingSet, AccountSubscribed, AccountUnsubscribed, AccountUpdated,
+    };
+    let id = recorded.aggregate_id;
+    match event {
+        AccountCreated {
+            owner,
+            kind,
+            active,
+            profile,
+            ..
+        } => {
+            sqlx::query(
+                "insert into accounts (account_id, user_id, type, active, created_position, \
+                   created_at, updated_at, version) values ($1, $2, $3, $4, $5, $6, $6, 0)",
+            )
+            .bind(id)
+            .bind(owner.get())
+            .bind(kind.as_str())
+            .bind(active)
+            .bind(recorded.position)
+            .bind(recorded.occurred_at)
+            .execute(&mut *db)
+            .await?;
+            set_profile(db, id, *kind, *active, profile.get()).await?;
+        }
+        AccountUpdated {
+            kind,
+            active,
+            profile,
+        } => set_profile(db, id, *kind, *active, profile.get()).await?,
+        AccountSubscribed { program_id } => {
+            sqlx::query(
+                "insert into account_programs (account_id, program_id, subscribed_at) \
+                 values ($1, $2, $3)",
+            )
+            .bind(id)
+            .bind(program_id.get())
+            .bind(recorded.occurred_at)
+            .execute(&mut *db)
+            .await?;
+        }
+        AccountUnsubscribed { program_id } => {
+            sqlx::query("delete from account_programs where account_id = $1 and program_id = $2")
+                .bind(id)
+                .bind(program_id.get())
+                .execute(&mut *db)
+                .await?;
+        }
+        AccountAssigned { owner } => set_owner(db, id, Some(owner.get())).await?,
+        AccountDissociated {} => set_owner(db, id, None).await?,
+        AccountSettingSet { name, value } => {
+            sqlx::query(
+                "insert into account_settings (account_id, name, value, updated_at) \
+                 values ($1, $2, $3, $4) on conflict (account_id, name) do update \
+                 set value = excluded.value, updated_at = excluded.updated_at",
+            )
+            .bind(id)
+            .bind(name)
+            .bind(value.get())
+            .bind(recorded.occurred_at)
+            .execute(&mut *db)
+            .await?;
+        }
+        AccountSettingCleared { name } => {
+            sqlx::query("delete from account_settings where account_id = $1 and name = $2")
+                .bind(id)
+                .bind(name)
+                .execute(&mut *db)
+                .await?;
+        }
+        AccountDeleted {} => return delete(db, id).await,
+    }
+    sqlx::query("update accounts set updated_at = $2, version = $3 where account_id = $1")
+        .bind(id)
+        .bind(recorded.occurred_at)
+        .bind(recorded.sequence as i64)
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+/// Everything that an update of an account says, but for its secrets.
+async fn set_profile(
+    db: &mut PgConnection,
+    id: i64,
+    kind: AccountKind,
+    active: bool,
+    profile: Option<&AccountProfile>,
+) -> Result<(), sqlx::Error> {
+    let line = |field: fn(&AccountProfile) -> &Option<Line>| {
+        let value = profile.and_then(|profile| field(profile).as_ref());
+        value.map(Line::as_str)
+    };
+    let phone = profile.and_then(|profile| profile.phone.as_ref());
+    let email = profile.and_then(|profile| profile.email.as_ref());
+    sqlx::query(
+        "update accounts set type = $2, active = $3, username = $4, first_name = $5, \
+         last_name = $6, phone = $7, email = $8, address = $9 where account_id = $1",
+    )
+    .bind(id)
+    .bind(kind.as_str())
+    .bind(active)
+    .bind(line(|profile| &profile.username))
+    .bind(line(|profile| &profile.first_name))
+    .bind(line(|profile| &profile.last_name))
+    .bind(phone.map(|phone| phone.as_str()))
+    .bind(email.map(|email| email.as_str()))
+    .bind(line(|profile| &profile.address))
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+async fn set_owner(db: &mut PgConnection, id: i64, owner: Option<i64>) -> Result<(), sqlx::Error> {
+    sqlx::query("update accounts set user_id = $2 where account_id = $1")
+        .bind(id)
+        .bind(owner)
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+async fn delete(db: &mut PgConnection, id: i64) -> Result<(), sqlx::Error> {
+    for table in ["accounts", "account_programs", "account_settings"] {
+        sqlx::query(&format!("delete from {table} where account_id = $1"))
+            .bind(id)
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,254 @@
+//! Contacts.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use cqrs_es::Aggregate;
+use domain::{
+    Event,
+    people::{Contact, ContactEvent, ContactProfile},
+    values::{Body, Line},
+};
+use eventstore::Recorded;
+use serde::{Deserialize, Serialize};
+use sqlx::{FromRow, PgConnection};
+
+use crate::{Projection, View, reads::Conditions};
+
+/// A contact as clients see it.
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[allow(missing_docs)]
+pub struct ContactRow {
+    pub contact_id: i64,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub phone: Option<String>,
+    pub email: Option<String>,
+    pub address: Option<String>,
+    pub custom1: Option<String>,
+    pub custom2: Option<String>,
+    pub custom3: Option<String>,
+    pub description: Option<String>,
+    pub user_id: i64,
+    #[serde(skip)]
+    pub created_position: i64,
+    #[serde(skip)]
+    pub version: i64,
+}
+
+/// By what contacts can be filtered.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct ContactFilter {
+    pub contact_id: Option<i64>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub phone: Option<String>,
+    pub email: Option<String>,
+}
+
+impl View for ContactRow {
+    type Filter = ContactFilter;
+
+    const COLUMNS: &'static str = "t.contact_id, t.first_name, t.last_name, t.phone, t.email, \
+        t.address, t.custom1, t.custom2, t.custom3, t.description, t.user_id, \
+        t.created_position, t.version";
+    const FROM: &'static str = "from read.contacts t";
+    const ID: &'static str = "t.contact_id";
+    const OWNER: Option<&'static str> = Some("t.user_id");
+    const SORTS: &'static [(&'static str, &'static str)] = &[
+        ("contact_id", "t.contact_id"),
+        ("first_name", "lower(coalesce(t.first_name, ''))"),
+        ("last_name", "lower(coalesce(t.last_name, ''))"),
+        ("phone", "coalesce(t.phone, '')"),
+        ("email", "lower(coalesce(t.email, ''))"),
+    ];
+
+    fn narrow(filter: &ContactFilter, conditions: &mut Conditions<'_>) {
+        conditions.exact("t.contact_id", filter.contact_id);
+        conditions.contains("t.first_name", &filter.first_name);
+        conditions.contains("t.last_name", &filter.last_name);
+        conditions.phone("t.phone", &filter.phone);
+        conditions.email("t.email", &filter.email);
+    }
+
+    fn created_position(&self) -> i64 {
+        self.created_position
+    }
+}
+
+/// Keeps `contacts`.
+pub struct Contacts;
+
+#[async_trait]
+impl Projection for Contacts {
+    fn name(&self) -> &'static str {
+        "contacts"
+    }
+
+    fn follows(&self) -> &'static [&'static str] {
+        &[Contact::TYPE]
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["contacts"]
+    }
+
+    async fn apply(
+        &self,
+        db: &mut PgConnection,
+        events: &[Arc<Recorded>],
+    ) -> Result<(), sqlx::Error> {
+        let contacts = fold(events);
+        let gone: Vec<i64> = contacts
+            .iter()
+            .filter(|(_, contact)| contact.is_none())
+            .map(|(id, _)| *id)
+            .collect();
+        let there = contacts
+            .iter()
+            .filter_map(|(id, c)| c.as_ref().map(|c| (*id, c)));
+        let (new, changed): (Vec<_>, Vec<_>) = there.partition(|(_, c)| c.created.is_some());
+        delete(db, &gone).await?;
+        update(db, &changed).await?;
+        insert(db, &new).await
+    }
+}
+
+/// What a batch made of a contact.
+#[derive(Debug, PartialEq)]
+struct Folded<'e> {
+    /// Owner, position and time, if it was created in this batch.
+    created: Option<(i64, i64, DateTime<Utc>)>,
+    /// Nothing once it was erased.
+    profile: Option<&'e ContactProfile>,
+    updated_at: DateTime<Utc>,
+    version: i64,
+}
+
+/// Nothing where the contact is gone; in the order of the ids, so that locks are always
+/// taken in the same order.
+fn fold(events: &[Arc<Recorded>]) -> BTreeMap<i64, Option<Folded<'_>>> {
+    let mut contacts = BTreeMap::new();
+    for recorded in events {
+        let Event::Contact(event) = &recorded.event else {
+            continue;
+        };
+        let id = recorded.aggregate_id;
+        let so_far = contacts.remove(&id).flatten();
+        let folded = |created, profile| {
+            Some(Folded {
+                created,
+                profile,
+                updated_at: recorded.occurred_at,
+                version: recorded.sequence as i64,
+            })
+        };
+        let now = match event {
+            ContactEvent::ContactCreated { owner, profile, .. } => folded(
+                Some((owner.get(), recorded.position, recorded.occurred_at)),
+                profile.get(),
+            ),
+            ContactEvent::ContactUpdated { profile } => folded(
+                so_far.and_then(|contact: Folded<'_>| contact.created),
+                profile.get(),
+            ),
+            ContactEvent::ContactDeleted {} | ContactEvent::ContactErased {} => None,
+        };
+        contacts.insert(id, now);
+    }
+    contacts
+}
+
+async fn delete(db: &mut PgConnection, ids: &[i64]) -> Result<(), sqlx::Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("delete from contacts where contact_id = any($1)")
+        .bind(ids)
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+type Rows<'a, 'e> = [(i64, &'a Folded<'e>)];
+
+async fn insert(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let created = |rows: &Rows<'_, '_>| rows.iter().filter_map(|(_, row)| row.created).collect();
+    let created: Vec<(i64, i64, DateTime<Utc>)> = created(rows);
+    let query = sqlx::query(
+        "insert into contacts (contact_id, updated_at, version, first_name, last_name, phone, \
+           email, address, custom1, custom2, custom3, description, \
+           user_id, created_position, created_at) \
+         select * from unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::text[], \
+           $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], \
+           $11::text[], $12::text[], $13::bigint[], $14::bigint[], $15::timestamptz[])",
+    );
+    bind(query, rows)
+        .bind(
+            created
+                .iter()
+                .map(|(owner, _, _)| *owner)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            created
+                .iter()
+                .map(|(_, position, _)| *position)
+                .collect::<Vec<_>>(),
+        )
+        .bind(created.iter().map(|(_, _, at)| *at).collect::<Vec<_>>())
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+async fn update(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let query = sqlx::query(
+        "update contacts t set updated_at = u.updated_at, version = u.version, \
+           first_name = u.first_name, last_name = u.last_name, phone = u.phone, \
+           email = u.email, address = u.address, custom1 = u.custom1, \
+           custom2 = u.custom2, custom3 = u.custom3, description = u.description \
+         from unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::text[], $5::text[], \
+           $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], \
+           $12::text[]) as u (contact_id, updated_at, version, first_name, last_name, phone, \
+           email, address, custom1, custom2, custom3, description) \
+         where t.contact_id = u.contact_id",
+    );
+    bind(query, rows).execute(db).await.map(drop)
+}
+
+type Statement<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+/// Binds what inserts and updates have in common, column by column.
+fn bind<'q>(query: Statement<'q>, rows: &Rows<'_, '_>) -> Statement<'q> {
+    let column = |field: fn(&ContactProfile) -> Option<&str>| -> Vec<Option<String>> {
+        let value = |row: &Folded<'_>| row.profile.and_then(field).map(str::to_owned);
+        rows.iter().map(|(_, row)| value(row)).collect()
+    };
+    query
+        .bind(rows.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+        .bind(
+            rows.iter()
+                .map(|(_, row)| row.updated_at)
+                .collect::<Vec<_>>(),
+        )
+        .bind(rows.iter().map(|(_, row)| row.version).collect::<Vec<_>>())
+        .bind(column(|p| p.first_name.as_ref().map(Line::as_str)))
+        .bind(column(|p| p.last_name.as_ref().map(Line::as_str)))
+        .bind(column(|p| p.phone.as_ref().map(|phone| phone.as_str())))
+        .bind(column(|p| p.email.as_ref().map(|email| email.as_str())))
+        .bind(column(|p| p.address.as_ref().map(Line::as_str)))
+        .bind(column(|p| p.custom1.as_ref().map(Line::as_str)))
+        .bind(column(|p| p.custom2.as_ref().map(Line::as_str)))
+        .bind(column(|p| p.custom3.as_ref().map(Line::as_str)))
+        .bind(column(|p| p.description.as_ref().map(Body::as_str)))
+}

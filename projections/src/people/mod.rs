@@ -1,0 +1,4 @@
+//! Whom one reaches, and as whom.
+
+pub mod accounts;
+pub mod contacts;

@@ -1,0 +1,82 @@
+//! What a projection is, and which there are.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use eventstore::Recorded;
+use sqlx::PgConnection;
+
+use crate::{
+    access::{permissions::Permissions, roles::Roles, users::Users},
+    delivery::{deliveries::Deliveries, providers::Providers, queue::Dispatch},
+    outreach::{programs::Programs, templates::Templates},
+    people::{accounts::Accounts, contacts::Contacts},
+};
+
+/// The visible list.
+pub fn all() -> Vec<Box<dyn Projection>> {
+    vec![
+        Box::new(Accounts),
+        Box::new(Contacts),
+        Box::new(Deliveries),
+        Box::new(Dispatch),
+        Box::new(Permissions),
+        Box::new(Programs),
+        Box::new(Providers),
+        Box::new(Roles),
+        Box::new(Templates),
+        Box::new(Users),
+    ]
+}
+
+/// Something that follows the log and keeps tables in step with it.
+#[async_trait]
+pub trait Projection: Send + Sync + 'static {
+    /// Its name, under which its checkpoint is kept and it is rebuilt.
+    fn name(&self) -> &'static str;
+
+    /// The aggregate types it shows: who writes to one of them may wait for it.
+    fn follows(&self) -> &'static [&'static str];
+
+    /// Its tables, without their schema.
+    fn tables(&self) -> &'static [&'static str];
+
+    /// Whether this event changes anything here. It may want events of types that it
+    /// does not follow; nobody waits for it on account of those.
+    fn wants(&self, event: &Recorded) -> bool {
+        self.follows().contains(&event.aggregate_type.as_str())
+    }
+
+    /// Whether its rows make something happen. If so it is committed durably, nobody
+    /// waits for it, and it is never rebuilt.
+    fn makes_work(&self) -> bool {
+        false
+    }
+
+    /// Whether this event is new work for somebody who should be woken.
+    fn brings_work(&self, _event: &Recorded) -> bool {
+        false
+    }
+
+    /// Takes in events that it wants, in the order of the log. Runs in a transaction
+    /// whose `search_path` leads to its tables.
+    async fn apply(
+        &self,
+        db: &mut PgConnection,
+        events: &[Arc<Recorded>],
+    ) -> Result<(), sqlx::Error>;
+}
+
+/// The schema in which a projection's live tables are.
+pub(crate) fn schema(projection: &dyn Projection) -> &'static str {
+    if projection.makes_work() {
+        "dispatch"
+    } else {
+        "read"
+    }
+}
+
+/// Everything a projection changes it finds by a key. A plan made, and kept, while a table
+/// was small would read all of it once it is large; these leave only the way by the key.
+pub(crate) const BY_KEY: &str =
+    "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off";

@@ -1,0 +1,305 @@
+//! One projection following the log.
+
+use std::{sync::Arc, time::Duration};
+
+use eventstore::{Log, Position, Recorded, StoreError, Subscription};
+use sqlx::{Connection, Executor as _, PgConnection};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::{PAUSE, checkpoint};
+use crate::{
+    Projection, QueueSignal, Stopped,
+    projection::{BY_KEY, schema},
+    watermarks::Mark,
+};
+
+/// The class of advisory locks that say who leads; the second number is the projection's.
+const LEADERSHIP: i32 = 0x4c45_4144;
+
+/// How long a read model lets events gather after a batch while nobody waits for it:
+/// fewer and larger transactions leave the machine to the real work.
+const REST: Duration = Duration::from_millis(10);
+
+/// The same for the queue, where a batch is followed by sending.
+const REST_OF_QUEUE: Duration = Duration::from_millis(2);
+
+/// How often a checkpoint is saved that moved past nothing of interest.
+const SAVE: Duration = Duration::from_secs(1);
+
+/// The pauses between two attempts at an event that fails.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+
+/// Why this process leads no more.
+pub(super) enum Lost {
+    /// The checkpoint is not where it was left.
+    Moved,
+    /// The database is gone, or said something that passes by itself.
+    Connection(sqlx::Error),
+}
+
+impl From<sqlx::Error> for Lost {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Connection(error)
+    }
+}
+
+/// What came of a transaction.
+enum Trouble {
+    Lost(Lost),
+    /// The events could not be taken in; nothing of them was.
+    Failed(String),
+}
+
+impl From<sqlx::Error> for Trouble {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Lost(Lost::Connection(error))
+    }
+}
+
+pub(super) struct Follower {
+    pub projection: Arc<dyn Projection>,
+    pub log: Log,
+    pub mark: Arc<Mark>,
+    pub queue: QueueSignal,
+    pub stop: CancellationToken,
+}
+
+/// How far a leader is: what the checkpoint says, and what it has seen since.
+struct Progress {
+    saved: Position,
+    seen: Position,
+    save_at: Instant,
+    retry: Duration,
+}
+
+impl Follower {
+    /// Becomes the leader and follows the log until told to stop.
+    pub(super) async fn lead(&self) -> Result<(), Lost> {
+        let mut db = self.connect().await?;
+        while !self.lock(&mut db).await? {
+            tokio::select! {
+                () = self.stop.cancelled() => return Ok(()),
+                () = sleep(PAUSE) => {}
+            }
+        }
+        let position = checkpoint::read(&mut db, self.projection.name()).await?;
+        self.mark.lead(position);
+        tracing::debug!(projection = self.projection.name(), position, "leading");
+        let mut progress = Progress {
+            saved: position,
+            seen: position,
+            save_at: Instant::now(),
+            retry: FIRST_RETRY,
+        };
+        let mut subscription = self.log.subscribe(position);
+        while !self.stop.is_cancelled() {
+            self.step(&mut db, &mut subscription, &mut progress).await?;
+        }
+        self.save(&mut db, &mut progress).await?;
+        // The lock goes with the connection; whoever stands by takes over at once.
+        db.close().await.map_err(Lost::from)
+    }
+
+    async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        let options = (*self.log.pool().connect_options()).clone();
+        let name = format!("ledgerline projection {}", self.projection.name());
+        let mut db = PgConnection::connect_with(&options.application_name(&name)).await?;
+        let schema = schema(self.projection.as_ref());
+        db.execute(&*format!(
+            "set search_path = {schema}; set lock_timeout = '10s'; \
+             set idle_in_transaction_session_timeout = '30s'; {BY_KEY}"
+        ))
+        .await?;
+        Ok(db)
+    }
+
+    async fn lock(&self, db: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar("select pg_try_advisory_lock($1, hashtext($2))")
+            .bind(LEADERSHIP)
+            .bind(self.projection.name())
+            .fetch_one(db)
+            .await
+    }
+
+    async fn step(
+        &self,
+        db: &mut PgConnection,
+        subscription: &mut Subscription,
+        progress: &mut Progress,
+    ) -> Result<(), Lost> {
+        let unsaved = progress.seen != progress.saved;
+        let batch = tokio::select! {
+            () = self.stop.cancelled() => return Ok(()),
+            () = sleep_until(progress.save_at), if unsaved => {
+                self.save(db, progress).await?;
+                subscription.seek(progress.seen);
+                return Ok(());
+            }
+            batch = subscription.next() => batch,
+        };
+        let stopped = match batch {
+            Ok(batch) => {
+                let seen = subscription.position();
+                self.take_in(db, &batch, seen, progress).await?
+            }
+            Err(StoreError::Database(error)) => return Err(error.into()),
+            Err(StoreError::Closed) => {
+                self.stop.cancelled().await;
+                return Ok(());
+            }
+            Err(error) => Some(Stopped {
+                position: progress.seen + 1,
+                error: error.to_string(),
+            }),
+        };
+        match stopped {
+            Some(stopped) => self.stand_still(db, stopped, progress).await?,
+            None => progress.retry = FIRST_RETRY,
+        }
+        subscription.seek(progress.seen);
+        Ok(())
+    }
+
+    /// Takes in a batch, or as much of it as can be; says what it stopped at.
+    async fn take_in(
+        &self,
+        db: &mut PgConnection,
+        batch: &[Arc<Recorded>],
+        seen: Position,
+        progress: &mut Progress,
+    ) -> Result<Option<Stopped>, Lost> {
+        let wanted: Vec<_> = batch
+            .iter()
+            .filter(|event| self.projection.wants(event))
+            .cloned()
+            .collect();
+        if wanted.is_empty() {
+            if progress.seen == progress.saved {
+                progress.save_at = Instant::now() + SAVE;
+            }
+            progress.seen = seen;
+            self.mark.reach(seen, self.log.head().max(seen));
+            return Ok(None);
+        }
+        match self.write(db, &wanted, seen, progress).await {
+            Ok(()) => {
+                self.rest().await;
+                return Ok(None);
+            }
+            Err(Trouble::Lost(lost)) => return Err(lost),
+            Err(Trouble::Failed(_)) => {}
+        }
+        // One by one, to get as far as possible and to name the one that fails.
+        for event in wanted {
+            let position = event.position;
+            match self.write(db, &[event], position, progress).await {
+                Ok(()) => {}
+                Err(Trouble::Lost(lost)) => return Err(lost),
+                Err(Trouble::Failed(error)) => return Ok(Some(Stopped { position, error })),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes in these events and moves the checkpoint, both or neither.
+    async fn write(
+        &self,
+        db: &mut PgConnection,
+        events: &[Arc<Recorded>],
+        to: Position,
+        progress: &mut Progress,
+    ) -> Result<(), Trouble> {
+        let work = events
+            .iter()
+            .any(|event| self.projection.brings_work(event));
+        let name = self.projection.name();
+        if !checkpoint::begin(db, name, progress.saved, to, work).await? {
+            return Err(Trouble::Lost(Lost::Moved));
+        }
+        if let Err(error) = self.projection.apply(db, events).await {
+            if passes_by_itself(&error) {
+                return Err(error.into());
+            }
+            checkpoint::rollback(db).await?;
+            return Err(Trouble::Failed(in_words(&error)));
+        }
+        checkpoint::commit(db).await?;
+        progress.saved = to;
+        progress.seen = to;
+        self.mark.reach(to, self.log.head().max(to));
+        if work {
+            self.queue.ring();
+        }
+        Ok(())
+    }
+
+    async fn save(&self, db: &mut PgConnection, progress: &mut Progress) -> Result<(), Lost> {
+        if progress.seen == progress.saved {
+            return Ok(());
+        }
+        let name = self.projection.name();
+        if !checkpoint::begin(db, name, progress.saved, progress.seen, false).await? {
+            return Err(Lost::Moved);
+        }
+        checkpoint::commit(db).await?;
+        progress.saved = progress.seen;
+        Ok(())
+    }
+
+    async fn rest(&self) {
+        if self.projection.makes_work() {
+            sleep(REST_OF_QUEUE).await;
+        } else {
+            self.mark.rest(REST).await;
+        }
+    }
+
+    /// Says that it stands still, and waits before the next attempt.
+    async fn stand_still(
+        &self,
+        db: &mut PgConnection,
+        stopped: Stopped,
+        progress: &mut Progress,
+    ) -> Result<(), Lost> {
+        let name = self.projection.name();
+        checkpoint::stop(db, name, progress.saved, &stopped).await?;
+        if self.mark.stop(stopped.clone(), self.log.head()) {
+            tracing::error!(
+                projection = name,
+                event.position = stopped.position,
+                error = stopped.error,
+                "a projection is stopped at an event"
+            );
+        }
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = sleep(progress.retry) => {}
+        }
+        progress.retry = (progress.retry * 2).min(LAST_RETRY);
+        Ok(())
+    }
+}
+
+/// Whether the same statements may succeed a moment later: the connection, a lock or
+/// a shutdown was in the way, not the events.
+fn passes_by_itself(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error.code().is_none_or(|code| {
+            ["08", "40", "55", "57"]
+                .iter()
+                .any(|class| code.starts_with(class))
+        }),
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
+        _ => false,
+    }
+}
+
+/// What the database said, without the row that it said it about.
+fn in_words(error: &sqlx::Error) -> String {
+    match error.as_database_error() {
+        Some(error) => format!("{} ({})", error.message(), error.code().unwrap_or_default()),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,304 @@
+//! Building a projection anew while the old one serves, and comparing the two.
+//!
+//! It is built in schema `rebuild` from position 0. What remains is done in one
+//! transaction that holds the live checkpoint: take in the last events, drop the old
+//! tables, move the new ones into their place. Readers see the one or the other.
+
+mod compare;
+mod tables;
+
+use std::{sync::Arc, time::Duration};
+
+use eventstore::{Log, Position, Recorded, StoreError, Subscription};
+use sqlx::{Connection, Executor as _, PgConnection, Row as _};
+use thiserror::Error;
+use tokio::time::sleep;
+
+use crate::{Projection, all, projection::BY_KEY};
+
+pub use compare::differences;
+
+/// The class of advisory locks that keep two rebuilds of one projection apart.
+const REBUILDING: i32 = 0x5245_4255;
+
+/// How many events are taken in at a time.
+const CHUNK: usize = 5_000;
+
+/// How often the swap is tried, and the pause between; it waits for readers of the old
+/// tables, but only for moments, because those who come after it wait with it.
+const SWAPS: u32 = 240;
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What a rebuild came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// How many events were read.
+    pub events: u64,
+    /// Up to where.
+    pub position: Position,
+}
+
+/// Why a projection was not rebuilt.
+#[derive(Debug, Error)]
+pub enum RebuildError {
+    /// No projection is called so, and none keeps a table that is.
+    #[error("there is no projection {0}")]
+    Unknown(String),
+    /// Its rows make something happen; to build it again would make it happen again.
+    #[error("{0} cannot be rebuilt: it makes work")]
+    MakesWork(&'static str),
+    /// Someone else is at it.
+    #[error("{0} is being rebuilt already")]
+    Busy(&'static str),
+    /// Somebody reads the old tables without an end.
+    #[error("{0} was built anew but not put in place: the old tables were in use all the time")]
+    InUse(&'static str),
+    /// The live projection does not move, so there is no moment to compare at.
+    #[error("{0} did not come to rest")]
+    Restless(&'static str),
+    /// An event could not be taken in.
+    #[error("between positions {from} and {to}: {error}")]
+    Failed {
+        /// The first position of the batch.
+        from: Position,
+        /// Its last.
+        to: Position,
+        /// What went wrong.
+        error: sqlx::Error,
+    },
+    /// The database.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] StoreError),
+}
+
+/// Builds a projection anew and puts it into the old one's place. `name` is that of the
+/// projection or of one of its tables; `progress` is told how far it is of how far.
+pub async fn rebuild(
+    log: &Log,
+    name: &str,
+    mut progress: impl FnMut(Position, Position) + Send,
+) -> Result<Rebuilt, RebuildError> {
+    let mut building = Building::begin(log, name).await?;
+    building.catch_up(&mut progress).await?;
+    building.finish_tables().await?;
+    building.catch_up(&mut progress).await?;
+    for _ in 0..SWAPS {
+        if building.swap().await? {
+            let Building {
+                seen, events, db, ..
+            } = building;
+            db.close().await?;
+            progress(seen, seen);
+            return Ok(Rebuilt {
+                events,
+                position: seen,
+            });
+        }
+        sleep(PAUSE).await;
+        building.catch_up(&mut progress).await?;
+    }
+    let name = building.projection.name();
+    building.abandon().await?;
+    Err(RebuildError::InUse(name))
+}
+
+/// A projection being built in schema `rebuild`.
+struct Building {
+    projection: Arc<dyn Projection>,
+    log: Log,
+    db: PgConnection,
+    subscription: Subscription,
+    /// Indexes to be made at the end, because they are cheaper to make than to keep.
+    late: Vec<String>,
+    seen: Position,
+    events: u64,
+}
+
+impl Building {
+    async fn begin(log: &Log, name: &str) -> Result<Self, RebuildError> {
+        let called = |projection: &Box<dyn Projection>| {
+            projection.name() == name || projection.tables().contains(&name)
+        };
+        let projection: Arc<dyn Projection> = all()
+            .into_iter()
+            .find(called)
+            .ok_or_else(|| RebuildError::Unknown(name.to_owned()))?
+            .into();
+        if projection.makes_work() {
+            return Err(RebuildError::MakesWork(projection.name()));
+        }
+        let options = (*log.pool().connect_options()).clone();
+        let called = format!("ledgerline rebuild {}", projection.name());
+        let mut db = PgConnection::connect_with(&options.application_name(&called)).await?;
+        let free: bool = sqlx::query_scalar("select pg_try_advisory_lock($1, hashtext($2))")
+            .bind(REBUILDING)
+            .bind(projection.name())
+            .fetch_one(&mut db)
+            .await?;
+        if !free {
+            return Err(RebuildError::Busy(projection.name()));
+        }
+        db.execute(&*format!(
+            "set search_path = rebuild; set synchronous_commit = off; {BY_KEY}"
+        ))
+        .await?;
+        let late = tables::create(&mut db, projection.tables()).await?;
+        Ok(Self {
+            projection,
+            log: log.clone(),
+            db,
+            subscription: log.subscribe(0),
+            late,
+            seen: 0,
+            events: 0,
+        })
+    }
+
+    /// Takes in everything up to the log's present end.
+    async fn catch_up(
+        &mut self,
+        progress: &mut (impl FnMut(Position, Position) + Send),
+    ) -> Result<(), RebuildError> {
+        let head = self.log.fresh_head().await?;
+        let mut chunk = self.read(head).await?;
+        while !chunk.is_empty() {
+            // Reading and unsealing go on here while the database writes there.
+            let from = self.seen + 1;
+            let to = self.subscription.position();
+            let write = write(self.projection.as_ref(), &mut self.db, &chunk);
+            let (written, next) = tokio::join!(write, read(&mut self.subscription, head));
+            written.map_err(|error| RebuildError::Failed { from, to, error })?;
+            self.events += chunk.len() as u64;
+            self.seen = to;
+            progress(to, head.max(to));
+            chunk = next?;
+        }
+        Ok(())
+    }
+
+    async fn read(&mut self, head: Position) -> Result<Vec<Arc<Recorded>>, RebuildError> {
+        Ok(read(&mut self.subscription, head).await?)
+    }
+
+    async fn finish_tables(&mut self) -> Result<(), RebuildError> {
+        for index in self.late.drain(..) {
+            self.db.execute(&*index).await?;
+        }
+        for table in self.projection.tables() {
+            self.db
+                .execute(&*format!("analyze rebuild.{table}"))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Puts the new tables in the old ones' place; false if these are in use.
+    async fn swap(&mut self) -> Result<bool, RebuildError> {
+        let name = self.projection.name();
+        self.db.execute("begin").await?;
+        let before = self.seen;
+        let live = self.hold_checkpoint().await?;
+        self.take_in_until(live).await?;
+        // A live projection that is behind, or stopped, goes on from where this one is.
+        sqlx::query(
+            "update read.checkpoints set position = $2, stopped_at_position = null, \
+             error = null, stopped_since = null, updated_at = now() where name = $1",
+        )
+        .bind(name)
+        .bind(self.seen)
+        .execute(&mut self.db)
+        .await?;
+        match tables::put_in_place(&mut self.db, self.projection.tables()).await {
+            Ok(()) => {
+                self.db.execute("commit").await?;
+                Ok(true)
+            }
+            Err(error) => {
+                self.db.execute("rollback").await?;
+                self.seen = before;
+                self.subscription.seek(before);
+                let in_use = error.as_database_error().and_then(|error| error.code());
+                if in_use.is_some_and(|code| code == "55P03" || code == "40P01") {
+                    return Ok(false);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Locks the live checkpoint, so that the live projection waits, and reads it.
+    async fn hold_checkpoint(&mut self) -> Result<Position, sqlx::Error> {
+        let name = self.projection.name();
+        sqlx::query("insert into read.checkpoints (name) values ($1) on conflict do nothing")
+            .bind(name)
+            .execute(&mut self.db)
+            .await?;
+        let row = sqlx::query("select position from read.checkpoints where name = $1 for update")
+            .bind(name)
+            .fetch_one(&mut self.db)
+            .await?;
+        row.try_get(0)
+    }
+
+    /// Takes in what the live projection has taken in, and nothing beyond, within the
+    /// transaction that is open.
+    async fn take_in_until(&mut self, live: Position) -> Result<(), RebuildError> {
+        while self.seen < live {
+            self.subscription.seek(self.seen);
+            let mut events = self.subscription.next().await?;
+            let to = self.subscription.position().min(live);
+            events.retain(|event| event.position <= to);
+            let wanted = wanted(self.projection.as_ref(), &events);
+            let from = self.seen + 1;
+            let applied = self.projection.apply(&mut self.db, &wanted).await;
+            applied.map_err(|error| RebuildError::Failed { from, to, error })?;
+            self.events += events.len() as u64;
+            self.seen = to;
+        }
+        self.subscription.seek(self.seen);
+        Ok(())
+    }
+
+    async fn abandon(mut self) -> Result<(), RebuildError> {
+        tables::drop_leftovers(&mut self.db, self.projection.tables()).await?;
+        self.db.close().await?;
+        Ok(())
+    }
+}
+
+/// The next chunk of the log, up to `head`; empty once that is reached.
+async fn read(
+    subscription: &mut Subscription,
+    head: Position,
+) -> Result<Vec<Arc<Recorded>>, StoreError> {
+    let mut events = Vec::new();
+    while events.len() < CHUNK && subscription.position() < head {
+        events.extend(subscription.next().await?);
+    }
+    Ok(events)
+}
+
+async fn write(
+    projection: &dyn Projection,
+    db: &mut PgConnection,
+    events: &[Arc<Recorded>],
+) -> Result<(), sqlx::Error> {
+    let wanted = wanted(projection, events);
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let mut transaction = db.begin().await?;
+    projection.apply(&mut transaction, &wanted).await?;
+    transaction.commit().await
+}
+
+fn wanted(projection: &dyn Projection, events: &[Arc<Recorded>]) -> Vec<Arc<Recorded>> {
+    events
+        .iter()
+        .filter(|event| projection.wants(event))
+        .cloned()
+        .collect()
+}

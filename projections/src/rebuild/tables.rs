@@ -1,0 +1,107 @@
+//! The tables of a rebuild: made like the old ones, and put in their place.
+
+use sqlx::{Executor as _, PgConnection};
+
+/// Makes empty tables like the live ones, dropping what an aborted rebuild left. Returns
+/// the indexes that are to be made when the rows are there.
+pub(super) async fn create(
+    db: &mut PgConnection,
+    tables: &[&str],
+) -> Result<Vec<String>, sqlx::Error> {
+    drop_leftovers(db, tables).await?;
+    let mut late = Vec::new();
+    for table in tables {
+        db.execute(&*format!(
+            "create table rebuild.{table} (like read.{table} including all)"
+        ))
+        .await?;
+        // What LIKE leaves out.
+        run(
+            db,
+            "select format('comment on table rebuild.%I is %L', $1, \
+               obj_description(format('read.%I', $1)::regclass, 'pg_class')) \
+             union all \
+             select format('alter table rebuild.%I set (%s)', $1, \
+               array_to_string(reloptions, ', ')) \
+             from pg_class where oid = format('read.%I', $1)::regclass \
+               and reloptions is not null",
+            table,
+        )
+        .await?;
+        late.extend(put_off_indexes(db, table).await?);
+    }
+    Ok(late)
+}
+
+/// An inverted index is many times cheaper to make than to keep.
+async fn put_off_indexes(db: &mut PgConnection, table: &str) -> Result<Vec<String>, sqlx::Error> {
+    let indexes: Vec<(String, String)> = sqlx::query_as(
+        "select i.oid::regclass::text, pg_get_indexdef(i.oid) \
+         from pg_index x join pg_class i on i.oid = x.indexrelid \
+           join pg_am a on a.oid = i.relam \
+         where x.indrelid = format('rebuild.%I', $1)::regclass and a.amname = 'gin'",
+    )
+    .bind(table)
+    .fetch_all(&mut *db)
+    .await?;
+    let mut definitions = Vec::with_capacity(indexes.len());
+    for (index, definition) in indexes {
+        db.execute(&*format!("drop index {index}")).await?;
+        definitions.push(definition);
+    }
+    Ok(definitions)
+}
+
+pub(super) async fn drop_leftovers(
+    db: &mut PgConnection,
+    tables: &[&str],
+) -> Result<(), sqlx::Error> {
+    for table in tables {
+        db.execute(&*format!("drop table if exists rebuild.{table}"))
+            .await?;
+    }
+    Ok(())
+}
+
+/// Drops the live tables and moves the new ones there, with what the old ones were granted.
+///
+/// Gives up if somebody reads them for longer than a moment: shorter than the deadlock
+/// check, so that no reader is ever ended on account of this.
+pub(super) async fn put_in_place(
+    db: &mut PgConnection,
+    tables: &[&str],
+) -> Result<(), sqlx::Error> {
+    db.execute("set local lock_timeout = '400ms'").await?;
+    for table in tables {
+        run(
+            db,
+            "select format('grant %s on rebuild.%I to %s', a.privilege_type, $1, \
+               case when a.grantee = 0 then 'public' else quote_ident(r.rolname) end) \
+             from pg_class c cross join aclexplode(c.relacl) a \
+               left join pg_roles r on r.oid = a.grantee \
+             where c.oid = format('read.%I', $1)::regclass and a.grantee <> c.relowner",
+            table,
+        )
+        .await?;
+    }
+    let live: Vec<_> = tables.iter().map(|table| format!("read.{table}")).collect();
+    db.execute(&*format!("drop table {}", live.join(", ")))
+        .await?;
+    for table in tables {
+        db.execute(&*format!("alter table rebuild.{table} set schema read"))
+            .await?;
+    }
+    Ok(())
+}
+
+/// Runs the statements that a query about a table writes.
+async fn run(db: &mut PgConnection, query: &str, table: &str) -> Result<(), sqlx::Error> {
+    let statements: Vec<String> = sqlx::query_scalar(query)
+        .bind(table)
+        .fetch_all(&mut *db)
+        .await?;
+    for statement in statements {
+        db.execute(&*statement).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,345 @@
+//! How far every projection is, in this process and, by their checkpoints, in others.
+
+use std::{
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use eventstore::{Log, Position, StoreError};
+use metrics::gauge;
+use sqlx::PgPool;
+use tokio::{
+    sync::{Notify, watch},
+    time::{sleep, timeout},
+};
+
+use crate::Projection;
+
+/// How often the checkpoints of projections led elsewhere are read while somebody waits.
+const POLL: Duration = Duration::from_millis(5);
+
+/// The same after the database did not answer.
+const POLL_AFTER_ERROR: Duration = Duration::from_millis(200);
+
+/// Where a projection stands still, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// The event that it could not take in.
+    pub position: Position,
+    /// What went wrong.
+    pub error: String,
+}
+
+/// How a projection is doing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProjectionStatus {
+    /// Its name.
+    pub name: &'static str,
+    /// The last event it has taken in.
+    pub position: Position,
+    /// How many positions it is behind the log; at least as many as events.
+    pub lag_events: i64,
+    /// How old the first event is that it has not taken in.
+    pub lag_seconds: f64,
+    /// Whether this process leads it.
+    pub leader: bool,
+    /// Where and why it stands still, if it does.
+    pub stopped: Option<Stopped>,
+}
+
+/// Rings when there is new work in the queue. A ring that nobody hears is kept.
+#[derive(Clone, Debug, Default)]
+pub struct QueueSignal(Arc<Notify>);
+
+impl QueueSignal {
+    /// Waits for the next ring.
+    pub async fn notified(&self) {
+        self.0.notified().await;
+    }
+
+    /// Rings.
+    pub fn ring(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// How far the projections are. One per process, in every process.
+#[derive(Clone)]
+pub struct Watermarks(Arc<Shared>);
+
+struct Shared {
+    log: Log,
+    marks: Vec<Arc<Mark>>,
+    queue: QueueSignal,
+    poll: Arc<Poll>,
+}
+
+#[derive(Default)]
+struct Poll {
+    wanted: AtomicUsize,
+    wake: Notify,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.poll.wake.notify_one();
+    }
+}
+
+impl Watermarks {
+    /// Watches these projections, whoever leads them. Must be called inside a Tokio runtime.
+    pub fn new(log: Log, projections: &[Box<dyn Projection>]) -> Self {
+        let mark = |projection: &Box<dyn Projection>| Arc::new(Mark::new(projection.as_ref()));
+        let shared = Arc::new(Shared {
+            log,
+            marks: projections.iter().map(mark).collect(),
+            queue: QueueSignal::default(),
+            poll: Arc::default(),
+        });
+        tokio::spawn(poll(Arc::downgrade(&shared), shared.poll.clone()));
+        Self(shared)
+    }
+
+    /// Waits until what was written to an aggregate of this type at this position can be
+    /// read; false if it takes longer than `limit`. Does not wait for what is stopped.
+    pub async fn wait_for(
+        &self,
+        aggregate_type: &str,
+        position: Position,
+        limit: Duration,
+    ) -> bool {
+        let concerned = |mark: &&Arc<Mark>| {
+            !mark.makes_work
+                && mark.follows.contains(&aggregate_type)
+                && !mark.state.borrow().has_passed(position)
+        };
+        let behind: Vec<_> = self.0.marks.iter().filter(concerned).collect();
+        if behind.is_empty() {
+            return true;
+        }
+        let _waiting: Vec<_> = behind.iter().map(|mark| Waiting::on(mark, self)).collect();
+        let passed = async {
+            for mark in &behind {
+                let mut state = mark.state.subscribe();
+                if state.wait_for(|s| s.has_passed(position)).await.is_err() {
+                    return;
+                }
+            }
+        };
+        timeout(limit, passed).await.is_ok()
+    }
+
+    /// How all of them are doing, by asking the database.
+    pub async fn lag(&self) -> Result<Vec<ProjectionStatus>, StoreError> {
+        let head = self.0.log.fresh_head().await?;
+        self.0.refresh().await?;
+        let mut statuses = Vec::with_capacity(self.0.marks.len());
+        for mark in &self.0.marks {
+            let state = mark.state.borrow().clone();
+            let waiting_since = match head > state.position {
+                true => age_of_next(self.0.log.pool(), state.position).await?,
+                false => None,
+            };
+            let status = ProjectionStatus {
+                name: mark.name,
+                position: state.position,
+                lag_events: waiting_since.map_or(0, |_| head - state.position),
+                lag_seconds: waiting_since.unwrap_or(0.0),
+                leader: state.leader,
+                stopped: state.stopped,
+            };
+            gauge!("ledgerline_projection_lag_seconds", "name" => mark.name)
+                .set(status.lag_seconds);
+            mark.measure(&status.stopped, status.position, head);
+            statuses.push(status);
+        }
+        Ok(statuses)
+    }
+
+    /// What rings when there is new work in the queue.
+    pub fn queue_signal(&self) -> QueueSignal {
+        self.0.queue.clone()
+    }
+
+    pub(crate) fn mark(&self, name: &str) -> Option<Arc<Mark>> {
+        self.0.marks.iter().find(|mark| mark.name == name).cloned()
+    }
+}
+
+impl Shared {
+    /// Takes over what the checkpoints say of projections that this process does not lead.
+    async fn refresh(&self) -> Result<(), sqlx::Error> {
+        let checkpoints: Vec<(String, Position, Option<Position>, Option<String>)> =
+            sqlx::query_as(
+                "select name, position, stopped_at_position, error from read.checkpoints",
+            )
+            .fetch_all(self.log.pool())
+            .await?;
+        for (name, position, stopped_at, error) in checkpoints {
+            let Some(mark) = self.marks.iter().find(|mark| mark.name == name) else {
+                continue;
+            };
+            let stopped = stopped_at.map(|position| Stopped {
+                position,
+                error: error.unwrap_or_default(),
+            });
+            mark.state.send_if_modified(|state| {
+                let news = position > state.position || stopped != state.stopped;
+                let news = news && !state.leader;
+                if news {
+                    state.position = state.position.max(position);
+                    state.stopped = stopped;
+                }
+                news
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Reads checkpoints for as long as somebody waits for a projection led elsewhere.
+async fn poll(shared: Weak<Shared>, poll: Arc<Poll>) {
+    loop {
+        poll.wake.notified().await;
+        while poll.wanted.load(Ordering::Acquire) > 0 {
+            let Some(shared) = shared.upgrade() else {
+                return;
+            };
+            let pause = match shared.refresh().await {
+                Ok(()) => POLL,
+                Err(_) => POLL_AFTER_ERROR,
+            };
+            drop(shared);
+            sleep(pause).await;
+        }
+        if shared.strong_count() == 0 {
+            return;
+        }
+    }
+}
+
+async fn age_of_next(pool: &PgPool, position: Position) -> Result<Option<f64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select greatest(extract(epoch from now() - occurred_at), 0)::float8
+         from public.events where position > $1 order by position limit 1",
+    )
+    .bind(position)
+    .fetch_optional(pool)
+    .await
+}
+
+/// One projection's watermark.
+pub(crate) struct Mark {
+    name: &'static str,
+    follows: &'static [&'static str],
+    makes_work: bool,
+    state: watch::Sender<State>,
+    waiting: AtomicUsize,
+    hurry: Notify,
+}
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    position: Position,
+    leader: bool,
+    stopped: Option<Stopped>,
+}
+
+impl State {
+    fn has_passed(&self, position: Position) -> bool {
+        self.position >= position || self.stopped.is_some()
+    }
+}
+
+impl Mark {
+    fn new(projection: &dyn Projection) -> Self {
+        Self {
+            name: projection.name(),
+            follows: projection.follows(),
+            makes_work: projection.makes_work(),
+            state: watch::Sender::default(),
+            waiting: AtomicUsize::new(0),
+            hurry: Notify::new(),
+        }
+    }
+
+    /// This process leads it now, from here.
+    pub(crate) fn lead(&self, position: Position) {
+        self.state.send_modify(|state| {
+            state.leader = true;
+            state.position = position;
+        });
+    }
+
+    /// This process does not lead it any more.
+    pub(crate) fn leave(&self) {
+        self.state.send_modify(|state| state.leader = false);
+    }
+
+    /// It has taken in everything up to here.
+    pub(crate) fn reach(&self, position: Position, head: Position) {
+        self.state.send_modify(|state| {
+            state.position = position;
+            state.stopped = None;
+        });
+        self.measure(&None, position, head);
+    }
+
+    /// It stands still; true if that is news.
+    pub(crate) fn stop(&self, stopped: Stopped, head: Position) -> bool {
+        self.measure(&Some(stopped.clone()), stopped.position - 1, head);
+        self.state.send_if_modified(|state| {
+            let news = state.stopped.as_ref() != Some(&stopped);
+            state.stopped = Some(stopped);
+            news
+        })
+    }
+
+    /// Waits for `pause`, less if somebody waits for this projection.
+    pub(crate) async fn rest(&self, pause: Duration) {
+        if self.waiting.load(Ordering::Acquire) == 0 {
+            // Passing of the time is the ordinary case.
+            let _ = timeout(pause, self.hurry.notified()).await;
+        }
+    }
+
+    fn measure(&self, stopped: &Option<Stopped>, position: Position, head: Position) {
+        let lag = (head - position).max(0);
+        gauge!("ledgerline_projection_position", "name" => self.name).set(position as f64);
+        gauge!("ledgerline_projection_lag_events", "name" => self.name).set(lag as f64);
+        gauge!("ledgerline_projection_stopped", "name" => self.name)
+            .set(f64::from(u8::from(stopped.is_some())));
+    }
+}
+
+/// Somebody waits on a mark for as long as this lives.
+struct Waiting<'a> {
+    mark: &'a Mark,
+    poll: Option<&'a Poll>,
+}
+
+impl<'a> Waiting<'a> {
+    fn on(mark: &'a Mark, watermarks: &'a Watermarks) -> Self {
+        mark.waiting.fetch_add(1, Ordering::AcqRel);
+        mark.hurry.notify_one();
+        let elsewhere = !mark.state.borrow().leader;
+        let poll = elsewhere.then(|| watermarks.0.poll.as_ref());
+        if let Some(poll) = poll {
+            poll.wanted.fetch_add(1, Ordering::AcqRel);
+            poll.wake.notify_one();
+        }
+        Self { mark, poll }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.mark.waiting.fetch_sub(1, Ordering::AcqRel);
+        if let Some(poll) = self.poll {
+            poll.wanted.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
