@@ -47,6 +47,26 @@ impl Event {
             _ => return None,
         })
     }
+
+    /// The event as its payload in the log reads.
+    ///
+    /// # Errors
+    /// Never, for the events there are; their fields all have a JSON form.
+    pub fn payload(&self) -> serde_json::Result<Value> {
+        use serde_json::to_value;
+        match self {
+            Self::Account(event) => to_value(event),
+            Self::Contact(event) => to_value(event),
+            Self::Permission(event) => to_value(event),
+            Self::Program(event) => to_value(event),
+            Self::Provider(event) => to_value(event),
+            Self::Role(event) => to_value(event),
+            Self::Session(event) => to_value(event),
+            Self::Template(event) => to_value(event),
+            Self::Transmission(event) => to_value(event),
+            Self::User(event) => to_value(event),
+        }
+    }
 }
 
 impl From<AccountEvent> for Event {

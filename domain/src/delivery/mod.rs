@@ -10,6 +10,6 @@ pub use provider::{
     Provider, ProviderCommand, ProviderDetails, ProviderEvent, ProviderKind, ProviderPatch,
 };
 pub use transmission::{
-    Direction, Order, Retry, Spool, SpoolReport, Transmission, TransmissionCommand,
+    Assignment, Direction, Order, Retry, Spool, SpoolReport, Transmission, TransmissionCommand,
     TransmissionError, TransmissionEvent,
 };

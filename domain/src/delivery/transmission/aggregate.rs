@@ -54,6 +54,17 @@ pub(super) struct Sending {
     pub before: usize,
 }
 
+/// What an attempt is to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Assignment<'a> {
+    /// The steps.
+    pub flow: &'a Flow,
+    /// As whom.
+    pub account_id: Id<Account>,
+    /// Where to; nothing if the recipient was erased meanwhile.
+    pub destination: Option<&'a str>,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Attempt {
     pub id: Id<Spool>,
@@ -72,6 +83,16 @@ impl Transmission {
     /// What was asked for.
     pub fn order(&self) -> Option<&Order> {
         self.order.as_ref()
+    }
+
+    /// What its attempts have been doing since it was last sent.
+    pub fn assignment(&self) -> Option<Assignment<'_>> {
+        let sending = self.sending.as_ref()?;
+        Some(Assignment {
+            flow: &sending.flow,
+            account_id: sending.account_id,
+            destination: sending.destination.get().map(String::as_str),
+        })
     }
 
     /// The first attempt since it was last sent.

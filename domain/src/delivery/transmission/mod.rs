@@ -9,7 +9,7 @@ mod aggregate;
 mod decide;
 mod vocabulary;
 
-pub use aggregate::Transmission;
+pub use aggregate::{Assignment, Transmission};
 pub use vocabulary::{
     Direction, Order, Retry, Spool, SpoolReport, TransmissionCommand, TransmissionError,
     TransmissionEvent,
