@@ -61,6 +61,13 @@ create table subject_keys (
 comment on table subject_keys is
     'One key per person or thing whose data is sealed in the log, itself sealed by the master key. Deleting a row erases its subject from history.';
 
+create table master_key_check (
+    only boolean primary key default true check (only),
+    sealed text not null
+);
+comment on table master_key_check is
+    'Something known, sealed with the master key: a start with another key is refused.';
+
 create table claims (
     scope text not null,
     value text not null,

@@ -52,6 +52,15 @@ pub struct Recorded {
 }
 
 impl Recorded {
+    /// The payload for people to read: personal data as far as it is not erased,
+    /// secrets as `[sealed]`.
+    ///
+    /// # Errors
+    /// When an event has no JSON form, which none is known to lack.
+    pub fn readable_payload(&self) -> serde_json::Result<serde_json::Value> {
+        Ok(crate::codec::readable(self.event.payload()?))
+    }
+
     /// The aggregate's id, typed. For use after matching on the event's kind.
     pub fn id<A: Entity>(&self) -> Id<A> {
         debug_assert_eq!(self.aggregate_type, A::TYPE);

@@ -7,7 +7,7 @@
 use std::{any::Any, collections::HashMap, sync::Arc};
 
 use cqrs_es::persist::{PersistedEventRepository, PersistenceError, SerializedEvent};
-use domain::{Claim, Entity, Id};
+use domain::{Claim, Entity, Id, values::Sealed};
 use postgres_es::PostgresEventRepository;
 use quick_cache::sync::Cache;
 use sqlx::PgPool;
@@ -64,6 +64,7 @@ impl Store {
     /// this database was sealed with.
     pub async fn open(pool: PgPool, master: &MasterKey) -> Result<Self, StoreError> {
         let vault = Vault::new(master);
+        check_master_key(&pool, &vault).await?;
         let keys = Keys::new(pool.clone(), vault.clone());
         let reader = Reader::new(pool.clone(), keys.clone());
         let log = Log::follow(reader.clone()).await?;
@@ -224,6 +225,22 @@ impl Store {
             found.extend(loaded.into_iter().map(|(id, loaded)| (id, (loaded, false))));
         }
         Ok(found)
+    }
+
+    /// Reads into memory what it does not hold of these, with one query.
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    pub async fn warm<A: Entity>(&self, ids: &[Id<A>]) -> Result<(), StoreError> {
+        let unknown = |id: &&Id<A>| self.0.cache.get(&(A::TYPE, id.get())).is_none();
+        let missing: Vec<Id<A>> = ids.iter().filter(unknown).copied().collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        for (id, loaded) in self.load_many(&missing).await? {
+            self.0.cache.insert((A::TYPE, id.get()), Arc::new(loaded));
+        }
+        Ok(())
     }
 
     /// Forgets what memory holds of an aggregate.
@@ -387,6 +404,28 @@ impl Store {
         let events = self.0.repository.get_events::<A>(aggregate_id).await;
         self.0.reader.open_all(events.map_err(persistence)?).await
     }
+}
+
+/// Leaves something sealed in a new database, and opens it in one that has it: with
+/// the wrong key everything would otherwise work, until the first secret.
+async fn check_master_key(pool: &PgPool, vault: &Vault) -> Result<(), StoreError> {
+    const CONTEXT: &str = "master_key_check";
+    let sealed = vault.seal(CONTEXT, b"Ledgerline")?;
+    sqlx::query("insert into master_key_check (sealed) values ($1) on conflict do nothing")
+        .bind(sealed.as_str())
+        .execute(pool)
+        .await?;
+    let kept: String = sqlx::query_scalar("select sealed from master_key_check")
+        .fetch_one(pool)
+        .await?;
+    vault
+        .open(CONTEXT, &Sealed::new(kept))
+        .map(|_| ())
+        .map_err(|_| {
+            StoreError::Vault(
+                "LEDGERLINE_MASTER_KEY is not the key that this database was made with",
+            )
+        })
 }
 
 /// What an aggregate was before a decision, as far as the append must know.

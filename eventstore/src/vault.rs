@@ -8,6 +8,8 @@ use chacha20poly1305::{
     aead::{Aead, Payload},
 };
 use domain::values::Sealed;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::StoreError;
@@ -25,6 +27,14 @@ impl MasterKey {
     /// Wraps 32 random bytes.
     pub fn new(bytes: [u8; KEY_BYTES]) -> Self {
         Self(bytes)
+    }
+
+    /// A key for another purpose that follows from this one (HMAC-SHA256 of its name).
+    pub fn derive(&self, purpose: &str) -> Zeroizing<Vec<u8>> {
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0)
+            .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+        mac.update(purpose.as_bytes());
+        Zeroizing::new(mac.finalize().into_bytes().to_vec())
     }
 }
 
