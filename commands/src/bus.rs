@@ -119,6 +119,28 @@ impl Commands {
         self.carry_out(id, command, terms).await
     }
 
+    /// Sends a command whose append also gives up an attempt's place in the
+    /// dispatch queue: either both happen or neither.
+    ///
+    /// # Errors
+    /// The aggregate's own words, which a worker acts on.
+    pub async fn send_and_dequeue<A>(
+        &self,
+        id: Id<A>,
+        command: A::Command,
+        metadata: &Metadata,
+        spool: i64,
+    ) -> Result<Result<Committed, A::Error>, CommandError>
+    where
+        A: Entity<Command: Clone>,
+    {
+        let answers = self
+            .send_many(vec![(id, command)], metadata, vec![spool])
+            .await?;
+        let answer = answers.into_iter().next();
+        answer.ok_or(CommandError::Store(StoreError::Closed))
+    }
+
     /// Sends the command that creates something under a new id; reads nothing.
     ///
     /// # Errors
