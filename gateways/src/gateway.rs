@@ -1,0 +1,119 @@
+//! The one trait that every adapter implements, and what passes through it.
+
+use async_trait::async_trait;
+use domain::{
+    Id,
+    access::User,
+    delivery::{Outcome, Spool as SpoolMark, SpoolResult, Transmission},
+    flow::Service,
+    people::Contact,
+};
+use tokio::time::Instant;
+
+use crate::email::Email;
+
+/// What is to be delivered.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// An email, every token filled in.
+    Email(Box<Email>),
+}
+
+impl Content {
+    /// The service that carries it.
+    pub fn service(&self) -> Service {
+        match self {
+            Self::Email(_) => Service::Email,
+        }
+    }
+
+    /// The application's name, as result rows carry it.
+    pub fn application(&self) -> &'static str {
+        match self {
+            Self::Email(_) => "email_send",
+        }
+    }
+}
+
+/// One attempt, complete: nothing has to be looked up any more.
+#[derive(Debug, Clone)]
+pub struct Spool {
+    /// The attempt's id.
+    pub id: Id<SpoolMark>,
+    /// What it is an attempt of.
+    pub transmission: Id<Transmission>,
+    /// Whose it is.
+    pub owner: Id<User>,
+    /// Who gets it.
+    pub contact: Id<Contact>,
+    /// Where it goes: a phone number or an email address.
+    pub destination: String,
+    /// What goes there.
+    pub content: Content,
+    /// When the attempt must have ended; an adapter gives up before that.
+    pub deadline: Instant,
+}
+
+/// The attempt must not go on: it has been started before, or the lease on it ran
+/// out. The adapter drops it and reports [`Ended::NotOurs`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the attempt belongs to someone else")]
+pub struct NotOurs;
+
+/// What an adapter says while it works.
+#[async_trait]
+pub trait Progress: Send + Sync {
+    /// Puts the intent on record. An adapter calls it when its connection is ready
+    /// and the attempt goes on the wire next, and touches the wire only on `Ok`.
+    async fn start(&self) -> Result<(), NotOurs>;
+}
+
+/// What an attempt came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The class, decided here and nowhere else.
+    pub outcome: Outcome,
+    /// The remote side's words, or ours where it said nothing.
+    pub response: String,
+    /// Whether the remote side was spoken to.
+    pub connected: bool,
+    /// What was learned on the way.
+    pub results: Vec<SpoolResult>,
+}
+
+/// How [`Gateway::attempt`] ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// With something to record.
+    Reported(Report),
+    /// [`Progress::start`] said no; the wire was not touched.
+    NotOurs,
+}
+
+/// A way to deliver. One instance per provider; attempts run concurrently.
+#[async_trait]
+pub trait Gateway: Send + Sync {
+    /// Makes one attempt. Never panics, never sends twice, and ends before
+    /// `spool.deadline`.
+    async fn attempt(&self, spool: &Spool, progress: &dyn Progress) -> Ended;
+
+    /// How many attempts make sense at the same time.
+    fn channels(&self) -> usize;
+
+    /// What `/readyz` and the provider's status say of it.
+    fn health(&self) -> Health;
+
+    /// Closes what is kept open.
+    async fn close(&self) {}
+}
+
+/// What an adapter knows of its remote side.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Whether the last contact with the remote side went well; unknown before the first.
+    pub reachable: Option<bool>,
+    /// The last thing that went wrong, without addresses or secrets.
+    pub last_error: Option<String>,
+    /// Attempts under way.
+    pub in_flight: usize,
+}

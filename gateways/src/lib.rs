@@ -1,0 +1,21 @@
+//! What goes out, and how: the worker that claims queued attempts, and one
+//! adapter for each protocol.
+//!
+//! An adapter is one file until its protocol earns a folder: a configuration, a
+//! constructor, `impl Gateway`, tests. To add one: the file, a line in
+//! `registry.rs`, and its entry in the shared contract suite.
+
+pub mod compose;
+pub mod email;
+pub mod gateway;
+mod registry;
+pub mod sandbox;
+pub mod smtp;
+mod worker;
+
+#[cfg(test)]
+mod contract_suite;
+
+pub use gateway::{Content, Ended, Gateway, Health, NotOurs, Progress, Report, Spool};
+pub use registry::{Channel, Installation, PASSWORD, Registry};
+pub use worker::{Worker, WorkerConfig};

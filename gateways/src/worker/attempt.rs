@@ -1,0 +1,337 @@
+//! One attempt, from claim to report.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use commands::CommandError;
+use domain::{
+    Entity, Id,
+    delivery::{
+        Outcome, Provider, Retry, Spool as SpoolMark, SpoolReport, Transmission,
+        TransmissionCommand, TransmissionError,
+    },
+    flow::Service,
+};
+use eventstore::{Metadata, clock};
+use projections::delivery::queue::{self, Job};
+use tokio::{sync::OnceCell, time::Instant};
+
+use super::{
+    NO_PROVIDER_PAUSE, Shared,
+    content::{NoContent, People},
+};
+use crate::{Channel, Ended, NotOurs, Progress, Report, Spool};
+
+/// A claimed attempt and what it is about.
+pub(crate) struct Attempt {
+    pub shared: Arc<Shared>,
+    pub job: Job,
+    pub transmission: Transmission,
+    pub people: Arc<People>,
+}
+
+/// What is to become of the attempt's place in the queue.
+enum Fate {
+    /// It was given up together with the append that ended it.
+    Settled,
+    /// Someone else has it.
+    Dropped,
+    /// It can be tried again at this time; it has not started.
+    Back(DateTime<Utc>),
+}
+
+impl Attempt {
+    pub async fn run(self) {
+        let spool = self.job.spool_id;
+        let fate = self.make().await;
+        if let Fate::Back(due_at) = fate
+            && let Some(token) = self.shared.leases.token(spool)
+            && let Err(error) = queue::release(&self.shared.pool, &[spool], &token, due_at).await
+        {
+            tracing::warn!(spool.id = spool, %error, "an attempt could not be given back");
+        }
+        self.shared.leases.drop(spool);
+        self.shared.freed.notify_one();
+    }
+
+    async fn make(&self) -> Fate {
+        if self.job.reclaimed
+            && let Some(fate) = self.lose_track().await
+        {
+            return fate;
+        }
+        if clock::now() >= self.job.deadline {
+            return self.expire("its deadline passed before it could be sent").await;
+        }
+        let service = Service::from_flag(i32::from(self.job.service));
+        let picked = service.and_then(|it| self.shared.registry.pick(it, &self.job.avoid));
+        let Some(channel) = picked else {
+            return Fate::Back(clock::now() + NO_PROVIDER_PAUSE);
+        };
+        // What waits here has not started and goes back when the worker stops.
+        let _permit = tokio::select! {
+            permit = Arc::clone(&channel.permits).acquire_owned() => permit,
+            () = self.shared.stopping.cancelled() => return Fate::Back(clock::now()),
+        };
+        if self.shared.stopping.is_cancelled() {
+            return Fate::Back(clock::now());
+        }
+        let spool = match self.spool().await {
+            Ok(spool) => spool,
+            Err(NoContent::Never(reason)) => return self.reject(reason).await,
+            Err(error) => {
+                tracing::warn!(spool.id = self.job.spool_id, %error, "no content yet");
+                return Fate::Back(clock::now() + NO_PROVIDER_PAUSE);
+            }
+        };
+        self.deliver(&channel, &spool).await
+    }
+
+    async fn deliver(&self, channel: &Channel, spool: &Spool) -> Fate {
+        let start = Start {
+            attempt: self,
+            provider: channel.provider,
+            answer: OnceCell::new(),
+        };
+        let ended = channel.gateway.attempt(spool, &start).await;
+        match (ended, start.answer.get()) {
+            (Ended::Reported(report), _) => self.report(report).await,
+            (Ended::NotOurs, Some(Started::ByOther)) => {
+                self.lose_track().await.unwrap_or(Fate::Dropped)
+            }
+            // On record as started, and certain not to have been sent.
+            (Ended::NotOurs, Some(Started::TooLate)) => {
+                self.report(Report {
+                    outcome: Outcome::Unavailable,
+                    response: "the worker was held up before anything was sent".to_owned(),
+                    connected: false,
+                    results: Vec::new(),
+                })
+                .await
+            }
+            (Ended::NotOurs, _) => Fate::Back(clock::now()),
+        }
+    }
+
+    async fn spool(&self) -> Result<Spool, NoContent> {
+        let order = self.transmission.order().ok_or(NoContent::Never("there is no order"))?;
+        let destination = self.transmission.assignment().and_then(|it| it.destination);
+        let destination = destination.ok_or(NoContent::Never("the recipient was erased"))?;
+        let owner = self.transmission.owner().ok_or(NoContent::Never("it has no owner"))?;
+        let left = (self.job.deadline - clock::now()).to_std().unwrap_or_default();
+        Ok(Spool {
+            id: Id::new(self.job.spool_id),
+            transmission: Id::new(self.job.transmission_id),
+            owner,
+            contact: order.contact_id,
+            destination: destination.to_owned(),
+            content: self.shared.contents.of(&self.transmission, &self.people).await?,
+            deadline: Instant::now() + left.min(self.shared.config.attempt),
+        })
+    }
+
+    /// For an attempt that somebody held before: if it was started, nobody can tell
+    /// what became of it. If not, it is as good as new: nothing.
+    async fn lose_track(&self) -> Option<Fate> {
+        let command = TransmissionCommand::LoseTrack {
+            spool: self.id(),
+            at: clock::now(),
+            reason: "the worker that had started it did not report".to_owned(),
+        };
+        match self.settle(command).await {
+            Err(TransmissionError::NotStarted) => None,
+            Ok(()) => {
+                metrics::counter!("ledgerline_attempts_unknown_total").increment(1);
+                Some(Fate::Settled)
+            }
+            Err(_) => Some(self.clear().await),
+        }
+    }
+
+    async fn expire(&self, reason: &str) -> Fate {
+        let command = TransmissionCommand::Expire {
+            spool: self.id(),
+            at: clock::now(),
+            reason: reason.to_owned(),
+        };
+        match self.settle(command).await {
+            Ok(()) => Fate::Settled,
+            Err(TransmissionError::AlreadyStarted) => {
+                self.lose_track().await.unwrap_or(Fate::Dropped)
+            }
+            Err(_) => self.clear().await,
+        }
+    }
+
+    async fn reject(&self, reason: &str) -> Fate {
+        self.report(Report {
+            outcome: Outcome::Rejected,
+            response: reason.to_owned(),
+            connected: false,
+            results: Vec::new(),
+        })
+        .await
+    }
+
+    async fn report(&self, report: Report) -> Fate {
+        let at = clock::now();
+        let outcome = report.outcome;
+        metrics::counter!("ledgerline_attempts_total", "outcome" => outcome.as_str()).increment(1);
+        let retry = match outcome {
+            Outcome::Unanswered | Outcome::Unavailable => self.retry().await,
+            Outcome::Delivered | Outcome::Rejected | Outcome::Unknown => None,
+        };
+        let command = TransmissionCommand::Report {
+            report: SpoolReport {
+                spool: self.id(),
+                at,
+                connected_at: report.connected.then_some(at),
+                outcome,
+                response: report.response,
+                results: report.results,
+            },
+            retry,
+        };
+        match self.settle(command).await {
+            Ok(()) => Fate::Settled,
+            Err(_) => self.clear().await,
+        }
+    }
+
+    async fn retry(&self) -> Option<Retry> {
+        let spool = self.persist("a further attempt", || self.shared.commands.next_id("spool")).await;
+        Some(Retry {
+            spool,
+            base_seconds: self.shared.config.retry_base_seconds,
+            jitter: rand::random(),
+        })
+    }
+
+    /// Sends a command that ends the attempt, giving up its place in the queue. What
+    /// happened is only in this memory until then, so it is tried until it is done.
+    async fn settle(&self, command: TransmissionCommand) -> Result<(), TransmissionError> {
+        let id: Id<Transmission> = Id::new(self.job.transmission_id);
+        let metadata = self.metadata();
+        let bus = &self.shared.commands;
+        let send = || bus.send_and_dequeue(id, command.clone(), &metadata, self.job.spool_id);
+        self.persist("a report", send).await.map(|_| ())
+    }
+
+    async fn persist<T, F>(&self, what: &str, action: impl Fn() -> F) -> T
+    where
+        F: Future<Output = Result<T, CommandError>>,
+    {
+        let mut pause = Duration::from_millis(50);
+        loop {
+            match action().await {
+                Ok(value) => return value,
+                Err(error) => {
+                    tracing::warn!(spool.id = self.job.spool_id, %error, "{what} waits");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                }
+            }
+        }
+    }
+
+    /// The attempt is over already; what is left of it in the queue goes.
+    async fn clear(&self) -> Fate {
+        let spool = self.job.spool_id;
+        let removed = async {
+            let mut connection = self.shared.pool.acquire().await?;
+            queue::remove(&mut connection, &[spool]).await
+        };
+        if let Err(error) = removed.await {
+            tracing::warn!(spool.id = spool, %error, "a settled attempt stays queued");
+        }
+        Fate::Settled
+    }
+
+    fn id(&self) -> Id<SpoolMark> {
+        Id::new(self.job.spool_id)
+    }
+
+    fn metadata(&self) -> Metadata {
+        Metadata {
+            request_id: self.job.request_id.clone(),
+            correlation_id: self.job.correlation_id.clone(),
+            causation: Some(self.job.position),
+            ..Metadata::default()
+        }
+    }
+}
+
+/// What became of the attempt to start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Started {
+    Now,
+    /// It had been started before.
+    ByOther,
+    /// It is on record, but the lease ran out while that was written.
+    TooLate,
+    /// It could not be put on record.
+    Not,
+}
+
+/// Puts the start on record when the adapter's connection is ready.
+struct Start<'a> {
+    attempt: &'a Attempt,
+    provider: Id<Provider>,
+    answer: OnceCell<Started>,
+}
+
+impl Start<'_> {
+    async fn record(&self) -> Started {
+        let Attempt { shared, job, .. } = self.attempt;
+        if !shared.leases.is_sound(job.spool_id) && !self.renewed().await {
+            return Started::Not;
+        }
+        let command = TransmissionCommand::Start {
+            spool: self.attempt.id(),
+            claim: job.claim_token.clone(),
+            provider: self.provider,
+            worker: shared.config.name.clone(),
+            at: clock::now(),
+        };
+        let id: Id<Transmission> = Id::new(job.transmission_id);
+        let metadata = self.attempt.metadata();
+        let answers = shared.commands.send_many(vec![(id, command)], &metadata, Vec::new()).await;
+        match answers.map(|answers| answers.into_iter().next()) {
+            Ok(Some(Ok(_))) if shared.leases.is_sound(job.spool_id) => Started::Now,
+            Ok(Some(Ok(_))) if self.renewed().await => Started::Now,
+            Ok(Some(Ok(_))) => Started::TooLate,
+            Ok(Some(Err(_))) => Started::ByOther,
+            Ok(None) => Started::Not,
+            Err(error) => {
+                tracing::warn!(spool.id = job.spool_id, %error, "an attempt could not be started");
+                // Whether it is on record is not known; the lease will tell.
+                Started::TooLate
+            }
+        }
+    }
+
+    async fn renewed(&self) -> bool {
+        let Attempt { shared, job, .. } = self.attempt;
+        let Some(token) = shared.leases.token(job.spool_id) else {
+            return false;
+        };
+        let until = Instant::now() + shared.config.lease;
+        let lease = shared.config.lease;
+        let held = queue::renew(&shared.pool, &[job.spool_id], &token, lease).await;
+        if let Ok(held) = held {
+            shared.leases.renewed(&held, &token, until);
+        }
+        shared.leases.is_sound(job.spool_id)
+    }
+}
+
+#[async_trait]
+impl Progress for Start<'_> {
+    async fn start(&self) -> Result<(), NotOurs> {
+        match self.answer.get_or_init(|| self.record()).await {
+            Started::Now => Ok(()),
+            Started::ByOther | Started::TooLate | Started::Not => Err(NotOurs),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Which attempts this worker holds, and until when, on the monotonic clock: it
+//! goes on while the process is stopped, so that one that was asleep past its
+//! lease knows it.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+/// A lease this close to its end does not count: the other side's clock may differ.
+const MARGIN: Duration = Duration::from_millis(500);
+
+/// The attempts in hand.
+#[derive(Debug, Default)]
+pub(crate) struct Leases(Mutex<HashMap<i64, Lease>>);
+
+#[derive(Clone, Debug)]
+struct Lease {
+    token: String,
+    until: Instant,
+}
+
+impl Leases {
+    /// Takes an attempt in hand. Says no if it is in hand already: then only its
+    /// lease was renewed under a new token.
+    pub fn take(&self, spool: i64, token: &str, until: Instant) -> bool {
+        let lease = Lease {
+            token: token.to_owned(),
+            until,
+        };
+        self.lock().insert(spool, lease).is_none()
+    }
+
+    /// Lets go of an attempt.
+    pub fn drop(&self, spool: i64) {
+        self.lock().remove(&spool);
+    }
+
+    /// Whether the lease can be relied on now.
+    pub fn is_sound(&self, spool: i64) -> bool {
+        let soon = Instant::now() + MARGIN;
+        self.lock().get(&spool).is_some_and(|lease| lease.until > soon)
+    }
+
+    /// The token an attempt is held under.
+    pub fn token(&self, spool: i64) -> Option<String> {
+        self.lock().get(&spool).map(|lease| lease.token.clone())
+    }
+
+    /// The attempts in hand, by token.
+    pub fn by_token(&self) -> HashMap<String, Vec<i64>> {
+        let mut tokens: HashMap<String, Vec<i64>> = HashMap::new();
+        for (spool, lease) in self.lock().iter() {
+            tokens.entry(lease.token.clone()).or_default().push(*spool);
+        }
+        tokens
+    }
+
+    /// Extends what the database says is still ours.
+    pub fn renewed(&self, spools: &[i64], token: &str, until: Instant) {
+        let mut leases = self.lock();
+        for spool in spools {
+            if let Some(lease) = leases.get_mut(spool)
+                && lease.token == token
+            {
+                lease.until = until;
+            }
+        }
+    }
+
+    /// How many attempts are in hand.
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<i64, Lease>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_near_its_end_does_not_count() {
+        let leases = Leases::default();
+        assert!(leases.take(1, "a", Instant::now() + Duration::from_secs(2)));
+        assert!(leases.is_sound(1));
+        tokio::time::advance(Duration::from_millis(1_600)).await;
+        assert!(!leases.is_sound(1));
+    }
+
+    #[tokio::test]
+    async fn an_attempt_is_taken_in_hand_once() {
+        let leases = Leases::default();
+        let later = Instant::now() + Duration::from_secs(10);
+        assert!(leases.take(1, "a", later));
+        assert!(!leases.take(1, "b", later));
+        assert_eq!(leases.token(1).as_deref(), Some("b"));
+    }
+}

@@ -1,0 +1,220 @@
+//! The worker: claims queued attempts, has adapters make them, and records what
+//! came of them.
+//!
+//! An attempt's life here: claimed under a lease that is renewed while it lasts;
+//! given a provider and, once that has a free channel, its content; started, on
+//! record, when the adapter's connection is ready; made; reported in the same
+//! transaction that takes it off the queue.
+
+mod attempt;
+mod content;
+mod leases;
+
+use std::{sync::Arc, time::Duration};
+
+use commands::{Commands, media::MediaStore};
+use domain::{Id, delivery::Transmission};
+use eventstore::clock;
+use projections::{
+    QueueSignal,
+    delivery::queue::{self, Job},
+};
+use sqlx::PgPool;
+use tokio::{sync::Notify, time::Instant};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use self::{attempt::Attempt, content::Contents, leases::Leases};
+use crate::Registry;
+
+/// The most attempts in hand at once, whatever the adapters could take.
+const MOST_IN_HAND: usize = 1_024;
+/// The most that are claimed at once.
+const CLAIM: usize = 256;
+/// How often the queue is looked at although nothing woke us.
+const POLL: Duration = Duration::from_millis(500);
+/// When an attempt for which there is no provider is looked at again.
+const NO_PROVIDER_PAUSE: Duration = Duration::from_secs(2);
+
+/// How a worker works.
+#[derive(Clone, Debug)]
+pub struct WorkerConfig {
+    /// Its name, in events and in the queue.
+    pub name: String,
+    /// How long a claim holds without being renewed.
+    pub lease: Duration,
+    /// The first pause before an attempt is repeated, in seconds.
+    pub retry_base_seconds: u32,
+    /// How long one attempt may take on the wire.
+    pub attempt: Duration,
+    /// What `[company:name]` says.
+    pub company: Option<String>,
+}
+
+/// What everything in a worker shares.
+pub(crate) struct Shared {
+    pub commands: Commands,
+    pub pool: PgPool,
+    pub registry: Registry,
+    pub contents: Contents,
+    pub leases: Leases,
+    pub config: WorkerConfig,
+    pub stopping: CancellationToken,
+    pub freed: Notify,
+}
+
+/// A running worker.
+pub struct Worker {
+    shared: Arc<Shared>,
+    tasks: TaskTracker,
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("name", &self.shared.config.name).finish_non_exhaustive()
+    }
+}
+
+impl Worker {
+    /// Starts to work. `queued` rings when the queue has grown.
+    pub fn start(
+        commands: Commands,
+        media: MediaStore,
+        registry: Registry,
+        queued: QueueSignal,
+        config: WorkerConfig,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            pool: commands.store().pool().clone(),
+            contents: Contents::new(commands.clone(), media, config.company.clone()),
+            leases: Leases::default(),
+            stopping: CancellationToken::new(),
+            freed: Notify::new(),
+            commands,
+            registry,
+            config,
+        });
+        let tasks = TaskTracker::new();
+        tasks.spawn(claim(Arc::clone(&shared), queued, tasks.clone()));
+        tasks.spawn(renew(Arc::clone(&shared), tasks.clone()));
+        Self { shared, tasks }
+    }
+
+    /// Stops to claim, gives back what has not started, and waits for what is on
+    /// the wire, at most this long. What remains keeps its lease and is found to be
+    /// unknown by whoever claims it next.
+    pub async fn stop(self, patience: Duration) {
+        self.shared.stopping.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(patience, self.tasks.wait()).await.is_err() {
+            let left = self.shared.leases.len();
+            tracing::warn!(worker.left = left, "attempts were still on the wire at the end");
+        }
+        self.shared.registry.close().await;
+    }
+}
+
+async fn claim(shared: Arc<Shared>, queued: QueueSignal, tasks: TaskTracker) {
+    while !shared.stopping.is_cancelled() {
+        let claimed = match claim_some(&shared).await {
+            Ok(jobs) => jobs,
+            Err(error) => {
+                tracing::warn!(%error, "the dispatch queue does not answer");
+                tokio::time::sleep(POLL).await;
+                continue;
+            }
+        };
+        if claimed.is_empty() {
+            tokio::select! {
+                () = queued.notified() => {}
+                () = shared.freed.notified() => {}
+                () = shared.stopping.cancelled() => {}
+                () = tokio::time::sleep(POLL) => {}
+            }
+            continue;
+        }
+        begin(&shared, claimed, &tasks).await;
+    }
+}
+
+/// As many due attempts as there is room for.
+async fn claim_some(shared: &Shared) -> Result<Vec<Job>, sqlx::Error> {
+    let services = queue::all_services();
+    let most = (shared.registry.channels() * 2).clamp(16, MOST_IN_HAND);
+    let room = most.saturating_sub(shared.leases.len()).min(CLAIM);
+    if room == 0 {
+        return Ok(Vec::new());
+    }
+    let until = Instant::now() + shared.config.lease;
+    let lease = shared.config.lease;
+    let name = &shared.config.name;
+    let jobs =
+        queue::claim(&shared.pool, &services, room as i64, name, lease, clock::now()).await?;
+    // One that is in hand already was only lost sight of by the database.
+    let new = |job: &Job| shared.leases.take(job.spool_id, &job.claim_token, until);
+    Ok(jobs.into_iter().filter(new).collect())
+}
+
+/// Reads what the claimed attempts are about, with one query for each kind, and
+/// sets them going.
+async fn begin(shared: &Arc<Shared>, jobs: Vec<Job>, tasks: &TaskTracker) {
+    metrics::counter!("ledgerline_attempts_claimed_total").increment(jobs.len() as u64);
+    let ids: Vec<Id<Transmission>> = jobs.iter().map(|job| Id::new(job.transmission_id)).collect();
+    let store = shared.commands.store();
+    let loaded = match store.load_many_cached(&ids).await {
+        Ok(loaded) => loaded,
+        Err(error) => return give_back(shared, &jobs, &error),
+    };
+    let states: Vec<&Transmission> = loaded.values().map(|(loaded, _)| &loaded.aggregate).collect();
+    let people = match shared.contents.people(&states).await {
+        Ok(people) => Arc::new(people),
+        Err(error) => return give_back(shared, &jobs, &error),
+    };
+    for job in jobs {
+        let Some((state, _)) = loaded.get(&Id::new(job.transmission_id)) else {
+            continue;
+        };
+        let attempt = Attempt {
+            shared: Arc::clone(shared),
+            transmission: state.aggregate.clone(),
+            people: Arc::clone(&people),
+            job,
+        };
+        tasks.spawn(attempt.run());
+    }
+}
+
+/// The leases run out by themselves; somebody will try again then.
+fn give_back(shared: &Shared, jobs: &[Job], error: &dyn std::fmt::Display) {
+    tracing::warn!(attempts = jobs.len(), %error, "claimed attempts cannot be read");
+    for job in jobs {
+        shared.leases.drop(job.spool_id);
+    }
+}
+
+/// Keeps what is in hand ours, until nothing is in hand any more.
+async fn renew(shared: Arc<Shared>, tasks: TaskTracker) {
+    let every = shared.config.lease / 3;
+    loop {
+        tokio::time::sleep(every.min(POLL)).await;
+        // This task and the claiming one may be the only ones left.
+        if shared.stopping.is_cancelled() && tasks.len() <= 1 {
+            return;
+        }
+        renew_all(&shared).await;
+        let rest = every.saturating_sub(POLL);
+        tokio::select! {
+            () = tokio::time::sleep(rest) => {}
+            () = shared.stopping.cancelled() => {}
+        }
+    }
+}
+
+async fn renew_all(shared: &Shared) {
+    for (token, spools) in shared.leases.by_token() {
+        let until = Instant::now() + shared.config.lease;
+        match queue::renew(&shared.pool, &spools, &token, shared.config.lease).await {
+            Ok(held) => shared.leases.renewed(&held, &token, until),
+            Err(error) => tracing::warn!(%error, "leases cannot be renewed"),
+        }
+    }
+}
