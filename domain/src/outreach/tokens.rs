@@ -19,6 +19,10 @@
 
 use std::collections::BTreeMap;
 
+/// Values are left out of a text that they have made this long, in bytes: a message
+/// full of tokens must not fill the memory.
+pub const MOST: usize = 4 << 20;
+
 /// Longer names do not exist, so the search for a closing bracket stops there.
 const LONGEST: usize = 128;
 
@@ -83,7 +87,9 @@ pub fn fill(text: &str, tokens: &Tokens, landing: Landing) -> String {
         let token = name(at).and_then(|name| Some((name.len() + 2, tokens.value(name)?)));
         match token {
             Some((length, value)) => {
-                escape(value, landing, &mut filled);
+                if filled.len() + value.len() <= MOST {
+                    escape(value, landing, &mut filled);
+                }
                 rest = &at[length..];
             }
             None => {

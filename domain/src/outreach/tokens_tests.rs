@@ -265,3 +265,10 @@ fn a_megabyte_of_brackets_takes_no_time() {
     assert_eq!(fill(&long, &ada(), Html), long);
     assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
 }
+
+#[test]
+fn a_text_is_not_blown_up_without_bound() {
+    let text = "[contact:first_name]".repeat(50_000);
+    let filled = fill(&text, &first_name(&"&".repeat(100_000)), Html);
+    assert!(filled.len() < MOST + 600_000, "{}", filled.len());
+}
