@@ -1,0 +1,312 @@
+//! What every adapter must do, whatever its medium: one suite, run by each adapter's
+//! tests against a remote side that behaves as asked.
+
+use std::{
+    any::Any,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant as Clock},
+};
+
+use async_trait::async_trait;
+use domain::delivery::{Outcome, ResultKind};
+use futures::future::join_all;
+use tokio::time::Instant;
+
+use crate::{Content, Ended, Gateway, NotOurs, Progress, Report, Spool};
+
+/// How the remote side is to behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// It takes everything.
+    Takes,
+    /// It refuses for good.
+    Refuses,
+    /// It is reached, and busy or silent.
+    Unanswering,
+    /// It is not there.
+    Away,
+    /// It goes away when it may or may not have taken what was given to it.
+    Vanishes,
+    /// It is there and never answers.
+    Hangs,
+}
+
+/// A gateway and the remote side that it speaks to.
+pub(crate) struct Stage {
+    pub gateway: Arc<dyn Gateway>,
+    /// Where something goes for the remote side to behave as asked.
+    pub destination: String,
+    /// What goes there.
+    pub content: Content,
+    /// How many attempts the remote side has heard of.
+    pub heard: Box<dyn Fn() -> usize + Send + Sync>,
+    /// How many it has taken.
+    pub taken: Box<dyn Fn() -> usize + Send + Sync>,
+    /// Lives as long as the stage: a process, for instance.
+    pub _kept: Box<dyn Any + Send + Sync>,
+}
+
+impl Stage {
+    fn spool(&self, id: i64, seconds: f32) -> Spool {
+        spool(
+            id,
+            &self.destination,
+            self.content.clone(),
+            Duration::from_secs_f32(seconds),
+        )
+    }
+
+    fn nobody_heard(&self, name: &str) {
+        std::thread::sleep(Duration::from_millis(200));
+        assert_eq!(
+            (self.heard)(),
+            0,
+            "{name}: the remote side heard of the attempt"
+        );
+    }
+
+    fn took(&self, count: usize, name: &str) {
+        let patience = Clock::now() + Duration::from_secs(5);
+        while (self.taken)() < count && Clock::now() < patience {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!((self.taken)(), count, "{name}: taken");
+    }
+}
+
+/// What an adapter's tests bring along.
+#[async_trait]
+pub(crate) trait Peer: Sync {
+    /// A new stage; nothing where the medium knows no such behaviour.
+    async fn stage(&self, manner: Manner) -> Option<Stage>;
+}
+
+/// An attempt like any other.
+pub(crate) fn spool(id: i64, destination: &str, content: Content, time: Duration) -> Spool {
+    Spool {
+        id: domain::Id::new(id),
+        transmission: domain::Id::new(1),
+        owner: domain::Id::new(1),
+        contact: domain::Id::new(1),
+        destination: destination.to_owned(),
+        content,
+        deadline: Instant::now() + time,
+    }
+}
+
+/// Counts how often an attempt was started, and says yes or no to it.
+#[derive(Default)]
+pub(crate) struct Starts {
+    pub count: AtomicUsize,
+    pub refuse: bool,
+    /// How long it takes to put the intent on record.
+    pub takes: Duration,
+}
+
+impl Starts {
+    pub fn seen(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Progress for Starts {
+    async fn start(&self) -> Result<(), NotOurs> {
+        if !self.takes.is_zero() {
+            tokio::time::sleep(self.takes).await;
+        }
+        self.count.fetch_add(1, Ordering::SeqCst);
+        if self.refuse { Err(NotOurs) } else { Ok(()) }
+    }
+}
+
+/// All of it.
+pub(crate) async fn run(peer: &dyn Peer) {
+    what_is_taken_is_delivered_once(peer).await;
+    the_outcome_says_what_is_known(peer).await;
+    an_attempt_of_someone_else_leaves_the_wire_alone(peer).await;
+    nothing_is_sent_when_the_record_takes_too_long(peer).await;
+    an_attempt_ends_before_its_deadline(peer).await;
+    attempts_do_not_get_in_each_others_way(peer).await;
+    a_cancelled_attempt_does_no_harm(peer).await;
+    nothing_goes_out_after_closing(peer).await;
+}
+
+async fn needed(peer: &dyn Peer, manner: Manner) -> Stage {
+    let stage = peer.stage(manner).await;
+    stage.unwrap_or_else(|| panic!("every medium has a remote side that is {manner:?}"))
+}
+
+fn reported(ended: Ended, name: &str) -> Report {
+    let Ended::Reported(report) = ended else {
+        panic!("{name}: nothing was reported");
+    };
+    assert!(!report.response.is_empty(), "{name}: says nothing");
+    assert!(
+        !report.response.contains(char::is_control),
+        "{name}: {:?}",
+        report.response
+    );
+    assert!(
+        report.response.chars().count() <= 500,
+        "{name}: says too much"
+    );
+    let rows = &report.results;
+    assert!(
+        rows.iter().any(|row| row.kind == ResultKind::Application),
+        "{name}: {rows:?}"
+    );
+    report
+}
+
+async fn what_is_taken_is_delivered_once(peer: &dyn Peer) {
+    let name = "what is taken is delivered once";
+    let stage = needed(peer, Manner::Takes).await;
+    for id in 1..=3 {
+        let starts = Starts::default();
+        let ended = stage.gateway.attempt(&stage.spool(id, 10.0), &starts).await;
+        let report = reported(ended, name);
+        assert_eq!(report.outcome, Outcome::Delivered, "{name}: {report:?}");
+        assert!(report.connected, "{name}");
+        assert_eq!(starts.seen(), 1, "{name}");
+        stage.took(id as usize, name);
+    }
+    assert_eq!(stage.gateway.health().reachable, Some(true), "{name}");
+    assert_eq!(stage.gateway.health().in_flight, 0, "{name}");
+}
+
+async fn the_outcome_says_what_is_known(peer: &dyn Peer) {
+    for (manner, outcome) in [
+        (Manner::Refuses, Outcome::Rejected),
+        (Manner::Unanswering, Outcome::Unanswered),
+        (Manner::Away, Outcome::Unavailable),
+        (Manner::Vanishes, Outcome::Unknown),
+    ] {
+        let Some(stage) = peer.stage(manner).await else {
+            continue;
+        };
+        let name = format!("a remote side that is {manner:?}");
+        let starts = Starts::default();
+        let report = reported(
+            stage.gateway.attempt(&stage.spool(1, 10.0), &starts).await,
+            &name,
+        );
+        assert_eq!(report.outcome, outcome, "{name}: {report:?}");
+        if manner == Manner::Away {
+            assert_eq!((starts.seen(), report.connected), (0, false), "{name}");
+            assert_eq!(stage.gateway.health().reachable, Some(false), "{name}");
+            assert!(stage.gateway.health().last_error.is_some(), "{name}");
+        } else {
+            assert_eq!(starts.seen(), 1, "{name}");
+        }
+    }
+}
+
+async fn an_attempt_of_someone_else_leaves_the_wire_alone(peer: &dyn Peer) {
+    let name = "an attempt of someone else leaves the wire alone";
+    let stage = needed(peer, Manner::Takes).await;
+    let starts = Starts {
+        refuse: true,
+        ..Starts::default()
+    };
+    let ended = stage.gateway.attempt(&stage.spool(1, 10.0), &starts).await;
+    assert_eq!(ended, Ended::NotOurs, "{name}");
+    stage.nobody_heard(name);
+    let next = stage
+        .gateway
+        .attempt(&stage.spool(2, 10.0), &Starts::default())
+        .await;
+    assert_eq!(reported(next, name).outcome, Outcome::Delivered, "{name}");
+    stage.took(1, name);
+}
+
+async fn nothing_is_sent_when_the_record_takes_too_long(peer: &dyn Peer) {
+    let name = "nothing is sent when the record takes too long";
+    let stage = needed(peer, Manner::Takes).await;
+    let starts = Starts {
+        takes: Duration::from_secs(5),
+        ..Starts::default()
+    };
+    let ended = stage.gateway.attempt(&stage.spool(1, 1.0), &starts).await;
+    assert_eq!(
+        reported(ended, name).outcome,
+        Outcome::Unavailable,
+        "{name}"
+    );
+    stage.nobody_heard(name);
+}
+
+async fn an_attempt_ends_before_its_deadline(peer: &dyn Peer) {
+    let name = "an attempt ends before its deadline";
+    let stage = needed(peer, Manner::Hangs).await;
+    let spool = stage.spool(1, 1.0);
+    let ended = stage.gateway.attempt(&spool, &Starts::default()).await;
+    assert!(Instant::now() < spool.deadline, "{name}");
+    let outcome = reported(ended, name).outcome;
+    assert!(
+        matches!(outcome, Outcome::Unknown | Outcome::Unavailable),
+        "{name}: {outcome}"
+    );
+    let late = stage.spool(2, 0.0);
+    let ended = stage.gateway.attempt(&late, &Starts::default()).await;
+    assert_eq!(
+        reported(ended, name).outcome,
+        Outcome::Unavailable,
+        "{name}: none was left"
+    );
+    assert!(
+        late.deadline.elapsed() < Duration::from_millis(500),
+        "{name}"
+    );
+}
+
+async fn attempts_do_not_get_in_each_others_way(peer: &dyn Peer) {
+    let name = "attempts do not get in each other's way";
+    let stage = needed(peer, Manner::Takes).await;
+    let count = 4 * stage.gateway.channels();
+    let (stage, starts) = (&stage, &Starts::default());
+    let attempts = (1..=count as i64)
+        .map(|id| async move { stage.gateway.attempt(&stage.spool(id, 30.0), starts).await });
+    for ended in join_all(attempts).await {
+        assert_eq!(reported(ended, name).outcome, Outcome::Delivered, "{name}");
+    }
+    assert_eq!(starts.seen(), count, "{name}");
+    stage.took(count, name);
+    assert_eq!(stage.gateway.health().in_flight, 0, "{name}");
+}
+
+async fn a_cancelled_attempt_does_no_harm(peer: &dyn Peer) {
+    let name = "a cancelled attempt does no harm";
+    let stage = needed(peer, Manner::Takes).await;
+    // At every moment from before the connection to after the delivery.
+    for step in 0..40_u64 {
+        let spool = stage.spool(1 + step as i64, 10.0);
+        let starts = Starts::default();
+        let attempt = stage.gateway.attempt(&spool, &starts);
+        let _ = tokio::time::timeout(Duration::from_micros(step * step * 10), attempt).await;
+    }
+    assert_eq!(stage.gateway.health().in_flight, 0, "{name}");
+    let next = stage
+        .gateway
+        .attempt(&stage.spool(100, 10.0), &Starts::default())
+        .await;
+    assert_eq!(reported(next, name).outcome, Outcome::Delivered, "{name}");
+}
+
+async fn nothing_goes_out_after_closing(peer: &dyn Peer) {
+    let name = "nothing goes out after closing";
+    let stage = needed(peer, Manner::Takes).await;
+    stage.gateway.close().await;
+    let starts = Starts::default();
+    let ended = stage.gateway.attempt(&stage.spool(1, 10.0), &starts).await;
+    assert_eq!(
+        reported(ended, name).outcome,
+        Outcome::Unavailable,
+        "{name}"
+    );
+    assert_eq!(starts.seen(), 0, "{name}");
+    stage.nobody_heard(name);
+}

@@ -1,0 +1,374 @@
+//! One conversation with the server, over lettre's low-level connection: it is cheap
+//! to start, and a mail may be stopped at any await, since whoever holds a
+//! [`Connection`] that is not [`Connection::sound`] drops it.
+
+use std::{net::TcpStream as StdStream, panic::AssertUnwindSafe, time::Duration};
+
+use domain::delivery::settings::Tls;
+use futures::FutureExt;
+use lettre::transport::smtp::{
+    authentication::Mechanism,
+    client::{AsyncSmtpConnection, AsyncTokioStream, TlsParameters},
+    commands::{Data, Ehlo, Mail, Noop, Quit, Rcpt, Rset},
+    extension::{ClientId, MailBodyParameter, MailParameter},
+    response::{Response, Severity},
+};
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    config::SmtpConfig,
+    letter::Letter,
+    stream,
+    trouble::{Fault, Step, Trouble},
+};
+
+/// After this long without use, a server is asked whether it is still there.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// After this long without use, a connection is not kept for company.
+const STALE: Duration = Duration::from_secs(60);
+
+/// The time a probe may take: less than opening a new connection would be worth.
+const PROBE: Duration = Duration::from_secs(2);
+
+/// The slowest transfer that is waited for, in bytes per second.
+const SLOWEST: u64 = 16 * 1024;
+
+/// What of the server's EHLO answer matters here.
+#[derive(Debug, Default)]
+pub(super) struct Offers {
+    pub pipelining: bool,
+    pub smtputf8: bool,
+    pub starttls: bool,
+    /// The largest message it takes; nothing where it does not say.
+    pub size: Option<usize>,
+}
+
+impl Offers {
+    fn read(answer: &Response) -> Self {
+        let mut offers = Self::default();
+        for line in answer.message() {
+            let mut words = line.split_ascii_whitespace();
+            let keyword = words.next().unwrap_or_default().to_ascii_uppercase();
+            match keyword.as_str() {
+                "PIPELINING" => offers.pipelining = true,
+                "SMTPUTF8" => offers.smtputf8 = true,
+                "STARTTLS" => offers.starttls = true,
+                // SIZE and SIZE 0 both mean that there is no fixed limit.
+                "SIZE" => {
+                    offers.size = words.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0)
+                }
+                _ => {}
+            }
+        }
+        offers
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The server waits for MAIL.
+    Ready,
+    /// A mail was refused half-way: RSET comes before the next MAIL.
+    Refused,
+    /// In the middle of something, or broken.
+    Unsound,
+}
+
+/// A connection that is past EHLO, TLS and AUTH.
+pub(super) struct Connection {
+    smtp: AsyncSmtpConnection,
+    /// A second handle on the socket, to see whether the server closed it.
+    watch: StdStream,
+    pub offers: Offers,
+    patience: Duration,
+    used: Instant,
+    state: State,
+}
+
+impl Connection {
+    /// Connects, encrypts and logs in, as the configuration says.
+    pub async fn open(
+        config: &SmtpConfig,
+        hello: &ClientId,
+        tls: Option<&TlsParameters>,
+        until: Instant,
+    ) -> Result<Self, Trouble> {
+        // lettre panics on an EHLO answer with a blank line in it.
+        AssertUnwindSafe(Self::try_open(config, hello, tls, until))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| {
+                let fault = Fault::Nonsense("its greeting cannot be read".to_owned());
+                Err(Trouble {
+                    step: Step::Greet,
+                    fault,
+                })
+            })
+    }
+
+    async fn try_open(
+        config: &SmtpConfig,
+        hello: &ClientId,
+        tls: Option<&TlsParameters>,
+        until: Instant,
+    ) -> Result<Self, Trouble> {
+        let limit = Limit {
+            until,
+            patience: config.timeout,
+        };
+        let (tcp, watch) = limit
+            .at(Step::Connect, stream::open(&config.host, config.port))
+            .await?;
+        let implicit = tls.filter(|_| config.tls == Tls::Implicit);
+        let wire: Box<dyn AsyncTokioStream> = match implicit {
+            Some(tls) => Box::new(
+                limit
+                    .at(Step::Encrypt, stream::encrypted(tcp, tls.clone()))
+                    .await?,
+            ),
+            None => Box::new(tcp),
+        };
+        let greeted = AsyncSmtpConnection::connect_with_transport(wire, hello);
+        let mut smtp = limit.at(Step::Greet, greeted).await?;
+        let mut offers = greet(&mut smtp, hello, &limit).await?;
+        if let Some(tls) = tls.filter(|_| implicit.is_none()) {
+            if offers.starttls {
+                limit
+                    .at(Step::Encrypt, smtp.starttls(tls.clone(), hello))
+                    .await?;
+                // What was offered before the encryption may have been forged.
+                offers = greet(&mut smtp, hello, &limit).await?;
+            } else if config.verified() {
+                let fault = Fault::Nonsense("it does not offer STARTTLS".to_owned());
+                return Err(Trouble {
+                    step: Step::Encrypt,
+                    fault,
+                });
+            }
+        }
+        if let Some(credentials) = config.credentials() {
+            let mechanisms = [Mechanism::Plain, Mechanism::Login];
+            limit
+                .at(Step::LogIn, smtp.auth(&mechanisms, &credentials))
+                .await?;
+        }
+        tracing::debug!(provider.id = config.provider.get(), "mail server connected");
+        Ok(Self {
+            smtp,
+            watch,
+            offers,
+            patience: config.timeout,
+            used: Instant::now(),
+            state: State::Ready,
+        })
+    }
+
+    /// Whether another mail may go over it.
+    pub fn sound(&self) -> bool {
+        self.state != State::Unsound
+    }
+
+    /// Whether it has been idle so long that it is not needed.
+    pub fn stale(&self) -> bool {
+        self.used.elapsed() > STALE
+    }
+
+    /// Makes sure that the server still is there and waits for MAIL.
+    pub async fn revive(&mut self, until: Instant) -> bool {
+        let limit = Limit {
+            until,
+            patience: PROBE,
+        };
+        let spoke = match self.watch.peek(&mut [0]) {
+            Ok(0) => return false,
+            // An unasked 421, a TLS record: only the probe can tell.
+            Ok(_) => true,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => false,
+            Err(_) => return false,
+        };
+        let refused = self.state == State::Refused;
+        if !refused && !spoke && self.used.elapsed() < FRESH {
+            return true;
+        }
+        self.state = State::Unsound;
+        let answer = if refused {
+            limit.at(Step::Mail, self.smtp.command(Rset)).await
+        } else {
+            limit.at(Step::Mail, self.smtp.command(Noop)).await
+        };
+        let alive = answer.is_ok_and(|answer| completed(&answer));
+        if alive {
+            self.state = State::Ready;
+            self.used = Instant::now();
+        }
+        alive
+    }
+
+    /// Sends one mail and gives the server's answer to it.
+    pub async fn send(&mut self, letter: &Letter, until: Instant) -> Result<Response, Trouble> {
+        let limit = Limit {
+            until,
+            patience: self.patience,
+        };
+        self.state = State::Unsound;
+        let sent = match self.envelope(letter, &limit).await {
+            Ok(()) => self.message(&letter.wire, &limit).await,
+            Err(trouble) => Err(trouble),
+        };
+        self.used = Instant::now();
+        sent
+    }
+
+    /// MAIL, RCPT and DATA, in one go where the server offers that.
+    async fn envelope(&mut self, letter: &Letter, limit: &Limit) -> Result<(), Trouble> {
+        let mut parameters = Vec::new();
+        if self.offers.size.is_some() {
+            parameters.push(MailParameter::Size(letter.wire.len()));
+        }
+        if letter.international {
+            parameters.push(MailParameter::SmtpUtfEight);
+            parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+        }
+        let mut commands = [
+            (
+                Step::Mail,
+                Mail::new(Some(letter.sender.clone()), parameters).to_string(),
+            ),
+            (
+                Step::Recipient,
+                Rcpt::new(letter.recipient.clone(), Vec::new()).to_string(),
+            ),
+            (Step::Data, Data.to_string()),
+        ];
+        let pipelined = self.offers.pipelining;
+        if pipelined {
+            commands[0].1 = commands
+                .iter()
+                .map(|(_, command)| command.as_str())
+                .collect();
+        }
+        let mut refusal = None;
+        let mut asked = false;
+        for (step, command) in commands {
+            let answer = if pipelined && step != Step::Mail {
+                limit.at(step, self.smtp.read_response()).await
+            } else {
+                limit.at(step, self.smtp.command(command)).await
+            };
+            match answer {
+                Ok(answer) if step == Step::Data && answer.has_code(354) => asked = true,
+                Ok(answer) if step != Step::Data && completed(&answer) => {}
+                Ok(answer) => return Err(refusal.unwrap_or_else(|| unexpected(step, &answer))),
+                Err(trouble) if !trouble.reachable() => return Err(refusal.unwrap_or(trouble)),
+                Err(trouble) => {
+                    refusal.get_or_insert(trouble);
+                    // What was sent along has answers, too; they are still to be read.
+                    if !pipelined {
+                        break;
+                    }
+                }
+            }
+        }
+        let Some(trouble) = refusal else {
+            return Ok(());
+        };
+        // A server that asks for a message although it refused the recipient is left
+        // waiting: the connection stays unsound.
+        if !asked {
+            self.state = State::Refused;
+        }
+        Err(trouble)
+    }
+
+    /// The message and the dot that ends it, in one write.
+    async fn message(&mut self, wire: &str, limit: &Limit) -> Result<Response, Trouble> {
+        let transfer = Duration::from_secs(wire.len() as u64 / SLOWEST);
+        let limit = Limit {
+            until: limit.until,
+            patience: limit.patience + transfer,
+        };
+        let trouble = match limit.at(Step::Message, self.smtp.command(wire)).await {
+            Ok(answer) if completed(&answer) => {
+                self.state = State::Ready;
+                return Ok(answer);
+            }
+            Ok(answer) => return Err(unexpected(Step::Message, &answer)),
+            Err(trouble) => trouble,
+        };
+        match trouble.fault {
+            Fault::Said { code, .. } if code != 421 => self.state = State::Refused,
+            // A server that had enough half-way has said so before it hung up.
+            Fault::Lost(_, Some(_)) => {
+                let limit = Limit {
+                    until: limit.until,
+                    patience: PROBE,
+                };
+                if let Err(Trouble {
+                    step,
+                    fault: fault @ Fault::Said { .. },
+                }) = limit.at(Step::Message, self.smtp.read_response()).await
+                {
+                    return Err(Trouble { step, fault });
+                }
+            }
+            _ => {}
+        }
+        Err(trouble)
+    }
+
+    /// Says goodbye. A server that does not answer at once is left.
+    pub async fn quit(mut self) {
+        let limit = Limit {
+            until: Instant::now() + PROBE,
+            patience: PROBE,
+        };
+        let _ = limit.at(Step::Mail, self.smtp.command(Quit)).await;
+    }
+}
+
+/// EHLO again, since lettre keeps to itself most of what the first one answered.
+async fn greet(
+    smtp: &mut AsyncSmtpConnection,
+    hello: &ClientId,
+    limit: &Limit,
+) -> Result<Offers, Trouble> {
+    let answer = limit
+        .at(Step::Greet, smtp.command(Ehlo::new(hello.clone())))
+        .await?;
+    Ok(Offers::read(&answer))
+}
+
+fn completed(answer: &Response) -> bool {
+    answer.code().severity == Severity::PositiveCompletion
+}
+
+fn unexpected(step: Step, answer: &Response) -> Trouble {
+    Trouble {
+        step,
+        fault: Fault::Nonsense(format!("unexpected {}", answer.code())),
+    }
+}
+
+/// How long something may take.
+struct Limit {
+    until: Instant,
+    patience: Duration,
+}
+
+impl Limit {
+    async fn at<T, E: Into<Fault>>(
+        &self,
+        step: Step,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Trouble> {
+        let begun = Instant::now();
+        match timeout_at(self.until.min(begun + self.patience), work).await {
+            Ok(done) => done.map_err(|error| Trouble::new(step, error)),
+            Err(_) => Err(Trouble {
+                step,
+                fault: Fault::Silent(begun.elapsed()),
+            }),
+        }
+    }
+}

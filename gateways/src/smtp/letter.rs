@@ -1,0 +1,209 @@
+//! An email in the form in which it goes over the wire.
+
+use chrono::{DateTime, Utc};
+use domain::{Id, delivery::Spool};
+use lettre::{
+    Address, Message,
+    message::{
+        Attachment, Body, Mailbox, MultiPart, SinglePart,
+        header::{ContentTransferEncoding, ContentType},
+    },
+};
+
+use super::tag::Tags;
+use crate::email::{self, Email};
+
+/// The most characters of a subject, a name, a file name: what fits a header line
+/// even where it cannot be folded (RFC 5322 section 2.1.1).
+const SUBJECT: usize = 500;
+const NAME: usize = 200;
+
+/// A mail ready to be sent.
+#[derive(Debug)]
+pub(super) struct Letter {
+    /// The envelope's sender: bounces come back to it.
+    pub sender: Address,
+    /// The envelope's recipient.
+    pub recipient: Address,
+    /// Header, body and the dot that ends them; dots at line starts doubled.
+    pub wire: String,
+    /// Whether the server must offer SMTPUTF8.
+    pub international: bool,
+}
+
+/// What a provider puts on every letter.
+#[derive(Debug)]
+pub(super) struct Letterhead {
+    pub tags: Tags,
+    pub from_domain: String,
+    pub verp_domain: String,
+}
+
+impl Letterhead {
+    /// Writes the letter of this attempt; an error is about the recipient's or the
+    /// author's address, which no later attempt can mend.
+    pub fn write(
+        &self,
+        spool: Id<Spool>,
+        destination: &str,
+        email: &Email,
+        date: DateTime<Utc>,
+    ) -> Result<Letter, String> {
+        let recipient = address(destination, "the recipient's address")?;
+        let sender = address(
+            &format!("{}@{}", self.tags.return_path(spool), self.verp_domain),
+            "the return path",
+        )?;
+        let from = if email.from.is_empty() {
+            address(
+                &format!("noreply@{}", self.from_domain),
+                "the sender's address",
+            )?
+        } else {
+            address(&email.from, "the sender's address")?
+        };
+        let builder = Message::builder()
+            .message_id(Some(self.tags.message_id(spool, &self.from_domain)))
+            .date(date.into())
+            .from(Mailbox::new(name(email.from_name.as_deref()), from))
+            .to(Mailbox::new(
+                name(email.to_name.as_deref()),
+                recipient.clone(),
+            ))
+            // Else what merely looks like an encoded word would be decoded by readers.
+            .subject(line(&email.subject, SUBJECT).replace("=?", "= ?"));
+        let parts = (html(email), email.attachments.is_empty());
+        let message = match parts {
+            (None, true) => builder.singlepart(plain(email)),
+            (Some(html), true) => builder.multipart(alternative(email, html)),
+            (html, false) => {
+                let mixed = match html {
+                    None => MultiPart::mixed().singlepart(plain(email)),
+                    Some(html) => MultiPart::mixed().multipart(alternative(email, html)),
+                };
+                let attached = email.attachments.iter().map(attachment);
+                builder.multipart(attached.fold(mixed, MultiPart::singlepart))
+            }
+        };
+        let message = message.map_err(|error| format!("the mail cannot be written: {error}"))?;
+        let text = String::from_utf8(message.formatted())
+            .map_err(|_| "the mail cannot be written: it is not text".to_owned())?;
+        Ok(Letter {
+            sender,
+            recipient,
+            international: !text.is_ascii(),
+            wire: wire(&text),
+        })
+    }
+}
+
+/// The message as DATA wants it (RFC 5321 section 4.5.2). It has no lone CR or LF:
+/// bodies are normalised here and attachments are base64.
+fn wire(text: &str) -> String {
+    let mut wire = text.replace("\r\n.", "\r\n..");
+    if !wire.ends_with("\r\n") {
+        wire.push_str("\r\n");
+    }
+    wire.push_str(".\r\n");
+    wire
+}
+
+/// An address that can stand in a command as it is.
+fn address(text: &str, whose: &str) -> Result<Address, String> {
+    let breaks = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>');
+    text.parse::<Address>()
+        .ok()
+        .filter(|_| !text.contains(breaks))
+        .ok_or_else(|| format!("{whose} is not one that mail can be sent with"))
+}
+
+fn html(email: &Email) -> Option<SinglePart> {
+    let html = email.html.as_deref()?;
+    Some(
+        SinglePart::builder()
+            .header(ContentType::TEXT_HTML)
+            .body(normalised(html)),
+    )
+}
+
+fn plain(email: &Email) -> SinglePart {
+    SinglePart::builder()
+        .header(ContentType::TEXT_PLAIN)
+        .body(normalised(&email.text))
+}
+
+fn alternative(email: &Email, html: SinglePart) -> MultiPart {
+    MultiPart::alternative()
+        .singlepart(plain(email))
+        .singlepart(html)
+}
+
+/// Every line end as CRLF, which also spares lettre inserting them one by one, and
+/// no NUL.
+fn normalised(text: &str) -> String {
+    let mut normal = String::with_capacity(text.len() + text.len() / 16);
+    let mut rest = text;
+    while let Some(at) = rest.find(['\r', '\n', '\0']) {
+        normal.push_str(&rest[..at]);
+        rest = match rest.as_bytes()[at] {
+            b'\0' => &rest[at + 1..],
+            b'\r' if rest[at + 1..].starts_with('\n') => {
+                normal.push_str("\r\n");
+                &rest[at + 2..]
+            }
+            _ => {
+                normal.push_str("\r\n");
+                &rest[at + 1..]
+            }
+        };
+    }
+    normal.push_str(rest);
+    normal
+}
+
+fn attachment(file: &email::Attachment) -> SinglePart {
+    let file_name = line(&file.file_name, NAME).replace(['/', '\\', '"'], "_");
+    let file_name = if file_name.is_empty() {
+        "attachment".to_owned()
+    } else {
+        file_name
+    };
+    // A multipart or message type promises a structure that base64 may not carry.
+    let content_type = ContentType::parse(&file.content_type)
+        .ok()
+        .filter(|_| file.content_type.is_ascii() && file.content_type.len() <= NAME)
+        .filter(|_| !file.content_type.starts_with("multipart/"))
+        .filter(|_| !file.content_type.starts_with("message/"));
+    let body = Body::new_with_encoding(file.content.to_vec(), ContentTransferEncoding::Base64);
+    let part = Attachment::new(file_name);
+    match (body, content_type) {
+        (Ok(body), Some(content_type)) => part.body(body, content_type),
+        (Ok(body), None) => part.body(body, octets()),
+        // Base64 takes any bytes; should lettre ever disagree, it chooses itself.
+        (Err(bytes), content_type) => part.body(bytes, content_type.unwrap_or_else(octets)),
+    }
+}
+
+fn octets() -> ContentType {
+    ContentType::parse("application/octet-stream").unwrap_or(ContentType::TEXT_PLAIN)
+}
+
+/// A display name. lettre leaves one such as `.net` unquoted, which RFC 5322 does not
+/// allow; a space makes it quote.
+fn name(text: Option<&str>) -> Option<String> {
+    let mut name = line(text?, NAME);
+    if name.contains('.') && !name.contains(' ') {
+        name.push(' ');
+    }
+    (!name.is_empty()).then_some(name)
+}
+
+/// One line: lettre panics on control characters in some headers, and a line end in
+/// a header would begin another.
+fn line(text: &str, most: usize) -> String {
+    let line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    line.trim().chars().take(most).collect()
+}

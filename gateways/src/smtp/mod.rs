@@ -1,0 +1,273 @@
+//! Mail through an SMTP server.
+//!
+//! A few connections are kept open and used again, each for one mail at a time.
+//! What is known of a mail when its attempt ends:
+//!
+//! | the server | outcome |
+//! |---|---|
+//! | answers 2xx to the message | delivered |
+//! | answers 5xx to MAIL, RCPT, DATA or the message | rejected |
+//! | answers 4xx to one of these | unavailable |
+//! | cannot be reached, greeted, encrypted or logged in to, whatever it answers | unavailable |
+//! | hangs up or falls silent before it has asked for the message | unavailable |
+//! | hangs up or falls silent after that | unknown |
+//!
+//! **Encryption.** `auto` uses STARTTLS where it is offered, and then trusts any
+//! certificate: between mail servers the alternative would be no encryption. With a
+//! username that is not good enough, and `auto` means `starttls`: a certificate that
+//! verifies, or no connection. A failed handshake is never followed by plain text.
+
+mod config;
+mod connection;
+mod letter;
+mod stream;
+mod tag;
+mod trouble;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use domain::delivery::{Outcome, ResultKind, SpoolResult};
+use futures::future::join_all;
+use lettre::transport::smtp::{client::TlsParameters, extension::ClientId};
+use tokio::{
+    sync::Semaphore,
+    time::{Duration, Instant, timeout_at},
+};
+
+pub use self::{
+    config::{InvalidConfig, SmtpConfig},
+    tag::Tags,
+};
+use self::{
+    connection::Connection,
+    letter::{Letter, Letterhead},
+    trouble::{Trouble, one_line},
+};
+use crate::{Content, Ended, Gateway, Health, Progress, Report, Spool};
+
+/// An attempt ends this long before its deadline, so that its report is in time.
+const MARGIN: Duration = Duration::from_millis(100);
+
+/// What result rows call the application that mails are sent by.
+const APPLICATION: &str = "email_send";
+
+/// Sends emails through one SMTP server.
+pub struct SmtpGateway {
+    config: SmtpConfig,
+    hello: ClientId,
+    tls: Option<TlsParameters>,
+    letterhead: Letterhead,
+    clock: fn() -> DateTime<Utc>,
+    /// One permit for each connection that may exist.
+    slots: Semaphore,
+    /// The last one used comes first, so that those not needed grow old and go.
+    idle: Mutex<Vec<Connection>>,
+    health: Mutex<Health>,
+    in_flight: AtomicUsize,
+}
+
+impl SmtpGateway {
+    /// An adapter for this server; nothing is connected yet. `clock` gives mails
+    /// their dates.
+    pub fn new(config: SmtpConfig, clock: fn() -> DateTime<Utc>) -> Result<Self, InvalidConfig> {
+        config.check_domains()?;
+        let verp_domain = config
+            .verp_domain
+            .clone()
+            .unwrap_or_else(|| config.from_domain.clone());
+        Ok(Self {
+            hello: config.client_id()?,
+            tls: config.tls_parameters()?,
+            letterhead: Letterhead {
+                tags: Tags::new(config.key.clone()),
+                from_domain: config.from_domain.clone(),
+                verp_domain,
+            },
+            clock,
+            slots: Semaphore::new(config.connections.max(1)),
+            idle: Mutex::default(),
+            health: Mutex::default(),
+            in_flight: AtomicUsize::new(0),
+            config,
+        })
+    }
+
+    /// A connection on which MAIL can be said.
+    async fn ready(&self, until: Instant) -> Result<Connection, Trouble> {
+        loop {
+            let kept = lock(&self.idle).pop();
+            let Some(mut connection) = kept else { break };
+            if connection.revive(until).await {
+                return Ok(connection);
+            }
+        }
+        Connection::open(&self.config, &self.hello, self.tls.as_ref(), until).await
+    }
+
+    fn keep(&self, connection: Connection) {
+        if connection.sound() && !self.slots.is_closed() {
+            let mut idle = lock(&self.idle);
+            idle.push(connection);
+            if idle[0].stale() {
+                idle.remove(0);
+            }
+        }
+    }
+
+    /// Why this letter cannot go over this connection, if it cannot.
+    fn obstacle(letter: &Letter, connection: &Connection) -> Option<String> {
+        if letter.international && !connection.offers.smtputf8 {
+            return Some(
+                "the mail server does not take internationalised addresses (SMTPUTF8)".into(),
+            );
+        }
+        let size = letter.wire.len();
+        let most = connection.offers.size.filter(|most| size > *most)?;
+        Some(format!(
+            "the mail has {size} bytes, the mail server takes {most}"
+        ))
+    }
+
+    async fn deliver(&self, letter: &Letter, until: Instant, progress: &dyn Progress) -> Ended {
+        let Ok(Ok(_slot)) = timeout_at(until, self.slots.acquire()).await else {
+            return ours(
+                Outcome::Unavailable,
+                "no connection to the mail server became free in time",
+            );
+        };
+        let mut connection = match self.ready(until).await {
+            Ok(connection) => connection,
+            Err(trouble) => return self.failed(&trouble, false),
+        };
+        if let Some(obstacle) = Self::obstacle(letter, &connection) {
+            self.keep(connection);
+            return ours(Outcome::Rejected, obstacle);
+        }
+        let started = timeout_at(until, progress.start()).await;
+        if !matches!(started, Ok(Ok(()))) || Instant::now() >= until {
+            self.keep(connection);
+            return match started {
+                Ok(Err(_)) => Ended::NotOurs,
+                _ => ours(
+                    Outcome::Unavailable,
+                    "the time ran out before anything was sent",
+                ),
+            };
+        }
+        let sent = connection.send(letter, until).await;
+        self.keep(connection);
+        match sent {
+            Ok(answer) => {
+                self.note(true, None);
+                let words: Vec<&str> = answer.message().collect();
+                let words = one_line(&format!("{} {}", answer.code(), words.join(" ")));
+                report(Outcome::Delivered, words, true)
+            }
+            Err(trouble) => self.failed(&trouble, true),
+        }
+    }
+
+    fn failed(&self, trouble: &Trouble, connected: bool) -> Ended {
+        let reachable = trouble.reachable();
+        self.note(reachable, (!reachable).then(|| trouble.summary()));
+        report(trouble.outcome(), trouble.words(), connected)
+    }
+
+    fn note(&self, reachable: bool, error: Option<String>) {
+        let mut health = lock(&self.health);
+        health.reachable = Some(reachable);
+        if error.is_some() {
+            health.last_error = error;
+        }
+    }
+}
+
+#[async_trait]
+impl Gateway for SmtpGateway {
+    async fn attempt(&self, spool: &Spool, progress: &dyn Progress) -> Ended {
+        let _counted = Counted::new(&self.in_flight);
+        let Content::Email(email) = &spool.content;
+        let until = spool.deadline.checked_sub(MARGIN).unwrap_or(spool.deadline);
+        // A mail that lettre panics on would otherwise come back for ever.
+        let letter = catch_unwind(AssertUnwindSafe(|| {
+            let now = (self.clock)();
+            self.letterhead
+                .write(spool.id, &spool.destination, email, now)
+        }));
+        match letter.unwrap_or_else(|_| Err("the mail cannot be written".to_owned())) {
+            Ok(letter) => self.deliver(&letter, until, progress).await,
+            Err(reason) => ours(Outcome::Rejected, reason),
+        }
+    }
+
+    fn channels(&self) -> usize {
+        self.config.connections.max(1)
+    }
+
+    fn health(&self) -> Health {
+        Health {
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+            ..lock(&self.health).clone()
+        }
+    }
+
+    async fn close(&self) {
+        self.slots.close();
+        let idle = std::mem::take(&mut *lock(&self.idle));
+        join_all(idle.into_iter().map(Connection::quit)).await;
+    }
+}
+
+/// What is ours to say, without the server.
+fn ours(outcome: Outcome, words: impl Into<String>) -> Ended {
+    report(outcome, words.into(), false)
+}
+
+fn report(outcome: Outcome, words: String, connected: bool) -> Ended {
+    let (kind, result) = match outcome {
+        Outcome::Delivered => (ResultKind::Info, "success"),
+        _ => (ResultKind::Error, "failed"),
+    };
+    let results = vec![
+        SpoolResult::new(ResultKind::Application, APPLICATION, result),
+        SpoolResult::new(kind, "smtp", words.clone()),
+    ];
+    Ended::Reported(Report {
+        outcome,
+        response: words,
+        connected,
+        results,
+    })
+}
+
+/// What is under the locks is whole at every moment, so a panic elsewhere does no harm.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Counts an attempt, for as long as it lasts.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

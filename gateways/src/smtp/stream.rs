@@ -1,0 +1,93 @@
+//! Opening the bytes' way to the server.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpStream as StdStream},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures::io::{AsyncRead as _, AsyncWrite as _};
+#[allow(deprecated)] // The only way to have both TCP_NODELAY and TLS from the first byte.
+use lettre::transport::smtp::client::AsyncNetworkStream;
+use lettre::transport::smtp::client::{AsyncTokioStream, TlsParameters};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpStream, lookup_host},
+    time::{Duration, timeout},
+};
+
+/// How long one of a server's addresses may take to answer before the next is tried.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A connection to `host`, and a second handle on it that can be asked whether the
+/// server has closed it.
+///
+/// Without TCP_NODELAY each mail would wait about 40 ms for the server's delayed
+/// acknowledgement.
+pub(super) async fn open(host: &str, port: u16) -> io::Result<(TcpStream, StdStream)> {
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in lookup_host((host, port)).await? {
+        match timeout(PATIENCE, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                stream.set_nodelay(true)?;
+                let stream = stream.into_std()?;
+                let watch = stream.try_clone()?;
+                return Ok((TcpStream::from_std(stream)?, watch));
+            }
+            Ok(Err(error)) => failure = error,
+            Err(_) => failure = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(failure)
+}
+
+/// `stream` with TLS on it from the first byte.
+pub(super) async fn encrypted(
+    stream: TcpStream,
+    tls: TlsParameters,
+) -> Result<Encrypted, lettre::transport::smtp::Error> {
+    #[allow(deprecated)]
+    let mut inner = AsyncNetworkStream::use_existing_tokio1(Box::new(stream));
+    inner.upgrade_tls(tls).await?;
+    Ok(Encrypted(inner))
+}
+
+/// lettre's TLS stream in the shape in which lettre takes streams.
+#[derive(Debug)]
+pub(super) struct Encrypted(#[allow(deprecated)] AsyncNetworkStream);
+
+impl AsyncTokioStream for Encrypted {
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.peer_addr()
+    }
+}
+
+impl AsyncRead for Encrypted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.0).poll_read(cx, buffer.initialize_unfilled());
+        read.map_ok(|count| buffer.advance(count))
+    }
+}
+
+impl AsyncWrite for Encrypted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_close(cx)
+    }
+}

@@ -1,0 +1,107 @@
+//! Addresses and ids that name an attempt and that nobody else can make up.
+
+use domain::{Id, delivery::Spool};
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretSlice};
+use sha2::Sha256;
+
+/// Hex digits of a tag: 40 bits, against guessing at a mail server's pace.
+const DIGITS: usize = 10;
+
+/// Makes return paths and Message-IDs for attempts, and recognises the former.
+#[derive(Clone, Debug)]
+pub struct Tags {
+    key: SecretSlice<u8>,
+}
+
+impl Tags {
+    /// Tags signed with this key. A bounce is recognised by the key it was sent with.
+    pub fn new(key: SecretSlice<u8>) -> Self {
+        Self { key }
+    }
+
+    /// The local part that bounces of this attempt come back to.
+    pub fn return_path(&self, spool: Id<Spool>) -> String {
+        format!("bounce+{spool}.{}", self.tag("verp", spool))
+    }
+
+    /// Which attempt a bounce to this local part is about; nothing if it is not one
+    /// of ours. Mail servers on the way may have changed the case.
+    pub fn bounced(&self, local_part: &str) -> Option<Id<Spool>> {
+        let local_part = local_part.to_ascii_lowercase();
+        let (id, tag) = local_part.strip_prefix("bounce+")?.split_once('.')?;
+        let spool = id.parse().ok()?;
+        let tag = hex::decode(tag)
+            .ok()
+            .filter(|tag| tag.len() == DIGITS / 2)?;
+        self.mac("verp", spool)?.verify_truncated_left(&tag).ok()?;
+        Some(spool)
+    }
+
+    /// The same for every mail of this attempt, so that a duplicate shows.
+    pub(super) fn message_id(&self, spool: Id<Spool>, domain: &str) -> String {
+        format!("<spool-{spool}.{}@{domain}>", self.tag("message-id", spool))
+    }
+
+    fn tag(&self, purpose: &str, spool: Id<Spool>) -> String {
+        let mut tag = self
+            .mac(purpose, spool)
+            .map(|mac| hex::encode(mac.finalize().into_bytes()))
+            .unwrap_or_default();
+        tag.truncate(DIGITS);
+        tag
+    }
+
+    /// HMAC takes keys of any length, so there always is one.
+    fn mac(&self, purpose: &str, spool: Id<Spool>) -> Option<Hmac<Sha256>> {
+        let mac = Hmac::<Sha256>::new_from_slice(self.key.expose_secret()).ok()?;
+        Some(mac.chain_update(format!("{purpose}:{spool}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(key: &[u8]) -> Tags {
+        Tags::new(key.to_vec().into())
+    }
+
+    #[test]
+    fn a_bounce_names_its_attempt() {
+        let path = tags(b"key").return_path(Id::new(42));
+        assert!(path.starts_with("bounce+42.") && path.len() == 20, "{path}");
+        assert_eq!(tags(b"key").bounced(&path), Some(Id::new(42)));
+        assert_eq!(
+            tags(b"key").bounced(&path.to_uppercase()),
+            Some(Id::new(42))
+        );
+    }
+
+    #[test]
+    fn a_forged_bounce_is_nobodys() {
+        let path = tags(b"key").return_path(Id::new(42));
+        assert_eq!(tags(b"other").bounced(&path), None);
+        assert_eq!(tags(b"key").bounced(&path.replace("42.", "43.")), None);
+        for text in [
+            "",
+            "bounce",
+            "bounce+42",
+            "bounce+42.",
+            "bounce+42.zz",
+            "bounce+42.00",
+            "bounce+x.0011223344",
+        ] {
+            assert_eq!(tags(b"key").bounced(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_message_id_is_stable_and_does_not_give_the_return_path_away() {
+        let id = tags(b"key").message_id(Id::new(42), "example.com");
+        assert_eq!(id, tags(b"key").message_id(Id::new(42), "example.com"));
+        assert_ne!(id, tags(b"key").message_id(Id::new(43), "example.com"));
+        let path = tags(b"key").return_path(Id::new(42));
+        assert!(!id.contains(path.rsplit_once('.').unwrap().1));
+    }
+}

@@ -1,0 +1,262 @@
+//! Starting and stopping the mail servers that tests speak to. One that is not
+//! installed fails the test by name.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+/// A process that ends with the test.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(program: &Path, command: &mut Command) -> Process {
+    let child = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .spawn();
+    Process(
+        child.unwrap_or_else(|error| panic!("{} cannot be started: {error}", program.display())),
+    )
+}
+
+/// smtp-sink of Debian's postfix.
+pub(crate) struct Sink {
+    pub port: u16,
+    _process: Process,
+}
+
+impl Sink {
+    /// With these flags, see smtp-sink(1), on a free port.
+    pub fn start(flags: &[&str]) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        Self::start_on(port, flags)
+    }
+
+    pub fn start_on(port: u16, flags: &[&str]) -> Self {
+        let program = Path::new("/usr/sbin/smtp-sink");
+        assert!(
+            program.exists(),
+            "smtp-sink is missing: apt-get install postfix"
+        );
+        let mut command = Command::new(program);
+        if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
+            command.args(["-u", "nobody"]);
+        }
+        command
+            .args(flags)
+            .arg(format!("127.0.0.1:{port}"))
+            .arg("128");
+        let process = start(program, &mut command);
+        until("smtp-sink listens", || {
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
+        Self {
+            port,
+            _process: process,
+        }
+    }
+}
+
+/// The server of peer.py, which does what the recipient's local part says.
+pub(crate) struct Aiosmtpd {
+    pub port: u16,
+    log: Log,
+    _process: Process,
+}
+
+/// What a peer told about itself.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<Value>>>);
+
+impl Log {
+    /// What it said under this name so far.
+    pub fn all(&self, event: &str) -> Vec<Value> {
+        let log = self.0.lock().unwrap();
+        log.iter()
+            .filter(|entry| entry["event"] == event)
+            .cloned()
+            .collect()
+    }
+
+    /// The only mail that was taken.
+    pub fn mail(&self) -> Value {
+        until("the mail is taken", || !self.all("taken").is_empty());
+        let mails = self.all("taken");
+        assert_eq!(mails.len(), 1, "{mails:?}");
+        mails[0].clone()
+    }
+}
+
+impl Aiosmtpd {
+    pub fn start(flags: &[&str]) -> Self {
+        let python = python();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/smtp/tests/peer.py");
+        let mut command = Command::new(&python);
+        command.arg(script).args(flags).stdout(Stdio::piped());
+        let mut process = start(&python, &mut command);
+        let mut lines = BufReader::new(process.0.stdout.take().unwrap()).lines();
+        let first = lines.next().unwrap_or_else(|| {
+            panic!(
+                "aiosmtpd is missing: {} -m pip install aiosmtpd",
+                python.display()
+            )
+        });
+        let first: Value = serde_json::from_str(&first.unwrap()).unwrap();
+        let log = Log::default();
+        let written = log.clone();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                written
+                    .0
+                    .lock()
+                    .unwrap()
+                    .push(serde_json::from_str(&line).unwrap());
+            }
+        });
+        Self {
+            port: first["port"].as_u64().unwrap() as u16,
+            log,
+            _process: process,
+        }
+    }
+
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+}
+
+fn python() -> PathBuf {
+    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/dev/venv/bin/python");
+    let python =
+        std::env::var_os("LEDGERLINE_TEST_PYTHON").map_or_else(|| own.into(), PathBuf::from);
+    assert!(
+        python.exists(),
+        "{} is missing: a python with aiosmtpd, made by ./dev or named by LEDGERLINE_TEST_PYTHON",
+        python.display()
+    );
+    python
+}
+
+/// A server of our own for what no real one does: it greets, and answers each line
+/// by a function of it; nothing means hanging up.
+pub(crate) struct Scripted {
+    pub port: u16,
+    pub heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Scripted {
+    pub fn start(answer: impl Fn(&str) -> Option<&'static str> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let heard: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (noted, answer) = (heard.clone(), Arc::new(answer));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (noted, answer) = (noted.clone(), answer.clone());
+                std::thread::spawn(move || serve(stream.unwrap(), &noted, answer.as_ref()));
+            }
+        });
+        Self { port, heard }
+    }
+}
+
+fn serve(
+    mut stream: TcpStream,
+    heard: &Mutex<Vec<String>>,
+    answer: &dyn Fn(&str) -> Option<&'static str>,
+) {
+    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+    let mut line = "CONNECT".to_owned();
+    loop {
+        let Some(reply) = answer(&line) else { return };
+        if stream.write_all(reply.as_bytes()).is_err() {
+            return;
+        }
+        let Some(Ok(next)) = lines.next() else { return };
+        heard.lock().unwrap().push(next.clone());
+        line = next;
+    }
+}
+
+/// An authority, and a certificate of its for 127.0.0.1, made by openssl.
+pub(crate) struct Certificates {
+    directory: PathBuf,
+}
+
+impl Certificates {
+    pub fn make(name: &str) -> Self {
+        let directory =
+            std::env::temp_dir().join(format!("ledgerline-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join("san"), "subjectAltName=IP:127.0.0.1\n").unwrap();
+        for arguments in [
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+             -subj /CN=authority -keyout ca.key -out ca.pem",
+            "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+             -subj /CN=peer -keyout key.pem -out request.pem",
+            "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
+             -extfile san -out certificate.pem",
+        ] {
+            let made = Command::new("openssl")
+                .args(arguments.split_whitespace())
+                .current_dir(&directory)
+                .output()
+                .expect("openssl is missing: apt-get install openssl");
+            assert!(
+                made.status.success(),
+                "{}",
+                String::from_utf8_lossy(&made.stderr)
+            );
+        }
+        Self { directory }
+    }
+
+    pub fn authority(&self) -> String {
+        let mut pem = String::new();
+        let file = std::fs::File::open(self.directory.join("ca.pem"));
+        file.unwrap().read_to_string(&mut pem).unwrap();
+        pem
+    }
+
+    /// The peer's flags for TLS.
+    pub fn flags(&self) -> [String; 4] {
+        let path = |name| self.directory.join(name).display().to_string();
+        [
+            "--certificate".into(),
+            path("certificate.pem"),
+            "--key".into(),
+            path("key.pem"),
+        ]
+    }
+}
+
+impl Drop for Certificates {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// Waits for something that happens in another process.
+pub(crate) fn until(what: &str, happened: impl Fn() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(10);
+    while !happened() {
+        assert!(Instant::now() < patience, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

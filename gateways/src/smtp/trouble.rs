@@ -1,0 +1,234 @@
+//! What can stop a mail, and which outcome that is: the one place that decides.
+
+use std::{fmt, io::ErrorKind, time::Duration};
+
+use domain::delivery::Outcome;
+use lettre::transport::smtp;
+
+/// How far the conversation had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Step {
+    Connect,
+    Greet,
+    Encrypt,
+    LogIn,
+    Mail,
+    Recipient,
+    Data,
+    /// From the first byte of the message, for once it is under way nobody can tell
+    /// how much of it arrived.
+    Message,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "connecting",
+            Self::Greet => "greeting",
+            Self::Encrypt => "encrypting",
+            Self::LogIn => "logging in",
+            Self::Mail => "MAIL",
+            Self::Recipient => "RCPT",
+            Self::Data => "DATA",
+            Self::Message => "the message",
+        })
+    }
+}
+
+/// What went wrong.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The server answered, and the answer was no.
+    Said { code: u16, text: String },
+    /// The server answered what it must not answer here.
+    Nonsense(String),
+    /// The connection broke, or was never made.
+    Lost(String, Option<ErrorKind>),
+    /// The server said nothing for too long.
+    Silent(Duration),
+}
+
+/// What went wrong, and when.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    pub step: Step,
+    pub fault: Fault,
+}
+
+impl Trouble {
+    pub fn new(step: Step, fault: impl Into<Fault>) -> Self {
+        Self {
+            step,
+            fault: fault.into(),
+        }
+    }
+
+    /// Before MAIL the recipient is not yet spoken of, so a 5xx is about the
+    /// provider and another may do better. A mail whose bytes were under way when
+    /// the server fell silent may have been delivered.
+    pub fn outcome(&self) -> Outcome {
+        match &self.fault {
+            Fault::Said { code: 500.., .. } if self.step >= Step::Mail => Outcome::Rejected,
+            Fault::Said { .. } => Outcome::Unavailable,
+            _ if self.step == Step::Message => Outcome::Unknown,
+            _ => Outcome::Unavailable,
+        }
+    }
+
+    /// Whether the server works, though it did not take this mail.
+    pub fn reachable(&self) -> bool {
+        self.step >= Step::Mail && matches!(self.fault, Fault::Said { code, .. } if code != 421)
+    }
+
+    /// The server's words, or ours: one line.
+    pub fn words(&self) -> String {
+        let step = self.step;
+        one_line(&match &self.fault {
+            Fault::Said { code, text } if self.step >= Step::Mail => format!("{code} {text}"),
+            Fault::Said { code, text } => format!("{code} {text} (while {step})"),
+            Fault::Nonsense(what) => format!("the server broke the protocol at {step}: {what}"),
+            Fault::Lost(why, _) => format!("the connection failed at {step}: {why}"),
+            Fault::Silent(time) => {
+                format!("no answer within {:.1} s at {step}", time.as_secs_f32())
+            }
+        })
+    }
+
+    /// The same for everyone to read: no server's words, which may hold addresses.
+    pub fn summary(&self) -> String {
+        let step = self.step;
+        match &self.fault {
+            Fault::Said { code, .. } => format!("{step}: answered {code}"),
+            Fault::Nonsense(_) => format!("{step}: protocol error"),
+            Fault::Lost(_, Some(kind)) => format!("{step}: {kind}"),
+            Fault::Lost(_, None) => format!("{step}: connection failed"),
+            Fault::Silent(_) => format!("{step}: no answer in time"),
+        }
+    }
+}
+
+impl From<smtp::Error> for Fault {
+    fn from(error: smtp::Error) -> Self {
+        use std::error::Error;
+        if let Some(code) = error.status() {
+            let text = error.source().map(ToString::to_string).unwrap_or_default();
+            return Self::Said {
+                code: code.into(),
+                text,
+            };
+        }
+        let text = error
+            .source()
+            .map_or_else(|| error.to_string(), ToString::to_string);
+        if text == "incomplete response" {
+            return Self::Lost("closed by the server".to_owned(), None);
+        }
+        if error.is_response() || error.is_client() {
+            return Self::Nonsense(text);
+        }
+        let mut source = error.source();
+        let mut kind = None;
+        while let Some(inner) = source {
+            kind = kind.or_else(|| {
+                inner
+                    .downcast_ref::<std::io::Error>()
+                    .map(std::io::Error::kind)
+            });
+            source = inner.source();
+        }
+        Self::Lost(text, kind)
+    }
+}
+
+impl From<std::io::Error> for Fault {
+    fn from(error: std::io::Error) -> Self {
+        Self::Lost(error.to_string(), Some(error.kind()))
+    }
+}
+
+/// One line of at most 500 characters, whatever a server sent.
+pub(super) fn one_line(text: &str) -> String {
+    let words = text.split(|c: char| c.is_control() || c.is_whitespace());
+    let mut line = String::new();
+    for word in words.filter(|word| !word.is_empty()) {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    match line.char_indices().nth(500) {
+        Some((end, _)) => line[..end].to_owned(),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(step: Step, code: u16) -> Trouble {
+        Trouble {
+            step,
+            fault: Fault::Said {
+                code,
+                text: "5.1.1 <a@b> no".to_owned(),
+            },
+        }
+    }
+
+    #[test]
+    fn a_5xx_is_final_from_mail_on_and_the_providers_fault_before() {
+        for step in [Step::Mail, Step::Recipient, Step::Data, Step::Message] {
+            assert_eq!(said(step, 550).outcome(), Outcome::Rejected);
+            assert_eq!(said(step, 450).outcome(), Outcome::Unavailable);
+            assert_eq!(said(step, 421).outcome(), Outcome::Unavailable);
+        }
+        for step in [Step::Greet, Step::Encrypt, Step::LogIn] {
+            assert_eq!(said(step, 535).outcome(), Outcome::Unavailable);
+        }
+    }
+
+    #[test]
+    fn silence_is_unknown_only_once_the_message_is_under_way() {
+        for step in [
+            Step::Connect,
+            Step::Greet,
+            Step::LogIn,
+            Step::Mail,
+            Step::Recipient,
+            Step::Data,
+        ] {
+            let trouble = Trouble {
+                step,
+                fault: Fault::Silent(Duration::ZERO),
+            };
+            assert_eq!(trouble.outcome(), Outcome::Unavailable);
+        }
+        for fault in [
+            Fault::Silent(Duration::ZERO),
+            Fault::Lost(String::new(), None),
+            Fault::Nonsense(String::new()),
+        ] {
+            assert_eq!(
+                Trouble {
+                    step: Step::Message,
+                    fault
+                }
+                .outcome(),
+                Outcome::Unknown
+            );
+        }
+    }
+
+    #[test]
+    fn a_summary_holds_no_address() {
+        assert_eq!(said(Step::Recipient, 550).summary(), "RCPT: answered 550");
+        assert_eq!(said(Step::Recipient, 550).words(), "550 5.1.1 <a@b> no");
+    }
+
+    #[test]
+    fn words_are_one_line_of_bounded_length() {
+        assert_eq!(one_line(" a\r\nb\0\tc\u{85}d "), "a b c d");
+        assert_eq!(one_line(&"é".repeat(9_000)).chars().count(), 500);
+    }
+}
