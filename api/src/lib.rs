@@ -1,1 +1,178 @@
-//! api
+//! The REST API: routes, what they take and answer, and who may use them.
+//!
+//! One folder per area (`access`, `people`, `outreach`, `delivery`, `system`), one
+//! file per resource. What they share:
+//!
+//! - [`permit`]: permission as a type, `Writer<Contact, Create>`;
+//! - [`extract`]: bodies, paths and queries, read leniently and refused by name;
+//! - [`answer`]: what goes out; [`error`]: the one place of status codes;
+//! - [`auth`]: tokens, passwords, and the mirror of users and roles;
+//! - [`frame`]: what every request passes through.
+//!
+//! To add an endpoint: a handler of six to ten lines in its resource's file, whose
+//! first parameter is a `Writer`, a `Reader` or a `Caller` (a path comes after it,
+//! so that 403 is decided before 404), and a line in the resource's `routes`. To
+//! add a resource: its file, a line in its area's list, and a line in `permit/noun.rs`.
+
+mod access;
+mod answer;
+mod auth;
+mod client;
+mod config;
+mod delivery;
+mod error;
+mod extract;
+mod frame;
+mod lingering;
+mod outreach;
+mod people;
+mod permit;
+mod system;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::Router;
+use commands::{Commands, media::MediaStore};
+use cqrs_es::Aggregate;
+use domain::access::{Permission, Role, Session, User};
+use eventstore::{Position, Vault};
+use metrics_exporter_prometheus::PrometheusHandle;
+use projections::Watermarks;
+use sqlx::PgPool;
+
+pub use auth::{Bootstrapped, FirstUser, bootstrap};
+pub use config::{ApiConfig, Deadlines};
+pub use error::{Error, Invalid, Result};
+
+use auth::{Authenticator, Mirror, Passwords, Tokens};
+
+/// How long a write waits until it can be read.
+const READABLE_WITHIN: Duration = Duration::from_secs(2);
+/// How often broken-off uploads are swept.
+const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// What `/readyz` shows of the gateways.
+pub type Gateways = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
+
+/// What the API is made of.
+pub struct Parts {
+    /// The bus.
+    pub commands: Commands,
+    /// How far the projections are.
+    pub watermarks: Watermarks,
+    /// For reading; best a pool of its own, so that lists do not hold up writers.
+    pub pool: PgPool,
+    /// What `/metrics` renders.
+    pub metrics: PrometheusHandle,
+    /// What `/readyz` shows of the gateways.
+    pub gateways: Gateways,
+}
+
+/// The running API's state. Clones share it.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    config: ApiConfig,
+    media: MediaStore,
+    auth: Authenticator,
+}
+
+impl App {
+    /// Reads the token key and the users, and begins to follow the log.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the master key is not the one that the
+    /// token key was sealed with.
+    pub async fn start(parts: Parts, config: ApiConfig) -> Result<Self> {
+        let store = parts.commands.store();
+        let tokens = Tokens::load(&parts.pool, store.vault(), config.token_ttl).await?;
+        let mirror = Mirror::start(store.log().clone()).await?;
+        let passwords = Passwords::new(store.vault().clone())?;
+        let auth = Authenticator::new(mirror, tokens, passwords, config.login_attempts)?;
+        let media = MediaStore::new(parts.pool.clone());
+        let app = Self(Arc::new(Inner {
+            parts,
+            config,
+            media,
+            auth,
+        }));
+        tokio::spawn(sweep(Arc::downgrade(&app.0)));
+        Ok(app)
+    }
+
+    pub(crate) fn config(&self) -> &ApiConfig {
+        &self.0.config
+    }
+
+    pub(crate) fn commands(&self) -> &Commands {
+        &self.0.parts.commands
+    }
+
+    pub(crate) fn watermarks(&self) -> &Watermarks {
+        &self.0.parts.watermarks
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.0.parts.pool
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.0.parts
+    }
+
+    pub(crate) fn media(&self) -> &MediaStore {
+        &self.0.media
+    }
+
+    pub(crate) fn vault(&self) -> &Vault {
+        self.commands().store().vault()
+    }
+
+    pub(crate) fn auth(&self) -> &Authenticator {
+        &self.0.auth
+    }
+
+    /// Waits until what was written can be read and, for users and their rights,
+    /// until it holds; answers the position if that takes too long.
+    pub(crate) async fn settle(&self, kind: &str, position: Option<Position>) -> Option<Position> {
+        let position = position?;
+        let read = self.watermarks().wait_for(kind, position, READABLE_WITHIN);
+        let held = async {
+            match [User::TYPE, Role::TYPE, Permission::TYPE, Session::TYPE].contains(&kind) {
+                true => self.auth().mirror.reaches(position, READABLE_WITHIN).await,
+                false => true,
+            }
+        };
+        let (read, held) = tokio::join!(read, held);
+        (!(read && held)).then_some(position)
+    }
+}
+
+/// Everything there is to ask, one line per area.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .merge(access::routes())
+        .merge(people::routes())
+        .merge(outreach::routes())
+        .merge(delivery::routes())
+        .merge(system::routes())
+        .fallback(error::unknown_path)
+        .method_not_allowed_fallback(error::unknown_path)
+        .layer(axum::middleware::from_fn_with_state(
+            app.clone(),
+            frame::frame,
+        ))
+        .with_state(app)
+}
+
+async fn sweep(app: std::sync::Weak<Inner>) {
+    while let Some(app) = app.upgrade() {
+        if let Err(error) = app.media.sweep().await {
+            tracing::warn!(%error, "broken uploads could not be swept");
+        }
+        drop(app);
+        tokio::time::sleep(SWEEP_EVERY).await;
+    }
+}

@@ -1,0 +1,22 @@
+//! Who may do what: sessions, users, roles, permissions.
+
+mod permissions;
+mod roles;
+mod session;
+mod user_fields;
+mod user_rights;
+mod users;
+
+use axum::Router;
+
+use crate::App;
+
+/// The area's resources.
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .merge(session::routes())
+        .merge(users::routes())
+        .merge(user_rights::routes())
+        .merge(roles::routes())
+        .merge(permissions::routes())
+}

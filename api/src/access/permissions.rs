@@ -1,0 +1,65 @@
+//! `/permissions`.
+
+use axum::{Router, routing::post};
+use domain::{
+    Patch,
+    access::{Permission, PermissionCommand, Role, RoleCommand, vocabulary},
+    values::Line,
+};
+use projections::access::permissions::PermissionRow;
+
+use crate::{
+    App, Error, Result,
+    answer::Answer,
+    extract::{Fields, FromFields, Given, Input, Listing},
+    permit::{Create, List, Reader, Writer},
+};
+
+pub(super) fn routes() -> Router<App> {
+    Router::new().route("/permissions", post(create).get(list))
+}
+
+async fn create(
+    permissions: Writer<Permission, Create>,
+    Input(New { name, description }): Input<New>,
+) -> Result<Answer> {
+    let Patch::Set(name) = name else {
+        return Err(Error::invalid("name", "is required"));
+    };
+    let (id, description) = (permissions.next_id().await?, description.given());
+    let create = PermissionCommand::Create {
+        id,
+        name,
+        description,
+    };
+    let answer = permissions.created(id, create).await?;
+    // Role admin holds everything, and what nobody holds nobody could grant.
+    if let Some((admin, _)) = permissions.caller().mirror().role_named(vocabulary::ADMIN) {
+        let roles: Writer<Role, Create> = permissions.implied();
+        let done = roles.send(admin, RoleCommand::Grant(id)).await?;
+        return Ok(answer.late(done));
+    }
+    Ok(answer)
+}
+
+async fn list(
+    permissions: Reader<Permission, List>,
+    listing: Listing<PermissionRow>,
+) -> Result<Answer> {
+    permissions.list(listing).await
+}
+
+/// What a client says of a new permission.
+struct New {
+    name: Patch<Line>,
+    description: Patch<Line>,
+}
+
+impl FromFields for New {
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self {
+            name: fields.text("name"),
+            description: fields.text("description"),
+        }
+    }
+}

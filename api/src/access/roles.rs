@@ -1,0 +1,99 @@
+//! `/roles`.
+
+use std::collections::BTreeSet;
+
+use axum::{
+    Router,
+    routing::{get, post, put},
+};
+use domain::{
+    Id, Patch,
+    access::{Permission, Role, RoleCommand, RolePatch},
+};
+use projections::access::roles::RoleRow;
+
+use super::user_rights::held;
+use crate::{
+    App, Error, Result,
+    answer::Answer,
+    extract::{Fields, FromFields, Given, Input, Listing, Path},
+    permit::{Create, Delete, List, Read, Reader, Update, Writer},
+};
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/roles", post(create).get(list))
+        .route("/roles/{role_id}", get(read).put(update).delete(delete))
+        .route("/roles/{role_id}/delete", get(delete))
+        .route(
+            "/roles/{role_id}/permissions/{permission_id}",
+            put(grant).delete(withdraw),
+        )
+}
+
+async fn create(roles: Writer<Role, Create>, Input(patch): Input<RolePatch>) -> Result<Answer> {
+    let Patch::Set(name) = patch.name else {
+        return Err(Error::invalid("name", "is required"));
+    };
+    let (id, description) = (roles.next_id().await?, patch.description.given());
+    let permissions = BTreeSet::new();
+    let create = RoleCommand::Create {
+        id,
+        name,
+        description,
+        permissions,
+    };
+    roles.created(id, create).await
+}
+
+async fn list(roles: Reader<Role, List>, listing: Listing<RoleRow>) -> Result<Answer> {
+    roles.list(listing).await
+}
+
+async fn read(roles: Reader<Role, Read>, Path(id): Path<Id<Role>>) -> Result<Answer> {
+    roles.find::<RoleRow>(id.get()).await
+}
+
+async fn update(
+    roles: Writer<Role, Update>,
+    Path(id): Path<Id<Role>>,
+    Input(patch): Input<RolePatch>,
+) -> Result<Answer> {
+    roles
+        .updated::<RoleRow>(id, RoleCommand::Update(patch))
+        .await
+}
+
+async fn delete(roles: Writer<Role, Delete>, Path(id): Path<Id<Role>>) -> Result<Answer> {
+    let held = roles.caller().mirror().is_held(id);
+    roles.deleted(id, RoleCommand::Delete { held }).await
+}
+
+async fn grant(
+    roles: Writer<Role, Update>,
+    Path((id, permission)): Path<(Id<Role>, Id<Permission>)>,
+) -> Result<Answer> {
+    roles.load(id).await?;
+    held(roles.caller().mirror().may_grant(roles.user(), permission))?;
+    roles
+        .updated::<RoleRow>(id, RoleCommand::Grant(permission))
+        .await
+}
+
+async fn withdraw(
+    roles: Writer<Role, Update>,
+    Path((id, permission)): Path<(Id<Role>, Id<Permission>)>,
+) -> Result<Answer> {
+    roles
+        .updated::<RoleRow>(id, RoleCommand::Withdraw(permission))
+        .await
+}
+
+impl FromFields for RolePatch {
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self {
+            name: fields.text("name"),
+            description: fields.text("description"),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Logging in and out.
+
+use std::net::IpAddr;
+
+use axum::{
+    Router, extract::FromRequestParts, extract::State, http::request::Parts, routing::post,
+};
+use commands::{Actor, Scope};
+use cqrs_es::Aggregate;
+use domain::access::{Session, SessionCommand};
+use secrecy::SecretString;
+use serde_json::json;
+
+use crate::{
+    App, Error, Result,
+    answer::Answer,
+    client,
+    extract::{Fields, FromFields, Given, Input},
+    permit::{Caller, Done},
+};
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/authenticate", post(create))
+        .route("/authentication", post(create))
+        .route("/users/authenticate", post(create))
+        .route("/authenticate/cancel", post(cancel))
+}
+
+async fn create(
+    State(app): State<App>,
+    Client(client): Client,
+    Input(login): Input<Login>,
+) -> Result<Answer> {
+    let Login { login, password } = login;
+    let (login, password) = (login.unwrap_or_default(), password.unwrap_or_default());
+    let (user, epoch) = app.auth().by_password(&login, &password, client).await?;
+    let session = app.commands().next_id(Session::TYPE).await?;
+    let issued = app.auth().issue(user, epoch, session)?;
+    Answer::of(&json!({
+        "token": &issued.token,
+        "access_token": &issued.token,
+        "token_type": "Bearer",
+        "expires_in": issued.expires_in.as_secs(),
+    }))
+}
+
+async fn cancel(caller: Caller) -> Result<Answer> {
+    let (session, expires_at) = caller.proof().session.ok_or_else(no_token)?;
+    let actor = Actor {
+        metadata: caller.metadata(),
+        scope: Scope::All,
+        expected_version: None,
+    };
+    let user = caller.user();
+    let revoke = SessionCommand::Revoke { user, expires_at };
+    let committed = caller
+        .app()
+        .commands()
+        .send_new(session, revoke, &actor)
+        .await?;
+    let late = caller.app().settle(Session::TYPE, committed.position).await;
+    Ok(Answer::of(&json!({ "session_id": session }))?.late(Done { late }))
+}
+
+fn no_token() -> Error {
+    Error::invalid(
+        "Authorization",
+        "must be the Bearer token that is to be cancelled",
+    )
+}
+
+/// Where a request that nobody has to log in for comes from.
+struct Client(Option<IpAddr>);
+
+impl FromRequestParts<App> for Client {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        Ok(Self(client::address(parts, app.config().trust_proxy)))
+    }
+}
+
+/// Who says they are whom.
+struct Login {
+    login: Option<String>,
+    password: Option<SecretString>,
+}
+
+impl FromFields for Login {
+    fn from_fields(fields: &mut Fields) -> Self {
+        let names = ["username", "email"];
+        let login = names.map(|field| fields.text_or_number::<String>(field).given());
+        // The second is a slip of the documents that clients have copied.
+        let passwords = ["password", "passowrd"].map(|field| fields.secret(field).given());
+        let read = Self {
+            login: login.into_iter().flatten().next(),
+            password: passwords.into_iter().flatten().next(),
+        };
+        if read.login.is_none() {
+            fields.refuse("username", "is required");
+        }
+        if read.password.is_none() {
+            fields.refuse("password", "is required");
+        }
+        read
+    }
+}

@@ -1,0 +1,159 @@
+//! `/users`.
+
+use std::collections::BTreeSet;
+
+use axum::{
+    Router,
+    routing::{get, post, put},
+};
+use domain::{
+    Id, Patch,
+    access::{User, UserCommand, UserProfile},
+};
+use projections::access::users::UserRow;
+use secrecy::SecretString;
+
+use super::user_fields::{NewPassword, Said};
+use crate::{
+    App, Error, Result,
+    answer::Answer,
+    extract::{Input, Listing, Path},
+    people::open_for,
+    permit::{Create, Delete, List, Password, Read, Reader, Update, Verb, Writer},
+};
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/users", post(create).get(list))
+        .route("/users/{user_id}", get(read).put(update).delete(delete))
+        .route("/users/{user_id}/delete", get(delete))
+        .route("/users/{user_id}/password", put(password))
+}
+
+async fn create(users: Writer<User, Create>, Input(said): Input<Said>) -> Result<Answer> {
+    let Patch::Set(secret) = said.password else {
+        return Err(Error::invalid("passwd", "is required"));
+    };
+    if !matches!(said.patch.username, Patch::Set(_)) {
+        return Err(Error::invalid("username", "is required"));
+    }
+    let id = users.next_id().await?;
+    let password = users
+        .caller()
+        .app()
+        .auth()
+        .passwords
+        .seal(id, &secret)
+        .await?;
+    let (patch, roles) = (said.patch, BTreeSet::new());
+    let (profile, active) = (profile(&patch), patch.active == Patch::Set(true));
+    let done = users
+        .create(
+            id,
+            UserCommand::Create {
+                id,
+                patch,
+                password,
+                roles,
+            },
+        )
+        .await?;
+    let opened = open_for(&users.implied(), id, profile, active).await?;
+    Ok(Answer::id("user", id.get())?.late(done).late(opened))
+}
+
+async fn list(users: Reader<User, List>, listing: Listing<UserRow>) -> Result<Answer> {
+    users.list(listing).await
+}
+
+async fn read(users: Reader<User, Read>, Path(id): Path<Id<User>>) -> Result<Answer> {
+    users.find::<UserRow>(id.get()).await
+}
+
+async fn update(
+    users: Writer<User, Update>,
+    Path(id): Path<Id<User>>,
+    Input(said): Input<Said>,
+) -> Result<Answer> {
+    if matches!(said.password, Patch::Keep) {
+        return users
+            .updated::<UserRow>(id, UserCommand::Update(said.patch))
+            .await;
+    }
+    let passwords = users.also::<User, Password>()?;
+    let secret = said.password.given_password()?;
+    users.send(id, UserCommand::Update(said.patch)).await?;
+    change_password(&passwords, id, &secret).await
+}
+
+async fn delete(users: Writer<User, Delete>, Path(id): Path<Id<User>>) -> Result<Answer> {
+    if id == users.user() {
+        return Err(Error::NotReady("nobody can delete themselves".to_owned()));
+    }
+    users.load(id).await?;
+    must_outrank(&users, id)?;
+    users.deleted(id, UserCommand::Delete).await
+}
+
+async fn password(
+    users: Writer<User, Password>,
+    Path(id): Path<Id<User>>,
+    Input(NewPassword(secret)): Input<NewPassword>,
+) -> Result<Answer> {
+    change_password(&users, id, &secret.given_password()?).await
+}
+
+async fn change_password(
+    users: &Writer<User, Password>,
+    id: Id<User>,
+    secret: &SecretString,
+) -> Result<Answer> {
+    // Before the hash, which is slow: a stranger's id must not cost more than none.
+    users.load(id).await?;
+    must_outrank(users, id)?;
+    let sealed = users
+        .caller()
+        .app()
+        .auth()
+        .passwords
+        .seal(id, secret)
+        .await?;
+    users
+        .updated::<UserRow>(id, UserCommand::ChangePassword(sealed))
+        .await
+}
+
+/// Whoever sets another's password can be them; so they must hold what they would gain.
+fn must_outrank<V: Verb>(users: &Writer<User, V>, other: Id<User>) -> Result<()> {
+    if users.caller().mirror().outranks(users.user(), other) {
+        return Ok(());
+    }
+    Err(Error::Forbidden(
+        "this user holds permissions that you do not".into(),
+    ))
+}
+
+trait GivenPassword {
+    fn given_password(self) -> Result<SecretString>;
+}
+
+impl GivenPassword for Patch<SecretString> {
+    fn given_password(self) -> Result<SecretString> {
+        match self {
+            Self::Set(secret) => Ok(secret),
+            Self::Keep | Self::Clear => Err(Error::invalid("password", "is required")),
+        }
+    }
+}
+
+fn profile(patch: &domain::access::UserPatch) -> UserProfile {
+    let mut profile = UserProfile::default();
+    let patch = patch.clone();
+    patch.username.apply(&mut profile.username);
+    patch.first_name.apply(&mut profile.first_name);
+    patch.last_name.apply(&mut profile.last_name);
+    patch.phone.apply(&mut profile.phone);
+    patch.email.apply(&mut profile.email);
+    patch.address.apply(&mut profile.address);
+    profile
+}

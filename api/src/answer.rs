@@ -1,0 +1,246 @@
+//! What goes out.
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use futures::{Stream, StreamExt, TryStreamExt, stream, stream::BoxStream};
+use projections::{
+    Scope, View, access::roles::RoleRow, access::users::UserRow, delivery::providers::ProviderRow,
+    delivery::transmissions::TransmissionRow, outreach::programs::ProgramRow,
+    outreach::templates::TemplateRow, people::accounts::AccountRow, people::contacts::ContactRow,
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sqlx::PgPool;
+
+use crate::{Error, Result, extract::Listing, permit::Done};
+
+const POSITION: HeaderName = HeaderName::from_static("x-ledgerline-position");
+const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
+/// How many bytes of a list are written at a time.
+const CHUNK: usize = 32 << 10;
+
+/// A 200.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    headers: HeaderMap,
+    body: Body,
+}
+
+/// A row of which clients are told the version.
+pub(crate) trait Row: View {
+    /// The sequence of its last event.
+    fn version(&self) -> i64;
+}
+
+impl Row for AccountRow {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+impl Row for ContactRow {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+impl Row for ProgramRow {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+impl Row for ProviderRow {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+impl Row for RoleRow {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+impl Row for TemplateRow {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+impl Row for TransmissionRow {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+impl Row for UserRow {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Answer {
+    /// Any value, as JSON.
+    pub fn of(value: &(impl Serialize + ?Sized)) -> Result<Self> {
+        let body = serde_json::to_vec(value).map_err(|error| {
+            tracing::error!(%error, "an answer could not be written");
+            Error::Internal
+        })?;
+        Ok(Self::json(Body::from(body)))
+    }
+
+    /// `{"<kind>_id": id}`.
+    pub fn id(kind: &str, id: i64) -> Result<Self> {
+        let mut object = Map::new();
+        object.insert(format!("{kind}_id"), Value::from(id));
+        Self::of(&object)
+    }
+
+    /// A row, with its version as `ETag`.
+    pub fn row<R: Row>(row: &R) -> Result<Self> {
+        let mut answer = Self::of(row)?;
+        if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", row.version())) {
+            answer.headers.insert(header::ETAG, tag);
+        }
+        Ok(answer)
+    }
+
+    /// Says which position cannot be read yet, if the read models are late.
+    pub fn late(mut self, done: Done) -> Self {
+        if let Some(position) = done.late {
+            self.headers.insert(POSITION, HeaderValue::from(position));
+        }
+        self
+    }
+
+    /// A whole list, written as it is read. Trouble before the first row is an error;
+    /// later the connection is cut, since the client has its 200 already and must not
+    /// take half for the whole.
+    pub async fn stream<V: Serialize + Send + 'static>(
+        rows: BoxStream<'static, Result<V>>,
+    ) -> Result<Self> {
+        let mut rows = Box::pin(rows.peekable());
+        if matches!(rows.as_mut().peek().await, Some(Err(_)))
+            && let Some(Err(error)) = rows.next().await
+        {
+            return Err(error);
+        }
+        let start = State {
+            rows,
+            first: true,
+            open: true,
+        };
+        let chunks = stream::try_unfold(start, |mut state| async move {
+            let chunk = state.chunk().await?;
+            Ok::<_, axum::BoxError>(chunk.map(|chunk| (chunk, state)))
+        });
+        Ok(Self::json(Body::from_stream(chunks)))
+    }
+
+    /// Says of a page how many rows there are on all of them, and where the next is.
+    pub fn page(self, total: i64, next: Option<String>) -> Self {
+        let answer = self.with(TOTAL, &total.to_string());
+        match next {
+            Some(next) => answer.with(header::LINK, &format!("<{next}>; rel=\"next\"")),
+            None => answer,
+        }
+    }
+
+    fn json(body: Body) -> Self {
+        let mut headers = HeaderMap::new();
+        let kind = HeaderValue::from_static("application/json");
+        headers.insert(header::CONTENT_TYPE, kind);
+        Self { headers, body }
+    }
+
+    fn with(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        (self.headers, self.body).into_response()
+    }
+}
+
+/// A list: a bare array. A page is small and known whole, with its total and the way
+/// on; the whole list is written as it is read.
+pub(crate) async fn listed<V: View>(
+    pool: &PgPool,
+    listing: Listing<V>,
+    scope: Scope,
+) -> Result<Answer> {
+    let Some(limit) = listing.query.page.limit else {
+        let rows = projections::list(pool, listing.query, scope);
+        return Answer::stream(rows.map_err(Error::from).boxed()).await;
+    };
+    let total = projections::count(pool, &listing.query, scope).await?;
+    let rows = projections::list(pool, listing.query, scope);
+    let rows: Vec<V> = rows.try_collect().await?;
+    let full = i64::try_from(rows.len()).is_ok_and(|read| read >= limit);
+    let next = rows.last().filter(|_| full);
+    let next = next.map(|last| next_page(&listing.path, &listing.pairs, last.created_position()));
+    Ok(Answer::of(&rows)?.page(total, next))
+}
+
+fn next_page(path: &str, pairs: &[(String, String)], cursor: i64) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(pairs.iter().filter(|(name, _)| name != "cursor"));
+    query.append_pair("cursor", &cursor.to_string());
+    format!("{path}?{}", query.finish())
+}
+
+/// A list that is being written.
+struct State<S> {
+    rows: S,
+    first: bool,
+    open: bool,
+}
+
+impl<V: Serialize, S: Stream<Item = Result<V>> + Unpin> State<S> {
+    async fn chunk(&mut self) -> Result<Option<Bytes>, axum::BoxError> {
+        if !self.open {
+            return Ok(None);
+        }
+        let mut chunk = Vec::with_capacity(CHUNK + 4096);
+        if self.first {
+            chunk.push(b'[');
+        }
+        while chunk.len() < CHUNK {
+            let Some(row) = self.rows.next().await else {
+                chunk.push(b']');
+                self.open = false;
+                break;
+            };
+            let row = row.map_err(|error| format!("a list was cut off: {}", error.status()))?;
+            if !std::mem::take(&mut self.first) {
+                chunk.push(b',');
+            }
+            serde_json::to_writer(&mut chunk, &row)?;
+        }
+        Ok(Some(Bytes::from(chunk)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_page_keeps_the_filters() {
+        let pairs = [("phone", "+1"), ("limit", "2"), ("cursor", "3")];
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let next = next_page("/contacts", &pairs, 9);
+        assert_eq!(next, "/contacts?phone=%2B1&limit=2&cursor=9");
+    }
+
+    #[tokio::test]
+    async fn a_create_answers_the_id_under_its_kind() {
+        let response = Answer::id("contact", 7).unwrap().into_response();
+        let body = axum::body::to_bytes(response.into_body(), 100)
+            .await
+            .unwrap();
+        assert_eq!(body, r#"{"contact_id":7}"#);
+    }
+}

@@ -1,0 +1,260 @@
+//! The first start: permissions, the two predefined roles, and somebody to log in.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use commands::{Actor, Commands};
+use cqrs_es::Aggregate;
+use domain::{
+    Entity, Id, Patch, Refusal,
+    access::{
+        Permission, PermissionCommand, Role, RoleCommand, User, UserCommand, UserPatch, vocabulary,
+    },
+    people::{Account, AccountCommand, AccountPatch},
+    values::Line,
+};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Mirror;
+use crate::{App, Error, Result};
+
+/// Only one process of an installation does this at a time.
+const LOCK: i64 = 5_497_853_401;
+/// The characters of a generated password; none looks like another.
+const ALPHABET: [u8; 32] = *b"abcdefghijkmnpqrstuvwxyz23456789";
+const LENGTH: usize = 20;
+/// How long what was just written may take to be known here.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Whom to create where there is no user yet.
+pub struct FirstUser {
+    /// The name to log in with.
+    pub username: String,
+    /// The password; a random one if none is given.
+    pub password: Option<SecretString>,
+}
+
+/// What a start has set up.
+#[derive(Debug)]
+pub struct Bootstrapped {
+    /// Whether the first user was created.
+    pub created: bool,
+    /// The password that was made for the first user: to be shown once.
+    pub generated_password: Option<SecretString>,
+}
+
+/// Brings permissions, predefined roles and the first user into being, as far as
+/// they are not there. To be called at every start, before requests are answered.
+///
+/// # Errors
+/// When the database does not answer, or the username cannot be one.
+pub async fn bootstrap(app: &App, first: FirstUser) -> Result<Bootstrapped> {
+    let mut connection = app.pool().acquire().await?.detach();
+    let lock = sqlx::query("select pg_advisory_lock($1)").bind(LOCK);
+    lock.execute(&mut connection).await?;
+    let done = Bootstrap::of(app).run(first).await;
+    // The lock ends with the connection.
+    drop(connection);
+    done
+}
+
+struct Bootstrap<'a> {
+    app: &'a App,
+    commands: &'a Commands,
+    mirror: &'a Mirror,
+    actor: Actor,
+}
+
+impl<'a> Bootstrap<'a> {
+    fn of(app: &'a App) -> Self {
+        Self {
+            app,
+            commands: app.commands(),
+            mirror: &app.auth().mirror,
+            actor: Actor::system(Some("bootstrap".to_owned())),
+        }
+    }
+
+    async fn run(&self, first: FirstUser) -> Result<Bootstrapped> {
+        self.catch_up().await?;
+        self.permissions().await?;
+        self.roles().await?;
+        if self.mirror.has_users() {
+            return Ok(Bootstrapped {
+                created: false,
+                generated_password: None,
+            });
+        }
+        let (password, generated) = match first.password {
+            Some(password) => (password, None),
+            None => {
+                let password = generate()?;
+                (password.clone(), Some(password))
+            }
+        };
+        self.user(&first.username, &password).await?;
+        self.catch_up().await?;
+        Ok(Bootstrapped {
+            created: true,
+            generated_password: generated,
+        })
+    }
+
+    /// Waits until this process knows all that has happened.
+    async fn catch_up(&self) -> Result<()> {
+        let head = self.commands.store().log().fresh_head().await?;
+        match self.mirror.reaches(head, PATIENCE).await {
+            true => Ok(()),
+            false => Err(Error::Unavailable("the log cannot be followed")),
+        }
+    }
+
+    async fn permissions(&self) -> Result<()> {
+        let mut creates = Vec::new();
+        for name in vocabulary::permissions() {
+            if self.mirror.permission_named(&name).is_some() {
+                continue;
+            }
+            let id = self.commands.next_id(Permission::TYPE).await?;
+            let name = line("name", &name)?;
+            let description = None;
+            creates.push((
+                id,
+                PermissionCommand::Create {
+                    id,
+                    name,
+                    description,
+                },
+            ));
+        }
+        if creates.is_empty() {
+            return Ok(());
+        }
+        let metadata = &self.actor.metadata;
+        for created in self
+            .commands
+            .send_many(creates, metadata, Vec::new())
+            .await?
+        {
+            created.map_err(Error::from)?;
+        }
+        self.catch_up().await
+    }
+
+    async fn roles(&self) -> Result<()> {
+        let all = vocabulary::permissions();
+        let all = self.ids(all.iter().map(String::as_str));
+        let Some((id, admin)) = self.mirror.role_named(vocabulary::ADMIN) else {
+            self.role(vocabulary::ADMIN, "Holds every permission.", all)
+                .await?;
+            let some = self.ids(vocabulary::USER_ROLE.into_iter());
+            self.role(vocabulary::USER, "Holds what an ordinary user needs.", some)
+                .await?;
+            return self.catch_up().await;
+        };
+        for permission in all.difference(admin.permissions()) {
+            self.commands
+                .send(id, RoleCommand::Grant(*permission), &self.actor)
+                .await?;
+        }
+        self.catch_up().await
+    }
+
+    fn ids<'n>(&self, names: impl Iterator<Item = &'n str>) -> BTreeSet<Id<Permission>> {
+        names
+            .filter_map(|name| self.mirror.permission_named(name))
+            .collect()
+    }
+
+    async fn role(
+        &self,
+        name: &str,
+        description: &str,
+        permissions: BTreeSet<Id<Permission>>,
+    ) -> Result<()> {
+        let id = self.commands.next_id(Role::TYPE).await?;
+        let (name, description) = (line("name", name)?, line("description", description)?);
+        let description = Some(description);
+        let create = RoleCommand::Create {
+            id,
+            name,
+            description,
+            permissions,
+        };
+        self.create(id, create).await
+    }
+
+    async fn user(&self, username: &str, password: &SecretString) -> Result<()> {
+        if password.expose_secret().is_empty() {
+            return Err(Error::invalid("password", "is required"));
+        }
+        let id: Id<User> = self.commands.next_id(User::TYPE).await?;
+        let username = Patch::Set(line("username", username)?);
+        let patch = UserPatch {
+            username: username.clone(),
+            active: Patch::Set(true),
+            ..UserPatch::default()
+        };
+        let password = self.app.auth().passwords.seal(id, password).await?;
+        let roles = [vocabulary::ADMIN, vocabulary::USER].into_iter();
+        let roles = roles
+            .filter_map(|name| Some(self.mirror.role_named(name)?.0))
+            .collect();
+        self.create(
+            id,
+            UserCommand::Create {
+                id,
+                patch,
+                password,
+                roles,
+            },
+        )
+        .await?;
+        let account: Id<Account> = self.commands.next_id(Account::TYPE).await?;
+        let patch = AccountPatch {
+            username,
+            active: Patch::Set(true),
+            ..AccountPatch::default()
+        };
+        let create = AccountCommand::Create {
+            id: account,
+            owner: id,
+            patch,
+        };
+        self.create(account, create).await
+    }
+
+    async fn create<A>(&self, id: Id<A>, command: A::Command) -> Result<()>
+    where
+        A: Entity<Command: Clone, Error: Into<Refusal>>,
+    {
+        self.commands.send_new(id, command, &self.actor).await?;
+        Ok(())
+    }
+}
+
+fn line(field: &'static str, text: &str) -> Result<Line> {
+    text.parse()
+        .map_err(|error: domain::values::InvalidValue| Error::invalid(field, error.to_string()))
+}
+
+fn generate() -> Result<SecretString> {
+    let mut bytes = zeroize::Zeroizing::new([0_u8; LENGTH]);
+    getrandom::fill(bytes.as_mut()).map_err(|_| Error::Internal)?;
+    // 32 characters: each byte's lowest five bits choose one without a bias.
+    let chosen = bytes
+        .iter()
+        .map(|byte| char::from(ALPHABET[usize::from(byte & 31)]));
+    Ok(SecretString::from(chosen.collect::<String>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_passwords_are_long_and_differ() {
+        let (one, two) = (generate().unwrap(), generate().unwrap());
+        assert_eq!(one.expose_secret().len(), LENGTH);
+        assert_ne!(one.expose_secret(), two.expose_secret());
+    }
+}

@@ -1,0 +1,242 @@
+//! From a request's headers to a user.
+
+use std::{net::IpAddr, time::Duration};
+
+use axum::http::{HeaderMap, HeaderName, header};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::{DateTime, Utc};
+use domain::{
+    Id,
+    access::{Session, User},
+};
+use eventstore::clock;
+use secrecy::SecretString;
+
+use super::{
+    Mirror, Passwords, Tokens, attempts::Attempts, credentials::Credentials, token::Holder,
+};
+use crate::{Error, Result};
+
+const AUTHENTICATION: HeaderName = HeaderName::from_static("authentication");
+/// Every refusal of a credential says the same.
+const WRONG: Error = Error::Unauthenticated("wrong username, password or token");
+const NO_CREDENTIAL: Error = Error::Unauthenticated("log in first: Bearer token or Basic");
+
+/// How somebody was recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Proof {
+    /// Who it is.
+    pub user: Id<User>,
+    /// The token's session and end, if it was a token.
+    pub session: Option<(Id<Session>, DateTime<Utc>)>,
+}
+
+/// A token that was handed out.
+pub(crate) struct Issued {
+    pub token: String,
+    pub expires_in: Duration,
+}
+
+/// Recognises callers.
+#[derive(Clone)]
+pub(crate) struct Authenticator {
+    pub mirror: Mirror,
+    pub tokens: Tokens,
+    pub passwords: Passwords,
+    attempts: Attempts,
+    credentials: Credentials,
+}
+
+impl Authenticator {
+    /// One that lets so many logins fail.
+    pub fn new(
+        mirror: Mirror,
+        tokens: Tokens,
+        passwords: Passwords,
+        attempts: u32,
+    ) -> Result<Self> {
+        Ok(Self {
+            mirror,
+            tokens,
+            passwords,
+            attempts: Attempts::new(attempts),
+            credentials: Credentials::new()?,
+        })
+    }
+
+    /// Who sends a request with these headers.
+    pub async fn recognise(&self, headers: &HeaderMap, client: Option<IpAddr>) -> Result<Proof> {
+        self.mirror.check_fresh()?;
+        match credential(headers)? {
+            Credential::Token(token) => self.by_token(token),
+            Credential::Password { login, password } => {
+                let (user, _) = self.by_password(&login, &password, client).await?;
+                Ok(Proof {
+                    user,
+                    session: None,
+                })
+            }
+        }
+    }
+
+    fn by_token(&self, token: &str) -> Result<Proof> {
+        let claims = self.tokens.read(token).ok_or(WRONG)?;
+        if !self
+            .mirror
+            .accepts(claims.user_id, claims.jti, claims.epoch)
+        {
+            return Err(WRONG);
+        }
+        Ok(Proof {
+            user: claims.user_id,
+            session: Some((claims.jti, claims.expires_at())),
+        })
+    }
+
+    /// Whose name and password these are, and under which epoch they were right.
+    pub async fn by_password(
+        &self,
+        login: &str,
+        password: &SecretString,
+        client: Option<IpAddr>,
+    ) -> Result<(Id<User>, u32)> {
+        self.mirror.check_fresh()?;
+        let login = login.trim().to_lowercase();
+        let found = self.mirror.login(&login);
+        let known = found
+            .as_ref()
+            .and_then(|(id, user)| Some((*id, user.password()?)));
+        // A user counts as one whether named by username or by address.
+        let counted = known.map_or(login, |(id, _)| format!("#{id}"));
+        let attempt = self
+            .attempts
+            .begin(&counted, crate::client::network(client))
+            .await?;
+        let user = found.as_ref().filter(|(_, user)| user.is_active());
+        if let Some((id, user)) = user
+            && self.credentials.knows(*id, user.token_epoch(), password)
+        {
+            return Ok((*id, user.token_epoch()));
+        }
+        let right = self.passwords.verify(known, password).await?;
+        match user.filter(|_| right) {
+            Some((id, user)) => {
+                attempt.succeeded();
+                self.credentials.remember(*id, user.token_epoch(), password);
+                Ok((*id, user.token_epoch()))
+            }
+            None => {
+                attempt.failed();
+                Err(WRONG)
+            }
+        }
+    }
+
+    /// A token for a user who has just proven who they are. The epoch is the one of
+    /// the proof: a password changed meanwhile must not be outlived by the old one.
+    pub fn issue(&self, user: Id<User>, epoch: u32, session: Id<Session>) -> Result<Issued> {
+        let known = self.mirror.user(user).ok_or(WRONG)?;
+        let username = known.profile().username.as_ref();
+        let holder = Holder {
+            user,
+            username: username.map_or("", |name| name.as_str()),
+            is_admin: self.mirror.is_admin(user),
+            epoch,
+        };
+        let token = self
+            .tokens
+            .issue(&holder, session, clock::now())
+            .ok_or(Error::Internal)?;
+        Ok(Issued {
+            token,
+            expires_in: self.tokens.ttl(),
+        })
+    }
+}
+
+enum Credential<'a> {
+    Token(&'a str),
+    Password {
+        login: String,
+        password: SecretString,
+    },
+}
+
+/// `Authorization`, or `Authentication` as the documents write it.
+fn credential(headers: &HeaderMap) -> Result<Credential<'_>> {
+    let header = headers
+        .get(header::AUTHORIZATION)
+        .or_else(|| headers.get(AUTHENTICATION));
+    let text = header.ok_or(NO_CREDENTIAL)?.to_str().map_err(|_| WRONG)?;
+    let (scheme, value) = text.trim().split_once(' ').ok_or(WRONG)?;
+    let value = value.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Ok(Credential::Token(value));
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Err(NO_CREDENTIAL);
+    }
+    let pair = STANDARD
+        .decode(value)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    let pair = pair.ok_or(WRONG)?;
+    let (login, password) = pair.split_once(':').ok_or(WRONG)?;
+    if login.len() > 512 || password.len() > 1024 {
+        return Err(WRONG);
+    }
+    Ok(Credential::Password {
+        login: login.to_owned(),
+        password: SecretString::from(password),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn headers(name: &'static str, value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, HeaderValue::from_str(value).unwrap());
+        headers
+    }
+
+    #[test]
+    fn a_token_comes_under_either_header_and_in_any_case() {
+        for (name, value) in [
+            ("authorization", "Bearer abc"),
+            ("authentication", "Bearer abc"),
+            ("authorization", "bearer  abc "),
+        ] {
+            let headers = headers(name, value);
+            let found = credential(&headers);
+            assert!(
+                matches!(found, Ok(Credential::Token("abc"))),
+                "{name}: {value}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_basic_password_may_hold_colons() {
+        let encoded = STANDARD.encode("ada:a:b:c");
+        let headers = headers("authorization", &format!("Basic {encoded}"));
+        let Ok(Credential::Password { login, password }) = credential(&headers) else {
+            panic!("a password");
+        };
+        assert_eq!((login.as_str(), password.expose_secret()), ("ada", "a:b:c"));
+    }
+
+    #[test]
+    fn nonsense_is_nobody() {
+        assert_eq!(credential(&HeaderMap::new()).err(), Some(NO_CREDENTIAL));
+        for value in ["Bearer", "Basic !", "Basic YWRh", "Digest a", ""] {
+            let headers = headers("authorization", value);
+            let error = credential(&headers).err();
+            assert!(matches!(error, Some(Error::Unauthenticated(_))), "{value}");
+        }
+    }
+}

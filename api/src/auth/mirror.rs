@@ -1,0 +1,225 @@
+//! The mirror: this process's knowledge of who may do what, a moment behind the log.
+
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use domain::{
+    Id,
+    access::{Permission, Role, Session, User, vocabulary},
+};
+use eventstore::{Log, Position, StoreError, Subscription};
+use tokio::{sync::watch, time::Instant};
+
+use super::mirror_state::{State, TYPES};
+use crate::{Error, Result};
+
+/// How old this process's knowledge may be before it refuses to decide on it.
+const FRESH: Duration = Duration::from_secs(1);
+/// How often it looks at itself while nothing happens; well below [`FRESH`].
+const TICK: Duration = Duration::from_millis(200);
+const BATCH: i64 = 1_000;
+
+/// Users, roles, permissions and revoked sessions. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Mirror {
+    log: Log,
+    state: Arc<RwLock<State>>,
+    /// How far it has come, and when that was all there was.
+    progress: watch::Receiver<Progress>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Progress {
+    position: Position,
+    complete_at: Instant,
+}
+
+impl Mirror {
+    /// Reads what there is, then follows the log.
+    pub async fn start(log: Log) -> Result<Self, StoreError> {
+        let complete_at = Instant::now();
+        let head = log.fresh_head().await?;
+        let mut state = State::default();
+        let mut after = 0;
+        loop {
+            let events = log.read_types(&TYPES, after, BATCH).await?;
+            let Some(last) = events.last() else { break };
+            after = last.position;
+            events.iter().for_each(|event| state.apply(event));
+        }
+        // Some of what follows the head may have been read already; every aggregate
+        // remembers how far it was taken in.
+        let progress = Progress {
+            position: head,
+            complete_at,
+        };
+        let (sender, progress) = watch::channel(progress);
+        let mirror = Self {
+            state: Arc::new(RwLock::new(state)),
+            progress,
+            log,
+        };
+        let subscription = mirror.log.subscribe(head);
+        tokio::spawn(follow(
+            mirror.log.clone(),
+            subscription,
+            Arc::clone(&mirror.state),
+            sender,
+        ));
+        Ok(mirror)
+    }
+
+    /// Refuses when a revocation of more than a second ago could have been missed.
+    pub fn check_fresh(&self) -> Result<()> {
+        let progress = *self.progress.borrow();
+        // In this order: the head is at least as new as the look at the log.
+        let seen_at = self.log.seen_at();
+        let complete_at = if progress.position >= self.log.head() {
+            seen_at
+        } else {
+            progress.complete_at
+        };
+        if complete_at.elapsed() > FRESH {
+            return Err(Error::Unavailable("the log cannot be seen; try again"));
+        }
+        Ok(())
+    }
+
+    /// Waits until it has taken this position in; false if that takes too long.
+    pub async fn reaches(&self, position: Position, limit: Duration) -> bool {
+        let mut progress = self.progress.clone();
+        let reached = progress.wait_for(|progress| progress.position >= position);
+        matches!(tokio::time::timeout(limit, reached).await, Ok(Ok(_)))
+    }
+
+    /// Looks at something that holds still meanwhile. Keep it short.
+    fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        // A panic elsewhere cannot have left it half changed: events apply or not.
+        look(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Who logs in so.
+    pub fn login(&self, login: &str) -> Option<(Id<User>, User)> {
+        self.look(|state| {
+            let id = state.login(&login.trim().to_lowercase())?;
+            Some((id, state.user(id)?.clone()))
+        })
+    }
+
+    /// A user that exists.
+    pub fn user(&self, id: Id<User>) -> Option<User> {
+        self.look(|state| state.user(id).cloned())
+    }
+
+    /// Whether a token of this user, session and epoch is good.
+    pub fn accepts(&self, user: Id<User>, session: Id<Session>, epoch: u32) -> bool {
+        self.look(|state| {
+            let good = |user: &User| user.is_active() && user.token_epoch() == epoch;
+            state.user(user).is_some_and(good) && !state.is_revoked(session)
+        })
+    }
+
+    /// Whether the user may do this.
+    pub fn may(&self, user: Id<User>, wanted: &str) -> bool {
+        self.look(|state| {
+            state
+                .user(user)
+                .is_some_and(|known| state.may(known, wanted))
+        })
+    }
+
+    /// Whether the user has role admin; for show.
+    pub fn is_admin(&self, user: Id<User>) -> bool {
+        self.look(|state| {
+            let admin = state.role_named(vocabulary::ADMIN);
+            let user = state.user(user);
+            admin.is_some_and(|admin| user.is_some_and(|user| user.roles().contains(&admin)))
+        })
+    }
+
+    /// Whether the user may hand this permission on; nothing if there is none such.
+    pub fn may_grant(&self, user: Id<User>, permission: Id<Permission>) -> Option<bool> {
+        self.look(|state| {
+            state.permission(permission)?;
+            Some(
+                state
+                    .user(user)
+                    .is_some_and(|user| state.covers(user, permission)),
+            )
+        })
+    }
+
+    /// Whether the user may hand this role on; nothing if there is none such.
+    pub fn may_give(&self, user: Id<User>, role: Id<Role>) -> Option<bool> {
+        self.look(|state| {
+            let mut permissions = state.role(role)?.permissions().iter();
+            let user = state.user(user)?;
+            Some(permissions.all(|permission| state.covers(user, *permission)))
+        })
+    }
+
+    /// Whether the user may do all that the other one may.
+    pub fn outranks(&self, user: Id<User>, other: Id<User>) -> bool {
+        self.look(|state| match (state.user(user), state.user(other)) {
+            (Some(user), Some(other)) => state.outranks(user, other),
+            _ => true,
+        })
+    }
+
+    /// Whether anybody has this role.
+    pub fn is_held(&self, role: Id<Role>) -> bool {
+        self.look(|state| state.is_held(role))
+    }
+
+    /// Whether there is any user.
+    pub fn has_users(&self) -> bool {
+        self.look(State::has_users)
+    }
+
+    /// The role of this name, and what it holds.
+    pub fn role_named(&self, name: &str) -> Option<(Id<Role>, Role)> {
+        self.look(|state| {
+            let id = state.role_named(name)?;
+            Some((id, state.role(id)?.clone()))
+        })
+    }
+
+    /// The permission of this name.
+    pub fn permission_named(&self, name: &str) -> Option<Id<Permission>> {
+        self.look(|state| state.permissions().get(name).copied())
+    }
+}
+
+async fn follow(
+    log: Log,
+    mut subscription: Subscription,
+    state: Arc<RwLock<State>>,
+    progress: watch::Sender<Progress>,
+) {
+    loop {
+        let (seen_at, head) = (log.seen_at(), log.head());
+        // A batch that is cut off here is handed out again by the next call.
+        match tokio::time::timeout(TICK, subscription.next()).await {
+            Ok(Ok(events)) => {
+                let mut state = state.write().unwrap_or_else(PoisonError::into_inner);
+                events.iter().for_each(|event| state.apply(event));
+            }
+            Ok(Err(StoreError::Closed)) => return,
+            Ok(Err(error)) => {
+                // Logins are refused from now on, until this works again.
+                tracing::error!(%error, "users and roles cannot be followed");
+                tokio::time::sleep(TICK).await;
+            }
+            Err(_nothing_new) => {}
+        }
+        let position = subscription.position();
+        progress.send_modify(|progress| {
+            progress.position = position;
+            if position >= head {
+                progress.complete_at = progress.complete_at.max(seen_at);
+            }
+        });
+    }
+}

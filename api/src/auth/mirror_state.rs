@@ -1,0 +1,300 @@
+//! What is known of users, roles, permissions and revoked sessions, folded from
+//! their events.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use cqrs_es::Aggregate;
+use domain::{
+    Entity, Event, Id,
+    access::{Permission, PermissionEvent, Role, Session, SessionEvent, User, vocabulary},
+};
+use eventstore::Recorded;
+
+/// The aggregate types that are followed.
+pub(super) const TYPES: [&str; 4] = [User::TYPE, Role::TYPE, Permission::TYPE, Session::TYPE];
+
+/// How many revoked sessions are kept before the expired ones are swept out.
+const SWEEP_AT: usize = 1_024;
+
+/// An aggregate as far as its events were seen.
+#[derive(Clone, Default)]
+struct Folded<A> {
+    version: u64,
+    state: A,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    users: HashMap<Id<User>, Folded<User>>,
+    logins: HashMap<String, Id<User>>,
+    roles: HashMap<Id<Role>, Folded<Role>>,
+    permissions: HashMap<Id<Permission>, String>,
+    by_name: HashMap<String, Id<Permission>>,
+    revoked: HashMap<Id<Session>, DateTime<Utc>>,
+    sweep_at: usize,
+}
+
+impl State {
+    /// Takes one event in. One that was taken in before changes nothing.
+    pub fn apply(&mut self, recorded: &Recorded) {
+        match &recorded.event {
+            Event::User(event) => {
+                let id = recorded.id();
+                let before = self.users.get(&id).map(|user| user.state.claims());
+                let user = self.users.entry(id).or_default();
+                if !user.advance(recorded.sequence, event.clone()) {
+                    return;
+                }
+                let after = user.state.claims();
+                for claim in before.into_iter().flatten() {
+                    self.logins.remove(&claim.value);
+                }
+                self.logins
+                    .extend(after.into_iter().map(|claim| (claim.value, id)));
+            }
+            Event::Role(event) => {
+                let role = self.roles.entry(recorded.id()).or_default();
+                role.advance(recorded.sequence, event.clone());
+            }
+            Event::Permission(PermissionEvent::PermissionCreated { id, name, .. }) => {
+                self.permissions.insert(*id, name.to_string());
+                self.by_name.insert(name.to_string(), *id);
+            }
+            Event::Session(SessionEvent::SessionRevoked { expires_at, .. }) => {
+                self.revoked.insert(recorded.id(), *expires_at);
+                self.sweep(recorded.occurred_at);
+            }
+            _ => {}
+        }
+    }
+
+    fn sweep(&mut self, now: DateTime<Utc>) {
+        if self.revoked.len() > self.sweep_at.max(SWEEP_AT) {
+            self.revoked.retain(|_, expires_at| *expires_at > now);
+            self.sweep_at = self.revoked.len() * 2;
+        }
+    }
+
+    /// Who logs in under this name or address.
+    pub fn login(&self, login: &str) -> Option<Id<User>> {
+        self.logins.get(login).copied()
+    }
+
+    /// A user that exists.
+    pub fn user(&self, id: Id<User>) -> Option<&User> {
+        let user = self.users.get(&id).map(|user| &user.state);
+        user.filter(|user| user.exists())
+    }
+
+    /// A role that exists.
+    pub fn role(&self, id: Id<Role>) -> Option<&Role> {
+        let role = self.roles.get(&id).map(|role| &role.state);
+        role.filter(|role| role.exists())
+    }
+
+    /// The role of this name.
+    pub fn role_named(&self, name: &str) -> Option<Id<Role>> {
+        let named =
+            |(_, role): &(_, &Folded<Role>)| role.state.exists() && role.state.name() == Some(name);
+        self.roles.iter().find(named).map(|(id, _)| *id)
+    }
+
+    /// A permission's name.
+    pub fn permission(&self, id: Id<Permission>) -> Option<&str> {
+        self.permissions.get(&id).map(String::as_str)
+    }
+
+    /// Every permission there is.
+    pub fn permissions(&self) -> &HashMap<String, Id<Permission>> {
+        &self.by_name
+    }
+
+    /// Whether the session was ended before its time.
+    pub fn is_revoked(&self, session: Id<Session>) -> bool {
+        self.revoked.contains_key(&session)
+    }
+
+    /// Whether anybody has this role.
+    pub fn is_held(&self, role: Id<Role>) -> bool {
+        let holds = |user: &Folded<User>| user.state.exists() && user.state.roles().contains(&role);
+        self.users.values().any(holds)
+    }
+
+    /// Whether there is any user at all.
+    pub fn has_users(&self) -> bool {
+        self.users.values().any(|user| user.state.exists())
+    }
+
+    /// Whether the user may do this, by a permission of this name or a prefix of it.
+    pub fn may(&self, user: &User, wanted: &str) -> bool {
+        let prefixes = wanted
+            .match_indices('_')
+            .filter_map(|(at, _)| wanted.get(..at));
+        prefixes
+            .chain([wanted])
+            .filter(|held| vocabulary::grants(held, wanted))
+            .filter_map(|name| self.by_name.get(name))
+            .any(|permission| self.holds(user, *permission))
+    }
+
+    /// Whether the user may do all that this permission allows.
+    pub fn covers(&self, user: &User, permission: Id<Permission>) -> bool {
+        let named = self.permission(permission);
+        self.holds(user, permission) || named.is_some_and(|name| self.may(user, name))
+    }
+
+    /// Whether the first user may do all that the second one may.
+    pub fn outranks(&self, user: &User, other: &User) -> bool {
+        let of_roles = other.roles().iter().filter_map(|id| self.role(*id));
+        let held = of_roles
+            .flat_map(|role| role.permissions())
+            .chain(other.permissions());
+        held.into_iter()
+            .all(|permission| self.covers(user, *permission))
+    }
+
+    fn holds(&self, user: &User, permission: Id<Permission>) -> bool {
+        user.permissions().contains(&permission)
+            || user
+                .roles()
+                .iter()
+                .filter_map(|id| self.role(*id))
+                .any(|role| role.permissions().contains(&permission))
+    }
+}
+
+impl<A: Aggregate> Folded<A> {
+    fn advance(&mut self, sequence: u64, event: A::Event) -> bool {
+        let new = sequence > self.version;
+        if new {
+            self.version = sequence;
+            self.state.apply(event);
+        }
+        new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use domain::{
+        Personal,
+        access::{RoleEvent, UserEvent, UserProfile},
+        values::Sealed,
+    };
+    use eventstore::Metadata;
+
+    use super::*;
+
+    fn recorded(id: i64, sequence: u64, event: impl Into<Event>) -> Recorded {
+        let event = event.into();
+        let aggregate_type = match event {
+            Event::User(_) => User::TYPE,
+            Event::Role(_) => Role::TYPE,
+            Event::Permission(_) => Permission::TYPE,
+            _ => Session::TYPE,
+        };
+        Recorded {
+            position: 1,
+            aggregate_type: aggregate_type.to_owned(),
+            aggregate_id: id,
+            sequence,
+            event_type: String::new(),
+            occurred_at: eventstore::clock::now(),
+            metadata: Metadata::default(),
+            event,
+        }
+    }
+
+    fn profile(username: &str, email: &str) -> Personal<UserProfile> {
+        let profile = UserProfile {
+            username: username.parse().ok(),
+            email: email.parse().ok(),
+            ..UserProfile::default()
+        };
+        Personal::of(Id::<User>::new(1).subject(), profile)
+    }
+
+    /// User 1 has role 1, which holds these permissions, numbered from 1.
+    fn state(permissions: &[&str]) -> State {
+        let mut state = State::default();
+        let mut held = BTreeSet::new();
+        for (id, name) in (1..).zip(permissions) {
+            let (id, name) = (Id::new(id), name.parse().unwrap());
+            held.insert(id);
+            let description = None;
+            let created = PermissionEvent::PermissionCreated {
+                id,
+                name,
+                description,
+            };
+            state.apply(&recorded(id.get(), 1, created));
+        }
+        let created = RoleEvent::RoleCreated {
+            id: Id::new(1),
+            name: "desk".parse().unwrap(),
+            description: None,
+            permissions: held,
+        };
+        state.apply(&recorded(1, 1, created));
+        let created = UserEvent::UserCreated {
+            id: Id::new(1),
+            active: true,
+            profile: profile("Ada", "ada@example.com"),
+            password: Sealed::new("hash".into()),
+            roles: BTreeSet::from([Id::new(1)]),
+        };
+        state.apply(&recorded(1, 1, created));
+        state
+    }
+
+    #[test]
+    fn a_user_logs_in_by_name_or_address_in_any_case() {
+        let mut state = state(&[]);
+        assert_eq!(state.login("ada"), Some(Id::new(1)));
+        assert_eq!(state.login("ada@example.com"), Some(Id::new(1)));
+        let updated = UserEvent::UserUpdated {
+            profile: profile("countess", "ada@example.com"),
+        };
+        state.apply(&recorded(1, 2, updated));
+        assert_eq!(
+            (state.login("ada"), state.login("countess")),
+            (None, Some(Id::new(1)))
+        );
+        state.apply(&recorded(1, 3, UserEvent::UserDeleted {}));
+        assert_eq!(state.login("countess"), None);
+        assert!(!state.has_users());
+    }
+
+    #[test]
+    fn a_prefix_grants_all_but_admin() {
+        let state = state(&["contact", "event_read"]);
+        let ada = state.user(Id::new(1)).unwrap();
+        for may in ["contact", "contact_create", "contact_delete", "event_read"] {
+            assert!(state.may(ada, may), "{may}");
+        }
+        for may_not in ["contact_admin", "event", "user_read", "contactless"] {
+            assert!(!state.may(ada, may_not), "{may_not}");
+        }
+    }
+
+    #[test]
+    fn an_event_seen_twice_counts_once() {
+        let mut state = state(&[]);
+        let changed = UserEvent::UserDeactivated {};
+        state.apply(&recorded(1, 2, changed.clone()));
+        state.apply(&recorded(1, 2, changed));
+        assert_eq!(state.user(Id::new(1)).unwrap().token_epoch(), 1);
+    }
+
+    #[test]
+    fn one_who_holds_less_does_not_outrank() {
+        let state = state(&["contact", "contact_create"]);
+        let ada = state.user(Id::new(1)).unwrap();
+        let nobody = User::default();
+        assert!(state.outranks(ada, ada) && state.outranks(ada, &nobody));
+        assert!(!state.outranks(&nobody, ada));
+    }
+}

@@ -1,0 +1,19 @@
+//! Who is asking: tokens, passwords, and what every process knows of its users.
+//!
+//! [`Mirror`] folds users, roles, permissions and revoked sessions from the log
+//! into memory, so that recognising a caller costs no query.
+
+mod attempts;
+mod bootstrap;
+mod credentials;
+mod login;
+mod mirror;
+mod mirror_state;
+mod password;
+mod token;
+
+pub use bootstrap::{Bootstrapped, FirstUser, bootstrap};
+pub(crate) use login::{Authenticator, Proof};
+pub(crate) use mirror::Mirror;
+pub(crate) use password::Passwords;
+pub(crate) use token::Tokens;

@@ -1,0 +1,140 @@
+//! Passwords: Argon2id, off the async threads, so many at a time and no more.
+
+use std::{sync::Arc, time::Duration};
+
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+};
+use domain::{Id, access::User, values::Sealed};
+use eventstore::Vault;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
+
+use crate::{Error, Result};
+
+/// How long a login waits for its turn before it is told to come back.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Hashes and verifies passwords.
+#[derive(Clone)]
+pub(crate) struct Passwords {
+    vault: Vault,
+    turns: Arc<Semaphore>,
+    /// Verified against where there is no user, so that this takes as long.
+    nobody: Arc<str>,
+}
+
+impl Passwords {
+    /// One at a time for each processor: each takes 19 MiB.
+    pub fn new(vault: Vault) -> Result<Self> {
+        let at_a_time = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Ok(Self {
+            vault,
+            turns: Arc::new(Semaphore::new(at_a_time)),
+            nobody: hash(b"nobody")?.into(),
+        })
+    }
+
+    /// A password's hash, sealed for this user.
+    pub async fn seal(&self, user: Id<User>, password: &SecretString) -> Result<Sealed> {
+        let password = password.clone();
+        let work = move || hash(password.expose_secret().as_bytes());
+        let hash = self.in_turn(work).await??;
+        Ok(self.vault.seal(&context(user), hash.as_bytes())?)
+    }
+
+    /// Whether this is the user's password; `None` stands for a user there is not.
+    pub async fn verify(
+        &self,
+        user: Option<(Id<User>, &Sealed)>,
+        password: &SecretString,
+    ) -> Result<bool> {
+        let stored = match user {
+            Some((id, sealed)) => self.vault.open(&context(id), sealed)?,
+            None => self.nobody.as_bytes().to_vec().into(),
+        };
+        let password = password.clone();
+        let right = self
+            .in_turn(move || {
+                let stored = std::str::from_utf8(&stored).ok();
+                let stored = stored.and_then(|text| PasswordHash::new(text).ok());
+                stored.is_some_and(|hash| {
+                    let password = password.expose_secret().as_bytes();
+                    Argon2::default().verify_password(password, &hash).is_ok()
+                })
+            })
+            .await?;
+        Ok(right && user.is_some())
+    }
+
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else {
+            return Err(Error::Unavailable("too many logins at once; try again"));
+        };
+        // The turn ends with the work, also when nobody waits for it any more.
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(turn);
+            done
+        });
+        done.await.map_err(|_| Error::Internal)
+    }
+}
+
+fn context(user: Id<User>) -> String {
+    format!("user/{user}/password")
+}
+
+fn hash(password: &[u8]) -> Result<String> {
+    let hash = Argon2::default().hash_password(password);
+    hash.map(|hash| hash.to_string())
+        .map_err(|_| Error::Internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use eventstore::MasterKey;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_password_is_argon2id_and_bound_to_its_user() {
+        let vault = Vault::new(&MasterKey::new([1; 32]));
+        let passwords = Passwords::new(vault.clone()).unwrap();
+        let (ada, bob) = (Id::new(1), Id::new(2));
+        let secret = SecretString::from("hunter2");
+        let sealed = passwords.seal(ada, &secret).await.unwrap();
+        let hash = vault.open("user/1/password", &sealed).unwrap();
+        assert!(hash.starts_with(b"$argon2id$"));
+        assert!(
+            passwords
+                .verify(Some((ada, &sealed)), &secret)
+                .await
+                .unwrap()
+        );
+        let wrong = SecretString::from("Hunter2");
+        assert!(
+            !passwords
+                .verify(Some((ada, &sealed)), &wrong)
+                .await
+                .unwrap()
+        );
+        assert!(
+            passwords
+                .verify(Some((bob, &sealed)), &secret)
+                .await
+                .is_err()
+        );
+        assert!(
+            !passwords
+                .verify(None, &SecretString::from("nobody"))
+                .await
+                .unwrap()
+        );
+    }
+}

@@ -1,0 +1,205 @@
+//! Tokens: JWTs signed with a key that is made once and kept, sealed, in the
+//! database, so that every process of an installation accepts the others' tokens.
+
+use std::{collections::HashSet, time::Duration};
+
+use chrono::{DateTime, Utc};
+use domain::{Id, access::Session, access::User, values::Sealed};
+use eventstore::{StoreError, Vault};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+use zeroize::Zeroizing;
+
+const ISSUER: &str = "ledgerline";
+const NAME: &str = "token";
+/// How far the clocks of two processes may be apart before a fresh token of one
+/// is too young for the other, in seconds.
+const SKEW: i64 = 30;
+
+/// What a token says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Claims {
+    iss: String,
+    sub: String,
+    /// Whose it is.
+    pub user_id: Id<User>,
+    /// For clients that show it; nothing is decided by it.
+    pub username: String,
+    /// For clients that show it; nothing is decided by it.
+    pub is_admin: bool,
+    /// The session that it stands for.
+    pub jti: Id<Session>,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    /// The user's [`User::token_epoch`] when it was issued.
+    pub epoch: u32,
+}
+
+impl Claims {
+    /// When it stops being good by itself.
+    pub fn expires_at(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(self.exp, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+}
+
+/// For whom a token is issued.
+pub(crate) struct Holder<'a> {
+    pub user: Id<User>,
+    pub username: &'a str,
+    pub is_admin: bool,
+    pub epoch: u32,
+}
+
+/// Issues and reads tokens.
+#[derive(Clone)]
+pub(crate) struct Tokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
+    ttl: Duration,
+}
+
+impl Tokens {
+    /// The installation's key, made if there is none yet.
+    pub async fn load(pool: &PgPool, vault: &Vault, ttl: Duration) -> Result<Self, StoreError> {
+        if stored(pool).await?.is_none() {
+            let mut fresh = Zeroizing::new([0_u8; 32]);
+            getrandom::fill(fresh.as_mut())
+                .map_err(|_| StoreError::Vault("the system gives no randomness"))?;
+            let sealed = vault.seal("access_keys.token", fresh.as_ref())?;
+            // Of several processes that start at once, the first one's key stays.
+            sqlx::query(
+                "insert into access_keys (name, sealed) values ($1, $2) on conflict do nothing",
+            )
+            .bind(NAME)
+            .bind(sealed.as_str())
+            .execute(pool)
+            .await?;
+        }
+        let sealed = stored(pool)
+            .await?
+            .ok_or(StoreError::Vault("the token key is missing"))?;
+        let key = vault.open("access_keys.token", &Sealed::new(sealed))?;
+        Ok(Self::with_key(&key, ttl))
+    }
+
+    fn with_key(key: &[u8], ttl: Duration) -> Self {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.leeway = 0;
+        validation.validate_nbf = true;
+        validation.set_issuer(&[ISSUER]);
+        validation.required_spec_claims = ["exp", "nbf", "iss", "sub"]
+            .map(str::to_owned)
+            .into_iter()
+            .collect::<HashSet<_>>();
+        Self {
+            encoding: EncodingKey::from_secret(key),
+            decoding: DecodingKey::from_secret(key),
+            validation,
+            ttl,
+        }
+    }
+
+    /// How long a token is good for.
+    pub fn ttl(&self) -> Duration {
+        self.ttl
+    }
+
+    /// A token for this user, from now on.
+    pub fn issue(
+        &self,
+        holder: &Holder<'_>,
+        jti: Id<Session>,
+        now: DateTime<Utc>,
+    ) -> Option<String> {
+        let iat = now.timestamp();
+        let ttl = i64::try_from(self.ttl.as_secs()).unwrap_or(i64::MAX);
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            sub: holder.user.to_string(),
+            user_id: holder.user,
+            username: holder.username.to_owned(),
+            is_admin: holder.is_admin,
+            jti,
+            iat,
+            nbf: iat - SKEW,
+            exp: iat.saturating_add(ttl),
+            epoch: holder.epoch,
+        };
+        encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).ok()
+    }
+
+    /// What a token says, if it is one of ours and its time is now.
+    pub fn read(&self, token: &str) -> Option<Claims> {
+        let token = decode::<Claims>(token, &self.decoding, &self.validation).ok()?;
+        Some(token.claims)
+    }
+}
+
+async fn stored(pool: &PgPool) -> Result<Option<String>, StoreError> {
+    let sql = "select sealed from access_keys where name = $1";
+    Ok(sqlx::query_scalar(sql)
+        .bind(NAME)
+        .fetch_optional(pool)
+        .await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+    use super::*;
+
+    const ADA: Holder<'_> = Holder {
+        user: Id::new(7),
+        username: "ada",
+        is_admin: false,
+        epoch: 3,
+    };
+
+    fn tokens() -> Tokens {
+        Tokens::with_key(&[1; 32], Duration::from_secs(60))
+    }
+
+    #[test]
+    fn a_token_says_who_and_under_which_epoch() {
+        let token = tokens()
+            .issue(&ADA, Id::new(9), eventstore::clock::now())
+            .unwrap();
+        let claims = tokens().read(&token).unwrap();
+        assert_eq!(
+            (claims.user_id, claims.jti, claims.epoch),
+            (Id::new(7), Id::new(9), 3)
+        );
+        assert_eq!(claims.sub, "7");
+    }
+
+    #[test]
+    fn a_token_ends_and_does_not_begin_early() {
+        let now = eventstore::clock::now();
+        let minute = chrono::TimeDelta::seconds(61);
+        let old = tokens().issue(&ADA, Id::new(1), now - minute).unwrap();
+        assert_eq!(tokens().read(&old), None);
+        let early = tokens().issue(&ADA, Id::new(1), now + minute).unwrap();
+        assert_eq!(tokens().read(&early), None);
+    }
+
+    #[test]
+    fn another_key_another_algorithm_and_no_algorithm_are_refused() {
+        let now = eventstore::clock::now();
+        let foreign = Tokens::with_key(&[2; 32], Duration::from_secs(60));
+        assert_eq!(
+            tokens().read(&foreign.issue(&ADA, Id::new(1), now).unwrap()),
+            None
+        );
+        let token = tokens().issue(&ADA, Id::new(1), now).unwrap();
+        let payload = token.split('.').nth(1).unwrap();
+        let none = URL_SAFE_NO_PAD.encode(r#"{"typ":"JWT","alg":"none"}"#);
+        assert_eq!(tokens().read(&format!("{none}.{payload}.")), None);
+        for nonsense in ["", ".", "..", "a.b.c", &"x".repeat(100_000)] {
+            assert_eq!(tokens().read(nonsense), None);
+        }
+    }
+}

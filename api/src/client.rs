@@ -1,0 +1,78 @@
+//! Where a request comes from.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use axum::{extract::ConnectInfo, http::request::Parts};
+
+/// The client's address: the connection's or, behind a trusted proxy, the last one
+/// in `X-Forwarded-For`, which is the one the proxy saw itself.
+pub(crate) fn address(parts: &Parts, trust_proxy: bool) -> Option<IpAddr> {
+    let forwarded = || {
+        let header = parts
+            .headers
+            .get_all("x-forwarded-for")
+            .iter()
+            .next_back()?;
+        header
+            .to_str()
+            .ok()?
+            .rsplit(',')
+            .next()?
+            .trim()
+            .parse()
+            .ok()
+    };
+    let connected = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let connected = connected.map(|ConnectInfo(address)| address.ip());
+    let address: Option<IpAddr> = if trust_proxy {
+        forwarded().or(connected)
+    } else {
+        connected
+    };
+    address.map(|address| address.to_canonical())
+}
+
+/// What one client can be told by: all of an IPv6 network of 64 bits is one.
+pub(crate) fn network(address: Option<IpAddr>) -> Option<IpAddr> {
+    address.map(|address| match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => {
+            let network = v6.to_bits() & !u128::from(u64::MAX);
+            IpAddr::V6(Ipv6Addr::from_bits(network))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+
+    use super::*;
+
+    fn parts(forwarded: &str) -> Parts {
+        let request = Request::builder().header("x-forwarded-for", forwarded);
+        let mut parts = request.body(()).unwrap().into_parts().0;
+        let peer: SocketAddr = "[::ffff:10.0.0.9]:4000".parse().unwrap();
+        parts.extensions.insert(ConnectInfo(peer));
+        parts
+    }
+
+    #[test]
+    fn a_forwarded_address_counts_only_behind_a_trusted_proxy() {
+        let parts = parts("1.1.1.1, 203.0.113.7");
+        assert_eq!(address(&parts, true), "203.0.113.7".parse().ok());
+        assert_eq!(address(&parts, false), "10.0.0.9".parse().ok());
+    }
+
+    #[test]
+    fn nonsense_from_a_proxy_falls_back_to_the_connection() {
+        assert_eq!(address(&parts("unknown"), true), "10.0.0.9".parse().ok());
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_client() {
+        let a = network("2001:db8::1".parse().ok());
+        assert_eq!(a, network("2001:db8::ffff".parse().ok()));
+        assert_ne!(a, network("2001:db8:0:1::1".parse().ok()));
+    }
+}

@@ -1,0 +1,77 @@
+//! What can be set.
+
+use std::time::Duration;
+
+use domain::flow::Service;
+
+/// How the API behaves. The root package reads it from settings.
+#[derive(Clone, Debug)]
+pub struct ApiConfig {
+    /// How long a token is good for (12 h).
+    pub token_ttl: Duration,
+    /// How many logins may fail per user and address in five minutes (10).
+    pub login_attempts: u32,
+    /// The most bytes of an uploaded medium (64 MiB).
+    pub upload_limit: usize,
+    /// What `[company:name]` says in messages, and `/readyz` calls this installation.
+    pub company: String,
+    /// Whether `X-Forwarded-For` is believed: only behind a proxy that sets it.
+    pub trust_proxy: bool,
+    /// How long a request may take until its answer begins (30 s).
+    pub request_timeout: Duration,
+    /// The same for an upload (15 min).
+    pub upload_timeout: Duration,
+    /// How long a send is tried.
+    pub deadlines: Deadlines,
+}
+
+/// How long a send is tried, by service.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// 2 min.
+    pub voice: Duration,
+    /// 30 min.
+    pub fax: Duration,
+    /// 1 h.
+    pub sms: Duration,
+    /// 24 h.
+    pub email: Duration,
+}
+
+impl Deadlines {
+    /// The one of this service.
+    pub const fn of(&self, service: Service) -> Duration {
+        match service {
+            Service::Voice => self.voice,
+            Service::Fax => self.fax,
+            Service::Sms => self.sms,
+            Service::Email => self.email,
+        }
+    }
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            voice: Duration::from_secs(2 * 60),
+            fax: Duration::from_secs(30 * 60),
+            sms: Duration::from_secs(60 * 60),
+            email: Duration::from_secs(24 * 60 * 60),
+        }
+    }
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self {
+            token_ttl: Duration::from_secs(12 * 60 * 60),
+            login_attempts: 10,
+            upload_limit: 64 << 20,
+            company: "Ledgerline".to_owned(),
+            trust_proxy: false,
+            request_timeout: Duration::from_secs(30),
+            upload_timeout: Duration::from_secs(15 * 60),
+            deadlines: Deadlines::default(),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! `/providers`.
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use domain::{
+    Id,
+    delivery::{Provider, ProviderCommand},
+};
+use projections::delivery::providers::ProviderRow;
+
+use super::provider_fields::Said;
+use crate::{
+    App, Result,
+    answer::Answer,
+    extract::{Input, Listing, Path},
+    permit::{Create, Delete, List, Read, Reader, Update, Writer},
+};
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/providers", post(create).get(list))
+        .route(
+            "/providers/{provider_id}",
+            get(read).put(update).delete(delete),
+        )
+        .route("/providers/{provider_id}/delete", get(delete))
+}
+
+async fn create(providers: Writer<Provider, Create>, Input(said): Input<Said>) -> Result<Answer> {
+    let (id, kind) = (providers.next_id().await?, said.kind());
+    let patch = said.checked(providers.caller().app().vault(), id, kind)?;
+    providers
+        .created(id, ProviderCommand::Create { id, patch })
+        .await
+}
+
+async fn list(providers: Reader<Provider, List>, listing: Listing<ProviderRow>) -> Result<Answer> {
+    providers.list(listing).await
+}
+
+async fn read(providers: Reader<Provider, Read>, Path(id): Path<Id<Provider>>) -> Result<Answer> {
+    providers.find::<ProviderRow>(id.get()).await
+}
+
+async fn update(
+    providers: Writer<Provider, Update>,
+    Path(id): Path<Id<Provider>>,
+    Input(said): Input<Said>,
+) -> Result<Answer> {
+    let known = providers.load(id).await?.aggregate;
+    let kind = known.details().map(|details| details.kind);
+    let patch = said.checked(providers.caller().app().vault(), id, kind)?;
+    providers
+        .updated::<ProviderRow>(id, ProviderCommand::Update(patch))
+        .await
+}
+
+async fn delete(
+    providers: Writer<Provider, Delete>,
+    Path(id): Path<Id<Provider>>,
+) -> Result<Answer> {
+    providers.deleted(id, ProviderCommand::Delete).await
+}

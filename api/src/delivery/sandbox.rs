@@ -1,0 +1,83 @@
+//! `/sandbox/outbox`: what the sandbox has delivered.
+
+use axum::{Router, routing::get};
+use chrono::{DateTime, Utc, serde::ts_seconds};
+use domain::delivery::Spool;
+use projections::{View, reads::Conditions};
+use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
+
+use crate::{
+    App, Result,
+    answer::Answer,
+    extract::Listing,
+    permit::{List, Reader},
+};
+
+pub(super) fn routes() -> Router<App> {
+    Router::new().route("/sandbox/outbox", get(list))
+}
+
+async fn list(deliveries: Reader<Spool, List>, listing: Listing<Delivery>) -> Result<Answer> {
+    deliveries.list(listing).await
+}
+
+/// Something that arrived.
+#[derive(FromRow, Serialize)]
+struct Delivery {
+    outbox_id: i64,
+    provider_id: i64,
+    spool_id: i64,
+    transmission_id: i64,
+    #[serde(rename = "user_id")]
+    owner_id: i64,
+    contact_id: i64,
+    destination: String,
+    service: String,
+    subject: Option<String>,
+    content: Option<String>,
+    #[serde(with = "ts_seconds")]
+    received_at: DateTime<Utc>,
+}
+
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Filter {
+    provider_id: Option<i64>,
+    spool_id: Option<i64>,
+    transmission_id: Option<i64>,
+    contact_id: Option<i64>,
+    destination: Option<String>,
+    service: Option<String>,
+    subject: Option<String>,
+}
+
+impl View for Delivery {
+    type Filter = Filter;
+
+    const COLUMNS: &'static str = "t.outbox_id, t.provider_id, t.spool_id, t.transmission_id, \
+        t.owner_id, t.contact_id, t.destination, t.service, t.subject, t.content, t.received_at";
+    // It is no read model; these two columns make it listable like one.
+    const FROM: &'static str = "from (select o.*, o.outbox_id as created_position, \
+        o.received_at as created_at from sandbox.outbox o) t";
+    const ID: &'static str = "t.outbox_id";
+    const OWNER: Option<&'static str> = Some("t.owner_id");
+    const SORTS: &'static [(&'static str, &'static str)] = &[
+        ("outbox_id", "t.outbox_id"),
+        ("received_at", "t.received_at"),
+    ];
+
+    fn narrow(filter: &Filter, conditions: &mut Conditions<'_>) {
+        conditions.exact("t.provider_id", filter.provider_id);
+        conditions.exact("t.spool_id", filter.spool_id);
+        conditions.exact("t.transmission_id", filter.transmission_id);
+        conditions.exact("t.contact_id", filter.contact_id);
+        conditions.email("t.destination", &filter.destination);
+        conditions.exact("t.service", filter.service.clone());
+        conditions.contains("t.subject", &filter.subject);
+    }
+
+    fn created_position(&self) -> i64 {
+        self.outbox_id
+    }
+}

@@ -1,0 +1,197 @@
+//! Sending: what is sent is fixed at this moment, by id and version.
+
+use axum::{Router, routing::get};
+use chrono::TimeDelta;
+use commands::{CommandError, Scope};
+use domain::{
+    Entity, Id, Personal, Refusal,
+    access::User,
+    delivery::{Direction, Order, Spool, Transmission, TransmissionCommand},
+    flow::{Flow, Service},
+    outreach::{Program, ProgramKind},
+    people::{Account, Contact},
+};
+use eventstore::{Loaded, clock};
+use projections::{delivery::providers, people::accounts};
+use serde_json::json;
+
+use crate::{
+    App, Error, Result,
+    answer::Answer,
+    extract::{Fields, FromFields, Given, Input, Path},
+    permit::{Noun, Sending, Writer},
+};
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route(
+            "/transmissions/{transmission_id}/send",
+            get(send).post(send),
+        )
+        .route("/transmissions/{transmission_id}/call", get(send))
+        .route("/transmissions/{transmission_id}/dial", get(send))
+        .route(
+            "/transmissions/{transmission_id}/retry",
+            get(retry).post(retry),
+        )
+}
+
+type Transmissions = Writer<Transmission, Sending>;
+
+async fn send(
+    transmissions: Transmissions,
+    Path(id): Path<Id<Transmission>>,
+    Input(Force(force)): Input<Force>,
+) -> Result<Answer> {
+    queue(&transmissions, id, false, force).await
+}
+
+async fn retry(
+    transmissions: Transmissions,
+    Path(id): Path<Id<Transmission>>,
+    Input(Force(force)): Input<Force>,
+) -> Result<Answer> {
+    queue(&transmissions, id, true, force).await
+}
+
+async fn queue(
+    transmissions: &Transmissions,
+    id: Id<Transmission>,
+    again: bool,
+    force: bool,
+) -> Result<Answer> {
+    let transmission = transmissions.load(id).await?.aggregate;
+    let order = transmission.order().ok_or(Error::NotFound)?;
+    let owner = transmission.owner().unwrap_or(transmissions.user());
+    let app = transmissions.caller().app();
+    let ready = Ready::check(app, order, owner).await?;
+    let spool: Id<Spool> = app.commands().next_id(Spool::NAME).await?;
+    let command = ready.command(app, order.service, spool, again, force)?;
+    let done = transmissions.send(id, command).await?;
+    Ok(Answer::of(&json!({ "spool_id": spool }))?.late(done))
+}
+
+/// Everything that a send needs to be there.
+struct Ready {
+    flow: Flow,
+    program_version: u64,
+    account_id: Id<Account>,
+    destination: Personal<String>,
+}
+
+impl Ready {
+    /// Looks everything up at once; what is missing is why it cannot be sent.
+    async fn check(app: &App, order: &Order, owner: Id<User>) -> Result<Self> {
+        if order.direction == Direction::Inbound {
+            return Err(not_ready("it is inbound"));
+        }
+        let ((flow, program_version), destination, account_id, ()) = futures::try_join!(
+            flow(app, order.program_id),
+            destination(app, order),
+            account(app, order.account_id, owner),
+            provider(app, order.service),
+        )?;
+        Ok(Self {
+            flow,
+            program_version,
+            account_id,
+            destination,
+        })
+    }
+
+    fn command(
+        self,
+        app: &App,
+        service: Service,
+        spool: Id<Spool>,
+        again: bool,
+        force: bool,
+    ) -> Result<TransmissionCommand> {
+        let (at, within) = (clock::now(), app.config().deadlines.of(service));
+        let within = TimeDelta::from_std(within).map_err(|_| Error::Internal)?;
+        Ok(TransmissionCommand::Send {
+            spool,
+            at,
+            deadline: at.checked_add_signed(within).ok_or(Error::Internal)?,
+            flow: self.flow,
+            program_version: self.program_version,
+            account_id: self.account_id,
+            destination: self.destination,
+            again,
+            force,
+        })
+    }
+}
+
+async fn flow(app: &App, program: Id<Program>) -> Result<(Flow, u64)> {
+    let program = there(app, program, "its program was deleted").await?;
+    match program.aggregate.kind() {
+        Some(ProgramKind::SendEmail { template_id, .. }) => {
+            let template = there(app, *template_id, "its template was deleted").await?;
+            let flow = Flow::send_email(*template_id, template.version);
+            Ok((flow, program.version))
+        }
+        None => Err(not_ready("its program was deleted")),
+    }
+}
+
+async fn destination(app: &App, order: &Order) -> Result<Personal<String>> {
+    let contact: Id<Contact> = order.contact_id;
+    let known = there(app, contact, "its contact was deleted").await?;
+    let profile = known.aggregate.profile();
+    let (address, missing) = match order.service {
+        Service::Email => {
+            let email = profile.email.as_ref().map(ToString::to_string);
+            (email, "its contact has no email address")
+        }
+        Service::Voice | Service::Fax | Service::Sms => {
+            let phone = profile.phone.as_ref().map(ToString::to_string);
+            (phone, "its contact has no phone number")
+        }
+    };
+    let address = address.ok_or_else(|| not_ready(missing))?;
+    Ok(Personal::of(contact.subject(), address))
+}
+
+async fn account(app: &App, given: Option<Id<Account>>, owner: Id<User>) -> Result<Id<Account>> {
+    if let Some(id) = given {
+        there(app, id, "its account was deleted").await?;
+        return Ok(id);
+    }
+    let newest = accounts::newest_active(app.pool(), owner.get()).await?;
+    newest
+        .map(Id::new)
+        .ok_or_else(|| not_ready("there is no active account to send as"))
+}
+
+async fn provider(app: &App, service: Service) -> Result<()> {
+    match providers::active(app.pool(), service).await? {
+        0 => Err(not_ready(&format!(
+            "there is no active provider for service {}",
+            service.name()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// What the transmission was made of, whosever it is by now.
+async fn there<A: Entity>(app: &App, id: Id<A>, otherwise: &str) -> Result<Loaded<A>> {
+    let loaded = app.commands().load(id, Scope::All).await;
+    loaded.map_err(|error| match error {
+        CommandError::Refused(Refusal::NotFound) => not_ready(otherwise),
+        error => error.into(),
+    })
+}
+
+fn not_ready(reason: &str) -> Error {
+    Error::NotReady(reason.to_owned())
+}
+
+/// `{"force": true}`: also what may have arrived already.
+struct Force(bool);
+
+impl FromFields for Force {
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self(fields.flag("force").given().unwrap_or(false))
+    }
+}

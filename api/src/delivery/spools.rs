@@ -1,0 +1,75 @@
+//! `/spools`: single attempts.
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use domain::{
+    Id,
+    delivery::{Spool, Transmission, TransmissionCommand},
+};
+use eventstore::clock;
+use projections::delivery::{spool_results, spools::SpoolRow};
+use serde_json::json;
+
+use crate::{
+    App, Error, Result,
+    answer::Answer,
+    extract::{Fields, FromFields, Given, Input, Path},
+    permit::{Admin, Read, Reader, ResultRow, Writer},
+};
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/spools/{spool_id}/status", get(status))
+        .route("/spools/{spool_id}/result", get(result))
+        .route("/spools/{spool_id}/resolve", post(resolve))
+}
+
+async fn status(spools: Reader<Spool, Read>, Path(id): Path<Id<Spool>>) -> Result<Answer> {
+    let row: SpoolRow = spools.row(id.get()).await?;
+    Answer::of(&json!({ "status": row.status }))
+}
+
+async fn result(
+    spools: Reader<Spool, Read>,
+    _results: Reader<ResultRow, Read>,
+    Path(id): Path<Id<Spool>>,
+) -> Result<Answer> {
+    spools.row::<SpoolRow>(id.get()).await?;
+    Answer::of(&spool_results::of_spool(spools.pool(), id.get(), spools.scope()).await?)
+}
+
+/// Settles an attempt of which nobody could tell whether it arrived.
+async fn resolve(
+    transmissions: Writer<Transmission, Admin>,
+    Path(spool): Path<Id<Spool>>,
+    Input(Settled(delivered)): Input<Settled>,
+) -> Result<Answer> {
+    let delivered = delivered.ok_or_else(|| Error::invalid("status", "is required"))?;
+    let everybody = projections::Scope::All;
+    let row = projections::find::<SpoolRow>(transmissions.pool(), spool.get(), everybody).await?;
+    let transmission = Id::new(row.ok_or(Error::NotFound)?.transmission_id);
+    let resolve = TransmissionCommand::Resolve {
+        spool,
+        at: clock::now(),
+        delivered,
+    };
+    let done = transmissions.send(transmission, resolve).await?;
+    let row = projections::find::<SpoolRow>(transmissions.pool(), spool.get(), everybody).await?;
+    Ok(Answer::of(&row.ok_or(Error::NotFound)?)?.late(done))
+}
+
+/// `completed` or `failed`.
+struct Settled(Option<bool>);
+
+impl FromFields for Settled {
+    fn from_fields(fields: &mut Fields) -> Self {
+        let word = |word: &str| match word {
+            "completed" => Some(true),
+            "failed" => Some(false),
+            _ => None,
+        };
+        Self(fields.word("status", "completed or failed", word).given())
+    }
+}

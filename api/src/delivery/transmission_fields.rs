@@ -1,0 +1,77 @@
+//! What a client says of a transmission.
+
+use domain::{
+    Id,
+    delivery::{Direction, Order},
+    outreach::{Program, ProgramKind},
+    people::{Account, Contact},
+    values::Line,
+};
+
+use crate::{
+    Error, Result,
+    extract::{Fields, FromFields, Given},
+    permit::{Caller, own},
+};
+
+/// A transmission's fields.
+#[derive(Debug)]
+pub(crate) struct Said {
+    title: Option<Line>,
+    origin: Option<Line>,
+    pub program_id: Option<Id<Program>>,
+    contact_id: Option<Id<Contact>>,
+    account_id: Option<Id<Account>>,
+    direction: Option<Direction>,
+    try_allowed: Option<u32>,
+}
+
+impl FromFields for Said {
+    fn from_fields(fields: &mut Fields) -> Self {
+        let direction = |word: &str| {
+            let both = [Direction::Outbound, Direction::Inbound];
+            both.into_iter()
+                .find(|direction| direction.as_str() == word)
+        };
+        Self {
+            title: fields.text("title").given(),
+            origin: fields.text("origin").given(),
+            program_id: fields.id("program_id").given(),
+            contact_id: fields.id("contact_id").given(),
+            account_id: fields.id("account_id").given(),
+            direction: fields
+                .word("direction", "outbound or inbound", direction)
+                .given(),
+            try_allowed: fields.number("try_allowed", 1..=100).given(),
+        }
+    }
+}
+
+/// An order for this program, if it can be made of what was said: what it refers to
+/// must be there, and the caller's.
+pub(crate) async fn order(
+    caller: &Caller,
+    said: Said,
+    program_id: Id<Program>,
+    kind: &ProgramKind,
+) -> Result<Order> {
+    let required = || Error::invalid("contact_id", "is required");
+    let contact_id = said.contact_id.ok_or_else(required)?;
+    let account = async {
+        match said.account_id {
+            Some(id) => own(caller, "account_id", id).await.map(drop),
+            None => Ok(()),
+        }
+    };
+    futures::try_join!(own(caller, "contact_id", contact_id), account)?;
+    Ok(Order {
+        title: said.title,
+        origin: said.origin,
+        contact_id,
+        account_id: said.account_id,
+        program_id,
+        service: kind.service(),
+        direction: said.direction.unwrap_or_default(),
+        try_allowed: said.try_allowed.unwrap_or(1),
+    })
+}

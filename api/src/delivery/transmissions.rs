@@ -1,0 +1,80 @@
+//! `/transmissions`.
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use domain::{
+    Id,
+    delivery::{Transmission, TransmissionCommand},
+};
+use projections::delivery::transmissions::TransmissionRow;
+
+use super::transmission_fields::{Said, order};
+use crate::{
+    App, Error, Result,
+    answer::Answer,
+    extract::{Input, Listing, Path},
+    permit::{Create, Delete, List, Read, Reader, Writer, own},
+};
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/transmissions", post(create).get(list))
+        .route("/transmissions/{transmission_id}", get(read).delete(delete))
+        .route("/transmissions/{transmission_id}/delete", get(delete))
+        .route("/transmissions/{transmission_id}/clone", get(clone))
+}
+
+async fn create(
+    transmissions: Writer<Transmission, Create>,
+    Input(said): Input<Said>,
+) -> Result<Answer> {
+    let program = said
+        .program_id
+        .ok_or_else(|| Error::invalid("program_id", "is required"))?;
+    let loaded = own(transmissions.caller(), "program_id", program).await?;
+    let kind = loaded
+        .aggregate
+        .kind()
+        .ok_or_else(|| Error::unknown("program_id"))?;
+    let order = order(transmissions.caller(), said, program, kind).await?;
+    let (id, owner) = (transmissions.next_id().await?, transmissions.user());
+    transmissions
+        .created(id, TransmissionCommand::Create { id, owner, order })
+        .await
+}
+
+async fn list(
+    transmissions: Reader<Transmission, List>,
+    listing: Listing<TransmissionRow>,
+) -> Result<Answer> {
+    transmissions.list(listing).await
+}
+
+async fn read(
+    transmissions: Reader<Transmission, Read>,
+    Path(id): Path<Id<Transmission>>,
+) -> Result<Answer> {
+    transmissions.find::<TransmissionRow>(id.get()).await
+}
+
+async fn delete(
+    transmissions: Writer<Transmission, Delete>,
+    Path(id): Path<Id<Transmission>>,
+) -> Result<Answer> {
+    transmissions.deleted(id, TransmissionCommand::Delete).await
+}
+
+/// A new one for the same order; it has not been sent, whatever became of the first.
+async fn clone(
+    transmissions: Writer<Transmission, Create>,
+    Path(original): Path<Id<Transmission>>,
+) -> Result<Answer> {
+    let original = transmissions.load(original).await?.aggregate;
+    let order = original.order().cloned().ok_or(Error::NotFound)?;
+    let (id, owner) = (transmissions.next_id().await?, transmissions.user());
+    transmissions
+        .created(id, TransmissionCommand::Create { id, owner, order })
+        .await
+}

@@ -1,0 +1,13 @@
+//! What comes in with a request, read leniently where the documents waver and
+//! strictly everywhere else. Whatever is wrong is answered with the field's name.
+
+mod body;
+mod fields;
+mod path;
+mod query;
+mod strict;
+
+pub(crate) use body::{FromFields, Input};
+pub(crate) use fields::{Fields, Given};
+pub(crate) use path::{Path, Segment};
+pub(crate) use query::{Listing, flag, query_pairs};

@@ -1,0 +1,325 @@
+//! The fields of a JSON object, one by one.
+
+use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
+
+use domain::{Id, Patch, values::PhoneNumber};
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+
+use crate::{Error, Result, error::Invalid};
+
+/// The most bytes of a secret. More would only serve to keep the hashing busy.
+const SECRET_BYTES: usize = 1024;
+
+/// The fields of an object. Reading one takes it out and, where it is wrong, notes
+/// that; so all wrong fields are answered at once.
+#[derive(Debug)]
+pub(crate) struct Fields {
+    map: Map<String, Value>,
+    errors: Vec<Invalid>,
+}
+
+/// What is left of a [`Patch`] where clearing means the same as saying nothing.
+pub(crate) trait Given<T> {
+    /// The value, if there is one.
+    fn given(self) -> Option<T>;
+}
+
+impl<T> Given<T> for Patch<T> {
+    fn given(self) -> Option<T> {
+        match self {
+            Self::Set(value) => Some(value),
+            Self::Keep | Self::Clear => None,
+        }
+    }
+}
+
+impl Fields {
+    pub fn new(map: Map<String, Value>) -> Self {
+        Self {
+            map,
+            errors: Vec::new(),
+        }
+    }
+
+    /// Notes what is wrong with a field.
+    pub fn refuse(&mut self, field: impl Into<std::borrow::Cow<'static, str>>, why: impl Display) {
+        self.errors.push(Invalid {
+            field: field.into(),
+            message: why.to_string(),
+        });
+    }
+
+    /// The value that was read, unless something was wrong.
+    pub fn finish<T>(self, value: T) -> Result<T> {
+        if self.errors.is_empty() {
+            Ok(value)
+        } else {
+            Err(Error::Invalid(self.errors))
+        }
+    }
+
+    /// Text of some form. Blank means none.
+    pub fn text<T: FromStr<Err: Display>>(&mut self, field: &'static str) -> Patch<T> {
+        self.parse(field, |value| match value {
+            Value::String(text) => some_text(text),
+            _ => Err("must be a string".to_owned()),
+        })
+    }
+
+    /// The same, where documents have numbers too.
+    pub fn text_or_number<T: FromStr<Err: Display>>(&mut self, field: &'static str) -> Patch<T> {
+        self.parse(field, |value| some_text(&text_or_number(value)?))
+    }
+
+    /// A phone number, as a string or as a number.
+    pub fn phone(&mut self, field: &'static str) -> Patch<PhoneNumber> {
+        self.text_or_number(field)
+    }
+
+    /// A secret, as it stands. Blank means none.
+    pub fn secret(&mut self, field: &'static str) -> Patch<SecretString> {
+        self.parse(field, |value| {
+            let text = text_or_number(value)?;
+            if text.len() > SECRET_BYTES {
+                return Err(format!("must have at most {SECRET_BYTES} bytes"));
+            }
+            Ok((!text.is_empty()).then(|| SecretString::from(text)))
+        })
+    }
+
+    /// An id, as a number or a numeric string. Zero means none, as clients of the
+    /// original write it.
+    pub fn id<A>(&mut self, field: &'static str) -> Patch<Id<A>> {
+        self.parse(field, |value| match whole(value)? {
+            None | Some(0) => Ok(None),
+            Some(id) if id > 0 => Ok(Some(Id::new(id))),
+            Some(_) => Err("must be an id".to_owned()),
+        })
+    }
+
+    /// A whole number within a range, as a number or a numeric string.
+    pub fn number<N: TryFrom<i64>>(
+        &mut self,
+        field: &'static str,
+        range: RangeInclusive<i64>,
+    ) -> Patch<N> {
+        self.parse(field, |value| {
+            let Some(number) = whole(value)? else {
+                return Ok(None);
+            };
+            let fits = Some(number).filter(|number| range.contains(number));
+            match fits.and_then(|number| N::try_from(number).ok()) {
+                Some(number) => Ok(Some(number)),
+                None => Err(format!("must be from {} to {}", range.start(), range.end())),
+            }
+        })
+    }
+
+    /// A flag: true, false, 1, 0, "1" or "0".
+    pub fn flag(&mut self, field: &'static str) -> Patch<bool> {
+        self.parse(field, |value| {
+            let word = match value {
+                Value::String(text) => text.trim().to_ascii_lowercase(),
+                other => other.to_string(),
+            };
+            match word.as_str() {
+                "" => Ok(None),
+                "1" | "true" => Ok(Some(true)),
+                "0" | "false" => Ok(Some(false)),
+                _ => Err("must be true, false, 1 or 0".to_owned()),
+            }
+        })
+    }
+
+    /// One of a few words; `expected` says which.
+    pub fn word<T>(
+        &mut self,
+        field: &'static str,
+        expected: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Patch<T> {
+        self.parse(field, |value| {
+            let text = value.as_str().unwrap_or("?").trim().to_ascii_lowercase();
+            match text.is_empty() {
+                true => Ok(None),
+                false => parse(&text)
+                    .map(Some)
+                    .ok_or_else(|| format!("must be {expected}")),
+            }
+        })
+    }
+
+    /// The fields of an object within this one, if it is there.
+    pub fn object(&mut self, field: &'static str) -> Option<Fields> {
+        let object = self.parse(field, |value| match value {
+            Value::Object(map) => Ok(Some(Fields::new(map.clone()))),
+            _ => Err("must be an object".to_owned()),
+        });
+        object.given()
+    }
+
+    /// Takes over what was wrong in an object within this one.
+    pub fn adopt(&mut self, within: Fields) {
+        self.errors.extend(within.errors);
+    }
+
+    /// Any field, by a rule of its own; `None` clears it.
+    pub fn parse<T>(
+        &mut self,
+        field: &'static str,
+        parse: impl FnOnce(&Value) -> Result<Option<T>, String>,
+    ) -> Patch<T> {
+        let read = match self.map.remove(field) {
+            None => return Patch::Keep,
+            Some(Value::Null) => return Patch::Clear,
+            Some(value) => parse(&value),
+        };
+        match read {
+            Ok(Some(value)) => Patch::Set(value),
+            Ok(None) => Patch::Clear,
+            Err(why) => {
+                self.refuse(field, why);
+                Patch::Keep
+            }
+        }
+    }
+}
+
+fn some_text<T: FromStr<Err: Display>>(text: &str) -> Result<Option<T>, String> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    text.parse()
+        .map(Some)
+        .map_err(|error: T::Err| error.to_string())
+}
+
+fn text_or_number(value: &Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(number) if number.is_i64() || number.is_u64() => Ok(number.to_string()),
+        Value::Number(_) => Err("is too long for a number; write it as a string".to_owned()),
+        _ => Err("must be a string or a number".to_owned()),
+    }
+}
+
+fn whole(value: &Value) -> Result<Option<i64>, String> {
+    let number = match value {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) if text.trim().is_empty() => return Ok(None),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    number
+        .map(Some)
+        .ok_or_else(|| "must be a whole number".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        people::Contact,
+        values::{Body, Line},
+    };
+    use serde_json::json;
+
+    use super::*;
+
+    fn fields(value: Value) -> Fields {
+        let Value::Object(map) = value else {
+            panic!("an object")
+        };
+        Fields::new(map)
+    }
+
+    fn wrong(fields: Fields) -> Vec<String> {
+        let Err(Error::Invalid(errors)) = fields.finish(()) else {
+            return Vec::new();
+        };
+        errors
+            .into_iter()
+            .map(|error| error.field.into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn ids_come_as_numbers_and_as_numeric_strings() {
+        let mut read = fields(json!({"a": 7, "b": "7", "c": null, "d": "", "e": 0}));
+        for field in ["a", "b"] {
+            assert_eq!(read.id::<Contact>(field), Patch::Set(Id::new(7)));
+        }
+        for field in ["c", "d", "e"] {
+            assert_eq!(read.id::<Contact>(field), Patch::Clear);
+        }
+        assert_eq!(read.id::<Contact>("absent"), Patch::Keep);
+        assert_eq!(wrong(read), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_wrong_id_is_named() {
+        let mut read = fields(json!({"a": -1, "b": 1.5, "c": "x", "d": [], "e": 1e30, "f": true}));
+        for field in ["a", "b", "c", "d", "e", "f"] {
+            assert_eq!(read.id::<Contact>(field), Patch::Keep);
+        }
+        assert_eq!(wrong(read), ["a", "b", "c", "d", "e", "f"]);
+    }
+
+    #[test]
+    fn flags_come_in_six_spellings() {
+        let mut read = fields(json!({"a": true, "b": 1, "c": "1", "d": false, "e": 0, "f": "0"}));
+        for field in ["a", "b", "c"] {
+            assert_eq!(read.flag(field), Patch::Set(true));
+        }
+        for field in ["d", "e", "f"] {
+            assert_eq!(read.flag(field), Patch::Set(false));
+        }
+        let mut read = fields(json!({"a": 2, "b": "yes", "c": {}}));
+        for field in ["a", "b", "c"] {
+            assert_eq!(read.flag(field), Patch::Keep);
+        }
+        assert_eq!(wrong(read), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_phone_is_a_string_or_a_number_that_fits() {
+        let mut read = fields(json!({"a": "+1 555 0100", "b": 15550100, "c": 1e40, "d": -5}));
+        assert_eq!(read.phone("a"), Patch::Set("+15550100".parse().unwrap()));
+        assert_eq!(read.phone("b"), Patch::Set("15550100".parse().unwrap()));
+        assert_eq!(read.phone("c"), Patch::Keep);
+        read.phone("d").given();
+        assert_eq!(wrong(read), ["c"]);
+    }
+
+    #[test]
+    fn text_is_text() {
+        let mut read = fields(json!({"a": "x", "b": 7, "c": "\u{0}", "d": "", "e": ["x"]}));
+        assert_eq!(read.text::<Line>("a"), Patch::Set("x".parse().unwrap()));
+        for field in ["b", "c", "e"] {
+            assert_eq!(read.text::<Line>(field), Patch::Keep);
+        }
+        assert_eq!(read.text::<Body>("d"), Patch::Clear);
+        assert_eq!(wrong(read), ["b", "c", "e"]);
+    }
+
+    #[test]
+    fn a_number_stays_within_its_range() {
+        let mut read = fields(json!({"port": "25", "big": 70_000, "small": 0}));
+        assert_eq!(read.number::<u16>("port", 1..=65_535), Patch::Set(25));
+        assert_eq!(read.number::<u16>("big", 1..=65_535), Patch::Keep);
+        assert_eq!(read.number::<u16>("small", 1..=65_535), Patch::Keep);
+        assert_eq!(wrong(read), ["big", "small"]);
+    }
+
+    #[test]
+    fn a_secret_is_kept_as_it_stands_and_out_of_debug() {
+        use secrecy::ExposeSecret;
+        let mut read = fields(json!({"a": "  p w ", "b": "x".repeat(2000), "c": 1234}));
+        let secret = read.secret("a").given().unwrap();
+        assert_eq!(secret.expose_secret(), "  p w ");
+        assert!(!format!("{secret:?}").contains("p w"));
+        assert!(read.secret("b").given().is_none());
+        assert_eq!(read.secret("c").given().unwrap().expose_secret(), "1234");
+        assert_eq!(wrong(read), ["b"]);
+    }
+}

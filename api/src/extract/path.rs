@@ -1,0 +1,87 @@
+//! Ids and names in paths. What cannot be an id is answered as an unknown one is.
+
+use axum::{
+    extract::{FromRequestParts, RawPathParams},
+    http::request::Parts,
+};
+use domain::Id;
+
+use crate::{App, Error, Result};
+
+/// The parameters of a path, in the order in which they stand.
+#[derive(Debug)]
+pub(crate) struct Path<P>(pub P);
+
+/// One parameter.
+pub(crate) trait Segment: Sized {
+    /// Reads it; nothing if no such thing can exist.
+    fn read(text: &str) -> Option<Self>;
+}
+
+impl<A> Segment for Id<A> {
+    fn read(text: &str) -> Option<Self> {
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let id = text.parse().ok().filter(|id| digits && *id > 0)?;
+        Some(Self::new(id))
+    }
+}
+
+impl Segment for String {
+    fn read(text: &str) -> Option<Self> {
+        Some(text.to_owned())
+    }
+}
+
+/// One parameter or two.
+pub(crate) trait Params: Sized {
+    fn read<'a>(texts: impl Iterator<Item = &'a str>) -> Option<Self>;
+}
+
+impl<S: Segment> Params for S {
+    fn read<'a>(mut texts: impl Iterator<Item = &'a str>) -> Option<Self> {
+        S::read(texts.next()?)
+    }
+}
+
+impl<S: Segment, T: Segment> Params for (S, T) {
+    fn read<'a>(mut texts: impl Iterator<Item = &'a str>) -> Option<Self> {
+        Some((S::read(texts.next()?)?, T::read(texts.next()?)?))
+    }
+}
+
+impl<P: Params> FromRequestParts<App> for Path<P> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let params = RawPathParams::from_request_parts(parts, app).await;
+        let params = params.map_err(|_| Error::NotFound)?;
+        let read = P::read(params.iter().map(|(_, text)| text));
+        read.map(Self).ok_or(Error::NotFound)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::people::Contact;
+
+    use super::*;
+
+    #[test]
+    fn an_absurd_id_is_no_id() {
+        for text in [
+            "0",
+            "-1",
+            "+1",
+            "1.0",
+            "abc",
+            "",
+            "9223372036854775808",
+            "1 ",
+            "٣",
+        ] {
+            assert_eq!(<Id<Contact> as Segment>::read(text), None, "{text:?}");
+        }
+        let largest = <Id<Contact> as Segment>::read("9223372036854775807");
+        assert_eq!(largest, Some(Id::new(i64::MAX)));
+    }
+}

@@ -1,0 +1,95 @@
+//! Query strings.
+
+use axum::{extract::FromRequestParts, http::request::Parts};
+use projections::View;
+
+use crate::{App, Error, Result};
+
+/// What of a list is wanted, as the query string says.
+pub(crate) struct Listing<V: View> {
+    /// For the read side.
+    pub query: projections::Query<V>,
+    /// The pairs as they came, to make the next page's link of.
+    pub pairs: Vec<(String, String)>,
+    /// The path they came with.
+    pub path: String,
+}
+
+impl<V: View> FromRequestParts<App> for Listing<V> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self> {
+        let pairs = query_pairs(parts)?;
+        let query = projections::Query::parse(pairs.clone());
+        Ok(Self {
+            query: query.map_err(|bad| Error::invalid(bad.field, bad.message))?,
+            pairs,
+            path: parts.uri.path().to_owned(),
+        })
+    }
+}
+
+/// The pairs of the query string, decoded.
+pub(crate) fn query_pairs(parts: &Parts) -> Result<Vec<(String, String)>> {
+    let text = parts.uri.query().unwrap_or_default();
+    let mut pairs = Vec::new();
+    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+        // Decoding puts this in the place of what is not UTF-8; Postgres has no NUL.
+        if value.contains(['\u{fffd}', '\0']) {
+            return Err(Error::invalid(name.into_owned(), "is not text"));
+        }
+        pairs.push((name.into_owned(), value.into_owned()));
+    }
+    Ok(pairs)
+}
+
+/// Query parameters of a route that is not a list: a fixed set of flags.
+pub(crate) fn flag(pairs: &[(String, String)], name: &'static str) -> Result<bool> {
+    match pairs.iter().find(|(given, _)| given == name) {
+        None => Ok(false),
+        Some((_, value)) => match value.as_str() {
+            "" | "1" | "true" => Ok(true),
+            "0" | "false" => Ok(false),
+            _ => Err(Error::invalid(name, "must be true, false, 1 or 0")),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+
+    use super::*;
+
+    fn pairs(uri: &str) -> Result<Vec<(String, String)>> {
+        let request = Request::builder().uri(uri).body(()).unwrap();
+        query_pairs(&request.into_parts().0)
+    }
+
+    #[test]
+    fn a_query_is_decoded() {
+        let pairs = pairs("/contacts?first_name=A+d%61&phone=%2B1").unwrap();
+        let [(name, value), (_, phone)] = pairs.as_slice() else {
+            panic!("two")
+        };
+        assert_eq!(
+            (name.as_str(), value.as_str(), phone.as_str()),
+            ("first_name", "A da", "+1")
+        );
+    }
+
+    #[test]
+    fn what_is_not_text_is_named() {
+        for uri in ["/contacts?phone=%FF", "/contacts?phone=%00"] {
+            assert_eq!(pairs(uri), Err(Error::invalid("phone", "is not text")));
+        }
+    }
+
+    #[test]
+    fn a_flag_may_stand_alone() {
+        let given = pairs("/contacts/1?erase").unwrap();
+        assert_eq!(flag(&given, "erase"), Ok(true));
+        assert_eq!(flag(&given, "other"), Ok(false));
+        assert!(flag(&pairs("/contacts/1?erase=maybe").unwrap(), "erase").is_err());
+    }
+}

@@ -1,0 +1,138 @@
+//! What every request passes through: a request id, a span, a time limit, a net
+//! under panics, and the headers that every answer carries.
+
+use std::{panic::AssertUnwindSafe, time::Duration};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use futures::FutureExt;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use crate::{App, Error, lingering::Lingering};
+
+/// The request's id, as answered and as put on record.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub String);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The outermost middleware.
+pub(crate) async fn frame(State(app): State<App>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(&request);
+    let method = request.method().clone();
+    // The path alone: a query may hold what nobody should read in a log.
+    let path = request.uri().path().to_owned();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let limit = match path.ends_with("/media") {
+        true => app.config().upload_timeout,
+        false => app.config().request_timeout,
+    };
+    let span =
+        tracing::info_span!("request", request.id = %id, http.method = %method, http.path = %path);
+    let answered = answer(request, &id, limit, next)
+        .instrument(span.clone())
+        .await;
+    let mut response = answered;
+    let (status, took) = (response.status(), started.elapsed());
+    span.in_scope(|| {
+        let latency_ms = took.as_secs_f64() * 1000.0;
+        tracing::info!(http.status = status.as_u16(), latency_ms, "answered");
+    });
+    count(method.as_str(), route.as_ref(), status, took);
+    dress(&mut response, &id);
+    response
+}
+
+async fn answer(mut request: Request, id: &str, limit: Duration, next: Next) -> Response {
+    request.extensions_mut().insert(RequestId(id.to_owned()));
+    let request = request.map(Lingering::wrap);
+    let caught = AssertUnwindSafe(next.run(request)).catch_unwind();
+    match tokio::time::timeout(limit, caught).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_panic)) => {
+            tracing::error!("a handler panicked");
+            Error::Internal.into_response()
+        }
+        Err(_elapsed) => Error::Unavailable("it took too long; try again").into_response(),
+    }
+}
+
+/// The client's own id where it is sane, else a new one.
+fn request_id(request: &Request) -> String {
+    let sane = |text: &&str| {
+        (1..=64).contains(&text.len())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+    };
+    let given = request.headers().get(&REQUEST_ID);
+    let given = given.and_then(|value| value.to_str().ok()).filter(sane);
+    given.map_or_else(fresh_id, str::to_owned)
+}
+
+fn fresh_id() -> String {
+    let mut bytes = [0; 16];
+    // Without randomness the id is useless, but the request is not.
+    let _ = getrandom::fill(&mut bytes);
+    hex::encode(bytes)
+}
+
+fn count(method: &str, route: Option<&MatchedPath>, status: StatusCode, took: Duration) {
+    let route = route.map_or("none", MatchedPath::as_str).to_owned();
+    let labels = [
+        ("method", method.to_owned()),
+        ("route", route),
+        ("status", status.as_str().to_owned()),
+    ];
+    metrics::counter!("ledgerline_http_requests_total", &labels).increment(1);
+    metrics::histogram!("ledgerline_http_request_seconds", &labels[..2]).record(took.as_secs_f64());
+}
+
+fn dress(response: &mut Response, id: &str) {
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'; sandbox",
+        ),
+    ] {
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    fn id_of(given: &str) -> String {
+        let request = Request::builder()
+            .header("x-request-id", given)
+            .body(Body::empty());
+        request_id(&request.unwrap())
+    }
+
+    #[test]
+    fn a_sane_request_id_is_kept_and_a_strange_one_replaced() {
+        assert_eq!(id_of("job-7.a_b:c"), "job-7.a_b:c");
+        for strange in ["", "a b", "é", &"x".repeat(65), "a\"b"] {
+            let id = id_of(strange);
+            assert_eq!(id.len(), 32, "{strange:?} became {id}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Media on their way in and out, in pieces.
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, Request},
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use commands::media::MediaError;
+use domain::outreach::Attachment;
+
+use crate::{App, Error, Result};
+
+const NAME_LENGTH: usize = 128;
+/// Kinds of which a browser or curl makes a body when it was told to send a form, not
+/// the file itself.
+const FORMS: [&str; 2] = ["application/x-www-form-urlencoded", "multipart/form-data"];
+
+/// A body of bytes of some kind.
+pub(super) struct Upload {
+    content_type: String,
+    file_name: Option<String>,
+    body: Body,
+}
+
+impl FromRequest<App> for Upload {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self> {
+        let limit = app.config().upload_limit;
+        let (parts, body) = request.into_parts();
+        let announced = parts.headers.get(header::CONTENT_LENGTH);
+        let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if announced.is_some_and(|length| length > limit) {
+            return Err(Error::TooLarge(limit));
+        }
+        Ok(Self {
+            content_type: content_type(&parts.headers)?,
+            file_name: file_name(&parts.headers),
+            body,
+        })
+    }
+}
+
+impl Upload {
+    /// Stores the bytes. The file is called `otherwise` if the client gave no name.
+    pub async fn receive(self, app: &App, otherwise: &str) -> Result<Attachment> {
+        let bytes = self.body.into_data_stream();
+        let (media, size) = app.media().put(bytes, app.config().upload_limit).await?;
+        if size == 0 {
+            return Err(Error::invalid("body", "must not be empty"));
+        }
+        let extension = extension(&self.content_type);
+        let named = || format!("{otherwise}.{extension}");
+        Ok(Attachment {
+            media,
+            file_name: self.file_name.unwrap_or_else(named),
+            content_type: self.content_type,
+            size: i64::try_from(size).unwrap_or(i64::MAX),
+        })
+    }
+}
+
+impl From<MediaError> for Error {
+    fn from(error: MediaError) -> Self {
+        match error {
+            MediaError::TooLarge(limit) => Self::TooLarge(limit),
+            MediaError::BrokenOff => Self::invalid("body", "ended early"),
+            MediaError::Database(error) => error.into(),
+            MediaError::Randomness => Self::Internal,
+        }
+    }
+}
+
+/// Sends a medium out as a file to be saved, never to be shown in place.
+pub(super) async fn download(app: &App, attached: &Attachment) -> Result<Response> {
+    let found = app.media().get(&attached.media).await?;
+    let (size, pieces) = found.ok_or(Error::NotFound)?;
+    let disposition = disposition(&attached.file_name);
+    let headers = [
+        (header::CONTENT_TYPE, value(&attached.content_type)),
+        (header::CONTENT_LENGTH, HeaderValue::from(size)),
+        (header::CONTENT_DISPOSITION, value(&disposition)),
+        (header::ETAG, value(&format!("\"{}\"", attached.media.0))),
+    ];
+    Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("application/octet-stream"))
+}
+
+/// `type/subtype` without parameters.
+fn content_type(headers: &HeaderMap) -> Result<String> {
+    let said = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let said = said.ok_or(Error::UnsupportedMedia(
+        "Content-Type must say what the file is",
+    ))?;
+    let essence = said
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    let token = |c: u8| c.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&c);
+    let whole = |part: &str| !part.is_empty() && part.bytes().all(token);
+    match essence.split_once('/') {
+        Some(_) if FORMS.contains(&essence.as_str()) => {
+            Err(Error::UnsupportedMedia("send the file itself, not a form"))
+        }
+        Some((kind, sub)) if whole(kind) && whole(sub) && essence.len() <= 127 => Ok(essence),
+        _ => Err(Error::UnsupportedMedia("Content-Type must be type/subtype")),
+    }
+}
+
+/// The name in `Content-Disposition`, without a path.
+fn file_name(headers: &HeaderMap) -> Option<String> {
+    let said = headers.get(header::CONTENT_DISPOSITION)?.to_str().ok()?;
+    let named = |part: &str| {
+        let (name, value) = part.trim().split_once('=')?;
+        name.trim()
+            .eq_ignore_ascii_case("filename")
+            .then(|| value.trim().trim_matches('"').to_owned())
+    };
+    let name = said.split(';').find_map(named)?;
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let fine = |c: &char| !c.is_control() && !"<>:\"|?*".contains(*c);
+    let name: String = name.chars().filter(fine).take(NAME_LENGTH).collect();
+    let name = name.trim_matches(['.', ' ']);
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// RFC 6266, with RFC 8187 for names that are not ASCII.
+fn disposition(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_graphic() && !"\"\\%".contains(c);
+    let ascii: String = name
+        .chars()
+        .map(|c| if plain(c) || c == ' ' { c } else { '_' })
+        .collect();
+    if ascii == name {
+        return format!("attachment; filename=\"{ascii}\"");
+    }
+    let attr = |b: u8| b.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&b);
+    let encoded: String = name
+        .bytes()
+        .map(|b| {
+            if attr(b) {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect();
+    format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
+}
+
+/// The usual ending of files of a kind.
+fn extension(content_type: &str) -> &'static str {
+    const KNOWN: [(&str, &str); 12] = [
+        ("application/pdf", "pdf"),
+        ("application/zip", "zip"),
+        ("application/json", "json"),
+        ("application/msword", "doc"),
+        ("image/jpeg", "jpg"),
+        ("image/png", "png"),
+        ("image/gif", "gif"),
+        ("image/tiff", "tif"),
+        ("text/plain", "txt"),
+        ("text/csv", "csv"),
+        ("text/html", "html"),
+        ("text/calendar", "ics"),
+    ];
+    let known = KNOWN.iter().find(|(kind, _)| *kind == content_type);
+    known.map_or("bin", |(_, extension)| extension)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: header::HeaderName, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
+    }
+
+    #[test]
+    fn a_file_says_what_it_is() {
+        let kind = |text| content_type(&headers(header::CONTENT_TYPE, text));
+        assert_eq!(kind("Application/PDF; x=y").unwrap(), "application/pdf");
+        for text in [
+            "pdf",
+            "a/",
+            "/b",
+            "a b/c",
+            "multipart/form-data; boundary=x",
+            "",
+        ] {
+            assert!(
+                matches!(kind(text), Err(Error::UnsupportedMedia(_))),
+                "{text:?}"
+            );
+        }
+        assert!(content_type(&HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn a_file_name_is_a_name_and_not_a_path() {
+        let name = |text| file_name(&headers(header::CONTENT_DISPOSITION, text));
+        assert_eq!(
+            name("attachment; filename=\"../../etc/passwd\"").as_deref(),
+            Some("passwd")
+        );
+        assert_eq!(name("attachment; FileName=a.pdf").as_deref(), Some("a.pdf"));
+        assert_eq!(name("attachment; filename=\"..\""), None);
+        assert_eq!(name("attachment"), None);
+    }
+
+    #[test]
+    fn a_foreign_name_goes_out_in_both_forms() {
+        assert_eq!(disposition("a b.pdf"), "attachment; filename=\"a b.pdf\"");
+        let both = disposition("ö\"\r\n.pdf");
+        assert_eq!(
+            both,
+            "attachment; filename=\"____.pdf\"; filename*=UTF-8''%C3%B6%22%0D%0A.pdf"
+        );
+    }
+}

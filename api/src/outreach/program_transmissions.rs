@@ -1,0 +1,135 @@
+//! `/programs/{program}/transmissions`: by id for a program that is there, by type
+//! for one that is made on the way.
+
+use axum::{Router, routing::put};
+use domain::{
+    delivery::{Transmission, TransmissionCommand},
+    outreach::{Program, ProgramCommand},
+};
+use projections::delivery::transmissions::TransmissionRow;
+
+use super::{ProgramRef, program_fields::Said as SaidProgram, programs::creation};
+use crate::{
+    App, Error, Result,
+    answer::Answer,
+    delivery::{SaidTransmission, order},
+    extract::{Fields, FromFields, Input, Listing, Path},
+    permit::{Create, List, Reader, Writer},
+};
+
+pub(super) fn routes() -> Router<App> {
+    Router::new().route(
+        "/programs/{program}/transmissions",
+        put(create).post(create).get(list),
+    )
+}
+
+async fn create(
+    transmissions: Writer<Transmission, Create>,
+    Path(program): Path<ProgramRef>,
+    Input(said): Input<Said>,
+) -> Result<Answer> {
+    match program {
+        ProgramRef::Id(program) => {
+            let scope = transmissions.caller().scope::<Program>();
+            let loaded = transmissions.commands().load(program, scope).await?;
+            let kind = loaded.aggregate.kind().ok_or(Error::NotFound)?;
+            let order = order(transmissions.caller(), said.transmission, program, kind).await?;
+            let (id, owner) = (transmissions.next_id().await?, transmissions.user());
+            transmissions
+                .created(id, TransmissionCommand::Create { id, owner, order })
+                .await
+        }
+        ProgramRef::Kind(kind) => {
+            let programs = transmissions.also()?;
+            create_both(&transmissions, &programs, kind, said).await
+        }
+    }
+}
+
+/// Everything is checked before anything is written. What is left is the store's own
+/// trouble between the two: then the program is taken back.
+async fn create_both(
+    transmissions: &Writer<Transmission, Create>,
+    programs: &Writer<Program, Create>,
+    kind: &str,
+    said: Said,
+) -> Result<Answer> {
+    let checked = said.program.checked(programs.caller(), kind).await?;
+    let (program_kind, (program, create)) =
+        (checked.kind.clone(), creation(programs, checked).await?);
+    let order = order(
+        transmissions.caller(),
+        said.transmission,
+        program,
+        &program_kind,
+    )
+    .await?;
+    let (id, owner) = (transmissions.next_id().await?, transmissions.user());
+    programs.create(program, create).await?;
+    let created = transmissions
+        .created(id, TransmissionCommand::Create { id, owner, order })
+        .await;
+    if created.is_err() {
+        programs
+            .send(program, ProgramCommand::Delete { open: 0 })
+            .await?;
+    }
+    created
+}
+
+async fn list(
+    transmissions: Reader<Transmission, List>,
+    Path(program): Path<ProgramRef>,
+    mut listing: Listing<TransmissionRow>,
+) -> Result<Answer> {
+    match program {
+        ProgramRef::Id(program) => {
+            let scope = transmissions.caller().scope::<Program>();
+            transmissions
+                .caller()
+                .app()
+                .commands()
+                .load(program, scope)
+                .await?;
+            narrow(&mut listing.query.filter.program_id, program.get())?;
+        }
+        ProgramRef::Kind(kind) => {
+            // Of the caller's own programs, whatever else they may see.
+            let own = transmissions.caller().user().get();
+            narrow(&mut listing.query.owner, own)?;
+            listing.query.filter.program_type = Some(kind.to_owned());
+        }
+    }
+    transmissions.list(listing).await
+}
+
+/// A filter that the path has set already may only say the same again.
+fn narrow(filter: &mut Option<i64>, to: i64) -> Result<()> {
+    if filter.is_some_and(|given| given != to) {
+        return Err(Error::invalid("program_id", "contradicts the path"));
+    }
+    *filter = Some(to);
+    Ok(())
+}
+
+/// Both at once: in two objects, or side by side.
+struct Said {
+    program: SaidProgram,
+    transmission: SaidTransmission,
+}
+
+impl FromFields for Said {
+    fn from_fields(fields: &mut Fields) -> Self {
+        let mut program = fields.object("program_data");
+        let mut transmission = fields.object("transmission_data");
+        let read = Self {
+            transmission: SaidTransmission::from_fields(transmission.as_mut().unwrap_or(fields)),
+            program: SaidProgram::from_fields(program.as_mut().unwrap_or(fields)),
+        };
+        for within in [program, transmission].into_iter().flatten() {
+            fields.adopt(within);
+        }
+        read
+    }
+}

@@ -1,0 +1,110 @@
+//! `/messages/templates`.
+
+use axum::{
+    Router,
+    routing::{get, post, put},
+};
+use domain::{
+    Id,
+    outreach::{Template, TemplateCommand, TemplatePatch},
+};
+use projections::outreach::templates::TemplateRow;
+
+use super::media::{self, Upload};
+use crate::{
+    App, Error, Result,
+    answer::Answer,
+    extract::{Fields, FromFields, Input, Listing, Path},
+    permit::{Create, Delete, List, Read, Reader, Update, Writer},
+};
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/messages/templates", post(create).get(list))
+        .route(
+            "/messages/templates/{template_id}",
+            get(read).put(update).delete(delete),
+        )
+        .route("/messages/templates/{template_id}/delete", get(delete))
+        .route(
+            "/messages/templates/{template_id}/media",
+            put(upload).get(download),
+        )
+        .route("/messages/templates/{template_id}/download", get(download))
+}
+
+async fn create(
+    templates: Writer<Template, Create>,
+    Input(patch): Input<TemplatePatch>,
+) -> Result<Answer> {
+    let (id, owner) = (templates.next_id().await?, templates.user());
+    templates
+        .created(id, TemplateCommand::Create { id, owner, patch })
+        .await
+}
+
+async fn list(templates: Reader<Template, List>, listing: Listing<TemplateRow>) -> Result<Answer> {
+    templates.list(listing).await
+}
+
+async fn read(templates: Reader<Template, Read>, Path(id): Path<Id<Template>>) -> Result<Answer> {
+    templates.find::<TemplateRow>(id.get()).await
+}
+
+async fn update(
+    templates: Writer<Template, Update>,
+    Path(id): Path<Id<Template>>,
+    Input(patch): Input<TemplatePatch>,
+) -> Result<Answer> {
+    templates
+        .updated::<TemplateRow>(id, TemplateCommand::Update(patch))
+        .await
+}
+
+async fn delete(
+    templates: Writer<Template, Delete>,
+    Path(id): Path<Id<Template>>,
+) -> Result<Answer> {
+    templates.deleted(id, TemplateCommand::Delete).await
+}
+
+async fn upload(
+    templates: Writer<Template, Update>,
+    Path(id): Path<Id<Template>>,
+    upload: Upload,
+) -> Result<Answer> {
+    // Before the bytes are taken: they are nobody's business if the template is not.
+    templates.load(id).await?;
+    let attachment = upload
+        .receive(templates.caller().app(), &format!("template-{id}"))
+        .await?;
+    let done = templates
+        .send(id, TemplateCommand::Attach(attachment))
+        .await?;
+    Ok(Answer::id("template", id.get())?.late(done))
+}
+
+async fn download(
+    templates: Reader<Template, Read>,
+    Path(id): Path<Id<Template>>,
+) -> Result<axum::response::Response> {
+    let row: TemplateRow = templates.row(id.get()).await?;
+    let attached = row
+        .attachments
+        .and_then(|attached| attached.0.into_iter().next());
+    let attached = attached.ok_or(Error::NotFound)?;
+    media::download(templates.caller().app(), &attached).await
+}
+
+impl FromFields for TemplatePatch {
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self {
+            name: fields.text("name"),
+            description: fields.text("description"),
+            subject: fields.text("subject"),
+            body: fields.text("body"),
+            body_alt: fields.text("body_alt"),
+            kind: fields.text("type"),
+        }
+    }
+}

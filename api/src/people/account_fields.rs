@@ -1,0 +1,72 @@
+//! What a client says of an account.
+
+use domain::{
+    Id, Patch,
+    people::{Account, AccountKind, AccountPatch},
+    values::Sealed,
+};
+use eventstore::Vault;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{
+    Result,
+    extract::{Fields, FromFields},
+};
+
+const KINDS: &str = "account, did, extension or eaddress";
+
+/// An account's fields, its secrets still to be sealed.
+#[derive(Debug)]
+pub(super) struct Said {
+    patch: AccountPatch,
+    passwd: Patch<SecretString>,
+    passwd_pin: Patch<SecretString>,
+}
+
+impl FromFields for Said {
+    fn from_fields(fields: &mut Fields) -> Self {
+        let patch = AccountPatch {
+            username: fields.text("username"),
+            first_name: fields.text("first_name"),
+            last_name: fields.text("last_name"),
+            phone: fields.phone("phone"),
+            email: fields.text("email"),
+            address: fields.text("address"),
+            kind: fields.word("type", KINDS, AccountKind::from_word),
+            active: fields.flag("active"),
+            ..AccountPatch::default()
+        };
+        Self {
+            patch,
+            passwd: fields.secret("passwd"),
+            passwd_pin: fields.secret("passwd_pin"),
+        }
+    }
+}
+
+impl Said {
+    /// What is put on record: secrets sealed for this account.
+    pub fn sealed(self, vault: &Vault, id: Id<Account>) -> Result<AccountPatch> {
+        Ok(AccountPatch {
+            passwd: seal(vault, id, "passwd", self.passwd)?,
+            passwd_pin: seal(vault, id, "passwd_pin", self.passwd_pin)?,
+            ..self.patch
+        })
+    }
+}
+
+fn seal(
+    vault: &Vault,
+    id: Id<Account>,
+    field: &str,
+    secret: Patch<SecretString>,
+) -> Result<Patch<Sealed>> {
+    Ok(match secret {
+        Patch::Keep => Patch::Keep,
+        Patch::Clear => Patch::Clear,
+        Patch::Set(secret) => {
+            let context = format!("account/{id}/{field}");
+            Patch::Set(vault.seal(&context, secret.expose_secret().as_bytes())?)
+        }
+    })
+}

@@ -1,0 +1,188 @@
+//! What an account is tied to: programs, its user, settings.
+
+use axum::{
+    Router,
+    routing::{delete, get, put},
+};
+use domain::{
+    Id,
+    access::User,
+    outreach::Program,
+    people::{Account, AccountCommand},
+};
+use projections::{
+    access::users::UserRow,
+    outreach::programs,
+    people::accounts::{self, AccountRow},
+};
+use serde_json::json;
+
+use crate::{
+    App, Error, Result,
+    answer::Answer,
+    extract::{Fields, FromFields, Input, Path},
+    outreach::ProgramRef,
+    permit::{Read, Reader, Update, Writer},
+};
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/accounts/{account_id}/programs", delete(unsubscribe_all))
+        .route(
+            "/accounts/{account_id}/programs/{program}",
+            put(subscribe).delete(unsubscribe),
+        )
+        .route("/accounts/{account_id}/users", delete(dissociate))
+        .route("/accounts/{account_id}/users/{user_id}", put(assign))
+        .route(
+            "/accounts/{account_id}/settings/{name}",
+            get(read_setting).put(write_setting).delete(delete_setting),
+        )
+}
+
+async fn subscribe(
+    accounts: Writer<Account, Update>,
+    Path((id, program)): Path<(Id<Account>, ProgramRef)>,
+) -> Result<Answer> {
+    let program = resolve(&accounts, program).await?;
+    accounts
+        .updated::<AccountRow>(id, AccountCommand::Subscribe(program))
+        .await
+}
+
+async fn unsubscribe(
+    accounts: Writer<Account, Update>,
+    Path((id, program)): Path<(Id<Account>, ProgramRef)>,
+) -> Result<Answer> {
+    // By id also what is gone: an account keeps pointing at a deleted program.
+    let program = match program {
+        ProgramRef::Id(program) => program,
+        named => resolve(&accounts, named).await?,
+    };
+    accounts
+        .updated::<AccountRow>(id, AccountCommand::Unsubscribe(program))
+        .await
+}
+
+async fn unsubscribe_all(
+    accounts: Writer<Account, Update>,
+    Path(id): Path<Id<Account>>,
+) -> Result<Answer> {
+    accounts
+        .updated::<AccountRow>(id, AccountCommand::UnsubscribeAll)
+        .await
+}
+
+async fn assign(
+    accounts: Writer<Account, Update>,
+    users: Reader<User, Update>,
+    Path((id, user)): Path<(Id<Account>, Id<User>)>,
+) -> Result<Answer> {
+    users.row::<UserRow>(user.get()).await?;
+    accounts
+        .updated::<AccountRow>(id, AccountCommand::Assign(user))
+        .await
+}
+
+async fn dissociate(
+    accounts: Writer<Account, Update>,
+    _users: Reader<User, Update>,
+    Path(id): Path<Id<Account>>,
+) -> Result<Answer> {
+    accounts
+        .updated::<AccountRow>(id, AccountCommand::Dissociate)
+        .await
+}
+
+async fn read_setting(
+    accounts: Reader<Account, Read>,
+    Path((id, name)): Path<(Id<Account>, String)>,
+) -> Result<Answer> {
+    accounts.row::<AccountRow>(id.get()).await?;
+    let value = accounts::setting(accounts.pool(), id.get(), &name).await?;
+    let value = value.ok_or(Error::NotFound)?;
+    Answer::of(&json!({ "name": name, "value": value }))
+}
+
+async fn write_setting(
+    accounts: Writer<Account, Update>,
+    Path((id, name)): Path<(Id<Account>, String)>,
+    Input(Setting(value)): Input<Setting>,
+) -> Result<Answer> {
+    check_name(&name)?;
+    let value = value.ok_or_else(|| Error::invalid("value", "is required"))?;
+    let answer = Answer::of(&json!({ "name": &name, "value": &value }))?;
+    let done = accounts
+        .send(id, AccountCommand::SetSetting { name, value })
+        .await?;
+    Ok(answer.late(done))
+}
+
+async fn delete_setting(
+    accounts: Writer<Account, Update>,
+    Path((id, name)): Path<(Id<Account>, String)>,
+) -> Result<Answer> {
+    let clear = AccountCommand::ClearSetting { name: name.clone() };
+    let done = accounts.send(id, clear).await?;
+    Ok(Answer::of(&json!({ "name": name, "value": null }))?.late(done))
+}
+
+async fn resolve(accounts: &Writer<Account, Update>, program: ProgramRef) -> Result<Id<Program>> {
+    match program {
+        ProgramRef::Id(id) => {
+            let scope = accounts.caller().scope::<Program>();
+            accounts.commands().load(id, scope).await?;
+            Ok(id)
+        }
+        ProgramRef::Kind(kind) => {
+            let user = accounts.user().get();
+            let newest = programs::newest_of_type(accounts.pool(), user, kind).await?;
+            newest.map(Id::new).ok_or(Error::NotFound)
+        }
+    }
+}
+
+fn check_name(name: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:".contains(c);
+    if (1..=64).contains(&name.len()) && name.chars().all(plain) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "name",
+        "must be 1 to 64 of a-z, A-Z, 0-9, _, -, . and :",
+    ))
+}
+
+/// A setting's value: text, a number or a flag, kept as text.
+struct Setting(Option<String>);
+
+impl FromFields for Setting {
+    fn from_fields(fields: &mut Fields) -> Self {
+        use crate::extract::Given;
+        use domain::values::Body;
+        let value = fields.parse("value", |value| match value {
+            serde_json::Value::String(text) => match text.parse::<Body>() {
+                Ok(_) => Ok(Some(text.clone())),
+                Err(error) => Err(error.to_string()),
+            },
+            serde_json::Value::Number(_) | serde_json::Value::Bool(_) => {
+                Ok(Some(value.to_string()))
+            }
+            _ => Err("must be a string, a number or a flag".to_owned()),
+        });
+        Self(value.given())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_has_a_plain_name() {
+        assert!(check_name("emailtofax_coversheet").is_ok());
+        for name in ["", "a b", "ä", &"x".repeat(65), "a/b", "a\0"] {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
+    }
+}

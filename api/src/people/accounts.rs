@@ -1,0 +1,103 @@
+//! `/accounts`.
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use domain::{
+    Id, Patch,
+    access::{User, UserProfile},
+    people::{Account, AccountCommand, AccountPatch},
+    values::Line,
+};
+use projections::people::accounts::AccountRow;
+
+use super::account_fields::Said;
+use crate::{
+    App, Error, Result,
+    answer::Answer,
+    extract::{Input, Listing, Path},
+    permit::{Create, Delete, Done, List, Read, Reader, Update, Verb, Writer},
+};
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/accounts", post(create).get(list))
+        .route(
+            "/accounts/{account_id}",
+            get(read).put(update).delete(delete),
+        )
+        .route("/accounts/{account_id}/delete", get(delete))
+}
+
+async fn create(accounts: Writer<Account, Create>, Input(said): Input<Said>) -> Result<Answer> {
+    let (id, owner) = (accounts.next_id().await?, accounts.user());
+    let patch = said.sealed(accounts.caller().app().vault(), id)?;
+    accounts
+        .created(id, AccountCommand::Create { id, owner, patch })
+        .await
+}
+
+async fn list(accounts: Reader<Account, List>, listing: Listing<AccountRow>) -> Result<Answer> {
+    accounts.list(listing).await
+}
+
+async fn read(accounts: Reader<Account, Read>, Path(id): Path<Id<Account>>) -> Result<Answer> {
+    accounts.find::<AccountRow>(id.get()).await
+}
+
+async fn update(
+    accounts: Writer<Account, Update>,
+    Path(id): Path<Id<Account>>,
+    Input(said): Input<Said>,
+) -> Result<Answer> {
+    let patch = said.sealed(accounts.caller().app().vault(), id)?;
+    accounts
+        .updated::<AccountRow>(id, AccountCommand::Update(patch))
+        .await
+}
+
+async fn delete(accounts: Writer<Account, Delete>, Path(id): Path<Id<Account>>) -> Result<Answer> {
+    accounts.deleted(id, AccountCommand::Delete).await
+}
+
+/// The account that a new user gets, with the same contact data.
+pub(crate) async fn open_for<V: Verb>(
+    accounts: &Writer<Account, V>,
+    owner: Id<User>,
+    profile: UserProfile,
+    active: bool,
+) -> Result<Done> {
+    let (id, username) = (accounts.next_id().await?, profile.username.clone());
+    let set = |line: Option<Line>| line.map_or(Patch::Keep, Patch::Set);
+    let patch = AccountPatch {
+        username: set(username.clone()),
+        first_name: set(profile.first_name),
+        last_name: set(profile.last_name),
+        phone: profile.phone.map_or(Patch::Keep, Patch::Set),
+        email: profile.email.map_or(Patch::Keep, Patch::Set),
+        address: set(profile.address),
+        active: Patch::Set(active),
+        ..AccountPatch::default()
+    };
+    let create = AccountCommand::Create {
+        id,
+        owner,
+        patch: patch.clone(),
+    };
+    match accounts.create(id, create).await {
+        // The name belongs to somebody's account; the user's own id makes it unique.
+        Err(Error::Invalid(_)) => {
+            let name = username.map(|name| format!("{name}-{owner}"));
+            let name = name.and_then(|name| name.parse().ok());
+            let patch = AccountPatch {
+                username: set(name),
+                ..patch
+            };
+            accounts
+                .create(id, AccountCommand::Create { id, owner, patch })
+                .await
+        }
+        done => done,
+    }
+}

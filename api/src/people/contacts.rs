@@ -1,0 +1,99 @@
+//! `/contacts`.
+
+use axum::{
+    Router,
+    extract::FromRequestParts,
+    http::request::Parts,
+    routing::{get, post},
+};
+use domain::{
+    Id,
+    people::{Contact, ContactCommand, ContactPatch},
+};
+use projections::people::contacts::ContactRow;
+
+use crate::{
+    App, Error, Result,
+    answer::Answer,
+    extract::{Fields, FromFields, Input, Listing, Path, flag, query_pairs},
+    permit::{Create, Delete, List, Read, Reader, Update, Writer},
+};
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/contacts", post(create).get(list))
+        .route(
+            "/contacts/{contact_id}",
+            get(read).put(update).delete(delete),
+        )
+        .route("/contacts/{contact_id}/delete", get(delete))
+}
+
+async fn create(
+    contacts: Writer<Contact, Create>,
+    Input(patch): Input<ContactPatch>,
+) -> Result<Answer> {
+    let (id, owner) = (contacts.next_id().await?, contacts.user());
+    let profile = patch.into();
+    contacts
+        .created(id, ContactCommand::Create { id, owner, profile })
+        .await
+}
+
+async fn list(contacts: Reader<Contact, List>, listing: Listing<ContactRow>) -> Result<Answer> {
+    contacts.list(listing).await
+}
+
+async fn read(contacts: Reader<Contact, Read>, Path(id): Path<Id<Contact>>) -> Result<Answer> {
+    contacts.find::<ContactRow>(id.get()).await
+}
+
+async fn update(
+    contacts: Writer<Contact, Update>,
+    Path(id): Path<Id<Contact>>,
+    Input(patch): Input<ContactPatch>,
+) -> Result<Answer> {
+    contacts
+        .updated::<ContactRow>(id, ContactCommand::Update(patch))
+        .await
+}
+
+async fn delete(
+    contacts: Writer<Contact, Delete>,
+    Path(id): Path<Id<Contact>>,
+    Erase(erase): Erase,
+) -> Result<Answer> {
+    let command = if erase {
+        ContactCommand::Erase
+    } else {
+        ContactCommand::Delete
+    };
+    contacts.deleted(id, command).await
+}
+
+/// `?erase=true`: what history holds of the person becomes unreadable as well.
+struct Erase(bool);
+
+impl FromRequestParts<App> for Erase {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self> {
+        flag(&query_pairs(parts)?, "erase").map(Self)
+    }
+}
+
+impl FromFields for ContactPatch {
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self {
+            first_name: fields.text("first_name"),
+            last_name: fields.text("last_name"),
+            phone: fields.phone("phone"),
+            email: fields.text("email"),
+            address: fields.text("address"),
+            custom1: fields.text("custom1"),
+            custom2: fields.text("custom2"),
+            custom3: fields.text("custom3"),
+            description: fields.text("description"),
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Whom one reaches, and as whom.
+
+mod account_fields;
+mod account_links;
+mod accounts;
+mod contacts;
+
+use axum::Router;
+
+use crate::App;
+
+pub(crate) use accounts::open_for;
+
+/// The area's resources.
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .merge(accounts::routes())
+        .merge(account_links::routes())
+        .merge(contacts::routes())
+}

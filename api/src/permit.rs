@@ -1,0 +1,17 @@
+//! Permission as a type. A handler gets at anything only through a [`Writer`], a
+//! [`Reader`] or a [`Caller`], and none of these exists before the request was
+//! authenticated and, for the first two, allowed. Forgetting it does not compile.
+
+mod caller;
+mod noun;
+mod own;
+mod reader;
+mod verb;
+mod writer;
+
+pub(crate) use caller::Caller;
+pub(crate) use noun::{EventLog, Noun, ResultRow};
+pub(crate) use own::own;
+pub(crate) use reader::Reader;
+pub(crate) use verb::*;
+pub(crate) use writer::{Done, Writer};

@@ -1,0 +1,149 @@
+//! Whoever sends a request.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{Method, request::Parts},
+};
+use commands::Scope;
+use domain::{Id, access::User};
+use eventstore::Metadata;
+
+use super::{Noun, Verb};
+use crate::{
+    App, Error, Result,
+    auth::{Mirror, Proof},
+    client,
+    frame::RequestId,
+};
+
+/// Somebody who was recognised, whatever they may do.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    app: App,
+    proof: Proof,
+    metadata: Metadata,
+}
+
+impl Caller {
+    /// Who it is.
+    pub fn user(&self) -> Id<User> {
+        self.proof.user
+    }
+
+    /// How they were recognised.
+    pub fn proof(&self) -> Proof {
+        self.proof
+    }
+
+    /// What the events say that come of the request.
+    pub fn metadata(&self) -> Metadata {
+        self.metadata.clone()
+    }
+
+    /// The whole of it.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Who may do what.
+    pub fn mirror(&self) -> &Mirror {
+        &self.app.auth().mirror
+    }
+
+    /// Whether they may do this to their own things.
+    pub fn may<N: Noun, V: Verb>(&self) -> bool {
+        let wanted = format!("{}_{}", N::NAME, V::NAME);
+        self.mirror().may(self.user(), &wanted)
+    }
+
+    /// Refuses unless they may.
+    pub fn must<N: Noun, V: Verb>(&self) -> Result<()> {
+        if self.may::<N, V>() {
+            return Ok(());
+        }
+        let needed = format!("permission {}_{} is needed", N::NAME, V::NAME);
+        Err(Error::Forbidden(needed.into()))
+    }
+
+    /// Whose things of this kind they may see and touch.
+    pub fn scope<N: Noun>(&self) -> Scope {
+        match N::ADMIN {
+            Some(admin) if !self.mirror().may(self.user(), admin) => Scope::OwnedBy(self.user()),
+            _ => Scope::All,
+        }
+    }
+
+    /// The same in the read side's words.
+    pub fn view<N: Noun>(&self) -> projections::Scope {
+        match self.scope::<N>() {
+            Scope::All => projections::Scope::All,
+            Scope::OwnedBy(user) => projections::Scope::OwnedBy(user.get()),
+        }
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        // A handler may ask for several permissions; one look at the credential does.
+        if let Some(caller) = parts.extensions.get::<Caller>() {
+            return Ok(caller.clone());
+        }
+        let client = client::address(parts, app.config().trust_proxy);
+        let proof = app.auth().recognise(&parts.headers, client).await?;
+        let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
+        let caller = Self {
+            app: app.clone(),
+            proof,
+            metadata: Metadata {
+                user_id: Some(proof.user),
+                correlation_id: request_id.clone(),
+                request_id,
+                causation: None,
+                client,
+            },
+        };
+        parts.extensions.insert(caller.clone());
+        Ok(caller)
+    }
+}
+
+/// Refuses what a link on a foreign page, or a preview of one, could set off: the
+/// documents have GETs that change things.
+pub(super) fn refuse_accidents(parts: &Parts) -> Result<()> {
+    if parts.method == Method::HEAD {
+        return Err(Error::NotFound);
+    }
+    let site = parts.headers.get("sec-fetch-site");
+    if parts.method == Method::GET && site.is_some_and(|site| site == "cross-site") {
+        return Err(Error::Forbidden("not from another site".into()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+
+    use super::*;
+
+    fn parts(method: Method, site: &str) -> Parts {
+        let request = Request::builder()
+            .method(method)
+            .header("sec-fetch-site", site);
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn a_changing_get_is_not_set_off_by_a_link_elsewhere() {
+        assert!(refuse_accidents(&parts(Method::GET, "same-origin")).is_ok());
+        assert!(refuse_accidents(&parts(Method::DELETE, "cross-site")).is_ok());
+        let refused = refuse_accidents(&parts(Method::GET, "cross-site"));
+        assert!(matches!(refused, Err(Error::Forbidden(_))));
+        assert_eq!(
+            refuse_accidents(&parts(Method::HEAD, "none")),
+            Err(Error::NotFound)
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! What is done something with: the first half of a permission's name.
+
+use domain::{
+    access::{Permission, Role, User},
+    delivery::{Provider, Spool, Transmission},
+    outreach::{Program, Template},
+    people::{Account, Contact},
+};
+
+/// A kind of thing as permissions have it.
+pub(crate) trait Noun: Send + Sync + 'static {
+    /// The word.
+    const NAME: &'static str;
+    /// The permission with which one sees and touches everybody's; none if it
+    /// belongs to the installation and the permission alone decides.
+    const ADMIN: Option<&'static str>;
+}
+
+/// What was learned during attempts: `result_…`.
+pub(crate) enum ResultRow {}
+/// The log: `event_…`.
+pub(crate) enum EventLog {}
+
+impl Noun for Account {
+    const NAME: &'static str = "account";
+    const ADMIN: Option<&'static str> = Some("account_admin");
+}
+impl Noun for Contact {
+    const NAME: &'static str = "contact";
+    const ADMIN: Option<&'static str> = Some("contact_admin");
+}
+impl Noun for Program {
+    const NAME: &'static str = "program";
+    const ADMIN: Option<&'static str> = Some("program_admin");
+}
+impl Noun for Template {
+    const NAME: &'static str = "template";
+    const ADMIN: Option<&'static str> = Some("template_admin");
+}
+impl Noun for Transmission {
+    const NAME: &'static str = "transmission";
+    const ADMIN: Option<&'static str> = Some("transmission_admin");
+}
+impl Noun for User {
+    const NAME: &'static str = "user";
+    const ADMIN: Option<&'static str> = Some("user_admin");
+}
+/// An attempt belongs to whom its transmission belongs to.
+impl Noun for Spool {
+    const NAME: &'static str = "spool";
+    const ADMIN: Option<&'static str> = Some("transmission_admin");
+}
+impl Noun for ResultRow {
+    const NAME: &'static str = "result";
+    const ADMIN: Option<&'static str> = Some("transmission_admin");
+}
+impl Noun for EventLog {
+    const NAME: &'static str = "event";
+    const ADMIN: Option<&'static str> = None;
+}
+impl Noun for Permission {
+    const NAME: &'static str = "permission";
+    const ADMIN: Option<&'static str> = None;
+}
+impl Noun for Provider {
+    const NAME: &'static str = "provider";
+    const ADMIN: Option<&'static str> = None;
+}
+impl Noun for Role {
+    const NAME: &'static str = "role";
+    const ADMIN: Option<&'static str> = None;
+}

@@ -1,0 +1,66 @@
+//! Leave to look at things of a kind.
+
+use std::marker::PhantomData;
+
+use axum::{extract::FromRequestParts, http::request::Parts};
+use projections::View;
+use sqlx::PgPool;
+
+use super::{Caller, Noun, Verb};
+use crate::{
+    App, Error, Result,
+    answer::{Answer, Row, listed},
+    extract::Listing,
+};
+
+/// Leave to do `V` with things of kind `N`, without changing any.
+pub(crate) struct Reader<N, V> {
+    caller: Caller,
+    leave: PhantomData<fn() -> (N, V)>,
+}
+
+impl<N: Noun, V: Verb> Reader<N, V> {
+    /// Who asks.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Where the read models are.
+    pub fn pool(&self) -> &PgPool {
+        self.caller.app().pool()
+    }
+
+    /// Whose things they may see.
+    pub fn scope(&self) -> projections::Scope {
+        self.caller.view::<N>()
+    }
+
+    /// One row, if they may know of it.
+    pub async fn row<R: View>(&self, id: i64) -> Result<R> {
+        let found = projections::find(self.pool(), id, self.scope()).await?;
+        found.ok_or(Error::NotFound)
+    }
+
+    /// One thing, as the answer.
+    pub async fn find<R: Row>(&self, id: i64) -> Result<Answer> {
+        Answer::row(&self.row::<R>(id).await?)
+    }
+
+    /// A list, as the answer.
+    pub async fn list<R: View>(&self, listing: Listing<R>) -> Result<Answer> {
+        listed(self.pool(), listing, self.scope()).await
+    }
+}
+
+impl<N: Noun, V: Verb> FromRequestParts<App> for Reader<N, V> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        caller.must::<N, V>()?;
+        Ok(Self {
+            caller,
+            leave: PhantomData,
+        })
+    }
+}

@@ -1,0 +1,49 @@
+//! What is done with a thing: the second half of a permission's name.
+
+/// A verb as permissions have it.
+pub(crate) trait Verb: Send + Sync + 'static {
+    /// The word.
+    const NAME: &'static str;
+}
+
+/// `_create`.
+pub(crate) enum Create {}
+/// `_list`.
+pub(crate) enum List {}
+/// `_read`.
+pub(crate) enum Read {}
+/// `_update`.
+pub(crate) enum Update {}
+/// `_delete`.
+pub(crate) enum Delete {}
+/// `_send`.
+pub(crate) enum Sending {}
+/// `_password`.
+pub(crate) enum Password {}
+/// `_admin`.
+pub(crate) enum Admin {}
+
+impl Verb for Create {
+    const NAME: &'static str = "create";
+}
+impl Verb for List {
+    const NAME: &'static str = "list";
+}
+impl Verb for Read {
+    const NAME: &'static str = "read";
+}
+impl Verb for Update {
+    const NAME: &'static str = "update";
+}
+impl Verb for Delete {
+    const NAME: &'static str = "delete";
+}
+impl Verb for Sending {
+    const NAME: &'static str = "send";
+}
+impl Verb for Password {
+    const NAME: &'static str = "password";
+}
+impl Verb for Admin {
+    const NAME: &'static str = "admin";
+}

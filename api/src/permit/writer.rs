@@ -1,0 +1,200 @@
+//! Leave to change things of a kind.
+
+use std::marker::PhantomData;
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, header, request::Parts},
+};
+use commands::{Actor, Commands, Scope};
+use domain::{Entity, Id, Refusal, access::User};
+use eventstore::{Committed, Loaded, Position};
+use sqlx::PgPool;
+
+use super::{Caller, Noun, Verb, caller::refuse_accidents};
+use crate::{
+    App, Error, Result,
+    answer::{Answer, Row},
+};
+
+/// Leave to do `V` with things of kind `A`. What is sent through it carries the
+/// caller's name, touches only what is theirs to touch, and has been taken in by the
+/// read models when it returns.
+pub(crate) struct Writer<A, V> {
+    caller: Caller,
+    expected_version: Option<u64>,
+    leave: PhantomData<fn() -> (A, V)>,
+}
+
+/// What a command came to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Done {
+    /// The position that the read models have not reached in time.
+    pub late: Option<Position>,
+}
+
+impl<A, V> Writer<A, V>
+where
+    A: Noun + Entity<Command: Clone, Error: Into<Refusal>>,
+    V: Verb,
+{
+    /// Who asks.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Who asks, by id.
+    pub fn user(&self) -> Id<User> {
+        self.caller.user()
+    }
+
+    /// Whose things they may touch.
+    pub fn scope(&self) -> Scope {
+        self.caller.scope::<A>()
+    }
+
+    /// Where the read models are.
+    pub fn pool(&self) -> &PgPool {
+        self.caller.app().pool()
+    }
+
+    /// The bus.
+    pub fn commands(&self) -> &Commands {
+        self.caller.app().commands()
+    }
+
+    /// An id for something new.
+    pub async fn next_id(&self) -> Result<Id<A>> {
+        Ok(self.commands().next_id(A::TYPE).await?)
+    }
+
+    /// Something that exists and that they may touch.
+    pub async fn load(&self, id: Id<A>) -> Result<Loaded<A>> {
+        Ok(self.commands().load(id, self.scope()).await?)
+    }
+
+    /// Sends a command to something that exists.
+    pub async fn send(&self, id: Id<A>, command: A::Command) -> Result<Done> {
+        let actor = self.actor(self.scope());
+        let committed = self.commands().send(id, command, &actor).await?;
+        Ok(self.settle(committed).await)
+    }
+
+    /// Sends the command that creates something.
+    pub async fn create(&self, id: Id<A>, command: A::Command) -> Result<Done> {
+        let actor = self.actor(Scope::All);
+        let committed = self.commands().send_new(id, command, &actor).await?;
+        Ok(self.settle(committed).await)
+    }
+
+    /// Creates something and answers its id.
+    pub async fn created(&self, id: Id<A>, command: A::Command) -> Result<Answer> {
+        let done = self.create(id, command).await?;
+        Answer::id(A::NAME, id.get()).map(|answer| answer.late(done))
+    }
+
+    /// Deletes something and answers its id.
+    pub async fn deleted(&self, id: Id<A>, command: A::Command) -> Result<Answer> {
+        let done = self.send(id, command).await?;
+        Answer::id(A::NAME, id.get()).map(|answer| answer.late(done))
+    }
+
+    /// Changes something and answers it as it is now.
+    pub async fn updated<R: Row>(&self, id: Id<A>, command: A::Command) -> Result<Answer> {
+        let done = self.send(id, command).await?;
+        self.now::<R>(id, done).await
+    }
+
+    /// Something as it is after a change: also where the change took it out of the
+    /// caller's sight.
+    pub async fn now<R: Row>(&self, id: Id<A>, done: Done) -> Result<Answer> {
+        let found = projections::find::<R>(self.pool(), id.get(), projections::Scope::All).await?;
+        let row = found.ok_or(Error::NotFound)?;
+        Answer::row(&row).map(|answer| answer.late(done))
+    }
+
+    /// A writer of another kind, if the caller may do that too.
+    pub fn also<B: Noun, W: Verb>(&self) -> Result<Writer<B, W>> {
+        self.caller.must::<B, W>()?;
+        Ok(Writer {
+            caller: self.caller.clone(),
+            expected_version: None,
+            leave: PhantomData,
+        })
+    }
+
+    /// A writer of another kind, for what follows by itself from what they may do.
+    pub fn implied<B: Noun>(&self) -> Writer<B, V> {
+        Writer {
+            caller: self.caller.clone(),
+            expected_version: None,
+            leave: PhantomData,
+        }
+    }
+
+    fn actor(&self, scope: Scope) -> Actor {
+        Actor {
+            metadata: self.caller.metadata(),
+            scope,
+            expected_version: self.expected_version,
+        }
+    }
+
+    async fn settle(&self, committed: Committed) -> Done {
+        let app = self.caller.app();
+        Done {
+            late: app.settle(A::TYPE, committed.position).await,
+        }
+    }
+}
+
+impl<A: Noun, V: Verb> FromRequestParts<App> for Writer<A, V> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        refuse_accidents(parts)?;
+        let caller = Caller::from_request_parts(parts, app).await?;
+        caller.must::<A, V>()?;
+        Ok(Self {
+            caller,
+            expected_version: if_match(&parts.headers)?,
+            leave: PhantomData,
+        })
+    }
+}
+
+/// The version in `If-Match`, as `ETag` gave it.
+fn if_match(headers: &HeaderMap) -> Result<Option<u64>> {
+    let Some(value) = headers.get(header::IF_MATCH) else {
+        return Ok(None);
+    };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let version = text.trim_start_matches("W/").trim_matches('"').parse();
+    let wrong = |_| Error::invalid("If-Match", "must be an ETag that was given out here");
+    version.map(Some).map_err(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn expected(value: &'static str) -> Result<Option<u64>> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::IF_MATCH, HeaderValue::from_static(value));
+        if_match(&headers)
+    }
+
+    #[test]
+    fn an_expected_version_is_read_from_an_etag() {
+        assert_eq!(if_match(&HeaderMap::new()), Ok(None));
+        assert_eq!(expected("\"7\""), Ok(Some(7)));
+        assert_eq!(expected("W/\"7\""), Ok(Some(7)));
+        assert_eq!(expected("*"), Ok(None));
+        assert!(expected("\"a\"").is_err());
+    }
+}

@@ -1,0 +1,91 @@
+//! An event's payload as an auditor may read it: personal data in plain while its
+//! subject's key exists, secrets never.
+
+use domain::Event;
+use serde_json::{Value, json, to_value};
+
+/// The fields in which secrets stand, sealed; nowhere else do events hold any.
+const SECRETS: [&str; 3] = ["password", "passwd", "passwd_pin"];
+
+/// The payload of an event.
+pub(super) fn readable(event: &Event) -> Value {
+    let payload = match event {
+        Event::Account(event) => to_value(event),
+        Event::Contact(event) => to_value(event),
+        Event::Permission(event) => to_value(event),
+        Event::Program(event) => to_value(event),
+        Event::Provider(event) => to_value(event),
+        Event::Role(event) => to_value(event),
+        Event::Session(event) => to_value(event),
+        Event::Template(event) => to_value(event),
+        Event::Transmission(event) => to_value(event),
+        Event::User(event) => to_value(event),
+    };
+    // What was read from JSON can be written as JSON.
+    plain(payload.unwrap_or_default())
+}
+
+fn plain(value: Value) -> Value {
+    match value {
+        // Personal data: what it says, or nothing once it was erased.
+        Value::Object(mut map) if map.contains_key("$of") => {
+            plain(map.remove("$value").unwrap_or_default())
+        }
+        Value::Object(map) => {
+            let entries = map.into_iter().map(|(name, value)| {
+                let secret = value.is_string() && SECRETS.contains(&name.as_str());
+                let value = if secret {
+                    json!("[sealed]")
+                } else {
+                    plain(value)
+                };
+                (name, value)
+            });
+            Value::Object(entries.collect())
+        }
+        Value::Array(values) => values.into_iter().map(plain).collect(),
+        value => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use domain::{
+        Id, Personal,
+        access::{User, UserEvent, UserProfile},
+        values::Sealed,
+    };
+
+    use super::*;
+
+    fn created(profile: Personal<UserProfile>) -> Value {
+        readable(&Event::User(UserEvent::UserCreated {
+            id: Id::new(1),
+            active: true,
+            profile,
+            password: Sealed::new("the hash".into()),
+            roles: BTreeSet::new(),
+        }))
+    }
+
+    #[test]
+    fn a_name_is_readable_and_a_password_is_not() {
+        let profile = UserProfile {
+            username: "ada".parse().ok(),
+            ..UserProfile::default()
+        };
+        let payload = created(Personal::of(Id::<User>::new(1).subject(), profile));
+        let event = &payload["UserCreated"];
+        assert_eq!(event["profile"]["username"], "ada");
+        assert_eq!(event["password"], "[sealed]");
+        assert!(!payload.to_string().contains("hash"));
+    }
+
+    #[test]
+    fn what_was_erased_reads_as_nothing() {
+        let erased = serde_json::from_str(r#"{"$of":"user/1"}"#).unwrap();
+        assert_eq!(created(erased)["UserCreated"]["profile"], Value::Null);
+    }
+}

@@ -1,0 +1,75 @@
+//! How it is doing: nobody has to log in to ask.
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use projections::{ProjectionStatus, delivery::queue};
+use serde_json::{Value, json};
+
+use crate::App;
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+}
+
+async fn healthz() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// 503 only without a database, before migration or with a stopped projector:
+/// gateways that are down are shown, and are no reason to take the API away.
+async fn readyz(State(app): State<App>) -> Response {
+    let (lag, depth) = tokio::join!(
+        app.watermarks().lag(),
+        queue::depth(app.pool(), eventstore::clock::now())
+    );
+    let (Ok(lag), Ok(depth)) = (lag, depth) else {
+        let body = json!({ "status": "unavailable", "database": "does not answer" });
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
+    };
+    let stopped = lag.iter().any(|projection| projection.stopped.is_some());
+    let (status, word) = match stopped {
+        true => (StatusCode::SERVICE_UNAVAILABLE, "stopped"),
+        false => (StatusCode::OK, "ready"),
+    };
+    let worst = |lag_of: fn(&ProjectionStatus) -> f64| lag.iter().map(lag_of).fold(0.0, f64::max);
+    let body = json!({
+        "status": word,
+        "company": &app.config().company,
+        "database": "ok",
+        "lag_events": lag.iter().map(|projection| projection.lag_events).max().unwrap_or(0),
+        "lag_seconds": worst(|projection| projection.lag_seconds),
+        "projections": lag.iter().map(projection).collect::<Vec<_>>(),
+        "queue": {
+            "ready": depth.ready,
+            "waiting": depth.waiting,
+            "claimed": depth.claimed,
+        },
+        "gateways": (app.parts().gateways)(),
+    });
+    (status, Json(body)).into_response()
+}
+
+fn projection(status: &ProjectionStatus) -> Value {
+    // Where it stopped is shown; what it stopped on may quote somebody's data.
+    json!({
+        "name": status.name,
+        "position": status.position,
+        "lag_events": status.lag_events,
+        "lag_seconds": status.lag_seconds,
+        "leader": status.leader,
+        "stopped_at": status.stopped.as_ref().map(|stopped| stopped.position),
+    })
+}
+
+async fn metrics(State(app): State<App>) -> Response {
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], app.parts().metrics.render()).into_response()
+}
