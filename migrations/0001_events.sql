@@ -62,7 +62,7 @@ comment on table subject_keys is
     'One key per person or thing whose data is sealed in the log, itself sealed by the master key. Deleting a row erases its subject from history.';
 
 create table master_key_check (
-    only boolean primary key default true check (only),
+    single boolean primary key default true check (single),
     sealed text not null
 );
 comment on table master_key_check is

@@ -50,6 +50,8 @@ pub struct ServerConfig {
     pub trust_proxy: bool,
     /// `LEDGERLINE_UPLOAD_LIMIT_MB` (25), in bytes.
     pub upload_limit: usize,
+    /// `LEDGERLINE_URL` (none: where `listen` says), for commands that are clients.
+    pub url: Option<String>,
 }
 
 /// The database.
@@ -204,6 +206,7 @@ impl ServerConfig {
             )?,
             trust_proxy: values.value("LEDGERLINE_TRUST_PROXY", "true or false")?,
             upload_limit: megabytes * 1024 * 1024,
+            url: values.text("LEDGERLINE_URL").map(str::to_owned),
         })
     }
 }

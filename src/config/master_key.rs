@@ -10,6 +10,7 @@ use std::{
 use eventstore::MasterKey;
 
 const BYTES: usize = 32;
+const HEX: usize = 2 * BYTES;
 
 /// Why there is no master key.
 #[derive(Debug, thiserror::Error)]
@@ -106,42 +107,17 @@ pub fn parse(text: &str) -> Option<MasterKey> {
 }
 
 pub(super) fn decode(text: &str) -> Option<[u8; BYTES]> {
-    let bytes = if text.len() == 2 * BYTES { from_hex(text)? } else { from_base64(text)? };
-    bytes.try_into().ok()
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: &u8| {
-        char::from(*byte)
-            .to_digit(16)
-            .and_then(|digit| u8::try_from(digit).ok())
+    use base64::{
+        Engine, alphabet,
+        engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
     };
-    text.as_bytes()
-        .chunks(2)
-        .map(|pair| Some(digit(pair.first()?)? << 4 | digit(pair.get(1)?)?))
-        .collect()
-}
-
-/// Six bits a letter; what does not fill a byte has to be zero, so that a key has one spelling.
-fn from_base64(text: &str) -> Option<Vec<u8>> {
-    let text = text.strip_suffix('=').unwrap_or(text);
-    let (mut bytes, mut held, mut bits) = (Vec::with_capacity(BYTES), 0_u32, 0);
-    for letter in text.bytes() {
-        let six = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'a'..=b'z' => letter - b'a' + 26,
-            b'0'..=b'9' => letter - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => return None,
-        };
-        held = held << 6 | u32::from(six);
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push(u8::try_from(held >> bits).ok()?);
-            held &= (1 << bits) - 1;
-        }
-    }
-    (held == 0).then_some(bytes)
+    let either =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let bytes = match text.len() {
+        HEX => hex::decode(text).ok()?,
+        _ => [alphabet::STANDARD, alphabet::URL_SAFE]
+            .iter()
+            .find_map(|letters| GeneralPurpose::new(letters, either).decode(text).ok())?,
+    };
+    bytes.try_into().ok()
 }

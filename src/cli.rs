@@ -1,0 +1,90 @@
+//! The command line.
+
+mod bench;
+mod demo;
+mod erase;
+mod events;
+mod rebuild;
+mod serve;
+mod sql;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::{
+    config::{self, Config, Sources},
+    telemetry,
+};
+
+/// A self-hosted, event-sourced unified-communications backend.
+#[derive(Debug, Parser)]
+#[command(name = "ledgerline", version)]
+struct Cli {
+    /// The file with the settings, instead of ledgerline.toml in this directory.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(serve::Serve),
+    /// Send a first message through a running server and follow it to its report.
+    Demo(demo::Demo),
+    /// Show the log of a running server, as a table or as JSON lines.
+    Events(events::Events),
+    /// Open psql on a running server's database, as the read-only role ledgerline_reader.
+    Sql(sql::Sql),
+    /// Build read models anew, beside the running server.
+    Rebuild(rebuild::Rebuild),
+    /// Make what the log holds of a contact unreadable, for ever.
+    Erase(erase::Erase),
+    /// Measure this machine and the product on it, in one run on a scratch database.
+    Bench(bench::Bench),
+}
+
+/// Runs what the command line asks for.
+pub fn run() -> ExitCode {
+    let command = Cli::command().after_long_help(config::settings_help());
+    let cli = match Cli::from_arg_matches(&command.get_matches()) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    match start(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("ledgerline: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(cli: Cli) -> anyhow::Result<ExitCode> {
+    let mut config = Config::load(&Sources::of_process(cli.config.as_deref())?)?;
+    if let Command::Serve(serve) = &cli.command {
+        serve.apply(&mut config)?;
+    }
+    if let Command::Sql(sql) = cli.command {
+        return sql.run(&config);
+    }
+    telemetry::start(&config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(async {
+        match cli.command {
+            Command::Serve(serve) => serve.run(&config).await,
+            Command::Demo(demo) => demo.run(&config).await,
+            Command::Events(events) => events.run(&config).await,
+            Command::Rebuild(rebuild) => rebuild.run(&config).await,
+            Command::Erase(erase) => erase.run(&config).await,
+            Command::Bench(bench) => bench.run().await,
+            Command::Sql(_) => Ok(()),
+        }
+    });
+    runtime.shutdown_background();
+    result.map(|()| ExitCode::SUCCESS)
+}

@@ -1,0 +1,151 @@
+//! Load over HTTP: keep-alive connections that ask as fast as they are answered.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use futures::future::try_join_all;
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, client::conn::http1::SendRequest};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+/// One keep-alive connection.
+pub struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    bearer: Arc<str>,
+}
+
+impl Connection {
+    /// Connects; requests carry this token unless it is empty.
+    pub async fn open(address: SocketAddr, token: &str) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(Self {
+            sender,
+            bearer: format!("Bearer {token}").into(),
+        })
+    }
+
+    /// Asks and reads the whole answer, which must be a success.
+    pub async fn call(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Bytes> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "localhost");
+        if self.bearer.len() > "Bearer ".len() {
+            request = request.header("authorization", &*self.bearer);
+        }
+        let body = match body {
+            Some(body) => {
+                request = request.header("content-type", "application/json");
+                Bytes::from(body.to_string())
+            }
+            None => Bytes::new(),
+        };
+        let response = self
+            .sender
+            .send_request(request.body(Full::new(body))?)
+            .await?;
+        let status = response.status();
+        let answer = response.into_body().collect().await?.to_bytes();
+        if !status.is_success() {
+            bail!(
+                "{method} {path}: {status}: {}",
+                String::from_utf8_lossy(&answer)
+            );
+        }
+        Ok(answer)
+    }
+
+    /// The same, as JSON.
+    pub async fn json(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
+        Ok(serde_json::from_slice(
+            &self.call(method, path, body).await?,
+        )?)
+    }
+}
+
+/// A token for this user.
+pub async fn log_in(address: SocketAddr, username: &str, password: &str) -> anyhow::Result<String> {
+    let mut connection = Connection::open(address, "").await?;
+    let login = json!({"username": username, "password": password});
+    let answer = connection
+        .json("POST", "/authenticate", Some(&login))
+        .await?;
+    Ok(answer["token"].as_str().context("no token")?.to_owned())
+}
+
+/// What a load came to.
+pub struct Load {
+    /// Requests a second.
+    pub rate: f64,
+    /// The slowest of a hundred, in milliseconds.
+    pub p99: f64,
+}
+
+/// Has `connections` clients make requests for a while. `request` says what the
+/// n-th request of a client is.
+pub async fn load<F>(
+    address: SocketAddr,
+    token: &str,
+    connections: usize,
+    lasting: Duration,
+    request: F,
+) -> anyhow::Result<Load>
+where
+    F: Fn(usize, usize) -> (&'static str, String, Option<Value>) + Send + Sync + 'static,
+{
+    let request = Arc::new(request);
+    let started = Instant::now();
+    let clients = (0..connections).map(|client| {
+        let (request, token) = (Arc::clone(&request), token.to_owned());
+        tokio::spawn(async move {
+            let mut connection = Connection::open(address, &token).await?;
+            let mut times = Vec::new();
+            while started.elapsed() < lasting {
+                let (method, path, body) = request(client, times.len());
+                let asked = Instant::now();
+                connection.call(method, &path, body.as_ref()).await?;
+                times.push(asked.elapsed());
+            }
+            Ok::<_, anyhow::Error>(times)
+        })
+    });
+    let mut times = Vec::new();
+    for client in try_join_all(clients).await? {
+        times.extend(client?);
+    }
+    let rate = times.len() as f64 / started.elapsed().as_secs_f64();
+    Ok(Load {
+        rate,
+        p99: percentile(&mut times, 0.99),
+    })
+}
+
+/// A percentile in milliseconds.
+pub fn percentile(times: &mut [Duration], part: f64) -> f64 {
+    times.sort_unstable();
+    let index = ((times.len() as f64 * part) as usize).min(times.len().saturating_sub(1));
+    times
+        .get(index)
+        .map_or(f64::NAN, |time| time.as_secs_f64() * 1_000.0)
+}

@@ -1,0 +1,40 @@
+//! `ledgerline erase`
+
+use clap::{Args, Subcommand};
+use commands::{Actor, Commands};
+use domain::{
+    Id,
+    people::{Contact, ContactCommand},
+};
+
+use crate::{config::Config, database};
+
+/// Make what the log holds of someone unreadable, for ever.
+#[derive(Debug, Args)]
+pub struct Erase {
+    #[command(subcommand)]
+    whom: Whom,
+}
+
+#[derive(Debug, Subcommand)]
+enum Whom {
+    /// A contact, by its id: deletes it and destroys its key.
+    Contact {
+        /// The contact's id.
+        contact_id: i64,
+    },
+}
+
+impl Erase {
+    /// Erases.
+    pub async fn run(self, config: &Config) -> anyhow::Result<()> {
+        let Whom::Contact { contact_id } = self.whom;
+        let commands = Commands::new(database::store(config).await?);
+        let id: Id<Contact> = Id::new(contact_id);
+        commands
+            .send(id, ContactCommand::Erase, &Actor::default())
+            .await?;
+        println!("contact {contact_id} is erased");
+        Ok(())
+    }
+}

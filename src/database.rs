@@ -1,0 +1,105 @@
+//! Which Postgres this process works with: the given one, or its own.
+
+use std::str::FromStr;
+
+use anyhow::Context;
+use eventstore::{
+    Store,
+    database::{connect, migrate, tuned},
+    embedded::{EmbeddedConfig, EmbeddedPostgres},
+};
+use secrecy::ExposeSecret;
+use sqlx::{PgPool, postgres::PgConnectOptions};
+
+use crate::config::Config;
+
+/// A database in use.
+#[derive(Debug)]
+pub struct Database {
+    /// How to connect to it.
+    pub options: PgConnectOptions,
+    /// The server, if it is ours.
+    embedded: Option<EmbeddedPostgres>,
+}
+
+impl Database {
+    /// The given server, or our own, started.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        if let Some(options) = given(config)? {
+            return Ok(Self {
+                options,
+                embedded: None,
+            });
+        }
+        let embedded = EmbeddedPostgres::start(EmbeddedConfig {
+            data_dir: config.database.data_dir.clone(),
+            bin_dir: config.database.postgres_bin.clone(),
+            listen: config.database.postgres_listen,
+        })
+        .await?;
+        if let Some(notice) = embedded.notice() {
+            tracing::warn!("{notice}");
+        }
+        Ok(Self {
+            options: embedded.connect_options(),
+            embedded: Some(embedded),
+        })
+    }
+
+    /// Whether the server is ours.
+    pub fn is_embedded(&self) -> bool {
+        self.embedded.is_some()
+    }
+
+    /// A pool of connections, on an up-to-date schema.
+    pub async fn pool(&self, connections: u32) -> anyhow::Result<PgPool> {
+        let pool = connect(self.options.clone(), connections).await?;
+        migrate(&pool).await?;
+        Ok(pool)
+    }
+
+    /// A pool for reads, so that long lists do not hold up writers.
+    pub fn readers(&self, connections: u32) -> PgPool {
+        sqlx::postgres::PgPoolOptions::new()
+            .max_connections(connections)
+            .test_before_acquire(false)
+            .acquire_timeout(std::time::Duration::from_secs(10))
+            .connect_lazy_with(tuned(self.options.clone()))
+    }
+
+    /// Stops the server, if it is ours.
+    pub async fn close(self) {
+        if let Some(embedded) = self.embedded {
+            embedded.stop().await;
+        }
+    }
+}
+
+/// How a command beside a running server connects: to the given database, or to
+/// the embedded one that the server runs.
+pub fn running(config: &Config) -> anyhow::Result<PgConnectOptions> {
+    match given(config)? {
+        Some(options) => Ok(options),
+        None => {
+            let located = EmbeddedPostgres::locate(&config.database.data_dir)?;
+            Ok(located.connect_options())
+        }
+    }
+}
+
+/// The store of a running server's database, for commands beside it.
+pub async fn store(config: &Config) -> anyhow::Result<Store> {
+    let pool = connect(running(config)?, 4).await?;
+    Ok(Store::open(pool, &config.master_key()?).await?)
+}
+
+fn given(config: &Config) -> anyhow::Result<Option<PgConnectOptions>> {
+    let Some(url) = &config.database.url else {
+        return Ok(None);
+    };
+    // The parser's error would repeat the URL, and with it a password.
+    let options = PgConnectOptions::from_str(url.expose_secret()).ok();
+    options
+        .context("LEDGERLINE_DATABASE_URL is not a postgres:// URL")
+        .map(Some)
+}

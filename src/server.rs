@@ -1,0 +1,269 @@
+//! One process: the parts its role asks for, started in order and stopped in order.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use api::{ApiConfig, App, Deadlines, FirstUser, Parts};
+use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
+use commands::{Actor, Commands, media::MediaStore};
+use domain::{
+    Id, Patch,
+    delivery::{Provider, ProviderCommand, ProviderKind, ProviderPatch},
+};
+use eventstore::{MasterKey, Store};
+use gateways::{Installation, Registry, Worker, WorkerConfig};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use projections::{Projector, Watermarks};
+use secrecy::SecretString;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::{Config, Role},
+    database::Database,
+};
+
+/// How long the end may take altogether; what is on the wire gets most of it.
+const LAST_REQUESTS: Duration = Duration::from_secs(2);
+const LAST_ATTEMPTS: Duration = Duration::from_secs(6);
+/// How long one attempt may take on the wire.
+const ATTEMPT: Duration = Duration::from_secs(60);
+
+/// A running process.
+pub struct Server {
+    /// Where it listens.
+    pub address: Option<SocketAddr>,
+    /// The first user's password, if this start made it up.
+    pub first_password: Option<(String, SecretString)>,
+    database: Database,
+    http: Option<Http>,
+    worker: Option<Worker>,
+    projector: Projector,
+    stop: CancellationToken,
+}
+
+struct Http {
+    task: JoinHandle<std::io::Result<()>>,
+    stop: CancellationToken,
+}
+
+impl Server {
+    /// Starts what the role asks for.
+    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+        let listener = match has(config, Role::Api) {
+            // Before anything else: a port in use is a wrong setting.
+            true => Some(listen(config.server.listen).await?),
+            false => None,
+        };
+        let master = config.master_key()?;
+        let database = Database::open(config).await?;
+        match Self::start_on(config, &master, &database, listener).await {
+            Ok(parts) => Ok(Self {
+                address: parts.address,
+                first_password: parts.first_password,
+                http: parts.http,
+                worker: parts.worker,
+                projector: parts.projector,
+                stop: parts.stop,
+                database,
+            }),
+            Err(error) => {
+                database.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_on(
+        config: &Config,
+        master: &MasterKey,
+        database: &Database,
+        listener: Option<TcpListener>,
+    ) -> anyhow::Result<Started> {
+        let stop = CancellationToken::new();
+        let pool = database.pool(config.database.connections).await?;
+        let store = Store::open(pool, master).await?;
+        let commands = Commands::new(store.clone());
+        let watermarks = Watermarks::new(store.log().clone(), &projections::all());
+        let led = match has(config, Role::Projector) {
+            true => projections::all(),
+            false => Vec::new(),
+        };
+        let projector = Projector::start(store.log(), led, &watermarks, &stop);
+        let registry = Registry::follow(store.clone(), installation(config, master)).await?;
+        let worker = has(config, Role::Worker).then(|| {
+            let media = MediaStore::new(store.pool().clone());
+            let queued = watermarks.queue_signal();
+            Worker::start(
+                commands.clone(),
+                media,
+                registry.clone(),
+                queued,
+                worker(config),
+            )
+        });
+        let mut started = Started {
+            address: None,
+            first_password: None,
+            http: None,
+            worker,
+            projector,
+            stop,
+        };
+        let Some(listener) = listener else {
+            return Ok(started);
+        };
+        let parts = Parts {
+            commands: commands.clone(),
+            watermarks,
+            pool: database.readers(config.database.connections),
+            metrics: metrics()?,
+            gateways: Arc::new(move || registry.status()),
+        };
+        let app = App::start(parts, api(config)).await.map_err(plain)?;
+        let first = FirstUser {
+            username: config.access.admin_username.clone(),
+            password: config.access.admin_password.clone(),
+        };
+        let bootstrapped = api::bootstrap(&app, first).await.map_err(plain)?;
+        if bootstrapped.created && database.is_embedded() {
+            register_sandbox(&commands).await?;
+        }
+        started.first_password = bootstrapped
+            .generated_password
+            .map(|password| (config.access.admin_username.clone(), password));
+        started.address = Some(listener.local_addr()?);
+        started.http = Some(serve(listener, app));
+        Ok(started)
+    }
+
+    /// Stops taking requests, finishes what is on the wire, and closes everything,
+    /// within ten seconds.
+    pub async fn stop(self) {
+        if let Some(http) = self.http {
+            http.stop.cancel();
+            if tokio::time::timeout(LAST_REQUESTS, http.task)
+                .await
+                .is_err()
+            {
+                tracing::warn!("requests were still open at the end");
+            }
+        }
+        if let Some(worker) = self.worker {
+            worker.stop(LAST_ATTEMPTS).await;
+        }
+        self.stop.cancel();
+        self.projector.ended().await;
+        self.database.close().await;
+    }
+}
+
+struct Started {
+    address: Option<SocketAddr>,
+    first_password: Option<(String, SecretString)>,
+    http: Option<Http>,
+    worker: Option<Worker>,
+    projector: Projector,
+    stop: CancellationToken,
+}
+
+fn has(config: &Config, part: Role) -> bool {
+    config.process.role == Role::All || config.process.role == part
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener.with_context(|| format!("LEDGERLINE_LISTEN: cannot listen on {address}"))
+}
+
+fn serve(listener: TcpListener, app: App) -> Http {
+    use axum::serve::ListenerExt;
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "answers may wait for Nagle");
+        }
+    });
+    let service: IntoMakeServiceWithConnectInfo<_, SocketAddr> =
+        api::router(app).into_make_service_with_connect_info();
+    let serve = axum::serve(listener, service);
+    let serve = serve.with_graceful_shutdown(async move { stopped.cancelled().await });
+    Http {
+        task: tokio::spawn(serve.into_future()),
+        stop,
+    }
+}
+
+fn api(config: &Config) -> ApiConfig {
+    ApiConfig {
+        token_ttl: config.access.token_ttl,
+        login_attempts: config.access.login_attempts,
+        upload_limit: config.server.upload_limit,
+        company: config.delivery.company.clone(),
+        trust_proxy: config.server.trust_proxy,
+        deadlines: Deadlines {
+            voice: config.delivery.voice_deadline,
+            fax: config.delivery.fax_deadline,
+            sms: config.delivery.sms_deadline,
+            email: config.delivery.email_deadline,
+        },
+        ..ApiConfig::default()
+    }
+}
+
+fn worker(config: &Config) -> WorkerConfig {
+    let company = config.delivery.company.clone();
+    WorkerConfig {
+        name: format!("{}-{}", host_name(), std::process::id()),
+        lease: config.delivery.lease,
+        retry_base_seconds: config
+            .delivery
+            .retry_base
+            .as_secs()
+            .try_into()
+            .unwrap_or(u32::MAX),
+        attempt: ATTEMPT,
+        company: (!company.is_empty()).then_some(company),
+    }
+}
+
+fn installation(config: &Config, master: &MasterKey) -> Installation {
+    Installation {
+        domain: host_name(),
+        tag_key: master.derive("return-path").to_vec().into(),
+        node_id: config.process.node_id.and_then(|id| i32::try_from(id).ok()),
+    }
+}
+
+fn host_name() -> String {
+    let name = nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok());
+    name.filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "localhost".to_owned())
+}
+
+fn metrics() -> anyhow::Result<PrometheusHandle> {
+    Ok(PrometheusBuilder::new().install_recorder()?)
+}
+
+/// So that a first mail can be sent at once.
+async fn register_sandbox(commands: &Commands) -> anyhow::Result<()> {
+    let id: Id<Provider> = commands.next_id("provider").await?;
+    let patch = ProviderPatch {
+        name: Patch::Set("sandbox".parse()?),
+        kind: Patch::Set(ProviderKind::Sandbox),
+        ..ProviderPatch::default()
+    };
+    let create = ProviderCommand::Create {
+        id,
+        patch: Box::new(patch),
+    };
+    commands.send_new(id, create, &Actor::default()).await?;
+    Ok(())
+}
+
+fn plain(error: api::Error) -> anyhow::Error {
+    anyhow::anyhow!("{error:?}")
+}
