@@ -10,7 +10,9 @@ with claimed as (
 ), erased as (
     delete from subject_keys where subject = any($17::text[])
 ), forgotten as (
-    delete from snapshots where aggregate_type || '/' || aggregate_id = any($17::text[])
+    delete from snapshots s using unnest($17::text[]) as gone (subject)
+     where s.aggregate_type = split_part(gone.subject, '/', 1)
+       and s.aggregate_id = split_part(gone.subject, '/', 2)
 ), dequeued as (
     delete from dispatch.queue where spool_id = any($18::bigint[])
 )

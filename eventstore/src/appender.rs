@@ -123,10 +123,8 @@ async fn append_group(pool: &PgPool, log: &Log, members: Vec<Member>, replies: V
             log.offer(recorded);
         }
         Err(error) if members.len() == 1 && !is_in_doubt(&error) && !is_busy(&error) => {
-            for (member, reply) in members.into_iter().zip(replies) {
-                let error = explain(pool, &member, error).await;
-                let _ = reply.send(Err(error));
-                return;
+            if let Some((member, reply)) = members.into_iter().zip(replies).next() {
+                let _ = reply.send(Err(explain(pool, &member, error).await));
             }
         }
         Err(error) => {

@@ -11,6 +11,7 @@
 mod appender;
 pub mod clock;
 pub mod codec;
+mod commit;
 pub mod database;
 pub mod embedded;
 mod error;
@@ -26,10 +27,11 @@ mod upcasters;
 mod vault;
 mod work;
 
+pub use commit::{Before, Prepared};
 pub use error::StoreError;
 pub use ids::Ids;
 pub use log::{Log, Subscription};
 pub use recorded::{Committed, Metadata, Position, Recorded};
-pub use store::{Before, Loaded, Prepared, Store};
+pub use store::{Loaded, Store};
 pub use vault::{MasterKey, Vault};
 pub use work::{Basis, Denied, Done, Terms, Work};

@@ -1,0 +1,185 @@
+//! From decided events to appended ones: numbered, sealed, and with everything
+//! that must come true together with them.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use cqrs_es::DomainEvent;
+use domain::{Claim, Entity, Id, Subject};
+
+use crate::{
+    Committed, Loaded, Metadata, Store, StoreError,
+    appender::{Effects, Member, NewEvent, commit_id},
+    clock,
+    codec::{Encoded, Place},
+    keys::SubjectKey,
+    snapshots,
+};
+
+impl Store {
+    /// Makes decided events ready to be appended: numbered, sealed, with the claims
+    /// and keys that must come true with them.
+    ///
+    /// # Errors
+    /// When keys cannot be read or made.
+    pub async fn prepare<A: Entity>(
+        &self,
+        id: Id<A>,
+        before: Before,
+        aggregate: A,
+        events: Vec<A::Event>,
+    ) -> Result<Prepared<A>, StoreError> {
+        let own = id.subject();
+        let mut encoded = Vec::with_capacity(events.len());
+        let mut subjects = HashSet::new();
+        for event in events {
+            let json = Encoded::of(&event);
+            let json =
+                json.map_err(|error| StoreError::Database(sqlx::Error::Encode(error.into())))?;
+            subjects.extend(json.subjects.iter().cloned());
+            encoded.push((event, json));
+        }
+        let mut effects = Effects::default();
+        let mut new_key = None;
+        if before.version == 0 && subjects.remove(&own) {
+            let (key, sealed) = self.0.keys.create(&own)?;
+            effects.keys.push((own.clone(), sealed));
+            new_key = Some((own, key));
+        }
+        let mut keys = if subjects.is_empty() {
+            HashMap::new()
+        } else {
+            self.0.keys.of(subjects).await?
+        };
+        keys.extend(new_key.clone());
+        let mut new_events = Vec::with_capacity(encoded.len());
+        let aggregate_id = id.to_string();
+        for (sequence, (event, json)) in (before.version + 1..).zip(encoded) {
+            let place = Place {
+                aggregate_type: A::TYPE,
+                aggregate_id: &aggregate_id,
+                sequence,
+            };
+            new_events.push(NewEvent {
+                aggregate_type: A::TYPE,
+                aggregate_id: id.get(),
+                sequence,
+                event_type: event.event_type(),
+                event_version: event.event_version(),
+                payload: json.seal(place, &keys)?,
+                event: event.into(),
+            });
+        }
+        let same = |a: &Claim, b: &Claim| a.scope == b.scope && a.value == b.value;
+        let after = aggregate.claims();
+        let gone = before
+            .claims
+            .iter()
+            .filter(|old| !after.iter().any(|new| same(old, new)));
+        effects.release.extend(gone.cloned());
+        let holder = format!("{}/{id}", A::TYPE);
+        for claim in after {
+            if !before.claims.iter().any(|old| same(old, &claim)) {
+                effects.claim.push((claim, holder.clone()));
+            }
+        }
+        effects.erase.extend(aggregate.erased());
+        Ok(Prepared {
+            id,
+            before: before.version,
+            aggregate,
+            events: new_events,
+            effects,
+            new_key,
+        })
+    }
+
+    /// Appends prepared events of several aggregates in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] or [`StoreError::Taken`] for all of them when one of
+    /// them meets it; otherwise when the database does not answer.
+    pub async fn commit<A: Entity>(
+        &self,
+        prepared: Vec<Prepared<A>>,
+        metadata: Metadata,
+        dequeue: Vec<i64>,
+    ) -> Result<Vec<Committed>, StoreError> {
+        let mut effects = Effects {
+            dequeue,
+            ..Effects::default()
+        };
+        let mut events = Vec::new();
+        let mut states = Vec::with_capacity(prepared.len());
+        for one in prepared {
+            let count = one.events.len();
+            events.extend(one.events);
+            effects.claim.extend(one.effects.claim);
+            effects.release.extend(one.effects.release);
+            effects.keys.extend(one.effects.keys);
+            effects.erase.extend(one.effects.erase);
+            states.push((one.id, one.before, one.aggregate, count, one.new_key));
+        }
+        let member = Member {
+            commit_id: commit_id()?,
+            occurred_at: clock::now(),
+            metadata,
+            events,
+            effects,
+        };
+        let appended = self.0.appender.append(member).await;
+        let positions = appended.inspect_err(|_| {
+            for (id, ..) in &states {
+                self.forget(*id);
+            }
+        })?;
+        let mut positions = positions.into_iter();
+        let mut committed = Vec::with_capacity(states.len());
+        for (id, before, aggregate, count, new_key) in states {
+            let version = before + count as u64;
+            let position = positions.by_ref().take(count).last();
+            if let Some((subject, key)) = new_key {
+                self.0.keys.remember(subject, key);
+            }
+            let loaded = Loaded { aggregate, version };
+            if snapshots::is_due(before, version) {
+                self.save_snapshot(id, loaded.clone());
+            }
+            self.0.cache.insert((A::TYPE, id.get()), Arc::new(loaded));
+            committed.push(Committed { position, version });
+        }
+        Ok(committed)
+    }
+
+    fn save_snapshot<A: Entity>(&self, id: Id<A>, state: Loaded<A>) {
+        let store = self.clone();
+        tokio::spawn(async move {
+            let saved = snapshots::save(&store.0.pool, &store.0.keys, id, state).await;
+            if let Err(error) = saved {
+                tracing::warn!(aggregate.kind = A::TYPE, aggregate.id = %id, %error, "no snapshot");
+            }
+        });
+    }
+}
+
+/// What an aggregate was before a decision, as far as the append must know.
+#[derive(Clone, Debug, Default)]
+pub struct Before {
+    /// Its sequence.
+    pub version: u64,
+    /// The unique names it held.
+    pub claims: Vec<Claim>,
+}
+
+/// Events ready to be appended.
+#[derive(Debug)]
+pub struct Prepared<A> {
+    id: Id<A>,
+    before: u64,
+    aggregate: A,
+    events: Vec<NewEvent>,
+    effects: Effects,
+    new_key: Option<(Subject, SubjectKey)>,
+}
