@@ -3,11 +3,11 @@
 //! One folder per area (`access`, `people`, `outreach`, `delivery`, `system`), one
 //! file per resource. What they share:
 //!
-//! - [`permit`]: permission as a type, `Writer<Contact, Create>`;
-//! - [`extract`]: bodies, paths and queries, read leniently and refused by name;
-//! - [`answer`]: what goes out; [`error`]: the one place of status codes;
-//! - [`auth`]: tokens, passwords, and the mirror of users and roles;
-//! - [`frame`]: what every request passes through.
+//! - `permit`: permission as a type, `Writer<Contact, Create>`;
+//! - `extract`: bodies, paths and queries, read leniently and refused by name;
+//! - `answer`: what goes out; `error`: the one place of status codes;
+//! - `auth`: tokens, passwords, and the mirror of users and roles;
+//! - `frame`: what every request passes through.
 //!
 //! To add an endpoint: a handler of six to ten lines in its resource's file, whose
 //! first parameter is a `Writer`, a `Reader` or a `Caller` (a path comes after it,
@@ -150,14 +150,10 @@ impl App {
     }
 }
 
-/// Everything there is to ask, one line per area.
+/// The API, ready to be served. For the limits on logins it wants to be served with
+/// connect info (`into_make_service_with_connect_info::<SocketAddr>`).
 pub fn router(app: App) -> Router {
-    Router::new()
-        .merge(access::routes())
-        .merge(people::routes())
-        .merge(outreach::routes())
-        .merge(delivery::routes())
-        .merge(system::routes())
+    routes()
         .fallback(error::unknown_path)
         .method_not_allowed_fallback(error::unknown_path)
         .layer(axum::middleware::from_fn_with_state(
@@ -167,6 +163,16 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
+/// Everything there is to ask, one line per area.
+fn routes() -> Router<App> {
+    Router::new()
+        .merge(access::routes())
+        .merge(people::routes())
+        .merge(outreach::routes())
+        .merge(delivery::routes())
+        .merge(system::routes())
+}
+
 async fn sweep(app: std::sync::Weak<Inner>) {
     while let Some(app) = app.upgrade() {
         if let Err(error) = app.media.sweep().await {
@@ -174,5 +180,13 @@ async fn sweep(app: std::sync::Weak<Inner>) {
         }
         drop(app);
         tokio::time::sleep(SWEEP_EVERY).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_two_routes_are_in_each_others_way() {
+        let _panics_if_they_are = super::routes();
     }
 }

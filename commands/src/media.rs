@@ -71,11 +71,18 @@ impl MediaStore {
     pub async fn get(
         &self,
         hash: &MediaHash,
-    ) -> Result<Option<(u64, impl Stream<Item = Result<Bytes, sqlx::Error>> + Send + use<>)>, sqlx::Error>
-    {
+    ) -> Result<
+        Option<(
+            u64,
+            impl Stream<Item = Result<Bytes, sqlx::Error>> + Send + use<>,
+        )>,
+        sqlx::Error,
+    > {
         let sql = "select upload_id::text, size from media where hash = $1";
-        let found: Option<(String, i64)> =
-            sqlx::query_as(sql).bind(&hash.0).fetch_optional(&self.pool).await?;
+        let found: Option<(String, i64)> = sqlx::query_as(sql)
+            .bind(&hash.0)
+            .fetch_optional(&self.pool)
+            .await?;
         let Some((upload, size)) = found else {
             return Ok(None);
         };
@@ -109,7 +116,10 @@ impl MediaStore {
             )
             select count(*) from gone";
         let seconds = ABANDONED.as_secs_f64();
-        let gone: i64 = sqlx::query_scalar(sql).bind(seconds).fetch_one(&self.pool).await?;
+        let gone: i64 = sqlx::query_scalar(sql)
+            .bind(seconds)
+            .fetch_one(&self.pool)
+            .await?;
         Ok(u64::try_from(gone).unwrap_or(0))
     }
 }
@@ -188,7 +198,12 @@ impl Upload {
             on conflict (hash) do nothing";
         let insert = sqlx::query(insert).bind(hash).bind(&self.id);
         let size = i64::try_from(size).unwrap_or(i64::MAX);
-        let new = insert.bind(size).execute(&mut *transaction).await?.rows_affected() == 1;
+        let new = insert
+            .bind(size)
+            .execute(&mut *transaction)
+            .await?
+            .rows_affected()
+            == 1;
         if !new {
             let delete = sqlx::query("delete from media_chunks where upload_id = $1::uuid");
             delete.bind(&self.id).execute(&mut *transaction).await?;

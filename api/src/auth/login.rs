@@ -10,7 +10,7 @@ use domain::{
     access::{Session, User},
 };
 use eventstore::clock;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     Mirror, Passwords, Tokens, attempts::Attempts, credentials::Credentials, token::Holder,
@@ -21,6 +21,9 @@ const AUTHENTICATION: HeaderName = HeaderName::from_static("authentication");
 /// Every refusal of a credential says the same.
 const WRONG: Error = Error::Unauthenticated("wrong username, password or token");
 const NO_CREDENTIAL: Error = Error::Unauthenticated("log in first: Bearer token or Basic");
+
+/// The most bytes of a name or a password.
+const LONGEST: usize = 1_024;
 
 /// How somebody was recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,13 +104,17 @@ impl Authenticator {
         client: Option<IpAddr>,
     ) -> Result<(Id<User>, u32)> {
         self.mirror.check_fresh()?;
+        // Longer than any there is; what is counted and hashed has to have an end.
+        if login.len() > LONGEST || password.expose_secret().len() > LONGEST {
+            return Err(WRONG);
+        }
         let login = login.trim().to_lowercase();
         let found = self.mirror.login(&login);
         let known = found
             .as_ref()
             .and_then(|(id, user)| Some((*id, user.password()?)));
         // A user counts as one whether named by username or by address.
-        let counted = known.map_or(login, |(id, _)| format!("#{id}"));
+        let counted = known.map_or_else(|| format!("?{login}"), |(id, _)| format!("#{id}"));
         let attempt = self
             .attempts
             .begin(&counted, crate::client::network(client))
@@ -182,9 +189,6 @@ fn credential(headers: &HeaderMap) -> Result<Credential<'_>> {
         .and_then(|bytes| String::from_utf8(bytes).ok());
     let pair = pair.ok_or(WRONG)?;
     let (login, password) = pair.split_once(':').ok_or(WRONG)?;
-    if login.len() > 512 || password.len() > 1024 {
-        return Err(WRONG);
-    }
     Ok(Credential::Password {
         login: login.to_owned(),
         password: SecretString::from(password),
@@ -194,7 +198,6 @@ fn credential(headers: &HeaderMap) -> Result<Credential<'_>> {
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
-    use secrecy::ExposeSecret;
 
     use super::*;
 

@@ -1,5 +1,7 @@
 //! How it is doing: nobody has to log in to ask.
 
+use std::time::Duration;
+
 use axum::{
     Json, Router,
     extract::State,
@@ -11,6 +13,9 @@ use projections::{ProjectionStatus, delivery::queue};
 use serde_json::{Value, json};
 
 use crate::App;
+
+/// How long the database may take: whoever asks is not patient either.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
@@ -26,11 +31,14 @@ async fn healthz() -> Json<Value> {
 /// 503 only without a database, before migration or with a stopped projector:
 /// gateways that are down are shown, and are no reason to take the API away.
 async fn readyz(State(app): State<App>) -> Response {
-    let (lag, depth) = tokio::join!(
-        app.watermarks().lag(),
-        queue::depth(app.pool(), eventstore::clock::now())
-    );
-    let (Ok(lag), Ok(depth)) = (lag, depth) else {
+    let asked = async {
+        let (lag, depth) = tokio::join!(
+            app.watermarks().lag(),
+            queue::depth(app.pool(), eventstore::clock::now())
+        );
+        Some((lag.ok()?, depth.ok()?))
+    };
+    let Ok(Some((lag, depth))) = tokio::time::timeout(PATIENCE, asked).await else {
         let body = json!({ "status": "unavailable", "database": "does not answer" });
         return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
     };
