@@ -75,6 +75,9 @@ async fn update(
     Path(id): Path<Id<User>>,
     Input(said): Input<Said>,
 ) -> Result<Answer> {
+    // The name and the address are what one logs in with.
+    users.load(id).await?;
+    must_outrank(&users, id)?;
     if matches!(said.password, Patch::Keep) {
         return users
             .updated::<UserRow>(id, UserCommand::Update(said.patch))

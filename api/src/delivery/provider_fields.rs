@@ -1,10 +1,11 @@
 //! What a client says of a provider.
 
 use domain::{
-    Id, Patch,
-    delivery::{Provider, ProviderKind, ProviderPatch, settings::SmtpSettings},
+    Patch,
+    delivery::{ProviderKind, ProviderPatch, settings::SmtpSettings},
 };
 use eventstore::Vault;
+use gateways::PASSWORD;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
@@ -63,13 +64,8 @@ impl Said {
     }
 
     /// What is put on record for a provider of this type: settings checked against it,
-    /// the password sealed for this provider.
-    pub fn checked(
-        self,
-        vault: &Vault,
-        id: Id<Provider>,
-        kind: Option<ProviderKind>,
-    ) -> Result<Box<ProviderPatch>> {
+    /// the password sealed for the gateways.
+    pub fn checked(self, vault: &Vault, kind: Option<ProviderKind>) -> Result<Box<ProviderPatch>> {
         if let (Some(ProviderKind::Smtp), Patch::Set(settings)) = (kind, &self.patch.settings) {
             SmtpSettings::parse(settings).map_err(|(field, why)| Error::invalid(field, why))?;
         }
@@ -77,8 +73,7 @@ impl Said {
             Patch::Keep => Patch::Keep,
             Patch::Clear => Patch::Clear,
             Patch::Set(secret) => {
-                let context = format!("provider/{id}/password");
-                Patch::Set(vault.seal(&context, secret.expose_secret().as_bytes())?)
+                Patch::Set(vault.seal(PASSWORD, secret.expose_secret().as_bytes())?)
             }
         };
         Ok(Box::new(ProviderPatch {

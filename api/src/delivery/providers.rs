@@ -30,7 +30,7 @@ pub(super) fn routes() -> Router<App> {
 
 async fn create(providers: Writer<Provider, Create>, Input(said): Input<Said>) -> Result<Answer> {
     let (id, kind) = (providers.next_id().await?, said.kind());
-    let patch = said.checked(providers.caller().app().vault(), id, kind)?;
+    let patch = said.checked(providers.caller().app().vault(), kind)?;
     providers
         .created(id, ProviderCommand::Create { id, patch })
         .await
@@ -51,7 +51,7 @@ async fn update(
 ) -> Result<Answer> {
     let known = providers.load(id).await?.aggregate;
     let kind = known.details().map(|details| details.kind);
-    let patch = said.checked(providers.caller().app().vault(), id, kind)?;
+    let patch = said.checked(providers.caller().app().vault(), kind)?;
     providers
         .updated::<ProviderRow>(id, ProviderCommand::Update(patch))
         .await

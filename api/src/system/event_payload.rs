@@ -2,27 +2,15 @@
 //! subject's key exists, secrets never.
 
 use domain::Event;
-use serde_json::{Value, json, to_value};
+use serde_json::{Value, json};
 
 /// The fields in which secrets stand, sealed; nowhere else do events hold any.
 const SECRETS: [&str; 3] = ["password", "passwd", "passwd_pin"];
 
 /// The payload of an event.
 pub(super) fn readable(event: &Event) -> Value {
-    let payload = match event {
-        Event::Account(event) => to_value(event),
-        Event::Contact(event) => to_value(event),
-        Event::Permission(event) => to_value(event),
-        Event::Program(event) => to_value(event),
-        Event::Provider(event) => to_value(event),
-        Event::Role(event) => to_value(event),
-        Event::Session(event) => to_value(event),
-        Event::Template(event) => to_value(event),
-        Event::Transmission(event) => to_value(event),
-        Event::User(event) => to_value(event),
-    };
     // What was read from JSON can be written as JSON.
-    plain(payload.unwrap_or_default())
+    plain(event.payload().unwrap_or_default())
 }
 
 fn plain(value: Value) -> Value {
