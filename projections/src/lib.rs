@@ -21,6 +21,9 @@ mod projection;
 mod projector;
 pub mod reads;
 pub mod rebuild;
+mod source;
+#[cfg(test)]
+mod tests;
 mod watermarks;
 mod wire;
 

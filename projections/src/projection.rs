@@ -41,10 +41,22 @@ pub trait Projection: Send + Sync + 'static {
     /// Its tables, without their schema.
     fn tables(&self) -> &'static [&'static str];
 
-    /// Whether this event changes anything here. It may want events of types that it
-    /// does not follow; nobody waits for it on account of those.
+    /// Columns, as `table.column`, by which `apply` finds rows where that is not the
+    /// primary key. A rebuild keeps their indexes from the start; all others are made at
+    /// the end, which costs a fraction.
+    fn finds_by(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The aggregate types of which it wants any event, should there be others than it
+    /// follows; nobody waits for it on account of those.
+    fn needs(&self) -> &'static [&'static str] {
+        self.follows()
+    }
+
+    /// Whether this event changes anything here.
     fn wants(&self, event: &Recorded) -> bool {
-        self.follows().contains(&event.aggregate_type.as_str())
+        self.needs().contains(&event.aggregate_type.as_str())
     }
 
     /// Whether its rows make something happen. If so it is committed durably, nobody

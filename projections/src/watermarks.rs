@@ -92,10 +92,12 @@ impl Drop for Shared {
 impl Watermarks {
     /// Watches these projections, whoever leads them. Must be called inside a Tokio runtime.
     pub fn new(log: Log, projections: &[Box<dyn Projection>]) -> Self {
-        let mark = |projection: &Box<dyn Projection>| Arc::new(Mark::new(projection.as_ref()));
+        let marks = projections
+            .iter()
+            .map(|one| Arc::new(Mark::new(one.as_ref())));
         let shared = Arc::new(Shared {
             log,
-            marks: projections.iter().map(mark).collect(),
+            marks: marks.collect(),
             queue: QueueSignal::default(),
             poll: Arc::default(),
         });

@@ -29,6 +29,10 @@ impl Projection for Deliveries {
         &[Transmission::TYPE]
     }
 
+    fn needs(&self) -> &'static [&'static str] {
+        &[Transmission::TYPE, Contact::TYPE]
+    }
+
     fn tables(&self) -> &'static [&'static str] {
         &[
             "transmissions",
@@ -36,6 +40,10 @@ impl Projection for Deliveries {
             "spool_results",
             "erased_contacts",
         ]
+    }
+
+    fn finds_by(&self) -> &'static [&'static str] {
+        &["transmissions.contact_id", "spools.transmission_id"]
     }
 
     fn wants(&self, event: &Recorded) -> bool {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use eventstore::{Log, Position, Recorded, StoreError, Subscription};
+use eventstore::{Log, Position, Recorded, StoreError};
 use sqlx::{Connection, Executor as _, PgConnection};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -11,6 +11,7 @@ use super::{PAUSE, checkpoint};
 use crate::{
     Projection, QueueSignal, Stopped,
     projection::{BY_KEY, schema},
+    source::Source,
     watermarks::Mark,
 };
 
@@ -93,9 +94,9 @@ impl Follower {
             save_at: Instant::now(),
             retry: FIRST_RETRY,
         };
-        let mut subscription = self.log.subscribe(position);
+        let mut source = Source::new(&self.log, self.projection.needs(), position);
         while !self.stop.is_cancelled() {
-            self.step(&mut db, &mut subscription, &mut progress).await?;
+            self.step(&mut db, &mut source, &mut progress).await?;
         }
         self.save(&mut db, &mut progress).await?;
         // The lock goes with the connection; whoever stands by takes over at once.
@@ -126,7 +127,7 @@ impl Follower {
     async fn step(
         &self,
         db: &mut PgConnection,
-        subscription: &mut Subscription,
+        source: &mut Source,
         progress: &mut Progress,
     ) -> Result<(), Lost> {
         let unsaved = progress.seen != progress.saved;
@@ -134,14 +135,14 @@ impl Follower {
             () = self.stop.cancelled() => return Ok(()),
             () = sleep_until(progress.save_at), if unsaved => {
                 self.save(db, progress).await?;
-                subscription.seek(progress.seen);
+                source.seek(progress.seen);
                 return Ok(());
             }
-            batch = subscription.next() => batch,
+            batch = source.next() => batch,
         };
         let stopped = match batch {
             Ok(batch) => {
-                let seen = subscription.position();
+                let seen = source.position();
                 self.take_in(db, &batch, seen, progress).await?
             }
             Err(StoreError::Database(error)) => return Err(error.into()),
@@ -158,7 +159,7 @@ impl Follower {
             Some(stopped) => self.stand_still(db, stopped, progress).await?,
             None => progress.retry = FIRST_RETRY,
         }
-        subscription.seek(progress.seen);
+        source.seek(progress.seen);
         Ok(())
     }
 

@@ -9,12 +9,12 @@ mod tables;
 
 use std::{sync::Arc, time::Duration};
 
-use eventstore::{Log, Position, Recorded, StoreError, Subscription};
+use eventstore::{Log, Position, Recorded, StoreError};
 use sqlx::{Connection, Executor as _, PgConnection, Row as _};
 use thiserror::Error;
 use tokio::time::sleep;
 
-use crate::{Projection, all, projection::BY_KEY};
+use crate::{Projection, all, projection::BY_KEY, source::Source};
 
 pub use compare::differences;
 
@@ -32,7 +32,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// What a rebuild came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rebuilt {
-    /// How many events were read.
+    /// How many events were read, of the types it needs.
     pub events: u64,
     /// Up to where.
     pub position: Position,
@@ -110,7 +110,7 @@ struct Building {
     projection: Arc<dyn Projection>,
     log: Log,
     db: PgConnection,
-    subscription: Subscription,
+    source: Source,
     /// Indexes to be made at the end, because they are cheaper to make than to keep.
     late: Vec<String>,
     seen: Position,
@@ -119,12 +119,9 @@ struct Building {
 
 impl Building {
     async fn begin(log: &Log, name: &str) -> Result<Self, RebuildError> {
-        let called = |projection: &Box<dyn Projection>| {
-            projection.name() == name || projection.tables().contains(&name)
-        };
         let projection: Arc<dyn Projection> = all()
             .into_iter()
-            .find(called)
+            .find(|one| one.name() == name || one.tables().contains(&name))
             .ok_or_else(|| RebuildError::Unknown(name.to_owned()))?
             .into();
         if projection.makes_work() {
@@ -145,12 +142,13 @@ impl Building {
             "set search_path = rebuild; set synchronous_commit = off; {BY_KEY}"
         ))
         .await?;
-        let late = tables::create(&mut db, projection.tables()).await?;
+        let source = Source::new(log, projection.needs(), 0);
+        let late = tables::create(&mut db, projection.tables(), projection.finds_by()).await?;
         Ok(Self {
             projection,
             log: log.clone(),
             db,
-            subscription: log.subscribe(0),
+            source,
             late,
             seen: 0,
             events: 0,
@@ -163,13 +161,13 @@ impl Building {
         progress: &mut (impl FnMut(Position, Position) + Send),
     ) -> Result<(), RebuildError> {
         let head = self.log.fresh_head().await?;
-        let mut chunk = self.read(head).await?;
-        while !chunk.is_empty() {
+        let mut chunk = read(&mut self.source, head).await?;
+        while self.seen < head {
             // Reading and unsealing go on here while the database writes there.
             let from = self.seen + 1;
-            let to = self.subscription.position();
+            let to = self.source.position();
             let write = write(self.projection.as_ref(), &mut self.db, &chunk);
-            let (written, next) = tokio::join!(write, read(&mut self.subscription, head));
+            let (written, next) = tokio::join!(write, read(&mut self.source, head));
             written.map_err(|error| RebuildError::Failed { from, to, error })?;
             self.events += chunk.len() as u64;
             self.seen = to;
@@ -177,10 +175,6 @@ impl Building {
             chunk = next?;
         }
         Ok(())
-    }
-
-    async fn read(&mut self, head: Position) -> Result<Vec<Arc<Recorded>>, RebuildError> {
-        Ok(read(&mut self.subscription, head).await?)
     }
 
     async fn finish_tables(&mut self) -> Result<(), RebuildError> {
@@ -219,7 +213,7 @@ impl Building {
             Err(error) => {
                 self.db.execute("rollback").await?;
                 self.seen = before;
-                self.subscription.seek(before);
+                self.source.seek(before);
                 let in_use = error.as_database_error().and_then(|error| error.code());
                 if in_use.is_some_and(|code| code == "55P03" || code == "40P01") {
                     return Ok(false);
@@ -247,9 +241,9 @@ impl Building {
     /// transaction that is open.
     async fn take_in_until(&mut self, live: Position) -> Result<(), RebuildError> {
         while self.seen < live {
-            self.subscription.seek(self.seen);
-            let mut events = self.subscription.next().await?;
-            let to = self.subscription.position().min(live);
+            self.source.seek(self.seen);
+            let mut events = self.source.next().await?;
+            let to = self.source.position().min(live);
             events.retain(|event| event.position <= to);
             let wanted = wanted(self.projection.as_ref(), &events);
             let from = self.seen + 1;
@@ -258,7 +252,7 @@ impl Building {
             self.events += events.len() as u64;
             self.seen = to;
         }
-        self.subscription.seek(self.seen);
+        self.source.seek(self.seen);
         Ok(())
     }
 
@@ -269,14 +263,11 @@ impl Building {
     }
 }
 
-/// The next chunk of the log, up to `head`; empty once that is reached.
-async fn read(
-    subscription: &mut Subscription,
-    head: Position,
-) -> Result<Vec<Arc<Recorded>>, StoreError> {
+/// The next chunk of the log, up to `head`.
+async fn read(source: &mut Source, head: Position) -> Result<Vec<Arc<Recorded>>, StoreError> {
     let mut events = Vec::new();
-    while events.len() < CHUNK && subscription.position() < head {
-        events.extend(subscription.next().await?);
+    while events.len() < CHUNK && source.position() < head {
+        events.extend(source.next().await?);
     }
     Ok(events)
 }

@@ -7,6 +7,7 @@ use sqlx::{Executor as _, PgConnection};
 pub(super) async fn create(
     db: &mut PgConnection,
     tables: &[&str],
+    finds_by: &[&str],
 ) -> Result<Vec<String>, sqlx::Error> {
     drop_leftovers(db, tables).await?;
     let mut late = Vec::new();
@@ -28,20 +29,25 @@ pub(super) async fn create(
             table,
         )
         .await?;
-        late.extend(put_off_indexes(db, table).await?);
+        late.extend(put_off_indexes(db, table, finds_by).await?);
     }
     Ok(late)
 }
 
-/// An inverted index is many times cheaper to make than to keep.
-async fn put_off_indexes(db: &mut PgConnection, table: &str) -> Result<Vec<String>, sqlx::Error> {
+/// An index is much cheaper to make of all rows than to keep row by row.
+async fn put_off_indexes(
+    db: &mut PgConnection,
+    table: &str,
+    finds_by: &[&str],
+) -> Result<Vec<String>, sqlx::Error> {
     let indexes: Vec<(String, String)> = sqlx::query_as(
-        "select i.oid::regclass::text, pg_get_indexdef(i.oid) \
-         from pg_index x join pg_class i on i.oid = x.indexrelid \
-           join pg_am a on a.oid = i.relam \
-         where x.indrelid = format('rebuild.%I', $1)::regclass and a.amname = 'gin'",
+        "select x.indexrelid::regclass::text, pg_get_indexdef(x.indexrelid) from pg_index x \
+         where x.indrelid = format('rebuild.%I', $1)::regclass and not x.indisunique \
+           and $1 || '.' || pg_get_indexdef(x.indexrelid, 1, true) <> all($2) \
+         order by x.indexrelid",
     )
     .bind(table)
+    .bind(finds_by)
     .fetch_all(&mut *db)
     .await?;
     let mut definitions = Vec::with_capacity(indexes.len());

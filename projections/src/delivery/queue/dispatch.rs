@@ -76,7 +76,7 @@ impl Projection for Dispatch {
 #[derive(Default)]
 struct Changes<'e> {
     queued: BTreeMap<i64, Queued<'e>>,
-    /// Attempts that are over and were queued before this batch.
+    /// Attempts that are over.
     over: BTreeSet<i64>,
     deleted: BTreeSet<i64>,
 }
@@ -122,9 +122,9 @@ fn fold(events: &[Arc<Recorded>]) -> Changes<'_> {
             TransmissionEvent::SpoolCompleted { spool, .. }
             | TransmissionEvent::SpoolFailed { spool, .. }
             | TransmissionEvent::SpoolOutcomeUnknown { spool, .. } => {
-                if changes.queued.remove(&spool.get()).is_none() {
-                    changes.over.insert(spool.get());
-                }
+                // Harmless for one that this batch queued.
+                changes.queued.remove(&spool.get());
+                changes.over.insert(spool.get());
             }
             TransmissionEvent::TransmissionDeleted {} => {
                 let id = recorded.aggregate_id;

@@ -1,0 +1,84 @@
+//! What is left of an erased contact: nothing.
+
+use cqrs_es::Aggregate as _;
+use domain::{
+    delivery::{Outcome, Transmission, TransmissionEvent},
+    people::{Contact, ContactEvent},
+};
+
+use super::{
+    Desk,
+    history::{contact, ended, learned, queued, started, transmission},
+};
+use crate::rebuild::differences;
+
+const WORD: &str = "Rumpelstiltskin";
+
+#[tokio::test]
+async fn an_erased_contact_leaves_nothing_and_a_rebuild_finds_the_same() {
+    let desk = Desk::open().await;
+    let running = desk.run();
+    desk.append::<Contact>(1, [contact(1, 1, WORD)]).await;
+    let mut sent = vec![transmission(1, 1, 1), queued(11, 1, 1), started(11)];
+    sent.push(learned(11, 1, WORD));
+    sent.extend(ended(11, 1, Outcome::Rejected, WORD));
+    sent.extend([queued(12, 2, 1), started(12)]);
+    let position = desk.append::<Transmission>(1, sent).await;
+    running.reached(Transmission::TYPE, position).await;
+    assert_ne!(found(&desk).await, Vec::<String>::new());
+
+    desk.append::<Contact>(
+        1,
+        [
+            ContactEvent::ContactDeleted {},
+            ContactEvent::ContactErased {},
+        ],
+    )
+    .await;
+    let position = desk.append::<Transmission>(1, late()).await;
+    running.reached(Transmission::TYPE, position).await;
+
+    assert_eq!(found(&desk).await, Vec::<String>::new());
+    assert_eq!(
+        desk.text("select status || outcome from read.transmissions")
+            .await
+            .as_deref(),
+        Some("completeddelivered")
+    );
+    assert_eq!(
+        differences(desk.log(), "transmissions").await.unwrap(),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        differences(desk.log(), "contacts").await.unwrap(),
+        Vec::<String>::new()
+    );
+    running.stop().await;
+    desk.close().await;
+}
+
+/// The attempt that was on the wire meanwhile.
+fn late() -> Vec<TransmissionEvent> {
+    let mut events = vec![learned(12, 1, WORD)];
+    events.extend(ended(12, 1, Outcome::Delivered, WORD));
+    events
+}
+
+/// Where the word still stands.
+async fn found(desk: &Desk) -> Vec<String> {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "select format('%I.%I', schemaname, tablename) from pg_tables \
+         where schemaname in ('read', 'dispatch', 'rebuild')",
+    )
+    .fetch_all(&desk.pool)
+    .await
+    .unwrap();
+    let mut found = Vec::new();
+    for table in tables {
+        let sql = format!("select count(*) from {table} t where t::text like '%{WORD}%'");
+        if desk.number(&sql).await > 0 {
+            found.push(table);
+        }
+    }
+    found
+}

@@ -1,0 +1,154 @@
+//! Following the log: stopping, leading, catching up.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use cqrs_es::Aggregate as _;
+use domain::people::Contact;
+use eventstore::Recorded;
+use sqlx::PgConnection;
+
+use super::{Desk, LONG, Running, history::contact};
+use crate::{Projection, all};
+
+/// Divides by zero at contact 2 while it is told to.
+struct Fussy {
+    broken: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Projection for Fussy {
+    fn name(&self) -> &'static str {
+        "fussy"
+    }
+
+    fn follows(&self) -> &'static [&'static str] {
+        &[Contact::TYPE]
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    async fn apply(
+        &self,
+        db: &mut PgConnection,
+        events: &[Arc<Recorded>],
+    ) -> Result<(), sqlx::Error> {
+        let broken = self.broken.load(Ordering::Relaxed);
+        let divisor = i32::from(!broken || events.iter().all(|event| event.aggregate_id != 2));
+        sqlx::query("select 1 / $1")
+            .bind(divisor)
+            .execute(db)
+            .await
+            .map(drop)
+    }
+}
+
+#[tokio::test]
+async fn a_projection_that_fails_stops_there_says_so_and_holds_up_nobody() {
+    let desk = Desk::open().await;
+    for id in 1..4 {
+        desk.append::<Contact>(id, [contact(id, 1, "Ada")]).await;
+    }
+    let broken = Arc::new(AtomicBool::new(true));
+    let running = Running::start(
+        desk.log(),
+        vec![Box::new(Fussy {
+            broken: broken.clone(),
+        })],
+    );
+    let stopped = loop {
+        let status = running.watermarks.lag().await.unwrap().remove(0);
+        if let Some(stopped) = status.stopped {
+            assert_eq!(status.position, 1);
+            assert_eq!(status.lag_events, 2);
+            break stopped;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert_eq!(stopped.position, 2);
+    assert_eq!(stopped.error, "division by zero (22012)");
+    let asked = Instant::now();
+    running.reached(Contact::TYPE, 3).await;
+    assert!(asked.elapsed() < Duration::from_secs(1));
+    let elsewhere = Desk::another_store(&desk.pool).await;
+    let fussy: Vec<Box<dyn Projection>> = vec![Box::new(Fussy {
+        broken: broken.clone(),
+    })];
+    let others = crate::Watermarks::new(elsewhere.log().clone(), &fussy);
+    assert!(
+        others.wait_for(Contact::TYPE, 3, LONG).await,
+        "known elsewhere too"
+    );
+
+    broken.store(false, Ordering::Relaxed);
+    let deadline = Instant::now() + LONG;
+    while desk.number("select position from read.checkpoints").await < 3 {
+        assert!(Instant::now() < deadline, "it did not go on");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(desk.text("select error from read.checkpoints").await, None);
+    running.stop().await;
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn one_leads_and_the_other_takes_over() {
+    let desk = Desk::open().await;
+    let other = Desk::another_store(&desk.pool).await;
+    let first = desk.run();
+    until_led_by(&first).await;
+    let second = Running::start(other.log(), all());
+
+    let position = desk.append::<Contact>(2, [contact(2, 1, "Ada")]).await;
+    second.reached(Contact::TYPE, position).await;
+    assert_eq!(led_by(&second).await, 0);
+
+    first.stop().await;
+    let position = desk.append::<Contact>(3, [contact(3, 1, "Ada")]).await;
+    second.reached(Contact::TYPE, position).await;
+    until_led_by(&second).await;
+    second.stop().await;
+    desk.close().await;
+}
+
+async fn led_by(running: &Running) -> usize {
+    let statuses = running.watermarks.lag().await.unwrap();
+    statuses.iter().filter(|status| status.leader).count()
+}
+
+async fn until_led_by(running: &Running) {
+    let deadline = Instant::now() + LONG;
+    while led_by(running).await < all().len() {
+        assert!(Instant::now() < deadline, "it does not lead all");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_lost_connection_loses_nothing() {
+    let desk = Desk::open().await;
+    let running = desk.run();
+    for id in 1..40 {
+        desk.append::<Contact>(id, [contact(id, 1, "Ada")]).await;
+        if id % 13 == 0 {
+            desk.number(
+                "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+                 where application_name like 'ledgerline projection%'",
+            )
+            .await;
+        }
+    }
+    let position = desk.append::<Contact>(40, [contact(40, 1, "Ada")]).await;
+    running.reached(Contact::TYPE, position).await;
+    assert_eq!(desk.number("select count(*) from read.contacts").await, 40);
+    running.stop().await;
+    desk.close().await;
+}

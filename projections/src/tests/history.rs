@@ -1,0 +1,337 @@
+//! Histories as they could have happened, made up at random.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{
+    Id, Personal, Subject,
+    access::{Role, RoleEvent, User, UserEvent, UserProfile},
+    delivery::{
+        Direction, Order, Outcome, ResultKind, Spool, SpoolResult, Transmission, TransmissionEvent,
+    },
+    flow::{Flow, Service},
+    outreach::{Program, ProgramEvent, ProgramKind, Template, TemplateContent, TemplateEvent},
+    people::{Account, AccountEvent, AccountKind, AccountProfile},
+    people::{Contact, ContactEvent, ContactProfile},
+    values::Sealed,
+};
+use eventstore::Position;
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+use super::Desk;
+
+pub(super) fn noon() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_700_000_000, 0).unwrap()
+}
+
+pub(super) fn profile(name: &str) -> ContactProfile {
+    ContactProfile {
+        first_name: name.parse().ok(),
+        phone: "+15550100".parse().ok(),
+        email: format!("{name}@example.com").parse().ok(),
+        ..ContactProfile::default()
+    }
+}
+
+pub(super) fn contact(id: i64, owner: i64, name: &str) -> ContactEvent {
+    ContactEvent::ContactCreated {
+        id: Id::new(id),
+        owner: Id::new(owner),
+        profile: Personal::of(Subject::new("contact", id), profile(name)),
+    }
+}
+
+pub(super) fn transmission(id: i64, owner: i64, contact: i64) -> TransmissionEvent {
+    TransmissionEvent::TransmissionCreated {
+        id: Id::new(id),
+        owner: Id::new(owner),
+        order: Order {
+            title: "Spring".parse().ok(),
+            origin: None,
+            contact_id: Id::new(contact),
+            account_id: None,
+            program_id: Id::new(1),
+            service: Service::Email,
+            direction: Direction::Outbound,
+            try_allowed: 2,
+        },
+    }
+}
+
+pub(super) fn queued(spool: i64, attempt: u32, contact: i64) -> TransmissionEvent {
+    TransmissionEvent::SpoolQueued {
+        spool: Id::new(spool),
+        attempt,
+        at: noon(),
+        due_at: noon(),
+        deadline: noon() + TimeDelta::hours(24),
+        flow: Flow::send_email(Id::new(1), 1),
+        program_version: 1,
+        account_id: Id::new(1),
+        destination: of(contact, "secret@example.com".to_owned()),
+        avoid: vec![Id::new(9)],
+    }
+}
+
+pub(super) fn started(spool: i64) -> TransmissionEvent {
+    TransmissionEvent::SpoolStarted {
+        spool: Id::new(spool),
+        at: noon() + TimeDelta::seconds(1),
+        claim: "claim".into(),
+        provider: Id::new(8),
+        worker: "w".into(),
+    }
+}
+
+pub(super) fn learned(spool: i64, contact: i64, word: &str) -> TransmissionEvent {
+    let result = |name: &str| SpoolResult::new(ResultKind::Info, name, word);
+    TransmissionEvent::ResultRecorded {
+        spool: Id::new(spool),
+        results: of(contact, vec![result("one"), result("two")]),
+    }
+}
+
+/// How an attempt ends, and with it its transmission.
+pub(super) fn ended(
+    spool: i64,
+    contact: i64,
+    outcome: Outcome,
+    word: &str,
+) -> [TransmissionEvent; 2] {
+    use TransmissionEvent::{
+        SpoolCompleted, SpoolFailed, SpoolOutcomeUnknown, TransmissionCompleted, TransmissionFailed,
+    };
+    let (spool, response) = (Id::<Spool>::new(spool), of(contact, word.to_owned()));
+    let at = noon() + TimeDelta::seconds(3);
+    match outcome {
+        Outcome::Delivered => [
+            SpoolCompleted {
+                spool,
+                at,
+                response,
+            },
+            TransmissionCompleted { at },
+        ],
+        Outcome::Unknown => [
+            SpoolOutcomeUnknown {
+                spool,
+                at,
+                response,
+            },
+            TransmissionFailed { at, outcome },
+        ],
+        _ => [
+            SpoolFailed {
+                spool,
+                at,
+                outcome,
+                response,
+            },
+            TransmissionFailed { at, outcome },
+        ],
+    }
+}
+
+pub(super) fn of<T>(contact: i64, value: T) -> Personal<T> {
+    Personal::of(Subject::new("contact", contact), value)
+}
+
+/// Appends a history of so many steps; returns its last position.
+pub(super) async fn happen(desk: &Desk, seed: u64, steps: u32) -> Position {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let base = i64::try_from(seed).unwrap() * 1_000_000;
+    let mut position = settle_in(desk, base).await;
+    let mut lives: Vec<Life> = Vec::new();
+    for step in 0..steps {
+        if lives.is_empty() || rng.random_bool(0.2) {
+            let id = base + i64::from(step) + 1;
+            let owner = rng.random_range(1..4);
+            let mut events = vec![contact(id, owner, "Ada")];
+            if rng.random_bool(0.3) {
+                let profile = of(id, profile("Grace"));
+                events.push(ContactEvent::ContactUpdated { profile });
+            }
+            position = desk.append::<Contact>(id, events).await;
+            lives.push(Life {
+                contact: id,
+                owner,
+                transmission: 0,
+                spools: 0,
+                erased: false,
+            });
+            continue;
+        }
+        let chosen = rng.random_range(0..lives.len());
+        position = lives[chosen]
+            .go_on(desk, &mut rng, base + i64::from(step))
+            .await;
+    }
+    position
+}
+
+/// A contact, and the transmission to it.
+struct Life {
+    contact: i64,
+    owner: i64,
+    transmission: i64,
+    spools: u32,
+    erased: bool,
+}
+
+impl Life {
+    async fn go_on(&mut self, desk: &Desk, rng: &mut StdRng, new_id: i64) -> Position {
+        let outcomes = [
+            Outcome::Delivered,
+            Outcome::Rejected,
+            Outcome::Unavailable,
+            Outcome::Unknown,
+        ];
+        match rng.random_range(0..12) {
+            0 if !self.erased => {
+                self.erased = true;
+                let events = [
+                    ContactEvent::ContactDeleted {},
+                    ContactEvent::ContactErased {},
+                ];
+                desk.append::<Contact>(self.contact, events).await
+            }
+            1 if self.transmission != 0 => {
+                let id = std::mem::take(&mut self.transmission);
+                self.spools = 0;
+                desk.append::<Transmission>(id, [TransmissionEvent::TransmissionDeleted {}])
+                    .await
+            }
+            2 if self.spools > 0 => {
+                let spool = self.transmission * 100 + rng.random_range(1..=i64::from(self.spools));
+                let resolved = TransmissionEvent::SpoolResolved {
+                    spool: Id::new(spool),
+                    at: noon() + TimeDelta::hours(1),
+                    outcome: Outcome::Delivered,
+                    response: of(self.contact, "settled".to_owned()),
+                };
+                desk.append::<Transmission>(self.transmission, [resolved])
+                    .await
+            }
+            _ if self.transmission == 0 => {
+                self.transmission = new_id;
+                let created = transmission(new_id, self.owner, self.contact);
+                desk.append::<Transmission>(new_id, [created]).await
+            }
+            _ => {
+                self.spools += 1;
+                let spool = self.transmission * 100 + i64::from(self.spools);
+                let outcome = outcomes[rng.random_range(0..outcomes.len())];
+                let mut events = vec![queued(spool, self.spools, self.contact)];
+                events.push(started(spool));
+                events.push(learned(spool, self.contact, "it said \0 so"));
+                events.extend(ended(
+                    spool,
+                    self.contact,
+                    outcome,
+                    "250 secret@example.com",
+                ));
+                // Split anywhere: what belongs together need not come together.
+                let rest = events.split_off(rng.random_range(1..events.len()));
+                desk.append::<Transmission>(self.transmission, events).await;
+                desk.append::<Transmission>(self.transmission, rest).await
+            }
+        }
+    }
+}
+
+/// What there is a little of: users, roles, accounts, messages and programs.
+async fn settle_in(desk: &Desk, base: i64) -> Position {
+    let id = base + 1;
+    let roles = [Id::new(id)].into();
+    let user = |name: &str| {
+        let username = format!("{name}{base}").parse().ok();
+        Personal::of(
+            Subject::new("user", id),
+            UserProfile {
+                username,
+                ..UserProfile::default()
+            },
+        )
+    };
+    desk.append::<Role>(
+        id,
+        [
+            RoleEvent::RoleCreated {
+                id: Id::new(id),
+                name: format!("desk{base}").parse().unwrap(),
+                description: None,
+                permissions: [Id::new(1), Id::new(2)].into(),
+            },
+            RoleEvent::RolePermissionWithdrawn {
+                permission_id: Id::new(2),
+            },
+        ],
+    )
+    .await;
+    desk.append::<User>(
+        id,
+        [
+            UserEvent::UserCreated {
+                id: Id::new(id),
+                active: false,
+                profile: user("ada"),
+                password: Sealed::new("never-read".into()),
+                roles,
+            },
+            UserEvent::UserActivated {},
+            UserEvent::UserUpdated {
+                profile: user("grace"),
+            },
+        ],
+    )
+    .await;
+    desk.append::<Account>(
+        id,
+        [
+            AccountEvent::AccountCreated {
+                id: Id::new(id),
+                owner: Id::new(id),
+                kind: AccountKind::Account,
+                active: true,
+                profile: Personal::of(
+                    Subject::new("account", id),
+                    AccountProfile {
+                        username: format!("desk{base}").parse().ok(),
+                        passwd: Some(Sealed::new("never-read".into())),
+                        ..AccountProfile::default()
+                    },
+                ),
+            },
+            AccountEvent::AccountSubscribed {
+                program_id: Id::new(id),
+            },
+            AccountEvent::AccountSettingSet {
+                name: "cover".into(),
+                value: Personal::of(Subject::new("account", id), "body".into()),
+            },
+        ],
+    )
+    .await;
+    desk.append::<Template>(
+        id,
+        [TemplateEvent::TemplateCreated {
+            id: Id::new(id),
+            owner: Id::new(id),
+            content: Personal::of(Subject::new("template", id), TemplateContent::default()),
+        }],
+    )
+    .await;
+    let kind = ProgramKind::SendEmail {
+        template_id: Id::new(id),
+        account_id: None,
+    };
+    desk.append::<Program>(
+        id,
+        [ProgramEvent::ProgramCreated {
+            id: Id::new(id),
+            owner: Id::new(id),
+            name: "sendemail".parse().unwrap(),
+            kind,
+            parent_id: None,
+        }],
+    )
+    .await
+}

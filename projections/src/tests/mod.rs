@@ -1,0 +1,151 @@
+//! Against a real Postgres, with events appended to a real log.
+
+mod erasure;
+mod following;
+mod history;
+mod queueing;
+mod reading;
+mod rebuilding;
+
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use domain::{Entity, Id};
+use eventstore::{
+    Before, Log, MasterKey, Metadata, Position, Store,
+    database::{connect, migrate},
+    embedded::{EmbeddedConfig, EmbeddedPostgres},
+};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Projection, Projector, Watermarks, all};
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// A database with a log.
+struct Desk {
+    postgres: EmbeddedPostgres,
+    dir: PathBuf,
+    pool: PgPool,
+    store: Store,
+}
+
+impl Desk {
+    async fn open() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("ledgerline-projections-{}-{number}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        let postgres = EmbeddedPostgres::start(EmbeddedConfig {
+            data_dir: dir.clone(),
+            bin_dir: None,
+            listen: None,
+        })
+        .await
+        .unwrap();
+        let pool = connect(postgres.connect_options(), 12).await.unwrap();
+        migrate(&pool).await.unwrap();
+        let store = Self::another_store(&pool).await;
+        Self {
+            postgres,
+            dir,
+            pool,
+            store,
+        }
+    }
+
+    /// What another process would have.
+    async fn another_store(pool: &PgPool) -> Store {
+        Store::open(pool.clone(), &MasterKey::new([7; 32]))
+            .await
+            .unwrap()
+    }
+
+    async fn close(self) {
+        self.postgres.stop().await;
+        let _ = std::fs::remove_dir_all(self.dir);
+    }
+
+    fn log(&self) -> &Log {
+        self.store.log()
+    }
+
+    async fn append<A: Entity>(
+        &self,
+        id: i64,
+        events: impl IntoIterator<Item = A::Event>,
+    ) -> Position {
+        append::<A>(&self.store, id, events.into_iter().collect()).await
+    }
+
+    fn run(&self) -> Running {
+        Running::start(self.log(), all())
+    }
+
+    async fn text(&self, sql: &str) -> Option<String> {
+        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+    }
+
+    async fn number(&self, sql: &str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+    }
+}
+
+async fn append<A: Entity>(store: &Store, id: i64, events: Vec<A::Event>) -> Position {
+    let id = Id::<A>::new(id);
+    let loaded = store.load(id).await.unwrap();
+    let before = Before {
+        version: loaded.version,
+        claims: loaded.aggregate.claims(),
+    };
+    let mut aggregate = loaded.aggregate;
+    for event in &events {
+        aggregate.apply(event.clone());
+    }
+    let prepared = store.prepare(id, before, aggregate, events).await.unwrap();
+    let committed = store
+        .commit(vec![prepared], Metadata::default(), vec![])
+        .await;
+    committed
+        .unwrap()
+        .last()
+        .and_then(|committed| committed.position)
+        .unwrap()
+}
+
+/// Projections at work.
+struct Running {
+    projector: Projector,
+    watermarks: Watermarks,
+    stop: CancellationToken,
+}
+
+impl Running {
+    fn start(log: &Log, projections: Vec<Box<dyn Projection>>) -> Self {
+        let watermarks = Watermarks::new(log.clone(), &projections);
+        let stop = CancellationToken::new();
+        let projector = Projector::start(log, projections, &watermarks, &stop);
+        Self {
+            projector,
+            watermarks,
+            stop,
+        }
+    }
+
+    async fn reached(&self, aggregate_type: &str, position: Position) {
+        assert!(
+            self.watermarks
+                .wait_for(aggregate_type, position, LONG)
+                .await
+        );
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.projector.ended().await;
+    }
+}

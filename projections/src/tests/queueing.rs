@@ -1,0 +1,143 @@
+//! The queue, as workers use it.
+
+use std::time::Duration;
+
+use domain::{delivery::Outcome, delivery::Transmission};
+use tokio::time::{sleep, timeout};
+
+use super::{
+    Desk, LONG,
+    history::{ended, noon, queued, transmission},
+};
+use crate::delivery::queue::{self, Depth};
+
+const LEASE: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn a_job_is_held_by_one_until_its_lease_runs_out() {
+    let desk = Desk::open().await;
+    let running = desk.run();
+    let signal = running.watermarks.queue_signal();
+    for id in 1..=4 {
+        desk.append::<Transmission>(id, [transmission(id, 5, 1), queued(id * 10, 1, 1)])
+            .await;
+    }
+    timeout(LONG, signal.notified()).await.unwrap();
+    while queue::depth(&desk.pool, noon()).await.unwrap().ready < 4 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    let services = queue::all_services();
+    let claim = async |limit, lease| {
+        queue::claim(&desk.pool, &services, limit, "w", lease, noon())
+            .await
+            .unwrap()
+    };
+
+    let mine = claim(3, LEASE).await;
+    let ids: Vec<_> = mine.iter().map(|job| job.spool_id).collect();
+    assert_eq!(ids, [10, 20, 30], "the oldest first");
+    assert_eq!((mine[0].owner_id, mine[0].service), (Some(5), 8));
+    assert_eq!((&mine[0].avoid[..], mine[0].reclaimed), (&[9][..], false));
+    let theirs = claim(3, Duration::from_millis(1)).await;
+    assert_eq!(
+        theirs.iter().map(|job| job.spool_id).collect::<Vec<_>>(),
+        [40]
+    );
+
+    sleep(Duration::from_millis(20)).await;
+    let again = claim(3, LEASE).await;
+    assert_eq!(
+        (again.len(), again[0].spool_id, again[0].reclaimed),
+        (1, 40, true)
+    );
+    let renewed = queue::renew(&desk.pool, &[40], &theirs[0].claim_token, LEASE)
+        .await
+        .unwrap();
+    assert_eq!(renewed, Vec::<i64>::new(), "it belongs to the other claim");
+    let token = &mine[0].claim_token;
+    assert_eq!(
+        queue::renew(&desk.pool, &[10, 40], token, LEASE)
+            .await
+            .unwrap(),
+        [10]
+    );
+    assert_eq!(
+        queue::release(&desk.pool, &[20], token, noon())
+            .await
+            .unwrap(),
+        [20]
+    );
+    assert!(
+        !claim(3, LEASE).await[0].reclaimed,
+        "it was put back in order"
+    );
+
+    let events = ended(10, 1, Outcome::Delivered, "250");
+    let position = desk.append::<Transmission>(1, events).await;
+    let deadline = tokio::time::Instant::now() + LONG;
+    while running
+        .watermarks
+        .lag()
+        .await
+        .unwrap()
+        .iter()
+        .any(|s| s.position < position)
+    {
+        assert!(tokio::time::Instant::now() < deadline);
+        sleep(Duration::from_millis(5)).await;
+    }
+    let depth = queue::depth(&desk.pool, noon()).await.unwrap();
+    assert_eq!(
+        depth,
+        Depth {
+            ready: 0,
+            waiting: 0,
+            claimed: 3
+        }
+    );
+    assert!(
+        queue::next_due(&desk.pool, &services)
+            .await
+            .unwrap()
+            .unwrap()
+            > noon()
+    );
+    running.stop().await;
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn many_workers_share_a_queue_without_taking_a_job_twice() {
+    let desk = Desk::open().await;
+    let running = desk.run();
+    for id in 1..=300 {
+        desk.append::<Transmission>(id, [transmission(id, 5, 1), queued(id, 1, 1)])
+            .await;
+    }
+    while queue::depth(&desk.pool, noon()).await.unwrap().ready < 300 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    let mut workers = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let pool = desk.pool.clone();
+        workers.spawn(async move {
+            let mut taken = Vec::new();
+            loop {
+                let services = queue::all_services();
+                let jobs = queue::claim(&pool, &services, 7, "w", LEASE, noon())
+                    .await
+                    .unwrap();
+                if jobs.is_empty() {
+                    return taken;
+                }
+                assert!(jobs.len() <= 7);
+                taken.extend(jobs.into_iter().map(|job| job.spool_id));
+            }
+        });
+    }
+    let mut taken: Vec<i64> = workers.join_all().await.into_iter().flatten().collect();
+    taken.sort_unstable();
+    assert_eq!(taken, (1..=300).collect::<Vec<_>>());
+    running.stop().await;
+    desk.close().await;
+}

@@ -1,0 +1,203 @@
+//! Lists and their filters.
+
+use cqrs_es::Aggregate as _;
+use domain::{
+    delivery::{Outcome, Transmission},
+    people::Contact,
+};
+use futures::TryStreamExt as _;
+
+use super::{
+    Desk, LONG,
+    history::{contact, ended, learned, queued, started, transmission},
+};
+use crate::{
+    Query, Scope, View, count,
+    delivery::{spool_results, spools, transmissions::TransmissionRow},
+    find, list,
+    people::contacts::ContactRow,
+};
+
+fn query<V: View>(pairs: &[(&str, &str)]) -> Query<V> {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    Query::parse(pairs.iter().map(owned)).unwrap()
+}
+
+async fn ids(desk: &Desk, pairs: &[(&str, &str)], scope: Scope) -> Vec<i64> {
+    let rows = list::<ContactRow>(&desk.pool, query(pairs), scope);
+    rows.map_ok(|row| row.contact_id)
+        .try_collect()
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn contacts_are_found_by_what_is_documented() {
+    let desk = Desk::open().await;
+    let running = desk.run();
+    let mut position = 0;
+    for (id, owner, name) in [
+        (1, 1, "Ada"),
+        (2, 1, "100%Ada"),
+        (3, 2, "Grace"),
+        (4, 1, "bea"),
+    ] {
+        position = desk.append::<Contact>(id, [contact(id, owner, name)]).await;
+    }
+    running.reached(Contact::TYPE, position).await;
+
+    let all = Scope::All;
+    assert_eq!(ids(&desk, &[], all).await, [1, 2, 3, 4]);
+    assert_eq!(ids(&desk, &[], Scope::OwnedBy(1)).await, [1, 2, 4]);
+    assert_eq!(ids(&desk, &[("first_name", "ADA")], all).await, [1, 2]);
+    assert_eq!(ids(&desk, &[("first_name", "0%a")], all).await, [2]);
+    assert_eq!(
+        ids(&desk, &[("first_name", "a_a")], all).await,
+        Vec::<i64>::new()
+    );
+    assert_eq!(
+        ids(&desk, &[("phone", "0100"), ("limit", "2")], all).await,
+        [1, 2]
+    );
+    assert_eq!(
+        ids(&desk, &[("phone", "555")], all).await,
+        Vec::<i64>::new()
+    );
+    assert_eq!(
+        ids(&desk, &[("email", "GRACE@example.com")], all).await,
+        [3]
+    );
+    assert_eq!(ids(&desk, &[("created_by", "2")], all).await, [3]);
+    assert_eq!(
+        ids(&desk, &[("created_by", "2")], Scope::OwnedBy(1)).await,
+        Vec::<i64>::new()
+    );
+    assert_eq!(
+        ids(&desk, &[("before", "1000")], all).await,
+        Vec::<i64>::new()
+    );
+    assert_eq!(
+        ids(&desk, &[("after", "-99999999999999")], all).await.len(),
+        4
+    );
+    assert_eq!(
+        ids(&desk, &[("sort", "-first_name")], all).await,
+        [3, 4, 1, 2]
+    );
+
+    let first: Vec<ContactRow> = list(
+        &desk.pool,
+        query(&[("sort", "first_name"), ("limit", "2")]),
+        all,
+    )
+    .try_collect()
+    .await
+    .unwrap();
+    let cursor = first[1].created_position.to_string();
+    let next = [("sort", "first_name"), ("limit", "2"), ("cursor", &cursor)];
+    assert_eq!(ids(&desk, &next, all).await, [4, 3]);
+    assert_eq!(
+        count::<ContactRow>(&desk.pool, &query(&next), all)
+            .await
+            .unwrap(),
+        4
+    );
+    assert!(
+        find::<ContactRow>(&desk.pool, 3, Scope::OwnedBy(1))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        find::<ContactRow>(&desk.pool, 3, Scope::OwnedBy(2))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    running.stop().await;
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn a_long_list_is_streamed_whole() {
+    let desk = Desk::open().await;
+    let running = desk.run();
+    sqlx::query(
+        "insert into read.contacts (contact_id, user_id, created_position, created_at, \
+           updated_at, version) \
+         select n, 1, 5000 - n, now(), now(), 1 from generate_series(1, 3500) n",
+    )
+    .execute(&desk.pool)
+    .await
+    .unwrap();
+    let by_creation = ids(&desk, &[], Scope::All).await;
+    assert_eq!(by_creation, (1..=3500).rev().collect::<Vec<_>>());
+    let sorted = ids(&desk, &[("sort", "last_name")], Scope::OwnedBy(1)).await;
+    assert_eq!(sorted, by_creation);
+    let sorted = ids(&desk, &[("sort", "contact_id")], Scope::OwnedBy(1)).await;
+    assert_eq!(sorted, (1..=3500).collect::<Vec<_>>());
+    running.stop().await;
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn a_transmission_reads_as_documented() {
+    let desk = Desk::open().await;
+    let running = desk.run();
+    desk.append::<Contact>(1, [contact(1, 5, "Ada")]).await;
+    let mut events = vec![transmission(1, 5, 1), queued(11, 1, 1), started(11)];
+    events.push(learned(11, 1, "250 ok"));
+    events.extend(ended(11, 1, Outcome::Delivered, "250 ok"));
+    let position = desk.append::<Transmission>(1, events).await;
+    running.reached(Transmission::TYPE, position).await;
+    assert!(
+        running
+            .watermarks
+            .wait_for(Contact::TYPE, position, LONG)
+            .await
+    );
+
+    let row = find::<TransmissionRow>(&desk.pool, 1, Scope::OwnedBy(5))
+        .await
+        .unwrap()
+        .unwrap();
+    let json = serde_json::to_value(&row).unwrap();
+    assert_eq!(json["status"], "completed");
+    assert_eq!(json["outcome"], "delivered");
+    assert_eq!(json["last_run"], 1_700_000_001);
+    assert_eq!(json["contact"]["first_name"], "Ada");
+    assert_eq!(json["contact_phone"], "+15550100");
+    assert_eq!(row.version, 6);
+    for (pairs, found) in [
+        (&[("phone", "0100"), ("status", "completed")][..], 1),
+        (&[("contact_email", "ada@example.com"), ("title", "PRI")], 1),
+        (&[("email", "ada@example.com")], 1),
+        (&[("account_email", "ada@example.com")], 0),
+        (&[("service_flag", "12")], 1),
+        (&[("service_flag", "4")], 0),
+        (&[("status", "fail")], 0),
+    ] {
+        let query = query::<TransmissionRow>(pairs);
+        let counted = count(&desk.pool, &query, Scope::All).await.unwrap();
+        assert_eq!(counted, found, "{pairs:?}");
+    }
+    let spools = spools::of_transmission(&desk.pool, 1, Scope::All)
+        .await
+        .unwrap();
+    let json = serde_json::to_value(&spools[0]).unwrap();
+    assert_eq!(json["time_start"], 1_700_000_001);
+    assert_eq!(json["time_connect"], serde_json::Value::Null);
+    assert_eq!(json["provider_id"], 8);
+    let results = spool_results::of_spool(&desk.pool, 11, Scope::OwnedBy(5))
+        .await
+        .unwrap();
+    let position = position - 2;
+    assert_eq!(results[0].spool_result_id, (position - 1) * 32 + 1);
+    assert_eq!(results.len(), 2);
+    let hidden = spool_results::of_spool(&desk.pool, 11, Scope::OwnedBy(6))
+        .await
+        .unwrap();
+    assert_eq!(hidden, vec![]);
+    running.stop().await;
+    desk.close().await;
+}

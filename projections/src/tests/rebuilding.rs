@@ -1,0 +1,118 @@
+//! Building anew beside the running projections.
+
+use cqrs_es::Aggregate as _;
+use domain::{delivery::Transmission, people::Contact};
+
+use super::{Desk, history::happen};
+use crate::{
+    all,
+    rebuild::{RebuildError, differences, rebuild},
+};
+
+const NOTHING: Vec<String> = Vec::new();
+
+#[tokio::test]
+async fn what_is_live_equals_what_is_rebuilt_before_and_after_the_swap() {
+    let desk = Desk::open().await;
+    let running = desk.run();
+    happen(&desk, 1, 300).await;
+    for name in names() {
+        assert_eq!(
+            differences(desk.log(), name).await.unwrap(),
+            NOTHING,
+            "{name}"
+        );
+    }
+    let shape = shape(&desk).await;
+
+    let writing = async {
+        for seed in 2..6 {
+            happen(&desk, seed, 100).await;
+        }
+    };
+    let rebuilding = async {
+        for name in names() {
+            rebuild(desk.log(), name, |_, _| {}).await.unwrap();
+        }
+    };
+    let reading = async {
+        for _ in 0..400 {
+            let there = desk.number("select count(*) from read.contacts").await;
+            assert!(there > 0, "a reader found nothing");
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+    };
+    tokio::join!(writing, rebuilding, reading);
+
+    let position = happen(&desk, 7, 50).await;
+    for kind in [Transmission::TYPE, Contact::TYPE] {
+        running.reached(kind, position).await;
+    }
+    for name in names() {
+        assert_eq!(
+            differences(desk.log(), name).await.unwrap(),
+            NOTHING,
+            "{name}"
+        );
+    }
+    assert_eq!(self::shape(&desk).await, shape);
+    assert_eq!(
+        desk.number("select count(*) from pg_tables where schemaname = 'rebuild'")
+            .await,
+        0
+    );
+    running.stop().await;
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn every_table_and_column_says_what_it_is() {
+    let desk = Desk::open().await;
+    let silent: Vec<String> = sqlx::query_scalar(
+        "select c.oid::regclass || '.' || coalesce(a.attname, '') from pg_class c \
+           left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 \
+             and not a.attisdropped \
+         where c.relkind = 'r' and c.relnamespace::regnamespace::text in ('read', 'dispatch') \
+           and (col_description(c.oid, a.attnum) is null \
+             or obj_description(c.oid, 'pg_class') is null)",
+    )
+    .fetch_all(&desk.pool)
+    .await
+    .unwrap();
+    assert_eq!(silent, NOTHING);
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn what_makes_work_is_not_rebuilt_and_what_is_unknown_is_named() {
+    let desk = Desk::open().await;
+    let refused = rebuild(desk.log(), "dispatch", |_, _| {}).await;
+    assert!(matches!(refused, Err(RebuildError::MakesWork("dispatch"))));
+    let unknown = rebuild(desk.log(), "pigeons", |_, _| {}).await;
+    assert!(matches!(unknown, Err(RebuildError::Unknown(name)) if name == "pigeons"));
+    desk.close().await;
+}
+
+fn names() -> Vec<&'static str> {
+    let rebuilt = all()
+        .into_iter()
+        .filter(|projection| !projection.makes_work());
+    rebuilt.map(|projection| projection.name()).collect()
+}
+
+/// What must survive a swap: comments, grants, indexes and storage parameters.
+async fn shape(desk: &Desk) -> Vec<String> {
+    sqlx::query_scalar(
+        "select c.relname || ' ' || coalesce(obj_description(c.oid, 'pg_class'), '-') || ' ' \
+           || coalesce(c.relacl::text, '-') || ' ' || coalesce(c.reloptions::text, '-') || ' ' \
+           || (select coalesce(string_agg(indexdef, ';' order by indexdef), '-') \
+               from pg_indexes i where i.schemaname = 'read' and i.tablename = c.relname) || ' ' \
+           || (select string_agg(attname || ':' || col_description(c.oid, attnum), ';' \
+                 order by attnum) from pg_attribute where attrelid = c.oid and attnum > 0) \
+         from pg_class c where c.relkind = 'r' and c.relnamespace = 'read'::regnamespace \
+         order by 1",
+    )
+    .fetch_all(&desk.pool)
+    .await
+    .unwrap()
+}
