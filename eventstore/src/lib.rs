@@ -23,6 +23,8 @@ mod recorded;
 mod snapshots;
 mod statement;
 mod store;
+#[cfg(test)]
+mod tests;
 mod upcasters;
 mod vault;
 mod work;

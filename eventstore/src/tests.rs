@@ -1,0 +1,379 @@
+//! The log against a real Postgres: what must hold however many write at once.
+
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use domain::{
+    Entity, Event, Id, Patch,
+    access::{Session, SessionEvent},
+    people::{Account, AccountCommand, AccountKind, AccountPatch},
+};
+use sqlx::PgPool;
+use tokio::time::timeout;
+
+use crate::{
+    Basis, Before, Loaded, MasterKey, Metadata, Store, StoreError, Terms, database,
+    embedded::{EmbeddedConfig, EmbeddedPostgres},
+};
+
+const WRITERS: i64 = 16;
+const EACH: i64 = 60;
+
+/// A Postgres of the test's own.
+struct Scratch {
+    postgres: EmbeddedPostgres,
+    dir: PathBuf,
+}
+
+impl Scratch {
+    async fn start() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("ledgerline-log-{}-{number}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        let config = EmbeddedConfig {
+            data_dir: dir.clone(),
+            bin_dir: None,
+            listen: None,
+        };
+        let postgres = EmbeddedPostgres::start(config).await.unwrap();
+        database::migrate(&Self::connect(&postgres).await)
+            .await
+            .unwrap();
+        Self { postgres, dir }
+    }
+
+    async fn connect(postgres: &EmbeddedPostgres) -> PgPool {
+        database::connect(postgres.connect_options(), 8)
+            .await
+            .unwrap()
+    }
+
+    async fn pool(&self) -> PgPool {
+        Self::connect(&self.postgres).await
+    }
+
+    /// A store as another process would have it.
+    async fn store(&self) -> Store {
+        Store::open(self.pool().await, &MasterKey::new([1; 32]))
+            .await
+            .unwrap()
+    }
+
+    async fn stop(self) {
+        self.postgres.stop().await;
+        let _ = std::fs::remove_dir_all(self.dir);
+    }
+}
+
+/// Appends one event to a session that nobody else writes to.
+async fn append(store: &Store, id: i64) -> Result<(), StoreError> {
+    let id: Id<Session> = Id::new(id);
+    let event = SessionEvent::SessionRevoked {
+        user: Id::new(1),
+        expires_at: crate::clock::now(),
+    };
+    let prepared = store
+        .prepare(id, Before::default(), Session::default(), vec![event])
+        .await?;
+    store
+        .commit(vec![prepared], Metadata::default(), vec![])
+        .await
+        .map(|_| ())
+}
+
+fn account(username: &str) -> AccountCommand {
+    AccountCommand::Create {
+        id: Id::new(1),
+        owner: Id::new(1),
+        patch: AccountPatch {
+            username: Patch::Set(username.parse().unwrap()),
+            kind: Patch::Set(AccountKind::Account),
+            ..AccountPatch::default()
+        },
+    }
+}
+
+async fn carry_out<A: Entity>(
+    store: &Store,
+    id: i64,
+    command: A::Command,
+    basis: Basis,
+) -> Result<(), String> {
+    let terms = Terms {
+        basis,
+        ..Terms::default()
+    };
+    let framework = cqrs_es::CqrsFramework::new(store.work::<A>(Id::new(id), terms), vec![], ());
+    let done = framework.execute(&id.to_string(), command).await;
+    done.map_err(|error| error.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subscribers_miss_nothing_whoever_writes() {
+    let scratch = Scratch::start().await;
+    let (one, other) = (scratch.store().await, scratch.store().await);
+    let mut subscriptions = [one.log().subscribe(0), other.log().subscribe(0)];
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let store = if writer % 2 == 0 {
+                one.clone()
+            } else {
+                other.clone()
+            };
+            tokio::spawn(async move {
+                for number in 0..EACH {
+                    append(&store, writer * EACH + number + 1).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for subscription in &mut subscriptions {
+        let mut seen = BTreeSet::new();
+        let mut last = 0;
+        while (seen.len() as i64) < WRITERS * EACH {
+            let events = timeout(Duration::from_secs(30), subscription.next()).await;
+            for event in events.expect("an event is missing").unwrap() {
+                assert!(event.position > last, "{} after {last}", event.position);
+                last = event.position;
+                assert!(seen.insert(event.aggregate_id));
+            }
+        }
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    scratch.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_that_stalls_in_a_transaction_hides_nothing() {
+    let scratch = Scratch::start().await;
+    let store = scratch.store().await;
+    let pool = scratch.pool().await;
+    let mut stalled = pool.begin().await.unwrap();
+    sqlx::query(
+        "insert into events (aggregate_type, aggregate_id, sequence, event_type, event_version, \
+           payload, metadata, occurred_at, commit_id) \
+         values ('session', '1', 1, 'SessionRevoked', '1.0.0', $1, '{}', now(), gen_random_uuid())",
+    )
+    .bind(serde_json::json!({"SessionRevoked": {"user": 1, "expires_at": "2030-01-01T00:00:00Z"}}))
+    .execute(&mut *stalled)
+    .await
+    .unwrap();
+    let mut subscription = store.log().subscribe(0);
+    let behind = tokio::spawn({
+        let store = store.clone();
+        async move { append(&store, 2).await }
+    });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!behind.is_finished(), "an append went past an open one");
+    stalled.commit().await.unwrap();
+    behind.await.unwrap().unwrap();
+    let mut seen = Vec::new();
+    while seen.len() < 2 {
+        let events = timeout(Duration::from_secs(10), subscription.next()).await;
+        let events = events.expect("an event is missing").unwrap();
+        seen.extend(events.iter().map(|event| event.aggregate_id));
+    }
+    assert_eq!(seen, [1, 2]);
+    scratch.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_who_want_one_name_one_gets_it_and_the_rest_of_the_group_goes_through() {
+    let scratch = Scratch::start().await;
+    let store = scratch.store().await;
+    let wanted = ["desk", "desk", "front", "back"];
+    let tries = wanted.iter().zip(1..).map(|(name, id)| {
+        let store = store.clone();
+        async move { carry_out::<Account>(&store, id, account(name), Basis::Nothing).await }
+    });
+    let results = futures::future::join_all(tries).await;
+    assert_eq!(
+        results.iter().filter(|result| result.is_ok()).count(),
+        3,
+        "{results:?}"
+    );
+    let refused: Vec<_> = results.into_iter().filter_map(Result::err).collect();
+    assert_eq!(refused, ["username is already in use"]);
+    // A name that was given up can be taken again.
+    let holder = store.pool();
+    let sql = "select split_part(holder, '/', 2)::bigint from claims where value = 'desk'";
+    let holder: i64 = sqlx::query_scalar(sql).fetch_one(holder).await.unwrap();
+    carry_out::<Account>(&store, holder, AccountCommand::Delete, Basis::Log)
+        .await
+        .unwrap();
+    carry_out::<Account>(&store, 9, account("desk"), Basis::Nothing)
+        .await
+        .unwrap();
+    scratch.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_writer_of_the_same_sequence_loses() {
+    let scratch = Scratch::start().await;
+    let store = scratch.store().await;
+    append(&store, 1).await.unwrap();
+    assert!(matches!(append(&store, 1).await, Err(StoreError::Conflict)));
+    scratch.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_from_a_snapshot_equals_the_state_from_the_whole_history() {
+    let scratch = Scratch::start().await;
+    let store = scratch.store().await;
+    carry_out::<Account>(&store, 1, account("desk"), Basis::Nothing)
+        .await
+        .unwrap();
+    for number in 0..250 {
+        let set = AccountCommand::SetSetting {
+            name: format!("key{}", number % 7),
+            value: format!("value {number}"),
+        };
+        carry_out::<Account>(&store, 1, set, Basis::Memory)
+            .await
+            .unwrap();
+    }
+    let wait_for_snapshot = async {
+        let sql = "select last_sequence from snapshots where aggregate_id = '1'";
+        while sqlx::query_scalar::<_, i64>(sql)
+            .fetch_optional(store.pool())
+            .await
+            .unwrap()
+            != Some(200)
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), wait_for_snapshot)
+        .await
+        .expect("no snapshot");
+    let payload: String = sqlx::query_scalar("select payload::text from snapshots")
+        .fetch_one(store.pool())
+        .await
+        .unwrap();
+    assert!(!payload.contains("value 1"), "a snapshot is not sealed");
+    let short: Loaded<Account> = store.load(Id::new(1)).await.unwrap();
+    sqlx::query("delete from snapshots")
+        .execute(store.pool())
+        .await
+        .unwrap();
+    let long: Loaded<Account> = store.load(Id::new(1)).await.unwrap();
+    assert_eq!((short.version, &short.aggregate), (251, &long.aggregate));
+    assert_eq!(long.aggregate.setting("key4"), Some("value 249"));
+    scratch.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erased_subject_reads_as_nothing_and_its_key_is_gone() {
+    use domain::people::{Contact, ContactCommand, ContactEvent, ContactProfile};
+    let scratch = Scratch::start().await;
+    let (store, other) = (scratch.store().await, scratch.store().await);
+    let create = ContactCommand::Create {
+        id: Id::new(1),
+        owner: Id::new(1),
+        profile: ContactProfile {
+            first_name: "Zaphod".parse().ok(),
+            phone: "+15550100".parse().ok(),
+            ..ContactProfile::default()
+        },
+    };
+    carry_out::<Contact>(&store, 1, create, Basis::Nothing)
+        .await
+        .unwrap();
+    let first_of = |events: Vec<std::sync::Arc<crate::Recorded>>| events[0].event.clone();
+    // The other process has the key at hand from here on.
+    let before = first_of(other.log().read(0, 10).await.unwrap());
+    assert!(format!("{before:?}").contains("Zaphod"));
+    carry_out::<Contact>(&store, 1, ContactCommand::Erase, Basis::Log)
+        .await
+        .unwrap();
+    let mut subscription = other.log().subscribe(1);
+    timeout(Duration::from_secs(5), subscription.next())
+        .await
+        .unwrap()
+        .unwrap();
+    for store in [&store, &other] {
+        let Event::Contact(ContactEvent::ContactCreated { profile, .. }) =
+            first_of(store.log().read(0, 10).await.unwrap())
+        else {
+            panic!("another event");
+        };
+        assert_eq!(profile.get(), None);
+    }
+    let keys: i64 = sqlx::query_scalar("select count(*) from subject_keys")
+        .fetch_one(store.pool())
+        .await
+        .unwrap();
+    assert_eq!(keys, 0);
+    scratch.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_cannot_be_changed_or_removed() {
+    let scratch = Scratch::start().await;
+    let store = scratch.store().await;
+    append(&store, 1).await.unwrap();
+    for sql in [
+        "update events set sequence = 2",
+        "delete from events",
+        "truncate events",
+    ] {
+        let error = sqlx::query(sql).execute(store.pool()).await.unwrap_err();
+        assert!(
+            error.to_string().contains("never changed or removed"),
+            "{sql}: {error}"
+        );
+    }
+    scratch.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_master_key_is_refused() {
+    let scratch = Scratch::start().await;
+    scratch.store().await;
+    let opened = Store::open(scratch.pool().await, &MasterKey::new([2; 32])).await;
+    assert!(matches!(opened, Err(StoreError::Vault(_))));
+    scratch.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_form_is_read_in_todays() {
+    use domain::delivery::TransmissionEvent;
+    let scratch = Scratch::start().await;
+    let store = scratch.store().await;
+    // As version 1.0.0 wrote it: without `avoid`.
+    let payload = serde_json::json!({"SpoolQueued": {
+        "spool": 1, "attempt": 1, "at": "2026-01-01T00:00:00Z", "due_at": "2026-01-01T00:00:00Z",
+        "deadline": "2026-01-02T00:00:00Z", "program_version": 1, "account_id": 1,
+        "flow": {"service": "email", "steps": [
+            {"application": "email_send", "template_id": 1, "version": 1}]},
+        "destination": {"$of": "contact/1"},
+    }});
+    sqlx::query(
+        "insert into events (aggregate_type, aggregate_id, sequence, event_type, event_version, \
+           payload, metadata, occurred_at, commit_id) \
+         values ('transmission', '1', 1, 'SpoolQueued', '1.0.0', $1, '{}', now(), gen_random_uuid())",
+    )
+    .bind(payload)
+    .execute(store.pool())
+    .await
+    .unwrap();
+    let events = store.log().read(0, 10).await.unwrap();
+    let Event::Transmission(event) = &events[0].event else {
+        panic!("another event");
+    };
+    let TransmissionEvent::SpoolQueued {
+        avoid, destination, ..
+    } = event.as_ref()
+    else {
+        panic!("another event");
+    };
+    assert_eq!((avoid.len(), destination.get()), (0, None));
+    scratch.stop().await;
+}
