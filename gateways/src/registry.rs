@@ -143,7 +143,12 @@ impl Registry {
                 }
                 (known, Some(details)) => {
                     let gateway = self.connect(id, &details);
-                    let entry = Entry { id, details, gateway, credit: 0.0 };
+                    let entry = Entry {
+                        id,
+                        details,
+                        gateway,
+                        credit: 0.0,
+                    };
                     match known {
                         Some(at) => std::mem::replace(&mut entries[at], entry).gateway.ok(),
                         None => {
@@ -164,7 +169,11 @@ impl Registry {
     fn connect(&self, id: Id<Provider>, details: &ProviderDetails) -> Result<Channel, String> {
         let gateway = connect(&self.0, id, details)?;
         let permits = Arc::new(Semaphore::new(gateway.channels()));
-        Ok(Channel { provider: id, gateway, permits })
+        Ok(Channel {
+            provider: id,
+            gateway,
+            permits,
+        })
     }
 
     /// The next provider for a service, those in `avoid` only if there is no other.
@@ -175,7 +184,10 @@ impl Registry {
         let usable = |entry: &Entry| {
             entry.gateway.is_ok()
                 && entry.details.serves(service)
-                && entry.details.node_id.is_none_or(|wanted| Some(wanted) == node)
+                && entry
+                    .details
+                    .node_id
+                    .is_none_or(|wanted| Some(wanted) == node)
         };
         let fresh = |entry: &Entry| usable(entry) && !avoid.contains(&entry.id.get());
         let mut among: Vec<&mut Entry> = entries.iter_mut().filter(|entry| fresh(entry)).collect();
@@ -188,9 +200,9 @@ impl Registry {
             entry.credit += share;
             total += share;
         }
-        let picked = among.into_iter().max_by(|a, b| {
-            a.credit.total_cmp(&b.credit).then_with(|| b.id.cmp(&a.id))
-        })?;
+        let picked = among
+            .into_iter()
+            .max_by(|a, b| a.credit.total_cmp(&b.credit).then_with(|| b.id.cmp(&a.id)))?;
         picked.credit -= total;
         picked.gateway.as_ref().ok().cloned()
     }
@@ -203,16 +215,25 @@ impl Registry {
             entries.iter().any(|entry| {
                 entry.gateway.is_ok()
                     && entry.details.serves(*service)
-                    && entry.details.node_id.is_none_or(|wanted| Some(wanted) == node)
+                    && entry
+                        .details
+                        .node_id
+                        .is_none_or(|wanted| Some(wanted) == node)
             })
         };
-        Service::ALL.into_iter().filter(served).map(Service::flag).collect()
+        Service::ALL
+            .into_iter()
+            .filter(served)
+            .map(Service::flag)
+            .collect()
     }
 
     /// How many attempts make sense at the same time, over all providers.
     pub fn channels(&self) -> usize {
         let entries = lock(&self.0.entries);
-        let gateways = entries.iter().filter_map(|entry| entry.gateway.as_ref().ok());
+        let gateways = entries
+            .iter()
+            .filter_map(|entry| entry.gateway.as_ref().ok());
         gateways.map(|channel| channel.gateway.channels()).sum()
     }
 
@@ -220,7 +241,10 @@ impl Registry {
     pub fn status(&self) -> Value {
         let entries = lock(&self.0.entries);
         let row = |entry: &Entry| {
-            let health = entry.gateway.as_ref().map(|channel| channel.gateway.health());
+            let health = entry
+                .gateway
+                .as_ref()
+                .map(|channel| channel.gateway.health());
             let (health, error) = match health {
                 Ok(health) => (health.clone(), health.last_error),
                 Err(reason) => (crate::Health::default(), Some(reason.clone())),
@@ -241,7 +265,10 @@ impl Registry {
     pub async fn close(&self) {
         let channels: Vec<Channel> = {
             let entries = lock(&self.0.entries);
-            entries.iter().filter_map(|entry| entry.gateway.clone().ok()).collect()
+            entries
+                .iter()
+                .filter_map(|entry| entry.gateway.clone().ok())
+                .collect()
         };
         for channel in channels {
             channel.gateway.close().await;
@@ -276,7 +303,9 @@ fn smtp(
         .map_err(|(field, reason)| format!("{field} {reason}"))?;
     let host = details.host.as_ref().ok_or("it has no host")?.to_string();
     let port = details.port.unwrap_or(25);
-    let Installation { domain, tag_key, .. } = &inner.installation;
+    let Installation {
+        domain, tag_key, ..
+    } = &inner.installation;
     let mut config = SmtpConfig::new(id, (host, port), settings, domain, tag_key.clone());
     config.username = details.username.as_ref().map(ToString::to_string);
     if let Some(sealed) = &details.password {

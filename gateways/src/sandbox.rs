@@ -120,9 +120,19 @@ impl SandboxGateway {
         };
         let sent = self.outbox.send(delivery).await.is_ok();
         if sent && answer.await.unwrap_or(false) {
-            report(Outcome::Delivered, "delivered to the sandbox's outbox", "success", spool)
+            report(
+                Outcome::Delivered,
+                "delivered to the sandbox's outbox",
+                "success",
+                spool,
+            )
         } else {
-            report(Outcome::Unavailable, "the sandbox's outbox cannot be written", "failed", spool)
+            report(
+                Outcome::Unavailable,
+                "the sandbox's outbox cannot be written",
+                "failed",
+                spool,
+            )
         }
     }
 
@@ -130,18 +140,30 @@ impl SandboxGateway {
         match play {
             Play::Deliver => self.deliver(spool).await,
             Play::Slow => {
-                tokio::time::sleep_until(spool.deadline.min(tokio::time::Instant::now() + SLOW)).await;
+                tokio::time::sleep_until(spool.deadline.min(tokio::time::Instant::now() + SLOW))
+                    .await;
                 self.deliver(spool).await
             }
             Play::Busy => report(Outcome::Unanswered, "USER_BUSY", "busy", spool),
             Play::NoAnswer => report(Outcome::Unanswered, "NO_ANSWER", "noanswer", spool),
-            Play::Fail => report(Outcome::Rejected, "rejected by the sandbox", "failed", spool),
-            Play::Unavailable => {
-                report(Outcome::Unavailable, "the sandbox plays unreachable", "failed", spool)
-            }
-            Play::Unknown => {
-                report(Outcome::Unknown, "the sandbox plays a lost answer", "unknown", spool)
-            }
+            Play::Fail => report(
+                Outcome::Rejected,
+                "rejected by the sandbox",
+                "failed",
+                spool,
+            ),
+            Play::Unavailable => report(
+                Outcome::Unavailable,
+                "the sandbox plays unreachable",
+                "failed",
+                spool,
+            ),
+            Play::Unknown => report(
+                Outcome::Unknown,
+                "the sandbox plays a lost answer",
+                "unknown",
+                spool,
+            ),
         }
     }
 }
@@ -188,8 +210,10 @@ async fn write(provider: Id<Provider>, pool: PgPool, mut deliveries: mpsc::Recei
     let mut batch = Vec::with_capacity(BATCH);
     let mut since_trimmed = 0;
     while deliveries.recv_many(&mut batch, BATCH).await > 0 {
-        let (rows, acknowledge): (Vec<Row>, Vec<_>) =
-            batch.drain(..).map(|delivery| (delivery.row, delivery.written)).unzip();
+        let (rows, acknowledge): (Vec<Row>, Vec<_>) = batch
+            .drain(..)
+            .map(|delivery| (delivery.row, delivery.written))
+            .unzip();
         let written = insert(provider, &pool, &rows).await;
         if let Err(error) = &written {
             tracing::warn!(%error, "the sandbox's outbox cannot be written");
@@ -211,7 +235,9 @@ async fn write(provider: Id<Provider>, pool: PgPool, mut deliveries: mpsc::Recei
 async fn insert(provider: Id<Provider>, pool: &PgPool, rows: &[Row]) -> Result<(), sqlx::Error> {
     let column = |of: fn(&Row) -> i64| rows.iter().map(of).collect::<Vec<_>>();
     let mut transaction = pool.begin().await?;
-    sqlx::query("set local synchronous_commit = off").execute(&mut *transaction).await?;
+    sqlx::query("set local synchronous_commit = off")
+        .execute(&mut *transaction)
+        .await?;
     sqlx::query(
         "insert into sandbox.outbox (provider_id, spool_id, transmission_id, owner_id, contact_id, \
              subject_key, destination, service, subject, content, received_at) \
@@ -228,10 +254,22 @@ async fn insert(provider: Id<Provider>, pool: &PgPool, rows: &[Row]) -> Result<(
     .bind(column(|row| row.transmission_id))
     .bind(column(|row| row.owner_id))
     .bind(column(|row| row.contact_id))
-    .bind(rows.iter().map(|row| row.destination.as_str()).collect::<Vec<_>>())
+    .bind(
+        rows.iter()
+            .map(|row| row.destination.as_str())
+            .collect::<Vec<_>>(),
+    )
     .bind(rows.iter().map(|row| row.service).collect::<Vec<_>>())
-    .bind(rows.iter().map(|row| row.subject.as_deref()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|row| row.content.as_deref()).collect::<Vec<_>>())
+    .bind(
+        rows.iter()
+            .map(|row| row.subject.as_deref())
+            .collect::<Vec<_>>(),
+    )
+    .bind(
+        rows.iter()
+            .map(|row| row.content.as_deref())
+            .collect::<Vec<_>>(),
+    )
     .bind(eventstore::clock::now())
     .execute(&mut *transaction)
     .await?;

@@ -16,6 +16,7 @@ use domain::{
 use eventstore::{Metadata, clock};
 use projections::delivery::queue::{self, Job};
 use tokio::{sync::OnceCell, time::Instant};
+use tracing::Instrument;
 
 use super::{
     NO_PROVIDER_PAUSE, Shared,
@@ -44,7 +45,14 @@ enum Fate {
 impl Attempt {
     pub async fn run(self) {
         let spool = self.job.spool_id;
-        let fate = self.make().await;
+        // The request that asked for it can be followed through to here.
+        let span = tracing::info_span!(
+            "attempt",
+            request.id = self.job.request_id.as_deref().unwrap_or("-"),
+            transmission.id = self.job.transmission_id,
+            spool.id = spool,
+        );
+        let fate = self.make().instrument(span).await;
         if let Fate::Back(due_at) = fate
             && let Some(token) = self.shared.leases.token(spool)
             && let Err(error) = queue::release(&self.shared.pool, &[spool], &token, due_at).await
@@ -62,7 +70,9 @@ impl Attempt {
             return fate;
         }
         if clock::now() >= self.job.deadline {
-            return self.expire("its deadline passed before it could be sent").await;
+            return self
+                .expire("its deadline passed before it could be sent")
+                .await;
         }
         let service = Service::from_flag(i32::from(self.job.service));
         let picked = service.and_then(|it| self.shared.registry.pick(it, &self.job.avoid));
@@ -115,18 +125,30 @@ impl Attempt {
     }
 
     async fn spool(&self) -> Result<Spool, NoContent> {
-        let order = self.transmission.order().ok_or(NoContent::Never("there is no order"))?;
+        let order = self
+            .transmission
+            .order()
+            .ok_or(NoContent::Never("there is no order"))?;
         let destination = self.transmission.assignment().and_then(|it| it.destination);
         let destination = destination.ok_or(NoContent::Never("the recipient was erased"))?;
-        let owner = self.transmission.owner().ok_or(NoContent::Never("it has no owner"))?;
-        let left = (self.job.deadline - clock::now()).to_std().unwrap_or_default();
+        let owner = self
+            .transmission
+            .owner()
+            .ok_or(NoContent::Never("it has no owner"))?;
+        let left = (self.job.deadline - clock::now())
+            .to_std()
+            .unwrap_or_default();
         Ok(Spool {
             id: Id::new(self.job.spool_id),
             transmission: Id::new(self.job.transmission_id),
             owner,
             contact: order.contact_id,
             destination: destination.to_owned(),
-            content: self.shared.contents.of(&self.transmission, &self.people).await?,
+            content: self
+                .shared
+                .contents
+                .of(&self.transmission, &self.people)
+                .await?,
             deadline: Instant::now() + left.min(self.shared.config.attempt),
         })
     }
@@ -178,6 +200,7 @@ impl Attempt {
         let at = clock::now();
         let outcome = report.outcome;
         metrics::counter!("ledgerline_attempts_total", "outcome" => outcome.as_str()).increment(1);
+        tracing::info!(%outcome, "attempted");
         let retry = match outcome {
             Outcome::Unanswered | Outcome::Unavailable => self.retry().await,
             Outcome::Delivered | Outcome::Rejected | Outcome::Unknown => None,
@@ -200,7 +223,11 @@ impl Attempt {
     }
 
     async fn retry(&self) -> Option<Retry> {
-        let spool = self.persist("a further attempt", || self.shared.commands.next_id("spool")).await;
+        let spool = self
+            .persist("a further attempt", || {
+                self.shared.commands.next_id("spool")
+            })
+            .await;
         Some(Retry {
             spool,
             base_seconds: self.shared.config.retry_base_seconds,
@@ -296,7 +323,10 @@ impl Start<'_> {
         };
         let id: Id<Transmission> = Id::new(job.transmission_id);
         let metadata = self.attempt.metadata();
-        let answers = shared.commands.send_many(vec![(id, command)], &metadata, Vec::new()).await;
+        let answers = shared
+            .commands
+            .send_many(vec![(id, command)], &metadata, Vec::new())
+            .await;
         match answers.map(|answers| answers.into_iter().next()) {
             Ok(Some(Ok(_))) if shared.leases.is_sound(job.spool_id) => Started::Now,
             Ok(Some(Ok(_))) if self.renewed().await => Started::Now,

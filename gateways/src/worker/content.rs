@@ -64,7 +64,11 @@ struct BySize;
 
 impl Weighter<(Id<Template>, u64), Arc<Message>> for BySize {
     fn weight(&self, _: &(Id<Template>, u64), message: &Arc<Message>) -> u64 {
-        let files: usize = message.attachments.iter().map(|file| file.content.len()).sum();
+        let files: usize = message
+            .attachments
+            .iter()
+            .map(|file| file.content.len())
+            .sum();
         let text = message.text.as_ref().map_or(0, String::len);
         (message.html.len() + text + files + 512) as u64
     }
@@ -92,23 +96,46 @@ impl Contents {
     /// Everyone these transmissions are about.
     pub async fn people(&self, transmissions: &[&Transmission]) -> Result<People, StoreError> {
         let store = self.commands.store();
-        let orders = transmissions.iter().filter_map(|transmission| transmission.order());
-        let assignments = transmissions.iter().filter_map(|transmission| transmission.assignment());
-        let owners = transmissions.iter().filter_map(|t| domain::Entity::owner(*t));
+        let orders = transmissions
+            .iter()
+            .filter_map(|transmission| transmission.order());
+        let assignments = transmissions
+            .iter()
+            .filter_map(|transmission| transmission.assignment());
+        let owners = transmissions
+            .iter()
+            .filter_map(|t| domain::Entity::owner(*t));
         Ok(People {
-            contacts: store.load_many(&unique(orders.map(|order| order.contact_id))).await?,
-            accounts: store.load_many(&unique(assignments.map(|it| it.account_id))).await?,
+            contacts: store
+                .load_many(&unique(orders.map(|order| order.contact_id)))
+                .await?,
+            accounts: store
+                .load_many(&unique(assignments.map(|it| it.account_id)))
+                .await?,
             users: store.load_many(&unique(owners)).await?,
         })
     }
 
     /// The message of one transmission.
-    pub async fn of(&self, transmission: &Transmission, people: &People) -> Result<Content, NoContent> {
-        let order = transmission.order().ok_or(NoContent::Never("there is no order"))?;
+    pub async fn of(
+        &self,
+        transmission: &Transmission,
+        people: &People,
+    ) -> Result<Content, NoContent> {
+        let order = transmission
+            .order()
+            .ok_or(NoContent::Never("there is no order"))?;
         let assignment = transmission.assignment();
         let assignment = assignment.ok_or(NoContent::Never("there is nothing to do"))?;
-        let step = assignment.flow.steps.first().ok_or(NoContent::Never("the flow is empty"))?;
-        let account = people.accounts.get(&assignment.account_id).map(|it| &it.aggregate);
+        let step = assignment
+            .flow
+            .steps
+            .first()
+            .ok_or(NoContent::Never("the flow is empty"))?;
+        let account = people
+            .accounts
+            .get(&assignment.account_id)
+            .map(|it| &it.aggregate);
         let owner = domain::Entity::owner(transmission);
         let tokens = Tokens {
             contact: people
@@ -131,7 +158,10 @@ impl Contents {
             Some((email, full_name(&account_person(account))))
         });
         match step.action {
-            Action::EmailSend { template_id, version } => {
+            Action::EmailSend {
+                template_id,
+                version,
+            } => {
                 let message = self.message(template_id, version).await?;
                 let parts = Parts {
                     subject: &message.subject,
@@ -158,7 +188,12 @@ impl Contents {
         if let Some(message) = self.templates.get(&(id, version)) {
             return Ok(message);
         }
-        let template = self.commands.store().load_until(id, version).await?.aggregate;
+        let template = self
+            .commands
+            .store()
+            .load_until(id, version)
+            .await?
+            .aggregate;
         let content = template.content();
         let gone = NoContent::Never("the template's content was erased");
         let (Some(subject), Some(body)) = (&content.subject, &content.body) else {
@@ -184,7 +219,11 @@ impl Contents {
 
     async fn read(&self, media: &domain::outreach::MediaHash) -> Result<Bytes, NoContent> {
         let failed = |error: &dyn std::fmt::Display| NoContent::Media(error.to_string());
-        let found = self.media.get(media).await.map_err(|error| failed(&error))?;
+        let found = self
+            .media
+            .get(media)
+            .await
+            .map_err(|error| failed(&error))?;
         let (_, chunks) = found.ok_or(NoContent::Never("the attachment is gone"))?;
         let mut chunks = std::pin::pin!(chunks);
         let mut bytes = BytesMut::new();
@@ -204,7 +243,10 @@ fn unique<T: Ord>(ids: impl Iterator<Item = T>) -> Vec<T> {
 
 fn full_name(person: &Person) -> Option<String> {
     let names = [&person.first_name, &person.last_name];
-    let names: Vec<&str> = names.into_iter().filter_map(|name| name.as_deref()).collect();
+    let names: Vec<&str> = names
+        .into_iter()
+        .filter_map(|name| name.as_deref())
+        .collect();
     (!names.is_empty()).then(|| names.join(" "))
 }
 

@@ -42,7 +42,9 @@ impl Leases {
     /// Whether the lease can be relied on now.
     pub fn is_sound(&self, spool: i64) -> bool {
         let soon = Instant::now() + MARGIN;
-        self.lock().get(&spool).is_some_and(|lease| lease.until > soon)
+        self.lock()
+            .get(&spool)
+            .is_some_and(|lease| lease.until > soon)
     }
 
     /// The token an attempt is held under.

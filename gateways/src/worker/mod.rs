@@ -70,7 +70,9 @@ pub struct Worker {
 
 impl std::fmt::Debug for Worker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Worker").field("name", &self.shared.config.name).finish_non_exhaustive()
+        f.debug_struct("Worker")
+            .field("name", &self.shared.config.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -105,9 +107,15 @@ impl Worker {
     pub async fn stop(self, patience: Duration) {
         self.shared.stopping.cancel();
         self.tasks.close();
-        if tokio::time::timeout(patience, self.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(patience, self.tasks.wait())
+            .await
+            .is_err()
+        {
             let left = self.shared.leases.len();
-            tracing::warn!(worker.left = left, "attempts were still on the wire at the end");
+            tracing::warn!(
+                worker.left = left,
+                "attempts were still on the wire at the end"
+            );
         }
         self.shared.registry.close().await;
     }
@@ -147,8 +155,15 @@ async fn claim_some(shared: &Shared) -> Result<Vec<Job>, sqlx::Error> {
     let until = Instant::now() + shared.config.lease;
     let lease = shared.config.lease;
     let name = &shared.config.name;
-    let jobs =
-        queue::claim(&shared.pool, &services, room as i64, name, lease, clock::now()).await?;
+    let jobs = queue::claim(
+        &shared.pool,
+        &services,
+        room as i64,
+        name,
+        lease,
+        clock::now(),
+    )
+    .await?;
     // One that is in hand already was only lost sight of by the database.
     let new = |job: &Job| shared.leases.take(job.spool_id, &job.claim_token, until);
     Ok(jobs.into_iter().filter(new).collect())
@@ -158,13 +173,19 @@ async fn claim_some(shared: &Shared) -> Result<Vec<Job>, sqlx::Error> {
 /// sets them going.
 async fn begin(shared: &Arc<Shared>, jobs: Vec<Job>, tasks: &TaskTracker) {
     metrics::counter!("ledgerline_attempts_claimed_total").increment(jobs.len() as u64);
-    let ids: Vec<Id<Transmission>> = jobs.iter().map(|job| Id::new(job.transmission_id)).collect();
+    let ids: Vec<Id<Transmission>> = jobs
+        .iter()
+        .map(|job| Id::new(job.transmission_id))
+        .collect();
     let store = shared.commands.store();
     let loaded = match store.load_many_cached(&ids).await {
         Ok(loaded) => loaded,
         Err(error) => return give_back(shared, &jobs, &error),
     };
-    let states: Vec<&Transmission> = loaded.values().map(|(loaded, _)| &loaded.aggregate).collect();
+    let states: Vec<&Transmission> = loaded
+        .values()
+        .map(|(loaded, _)| &loaded.aggregate)
+        .collect();
     let people = match shared.contents.people(&states).await {
         Ok(people) => Arc::new(people),
         Err(error) => return give_back(shared, &jobs, &error),
