@@ -65,6 +65,8 @@ pub struct DatabaseConfig {
     pub postgres_bin: Option<PathBuf>,
     /// `LEDGERLINE_POSTGRES_LISTEN` (none: no TCP)
     pub postgres_listen: Option<SocketAddr>,
+    /// `LEDGERLINE_READER_PASSWORD` (none: left as it is)
+    pub reader_password: Option<SecretString>,
     /// `LEDGERLINE_POSTGRES_CONNECTIONS` (16)
     pub connections: u32,
 }
@@ -238,6 +240,7 @@ impl DatabaseConfig {
             data_dir: values.value("LEDGERLINE_DATA_DIR", "a directory")?,
             postgres_bin: values.path("LEDGERLINE_POSTGRES_BIN"),
             postgres_listen,
+            reader_password: values.secret("LEDGERLINE_READER_PASSWORD"),
             connections: values.within("LEDGERLINE_POSTGRES_CONNECTIONS", 2..=500)?,
         })
     }

@@ -8,7 +8,7 @@ use eventstore::{
     database::{connect, migrate, tuned},
     embedded::{EmbeddedConfig, EmbeddedPostgres},
 };
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 
 use crate::config::Config;
@@ -56,6 +56,19 @@ impl Database {
         let pool = connect(self.options.clone(), connections).await?;
         migrate(&pool).await?;
         Ok(pool)
+    }
+
+    /// Lets analysts in over TCP with this password.
+    pub async fn set_reader_password(pool: &PgPool, password: &SecretString) -> anyhow::Result<()> {
+        // A utility statement takes no parameters; the server quotes what it is given.
+        let sql: String = sqlx::query_scalar(
+            "select format('alter role ledgerline_reader password %L', $1::text)",
+        )
+        .bind(password.expose_secret())
+        .fetch_one(pool)
+        .await?;
+        sqlx::raw_sql(&sql).execute(pool).await?;
+        Ok(())
     }
 
     /// A pool for reads, so that long lists do not hold up writers.

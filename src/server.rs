@@ -82,6 +82,9 @@ impl Server {
     ) -> anyhow::Result<Started> {
         let stop = CancellationToken::new();
         let pool = database.pool(config.database.connections).await?;
+        if let Some(password) = &config.database.reader_password {
+            Database::set_reader_password(&pool, password).await?;
+        }
         let store = Store::open(pool, master).await?;
         let commands = Commands::new(store.clone());
         let watermarks = Watermarks::new(store.log().clone(), &projections::all());

@@ -60,6 +60,9 @@ pub const SETTINGS: &[Setting] = &[
     setting("LEDGERLINE_POSTGRES_LISTEN", "postgres_listen", "",
         "Loopback address and port for analysts to reach the embedded Postgres over TCP, as in 127.0.0.1:5433. \
          Unset: a private socket only."),
+    secret("LEDGERLINE_READER_PASSWORD", "reader_password",
+        "Password of the role ledgerline_reader over TCP, set at every start. Unset: left as it is; without one \
+         the role gets in through the private socket only."),
     secret("LEDGERLINE_MASTER_KEY", "master_key",
         "32 random bytes in hex or base64 that seal personal data and secrets. \
          Required with a database URL; else made on the first start and kept in the data directory."),
