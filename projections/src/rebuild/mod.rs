@@ -142,6 +142,9 @@ impl Building {
             "set search_path = rebuild; set synchronous_commit = off; {BY_KEY}"
         ))
         .await?;
+        // A log that grew faster than its statistics would be sorted anew for every chunk.
+        db.execute("analyze public.events, public.subject_keys")
+            .await?;
         let source = Source::new(log, projection.needs(), 0);
         let late = tables::create(&mut db, projection.tables(), projection.finds_by()).await?;
         Ok(Self {

@@ -292,3 +292,72 @@ fn bind<'q>(
                 .collect::<Vec<_>>(),
         )
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::{Personal, Subject};
+    use eventstore::{Metadata, Recorded};
+
+    use super::*;
+
+    fn recorded(sequence: u64, event: TransmissionEvent) -> Recorded {
+        Recorded {
+            position: 100,
+            aggregate_type: "transmission".into(),
+            aggregate_id: 1,
+            sequence,
+            event_type: String::new(),
+            occurred_at: DateTime::default(),
+            metadata: Metadata::default(),
+            event: event.into(),
+        }
+    }
+
+    fn settled(spool: i64) -> TransmissionEvent {
+        TransmissionEvent::SpoolResolved {
+            spool: Id::new(spool),
+            at: DateTime::default(),
+            outcome: Outcome::Delivered,
+            response: Personal::of(Subject::new("contact", 1), "late".into()),
+        }
+    }
+
+    fn started(spool: i64) -> TransmissionEvent {
+        TransmissionEvent::SpoolStarted {
+            spool: Id::new(spool),
+            at: DateTime::default(),
+            claim: String::new(),
+            provider: Id::new(1),
+            worker: String::new(),
+        }
+    }
+
+    /// What a batch of these says of the response: its condition, if it says anything.
+    fn response_after(events: &[TransmissionEvent]) -> Option<Option<i64>> {
+        let events: Vec<_> = (1..)
+            .zip(events)
+            .map(|(n, e)| recorded(n, e.clone()))
+            .collect();
+        let occurred: Vec<_> = events
+            .iter()
+            .map(|recorded| match &recorded.event {
+                domain::Event::Transmission(event) => Occurred { recorded, event },
+                _ => unreachable!(),
+            })
+            .collect();
+        fold(&occurred)[&1]
+            .response
+            .map(|response| response.if_last)
+    }
+
+    #[test]
+    fn what_settles_an_old_attempt_is_not_the_last_word() {
+        assert_eq!(response_after(&[started(2), settled(1)]), None);
+        assert_eq!(response_after(&[started(1), settled(1)]), Some(None));
+        assert_eq!(
+            response_after(&[settled(1)]),
+            Some(Some(1)),
+            "only the row can tell"
+        );
+    }
+}
