@@ -1,15 +1,25 @@
 //! Sending commands.
 
-use std::{collections::HashMap, sync::PoisonError, time::Duration};
+use std::{
+    array,
+    collections::HashMap,
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use cqrs_es::{AggregateError, CqrsFramework, event_sink::EventSink};
 use domain::{Entity, Id, Refusal, access::User};
 use eventstore::{Basis, Before, Committed, Denied, Loaded, Metadata, Store, StoreError, Terms};
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::CommandError;
 
 /// How often a command that lost a race is decided anew.
 const ATTEMPTS: u32 = 8;
+/// How many queues there are for those who lost one; each aggregate has its own but
+/// shares it with some others.
+const TURNS: usize = 64;
 
 /// Which aggregates someone may touch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,12 +59,14 @@ impl Actor {
 #[derive(Clone, Debug)]
 pub struct Commands {
     store: Store,
+    turns: Arc<[Mutex<()>; TURNS]>,
 }
 
 impl Commands {
     /// A bus onto this store.
     pub fn new(store: Store) -> Self {
-        Self { store }
+        let turns = Arc::new(array::from_fn(|_| Mutex::new(())));
+        Self { store, turns }
     }
 
     /// The store behind the bus.
@@ -174,6 +186,8 @@ impl Commands {
     where
         A: Entity<Command: Clone, Error: Into<Refusal>>,
     {
+        // Of many who race, one wins each time: those who lost go on one by one.
+        let mut turn = None;
         for attempt in 0..ATTEMPTS {
             let work = self.store.work(id, terms.clone());
             let done = work.done();
@@ -193,7 +207,10 @@ impl Commands {
                 },
                 Err(AggregateError::AggregateConflict) => {
                     metrics::counter!("ledgerline_append_conflicts_total").increment(1);
-                    pause(attempt).await;
+                    match turn {
+                        None => turn = Some(self.turn(id).await),
+                        Some(_) => pause(attempt).await,
+                    }
                 }
                 Err(error) if done.from_memory && is_decision(&error) => {}
                 Err(error) => return Err(command_error(error)),
@@ -204,12 +221,18 @@ impl Commands {
         Err(CommandError::Contended)
     }
 
+    async fn turn<A: Entity>(&self, id: Id<A>) -> MutexGuard<'_, ()> {
+        let hasher = BuildHasherDefault::<DefaultHasher>::default();
+        let place = hasher.hash_one((A::TYPE, id.get())) % TURNS as u64;
+        self.turns[place as usize].lock().await
+    }
+
     /// Sends one command to each of many aggregates of a kind: one query loads what
     /// memory does not hold, one transaction appends what they decide. Those that
     /// say no do not keep the others from going ahead.
     ///
     /// `dequeue` names the attempts whose place in the dispatch queue is given up
-    /// with the append.
+    /// with the append; none gives it up if one of the commands is refused.
     ///
     /// # Errors
     /// When the log does not answer; then nothing of it happened.
@@ -287,9 +310,17 @@ impl Commands {
                 }
             }
         }
+        // What was refused has not ended, and keeps its place in the queue.
+        let dequeue = match answers.iter().all(Result::is_ok) {
+            true => dequeue.to_vec(),
+            false => Vec::new(),
+        };
+        if prepared.is_empty() && dequeue.is_empty() {
+            return Ok(answers);
+        }
         let committed = self
             .store
-            .commit(prepared, metadata.clone(), dequeue.to_vec())
+            .commit(prepared, metadata.clone(), dequeue)
             .await?;
         let mut committed = committed.into_iter();
         for answer in answers
