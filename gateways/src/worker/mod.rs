@@ -10,11 +10,11 @@ mod attempt;
 mod content;
 mod leases;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use commands::{Commands, media::MediaStore};
 use domain::{Id, delivery::Transmission};
-use eventstore::clock;
+use eventstore::{StoreError, clock};
 use projections::{
     QueueSignal,
     delivery::queue::{self, Job},
@@ -173,35 +173,54 @@ async fn claim_some(shared: &Shared) -> Result<Vec<Job>, sqlx::Error> {
 /// sets them going.
 async fn begin(shared: &Arc<Shared>, jobs: Vec<Job>, tasks: &TaskTracker) {
     metrics::counter!("ledgerline_attempts_claimed_total").increment(jobs.len() as u64);
-    let ids: Vec<Id<Transmission>> = jobs
-        .iter()
-        .map(|job| Id::new(job.transmission_id))
-        .collect();
-    let store = shared.commands.store();
-    let loaded = match store.load_many_cached(&ids).await {
+    let loaded = match transmissions(shared, &jobs).await {
         Ok(loaded) => loaded,
         Err(error) => return give_back(shared, &jobs, &error),
     };
-    let states: Vec<&Transmission> = loaded
-        .values()
-        .map(|(loaded, _)| &loaded.aggregate)
-        .collect();
+    let states: Vec<&Transmission> = loaded.values().collect();
     let people = match shared.contents.people(&states).await {
         Ok(people) => Arc::new(people),
         Err(error) => return give_back(shared, &jobs, &error),
     };
     for job in jobs {
-        let Some((state, _)) = loaded.get(&Id::new(job.transmission_id)) else {
+        let Some(transmission) = loaded.get(&Id::new(job.transmission_id)) else {
             continue;
         };
         let attempt = Attempt {
             shared: Arc::clone(shared),
-            transmission: state.aggregate.clone(),
+            transmission: transmission.clone(),
             people: Arc::clone(&people),
             job,
         };
         tasks.spawn(attempt.run());
     }
+}
+
+/// What these attempts are attempts of. Memory may not have heard of one yet that was
+/// queued a moment ago, here or elsewhere: then the log is asked.
+async fn transmissions(
+    shared: &Shared,
+    jobs: &[Job],
+) -> Result<HashMap<Id<Transmission>, Transmission>, StoreError> {
+    let store = shared.commands.store();
+    let of = |job: &Job| Id::<Transmission>::new(job.transmission_id);
+    let ids: Vec<_> = jobs.iter().map(of).collect();
+    let mut loaded: HashMap<_, _> = store
+        .load_many_cached(&ids)
+        .await?
+        .into_iter()
+        .map(|(id, (loaded, _))| (id, loaded.aggregate))
+        .collect();
+    let unheard_of = jobs.iter().filter(|job| {
+        let known = loaded.get(&of(job));
+        !known.is_some_and(|transmission| transmission.has(Id::new(job.spool_id)))
+    });
+    let behind: Vec<_> = unheard_of.map(of).collect();
+    if !behind.is_empty() {
+        let fresh = store.load_many(&behind).await?;
+        loaded.extend(fresh.into_iter().map(|(id, fresh)| (id, fresh.aggregate)));
+    }
+    Ok(loaded)
 }
 
 /// The leases run out by themselves; somebody will try again then.

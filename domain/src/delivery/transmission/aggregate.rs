@@ -95,6 +95,11 @@ impl Transmission {
         })
     }
 
+    /// Whether this is one of its attempts.
+    pub fn has(&self, spool: Id<Spool>) -> bool {
+        self.spools.iter().any(|attempt| attempt.id == spool)
+    }
+
     /// The first attempt since it was last sent.
     pub fn first_spool_of_round(&self) -> Option<Id<Spool>> {
         let before = self.sending.as_ref()?.before;
