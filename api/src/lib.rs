@@ -37,7 +37,7 @@ use cqrs_es::Aggregate;
 use domain::access::{Permission, Role, Session, User};
 use eventstore::{Position, Vault};
 use metrics_exporter_prometheus::PrometheusHandle;
-use projections::Watermarks;
+use projections::{Finders, Watermarks};
 use sqlx::PgPool;
 
 pub use auth::{Bootstrapped, FirstUser, bootstrap};
@@ -76,6 +76,7 @@ struct Inner {
     parts: Parts,
     config: ApiConfig,
     media: MediaStore,
+    finders: Finders,
     auth: Authenticator,
 }
 
@@ -92,10 +93,12 @@ impl App {
         let passwords = Passwords::new(store.vault().clone())?;
         let auth = Authenticator::new(mirror, tokens, passwords, config.login_attempts)?;
         let media = MediaStore::new(parts.pool.clone());
+        let finders = Finders::new(parts.pool.clone());
         let app = Self(Arc::new(Inner {
             parts,
             config,
             media,
+            finders,
             auth,
         }));
         tokio::spawn(sweep(Arc::downgrade(&app.0)));
@@ -128,6 +131,10 @@ impl App {
 
     pub(crate) fn vault(&self) -> &Vault {
         self.commands().store().vault()
+    }
+
+    pub(crate) fn finders(&self) -> &Finders {
+        &self.0.finders
     }
 
     pub(crate) fn auth(&self) -> &Authenticator {

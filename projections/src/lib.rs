@@ -29,5 +29,5 @@ mod wire;
 
 pub use projection::{Projection, all};
 pub use projector::Projector;
-pub use reads::{BadQuery, Page, Query, Scope, View, count, find, list};
+pub use reads::{BadQuery, Finders, Page, Query, Scope, View, count, find, list};
 pub use watermarks::{ProjectionStatus, QueueSignal, Stopped, Watermarks};

@@ -37,7 +37,7 @@ impl<N: Noun, V: Verb> Reader<N, V> {
 
     /// One row, if they may know of it.
     pub async fn row<R: View>(&self, id: i64) -> Result<R> {
-        let found = projections::find(self.pool(), id, self.scope()).await?;
+        let found = self.caller.app().finders().find(id, self.scope()).await?;
         found.ok_or(Error::NotFound)
     }
 

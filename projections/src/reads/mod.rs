@@ -1,6 +1,7 @@
 //! Reading any read model: by id, and in lists with filters, pages and ownership.
 
 mod conditions;
+mod finders;
 mod query;
 
 use std::fmt::Write as _;
@@ -10,6 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{FromRow, PgPool, Postgres, QueryBuilder, postgres::PgRow};
 
 pub use conditions::Conditions;
+pub use finders::Finders;
 pub use query::{BadQuery, Page, Query, Sort};
 
 /// How many rows are fetched at a time when a whole list is streamed.
