@@ -8,12 +8,13 @@ use std::{
 
 use cqrs_es::DomainEvent;
 use domain::{Claim, Entity, Id, Subject};
+use serde::de::DeserializeOwned;
 
 use crate::{
     Committed, Loaded, Metadata, Store, StoreError,
     appender::{Effects, Member, NewEvent, commit_id},
     clock,
-    codec::{Encoded, Place},
+    codec::{Encoded, Place, unseal},
     keys::SubjectKey,
     snapshots,
 };
@@ -62,13 +63,25 @@ impl Store {
                 aggregate_id: &aggregate_id,
                 sequence,
             };
+            let is_whole = json
+                .subjects
+                .iter()
+                .all(|subject| keys.contains_key(subject));
+            let (event_type, event_version) = (event.event_type(), event.event_version());
+            let payload = json.seal(place, &keys)?;
+            // Subscribers get what a reader of the log would: nothing of the erased.
+            let event = if is_whole {
+                event
+            } else {
+                reread(&payload, place, &keys)?
+            };
             new_events.push(NewEvent {
                 aggregate_type: A::TYPE,
                 aggregate_id: id.get(),
                 sequence,
-                event_type: event.event_type(),
-                event_version: event.event_version(),
-                payload: json.seal(place, &keys)?,
+                event_type,
+                event_version,
+                payload,
                 event: event.into(),
             });
         }
@@ -162,6 +175,18 @@ impl Store {
             }
         });
     }
+}
+
+fn reread<E: DeserializeOwned>(
+    payload: &str,
+    place: Place<'_>,
+    keys: &HashMap<Subject, SubjectKey>,
+) -> Result<E, StoreError> {
+    let unreadable =
+        |error: serde_json::Error| StoreError::Database(sqlx::Error::Decode(error.into()));
+    let mut value = serde_json::from_str(payload).map_err(unreadable)?;
+    unseal(&mut value, place, keys)?;
+    serde_json::from_value(value).map_err(unreadable)
 }
 
 /// What an aggregate was before a decision, as far as the append must know.

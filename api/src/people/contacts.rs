@@ -6,8 +6,10 @@ use axum::{
     http::request::Parts,
     routing::{get, post},
 };
+use cqrs_es::Aggregate;
 use domain::{
     Id,
+    delivery::Transmission,
     people::{Contact, ContactCommand, ContactPatch},
 };
 use projections::people::contacts::ContactRow;
@@ -63,12 +65,15 @@ async fn delete(
     Path(id): Path<Id<Contact>>,
     Erase(erase): Erase,
 ) -> Result<Answer> {
-    let command = if erase {
-        ContactCommand::Erase
-    } else {
-        ContactCommand::Delete
-    };
-    contacts.deleted(id, command).await
+    if !erase {
+        return contacts.deleted(id, ContactCommand::Delete).await;
+    }
+    let answer = contacts.deleted(id, ContactCommand::Erase).await?;
+    // The reports that quote the person are another read model, and part of the promise.
+    let app = contacts.caller().app();
+    let head = app.commands().store().log().head();
+    app.settle(Transmission::TYPE, Some(head)).await;
+    Ok(answer)
 }
 
 /// `?erase=true`: what history holds of the person becomes unreadable as well.
