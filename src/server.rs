@@ -12,7 +12,7 @@ use domain::{
 };
 use eventstore::{MasterKey, Store};
 use gateways::{Installation, Registry, Worker, WorkerConfig};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use projections::{Projector, Watermarks};
 use secrecy::SecretString;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -28,6 +28,9 @@ const LAST_REQUESTS: Duration = Duration::from_secs(2);
 const LAST_ATTEMPTS: Duration = Duration::from_secs(6);
 /// How long one attempt may take on the wire.
 const ATTEMPT: Duration = Duration::from_secs(60);
+
+/// How often recorded samples are folded into the metrics.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 /// A running process.
 pub struct Server {
@@ -247,8 +250,22 @@ fn host_name() -> String {
         .unwrap_or_else(|| "localhost".to_owned())
 }
 
+/// With buckets, so that a histogram nobody scrapes does not grow.
 fn metrics() -> anyhow::Result<PrometheusHandle> {
-    Ok(PrometheusBuilder::new().install_recorder()?)
+    const SECONDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0, 10.0];
+    const MEMBERS: [f64; 6] = [1.0, 4.0, 16.0, 64.0, 128.0, 256.0];
+    let handle = PrometheusBuilder::new()
+        .set_buckets(&SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_members".to_owned()), &MEMBERS)?
+        .install_recorder()?;
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(METRICS_UPKEEP).await;
+            upkeep.run_upkeep();
+        }
+    });
+    Ok(handle)
 }
 
 /// So that a first mail can be sent at once.

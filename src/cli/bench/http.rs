@@ -56,6 +56,7 @@ impl Connection {
             }
             None => Bytes::new(),
         };
+        self.sender.ready().await?;
         let response = self
             .sender
             .send_request(request.body(Full::new(body))?)
