@@ -1,7 +1,7 @@
 //! Every event there is, for whoever follows the log as a whole.
 
 use cqrs_es::Aggregate;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     access::{
@@ -26,6 +26,8 @@ pub enum Event {
     Template(TemplateEvent),
     Transmission(Box<TransmissionEvent>),
     User(UserEvent),
+    /// One that cannot be read, and why. Who needs events of its kind must not pass it.
+    Unreadable(String),
 }
 
 impl Event {
@@ -65,6 +67,15 @@ impl Event {
             Self::Template(event) => to_value(event),
             Self::Transmission(event) => to_value(event),
             Self::User(event) => to_value(event),
+            Self::Unreadable(reason) => Ok(json!({ "unreadable": reason })),
+        }
+    }
+
+    /// Why it cannot be read, if it cannot.
+    pub fn unreadable(&self) -> Option<&str> {
+        match self {
+            Self::Unreadable(reason) => Some(reason),
+            _ => None,
         }
     }
 }

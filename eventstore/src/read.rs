@@ -77,16 +77,34 @@ impl Reader {
         let keys = self.keys_for(rows.iter().map(|row| &row.payload)).await?;
         let mut events = Vec::with_capacity(rows.len());
         for row in rows.drain(..) {
-            events.push(Arc::new(self.decode(row, &keys)?));
+            events.push(Arc::new(self.decode(row, &keys)));
         }
         Ok(events)
     }
 
-    fn decode(
-        &self,
-        row: Row,
-        keys: &HashMap<Subject, SubjectKey>,
-    ) -> Result<Recorded, StoreError> {
+    /// An event that cannot be read is handed out as one: those whom it does not concern
+    /// must not be held up by it.
+    fn decode(&self, row: Row, keys: &HashMap<Subject, SubjectKey>) -> Recorded {
+        let (position, occurred_at) = (row.position, row.occurred_at);
+        let metadata = Metadata::deserialize_or_default(&row.metadata);
+        let aggregate_type = row.aggregate_type.clone();
+        let aggregate_id = row.aggregate_id.parse().unwrap_or_default();
+        let sequence = u64::try_from(row.sequence).unwrap_or_default();
+        let event_type = row.event_type.clone();
+        let event = self.event(row, keys);
+        Recorded {
+            position,
+            aggregate_type,
+            aggregate_id,
+            sequence,
+            event_type,
+            occurred_at,
+            metadata,
+            event: event.unwrap_or_else(|error| Event::Unreadable(error.to_string())),
+        }
+    }
+
+    fn event(&self, row: Row, keys: &HashMap<Subject, SubjectKey>) -> Result<Event, StoreError> {
         let stored = SerializedEvent {
             aggregate_id: row.aggregate_id,
             sequence: usize::try_from(row.sequence).unwrap_or_default(),
@@ -97,24 +115,14 @@ impl Reader {
             metadata: row.metadata,
         };
         let stored = self.opened(stored, keys)?;
-        let metadata = Metadata::deserialize_or_default(&stored.metadata);
-        let aggregate_id = stored.aggregate_id.parse();
-        let aggregate_id = aggregate_id.map_err(|_| unreadable(&stored, "its id is no number"))?;
-        let event = match Event::decode(&stored.aggregate_type, stored.payload.clone()) {
-            Some(Ok(event)) => event,
-            Some(Err(error)) => return Err(unreadable(&stored, &error.to_string())),
-            None => return Err(unreadable(&stored, "its kind is not known")),
-        };
-        Ok(Recorded {
-            position: row.position,
-            aggregate_id,
-            aggregate_type: stored.aggregate_type,
-            sequence: stored.sequence as u64,
-            event_type: stored.event_type,
-            occurred_at: row.occurred_at,
-            metadata,
-            event,
-        })
+        if stored.aggregate_id.parse::<i64>().is_err() {
+            return Err(unreadable(&stored, "its id is no number"));
+        }
+        match Event::decode(&stored.aggregate_type, stored.payload.clone()) {
+            Some(Ok(event)) => Ok(event),
+            Some(Err(error)) => Err(unreadable(&stored, &error.to_string())),
+            None => Err(unreadable(&stored, "its kind is not known")),
+        }
     }
 
     /// Unseals and upcasts stored events of one or several aggregates.

@@ -79,6 +79,31 @@ pub trait Projection: Send + Sync + 'static {
     ) -> Result<(), sqlx::Error>;
 }
 
+/// Those of the events that a projection takes in, or that it must not pass by unread.
+pub(crate) fn wanted(projection: &dyn Projection, events: &[Arc<Recorded>]) -> Vec<Arc<Recorded>> {
+    let obstacle = |event: &Recorded| {
+        let needed = projection.needs().contains(&event.aggregate_type.as_str());
+        needed && event.event.unreadable().is_some()
+    };
+    events
+        .iter()
+        .filter(|event| projection.wants(event) || obstacle(event))
+        .cloned()
+        .collect()
+}
+
+/// Takes in what is wanted, unless there is an event among it that cannot be read.
+pub(crate) async fn apply(
+    projection: &dyn Projection,
+    db: &mut PgConnection,
+    wanted: &[Arc<Recorded>],
+) -> Result<(), sqlx::Error> {
+    match wanted.iter().find_map(|event| event.event.unreadable()) {
+        Some(reason) => Err(sqlx::Error::Decode(reason.into())),
+        None => projection.apply(db, wanted).await,
+    }
+}
+
 /// The schema in which a projection's live tables are.
 pub(crate) fn schema(projection: &dyn Projection) -> &'static str {
     if projection.makes_work() {

@@ -9,7 +9,7 @@ use domain::{
     Id,
     access::{Permission, Role, Session, User, vocabulary},
 };
-use eventstore::{Log, Position, StoreError, Subscription};
+use eventstore::{Log, Position, Recorded, StoreError, Subscription};
 use tokio::{sync::watch, time::Instant};
 
 use super::mirror_state::{State, TYPES};
@@ -47,6 +47,9 @@ impl Mirror {
             let events = log.read_types(&TYPES, after, BATCH).await?;
             let Some(last) = events.last() else { break };
             after = last.position;
+            if let Some(event) = events.iter().find(|event| is_obstacle(event)) {
+                return Err(unreadable(event));
+            }
             events.iter().for_each(|event| state.apply(event));
         }
         // Some of what follows the head may have been read already; every aggregate
@@ -192,6 +195,20 @@ impl Mirror {
     }
 }
 
+fn is_obstacle(recorded: &Recorded) -> bool {
+    TYPES.contains(&recorded.aggregate_type.as_str()) && recorded.event.unreadable().is_some()
+}
+
+fn unreadable(recorded: &Recorded) -> StoreError {
+    StoreError::Unreadable {
+        aggregate_type: recorded.aggregate_type.clone(),
+        aggregate_id: recorded.aggregate_id.to_string(),
+        sequence: recorded.sequence,
+        event_type: recorded.event_type.clone(),
+        reason: recorded.event.unreadable().unwrap_or_default().to_owned(),
+    }
+}
+
 async fn follow(
     log: Log,
     mut subscription: Subscription,
@@ -200,8 +217,16 @@ async fn follow(
 ) {
     loop {
         let (seen_at, head) = (log.seen_at(), log.head());
+        let before = subscription.position();
         // A batch that is cut off here is handed out again by the next call.
         match tokio::time::timeout(TICK, subscription.next()).await {
+            Ok(Ok(events)) if events.iter().any(|event| is_obstacle(event)) => {
+                // Who may do what hangs on it: requests are refused until it can be read.
+                tracing::error!("an event of users and roles cannot be read");
+                subscription.seek(before);
+                tokio::time::sleep(TICK).await;
+                continue;
+            }
             Ok(Ok(events)) => {
                 let mut state = state.write().unwrap_or_else(PoisonError::into_inner);
                 events.iter().for_each(|event| state.apply(event));

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{PAUSE, checkpoint};
 use crate::{
     Projection, QueueSignal, Stopped,
-    projection::{BY_KEY, schema},
+    projection::{BY_KEY, apply, schema, wanted},
     source::Source,
     watermarks::Mark,
 };
@@ -171,11 +171,7 @@ impl Follower {
         seen: Position,
         progress: &mut Progress,
     ) -> Result<Option<Stopped>, Lost> {
-        let wanted: Vec<_> = batch
-            .iter()
-            .filter(|event| self.projection.wants(event))
-            .cloned()
-            .collect();
+        let wanted = wanted(self.projection.as_ref(), batch);
         if wanted.is_empty() {
             if progress.seen == progress.saved {
                 progress.save_at = Instant::now() + SAVE;
@@ -219,7 +215,7 @@ impl Follower {
         if !checkpoint::begin(db, name, progress.saved, to, work).await? {
             return Err(Trouble::Lost(Lost::Moved));
         }
-        if let Err(error) = self.projection.apply(db, events).await {
+        if let Err(error) = apply(self.projection.as_ref(), db, events).await {
             if passes_by_itself(&error) {
                 return Err(error.into());
             }

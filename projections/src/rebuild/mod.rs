@@ -14,7 +14,11 @@ use sqlx::{Connection, Executor as _, PgConnection, Row as _};
 use thiserror::Error;
 use tokio::time::sleep;
 
-use crate::{Projection, all, projection::BY_KEY, source::Source};
+use crate::{
+    Projection, all,
+    projection::{BY_KEY, apply, wanted},
+    source::Source,
+};
 
 pub use compare::differences;
 
@@ -285,14 +289,6 @@ async fn write(
         return Ok(());
     }
     let mut transaction = db.begin().await?;
-    projection.apply(&mut transaction, &wanted).await?;
+    apply(projection, &mut transaction, &wanted).await?;
     transaction.commit().await
-}
-
-fn wanted(projection: &dyn Projection, events: &[Arc<Recorded>]) -> Vec<Arc<Recorded>> {
-    events
-        .iter()
-        .filter(|event| projection.wants(event))
-        .cloned()
-        .collect()
 }
