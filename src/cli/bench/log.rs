@@ -19,8 +19,7 @@ pub const TASKS: usize = 32;
 pub async fn raw_insert(options: &PgConnectOptions, rows: usize) -> anyhow::Result<f64> {
     let mut setup = options.connect().await?;
     sqlx::raw_sql(
-        "drop table if exists bench_raw; \
-         create table bench_raw (aggregate_type text, aggregate_id text, sequence bigint, \
+        "create table bench_raw (aggregate_type text, aggregate_id text, sequence bigint, \
            event_type text, event_version text, payload json, metadata json, \
            position bigint generated always as identity, occurred_at timestamptz, commit_id uuid, \
            primary key (aggregate_type, aggregate_id, sequence)); \
