@@ -1,0 +1,9 @@
+//! Who gets in, and to what.
+
+mod grants;
+mod limits;
+mod login;
+mod ownership;
+mod revocation;
+mod secrets;
+mod users;

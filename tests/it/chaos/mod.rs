@@ -1,0 +1,9 @@
+//! What breaks, and must not matter: real processes, killed while mails leave.
+
+mod bad_peer;
+mod postgres_killed;
+mod server_killed;
+mod stopped_gently;
+mod storm;
+mod verdict;
+mod worker_frozen;

@@ -1,0 +1,58 @@
+//! Postgres is killed under the running server.
+
+use std::time::Duration;
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+use super::{storm::Storm, verdict::verdict};
+use crate::harness::{MailRecorder, Mailing, Setup, eventually, seconds, smtp_provider};
+
+const KILLS: usize = 6;
+const CONNECTIONS: u32 = 8;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn six_kills_of_postgres_lose_nothing_and_deliver_nothing_twice() {
+    let seed = rand::random();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let setup = Setup::embedded()
+        .set("LEASE_SECONDS", "2")
+        .set("RETRY_BASE_SECONDS", "1");
+    let (mut server, recorder) = (setup.start().await, MailRecorder::start(30));
+    let admin = server.admin().await;
+    smtp_provider(&admin, recorder.port, CONNECTIONS).await;
+    let mailing = Mailing::of(&admin).await;
+    let storm = Storm::over(&mailing);
+
+    for _ in 0..KILLS {
+        let before = storm.watch(&recorder);
+        eventually("mails leave again", seconds(40), async || {
+            (storm.watch(&recorder) > before + 8).then_some(())
+        })
+        .await;
+        storm
+            .rage(
+                &recorder,
+                Duration::from_millis(random.random_range(0..700)),
+            )
+            .await;
+        server.kill9_postgres();
+        server.ready().await;
+    }
+    storm.rage(&recorder, Duration::from_millis(500)).await;
+    let acknowledged = storm.calm().await;
+
+    let verdict = verdict(
+        &server,
+        &recorder,
+        &acknowledged,
+        KILLS * CONNECTIONS as usize,
+    )
+    .await;
+    println!("{verdict}");
+    assert!(
+        verdict.delivered >= 100,
+        "only {} mails: too few to mean something",
+        verdict.delivered
+    );
+}

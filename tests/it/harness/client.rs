@@ -1,0 +1,111 @@
+//! A client of the API.
+
+use std::time::Duration;
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+
+use super::Answer;
+
+/// Somebody who sends requests, logged in or not.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    url: String,
+    token: Option<String>,
+    /// Who it is, where that is known.
+    pub user_id: i64,
+}
+
+impl Client {
+    /// Somebody who is not logged in.
+    pub fn stranger(url: &str) -> Self {
+        // The test's runtime ends with it, so connections cannot be shared among tests.
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(60))
+            .no_proxy()
+            .build()
+            .unwrap();
+        Self {
+            http,
+            url: url.to_owned(),
+            token: None,
+            user_id: 0,
+        }
+    }
+
+    /// The same, with this token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self {
+            token: Some(token.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// The same, of whom the id is known.
+    pub fn known_as(self, user_id: i64) -> Self {
+        Self { user_id, ..self }
+    }
+
+    /// The token it presents.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().expect("logged in")
+    }
+
+    /// Logs in.
+    pub async fn login(&self, username: &str, password: &str) -> Self {
+        let body = serde_json::json!({"username": username, "password": password});
+        let token = self.post("/authenticate", body).await.ok();
+        self.with_token(token["token"].as_str().expect("a token"))
+    }
+
+    /// A request that can be changed before it is sent with [`send`](Self::send).
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// Sends a request; an error is of the connection.
+    pub async fn try_send(&self, request: RequestBuilder) -> Result<Answer, reqwest::Error> {
+        let request = request.build()?;
+        let asked = format!("{} {}", request.method(), request.url().path());
+        Answer::read(asked, self.http.execute(request).await?).await
+    }
+
+    /// Sends a request that must be answered.
+    pub async fn send(&self, request: RequestBuilder) -> Answer {
+        self.try_send(request).await.expect("an answer")
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request("GET", path)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(self.request("DELETE", path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request("POST", path).json(&body)).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request("PUT", path).json(&body)).await
+    }
+
+    /// Uploads bytes.
+    pub async fn upload(&self, path: &str, kind: &str, bytes: impl Into<Vec<u8>>) -> Answer {
+        let request = self.request("PUT", path).header("content-type", kind);
+        self.send(request.body(bytes.into())).await
+    }
+
+    /// A contact with this address; its id.
+    pub async fn contact(&self, email: &str) -> i64 {
+        let body = serde_json::json!({"first_name": "Ada", "phone": "15550100", "email": email});
+        self.post("/contacts", body).await.id("contact_id")
+    }
+}

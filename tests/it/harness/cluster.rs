@@ -1,0 +1,172 @@
+//! Databases on one scratch Postgres, for servers that are given one, and for several
+//! that share one.
+
+use std::{
+    fs,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use nix::unistd::{User, chown, geteuid};
+use sqlx::{Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use tokio::sync::OnceCell;
+
+use super::{guardian::Guardian, process::Process, scratch_dir, seconds, unique};
+
+/// A database that nobody else in this run uses.
+#[derive(Debug, Clone)]
+pub struct Database {
+    socket: PathBuf,
+    name: String,
+}
+
+#[derive(Debug)]
+struct Cluster {
+    dir: PathBuf,
+    _postgres: Process,
+    _guardian: Guardian,
+}
+
+static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
+
+impl Database {
+    /// A new one.
+    pub async fn create() -> Self {
+        let cluster = CLUSTER.get_or_init(Cluster::start).await;
+        let name = format!("test_{}", unique());
+        let mut postgres = cluster.connect("postgres").await.unwrap();
+        postgres
+            .execute(format!("create database {name}").as_str())
+            .await
+            .unwrap();
+        Self {
+            socket: cluster.dir.clone(),
+            name,
+        }
+    }
+
+    /// Where it is, as the server is told.
+    pub fn url(&self) -> String {
+        let socket = self.socket.to_str().unwrap().replace('/', "%2F");
+        format!(
+            "postgres://ledgerline@localhost/{}?host={socket}",
+            self.name
+        )
+    }
+
+    /// As its superuser.
+    pub fn options(&self) -> PgConnectOptions {
+        options(&self.socket, 5432, &self.name)
+    }
+}
+
+/// The way to a database over a private socket.
+pub fn options(socket: &Path, port: u16, database: &str) -> PgConnectOptions {
+    PgConnectOptions::new_without_pgpass()
+        .socket(socket)
+        .port(port)
+        .username("ledgerline")
+        .database(database)
+}
+
+impl Cluster {
+    async fn start() -> Self {
+        let dir = scratch_dir("pg");
+        let data = dir.join("postgres");
+        fs::create_dir(&data).unwrap();
+        let owner = geteuid().is_root().then(unprivileged);
+        if let Some(owner) = &owner {
+            for path in [&dir, &data] {
+                chown(path, Some(owner.uid), Some(owner.gid)).unwrap();
+            }
+        }
+        let command = |program: &str| {
+            let mut command = Command::new(binary(program));
+            command.current_dir(&dir).stdout(Stdio::null());
+            if let Some(owner) = &owner {
+                command.uid(owner.uid.as_raw()).gid(owner.gid.as_raw());
+            }
+            command
+        };
+        let made = command("initdb")
+            .args([
+                "--username=ledgerline",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C",
+            ])
+            .arg("--pgdata")
+            .arg(&data)
+            .status()
+            .unwrap();
+        assert!(made.success(), "initdb failed");
+
+        let mut postgres = command("postgres");
+        postgres
+            .arg("-D")
+            .arg(&data)
+            .arg("-k")
+            .arg(&dir)
+            .stderr(log(&dir));
+        for setting in [
+            "listen_addresses=",
+            "max_connections=400",
+            "shared_buffers=128MB",
+        ] {
+            postgres.args(["-c", setting]);
+        }
+        let guardian = Guardian::of(&dir);
+        let process = Process::spawn(postgres, &dir, "scratch");
+        let cluster = Self {
+            dir,
+            _postgres: process,
+            _guardian: guardian,
+        };
+        super::eventually("the scratch Postgres answers", seconds(30), async || {
+            cluster.connect("postgres").await.ok()
+        })
+        .await;
+        cluster
+    }
+
+    async fn connect(&self, database: &str) -> Result<PgConnection, sqlx::Error> {
+        PgConnection::connect_with(&options(&self.dir, 5432, database)).await
+    }
+}
+
+fn log(dir: &Path) -> fs::File {
+    fs::File::create(dir.join("postgres.log")).unwrap()
+}
+
+/// As whom Postgres runs where we are root, as which it refuses to.
+fn unprivileged() -> User {
+    let known = |name| User::from_name(name).ok().flatten();
+    known("postgres")
+        .or_else(|| known("nobody"))
+        .expect("a user postgres or nobody")
+}
+
+/// One of the system's Postgres programs, the newest there is.
+pub fn binary(program: &str) -> PathBuf {
+    if let Some(dir) = std::env::var_os("LEDGERLINE_POSTGRES_BIN") {
+        return Path::new(&dir).join(program);
+    }
+    let versions = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let found = versions.filter_map(|entry| {
+        let version: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let path = entry.path().join("bin").join(program);
+        path.exists().then_some((version, path))
+    });
+    let on_path = || {
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path)
+            .map(|dir| dir.join(program))
+            .find(|file| file.exists())
+    };
+    let newest = found.max().map(|(_, path)| path).or_else(on_path);
+    newest.unwrap_or_else(|| panic!("{program} of PostgreSQL is missing: install postgresql"))
+}

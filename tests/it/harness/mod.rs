@@ -1,0 +1,86 @@
+//! What tests stand on: servers, clients, databases and peers, each of which cleans
+//! up after itself, also where the tests themselves are killed.
+
+mod answer;
+mod client;
+mod cluster;
+mod guardian;
+mod log;
+mod mailing;
+mod process;
+mod read_models;
+mod recorder;
+mod server;
+mod sink;
+
+use std::{
+    net::TcpListener,
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
+
+pub use self::{
+    answer::Answer,
+    client::Client,
+    cluster::{Database, binary},
+    log::EventLog,
+    mailing::{Mailing, smtp_provider},
+    read_models::ReadModels,
+    recorder::{MailRecorder, Received},
+    server::{ADMIN_PASSWORD, Server, Setup, USER_PASSWORD},
+    sink::SmtpSink,
+};
+
+/// Asks until there is an answer; fails, saying what it waited for, when time is up.
+pub async fn eventually<T>(
+    what: &str,
+    within: Duration,
+    mut probe: impl AsyncFnMut() -> Option<T>,
+) -> T {
+    let until = Instant::now() + within;
+    loop {
+        if let Some(found) = probe().await {
+            return found;
+        }
+        assert!(Instant::now() < until, "not within {within:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A number that no other call in this run has got.
+pub fn unique() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A name that nothing else in this run has.
+pub fn unique_name(prefix: &str) -> String {
+    format!("{prefix}{}x{}", std::process::id(), unique())
+}
+
+/// Seconds, to be read as one reads.
+pub const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+/// A directory of this run, short enough to hold a socket.
+pub fn scratch_dir(kind: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = std::env::temp_dir().join(format!("lg-{kind}-{}-{}", std::process::id(), unique()));
+    std::fs::create_dir_all(&dir).unwrap();
+    // The database's user has to pass through it.
+    std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o711)).unwrap();
+    dir
+}
+
+/// A loopback port that nobody listens on, from below those that outgoing
+/// connections are given: a server can be killed and come back on it.
+pub fn free_port() -> u16 {
+    loop {
+        let port = rand::random_range(12_000..32_000);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}

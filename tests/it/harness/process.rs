@@ -1,0 +1,90 @@
+//! A process of the tests' own, noted where the guardian finds it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, ExitStatus},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+/// A child that ends with this value.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    note: PathBuf,
+    ended: Option<ExitStatus>,
+}
+
+impl Process {
+    /// Starts it and notes it in `dir`.
+    pub fn spawn(mut command: Command, dir: &Path, name: &str) -> Self {
+        let program = command.get_program().to_owned();
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", program.to_string_lossy()));
+        let note = dir.join(format!("{name}.pid"));
+        fs::write(&note, child.id().to_string()).unwrap();
+        Self {
+            child,
+            note,
+            ended: None,
+        }
+    }
+
+    /// The same, with its standard output to read from.
+    pub fn spawn_piped(command: Command, dir: &Path, name: &str) -> (Self, ChildStdout) {
+        let mut process = Self::spawn(command, dir, name);
+        let stdout = process.child.stdout.take().expect("piped");
+        (process, stdout)
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().try_into().unwrap())
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        if self.ended.is_none() {
+            kill(self.pid(), signal).unwrap();
+        }
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() {
+            self.ended = self.child.try_wait().unwrap();
+            if self.ended.is_some() {
+                let _ = fs::remove_file(&self.note);
+            }
+        }
+        self.ended
+    }
+
+    /// Waits for its end; nothing if it does not come in time.
+    pub fn wait(&mut self, within: Duration) -> Option<ExitStatus> {
+        let until = Instant::now() + within;
+        while self.ended().is_none() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.ended
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.ended().is_some() {
+            return;
+        }
+        for (signal, patience) in [(Signal::SIGTERM, 15), (Signal::SIGKILL, 5)] {
+            self.signal(signal);
+            let _ = kill(self.pid(), Signal::SIGCONT);
+            if self.wait(Duration::from_secs(patience)).is_some() {
+                return;
+            }
+        }
+    }
+}

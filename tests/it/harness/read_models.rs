@@ -1,0 +1,72 @@
+//! All read models, row by row.
+
+use std::collections::BTreeMap;
+
+use sqlx::{query_scalar, raw_sql};
+
+use super::{EventLog, Server, eventually, seconds};
+
+/// What the tables of schema `read` hold, by table.
+#[derive(Debug, PartialEq)]
+pub struct ReadModels(BTreeMap<String, Vec<String>>);
+
+impl ReadModels {
+    /// As they are once nothing happens any more and they have taken in everything.
+    pub async fn of(server: &Server) -> Self {
+        let mut log = EventLog::of(server).await;
+        eventually("the read models have caught up", seconds(60), async || {
+            let head = log.head().await;
+            let sql = "select coalesce(min(position), 0) from read.checkpoints";
+            let least: i64 = query_scalar(sql).fetch_one(log.sql()).await.unwrap();
+            (least >= head).then_some(())
+        })
+        .await;
+        let sql = "select table_name::text from information_schema.tables
+                   where table_schema = 'read' and table_name <> 'checkpoints'";
+        let tables: Vec<String> = query_scalar(sql).fetch_all(log.sql()).await.unwrap();
+        assert!(tables.len() >= 10, "{tables:?}");
+        raw_sql("begin isolation level repeatable read")
+            .execute(log.sql())
+            .await
+            .unwrap();
+        let mut rows = BTreeMap::new();
+        for table in tables {
+            // The columns by name: a table that was built anew may have them in another order.
+            let sql = format!("select to_jsonb(t)::text from read.{table} t");
+            let mut found: Vec<String> = query_scalar(&sql).fetch_all(log.sql()).await.unwrap();
+            found.sort();
+            rows.insert(table, found);
+        }
+        Self(rows)
+    }
+
+    /// Rebuilds every one beside the running server, and fails unless each comes to the
+    /// same rows as before.
+    pub async fn assert_equal_a_rebuild(server: &Server) {
+        let before = Self::of(server).await;
+        server.run_ok(&["rebuild"]);
+        let after = Self::of(server).await;
+        for (table, rows) in &before.0 {
+            let rebuilt = &after.0[table];
+            let missing: Vec<_> = rows
+                .iter()
+                .filter(|row| !rebuilt.contains(row))
+                .take(3)
+                .collect();
+            let added: Vec<_> = rebuilt
+                .iter()
+                .filter(|row| !rows.contains(row))
+                .take(3)
+                .collect();
+            assert_eq!(
+                rows.len(),
+                rebuilt.len(),
+                "{table}: only before {missing:?}, only after {added:?}"
+            );
+            assert!(
+                rows == rebuilt,
+                "{table}: only before {missing:?}, only after {added:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! A mail server that remembers what it took: `peers/recorder.py`.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use serde::Deserialize;
+
+use super::{eventually, guardian::Guardian, process::Process, scratch_dir, seconds};
+
+/// A running recorder. Recipients choose how it treats them; see the script.
+#[derive(Debug)]
+pub struct MailRecorder {
+    pub port: u16,
+    out: PathBuf,
+    _process: Process,
+    _guardian: Guardian,
+}
+
+/// A mail that was finally accepted, decoded by Python's email package.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Received {
+    pub message_id: String,
+    pub sender: String,
+    pub recipients: Vec<String>,
+    pub headers: Vec<(String, String)>,
+    pub text: Option<String>,
+    pub html: Option<String>,
+    pub attachments: Vec<Attachment>,
+}
+
+/// A file that came along.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Attachment {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// In base64.
+    pub content: String,
+}
+
+impl Received {
+    /// A header's values, as decoded.
+    pub fn header(&self, name: &str) -> Vec<&str> {
+        let named = self
+            .headers
+            .iter()
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.as_str()).collect()
+    }
+}
+
+impl MailRecorder {
+    /// One that takes this long for each mail.
+    pub fn start(delay_ms: u64) -> Self {
+        let dir = scratch_dir("mx");
+        let guardian = Guardian::of(&dir);
+        let out = dir.join("mails.jsonl");
+        fs::write(&out, "").unwrap();
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut command = Command::new(python(here));
+        command
+            .arg(here.join("tests/it/peers/recorder.py"))
+            .arg("--out")
+            .arg(&out);
+        command.args(["--delay-ms", &delay_ms.to_string()]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.stderr(fs::File::create(dir.join("recorder.log")).unwrap());
+        let (process, stdout) = Process::spawn_piped(command, &dir, "recorder");
+        let mut port = String::new();
+        BufReader::new(stdout).read_line(&mut port).unwrap();
+        let log = || fs::read_to_string(dir.join("recorder.log")).unwrap_or_default();
+        let port = port
+            .trim()
+            .parse()
+            .unwrap_or_else(|_| panic!("peer recorder.py: {}", log()));
+        Self {
+            port,
+            out,
+            _process: process,
+            _guardian: guardian,
+        }
+    }
+
+    /// Everything it took.
+    pub fn mails(&self) -> Vec<Received> {
+        let text = fs::read_to_string(&self.out).unwrap();
+        // What is being written now has no line end yet.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        whole
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// How many mails it took.
+    pub fn count(&self) -> usize {
+        let text = fs::read(&self.out).unwrap();
+        text.iter().filter(|byte| **byte == b'\n').count()
+    }
+
+    /// What it took for this recipient, once it has.
+    pub async fn mail_to(&self, recipient: &str) -> Received {
+        let what = format!("the recorder takes a mail to {recipient}");
+        eventually(&what, seconds(30), async || {
+            self.mails()
+                .into_iter()
+                .find(|mail| mail.recipients == [recipient])
+        })
+        .await
+    }
+
+    /// How often each recipient's mail was taken.
+    pub fn by_recipient(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for recipient in self.mails().into_iter().flat_map(|mail| mail.recipients) {
+            *counts.entry(recipient).or_default() += 1;
+        }
+        counts
+    }
+}
+
+fn python(here: &Path) -> PathBuf {
+    let chosen = std::env::var_os("LEDGERLINE_TEST_PYTHON").map(PathBuf::from);
+    let python = chosen.unwrap_or_else(|| here.join("target/dev/venv/bin/python"));
+    assert!(
+        python.exists(),
+        "peer aiosmtpd is missing: no {}; run ./dev test, or set LEDGERLINE_TEST_PYTHON",
+        python.display()
+    );
+    python
+}

@@ -1,0 +1,334 @@
+//! The real binary, running.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, OpenOptions},
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus, Output, Stdio},
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::json;
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use tokio::sync::OnceCell;
+
+use super::{
+    Client, Database, cluster, eventually, free_port, guardian::Guardian, process::Process,
+    scratch_dir, seconds, unique_name,
+};
+
+/// What `admin` logs in with.
+pub const ADMIN_PASSWORD: &str = "correct-horse-battery-staple-9";
+/// What every other user of the tests logs in with.
+pub const USER_PASSWORD: &str = "Tr0ub4dor-and-three-more";
+const MASTER_KEY: &str = "5f3a1c0e9b7d8642f1e0d3c2b5a49687786950413223140506f7e8d9cabb9cad";
+
+/// A server to be started.
+#[derive(Debug, Default)]
+pub struct Setup {
+    settings: BTreeMap<String, String>,
+    database: Option<Database>,
+}
+
+/// A server of this test's own, or the one that ordinary tests share.
+#[derive(Debug)]
+pub struct Server {
+    pub url: String,
+    pub data_dir: PathBuf,
+    settings: BTreeMap<String, String>,
+    database: Option<Database>,
+    process: Option<Process>,
+    admin: OnceCell<String>,
+    // Last, so that it finds everything else ended.
+    _guardian: Guardian,
+}
+
+static SHARED: OnceCell<Server> = OnceCell::const_new();
+
+impl Setup {
+    /// On its own embedded Postgres.
+    pub fn embedded() -> Self {
+        Self::default()
+    }
+
+    /// On this database.
+    pub fn on(database: &Database) -> Self {
+        let setup = Self {
+            database: Some(database.clone()),
+            ..Self::default()
+        };
+        setup
+            .set("DATABASE_URL", &database.url())
+            .set("MASTER_KEY", MASTER_KEY)
+            .set("POSTGRES_CONNECTIONS", "8")
+    }
+
+    /// With this setting, named without `LEDGERLINE_`.
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.settings
+            .insert(format!("LEDGERLINE_{name}"), value.to_owned());
+        self
+    }
+
+    /// Starts it and waits until it is ready.
+    pub async fn start(self) -> Server {
+        let data_dir = scratch_dir("it");
+        let port = free_port();
+        let mut settings = self.settings;
+        for (name, value) in [
+            ("LISTEN", format!("127.0.0.1:{port}")),
+            ("DATA_DIR", data_dir.to_str().unwrap().to_owned()),
+            ("ADMIN_PASSWORD", ADMIN_PASSWORD.to_owned()),
+            ("LOG", "info".to_owned()),
+        ] {
+            settings
+                .entry(format!("LEDGERLINE_{name}"))
+                .or_insert(value);
+        }
+        let mut server = Server {
+            url: format!("http://127.0.0.1:{port}"),
+            _guardian: Guardian::of(&data_dir),
+            data_dir,
+            settings,
+            database: self.database,
+            process: None,
+            admin: OnceCell::new(),
+        };
+        server.start().await;
+        server
+    }
+}
+
+impl Server {
+    /// The one that ordinary tests share, each with users of its own.
+    pub async fn shared() -> &'static Self {
+        SHARED.get_or_init(|| Setup::embedded().start()).await
+    }
+
+    /// One of this test's own.
+    pub async fn alone() -> Self {
+        Setup::on(&Database::create().await).start().await
+    }
+
+    /// Starts it again, and waits until it is ready.
+    pub async fn start(&mut self) {
+        self.spawn();
+        self.ready().await;
+    }
+
+    /// Starts it and does not wait.
+    pub fn spawn(&mut self) {
+        assert!(self.process.is_none(), "it runs already");
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log_file())
+            .unwrap();
+        let mut serve = self.command(&["serve"]);
+        serve
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        self.process = Some(Process::spawn(serve, &self.data_dir, "server"));
+    }
+
+    /// Waits until it says that it is ready.
+    pub async fn ready(&mut self) {
+        let client = self.stranger();
+        let process = self.process.as_mut().expect("started");
+        let log = self.data_dir.join("server.log");
+        eventually("the server is ready", seconds(60), async || {
+            if let Some(status) = process.ended() {
+                panic!("the server ended: {status}\n{}", tail(&log));
+            }
+            let asked = client.try_send(client.request("GET", "/readyz")).await;
+            asked.ok().filter(|answer| answer.status == 200)
+        })
+        .await;
+    }
+
+    /// Runs another command of the binary with the same settings.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// The same, of which one expects success; what it printed.
+    #[track_caller]
+    pub fn run_ok(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "ledgerline {}: {complaint}",
+            arguments.join(" ")
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// A command of the binary, with this server's settings and no others.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ledgerline"));
+        command
+            .args(arguments)
+            .current_dir(&self.data_dir)
+            .env_clear()
+            .envs(&self.settings);
+        for name in ["PATH", "HOME", "LEDGERLINE_POSTGRES_BIN", "RUST_BACKTRACE"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command
+    }
+
+    /// Everything it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_file()).unwrap()
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.data_dir.join("server.log")
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> Pid {
+        self.process.as_ref().expect("running").pid()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        self.process.as_ref().expect("running").signal(signal);
+    }
+
+    /// Kills it as a power cut would. An embedded Postgres stays behind.
+    pub fn kill9(&mut self) {
+        self.signal(Signal::SIGKILL);
+        let ended = self.process.take().unwrap().wait(seconds(5));
+        assert!(ended.is_some(), "killed and still there");
+    }
+
+    /// Asks it to stop and waits; how it ended.
+    pub fn sigterm(&mut self, within: Duration) -> ExitStatus {
+        self.signal(Signal::SIGTERM);
+        let ended = self.process.as_mut().unwrap().wait(within);
+        let ended = ended.unwrap_or_else(|| panic!("not stopped within {within:?}"));
+        self.process = None;
+        ended
+    }
+
+    /// Kills its embedded Postgres, found by the directory it works in.
+    pub fn kill9_postgres(&self) {
+        let cluster = self.cluster();
+        let note = fs::read_to_string(cluster.join("postmaster.pid")).unwrap();
+        let pid: i32 = note.lines().next().unwrap().trim().parse().unwrap();
+        let cwd = fs::read_link(format!("/proc/{pid}/cwd")).unwrap();
+        assert_eq!(cwd, cluster, "the postmaster of another cluster");
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    }
+
+    fn cluster(&self) -> PathBuf {
+        let note = fs::read_to_string(self.data_dir.join("postgres.location"));
+        let base = note.map_or_else(
+            |_| self.data_dir.clone(),
+            |path| PathBuf::from(path.trim_end()),
+        );
+        base.join("postgres")
+    }
+
+    /// Its database, as the superuser.
+    pub fn database(&self) -> PgConnectOptions {
+        if let Some(database) = &self.database {
+            return database.options();
+        }
+        let note = fs::read_to_string(self.cluster().join("postmaster.pid")).unwrap();
+        let mut lines = note.lines().map(str::trim).skip(3);
+        let port = lines.next().unwrap().parse().unwrap();
+        cluster::options(Path::new(lines.next().unwrap()), port, "ledgerline")
+    }
+
+    /// A connection to its database, as the superuser.
+    pub async fn sql(&self) -> PgConnection {
+        PgConnection::connect_with(&self.database()).await.unwrap()
+    }
+
+    /// Somebody who is not logged in.
+    pub fn stranger(&self) -> Client {
+        Client::stranger(&self.url)
+    }
+
+    /// The first user.
+    pub async fn admin(&self) -> Client {
+        let login = async || {
+            self.stranger()
+                .login("admin", ADMIN_PASSWORD)
+                .await
+                .token()
+                .to_owned()
+        };
+        let token = self.admin.get_or_init(login).await;
+        let admin = self.stranger().with_token(token);
+        admin.known_as(1)
+    }
+
+    /// A new user with these roles, logged in.
+    pub async fn user(&self, roles: &[&str]) -> Client {
+        self.named_user(&unique_name("user"), roles).await
+    }
+
+    /// The same, of this name.
+    pub async fn named_user(&self, username: &str, roles: &[&str]) -> Client {
+        let admin = self.admin().await;
+        let user = json!({
+            "username": username, "passwd": USER_PASSWORD, "active": 1,
+            "first_name": "Test", "email": format!("{username}@users.example"),
+        });
+        let user_id = admin.post("/users", user).await.id("user_id");
+        for role in roles {
+            let role_id = self.role_id(role).await;
+            admin
+                .put(&format!("/users/{user_id}/roles/{role_id}"), json!({}))
+                .await
+                .ok();
+        }
+        let client = self.stranger().login(username, USER_PASSWORD).await;
+        client.known_as(user_id)
+    }
+
+    /// A role's id.
+    pub async fn role_id(&self, name: &str) -> i64 {
+        let roles = self.admin().await.get("/roles").await.ok();
+        let role = roles
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|role| role["name"] == name);
+        role.unwrap_or_else(|| panic!("no role {name}"))["role_id"]
+            .as_i64()
+            .unwrap()
+    }
+
+    /// A permission's id.
+    pub async fn permission_id(&self, name: &str) -> i64 {
+        let all = self.admin().await.get("/permissions").await.ok();
+        let permission = all
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["name"] == name);
+        permission.unwrap_or_else(|| panic!("no permission {name}"))["permission_id"]
+            .as_i64()
+            .unwrap()
+    }
+}
+
+fn tail(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}

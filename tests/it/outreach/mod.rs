@@ -1,0 +1,4 @@
+//! What is said to whom.
+
+mod templates;
+mod tokens;

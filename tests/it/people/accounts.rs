@@ -1,0 +1,111 @@
+//! `/accounts`.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Mailing, Server, unique_name};
+
+#[tokio::test]
+async fn a_new_user_gets_an_account_of_their_own() {
+    let server = Server::shared().await;
+    let name = unique_name("opened");
+    let user = server.named_user(&name, &["user"]).await;
+    let accounts = user.get("/accounts").await.ok();
+    assert_eq!(accounts.as_array().unwrap().len(), 1);
+    let account = user
+        .get(&format!("/accounts/{}", accounts[0]["account_id"]))
+        .await
+        .ok();
+    assert_eq!(
+        (&account["type"], &account["active"]),
+        (&json!("account"), &json!(1))
+    );
+    assert_eq!(
+        (&account["username"], &account["user_id"]),
+        (&json!(name), &json!(user.user_id))
+    );
+}
+
+#[tokio::test]
+async fn a_name_is_taken_once_for_each_type() {
+    let admin = Server::shared().await.admin().await;
+    let name = unique_name("twice");
+    let with = |kind: &str| json!({"username": name, "type": kind});
+    admin
+        .post("/accounts", with("account"))
+        .await
+        .id("account_id");
+    admin
+        .post("/accounts", with("extension"))
+        .await
+        .id("account_id");
+    let refused = admin.post("/accounts", with("account")).await;
+    refused.expect(412);
+    assert_eq!(refused.fields(), ["username"]);
+}
+
+#[tokio::test]
+async fn settings_are_kept_read_and_taken_away() {
+    let user = Server::shared().await.user(&["user"]).await;
+    let account = user.get("/accounts").await.ok()[0]["account_id"].clone();
+    let path = format!("/accounts/{account}/settings/emailtofax_coversheet");
+    assert_eq!(user.get(&path).await.status, 404);
+    let said = json!({"name": "emailtofax_coversheet", "value": "body"});
+    assert_eq!(user.put(&path, json!({"value": "body"})).await.ok(), said);
+    assert_eq!(user.get(&path).await.ok(), said);
+    user.delete(&path).await.ok();
+    assert_eq!(user.get(&path).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_change_of_owner_takes_the_programs_away_first() {
+    let server = Server::shared().await;
+    let admin = server.admin().await;
+    let program = Mailing::of(&admin).await.program_id;
+    let body = json!({"username": unique_name("assigned")});
+    let account = admin.post("/accounts", body).await.id("account_id");
+    let path = format!("/accounts/{account}");
+    let subscribed = admin
+        .put(&format!("{path}/programs/{program}"), json!({}))
+        .await
+        .ok();
+    assert_eq!(subscribed["account_id"], account);
+
+    let other = server.user(&["user"]).await;
+    let assigned = admin
+        .put(&format!("{path}/users/{}", other.user_id), json!({}))
+        .await
+        .ok();
+    assert_eq!(assigned["user_id"], other.user_id);
+    other.get(&path).await.ok();
+    let sql = "select count(*) from read.account_programs where account_id = $1";
+    let left: i64 = sqlx::query_scalar(sql)
+        .bind(account)
+        .fetch_one(&mut server.sql().await)
+        .await
+        .unwrap();
+    assert_eq!(left, 0);
+
+    let dissociated = admin.delete(&format!("{path}/users")).await.ok();
+    assert_eq!(dissociated["user_id"], Value::Null);
+    assert_eq!(other.get(&path).await.status, 404);
+}
+
+#[tokio::test]
+async fn without_an_active_account_nothing_is_sent() {
+    let server = Server::shared().await;
+    let user = server.user(&["user"]).await;
+    let mailing = Mailing::of(&user).await;
+    let account = user.get("/accounts").await.ok()[0]["account_id"].clone();
+    user.put(&format!("/accounts/{account}"), json!({"active": 0}))
+        .await
+        .ok();
+    let contact = user.contact("nobody@example.com").await;
+    let order = json!({"contact_id": contact, "program_id": mailing.program_id, "title": "t"});
+    let made = user.post("/transmissions", order).await;
+    if made.status == 200 {
+        let path = format!("/transmissions/{}/send", made.id("transmission_id"));
+        user.post(&path, json!({})).await.expect(423);
+    } else {
+        made.expect(423);
+    }
+}

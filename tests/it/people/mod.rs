@@ -1,0 +1,5 @@
+//! Whom one reaches.
+
+mod accounts;
+mod contacts;
+mod erasure;

@@ -1,0 +1,5 @@
+//! Read models: how they follow the log, and how they are built anew.
+
+mod following;
+mod poison;
+mod rebuilding;

@@ -1,0 +1,73 @@
+//! An event that cannot be taken in.
+
+use serde_json::json;
+use sqlx::query;
+
+use crate::harness::{Database, EventLog, Server, Setup, eventually, seconds};
+
+/// Appends an event that no decoder knows what to do with; its position.
+async fn poison(server: &Server, contact: i64) -> i64 {
+    let mut log = EventLog::of(server).await;
+    let sql = "insert into events (aggregate_type, aggregate_id, sequence, event_type,
+               event_version, payload, metadata, occurred_at, commit_id)
+               values ('contact', $1, 2, 'ContactUpdated', '1.0.0', '{\"ContactUpdated\": 7}',
+                       '{}', now(), gen_random_uuid())";
+    query(sql)
+        .bind(contact.to_string())
+        .execute(log.sql())
+        .await
+        .unwrap();
+    log.head().await
+}
+
+#[tokio::test]
+async fn a_projector_stops_at_it_and_says_so_and_writers_go_on() {
+    let server = Setup::on(&Database::create().await).start().await;
+    let admin = server.admin().await;
+    let contact = admin.contact("poisoned@example.com").await;
+
+    let position = poison(&server, contact).await;
+
+    let said = eventually("/readyz is 503", seconds(10), async || {
+        let ready = server.stranger().get("/readyz").await;
+        (ready.status == 503).then(|| ready.json())
+    })
+    .await;
+    let stopped: Vec<_> = said["projections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["stopped_at"] == position)
+        .map(|row| row["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(stopped.iter().any(|name| name == "contacts"), "{said}");
+    assert!(
+        server.log().contains(&position.to_string()),
+        "it is in the log"
+    );
+    assert!(
+        server
+            .stranger()
+            .get("/metrics")
+            .await
+            .text()
+            .contains("stopped"),
+        "and in the metrics"
+    );
+    assert_eq!(server.stranger().get("/healthz").await.status, 200);
+
+    let started = std::time::Instant::now();
+    let body = json!({"first_name": "Late", "phone": "1"});
+    for _ in 0..10 {
+        admin.post("/contacts", body.clone()).await.id("contact_id");
+    }
+    assert!(
+        started.elapsed() < seconds(5),
+        "ten writes took {:?}",
+        started.elapsed()
+    );
+    let mut log = EventLog::of(&server).await;
+    let sql = "select position from read.checkpoints where name = 'contacts'";
+    let reached: i64 = sqlx::query_scalar(sql).fetch_one(log.sql()).await.unwrap();
+    assert!(reached < position, "it neither skips nor passes");
+}
