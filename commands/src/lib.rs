@@ -1,8 +1,9 @@
 //! The bus: how anything is changed.
 //!
 //! [`Commands::send`] loads an aggregate, lets it decide, appends what it
-//! decided and answers with its place in the log. Policies (event → command)
-//! live in `policies/`, one file each, named by what they do.
+//! decided and answers with its place in the log. Bytes that events name are in
+//! [`media`]. What turns events into commands (a policy) belongs here too, one file
+//! each, named by what it does.
 //!
 //! The command side registers nothing: an aggregate that exists in `domain` can
 //! be sent to.
