@@ -122,8 +122,13 @@ impl Worker {
 }
 
 async fn claim(shared: Arc<Shared>, queued: QueueSignal, tasks: TaskTracker) {
+    let mut swept_at = Instant::now();
     while !shared.stopping.is_cancelled() {
-        let claimed = match claim_some(&shared).await {
+        let sweep = swept_at.elapsed() >= NO_PROVIDER_PAUSE;
+        if sweep {
+            swept_at = Instant::now();
+        }
+        let claimed = match claim_some(&shared, sweep).await {
             Ok(jobs) => jobs,
             Err(error) => {
                 tracing::warn!(%error, "the dispatch queue does not answer");
@@ -144,14 +149,21 @@ async fn claim(shared: Arc<Shared>, queued: QueueSignal, tasks: TaskTracker) {
     }
 }
 
-/// As many due attempts as there is room for.
-async fn claim_some(shared: &Shared) -> Result<Vec<Job>, sqlx::Error> {
-    let services = queue::all_services();
+/// As many due attempts as there is room for. Those that no provider serves are only
+/// swept now and then, for the ones among them whose deadline has passed.
+async fn claim_some(shared: &Shared, sweep: bool) -> Result<Vec<Job>, sqlx::Error> {
+    let served = shared.registry.services();
+    let services: Vec<i32> = match sweep {
+        true => queue::all_services().to_vec(),
+        false => served,
+    };
     let most = (shared.registry.channels() * 2).clamp(16, MOST_IN_HAND);
-    let room = most.saturating_sub(shared.leases.len()).min(CLAIM);
-    if room == 0 {
+    let room = most.saturating_sub(shared.leases.len());
+    // Claiming costs a transaction; one at a time would make that the bottleneck.
+    if room < most / 4 {
         return Ok(Vec::new());
     }
+    let room = room.min(CLAIM);
     let until = Instant::now() + shared.config.lease;
     let lease = shared.config.lease;
     let name = &shared.config.name;
