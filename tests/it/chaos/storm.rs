@@ -16,7 +16,7 @@ use crate::harness::{Client, MailRecorder, Mailing};
 /// How many clients send at the same time.
 const CLIENTS: usize = 6;
 /// How far they may be ahead of what has been delivered.
-const AHEAD: usize = 150;
+const AHEAD: usize = 300;
 
 /// What the server has said yes to.
 #[derive(Debug, Default, Clone)]

@@ -82,6 +82,7 @@ async fn a_wrong_setting_stops_the_start_with_a_sentence_that_names_it() {
         ("LEDGERLINE_LISTEN", "nowhere"),
         ("LEDGERLINE_LEASE_SECOND", "10"),
         ("LEDGERLINE_ROLE", "king"),
+        ("LEDGERLINE_ROLE", "worker"),
     ] {
         let output = server
             .command(&["serve"])
@@ -94,6 +95,25 @@ async fn a_wrong_setting_stops_the_start_with_a_sentence_that_names_it() {
             "{name}={value}: {said}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_database_of_ones_own_wants_a_master_key_of_ones_own() {
+    let server = Server::shared().await;
+    let mut serve = server.command(&["serve"]);
+    let output = serve
+        .env("LEDGERLINE_DATABASE_URL", "postgres://someone@localhost/x")
+        .output();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        !output.status.success() && said.contains("LEDGERLINE_MASTER_KEY"),
+        "{said}"
+    );
+    assert!(
+        !said.contains("someone"),
+        "a URL may hold a password: {said}"
+    );
 }
 
 #[tokio::test]

@@ -76,6 +76,13 @@ impl Setup {
 
     /// Starts it and waits until it is ready.
     pub async fn start(self) -> Server {
+        let mut server = self.spawn();
+        server.ready().await;
+        server
+    }
+
+    /// Starts it and does not wait: some roles answer nobody.
+    pub fn spawn(self) -> Server {
         let data_dir = scratch_dir("it");
         let port = free_port();
         let mut settings = self.settings;
@@ -98,7 +105,7 @@ impl Setup {
             process: None,
             admin: OnceCell::new(),
         };
-        server.start().await;
+        server.spawn();
         server
     }
 }
