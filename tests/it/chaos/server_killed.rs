@@ -51,7 +51,12 @@ async fn twenty_kills_lose_nothing_and_deliver_nothing_twice() {
         );
         server.start().await;
     }
-    storm.rage(&recorder, Duration::from_millis(500)).await;
+    eventually(
+        "enough mails for this to mean something",
+        seconds(60),
+        async || (storm.watch(&recorder) >= 400).then_some(()),
+    )
+    .await;
     let acknowledged = storm.calm().await;
 
     let verdict = verdict(
@@ -66,11 +71,6 @@ async fn twenty_kills_lose_nothing_and_deliver_nothing_twice() {
     assert!(
         landed >= MUST_LAND,
         "only {landed} kills landed with mails on the wire"
-    );
-    assert!(
-        verdict.delivered >= 400,
-        "only {} mails: too few to mean something",
-        verdict.delivered
     );
     let most = on_the_wire.iter().max().unwrap();
     assert!(
