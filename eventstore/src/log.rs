@@ -7,7 +7,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -47,8 +47,8 @@ struct Inner {
     recent: Mutex<Recent>,
     head: watch::Sender<Position>,
     seen_at: Mutex<Instant>,
-    wake: Notify,
-    announce: Notify,
+    wake: Arc<Notify>,
+    announce: Arc<Notify>,
 }
 
 /// The newest events, without a gap.
@@ -72,13 +72,19 @@ impl Log {
             }),
             head: watch::Sender::new(head),
             seen_at: Mutex::new(Instant::now()),
-            wake: Notify::new(),
-            announce: Notify::new(),
+            wake: Arc::default(),
+            announce: Arc::default(),
             reader,
         }));
-        tokio::spawn(follow_database(Arc::downgrade(&log.0)));
+        tokio::spawn(follow_database(
+            Arc::downgrade(&log.0),
+            Arc::clone(&log.0.wake),
+        ));
         tokio::spawn(listen(Arc::downgrade(&log.0)));
-        tokio::spawn(announce(Arc::downgrade(&log.0)));
+        tokio::spawn(announce(
+            Arc::downgrade(&log.0),
+            Arc::clone(&log.0.announce),
+        ));
         Ok(log)
     }
 
@@ -250,7 +256,8 @@ async fn newest(pool: &PgPool) -> Result<Position, StoreError> {
     Ok(sqlx::query_scalar(sql).fetch_one(pool).await?)
 }
 
-async fn follow_database(inner: std::sync::Weak<Inner>) {
+/// Runs for as long as somebody has the log: it holds on to it only while it works.
+async fn follow_database(inner: Weak<Inner>, wake: Arc<Notify>) {
     loop {
         let Some(log) = inner.upgrade() else { return };
         let head = lock(&log.recent).head;
@@ -269,14 +276,16 @@ async fn follow_database(inner: std::sync::Weak<Inner>) {
                 false
             }
         };
+        drop(log);
         if !more {
-            let _ = tokio::time::timeout(POLL, log.wake.notified()).await;
+            // Passing of the time is the ordinary case.
+            let _ = tokio::time::timeout(POLL, wake.notified()).await;
         }
     }
 }
 
 /// Wakes the follower when another process appends.
-async fn listen(inner: std::sync::Weak<Inner>) {
+async fn listen(inner: Weak<Inner>) {
     loop {
         let Some(pool) = inner.upgrade().map(|log| log.reader.pool.clone()) else {
             return;
@@ -298,16 +307,13 @@ async fn listen(inner: std::sync::Weak<Inner>) {
 
 /// Tells other processes that there is something new; a statement of its own and
 /// not more than so often, since NOTIFY within every append would halve it.
-async fn announce(inner: std::sync::Weak<Inner>) {
+async fn announce(inner: Weak<Inner>, news: Arc<Notify>) {
     let own = std::process::id().to_string();
-    loop {
-        let Some(log) = inner.upgrade() else { return };
-        if tokio::time::timeout(Duration::from_secs(1), log.announce.notified())
-            .await
-            .is_err()
-        {
+    while inner.strong_count() > 0 {
+        let heard = tokio::time::timeout(Duration::from_secs(1), news.notified()).await;
+        let (Ok(()), Some(log)) = (heard, inner.upgrade()) else {
             continue;
-        }
+        };
         let notify = sqlx::query("select pg_notify($1, $2)")
             .bind(CHANNEL)
             .bind(&own);
