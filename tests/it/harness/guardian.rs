@@ -37,6 +37,7 @@ if [ -f "$base/postgres/postmaster.pid" ]; then
     pid=$(head -n 1 "$base/postgres/postmaster.pid")
     [ "$(readlink "/proc/$pid/cwd")" = "$base/postgres" ] && end "$pid" INT 100
 fi
+[ -f "$dir/socket.location" ] && rm -rf "$(cat "$dir/socket.location")"
 rm -rf "$dir"
 case $base in /var/lib/ledgerline/*) rm -rf "$base" ;; esac
 "#;

@@ -156,6 +156,13 @@ impl Server {
             asked.ok().filter(|answer| answer.status == 200)
         })
         .await;
+        if self.database.is_none()
+            && let Some(socket) = self.database().get_socket()
+        {
+            // It outlives the server, and nobody else knows whose it was.
+            let note = self.data_dir.join("socket.location");
+            fs::write(note, socket.as_os_str().as_encoded_bytes()).unwrap();
+        }
     }
 
     /// Runs another command of the binary with the same settings.
