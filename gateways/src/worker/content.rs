@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use bytes::{Bytes, BytesMut};
 use commands::{Commands, media::MediaStore};
 use domain::{
-    Id,
+    Entity, Id,
     access::User,
     delivery::Transmission,
     flow::Action,
@@ -102,9 +102,7 @@ impl Contents {
         let assignments = transmissions
             .iter()
             .filter_map(|transmission| transmission.assignment());
-        let owners = transmissions
-            .iter()
-            .filter_map(|t| domain::Entity::owner(*t));
+        let owners = transmissions.iter().filter_map(|t| t.owner());
         Ok(People {
             contacts: store
                 .load_many(&unique(orders.map(|order| order.contact_id)))
@@ -132,15 +130,18 @@ impl Contents {
             .steps
             .first()
             .ok_or(NoContent::Never("the flow is empty"))?;
+        let recipient = people.contacts.get(&order.contact_id);
+        // What the transmission says of them may stem from a memory older than that.
+        if recipient.is_some_and(|contact| contact.aggregate.erased().is_some()) {
+            return Err(NoContent::Never("the recipient was erased"));
+        }
         let account = people
             .accounts
             .get(&assignment.account_id)
             .map(|it| &it.aggregate);
-        let owner = domain::Entity::owner(transmission);
+        let owner = transmission.owner();
         let tokens = Tokens {
-            contact: people
-                .contacts
-                .get(&order.contact_id)
+            contact: recipient
                 .map(|it| contact(&it.aggregate))
                 .unwrap_or_default(),
             account: account.map(account_person).unwrap_or_default(),
