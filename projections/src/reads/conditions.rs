@@ -57,10 +57,15 @@ impl<'s> Conditions<'s> {
 
     /// Telephone numbers: the last digits, whatever one writes between them.
     pub fn phone(&mut self, column: &str, value: &Option<String>) {
-        if let Some(value) = value {
-            self.0.push(format!(" and reverse({column}) like "));
-            self.0.push_bind(format!("{}%", backwards(value)));
+        let Some(value) = value else { return };
+        let digits = backwards(value);
+        // Left as it is, this would be the end of every number.
+        if digits.is_empty() && !value.is_empty() {
+            self.0.push(" and false");
+            return;
         }
+        self.0.push(format!(" and reverse({column}) like "));
+        self.0.push_bind(format!("{digits}%"));
     }
 
     /// Masks: any of these bits.
@@ -119,5 +124,12 @@ mod tests {
     #[test]
     fn a_phone_is_looked_for_from_its_end() {
         assert_eq!(backwards("(555) 01-00"), "0010555");
+    }
+
+    #[test]
+    fn what_is_no_phone_at_all_is_the_end_of_none() {
+        let mut sql = QueryBuilder::new("");
+        Conditions::new(&mut sql).phone("t.phone", &Some("abc".to_owned()));
+        assert_eq!(sql.sql(), " and false");
     }
 }
