@@ -28,7 +28,8 @@ impl<A> Segment for Id<A> {
 
 impl Segment for String {
     fn read(text: &str) -> Option<Self> {
-        Some(text.to_owned())
+        // Postgres has no NUL, so nothing can be called this.
+        (!text.contains('\0')).then(|| text.to_owned())
     }
 }
 
@@ -81,6 +82,7 @@ mod tests {
         ] {
             assert_eq!(<Id<Contact> as Segment>::read(text), None, "{text:?}");
         }
+        assert_eq!(<String as Segment>::read("a\0b"), None);
         let largest = <Id<Contact> as Segment>::read("9223372036854775807");
         assert_eq!(largest, Some(Id::new(i64::MAX)));
     }
