@@ -7,6 +7,7 @@ use domain::{
 };
 use projections::access::users::UserRow;
 
+use super::users::must_outrank;
 use crate::{
     App, Error, Result,
     answer::Answer,
@@ -41,6 +42,8 @@ async fn take_role(
     users: Writer<User, Update>,
     Path((id, role)): Path<(Id<User>, Id<Role>)>,
 ) -> Result<Answer> {
+    users.load(id).await?;
+    must_outrank(&users, id)?;
     users
         .updated::<UserRow>(id, UserCommand::TakeRole(role))
         .await
@@ -61,6 +64,8 @@ async fn withdraw(
     users: Writer<User, Update>,
     Path((id, permission)): Path<(Id<User>, Id<Permission>)>,
 ) -> Result<Answer> {
+    users.load(id).await?;
+    must_outrank(&users, id)?;
     users
         .updated::<UserRow>(id, UserCommand::Withdraw(permission))
         .await

@@ -126,8 +126,9 @@ async fn change_password(
         .await
 }
 
-/// Whoever sets another's password can be them; so they must hold what they would gain.
-fn must_outrank<V: Verb>(users: &Writer<User, V>, other: Id<User>) -> Result<()> {
+/// Whoever sets another's password can be them, and whoever strips them of a right can
+/// lock everybody out; so they must hold all that the other does.
+pub(super) fn must_outrank<V: Verb>(users: &Writer<User, V>, other: Id<User>) -> Result<()> {
     if users.caller().mirror().outranks(users.user(), other) {
         return Ok(());
     }
