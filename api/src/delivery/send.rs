@@ -155,7 +155,12 @@ async fn destination(app: &App, order: &Order) -> Result<Personal<String>> {
 
 async fn account(app: &App, given: Option<Id<Account>>, owner: Id<User>) -> Result<Id<Account>> {
     if let Some(id) = given {
-        there(app, id, "its account was deleted").await?;
+        let account = there(app, id, "its account was deleted").await?.aggregate;
+        // It may have been given to somebody else since, who is nobody's sender.
+        let everybody = Account::ADMIN.is_some_and(|admin| app.auth().mirror.may(owner, admin));
+        if account.owner() != Some(owner) && !everybody {
+            return Err(not_ready("its account is somebody else's by now"));
+        }
         return Ok(id);
     }
     let newest = accounts::newest_active(app.pool(), owner.get()).await?;
