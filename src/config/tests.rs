@@ -64,6 +64,7 @@ const GOOD: &[(&str, &str)] = &[
     ("LEDGERLINE_DATA_DIR", "/srv/ledgerline"),
     ("LEDGERLINE_POSTGRES_BIN", "/opt/pg/bin"),
     ("LEDGERLINE_POSTGRES_LISTEN", "127.0.0.1:5433"),
+    ("LEDGERLINE_READER_PASSWORD", "hush-reader"),
     ("LEDGERLINE_MASTER_KEY", KEY),
     ("LEDGERLINE_ADMIN_USERNAME", "root"),
     ("LEDGERLINE_ADMIN_PASSWORD", "hush-password"),
@@ -78,6 +79,7 @@ const GOOD: &[(&str, &str)] = &[
     ("LEDGERLINE_TRY_SMS_DEADLINE_SECONDS", "102"),
     ("LEDGERLINE_TRY_FAX_DEADLINE_SECONDS", "103"),
     ("LEDGERLINE_TRY_VOICE_DEADLINE_SECONDS", "104"),
+    ("LEDGERLINE_URL", "http://ledger:9000"),
     ("LEDGERLINE_LOG", "warn,ledgerline=debug"),
     ("LEDGERLINE_LOG_FORMAT", "json"),
 ];
@@ -128,6 +130,11 @@ fn every_setting_is_in_the_help_and_arrives_from_environment_and_file() {
         assert_eq!(database.data_dir, PathBuf::from("/srv/ledgerline"));
         assert_eq!(database.postgres_bin, Some("/opt/pg/bin".into()));
         assert_eq!(database.postgres_listen.unwrap().port(), 5433);
+        assert_eq!(
+            database.reader_password.unwrap().expose_secret(),
+            "hush-reader"
+        );
+        assert_eq!(server.url.unwrap(), "http://ledger:9000");
         assert_eq!(master_key.unwrap().expose_secret(), KEY);
         assert_eq!(access.admin_username, "root");
         assert_eq!(
