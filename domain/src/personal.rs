@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+use serde_json::Value;
 
 /// Whose data something is: an aggregate, written `contact/12`. The event store
 /// keeps one key for each subject; deleting the key erases the subject from history.
@@ -32,6 +33,18 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Whether a client's own JSON has a name in it, however deep, that is kept for
+/// marks: the store would take it for personal data, and for damage what it cannot
+/// open.
+pub(crate) fn has_mark(name: &str, value: &Value) -> bool {
+    name.starts_with('$')
+        || match value {
+            Value::Object(object) => object.iter().any(|(name, value)| has_mark(name, value)),
+            Value::Array(values) => values.iter().any(|value| has_mark("", value)),
+            _ => false,
+        }
 }
 
 /// Personal data inside an event: readable while its subject's key exists, and
@@ -125,5 +138,17 @@ mod tests {
             serde_json::from_str::<Personal<String>>(&json).unwrap(),
             value
         );
+    }
+
+    #[test]
+    fn a_mark_is_found_however_deep() {
+        use serde_json::json;
+        for marked in [
+            json!({"$of": "contact/1", "$sealed": "AAAA"}),
+            json!({"a": [{"b": {"$of": 1}}]}),
+        ] {
+            assert!(has_mark("", &marked), "{marked}");
+        }
+        assert!(!has_mark("tls", &json!({"a": ["$of", {"b$": null}]})));
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::{
     Entity, Id, Patch, Refusal,
     flow::Service,
+    personal::has_mark,
     values::{Line, Sealed},
 };
 
@@ -287,6 +288,9 @@ impl ProviderDetails {
         if self.kind != ProviderKind::Sandbox && self.host.is_none() {
             return Err(Refusal::invalid("host", "is required"));
         }
+        if self.settings.iter().any(|(name, it)| has_mark(name, it)) {
+            return Err(Refusal::invalid("settings", "names must not begin with $"));
+        }
         Ok(self)
     }
 }
@@ -392,6 +396,22 @@ mod tests {
             ProviderDetails::new(patch),
             Err(Refusal::Invalid {
                 field: "weight",
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn settings_cannot_pass_for_personal_data() {
+        let forged = serde_json::json!({"a": {"$of": "contact/1", "$sealed": "AAAA"}});
+        let patch = ProviderPatch {
+            settings: Patch::Set(forged.as_object().unwrap().clone()),
+            ..patch()
+        };
+        assert!(matches!(
+            ProviderDetails::new(patch),
+            Err(Refusal::Invalid {
+                field: "settings",
                 ..
             })
         ));
