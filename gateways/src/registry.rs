@@ -96,7 +96,14 @@ impl Registry {
             ids.sort();
             ids.dedup();
             for id in ids {
-                registry.refresh(id).await?;
+                match registry.refresh(id).await {
+                    Err(error) if error.is_passing() => return Err(error),
+                    // The others must not wait for one that no waiting will mend.
+                    Err(error) => {
+                        tracing::error!(provider.id = %id, %error, "a provider cannot be read");
+                    }
+                    Ok(()) => {}
+                }
             }
         }
         let mut subscription = log.subscribe(after);
