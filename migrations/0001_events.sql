@@ -28,10 +28,13 @@ comment on column events.commit_id is 'Events appended together share it.';
 
 -- Positions must become visible in rising order, or a subscriber that remembers
 -- the last one it saw would miss what commits later below it. Every insert
--- therefore takes one lock before it draws its first position, whoever inserts.
+-- therefore takes one lock before it draws its first position, whoever inserts. It
+-- is a table's and not an advisory one, which anybody who may log in could hold.
+create table append_lock ();
+comment on table append_lock is 'Locked by whoever appends to the log; has no rows.';
 create function events_append_guard() returns trigger language plpgsql as $$
 begin
-    perform pg_advisory_xact_lock(5497853321);
+    lock table public.append_lock in exclusive mode;
     return null;
 end $$;
 create trigger events_append_guard before insert on events
