@@ -288,6 +288,17 @@ impl ProviderDetails {
         if self.kind != ProviderKind::Sandbox && self.host.is_none() {
             return Err(Refusal::invalid("host", "is required"));
         }
+        let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+        if self
+            .host
+            .as_ref()
+            .is_some_and(|host| !host.as_str().chars().all(fits))
+        {
+            return Err(Refusal::invalid(
+                "host",
+                "must be a host name or an IP address",
+            ));
+        }
         if self.settings.iter().any(|(name, it)| has_mark(name, it)) {
             return Err(Refusal::invalid("settings", "names must not begin with $"));
         }
@@ -384,6 +395,18 @@ mod tests {
                 ..
             })
         ));
+    }
+
+    #[test]
+    fn a_host_that_is_a_path_or_a_url_is_refused() {
+        for host in ["/etc/passwd", "file:///x", "a b", "http://mail"] {
+            let host = Patch::Set(host.parse().unwrap());
+            let refused = ProviderDetails::new(ProviderPatch { host, ..patch() });
+            assert!(matches!(
+                refused,
+                Err(Refusal::Invalid { field: "host", .. })
+            ));
+        }
     }
 
     #[test]
