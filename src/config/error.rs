@@ -6,7 +6,7 @@ use std::{io, path::PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A misspelt name.
-    #[error("There is no setting {name}{}. ledgerline --help lists all of them", .meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default())]
+    #[error("There is no setting {name}{}. ledgerline --help lists all of them", .meant.map(|meant| format!("; did you mean {meant}")).unwrap_or_default())]
     Unknown {
         /// As it was written, with where.
         name: String,

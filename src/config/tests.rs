@@ -215,7 +215,7 @@ fn a_wrong_secret_is_named_but_not_shown() {
 fn a_misspelt_setting_stops_the_start_with_a_suggestion() {
     let said = refusal(&environment(&[("LEDGERLINE_LISTN", "127.0.0.1:1")]));
     assert!(
-        said.contains("LEDGERLINE_LISTN; did you mean LEDGERLINE_LISTEN?"),
+        said.contains("LEDGERLINE_LISTN; did you mean LEDGERLINE_LISTEN"),
         "{said}"
     );
     let said = refusal(&file("lease_second = 3"));
