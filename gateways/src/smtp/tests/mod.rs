@@ -2,7 +2,6 @@
 
 mod letters;
 mod outcomes;
-mod pace;
 pub(crate) mod peers;
 mod reuse;
 mod secrecy;
