@@ -11,10 +11,12 @@ use domain::{
     delivery::{Provider, ProviderCommand, ProviderKind, ProviderPatch},
 };
 use eventstore::{MasterKey, Store};
+use futures::future::join_all;
 use gateways::{Installation, Registry, Worker, WorkerConfig};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use projections::{Projector, Watermarks};
 use secrecy::SecretString;
+use sqlx::PgPool;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +28,7 @@ use crate::{
 /// How long the end may take altogether; what is on the wire gets most of it.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
 const LAST_ATTEMPTS: Duration = Duration::from_secs(6);
+const LAST_QUERIES: Duration = Duration::from_millis(500);
 /// How long one attempt may take on the wire.
 const ATTEMPT: Duration = Duration::from_secs(60);
 
@@ -42,6 +45,7 @@ pub struct Server {
     http: Option<Http>,
     worker: Option<Worker>,
     projector: Projector,
+    pools: Vec<PgPool>,
     stop: CancellationToken,
 }
 
@@ -67,6 +71,7 @@ impl Server {
                 http: parts.http,
                 worker: parts.worker,
                 projector: parts.projector,
+                pools: parts.pools,
                 stop: parts.stop,
                 database,
             }),
@@ -114,15 +119,18 @@ impl Server {
             http: None,
             worker,
             projector,
+            pools: vec![store.pool().clone()],
             stop,
         };
         let Some(listener) = listener else {
             return Ok(started);
         };
+        let readers = database.readers(config.database.connections);
+        started.pools.push(readers.clone());
         let parts = Parts {
             commands: commands.clone(),
             watermarks,
-            pool: database.readers(config.database.connections),
+            pool: readers,
             metrics: metrics()?,
             gateways: Arc::new(move || registry.status()),
         };
@@ -160,6 +168,13 @@ impl Server {
         }
         self.stop.cancel();
         self.projector.ended().await;
+        let closing = self.pools.iter().map(PgPool::close);
+        if tokio::time::timeout(LAST_QUERIES, join_all(closing))
+            .await
+            .is_err()
+        {
+            tracing::warn!("queries were still running at the end");
+        }
         self.database.close().await;
     }
 }
@@ -170,6 +185,7 @@ struct Started {
     http: Option<Http>,
     worker: Option<Worker>,
     projector: Projector,
+    pools: Vec<PgPool>,
     stop: CancellationToken,
 }
 

@@ -271,6 +271,8 @@ async fn follow_database(inner: Weak<Inner>, wake: Arc<Notify>) {
                 }
                 more
             }
+            // The process is stopping.
+            Err(_) if log.reader.pool.is_closed() => return,
             Err(error) => {
                 tracing::warn!(%error, "the log cannot be read");
                 false
