@@ -97,6 +97,33 @@ async fn nobody_takes_over_a_user_who_holds_more() {
 }
 
 #[tokio::test]
+async fn nobody_takes_a_right_from_a_user_who_holds_more() {
+    // Of its own: where this fails, nobody is admin any more.
+    let server = Server::alone().await;
+    let clerk = holding(&server, &["user", "user_admin"]).await;
+    let admin = server.admin().await;
+    let role = format!("/users/1/roles/{}", server.role_id("admin").await);
+    let permission = server.permission_id("contact_read").await;
+    let permission = format!("/users/1/permissions/{permission}");
+    admin.put(&permission, json!({})).await.ok();
+    for path in [permission, role] {
+        assert_eq!(clerk.delete(&path).await.status, 403, "{path}");
+        let still_there = admin.delete(&path).await;
+        still_there.ok();
+    }
+}
+
+#[tokio::test]
+async fn nobody_changes_the_address_of_a_user_who_holds_more() {
+    let server = Server::alone().await;
+    let clerk = holding(&server, &["user", "user_admin"]).await;
+    let before = server.admin().await.get("/users/1").await.ok();
+    let body = json!({"email": "clerk@example.com"});
+    assert_eq!(clerk.put("/users/1", body).await.status, 403);
+    assert_eq!(server.admin().await.get("/users/1").await.ok(), before);
+}
+
+#[tokio::test]
 async fn a_role_that_somebody_holds_cannot_be_deleted() {
     let server = Server::shared().await;
     let admin = server.admin().await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::Server;
+use crate::harness::{EventLog, MailRecorder, Mailing, Server, eventually, seconds, smtp_provider};
 
 async fn created(body: Value) -> Value {
     let admin = Server::shared().await.admin().await;
@@ -72,7 +72,6 @@ async fn a_password_that_is_not_mentioned_stays() {
 
 #[tokio::test]
 async fn a_new_provider_is_used_without_a_restart() {
-    use crate::harness::{MailRecorder, Mailing, smtp_provider};
     let server = Server::alone().await;
     let admin = server.admin().await;
     let (first, second) = (MailRecorder::start(0), MailRecorder::start(0));
@@ -83,4 +82,83 @@ async fn a_new_provider_is_used_without_a_restart() {
         assert_eq!(mailing.ended(transmission).await["outcome"], "delivered");
     }
     assert_eq!((first.count(), second.count()), (1, 1));
+}
+
+/// Settings that pass for personal data of this contact, and cannot be opened.
+fn forged(contact: i64) -> Value {
+    json!({"a": {"$of": format!("contact/{contact}"), "$sealed": "AAAA"}})
+}
+
+#[tokio::test]
+async fn settings_that_pass_for_personal_data_are_refused_and_the_server_starts_again() {
+    let mut server = Server::alone().await;
+    let admin = server.admin().await;
+    // Whoever has no key counts as erased, and nothing of theirs is ever opened.
+    let contact = admin.contact("forged@example.com").await;
+    // Not smtp, which knows all its settings by name and refuses any other.
+    for kind in ["sandbox", "http"] {
+        let plain = json!({"name": "plain", "type": kind, "host": "127.0.0.1", "active": 0});
+        let id = admin.post("/providers", plain.clone()).await;
+        let path = format!("/providers/{}", id.id("provider_id"));
+        let mut marked = plain;
+        marked["settings"] = forged(contact);
+        for refused in [
+            admin.post("/providers", marked.clone()).await,
+            admin.put(&path, marked).await,
+        ] {
+            refused.expect(412);
+            assert_eq!(refused.fields(), ["settings"], "{kind}: {}", refused.asked);
+        }
+    }
+
+    assert!(server.sigterm(seconds(20)).success());
+    server.start().await;
+}
+
+/// Appends a provider like that one, but of which the settings cannot be opened; its
+/// position.
+async fn unreadable(server: &Server, like: i64, contact: i64) -> i64 {
+    let mut log = EventLog::of(server).await;
+    let sql = "insert into events (aggregate_type, aggregate_id, sequence, event_type,
+               event_version, payload, metadata, occurred_at, commit_id)
+               select aggregate_type, '999', sequence, event_type, event_version,
+                      jsonb_set(payload::jsonb, array[event_type, 'details', 'settings'], $2),
+                      metadata, now(), gen_random_uuid()
+               from events where aggregate_type = 'provider' and aggregate_id = $1
+               returning position";
+    sqlx::query_scalar(sql)
+        .bind(like.to_string())
+        .bind(forged(contact))
+        .fetch_one(log.sql())
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_server_starts_without_a_provider_that_cannot_be_read_and_says_so() {
+    let mut server = Server::alone().await;
+    let recorder = MailRecorder::start(0);
+    let admin = server.admin().await;
+    let provider = smtp_provider(&admin, recorder.port, 1).await;
+    let contact = admin.contact("unreadable@example.com").await;
+    let position = unreadable(&server, provider, contact).await;
+    assert!(server.sigterm(seconds(20)).success());
+
+    // It is never ready: the providers' read model stops there and neither skips nor passes.
+    server.spawn();
+    let stranger = server.stranger();
+    let said = eventually("/readyz names the position", seconds(30), async || {
+        let asked = stranger.try_send(stranger.request("GET", "/readyz")).await;
+        let ready = asked.ok().filter(|answer| answer.status == 503)?.json();
+        let rows = ready["projections"].as_array()?.clone();
+        rows.into_iter().find(|row| row["stopped_at"] == position)
+    })
+    .await;
+    assert_eq!(said["name"], "providers");
+    assert!(server.log().contains("a provider cannot be read"));
+
+    let mailing = Mailing::of(&admin).await;
+    let transmission = mailing.send_to("others-go-on@example.com").await;
+    assert_eq!(mailing.ended(transmission).await["outcome"], "delivered");
+    assert_eq!(recorder.count(), 1);
 }

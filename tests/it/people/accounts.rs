@@ -109,3 +109,23 @@ async fn without_an_active_account_nothing_is_sent() {
         made.expect(423);
     }
 }
+
+#[tokio::test]
+async fn nothing_is_sent_as_an_account_that_was_given_to_somebody_else() {
+    let server = Server::shared().await;
+    let (user, other) = (server.user(&["user"]).await, server.user(&["user"]).await);
+    let mailing = Mailing::of(&user).await;
+    let account = user.get("/accounts").await.ok()[0]["account_id"].clone();
+    let contact = user.contact("as-whom@example.com").await;
+    let order = json!({"contact_id": contact, "account_id": account});
+    let transmission = mailing.with(order).await;
+
+    let path = format!("/accounts/{account}/users/{}", other.user_id);
+    server.admin().await.put(&path, json!({})).await.ok();
+
+    let path = format!("/transmissions/{transmission}/send");
+    let refused = user.post(&path, json!({})).await.expect(423);
+    let why = refused["detail"].as_str().unwrap();
+    assert!(why.contains("account"), "{refused}");
+    assert!(mailing.attempts(transmission).await.is_empty());
+}

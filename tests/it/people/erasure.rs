@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 
 use crate::harness::{
-    MailRecorder, Mailing, ReadModels, Server, Setup, binary, eventually, seconds, smtp_provider,
+    MailRecorder, Mailing, ReadModels, Server, Setup, binary, eventually, free_port, seconds,
+    smtp_provider,
 };
 
 const FIRST_NAME: &str = "Xanthippe";
@@ -147,4 +148,37 @@ async fn an_erased_contact_cannot_be_written_to_any_more() {
         .post(&format!("/transmissions/{transmission}/send"), json!({}))
         .await;
     assert!([404, 423].contains(&refused.status), "{}", refused.text());
+}
+
+#[tokio::test]
+async fn a_mail_that_waits_for_its_next_attempt_is_not_sent_to_whoever_was_erased_meanwhile() {
+    let server = Setup::embedded()
+        .set("RETRY_BASE_SECONDS", "1")
+        .start()
+        .await;
+    let admin = server.admin().await;
+    smtp_provider(&admin, free_port(), 1).await;
+    let mailing = Mailing::of(&admin).await;
+    let id = admin.contact("okapi55@forest.example").await;
+    let transmission = mailing.to(id).await;
+    mailing.send(transmission).await;
+    eventually("an attempt found nobody", seconds(20), async || {
+        let attempts = mailing.attempts(transmission).await;
+        attempts
+            .iter()
+            .any(|it| it["status"] == "failed")
+            .then_some(())
+    })
+    .await;
+
+    admin
+        .delete(&format!("/contacts/{id}?erase=true"))
+        .await
+        .ok();
+    let recorder = MailRecorder::start(0);
+    smtp_provider(&admin, recorder.port, 1).await;
+
+    let ended = mailing.ended(transmission).await;
+    assert_eq!(ended["status"], "failed", "{ended}");
+    assert_eq!(recorder.count(), 0, "{:?}", recorder.mails());
 }
