@@ -1,6 +1,9 @@
 //! Passwords: Argon2id, off the async threads, so many at a time and no more.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use argon2::{
     Argon2,
@@ -22,7 +25,7 @@ pub(crate) struct Passwords {
     vault: Vault,
     turns: Arc<Semaphore>,
     /// Verified against where there is no user, so that this takes as long.
-    nobody: Arc<str>,
+    nobody: Arc<OnceLock<String>>,
 }
 
 impl Passwords {
@@ -32,7 +35,7 @@ impl Passwords {
         Ok(Self {
             vault,
             turns: Arc::new(Semaphore::new(at_a_time)),
-            nobody: hash(b"nobody")?.into(),
+            nobody: Arc::default(),
         })
     }
 
@@ -51,13 +54,18 @@ impl Passwords {
         password: &SecretString,
     ) -> Result<bool> {
         let stored = match user {
-            Some((id, sealed)) => self.vault.open(&context(id), sealed)?,
-            None => self.nobody.as_bytes().to_vec().into(),
+            Some((id, sealed)) => Some(self.vault.open(&context(id), sealed)?),
+            None => None,
         };
-        let password = password.clone();
+        let (password, nobody) = (password.clone(), Arc::clone(&self.nobody));
         let right = self
             .in_turn(move || {
-                let stored = std::str::from_utf8(&stored).ok();
+                // Made when it is first needed, since it takes as much memory as a login.
+                let nobody = || nobody.get_or_init(|| hash(b"nobody").unwrap_or_default());
+                let stored = match &stored {
+                    Some(stored) => std::str::from_utf8(stored).ok(),
+                    None => Some(nobody().as_str()),
+                };
                 let stored = stored.and_then(|text| PasswordHash::new(text).ok());
                 stored.is_some_and(|hash| {
                     let password = password.expose_secret().as_bytes();
