@@ -83,6 +83,13 @@ async fn serve<V: View + Any>(pool: PgPool, mut wanted: mpsc::Receiver<Wanted>) 
     );
     let mut group = Vec::with_capacity(GROUP);
     while wanted.recv_many(&mut group, GROUP).await > 0 {
+        // Whoever is about to ask gets the chance to share this query.
+        tokio::task::yield_now().await;
+        while group.len() < GROUP
+            && let Ok(one) = wanted.try_recv()
+        {
+            group.push(one);
+        }
         let mut ids: Vec<i64> = group.iter().map(|wanted| wanted.id).collect();
         ids.sort_unstable();
         ids.dedup();
