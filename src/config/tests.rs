@@ -219,7 +219,7 @@ fn a_misspelt_setting_stops_the_start_with_a_suggestion() {
         "{said}"
     );
     let said = refusal(&file("lease_second = 3"));
-    assert!(said.contains("did you mean lease_seconds?"), "{said}");
+    assert!(said.contains("did you mean lease_seconds"), "{said}");
     let said = refusal(&environment(&[(
         "LEDGERLINE_SOMETHING_ELSE_ALTOGETHER",
         "1",
