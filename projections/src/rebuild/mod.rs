@@ -7,7 +7,10 @@
 mod compare;
 mod tables;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use eventstore::{Log, Position, Recorded, StoreError};
 use sqlx::{Connection, Executor as _, PgConnection, Row as _};
@@ -185,9 +188,16 @@ impl Building {
     }
 
     async fn finish_tables(&mut self) -> Result<(), RebuildError> {
-        for index in self.late.drain(..) {
-            self.db.execute(&*index).await?;
-        }
+        // Postgres makes an index on one core: two at a time, the long ones first.
+        let mut late = std::mem::take(&mut self.late);
+        late.sort_by_key(|definition| definition.contains("USING gin"));
+        let late = Mutex::new(late);
+        let mut second = PgConnection::connect_with(&self.log.pool().connect_options()).await?;
+        tokio::try_join!(
+            make_indexes(&mut self.db, &late),
+            make_indexes(&mut second, &late)
+        )?;
+        second.close().await?;
         for table in self.projection.tables() {
             self.db
                 .execute(&*format!("analyze rebuild.{table}"))
@@ -267,6 +277,23 @@ impl Building {
         tables::drop_leftovers(&mut self.db, self.projection.tables()).await?;
         self.db.close().await?;
         Ok(())
+    }
+}
+
+/// Makes indexes from the end of a list that others take from as well.
+async fn make_indexes(
+    db: &mut PgConnection,
+    definitions: &Mutex<Vec<String>>,
+) -> Result<(), sqlx::Error> {
+    loop {
+        let next = definitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let Some(definition) = next else {
+            return Ok(());
+        };
+        db.execute(&*definition).await?;
     }
 }
 
