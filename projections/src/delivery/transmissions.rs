@@ -119,7 +119,7 @@ impl View for TransmissionRow {
         c.phone as contact_phone, c.email as contact_email, t.created_position, t.version";
     const FROM: &'static str = "from read.transmissions t \
         left join read.users u on u.user_id = t.user_id \
-        left join read.accounts a on a.account_id = t.account_id \
+        left join read.accounts a on a.account_id = t.account_id and a.user_id = t.user_id \
         left join read.contacts c on c.contact_id = t.contact_id \
         left join read.programs p on p.program_id = t.program_id";
     const ID: &'static str = "t.transmission_id";
