@@ -64,15 +64,6 @@ pub enum Action {
     },
 }
 
-impl Action {
-    /// The application's name, as result rows carry it.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::EmailSend { .. } => "email_send",
-        }
-    }
-}
-
 /// A step and when it runs.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Step {

@@ -6,7 +6,7 @@ use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Claim, Entity, Id, Patch, Personal, Refusal, Subject,
+    Claim, Entity, Id, Patch, Personal, Refusal,
     access::{Permission, Role},
     values::{EmailAddress, Line, PhoneNumber, Sealed},
 };
@@ -357,13 +357,6 @@ impl Entity for User {
         let mut claims: Vec<Claim> = username.into_iter().chain(email).collect();
         claims.dedup_by(|a, b| a.value == b.value);
         claims
-    }
-}
-
-/// The subject that a user is.
-impl From<Id<User>> for Subject {
-    fn from(id: Id<User>) -> Self {
-        id.subject()
     }
 }
 

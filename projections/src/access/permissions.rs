@@ -11,7 +11,7 @@ use domain::{
 };
 use eventstore::Recorded;
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, PgConnection, PgPool};
+use sqlx::{FromRow, PgConnection};
 
 use crate::{Projection, View, reads::Conditions};
 
@@ -58,13 +58,6 @@ impl View for PermissionRow {
     fn created_position(&self) -> i64 {
         self.created_position
     }
-}
-
-/// Every permission there is, id and name.
-pub async fn names(pool: &PgPool) -> Result<Vec<(i64, String)>, sqlx::Error> {
-    sqlx::query_as("select permission_id, name from read.permissions order by permission_id")
-        .fetch_all(pool)
-        .await
 }
 
 /// Keeps `permissions`.

@@ -11,7 +11,7 @@ use domain::{
 };
 use eventstore::Recorded;
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, PgConnection, PgPool};
+use sqlx::{FromRow, PgConnection};
 
 use crate::{Projection, View, reads::Conditions};
 
@@ -63,33 +63,6 @@ impl View for RoleRow {
     fn created_position(&self) -> i64 {
         self.created_position
     }
-}
-
-/// Whether a user has this role.
-pub async fn is_held(pool: &PgPool, role_id: i64) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("select exists (select from read.user_roles where role_id = $1)")
-        .bind(role_id)
-        .fetch_one(pool)
-        .await
-}
-
-/// The role of this name.
-pub async fn by_name(pool: &PgPool, name: &str) -> Result<Option<i64>, sqlx::Error> {
-    sqlx::query_scalar("select role_id from read.roles where lower(name) = lower($1)")
-        .bind(name)
-        .fetch_optional(pool)
-        .await
-}
-
-/// The names of the permissions of a role.
-pub async fn permissions(pool: &PgPool, role_id: i64) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar(
-        "select p.name from read.role_permissions rp \
-         join read.permissions p using (permission_id) where rp.role_id = $1 order by p.name",
-    )
-    .bind(role_id)
-    .fetch_all(pool)
-    .await
 }
 
 /// Keeps `roles` and `role_permissions`.

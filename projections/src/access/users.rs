@@ -11,7 +11,7 @@ use domain::{
 };
 use eventstore::Recorded;
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, PgConnection, PgPool};
+use sqlx::{FromRow, PgConnection};
 
 use crate::{Projection, View, reads::Conditions, wire};
 
@@ -80,45 +80,6 @@ impl View for UserRow {
     fn created_position(&self) -> i64 {
         self.created_position
     }
-}
-
-/// Who may mean to log in with this username or email address; at most one by username.
-pub async fn by_login(pool: &PgPool, login: &str) -> Result<Vec<i64>, sqlx::Error> {
-    sqlx::query_scalar(
-        "select user_id from read.users where lower(username) = lower($1) \
-         union all \
-         select user_id from read.users where lower(email) = lower($1) \
-           and lower(username) is distinct from lower($1)",
-    )
-    .bind(login)
-    .fetch_all(pool)
-    .await
-}
-
-/// The names of all permissions of a user, their own and those of their roles.
-pub async fn permissions(pool: &PgPool, user_id: i64) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar(
-        "select p.name from read.permissions p where p.permission_id in ( \
-           select permission_id from read.user_permissions where user_id = $1 \
-           union \
-           select rp.permission_id from read.user_roles ur \
-             join read.role_permissions rp using (role_id) where ur.user_id = $1) \
-         order by p.name",
-    )
-    .bind(user_id)
-    .fetch_all(pool)
-    .await
-}
-
-/// The roles a user has: id and name.
-pub async fn roles(pool: &PgPool, user_id: i64) -> Result<Vec<(i64, String)>, sqlx::Error> {
-    sqlx::query_as(
-        "select r.role_id, r.name from read.user_roles ur join read.roles r using (role_id) \
-         where ur.user_id = $1 order by r.role_id",
-    )
-    .bind(user_id)
-    .fetch_all(pool)
-    .await
 }
 
 /// Keeps `users`, `user_roles` and `user_permissions`.

@@ -100,12 +100,6 @@ impl Transmission {
         self.spools.iter().any(|attempt| attempt.id == spool)
     }
 
-    /// The first attempt since it was last sent.
-    pub fn first_spool_of_round(&self) -> Option<Id<Spool>> {
-        let before = self.sending.as_ref()?.before;
-        self.spools.get(before).map(|attempt| attempt.id)
-    }
-
     fn end(&mut self, spool: Id<Spool>, outcome: Outcome) {
         if let Some(attempt) = self.spools.iter_mut().find(|attempt| attempt.id == spool) {
             attempt.state = AttemptState::Ended(outcome);
