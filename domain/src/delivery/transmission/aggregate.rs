@@ -52,6 +52,9 @@ pub(super) struct Sending {
     pub destination: Personal<String>,
     /// How many attempts came before this round.
     pub before: usize,
+    /// What the round's last failed attempt was told.
+    #[serde(default)]
+    pub last_answer: Option<Personal<String>>,
 }
 
 /// What an attempt is to do.
@@ -143,9 +146,9 @@ impl Aggregate for Transmission {
                 ..
             } => {
                 // A retry follows within its round; anything else opens a new one.
-                let before = match (&self.sending, self.stage) {
-                    (Some(sending), Stage::Processing) => sending.before,
-                    _ => self.spools.len(),
+                let (before, last_answer) = match (self.sending.take(), self.stage) {
+                    (Some(sending), Stage::Processing) => (sending.before, sending.last_answer),
+                    _ => (self.spools.len(), None),
                 };
                 self.stage = Stage::Processing;
                 self.sending = Some(Sending {
@@ -155,6 +158,7 @@ impl Aggregate for Transmission {
                     account_id,
                     destination,
                     before,
+                    last_answer,
                 });
                 self.spools.push(Attempt {
                     id: spool,
@@ -174,9 +178,18 @@ impl Aggregate for Transmission {
             SpoolConnected { .. } | ResultRecorded { .. } | RetryScheduled { .. } => {}
             SpoolCompleted { spool, .. } => self.end(spool, Outcome::Delivered),
             SpoolOutcomeUnknown { spool, .. } => self.end(spool, Outcome::Unknown),
-            SpoolFailed { spool, outcome, .. } | SpoolResolved { spool, outcome, .. } => {
+            SpoolFailed {
+                spool,
+                outcome,
+                response,
+                ..
+            } => {
                 self.end(spool, outcome);
+                if let Some(sending) = &mut self.sending {
+                    sending.last_answer = Some(response);
+                }
             }
+            SpoolResolved { spool, outcome, .. } => self.end(spool, outcome),
             TransmissionCompleted { .. } => self.stage = Stage::Completed,
             TransmissionFailed { .. } => self.stage = Stage::Failed,
             TransmissionDeleted {} => self.stage = Stage::Deleted,

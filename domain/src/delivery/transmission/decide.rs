@@ -256,7 +256,13 @@ impl Transmission {
         reason: String,
     ) -> Vec<TransmissionEvent> {
         let outcome = Outcome::Unavailable;
-        let response = self.personal(reason);
+        let sending = self.sending.as_ref();
+        let last_answer = sending.and_then(|sending| sending.last_answer.as_ref()?.get());
+        // Why the earlier attempts failed is what a reader wants to know.
+        let response = self.personal(match last_answer {
+            Some(answer) => format!("{reason}; the attempt before it: {answer}"),
+            None => reason,
+        });
         vec![
             SpoolFailed {
                 spool,

@@ -313,3 +313,27 @@ fn the_deadline_ends_the_attempts() {
             },
         ]);
 }
+
+#[test]
+fn a_retry_that_ran_out_of_time_still_says_why_the_one_before_failed() {
+    let mut history = on_the_wire(1);
+    history.extend([failed(Outcome::Unavailable), queued(SECOND, 2, noon())]);
+    given(history)
+        .when(Command::Expire {
+            spool: SECOND,
+            at: noon(),
+            reason: "too late".into(),
+        })
+        .then_expect_events(vec![
+            Event::SpoolFailed {
+                spool: SECOND,
+                at: noon(),
+                outcome: Outcome::Unavailable,
+                response: bobs("too late; the attempt before it: said so".to_owned()),
+            },
+            Event::TransmissionFailed {
+                at: noon(),
+                outcome: Outcome::Unavailable,
+            },
+        ]);
+}
