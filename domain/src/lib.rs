@@ -18,6 +18,7 @@ pub mod outreach;
 mod patch;
 pub mod people;
 mod personal;
+pub mod reference;
 mod refusal;
 pub mod values;
 

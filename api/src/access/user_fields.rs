@@ -1,13 +1,13 @@
 //! What a client says of a user.
 
-use domain::{Patch, access::UserPatch};
+use domain::{
+    Patch,
+    access::UserPatch,
+    reference::{TimeZone, country, timezone},
+};
 use secrecy::SecretString;
 
 use crate::extract::{Fields, FromFields};
-
-/// ISO 3166-1 numeric codes and the zones of a list: both have at most three digits,
-/// and a list may grow.
-const TABLE: std::ops::RangeInclusive<i64> = 1..=9_999;
 
 /// A user's fields, with the password as it was typed.
 #[derive(Debug)]
@@ -18,6 +18,7 @@ pub(super) struct Said {
 
 impl FromFields for Said {
     fn from_fields(fields: &mut Fields) -> Self {
+        let (timezone_id, timezone) = zone(fields);
         let patch = UserPatch {
             username: fields.text("username"),
             first_name: fields.text("first_name"),
@@ -26,8 +27,11 @@ impl FromFields for Said {
             email: fields.text("email"),
             address: fields.text("address"),
             company: fields.text("company"),
-            country_id: fields.number("country_id", TABLE),
-            timezone_id: fields.number("timezone_id", TABLE),
+            country_id: numbered(fields, "country_id", "/countries", |id| {
+                country(id).map(|country| country.id)
+            }),
+            timezone_id,
+            timezone,
             active: fields.flag("active"),
         };
         Self {
@@ -35,6 +39,48 @@ impl FromFields for Said {
             password: NewPassword::from_fields(fields).0,
         }
     }
+}
+
+/// A row of a shipped table by its number; zero means none, as with other ids.
+fn numbered<T>(
+    fields: &mut Fields,
+    field: &'static str,
+    list: &'static str,
+    find: impl FnOnce(i32) -> Option<T>,
+) -> Patch<T> {
+    match fields.number::<i32>(field, 0..=i64::from(i32::MAX)) {
+        Patch::Keep => Patch::Keep,
+        Patch::Clear | Patch::Set(0) => Patch::Clear,
+        Patch::Set(id) => match find(id) {
+            Some(row) => Patch::Set(row),
+            None => {
+                fields.refuse(field, format!("is unknown; GET {list} has all there are"));
+                Patch::Keep
+            }
+        },
+    }
+}
+
+/// The time zone, by number or by name; whichever is said, both are put on record.
+fn zone(fields: &mut Fields) -> (Patch<i32>, Patch<TimeZone>) {
+    let by_id = numbered(fields, "timezone_id", "/timezones", timezone);
+    let by_name: Patch<TimeZone> = fields.text("timezone");
+    let zone = match (by_id, by_name) {
+        (Patch::Set(zone), Patch::Set(name)) if zone.name != name.as_str() => {
+            fields.refuse("timezone", "contradicts timezone_id");
+            Patch::Keep
+        }
+        (Patch::Set(zone), _) => Patch::Set(TimeZone::from(zone)),
+        (_, Patch::Set(name)) => Patch::Set(name),
+        (Patch::Clear, _) | (_, Patch::Clear) => Patch::Clear,
+        (Patch::Keep, Patch::Keep) => Patch::Keep,
+    };
+    let id = match &zone {
+        Patch::Set(zone) => zone.id().map_or(Patch::Clear, Patch::Set),
+        Patch::Clear => Patch::Clear,
+        Patch::Keep => Patch::Keep,
+    };
+    (id, zone)
 }
 
 /// A password to be set: `passwd`, or `password`.

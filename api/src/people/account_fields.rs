@@ -32,6 +32,7 @@ impl FromFields for Said {
             phone: fields.phone("phone"),
             email: fields.text("email"),
             address: fields.text("address"),
+            timezone: fields.text("timezone"),
             kind: fields.word("type", KINDS, AccountKind::from_word),
             active: fields.flag("active"),
             ..AccountPatch::default()

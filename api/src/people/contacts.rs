@@ -95,6 +95,7 @@ impl FromFields for ContactPatch {
             phone: fields.phone("phone"),
             email: fields.text("email"),
             address: fields.text("address"),
+            timezone: fields.text("timezone"),
             custom1: fields.text("custom1"),
             custom2: fields.text("custom2"),
             custom3: fields.text("custom3"),

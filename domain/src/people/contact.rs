@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Entity, Id, Patch, Personal, Refusal, Subject,
     access::User,
+    reference::TimeZone,
     values::{Body, EmailAddress, Line, PhoneNumber},
 };
 
@@ -39,6 +40,7 @@ pub struct ContactProfile {
     pub phone: Option<PhoneNumber>,
     pub email: Option<EmailAddress>,
     pub address: Option<Line>,
+    pub timezone: Option<TimeZone>,
     pub custom1: Option<Line>,
     pub custom2: Option<Line>,
     pub custom3: Option<Line>,
@@ -54,6 +56,7 @@ pub struct ContactPatch {
     pub phone: Patch<PhoneNumber>,
     pub email: Patch<EmailAddress>,
     pub address: Patch<Line>,
+    pub timezone: Patch<TimeZone>,
     pub custom1: Patch<Line>,
     pub custom2: Patch<Line>,
     pub custom3: Patch<Line>,
@@ -147,6 +150,7 @@ impl ContactProfile {
         patch.phone.apply(&mut self.phone);
         patch.email.apply(&mut self.email);
         patch.address.apply(&mut self.address);
+        patch.timezone.apply(&mut self.timezone);
         patch.custom1.apply(&mut self.custom1);
         patch.custom2.apply(&mut self.custom2);
         patch.custom3.apply(&mut self.custom3);

@@ -7,6 +7,7 @@ use cqrs_es::Aggregate;
 use domain::{
     Event,
     access::{User, UserEvent, UserProfile},
+    reference::TimeZone,
     values::Line,
 };
 use eventstore::Recorded;
@@ -29,6 +30,7 @@ pub struct UserRow {
     pub company: Option<String>,
     pub country_id: Option<i32>,
     pub timezone_id: Option<i32>,
+    pub timezone: Option<String>,
     #[serde(serialize_with = "wire::flag")]
     pub active: bool,
     #[serde(skip)]
@@ -53,8 +55,8 @@ impl View for UserRow {
     type Filter = UserFilter;
 
     const COLUMNS: &'static str = "t.user_id, t.username, t.first_name, t.last_name, t.phone, \
-        t.email, t.address, t.company, t.country_id, t.timezone_id, t.active, \
-        t.created_position, t.version";
+        t.email, t.address, t.company, t.country_id, t.timezone_id, t.timezone, \
+        t.active, t.created_position, t.version";
     const FROM: &'static str = "from read.users t";
     const ID: &'static str = "t.user_id";
     // Who may not see all users sees themselves.
@@ -192,9 +194,11 @@ async fn set_profile(
     };
     let phone = profile.and_then(|profile| profile.phone.as_ref());
     let email = profile.and_then(|profile| profile.email.as_ref());
+    let timezone = profile.and_then(|profile| profile.timezone.as_ref());
     sqlx::query(
         "update users set username = $2, first_name = $3, last_name = $4, phone = $5, \
-           email = $6, address = $7, company = $8, country_id = $9, timezone_id = $10 \
+           email = $6, address = $7, company = $8, country_id = $9, timezone_id = $10, \
+           timezone = $11 \
          where user_id = $1",
     )
     .bind(id)
@@ -207,6 +211,7 @@ async fn set_profile(
     .bind(line(|profile| &profile.company))
     .bind(profile.and_then(|profile| profile.country_id))
     .bind(profile.and_then(|profile| profile.timezone_id))
+    .bind(timezone.map(TimeZone::as_str))
     .execute(db)
     .await
     .map(drop)

@@ -7,6 +7,7 @@ use cqrs_es::Aggregate;
 use domain::{
     Event,
     people::{Account, AccountEvent, AccountKind, AccountProfile},
+    reference::TimeZone,
     values::Line,
 };
 use eventstore::Recorded;
@@ -29,6 +30,7 @@ pub struct AccountRow {
     pub phone: Option<String>,
     pub email: Option<String>,
     pub address: Option<String>,
+    pub timezone: Option<String>,
     #[serde(serialize_with = "wire::flag")]
     pub active: bool,
     pub user_id: Option<i64>,
@@ -58,7 +60,8 @@ impl View for AccountRow {
     type Filter = AccountFilter;
 
     const COLUMNS: &'static str = "t.account_id, t.type, t.username, t.first_name, t.last_name, \
-        t.phone, t.email, t.address, t.active, t.user_id, t.created_position, t.version";
+        t.phone, t.email, t.address, t.timezone, t.active, t.user_id, \
+        t.created_position, t.version";
     const FROM: &'static str = "from read.accounts t";
     const ID: &'static str = "t.account_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
@@ -259,9 +262,10 @@ async fn set_profile(
     };
     let phone = profile.and_then(|profile| profile.phone.as_ref());
     let email = profile.and_then(|profile| profile.email.as_ref());
+    let timezone = profile.and_then(|profile| profile.timezone.as_ref());
     sqlx::query(
         "update accounts set type = $2, active = $3, username = $4, first_name = $5, \
-         last_name = $6, phone = $7, email = $8, address = $9 where account_id = $1",
+         last_name = $6, phone = $7, email = $8, address = $9, timezone = $10 where account_id = $1",
     )
     .bind(id)
     .bind(kind.as_str())
@@ -272,6 +276,7 @@ async fn set_profile(
     .bind(phone.map(|phone| phone.as_str()))
     .bind(email.map(|email| email.as_str()))
     .bind(line(|profile| &profile.address))
+    .bind(timezone.map(TimeZone::as_str))
     .execute(db)
     .await
     .map(drop)

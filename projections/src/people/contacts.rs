@@ -8,6 +8,7 @@ use cqrs_es::Aggregate;
 use domain::{
     Event,
     people::{Contact, ContactEvent, ContactProfile},
+    reference::TimeZone,
     values::{Body, Line},
 };
 use eventstore::Recorded;
@@ -26,6 +27,7 @@ pub struct ContactRow {
     pub phone: Option<String>,
     pub email: Option<String>,
     pub address: Option<String>,
+    pub timezone: Option<String>,
     pub custom1: Option<String>,
     pub custom2: Option<String>,
     pub custom3: Option<String>,
@@ -53,7 +55,7 @@ impl View for ContactRow {
     type Filter = ContactFilter;
 
     const COLUMNS: &'static str = "t.contact_id, t.first_name, t.last_name, t.phone, t.email, \
-        t.address, t.custom1, t.custom2, t.custom3, t.description, t.user_id, \
+        t.address, t.timezone, t.custom1, t.custom2, t.custom3, t.description, t.user_id, \
         t.created_position, t.version";
     const FROM: &'static str = "from read.contacts t";
     const ID: &'static str = "t.contact_id";
@@ -183,11 +185,12 @@ async fn insert(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::
     let created: Vec<(i64, i64, DateTime<Utc>)> = created(rows);
     let query = sqlx::query(
         "insert into contacts (contact_id, updated_at, version, first_name, last_name, phone, \
-           email, address, custom1, custom2, custom3, description, \
+           email, address, custom1, custom2, custom3, description, timezone, \
            user_id, created_position, created_at) \
          select * from unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::text[], \
            $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], \
-           $11::text[], $12::text[], $13::bigint[], $14::bigint[], $15::timestamptz[])",
+           $11::text[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], \
+           $16::timestamptz[])",
     );
     bind(query, rows)
         .bind(
@@ -216,11 +219,12 @@ async fn update(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::
         "update contacts t set updated_at = u.updated_at, version = u.version, \
            first_name = u.first_name, last_name = u.last_name, phone = u.phone, \
            email = u.email, address = u.address, custom1 = u.custom1, \
-           custom2 = u.custom2, custom3 = u.custom3, description = u.description \
+           custom2 = u.custom2, custom3 = u.custom3, description = u.description, \
+           timezone = u.timezone \
          from unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::text[], $5::text[], \
            $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], \
-           $12::text[]) as u (contact_id, updated_at, version, first_name, last_name, phone, \
-           email, address, custom1, custom2, custom3, description) \
+           $12::text[], $13::text[]) as u (contact_id, updated_at, version, first_name, \
+           last_name, phone, email, address, custom1, custom2, custom3, description, timezone) \
          where t.contact_id = u.contact_id",
     );
     bind(query, rows).execute(db).await.map(drop)
@@ -251,4 +255,5 @@ fn bind<'q>(query: Statement<'q>, rows: &Rows<'_, '_>) -> Statement<'q> {
         .bind(column(|p| p.custom2.as_ref().map(Line::as_str)))
         .bind(column(|p| p.custom3.as_ref().map(Line::as_str)))
         .bind(column(|p| p.description.as_ref().map(Body::as_str)))
+        .bind(column(|p| p.timezone.as_ref().map(TimeZone::as_str)))
 }

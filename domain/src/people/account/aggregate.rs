@@ -1,16 +1,16 @@
-//! An account: the identity under which one sends and is reached, such as a
-//! number, an extension or an address. `Absent → Live → Deleted`.
+//! An account's state, what it decides, and how events change it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
+use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Claim, Entity, Id, Patch, Personal, Refusal, Subject,
-    access::User,
-    outreach::Program,
-    values::{EmailAddress, Line, PhoneNumber, Sealed},
+use super::{AccountCommand, AccountEvent, AccountKind, AccountPatch, AccountProfile};
+use crate::{Claim, Entity, Id, Personal, Refusal, Subject, access::User, outreach::Program};
+
+use super::AccountEvent::{
+    AccountAssigned, AccountCreated, AccountDeleted, AccountDissociated, AccountSettingCleared,
+    AccountSettingSet, AccountSubscribed, AccountUnsubscribed, AccountUpdated,
 };
 
 /// An account's state.
@@ -34,139 +34,6 @@ enum Stage {
     Deleted,
 }
 use Stage::{Absent, Deleted, Live};
-
-/// What an account stands for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AccountKind {
-    /// A person or desk, reached by whatever it has.
-    #[default]
-    Account,
-    /// A direct inward dialling number.
-    Did,
-    /// A SIP extension.
-    Extension,
-    /// An email address.
-    Eaddress,
-}
-
-impl AccountKind {
-    /// The documented word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Account => "account",
-            Self::Did => "did",
-            Self::Extension => "extension",
-            Self::Eaddress => "eaddress",
-        }
-    }
-
-    /// The kind that this word names.
-    pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Account, Self::Did, Self::Extension, Self::Eaddress]
-            .into_iter()
-            .find(|kind| kind.as_str() == word)
-    }
-}
-
-/// Who an account is; all of it personal.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-#[allow(missing_docs)]
-pub struct AccountProfile {
-    pub username: Option<Line>,
-    pub passwd: Option<Sealed>,
-    pub passwd_pin: Option<Sealed>,
-    pub first_name: Option<Line>,
-    pub last_name: Option<Line>,
-    pub phone: Option<PhoneNumber>,
-    pub email: Option<EmailAddress>,
-    pub address: Option<Line>,
-}
-
-/// What an update changes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct AccountPatch {
-    pub username: Patch<Line>,
-    pub passwd: Patch<Sealed>,
-    pub passwd_pin: Patch<Sealed>,
-    pub first_name: Patch<Line>,
-    pub last_name: Patch<Line>,
-    pub phone: Patch<PhoneNumber>,
-    pub email: Patch<EmailAddress>,
-    pub address: Patch<Line>,
-    pub kind: Patch<AccountKind>,
-    pub active: Patch<bool>,
-}
-
-/// What one can ask of an account.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub enum AccountCommand {
-    Create {
-        id: Id<Account>,
-        owner: Id<User>,
-        patch: AccountPatch,
-    },
-    Update(AccountPatch),
-    /// Enables it for inbound transmissions of a program.
-    Subscribe(Id<Program>),
-    Unsubscribe(Id<Program>),
-    UnsubscribeAll,
-    /// Gives it to a user; its subscriptions, made by the last owner, end.
-    Assign(Id<User>),
-    /// Takes it from its owner; nobody's until it is assigned again.
-    Dissociate,
-    SetSetting {
-        name: String,
-        value: String,
-    },
-    ClearSetting {
-        name: String,
-    },
-    Delete,
-}
-
-/// What happened to an account.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub enum AccountEvent {
-    AccountCreated {
-        id: Id<Account>,
-        owner: Id<User>,
-        kind: AccountKind,
-        active: bool,
-        profile: Personal<AccountProfile>,
-    },
-    AccountUpdated {
-        kind: AccountKind,
-        active: bool,
-        profile: Personal<AccountProfile>,
-    },
-    AccountSubscribed {
-        program_id: Id<Program>,
-    },
-    AccountUnsubscribed {
-        program_id: Id<Program>,
-    },
-    AccountAssigned {
-        owner: Id<User>,
-    },
-    AccountDissociated {},
-    AccountSettingSet {
-        name: String,
-        value: Personal<String>,
-    },
-    AccountSettingCleared {
-        name: String,
-    },
-    AccountDeleted {},
-}
-use AccountEvent::{
-    AccountAssigned, AccountCreated, AccountDeleted, AccountDissociated, AccountSettingCleared,
-    AccountSettingSet, AccountSubscribed, AccountUnsubscribed, AccountUpdated,
-};
 
 impl Account {
     /// Who it is.
@@ -272,6 +139,7 @@ impl Account {
         patch.phone.apply(&mut profile.phone);
         patch.email.apply(&mut profile.email);
         patch.address.apply(&mut profile.address);
+        patch.timezone.apply(&mut profile.timezone);
         if profile.username.is_none() {
             return Err(Refusal::invalid("username", "is required"));
         }
@@ -349,27 +217,6 @@ impl Aggregate for Account {
     }
 }
 
-impl DomainEvent for AccountEvent {
-    fn event_type(&self) -> String {
-        match self {
-            AccountCreated { .. } => "AccountCreated",
-            AccountUpdated { .. } => "AccountUpdated",
-            AccountSubscribed { .. } => "AccountSubscribed",
-            AccountUnsubscribed { .. } => "AccountUnsubscribed",
-            AccountAssigned { .. } => "AccountAssigned",
-            AccountDissociated {} => "AccountDissociated",
-            AccountSettingSet { .. } => "AccountSettingSet",
-            AccountSettingCleared { .. } => "AccountSettingCleared",
-            AccountDeleted {} => "AccountDeleted",
-        }
-        .to_owned()
-    }
-
-    fn event_version(&self) -> String {
-        "1.0.0".to_owned()
-    }
-}
-
 impl Entity for Account {
     fn exists(&self) -> bool {
         self.stage == Live
@@ -393,65 +240,5 @@ impl Entity for Account {
         })
         .into_iter()
         .collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use cqrs_es::test::{AggregateTestExecutor, TestFramework};
-
-    use super::*;
-
-    const DESK: Id<Account> = Id::new(3);
-
-    fn created() -> AccountEvent {
-        AccountCreated {
-            id: DESK,
-            owner: Id::new(1),
-            kind: AccountKind::Account,
-            active: true,
-            profile: Personal::of(
-                DESK.subject(),
-                AccountProfile {
-                    username: "desk".parse().ok(),
-                    ..AccountProfile::default()
-                },
-            ),
-        }
-    }
-
-    fn given(events: Vec<AccountEvent>) -> AggregateTestExecutor<Account> {
-        TestFramework::with(()).given(events)
-    }
-
-    #[test]
-    fn a_new_owner_starts_without_the_old_ones_subscriptions() {
-        let program_id = Id::new(9);
-        given(vec![created(), AccountSubscribed { program_id }])
-            .when(AccountCommand::Assign(Id::new(2)))
-            .then_expect_events(vec![
-                AccountUnsubscribed { program_id },
-                AccountAssigned { owner: Id::new(2) },
-            ]);
-    }
-
-    #[test]
-    fn an_account_needs_a_username() {
-        given(vec![])
-            .when(AccountCommand::Create {
-                id: DESK,
-                owner: Id::new(1),
-                patch: AccountPatch::default(),
-            })
-            .then_expect_error(Refusal::invalid("username", "is required"));
-    }
-
-    #[test]
-    fn a_deleted_account_gives_its_name_back() {
-        let mut account = Account::default();
-        account.apply(created());
-        assert_eq!(account.claims().len(), 1);
-        account.apply(AccountDeleted {});
-        assert_eq!(account.claims(), vec![]);
     }
 }

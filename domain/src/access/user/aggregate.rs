@@ -1,14 +1,20 @@
-//! A user: who logs in and owns things. `Absent → Live → Deleted`.
+//! A user's state, what it decides, and how events change it.
 
 use std::collections::BTreeSet;
 
-use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
+use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
+use super::{UserCommand, UserEvent, UserPatch, UserProfile};
 use crate::{
-    Claim, Entity, Id, Patch, Personal, Refusal,
+    Claim, Entity, Id, Personal, Refusal,
     access::{Permission, Role},
-    values::{EmailAddress, Line, PhoneNumber, Sealed},
+    values::Sealed,
+};
+
+use super::UserEvent::{
+    UserActivated, UserCreated, UserDeactivated, UserDeleted, UserPasswordChanged,
+    UserPermissionGranted, UserPermissionWithdrawn, UserRoleGiven, UserRoleTaken, UserUpdated,
 };
 
 /// A user's state.
@@ -17,7 +23,7 @@ pub struct User {
     stage: Stage,
     id: Option<Id<User>>,
     active: bool,
-    profile: UserProfile,
+    pub(super) profile: UserProfile,
     password: Option<Sealed>,
     roles: BTreeSet<Id<Role>>,
     permissions: BTreeSet<Id<Permission>>,
@@ -32,98 +38,6 @@ enum Stage {
     Deleted,
 }
 use Stage::{Absent, Deleted, Live};
-
-/// Who a user is; all of it personal.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-#[allow(missing_docs)]
-pub struct UserProfile {
-    pub username: Option<Line>,
-    pub first_name: Option<Line>,
-    pub last_name: Option<Line>,
-    pub phone: Option<PhoneNumber>,
-    pub email: Option<EmailAddress>,
-    pub address: Option<Line>,
-    pub company: Option<Line>,
-    pub country_id: Option<i32>,
-    pub timezone_id: Option<i32>,
-}
-
-/// What an update changes.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs)]
-pub struct UserPatch {
-    pub username: Patch<Line>,
-    pub first_name: Patch<Line>,
-    pub last_name: Patch<Line>,
-    pub phone: Patch<PhoneNumber>,
-    pub email: Patch<EmailAddress>,
-    pub address: Patch<Line>,
-    pub company: Patch<Line>,
-    pub country_id: Patch<i32>,
-    pub timezone_id: Patch<i32>,
-    pub active: Patch<bool>,
-}
-
-/// What one can ask of a user.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub enum UserCommand {
-    Create {
-        id: Id<User>,
-        patch: UserPatch,
-        /// The Argon2id hash, sealed.
-        password: Sealed,
-        roles: BTreeSet<Id<Role>>,
-    },
-    Update(UserPatch),
-    ChangePassword(Sealed),
-    GiveRole(Id<Role>),
-    TakeRole(Id<Role>),
-    Grant(Id<Permission>),
-    Withdraw(Id<Permission>),
-    Delete,
-}
-
-/// What happened to a user.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub enum UserEvent {
-    UserCreated {
-        id: Id<User>,
-        active: bool,
-        profile: Personal<UserProfile>,
-        password: Sealed,
-        roles: BTreeSet<Id<Role>>,
-    },
-    UserUpdated {
-        profile: Personal<UserProfile>,
-    },
-    UserActivated {},
-    /// Ends every token of the user.
-    UserDeactivated {},
-    /// Ends every token of the user.
-    UserPasswordChanged {
-        password: Sealed,
-    },
-    UserRoleGiven {
-        role_id: Id<Role>,
-    },
-    UserRoleTaken {
-        role_id: Id<Role>,
-    },
-    UserPermissionGranted {
-        permission_id: Id<Permission>,
-    },
-    UserPermissionWithdrawn {
-        permission_id: Id<Permission>,
-    },
-    UserDeleted {},
-}
-use UserEvent::{
-    UserActivated, UserCreated, UserDeactivated, UserDeleted, UserPasswordChanged,
-    UserPermissionGranted, UserPermissionWithdrawn, UserRoleGiven, UserRoleTaken, UserUpdated,
-};
 
 impl User {
     /// Who it is.
@@ -231,6 +145,7 @@ fn patched(
     patch.company.apply(&mut profile.company);
     patch.country_id.apply(&mut profile.country_id);
     patch.timezone_id.apply(&mut profile.timezone_id);
+    patch.timezone.apply(&mut profile.timezone);
     if profile.username.is_none() {
         return Err(Refusal::invalid("username", "is required"));
     }
@@ -302,28 +217,6 @@ impl Aggregate for User {
     }
 }
 
-impl DomainEvent for UserEvent {
-    fn event_type(&self) -> String {
-        match self {
-            UserCreated { .. } => "UserCreated",
-            UserUpdated { .. } => "UserUpdated",
-            UserActivated {} => "UserActivated",
-            UserDeactivated {} => "UserDeactivated",
-            UserPasswordChanged { .. } => "UserPasswordChanged",
-            UserRoleGiven { .. } => "UserRoleGiven",
-            UserRoleTaken { .. } => "UserRoleTaken",
-            UserPermissionGranted { .. } => "UserPermissionGranted",
-            UserPermissionWithdrawn { .. } => "UserPermissionWithdrawn",
-            UserDeleted {} => "UserDeleted",
-        }
-        .to_owned()
-    }
-
-    fn event_version(&self) -> String {
-        "1.0.0".to_owned()
-    }
-}
-
 impl Entity for User {
     fn exists(&self) -> bool {
         self.stage == Live
@@ -357,64 +250,5 @@ impl Entity for User {
         let mut claims: Vec<Claim> = username.into_iter().chain(email).collect();
         claims.dedup_by(|a, b| a.value == b.value);
         claims
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use cqrs_es::test::{AggregateTestExecutor, TestFramework};
-
-    use super::*;
-
-    fn created() -> UserEvent {
-        UserCreated {
-            id: Id::new(1),
-            active: true,
-            profile: Personal::of(
-                Id::<User>::new(1).subject(),
-                UserProfile {
-                    username: "ada".parse().ok(),
-                    ..UserProfile::default()
-                },
-            ),
-            password: Sealed::new("hash".into()),
-            roles: BTreeSet::new(),
-        }
-    }
-
-    fn given(events: Vec<UserEvent>) -> AggregateTestExecutor<User> {
-        TestFramework::with(()).given(events)
-    }
-
-    #[test]
-    fn deactivating_is_its_own_event() {
-        let patch = UserPatch {
-            active: Patch::Set(false),
-            ..UserPatch::default()
-        };
-        given(vec![created()])
-            .when(UserCommand::Update(patch))
-            .then_expect_events(vec![UserDeactivated {}]);
-    }
-
-    #[test]
-    fn a_password_change_and_a_deactivation_end_every_token() {
-        let mut user = User::default();
-        user.apply(created());
-        user.apply(UserPasswordChanged {
-            password: Sealed::new("new".into()),
-        });
-        user.apply(UserDeactivated {});
-        user.apply(UserActivated {});
-        assert_eq!(user.token_epoch(), 2);
-    }
-
-    #[test]
-    fn a_username_equal_to_the_email_is_claimed_once() {
-        let mut user = User::default();
-        user.apply(created());
-        user.profile.username = "A@b.c".parse().ok();
-        user.profile.email = "a@b.c".parse().ok();
-        assert_eq!(user.claims().len(), 1);
     }
 }

@@ -1,0 +1,131 @@
+//! What a user is told, and what happens to it.
+
+use std::collections::BTreeSet;
+
+use cqrs_es::DomainEvent;
+use serde::{Deserialize, Serialize};
+
+use super::User;
+use crate::{
+    Id, Patch, Personal,
+    access::{Permission, Role},
+    reference::TimeZone,
+    values::{EmailAddress, Line, PhoneNumber, Sealed},
+};
+
+/// Who a user is; all of it personal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct UserProfile {
+    pub username: Option<Line>,
+    pub first_name: Option<Line>,
+    pub last_name: Option<Line>,
+    pub phone: Option<PhoneNumber>,
+    pub email: Option<EmailAddress>,
+    pub address: Option<Line>,
+    pub company: Option<Line>,
+    pub country_id: Option<i32>,
+    pub timezone_id: Option<i32>,
+    pub timezone: Option<TimeZone>,
+}
+
+/// What an update changes.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct UserPatch {
+    pub username: Patch<Line>,
+    pub first_name: Patch<Line>,
+    pub last_name: Patch<Line>,
+    pub phone: Patch<PhoneNumber>,
+    pub email: Patch<EmailAddress>,
+    pub address: Patch<Line>,
+    pub company: Patch<Line>,
+    pub country_id: Patch<i32>,
+    pub timezone_id: Patch<i32>,
+    /// The name to that number; the two go together.
+    pub timezone: Patch<TimeZone>,
+    pub active: Patch<bool>,
+}
+
+/// What one can ask of a user.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum UserCommand {
+    Create {
+        id: Id<User>,
+        patch: UserPatch,
+        /// The Argon2id hash, sealed.
+        password: Sealed,
+        roles: BTreeSet<Id<Role>>,
+    },
+    Update(UserPatch),
+    ChangePassword(Sealed),
+    GiveRole(Id<Role>),
+    TakeRole(Id<Role>),
+    Grant(Id<Permission>),
+    Withdraw(Id<Permission>),
+    Delete,
+}
+
+/// What happened to a user.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum UserEvent {
+    UserCreated {
+        id: Id<User>,
+        active: bool,
+        profile: Personal<UserProfile>,
+        password: Sealed,
+        roles: BTreeSet<Id<Role>>,
+    },
+    UserUpdated {
+        profile: Personal<UserProfile>,
+    },
+    UserActivated {},
+    /// Ends every token of the user.
+    UserDeactivated {},
+    /// Ends every token of the user.
+    UserPasswordChanged {
+        password: Sealed,
+    },
+    UserRoleGiven {
+        role_id: Id<Role>,
+    },
+    UserRoleTaken {
+        role_id: Id<Role>,
+    },
+    UserPermissionGranted {
+        permission_id: Id<Permission>,
+    },
+    UserPermissionWithdrawn {
+        permission_id: Id<Permission>,
+    },
+    UserDeleted {},
+}
+use UserEvent::{
+    UserActivated, UserCreated, UserDeactivated, UserDeleted, UserPasswordChanged,
+    UserPermissionGranted, UserPermissionWithdrawn, UserRoleGiven, UserRoleTaken, UserUpdated,
+};
+
+impl DomainEvent for UserEvent {
+    fn event_type(&self) -> String {
+        match self {
+            UserCreated { .. } => "UserCreated",
+            UserUpdated { .. } => "UserUpdated",
+            UserActivated {} => "UserActivated",
+            UserDeactivated {} => "UserDeactivated",
+            UserPasswordChanged { .. } => "UserPasswordChanged",
+            UserRoleGiven { .. } => "UserRoleGiven",
+            UserRoleTaken { .. } => "UserRoleTaken",
+            UserPermissionGranted { .. } => "UserPermissionGranted",
+            UserPermissionWithdrawn { .. } => "UserPermissionWithdrawn",
+            UserDeleted {} => "UserDeleted",
+        }
+        .to_owned()
+    }
+
+    fn event_version(&self) -> String {
+        "1.0.0".to_owned()
+    }
+}
