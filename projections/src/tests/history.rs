@@ -27,6 +27,7 @@ pub(super) fn profile(name: &str) -> ContactProfile {
         first_name: name.parse().ok(),
         phone: "+15550100".parse().ok(),
         email: format!("{name}@example.com").parse().ok(),
+        timezone: "Europe/Vienna".parse().ok(),
         ..ContactProfile::default()
     }
 }

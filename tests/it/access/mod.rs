@@ -4,6 +4,7 @@ mod grants;
 mod limits;
 mod login;
 mod ownership;
+mod reference;
 mod revocation;
 mod secrets;
 mod users;
