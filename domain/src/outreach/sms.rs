@@ -1,0 +1,234 @@
+//! How a text becomes short messages: what it is encoded in and the parts it takes.
+//!
+//! A single message has 140 octets: 160 letters of the GSM alphabet (3GPP TS 23.038) at
+//! seven bits, 70 UTF-16 units or 140 bytes. In a longer text each part gives up six
+//! octets to the header that puts the parts together again. A letter that takes two
+//! units, behind the escape of the extension table or as a surrogate pair, is never
+//! divided between two parts: telephones show each part as it comes.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The most parts: the header counts them in one octet.
+pub const MOST_PARTS: usize = 255;
+
+/// What a text is sent in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoding {
+    /// The GSM alphabet and its extension table.
+    Gsm,
+    /// Bytes, which are written as hex digits.
+    Binary,
+    /// UTF-16.
+    Unicode,
+}
+
+impl Encoding {
+    /// As clients write it in words.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Gsm => "plain",
+            Self::Binary => "binary",
+            Self::Unicode => "unicode",
+        }
+    }
+
+    /// As clients write it in numbers.
+    pub const fn number(self) -> i32 {
+        match self {
+            Self::Gsm => 0,
+            Self::Binary => 1,
+            Self::Unicode => 2,
+        }
+    }
+
+    /// The one of this number.
+    pub const fn of_number(number: i32) -> Option<Self> {
+        match number {
+            0 => Some(Self::Gsm),
+            1 => Some(Self::Binary),
+            2 => Some(Self::Unicode),
+            _ => None,
+        }
+    }
+
+    /// How many octets a single message has, and how many a part of several.
+    const fn room(self) -> (usize, usize) {
+        match self {
+            // Septets, one to an octet until they are packed.
+            Self::Gsm => (160, 153),
+            Self::Binary | Self::Unicode => (140, 134),
+        }
+    }
+
+    const fn octets_per_unit(self) -> usize {
+        match self {
+            Self::Gsm | Self::Binary => 1,
+            Self::Unicode => 2,
+        }
+    }
+}
+
+/// Why a text cannot be sent as it was asked to be.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Unfit {
+    /// It was to be GSM.
+    #[error(
+        "has {0:?}, which the GSM alphabet has not; say unicode, or nothing and it is chosen by the text"
+    )]
+    Letter(char),
+    /// It was to be bytes.
+    #[error("must be bytes in hex, two digits each, when it is binary")]
+    Hex,
+    /// It is too long for any telephone.
+    #[error("takes more than {MOST_PARTS} messages")]
+    TooLong,
+}
+
+/// A text as it goes out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sms {
+    /// What it is encoded in.
+    pub encoding: Encoding,
+    /// How long it is in what is counted: letters of the GSM alphabet, those of the
+    /// extension table twice; UTF-16 units; bytes.
+    pub length: usize,
+    /// The octets of each part without their header, GSM letters one to an octet.
+    pub parts: Vec<Vec<u8>>,
+}
+
+impl Sms {
+    /// Encodes a text as was asked, or else in GSM if it has all the letters and in
+    /// unicode if not, and divides it into parts.
+    ///
+    /// # Errors
+    /// As [`Unfit`] says. What was asked for is never changed silently: a letter would be
+    /// lost, or the text become several times as dear.
+    pub fn of(text: &str, asked: Option<Encoding>) -> Result<Self, Unfit> {
+        // Before anything is made of it; no unit takes more than four bytes to write.
+        if text.len() > 4 * MOST_PARTS * Encoding::Gsm.room().0 {
+            return Err(Unfit::TooLong);
+        }
+        let (encoding, letters) = match asked {
+            Some(Encoding::Gsm) => (Encoding::Gsm, gsm(text).map_err(Unfit::Letter)?),
+            Some(Encoding::Binary) => (Encoding::Binary, bytes(text).ok_or(Unfit::Hex)?),
+            Some(Encoding::Unicode) => (Encoding::Unicode, unicode(text)),
+            None => match gsm(text) {
+                Ok(letters) => (Encoding::Gsm, letters),
+                Err(_) => (Encoding::Unicode, unicode(text)),
+            },
+        };
+        let octets: usize = letters.iter().map(|letter| letter.octets().len()).sum();
+        let parts = divided(&letters, octets, encoding);
+        if parts.len() > MOST_PARTS {
+            return Err(Unfit::TooLong);
+        }
+        Ok(Self {
+            encoding,
+            length: octets / encoding.octets_per_unit(),
+            parts,
+        })
+    }
+}
+
+/// What must stay together: at most four octets.
+#[derive(Clone, Copy)]
+struct Letter {
+    octets: [u8; 4],
+    length: usize,
+}
+
+impl Letter {
+    fn of(some: &[u8]) -> Self {
+        let mut octets = [0; 4];
+        let length = some.len().min(4);
+        octets[..length].copy_from_slice(&some[..length]);
+        Self { octets, length }
+    }
+
+    fn octets(&self) -> &[u8] {
+        &self.octets[..self.length]
+    }
+}
+
+fn divided(letters: &[Letter], octets: usize, encoding: Encoding) -> Vec<Vec<u8>> {
+    let (single, several) = encoding.room();
+    let room = if octets <= single { single } else { several };
+    let mut parts = vec![Vec::with_capacity(room.min(octets))];
+    for letter in letters {
+        match parts.last_mut() {
+            Some(part) if part.len() + letter.octets().len() <= room => {
+                part.extend_from_slice(letter.octets());
+            }
+            _ => parts.push(letter.octets().to_vec()),
+        }
+    }
+    parts
+}
+
+/// The letters of the GSM alphabet in their order; the escape is where it is.
+const ALPHABET: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\u{1b}ÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
+    ¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
+const ESCAPE: u8 = 0x1b;
+/// The letters behind the escape.
+const EXTENSION: [(char, u8); 10] = [
+    ('\u{0c}', 0x0a),
+    ('^', 0x14),
+    ('{', 0x28),
+    ('}', 0x29),
+    ('\\', 0x2f),
+    ('[', 0x3c),
+    ('~', 0x3d),
+    (']', 0x3e),
+    ('|', 0x40),
+    ('€', 0x65),
+];
+
+/// The text in GSM letters, or the first that is none.
+fn gsm(text: &str) -> Result<Vec<Letter>, char> {
+    text.chars().map(|c| gsm_letter(c).ok_or(c)).collect()
+}
+
+fn gsm_letter(c: char) -> Option<Letter> {
+    if let Some((_, code)) = EXTENSION.iter().find(|(letter, _)| *letter == c) {
+        return Some(Letter::of(&[ESCAPE, *code]));
+    }
+    let code = ALPHABET.chars().position(|letter| letter == c)?;
+    let code = u8::try_from(code).ok().filter(|code| *code != ESCAPE)?;
+    Some(Letter::of(&[code]))
+}
+
+fn unicode(text: &str) -> Vec<Letter> {
+    let letter = |c: char| {
+        let mut units = [0; 2];
+        let octets: Vec<u8> = c
+            .encode_utf16(&mut units)
+            .iter()
+            .flat_map(|unit| unit.to_be_bytes())
+            .collect();
+        Letter::of(&octets)
+    };
+    text.chars().map(letter).collect()
+}
+
+/// Bytes from their hex digits, between which there may be space.
+fn bytes(text: &str) -> Option<Vec<Letter>> {
+    let digits: Cow<str> = match text.contains(char::is_whitespace) {
+        true => text.split_whitespace().collect::<String>().into(),
+        false => text.into(),
+    };
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let byte = |pair: &[u8]| match pair {
+        [high, low] => u8::try_from(digit(*high)? * 16 + digit(*low)?).ok(),
+        _ => None,
+    };
+    let byte = |pair| byte(pair).map(|byte| Letter::of(&[byte]));
+    digits.as_bytes().chunks(2).map(byte).collect()
+}
+
+#[cfg(test)]
+#[path = "sms_tests.rs"]
+mod tests;
