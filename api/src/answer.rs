@@ -9,7 +9,8 @@ use futures::{Stream, StreamExt, TryStreamExt, stream, stream::BoxStream};
 use projections::{
     Scope, View, access::roles::RoleRow, access::users::UserRow, delivery::providers::ProviderRow,
     delivery::transmissions::TransmissionRow, outreach::programs::ProgramRow,
-    outreach::templates::TemplateRow, people::accounts::AccountRow, people::contacts::ContactRow,
+    outreach::recordings::RecordingRow, outreach::templates::TemplateRow, outreach::texts::TextRow,
+    people::accounts::AccountRow, people::contacts::ContactRow,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -55,12 +56,22 @@ impl Row for ProviderRow {
         self.version
     }
 }
+impl Row for RecordingRow {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
 impl Row for RoleRow {
     fn version(&self) -> i64 {
         self.version
     }
 }
 impl Row for TemplateRow {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+impl Row for TextRow {
     fn version(&self) -> i64 {
         self.version
     }

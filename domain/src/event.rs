@@ -8,7 +8,9 @@ use crate::{
         Permission, PermissionEvent, Role, RoleEvent, Session, SessionEvent, User, UserEvent,
     },
     delivery::{Provider, ProviderEvent, Transmission, TransmissionEvent},
-    outreach::{Program, ProgramEvent, Template, TemplateEvent},
+    outreach::{
+        Program, ProgramEvent, Recording, RecordingEvent, Template, TemplateEvent, Text, TextEvent,
+    },
     people::{Account, AccountEvent, Contact, ContactEvent},
 };
 
@@ -21,9 +23,11 @@ pub enum Event {
     Permission(PermissionEvent),
     Program(ProgramEvent),
     Provider(ProviderEvent),
+    Recording(RecordingEvent),
     Role(RoleEvent),
     Session(SessionEvent),
     Template(TemplateEvent),
+    Text(TextEvent),
     Transmission(Box<TransmissionEvent>),
     User(UserEvent),
     /// One that cannot be read, and why. Who needs events of its kind must not pass it.
@@ -41,9 +45,11 @@ impl Event {
             Permission::TYPE => from_value(payload).map(Self::Permission),
             Program::TYPE => from_value(payload).map(Self::Program),
             Provider::TYPE => from_value(payload).map(Self::Provider),
+            Recording::TYPE => from_value(payload).map(Self::Recording),
             Role::TYPE => from_value(payload).map(Self::Role),
             Session::TYPE => from_value(payload).map(Self::Session),
             Template::TYPE => from_value(payload).map(Self::Template),
+            Text::TYPE => from_value(payload).map(Self::Text),
             Transmission::TYPE => from_value(payload).map(Self::Transmission),
             User::TYPE => from_value(payload).map(Self::User),
             _ => return None,
@@ -62,9 +68,11 @@ impl Event {
             Self::Permission(event) => to_value(event),
             Self::Program(event) => to_value(event),
             Self::Provider(event) => to_value(event),
+            Self::Recording(event) => to_value(event),
             Self::Role(event) => to_value(event),
             Self::Session(event) => to_value(event),
             Self::Template(event) => to_value(event),
+            Self::Text(event) => to_value(event),
             Self::Transmission(event) => to_value(event),
             Self::User(event) => to_value(event),
             Self::Unreadable(reason) => Ok(json!({ "unreadable": reason })),
@@ -105,6 +113,11 @@ impl From<ProviderEvent> for Event {
         Self::Provider(event)
     }
 }
+impl From<RecordingEvent> for Event {
+    fn from(event: RecordingEvent) -> Self {
+        Self::Recording(event)
+    }
+}
 impl From<RoleEvent> for Event {
     fn from(event: RoleEvent) -> Self {
         Self::Role(event)
@@ -118,6 +131,11 @@ impl From<SessionEvent> for Event {
 impl From<TemplateEvent> for Event {
     fn from(event: TemplateEvent) -> Self {
         Self::Template(event)
+    }
+}
+impl From<TextEvent> for Event {
+    fn from(event: TextEvent) -> Self {
+        Self::Text(event)
     }
 }
 impl From<TransmissionEvent> for Event {

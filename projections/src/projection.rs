@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use crate::{
     access::{permissions::Permissions, roles::Roles, users::Users},
     delivery::{deliveries::Deliveries, providers::Providers, queue::Dispatch},
-    outreach::{programs::Programs, templates::Templates},
+    outreach::{programs::Programs, recordings::Recordings, templates::Templates, texts::Texts},
     people::{accounts::Accounts, contacts::Contacts},
 };
 
@@ -23,8 +23,10 @@ pub fn all() -> Vec<Box<dyn Projection>> {
         Box::new(Permissions),
         Box::new(Programs),
         Box::new(Providers),
+        Box::new(Recordings),
         Box::new(Roles),
         Box::new(Templates),
+        Box::new(Texts),
         Box::new(Users),
     ]
 }

@@ -5,7 +5,9 @@ mod program_fields;
 mod program_ref;
 mod program_transmissions;
 mod programs;
+mod recordings;
 mod templates;
+mod texts;
 
 use axum::Router;
 
@@ -16,7 +18,9 @@ pub(crate) use program_ref::ProgramRef;
 /// The area's resources.
 pub(crate) fn routes() -> Router<App> {
     Router::new()
+        .merge(recordings::routes())
         .merge(templates::routes())
+        .merge(texts::routes())
         .merge(programs::routes())
         .merge(program_transmissions::routes())
 }

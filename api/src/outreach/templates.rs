@@ -1,4 +1,4 @@
-//! `/messages/templates`.
+//! `/messages/templates`, also `/templates`.
 
 use axum::{
     Router,
@@ -19,18 +19,16 @@ use crate::{
 };
 
 pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/messages/templates", post(create).get(list))
-        .route(
-            "/messages/templates/{template_id}",
-            get(read).put(update).delete(delete),
-        )
-        .route("/messages/templates/{template_id}/delete", get(delete))
-        .route(
-            "/messages/templates/{template_id}/media",
-            put(upload).get(download),
-        )
-        .route("/messages/templates/{template_id}/download", get(download))
+    let spelt = |templates: &str| {
+        let one = format!("{templates}/{{template_id}}");
+        Router::new()
+            .route(templates, post(create).get(list))
+            .route(&one, get(read).put(update).delete(delete))
+            .route(&format!("{one}/delete"), get(delete))
+            .route(&format!("{one}/media"), put(upload).get(download))
+            .route(&format!("{one}/download"), get(download))
+    };
+    spelt("/messages/templates").merge(spelt("/templates"))
 }
 
 async fn create(

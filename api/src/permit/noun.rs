@@ -3,7 +3,7 @@
 use domain::{
     access::{Permission, Role, User},
     delivery::{Provider, Spool, Transmission},
-    outreach::{Program, Template},
+    outreach::{Program, Recording, Template, Text},
     people::{Account, Contact},
 };
 
@@ -33,9 +33,17 @@ impl Noun for Program {
     const NAME: &'static str = "program";
     const ADMIN: Option<&'static str> = Some("program_admin");
 }
+impl Noun for Recording {
+    const NAME: &'static str = "recording";
+    const ADMIN: Option<&'static str> = Some("recording_admin");
+}
 impl Noun for Template {
     const NAME: &'static str = "template";
     const ADMIN: Option<&'static str> = Some("template_admin");
+}
+impl Noun for Text {
+    const NAME: &'static str = "text";
+    const ADMIN: Option<&'static str> = Some("text_admin");
 }
 impl Noun for Transmission {
     const NAME: &'static str = "transmission";

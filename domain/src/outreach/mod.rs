@@ -1,10 +1,17 @@
 //! What is said and how: messages and programs.
 
 mod program;
+mod recording;
+pub mod sms;
 mod template;
+mod text;
 pub mod tokens;
 
 pub use program::{Program, ProgramCommand, ProgramEvent, ProgramKind};
+pub use recording::{
+    Recording, RecordingCommand, RecordingContent, RecordingEvent, RecordingPatch, Sound,
+};
 pub use template::{
     Attachment, MediaHash, Template, TemplateCommand, TemplateContent, TemplateEvent, TemplatePatch,
 };
+pub use text::{Text, TextClass, TextCommand, TextContent, TextEvent, TextPatch};

@@ -26,6 +26,16 @@ async fn one_of_each(admin: &Client) -> Vec<(&'static str, &'static str, i64)> {
         ),
         ("/programs", "program_id", spare.program_id),
         ("/messages/templates", "template_id", spare.template_id),
+        (
+            "/messages/recordings",
+            "recording_id",
+            create("/recordings", json!({"name": name}), "recording_id").await,
+        ),
+        (
+            "/messages/texts",
+            "text_id",
+            create("/texts", json!({"name": name, "data": "a"}), "text_id").await,
+        ),
         ("/users", "user_id", create("/users", user, "user_id").await),
         (
             "/accounts",

@@ -1,4 +1,5 @@
 //! What is said to whom.
 
 mod templates;
+mod texts;
 mod tokens;

@@ -1,0 +1,121 @@
+//! `/messages/texts`, also `/texts`.
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use domain::{
+    Id, Patch,
+    outreach::{Text, TextClass, TextCommand, TextPatch, sms::Encoding},
+};
+use projections::outreach::texts::TextRow;
+
+use crate::{
+    App, Result,
+    answer::Answer,
+    extract::{Fields, FromFields, Input, Listing, Path},
+    permit::{Create, Delete, List, Read, Reader, Update, Writer},
+};
+
+pub(super) fn routes() -> Router<App> {
+    let spelt = |texts: &str| {
+        let one = format!("{texts}/{{text_id}}");
+        Router::new()
+            .route(texts, post(create).get(list))
+            .route(&one, get(read).put(update).delete(delete))
+            .route(&format!("{one}/delete"), get(delete))
+    };
+    spelt("/messages/texts").merge(spelt("/texts"))
+}
+
+async fn create(texts: Writer<Text, Create>, Input(patch): Input<TextPatch>) -> Result<Answer> {
+    let (id, owner) = (texts.next_id().await?, texts.user());
+    texts
+        .created(id, TextCommand::Create { id, owner, patch })
+        .await
+}
+
+async fn list(texts: Reader<Text, List>, listing: Listing<TextRow>) -> Result<Answer> {
+    texts.list(listing).await
+}
+
+async fn read(texts: Reader<Text, Read>, Path(id): Path<Id<Text>>) -> Result<Answer> {
+    texts.find::<TextRow>(id.get()).await
+}
+
+async fn update(
+    texts: Writer<Text, Update>,
+    Path(id): Path<Id<Text>>,
+    Input(patch): Input<TextPatch>,
+) -> Result<Answer> {
+    texts
+        .updated::<TextRow>(id, TextCommand::Update(patch))
+        .await
+}
+
+async fn delete(texts: Writer<Text, Delete>, Path(id): Path<Id<Text>>) -> Result<Answer> {
+    texts.deleted(id, TextCommand::Delete).await
+}
+
+impl FromFields for TextPatch {
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self {
+            name: fields.text("name"),
+            description: fields.text("description"),
+            data: fields.text("data"),
+            class: numbered(fields, "class", "0, 1, 2, 4 or 8", TextClass::of_number),
+            encoding: encoding(fields),
+        }
+    }
+}
+
+/// The encoding, which has two names: `type` in words and `encoding` in numbers.
+fn encoding(fields: &mut Fields) -> Patch<Encoding> {
+    let expected = "plain, unicode, binary or a charset";
+    let kind = match fields.word("type", expected, charset) {
+        Patch::Set(Some(encoding)) => Patch::Set(encoding),
+        // A charset that says nothing of how it is sent leaves that to the text.
+        Patch::Set(None) | Patch::Clear => Patch::Clear,
+        Patch::Keep => Patch::Keep,
+    };
+    let number = numbered(fields, "encoding", "0, 1 or 2", Encoding::of_number);
+    match (kind, number) {
+        (Patch::Set(kind), Patch::Set(number)) if kind != number => {
+            fields.refuse("encoding", "contradicts type");
+            Patch::Keep
+        }
+        (Patch::Set(encoding), _) | (_, Patch::Set(encoding)) => Patch::Set(encoding),
+        (Patch::Clear, _) | (_, Patch::Clear) => Patch::Clear,
+        (Patch::Keep, Patch::Keep) => Patch::Keep,
+    }
+}
+
+/// What a `type` asks for: an encoding, or nothing in particular.
+fn charset(word: &str) -> Option<Option<Encoding>> {
+    Some(match word {
+        "plain" | "gsm" | "gsm7" | "gsm-7" => Some(Encoding::Gsm),
+        "binary" => Some(Encoding::Binary),
+        "unicode" | "ucs2" | "ucs-2" | "utf16" | "utf-16" => Some(Encoding::Unicode),
+        "utf8" | "utf-8" | "ascii" | "us-ascii" | "latin1" | "iso-8859-1" => None,
+        _ => return None,
+    })
+}
+
+fn numbered<T>(
+    fields: &mut Fields,
+    field: &'static str,
+    expected: &'static str,
+    of: impl Fn(i32) -> Option<T>,
+) -> Patch<T> {
+    match fields.number::<i32>(field, i64::from(i32::MIN)..=i64::from(i32::MAX)) {
+        Patch::Set(number) => match of(number) {
+            Some(value) => Patch::Set(value),
+            None => {
+                fields.refuse(field, format_args!("must be {expected}"));
+                Patch::Keep
+            }
+        },
+        Patch::Clear => Patch::Clear,
+        Patch::Keep => Patch::Keep,
+    }
+}
