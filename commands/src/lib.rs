@@ -2,13 +2,15 @@
 //!
 //! [`Commands::send`] loads an aggregate, lets it decide, appends what it
 //! decided and answers with its place in the log. Bytes that events name are in
-//! [`media`]. What turns events into commands (a policy) belongs here too, one file
-//! each, named by what it does.
+//! [`media`]; [`conversion`] runs the programs that make other bytes of them. What
+//! turns events into commands (a policy) belongs here too, one file each, named by
+//! what it does.
 //!
 //! The command side registers nothing: an aggregate that exists in `domain` can
 //! be sent to.
 
 mod bus;
+pub mod conversion;
 mod error;
 pub mod media;
 

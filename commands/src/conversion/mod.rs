@@ -1,0 +1,249 @@
+//! Converting what clients upload, by programs of the system.
+//!
+//! A [`Workroom`] is a folder of one's own in which one [`Program`] after another is
+//! run, without a shell and with limits on time, memory and what it writes. Files in
+//! it are named by their name alone, since programs run in it. When it is dropped,
+//! also because the request was cancelled, what still runs is killed and the folder
+//! removed.
+//!
+//! To convert with another program: a line in each of [`Program`]'s lists.
+
+mod folder;
+mod program;
+mod running;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashMap,
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    sync::Arc,
+    time::Duration,
+};
+
+use thiserror::Error;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
+
+pub use self::program::Program;
+use self::{folder::Folder, program::Wrappers, running::Running};
+
+/// What a conversion may use. The root package reads it from settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long all programs of one conversion may run together (60 s).
+    pub time: Duration,
+    /// The address space of a program, in bytes (1 GiB).
+    pub memory: u64,
+    /// The largest file a program may write, in bytes (256 MiB).
+    pub file: u64,
+    /// How many programs run at once (2).
+    pub at_once: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            time: Duration::from_secs(60),
+            memory: 1 << 30,
+            file: 256 << 20,
+            at_once: 2,
+        }
+    }
+}
+
+/// Why a program was not run to its end.
+#[derive(Debug, Error)]
+pub enum ConversionError {
+    /// It is not on this machine.
+    #[error("{0} is not installed")]
+    Missing(&'static str),
+    /// Others are being converted, and it would have been too long a wait.
+    #[error("too many conversions at once")]
+    Busy,
+    /// It used up its time, and was stopped.
+    #[error("it took more than {0:?}")]
+    TooSlow(Duration),
+    /// It wrote more than it may, and was stopped.
+    #[error("it became larger than {0} bytes")]
+    TooLarge(u64),
+    /// The system did not do what was asked of it.
+    #[error("{0}")]
+    System(#[from] std::io::Error),
+}
+
+/// What a program that came to its end left behind, beside its files.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// How it ended; whether that is well is for the caller to say.
+    pub status: ExitStatus,
+    /// The first of what it printed.
+    pub stdout: Vec<u8>,
+    /// The first of what it complained about.
+    pub stderr: Vec<u8>,
+}
+
+impl Finished {
+    /// Whether it says of itself that it did what it should.
+    pub fn success(&self) -> bool {
+        self.status.success()
+    }
+
+    /// What it printed, as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+}
+
+/// The programs there are, and how many may run. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Conversions {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    limits: Limits,
+    found: HashMap<Program, PathBuf>,
+    wrappers: Option<Wrappers>,
+    slots: Semaphore,
+}
+
+impl Conversions {
+    /// Looks for the programs on `PATH`, once, and removes what processes that were
+    /// killed have left behind.
+    pub fn find(limits: Limits) -> Self {
+        folder::sweep();
+        let found = Program::ALL
+            .iter()
+            .filter_map(|program| Some((*program, program::on_path(program.file())?)))
+            .collect();
+        Self::with(limits, found)
+    }
+
+    fn with(limits: Limits, found: HashMap<Program, PathBuf>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                limits,
+                found,
+                wrappers: Wrappers::find(),
+                slots: Semaphore::new(limits.at_once.max(1)),
+            }),
+        }
+    }
+
+    /// Refuses unless all of these can be run.
+    ///
+    /// # Errors
+    /// [`ConversionError::Missing`], with the first that cannot.
+    pub fn need(&self, programs: &[Program]) -> Result<(), ConversionError> {
+        if self.inner.wrappers.is_none() {
+            return Err(ConversionError::Missing(Wrappers::NAMES));
+        }
+        let missing = programs
+            .iter()
+            .find(|program| !self.inner.found.contains_key(program));
+        match missing {
+            Some(program) => Err(ConversionError::Missing(program.title())),
+            None => Ok(()),
+        }
+    }
+
+    /// An empty room.
+    ///
+    /// # Errors
+    /// When no folder can be made.
+    pub fn room(&self) -> Result<Workroom, ConversionError> {
+        Ok(Workroom {
+            folder: Folder::make()?,
+            shop: self.inner.clone(),
+            spent: Duration::ZERO,
+        })
+    }
+}
+
+/// A folder of one's own and what is left of the time that its conversion may take.
+#[derive(Debug)]
+pub struct Workroom {
+    folder: Folder,
+    shop: Arc<Inner>,
+    spent: Duration,
+}
+
+impl Workroom {
+    /// Where a file of this name is.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs a program in the room, and waits for its end and that of all it started.
+    ///
+    /// # Errors
+    /// As [`ConversionError`] says; then nothing of it runs any more.
+    pub async fn run<A: AsRef<OsStr>>(
+        &mut self,
+        program: Program,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<Finished, ConversionError> {
+        let limits = self.shop.limits;
+        let (wrappers, path) = self.shop.command_of(program)?;
+        let slot = timeout(limits.time, self.shop.slots.acquire()).await;
+        let Ok(Ok(_slot)) = slot else {
+            return Err(ConversionError::Busy);
+        };
+        let left = limits.time.saturating_sub(self.spent);
+        let started = Instant::now();
+        let mut command = wrappers.command(path, left, &limits);
+        command.args(arguments);
+        // Unless it is seen to end, it may still be writing when the folder goes.
+        self.folder.is_in_use(true);
+        let running = Running::start(command, self.folder.path())?;
+        let finished = running.finish(left).await;
+        self.folder.is_in_use(false);
+        self.spent += started.elapsed();
+        metrics::histogram!("ledgerline_conversion_seconds", "program" => program.file())
+            .record(started.elapsed().as_secs_f64());
+        self.judge(program, finished?)
+    }
+
+    fn judge(
+        &self,
+        program: Program,
+        finished: Option<Finished>,
+    ) -> Result<Finished, ConversionError> {
+        use nix::libc::{SIGXCPU, SIGXFSZ};
+        use std::os::unix::process::ExitStatusExt;
+        let limits = self.shop.limits;
+        let Some(finished) = finished else {
+            return Err(ConversionError::TooSlow(limits.time));
+        };
+        tracing::debug!(program = program.file(), status = %finished.status, "converted");
+        match (finished.status.code(), finished.status.signal()) {
+            // Of what wraps it: it could not be started.
+            (Some(126 | 127), _) => Err(std::io::Error::other(format!(
+                "{} could not be started",
+                program.file()
+            ))
+            .into()),
+            (_, Some(SIGXCPU)) => Err(ConversionError::TooSlow(limits.time)),
+            (_, Some(SIGXFSZ)) => Err(ConversionError::TooLarge(limits.file)),
+            _ => Ok(finished),
+        }
+    }
+}
+
+impl Inner {
+    fn command_of(&self, program: Program) -> Result<(&Wrappers, &Path), ConversionError> {
+        let wrappers = self
+            .wrappers
+            .as_ref()
+            .ok_or(ConversionError::Missing(Wrappers::NAMES))?;
+        let path = self.found.get(&program);
+        let path = path.ok_or(ConversionError::Missing(program.title()))?;
+        Ok((wrappers, path))
+    }
+}

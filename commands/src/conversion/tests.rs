@@ -1,0 +1,210 @@
+//! With the shell in the place of a program, since it does what a test tells it to.
+
+use std::{collections::HashMap, time::Duration};
+
+use nix::{errno::Errno, sys::signal::killpg, unistd::Pid};
+use tokio::time::{Instant, sleep};
+
+use super::{ConversionError, Conversions, Finished, Limits, Program, Workroom};
+
+fn shop(limits: Limits) -> Conversions {
+    let found = HashMap::from([(Program::PdfInfo, "/bin/sh".into())]);
+    Conversions::with(limits, found)
+}
+
+fn room(time: Duration) -> Workroom {
+    let limits = Limits {
+        time,
+        ..Limits::default()
+    };
+    shop(limits).room().unwrap()
+}
+
+async fn sh(room: &mut Workroom, script: &str) -> Result<Finished, ConversionError> {
+    room.run(Program::PdfInfo, ["-c", script]).await
+}
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// The process group that a script has written down.
+async fn group(room: &std::path::Path) -> Pid {
+    loop {
+        let noted = std::fs::read_to_string(room.join("pid")).unwrap_or_default();
+        if let Ok(pid) = noted.trim().parse() {
+            return Pid::from_raw(pid);
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn is_gone(group: Pid) -> bool {
+    let until = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < until {
+        if killpg(group, None) == Err(Errno::ESRCH) {
+            return true;
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    false
+}
+
+#[tokio::test]
+async fn a_program_works_in_its_room_and_says_how_it_ended() {
+    let mut room = room(LONG);
+    std::fs::write(room.path("in"), b"hello").unwrap();
+    let done = sh(&mut room, "cat in > out; echo said; echo loud >&2; exit 3").await;
+    let done = done.unwrap();
+    assert_eq!(done.status.code(), Some(3));
+    assert_eq!(
+        (done.text().as_str(), &done.stderr[..]),
+        ("said\n", &b"loud\n"[..])
+    );
+    assert_eq!(std::fs::read(room.path("out")).unwrap(), b"hello");
+}
+
+#[tokio::test]
+async fn nothing_of_our_environment_is_passed_on() {
+    let mut room = room(LONG);
+    let done = sh(&mut room, "env; cat").await.unwrap();
+    let home = room
+        .path("")
+        .to_string_lossy()
+        .trim_end_matches('/')
+        .to_owned();
+    for line in done.text().lines() {
+        let (name, value) = line.split_once('=').unwrap();
+        let known = match name {
+            "HOME" | "TMPDIR" | "PWD" => value == home,
+            "PATH" | "LC_ALL" => true,
+            _ => ["_", "SHLVL", "OLDPWD"].contains(&name),
+        };
+        assert!(known, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_slow_is_killed_with_all_it_started() {
+    let mut room = room(Duration::from_millis(300));
+    let ended = sh(&mut room, "echo $$ > pid; sleep 1000 & sleep 1000").await;
+    assert!(
+        matches!(ended, Err(ConversionError::TooSlow(_))),
+        "{ended:?}"
+    );
+    assert!(is_gone(group(&room.path("")).await).await);
+}
+
+#[tokio::test]
+async fn the_time_is_for_all_programs_of_a_room_together() {
+    let mut room = room(Duration::from_millis(600));
+    sh(&mut room, "sleep 0.4").await.unwrap();
+    let ended = sh(&mut room, "sleep 0.4").await;
+    assert!(
+        matches!(ended, Err(ConversionError::TooSlow(_))),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_cancelled_is_killed_and_its_room_removed() {
+    let mut room = room(LONG);
+    let path = room.path("");
+    let task = tokio::spawn(async move {
+        sh(
+            &mut room,
+            "echo $$ > pid; sleep 1000 & while true; do echo x >> junk; done",
+        )
+        .await
+    });
+    let group = group(&path).await;
+    task.abort();
+    assert!(is_gone(group).await);
+    let until = Instant::now() + Duration::from_secs(5);
+    while path.exists() {
+        assert!(Instant::now() < until, "the room is still there");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_program_leaves_running_is_killed() {
+    let mut room = room(LONG);
+    let started = Instant::now();
+    sh(&mut room, "echo $$ > pid; sleep 1000 & exit 0")
+        .await
+        .unwrap();
+    assert!(is_gone(group(&room.path("")).await).await);
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_flood_of_words_is_cut_and_holds_nobody_up() {
+    let mut room = room(LONG);
+    let done = sh(&mut room, "head -c 5000000 /dev/zero; echo end >&2")
+        .await
+        .unwrap();
+    assert!(done.success());
+    assert_eq!(
+        (done.stdout.len(), &done.stderr[..]),
+        (64 << 10, &b"end\n"[..])
+    );
+}
+
+#[tokio::test]
+async fn a_file_does_not_grow_past_its_limit() {
+    let limits = Limits {
+        file: 1 << 20,
+        ..Limits::default()
+    };
+    let mut room = shop(limits).room().unwrap();
+    let ended = sh(&mut room, "exec head -c 5000000 /dev/zero > big").await;
+    assert!(
+        matches!(ended, Err(ConversionError::TooLarge(_))),
+        "{ended:?}"
+    );
+    assert_eq!(room.path("big").metadata().unwrap().len(), 1 << 20);
+}
+
+#[tokio::test]
+async fn memory_does_not_grow_past_its_limit() {
+    let limits = Limits {
+        memory: 64 << 20,
+        ..Limits::default()
+    };
+    let mut room = shop(limits).room().unwrap();
+    // tail keeps what has no line end.
+    let done = sh(&mut room, "head -c 200000000 /dev/zero | tail -n 1 | wc -c").await;
+    assert_eq!(done.unwrap().text().trim(), "0");
+}
+
+#[tokio::test]
+async fn no_more_run_at_once_than_may() {
+    let limits = Limits {
+        time: Duration::from_millis(300),
+        at_once: 1,
+        ..Limits::default()
+    };
+    let shop = shop(limits);
+    let mut first = shop.room().unwrap();
+    let path = first.path("");
+    let first = tokio::spawn(async move { sh(&mut first, "echo $$ > pid; sleep 0.2").await });
+    group(&path).await;
+    // It waits for its turn, and its own time begins then.
+    sh(&mut shop.room().unwrap(), "sleep 0.2").await.unwrap();
+    first.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_is_not_installed_is_named() {
+    let shop = shop(Limits::default());
+    shop.need(&[Program::PdfInfo]).unwrap();
+    let missing = shop.need(&[Program::PdfInfo, Program::LibreOffice]);
+    assert_eq!(
+        missing.unwrap_err().to_string(),
+        "LibreOffice (soffice) is not installed"
+    );
+    let run = shop.room().unwrap().run(Program::Ghostscript, ["-h"]).await;
+    assert!(matches!(
+        run,
+        Err(ConversionError::Missing("Ghostscript (gs)"))
+    ));
+}
