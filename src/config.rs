@@ -11,6 +11,7 @@ mod values;
 
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
+use commands::conversion::Limits;
 use eventstore::{MasterKey, embedded};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
@@ -27,6 +28,8 @@ const WEEK: u64 = 7 * 24 * 3600;
 pub struct Config {
     /// The REST API.
     pub server: ServerConfig,
+    /// What becomes of uploads.
+    pub conversion: ConversionConfig,
     /// The database.
     pub database: DatabaseConfig,
     /// Users and tokens.
@@ -52,6 +55,16 @@ pub struct ServerConfig {
     pub upload_limit: usize,
     /// `LEDGERLINE_URL` (none: where `listen` says), for commands that are clients.
     pub url: Option<String>,
+}
+
+/// What becomes of uploads.
+#[derive(Debug, Clone)]
+pub struct ConversionConfig {
+    /// `LEDGERLINE_DOCUMENT_PAGES` (500)
+    pub document_pages: u32,
+    /// `LEDGERLINE_CONVERSION_SECONDS` (60), `LEDGERLINE_CONVERSION_MEMORY_MB` (1024) and
+    /// `LEDGERLINE_CONVERSIONS` (2)
+    pub limits: Limits,
 }
 
 /// The database.
@@ -149,6 +162,7 @@ impl Config {
         let values = Values::resolve(sources)?;
         let config = Self {
             server: ServerConfig::load(&values)?,
+            conversion: ConversionConfig::load(&values)?,
             database: DatabaseConfig::load(&values)?,
             access: AccessConfig::load(&values)?,
             process: ProcessConfig::load(&values)?,
@@ -209,6 +223,21 @@ impl ServerConfig {
             trust_proxy: values.value("LEDGERLINE_TRUST_PROXY", "true or false")?,
             upload_limit: megabytes * 1024 * 1024,
             url: values.text("LEDGERLINE_URL").map(str::to_owned),
+        })
+    }
+}
+
+impl ConversionConfig {
+    fn load(values: &Values) -> Result<Self, ConfigError> {
+        let megabytes: u64 = values.within("LEDGERLINE_CONVERSION_MEMORY_MB", 128..=65_536)?;
+        Ok(Self {
+            document_pages: values.within("LEDGERLINE_DOCUMENT_PAGES", 1..=10_000)?,
+            limits: Limits {
+                time: values.seconds("LEDGERLINE_CONVERSION_SECONDS", 1..=300)?,
+                memory: megabytes << 20,
+                at_once: values.within("LEDGERLINE_CONVERSIONS", 1..=64)?,
+                ..Limits::default()
+            },
         })
     }
 }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::Context;
 use api::{ApiConfig, App, Deadlines, FirstUser, Parts};
 use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
-use commands::{Actor, Commands, media::MediaStore};
+use commands::{Actor, Commands, conversion::Conversions, media::MediaStore};
 use domain::{
     Id, Patch,
     delivery::{Provider, ProviderCommand, ProviderKind, ProviderPatch},
@@ -131,6 +131,7 @@ impl Server {
             commands: commands.clone(),
             watermarks,
             pool: readers,
+            conversions: Conversions::find(config.conversion.limits),
             metrics: metrics()?,
             gateways: Arc::new(move || registry.status()),
         };
@@ -222,6 +223,7 @@ fn api(config: &Config) -> ApiConfig {
         token_ttl: config.access.token_ttl,
         login_attempts: config.access.login_attempts,
         upload_limit: config.server.upload_limit,
+        document_pages: config.conversion.document_pages,
         company: config.delivery.company.clone(),
         trust_proxy: config.server.trust_proxy,
         deadlines: Deadlines {

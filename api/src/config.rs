@@ -13,6 +13,8 @@ pub struct ApiConfig {
     pub login_attempts: u32,
     /// The most bytes of an uploaded medium (64 MiB).
     pub upload_limit: usize,
+    /// The most pages of a document (500).
+    pub document_pages: u32,
     /// What `[company:name]` says in messages, and `/readyz` calls this installation.
     pub company: String,
     /// Whether `X-Forwarded-For` is believed: only behind a proxy that sets it.
@@ -67,6 +69,7 @@ impl Default for ApiConfig {
             token_ttl: Duration::from_secs(12 * 60 * 60),
             login_attempts: 10,
             upload_limit: 64 << 20,
+            document_pages: 500,
             company: "Ledgerline".to_owned(),
             trust_proxy: false,
             request_timeout: Duration::from_secs(30),

@@ -32,7 +32,7 @@ mod system;
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use commands::{Commands, media::MediaStore};
+use commands::{Commands, conversion::Conversions, media::MediaStore};
 use cqrs_es::Aggregate;
 use domain::access::{Permission, Role, Session, User};
 use eventstore::{Position, Vault};
@@ -62,6 +62,8 @@ pub struct Parts {
     pub watermarks: Watermarks,
     /// For reading; best a pool of its own, so that lists do not hold up writers.
     pub pool: PgPool,
+    /// The programs that convert uploads.
+    pub conversions: Conversions,
     /// What `/metrics` renders.
     pub metrics: PrometheusHandle,
     /// What `/readyz` shows of the gateways.

@@ -59,6 +59,10 @@ const GOOD: &[(&str, &str)] = &[
     ("LEDGERLINE_LISTEN", "[::]:9000"),
     ("LEDGERLINE_TRUST_PROXY", "true"),
     ("LEDGERLINE_UPLOAD_LIMIT_MB", "7"),
+    ("LEDGERLINE_DOCUMENT_PAGES", "8"),
+    ("LEDGERLINE_CONVERSION_SECONDS", "9"),
+    ("LEDGERLINE_CONVERSION_MEMORY_MB", "256"),
+    ("LEDGERLINE_CONVERSIONS", "3"),
     ("LEDGERLINE_DATABASE_URL", "postgres://u:hush-url@db/ledger"),
     ("LEDGERLINE_POSTGRES_CONNECTIONS", "40"),
     ("LEDGERLINE_DATA_DIR", "/srv/ledgerline"),
@@ -112,6 +116,7 @@ fn every_setting_is_in_the_help_and_arrives_from_environment_and_file() {
         }
         let Config {
             server,
+            conversion,
             database,
             access,
             process,
@@ -122,6 +127,10 @@ fn every_setting_is_in_the_help_and_arrives_from_environment_and_file() {
         assert_eq!(server.listen.to_string(), "[::]:9000");
         assert!(server.trust_proxy);
         assert_eq!(server.upload_limit, 7 << 20);
+        assert_eq!(conversion.document_pages, 8);
+        assert_eq!(conversion.limits.time.as_secs(), 9);
+        assert_eq!(conversion.limits.memory, 256 << 20);
+        assert_eq!(conversion.limits.at_once, 3);
         assert_eq!(
             database.url.unwrap().expose_secret(),
             "postgres://u:hush-url@db/ledger"

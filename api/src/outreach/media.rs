@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use commands::media::MediaError;
+use commands::{conversion::ConversionError, media::MediaError};
 use domain::outreach::Attachment;
 
 use crate::{App, Error, Result};
@@ -68,6 +68,23 @@ impl From<MediaError> for Error {
             MediaError::BrokenOff => Self::invalid("body", "ended early"),
             MediaError::Database(error) => error.into(),
             MediaError::Randomness => Self::Internal,
+        }
+    }
+}
+
+impl From<ConversionError> for Error {
+    fn from(error: ConversionError) -> Self {
+        match error {
+            ConversionError::Missing(program) => {
+                Self::NotImplemented(format!("{program} has to be installed on this server"))
+            }
+            ConversionError::Busy => Self::Unavailable("others are being converted; try again"),
+            ConversionError::TooSlow(_) => Self::invalid("body", "takes too long to convert"),
+            ConversionError::TooLarge(_) => Self::invalid("body", "becomes too large"),
+            ConversionError::System(error) => {
+                tracing::error!(%error, "a conversion failed");
+                Self::Internal
+            }
         }
     }
 }
