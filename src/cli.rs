@@ -4,6 +4,7 @@ mod bench;
 mod demo;
 mod erase;
 mod events;
+mod openapi;
 mod rebuild;
 mod serve;
 mod sql;
@@ -36,6 +37,8 @@ enum Command {
     Demo(demo::Demo),
     /// Show the log of a running server, as a table or as JSON lines.
     Events(events::Events),
+    /// Print the API's description, OpenAPI 3.1, as GET /openapi.json answers it.
+    Openapi,
     /// Open psql on a running server's database, as the read-only role ledgerline_reader.
     Sql(sql::Sql),
     /// Build read models anew, beside the running server.
@@ -63,6 +66,10 @@ pub fn run() -> ExitCode {
 }
 
 fn start(cli: Cli) -> anyhow::Result<ExitCode> {
+    // Nothing that is set matters to it.
+    if matches!(cli.command, Command::Openapi) {
+        return openapi::print();
+    }
     let mut config = Config::load(&Sources::of_process(cli.config.as_deref())?)?;
     if let Command::Serve(serve) = &cli.command {
         serve.apply(&mut config)?;
@@ -82,7 +89,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Rebuild(rebuild) => rebuild.run(&config).await,
             Command::Erase(erase) => erase.run(&config).await,
             Command::Bench(bench) => bench.run().await,
-            Command::Sql(_) => Ok(()),
+            Command::Openapi | Command::Sql(_) => Ok(()),
         }
     });
     runtime.shutdown_background();

@@ -5,6 +5,7 @@ mod body;
 mod fields;
 mod path;
 mod query;
+mod schemas;
 mod strict;
 
 pub(crate) use body::{FromFields, Input};

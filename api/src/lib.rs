@@ -6,6 +6,7 @@
 //! - `permit`: permission as a type, `Writer<Contact, Create>`;
 //! - `extract`: bodies, paths and queries, read leniently and refused by name;
 //! - `answer`: what goes out; `error`: the one place of status codes;
+//! - `openapi`: how routes are registered, and the description made of them;
 //! - `auth`: tokens, passwords, and the mirror of users and roles;
 //! - `frame`: what every request passes through.
 //!
@@ -24,6 +25,7 @@ mod error;
 mod extract;
 mod frame;
 mod lingering;
+mod openapi;
 mod outreach;
 mod people;
 mod permit;
@@ -43,8 +45,10 @@ use sqlx::PgPool;
 pub use auth::{Bootstrapped, FirstUser, bootstrap};
 pub use config::{ApiConfig, Deadlines};
 pub use error::{Error, Invalid, Result};
+pub use openapi::openapi;
 
 use auth::{Authenticator, Mirror, Passwords, Tokens};
+use openapi::Routes;
 
 /// How long a write waits until it can be read.
 const READABLE_WITHIN: Duration = Duration::from_secs(2);
@@ -163,6 +167,7 @@ impl App {
 /// connect info (`into_make_service_with_connect_info::<SocketAddr>`).
 pub fn router(app: App) -> Router {
     routes()
+        .into_router()
         .fallback(error::unknown_path)
         .method_not_allowed_fallback(error::unknown_path)
         .layer(axum::middleware::from_fn_with_state(
@@ -173,13 +178,14 @@ pub fn router(app: App) -> Router {
 }
 
 /// Everything there is to ask, one line per area.
-fn routes() -> Router<App> {
-    Router::new()
+fn routes() -> Routes {
+    Routes::new()
         .merge(access::routes())
         .merge(people::routes())
         .merge(outreach::routes())
         .merge(delivery::routes())
         .merge(system::routes())
+        .merge(openapi::page_routes())
 }
 
 async fn sweep(app: std::sync::Weak<Inner>) {

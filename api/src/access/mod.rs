@@ -7,13 +7,11 @@ mod user_fields;
 mod user_rights;
 mod users;
 
-use axum::Router;
-
-use crate::App;
+use crate::openapi::Routes;
 
 /// The area's resources.
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
+pub(crate) fn routes() -> Routes {
+    Routes::new()
         .merge(session::routes())
         .merge(users::routes())
         .merge(user_rights::routes())

@@ -1,6 +1,5 @@
 //! `/permissions`.
 
-use axum::{Router, routing::post};
 use domain::{
     Patch,
     access::{Permission, PermissionCommand, Role, RoleCommand, vocabulary},
@@ -9,14 +8,23 @@ use domain::{
 use projections::access::permissions::PermissionRow;
 
 use crate::{
-    App, Error, Result,
+    Error, Result,
     answer::Answer,
     extract::{Fields, FromFields, Given, Input, Listing},
+    openapi::{Routes, op},
     permit::{Create, List, Reader, Writer},
 };
 
-pub(super) fn routes() -> Router<App> {
-    Router::new().route("/permissions", post(create).get(list))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post(
+            "/permissions",
+            create,
+            op("Registers a permission")
+                .requires(&["name"])
+                .id("permission"),
+        )
+        .get("/permissions", list, op("Lists permissions"))
 }
 
 async fn create(

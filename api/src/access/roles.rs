@@ -2,10 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use axum::{
-    Router,
-    routing::{get, post, put},
-};
 use domain::{
     Id, Patch,
     access::{Permission, Role, RoleCommand, RolePatch},
@@ -14,20 +10,50 @@ use projections::access::roles::RoleRow;
 
 use super::user_rights::held;
 use crate::{
-    App, Error, Result,
+    Error, Result,
     answer::Answer,
     extract::{Fields, FromFields, Given, Input, Listing, Path},
+    openapi::{Routes, alias, op},
     permit::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/roles", post(create).get(list))
-        .route("/roles/{role_id}", get(read).put(update).delete(delete))
-        .route("/roles/{role_id}/delete", get(delete))
-        .route(
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post(
+            "/roles",
+            create,
+            op("Creates a role").requires(&["name"]).id("role"),
+        )
+        .get("/roles", list, op("Lists roles"))
+        .get(
+            "/roles/{role_id}",
+            read,
+            op("Reads a role").row::<RoleRow>(),
+        )
+        .put(
+            "/roles/{role_id}",
+            update,
+            op("Changes a role").row::<RoleRow>(),
+        )
+        .delete(
+            "/roles/{role_id}",
+            delete,
+            op("Deletes a role that nobody holds").id("role"),
+        )
+        .get(
+            "/roles/{role_id}/delete",
+            delete,
+            alias("DELETE /roles/{role_id}"),
+        )
+        .put(
             "/roles/{role_id}/permissions/{permission_id}",
-            put(grant).delete(withdraw),
+            grant,
+            op("Gives a role a permission").row::<RoleRow>(),
+        )
+        .delete(
+            "/roles/{role_id}/permissions/{permission_id}",
+            withdraw,
+            op("Takes a permission from a role").row::<RoleRow>(),
         )
 }
 

@@ -2,9 +2,7 @@
 
 use std::net::IpAddr;
 
-use axum::{
-    Router, extract::FromRequestParts, extract::State, http::request::Parts, routing::post,
-};
+use axum::{extract::FromRequestParts, extract::State, http::request::Parts};
 use commands::{Actor, Scope};
 use cqrs_es::Aggregate;
 use domain::access::{Session, SessionCommand};
@@ -16,15 +14,38 @@ use crate::{
     answer::Answer,
     client,
     extract::{Fields, FromFields, Given, Input},
+    openapi::{Describe, Routes, Shape, Sketch, alias, op},
     permit::{Caller, Done},
 };
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/authenticate", post(create))
-        .route("/authentication", post(create))
-        .route("/users/authenticate", post(create))
-        .route("/authenticate/cancel", post(cancel))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post(
+            "/authenticate",
+            create,
+            op("Logs in")
+                .requires(&["password"])
+                .fields(&[
+                    ("token", Shape::Text),
+                    ("access_token", Shape::Text),
+                    ("token_type", Shape::Text),
+                    ("expires_in", Shape::Number),
+                ])
+                .answers(401, "Wrong credentials.")
+                .answers(
+                    429,
+                    "Too many failed logins; `Retry-After` says when to try again.",
+                ),
+        )
+        .post("/authentication", create, alias("POST /authenticate"))
+        .post("/users/authenticate", create, alias("POST /authenticate"))
+        .post(
+            "/authenticate/cancel",
+            cancel,
+            op("Revokes the presented token")
+                .fields(&[("session_id", Shape::Id)])
+                .answers(412, "No token was presented."),
+        )
 }
 
 async fn create(
@@ -79,6 +100,10 @@ impl FromRequestParts<App> for Client {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
         Ok(Self(client::address(parts, app.config().trust_proxy)))
     }
+}
+
+impl Describe for Client {
+    fn describe(_sketch: &mut Sketch) {}
 }
 
 /// Who says they are whom.

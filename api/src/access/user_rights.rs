@@ -1,6 +1,5 @@
 //! Giving rights to users and taking them. Nobody can give what they do not hold.
 
-use axum::{Router, routing::put};
 use domain::{
     Id,
     access::{Permission, Role, User, UserCommand},
@@ -9,21 +8,34 @@ use projections::access::users::UserRow;
 
 use super::users::must_outrank;
 use crate::{
-    App, Error, Result,
+    Error, Result,
     answer::Answer,
     extract::Path,
+    openapi::{Routes, op},
     permit::{Update, Writer},
 };
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route(
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .put(
             "/users/{user_id}/roles/{role_id}",
-            put(give_role).delete(take_role),
+            give_role,
+            op("Gives a user a role").row::<UserRow>(),
         )
-        .route(
+        .delete(
+            "/users/{user_id}/roles/{role_id}",
+            take_role,
+            op("Takes a role from a user").row::<UserRow>(),
+        )
+        .put(
             "/users/{user_id}/permissions/{permission_id}",
-            put(grant).delete(withdraw),
+            grant,
+            op("Gives a user a permission").row::<UserRow>(),
+        )
+        .delete(
+            "/users/{user_id}/permissions/{permission_id}",
+            withdraw,
+            op("Takes a permission from a user").row::<UserRow>(),
         )
 }
 

@@ -2,10 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use axum::{
-    Router,
-    routing::{get, post, put},
-};
 use domain::{
     Id, Patch,
     access::{User, UserCommand, UserProfile},
@@ -15,19 +11,45 @@ use secrecy::SecretString;
 
 use super::user_fields::{NewPassword, Said};
 use crate::{
-    App, Error, Result,
+    Error, Result,
     answer::Answer,
     extract::{Input, Listing, Path},
+    openapi::{Routes, alias, op},
     people::open_for,
     permit::{Create, Delete, List, Password, Read, Reader, Update, Verb, Writer},
 };
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/users", post(create).get(list))
-        .route("/users/{user_id}", get(read).put(update).delete(delete))
-        .route("/users/{user_id}/delete", get(delete))
-        .route("/users/{user_id}/password", put(password))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post(
+            "/users",
+            create,
+            op("Creates a user, with an account")
+                .requires(&["username", "passwd"])
+                .id("user"),
+        )
+        .get("/users", list, op("Lists users"))
+        .get(
+            "/users/{user_id}",
+            read,
+            op("Reads a user").row::<UserRow>(),
+        )
+        .put(
+            "/users/{user_id}",
+            update,
+            op("Changes a user").row::<UserRow>(),
+        )
+        .delete("/users/{user_id}", delete, op("Deletes a user").id("user"))
+        .get(
+            "/users/{user_id}/delete",
+            delete,
+            alias("DELETE /users/{user_id}"),
+        )
+        .put(
+            "/users/{user_id}/password",
+            password,
+            op("Changes a password").row::<UserRow>(),
+        )
 }
 
 async fn create(users: Writer<User, Create>, Input(said): Input<Said>) -> Result<Answer> {

@@ -9,15 +9,13 @@ mod spools;
 mod transmission_fields;
 mod transmissions;
 
-use axum::Router;
-
-use crate::App;
+use crate::openapi::Routes;
 
 pub(crate) use transmission_fields::{Said as SaidTransmission, order};
 
 /// The area's resources.
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
+pub(crate) fn routes() -> Routes {
+    Routes::new()
         .merge(providers::routes())
         .merge(transmissions::routes())
         .merge(send::routes())

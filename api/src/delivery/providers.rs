@@ -1,9 +1,5 @@
 //! `/providers`.
 
-use axum::{
-    Router,
-    routing::{get, post},
-};
 use domain::{
     Id,
     delivery::{Provider, ProviderCommand},
@@ -12,20 +8,43 @@ use projections::delivery::providers::ProviderRow;
 
 use super::provider_fields::Said;
 use crate::{
-    App, Result,
+    Result,
     answer::Answer,
     extract::{Input, Listing, Path},
+    openapi::{Routes, alias, op},
     permit::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/providers", post(create).get(list))
-        .route(
-            "/providers/{provider_id}",
-            get(read).put(update).delete(delete),
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post(
+            "/providers",
+            create,
+            op("Creates a provider")
+                .requires(&["name", "type"])
+                .id("provider"),
         )
-        .route("/providers/{provider_id}/delete", get(delete))
+        .get("/providers", list, op("Lists providers"))
+        .get(
+            "/providers/{provider_id}",
+            read,
+            op("Reads a provider").row::<ProviderRow>(),
+        )
+        .put(
+            "/providers/{provider_id}",
+            update,
+            op("Changes a provider").row::<ProviderRow>(),
+        )
+        .delete(
+            "/providers/{provider_id}",
+            delete,
+            op("Deletes a provider").id("provider"),
+        )
+        .get(
+            "/providers/{provider_id}/delete",
+            delete,
+            alias("DELETE /providers/{provider_id}"),
+        )
 }
 
 async fn create(providers: Writer<Provider, Create>, Input(said): Input<Said>) -> Result<Answer> {

@@ -1,25 +1,42 @@
 //! What became of a transmission.
 
-use axum::{Router, routing::get};
 use domain::{
     Id,
     delivery::{Spool, Transmission},
 };
-use projections::delivery::{spool_results, spools, transmissions::TransmissionRow};
+use projections::delivery::{
+    spool_results::{self, SpoolResultRow},
+    spools::{self, SpoolRow},
+    transmissions::TransmissionRow,
+};
 use serde_json::json;
 
 use crate::{
-    App, Result,
+    Result,
     answer::Answer,
     extract::Path,
+    openapi::{Routes, Shape, op},
     permit::{List, Read, Reader, ResultRow},
 };
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/transmissions/{transmission_id}/status", get(status))
-        .route("/transmissions/{transmission_id}/detail", get(detail))
-        .route("/transmissions/{transmission_id}/result", get(result))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get(
+            "/transmissions/{transmission_id}/status",
+            status,
+            op("Reads a transmission's status")
+                .fields(&[("status", Shape::Text), ("Status", Shape::Text)]),
+        )
+        .get(
+            "/transmissions/{transmission_id}/detail",
+            detail,
+            op("Lists a transmission's attempts").array_of::<SpoolRow>(),
+        )
+        .get(
+            "/transmissions/{transmission_id}/result",
+            result,
+            op("Lists what a transmission's attempts came to").array_of::<SpoolResultRow>(),
+        )
 }
 
 async fn status(

@@ -1,21 +1,26 @@
 //! `/sandbox/outbox`: what the sandbox has delivered.
 
-use axum::{Router, routing::get};
 use chrono::{DateTime, Utc, serde::ts_seconds};
 use domain::delivery::Spool;
 use projections::{View, reads::Conditions};
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    App, Result,
+    Result,
     answer::Answer,
     extract::Listing,
+    openapi::{Routes, op},
     permit::{List, Reader},
 };
 
-pub(super) fn routes() -> Router<App> {
-    Router::new().route("/sandbox/outbox", get(list))
+pub(super) fn routes() -> Routes {
+    Routes::new().get(
+        "/sandbox/outbox",
+        list,
+        op("Lists what the sandbox has delivered"),
+    )
 }
 
 async fn list(deliveries: Reader<Spool, List>, listing: Listing<Delivery>) -> Result<Answer> {
@@ -23,7 +28,7 @@ async fn list(deliveries: Reader<Spool, List>, listing: Listing<Delivery>) -> Re
 }
 
 /// Something that arrived.
-#[derive(FromRow, Serialize)]
+#[derive(FromRow, Serialize, ToSchema)]
 struct Delivery {
     outbox_id: i64,
     provider_id: i64,
@@ -37,10 +42,11 @@ struct Delivery {
     subject: Option<String>,
     content: Option<String>,
     #[serde(with = "ts_seconds")]
+    #[schema(value_type = i64)]
     received_at: DateTime<Utc>,
 }
 
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 struct Filter {
     provider_id: Option<i64>,

@@ -1,6 +1,5 @@
 //! Sending: what is sent is fixed at this moment, by id and version.
 
-use axum::{Router, routing::get};
 use chrono::TimeDelta;
 use commands::{CommandError, Scope};
 use domain::{
@@ -19,20 +18,44 @@ use crate::{
     App, Error, Result,
     answer::Answer,
     extract::{Fields, FromFields, Given, Input, Path},
+    openapi::{Routes, alias, op},
     permit::{Noun, Sending, Writer},
 };
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route(
+pub(super) fn routes() -> Routes {
+    let send_as = "POST /transmissions/{transmission_id}/send";
+    Routes::new()
+        .post(
             "/transmissions/{transmission_id}/send",
-            get(send).post(send),
+            send,
+            op("Sends a transmission")
+                .note("Answers the first attempt. What is sent is fixed at this moment.")
+                .id("spool"),
         )
-        .route("/transmissions/{transmission_id}/call", get(send))
-        .route("/transmissions/{transmission_id}/dial", get(send))
-        .route(
+        .get(
+            "/transmissions/{transmission_id}/send",
+            send,
+            alias(send_as),
+        )
+        .get(
+            "/transmissions/{transmission_id}/call",
+            send,
+            alias(send_as),
+        )
+        .get(
+            "/transmissions/{transmission_id}/dial",
+            send,
+            alias(send_as),
+        )
+        .post(
             "/transmissions/{transmission_id}/retry",
-            get(retry).post(retry),
+            retry,
+            op("Sends a failed transmission again").id("spool"),
+        )
+        .get(
+            "/transmissions/{transmission_id}/retry",
+            retry,
+            alias("POST /transmissions/{transmission_id}/retry"),
         )
 }
 

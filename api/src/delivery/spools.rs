@@ -1,29 +1,43 @@
 //! `/spools`: single attempts.
 
-use axum::{
-    Router,
-    routing::{get, post},
-};
 use domain::{
     Id,
     delivery::{Spool, Transmission, TransmissionCommand},
 };
 use eventstore::clock;
-use projections::delivery::{spool_results, spools::SpoolRow};
+use projections::delivery::{
+    spool_results::{self, SpoolResultRow},
+    spools::SpoolRow,
+};
 use serde_json::json;
 
 use crate::{
-    App, Error, Result,
+    Error, Result,
     answer::Answer,
     extract::{Fields, FromFields, Given, Input, Path},
+    openapi::{Routes, Shape, op},
     permit::{Admin, Read, Reader, ResultRow, Writer},
 };
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/spools/{spool_id}/status", get(status))
-        .route("/spools/{spool_id}/result", get(result))
-        .route("/spools/{spool_id}/resolve", post(resolve))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get(
+            "/spools/{spool_id}/status",
+            status,
+            op("Reads an attempt's status").fields(&[("status", Shape::Text)]),
+        )
+        .get(
+            "/spools/{spool_id}/result",
+            result,
+            op("Lists what an attempt came to").array_of::<SpoolResultRow>(),
+        )
+        .post(
+            "/spools/{spool_id}/resolve",
+            resolve,
+            op("Settles an attempt of unknown outcome")
+                .requires(&["status"])
+                .json::<SpoolRow>(),
+        )
 }
 
 async fn status(spools: Reader<Spool, Read>, Path(id): Path<Id<Spool>>) -> Result<Answer> {

@@ -1,9 +1,5 @@
 //! `/transmissions`.
 
-use axum::{
-    Router,
-    routing::{get, post},
-};
 use domain::{
     Id,
     delivery::{Transmission, TransmissionCommand},
@@ -12,18 +8,43 @@ use projections::delivery::transmissions::TransmissionRow;
 
 use super::transmission_fields::{Said, order};
 use crate::{
-    App, Error, Result,
+    Error, Result,
     answer::Answer,
     extract::{Input, Listing, Path},
+    openapi::{Routes, alias, op},
     permit::{Create, Delete, List, Read, Reader, Writer, own},
 };
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/transmissions", post(create).get(list))
-        .route("/transmissions/{transmission_id}", get(read).delete(delete))
-        .route("/transmissions/{transmission_id}/delete", get(delete))
-        .route("/transmissions/{transmission_id}/clone", get(clone))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post(
+            "/transmissions",
+            create,
+            op("Creates a transmission")
+                .requires(&["contact_id", "program_id"])
+                .id("transmission"),
+        )
+        .get("/transmissions", list, op("Lists transmissions"))
+        .get(
+            "/transmissions/{transmission_id}",
+            read,
+            op("Reads a transmission").row::<TransmissionRow>(),
+        )
+        .delete(
+            "/transmissions/{transmission_id}",
+            delete,
+            op("Deletes a transmission").id("transmission"),
+        )
+        .get(
+            "/transmissions/{transmission_id}/delete",
+            delete,
+            alias("DELETE /transmissions/{transmission_id}"),
+        )
+        .get(
+            "/transmissions/{transmission_id}/clone",
+            clone,
+            op("Makes a new transmission like this one").id("transmission"),
+        )
 }
 
 async fn create(

@@ -11,7 +11,10 @@ use super::{
     fields::Fields,
     strict::{Strict, duplicate},
 };
-use crate::{App, Error, Result};
+use crate::{
+    App, Error, Result,
+    openapi::{Describe, Sketch},
+};
 
 /// The most bytes of a JSON body: a message's body of 1 MiB characters, escaped.
 const LIMIT: usize = 8 << 20;
@@ -34,6 +37,15 @@ impl<T: FromFields> FromRequest<App> for Input<T> {
         let mut fields = Fields::new(object(&parts.headers, body).await?);
         let value = T::from_fields(&mut fields);
         fields.finish(value).map(Self)
+    }
+}
+
+impl<T: FromFields> Describe for Input<T> {
+    fn describe(sketch: &mut Sketch) {
+        let mut fields = Fields::describing();
+        T::from_fields(&mut fields);
+        sketch.fields = Some(fields.described());
+        sketch.refuses(&[412, 413, 415]);
     }
 }
 

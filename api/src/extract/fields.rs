@@ -5,8 +5,10 @@ use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
 use domain::{Id, Patch, values::PhoneNumber};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
+use utoipa::openapi::{RefOr, schema::Schema};
 
-use crate::{Error, Result, error::Invalid};
+use super::schemas;
+use crate::{Error, Result, error::Invalid, openapi::Field};
 
 /// The most bytes of a secret. More would only serve to keep the hashing busy.
 const SECRET_BYTES: usize = 1024;
@@ -17,6 +19,8 @@ const SECRET_BYTES: usize = 1024;
 pub(crate) struct Fields {
     map: Map<String, Value>,
     errors: Vec<Invalid>,
+    /// What was asked for, while somebody only wants to know that.
+    described: Option<Vec<Field>>,
 }
 
 /// What is left of a [`Patch`] where clearing means the same as saying nothing.
@@ -39,7 +43,21 @@ impl Fields {
         Self {
             map,
             errors: Vec::new(),
+            described: None,
         }
+    }
+
+    /// No object: notes which fields are asked for, instead.
+    pub fn describing() -> Self {
+        Self {
+            described: Some(Vec::new()),
+            ..Self::new(Map::new())
+        }
+    }
+
+    /// The fields that were asked for.
+    pub fn described(self) -> Vec<Field> {
+        self.described.unwrap_or_default()
     }
 
     /// Notes what is wrong with a field.
@@ -61,6 +79,7 @@ impl Fields {
 
     /// Text of some form. Blank means none.
     pub fn text<T: FromStr<Err: Display>>(&mut self, field: &'static str) -> Patch<T> {
+        self.note(field, schemas::text);
         self.parse(field, |value| match value {
             Value::String(text) => some_text(text),
             _ => Err("must be a string".to_owned()),
@@ -69,6 +88,7 @@ impl Fields {
 
     /// The same, where documents have numbers too.
     pub fn text_or_number<T: FromStr<Err: Display>>(&mut self, field: &'static str) -> Patch<T> {
+        self.note(field, schemas::text_or_number);
         self.parse(field, |value| some_text(&text_or_number(value)?))
     }
 
@@ -79,6 +99,7 @@ impl Fields {
 
     /// A secret, as it stands. Blank means none.
     pub fn secret(&mut self, field: &'static str) -> Patch<SecretString> {
+        self.note(field, schemas::secret);
         self.parse(field, |value| {
             let text = text_or_number(value)?;
             if text.len() > SECRET_BYTES {
@@ -91,6 +112,7 @@ impl Fields {
     /// An id, as a number or a numeric string. Zero means none, as clients of the
     /// original write it.
     pub fn id<A>(&mut self, field: &'static str) -> Patch<Id<A>> {
+        self.note(field, schemas::id);
         self.parse(field, |value| match whole(value)? {
             None | Some(0) => Ok(None),
             Some(id) if id > 0 => Ok(Some(Id::new(id))),
@@ -104,6 +126,7 @@ impl Fields {
         field: &'static str,
         range: RangeInclusive<i64>,
     ) -> Patch<N> {
+        self.note(field, || schemas::number(&range));
         self.parse(field, |value| {
             let Some(number) = whole(value)? else {
                 return Ok(None);
@@ -118,6 +141,7 @@ impl Fields {
 
     /// A flag: true, false, 1, 0, "1" or "0".
     pub fn flag(&mut self, field: &'static str) -> Patch<bool> {
+        self.note(field, schemas::flag);
         self.parse(field, |value| {
             let word = match value {
                 Value::String(text) => text.trim().to_ascii_lowercase(),
@@ -139,6 +163,7 @@ impl Fields {
         expected: &'static str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Patch<T> {
+        self.note(field, || schemas::text().description(Some(expected)));
         self.parse(field, |value| {
             let text = value.as_str().unwrap_or("?").trim().to_ascii_lowercase();
             match text.is_empty() {
@@ -152,6 +177,9 @@ impl Fields {
 
     /// The fields of an object within this one, if it is there.
     pub fn object(&mut self, field: &'static str) -> Option<Fields> {
+        if self.described.is_some() {
+            return Some(Self::describing());
+        }
         let object = self.parse(field, |value| match value {
             Value::Object(map) => Ok(Some(Fields::new(map.clone()))),
             _ => Err("must be an object".to_owned()),
@@ -160,8 +188,26 @@ impl Fields {
     }
 
     /// Takes over what was wrong in an object within this one.
-    pub fn adopt(&mut self, within: Fields) {
+    pub fn adopt(&mut self, field: &'static str, within: Fields) {
         self.errors.extend(within.errors);
+        let Some(inner) = within.described else {
+            return;
+        };
+        self.note(field, || {
+            inner.into_iter().fold(schemas::object(), |object, field| {
+                object.property(field.name, field.schema)
+            })
+        });
+    }
+
+    /// Says what a field takes that is read by [`Fields::parse`].
+    pub fn note<S: Into<RefOr<Schema>>>(&mut self, name: &'static str, schema: impl FnOnce() -> S) {
+        if let Some(described) = &mut self.described
+            && described.iter().all(|field| field.name != name)
+        {
+            let schema = schema().into();
+            described.push(Field { name, schema });
+        }
     }
 
     /// Any field, by a rule of its own; `None` clears it.
@@ -170,6 +216,7 @@ impl Fields {
         field: &'static str,
         parse: impl FnOnce(&Value) -> Result<Option<T>, String>,
     ) -> Patch<T> {
+        self.note(field, schemas::anything);
         let read = match self.map.remove(field) {
             None => return Patch::Keep,
             Some(Value::Null) => return Patch::Clear,

@@ -5,8 +5,15 @@ use axum::{
     http::request::Parts,
 };
 use domain::Id;
+use utoipa::openapi::{
+    ObjectBuilder, RefOr,
+    schema::{Schema, Type},
+};
 
-use crate::{App, Error, Result};
+use crate::{
+    App, Error, Result,
+    openapi::{Describe, Sketch},
+};
 
 /// The parameters of a path, in the order in which they stand.
 #[derive(Debug)]
@@ -16,6 +23,11 @@ pub(crate) struct Path<P>(pub P);
 pub(crate) trait Segment: Sized {
     /// Reads it; nothing if no such thing can exist.
     fn read(text: &str) -> Option<Self>;
+
+    /// What it looks like.
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).into()
+    }
 }
 
 impl<A> Segment for Id<A> {
@@ -23,6 +35,11 @@ impl<A> Segment for Id<A> {
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let id = text.parse().ok().filter(|id| digits && *id > 0)?;
         Some(Self::new(id))
+    }
+
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(Type::Integer);
+        number.minimum(Some(1)).maximum(Some(i64::MAX)).into()
     }
 }
 
@@ -36,17 +53,27 @@ impl Segment for String {
 /// One parameter or two.
 pub(crate) trait Params: Sized {
     fn read<'a>(texts: impl Iterator<Item = &'a str>) -> Option<Self>;
+
+    fn schemas() -> Vec<RefOr<Schema>>;
 }
 
 impl<S: Segment> Params for S {
     fn read<'a>(mut texts: impl Iterator<Item = &'a str>) -> Option<Self> {
         S::read(texts.next()?)
     }
+
+    fn schemas() -> Vec<RefOr<Schema>> {
+        vec![S::schema()]
+    }
 }
 
 impl<S: Segment, T: Segment> Params for (S, T) {
     fn read<'a>(mut texts: impl Iterator<Item = &'a str>) -> Option<Self> {
         Some((S::read(texts.next()?)?, T::read(texts.next()?)?))
+    }
+
+    fn schemas() -> Vec<RefOr<Schema>> {
+        vec![S::schema(), T::schema()]
     }
 }
 
@@ -58,6 +85,13 @@ impl<P: Params> FromRequestParts<App> for Path<P> {
         let params = params.map_err(|_| Error::NotFound)?;
         let read = P::read(params.iter().map(|(_, text)| text));
         read.map(Self).ok_or(Error::NotFound)
+    }
+}
+
+impl<P: Params> Describe for Path<P> {
+    fn describe(sketch: &mut Sketch) {
+        sketch.segments = P::schemas();
+        sketch.refuses(&[404]);
     }
 }
 

@@ -2,8 +2,15 @@
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use projections::View;
+use utoipa::{
+    IntoParams,
+    openapi::{ObjectBuilder, path::ParameterIn, schema::Type},
+};
 
-use crate::{App, Error, Result};
+use crate::{
+    App, Error, Result,
+    openapi::{Describe, Sketch, component},
+};
 
 /// What of a list is wanted, as the query string says.
 pub(crate) struct Listing<V: View> {
@@ -27,6 +34,47 @@ impl<V: View> FromRequestParts<App> for Listing<V> {
             path: parts.uri.path().to_owned(),
         })
     }
+}
+
+impl<V: View> Describe for Listing<V> {
+    fn describe(sketch: &mut Sketch) {
+        let in_query = || Some(ParameterIn::Query);
+        let mut own = V::Filter::into_params(in_query);
+        own.extend(PageParams::into_params(in_query));
+        let fields = V::SORTS
+            .iter()
+            .flat_map(|(field, _)| [(*field).to_owned(), format!("-{field}")]);
+        let sort = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(fields));
+        sketch.parameters.extend(own);
+        let said = "By which field; `-` in front turns the order round.";
+        sketch.query("sort", said, sort);
+        sketch.listed = Some(component::<V>(&mut sketch.components));
+        sketch.refuses(&[412]);
+    }
+}
+
+/// What every list takes beside its filters.
+#[derive(IntoParams)]
+#[allow(
+    dead_code,
+    reason = "described, not read: `projections::Query` does that"
+)]
+struct PageParams {
+    /// How many rows a page has; without it, the whole list is answered.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<i64>,
+    /// Where a page begins, as the `Link` of the one before says.
+    #[param(minimum = 0)]
+    cursor: Option<i64>,
+    /// Created before this time, unix seconds.
+    before: Option<i64>,
+    /// Created after this time, unix seconds.
+    after: Option<i64>,
+    /// Of this user.
+    #[param(minimum = 1)]
+    created_by: Option<i64>,
 }
 
 /// The pairs of the query string, decoded.

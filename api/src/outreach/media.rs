@@ -9,7 +9,10 @@ use axum::{
 use commands::{conversion::ConversionError, media::MediaError};
 use domain::outreach::Attachment;
 
-use crate::{App, Error, Result};
+use crate::{
+    App, Error, Result,
+    openapi::{Describe, Sketch},
+};
 
 const NAME_LENGTH: usize = 128;
 /// Kinds of which a browser or curl makes a body when it was told to send a form, not
@@ -39,6 +42,13 @@ impl FromRequest<App> for Upload {
             file_name: file_name(&parts.headers),
             body,
         })
+    }
+}
+
+impl Describe for Upload {
+    fn describe(sketch: &mut Sketch) {
+        sketch.bytes = true;
+        sketch.refuses(&[412, 413, 415]);
     }
 }
 

@@ -9,15 +9,13 @@ mod recordings;
 mod templates;
 mod texts;
 
-use axum::Router;
-
-use crate::App;
+use crate::openapi::Routes;
 
 pub(crate) use program_ref::ProgramRef;
 
 /// The area's resources.
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
+pub(crate) fn routes() -> Routes {
+    Routes::new()
         .merge(recordings::routes())
         .merge(templates::routes())
         .merge(texts::routes())

@@ -1,7 +1,6 @@
 //! `/programs/{program}/transmissions`: by id for a program that is there, by type
 //! for one that is made on the way.
 
-use axum::{Router, routing::put};
 use domain::{
     delivery::{Transmission, TransmissionCommand},
     outreach::{Program, ProgramCommand},
@@ -10,18 +9,36 @@ use projections::delivery::transmissions::TransmissionRow;
 
 use super::{ProgramRef, program_fields::Said as SaidProgram, programs::creation};
 use crate::{
-    App, Error, Result,
+    Error, Result,
     answer::Answer,
     delivery::{SaidTransmission, order},
     extract::{Fields, FromFields, Input, Listing, Path},
+    openapi::{Routes, alias, op},
     permit::{Create, List, Reader, Writer},
 };
 
-pub(super) fn routes() -> Router<App> {
-    Router::new().route(
-        "/programs/{program}/transmissions",
-        put(create).post(create).get(list),
-    )
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .put(
+            "/programs/{program}/transmissions",
+            create,
+            op("Creates a transmission of a program")
+                .note(
+                    "By the type of a program instead of its id: creates that program too, of \
+                     `program_data`, or of the fields side by side.",
+                )
+                .id("transmission"),
+        )
+        .post(
+            "/programs/{program}/transmissions",
+            create,
+            alias("PUT /programs/{program}/transmissions"),
+        )
+        .get(
+            "/programs/{program}/transmissions",
+            list,
+            op("Lists the transmissions of a program, or of all of the caller's of a type"),
+        )
 }
 
 async fn create(
@@ -127,8 +144,13 @@ impl FromFields for Said {
             transmission: SaidTransmission::from_fields(transmission.as_mut().unwrap_or(fields)),
             program: SaidProgram::from_fields(program.as_mut().unwrap_or(fields)),
         };
-        for within in [program, transmission].into_iter().flatten() {
-            fields.adopt(within);
+        for (field, within) in [
+            ("program_data", program),
+            ("transmission_data", transmission),
+        ] {
+            if let Some(within) = within {
+                fields.adopt(field, within);
+            }
         }
         read
     }

@@ -1,10 +1,6 @@
 //! `/programs`.
 
-use axum::{
-    Router,
-    extract::MatchedPath,
-    routing::{get, post},
-};
+use axum::extract::MatchedPath;
 use domain::{
     Id,
     outreach::{Program, ProgramCommand},
@@ -16,21 +12,49 @@ use super::{
     program_ref::KINDS,
 };
 use crate::{
-    App, Error, Result,
+    Error, Result,
     answer::Answer,
     extract::{Input, Listing, Path},
+    openapi::{Routes, alias, op},
     permit::{Create, Delete, List, Read, Reader, Verb, Writer},
 };
 
-pub(super) fn routes() -> Router<App> {
-    let resource = Router::new()
-        .route("/programs", post(create).get(list))
-        .route("/programs/{program}", get(read).delete(delete))
-        .route("/programs/{program}/delete", get(delete));
+pub(super) fn routes() -> Routes {
+    let resource = Routes::new()
+        .post(
+            "/programs",
+            create,
+            op("Creates a program of the type it names")
+                .requires(&["type"])
+                .answers(501, "No type was said; the routes that have one are named.")
+                .id("program"),
+        )
+        .get("/programs", list, op("Lists programs"))
+        .get(
+            "/programs/{program}",
+            read,
+            op("Reads a program").row::<ProgramRow>(),
+        )
+        .delete(
+            "/programs/{program}",
+            delete,
+            op("Deletes a program").id("program"),
+        )
+        .get(
+            "/programs/{program}/delete",
+            delete,
+            alias("DELETE /programs/{program}"),
+        );
     KINDS.iter().fold(resource, |routes, (kind, _)| {
         // A route of its own takes nothing from the general one: its other methods stay.
-        let general = get(read).delete(delete);
-        routes.route(&format!("/programs/{kind}"), general.post(create_of_kind))
+        routes
+            .post(
+                &format!("/programs/{kind}"),
+                create_of_kind,
+                op("Creates a program of this type").id("program"),
+            )
+            .hidden_get(&format!("/programs/{kind}"), read)
+            .hidden_delete(&format!("/programs/{kind}"), delete)
     })
 }
 

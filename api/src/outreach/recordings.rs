@@ -1,9 +1,5 @@
 //! `/messages/recordings`, also `/recordings`.
 
-use axum::{
-    Router,
-    routing::{get, post},
-};
 use domain::{
     Id,
     outreach::{Recording, RecordingCommand, RecordingPatch},
@@ -11,21 +7,44 @@ use domain::{
 use projections::outreach::recordings::RecordingRow;
 
 use crate::{
-    App, Result,
+    Result,
     answer::Answer,
     extract::{Fields, FromFields, Input, Listing, Path},
+    openapi::{Routes, alias, op},
     permit::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
-pub(super) fn routes() -> Router<App> {
-    let spelt = |recordings: &str| {
-        let one = format!("{recordings}/{{recording_id}}");
-        Router::new()
-            .route(recordings, post(create).get(list))
-            .route(&one, get(read).put(update).delete(delete))
-            .route(&format!("{one}/delete"), get(delete))
-    };
-    spelt("/messages/recordings").merge(spelt("/recordings"))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post(
+            "/messages/recordings",
+            create,
+            op("Creates a recording")
+                .requires(&["name"])
+                .id("recording"),
+        )
+        .get("/messages/recordings", list, op("Lists recordings"))
+        .get(
+            "/messages/recordings/{recording_id}",
+            read,
+            op("Reads a recording").row::<RecordingRow>(),
+        )
+        .put(
+            "/messages/recordings/{recording_id}",
+            update,
+            op("Changes a recording").row::<RecordingRow>(),
+        )
+        .delete(
+            "/messages/recordings/{recording_id}",
+            delete,
+            op("Deletes a recording").id("recording"),
+        )
+        .get(
+            "/messages/recordings/{recording_id}/delete",
+            delete,
+            alias("DELETE /messages/recordings/{recording_id}"),
+        )
+        .spelt_also("/messages/recordings", "/recordings")
 }
 
 async fn create(

@@ -1,9 +1,5 @@
 //! `/messages/templates`, also `/templates`.
 
-use axum::{
-    Router,
-    routing::{get, post, put},
-};
 use domain::{
     Id,
     outreach::{Template, TemplateCommand, TemplatePatch},
@@ -12,23 +8,61 @@ use projections::outreach::templates::TemplateRow;
 
 use super::media::{self, Upload};
 use crate::{
-    App, Error, Result,
+    Error, Result,
     answer::Answer,
     extract::{Fields, FromFields, Input, Listing, Path},
+    openapi::{Routes, alias, op},
     permit::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
-pub(super) fn routes() -> Router<App> {
-    let spelt = |templates: &str| {
-        let one = format!("{templates}/{{template_id}}");
-        Router::new()
-            .route(templates, post(create).get(list))
-            .route(&one, get(read).put(update).delete(delete))
-            .route(&format!("{one}/delete"), get(delete))
-            .route(&format!("{one}/media"), put(upload).get(download))
-            .route(&format!("{one}/download"), get(download))
-    };
-    spelt("/messages/templates").merge(spelt("/templates"))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post(
+            "/messages/templates",
+            create,
+            op("Creates a template")
+                .requires(&["name", "subject", "body"])
+                .id("template"),
+        )
+        .get("/messages/templates", list, op("Lists templates"))
+        .get(
+            "/messages/templates/{template_id}",
+            read,
+            op("Reads a template").row::<TemplateRow>(),
+        )
+        .put(
+            "/messages/templates/{template_id}",
+            update,
+            op("Changes a template").row::<TemplateRow>(),
+        )
+        .delete(
+            "/messages/templates/{template_id}",
+            delete,
+            op("Deletes a template").id("template"),
+        )
+        .get(
+            "/messages/templates/{template_id}/delete",
+            delete,
+            alias("DELETE /messages/templates/{template_id}"),
+        )
+        .put(
+            "/messages/templates/{template_id}/media",
+            upload,
+            op("Replaces what is attached to a template")
+                .takes(&["*/*"])
+                .id("template"),
+        )
+        .get(
+            "/messages/templates/{template_id}/media",
+            download,
+            op("Downloads what is attached to a template").file("application/octet-stream"),
+        )
+        .get(
+            "/messages/templates/{template_id}/download",
+            download,
+            alias("GET /messages/templates/{template_id}/media"),
+        )
+        .spelt_also("/messages/templates", "/templates")
 }
 
 async fn create(

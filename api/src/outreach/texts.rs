@@ -1,9 +1,5 @@
 //! `/messages/texts`, also `/texts`.
 
-use axum::{
-    Router,
-    routing::{get, post},
-};
 use domain::{
     Id, Patch,
     outreach::{Text, TextClass, TextCommand, TextPatch, sms::Encoding},
@@ -11,21 +7,42 @@ use domain::{
 use projections::outreach::texts::TextRow;
 
 use crate::{
-    App, Result,
+    Result,
     answer::Answer,
     extract::{Fields, FromFields, Input, Listing, Path},
+    openapi::{Routes, alias, op},
     permit::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
-pub(super) fn routes() -> Router<App> {
-    let spelt = |texts: &str| {
-        let one = format!("{texts}/{{text_id}}");
-        Router::new()
-            .route(texts, post(create).get(list))
-            .route(&one, get(read).put(update).delete(delete))
-            .route(&format!("{one}/delete"), get(delete))
-    };
-    spelt("/messages/texts").merge(spelt("/texts"))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post(
+            "/messages/texts",
+            create,
+            op("Creates a text").requires(&["name", "data"]).id("text"),
+        )
+        .get("/messages/texts", list, op("Lists texts"))
+        .get(
+            "/messages/texts/{text_id}",
+            read,
+            op("Reads a text").row::<TextRow>(),
+        )
+        .put(
+            "/messages/texts/{text_id}",
+            update,
+            op("Changes a text").row::<TextRow>(),
+        )
+        .delete(
+            "/messages/texts/{text_id}",
+            delete,
+            op("Deletes a text").id("text"),
+        )
+        .get(
+            "/messages/texts/{text_id}/delete",
+            delete,
+            alias("DELETE /messages/texts/{text_id}"),
+        )
+        .spelt_also("/messages/texts", "/texts")
 }
 
 async fn create(texts: Writer<Text, Create>, Input(patch): Input<TextPatch>) -> Result<Answer> {

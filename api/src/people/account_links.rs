@@ -1,9 +1,5 @@
 //! What an account is tied to: programs, its user, settings.
 
-use axum::{
-    Router,
-    routing::{delete, get, put},
-};
 use domain::{
     Id,
     access::User,
@@ -18,25 +14,62 @@ use projections::{
 use serde_json::json;
 
 use crate::{
-    App, Error, Result,
+    Error, Result,
     answer::Answer,
     extract::{Fields, FromFields, Input, Path},
+    openapi::{Routes, Shape, op},
     outreach::ProgramRef,
     permit::{Read, Reader, Update, Writer},
 };
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/accounts/{account_id}/programs", delete(unsubscribe_all))
-        .route(
-            "/accounts/{account_id}/programs/{program}",
-            put(subscribe).delete(unsubscribe),
+/// A setting as it is answered.
+const SETTING: [(&str, Shape); 2] = [("name", Shape::Text), ("value", Shape::MaybeText)];
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .delete(
+            "/accounts/{account_id}/programs",
+            unsubscribe_all,
+            op("Ends all subscriptions of an account").row::<AccountRow>(),
         )
-        .route("/accounts/{account_id}/users", delete(dissociate))
-        .route("/accounts/{account_id}/users/{user_id}", put(assign))
-        .route(
+        .put(
+            "/accounts/{account_id}/programs/{program}",
+            subscribe,
+            op("Subscribes an account to a program")
+                .note("By the program's id, or by its type: the caller's newest of it.")
+                .row::<AccountRow>(),
+        )
+        .delete(
+            "/accounts/{account_id}/programs/{program}",
+            unsubscribe,
+            op("Ends an account's subscription to a program").row::<AccountRow>(),
+        )
+        .delete(
+            "/accounts/{account_id}/users",
+            dissociate,
+            op("Takes an account from its user").row::<AccountRow>(),
+        )
+        .put(
+            "/accounts/{account_id}/users/{user_id}",
+            assign,
+            op("Gives an account to a user").row::<AccountRow>(),
+        )
+        .get(
             "/accounts/{account_id}/settings/{name}",
-            get(read_setting).put(write_setting).delete(delete_setting),
+            read_setting,
+            op("Reads a setting of an account").fields(&SETTING),
+        )
+        .put(
+            "/accounts/{account_id}/settings/{name}",
+            write_setting,
+            op("Writes a setting of an account")
+                .requires(&["value"])
+                .fields(&SETTING),
+        )
+        .delete(
+            "/accounts/{account_id}/settings/{name}",
+            delete_setting,
+            op("Removes a setting of an account").fields(&SETTING),
         )
 }
 

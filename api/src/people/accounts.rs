@@ -1,9 +1,5 @@
 //! `/accounts`.
 
-use axum::{
-    Router,
-    routing::{get, post},
-};
 use domain::{
     Id, Patch,
     access::{User, UserProfile},
@@ -14,20 +10,43 @@ use projections::people::accounts::AccountRow;
 
 use super::account_fields::Said;
 use crate::{
-    App, Error, Result,
+    Error, Result,
     answer::Answer,
     extract::{Input, Listing, Path},
+    openapi::{Routes, alias, op},
     permit::{Create, Delete, Done, List, Read, Reader, Update, Verb, Writer},
 };
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/accounts", post(create).get(list))
-        .route(
-            "/accounts/{account_id}",
-            get(read).put(update).delete(delete),
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post(
+            "/accounts",
+            create,
+            op("Creates an account")
+                .requires(&["username"])
+                .id("account"),
         )
-        .route("/accounts/{account_id}/delete", get(delete))
+        .get("/accounts", list, op("Lists accounts"))
+        .get(
+            "/accounts/{account_id}",
+            read,
+            op("Reads an account").row::<AccountRow>(),
+        )
+        .put(
+            "/accounts/{account_id}",
+            update,
+            op("Changes an account").row::<AccountRow>(),
+        )
+        .delete(
+            "/accounts/{account_id}",
+            delete,
+            op("Deletes an account").id("account"),
+        )
+        .get(
+            "/accounts/{account_id}/delete",
+            delete,
+            alias("DELETE /accounts/{account_id}"),
+        )
 }
 
 async fn create(accounts: Writer<Account, Create>, Input(said): Input<Said>) -> Result<Answer> {

@@ -1,11 +1,6 @@
 //! `/contacts`.
 
-use axum::{
-    Router,
-    extract::FromRequestParts,
-    http::request::Parts,
-    routing::{get, post},
-};
+use axum::{extract::FromRequestParts, http::request::Parts};
 use cqrs_es::Aggregate;
 use domain::{
     Id,
@@ -13,22 +8,46 @@ use domain::{
     people::{Contact, ContactCommand, ContactPatch},
 };
 use projections::people::contacts::ContactRow;
+use utoipa::openapi::{ObjectBuilder, schema::Type};
 
 use crate::{
     App, Error, Result,
     answer::Answer,
     extract::{Fields, FromFields, Input, Listing, Path, flag, query_pairs},
+    openapi::{Describe, Routes, Sketch, alias, op},
     permit::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/contacts", post(create).get(list))
-        .route(
-            "/contacts/{contact_id}",
-            get(read).put(update).delete(delete),
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post(
+            "/contacts",
+            create,
+            op("Creates a contact")
+                .requires(&["first_name", "phone"])
+                .id("contact"),
         )
-        .route("/contacts/{contact_id}/delete", get(delete))
+        .get("/contacts", list, op("Lists contacts"))
+        .get(
+            "/contacts/{contact_id}",
+            read,
+            op("Reads a contact").row::<ContactRow>(),
+        )
+        .put(
+            "/contacts/{contact_id}",
+            update,
+            op("Changes a contact").row::<ContactRow>(),
+        )
+        .delete(
+            "/contacts/{contact_id}",
+            delete,
+            op("Deletes a contact").id("contact"),
+        )
+        .get(
+            "/contacts/{contact_id}/delete",
+            delete,
+            alias("DELETE /contacts/{contact_id}"),
+        )
 }
 
 async fn create(
@@ -84,6 +103,14 @@ impl FromRequestParts<App> for Erase {
 
     async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self> {
         flag(&query_pairs(parts)?, "erase").map(Self)
+    }
+}
+
+impl Describe for Erase {
+    fn describe(sketch: &mut Sketch) {
+        let said = "Also makes unreadable what history holds of the person; cannot be undone.";
+        let flag = ObjectBuilder::new().schema_type(Type::Boolean);
+        sketch.query("erase", said, flag);
     }
 }
 

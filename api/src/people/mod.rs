@@ -5,15 +5,13 @@ mod account_links;
 mod accounts;
 mod contacts;
 
-use axum::Router;
-
-use crate::App;
+use crate::openapi::Routes;
 
 pub(crate) use accounts::open_for;
 
 /// The area's resources.
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
+pub(crate) fn routes() -> Routes {
+    Routes::new()
         .merge(accounts::routes())
         .merge(account_links::routes())
         .merge(contacts::routes())

@@ -14,6 +14,7 @@ use crate::{
     auth::{Mirror, Proof},
     client,
     frame::RequestId,
+    openapi::{Describe, Sketch},
 };
 
 /// Somebody who was recognised, whatever they may do.
@@ -106,6 +107,13 @@ impl FromRequestParts<App> for Caller {
         };
         parts.extensions.insert(caller.clone());
         Ok(caller)
+    }
+}
+
+impl Describe for Caller {
+    fn describe(sketch: &mut Sketch) {
+        sketch.authenticated = true;
+        sketch.refuses(&[401, 429]);
     }
 }
 

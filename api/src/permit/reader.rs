@@ -11,6 +11,7 @@ use crate::{
     App, Error, Result,
     answer::{Answer, Row, listed},
     extract::Listing,
+    openapi::{Describe, Sketch},
 };
 
 /// Leave to do `V` with things of kind `N`, without changing any.
@@ -62,5 +63,11 @@ impl<N: Noun, V: Verb> FromRequestParts<App> for Reader<N, V> {
             caller,
             leave: PhantomData,
         })
+    }
+}
+
+impl<N: Noun, V: Verb> Describe for Reader<N, V> {
+    fn describe(sketch: &mut Sketch) {
+        sketch.needs(format!("{}_{}", N::NAME, V::NAME));
     }
 }

@@ -10,11 +10,13 @@ use commands::{Actor, Commands, Scope};
 use domain::{Entity, Id, Refusal, access::User};
 use eventstore::{Committed, Loaded, Position};
 use sqlx::PgPool;
+use utoipa::openapi::{ObjectBuilder, schema::Type};
 
 use super::{Caller, Noun, Verb, caller::refuse_accidents};
 use crate::{
     App, Error, Result,
     answer::{Answer, Row},
+    openapi::{Describe, Sketch},
 };
 
 /// Leave to do `V` with things of kind `A`. What is sent through it carries the
@@ -160,6 +162,16 @@ impl<A: Noun, V: Verb> FromRequestParts<App> for Writer<A, V> {
             expected_version: if_match(&parts.headers)?,
             leave: PhantomData,
         })
+    }
+}
+
+impl<A: Noun, V: Verb> Describe for Writer<A, V> {
+    fn describe(sketch: &mut Sketch) {
+        sketch.needs(format!("{}_{}", A::NAME, V::NAME));
+        let said = "The `ETag` of what is to be changed; another version is 409.";
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        sketch.header("If-Match", said, text);
+        sketch.refuses(&[409, 412, 423]);
     }
 }
 

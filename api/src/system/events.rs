@@ -4,17 +4,18 @@ mod wanted;
 
 use std::sync::Arc;
 
-use axum::{Router, routing::get};
 use eventstore::{Log, Position, Recorded};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use self::wanted::Wanted;
 use super::event_payload::readable;
 use crate::{
-    App, Error, Result,
+    Error, Result,
     answer::Answer,
+    openapi::{Routes, op},
     permit::{EventLog, Read, Reader},
 };
 
@@ -23,8 +24,12 @@ const CHUNK: i64 = 500;
 /// How many reads are under way at a time.
 const AT_ONCE: usize = 4;
 
-pub(super) fn routes() -> Router<App> {
-    Router::new().route("/events", get(list))
+pub(super) fn routes() -> Routes {
+    Routes::new().get(
+        "/events",
+        list,
+        op("Lists the events of the log").array_of::<Row>(),
+    )
 }
 
 async fn list(events: Reader<EventLog, Read>, wanted: Wanted) -> Result<Answer> {
@@ -44,7 +49,8 @@ async fn list(events: Reader<EventLog, Read>, wanted: Wanted) -> Result<Answer> 
 }
 
 /// An event as auditors see it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Event)]
 struct Row {
     position: Position,
     aggregate_type: String,

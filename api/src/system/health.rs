@@ -3,25 +3,39 @@
 use std::time::Duration;
 
 use axum::{
-    Json, Router,
+    Json,
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use projections::{ProjectionStatus, delivery::queue};
 use serde_json::{Value, json};
 
-use crate::App;
+use crate::{
+    App,
+    openapi::{Routes, Shape, op},
+};
 
 /// How long the database may take: whoever asks is not patient either.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get(
+            "/healthz",
+            healthz,
+            op("Whether the process lives").fields(&[("status", Shape::Text)]),
+        )
+        .get(
+            "/readyz",
+            readyz,
+            op("Whether it can serve, and how it is doing").fields(&[("status", Shape::Text)]),
+        )
+        .get(
+            "/metrics",
+            metrics,
+            op("Metrics for Prometheus").file("text/plain"),
+        )
 }
 
 async fn healthz() -> Json<Value> {

@@ -4,13 +4,11 @@ mod event_payload;
 mod events;
 mod health;
 
-use axum::Router;
-
-use crate::App;
+use crate::openapi::Routes;
 
 /// The area's resources.
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
+pub(crate) fn routes() -> Routes {
+    Routes::new()
         .merge(events::routes())
         .merge(health::routes())
 }

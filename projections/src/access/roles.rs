@@ -12,11 +12,12 @@ use domain::{
 use eventstore::Recorded;
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{Projection, View, reads::Conditions};
 
 /// A role as clients see it.
-#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct RoleRow {
     pub role_id: i64,
@@ -31,7 +32,7 @@ pub struct RoleRow {
 }
 
 /// By what roles can be filtered.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct RoleFilter {

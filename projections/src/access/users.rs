@@ -13,11 +13,12 @@ use domain::{
 use eventstore::Recorded;
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{Projection, View, reads::Conditions, wire};
 
 /// A user as clients see it.
-#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct UserRow {
     pub user_id: i64,
@@ -32,6 +33,7 @@ pub struct UserRow {
     pub timezone_id: Option<i32>,
     pub timezone: Option<String>,
     #[serde(serialize_with = "wire::flag")]
+    #[schema(value_type = u8, maximum = 1)]
     pub active: bool,
     #[serde(skip)]
     pub created_position: i64,
@@ -40,7 +42,7 @@ pub struct UserRow {
 }
 
 /// By what users can be filtered.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct UserFilter {

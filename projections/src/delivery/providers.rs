@@ -14,11 +14,12 @@ use eventstore::Recorded;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqlx::{FromRow, PgConnection, PgPool, types::Json};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{Projection, View, reads::Conditions, wire};
 
 /// A provider as clients see it.
-#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct ProviderRow {
     pub provider_id: i64,
@@ -34,11 +35,14 @@ pub struct ProviderRow {
     pub username: Option<String>,
     pub dialstring: Option<String>,
     pub prefix: Option<String>,
+    #[schema(value_type = Object)]
     pub settings: Json<Map<String, Value>>,
     #[serde(serialize_with = "wire::flag")]
+    #[schema(value_type = u8, maximum = 1)]
     pub register: bool,
     pub weight: i32,
     #[serde(serialize_with = "wire::flag")]
+    #[schema(value_type = u8, maximum = 1)]
     pub active: bool,
     #[serde(skip)]
     pub created_position: i64,
@@ -47,7 +51,7 @@ pub struct ProviderRow {
 }
 
 /// By what providers can be filtered.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct ProviderFilter {

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::delivery::{SpoolResult, TransmissionEvent};
 use serde::Serialize;
 use sqlx::{FromRow, PgConnection, PgPool};
+use utoipa::ToSchema;
 
 use super::deliveries::{Occurred, storable};
 use crate::Scope;
@@ -12,7 +13,7 @@ use crate::Scope;
 const PER_EVENT: i64 = 32;
 
 /// A result as clients see it.
-#[derive(Clone, Debug, PartialEq, Eq, FromRow, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, FromRow, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct SpoolResultRow {
     pub spool_result_id: i64,

@@ -5,25 +5,30 @@ mod fold;
 use chrono::{DateTime, Utc, serde::ts_seconds, serde::ts_seconds_option};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgPool};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{Scope, View, reads::Conditions};
 
 pub(super) use fold::take_in;
 
 /// An attempt as clients see it.
-#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct SpoolRow {
     pub spool_id: i64,
     pub transmission_id: i64,
     pub account_id: Option<i64>,
     #[serde(with = "ts_seconds")]
+    #[schema(value_type = i64)]
     pub time_spool: DateTime<Utc>,
     #[serde(with = "ts_seconds_option")]
+    #[schema(value_type = Option<i64>)]
     pub time_start: Option<DateTime<Utc>>,
     #[serde(with = "ts_seconds_option")]
+    #[schema(value_type = Option<i64>)]
     pub time_connect: Option<DateTime<Utc>>,
     #[serde(with = "ts_seconds_option")]
+    #[schema(value_type = Option<i64>)]
     pub time_end: Option<DateTime<Utc>>,
     pub status: String,
     pub response: Option<String>,
@@ -39,7 +44,7 @@ pub struct SpoolRow {
 }
 
 /// By what attempts can be filtered.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct SpoolFilter {

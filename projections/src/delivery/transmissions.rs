@@ -5,13 +5,14 @@ mod fold;
 use chrono::{DateTime, Utc, serde::ts_seconds_option};
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{View, reads::Conditions};
 
 pub(super) use fold::take_in;
 
 /// A transmission as clients see it.
-#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct TransmissionRow {
     pub transmission_id: i64,
@@ -32,6 +33,7 @@ pub struct TransmissionRow {
     pub try_allowed: i32,
     pub try_done: i32,
     #[serde(with = "ts_seconds_option")]
+    #[schema(value_type = Option<i64>)]
     pub last_run: Option<DateTime<Utc>>,
     pub user_id: i64,
     /// The owner's.
@@ -47,7 +49,7 @@ pub struct TransmissionRow {
 }
 
 /// As whom, in brief; all empty when the account is gone.
-#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct AccountBrief {
     pub account_id: Option<i64>,
@@ -64,7 +66,7 @@ pub struct AccountBrief {
 }
 
 /// Who is reached, in brief; all empty when the contact is gone.
-#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct ContactBrief {
     pub contact_id: i64,
@@ -79,7 +81,7 @@ pub struct ContactBrief {
 }
 
 /// By what transmissions can be filtered.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct TransmissionFilter {

@@ -16,11 +16,12 @@ use domain::{
 use eventstore::Recorded;
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection, PgPool};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{Projection, View, reads::Conditions};
 
 /// A program as clients see it.
-#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct ProgramRow {
     pub program_id: i64,
@@ -40,7 +41,7 @@ pub struct ProgramRow {
 }
 
 /// By what programs can be filtered.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct ProgramFilter {

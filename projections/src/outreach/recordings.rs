@@ -12,11 +12,12 @@ use domain::{
 use eventstore::Recorded;
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{Projection, View, reads::Conditions};
 
 /// A recording as clients see it.
-#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct RecordingRow {
     pub recording_id: i64,
@@ -40,7 +41,7 @@ pub struct RecordingRow {
 }
 
 /// By what recordings can be filtered.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct RecordingFilter {

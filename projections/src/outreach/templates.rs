@@ -12,11 +12,12 @@ use domain::{
 use eventstore::Recorded;
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection, types::Json};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{Projection, View, reads::Conditions};
 
 /// A template as clients see it.
-#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct TemplateRow {
     pub template_id: i64,
@@ -30,6 +31,7 @@ pub struct TemplateRow {
     pub kind: Option<String>,
     /// What is attached, in bytes.
     pub length: Option<i64>,
+    #[schema(value_type = Option<Vec<Object>>)]
     pub attachments: Option<Json<Vec<Attachment>>>,
     pub user_id: i64,
     #[serde(skip)]
@@ -39,7 +41,7 @@ pub struct TemplateRow {
 }
 
 /// By what templates can be filtered.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct TemplateFilter {

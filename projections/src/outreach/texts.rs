@@ -12,11 +12,12 @@ use domain::{
 use eventstore::Recorded;
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{Projection, View, reads::Conditions};
 
 /// A text as clients see it.
-#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct TextRow {
     pub text_id: i64,
@@ -42,7 +43,7 @@ pub struct TextRow {
 }
 
 /// By what texts can be filtered.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct TextFilter {

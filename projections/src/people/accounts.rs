@@ -13,11 +13,12 @@ use domain::{
 use eventstore::Recorded;
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection, PgPool};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{Projection, View, reads::Conditions, wire};
 
 /// An account as clients see it.
-#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct AccountRow {
     pub account_id: i64,
@@ -32,6 +33,7 @@ pub struct AccountRow {
     pub address: Option<String>,
     pub timezone: Option<String>,
     #[serde(serialize_with = "wire::flag")]
+    #[schema(value_type = u8, maximum = 1)]
     pub active: bool,
     pub user_id: Option<i64>,
     #[serde(skip)]
@@ -41,7 +43,7 @@ pub struct AccountRow {
 }
 
 /// By what accounts can be filtered.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct AccountFilter {

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use futures::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{FromRow, PgPool, Postgres, QueryBuilder, postgres::PgRow};
+use utoipa::{IntoParams, ToSchema};
 
 pub use conditions::Conditions;
 pub use finders::Finders;
@@ -27,10 +28,12 @@ pub enum Scope {
 }
 
 /// A row as clients see it, and how it is read.
-pub trait View: for<'r> FromRow<'r, PgRow> + Serialize + Send + Sync + Unpin + 'static {
+pub trait View:
+    for<'r> FromRow<'r, PgRow> + Serialize + ToSchema + Send + Sync + Unpin + 'static
+{
     /// By what a list can be narrowed; every field is optional and lenient, as a query
     /// string has it.
-    type Filter: DeserializeOwned + Default + Clone + Send + Sync + 'static;
+    type Filter: DeserializeOwned + IntoParams + Default + Clone + Send + Sync + 'static;
 
     /// What is selected.
     const COLUMNS: &'static str;

@@ -2,5 +2,6 @@
 
 mod aliases;
 mod mutating_gets;
+mod openapi;
 mod routes;
 mod walk;

@@ -4,8 +4,13 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use chrono::{DateTime, Utc};
 use eventstore::Position;
 use sqlx::{PgPool, Postgres, QueryBuilder};
+use utoipa::openapi::{ObjectBuilder, schema::Type};
 
-use crate::{App, Error, Result, extract::query_pairs};
+use crate::{
+    App, Error, Result,
+    extract::query_pairs,
+    openapi::{Describe, Sketch},
+};
 
 /// The most events of a page.
 const LARGEST_PAGE: i64 = 1_000;
@@ -27,6 +32,44 @@ pub(super) struct Wanted {
     pub after_position: Position,
     pub limit: Option<i64>,
     pairs: Vec<(String, String)>,
+}
+
+impl Describe for Wanted {
+    fn describe(sketch: &mut Sketch) {
+        let number = || {
+            ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .minimum(Some(0))
+        };
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        for (name, said) in [
+            ("position", "The event at this position."),
+            ("aggregate_id", "Of the thing with this id."),
+            (
+                "sequence",
+                "The event with this number in its aggregate's history.",
+            ),
+            ("user_id", "Caused by this user."),
+            (
+                "after_position",
+                "Where a page begins, as the `Link` of the one before says.",
+            ),
+            ("before", "Before this time, unix seconds."),
+            ("after", "After this time, unix seconds."),
+        ] {
+            sketch.query(name, said, number());
+        }
+        for (name, said) in [
+            ("aggregate_type", "Of things of this kind."),
+            ("event_type", "Of this type."),
+            ("request_id", "Caused by the request with this id."),
+        ] {
+            sketch.query(name, said, text());
+        }
+        let limit = number().minimum(Some(1)).maximum(Some(LARGEST_PAGE));
+        sketch.query("limit", "How many a page has.", limit);
+        sketch.refuses(&[412]);
+    }
 }
 
 impl Wanted {

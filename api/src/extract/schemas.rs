@@ -1,0 +1,68 @@
+//! How the fields of bodies are described.
+
+use std::ops::RangeInclusive;
+
+use serde_json::json;
+use utoipa::openapi::{
+    KnownFormat, ObjectBuilder, SchemaFormat,
+    schema::{SchemaType, Type},
+};
+
+fn of<const N: usize>(types: [Type; N]) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(SchemaType::from_iter(types))
+}
+
+/// Anything.
+pub(super) fn anything() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(SchemaType::AnyValue)
+}
+
+/// Text; null or blank clears it.
+pub(super) fn text() -> ObjectBuilder {
+    of([Type::String, Type::Null])
+}
+
+/// Text, or a whole number that is taken as text.
+pub(super) fn text_or_number() -> ObjectBuilder {
+    of([Type::String, Type::Integer, Type::Null])
+}
+
+/// Goes in, and never out again.
+pub(super) fn secret() -> ObjectBuilder {
+    text()
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
+        .write_only(Some(true))
+}
+
+/// A whole number, or the same as a string.
+pub(super) fn number(range: &RangeInclusive<i64>) -> ObjectBuilder {
+    of([Type::Integer, Type::String, Type::Null])
+        .minimum(Some(*range.start()))
+        .maximum(Some(*range.end()))
+        .pattern(Some("^\\s*-?[0-9]{0,18}\\s*$"))
+}
+
+/// An id; none if it is null, blank or zero.
+pub(super) fn id() -> ObjectBuilder {
+    number(&(0..=i64::MAX))
+}
+
+/// A flag, in any of its spellings.
+pub(super) fn flag() -> ObjectBuilder {
+    of([Type::Boolean, Type::Integer, Type::String, Type::Null]).enum_values(Some([
+        json!(true),
+        json!(false),
+        json!(1),
+        json!(0),
+        json!("1"),
+        json!("0"),
+        json!("true"),
+        json!("false"),
+        json!(null),
+    ]))
+}
+
+/// An object within the body.
+pub(super) fn object() -> ObjectBuilder {
+    of([Type::Object, Type::Null])
+}

@@ -1,0 +1,374 @@
+//! The document, put together from what is known of each route.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use utoipa::openapi::{
+    Components, ComponentsBuilder, ContentBuilder, Deprecated, HeaderBuilder, HttpMethod, Info,
+    License, ObjectBuilder, OpenApiBuilder, Paths, PathsBuilder, Ref, RefOr, Required,
+    ResponseBuilder, ResponsesBuilder,
+    path::{OperationBuilder, ParameterBuilder, ParameterIn},
+    request_body::{RequestBody, RequestBodyBuilder},
+    schema::{ArrayBuilder, Schema, SchemaType, Type},
+    security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    tag::TagBuilder,
+};
+
+use super::{
+    about::{About, Answered},
+    examples,
+    routes::Operation,
+};
+
+const DESCRIPTION: &str = "Contacts, messages and programs; calls, faxes, SMS and emails placed \
+    singly or as campaigns; every change an event that can be replayed.\n\nRequests are read \
+    leniently: ids and flags as numbers or numeric strings, `null` clears an optional field. \
+    Answers are strict: ids, flags and unix times are numbers, a phone is a string.";
+
+/// The whole of it.
+pub(super) fn document(operations: &[Operation]) -> Value {
+    let resolved: Vec<Resolved<'_>> = operations
+        .iter()
+        .map(|operation| Resolved::new(operation, operations))
+        .collect();
+    let mut components = ComponentsBuilder::new().schemas_from_iter(
+        resolved
+            .iter()
+            .flat_map(|it| {
+                let sketched = it.operation.sketch.components.iter();
+                sketched.chain(&it.about.components)
+            })
+            .cloned(),
+    );
+    components = components
+        .schema("Problem", problem())
+        .security_scheme("bearer", scheme(HttpAuthScheme::Bearer))
+        .security_scheme("basic", scheme(HttpAuthScheme::Basic));
+    let info = Info::builder()
+        .title("Ledgerline")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(DESCRIPTION))
+        .license(Some(
+            License::builder()
+                .name("Apache-2.0")
+                .identifier(Some("Apache-2.0"))
+                .build(),
+        ))
+        .build();
+    let document = OpenApiBuilder::new()
+        .info(info)
+        .paths(paths(&resolved))
+        .components(Some(Components::from(components)))
+        .tags(Some(tags(&resolved)))
+        .build();
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    examples::add(&mut document);
+    document
+}
+
+/// An operation, and what is said of it: of the one it is another spelling of, if it is.
+struct Resolved<'a> {
+    operation: &'a Operation,
+    about: &'a About,
+    alias_of: Option<&'a Operation>,
+}
+
+impl<'a> Resolved<'a> {
+    fn new(operation: &'a Operation, all: &'a [Operation]) -> Self {
+        let named = |of: &str| {
+            all.iter()
+                .find(|it| of.split_once(' ') == Some((it.method, it.path.as_str())))
+        };
+        let alias_of = operation.about.alias_of.as_deref().and_then(named);
+        Self {
+            operation,
+            about: alias_of.map_or(&operation.about, |of| &of.about),
+            alias_of,
+        }
+    }
+
+    /// A GET that changes something is there for clients of the original only.
+    fn is_deprecated(&self) -> bool {
+        let changes = |of: &Operation| of.method != "GET";
+        self.operation.method == "GET" && self.alias_of.is_some_and(changes)
+    }
+
+    fn tag(&self) -> &str {
+        let path = self.alias_of.map_or(&self.operation.path, |of| &of.path);
+        let mut parts = path.split('/').filter(|part| !part.is_empty());
+        match parts.next() {
+            Some("messages") => parts.next().unwrap_or("messages"),
+            other => other.unwrap_or("system"),
+        }
+    }
+
+    fn id(&self) -> String {
+        let words = format!("{} {}", self.operation.method, self.operation.path);
+        let words = words.split(|c: char| !c.is_ascii_alphanumeric());
+        let words: Vec<_> = words
+            .filter(|word| !word.is_empty())
+            .map(str::to_ascii_lowercase)
+            .collect();
+        words.join("_")
+    }
+
+    fn permissions(&self) -> Vec<&str> {
+        let permissions = &self.operation.sketch.permissions;
+        permissions.iter().map(String::as_str).collect()
+    }
+
+    fn note(&self) -> Option<String> {
+        let needed = match self.permissions().as_slice() {
+            [] if self.operation.sketch.authenticated => {
+                Some("Needs a login, and no permission.".to_owned())
+            }
+            [] => None,
+            [one] => Some(format!("Needs permission `{one}`.")),
+            several => Some(format!("Needs permissions `{}`.", several.join("`, `"))),
+        };
+        let spelling = self
+            .alias_of
+            .map(|of| format!("Another spelling of `{} {}`.", of.method, of.path));
+        let parts: Vec<String> = [self.about.note.map(str::to_owned), spelling, needed]
+            .into_iter()
+            .flatten()
+            .collect();
+        (!parts.is_empty()).then(|| parts.join("\n\n"))
+    }
+}
+
+fn tags(resolved: &[Resolved<'_>]) -> Vec<utoipa::openapi::Tag> {
+    let mut names: Vec<&str> = resolved.iter().map(Resolved::tag).collect();
+    names.sort_unstable();
+    names.dedup();
+    let tag = |name| TagBuilder::new().name(name).build();
+    names.into_iter().map(tag).collect()
+}
+
+fn paths(resolved: &[Resolved<'_>]) -> Paths {
+    let mut paths = PathsBuilder::new().build();
+    for it in resolved {
+        let method = match it.operation.method {
+            "POST" => HttpMethod::Post,
+            "PUT" => HttpMethod::Put,
+            "DELETE" => HttpMethod::Delete,
+            _ => HttpMethod::Get,
+        };
+        paths.add_path_operation(&it.operation.path, vec![method], operation(it));
+    }
+    paths
+}
+
+fn operation(it: &Resolved<'_>) -> utoipa::openapi::path::Operation {
+    let sketch = &it.operation.sketch;
+    let mut built = OperationBuilder::new()
+        .tag(it.tag())
+        .operation_id(Some(it.id()))
+        .summary(Some(it.about.summary))
+        .description(it.note())
+        .deprecated(it.is_deprecated().then_some(Deprecated::True))
+        .request_body(body(it))
+        .responses(responses(it));
+    for parameter in path_parameters(it.operation).chain(sketch.parameters.iter().cloned()) {
+        built = built.parameter(parameter);
+    }
+    if sketch.authenticated {
+        let none: [&str; 0] = [];
+        built = built
+            .security(SecurityRequirement::new("bearer", none))
+            .security(SecurityRequirement::new("basic", none));
+    }
+    built.build()
+}
+
+fn path_parameters(
+    operation: &Operation,
+) -> impl Iterator<Item = utoipa::openapi::path::Parameter> {
+    let names = operation.path.split('{').skip(1);
+    let names = names.filter_map(|rest| rest.split_once('}').map(|(name, _)| name));
+    let anything = || RefOr::from(text());
+    let schemas = operation.sketch.segments.iter().cloned().map(Some);
+    names
+        .zip(schemas.chain(std::iter::repeat(None)))
+        .map(move |(name, schema)| {
+            ParameterBuilder::new()
+                .name(name)
+                .parameter_in(ParameterIn::Path)
+                .required(Required::True)
+                .schema(Some(schema.unwrap_or_else(anything)))
+                .build()
+        })
+}
+
+fn body(it: &Resolved<'_>) -> Option<RequestBody> {
+    let sketch = &it.operation.sketch;
+    if sketch.bytes {
+        let kinds = match it.about.takes {
+            [] => &["application/octet-stream"],
+            kinds => kinds,
+        };
+        let bytes = ObjectBuilder::new()
+            .schema_type(SchemaType::AnyValue)
+            .content_media_type(*kinds.first().unwrap_or(&"application/octet-stream"));
+        let content = ContentBuilder::new().schema(Some(bytes)).build();
+        let body = RequestBodyBuilder::new().required(Some(Required::True));
+        let body = kinds
+            .iter()
+            .fold(body, |body, kind| body.content(*kind, content.clone()));
+        return Some(body.build());
+    }
+    let fields = sketch.fields.as_ref().filter(|fields| !fields.is_empty())?;
+    let mut object = ObjectBuilder::new();
+    for field in fields {
+        object = object.property(field.name, field.schema.clone());
+    }
+    for required in it.about.required {
+        object = object.required(*required);
+    }
+    let content = ContentBuilder::new().schema(Some(object)).build();
+    let required = match it.about.required {
+        [] => Required::False,
+        _ => Required::True,
+    };
+    let body = RequestBodyBuilder::new().required(Some(required));
+    Some(body.content("application/json", content).build())
+}
+
+fn responses(it: &Resolved<'_>) -> utoipa::openapi::Responses {
+    let mut said: BTreeMap<u16, &str> = BTreeMap::new();
+    let always = [500, 503];
+    for status in it.operation.sketch.refusals.iter().chain(&always) {
+        said.insert(*status, meaning(*status));
+    }
+    said.extend(it.about.also.iter().copied());
+    let mut responses = ResponsesBuilder::new().response("200", success(it));
+    for (status, meaning) in said {
+        let content = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name("Problem")))
+            .build();
+        let response = ResponseBuilder::new()
+            .description(meaning)
+            .content("application/problem+json", content);
+        responses = responses.response(status.to_string(), response.build());
+    }
+    responses.build()
+}
+
+fn success(it: &Resolved<'_>) -> utoipa::openapi::Response {
+    let response = ResponseBuilder::new();
+    let json = |schema: RefOr<Schema>| ContentBuilder::new().schema(Some(schema)).build();
+    match (&it.about.answer, &it.operation.sketch.listed) {
+        (Answered::Json(schema), _) => {
+            let response = response
+                .description("As it is now.")
+                .content("application/json", json(schema.as_ref().clone()));
+            match it.about.etag {
+                true => response.header("ETag", header("Its version, for `If-Match`.", text())),
+                false => response,
+            }
+        }
+        (Answered::Id(kind), _) => {
+            let field = format!("{kind}_id");
+            let object = ObjectBuilder::new()
+                .property(&field, id())
+                .required(field.clone());
+            response
+                .description("Done.")
+                .content("application/json", json(object.into()))
+        }
+        (Answered::Other(kind), _) => response
+            .description("The file.")
+            .content(*kind, json(text().into())),
+        (Answered::Listed, Some(row)) => {
+            let array = ArrayBuilder::new().items(row.clone());
+            let next = "With `limit`: the next page, `rel=\"next\"`.";
+            response
+                .description("Those that match, oldest first unless `sort` says otherwise.")
+                .content("application/json", json(array.into()))
+                .header(
+                    "X-Total-Count",
+                    header("With `limit`: how many match.", number()),
+                )
+                .header("Link", header(next, text()))
+        }
+        (Answered::Listed, None) => response.description("Done."),
+    }
+    .build()
+}
+
+fn header(description: &str, schema: ObjectBuilder) -> utoipa::openapi::Header {
+    HeaderBuilder::new()
+        .schema(schema)
+        .description(Some(description))
+        .build()
+}
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+fn number() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Integer)
+}
+
+/// As ids are answered.
+fn id() -> ObjectBuilder {
+    number().minimum(Some(1))
+}
+
+fn scheme(scheme: HttpAuthScheme) -> SecurityScheme {
+    SecurityScheme::Http(HttpBuilder::new().scheme(scheme).build())
+}
+
+/// What a status means wherever it is answered.
+const fn meaning(status: u16) -> &'static str {
+    match status {
+        401 => "Nobody we know, or not any more.",
+        403 => "Known, but not allowed.",
+        404 => "No such thing, or none that the caller may know of.",
+        409 => "Another version than `If-Match` expects, or another request under the same key.",
+        412 => "Fields that cannot be accepted, by name.",
+        413 => "More bytes than are taken here.",
+        415 => "A body of a kind that is not taken here.",
+        423 => "Not in the present state; the reason is said.",
+        429 => "Too many failed logins; `Retry-After` says when to try again.",
+        500 => "Something broke here.",
+        501 => "Not there on this installation.",
+        503 => "The same request may succeed a little later.",
+        _ => "Refused.",
+    }
+}
+
+/// RFC 9457, with what ICTCore's clients read beside it.
+fn problem() -> Schema {
+    let invalid = ObjectBuilder::new()
+        .property("field", text())
+        .property("message", text())
+        .required("field")
+        .required("message");
+    let error = ObjectBuilder::new()
+        .property("code", number())
+        .property("message", text())
+        .required("code")
+        .required("message");
+    ObjectBuilder::new()
+        .property("type", text())
+        .property("title", text())
+        .property("status", number())
+        .property("detail", text())
+        .property("error", error)
+        .property("errors", ArrayBuilder::new().items(invalid))
+        .required("type")
+        .required("status")
+        .required("detail")
+        .required("error")
+        .examples([json!({
+            "type": "about:blank",
+            "title": "Precondition Failed",
+            "status": 412,
+            "detail": "phone: is required",
+            "error": { "code": 412, "message": "phone: is required" },
+            "errors": [{ "field": "phone", "message": "is required" }],
+        })])
+        .into()
+}

@@ -1,0 +1,179 @@
+//! Routes and what is known of them, side by side.
+
+use std::borrow::Cow;
+
+use axum::{
+    Router,
+    handler::Handler,
+    routing::{self, MethodRouter},
+};
+
+use super::{About, Describe, Sketch, alias};
+use crate::App;
+
+/// An operation as it was registered.
+pub(crate) struct Operation {
+    /// In upper case.
+    pub method: &'static str,
+    /// As the router has it.
+    pub path: String,
+    /// What the handler's parameters say.
+    pub sketch: Sketch,
+    /// What only a person can say.
+    pub about: About,
+    handler: MethodRouter<App>,
+}
+
+/// The routes of a resource, an area or everything.
+#[derive(Default)]
+pub(crate) struct Routes {
+    operations: Vec<Operation>,
+    /// Served, and not described.
+    hidden: Router<App>,
+}
+
+impl Routes {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A route for GET.
+    pub fn get<H, T>(self, path: &str, handler: H, about: About) -> Self
+    where
+        H: Handler<T, App> + Signature<T>,
+        T: 'static,
+    {
+        self.add("GET", path, routing::get(handler), H::sketch(), about)
+    }
+
+    /// A route for POST.
+    pub fn post<H, T>(self, path: &str, handler: H, about: About) -> Self
+    where
+        H: Handler<T, App> + Signature<T>,
+        T: 'static,
+    {
+        self.add("POST", path, routing::post(handler), H::sketch(), about)
+    }
+
+    /// A route for PUT.
+    pub fn put<H, T>(self, path: &str, handler: H, about: About) -> Self
+    where
+        H: Handler<T, App> + Signature<T>,
+        T: 'static,
+    {
+        self.add("PUT", path, routing::put(handler), H::sketch(), about)
+    }
+
+    /// A route for DELETE.
+    pub fn delete<H, T>(self, path: &str, handler: H, about: About) -> Self
+    where
+        H: Handler<T, App> + Signature<T>,
+        T: 'static,
+    {
+        self.add("DELETE", path, routing::delete(handler), H::sketch(), about)
+    }
+
+    /// A route for GET that is there only so that a more special path does not hide it.
+    pub fn hidden_get<H: Handler<T, App>, T: 'static>(mut self, path: &str, handler: H) -> Self {
+        self.hidden = self.hidden.route(path, routing::get(handler));
+        self
+    }
+
+    /// The same for DELETE.
+    pub fn hidden_delete<H: Handler<T, App>, T: 'static>(mut self, path: &str, handler: H) -> Self {
+        self.hidden = self.hidden.route(path, routing::delete(handler));
+        self
+    }
+
+    /// The same routes once more, under a path that begins differently.
+    pub fn spelt_also(mut self, prefix: &str, other: &str) -> Self {
+        let again = self.operations.iter().filter_map(|it| {
+            let rest = it.path.strip_prefix(prefix)?;
+            let itself = || Cow::Owned(format!("{} {}", it.method, it.path));
+            Some(Operation {
+                method: it.method,
+                path: format!("{other}{rest}"),
+                sketch: it.sketch.clone(),
+                about: alias(it.about.alias_of.clone().unwrap_or_else(itself)),
+                handler: it.handler.clone(),
+            })
+        });
+        let again: Vec<Operation> = again.collect();
+        self.operations.extend(again);
+        self
+    }
+
+    /// These and those.
+    pub fn merge(mut self, others: Self) -> Self {
+        self.hidden = self.hidden.merge(others.hidden);
+        self.operations.extend(others.operations);
+        self
+    }
+
+    /// What axum serves.
+    pub fn into_router(self) -> Router<App> {
+        let routes = self.operations.into_iter();
+        routes.fold(self.hidden, |router, it| router.route(&it.path, it.handler))
+    }
+
+    /// What is known of them.
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    fn add(
+        mut self,
+        method: &'static str,
+        path: &str,
+        handler: MethodRouter<App>,
+        sketch: Sketch,
+        about: About,
+    ) -> Self {
+        self.operations.push(Operation {
+            method,
+            path: path.to_owned(),
+            sketch,
+            about,
+            handler,
+        });
+        self
+    }
+}
+
+/// A handler whose parameters can be described. `T` is as in axum's [`Handler`].
+pub(crate) trait Signature<T> {
+    /// What they say together.
+    fn sketch() -> Sketch;
+}
+
+impl<F, Fut> Signature<((),)> for F
+where
+    F: FnOnce() -> Fut,
+{
+    fn sketch() -> Sketch {
+        Sketch::default()
+    }
+}
+
+/// One for each number of parameters that a handler may have.
+macro_rules! signature {
+    ($($parameter:ident),+) => {
+        impl<F, Fut, M, $($parameter),+> Signature<(M, $($parameter,)+)> for F
+        where
+            F: FnOnce($($parameter),+) -> Fut,
+            $($parameter: Describe,)+
+        {
+            fn sketch() -> Sketch {
+                let mut sketch = Sketch::default();
+                $($parameter::describe(&mut sketch);)+
+                sketch
+            }
+        }
+    };
+}
+signature!(A);
+signature!(A, B);
+signature!(A, B, C);
+signature!(A, B, C, D);
+signature!(A, B, C, D, E);

@@ -1,0 +1,175 @@
+//! The description against the lists under `tests/contract/`, and against itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::routes::Operation;
+
+const LISTED: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../tests/contract/routes.tsv"
+));
+
+/// What a route is called does not matter here, only where its parameters stand.
+fn shape(path: &str) -> String {
+    let parts = path.split('/').map(|part| match part.starts_with('{') {
+        true => "{}",
+        false => part,
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// The permissions in the lists, by method and path.
+fn listed() -> BTreeMap<(String, String), BTreeSet<String>> {
+    let mut routes: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for line in LISTED.lines().skip(1) {
+        let mut columns = line.split('\t').map(str::to_owned);
+        let (Some(method), Some(path)) = (columns.next(), columns.next()) else {
+            continue;
+        };
+        let permission = columns.nth(1).unwrap_or_default();
+        let route = routes.entry((method, shape(&path))).or_default();
+        route.insert(permission);
+    }
+    routes
+}
+
+fn permission(operation: &Operation) -> String {
+    let needed = &operation.sketch.permissions;
+    match (needed.is_empty(), operation.sketch.authenticated) {
+        (true, true) => "authenticated".to_owned(),
+        (true, false) => "public".to_owned(),
+        _ => needed.join("+"),
+    }
+}
+
+#[test]
+fn every_route_is_in_the_lists_with_its_permission_and_the_other_way_round() {
+    let routes = crate::routes();
+    let listed = listed();
+    let mut wrong = Vec::new();
+    let mut there = BTreeSet::new();
+    for operation in routes.operations() {
+        let route = (operation.method.to_owned(), shape(&operation.path));
+        let has = permission(operation);
+        match listed.get(&route) {
+            None => wrong.push(format!("{route:?} is not listed")),
+            Some(said) if !said.contains(&has) => {
+                wrong.push(format!("{route:?} needs {has}, not {said:?}"));
+            }
+            Some(_) => {}
+        }
+        there.insert(route);
+    }
+    let missing = listed.keys().filter(|route| !there.contains(*route));
+    wrong.extend(missing.map(|route| format!("{route:?} is listed and not described")));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn another_spelling_is_one_of_something_that_is_there() {
+    let routes = crate::routes();
+    let all: BTreeSet<String> = routes
+        .operations()
+        .iter()
+        .filter(|it| it.about.alias_of.is_none())
+        .map(|it| format!("{} {}", it.method, it.path))
+        .collect();
+    for operation in routes.operations() {
+        if let Some(of) = operation.about.alias_of.as_deref() {
+            assert!(
+                all.contains(of),
+                "{} {}: {of}",
+                operation.method,
+                operation.path
+            );
+        }
+    }
+}
+
+fn operations(document: &Value) -> Vec<(String, &Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    paths
+        .iter()
+        .flat_map(|(path, item)| {
+            let item = item.as_object().unwrap();
+            item.iter()
+                .map(move |(method, operation)| (format!("{method} {path}"), operation))
+        })
+        .collect()
+}
+
+#[test]
+fn every_operation_says_what_it_does_what_it_needs_and_what_it_answers() {
+    let document = super::openapi();
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut ids = BTreeSet::new();
+    for (name, operation) in operations(&document) {
+        let summary = operation["summary"].as_str().unwrap_or_default();
+        assert!(!summary.is_empty(), "{name} has no summary");
+        assert!(
+            ids.insert(operation["operationId"].as_str().unwrap()),
+            "{name}: its id is taken"
+        );
+        let statuses = operation["responses"].as_object().unwrap();
+        assert!(statuses.contains_key("200"), "{name}");
+        if operation.get("security").is_some() {
+            assert!(statuses.contains_key("401"), "{name}");
+            assert!(
+                operation["description"].as_str().unwrap().contains("Needs"),
+                "{name}"
+            );
+        }
+        for (status, response) in statuses {
+            for (kind, body) in response["content"].as_object().into_iter().flatten() {
+                if kind.ends_with("json") {
+                    assert!(
+                        body.get("example").is_some(),
+                        "{name} {status} has no example"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// A reference to a schema that is not there makes the whole document useless.
+#[test]
+fn every_reference_leads_somewhere() {
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(map) => {
+                if let Some(Value::String(to)) = map.get("$ref") {
+                    found.push(to.clone());
+                }
+                map.values().for_each(|value| references(value, found));
+            }
+            Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let document = super::openapi();
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    assert!(!found.is_empty());
+    for to in found {
+        let pointer = to.trim_start_matches('#');
+        assert!(document.pointer(pointer).is_some(), "{to}");
+    }
+}
+
+#[test]
+fn an_answer_looks_as_its_row_does() {
+    let document = super::openapi();
+    let contact = &document["components"]["schemas"]["ContactRow"];
+    assert_eq!(contact["properties"]["contact_id"]["type"], "integer");
+    assert!(contact["properties"].get("version").is_none());
+    let create = &document["paths"]["/contacts"]["post"];
+    let body = &create["requestBody"]["content"]["application/json"];
+    assert_eq!(
+        body["schema"]["required"],
+        serde_json::json!(["first_name", "phone"])
+    );
+    assert_eq!(body["example"]["phone"], "+15550100");
+}
