@@ -55,8 +55,19 @@ impl Describe for Upload {
 impl Upload {
     /// Stores the bytes. The file is called `otherwise` if the client gave no name.
     pub async fn receive(self, app: &App, otherwise: &str) -> Result<Attachment> {
+        let limit = app.config().upload_limit;
+        self.receive_within(limit, app, otherwise).await
+    }
+
+    /// The same, of at most so many bytes.
+    pub async fn receive_within(
+        self,
+        limit: usize,
+        app: &App,
+        otherwise: &str,
+    ) -> Result<Attachment> {
         let bytes = self.body.into_data_stream();
-        let (media, size) = app.media().put(bytes, app.config().upload_limit).await?;
+        let (media, size) = app.media().put(bytes, limit).await?;
         if size == 0 {
             return Err(Error::invalid("body", "must not be empty"));
         }

@@ -1,17 +1,19 @@
 //! `/messages/templates`, also `/templates`.
 
+use axum::{extract::FromRequestParts, http::request::Parts};
 use domain::{
     Id,
-    outreach::{Template, TemplateCommand, TemplatePatch},
+    outreach::{Attachment, Template, TemplateCommand, TemplatePatch},
 };
 use projections::outreach::templates::TemplateRow;
+use utoipa::openapi::{ObjectBuilder, schema::Type};
 
 use super::media::{self, Upload};
 use crate::{
-    Error, Result,
+    App, Error, Result,
     answer::Answer,
-    extract::{Fields, FromFields, Input, Listing, Path},
-    openapi::{Routes, alias, op},
+    extract::{Fields, FromFields, Input, Listing, Path, query_pairs},
+    openapi::{Describe, Routes, Sketch, alias, op},
     permit::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
@@ -49,6 +51,13 @@ pub(super) fn routes() -> Routes {
             "/messages/templates/{template_id}/media",
             upload,
             op("Replaces what is attached to a template")
+                .takes(&["*/*"])
+                .id("template"),
+        )
+        .post(
+            "/messages/templates/{template_id}/media",
+            append,
+            op("Attaches a file beside those there are")
                 .takes(&["*/*"])
                 .id("template"),
         )
@@ -116,16 +125,82 @@ async fn upload(
     Ok(Answer::id("template", id.get())?.late(done))
 }
 
+async fn append(
+    templates: Writer<Template, Update>,
+    Path(id): Path<Id<Template>>,
+    upload: Upload,
+) -> Result<Answer> {
+    let app = templates.caller().app();
+    // A mail with all of them is to be no larger than one with the largest.
+    let most_bytes = i64::try_from(app.config().upload_limit).unwrap_or(i64::MAX);
+    let room = templates.load(id).await?.aggregate.room(most_bytes)?;
+    let room = usize::try_from(room).unwrap_or_default();
+    let attachment = upload
+        .receive_within(room, app, &format!("template-{id}"))
+        .await?;
+    let command = TemplateCommand::AttachAlso {
+        attachment,
+        most_bytes,
+    };
+    let done = templates.send(id, command).await?;
+    Ok(Answer::id("template", id.get())?.late(done))
+}
+
 async fn download(
     templates: Reader<Template, Read>,
     Path(id): Path<Id<Template>>,
+    which: Which,
 ) -> Result<axum::response::Response> {
     let row: TemplateRow = templates.row(id.get()).await?;
-    let attached = row
-        .attachments
-        .and_then(|attached| attached.0.into_iter().next());
-    let attached = attached.ok_or(Error::NotFound)?;
+    let attached = row.attachments.map(|all| all.0).unwrap_or_default();
+    let attached = which.of(attached).ok_or(Error::NotFound)?;
     media::download(templates.caller().app(), &attached).await
+}
+
+/// `?n=2` or `?file_name=offer.pdf`: which of the attachments; without, the first.
+struct Which {
+    n: usize,
+    file_name: Option<String>,
+}
+
+impl Which {
+    fn of(&self, attached: Vec<Attachment>) -> Option<Attachment> {
+        let named = |one: &Attachment| match &self.file_name {
+            Some(name) => one.file_name == *name,
+            None => true,
+        };
+        attached.into_iter().filter(named).nth(self.n - 1)
+    }
+}
+
+impl FromRequestParts<App> for Which {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self> {
+        let (mut n, mut file_name) = (1, None);
+        for (name, value) in query_pairs(parts)? {
+            match name.as_str() {
+                "n" => {
+                    let number = value.trim().parse().ok().filter(|n| *n > 0);
+                    n = number.ok_or_else(|| Error::invalid("n", "must be 1 or more"))?;
+                }
+                "file_name" => file_name = Some(value),
+                _ => return Err(Error::invalid(name, "must be n or file_name")),
+            }
+        }
+        Ok(Self { n, file_name })
+    }
+}
+
+impl Describe for Which {
+    fn describe(sketch: &mut Sketch) {
+        let number = ObjectBuilder::new().schema_type(Type::Integer);
+        let said = "Which of the attachments, or of those of this name, counted from 1.";
+        sketch.query("n", said, number.minimum(Some(1)));
+        let name = ObjectBuilder::new().schema_type(Type::String);
+        sketch.query("file_name", "The name of the attachment.", name);
+        sketch.refuses(&[412]);
+    }
 }
 
 impl FromFields for TemplatePatch {

@@ -80,7 +80,7 @@ impl FromFields for TextPatch {
             name: fields.text("name"),
             description: fields.text("description"),
             data: fields.text("data"),
-            class: numbered(fields, "class", "0, 1, 2, 4 or 8", TextClass::of_number),
+            class: numbered(fields, "class", 8, "0, 1, 2, 4 or 8", TextClass::of_number),
             encoding: encoding(fields),
         }
     }
@@ -95,7 +95,7 @@ fn encoding(fields: &mut Fields) -> Patch<Encoding> {
         Patch::Set(None) | Patch::Clear => Patch::Clear,
         Patch::Keep => Patch::Keep,
     };
-    let number = numbered(fields, "encoding", "0, 1 or 2", Encoding::of_number);
+    let number = numbered(fields, "encoding", 2, "0, 1 or 2", Encoding::of_number);
     match (kind, number) {
         (Patch::Set(kind), Patch::Set(number)) if kind != number => {
             fields.refuse("encoding", "contradicts type");
@@ -121,10 +121,11 @@ fn charset(word: &str) -> Option<Option<Encoding>> {
 fn numbered<T>(
     fields: &mut Fields,
     field: &'static str,
+    highest: i64,
     expected: &'static str,
     of: impl Fn(i32) -> Option<T>,
 ) -> Patch<T> {
-    match fields.number::<i32>(field, i64::from(i32::MIN)..=i64::from(i32::MAX)) {
+    match fields.number(field, 0..=highest) {
         Patch::Set(number) => match of(number) {
             Some(value) => Patch::Set(value),
             None => {

@@ -1,4 +1,4 @@
-//! An email template: subject, body and attachment. `Absent → Live → Deleted`.
+//! An email template: subject, body and attachments. `Absent → Live → Deleted`.
 
 use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,12 @@ pub enum TemplateCommand {
     Update(TemplatePatch),
     /// Replaces what is attached.
     Attach(Attachment),
+    /// Attaches this as well.
+    AttachAlso {
+        attachment: Attachment,
+        /// The most bytes of all that is attached.
+        most_bytes: i64,
+    },
     Delete,
 }
 
@@ -118,8 +124,25 @@ impl Template {
         &self.attachments
     }
 
+    /// How many bytes more can be attached, where `most_bytes` is the most in all.
+    ///
+    /// # Errors
+    /// When nothing more can.
+    pub fn room(&self, most_bytes: i64) -> Result<i64, Refusal> {
+        if self.attachments.len() >= Attachment::MOST {
+            let most = Attachment::MOST;
+            let why = format!("would be one of more than {most} attachments");
+            return Err(Refusal::invalid("body", why));
+        }
+        let attached: i64 = self.attachments.iter().map(|one| one.size).sum();
+        match most_bytes.saturating_sub(attached) {
+            room @ 1.. => Ok(room),
+            _ => Err(too_much(most_bytes)),
+        }
+    }
+
     fn decide(&self, command: TemplateCommand) -> Result<Vec<TemplateEvent>, Refusal> {
-        use TemplateCommand::{Attach, Create, Delete, Update};
+        use TemplateCommand::{Attach, AttachAlso, Create, Delete, Update};
         Ok(match (self.stage, command) {
             (Absent, Create { id, owner, patch }) => {
                 let content = TemplateContent::default().patched(patch)?;
@@ -141,6 +164,22 @@ impl Template {
             (Live, Attach(attachment)) => vec![TemplateMediaAttached {
                 attachments: Personal::of(self.subject()?, vec![attachment]),
             }],
+            (
+                Live,
+                AttachAlso {
+                    attachment,
+                    most_bytes,
+                },
+            ) => {
+                if attachment.size > self.room(most_bytes)? {
+                    return Err(too_much(most_bytes));
+                }
+                let mut attachments = self.attachments.clone();
+                attachments.push(attachment);
+                vec![TemplateMediaAttached {
+                    attachments: Personal::of(self.subject()?, attachments),
+                }]
+            }
             (Live, Delete) => vec![TemplateDeleted {}],
             (Absent | Deleted, _) => return Err(Refusal::NotFound),
         })
@@ -149,6 +188,16 @@ impl Template {
     fn subject(&self) -> Result<Subject, Refusal> {
         self.id.map(Id::subject).ok_or(Refusal::NotFound)
     }
+}
+
+fn too_much(most_bytes: i64) -> Refusal {
+    let why = format!("would make more than {most_bytes} bytes of attachments");
+    Refusal::invalid("body", why)
+}
+
+impl Attachment {
+    /// The most of them that a template has.
+    pub const MOST: usize = 20;
 }
 
 impl TemplateContent {
@@ -257,22 +306,61 @@ mod tests {
             .then_expect_error(Refusal::invalid("subject", "is required"));
     }
 
-    #[test]
-    fn a_new_attachment_replaces_the_old_one() {
-        let attach = |hash: &str| TemplateMediaAttached {
-            attachments: Personal::of(
-                Subject::new("template", 1),
-                vec![Attachment {
-                    media: MediaHash(hash.into()),
-                    file_name: "a.pdf".into(),
-                    content_type: "application/pdf".into(),
-                    size: 1,
-                }],
-            ),
+    fn file(hash: &str, size: i64) -> Attachment {
+        Attachment {
+            media: MediaHash(hash.into()),
+            file_name: "a.pdf".into(),
+            content_type: "application/pdf".into(),
+            size,
+        }
+    }
+
+    fn attached(files: &[Attachment]) -> TemplateEvent {
+        TemplateMediaAttached {
+            attachments: Personal::of(Subject::new("template", 1), files.to_vec()),
+        }
+    }
+
+    fn with(files: &[Attachment]) -> cqrs_es::test::AggregateTestExecutor<Template> {
+        let created = TemplateCreated {
+            id: Id::new(1),
+            owner: Id::new(1),
+            content: Personal::of(Subject::new("template", 1), TemplateContent::default()),
         };
-        let mut template = Template::default();
-        template.apply(attach("one"));
-        template.apply(attach("two"));
-        assert_eq!(template.attachments().len(), 1);
+        TestFramework::<Template>::with(()).given(vec![created, attached(files)])
+    }
+
+    fn also(attachment: Attachment) -> TemplateCommand {
+        TemplateCommand::AttachAlso {
+            attachment,
+            most_bytes: 100,
+        }
+    }
+
+    #[test]
+    fn a_new_attachment_replaces_all_that_there_were() {
+        with(&[file("one", 1), file("two", 1)])
+            .when(TemplateCommand::Attach(file("three", 1)))
+            .then_expect_events(vec![attached(&[file("three", 1)])]);
+    }
+
+    #[test]
+    fn another_attachment_comes_after_those_there_are() {
+        with(&[file("one", 50)])
+            .when(also(file("one", 50)))
+            .then_expect_events(vec![attached(&[file("one", 50), file("one", 50)])]);
+    }
+
+    #[test]
+    fn there_is_an_end_to_what_is_attached() {
+        with(&[file("one", 50)])
+            .when(also(file("two", 51)))
+            .then_expect_error(too_much(100));
+        with(&vec![file("one", 1); Attachment::MOST])
+            .when(also(file("two", 1)))
+            .then_expect_error(Refusal::invalid(
+                "body",
+                "would be one of more than 20 attachments",
+            ));
     }
 }

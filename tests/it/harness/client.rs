@@ -99,7 +99,22 @@ impl Client {
 
     /// Uploads bytes.
     pub async fn upload(&self, path: &str, kind: &str, bytes: impl Into<Vec<u8>>) -> Answer {
-        let request = self.request("PUT", path).header("content-type", kind);
+        self.uploading("PUT", path, kind, bytes).await
+    }
+
+    /// Uploads bytes that come after those there are.
+    pub async fn append(&self, path: &str, kind: &str, bytes: impl Into<Vec<u8>>) -> Answer {
+        self.uploading("POST", path, kind, bytes).await
+    }
+
+    async fn uploading(
+        &self,
+        method: &str,
+        path: &str,
+        kind: &str,
+        bytes: impl Into<Vec<u8>>,
+    ) -> Answer {
+        let request = self.request(method, path).header("content-type", kind);
         self.send(request.body(bytes.into())).await
     }
 

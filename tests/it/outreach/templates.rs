@@ -56,6 +56,108 @@ async fn a_second_upload_replaces_the_first() {
 }
 
 #[tokio::test]
+async fn a_posted_file_is_attached_beside_those_there_are() {
+    let user = Server::shared().await.user(&["user"]).await;
+    let template = Mailing::of(&user).await.template_id;
+    let path = format!("/messages/templates/{template}/media");
+    for name in ["one.txt", "two.txt"] {
+        let request = user
+            .request("POST", &path)
+            .header("content-type", "text/plain")
+            .header(
+                "content-disposition",
+                format!("attachment; filename={name}"),
+            )
+            .body(name.as_bytes().to_vec());
+        assert_eq!(
+            user.send(request).await.ok(),
+            json!({"template_id": template})
+        );
+    }
+    let row = user.get(&format!("/messages/templates/{template}")).await;
+    let row = row.ok();
+    let names = row["attachments"].as_array().unwrap().iter();
+    let names: Vec<_> = names.map(|one| one["file_name"].clone()).collect();
+    assert_eq!(
+        (json!(names), &row["length"]),
+        (json!(["one.txt", "two.txt"]), &json!(14))
+    );
+
+    let download = async |query: &str| user.get(&format!("{path}{query}")).await;
+    for (query, body) in [
+        ("", "one.txt"),
+        ("?n=1", "one.txt"),
+        ("?n=2", "two.txt"),
+        ("?file_name=two.txt", "two.txt"),
+    ] {
+        assert_eq!(download(query).await.text(), body, "{query}");
+    }
+    for (query, status) in [
+        ("?n=3", 404),
+        ("?file_name=three.txt", 404),
+        ("?n=0", 412),
+        ("?n=x", 412),
+        ("?number=1", 412),
+    ] {
+        assert_eq!(download(query).await.status, status, "{query}");
+    }
+
+    user.upload(&path, "text/plain", *b"only").await.ok();
+    assert_eq!(download("?n=2").await.status, 404);
+    assert_eq!(download("").await.text(), "only");
+}
+
+#[tokio::test]
+async fn attachments_have_an_end_in_number_and_in_size() {
+    let user = Server::shared().await.user(&["user"]).await;
+    let template = Mailing::of(&user).await.template_id;
+    let path = format!("/templates/{template}/media");
+    // The limit of an upload is that of all of them.
+    user.upload(&path, "text/plain", vec![b'a'; 20 << 20])
+        .await
+        .ok();
+    let refused = user.append(&path, "text/plain", vec![b'a'; 6 << 20]).await;
+    assert_eq!(refused.status, 413, "{}", refused.text());
+    user.append(&path, "text/plain", vec![b'b'; 5 << 20])
+        .await
+        .ok();
+    let refused = user.append(&path, "text/plain", *b"a").await;
+    assert_eq!(
+        (refused.status, refused.fields()),
+        (412, vec!["body".to_owned()])
+    );
+
+    user.upload(&path, "text/plain", *b"1").await.ok();
+    for _ in 2..=20 {
+        user.append(&path, "text/plain", *b"more").await.ok();
+    }
+    let refused = user.append(&path, "text/plain", *b"21").await;
+    assert_eq!(
+        (refused.status, refused.fields()),
+        (412, vec!["body".to_owned()])
+    );
+    let row = user.get(&format!("/templates/{template}")).await.ok();
+    assert_eq!(row["attachments"].as_array().unwrap().len(), 20);
+}
+
+#[tokio::test]
+async fn nobody_else_adds_to_a_template_or_reads_what_is_attached() {
+    let server = Server::shared().await;
+    let (owner, other) = (server.user(&["user"]).await, server.user(&["user"]).await);
+    let template = Mailing::of(&owner).await.template_id;
+    for root in ["/messages/templates", "/templates"] {
+        let path = format!("{root}/{template}/media");
+        owner.append(&path, "text/plain", *b"mine").await.ok();
+        assert_eq!(other.append(&path, "text/plain", *b"x").await.status, 404);
+        assert_eq!(other.upload(&path, "text/plain", *b"x").await.status, 404);
+        for query in ["", "?n=1", "?file_name=x"] {
+            assert_eq!(other.get(&format!("{path}{query}")).await.status, 404);
+        }
+        assert_eq!(owner.get(&path).await.body, b"mine");
+    }
+}
+
+#[tokio::test]
 async fn a_template_without_media_has_none_to_download() {
     let user = Server::shared().await.user(&["user"]).await;
     let template = Mailing::of(&user).await.template_id;

@@ -25,6 +25,9 @@ async fn received(template: serde_json::Value, mut contact: serde_json::Value) -
     user.send(request.body(b"%PDF-1.4 \x00\xff\r\n.\r\nend".to_vec()))
         .await
         .ok();
+    user.append(&media, "text/plain", *b"the small print")
+        .await
+        .ok();
     let email = "reader@example.com";
     contact["email"] = json!(email);
     contact["phone"] = json!("15550100");
@@ -37,7 +40,7 @@ async fn received(template: serde_json::Value, mut contact: serde_json::Value) -
 }
 
 #[tokio::test]
-async fn a_mail_arrives_filled_escaped_and_with_its_attachment() {
+async fn a_mail_arrives_filled_escaped_and_with_its_attachments() {
     let mail = received(
         json!({
             "subject": "For [contact:first_name] of [company:name]",
@@ -70,6 +73,12 @@ async fn a_mail_arrives_filled_escaped_and_with_its_attachment() {
     assert_eq!(
         STANDARD.decode(&attached.content).unwrap(),
         b"%PDF-1.4 \x00\xff\r\n.\r\nend"
+    );
+    let small_print = &mail.attachments[1];
+    assert_eq!(small_print.kind, "text/plain");
+    assert_eq!(
+        STANDARD.decode(&small_print.content).unwrap(),
+        b"the small print"
     );
     assert!(
         mail.message_id.ends_with("@sender.example>"),
