@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use futures::{Stream, StreamExt, TryStreamExt, stream, stream::BoxStream};
+use futures::{Stream, StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStream};
 use projections::{
     Scope, View, access::roles::RoleRow, access::users::UserRow, delivery::providers::ProviderRow,
     delivery::transmissions::TransmissionRow, outreach::programs::ProgramRow,
@@ -18,7 +18,8 @@ use sqlx::PgPool;
 
 use crate::{Error, Result, extract::Listing, permit::Done};
 
-const POSITION: HeaderName = HeaderName::from_static("x-ledgerline-position");
+/// Which position the read models have not reached yet.
+pub(crate) const POSITION: HeaderName = HeaderName::from_static("x-ledgerline-position");
 const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
 /// How many bytes of a list are written at a time.
 const CHUNK: usize = 32 << 10;
@@ -87,7 +88,40 @@ impl Row for UserRow {
     }
 }
 
+type Again = fn(PgPool, i64) -> BoxFuture<'static, Result<Option<Answer>>>;
+
+/// Rows that can be answered again when only their id is known.
+const ROWS: &[(&str, Again)] = &[
+    again::<AccountRow>(),
+    again::<ContactRow>(),
+    again::<ProgramRow>(),
+    again::<ProviderRow>(),
+    again::<RecordingRow>(),
+    again::<RoleRow>(),
+    again::<TemplateRow>(),
+    again::<TextRow>(),
+    again::<TransmissionRow>(),
+    again::<UserRow>(),
+];
+
+const fn again<R: Row>() -> (&'static str, Again) {
+    (R::ID, |pool, id| {
+        Box::pin(async move {
+            let found = projections::find::<R>(&pool, id, Scope::All).await?;
+            found.as_ref().map(Answer::row).transpose()
+        })
+    })
+}
+
 impl Answer {
+    /// A row as it is now, by its view's id column; nothing if there is none.
+    pub async fn present(pool: &PgPool, column: &str, id: i64) -> Result<Option<Self>> {
+        match ROWS.iter().find(|(known, _)| *known == column) {
+            Some((_, again)) => again(pool.clone(), id).await,
+            None => Ok(None),
+        }
+    }
+
     /// Any value, as JSON.
     pub fn of(value: &(impl Serialize + ?Sized)) -> Result<Self> {
         let body = serde_json::to_vec(value).map_err(|error| {
@@ -99,9 +133,7 @@ impl Answer {
 
     /// `{"<kind>_id": id}`.
     pub fn id(kind: &str, id: i64) -> Result<Self> {
-        let mut object = Map::new();
-        object.insert(format!("{kind}_id"), Value::from(id));
-        Self::of(&object)
+        Self::of(&id_of(kind, id))
     }
 
     /// A row, with its version as `ETag`.
@@ -175,6 +207,13 @@ impl IntoResponse for Answer {
     }
 }
 
+/// `{"<kind>_id": id}`.
+pub(crate) fn id_of(kind: &str, id: i64) -> Value {
+    let mut object = Map::new();
+    object.insert(format!("{kind}_id"), Value::from(id));
+    Value::Object(object)
+}
+
 /// A list: a bare array. A page is small and known whole, with its total and the way
 /// on; the whole list is written as it is read.
 pub(crate) async fn listed<V: View>(
@@ -244,6 +283,15 @@ mod tests {
         let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let next = next_page("/contacts", &pairs, 9);
         assert_eq!(next, "/contacts?phone=%2B1&limit=2&cursor=9");
+    }
+
+    #[test]
+    fn every_row_can_be_answered_again() {
+        let source = include_str!("answer.rs");
+        let rows = source
+            .lines()
+            .filter(|line| line.starts_with("impl Row for"));
+        assert_eq!(ROWS.len(), rows.count());
     }
 
     #[tokio::test]

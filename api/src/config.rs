@@ -27,6 +27,16 @@ pub struct ApiConfig {
     pub deadlines: Deadlines,
 }
 
+impl ApiConfig {
+    /// How long a request for this path may take.
+    pub(crate) fn time_limit(&self, path: &str) -> Duration {
+        match path.ends_with("/media") {
+            true => self.upload_timeout,
+            false => self.request_timeout,
+        }
+    }
+}
+
 /// How long a send is tried, by service.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {

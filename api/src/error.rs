@@ -36,6 +36,10 @@ pub enum Error {
     NotFound,
     /// The caller expected another version: 409.
     Stale(u64),
+    /// An Idempotency-Key that came with another request before: 409.
+    KeyReused,
+    /// Carried out before, and nobody knows any more with which answer: 409.
+    AnswerLost,
     /// Fields that cannot be accepted: 412.
     Invalid(Vec<Invalid>),
     /// More bytes than are taken here: 413.
@@ -55,6 +59,9 @@ pub enum Error {
 }
 
 impl Error {
+    /// A request that took longer than it may.
+    pub(crate) const TOO_SLOW: Self = Self::Unavailable("it took too long; try again");
+
     /// One field that cannot be accepted.
     pub fn invalid(field: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self::Invalid(vec![Invalid {
@@ -75,7 +82,7 @@ impl Error {
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Stale(_) => StatusCode::CONFLICT,
+            Self::Stale(_) | Self::KeyReused | Self::AnswerLost => StatusCode::CONFLICT,
             Self::Invalid(_) => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -95,6 +102,12 @@ impl Error {
             Self::Forbidden(reason) => reason.to_string(),
             Self::NotFound => "not found".to_owned(),
             Self::Stale(actual) => format!("the version is {actual} now"),
+            Self::KeyReused => {
+                "this Idempotency-Key was first given with another request".to_owned()
+            }
+            Self::AnswerLost => "the request with this Idempotency-Key was carried out, but its \
+                                 answer was lost; look before you repeat it with another key"
+                .to_owned(),
             Self::Invalid(errors) => {
                 let said = errors.iter().map(|e| format!("{}: {}", e.field, e.message));
                 said.collect::<Vec<_>>().join("; ")

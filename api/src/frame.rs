@@ -29,10 +29,7 @@ pub(crate) async fn frame(State(app): State<App>, request: Request, next: Next) 
     // The path alone: a query may hold what nobody should read in a log.
     let path = request.uri().path().to_owned();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let limit = match path.ends_with("/media") {
-        true => app.config().upload_timeout,
-        false => app.config().request_timeout,
-    };
+    let limit = app.config().time_limit(&path);
     let span =
         tracing::info_span!("request", request.id = %id, http.method = %method, http.path = %path);
     let answered = answer(request, &id, limit, next)
@@ -59,7 +56,7 @@ async fn answer(mut request: Request, id: &str, limit: Duration, next: Next) -> 
             tracing::error!("a handler panicked");
             Error::Internal.into_response()
         }
-        Err(_elapsed) => Error::Unavailable("it took too long; try again").into_response(),
+        Err(_elapsed) => Error::TOO_SLOW.into_response(),
     }
 }
 

@@ -8,7 +8,8 @@
 //! - `answer`: what goes out; `error`: the one place of status codes;
 //! - `openapi`: how routes are registered, and the description made of them;
 //! - `auth`: tokens, passwords, and the mirror of users and roles;
-//! - `frame`: what every request passes through.
+//! - `frame`: what every request passes through;
+//! - `once`: writes with an Idempotency-Key.
 //!
 //! To add an endpoint: a handler of six to ten lines in its resource's file, whose
 //! first parameter is a `Writer`, a `Reader` or a `Caller` (a path comes after it,
@@ -25,6 +26,7 @@ mod error;
 mod extract;
 mod frame;
 mod lingering;
+mod once;
 mod openapi;
 mod outreach;
 mod people;
@@ -48,11 +50,12 @@ pub use error::{Error, Invalid, Result};
 pub use openapi::openapi;
 
 use auth::{Authenticator, Mirror, Passwords, Tokens};
+use once::Claims;
 use openapi::Routes;
 
 /// How long a write waits until it can be read.
 const READABLE_WITHIN: Duration = Duration::from_secs(2);
-/// How often broken-off uploads are swept.
+/// How often broken-off uploads and old idempotency keys are swept.
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// What `/readyz` shows of the gateways.
@@ -84,6 +87,7 @@ struct Inner {
     media: MediaStore,
     finders: Finders,
     auth: Authenticator,
+    once: Claims,
 }
 
 impl App {
@@ -98,6 +102,9 @@ impl App {
         let mirror = Mirror::start(store.log().clone()).await?;
         let passwords = Passwords::new(store.vault().clone())?;
         let auth = Authenticator::new(mirror, tokens, passwords, config.login_attempts)?;
+        let fingerprints = auth::key(&parts.pool, store.vault(), "fingerprint").await?;
+        // On the writers' connections, as the appends that it goes with.
+        let once = Claims::new(store.pool().clone(), store.vault().clone(), fingerprints);
         let media = MediaStore::new(parts.pool.clone());
         let finders = Finders::new(parts.pool.clone());
         let app = Self(Arc::new(Inner {
@@ -106,6 +113,7 @@ impl App {
             media,
             finders,
             auth,
+            once,
         }));
         tokio::spawn(sweep(Arc::downgrade(&app.0)));
         Ok(app)
@@ -147,6 +155,10 @@ impl App {
         &self.0.auth
     }
 
+    pub(crate) fn once(&self) -> &Claims {
+        &self.0.once
+    }
+
     /// Waits until what was written can be read and, for users and their rights,
     /// until it holds; answers the position if that takes too long.
     pub(crate) async fn settle(&self, kind: &str, position: Option<Position>) -> Option<Position> {
@@ -172,6 +184,10 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(error::unknown_path)
         .layer(axum::middleware::from_fn_with_state(
             app.clone(),
+            once::once,
+        ))
+        .layer(axum::middleware::from_fn_with_state(
+            app.clone(),
             frame::frame,
         ))
         .with_state(app)
@@ -192,6 +208,9 @@ async fn sweep(app: std::sync::Weak<Inner>) {
     while let Some(app) = app.upgrade() {
         if let Err(error) = app.media.sweep().await {
             tracing::warn!(%error, "broken uploads could not be swept");
+        }
+        if let Err(error) = app.once.sweep().await {
+            tracing::warn!(%error, "old idempotency keys could not be swept");
         }
         drop(app);
         tokio::time::sleep(SWEEP_EVERY).await;

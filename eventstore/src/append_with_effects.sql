@@ -15,6 +15,10 @@ with claimed as (
        and s.aggregate_id = split_part(gone.subject, '/', 2)
 ), dequeued as (
     delete from dispatch.queue where spool_id = any($18::bigint[])
+), marked as (
+    insert into once.marks (token, fingerprint, answer)
+    select m.token::uuid, m.fingerprint, m.answer
+      from unnest($19::text[], $20::bytea[], $21::text[]) as m (token, fingerprint, answer)
 )
 insert into events
     (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata,

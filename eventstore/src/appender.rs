@@ -16,7 +16,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{Log, Metadata, Position, Recorded, StoreError, statement, vault::random};
+use crate::{Log, Metadata, Position, Recorded, StoreError, once::Mark, statement, vault::random};
 
 /// The most members a group has, and about the most events.
 const GROUP_MEMBERS: usize = 256;
@@ -47,6 +47,8 @@ pub struct Effects {
     pub(crate) erase: Vec<Subject>,
     /// Attempts whose place in the dispatch queue is given up.
     pub dequeue: Vec<i64>,
+    /// The request that the events come of, if it must be carried out only once.
+    pub(crate) mark: Option<Mark>,
 }
 
 /// Events that are appended together.
@@ -224,6 +226,12 @@ fn is_busy(error: &sqlx::Error) -> bool {
 
 /// What a lone member's failure means to whoever sent it.
 async fn explain(pool: &PgPool, member: &Member, error: sqlx::Error) -> StoreError {
+    if error
+        .as_database_error()
+        .is_some_and(|error| error.constraint() == Some("marks_token_fkey"))
+    {
+        return StoreError::Superseded;
+    }
     let constraint = match error.as_database_error() {
         Some(database) if database.kind() == ErrorKind::UniqueViolation => {
             database.constraint().map(str::to_owned)

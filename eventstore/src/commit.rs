@@ -11,7 +11,7 @@ use domain::{Claim, Entity, Id, Subject};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Committed, Loaded, Metadata, Store, StoreError,
+    Committed, Loaded, Metadata, Once, Store, StoreError,
     appender::{Effects, Member, NewEvent, commit_id},
     clock,
     codec::{Encoded, Place, unseal},
@@ -117,11 +117,12 @@ impl Store {
     pub async fn commit<A: Entity>(
         &self,
         prepared: Vec<Prepared<A>>,
-        metadata: Metadata,
+        mut metadata: Metadata,
         dequeue: Vec<i64>,
     ) -> Result<Vec<Committed>, StoreError> {
         let mut effects = Effects {
             dequeue,
+            mark: metadata.once.take().map(Once::mark),
             ..Effects::default()
         };
         let mut events = Vec::new();

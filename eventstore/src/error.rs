@@ -14,6 +14,9 @@ pub enum StoreError {
         /// The field as clients write it.
         field: &'static str,
     },
+    /// Another attempt at the same request has taken over: this one must not go on.
+    #[error("another attempt at this request has taken over")]
+    Superseded,
     /// The database could not be reached or refused.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
@@ -42,6 +45,9 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same request may succeed a little later.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Conflict | Self::Database(_) | Self::Closed)
+        matches!(
+            self,
+            Self::Conflict | Self::Superseded | Self::Database(_) | Self::Closed
+        )
     }
 }

@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use domain::{Entity, Event, Id, access::User};
 use serde::{Deserialize, Serialize};
 
+use crate::Once;
+
 /// A place in the log: 1 for the first event ever. Gaps are possible, an event
 /// never appears below one that was seen.
 pub type Position = i64;
@@ -28,6 +30,10 @@ pub struct Metadata {
     /// Where the request came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<IpAddr>,
+    /// The attempt at a request that must be carried out only once; the append marks
+    /// it, and the log does not show it.
+    #[serde(skip)]
+    pub once: Option<Once>,
 }
 
 /// An event with its place in the log.

@@ -57,6 +57,11 @@ pub(crate) async fn append(
         .flat_map(|effects| &effects.dequeue)
         .copied()
         .collect();
+    let marks = || effects().filter_map(|effects| effects.mark.as_ref());
+    let (mark_token, mark_fingerprint, mark_answer) = unzip3(marks().map(|mark| {
+        let fingerprint = mark.fingerprint.as_deref();
+        (mark.token.as_str(), fingerprint, mark.answer.as_deref())
+    }));
     query
         .bind(claim_scope)
         .bind(claim_value)
@@ -67,6 +72,9 @@ pub(crate) async fn append(
         .bind(key_sealed)
         .bind(erase)
         .bind(dequeue)
+        .bind(mark_token)
+        .bind(mark_fingerprint)
+        .bind(mark_answer)
         .fetch_all(pool)
         .await
 }

@@ -16,7 +16,7 @@ use sqlx::PgPool;
 use tokio::time::timeout;
 
 use crate::{
-    Basis, Before, Loaded, MasterKey, Metadata, Store, StoreError, Terms, database,
+    Basis, Before, Loaded, MasterKey, Metadata, Once, Store, StoreError, Terms, database,
     embedded::{EmbeddedConfig, EmbeddedPostgres},
 };
 
@@ -72,6 +72,10 @@ impl Scratch {
 
 /// Appends one event to a session that nobody else writes to.
 async fn append(store: &Store, id: i64) -> Result<(), StoreError> {
+    append_with(store, id, Metadata::default()).await
+}
+
+async fn append_with(store: &Store, id: i64, metadata: Metadata) -> Result<(), StoreError> {
     let id: Id<Session> = Id::new(id);
     let event = SessionEvent::SessionRevoked {
         user: Id::new(1),
@@ -81,7 +85,7 @@ async fn append(store: &Store, id: i64) -> Result<(), StoreError> {
         .prepare(id, Before::default(), Session::default(), vec![event])
         .await?;
     store
-        .commit(vec![prepared], Metadata::default(), vec![])
+        .commit(vec![prepared], metadata, vec![])
         .await
         .map(|_| ())
 }
@@ -211,6 +215,40 @@ async fn of_two_who_want_one_name_one_gets_it_and_the_rest_of_the_group_goes_thr
     carry_out::<Account>(&store, 9, account("desk"), Basis::Nothing)
         .await
         .unwrap();
+    scratch.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_was_overtaken_appends_nothing_any_more() {
+    let scratch = Scratch::start().await;
+    let (store, pool) = (scratch.store().await, scratch.pool().await);
+    let once = Once::new(std::sync::Arc::default()).unwrap();
+    let claim = "insert into once.requests (user_id, key, token, lease_until, expires_at) \
+                 values (1, 'k', $1::uuid, now(), now())";
+    let claim = sqlx::query(claim).bind(once.token()).execute(&pool);
+    claim.await.unwrap();
+    let with = |once: &Once| Metadata {
+        once: Some(once.clone()),
+        ..Metadata::default()
+    };
+    append_with(&store, 1, with(&once)).await.unwrap();
+    let taken_over = "update once.requests set token = gen_random_uuid()";
+    let refused = sqlx::query(taken_over).execute(&pool).await;
+    assert!(refused.is_err(), "what has marks was taken over");
+
+    let late = Once::new(std::sync::Arc::default()).unwrap();
+    // In one group, so that the others must not suffer.
+    let (late, other) = tokio::join!(append_with(&store, 2, with(&late)), append(&store, 3));
+    assert!(matches!(late, Err(StoreError::Superseded)), "{late:?}");
+    other.unwrap();
+    let events: Vec<(String, String)> =
+        sqlx::query_as("select aggregate_id, metadata::text from events order by position")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+    let expected = ["1", "3"].map(|id| (id.to_owned(), "{}".to_owned()));
+    assert_eq!(events, expected);
+    drop((store, pool));
     scratch.stop().await;
 }
 

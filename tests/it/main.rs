@@ -18,6 +18,7 @@ mod contract;
 mod delivery;
 mod events;
 mod input;
+mod manners;
 mod outreach;
 mod people;
 mod projections;

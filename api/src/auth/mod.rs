@@ -6,6 +6,7 @@
 mod attempts;
 mod bootstrap;
 mod credentials;
+mod keys;
 mod login;
 mod mirror;
 mod mirror_state;
@@ -13,6 +14,7 @@ mod password;
 mod token;
 
 pub use bootstrap::{Bootstrapped, FirstUser, bootstrap};
+pub(crate) use keys::key;
 pub(crate) use login::{Authenticator, Proof};
 pub(crate) use mirror::Mirror;
 pub(crate) use password::Passwords;

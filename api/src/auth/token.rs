@@ -4,15 +4,15 @@
 use std::{collections::HashSet, time::Duration};
 
 use chrono::{DateTime, Utc};
-use domain::{Id, access::Session, access::User, values::Sealed};
+use domain::{Id, access::Session, access::User};
 use eventstore::{StoreError, Vault};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
-use zeroize::Zeroizing;
+
+use super::keys::key;
 
 const ISSUER: &str = "ledgerline";
-const NAME: &str = "token";
 /// How far the clocks of two processes may be apart before a fresh token of one
 /// is too young for the other, in seconds.
 const SKEW: i64 = 30;
@@ -64,25 +64,7 @@ pub(crate) struct Tokens {
 impl Tokens {
     /// The installation's key, made if there is none yet.
     pub async fn load(pool: &PgPool, vault: &Vault, ttl: Duration) -> Result<Self, StoreError> {
-        if stored(pool).await?.is_none() {
-            let mut fresh = Zeroizing::new([0_u8; 32]);
-            getrandom::fill(fresh.as_mut())
-                .map_err(|_| StoreError::Vault("the system gives no randomness"))?;
-            let sealed = vault.seal("access_keys.token", fresh.as_ref())?;
-            // Of several processes that start at once, the first one's key stays.
-            sqlx::query(
-                "insert into access_keys (name, sealed) values ($1, $2) on conflict do nothing",
-            )
-            .bind(NAME)
-            .bind(sealed.as_str())
-            .execute(pool)
-            .await?;
-        }
-        let sealed = stored(pool)
-            .await?
-            .ok_or(StoreError::Vault("the token key is missing"))?;
-        let key = vault.open("access_keys.token", &Sealed::new(sealed))?;
-        Ok(Self::with_key(&key, ttl))
+        Ok(Self::with_key(&key(pool, vault, "token").await?, ttl))
     }
 
     fn with_key(key: &[u8], ttl: Duration) -> Self {
@@ -136,14 +118,6 @@ impl Tokens {
         let token = decode::<Claims>(token, &self.decoding, &self.validation).ok()?;
         Some(token.claims)
     }
-}
-
-async fn stored(pool: &PgPool) -> Result<Option<String>, StoreError> {
-    let sql = "select sealed from access_keys where name = $1";
-    Ok(sqlx::query_scalar(sql)
-        .bind(NAME)
-        .fetch_optional(pool)
-        .await?)
 }
 
 #[cfg(test)]

@@ -90,8 +90,8 @@ async fn queue(
     let ready = Ready::check(app, order, owner).await?;
     let spool: Id<Spool> = app.commands().next_id(Spool::NAME).await?;
     let command = ready.command(app, order.service, spool, again, force)?;
-    let done = transmissions.send(id, command).await?;
-    Ok(Answer::of(&json!({ "spool_id": spool }))?.late(done))
+    let answer = json!({ "spool_id": spool });
+    transmissions.answered(id, command, answer).await
 }
 
 /// Everything that a send needs to be there.

@@ -11,7 +11,7 @@ use utoipa::openapi::{ObjectBuilder, schema::Type};
 use super::media::{self, Upload};
 use crate::{
     App, Error, Result,
-    answer::Answer,
+    answer::{Answer, id_of},
     extract::{Fields, FromFields, Input, Listing, Path, query_pairs},
     openapi::{Describe, Routes, Sketch, alias, op},
     permit::{Create, Delete, List, Read, Reader, Update, Writer},
@@ -119,10 +119,10 @@ async fn upload(
     let attachment = upload
         .receive(templates.caller().app(), &format!("template-{id}"))
         .await?;
-    let done = templates
-        .send(id, TemplateCommand::Attach(attachment))
-        .await?;
-    Ok(Answer::id("template", id.get())?.late(done))
+    let attach = TemplateCommand::Attach(attachment);
+    templates
+        .answered(id, attach, id_of("template", id.get()))
+        .await
 }
 
 async fn append(
@@ -142,8 +142,9 @@ async fn append(
         attachment,
         most_bytes,
     };
-    let done = templates.send(id, command).await?;
-    Ok(Answer::id("template", id.get())?.late(done))
+    templates
+        .answered(id, command, id_of("template", id.get()))
+        .await
 }
 
 async fn download(

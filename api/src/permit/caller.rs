@@ -6,7 +6,7 @@ use axum::{
 };
 use commands::Scope;
 use domain::{Id, access::User};
-use eventstore::Metadata;
+use eventstore::{Metadata, Once};
 
 use super::{Noun, Verb};
 use crate::{
@@ -39,6 +39,12 @@ impl Caller {
     /// What the events say that come of the request.
     pub fn metadata(&self) -> Metadata {
         self.metadata.clone()
+    }
+
+    /// The same, in a request that must be carried out only once.
+    pub fn once(mut self, once: Once) -> Self {
+        self.metadata.once = Some(once);
+        self
     }
 
     /// The whole of it.
@@ -103,6 +109,7 @@ impl FromRequestParts<App> for Caller {
                 request_id,
                 causation: None,
                 client,
+                once: None,
             },
         };
         parts.extensions.insert(caller.clone());

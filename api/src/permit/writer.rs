@@ -9,13 +9,15 @@ use axum::{
 use commands::{Actor, Commands, Scope};
 use domain::{Entity, Id, Refusal, access::User};
 use eventstore::{Committed, Loaded, Position};
+use serde_json::Value;
 use sqlx::PgPool;
 use utoipa::openapi::{ObjectBuilder, schema::Type};
 
 use super::{Caller, Noun, Verb, caller::refuse_accidents};
 use crate::{
     App, Error, Result,
-    answer::{Answer, Row},
+    answer::{Answer, Row, id_of},
+    once::Recipe,
     openapi::{Describe, Sketch},
 };
 
@@ -77,33 +79,42 @@ where
 
     /// Sends a command to something that exists.
     pub async fn send(&self, id: Id<A>, command: A::Command) -> Result<Done> {
-        let actor = self.actor(self.scope());
-        let committed = self.commands().send(id, command, &actor).await?;
-        Ok(self.settle(committed).await)
+        self.sent(id, command, self.actor(self.scope())).await
+    }
+
+    /// The same, of which the answer is known before it is carried out. It goes on
+    /// record with it, so there are only ids in it.
+    pub async fn answered(&self, id: Id<A>, command: A::Command, answer: Value) -> Result<Answer> {
+        let recipe = || Recipe::Said(answer.clone());
+        let actor = self.actor(self.scope()).answering(recipe);
+        let done = self.sent(id, command, actor).await?;
+        Ok(Answer::of(&answer)?.late(done))
     }
 
     /// Sends the command that creates something.
     pub async fn create(&self, id: Id<A>, command: A::Command) -> Result<Done> {
-        let actor = self.actor(Scope::All);
-        let committed = self.commands().send_new(id, command, &actor).await?;
-        Ok(self.settle(committed).await)
+        self.made(id, command, self.actor(Scope::All)).await
     }
 
     /// Creates something and answers its id.
     pub async fn created(&self, id: Id<A>, command: A::Command) -> Result<Answer> {
-        let done = self.create(id, command).await?;
-        Answer::id(A::NAME, id.get()).map(|answer| answer.late(done))
+        let answer = id_of(A::NAME, id.get());
+        let recipe = || Recipe::Said(answer.clone());
+        let actor = self.actor(Scope::All).answering(recipe);
+        let done = self.made(id, command, actor).await?;
+        Ok(Answer::of(&answer)?.late(done))
     }
 
     /// Deletes something and answers its id.
     pub async fn deleted(&self, id: Id<A>, command: A::Command) -> Result<Answer> {
-        let done = self.send(id, command).await?;
-        Answer::id(A::NAME, id.get()).map(|answer| answer.late(done))
+        self.answered(id, command, id_of(A::NAME, id.get())).await
     }
 
     /// Changes something and answers it as it is now.
     pub async fn updated<R: Row>(&self, id: Id<A>, command: A::Command) -> Result<Answer> {
-        let done = self.send(id, command).await?;
+        let recipe = || Recipe::Row(R::ID.to_owned(), id.get());
+        let actor = self.actor(self.scope()).answering(recipe);
+        let done = self.sent(id, command, actor).await?;
         self.now::<R>(id, done).await
     }
 
@@ -142,6 +153,16 @@ where
         }
     }
 
+    async fn sent(&self, id: Id<A>, command: A::Command, actor: Actor) -> Result<Done> {
+        let committed = self.commands().send(id, command, &actor).await?;
+        Ok(self.settle(committed).await)
+    }
+
+    async fn made(&self, id: Id<A>, command: A::Command, actor: Actor) -> Result<Done> {
+        let committed = self.commands().send_new(id, command, &actor).await?;
+        Ok(self.settle(committed).await)
+    }
+
     async fn settle(&self, committed: Committed) -> Done {
         let app = self.caller.app();
         Done {
@@ -169,9 +190,26 @@ impl<A: Noun, V: Verb> Describe for Writer<A, V> {
     fn describe(sketch: &mut Sketch) {
         sketch.needs(format!("{}_{}", A::NAME, V::NAME));
         let said = "The `ETag` of what is to be changed; another version is 409.";
-        let text = ObjectBuilder::new().schema_type(Type::String);
-        sketch.header("If-Match", said, text);
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        sketch.header("If-Match", said, text());
+        let said = "A word of the client's for this request: within 24 hours the same one gets \
+                    the same answer and is not carried out again; another one is 409.";
+        sketch.header("Idempotency-Key", said, text());
         sketch.refuses(&[409, 412, 423]);
+    }
+}
+
+/// Says in the mark of a request that must be carried out only once how to answer it.
+trait Answering {
+    fn answering(self, recipe: impl FnOnce() -> Recipe) -> Self;
+}
+
+impl Answering for Actor {
+    fn answering(mut self, recipe: impl FnOnce() -> Recipe) -> Self {
+        if let Some(once) = &mut self.metadata.once {
+            once.answer = recipe().text();
+        }
+        self
     }
 }
 

@@ -1,0 +1,269 @@
+//! `Idempotency-Key`: a write that comes again is answered again, not carried out again.
+//!
+//! A request with a key is claimed in `once.requests` under a lease. Whatever it
+//! appends to the log marks it in the same transaction, so that an attempt that ends
+//! without an answer leaves nothing open: without a mark nothing happened, and the next
+//! one carries it out; with one it happened, and its answer is put together again from
+//! what the mark says, or a 409 says that it is lost. An attempt that was overtaken
+//! cannot append any more, because its mark would refer to nothing.
+//!
+//! Handlers know nothing of it, but for [`Recipe`], which `Writer` leaves in the mark.
+
+mod claims;
+mod fingerprint;
+mod kept;
+mod recipe;
+
+use std::{panic::AssertUnwindSafe, time::Duration};
+
+use axum::{
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use eventstore::Once;
+use futures::FutureExt;
+use tracing::Instrument;
+
+pub(crate) use claims::Claims;
+pub(crate) use recipe::Recipe;
+
+use crate::{App, Error, Result, permit::Caller};
+use claims::{Claim, Found, LEASE};
+use fingerprint::Reading;
+use kept::Kept;
+
+const NAME: &str = "Idempotency-Key";
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// How long a request waits for another one with its key.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The documented GETs that change something end in one of these.
+const CHANGING_GETS: [&str; 8] = [
+    "call", "clone", "delete", "dial", "retry", "send", "start", "stop",
+];
+/// Their answers are tokens, which are kept nowhere.
+const LOGINS: [&str; 2] = ["authenticate", "authentication"];
+
+/// Answers a write that was answered before from what was kept of it.
+pub(crate) async fn once(State(app): State<App>, request: Request, next: Next) -> Response {
+    if !request.headers().contains_key(KEY) || !changes(request.method(), request.uri().path()) {
+        return next.run(request).await;
+    }
+    let answered = keyed(app, request, next).await;
+    answered.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// Whether a request is a write for which a key has a meaning.
+fn changes(method: &Method, path: &str) -> bool {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    match *method {
+        Method::POST | Method::PUT | Method::DELETE => !LOGINS.contains(&last),
+        Method::GET => CHANGING_GETS.contains(&last),
+        _ => false,
+    }
+}
+
+async fn keyed(app: App, request: Request, next: Next) -> Result<Response> {
+    let (mut parts, body) = request.into_parts();
+    let caller = Caller::from_request_parts(&mut parts, &app).await?;
+    let key = key(&parts.headers)?;
+    let (body, reading) = fingerprint::read(app.once().hasher(), &parts, body);
+    let once = Once::new(reading.fingerprint())?;
+    let found = app
+        .once()
+        .claim(caller.user(), &key, &once, PATIENCE)
+        .await?;
+    match found {
+        Found::Free(claim) => {
+            parts.extensions.insert(caller.once(once));
+            let request = Request::from_parts(parts, body);
+            Ok(carry_out(app, claim, reading, request, next).await)
+        }
+        Found::Answered { fingerprint, kept } => {
+            reading
+                .must_be(Some(fingerprint), app.config().upload_limit)
+                .await?;
+            Ok(replayed(kept.into_response()))
+        }
+        Found::Lost {
+            fingerprint,
+            recipe,
+        } => {
+            reading
+                .must_be(fingerprint, app.config().upload_limit)
+                .await?;
+            let answer = recipe::prepare(&app, recipe).await?;
+            Ok(replayed(answer.ok_or(Error::AnswerLost)?))
+        }
+    }
+}
+
+/// The key, taken as it stands, quotes and all.
+fn key(headers: &HeaderMap) -> Result<String> {
+    let mut given = headers.get_all(KEY).iter();
+    let (Some(value), None) = (given.next(), given.next()) else {
+        return Err(Error::invalid(NAME, "must be given once"));
+    };
+    let visible = |b: &u8| (0x21..=0x7e).contains(b);
+    let bytes = value.as_bytes();
+    if !(1..=255).contains(&bytes.len()) || !bytes.iter().all(visible) {
+        let wanted = "must be 1 to 255 visible ASCII characters";
+        return Err(Error::invalid(NAME, wanted));
+    }
+    Ok(String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// In a task of its own: a client that goes away comes back for the answer.
+async fn carry_out(
+    app: App,
+    claim: Claim,
+    reading: Reading,
+    request: Request,
+    next: Next,
+) -> Response {
+    let limit = app.config().time_limit(request.uri().path());
+    let attempt = async move {
+        let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
+        let response = tokio::select! {
+            handled = tokio::time::timeout(limit, handled) => match handled {
+                Ok(Ok(response)) => response,
+                Ok(Err(_panic)) => {
+                    tracing::error!("a handler panicked");
+                    Error::Internal.into_response()
+                }
+                Err(_elapsed) => Error::TOO_SLOW.into_response(),
+            },
+            () = prolong(app.once(), &claim) => Error::Internal.into_response(),
+        };
+        keep(&app, claim, reading, response).await
+    };
+    let task = tokio::spawn(attempt.in_current_span());
+    task.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "an attempt at a keyed request was lost");
+        Error::Internal.into_response()
+    })
+}
+
+/// Says now and then that the attempt is alive; does not end.
+async fn prolong(claims: &Claims, claim: &Claim) {
+    loop {
+        tokio::time::sleep(LEASE / 3).await;
+        if let Err(error) = claims.prolong(claim).await {
+            // Another attempt may take over then; the marks keep the two apart.
+            tracing::warn!(%error, "a keyed request could not be prolonged");
+        }
+    }
+}
+
+/// Keeps what is to be answered again, or lets go of the key.
+async fn keep(app: &App, claim: Claim, reading: Reading, response: Response) -> Response {
+    let claims = app.once();
+    if !is_final(response.status()) {
+        claims.release(&claim).await;
+        return response;
+    }
+    let fingerprint = reading.whole(app.config().upload_limit).await;
+    let (kept, response) = Kept::of(response).await;
+    let stored = match (fingerprint, kept) {
+        (Some(fingerprint), Some(kept)) => claims.keep(&claim, &fingerprint, &kept).await,
+        // Too large, or not the request that it set out to be.
+        _ => Ok(false),
+    };
+    match stored {
+        Ok(true) => {}
+        Ok(false) => claims.release(&claim).await,
+        Err(error) => {
+            tracing::warn!(%error, "the answer to a keyed request could not be kept");
+            claims.release(&claim).await;
+        }
+    }
+    response
+}
+
+/// What the same request would be answered again: not what a new login, a permission
+/// or a little time changes.
+fn is_final(status: StatusCode) -> bool {
+    status.is_success()
+        || matches!(
+            status,
+            StatusCode::NOT_FOUND
+                | StatusCode::CONFLICT
+                | StatusCode::PRECONDITION_FAILED
+                | StatusCode::UNSUPPORTED_MEDIA_TYPE
+        )
+}
+
+fn replayed(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+}
+
+/// The headers that make it another request.
+fn telling(parts: &Parts) -> [&[u8]; 3] {
+    use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, IF_MATCH};
+    [CONTENT_DISPOSITION, CONTENT_TYPE, IF_MATCH].map(|name| {
+        let value = parts.headers.get(name);
+        value.map(HeaderValue::as_bytes).unwrap_or_default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_one_line_of_visible_letters() {
+        let read = |value: &[u8]| {
+            let value = HeaderValue::from_bytes(value).unwrap();
+            key(&HeaderMap::from_iter([(KEY, value)]))
+        };
+        assert_eq!(read(b"\"8e03978e\""), Ok("\"8e03978e\"".to_owned()));
+        assert!(read(&[b'a'; 255]).is_ok());
+        for wrong in [&b""[..], b"a b", "ä".as_bytes(), &[b'a'; 256]] {
+            assert!(read(wrong).is_err(), "{wrong:?}");
+        }
+        let mut twice = HeaderMap::new();
+        twice.append(KEY, HeaderValue::from_static("a"));
+        twice.append(KEY, HeaderValue::from_static("a"));
+        assert!(key(&twice).is_err());
+    }
+
+    #[test]
+    fn a_key_means_something_where_something_changes() {
+        assert!(changes(&Method::POST, "/contacts"));
+        assert!(changes(&Method::GET, "/transmissions/7/send"));
+        assert!(!changes(&Method::GET, "/contacts/7"));
+        assert!(!changes(&Method::POST, "/users/authenticate"));
+        assert!(changes(&Method::POST, "/authenticate/cancel"));
+    }
+
+    /// The list of the documents is longer than that of this program will ever be.
+    #[test]
+    fn every_get_that_is_another_spelling_of_a_write_is_one() {
+        let routes = include_str!("../../../tests/contract/routes.tsv");
+        for line in routes.lines().skip(1) {
+            let columns: Vec<&str> = line.split('\t').collect();
+            let &[method, path, _, _, alias_of, ..] = columns.as_slice() else {
+                panic!("{line}")
+            };
+            let writes = ["POST ", "PUT ", "DELETE "];
+            if method == "GET" && writes.iter().any(|verb| alias_of.starts_with(verb)) {
+                assert!(changes(&Method::GET, path), "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_would_be_said_again_is_kept() {
+        for status in [200, 404, 409, 412, 415] {
+            assert!(is_final(StatusCode::from_u16(status).unwrap()), "{status}");
+        }
+        for status in [401, 403, 413, 423, 429, 500, 503] {
+            assert!(!is_final(StatusCode::from_u16(status).unwrap()), "{status}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! What holds for requests of every kind.
+
+mod idempotency;
+mod interrupted;
