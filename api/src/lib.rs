@@ -88,6 +88,7 @@ struct Inner {
     finders: Finders,
     auth: Authenticator,
     once: Claims,
+    rights: tokio::sync::Mutex<()>,
 }
 
 impl App {
@@ -114,6 +115,7 @@ impl App {
             finders,
             auth,
             once,
+            rights: tokio::sync::Mutex::default(),
         }));
         tokio::spawn(sweep(Arc::downgrade(&app.0)));
         Ok(app)
@@ -157,6 +159,11 @@ impl App {
 
     pub(crate) fn once(&self) -> &Claims {
         &self.0.once
+    }
+
+    /// Held by whoever changes who holds what; see `auth/turn.rs`.
+    pub(crate) fn rights(&self) -> &tokio::sync::Mutex<()> {
+        &self.0.rights
     }
 
     /// Waits until what was written can be read and, for users and their rights,

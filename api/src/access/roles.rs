@@ -91,6 +91,8 @@ async fn update(
 }
 
 async fn delete(roles: Writer<Role, Delete>, Path(id): Path<Id<Role>>) -> Result<Answer> {
+    // So that nobody is given it meanwhile.
+    let _turn = roles.caller().app().turn().await?;
     let held = roles.caller().mirror().is_held(id);
     roles.deleted(id, RoleCommand::Delete { held }).await
 }

@@ -2,11 +2,11 @@
 
 use domain::{
     Id,
-    access::{Permission, Role, User, UserCommand},
+    access::{Permission, Role, User, UserCommand, vocabulary},
 };
 use projections::access::users::UserRow;
 
-use super::users::must_outrank;
+use super::users::{must_not_be_last, must_outrank};
 use crate::{
     Error, Result,
     answer::Answer,
@@ -44,6 +44,8 @@ async fn give_role(
     Path((id, role)): Path<(Id<User>, Id<Role>)>,
 ) -> Result<Answer> {
     users.load(id).await?;
+    // So that the role is not deleted meanwhile for want of anybody who holds it.
+    let _turn = users.caller().app().turn().await?;
     held(users.caller().mirror().may_give(users.user(), role))?;
     users
         .updated::<UserRow>(id, UserCommand::GiveRole(role))
@@ -56,6 +58,11 @@ async fn take_role(
 ) -> Result<Answer> {
     users.load(id).await?;
     must_outrank(&users, id)?;
+    let turn = users.caller().app().turn().await?;
+    let admin = users.caller().mirror().role_named(vocabulary::ADMIN);
+    if admin.is_some_and(|(admin, _)| admin == role) {
+        must_not_be_last(&users, id, &turn)?;
+    }
     users
         .updated::<UserRow>(id, UserCommand::TakeRole(role))
         .await

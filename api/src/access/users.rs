@@ -13,6 +13,7 @@ use super::user_fields::{NewPassword, Said};
 use crate::{
     Error, Result,
     answer::Answer,
+    auth::Turn,
     extract::{Input, Listing, Path},
     openapi::{Routes, alias, op},
     people::open_for,
@@ -100,6 +101,14 @@ async fn update(
     // The name and the address are what one logs in with.
     users.load(id).await?;
     must_outrank(&users, id)?;
+    let _turn = match said.patch.active {
+        Patch::Set(false) => {
+            let turn = users.caller().app().turn().await?;
+            must_not_be_last(&users, id, &turn)?;
+            Some(turn)
+        }
+        _ => None,
+    };
     if matches!(said.password, Patch::Keep) {
         return users
             .updated::<UserRow>(id, UserCommand::Update(said.patch))
@@ -117,6 +126,8 @@ async fn delete(users: Writer<User, Delete>, Path(id): Path<Id<User>>) -> Result
     }
     users.load(id).await?;
     must_outrank(&users, id)?;
+    let turn = users.caller().app().turn().await?;
+    must_not_be_last(&users, id, &turn)?;
     users.deleted(id, UserCommand::Delete).await
 }
 
@@ -157,6 +168,22 @@ pub(super) fn must_outrank<V: Verb>(users: &Writer<User, V>, other: Id<User>) ->
     Err(Error::Forbidden(
         "this user holds permissions that you do not".into(),
     ))
+}
+
+/// The installation must never be left without somebody who may do everything: not by
+/// a deletion, nor by a deactivation, nor by taking role admin away.
+pub(super) fn must_not_be_last<V: Verb>(
+    users: &Writer<User, V>,
+    id: Id<User>,
+    _turn: &Turn<'_>,
+) -> Result<()> {
+    let mirror = users.caller().mirror();
+    let is_one = mirror.is_admin(id) && mirror.user(id).is_some_and(|user| user.is_active());
+    if is_one && !mirror.has_administrator_beside(id) {
+        let reason = "nobody else has role admin: the last administrator must stay";
+        return Err(Error::NotReady(reason.to_owned()));
+    }
+    Ok(())
 }
 
 trait GivenPassword {

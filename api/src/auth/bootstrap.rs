@@ -93,6 +93,11 @@ impl<'a> Bootstrap<'a> {
         };
         self.user(&first.username, &password).await?;
         self.catch_up().await?;
+        // Whoever logs in first finds all of it in the lists.
+        let head = self.commands.store().log().head();
+        for kind in [Permission::TYPE, Role::TYPE, User::TYPE, Account::TYPE] {
+            self.app.settle(kind, Some(head)).await;
+        }
         Ok(Bootstrapped {
             created: true,
             generated_password: generated,

@@ -171,6 +171,14 @@ impl Mirror {
         })
     }
 
+    /// Whether somebody active, other than this user, has role admin.
+    pub fn has_administrator_beside(&self, user: Id<User>) -> bool {
+        self.look(|state| {
+            let admin = state.role_named(vocabulary::ADMIN);
+            admin.is_some_and(|admin| state.is_held_beside(admin, user))
+        })
+    }
+
     /// Whether anybody has this role.
     pub fn is_held(&self, role: Id<Role>) -> bool {
         self.look(|state| state.is_held(role))

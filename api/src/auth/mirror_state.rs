@@ -121,6 +121,12 @@ impl State {
         self.users.values().any(holds)
     }
 
+    /// Whether somebody active, other than this user, has this role.
+    pub fn is_held_beside(&self, role: Id<Role>, user: Id<User>) -> bool {
+        let mut others = self.users.iter().filter(|(id, _)| **id != user);
+        others.any(|(_, other)| other.state.is_active() && other.state.roles().contains(&role))
+    }
+
     /// Whether there is any user at all.
     pub fn has_users(&self) -> bool {
         self.users.values().any(|user| user.state.exists())

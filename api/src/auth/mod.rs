@@ -12,6 +12,7 @@ mod mirror;
 mod mirror_state;
 mod password;
 mod token;
+mod turn;
 
 pub use bootstrap::{Bootstrapped, FirstUser, bootstrap};
 pub(crate) use keys::key;
@@ -19,3 +20,4 @@ pub(crate) use login::{Authenticator, Proof};
 pub(crate) use mirror::Mirror;
 pub(crate) use password::Passwords;
 pub(crate) use token::Tokens;
+pub(crate) use turn::Turn;

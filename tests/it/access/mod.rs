@@ -1,5 +1,6 @@
 //! Who gets in, and to what.
 
+mod administrators;
 mod grants;
 mod limits;
 mod login;

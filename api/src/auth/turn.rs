@@ -1,0 +1,54 @@
+//! One at a time, over all processes: changes to who holds what, where a decision about
+//! one user or role rests on what others hold.
+//!
+//! Two administrators who remove each other would each see that the other one is left.
+//! So whoever takes a right away, or gives a role that may be about to go, takes a turn:
+//! a lock in this process, then the same one in the database, then everything that had
+//! been written until then. The next one sees what this one wrote.
+
+use std::time::Duration;
+
+use sqlx::{Postgres, Transaction};
+use tokio::sync::MutexGuard;
+
+use crate::{App, Error, Result};
+
+const LOCK: i64 = 5_497_853_402;
+/// How long one waits for one's turn, and then for the log.
+const PATIENCE: Duration = Duration::from_secs(5);
+const BUSY: Error = Error::Unavailable("too many changes of rights at once; try again");
+
+/// The turn; it ends when it is dropped.
+pub(crate) struct Turn<'a> {
+    // In this order: the next one here does not wait for a connection while another has it.
+    _everywhere: Transaction<'static, Postgres>,
+    _here: MutexGuard<'a, ()>,
+}
+
+impl App {
+    /// Waits for a turn, and until this process knows all that was written before it.
+    pub(crate) async fn turn(&self) -> Result<Turn<'_>> {
+        let here = tokio::time::timeout(PATIENCE, self.rights().lock());
+        let here = here.await.map_err(|_| BUSY)?;
+        let mut everywhere = self.pool().begin().await?;
+        sqlx::query("select set_config('lock_timeout', $1, true)")
+            .bind(format!("{}s", PATIENCE.as_secs()))
+            .execute(&mut *everywhere)
+            .await?;
+        let locked = sqlx::query("select pg_advisory_xact_lock($1)")
+            .bind(LOCK)
+            .execute(&mut *everywhere);
+        locked.await.map_err(|error| match error {
+            sqlx::Error::Database(_) => BUSY,
+            error => error.into(),
+        })?;
+        let head = self.commands().store().log().fresh_head().await?;
+        match self.auth().mirror.reaches(head, PATIENCE).await {
+            true => Ok(Turn {
+                _everywhere: everywhere,
+                _here: here,
+            }),
+            false => Err(Error::Unavailable("the log cannot be followed; try again")),
+        }
+    }
+}
