@@ -234,7 +234,7 @@ pub(crate) async fn listed<V: View>(
     Ok(Answer::of(&rows)?.page(total, next))
 }
 
-fn next_page(path: &str, pairs: &[(String, String)], cursor: i64) -> String {
+pub(crate) fn next_page(path: &str, pairs: &[(String, String)], cursor: i64) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(pairs.iter().filter(|(name, _)| name != "cursor"));
     query.append_pair("cursor", &cursor.to_string());

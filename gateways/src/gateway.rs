@@ -112,6 +112,8 @@ pub trait Gateway: Send + Sync {
 pub struct Health {
     /// Whether the last contact with the remote side went well; unknown before the first.
     pub reachable: Option<bool>,
+    /// Whether one is registered there; unknown where one does not register.
+    pub registered: Option<bool>,
     /// The last thing that went wrong, without addresses or secrets.
     pub last_error: Option<String>,
     /// Attempts under way.

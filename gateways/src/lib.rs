@@ -8,6 +8,7 @@
 pub mod compose;
 pub mod email;
 pub mod gateway;
+mod rate;
 mod registry;
 pub mod sandbox;
 pub mod smtp;
@@ -17,5 +18,5 @@ mod worker;
 mod contract_suite;
 
 pub use gateway::{Content, Ended, Gateway, Health, NotOurs, Progress, Report, Spool};
-pub use registry::{Channel, Installation, PASSWORD, Registry};
+pub use registry::{Channel, Installation, PASSWORD, Registry, SETTING};
 pub use worker::{Worker, WorkerConfig};

@@ -15,18 +15,22 @@ use domain::{
     flow::Service,
 };
 use eventstore::{Store, StoreError};
+use projections::delivery::health::ProviderHealth;
 use secrecy::{SecretSlice, SecretString};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::{
-    Gateway,
+    Gateway, Health,
+    rate::Rate,
     sandbox::SandboxGateway,
     smtp::{SmtpConfig, SmtpGateway},
 };
 
 /// What a provider's password is sealed for.
 pub const PASSWORD: &str = "provider.password";
+/// What a secret among its settings is sealed for.
+pub const SETTING: &str = "provider.setting";
 
 /// What adapters need of the installation.
 #[derive(Clone, Debug)]
@@ -56,6 +60,7 @@ struct Entry {
     gateway: Result<Channel, String>,
     /// Smooth weighted round robin: who has waited longest for its share.
     credit: f64,
+    rate: Rate,
 }
 
 /// A provider that was picked.
@@ -155,6 +160,7 @@ impl Registry {
                         details,
                         gateway,
                         credit: 0.0,
+                        rate: Rate::new(),
                     };
                     match known {
                         Some(at) => std::mem::replace(&mut entries[at], entry).gateway.ok(),
@@ -187,14 +193,8 @@ impl Registry {
     /// Over time each gets a share in proportion to 1/weight.
     pub fn pick(&self, service: Service, avoid: &[i64]) -> Option<Channel> {
         let mut entries = lock(&self.0.entries);
-        let node = self.0.installation.node_id;
         let usable = |entry: &Entry| {
-            entry.gateway.is_ok()
-                && entry.details.serves(service)
-                && entry
-                    .details
-                    .node_id
-                    .is_none_or(|wanted| Some(wanted) == node)
+            entry.gateway.is_ok() && entry.details.serves(service) && self.is_here(entry)
         };
         let fresh = |entry: &Entry| usable(entry) && !avoid.contains(&entry.id.get());
         let mut among: Vec<&mut Entry> = entries.iter_mut().filter(|entry| fresh(entry)).collect();
@@ -217,15 +217,9 @@ impl Registry {
     /// The services that can be sent by now, as `service_flag` bits.
     pub fn services(&self) -> Vec<i32> {
         let entries = lock(&self.0.entries);
-        let node = self.0.installation.node_id;
         let served = |service: &Service| {
             entries.iter().any(|entry| {
-                entry.gateway.is_ok()
-                    && entry.details.serves(*service)
-                    && entry
-                        .details
-                        .node_id
-                        .is_none_or(|wanted| Some(wanted) == node)
+                entry.gateway.is_ok() && entry.details.serves(*service) && self.is_here(entry)
             })
         };
         Service::ALL
@@ -244,6 +238,50 @@ impl Registry {
         gateways.map(|channel| channel.gateway.channels()).sum()
     }
 
+    /// Whether it may be used on this node.
+    fn is_here(&self, entry: &Entry) -> bool {
+        let node = self.0.installation.node_id;
+        let pinned = entry.details.node_id;
+        pinned.is_none_or(|wanted| Some(wanted) == node)
+    }
+
+    /// The number of this node.
+    pub(crate) fn node_id(&self) -> Option<i32> {
+        self.0.installation.node_id
+    }
+
+    /// Counts an attempt that goes on the wire.
+    pub(crate) fn count(&self, provider: Id<Provider>) {
+        let mut entries = lock(&self.0.entries);
+        if let Some(entry) = entries.iter_mut().find(|entry| entry.id == provider) {
+            entry.rate.count();
+        }
+    }
+
+    /// What is known here of every provider that may be used here.
+    pub(crate) fn health(&self) -> Vec<ProviderHealth> {
+        let mut entries = lock(&self.0.entries);
+        let here = entries.iter_mut().filter(|entry| self.is_here(entry));
+        here.map(|entry| {
+            let known = match &entry.gateway {
+                Ok(channel) => channel.gateway.health(),
+                Err(reason) => Health {
+                    last_error: Some(reason.clone()),
+                    ..Health::default()
+                },
+            };
+            ProviderHealth {
+                provider_id: entry.id.get(),
+                reachable: known.reachable,
+                registered: known.registered,
+                last_error: known.last_error,
+                in_flight: i32::try_from(known.in_flight).unwrap_or(i32::MAX),
+                rate: i32::try_from(entry.rate.of_last_minute()).unwrap_or(i32::MAX),
+            }
+        })
+        .collect()
+    }
+
     /// What `/readyz` says of the gateways.
     pub fn status(&self) -> Value {
         let entries = lock(&self.0.entries);
@@ -254,7 +292,7 @@ impl Registry {
                 .map(|channel| channel.gateway.health());
             let (health, error) = match health {
                 Ok(health) => (health.clone(), health.last_error),
-                Err(reason) => (crate::Health::default(), Some(reason.clone())),
+                Err(reason) => (Health::default(), Some(reason.clone())),
             };
             json!({
                 "provider_id": entry.id,
@@ -335,6 +373,7 @@ fn same_wire(old: &ProviderDetails, new: &ProviderDetails) -> bool {
             details.username.clone(),
             details.password.clone(),
             details.settings.clone(),
+            details.secrets.clone(),
         )
     };
     wire(old) == wire(new)

@@ -187,8 +187,8 @@ impl Gateway for SandboxGateway {
     fn health(&self) -> Health {
         Health {
             reachable: Some(true),
-            last_error: None,
             in_flight: self.in_flight.load(Ordering::Relaxed),
+            ..Health::default()
         }
     }
 }

@@ -1,11 +1,14 @@
 //! What a client says of a provider.
 
+use std::{collections::BTreeMap, fmt};
+
 use domain::{
     Patch,
-    delivery::{ProviderKind, ProviderPatch, settings::SmtpSettings},
+    delivery::{ProviderKind, ProviderPatch, settings},
+    values::Sealed,
 };
 use eventstore::Vault;
-use gateways::PASSWORD;
+use gateways::{PASSWORD, SETTING};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
@@ -16,11 +19,25 @@ use crate::{
 
 const KINDS: &str = "sip, smpp, http, smtp or sandbox";
 
-/// A provider's fields, the password still to be sealed.
+/// The most bytes of a secret among the settings.
+const SECRET_BYTES: usize = 1_024;
+
+/// A provider's fields, what is secret still to be sealed.
 #[derive(Debug)]
 pub(super) struct Said {
     patch: ProviderPatch,
     password: Patch<SecretString>,
+    settings: Patch<Settings>,
+}
+
+/// Settings as they were said, with secrets among them.
+#[derive(PartialEq)]
+struct Settings(Map<String, Value>);
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Settings")
+    }
 }
 
 impl FromFields for Said {
@@ -41,7 +58,8 @@ impl FromFields for Said {
             username: fields.text("username"),
             dialstring: fields.text("dialstring"),
             prefix: fields.text_or_number("prefix"),
-            settings: fields.parse("settings", settings),
+            settings: Patch::Keep,
+            secrets: BTreeMap::new(),
             register: fields.flag("register"),
             weight: fields.number("weight", 1..=1_000),
             active: fields.flag("active"),
@@ -50,6 +68,7 @@ impl FromFields for Said {
         Self {
             patch,
             password: fields.secret("password"),
+            settings: fields.parse("settings", in_any_form),
         }
     }
 }
@@ -66,9 +85,17 @@ impl Said {
     /// What is put on record for a provider of this type: settings checked against it,
     /// the password sealed for the gateways.
     pub fn checked(self, vault: &Vault, kind: Option<ProviderKind>) -> Result<Box<ProviderPatch>> {
-        if let (Some(ProviderKind::Smtp), Patch::Set(settings)) = (kind, &self.patch.settings) {
-            SmtpSettings::parse(settings).map_err(|(field, why)| Error::invalid(field, why))?;
-        }
+        let mut secrets = BTreeMap::new();
+        let settings = match (self.settings, kind) {
+            (Patch::Set(Settings(mut said)), Some(kind)) => {
+                secrets = take_secrets(vault, kind, &mut said)?;
+                let wrong = |(field, why): settings::Wrong| Error::invalid(field, why);
+                settings::check(kind, &said).map_err(wrong)?;
+                Patch::Set(said)
+            }
+            // Without a type nothing is put on record.
+            (said, _) => said.map(|Settings(said)| said),
+        };
         let password = match self.password {
             Patch::Keep => Patch::Keep,
             Patch::Clear => Patch::Clear,
@@ -78,13 +105,44 @@ impl Said {
         };
         Ok(Box::new(ProviderPatch {
             password,
+            settings,
+            secrets,
             ..self.patch
         }))
     }
 }
 
+/// Takes the secret ones out and seals them; `null` and nothing clear one.
+fn take_secrets(
+    vault: &Vault,
+    kind: ProviderKind,
+    said: &mut Map<String, Value>,
+) -> Result<BTreeMap<String, Patch<Sealed>>> {
+    let mut secrets = BTreeMap::new();
+    for name in settings::secrets(kind) {
+        let secret = match said.remove(*name) {
+            None => continue,
+            Some(Value::Null) => Patch::Clear,
+            Some(Value::String(text)) if text.is_empty() => Patch::Clear,
+            Some(Value::String(text)) if text.len() <= SECRET_BYTES => {
+                Patch::Set(vault.seal(SETTING, text.as_bytes())?)
+            }
+            Some(_) => {
+                let why = format!("must be a string of at most {SECRET_BYTES} bytes");
+                return Err(Error::invalid(format!("settings.{name}"), why));
+            }
+        };
+        secrets.insert((*name).to_owned(), secret);
+    }
+    Ok(secrets)
+}
+
 /// An object, the string of one, or `key=value` lines.
-fn settings(value: &Value) -> Result<Option<Map<String, Value>>, String> {
+fn in_any_form(value: &Value) -> Result<Option<Settings>, String> {
+    read_settings(value).map(|read| read.map(Settings))
+}
+
+fn read_settings(value: &Value) -> Result<Option<Map<String, Value>>, String> {
     let text = match value {
         Value::Object(map) => return Ok(Some(map.clone())),
         Value::String(text) => text.trim(),
@@ -122,12 +180,12 @@ mod tests {
             json!(r#"{"tls": "none", "connections": "4"}"#),
             json!("tls=none\r\n connections = 4 \n\n"),
         ] {
-            let read = settings(&form).unwrap().unwrap();
+            let read = read_settings(&form).unwrap().unwrap();
             assert_eq!(Value::Object(read), expected, "{form}");
         }
-        assert_eq!(settings(&json!(" ")), Ok(None));
+        assert_eq!(read_settings(&json!(" ")), Ok(None));
         for wrong in [json!([1]), json!(7), json!("{\"a\":"), json!("nonsense")] {
-            assert!(settings(&wrong).is_err(), "{wrong}");
+            assert!(read_settings(&wrong).is_err(), "{wrong}");
         }
     }
 

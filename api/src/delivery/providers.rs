@@ -4,7 +4,7 @@ use domain::{
     Id,
     delivery::{Provider, ProviderCommand},
 };
-use projections::delivery::providers::ProviderRow;
+use projections::delivery::{health, providers::ProviderRow};
 
 use super::provider_fields::Said;
 use crate::{
@@ -45,6 +45,16 @@ pub(super) fn routes() -> Routes {
             delete,
             alias("DELETE /providers/{provider_id}"),
         )
+        .get(
+            "/providers/{provider_id}/status",
+            status,
+            op("Reads how a provider is doing")
+                .note(
+                    "As the running workers say, a few seconds ago at most. What nobody knows \
+                     is null; `rate` is how many attempts were started in the last minute.",
+                )
+                .json::<health::ProviderStatus>(),
+        )
 }
 
 async fn create(providers: Writer<Provider, Create>, Input(said): Input<Said>) -> Result<Answer> {
@@ -61,6 +71,12 @@ async fn list(providers: Reader<Provider, List>, listing: Listing<ProviderRow>) 
 
 async fn read(providers: Reader<Provider, Read>, Path(id): Path<Id<Provider>>) -> Result<Answer> {
     providers.find::<ProviderRow>(id.get()).await
+}
+
+/// As the workers have it, wherever they run.
+async fn status(providers: Reader<Provider, Read>, Path(id): Path<Id<Provider>>) -> Result<Answer> {
+    providers.row::<ProviderRow>(id.get()).await?;
+    Answer::of(&health::status(providers.pool(), id.get()).await?)
 }
 
 async fn update(

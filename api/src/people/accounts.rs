@@ -3,7 +3,7 @@
 use domain::{
     Id, Patch,
     access::{User, UserProfile},
-    people::{Account, AccountCommand, AccountPatch},
+    people::{Account, AccountCommand, AccountKind, AccountPatch},
     values::Line,
 };
 use projections::people::accounts::AccountRow;
@@ -47,6 +47,12 @@ pub(super) fn routes() -> Routes {
             delete,
             alias("DELETE /accounts/{account_id}"),
         )
+        .get("/dids", list_dids, op("Lists accounts of type did"))
+        .get(
+            "/extensions",
+            list_extensions,
+            op("Lists accounts of type extension"),
+        )
 }
 
 async fn create(accounts: Writer<Account, Create>, Input(said): Input<Said>) -> Result<Answer> {
@@ -58,6 +64,33 @@ async fn create(accounts: Writer<Account, Create>, Input(said): Input<Said>) -> 
 }
 
 async fn list(accounts: Reader<Account, List>, listing: Listing<AccountRow>) -> Result<Answer> {
+    accounts.list(listing).await
+}
+
+async fn list_dids(
+    accounts: Reader<Account, List>,
+    listing: Listing<AccountRow>,
+) -> Result<Answer> {
+    list_kind(&accounts, listing, AccountKind::Did).await
+}
+
+async fn list_extensions(
+    accounts: Reader<Account, List>,
+    listing: Listing<AccountRow>,
+) -> Result<Answer> {
+    list_kind(&accounts, listing, AccountKind::Extension).await
+}
+
+async fn list_kind(
+    accounts: &Reader<Account, List>,
+    mut listing: Listing<AccountRow>,
+    kind: AccountKind,
+) -> Result<Answer> {
+    let filter = &mut listing.query.filter.kind;
+    if filter.as_deref().is_some_and(|said| said != kind.as_str()) {
+        return Err(Error::invalid("type", "contradicts the path"));
+    }
+    *filter = Some(kind.as_str().to_owned());
     accounts.list(listing).await
 }
 

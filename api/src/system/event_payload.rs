@@ -2,10 +2,12 @@
 //! subject's key exists, secrets never.
 
 use domain::Event;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The fields in which secrets stand, sealed; nowhere else do events hold any.
 const SECRETS: [&str; 3] = ["password", "passwd", "passwd_pin"];
+/// The object of a provider whose values are all secrets.
+const ALL_SECRET: &str = "secrets";
 
 /// The payload of an event.
 pub(super) fn readable(event: &Event) -> Value {
@@ -22,10 +24,10 @@ fn plain(value: Value) -> Value {
         Value::Object(map) => {
             let entries = map.into_iter().map(|(name, value)| {
                 let secret = value.is_string() && SECRETS.contains(&name.as_str());
-                let value = if secret {
-                    json!("[sealed]")
-                } else {
-                    plain(value)
+                let value = match value {
+                    _ if secret => json!("[sealed]"),
+                    Value::Object(secrets) if name == ALL_SECRET => hidden(&secrets),
+                    value => plain(value),
                 };
                 (name, value)
             });
@@ -34,6 +36,11 @@ fn plain(value: Value) -> Value {
         Value::Array(values) => values.into_iter().map(plain).collect(),
         value => value,
     }
+}
+
+fn hidden(secrets: &Map<String, Value>) -> Value {
+    let names = secrets.keys().cloned();
+    names.map(|name| (name, json!("[sealed]"))).collect()
 }
 
 #[cfg(test)]

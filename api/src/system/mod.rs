@@ -3,6 +3,8 @@
 mod event_payload;
 mod events;
 mod health;
+mod reference;
+mod shipped;
 
 use crate::openapi::Routes;
 
@@ -11,4 +13,5 @@ pub(crate) fn routes() -> Routes {
     Routes::new()
         .merge(events::routes())
         .merge(health::routes())
+        .merge(reference::routes())
 }

@@ -360,7 +360,10 @@ impl Start<'_> {
 impl Progress for Start<'_> {
     async fn start(&self) -> Result<(), NotOurs> {
         match self.answer.get_or_init(|| self.record()).await {
-            Started::Now => Ok(()),
+            Started::Now => {
+                self.attempt.shared.registry.count(self.provider);
+                Ok(())
+            }
             Started::ByOther | Started::TooLate | Started::Not => Err(NotOurs),
         }
     }

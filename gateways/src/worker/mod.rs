@@ -17,7 +17,10 @@ use domain::{Id, delivery::Transmission};
 use eventstore::{StoreError, clock};
 use projections::{
     QueueSignal,
-    delivery::queue::{self, Job},
+    delivery::{
+        health,
+        queue::{self, Job},
+    },
 };
 use sqlx::PgPool;
 use tokio::{sync::Notify, time::Instant};
@@ -32,6 +35,8 @@ const MOST_IN_HAND: usize = 1_024;
 const CLAIM: usize = 256;
 /// How often the queue is looked at although nothing woke us.
 const POLL: Duration = Duration::from_millis(500);
+/// How often it says how it is.
+const REPORT: Duration = Duration::from_secs(2);
 /// When an attempt for which there is no provider is looked at again.
 const NO_PROVIDER_PAUSE: Duration = Duration::from_secs(2);
 
@@ -98,6 +103,7 @@ impl Worker {
         let tasks = TaskTracker::new();
         tasks.spawn(claim(Arc::clone(&shared), queued, tasks.clone()));
         tasks.spawn(renew(Arc::clone(&shared), tasks.clone()));
+        tokio::spawn(report(Arc::clone(&shared)));
         Self { shared, tasks }
     }
 
@@ -118,6 +124,31 @@ impl Worker {
             );
         }
         self.shared.registry.close().await;
+        let Shared { pool, config, .. } = self.shared.as_ref();
+        if let Err(error) = health::withdraw(pool, &config.name).await {
+            tracing::debug!(%error, "the worker could not sign off");
+        }
+    }
+}
+
+/// Says every few seconds that it runs, and how its providers are.
+async fn report(shared: Arc<Shared>) {
+    let Shared {
+        pool,
+        registry,
+        config,
+        stopping,
+        ..
+    } = shared.as_ref();
+    while !stopping.is_cancelled() {
+        let known = registry.health();
+        if let Err(error) = health::publish(pool, &config.name, registry.node_id(), &known).await {
+            tracing::debug!(%error, "the state of the providers could not be told");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(REPORT) => {}
+            () = stopping.cancelled() => {}
+        }
     }
 }
 

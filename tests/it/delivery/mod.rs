@@ -4,6 +4,7 @@ mod demo;
 mod main_job;
 mod outcomes;
 mod peers;
+mod provider_status;
 mod providers;
 mod roles;
 mod weights;

@@ -95,7 +95,6 @@ async fn settings_that_pass_for_personal_data_are_refused_and_the_server_starts_
     let admin = server.admin().await;
     // Whoever has no key counts as erased, and nothing of theirs is ever opened.
     let contact = admin.contact("forged@example.com").await;
-    // Not smtp, which knows all its settings by name and refuses any other.
     for kind in ["sandbox", "http"] {
         let plain = json!({"name": "plain", "type": kind, "host": "127.0.0.1", "active": 0});
         let id = admin.post("/providers", plain.clone()).await;
@@ -107,7 +106,12 @@ async fn settings_that_pass_for_personal_data_are_refused_and_the_server_starts_
             admin.put(&path, marked).await,
         ] {
             refused.expect(412);
-            assert_eq!(refused.fields(), ["settings"], "{kind}: {}", refused.asked);
+            assert_eq!(
+                refused.fields(),
+                ["settings.a"],
+                "{kind}: {}",
+                refused.asked
+            );
         }
     }
 
@@ -161,4 +165,123 @@ async fn a_server_starts_without_a_provider_that_cannot_be_read_and_says_so() {
     let transmission = mailing.send_to("others-go-on@example.com").await;
     assert_eq!(mailing.ended(transmission).await["outcome"], "delivered");
     assert_eq!(recorder.count(), 1);
+}
+
+#[tokio::test]
+async fn settings_are_checked_against_the_type() {
+    let admin = Server::shared().await.admin().await;
+    let of = |kind: &str, settings: Value| {
+        json!({
+            "name": "checked", "type": kind, "host": "127.0.0.1", "active": 0,
+            "username": "u", "settings": settings,
+        })
+    };
+    for (kind, settings) in [
+        (
+            "sip",
+            json!({"transport": "tls", "channels": 10, "esl_host": "127.0.0.1"}),
+        ),
+        ("smpp", json!("bind=transmitter\nwindow=50")),
+        (
+            "http",
+            json!({"path": "/cgi-bin/sendsms", "smsc": "a", "reports": 1}),
+        ),
+        ("sandbox", json!({})),
+    ] {
+        let id = admin.post("/providers", of(kind, settings)).await;
+        id.id("provider_id");
+    }
+    for (kind, settings, field) in [
+        ("sip", json!({"transport": "pigeon"}), "settings.transport"),
+        ("smpp", json!({"window": 0}), "settings.window"),
+        ("http", json!({"path": "no slash"}), "settings.path"),
+        ("smtp", json!({"window": 10}), "settings.window"),
+        ("sandbox", json!({"x": 1}), "settings.x"),
+        (
+            "http",
+            json!({"report_password": 7}),
+            "settings.report_password",
+        ),
+    ] {
+        let refused = admin.post("/providers", of(kind, settings)).await;
+        refused.expect(412);
+        assert_eq!(refused.fields(), [field], "{kind}");
+    }
+    for (field, wrong) in [
+        ("type", json!("emailcmd")),
+        ("prefix", json!("0}loopback")),
+        ("weight", json!(0)),
+        ("service_flag", json!(8)),
+        ("port", json!(70_000)),
+    ] {
+        let mut body = of("sip", json!({}));
+        body[field] = wrong;
+        let refused = admin.post("/providers", body).await;
+        refused.expect(412);
+        assert_eq!(refused.fields(), [field]);
+    }
+}
+
+#[tokio::test]
+async fn a_username_is_asked_for_only_where_nothing_works_without() {
+    let admin = Server::shared().await.admin().await;
+    for kind in ["sip", "http", "smtp", "sandbox", "smpp"] {
+        let body = json!({"name": "nameless", "type": kind, "host": "127.0.0.1", "active": 0});
+        let answer = admin.post("/providers", body).await;
+        let expected = if kind == "smpp" { 412 } else { 200 };
+        assert_eq!(answer.status, expected, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn secrets_among_the_settings_are_never_seen_again() {
+    const SECRET: &str = "esl-secret-41d7";
+    let server = Server::shared().await;
+    let admin = server.admin().await;
+    let body = json!({
+        "name": "secretive", "type": "sip", "host": "127.0.0.1", "active": 0,
+        "settings": {"esl_host": "127.0.0.1", "esl_password": SECRET},
+    });
+    let id = admin.post("/providers", body).await.id("provider_id");
+    let path = format!("/providers/{id}");
+    let feed = format!("/events?aggregate_type=provider&aggregate_id={id}");
+    for path in [&path, "/providers", &feed] {
+        let seen = admin.get(path).await.text();
+        assert!(!seen.contains(SECRET), "{path}");
+    }
+    let read = admin.get(&path).await.ok();
+    assert_eq!(read["settings"], json!({"esl_host": "127.0.0.1"}));
+    let events = admin.get(&feed).await.ok();
+    let details = &events[0]["payload"]["ProviderCreated"]["details"];
+    assert_eq!(details["secrets"], json!({"esl_password": "[sealed]"}));
+    assert!(!EventLog::of(server).await.text().await.contains(SECRET));
+}
+
+#[tokio::test]
+async fn a_changed_host_does_not_get_the_password_of_the_old_one() {
+    let server = Server::alone().await;
+    let admin = server.admin().await;
+    let (first, second) = (MailRecorder::start(0), MailRecorder::start(0));
+    let body = json!({
+        "name": "moved", "type": "smtp", "host": "127.0.0.1", "port": first.port, "active": 0,
+        "username": "u", "password": "not-for-others-5", "settings": {"tls": "none"},
+    });
+    let id = admin.post("/providers", body).await.id("provider_id");
+    let sealed = async || -> i64 {
+        let sql = "select count(*) from events where aggregate_type = 'provider'
+                   and aggregate_id = $1 and sequence = (select max(sequence) from events
+                     where aggregate_type = 'provider' and aggregate_id = $1)
+                   and payload -> event_type -> 'details' ->> 'password' is not null";
+        let mut sql_connection = server.sql().await;
+        let query = sqlx::query_scalar(sql).bind(id.to_string());
+        query.fetch_one(&mut sql_connection).await.unwrap()
+    };
+    let path = format!("/providers/{id}");
+    admin.put(&path, json!({"port": second.port})).await.ok();
+    assert_eq!(sealed().await, 1, "the host is the same");
+    admin.put(&path, json!({"host": "localhost"})).await.ok();
+    assert_eq!(sealed().await, 0);
+    let anew = json!({"host": "127.0.0.1", "password": "anew-6"});
+    admin.put(&path, anew).await.ok();
+    assert_eq!(sealed().await, 1);
 }

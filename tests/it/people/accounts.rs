@@ -129,3 +129,30 @@ async fn nothing_is_sent_as_an_account_that_was_given_to_somebody_else() {
     assert!(why.contains("account"), "{refused}");
     assert!(mailing.attempts(transmission).await.is_empty());
 }
+
+#[tokio::test]
+async fn accounts_are_listed_by_type_under_names_of_their_own() {
+    let user = Server::shared().await.user(&["user"]).await;
+    let admin = Server::shared().await.admin().await;
+    for kind in ["did", "extension", "eaddress"] {
+        let body = json!({"username": unique_name(kind), "type": kind});
+        let id = admin.post("/accounts", body).await.id("account_id");
+        let path = format!("/accounts/{id}/users/{}", user.user_id);
+        admin.put(&path, json!({})).await.ok();
+    }
+    for (path, kind) in [("/dids", "did"), ("/extensions", "extension")] {
+        let listed = user.get(path).await.ok();
+        let kinds: Vec<_> = listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| &it["type"])
+            .collect();
+        assert_eq!(kinds, [kind], "{path}");
+        let same = user.get(&format!("/accounts?type={kind}")).await.ok();
+        assert_eq!(same, listed, "{path}");
+        let page = user.get(&format!("{path}?limit=1")).await;
+        assert_eq!(page.header("x-total-count"), Some("1"));
+        user.get(&format!("{path}?type=account")).await.expect(412);
+    }
+}

@@ -1,9 +1,11 @@
 //! What a provider may look like, and how an update changes it.
 
-use serde_json::Map;
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
 
 use super::{ProviderDetails, ProviderKind, ProviderPatch};
-use crate::{Patch, Refusal, flow::Service, personal::has_mark};
+use crate::{Patch, Refusal, delivery::settings::DESTINATIONS, flow::Service, personal::has_mark};
 
 impl ProviderDetails {
     /// Whether it serves this service now.
@@ -32,6 +34,7 @@ impl ProviderDetails {
             dialstring: None,
             prefix: None,
             settings: Map::new(),
+            secrets: BTreeMap::new(),
             register: false,
             weight: 10,
             active: true,
@@ -47,11 +50,11 @@ impl ProviderDetails {
         if !matches!(patch.kind, Patch::Keep) && patch.kind != Patch::Set(self.kind) {
             return Err(Refusal::invalid("type", "cannot be changed"));
         }
+        let destination = self.destination();
         patch.node_id.apply(&mut self.node_id);
         patch.host.apply(&mut self.host);
         patch.port.apply(&mut self.port);
         patch.username.apply(&mut self.username);
-        patch.password.apply(&mut self.password);
         patch.dialstring.apply(&mut self.dialstring);
         patch.prefix.apply(&mut self.prefix);
         let numbers = [
@@ -74,10 +77,37 @@ impl ProviderDetails {
         }
         match patch.settings {
             Patch::Keep => {}
-            Patch::Clear => self.settings = Map::new(),
+            Patch::Clear => {
+                self.settings = Map::new();
+                self.secrets = BTreeMap::new();
+            }
             Patch::Set(settings) => self.settings = settings,
         }
+        // Whoever may only say where to connect must not have it told to them what was
+        // kept for somewhere else.
+        if self.destination() != destination {
+            self.password = None;
+            self.secrets = BTreeMap::new();
+        }
+        patch.password.apply(&mut self.password);
+        for (name, secret) in patch.secrets {
+            match secret {
+                Patch::Keep => {}
+                Patch::Clear => drop(self.secrets.remove(&name)),
+                Patch::Set(secret) => drop(self.secrets.insert(name, secret)),
+            }
+        }
         self.checked()
+    }
+
+    /// Where secrets are sent to.
+    fn destination(&self) -> (Option<String>, [Option<String>; 2]) {
+        let host = self.host.as_ref().map(|host| host.as_str().to_lowercase());
+        let setting = |name| {
+            let value = self.settings.get(name).and_then(Value::as_str)?.trim();
+            (!value.is_empty()).then(|| value.to_lowercase())
+        };
+        (host, DESTINATIONS.map(setting))
     }
 
     fn checked(self) -> Result<Self, Refusal> {
@@ -107,9 +137,41 @@ impl ProviderDetails {
                 "must be a host name or an IP address",
             ));
         }
+        if let Some(prefix) = &self.prefix
+            && !fits_prefix(self.kind, prefix.as_str())
+        {
+            let sip = self.kind == ProviderKind::Sip;
+            let form = if sip {
+                "must be digits, or a list such as 0|+49,00|+ (what to take away, what to put)"
+            } else {
+                "must consist of 0-9, *, # and +"
+            };
+            return Err(Refusal::invalid("prefix", form));
+        }
         if self.settings.iter().any(|(name, it)| has_mark(name, it)) {
             return Err(Refusal::invalid("settings", "names must not begin with $"));
         }
         Ok(self)
+    }
+}
+
+/// Digits that go before the number; for SIP also a list of `remove|add`, of which the
+/// first that fits is used.
+fn fits_prefix(kind: ProviderKind, prefix: &str) -> bool {
+    let dialled = |text: &str| {
+        text.chars()
+            .all(|c| c.is_ascii_digit() || matches!(c, '+' | '*' | '#'))
+    };
+    let rule = |rule: &str| match rule.split_once('|') {
+        Some((remove, add)) => {
+            dialled(remove) && dialled(add) && !(remove.is_empty() && add.is_empty())
+        }
+        None => !rule.is_empty() && dialled(rule),
+    };
+    match kind {
+        ProviderKind::Sip => prefix.split(',').map(str::trim).all(rule),
+        ProviderKind::Smpp | ProviderKind::Http | ProviderKind::Smtp | ProviderKind::Sandbox => {
+            dialled(prefix)
+        }
     }
 }

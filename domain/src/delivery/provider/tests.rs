@@ -1,7 +1,7 @@
 //! The rules of a provider, without a database.
 
 use super::*;
-use crate::{Patch, Refusal};
+use crate::{Patch, Refusal, values::Sealed};
 
 fn patch() -> ProviderPatch {
     ProviderPatch {
@@ -78,4 +78,75 @@ fn settings_cannot_pass_for_personal_data() {
             ..
         })
     ));
+}
+
+fn kept() -> ProviderDetails {
+    let secret = |text: &str| Sealed::new(text.to_owned());
+    ProviderDetails::new(ProviderPatch {
+        kind: Patch::Set(ProviderKind::Sip),
+        username: Patch::Set("trunk".parse().unwrap()),
+        password: Patch::Set(secret("kept")),
+        secrets: [("esl_password".to_owned(), Patch::Set(secret("too")))].into(),
+        ..patch()
+    })
+    .unwrap()
+}
+
+#[test]
+fn another_host_does_not_get_what_was_kept_for_the_first() {
+    let host = Patch::Set("elsewhere.example".parse().unwrap());
+    let moved = ProviderPatch {
+        host,
+        ..ProviderPatch::default()
+    };
+    let details = kept().patched(moved.clone()).unwrap();
+    assert_eq!((details.password, details.secrets.len()), (None, 0));
+    let anew = Sealed::new("anew".to_owned());
+    let details = kept().patched(ProviderPatch {
+        password: Patch::Set(anew.clone()),
+        ..moved
+    });
+    assert_eq!(details.unwrap().password, Some(anew));
+
+    for name in ["outbound_proxy", "esl_host"] {
+        let detour = serde_json::json!({ name: "elsewhere.example" });
+        let detour = ProviderPatch {
+            settings: Patch::Set(detour.as_object().unwrap().clone()),
+            ..ProviderPatch::default()
+        };
+        assert_eq!(kept().patched(detour).unwrap().password, None, "{name}");
+    }
+}
+
+#[test]
+fn what_leaves_the_host_as_it_is_leaves_the_secrets() {
+    let weight = ProviderPatch {
+        weight: Patch::Set(20),
+        host: Patch::Set("127.0.0.1".parse().unwrap()),
+        settings: Patch::Set(serde_json::Map::new()),
+        ..ProviderPatch::default()
+    };
+    let details = kept().patched(weight).unwrap();
+    assert!(details.password.is_some());
+    assert_eq!(details.secrets.len(), 1);
+}
+
+#[test]
+fn a_prefix_is_dialled() {
+    let with = |kind, prefix: &str| {
+        ProviderDetails::new(ProviderPatch {
+            kind: Patch::Set(kind),
+            username: Patch::Set("u".parse().unwrap()),
+            prefix: Patch::Set(prefix.parse().unwrap()),
+            ..patch()
+        })
+    };
+    for prefix in ["12", "0|+49", "00|+, 0|+49", "011|"] {
+        assert!(with(ProviderKind::Sip, prefix).is_ok(), "{prefix}");
+    }
+    for prefix in ["|", "a", "0|+49,", "0}x,loopback/1"] {
+        assert!(with(ProviderKind::Sip, prefix).is_err(), "{prefix}");
+    }
+    assert!(with(ProviderKind::Smpp, "12").is_ok());
+    assert!(with(ProviderKind::Http, "0|+49").is_err());
 }

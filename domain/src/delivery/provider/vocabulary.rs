@@ -1,5 +1,7 @@
 //! What a provider is told, and what happens to it.
 
+use std::collections::BTreeMap;
+
 use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -91,6 +93,9 @@ pub struct ProviderDetails {
     pub dialstring: Option<Line>,
     pub prefix: Option<Line>,
     pub settings: Map<String, Value>,
+    /// Settings that are secret.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, Sealed>,
     pub register: bool,
     pub weight: i32,
     pub active: bool,
@@ -111,7 +116,10 @@ pub struct ProviderPatch {
     pub password: Patch<Sealed>,
     pub dialstring: Patch<Line>,
     pub prefix: Patch<Line>,
+    /// All of them but the secret ones.
     pub settings: Patch<Map<String, Value>>,
+    /// Secret settings; one that is not named stays.
+    pub secrets: BTreeMap<String, Patch<Sealed>>,
     pub register: Patch<bool>,
     pub weight: Patch<i32>,
     pub active: Patch<bool>,

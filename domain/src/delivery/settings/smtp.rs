@@ -1,9 +1,11 @@
-//! What a provider's `settings` may say, by type; read here once for the API, which
-//! refuses what is wrong, and for the adapters.
+//! The settings of a mail server.
 
 use serde_json::{Map, Value};
 
-use crate::values::EmailAddress;
+use super::{
+    each,
+    read::{domain, pem, within},
+};
 
 /// Whether and how a connection to a mail server is encrypted.
 ///
@@ -78,26 +80,17 @@ impl SmtpSettings {
     /// and the empty string mean the default; numbers may come as text.
     pub fn parse(settings: &Map<String, Value>) -> Result<Self, (String, String)> {
         let mut parsed = Self::default();
-        for (key, value) in settings {
-            let absent =
-                value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty());
-            let read = match key.as_str() {
-                "tls" | "from_domain" | "verp_domain" | "connections" | "timeout_seconds"
-                | "ca_certificate"
-                    if absent =>
-                {
-                    Ok(())
-                }
+        each(settings, |key, value| {
+            Some(match key {
                 "tls" => tls(value).map(|tls| parsed.tls = tls),
-                "from_domain" => host(value).map(|name| parsed.from_domain = Some(name)),
-                "verp_domain" => host(value).map(|name| parsed.verp_domain = Some(name)),
+                "from_domain" => domain(value).map(|name| parsed.from_domain = Some(name)),
+                "verp_domain" => domain(value).map(|name| parsed.verp_domain = Some(name)),
                 "connections" => within(value, 1, 64).map(|n| parsed.connections = n as usize),
                 "timeout_seconds" => within(value, 1, 600).map(|n| parsed.timeout_seconds = n),
                 "ca_certificate" => pem(value).map(|text| parsed.ca_certificate = Some(text)),
-                _ => Err("is not a setting of an smtp provider".to_owned()),
-            };
-            read.map_err(|reason| (format!("settings.{key}"), reason))?;
-        }
+                _ => return None,
+            })
+        })?;
         Ok(parsed)
     }
 }
@@ -108,38 +101,6 @@ fn tls(value: &Value) -> Result<Tls, String> {
         .into_iter()
         .find_map(|(known, tls)| (known == word).then_some(tls))
         .ok_or_else(|| "must be auto, none, starttls or implicit".to_owned())
-}
-
-/// A domain that can stand behind an `@` on any envelope: ASCII only, since not
-/// every server takes the other kind, and a sender must work with all of them.
-fn host(value: &Value) -> Result<String, String> {
-    let text = value.as_str().unwrap_or_default().trim();
-    let address = format!("a@{text}").parse::<EmailAddress>();
-    match address {
-        Ok(address) if address.domain() == text && text.is_ascii() && text.len() <= 180 => {
-            Ok(text.to_ascii_lowercase())
-        }
-        _ => Err(
-            "must be a domain name such as mail.example.com (an international one as xn--…)"
-                .to_owned(),
-        ),
-    }
-}
-
-fn within(value: &Value, least: u64, most: u64) -> Result<u64, String> {
-    value
-        .as_u64()
-        .or_else(|| value.as_str()?.trim().parse().ok())
-        .filter(|number| (least..=most).contains(number))
-        .ok_or_else(|| format!("must be a whole number from {least} to {most}"))
-}
-
-fn pem(value: &Value) -> Result<String, String> {
-    value
-        .as_str()
-        .filter(|text| text.contains("-----BEGIN CERTIFICATE-----") && text.len() <= 65_536)
-        .map(str::to_owned)
-        .ok_or_else(|| "must be a certificate in PEM".to_owned())
 }
 
 #[cfg(test)]

@@ -1,0 +1,124 @@
+//! The settings of an SMS gateway that is spoken to over HTTP, as Kannel is.
+
+use serde_json::{Map, Value};
+
+use super::{
+    Wrong, each,
+    read::{flag, line, pem, sender, within},
+};
+
+/// The settings of a provider of type `http`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpSettings {
+    /// `tls`: whether it is spoken to over HTTPS, with a certificate that verifies (false).
+    pub tls: bool,
+    /// `path`: of the page that sends (`/cgi-bin/sendsms`).
+    pub path: String,
+    /// `smsc`: which of its message centres is to be used; else it chooses.
+    pub smsc: Option<String>,
+    /// `sender`: who messages come from where the account has no number.
+    pub sender: Option<String>,
+    /// `reports`: whether delivery reports are asked for (true).
+    pub reports: bool,
+    /// `max_messages`: of how many parts a text may be, 1 to 10 (4).
+    pub max_messages: u64,
+    /// `rate`: how many messages a second it takes, 1 to 10,000; else as many as come.
+    pub rate: Option<u64>,
+    /// `connections`: how many are kept open at most, 1 to 64 (8).
+    pub connections: usize,
+    /// `timeout_seconds`: how long it may take to answer, 1 to 600 (30).
+    pub timeout_seconds: u64,
+    /// `ca_certificate`: an authority in PEM that is trusted beside the system's.
+    pub ca_certificate: Option<String>,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            tls: false,
+            path: "/cgi-bin/sendsms".to_owned(),
+            smsc: None,
+            sender: None,
+            reports: true,
+            max_messages: 4,
+            rate: None,
+            connections: 8,
+            timeout_seconds: 30,
+            ca_certificate: None,
+        }
+    }
+}
+
+impl HttpSettings {
+    /// Reads `settings`. `report_password`, which reports must bring along, is a secret
+    /// and not among them.
+    ///
+    /// # Errors
+    /// Names the field and says what it must be.
+    pub fn parse(settings: &Map<String, Value>) -> Result<Self, Wrong> {
+        let mut parsed = Self::default();
+        each(settings, |key, value| {
+            Some(match key {
+                "tls" => flag(value).map(|it| parsed.tls = it),
+                "path" => path(value).map(|it| parsed.path = it),
+                "smsc" => line(value, 64).map(|it| parsed.smsc = Some(it)),
+                "sender" => sender(value).map(|it| parsed.sender = Some(it)),
+                "reports" => flag(value).map(|it| parsed.reports = it),
+                "max_messages" => within(value, 1, 10).map(|it| parsed.max_messages = it),
+                "rate" => within(value, 1, 10_000).map(|it| parsed.rate = Some(it)),
+                "connections" => within(value, 1, 64).map(|it| parsed.connections = it as usize),
+                "timeout_seconds" => within(value, 1, 600).map(|it| parsed.timeout_seconds = it),
+                "ca_certificate" => pem(value).map(|it| parsed.ca_certificate = Some(it)),
+                _ => return None,
+            })
+        })?;
+        Ok(parsed)
+    }
+}
+
+/// The path of a URL, without a query: that is for the message.
+fn path(value: &Value) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "/-._~%".contains(c);
+    line(value, 200)
+        .ok()
+        .filter(|path| path.starts_with('/') && path.chars().all(fits))
+        .ok_or_else(|| "must be a path such as /cgi-bin/sendsms".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parse(settings: Value) -> Result<HttpSettings, Wrong> {
+        HttpSettings::parse(settings.as_object().unwrap())
+    }
+
+    #[test]
+    fn what_is_not_said_is_as_kannel_has_it() {
+        assert_eq!(parse(json!({})).unwrap(), HttpSettings::default());
+        let said = json!({"path": "/sms", "reports": "0", "rate": "50", "sender": "ACME Shop"});
+        let read = parse(said).unwrap();
+        assert_eq!(
+            (read.path.as_str(), read.reports, read.rate),
+            ("/sms", false, Some(50))
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (settings, field) in [
+            (json!({"path": "sms"}), "settings.path"),
+            (json!({"path": "/a?to=1"}), "settings.path"),
+            (json!({"path": "/a b"}), "settings.path"),
+            (json!({"sender": "far too long a name"}), "settings.sender"),
+            (json!({"max_messages": 0}), "settings.max_messages"),
+            (json!({"tls": "maybe"}), "settings.tls"),
+            (json!({"report_password": "x"}), "settings.report_password"),
+            (json!({"colour": null}), "settings.colour"),
+        ] {
+            assert_eq!(parse(settings.clone()).unwrap_err().0, field, "{settings}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Reading single settings; an error says what one must be.
+
+use serde_json::Value;
+
+use crate::values::{EmailAddress, Line, PhoneNumber};
+
+/// A domain that can stand behind an `@` on any envelope: ASCII only, since not
+/// every server takes the other kind, and a sender must work with all of them.
+pub(super) fn domain(value: &Value) -> Result<String, String> {
+    let text = value.as_str().unwrap_or_default().trim();
+    let address = format!("a@{text}").parse::<EmailAddress>();
+    match address {
+        Ok(address) if address.domain() == text && text.is_ascii() && text.len() <= 180 => {
+            Ok(text.to_ascii_lowercase())
+        }
+        _ => Err(
+            "must be a domain name such as mail.example.com (an international one as xn--…)"
+                .to_owned(),
+        ),
+    }
+}
+
+/// A whole number, also as text.
+pub(super) fn within(value: &Value, least: u64, most: u64) -> Result<u64, String> {
+    value
+        .as_u64()
+        .or_else(|| value.as_str()?.trim().parse().ok())
+        .filter(|number| (least..=most).contains(number))
+        .ok_or_else(|| format!("must be a whole number from {least} to {most}"))
+}
+
+/// A certificate.
+pub(super) fn pem(value: &Value) -> Result<String, String> {
+    value
+        .as_str()
+        .filter(|text| text.contains("-----BEGIN CERTIFICATE-----") && text.len() <= 65_536)
+        .map(str::to_owned)
+        .ok_or_else(|| "must be a certificate in PEM".to_owned())
+}
+
+/// True or false, in any of the spellings that flags have.
+pub(super) fn flag(value: &Value) -> Result<bool, String> {
+    let word = match value {
+        Value::String(text) => text.trim().to_ascii_lowercase(),
+        other => other.to_string(),
+    };
+    match word.as_str() {
+        "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        _ => Err("must be true, false, 1 or 0".to_owned()),
+    }
+}
+
+/// One of a few words.
+pub(super) fn word<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, String> {
+    let said = value.as_str().unwrap_or_default().trim();
+    let known = words.iter().find(|(word, _)| *word == said);
+    known.map(|(_, meant)| *meant).ok_or_else(|| {
+        let all: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        format!("must be one of {}", all.join(", "))
+    })
+}
+
+/// One line of text of at most so many characters.
+pub(super) fn line(value: &Value, most: usize) -> Result<String, String> {
+    let line = value.as_str().unwrap_or_default().parse::<Line>();
+    line.ok()
+        .map(String::from)
+        .filter(|line| line.chars().count() <= most)
+        .ok_or_else(|| format!("must be one line of at most {most} characters"))
+}
+
+/// A host name or an address, and perhaps a port.
+pub(super) fn host(value: &Value) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
+    line(value, 255)
+        .ok()
+        .filter(|host| host.chars().all(fits))
+        .ok_or_else(|| "must be a host name or an IP address".to_owned())
+}
+
+/// Who an SMS comes from: a number, or up to eleven letters and digits.
+pub(super) fn sender(value: &Value) -> Result<String, String> {
+    let text = match value {
+        Value::Number(number) => number.to_string(),
+        other => other.as_str().unwrap_or_default().trim().to_owned(),
+    };
+    let name = |c: char| c.is_ascii_alphanumeric() || c == ' ';
+    let is_name = (1..=11).contains(&text.len()) && text.chars().all(name);
+    match text.parse::<PhoneNumber>() {
+        Ok(number) => Ok(number.into()),
+        Err(_) if is_name => Ok(text),
+        Err(_) => Err("must be a number, or at most 11 letters, digits and spaces".to_owned()),
+    }
+}

@@ -1,0 +1,178 @@
+//! The settings of a message centre that speaks SMPP 3.4.
+
+use serde_json::{Map, Value};
+
+use super::{
+    Wrong, each,
+    read::{flag, line, pem, sender, within, word},
+};
+
+/// In which directions messages go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Bind {
+    /// Both, on one connection.
+    #[default]
+    Transceiver,
+    /// Out only.
+    Transmitter,
+    /// In only.
+    Receiver,
+}
+
+/// What the message centre takes for its default alphabet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Alphabet {
+    /// GSM 03.38.
+    #[default]
+    Gsm,
+    /// ISO 8859-1.
+    Latin1,
+}
+
+/// The settings of a provider of type `smpp`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SmppSettings {
+    /// `bind`: `transceiver` (default), `transmitter` or `receiver`.
+    pub bind: Bind,
+    /// `system_type`: what the message centre wants to hear there, at most 12 characters.
+    pub system_type: Option<String>,
+    /// `sender`: who messages come from where the account has no number.
+    pub sender: Option<String>,
+    /// `alphabet`: `gsm` (default) or `latin1`.
+    pub alphabet: Alphabet,
+    /// `source_ton`, `source_npi`: of senders, 0 to 255; else by what the sender is.
+    pub source: (Option<u64>, Option<u64>),
+    /// `dest_ton`, `dest_npi`: of recipients, 0 to 255; else by what the number is.
+    pub dest: (Option<u64>, Option<u64>),
+    /// `reports`: whether delivery reports are asked for (true).
+    pub reports: bool,
+    /// `max_messages`: of how many parts a text may be, 1 to 10 (4).
+    pub max_messages: u64,
+    /// `rate`: how many messages a second it takes, 1 to 10,000; else as many as come.
+    pub rate: Option<u64>,
+    /// `window`: how many may wait for an answer at the same time, 1 to 1,000 (10).
+    pub window: u64,
+    /// `connections`: how many binds are held, 1 to 16 (1).
+    pub connections: usize,
+    /// `enquire_seconds`: how often an idle connection is asked, 5 to 600 (30).
+    pub enquire_seconds: u64,
+    /// `timeout_seconds`: how long an answer may take, 1 to 600 (30).
+    pub timeout_seconds: u64,
+    /// `tls`: whether the connection is encrypted, with a certificate that verifies (false).
+    pub tls: bool,
+    /// `ca_certificate`: an authority in PEM that is trusted beside the system's.
+    pub ca_certificate: Option<String>,
+}
+
+impl Default for SmppSettings {
+    fn default() -> Self {
+        Self {
+            bind: Bind::default(),
+            system_type: None,
+            sender: None,
+            alphabet: Alphabet::default(),
+            source: (None, None),
+            dest: (None, None),
+            reports: true,
+            max_messages: 4,
+            rate: None,
+            window: 10,
+            connections: 1,
+            enquire_seconds: 30,
+            timeout_seconds: 30,
+            tls: false,
+            ca_certificate: None,
+        }
+    }
+}
+
+const BINDS: [(&str, Bind); 3] = [
+    ("transceiver", Bind::Transceiver),
+    ("transmitter", Bind::Transmitter),
+    ("receiver", Bind::Receiver),
+];
+const ALPHABETS: [(&str, Alphabet); 2] = [("gsm", Alphabet::Gsm), ("latin1", Alphabet::Latin1)];
+
+impl SmppSettings {
+    /// Reads `settings`.
+    ///
+    /// # Errors
+    /// Names the field and says what it must be.
+    pub fn parse(settings: &Map<String, Value>) -> Result<Self, Wrong> {
+        let mut parsed = Self::default();
+        each(settings, |key, value| {
+            let octet = || within(value, 0, 255).map(Some);
+            Some(match key {
+                "bind" => word(value, &BINDS).map(|it| parsed.bind = it),
+                "system_type" => ascii(value, 12).map(|it| parsed.system_type = Some(it)),
+                "sender" => sender(value).map(|it| parsed.sender = Some(it)),
+                "alphabet" => word(value, &ALPHABETS).map(|it| parsed.alphabet = it),
+                "source_ton" => octet().map(|it| parsed.source.0 = it),
+                "source_npi" => octet().map(|it| parsed.source.1 = it),
+                "dest_ton" => octet().map(|it| parsed.dest.0 = it),
+                "dest_npi" => octet().map(|it| parsed.dest.1 = it),
+                "reports" => flag(value).map(|it| parsed.reports = it),
+                "max_messages" => within(value, 1, 10).map(|it| parsed.max_messages = it),
+                "rate" => within(value, 1, 10_000).map(|it| parsed.rate = Some(it)),
+                "window" => within(value, 1, 1_000).map(|it| parsed.window = it),
+                "connections" => within(value, 1, 16).map(|it| parsed.connections = it as usize),
+                "enquire_seconds" => within(value, 5, 600).map(|it| parsed.enquire_seconds = it),
+                "timeout_seconds" => within(value, 1, 600).map(|it| parsed.timeout_seconds = it),
+                "tls" => flag(value).map(|it| parsed.tls = it),
+                "ca_certificate" => pem(value).map(|it| parsed.ca_certificate = Some(it)),
+                _ => return None,
+            })
+        })?;
+        Ok(parsed)
+    }
+}
+
+fn ascii(value: &Value, most: usize) -> Result<String, String> {
+    line(value, most)
+        .ok()
+        .filter(|text| text.is_ascii())
+        .ok_or_else(|| format!("must be at most {most} ASCII characters"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parse(settings: Value) -> Result<SmppSettings, Wrong> {
+        SmppSettings::parse(settings.as_object().unwrap())
+    }
+
+    #[test]
+    fn every_setting_is_read() {
+        assert_eq!(parse(json!({})).unwrap(), SmppSettings::default());
+        let read = parse(json!({
+            "bind": "transmitter", "system_type": "VMA", "alphabet": "latin1", "source_ton": "5",
+            "dest_npi": 1, "window": 50, "connections": 2, "enquire_seconds": 10, "tls": 1,
+        }))
+        .unwrap();
+        assert_eq!(
+            (read.bind, read.alphabet, read.source.0, read.dest.1),
+            (Bind::Transmitter, Alphabet::Latin1, Some(5), Some(1))
+        );
+        assert_eq!((read.window, read.connections, read.tls), (50, 2, true));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (settings, field) in [
+            (json!({"bind": "both"}), "settings.bind"),
+            (
+                json!({"system_type": "thirteen char"}),
+                "settings.system_type",
+            ),
+            (json!({"source_ton": 256}), "settings.source_ton"),
+            (json!({"window": 0}), "settings.window"),
+            (json!({"alphabet": "utf-8"}), "settings.alphabet"),
+            (json!({"path": "/x"}), "settings.path"),
+        ] {
+            assert_eq!(parse(settings.clone()).unwrap_err().0, field, "{settings}");
+        }
+    }
+}

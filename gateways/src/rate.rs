@@ -1,0 +1,72 @@
+//! How many attempts were started in the last minute.
+
+use tokio::time::Instant;
+
+const SECONDS: usize = 60;
+
+/// A count for each of the last sixty seconds.
+#[derive(Clone, Debug)]
+pub(crate) struct Rate {
+    since: Instant,
+    second: u64,
+    counts: [u32; SECONDS],
+}
+
+impl Rate {
+    pub fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            second: 0,
+            counts: [0; SECONDS],
+        }
+    }
+
+    /// Counts one that starts now.
+    pub fn count(&mut self) {
+        self.advance();
+        let now = self.second as usize % SECONDS;
+        self.counts[now] = self.counts[now].saturating_add(1);
+    }
+
+    /// How many there were.
+    pub fn of_last_minute(&mut self) -> u32 {
+        self.advance();
+        self.counts
+            .iter()
+            .fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// Empties the places of the seconds that have passed since.
+    fn advance(&mut self) {
+        let now = self.since.elapsed().as_secs();
+        let passed = now.saturating_sub(self.second).min(SECONDS as u64);
+        for step in 1..=passed {
+            self.counts[(self.second + step) as usize % SECONDS] = 0;
+        }
+        // After more than a minute all of them are empty, whichever is next.
+        self.second = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_older_than_a_minute_does_not_count() {
+        let mut rate = Rate::new();
+        rate.count();
+        rate.count();
+        tokio::time::advance(Duration::from_secs(30)).await;
+        rate.count();
+        assert_eq!(rate.of_last_minute(), 3);
+        tokio::time::advance(Duration::from_secs(31)).await;
+        assert_eq!(rate.of_last_minute(), 1);
+        tokio::time::advance(Duration::from_secs(3_600)).await;
+        assert_eq!(rate.of_last_minute(), 0);
+        rate.count();
+        assert_eq!(rate.of_last_minute(), 1);
+    }
+}
