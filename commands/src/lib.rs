@@ -2,7 +2,8 @@
 //!
 //! [`Commands::send`] loads an aggregate, lets it decide, appends what it
 //! decided and answers with its place in the log. Bytes that events name are in
-//! [`media`]; [`conversion`] runs the programs that make other bytes of them. What
+//! [`media`]; [`conversion`] runs the programs that make other bytes of them, and [`sound`]
+//! says which for recordings. What
 //! turns events into commands (a policy) belongs here too, one file each, named by
 //! what it does.
 //!
@@ -13,6 +14,7 @@ mod bus;
 pub mod conversion;
 mod error;
 pub mod media;
+pub mod sound;
 
 pub use bus::{Actor, Commands, Scope};
 pub use error::CommandError;

@@ -125,7 +125,7 @@ impl Conversions {
         Self::with(limits, found)
     }
 
-    fn with(limits: Limits, found: HashMap<Program, PathBuf>) -> Self {
+    pub(crate) fn with(limits: Limits, found: HashMap<Program, PathBuf>) -> Self {
         Self {
             inner: Arc::new(Inner {
                 limits,

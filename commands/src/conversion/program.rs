@@ -22,6 +22,8 @@ pub enum Program {
     PdfInfo,
     /// Makes one PDF of several.
     PdfUnite,
+    /// Makes samples of sound.
+    Sox,
     /// Makes PDF of TIFF.
     Tiff2Pdf,
     /// Counts a TIFF's pages.
@@ -35,6 +37,7 @@ impl Program {
         Self::LibreOffice,
         Self::PdfInfo,
         Self::PdfUnite,
+        Self::Sox,
         Self::Tiff2Pdf,
         Self::TiffInfo,
     ];
@@ -46,6 +49,7 @@ impl Program {
             Self::LibreOffice => "soffice",
             Self::PdfInfo => "pdfinfo",
             Self::PdfUnite => "pdfunite",
+            Self::Sox => "sox",
             Self::Tiff2Pdf => "tiff2pdf",
             Self::TiffInfo => "tiffinfo",
         }
@@ -58,6 +62,7 @@ impl Program {
             Self::LibreOffice => "LibreOffice (soffice)",
             Self::PdfInfo => "Poppler (pdfinfo)",
             Self::PdfUnite => "Poppler (pdfunite)",
+            Self::Sox => "SoX (sox)",
             Self::Tiff2Pdf => "LibTIFF's tools (tiff2pdf)",
             Self::TiffInfo => "LibTIFF's tools (tiffinfo)",
         }
