@@ -62,6 +62,8 @@ pub struct ServerConfig {
 pub struct ConversionConfig {
     /// `LEDGERLINE_DOCUMENT_PAGES` (500)
     pub document_pages: u32,
+    /// `LEDGERLINE_RECORDING_SECONDS` (3600)
+    pub recording_seconds: u32,
     /// `LEDGERLINE_CONVERSION_SECONDS` (60), `LEDGERLINE_CONVERSION_MEMORY_MB` (1024) and
     /// `LEDGERLINE_CONVERSIONS` (2)
     pub limits: Limits,
@@ -231,6 +233,7 @@ impl ConversionConfig {
     fn load(values: &Values) -> Result<Self, ConfigError> {
         let megabytes: u64 = values.within("LEDGERLINE_CONVERSION_MEMORY_MB", 128..=65_536)?;
         Ok(Self {
+            recording_seconds: values.within("LEDGERLINE_RECORDING_SECONDS", 1..=14_400)?,
             document_pages: values.within("LEDGERLINE_DOCUMENT_PAGES", 1..=10_000)?,
             limits: Limits {
                 time: values.seconds("LEDGERLINE_CONVERSION_SECONDS", 1..=300)?,

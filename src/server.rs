@@ -224,6 +224,7 @@ fn api(config: &Config) -> ApiConfig {
         login_attempts: config.access.login_attempts,
         upload_limit: config.server.upload_limit,
         document_pages: config.conversion.document_pages,
+        recording_seconds: config.conversion.recording_seconds,
         company: config.delivery.company.clone(),
         trust_proxy: config.server.trust_proxy,
         deadlines: Deadlines {

@@ -15,6 +15,8 @@ pub struct ApiConfig {
     pub upload_limit: usize,
     /// The most pages of a document (500).
     pub document_pages: u32,
+    /// How long a recording may play, in seconds (3,600).
+    pub recording_seconds: u32,
     /// What `[company:name]` says in messages, and `/readyz` calls this installation.
     pub company: String,
     /// Whether `X-Forwarded-For` is believed: only behind a proxy that sets it.
@@ -80,6 +82,7 @@ impl Default for ApiConfig {
             login_attempts: 10,
             upload_limit: 64 << 20,
             document_pages: 500,
+            recording_seconds: 3_600,
             company: "Ledgerline".to_owned(),
             trust_proxy: false,
             request_timeout: Duration::from_secs(30),

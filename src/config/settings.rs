@@ -51,6 +51,8 @@ pub const SETTINGS: &[Setting] = &[
         "Largest upload, in megabytes (1 to 1024)."),
     setting("LEDGERLINE_DOCUMENT_PAGES", "document_pages", "500",
         "Most pages of a document (1 to 10000)."),
+    setting("LEDGERLINE_RECORDING_SECONDS", "recording_seconds", "3600",
+        "How long a recording may play (1 to 14400)."),
     setting("LEDGERLINE_CONVERSION_SECONDS", "conversion_seconds", "60",
         "How long an upload may take to convert (1 to 300)."),
     setting("LEDGERLINE_CONVERSION_MEMORY_MB", "conversion_memory_mb", "1024",

@@ -60,6 +60,7 @@ const GOOD: &[(&str, &str)] = &[
     ("LEDGERLINE_TRUST_PROXY", "true"),
     ("LEDGERLINE_UPLOAD_LIMIT_MB", "7"),
     ("LEDGERLINE_DOCUMENT_PAGES", "8"),
+    ("LEDGERLINE_RECORDING_SECONDS", "11"),
     ("LEDGERLINE_CONVERSION_SECONDS", "9"),
     ("LEDGERLINE_CONVERSION_MEMORY_MB", "256"),
     ("LEDGERLINE_CONVERSIONS", "3"),
@@ -128,6 +129,7 @@ fn every_setting_is_in_the_help_and_arrives_from_environment_and_file() {
         assert!(server.trust_proxy);
         assert_eq!(server.upload_limit, 7 << 20);
         assert_eq!(conversion.document_pages, 8);
+        assert_eq!(conversion.recording_seconds, 11);
         assert_eq!(conversion.limits.time.as_secs(), 9);
         assert_eq!(conversion.limits.memory, 256 << 20);
         assert_eq!(conversion.limits.at_once, 3);

@@ -1,5 +1,7 @@
 //! Media on their way in and out, in pieces.
 
+use std::path::Path;
+
 use axum::{
     body::Body,
     extract::{FromRequest, Request},
@@ -8,6 +10,8 @@ use axum::{
 };
 use commands::{conversion::ConversionError, media::MediaError};
 use domain::outreach::Attachment;
+use futures::StreamExt;
+use tokio::io::AsyncWriteExt;
 
 use crate::{
     App, Error, Result,
@@ -80,6 +84,38 @@ impl Upload {
             size: i64::try_from(size).unwrap_or(i64::MAX),
         })
     }
+}
+
+impl Upload {
+    /// What the client calls the file, if it says.
+    pub fn file_name(&self) -> Option<&str> {
+        self.file_name.as_deref()
+    }
+
+    /// Writes the bytes into a file of this server, where something is to be made of them.
+    pub async fn save(self, app: &App, path: &Path) -> Result<()> {
+        let limit = app.config().upload_limit;
+        let mut file = tokio::fs::File::create(path).await.map_err(unwritten)?;
+        let mut size = 0_usize;
+        let mut pieces = self.body.into_data_stream();
+        while let Some(piece) = pieces.next().await {
+            let piece = piece.map_err(|_| MediaError::BrokenOff)?;
+            size = size.saturating_add(piece.len());
+            if size > limit {
+                return Err(Error::TooLarge(limit));
+            }
+            file.write_all(&piece).await.map_err(unwritten)?;
+        }
+        file.flush().await.map_err(unwritten)?;
+        match size {
+            0 => Err(Error::invalid("body", "must not be empty")),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn unwritten(error: std::io::Error) -> Error {
+    ConversionError::System(error).into()
 }
 
 impl From<MediaError> for Error {

@@ -5,6 +5,7 @@ mod program_fields;
 mod program_ref;
 mod program_transmissions;
 mod programs;
+mod recording_sound;
 mod recordings;
 mod templates;
 mod texts;

@@ -6,6 +6,7 @@ use domain::{
 };
 use projections::outreach::recordings::RecordingRow;
 
+use super::recording_sound::{append, download, upload};
 use crate::{
     Result,
     answer::Answer,
@@ -13,6 +14,10 @@ use crate::{
     openapi::{Routes, alias, op},
     permit::{Create, Delete, List, Read, Reader, Update, Writer},
 };
+
+/// What is taken.
+const SOUND: &str = "WAV, MP3, OGG (Vorbis) or GSM 06.10, whatever it is called. It becomes WAV of 16 bits, \
+    8 kHz, one channel.";
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -43,6 +48,34 @@ pub(super) fn routes() -> Routes {
             "/messages/recordings/{recording_id}/delete",
             delete,
             alias("DELETE /messages/recordings/{recording_id}"),
+        )
+        .put(
+            "/messages/recordings/{recording_id}/media",
+            upload,
+            op("Replaces what is heard in a recording")
+                .note(SOUND)
+                .takes(&["audio/*"])
+                .answers(501, "What converts it is not installed.")
+                .id("recording"),
+        )
+        .post(
+            "/messages/recordings/{recording_id}/media",
+            append,
+            op("Adds sound to the end of a recording")
+                .note(SOUND)
+                .takes(&["audio/*"])
+                .answers(501, "What converts it is not installed.")
+                .id("recording"),
+        )
+        .get(
+            "/messages/recordings/{recording_id}/media",
+            download,
+            op("Downloads a recording").file("audio/wav"),
+        )
+        .get(
+            "/messages/recordings/{recording_id}/download",
+            download,
+            alias("GET /messages/recordings/{recording_id}/media"),
         )
         .spelt_also("/messages/recordings", "/recordings")
 }

@@ -8,7 +8,11 @@ use domain::{
         Direction, Order, Outcome, ResultKind, Spool, SpoolResult, Transmission, TransmissionEvent,
     },
     flow::{Flow, Service},
-    outreach::{Program, ProgramEvent, ProgramKind, Template, TemplateContent, TemplateEvent},
+    outreach::{
+        Attachment, MediaHash, Program, ProgramEvent, ProgramKind, Recording, RecordingContent,
+        RecordingEvent, Sound, Template, TemplateContent, TemplateEvent, Text, TextClass,
+        TextContent, TextEvent,
+    },
     people::{Account, AccountEvent, AccountKind, AccountProfile},
     people::{Contact, ContactEvent, ContactProfile},
     values::Sealed,
@@ -320,6 +324,21 @@ async fn settle_in(desk: &Desk, base: i64) -> Position {
         }],
     )
     .await;
+    let media = Attachment {
+        media: MediaHash("ab".repeat(32)),
+        file_name: "offer.pdf".to_owned(),
+        content_type: "application/pdf".to_owned(),
+        size: 7,
+    };
+    desk.append::<Template>(
+        id,
+        [TemplateEvent::TemplateMediaAttached {
+            attachments: Personal::of(Subject::new("template", id), vec![media; 2]),
+        }],
+    )
+    .await;
+    record(desk, id).await;
+    write(desk, id).await;
     let kind = ProgramKind::SendEmail {
         template_id: Id::new(id),
         account_id: None,
@@ -335,4 +354,58 @@ async fn settle_in(desk: &Desk, base: i64) -> Position {
         }],
     )
     .await
+}
+
+/// A recording that is heard, and one that was deleted.
+async fn record(desk: &Desk, id: i64) {
+    let content = |id| {
+        let content = RecordingContent {
+            name: "greeting".parse().ok(),
+            description: None,
+        };
+        Personal::of(Subject::new("recording", id), content)
+    };
+    let created = |id| RecordingEvent::RecordingCreated {
+        id: Id::new(id),
+        owner: Id::new(1),
+        content: content(id),
+    };
+    let sound = Sound {
+        media: MediaHash("cd".repeat(32)),
+        file_name: Some("hello.mp3".to_owned()),
+        size: 16_046,
+        samples: 8_001,
+    };
+    let heard = RecordingEvent::RecordingSoundSet {
+        sound: Personal::of(Subject::new("recording", id), sound),
+    };
+    desk.append::<Recording>(id, [created(id), heard]).await;
+    let gone = id + 1_000_000;
+    let deleted = RecordingEvent::RecordingDeleted {};
+    desk.append::<Recording>(gone, [created(gone), deleted])
+        .await;
+}
+
+/// A text that became another.
+async fn write(desk: &Desk, id: i64) {
+    let content = |data: &str, class| {
+        let content = TextContent {
+            name: "reminder".parse().ok(),
+            data: data.parse().ok(),
+            class,
+            ..TextContent::default()
+        };
+        Personal::of(Subject::new("text", id), content)
+    };
+    let events = [
+        TextEvent::TextCreated {
+            id: Id::new(id),
+            owner: Id::new(1),
+            content: content("hello", TextClass::Off),
+        },
+        TextEvent::TextUpdated {
+            content: content(&"привет ".repeat(20), TextClass::Flash),
+        },
+    ];
+    desk.append::<Text>(id, events).await;
 }

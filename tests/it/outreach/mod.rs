@@ -1,5 +1,6 @@
 //! What is said to whom.
 
+mod recordings;
 mod templates;
 mod texts;
 mod tokens;
