@@ -51,6 +51,10 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// `LEDGERLINE_TRUST_PROXY` (false)
     pub trust_proxy: bool,
+    /// `LEDGERLINE_CORS_ORIGINS` (none)
+    pub cors_origins: Vec<String>,
+    /// `LEDGERLINE_HEADER_SECONDS` (60)
+    pub header_timeout: Duration,
     /// `LEDGERLINE_UPLOAD_LIMIT_MB` (25), in bytes.
     pub upload_limit: usize,
     /// `LEDGERLINE_URL` (none: where `listen` says), for commands that are clients.
@@ -223,9 +227,36 @@ impl ServerConfig {
                 "an address and a port, as in 127.0.0.1:8000",
             )?,
             trust_proxy: values.value("LEDGERLINE_TRUST_PROXY", "true or false")?,
+            cors_origins: origins(values)?,
+            header_timeout: values.seconds("LEDGERLINE_HEADER_SECONDS", 1..=600)?,
             upload_limit: megabytes * 1024 * 1024,
             url: values.text("LEDGERLINE_URL").map(str::to_owned),
         })
+    }
+}
+
+/// `*`, or origins: a scheme, a host and perhaps a port, as browsers write them.
+fn origins(values: &Values) -> Result<Vec<String>, ConfigError> {
+    let name = "LEDGERLINE_CORS_ORIGINS";
+    let text = values.text(name).unwrap_or_default();
+    let origins: Vec<String> = text
+        .split(',')
+        .map(|origin| origin.trim().to_owned())
+        .filter(|origin| !origin.is_empty())
+        .collect();
+    let is_origin = |origin: &String| {
+        let host = ["https://", "http://"].map(|scheme| origin.strip_prefix(scheme));
+        let host = host.into_iter().flatten().next().unwrap_or_default();
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:[]".contains(c);
+        !host.is_empty() && host.chars().all(plain)
+    };
+    match origins.as_slice() {
+        [all] if all == "*" => Ok(origins),
+        some if some.iter().all(is_origin) => Ok(origins),
+        _ => Err(values.wrong(
+            name,
+            "origins as in https://app.example, in small letters, or *",
+        )),
     }
 }
 

@@ -4,6 +4,7 @@
 mod cli;
 mod config;
 mod database;
+mod http;
 mod server;
 mod telemetry;
 

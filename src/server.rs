@@ -4,7 +4,6 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use api::{ApiConfig, App, Deadlines, FirstUser, Parts};
-use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use commands::{Actor, Commands, conversion::Conversions, media::MediaStore};
 use domain::{
     Id, Patch,
@@ -17,12 +16,13 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use projections::{Projector, Watermarks};
 use secrecy::SecretString;
 use sqlx::PgPool;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{Config, Role},
     database::Database,
+    http::Http,
 };
 
 /// How long the end may take altogether; what is on the wire gets most of it.
@@ -46,11 +46,6 @@ pub struct Server {
     worker: Option<Worker>,
     projector: Projector,
     pools: Vec<PgPool>,
-    stop: CancellationToken,
-}
-
-struct Http {
-    task: JoinHandle<std::io::Result<()>>,
     stop: CancellationToken,
 }
 
@@ -148,21 +143,21 @@ impl Server {
             .generated_password
             .map(|password| (config.access.admin_username.clone(), password));
         started.address = Some(listener.local_addr()?);
-        started.http = Some(serve(listener, app));
+        started.http = Some(Http::serve(
+            listener,
+            api::router(app),
+            config.server.header_timeout,
+        ));
         Ok(started)
     }
 
     /// Stops taking requests, finishes what is on the wire, and closes everything,
     /// within ten seconds.
     pub async fn stop(self) {
-        if let Some(http) = self.http {
-            http.stop.cancel();
-            if tokio::time::timeout(LAST_REQUESTS, http.task)
-                .await
-                .is_err()
-            {
-                tracing::warn!("requests were still open at the end");
-            }
+        if let Some(http) = self.http
+            && !http.stop(LAST_REQUESTS).await
+        {
+            tracing::warn!("requests were still open at the end");
         }
         if let Some(worker) = self.worker {
             worker.stop(LAST_ATTEMPTS).await;
@@ -199,25 +194,6 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     listener.with_context(|| format!("LEDGERLINE_LISTEN: cannot listen on {address}"))
 }
 
-fn serve(listener: TcpListener, app: App) -> Http {
-    use axum::serve::ListenerExt;
-    let stop = CancellationToken::new();
-    let stopped = stop.clone();
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "answers may wait for Nagle");
-        }
-    });
-    let service: IntoMakeServiceWithConnectInfo<_, SocketAddr> =
-        api::router(app).into_make_service_with_connect_info();
-    let serve = axum::serve(listener, service);
-    let serve = serve.with_graceful_shutdown(async move { stopped.cancelled().await });
-    Http {
-        task: tokio::spawn(serve.into_future()),
-        stop,
-    }
-}
-
 fn api(config: &Config) -> ApiConfig {
     ApiConfig {
         token_ttl: config.access.token_ttl,
@@ -227,6 +203,7 @@ fn api(config: &Config) -> ApiConfig {
         recording_seconds: config.conversion.recording_seconds,
         company: config.delivery.company.clone(),
         trust_proxy: config.server.trust_proxy,
+        cors_origins: config.server.cors_origins.clone(),
         deadlines: Deadlines {
             voice: config.delivery.voice_deadline,
             fax: config.delivery.fax_deadline,

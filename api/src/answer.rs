@@ -138,11 +138,12 @@ impl Answer {
 
     /// A row, with its version as `ETag`.
     pub fn row<R: Row>(row: &R) -> Result<Self> {
-        let mut answer = Self::of(row)?;
-        if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", row.version())) {
-            answer.headers.insert(header::ETAG, tag);
-        }
-        Ok(answer)
+        Ok(Self::of(row)?.version_of(row))
+    }
+
+    /// Says which version of a row it is a part of.
+    pub fn version_of<R: Row>(self, row: &R) -> Self {
+        self.with(header::ETAG, &format!("\"{}\"", row.version()))
     }
 
     /// Says which position cannot be read yet, if the read models are late.

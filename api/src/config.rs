@@ -21,6 +21,8 @@ pub struct ApiConfig {
     pub company: String,
     /// Whether `X-Forwarded-For` is believed: only behind a proxy that sets it.
     pub trust_proxy: bool,
+    /// Whose pages may read answers in a browser: origins, or `*` (nobody's).
+    pub cors_origins: Vec<String>,
     /// How long a request may take until its answer begins (30 s).
     pub request_timeout: Duration,
     /// The same for an upload (15 min).
@@ -85,6 +87,7 @@ impl Default for ApiConfig {
             recording_seconds: 3_600,
             company: "Ledgerline".to_owned(),
             trust_proxy: false,
+            cors_origins: Vec::new(),
             request_timeout: Duration::from_secs(30),
             upload_timeout: Duration::from_secs(15 * 60),
             deadlines: Deadlines::default(),

@@ -13,7 +13,7 @@ use futures::FutureExt;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::{App, Error, lingering::Lingering};
+use crate::{App, Error, doors::Uncompressed, lingering::Lingering, once::is_login};
 
 /// The request's id, as answered and as put on record.
 #[derive(Clone, Debug)]
@@ -29,6 +29,7 @@ pub(crate) async fn frame(State(app): State<App>, request: Request, next: Next) 
     // The path alone: a query may hold what nobody should read in a log.
     let path = request.uri().path().to_owned();
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let is_token = is_login(&path);
     let limit = app.config().time_limit(&path);
     let span =
         tracing::info_span!("request", request.id = %id, http.method = %method, http.path = %path);
@@ -43,6 +44,9 @@ pub(crate) async fn frame(State(app): State<App>, request: Request, next: Next) 
     });
     count(method.as_str(), route.as_ref(), status, took);
     dress(&mut response, &id);
+    if is_token {
+        response.extensions_mut().insert(Uncompressed);
+    }
     response
 }
 

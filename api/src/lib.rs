@@ -9,6 +9,7 @@
 //! - `openapi`: how routes are registered, and the description made of them;
 //! - `auth`: tokens, passwords, and the mirror of users and roles;
 //! - `frame`: what every request passes through;
+//! - `doors`: CORS and compression;
 //! - `once`: writes with an Idempotency-Key.
 //!
 //! To add an endpoint: a handler of six to ten lines in its resource's file, whose
@@ -22,6 +23,7 @@ mod auth;
 mod client;
 mod config;
 mod delivery;
+mod doors;
 mod error;
 mod extract;
 mod frame;
@@ -185,7 +187,8 @@ impl App {
 /// The API, ready to be served. For the limits on logins it wants to be served with
 /// connect info (`into_make_service_with_connect_info::<SocketAddr>`).
 pub fn router(app: App) -> Router {
-    routes()
+    let origins = app.config().cors_origins.clone();
+    let router = routes()
         .into_router()
         .fallback(error::unknown_path)
         .method_not_allowed_fallback(error::unknown_path)
@@ -197,7 +200,9 @@ pub fn router(app: App) -> Router {
             app.clone(),
             frame::frame,
         ))
-        .with_state(app)
+        .layer(doors::compression())
+        .with_state(app);
+    doors::cors(router, &origins)
 }
 
 /// Everything there is to ask, one line per area.

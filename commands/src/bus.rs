@@ -38,8 +38,8 @@ pub struct Actor {
     pub metadata: Metadata,
     /// What they may touch.
     pub scope: Scope,
-    /// The version that they believe to change, if they said one.
-    pub expected_version: Option<u64>,
+    /// The versions of which they believe to change one, if they said any.
+    pub expected_versions: Option<Vec<u64>>,
 }
 
 impl Actor {
@@ -124,7 +124,7 @@ impl Commands {
         let terms = Terms {
             metadata: actor.metadata.clone(),
             owner,
-            expected_version: actor.expected_version,
+            expected_versions: actor.expected_versions.clone(),
             basis: Basis::Memory,
             dequeue: Vec::new(),
         };

@@ -18,8 +18,8 @@ pub struct Terms {
     pub metadata: Metadata,
     /// Whose the aggregate must be; anybody's if none.
     pub owner: Option<Id<User>>,
-    /// Which version it must have.
-    pub expected_version: Option<u64>,
+    /// Which versions it may have; any, if none are said.
+    pub expected_versions: Option<Vec<u64>>,
     /// Where the state to decide on comes from.
     pub basis: Basis,
     /// Attempts whose place in the dispatch queue is given up with the append.
@@ -147,10 +147,8 @@ impl<A: Entity> EventStore<A> for Work<A> {
         {
             return Err(AggregateError::UnexpectedError(Box::new(Denied::NotTheirs)));
         }
-        if self
-            .terms
-            .expected_version
-            .is_some_and(|expected| expected != version)
+        if let Some(expected) = &self.terms.expected_versions
+            && !expected.contains(&version)
         {
             return Err(AggregateError::UnexpectedError(Box::new(Denied::Stale(
                 version,

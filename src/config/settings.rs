@@ -47,6 +47,11 @@ pub const SETTINGS: &[Setting] = &[
         "Address and port of the REST API."),
     setting("LEDGERLINE_TRUST_PROXY", "trust_proxy", "false",
         "Whether X-Forwarded-For is believed for the client's address: true behind a proxy that sets it."),
+    setting("LEDGERLINE_CORS_ORIGINS", "cors_origins", "",
+        "Whose pages may use the API from a browser: origins as in https://app.example, separated by commas, \
+         or * for all, without credentials. Unset: nobody's."),
+    setting("LEDGERLINE_HEADER_SECONDS", "header_seconds", "60",
+        "How long a connection may take to send a request's headers, and be idle between requests (1 to 600)."),
     setting("LEDGERLINE_UPLOAD_LIMIT_MB", "upload_limit_mb", "25",
         "Largest upload, in megabytes (1 to 1024)."),
     setting("LEDGERLINE_DOCUMENT_PAGES", "document_pages", "500",

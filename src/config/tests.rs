@@ -58,6 +58,11 @@ fn without_any_setting_the_defaults_hold() {
 const GOOD: &[(&str, &str)] = &[
     ("LEDGERLINE_LISTEN", "[::]:9000"),
     ("LEDGERLINE_TRUST_PROXY", "true"),
+    (
+        "LEDGERLINE_CORS_ORIGINS",
+        "https://app.example, http://[::1]:3000",
+    ),
+    ("LEDGERLINE_HEADER_SECONDS", "5"),
     ("LEDGERLINE_UPLOAD_LIMIT_MB", "7"),
     ("LEDGERLINE_DOCUMENT_PAGES", "8"),
     ("LEDGERLINE_RECORDING_SECONDS", "11"),

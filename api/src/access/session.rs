@@ -71,7 +71,7 @@ async fn cancel(caller: Caller) -> Result<Answer> {
     let actor = Actor {
         metadata: caller.metadata(),
         scope: Scope::All,
-        expected_version: None,
+        expected_versions: None,
     };
     let user = caller.user();
     let revoke = SessionCommand::Revoke { user, expires_at };

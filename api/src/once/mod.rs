@@ -59,10 +59,15 @@ pub(crate) async fn once(State(app): State<App>, request: Request, next: Next) -
 fn changes(method: &Method, path: &str) -> bool {
     let last = path.rsplit('/').next().unwrap_or_default();
     match *method {
-        Method::POST | Method::PUT | Method::DELETE => !LOGINS.contains(&last),
+        Method::POST | Method::PUT | Method::DELETE => !is_login(path),
         Method::GET => CHANGING_GETS.contains(&last),
         _ => false,
     }
+}
+
+/// Whether the answer is a token.
+pub(crate) fn is_login(path: &str) -> bool {
+    LOGINS.contains(&path.rsplit('/').next().unwrap_or_default())
 }
 
 async fn keyed(app: App, request: Request, next: Next) -> Result<Response> {

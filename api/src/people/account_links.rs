@@ -131,10 +131,10 @@ async fn read_setting(
     accounts: Reader<Account, Read>,
     Path((id, name)): Path<(Id<Account>, String)>,
 ) -> Result<Answer> {
-    accounts.row::<AccountRow>(id.get()).await?;
+    let account: AccountRow = accounts.row(id.get()).await?;
     let value = accounts::setting(accounts.pool(), id.get(), &name).await?;
     let value = value.ok_or(Error::NotFound)?;
-    Answer::of(&json!({ "name": name, "value": value }))
+    Ok(Answer::of(&json!({ "name": name, "value": value }))?.version_of(&account))
 }
 
 async fn write_setting(

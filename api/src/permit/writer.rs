@@ -26,7 +26,7 @@ use crate::{
 /// read models when it returns.
 pub(crate) struct Writer<A, V> {
     caller: Caller,
-    expected_version: Option<u64>,
+    expected_versions: Option<Vec<u64>>,
     leave: PhantomData<fn() -> (A, V)>,
 }
 
@@ -131,7 +131,7 @@ where
         self.caller.must::<B, W>()?;
         Ok(Writer {
             caller: self.caller.clone(),
-            expected_version: None,
+            expected_versions: None,
             leave: PhantomData,
         })
     }
@@ -140,7 +140,7 @@ where
     pub fn implied<B: Noun>(&self) -> Writer<B, V> {
         Writer {
             caller: self.caller.clone(),
-            expected_version: None,
+            expected_versions: None,
             leave: PhantomData,
         }
     }
@@ -149,7 +149,7 @@ where
         Actor {
             metadata: self.caller.metadata(),
             scope,
-            expected_version: self.expected_version,
+            expected_versions: self.expected_versions.clone(),
         }
     }
 
@@ -180,7 +180,7 @@ impl<A: Noun, V: Verb> FromRequestParts<App> for Writer<A, V> {
         caller.must::<A, V>()?;
         Ok(Self {
             caller,
-            expected_version: if_match(&parts.headers)?,
+            expected_versions: if_match(&parts.headers)?,
             leave: PhantomData,
         })
     }
@@ -213,18 +213,37 @@ impl Answering for Actor {
     }
 }
 
-/// The version in `If-Match`, as `ETag` gave it.
-fn if_match(headers: &HeaderMap) -> Result<Option<u64>> {
-    let Some(value) = headers.get(header::IF_MATCH) else {
-        return Ok(None);
-    };
-    let text = value.to_str().unwrap_or_default().trim();
-    if text == "*" {
+/// The versions in `If-Match`, as `ETag` gave them; none for `*`, which asks for nothing
+/// but that it exists. A weak tag is never the same (RFC 9110, 13.1.1), and one that
+/// was not given out here is that of no version.
+fn if_match(headers: &HeaderMap) -> Result<Option<Vec<u64>>> {
+    let mut lines = headers.get_all(header::IF_MATCH).iter().peekable();
+    if lines.peek().is_none() {
         return Ok(None);
     }
-    let version = text.trim_start_matches("W/").trim_matches('"').parse();
-    let wrong = |_| Error::invalid("If-Match", "must be an ETag that was given out here");
-    version.map(Some).map_err(wrong)
+    let mut versions = Vec::new();
+    let mut any = false;
+    for line in lines {
+        let text = line.to_str().map_err(|_| not_a_tag())?.trim();
+        if text == "*" {
+            any = true;
+            continue;
+        }
+        for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
+            let strong = tag.strip_prefix("W/").unwrap_or(tag);
+            let opaque = strong
+                .strip_prefix('"')
+                .and_then(|tag| tag.strip_suffix('"'));
+            let opaque = opaque.filter(|opaque| !opaque.contains('"'));
+            let version = opaque.ok_or_else(not_a_tag)?.parse::<u64>();
+            versions.extend(version.ok().filter(|_| strong == tag));
+        }
+    }
+    Ok((!any).then_some(versions))
+}
+
+fn not_a_tag() -> Error {
+    Error::invalid("If-Match", "must be *, or one or more ETags in quotes")
 }
 
 #[cfg(test)]
@@ -233,18 +252,32 @@ mod tests {
 
     use super::*;
 
-    fn expected(value: &'static str) -> Result<Option<u64>> {
+    fn expected(values: &[&'static str]) -> Result<Option<Vec<u64>>> {
         let mut headers = HeaderMap::new();
-        headers.insert(header::IF_MATCH, HeaderValue::from_static(value));
+        for value in values {
+            headers.append(header::IF_MATCH, HeaderValue::from_static(value));
+        }
         if_match(&headers)
     }
 
     #[test]
     fn an_expected_version_is_read_from_an_etag() {
-        assert_eq!(if_match(&HeaderMap::new()), Ok(None));
-        assert_eq!(expected("\"7\""), Ok(Some(7)));
-        assert_eq!(expected("W/\"7\""), Ok(Some(7)));
-        assert_eq!(expected("*"), Ok(None));
-        assert!(expected("\"a\"").is_err());
+        assert_eq!(expected(&[]), Ok(None));
+        assert_eq!(expected(&["\"7\""]), Ok(Some(vec![7])));
+        assert_eq!(expected(&["*"]), Ok(None));
+        assert_eq!(
+            expected(&["\"7\", \"9\"", "\"11\""]),
+            Ok(Some(vec![7, 9, 11]))
+        );
+    }
+
+    #[test]
+    fn a_tag_that_cannot_be_the_same_is_that_of_no_version() {
+        for other in ["W/\"7\"", "\"a\"", "\"\""] {
+            assert_eq!(expected(&[other]), Ok(Some(vec![])), "{other}");
+        }
+        for wrong in ["7", "\"7", "W/7", "\"7\" \"8\""] {
+            assert!(expected(&[wrong]).is_err(), "{wrong}");
+        }
     }
 }
