@@ -222,23 +222,27 @@ pub(crate) async fn listed<V: View>(
     listing: Listing<V>,
     scope: Scope,
 ) -> Result<Answer> {
-    let Some(limit) = listing.query.page.limit else {
-        let rows = projections::list(pool, listing.query, scope);
+    let query = listing.query;
+    if query.page.limit.is_none() {
+        let rows = projections::list(pool, query, scope);
         return Answer::stream(rows.map_err(Error::from).boxed()).await;
+    }
+    let page = projections::page(pool, &query, scope).await?;
+    let alone = query.page.cursor.is_none() && page.next.is_none();
+    let total = match i64::try_from(page.rows.len()) {
+        // The first page and the last: nothing is left to count.
+        Ok(rows) if alone => rows,
+        _ => projections::count(pool, &query, scope).await?,
     };
-    let total = projections::count(pool, &listing.query, scope).await?;
-    let rows = projections::list(pool, listing.query, scope);
-    let rows: Vec<V> = rows.try_collect().await?;
-    let full = i64::try_from(rows.len()).is_ok_and(|read| read >= limit);
-    let next = rows.last().filter(|_| full);
-    let next = next.map(|last| next_page(&listing.path, &listing.pairs, last.created_position()));
-    Ok(Answer::of(&rows)?.page(total, next))
+    let next = page.next;
+    let next = next.map(|cursor| next_page(&listing.path, &listing.pairs, &cursor.to_string()));
+    Ok(Answer::of(&page.rows)?.page(total, next))
 }
 
-pub(crate) fn next_page(path: &str, pairs: &[(String, String)], cursor: i64) -> String {
+pub(crate) fn next_page(path: &str, pairs: &[(String, String)], cursor: &str) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(pairs.iter().filter(|(name, _)| name != "cursor"));
-    query.append_pair("cursor", &cursor.to_string());
+    query.append_pair("cursor", cursor);
     format!("{path}?{}", query.finish())
 }
 
@@ -282,7 +286,7 @@ mod tests {
     fn the_next_page_keeps_the_filters() {
         let pairs = [("phone", "+1"), ("limit", "2"), ("cursor", "3")];
         let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let next = next_page("/contacts", &pairs, 9);
+        let next = next_page("/contacts", &pairs, "9");
         assert_eq!(next, "/contacts?phone=%2B1&limit=2&cursor=9");
     }
 

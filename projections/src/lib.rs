@@ -29,5 +29,7 @@ mod wire;
 
 pub use projection::{Projection, all};
 pub use projector::Projector;
-pub use reads::{BadQuery, Finders, Page, Query, Scope, View, count, find, list};
+pub use reads::{
+    BadQuery, By, Cursor, Finders, Page, Paged, Query, Scope, View, count, find, list, page,
+};
 pub use watermarks::{ProjectionStatus, QueueSignal, Stopped, Watermarks};

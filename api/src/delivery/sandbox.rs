@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc, serde::ts_seconds};
 use domain::delivery::Spool;
-use projections::{View, reads::Conditions};
+use projections::{By, View, reads::Conditions};
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use utoipa::{IntoParams, ToSchema};
@@ -68,9 +68,9 @@ impl View for Delivery {
         o.received_at as created_at from sandbox.outbox o) t";
     const ID: &'static str = "t.outbox_id";
     const OWNER: Option<&'static str> = Some("t.owner_id");
-    const SORTS: &'static [(&'static str, &'static str)] = &[
-        ("outbox_id", "t.outbox_id"),
-        ("received_at", "t.received_at"),
+    const SORTS: &'static [(&'static str, By)] = &[
+        ("outbox_id", By::Number("t.outbox_id")),
+        ("received_at", By::Time("t.received_at")),
     ];
 
     fn narrow(filter: &Filter, conditions: &mut Conditions<'_>) {

@@ -66,8 +66,7 @@ struct PageParams {
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<i64>,
     /// Where a page begins, as the `Link` of the one before says.
-    #[param(minimum = 0)]
-    cursor: Option<i64>,
+    cursor: Option<String>,
     /// Created before this time, unix seconds.
     before: Option<i64>,
     /// Created after this time, unix seconds.

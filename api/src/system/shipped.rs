@@ -110,7 +110,10 @@ impl<R: Row> Shipped<R> {
         };
         rows.truncate(limit);
         let reached = cursor + rows.len();
-        let next = (reached < total).then(|| next_page(&self.path, &self.pairs, wide(reached)));
+        let next = (reached < total).then(|| {
+            let cursor = wide(reached).to_string();
+            next_page(&self.path, &self.pairs, &cursor)
+        });
         Ok(Answer::of(&rows)?.page(wide(total), next))
     }
 }

@@ -14,7 +14,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Projection, View, reads::Conditions};
+use crate::{
+    Projection, View,
+    reads::{By, Conditions},
+};
 
 /// A permission as clients see it.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
@@ -47,8 +50,10 @@ impl View for PermissionRow {
     const FROM: &'static str = "from read.permissions t";
     const ID: &'static str = "t.permission_id";
     const OWNER: Option<&'static str> = None;
-    const SORTS: &'static [(&'static str, &'static str)] =
-        &[("permission_id", "t.permission_id"), ("name", "t.name")];
+    const SORTS: &'static [(&'static str, By)] = &[
+        ("permission_id", By::Number("t.permission_id")),
+        ("name", By::Text("t.name")),
+    ];
 
     fn narrow(filter: &PermissionFilter, conditions: &mut Conditions<'_>) {
         conditions.exact("t.permission_id", filter.permission_id);

@@ -14,7 +14,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Projection, View, reads::Conditions};
+use crate::{
+    Projection, View,
+    reads::{By, Conditions},
+};
 
 /// A role as clients see it.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
@@ -52,8 +55,10 @@ impl View for RoleRow {
     const FROM: &'static str = "from read.roles t";
     const ID: &'static str = "t.role_id";
     const OWNER: Option<&'static str> = None;
-    const SORTS: &'static [(&'static str, &'static str)] =
-        &[("role_id", "t.role_id"), ("name", "lower(t.name)")];
+    const SORTS: &'static [(&'static str, By)] = &[
+        ("role_id", By::Number("t.role_id")),
+        ("name", By::Text("lower(t.name)")),
+    ];
 
     fn narrow(filter: &RoleFilter, conditions: &mut Conditions<'_>) {
         conditions.exact("t.role_id", filter.role_id);

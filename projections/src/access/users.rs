@@ -15,7 +15,11 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Projection, View, reads::Conditions, wire};
+use crate::{
+    Projection, View,
+    reads::{By, Conditions},
+    wire,
+};
 
 /// A user as clients see it.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
@@ -63,14 +67,14 @@ impl View for UserRow {
     const ID: &'static str = "t.user_id";
     // Who may not see all users sees themselves.
     const OWNER: Option<&'static str> = Some("t.user_id");
-    const SORTS: &'static [(&'static str, &'static str)] = &[
-        ("user_id", "t.user_id"),
-        ("username", "lower(coalesce(t.username, ''))"),
-        ("first_name", "lower(coalesce(t.first_name, ''))"),
-        ("last_name", "lower(coalesce(t.last_name, ''))"),
-        ("phone", "coalesce(t.phone, '')"),
-        ("email", "lower(coalesce(t.email, ''))"),
-        ("active", "t.active"),
+    const SORTS: &'static [(&'static str, By)] = &[
+        ("user_id", By::Number("t.user_id")),
+        ("username", By::Text("lower(coalesce(t.username, ''))")),
+        ("first_name", By::Text("lower(coalesce(t.first_name, ''))")),
+        ("last_name", By::Text("lower(coalesce(t.last_name, ''))")),
+        ("phone", By::Text("coalesce(t.phone, '')")),
+        ("email", By::Text("lower(coalesce(t.email, ''))")),
+        ("active", By::Flag("t.active")),
     ];
 
     fn narrow(filter: &UserFilter, conditions: &mut Conditions<'_>) {

@@ -16,7 +16,11 @@ use serde_json::{Map, Value};
 use sqlx::{FromRow, PgConnection, PgPool, types::Json};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Projection, View, reads::Conditions, wire};
+use crate::{
+    Projection, View,
+    reads::{By, Conditions},
+    wire,
+};
 
 /// A provider as clients see it.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
@@ -66,6 +70,9 @@ pub struct ProviderFilter {
     pub active: Option<bool>,
 }
 
+/// Every sum of services: voice 1, fax 2, sms 4, email 8.
+const MASKS: [i32; 15] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
 impl View for ProviderRow {
     type Filter = ProviderFilter;
 
@@ -75,15 +82,15 @@ impl View for ProviderRow {
     const FROM: &'static str = "from read.providers t";
     const ID: &'static str = "t.provider_id";
     const OWNER: Option<&'static str> = None;
-    const SORTS: &'static [(&'static str, &'static str)] = &[
-        ("provider_id", "t.provider_id"),
-        ("name", "lower(t.name)"),
-        ("type", "t.type"),
-        ("host", "lower(coalesce(t.host, ''))"),
-        ("service_flag", "t.service_flag"),
-        ("gateway_flag", "t.gateway_flag"),
-        ("weight", "t.weight"),
-        ("active", "t.active"),
+    const SORTS: &'static [(&'static str, By)] = &[
+        ("provider_id", By::Number("t.provider_id")),
+        ("name", By::Text("lower(t.name)")),
+        ("type", By::Text("t.type")),
+        ("host", By::Text("lower(coalesce(t.host, ''))")),
+        ("service_flag", By::Number("t.service_flag")),
+        ("gateway_flag", By::Number("t.gateway_flag")),
+        ("weight", By::Number("t.weight")),
+        ("active", By::Flag("t.active")),
     ];
 
     fn narrow(filter: &ProviderFilter, conditions: &mut Conditions<'_>) {
@@ -91,12 +98,9 @@ impl View for ProviderRow {
         conditions.contains("t.name", &filter.name);
         conditions.exact("t.type", filter.kind.clone());
         conditions.exact("t.gateway_flag", filter.gateway_flag);
-        conditions.bits("t.service_flag", filter.service_flag);
+        conditions.bits("t.service_flag", filter.service_flag, &MASKS);
         conditions.exact("t.node_id", filter.node_id);
-        conditions.exact(
-            "lower(t.host)",
-            filter.host.as_ref().map(|host| host.to_lowercase()),
-        );
+        conditions.email("t.host", &filter.host);
         conditions.exact("t.active", filter.active);
     }
 

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgPool};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Scope, View, reads::Conditions};
+use crate::{
+    Scope, View,
+    reads::{By, Conditions},
+};
 
 pub(super) use fold::take_in;
 
@@ -43,18 +46,13 @@ pub struct SpoolRow {
     pub version: i64,
 }
 
-/// By what attempts can be filtered.
+/// By what attempts can be filtered. They are read with their transmission, and change
+/// too often to carry more indexes than that takes.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct SpoolFilter {
-    pub spool_id: Option<i64>,
     pub transmission_id: Option<i64>,
-    pub account_id: Option<i64>,
-    pub provider_id: Option<i64>,
-    pub status: Option<String>,
-    pub response: Option<String>,
-    pub outcome: Option<String>,
 }
 
 impl View for SpoolRow {
@@ -66,21 +64,10 @@ impl View for SpoolRow {
     const FROM: &'static str = "from read.spools t";
     const ID: &'static str = "t.spool_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
-    const SORTS: &'static [(&'static str, &'static str)] = &[
-        ("spool_id", "t.spool_id"),
-        ("time_spool", "t.time_spool"),
-        ("time_end", "coalesce(t.time_end, 'infinity')"),
-        ("status", "t.status"),
-    ];
+    const SORTS: &'static [(&'static str, By)] = &[("spool_id", By::Number("t.spool_id"))];
 
     fn narrow(filter: &SpoolFilter, conditions: &mut Conditions<'_>) {
-        conditions.exact("t.spool_id", filter.spool_id);
         conditions.exact("t.transmission_id", filter.transmission_id);
-        conditions.exact("t.account_id", filter.account_id);
-        conditions.exact("t.provider_id", filter.provider_id);
-        conditions.exact("t.status", filter.status.clone());
-        conditions.contains("t.response", &filter.response);
-        conditions.exact("t.outcome", filter.outcome.clone());
     }
 
     fn created_position(&self) -> i64 {

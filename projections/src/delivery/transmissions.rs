@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{View, reads::Conditions};
+use crate::{
+    View,
+    reads::{By, Conditions, Side},
+};
 
 pub(super) use fold::take_in;
 
@@ -109,6 +112,35 @@ pub struct TransmissionFilter {
     pub program_type: Option<String>,
 }
 
+const SERVICES: [i32; 4] = [1, 2, 4, 8];
+const DIRECTIONS: [&str; 2] = ["inbound", "outbound"];
+const STATUSES: [&str; 5] = ["pending", "processing", "completed", "failed", "invalid"];
+/// As the index has it.
+const ACCOUNT: &str = "coalesce(t.account_id, 0)";
+
+const PHONES: [Side; 2] = [
+    Side {
+        column: "c.phone",
+        key: "t.contact_id",
+        ids: "select c.contact_id from read.contacts c",
+    },
+    Side {
+        column: "a.phone",
+        key: ACCOUNT,
+        ids: "select a.account_id from read.accounts a",
+    },
+];
+const EMAILS: [Side; 2] = [
+    Side {
+        column: "c.email",
+        ..PHONES[0]
+    },
+    Side {
+        column: "a.email",
+        ..PHONES[1]
+    },
+];
+
 impl View for TransmissionRow {
     type Filter = TransmissionFilter;
 
@@ -121,44 +153,37 @@ impl View for TransmissionRow {
         c.phone as contact_phone, c.email as contact_email, t.created_position, t.version";
     const FROM: &'static str = "from read.transmissions t \
         left join read.users u on u.user_id = t.user_id \
-        left join read.accounts a on a.account_id = t.account_id and a.user_id = t.user_id \
+        left join read.accounts a \
+          on a.account_id = coalesce(t.account_id, 0) and a.user_id = t.user_id \
         left join read.contacts c on c.contact_id = t.contact_id \
         left join read.programs p on p.program_id = t.program_id";
     const ID: &'static str = "t.transmission_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
-    const SORTS: &'static [(&'static str, &'static str)] = &[
-        ("transmission_id", "t.transmission_id"),
-        ("title", "lower(coalesce(t.title, ''))"),
-        ("origin", "lower(coalesce(t.origin, ''))"),
-        ("contact_id", "t.contact_id"),
-        ("account_id", "coalesce(t.account_id, 0)"),
-        ("program_id", "t.program_id"),
-        ("service_flag", "t.service_flag"),
-        ("direction", "t.direction"),
-        ("status", "t.status"),
-        ("last_run", "coalesce(t.last_run, '-infinity')"),
+    const SORTS: &'static [(&'static str, By)] = &[
+        ("transmission_id", By::Number("t.transmission_id")),
+        ("contact_id", By::Number("t.contact_id")),
+        ("account_id", By::Number(ACCOUNT)),
+        ("program_id", By::Number("t.program_id")),
+        ("service_flag", By::Number("t.service_flag")),
+        ("direction", By::Text("t.direction")),
+        ("status", By::Text("t.status")),
+        ("last_run", By::Time("coalesce(t.last_run, 'epoch')")),
     ];
 
     fn narrow(filter: &TransmissionFilter, conditions: &mut Conditions<'_>) {
         conditions.exact("t.transmission_id", filter.transmission_id);
         conditions.contains("t.title", &filter.title);
-        conditions.bits("t.service_flag", filter.service_flag);
-        conditions.exact("t.account_id", filter.account_id);
+        conditions.bits("t.service_flag", filter.service_flag, &SERVICES);
+        conditions.reference("t.account_id", filter.account_id);
         conditions.exact("t.contact_id", filter.contact_id);
         conditions.exact("t.program_id", filter.program_id);
         conditions.contains("t.origin", &filter.origin);
-        conditions.contains("t.direction", &filter.direction);
-        match filter.status.as_deref() {
-            // A whole word is looked up; a part of one is looked for.
-            Some("pending" | "processing" | "completed" | "failed" | "invalid") => {
-                conditions.exact("t.status", filter.status.clone());
-            }
-            _ => conditions.contains("t.status", &filter.status),
-        }
+        conditions.word("t.direction", &filter.direction, &DIRECTIONS);
+        conditions.word("t.status", &filter.status, &STATUSES);
         conditions.contains("t.response", &filter.response);
         conditions.exact("t.outcome", filter.outcome.clone());
-        conditions.either(&filter.phone, Conditions::phone, &["a.phone", "c.phone"]);
-        conditions.either(&filter.email, Conditions::email, &["a.email", "c.email"]);
+        conditions.either_phone(&filter.phone, &PHONES);
+        conditions.either_email(&filter.email, &EMAILS);
         conditions.phone("a.phone", &filter.account_phone);
         conditions.email("a.email", &filter.account_email);
         conditions.phone("c.phone", &filter.contact_phone);

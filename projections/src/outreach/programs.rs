@@ -18,7 +18,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection, PgPool};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Projection, View, reads::Conditions};
+use crate::{
+    Projection, View,
+    reads::{By, Conditions},
+};
 
 /// A program as clients see it.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
@@ -60,18 +63,18 @@ impl View for ProgramRow {
     const FROM: &'static str = "from read.programs t";
     const ID: &'static str = "t.program_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
-    const SORTS: &'static [(&'static str, &'static str)] = &[
-        ("program_id", "t.program_id"),
-        ("name", "lower(t.name)"),
-        ("type", "t.type"),
-        ("parent_id", "coalesce(t.parent_id, 0)"),
+    const SORTS: &'static [(&'static str, By)] = &[
+        ("program_id", By::Number("t.program_id")),
+        ("name", By::Text("lower(t.name)")),
+        ("type", By::Text("t.type")),
+        ("parent_id", By::Number("coalesce(t.parent_id, 0)")),
     ];
 
     fn narrow(filter: &ProgramFilter, conditions: &mut Conditions<'_>) {
         conditions.exact("t.program_id", filter.program_id);
         conditions.contains("t.name", &filter.name);
         conditions.exact("t.type", filter.kind.clone());
-        conditions.exact("t.parent_id", filter.parent_id);
+        conditions.reference("t.parent_id", filter.parent_id);
     }
 
     fn created_position(&self) -> i64 {

@@ -14,7 +14,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Projection, View, reads::Conditions};
+use crate::{
+    Projection, View,
+    reads::{By, Conditions},
+};
 
 /// A recording as clients see it.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
@@ -60,11 +63,11 @@ impl View for RecordingRow {
     const FROM: &'static str = "from read.recordings t";
     const ID: &'static str = "t.recording_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
-    const SORTS: &'static [(&'static str, &'static str)] = &[
-        ("recording_id", "t.recording_id"),
-        ("name", "lower(coalesce(t.name, ''))"),
-        ("file_name", "lower(coalesce(t.file_name, ''))"),
-        ("length", "coalesce(t.length, 0)"),
+    const SORTS: &'static [(&'static str, By)] = &[
+        ("recording_id", By::Number("t.recording_id")),
+        ("name", By::Text("lower(coalesce(t.name, ''))")),
+        ("file_name", By::Text("lower(coalesce(t.file_name, ''))")),
+        ("length", By::Number("coalesce(t.length, 0)")),
     ];
 
     fn narrow(filter: &RecordingFilter, conditions: &mut Conditions<'_>) {

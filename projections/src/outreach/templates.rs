@@ -14,7 +14,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection, types::Json};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Projection, View, reads::Conditions};
+use crate::{
+    Projection, View,
+    reads::{By, Conditions},
+};
 
 /// A template as clients see it.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
@@ -63,12 +66,12 @@ impl View for TemplateRow {
     const FROM: &'static str = "from read.templates t";
     const ID: &'static str = "t.template_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
-    const SORTS: &'static [(&'static str, &'static str)] = &[
-        ("template_id", "t.template_id"),
-        ("name", "lower(coalesce(t.name, ''))"),
-        ("subject", "lower(coalesce(t.subject, ''))"),
-        ("type", "lower(coalesce(t.type, ''))"),
-        ("length", "coalesce(t.length, 0)"),
+    const SORTS: &'static [(&'static str, By)] = &[
+        ("template_id", By::Number("t.template_id")),
+        ("name", By::Text("lower(coalesce(t.name, ''))")),
+        ("subject", By::Text("lower(coalesce(t.subject, ''))")),
+        ("type", By::Text("lower(coalesce(t.type, ''))")),
+        ("length", By::Number("coalesce(t.length, 0)")),
     ];
 
     fn narrow(filter: &TemplateFilter, conditions: &mut Conditions<'_>) {

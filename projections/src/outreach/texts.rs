@@ -14,7 +14,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Projection, View, reads::Conditions};
+use crate::{
+    Projection, View,
+    reads::{By, Conditions},
+};
 
 /// A text as clients see it.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
@@ -63,11 +66,11 @@ impl View for TextRow {
     const FROM: &'static str = "from read.texts t";
     const ID: &'static str = "t.text_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
-    const SORTS: &'static [(&'static str, &'static str)] = &[
-        ("text_id", "t.text_id"),
-        ("name", "lower(coalesce(t.name, ''))"),
-        ("type", "coalesce(t.type, '')"),
-        ("length", "coalesce(t.length, 0)"),
+    const SORTS: &'static [(&'static str, By)] = &[
+        ("text_id", By::Number("t.text_id")),
+        ("name", By::Text("lower(coalesce(t.name, ''))")),
+        ("type", By::Text("coalesce(t.type, '')")),
+        ("length", By::Number("coalesce(t.length, 0)")),
     ];
 
     fn narrow(filter: &TextFilter, conditions: &mut Conditions<'_>) {

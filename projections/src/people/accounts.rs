@@ -15,7 +15,11 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection, PgPool};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Projection, View, reads::Conditions, wire};
+use crate::{
+    Projection, View,
+    reads::{By, Conditions},
+    wire,
+};
 
 /// An account as clients see it.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
@@ -67,15 +71,15 @@ impl View for AccountRow {
     const FROM: &'static str = "from read.accounts t";
     const ID: &'static str = "t.account_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
-    const SORTS: &'static [(&'static str, &'static str)] = &[
-        ("account_id", "t.account_id"),
-        ("type", "t.type"),
-        ("username", "lower(coalesce(t.username, ''))"),
-        ("first_name", "lower(coalesce(t.first_name, ''))"),
-        ("last_name", "lower(coalesce(t.last_name, ''))"),
-        ("phone", "coalesce(t.phone, '')"),
-        ("email", "lower(coalesce(t.email, ''))"),
-        ("active", "t.active"),
+    const SORTS: &'static [(&'static str, By)] = &[
+        ("account_id", By::Number("t.account_id")),
+        ("type", By::Text("t.type")),
+        ("username", By::Text("lower(coalesce(t.username, ''))")),
+        ("first_name", By::Text("lower(coalesce(t.first_name, ''))")),
+        ("last_name", By::Text("lower(coalesce(t.last_name, ''))")),
+        ("phone", By::Text("coalesce(t.phone, '')")),
+        ("email", By::Text("lower(coalesce(t.email, ''))")),
+        ("active", By::Flag("t.active")),
     ];
 
     fn narrow(filter: &AccountFilter, conditions: &mut Conditions<'_>) {

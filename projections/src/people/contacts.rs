@@ -16,7 +16,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Projection, View, reads::Conditions};
+use crate::{
+    Projection, View,
+    reads::{By, Conditions},
+};
 
 /// A contact as clients see it.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
@@ -61,12 +64,12 @@ impl View for ContactRow {
     const FROM: &'static str = "from read.contacts t";
     const ID: &'static str = "t.contact_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
-    const SORTS: &'static [(&'static str, &'static str)] = &[
-        ("contact_id", "t.contact_id"),
-        ("first_name", "lower(coalesce(t.first_name, ''))"),
-        ("last_name", "lower(coalesce(t.last_name, ''))"),
-        ("phone", "coalesce(t.phone, '')"),
-        ("email", "lower(coalesce(t.email, ''))"),
+    const SORTS: &'static [(&'static str, By)] = &[
+        ("contact_id", By::Number("t.contact_id")),
+        ("first_name", By::Text("lower(coalesce(t.first_name, ''))")),
+        ("last_name", By::Text("lower(coalesce(t.last_name, ''))")),
+        ("phone", By::Text("coalesce(t.phone, '')")),
+        ("email", By::Text("lower(coalesce(t.email, ''))")),
     ];
 
     fn narrow(filter: &ContactFilter, conditions: &mut Conditions<'_>) {

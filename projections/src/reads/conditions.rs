@@ -19,6 +19,16 @@ impl<'s> Conditions<'s> {
         self.compare(column, "=", value);
     }
 
+    /// What may be missing: the same. Written as lists are sorted by it, so that one index
+    /// serves both.
+    pub fn reference(&mut self, column: &str, id: Option<i64>) {
+        match id {
+            // This is what stands for none at all.
+            Some(0) => self.never(),
+            id => self.exact(&format!("coalesce({column}, 0)"), id),
+        }
+    }
+
     /// By an operator.
     pub fn compare<T>(&mut self, column: &str, operator: &str, value: Option<T>)
     where
@@ -31,12 +41,61 @@ impl<'s> Conditions<'s> {
         }
     }
 
-    /// Email addresses: the same, but for upper and lower case.
+    /// Email addresses and hosts: the same, but for upper and lower case. Written as
+    /// lists are sorted by them, so that one index serves both.
     pub fn email(&mut self, column: &str, value: &Option<String>) {
-        if let Some(value) = value {
-            self.0.push(format!(" and lower({column}) = lower("));
-            self.0.push_bind(value.trim().to_owned()).push(")");
+        let Some(value) = value.as_deref().map(str::trim) else {
+            return;
+        };
+        if value.is_empty() {
+            // This is what stands for none at all.
+            self.never();
+            return;
         }
+        // The first half says nothing new but to the planner: that a row of a table which is
+        // joined must exist.
+        self.0.push(format!(
+            " and {column} is not null and lower(coalesce({column}, '')) = lower("
+        ));
+        self.0.push_bind(value.to_owned()).push(")");
+    }
+
+    /// A word out of a few: any that has this somewhere in it, upper or lower case.
+    pub fn word(&mut self, column: &str, value: &Option<String>, words: &[&'static str]) {
+        if let Some(value) = value {
+            let value = value.to_lowercase();
+            let fitting = words.iter().filter(|word| word.contains(&value));
+            self.any_of(column, fitting.copied().collect());
+        }
+    }
+
+    /// Masks that have any of these bits, out of those that there are.
+    pub fn bits(&mut self, column: &str, value: Option<i32>, masks: &[i32]) {
+        if let Some(value) = value {
+            let fitting = masks.iter().filter(|mask| *mask & value != 0);
+            self.any_of(column, fitting.copied().collect());
+        }
+    }
+
+    /// One of these, which an index finds where it cannot calculate.
+    fn any_of<T>(&mut self, column: &str, values: Vec<T>)
+    where
+        T: Encode<'static, Postgres> + Type<Postgres> + Copy + 'static,
+        Vec<T>: Encode<'static, Postgres> + Type<Postgres>,
+    {
+        match values.as_slice() {
+            [] => self.never(),
+            // Of a single one an index also knows the order.
+            [value] => self.exact(column, Some(*value)),
+            _ => {
+                self.0.push(format!(" and {column} = any("));
+                self.0.push_bind(values).push(")");
+            }
+        }
+    }
+
+    fn never(&mut self) {
+        self.0.push(" and false");
     }
 
     /// Names and text: somewhere in it, upper or lower case.
@@ -61,39 +120,73 @@ impl<'s> Conditions<'s> {
         let digits = backwards(value);
         // Left as it is, this would be the end of every number.
         if digits.is_empty() && !value.is_empty() {
-            self.0.push(" and false");
+            self.never();
             return;
         }
         self.0.push(format!(" and reverse({column}) like "));
         self.0.push_bind(format!("{digits}%"));
     }
 
-    /// Masks: any of these bits.
-    pub fn bits(&mut self, column: &str, value: Option<i32>) {
-        if let Some(value) = value {
-            self.0.push(format!(" and {column} & ")).push_bind(value);
-            self.0.push(" <> 0");
+    /// A telephone number of either side, for a filter that looks at several joined tables.
+    pub fn either_phone(&mut self, value: &Option<String>, sides: &[Side]) {
+        let digits = value.as_deref().map_or(0, |value| backwards(value).len());
+        if digits >= SELECTIVE {
+            self.among(value, Self::phone, sides);
         }
+        self.any_side(value, Self::phone, sides);
     }
 
-    /// Any of these conditions, for a filter that looks at several columns.
-    pub fn either(
-        &mut self,
-        value: &Option<String>,
-        by: fn(&mut Self, &str, &Option<String>),
-        columns: &[&str],
-    ) {
+    /// An email address of either side.
+    pub fn either_email(&mut self, value: &Option<String>, sides: &[Side]) {
+        self.among(value, Self::email, sides);
+        self.any_side(value, Self::email, sides);
+    }
+
+    /// The ids first, because only with them in hand an index finds the rows.
+    fn among(&mut self, value: &Option<String>, by: Matching<Self>, sides: &[Side]) {
         if value.is_none() {
             return;
         }
         self.0.push(" and (false");
-        for column in columns {
+        for side in sides {
+            let (key, ids) = (side.key, side.ids);
+            self.0
+                .push(format!(" or {key} = any(array({ids} where true"));
+            by(self, side.column, value);
+            self.0.push("))");
+        }
+        self.0.push(")");
+    }
+
+    fn any_side(&mut self, value: &Option<String>, by: Matching<Self>, sides: &[Side]) {
+        if value.is_none() {
+            return;
+        }
+        self.0.push(" and (false");
+        for side in sides {
             self.0.push(" or (true");
-            by(self, column, value);
+            by(self, side.column, value);
             self.0.push(")");
         }
         self.0.push(")");
     }
+}
+
+/// A rule of matching.
+type Matching<C> = fn(&mut C, &str, &Option<String>);
+
+/// From so many digits on there are few of a number's end.
+const SELECTIVE: usize = 3;
+
+/// A joined table that a filter looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Side {
+    /// The column, with the table's alias.
+    pub column: &'static str,
+    /// What points to the table.
+    pub key: &'static str,
+    /// A query for its ids, with the same alias and without conditions.
+    pub ids: &'static str,
 }
 
 fn escaped(text: &str) -> String {

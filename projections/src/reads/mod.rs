@@ -1,19 +1,24 @@
 //! Reading any read model: by id, and in lists with filters, pages and ownership.
 
 mod conditions;
+mod cursor;
 mod finders;
 mod query;
+pub(crate) mod statement;
+mod totals;
 
 use std::fmt::Write as _;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::{FromRow, PgPool, Postgres, QueryBuilder, postgres::PgRow};
+use sqlx::{FromRow, PgPool, QueryBuilder, postgres::PgRow};
 use utoipa::{IntoParams, ToSchema};
 
-pub use conditions::Conditions;
+pub use conditions::{Conditions, Side};
+pub use cursor::{By, Cursor, Sort};
 pub use finders::Finders;
-pub use query::{BadQuery, Page, Query, Sort};
+pub use query::{BadQuery, Page, Query};
+pub use totals::count;
 
 /// How many rows are fetched at a time when a whole list is streamed.
 const CHUNK: i64 = 1_000;
@@ -43,8 +48,8 @@ pub trait View:
     const ID: &'static str;
     /// The column that says whose it is; none if it belongs to the installation.
     const OWNER: Option<&'static str>;
-    /// By what a list can be sorted: the field, and an expression that is never null.
-    const SORTS: &'static [(&'static str, &'static str)];
+    /// By what a list can be sorted: the field, and an expression that has an index.
+    const SORTS: &'static [(&'static str, By)];
 
     /// Narrows a list.
     fn narrow(filter: &Self::Filter, conditions: &mut Conditions<'_>);
@@ -56,7 +61,7 @@ pub trait View:
 /// Reads one, if it exists and one may know of it.
 pub async fn find<V: View>(pool: &PgPool, id: i64, scope: Scope) -> Result<Option<V>, sqlx::Error> {
     let mut sql = format!("select {} {} where {} = $1", V::COLUMNS, V::FROM, V::ID);
-    let owner = owner::<V>(scope);
+    let owner = statement::owner::<V>(scope);
     if let Some((column, _)) = owner {
         // Writing into a string cannot fail.
         let _ = write!(sql, " and {column} = $2");
@@ -66,6 +71,15 @@ pub async fn find<V: View>(pool: &PgPool, id: i64, scope: Scope) -> Result<Optio
         query = query.bind(user_id);
     }
     query.fetch_optional(pool).await
+}
+
+/// A page of a list.
+#[derive(Debug)]
+pub struct Paged<V> {
+    /// Its rows.
+    pub rows: Vec<V>,
+    /// Where the next one begins, if there is one.
+    pub next: Option<Cursor>,
 }
 
 /// Reads a list in the order of creation, or as the page says. Without a limit it is
@@ -83,90 +97,38 @@ pub fn list<V: View>(
             let Some(mut query) = query else {
                 return Ok::<_, sqlx::Error>(None);
             };
-            let rows = page(&pool, &query, scope).await?;
-            let next = match rows.last() {
-                Some(last) if whole && rows.len() as i64 == CHUNK => {
-                    query.page.cursor = Some(last.created_position());
-                    Some(query)
-                }
-                _ => None,
-            };
+            let Paged { rows, next } = page(&pool, &query, scope).await?;
+            let next = next.filter(|_| whole).map(|cursor| {
+                query.page.cursor = Some(cursor);
+                query
+            });
             Ok(Some((stream::iter(rows.into_iter().map(Ok)), next)))
         }
     });
     chunks.try_flatten().boxed()
 }
 
-/// How many rows a list has without its page.
-pub async fn count<V: View>(
+/// Reads one page, or the first chunk of a whole list.
+pub async fn page<V: View>(
     pool: &PgPool,
     query: &Query<V>,
     scope: Scope,
-) -> Result<i64, sqlx::Error> {
-    let mut sql = QueryBuilder::new(format!("select count(*) {} where true", V::FROM));
-    narrow(&mut sql, query, scope);
-    // Each combination of filters is planned for the values it has.
-    sql.build_query_scalar()
-        .persistent(false)
-        .fetch_one(pool)
-        .await
-}
-
-async fn page<V: View>(
-    pool: &PgPool,
-    query: &Query<V>,
-    scope: Scope,
-) -> Result<Vec<V>, sqlx::Error> {
-    let mut sql = QueryBuilder::new(format!("select {} {} where true", V::COLUMNS, V::FROM));
-    narrow(&mut sql, query, scope);
-    let by = query.page.sort.as_ref().map_or("", |sort| sort.expression);
-    let descending = query.page.sort.as_ref().is_some_and(|sort| sort.descending);
-    let comma = if by.is_empty() { "" } else { ", " };
-    let (beyond, order) = if descending {
-        ("<", " desc")
-    } else {
-        (">", "")
-    };
-    if let Some(cursor) = query.page.cursor {
-        sql.push(format!(" and ({by}{comma}t.created_position) {beyond} "));
-        if by.is_empty() {
-            sql.push("(").push_bind(cursor).push(")");
-        } else {
-            // Where the last page ended, by the value that its last row has now.
-            sql.push(format!(
-                "(select {by}{comma}t.created_position {} ",
-                V::FROM
-            ))
-            .push("where t.created_position = ")
-            .push_bind(cursor)
-            .push(")");
+) -> Result<Paged<V>, sqlx::Error> {
+    let limit = query.page.limit.unwrap_or(CHUNK);
+    let mut sql = QueryBuilder::new("");
+    // One more, to know whether there is a next page.
+    statement::page(&mut sql, query, scope, limit + 1);
+    let mut found = sql.build().persistent(false).fetch_all(pool).await?;
+    let limit = usize::try_from(limit).unwrap_or_default();
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let rows = found.iter().map(V::from_row);
+    let rows: Vec<V> = rows.collect::<Result<_, _>>()?;
+    let next = match (found.last(), rows.last()) {
+        (Some(row), Some(last)) if more => {
+            Some(Cursor::behind(row, last.created_position(), query.sort())?)
         }
-    }
-    sql.push(" order by ");
-    if !by.is_empty() {
-        sql.push(format!("{by}{order}, "));
-    }
-    sql.push(format!("t.created_position{order} limit "));
-    sql.push_bind(query.page.limit.unwrap_or(CHUNK));
-    sql.build_query_as().persistent(false).fetch_all(pool).await
-}
-
-fn narrow<V: View>(sql: &mut QueryBuilder<'static, Postgres>, query: &Query<V>, scope: Scope) {
-    let mut conditions = Conditions::new(sql);
-    if let Some((column, user_id)) = owner::<V>(scope) {
-        conditions.exact(column, Some(user_id));
-    }
-    if let Some(column) = V::OWNER {
-        conditions.exact(column, query.owner);
-    }
-    conditions.compare("t.created_at", "<", query.before);
-    conditions.compare("t.created_at", ">=", query.after);
-    V::narrow(&query.filter, &mut conditions);
-}
-
-fn owner<V: View>(scope: Scope) -> Option<(&'static str, i64)> {
-    match scope {
-        Scope::All => None,
-        Scope::OwnedBy(user_id) => V::OWNER.map(|column| (column, user_id)),
-    }
+        _ => None,
+    };
+    Ok(Paged { rows, next })
 }

@@ -7,7 +7,7 @@ use serde::{
 };
 use thiserror::Error;
 
-use super::View;
+use super::{By, Cursor, Sort, View};
 
 /// The most rows a page has.
 const LARGEST_PAGE: i64 = 1_000;
@@ -27,23 +27,14 @@ pub struct Query<V: View> {
 }
 
 /// Which part of a list, and in which order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// At most so many rows, 1 to 1,000; without, all of them.
     pub limit: Option<i64>,
-    /// What comes after the row of this `created_position`.
-    pub cursor: Option<i64>,
+    /// What comes after this.
+    pub cursor: Option<Cursor>,
     /// Instead of the order of creation.
     pub sort: Option<Sort>,
-}
-
-/// By what a list is sorted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sort {
-    /// The expression, out of the view's list.
-    pub(super) expression: &'static str,
-    /// The largest first.
-    pub(super) descending: bool,
 }
 
 /// Why a query string was not understood.
@@ -72,6 +63,7 @@ impl<V: View> Clone for Query<V> {
     fn clone(&self) -> Self {
         Self {
             filter: self.filter.clone(),
+            page: self.page.clone(),
             ..*self
         }
     }
@@ -90,7 +82,7 @@ impl<V: View> Query<V> {
     /// error, never silently everything.
     pub fn parse(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, BadQuery> {
         let mut query = Self::default();
-        let mut rest = Vec::new();
+        let (mut rest, mut cursor) = (Vec::new(), None);
         for (name, value) in pairs {
             match name.as_str() {
                 "created_by" if V::OWNER.is_some() => query.owner = number(&name, &value)?,
@@ -99,13 +91,32 @@ impl<V: View> Query<V> {
                 "before" => query.before = time(&name, &value)?,
                 "after" => query.after = time(&name, &value)?,
                 "limit" => query.page.limit = limit(&name, &value)?,
-                "cursor" => query.page.cursor = number(&name, &value)?,
+                "cursor" => cursor = Some(value),
                 "sort" => query.page.sort = Some(sort::<V>(&value)?),
                 _ => rest.push((name, value)),
             }
         }
         query.filter = V::Filter::deserialize(Pairs::new(rest))?;
+        if let Some(cursor) = cursor {
+            let read = Cursor::parse(&cursor, query.sort());
+            query.page.cursor = Some(read.ok_or_else(|| BadQuery {
+                field: "cursor".to_owned(),
+                message: "is not one that this list, sorted so, has answered".to_owned(),
+            })?);
+        }
         Ok(query)
+    }
+
+    /// By what the list is sorted; nothing is by position. What is narrowed by the time
+    /// of creation is sorted by it, which is the same order but for clocks that differ,
+    /// so that one index serves both.
+    pub(super) fn sort(&self) -> Option<Sort> {
+        let by_time = Sort {
+            by: By::Time("t.created_at"),
+            descending: false,
+        };
+        let timed = self.before.is_some() || self.after.is_some();
+        self.page.sort.or(timed.then_some(by_time))
     }
 }
 
@@ -141,17 +152,14 @@ fn sort<V: View>(value: &str) -> Result<Sort, BadQuery> {
         None => (value, false),
     };
     let known = V::SORTS.iter().find(|(field, _)| *field == name);
-    let Some((_, expression)) = known else {
+    let Some(&(_, by)) = known else {
         let names: Vec<_> = V::SORTS.iter().map(|(field, _)| *field).collect();
         return Err(BadQuery {
             field: "sort".to_owned(),
             message: format!("must be one of {}", names.join(", ")),
         });
     };
-    Ok(Sort {
-        expression,
-        descending,
-    })
+    Ok(Sort { by, descending })
 }
 
 impl serde::de::Error for BadQuery {

@@ -193,6 +193,9 @@ impl Building {
         late.sort_by_key(|definition| definition.contains("USING gin"));
         let late = Mutex::new(late);
         let mut second = PgConnection::connect_with(&self.log.pool().connect_options()).await?;
+        for db in [&mut self.db, &mut second] {
+            db.execute("set maintenance_work_mem = '192MB'").await?;
+        }
         tokio::try_join!(
             make_indexes(&mut self.db, &late),
             make_indexes(&mut second, &late)

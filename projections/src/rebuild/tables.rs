@@ -34,28 +34,41 @@ pub(super) async fn create(
     Ok(late)
 }
 
-/// An index is much cheaper to make of all rows than to keep row by row.
+/// An index is much cheaper to make of all rows than to keep row by row. They are made by
+/// the live ones' definitions, because those that LIKE made are called otherwise as soon
+/// as two begin alike.
 async fn put_off_indexes(
     db: &mut PgConnection,
     table: &str,
     finds_by: &[&str],
 ) -> Result<Vec<String>, sqlx::Error> {
-    let indexes: Vec<(String, String)> = sqlx::query_as(
-        "select x.indexrelid::regclass::text, pg_get_indexdef(x.indexrelid) from pg_index x \
-         where x.indrelid = format('rebuild.%I', $1)::regclass and not x.indisunique \
-           and $1 || '.' || pg_get_indexdef(x.indexrelid, 1, true) <> all($2) \
-         order by x.indexrelid",
+    run(
+        db,
+        "select format('drop index %s', x.indexrelid::regclass) from pg_index x \
+         where x.indrelid = format('rebuild.%I', $1)::regclass and not x.indisunique",
+        table,
+    )
+    .await?;
+    let indexes: Vec<(bool, String)> = sqlx::query_as(
+        "select $1 || '.' || pg_get_indexdef(x.indexrelid, 1, true) = any($2), \
+           replace(pg_get_indexdef(x.indexrelid), format(' ON read.%I ', $1), \
+             format(' ON rebuild.%I ', $1)) \
+         from pg_index x where x.indrelid = format('read.%I', $1)::regclass \
+           and not x.indisunique order by x.indexrelid",
     )
     .bind(table)
     .bind(finds_by)
     .fetch_all(&mut *db)
     .await?;
-    let mut definitions = Vec::with_capacity(indexes.len());
-    for (index, definition) in indexes {
-        db.execute(&*format!("drop index {index}")).await?;
-        definitions.push(definition);
+    let mut late = Vec::with_capacity(indexes.len());
+    for (at_once, definition) in indexes {
+        if at_once {
+            db.execute(&*definition).await?;
+        } else {
+            late.push(definition);
+        }
     }
-    Ok(definitions)
+    Ok(late)
 }
 
 pub(super) async fn drop_leftovers(
@@ -77,6 +90,11 @@ pub(super) async fn put_in_place(
     db: &mut PgConnection,
     tables: &[&str],
 ) -> Result<(), sqlx::Error> {
+    let triggers = triggers(db, tables).await?;
+    for table in tables {
+        // Before anything is locked: counting takes longer than a moment.
+        run(db, RECOUNT, table).await?;
+    }
     db.execute("set local lock_timeout = '400ms'").await?;
     for table in tables {
         run(
@@ -97,7 +115,27 @@ pub(super) async fn put_in_place(
         db.execute(&*format!("alter table rebuild.{table} set schema read"))
             .await?;
     }
+    for trigger in triggers {
+        db.execute(&*trigger).await?;
+    }
     Ok(())
+}
+
+/// Writes what counts a table anew, if its rows are counted.
+const RECOUNT: &str = "select format('select read.recount(%L, %L, ''rebuild'')', $1, \
+       encode(tgargs, 'escape') like 'by owner%') \
+     from pg_trigger where tgrelid = format('read.%I', $1)::regclass and tgname = 'totals_of_new'";
+
+/// The live tables' triggers, which count their rows. They are not on those that are being
+/// built: what is not read yet need not be counted.
+async fn triggers(db: &mut PgConnection, tables: &[&str]) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select pg_get_triggerdef(oid) from pg_trigger where not tgisinternal \
+           and tgrelid = any(select format('read.%I', t)::regclass from unnest($1::text[]) t)",
+    )
+    .bind(tables)
+    .fetch_all(db)
+    .await
 }
 
 /// Runs the statements that a query about a table writes.

@@ -3,6 +3,7 @@
 mod erasure;
 mod following;
 mod history;
+mod plans;
 mod queueing;
 mod reading;
 mod rebuilding;

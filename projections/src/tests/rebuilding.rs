@@ -55,6 +55,7 @@ async fn what_is_live_equals_what_is_rebuilt_before_and_after_the_swap() {
             "{name}"
         );
     }
+    assert_eq!(wrong_totals(&desk).await, NOTHING);
     assert_eq!(self::shape(&desk).await, shape);
     assert_eq!(
         desk.number("select count(*) from pg_tables where schemaname = 'rebuild'")
@@ -91,6 +92,50 @@ async fn what_makes_work_is_not_rebuilt_and_what_is_unknown_is_named() {
     let unknown = rebuild(desk.log(), "pigeons", |_, _| {}).await;
     assert!(matches!(unknown, Err(RebuildError::Unknown(name)) if name == "pigeons"));
     desk.close().await;
+}
+
+/// The totals that are kept and those that one counts, where they differ.
+async fn wrong_totals(desk: &Desk) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let kept: Vec<String> =
+        sqlx::query_scalar("select list from read.totals where user_id = 0 order by list")
+            .fetch_all(&desk.pool)
+            .await
+            .unwrap();
+    assert!(kept.len() >= 10, "{kept:?}");
+    for list in kept {
+        let owned = list != "users" && has_owner(desk, &list).await;
+        let owners = format!(
+            "union all select user_id, count(*) from read.{list} \
+             where user_id is not null group by user_id"
+        );
+        let sql = format!(
+            "select '{list} ' || coalesce(kept.user_id, counted.user_id) || ': ' \
+               || coalesce(total, -1) || ' kept, ' || coalesce(count, -1) || ' counted' \
+             from (select * from read.totals where list = '{list}') kept full join ( \
+               select 0::bigint as user_id, count(*) from read.{list} {}) counted \
+               on counted.user_id = kept.user_id \
+             where total is distinct from count",
+            if owned { &*owners } else { "" }
+        );
+        let found: Vec<String> = sqlx::query_scalar(&sql)
+            .fetch_all(&desk.pool)
+            .await
+            .unwrap();
+        wrong.extend(found);
+    }
+    wrong
+}
+
+async fn has_owner(desk: &Desk, table: &str) -> bool {
+    sqlx::query_scalar(
+        "select exists (select from pg_attribute \
+           where attrelid = format('read.%I', $1)::regclass and attname = 'user_id')",
+    )
+    .bind(table)
+    .fetch_one(&desk.pool)
+    .await
+    .unwrap()
 }
 
 fn names() -> Vec<&'static str> {

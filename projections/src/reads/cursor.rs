@@ -1,0 +1,194 @@
+//! What lists are sorted by, and where a page ends and the next begins.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use chrono::{DateTime, Datelike as _, Utc};
+use sqlx::{Postgres, QueryBuilder, Row as _, postgres::PgRow};
+
+/// An expression that a list can be sorted by. It is never null, and there is an index
+/// on it and `created_position`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Text, as it is compared.
+    Text(&'static str),
+    /// A whole number of any width.
+    Number(&'static str),
+    /// True or false.
+    Flag(&'static str),
+    /// A moment; never an infinite one.
+    Time(&'static str),
+}
+
+impl By {
+    /// The expression.
+    pub fn expression(self) -> &'static str {
+        match self {
+            Self::Text(it) | Self::Number(it) | Self::Flag(it) | Self::Time(it) => it,
+        }
+    }
+
+    /// The column under which a page reads it, with its comma.
+    pub(super) fn column(self) -> String {
+        let cast = match self {
+            Self::Number(_) => "::bigint",
+            _ => "",
+        };
+        format!(", ({}){cast} as sorted_by", self.expression())
+    }
+}
+
+/// By what a list is sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sort {
+    /// The expression, out of the view's list.
+    pub(super) by: By,
+    /// The largest first.
+    pub(super) descending: bool,
+}
+
+/// The row after which a list goes on: its position and, where the list is sorted, what
+/// it was sorted by. It holds even when that row is changed or gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    pub(super) position: i64,
+    pub(super) mark: Option<Mark>,
+}
+
+/// What a row was sorted by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    Text(String),
+    Number(i64),
+    Flag(bool),
+    Time(DateTime<Utc>),
+}
+
+impl Cursor {
+    /// Behind this row of a list that is sorted so.
+    pub(super) fn behind(
+        row: &PgRow,
+        position: i64,
+        sort: Option<Sort>,
+    ) -> Result<Self, sqlx::Error> {
+        let read = |by| {
+            Ok::<_, sqlx::Error>(match by {
+                By::Text(_) => Mark::Text(row.try_get("sorted_by")?),
+                By::Number(_) => Mark::Number(row.try_get("sorted_by")?),
+                By::Flag(_) => Mark::Flag(row.try_get("sorted_by")?),
+                By::Time(_) => Mark::Time(row.try_get("sorted_by")?),
+            })
+        };
+        let mark = sort.map(|sort| read(sort.by)).transpose()?;
+        Ok(Self { position, mark })
+    }
+
+    /// Reads what a client gives back; nothing if it is no cursor of a list sorted so.
+    pub(super) fn parse(text: &str, sort: Option<Sort>) -> Option<Self> {
+        let (position, mark) = match text.split_once('.') {
+            Some((position, mark)) => (position, Some(mark)),
+            None => (text, None),
+        };
+        let mark = match (mark, sort) {
+            (None, None) => None,
+            (Some(mark), Some(sort)) => Some(Mark::parse(mark, sort.by)?),
+            _ => return None,
+        };
+        let position = position.trim().parse().ok()?;
+        Some(Self { position, mark })
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.position)?;
+        match &self.mark {
+            None => Ok(()),
+            Some(Mark::Text(text)) => write!(f, ".{}", BASE64.encode(text)),
+            Some(Mark::Number(number)) => write!(f, ".{number}"),
+            Some(Mark::Flag(flag)) => write!(f, ".{}", u8::from(*flag)),
+            Some(Mark::Time(time)) => write!(f, ".{}", time.timestamp_micros()),
+        }
+    }
+}
+
+impl Mark {
+    fn parse(text: &str, by: By) -> Option<Self> {
+        Some(match by {
+            By::Text(_) => {
+                let text = String::from_utf8(BASE64.decode(text).ok()?).ok()?;
+                // No text in Postgres has a NUL.
+                Self::Text(Some(text).filter(|text| !text.contains('\0'))?)
+            }
+            By::Number(_) => Self::Number(text.parse().ok()?),
+            By::Flag(_) => Self::Flag(match text {
+                "1" => true,
+                "0" => false,
+                _ => return None,
+            }),
+            By::Time(_) => {
+                let time = DateTime::from_timestamp_micros(text.parse().ok()?)?;
+                // What Postgres cannot store is nothing that it ever answered.
+                Self::Time(Some(time).filter(|at| (-4_000..=9_999).contains(&at.year()))?)
+            }
+        })
+    }
+
+    pub(super) fn bind(&self, sql: &mut QueryBuilder<'static, Postgres>) {
+        match self {
+            Self::Text(text) => sql.push_bind(text.clone()),
+            Self::Number(number) => sql.push_bind(*number),
+            Self::Flag(flag) => sql.push_bind(*flag),
+            Self::Time(time) => sql.push_bind(*time),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sorted(by: By) -> Option<Sort> {
+        Some(Sort {
+            by,
+            descending: false,
+        })
+    }
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_written() {
+        let time = DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap();
+        for (mark, sort) in [
+            (None, None),
+            (
+                Some(Mark::Text("Ümit. \u{fffd}%".into())),
+                sorted(By::Text("x")),
+            ),
+            (Some(Mark::Number(-7)), sorted(By::Number("x"))),
+            (Some(Mark::Flag(true)), sorted(By::Flag("x"))),
+            (Some(Mark::Time(time)), sorted(By::Time("x"))),
+        ] {
+            let cursor = Cursor { position: 9, mark };
+            assert_eq!(Cursor::parse(&cursor.to_string(), sort), Some(cursor));
+        }
+    }
+
+    #[test]
+    fn what_is_no_cursor_of_this_list_is_none() {
+        let nul = format!("1.{}", BASE64.encode("a\0"));
+        for (text, sort) in [
+            ("", None),
+            ("x", None),
+            ("1.2", None),
+            ("1", sorted(By::Number("x"))),
+            ("1.x", sorted(By::Number("x"))),
+            ("1.2", sorted(By::Flag("x"))),
+            ("1.!", sorted(By::Text("x"))),
+            (&nul, sorted(By::Text("x"))),
+            ("1.9223372036854775807", sorted(By::Time("x"))),
+            ("9223372036854775808", None),
+        ] {
+            assert_eq!(Cursor::parse(text, sort), None, "{text}");
+        }
+    }
+}

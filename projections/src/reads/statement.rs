@@ -1,0 +1,70 @@
+//! The statements of lists. They are never kept prepared: Postgres plans each for the
+//! filters and the values that it has, because a plan for any value would be a plan
+//! for none.
+
+use sqlx::{Postgres, QueryBuilder};
+
+use super::{Conditions, Query, Scope, View};
+
+type Sql = QueryBuilder<'static, Postgres>;
+
+/// Writes what reads at most `limit` rows behind the cursor.
+pub(crate) fn page<V: View>(sql: &mut Sql, query: &Query<V>, scope: Scope, limit: i64) {
+    let sort = query.sort();
+    let column = sort.map_or(String::new(), |sort| sort.by.column());
+    sql.push(format!("select {}{column} {}", V::COLUMNS, V::FROM));
+    narrow(sql, query, scope);
+    let by = sort.map_or(String::new(), |sort| format!("{}, ", sort.by.expression()));
+    let (beyond, order) = match sort {
+        Some(sort) if sort.descending => ("<", " desc"),
+        _ => (">", ""),
+    };
+    if let Some(cursor) = &query.page.cursor {
+        sql.push(format!(" and ({by}t.created_position) {beyond} ("));
+        if let Some(mark) = &cursor.mark {
+            mark.bind(sql);
+            sql.push(", ");
+        }
+        sql.push_bind(cursor.position).push(")");
+    }
+    let by = sort.map_or(String::new(), |sort| {
+        format!("{}{order}, ", sort.by.expression())
+    });
+    sql.push(format!(" order by {by}t.created_position{order} limit "));
+    sql.push_bind(limit);
+}
+
+/// Writes what counts the rows on all pages.
+pub(crate) fn count<V: View>(sql: &mut Sql, query: &Query<V>, scope: Scope) {
+    sql.push(format!("select count(*) {}", V::FROM));
+    narrow(sql, query, scope);
+}
+
+/// Whether its kind's own filter leaves anything out.
+pub(super) fn is_narrowed<V: View>(query: &Query<V>) -> bool {
+    let mut sql = QueryBuilder::new("");
+    V::narrow(&query.filter, &mut Conditions::new(&mut sql));
+    !sql.sql().is_empty()
+}
+
+fn narrow<V: View>(sql: &mut Sql, query: &Query<V>, scope: Scope) {
+    sql.push(" where true");
+    let mut conditions = Conditions::new(sql);
+    if let Some((column, user_id)) = owner::<V>(scope) {
+        conditions.exact(column, Some(user_id));
+    }
+    if let Some(column) = V::OWNER {
+        conditions.exact(column, query.owner);
+    }
+    conditions.compare("t.created_at", "<", query.before);
+    conditions.compare("t.created_at", ">=", query.after);
+    V::narrow(&query.filter, &mut conditions);
+}
+
+/// The column that a scope looks at, and what must be in it.
+pub(super) fn owner<V: View>(scope: Scope) -> Option<(&'static str, i64)> {
+    match scope {
+        Scope::All => None,
+        Scope::OwnedBy(user_id) => V::OWNER.map(|column| (column, user_id)),
+    }
+}

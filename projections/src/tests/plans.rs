@@ -1,0 +1,250 @@
+//! Every list, by every filter and every sort, as Postgres really plans it: none may read
+//! a table from end to end, or sort it.
+
+mod explained;
+mod filled;
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use futures::future::BoxFuture;
+use sqlx::{PgPool, QueryBuilder};
+
+use self::{explained::Explained, filled::samples};
+use super::Desk;
+use crate::{
+    Query, Scope, View,
+    access::{permissions::PermissionRow, roles::RoleRow, users::UserRow},
+    count,
+    delivery::{providers::ProviderRow, transmissions::TransmissionRow},
+    outreach::{
+        programs::ProgramRow, recordings::RecordingRow, templates::TemplateRow, texts::TextRow,
+    },
+    page,
+    people::{accounts::AccountRow, contacts::ContactRow},
+    reads::statement,
+};
+
+/// Every list there is.
+fn lists() -> Vec<List> {
+    vec![
+        List::of::<AccountRow>(),
+        List::of::<ContactRow>(),
+        List::of::<PermissionRow>(),
+        List::of::<ProgramRow>(),
+        List::of::<ProviderRow>(),
+        List::of::<RecordingRow>(),
+        List::of::<RoleRow>(),
+        List::of::<TemplateRow>(),
+        List::of::<TextRow>(),
+        List::of::<TransmissionRow>(),
+        List::of::<UserRow>(),
+    ]
+}
+
+/// Views that are no lists of any size, and why.
+const NO_LISTS: [(&str, &str); 2] = [
+    ("Delivery", "the sandbox keeps the newest 10,000"),
+    ("SpoolRow", "attempts are read with their transmission"),
+];
+
+/// Enough for the same plans as a million rows have; that many are tried by hand with
+/// this variable.
+const ROWS: i64 = 30_000;
+const ROWS_VARIABLE: &str = "LEDGERLINE_TEST_ROWS";
+
+/// What a page of 100 may look at, as a part of the table.
+const PART: i64 = 10;
+
+fn rows() -> i64 {
+    let given = std::env::var(ROWS_VARIABLE).ok();
+    given.and_then(|rows| rows.parse().ok()).unwrap_or(ROWS)
+}
+
+/// Somebody who owns little, and somebody who owns half of everything.
+const FEW: i64 = 42;
+const MUCH: i64 = 1;
+
+type Pairs = Vec<(String, String)>;
+
+/// A list, with what can be asked of any.
+struct List {
+    name: &'static str,
+    filters: &'static [&'static str],
+    sorts: Vec<&'static str>,
+    is_owned: bool,
+    accepts: fn(&[(&str, &str)]) -> bool,
+    explain: for<'a> fn(&'a PgPool, Pairs, Scope, Ask) -> BoxFuture<'a, Explained>,
+    next: for<'a> fn(&'a PgPool, Pairs) -> BoxFuture<'a, String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Ask {
+    Page,
+    Count,
+}
+
+impl List {
+    fn of<V: View>() -> Self {
+        Self {
+            name: name_of::<V>(),
+            filters: filled::fields::<V::Filter>(),
+            sorts: V::SORTS.iter().map(|(field, _)| *field).collect(),
+            is_owned: V::OWNER.is_some(),
+            accepts: |pairs| Query::<V>::parse(owned(pairs)).is_ok(),
+            explain: |pool, pairs, scope, ask| Box::pin(explain::<V>(pool, pairs, scope, ask)),
+            next: |pool, pairs| {
+                Box::pin(async move {
+                    let query = Query::<V>::parse(pairs).unwrap();
+                    let page = page(pool, &query, Scope::All).await.unwrap();
+                    page.next.unwrap().to_string()
+                })
+            },
+        }
+    }
+
+    /// What is asked of it: everything that a query string can say, one thing at a time.
+    async fn asked(&self, pool: &PgPool) -> Vec<(Pairs, Vec<Ask>)> {
+        let mut asked = vec![];
+        let at = |share: i64| filled::BEGINNING + rows() / 100 * share;
+        for share in [1, 50, 99] {
+            let position = (rows() * 3 / 100 * share).to_string();
+            asked.push((vec![("cursor", position)], vec![Ask::Page]));
+            asked.push((vec![("after", at(share).to_string())], vec![Ask::Page]));
+            asked.push((vec![("before", at(share).to_string())], vec![Ask::Page]));
+        }
+        for user in [FEW, MUCH].into_iter().filter(|_| self.is_owned) {
+            asked.push((vec![("created_by", user.to_string())], vec![Ask::Page]));
+        }
+        for field in self.filters {
+            let (rare, common) = samples(field, |value| (self.accepts)(&[(field, value)]));
+            asked.push((vec![(field, rare.to_owned())], vec![Ask::Page, Ask::Count]));
+            asked.push((vec![(field, common.to_owned())], vec![Ask::Page]));
+        }
+        for field in &self.sorts {
+            let (up, down) = ((*field).to_owned(), format!("-{field}"));
+            for (sort, back) in [(&up, &down), (&down, &up)] {
+                asked.push((vec![("sort", sort.clone())], vec![Ask::Page]));
+                // Where the list in the other direction ends, this one is deep.
+                let back = owned(&[("sort", back), ("limit", "100")]);
+                let cursor = (self.next)(pool, back).await;
+                let deep = vec![("sort", sort.clone()), ("cursor", cursor)];
+                asked.push((deep, vec![Ask::Page]));
+            }
+        }
+        let owned = |(name, value): (&str, String)| (name.to_owned(), value);
+        asked
+            .into_iter()
+            .map(|(pairs, asks)| (pairs.into_iter().map(owned).collect(), asks))
+            .collect()
+    }
+}
+
+fn owned(pairs: &[(&str, &str)]) -> Pairs {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    pairs.iter().map(owned).collect()
+}
+
+/// The very statement, with the very values, planned and executed as for a client.
+async fn explain<V: View>(pool: &PgPool, pairs: Pairs, scope: Scope, ask: Ask) -> Explained {
+    let query = Query::<V>::parse(pairs).unwrap();
+    let mut sql = QueryBuilder::new("explain (analyze, timing off, format json) ");
+    match ask {
+        Ask::Page => statement::page(&mut sql, &query, scope, 101),
+        Ask::Count => statement::count(&mut sql, &query, scope),
+    }
+    let plan: serde_json::Value = sql
+        .build_query_scalar()
+        .persistent(false)
+        .fetch_one(pool)
+        .await
+        .unwrap();
+    Explained::new(&plan)
+}
+
+#[tokio::test]
+async fn every_list_is_served_by_indexes() {
+    let desk = Desk::open().await;
+    filled::fill(&desk.pool, rows()).await;
+    let (mut wrong, mut looked) = (Vec::new(), 0);
+    for list in lists() {
+        for (pairs, asks) in list.asked(&desk.pool).await {
+            for scope in [Scope::All, Scope::OwnedBy(FEW), Scope::OwnedBy(MUCH)] {
+                for &ask in &asks {
+                    let plan = (list.explain)(&desk.pool, pairs.clone(), scope, ask).await;
+                    looked += 1;
+                    if let Some(complaint) = plan.complaint(rows() / PART) {
+                        wrong.push(format!(
+                            "{} {pairs:?} {scope:?} {ask:?}: {complaint}",
+                            list.name
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    assert!(looked > 500, "{looked} plans");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    desk.close().await;
+}
+
+/// A plan that is kept is one for any value; after five executions Postgres would
+/// change to it, were these statements kept.
+#[tokio::test]
+async fn no_list_is_planned_for_any_value() {
+    let desk = Desk::open().await;
+    let options = (*desk.pool.connect_options()).clone();
+    let pool = sqlx::postgres::PgPoolOptions::new()
+        .max_connections(1)
+        .connect_with(options)
+        .await
+        .unwrap();
+    for _ in 0..10 {
+        let query = Query::<ContactRow>::parse(owned(&[("phone", "1"), ("limit", "5")])).unwrap();
+        page(&pool, &query, Scope::OwnedBy(1)).await.unwrap();
+        count(&pool, &query, Scope::OwnedBy(1)).await.unwrap();
+    }
+    let kept: Vec<String> =
+        sqlx::query_scalar("select statement from pg_prepared_statements where statement like $1")
+            .bind("%where true%")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+    assert_eq!(kept, Vec::<String>::new());
+    pool.close().await;
+    desk.close().await;
+}
+
+#[test]
+fn every_view_is_in_the_list() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut views = BTreeSet::new();
+    for sources in [here.join("src"), here.join("../api/src")] {
+        collect(&sources, &mut views);
+    }
+    let listed = lists().into_iter().map(|list| list.name.to_owned());
+    let known: BTreeSet<String> = listed
+        .chain(NO_LISTS.map(|(name, _)| name.to_owned()))
+        .collect();
+    assert_eq!(views, known, "in the sources, and in this file");
+}
+
+/// The types for which sources below this folder implement `View`.
+fn collect(folder: &Path, views: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, views);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            let source = fs::read_to_string(&path).unwrap();
+            let found = source
+                .lines()
+                .filter_map(|line| line.strip_prefix("impl View for "));
+            views.extend(found.map(|rest| rest.trim_end_matches([' ', '{']).to_owned()));
+        }
+    }
+}
+
+fn name_of<V>() -> &'static str {
+    let name = std::any::type_name::<V>();
+    name.rsplit("::").next().unwrap_or(name)
+}
