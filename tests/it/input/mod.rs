@@ -2,4 +2,5 @@
 
 mod bodies;
 mod fields;
+mod filters;
 mod ids;
