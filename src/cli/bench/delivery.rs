@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     net::SocketAddr,
+    ops::Range,
     path::PathBuf,
     process::Stdio,
     time::{Duration, Instant},
@@ -165,10 +166,18 @@ impl Campaign {
 
 /// Makes contacts.
 pub async fn contacts(commands: &Commands, count: usize) -> anyhow::Result<Vec<Id<Contact>>> {
-    let mut made = Vec::with_capacity(count);
-    for start in (0..count).step_by(BATCH) {
+    numbered_contacts(commands, 0..count).await
+}
+
+/// Makes the contacts of these numbers.
+pub async fn numbered_contacts(
+    commands: &Commands,
+    numbers: Range<usize>,
+) -> anyhow::Result<Vec<Id<Contact>>> {
+    let mut made = Vec::with_capacity(numbers.len());
+    for start in numbers.clone().step_by(BATCH) {
         let mut creates = Vec::with_capacity(BATCH);
-        for number in start..count.min(start + BATCH) {
+        for number in start..numbers.end.min(start + BATCH) {
             let id: Id<Contact> = commands.next_id("contact").await?;
             made.push(id);
             let profile = person(number);

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use futures::future::try_join_all;
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, client::conn::http1::SendRequest};
+use hyper::{Request, Response, body::Incoming, client::conn::http1::SendRequest};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -42,6 +42,24 @@ impl Connection {
         path: &str,
         body: Option<&Value>,
     ) -> anyhow::Result<Bytes> {
+        let response = self.ask(method, path, body).await?;
+        let status = response.status();
+        let answer = response.into_body().collect().await?.to_bytes();
+        if !status.is_success() {
+            bail!(
+                "{method} {path}: {status}: {}",
+                String::from_utf8_lossy(&answer)
+            );
+        }
+        Ok(answer)
+    }
+
+    async fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Response<Incoming>> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -57,22 +75,31 @@ impl Connection {
             None => Bytes::new(),
         };
         self.sender.ready().await?;
-        let response = self
-            .sender
-            .send_request(request.body(Full::new(body))?)
-            .await?;
-        let status = response.status();
-        let answer = response.into_body().collect().await?.to_bytes();
-        if !status.is_success() {
-            bail!(
-                "{method} {path}: {status}: {}",
-                String::from_utf8_lossy(&answer)
-            );
-        }
-        Ok(answer)
+        let request = request.body(Full::new(body))?;
+        Ok(self.sender.send_request(request).await?)
     }
 
-    /// The same, as JSON.
+    /// Reads an answer as it comes, without keeping it.
+    pub async fn stream(&mut self, path: &str) -> anyhow::Result<Streamed> {
+        let asked = Instant::now();
+        let response = self.ask("GET", path, None).await?;
+        let status = response.status();
+        if !status.is_success() {
+            bail!("GET {path}: {status}");
+        }
+        let mut body = response.into_body();
+        let mut first_byte = None;
+        while let Some(frame) = body.frame().await {
+            frame?;
+            first_byte.get_or_insert_with(|| asked.elapsed());
+        }
+        Ok(Streamed {
+            first_byte: first_byte.context("an empty answer")?,
+            whole: asked.elapsed(),
+        })
+    }
+
+    /// As `call`, as JSON.
     pub async fn json(
         &mut self,
         method: &str,
@@ -83,6 +110,14 @@ impl Connection {
             &self.call(method, path, body).await?,
         )?)
     }
+}
+
+/// How long an answer took.
+pub struct Streamed {
+    /// Until it began.
+    pub first_byte: Duration,
+    /// Until its end.
+    pub whole: Duration,
 }
 
 /// A token for this user.

@@ -6,6 +6,7 @@
 mod child;
 mod delivery;
 mod http;
+mod lists;
 mod log;
 mod table;
 
@@ -72,6 +73,7 @@ impl Bench {
         self.requests(&server, raw, table).await?;
         self.deliveries(&server, table).await?;
         self.rebuild(&server, table).await?;
+        self.lists(&server, table).await?;
         server.stop().await?;
         let server = Server::start(data_dir).await?;
         table.add(
@@ -224,6 +226,16 @@ impl Bench {
             }
         }
         Ok(())
+    }
+
+    async fn lists(&self, server: &Server, table: &mut Table) -> anyhow::Result<()> {
+        step("lists");
+        let pool = connect(server.database()?, 8).await?;
+        let store = Store::open(pool.clone(), &MasterKey::new(MASTER_KEY)).await?;
+        lists::seed(&Commands::new(store), self.scaled(1_000_000)).await?;
+        let token = http::log_in(server.address, "admin", PASSWORD).await?;
+        let mut connection = Connection::open(server.address, &token).await?;
+        lists::measure(server, &mut connection, &pool, table).await
     }
 
     async fn rebuild(&self, server: &Server, table: &mut Table) -> anyhow::Result<()> {
