@@ -12,6 +12,7 @@ mod values;
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use commands::conversion::Limits;
+use domain::delivery::PaceUnit;
 use eventstore::{MasterKey, embedded};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
@@ -130,6 +131,8 @@ pub enum Role {
 pub struct DeliveryConfig {
     /// `LEDGERLINE_COMPANY` (empty)
     pub company: String,
+    /// `LEDGERLINE_CPM_UNIT` (second)
+    pub cpm_unit: PaceUnit,
     /// `LEDGERLINE_LEASE_SECONDS` (10)
     pub lease: Duration,
     /// `LEDGERLINE_RETRY_BASE_SECONDS` (60)
@@ -341,6 +344,7 @@ impl DeliveryConfig {
                 .text("LEDGERLINE_COMPANY")
                 .unwrap_or_default()
                 .to_owned(),
+            cpm_unit: values.value("LEDGERLINE_CPM_UNIT", "second or minute")?,
             lease: values.seconds("LEDGERLINE_LEASE_SECONDS", 2..=3600)?,
             retry_base: values.seconds("LEDGERLINE_RETRY_BASE_SECONDS", 1..=3600)?,
             email_deadline: values.seconds("LEDGERLINE_TRY_EMAIL_DEADLINE_SECONDS", 1..=WEEK)?,

@@ -202,6 +202,7 @@ fn api(config: &Config) -> ApiConfig {
         document_pages: config.conversion.document_pages,
         recording_seconds: config.conversion.recording_seconds,
         company: config.delivery.company.clone(),
+        cpm_unit: config.delivery.cpm_unit,
         trust_proxy: config.server.trust_proxy,
         cors_origins: config.server.cors_origins.clone(),
         deadlines: Deadlines {

@@ -7,7 +7,8 @@ use axum::{
 };
 use futures::{Stream, StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStream};
 use projections::{
-    Scope, View, access::roles::RoleRow, access::users::UserRow, delivery::providers::ProviderRow,
+    Scope, View, access::roles::RoleRow, access::users::UserRow, delivery::campaigns::CampaignRow,
+    delivery::providers::ProviderRow, delivery::schedules::ScheduleRow,
     delivery::transmissions::TransmissionRow, outreach::programs::ProgramRow,
     outreach::recordings::RecordingRow, outreach::templates::TemplateRow, outreach::texts::TextRow,
     people::accounts::AccountRow, people::contacts::ContactRow,
@@ -42,6 +43,11 @@ impl Row for AccountRow {
         self.version
     }
 }
+impl<const PER_MINUTE: bool> Row for CampaignRow<PER_MINUTE> {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
 impl Row for ContactRow {
     fn version(&self) -> i64 {
         self.version
@@ -63,6 +69,11 @@ impl Row for RecordingRow {
     }
 }
 impl Row for RoleRow {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+impl Row for ScheduleRow {
     fn version(&self) -> i64 {
         self.version
     }

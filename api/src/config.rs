@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::flow::Service;
+use domain::{delivery::PaceUnit, flow::Service};
 
 /// How the API behaves. The root package reads it from settings.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct ApiConfig {
     pub upload_timeout: Duration,
     /// How long a send is tried.
     pub deadlines: Deadlines,
+    /// In what a campaign's `cpm` counts (transmissions per second).
+    pub cpm_unit: PaceUnit,
 }
 
 impl ApiConfig {
@@ -91,6 +93,7 @@ impl Default for ApiConfig {
             request_timeout: Duration::from_secs(30),
             upload_timeout: Duration::from_secs(15 * 60),
             deadlines: Deadlines::default(),
+            cpm_unit: PaceUnit::default(),
         }
     }
 }

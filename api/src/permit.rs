@@ -10,7 +10,7 @@ mod verb;
 mod writer;
 
 pub(crate) use caller::Caller;
-pub(crate) use noun::{EventLog, Noun, ResultRow};
+pub(crate) use noun::{EventLog, Noun, ResultRow, Statistic};
 pub(crate) use own::own;
 pub(crate) use reader::Reader;
 pub(crate) use verb::*;

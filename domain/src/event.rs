@@ -7,7 +7,10 @@ use crate::{
     access::{
         Permission, PermissionEvent, Role, RoleEvent, Session, SessionEvent, User, UserEvent,
     },
-    delivery::{Provider, ProviderEvent, Transmission, TransmissionEvent},
+    delivery::{
+        Campaign, CampaignEvent, Provider, ProviderEvent, Schedule, ScheduleEvent, Transmission,
+        TransmissionEvent,
+    },
     outreach::{
         Program, ProgramEvent, Recording, RecordingEvent, Template, TemplateEvent, Text, TextEvent,
     },
@@ -19,12 +22,14 @@ use crate::{
 #[allow(missing_docs)]
 pub enum Event {
     Account(AccountEvent),
+    Campaign(CampaignEvent),
     Contact(ContactEvent),
     Permission(PermissionEvent),
     Program(ProgramEvent),
     Provider(ProviderEvent),
     Recording(RecordingEvent),
     Role(RoleEvent),
+    Schedule(ScheduleEvent),
     Session(SessionEvent),
     Template(TemplateEvent),
     Text(TextEvent),
@@ -41,12 +46,14 @@ impl Event {
         use serde_json::from_value;
         Some(match aggregate_type {
             Account::TYPE => from_value(payload).map(Self::Account),
+            Campaign::TYPE => from_value(payload).map(Self::Campaign),
             Contact::TYPE => from_value(payload).map(Self::Contact),
             Permission::TYPE => from_value(payload).map(Self::Permission),
             Program::TYPE => from_value(payload).map(Self::Program),
             Provider::TYPE => from_value(payload).map(Self::Provider),
             Recording::TYPE => from_value(payload).map(Self::Recording),
             Role::TYPE => from_value(payload).map(Self::Role),
+            Schedule::TYPE => from_value(payload).map(Self::Schedule),
             Session::TYPE => from_value(payload).map(Self::Session),
             Template::TYPE => from_value(payload).map(Self::Template),
             Text::TYPE => from_value(payload).map(Self::Text),
@@ -64,12 +71,14 @@ impl Event {
         use serde_json::to_value;
         match self {
             Self::Account(event) => to_value(event),
+            Self::Campaign(event) => to_value(event),
             Self::Contact(event) => to_value(event),
             Self::Permission(event) => to_value(event),
             Self::Program(event) => to_value(event),
             Self::Provider(event) => to_value(event),
             Self::Recording(event) => to_value(event),
             Self::Role(event) => to_value(event),
+            Self::Schedule(event) => to_value(event),
             Self::Session(event) => to_value(event),
             Self::Template(event) => to_value(event),
             Self::Text(event) => to_value(event),
@@ -91,6 +100,11 @@ impl Event {
 impl From<AccountEvent> for Event {
     fn from(event: AccountEvent) -> Self {
         Self::Account(event)
+    }
+}
+impl From<CampaignEvent> for Event {
+    fn from(event: CampaignEvent) -> Self {
+        Self::Campaign(event)
     }
 }
 impl From<ContactEvent> for Event {
@@ -121,6 +135,11 @@ impl From<RecordingEvent> for Event {
 impl From<RoleEvent> for Event {
     fn from(event: RoleEvent) -> Self {
         Self::Role(event)
+    }
+}
+impl From<ScheduleEvent> for Event {
+    fn from(event: ScheduleEvent) -> Self {
+        Self::Schedule(event)
     }
 }
 impl From<SessionEvent> for Event {

@@ -7,7 +7,7 @@
 use std::{any::Any, collections::HashMap, sync::Arc};
 
 use cqrs_es::persist::{PersistedEventRepository, PersistenceError, SerializedEvent};
-use domain::{Entity, Id, values::Sealed};
+use domain::{Claim, Entity, Id, values::Sealed};
 use postgres_es::PostgresEventRepository;
 use quick_cache::sync::Cache;
 use sqlx::PgPool;
@@ -17,7 +17,7 @@ use crate::{
     appender::Appender,
     keys::Keys,
     read::{Reader, unreadable},
-    snapshots,
+    snapshots, statement,
 };
 
 /// How many aggregates stay in memory between commands.
@@ -82,6 +82,14 @@ impl Store {
     /// The log, for reading.
     pub fn log(&self) -> &Log {
         &self.0.log
+    }
+
+    /// Who holds a unique name, as of now: an aggregate, written `schedule/12`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn holder_of(&self, claim: &Claim) -> Result<Option<String>, StoreError> {
+        Ok(statement::holder_of(&self.0.pool, claim).await?)
     }
 
     /// Ids for new things.

@@ -14,6 +14,7 @@
 //! times included, from the events, because a rebuild must come to the same rows.
 
 pub mod access;
+mod counts;
 pub mod delivery;
 pub mod outreach;
 pub mod people;
@@ -22,6 +23,7 @@ mod projector;
 pub mod reads;
 pub mod rebuild;
 mod source;
+pub mod statistics;
 #[cfg(test)]
 mod tests;
 mod watermarks;

@@ -8,7 +8,10 @@ use sqlx::PgConnection;
 
 use crate::{
     access::{permissions::Permissions, roles::Roles, users::Users},
-    delivery::{deliveries::Deliveries, providers::Providers, queue::Dispatch},
+    delivery::{
+        campaigns::Campaigns, deliveries::Deliveries, providers::Providers, queue::Dispatch,
+        schedules::Schedules,
+    },
     outreach::{programs::Programs, recordings::Recordings, templates::Templates, texts::Texts},
     people::{accounts::Accounts, contacts::Contacts},
 };
@@ -17,6 +20,7 @@ use crate::{
 pub fn all() -> Vec<Box<dyn Projection>> {
     vec![
         Box::new(Accounts),
+        Box::new(Campaigns),
         Box::new(Contacts),
         Box::new(Deliveries),
         Box::new(Dispatch),
@@ -25,6 +29,7 @@ pub fn all() -> Vec<Box<dyn Projection>> {
         Box::new(Providers),
         Box::new(Recordings),
         Box::new(Roles),
+        Box::new(Schedules),
         Box::new(Templates),
         Box::new(Texts),
         Box::new(Users),

@@ -95,6 +95,8 @@ pub const SETTINGS: &[Setting] = &[
         "Number of this node: its workers also serve the providers pinned to it (1 or more)."),
     setting("LEDGERLINE_COMPANY", "company", "",
         "Company name that messages may insert."),
+    setting("LEDGERLINE_CPM_UNIT", "cpm_unit", "second",
+        "What a campaign's cpm counts: transmissions per second, or per minute as ICTCore does."),
     setting("LEDGERLINE_LEASE_SECONDS", "lease_seconds", "10",
         "How long a worker that falls silent keeps its transmissions (2 to 3600)."),
     setting("LEDGERLINE_RETRY_BASE_SECONDS", "retry_base_seconds", "60",

@@ -83,6 +83,7 @@ const GOOD: &[(&str, &str)] = &[
     ("LEDGERLINE_ROLE", "worker"),
     ("LEDGERLINE_NODE_ID", "4"),
     ("LEDGERLINE_COMPANY", "Muster & Söhne"),
+    ("LEDGERLINE_CPM_UNIT", "minute"),
     ("LEDGERLINE_LEASE_SECONDS", "20"),
     ("LEDGERLINE_RETRY_BASE_SECONDS", "61"),
     ("LEDGERLINE_TRY_EMAIL_DEADLINE_SECONDS", "101"),
@@ -161,6 +162,7 @@ fn every_setting_is_in_the_help_and_arrives_from_environment_and_file() {
         assert_eq!(access.login_attempts, 3);
         assert_eq!((process.role, process.node_id), (Role::Worker, Some(4)));
         assert_eq!(delivery.company, "Muster & Söhne");
+        assert_eq!(delivery.cpm_unit, PaceUnit::Minute);
         assert_eq!(delivery.lease.as_secs(), 20);
         assert_eq!(delivery.retry_base.as_secs(), 61);
         assert_eq!(delivery.email_deadline.as_secs(), 101);
@@ -207,6 +209,7 @@ fn a_wrong_value_stops_the_start_and_is_named() {
         ("LEDGERLINE_TOKEN_TTL_SECONDS", "1.5"),
         ("LEDGERLINE_NODE_ID", "0"),
         ("LEDGERLINE_ROLE", "boss"),
+        ("LEDGERLINE_CPM_UNIT", "hour"),
         ("LEDGERLINE_LOG", "=,="),
         ("LEDGERLINE_LOG_FORMAT", "xml"),
     ] {

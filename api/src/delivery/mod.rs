@@ -1,9 +1,14 @@
-//! How it gets there: providers, transmissions, their attempts, the sandbox's outbox.
+//! How it gets there: providers, transmissions, their attempts, campaigns, schedules,
+//! the sandbox's outbox.
 
+mod campaign_fields;
+mod campaigns;
 mod provider_fields;
 mod providers;
 mod reports;
 mod sandbox;
+mod schedules;
+mod scheduling;
 mod send;
 mod spools;
 mod transmission_fields;
@@ -16,8 +21,10 @@ pub(crate) use transmission_fields::{Said as SaidTransmission, order};
 /// The area's resources.
 pub(crate) fn routes() -> Routes {
     Routes::new()
+        .merge(campaigns::routes())
         .merge(providers::routes())
         .merge(transmissions::routes())
+        .merge(schedules::routes())
         .merge(send::routes())
         .merge(reports::routes())
         .merge(spools::routes())

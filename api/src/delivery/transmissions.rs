@@ -2,11 +2,14 @@
 
 use domain::{
     Id,
-    delivery::{Transmission, TransmissionCommand},
+    delivery::{Job, Transmission, TransmissionCommand},
 };
 use projections::delivery::transmissions::TransmissionRow;
 
-use super::transmission_fields::{Said, order};
+use super::{
+    scheduling::cancel,
+    transmission_fields::{Said, order},
+};
 use crate::{
     Error, Result,
     answer::Answer,
@@ -84,7 +87,16 @@ async fn delete(
     transmissions: Writer<Transmission, Delete>,
     Path(id): Path<Id<Transmission>>,
 ) -> Result<Answer> {
-    transmissions.deleted(id, TransmissionCommand::Delete).await
+    let answer = transmissions
+        .deleted(id, TransmissionCommand::Delete)
+        .await?;
+    let transmission_id = id;
+    cancel(
+        transmissions.caller(),
+        Job::TransmissionSend { transmission_id },
+    )
+    .await?;
+    Ok(answer)
 }
 
 /// A new one for the same order; it has not been sent, whatever became of the first.

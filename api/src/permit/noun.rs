@@ -2,7 +2,7 @@
 
 use domain::{
     access::{Permission, Role, User},
-    delivery::{Provider, Spool, Transmission},
+    delivery::{Campaign, Provider, Schedule, Spool, Transmission},
     outreach::{Program, Recording, Template, Text},
     people::{Account, Contact},
 };
@@ -20,10 +20,16 @@ pub(crate) trait Noun: Send + Sync + 'static {
 pub(crate) enum ResultRow {}
 /// The log: `event_…`.
 pub(crate) enum EventLog {}
+/// How many there are: `statistic_…`. Whose are counted follows from the kinds counted.
+pub(crate) enum Statistic {}
 
 impl Noun for Account {
     const NAME: &'static str = "account";
     const ADMIN: Option<&'static str> = Some("account_admin");
+}
+impl Noun for Campaign {
+    const NAME: &'static str = "campaign";
+    const ADMIN: Option<&'static str> = Some("campaign_admin");
 }
 impl Noun for Contact {
     const NAME: &'static str = "contact";
@@ -36,6 +42,10 @@ impl Noun for Program {
 impl Noun for Recording {
     const NAME: &'static str = "recording";
     const ADMIN: Option<&'static str> = Some("recording_admin");
+}
+impl Noun for Schedule {
+    const NAME: &'static str = "schedule";
+    const ADMIN: Option<&'static str> = Some("schedule_admin");
 }
 impl Noun for Template {
     const NAME: &'static str = "template";
@@ -64,6 +74,10 @@ impl Noun for ResultRow {
 }
 impl Noun for EventLog {
     const NAME: &'static str = "event";
+    const ADMIN: Option<&'static str> = None;
+}
+impl Noun for Statistic {
+    const NAME: &'static str = "statistic";
     const ADMIN: Option<&'static str> = None;
 }
 impl Noun for Permission {

@@ -18,6 +18,10 @@ pub(crate) enum Update {}
 pub(crate) enum Delete {}
 /// `_send`.
 pub(crate) enum Sending {}
+/// `_start`.
+pub(crate) enum Start {}
+/// `_stop`.
+pub(crate) enum Stop {}
 /// `_password`.
 pub(crate) enum Password {}
 /// `_admin`.
@@ -40,6 +44,12 @@ impl Verb for Delete {
 }
 impl Verb for Sending {
     const NAME: &'static str = "send";
+}
+impl Verb for Start {
+    const NAME: &'static str = "start";
+}
+impl Verb for Stop {
+    const NAME: &'static str = "stop";
 }
 impl Verb for Password {
     const NAME: &'static str = "password";

@@ -5,6 +5,7 @@ mod events;
 mod health;
 mod reference;
 mod shipped;
+mod statistics;
 
 use crate::openapi::Routes;
 
@@ -14,4 +15,5 @@ pub(crate) fn routes() -> Routes {
         .merge(events::routes())
         .merge(health::routes())
         .merge(reference::routes())
+        .merge(statistics::routes())
 }

@@ -9,7 +9,7 @@ pub const USER: &str = "user";
 /// `contact_*` but `contact_admin`.
 pub fn permissions() -> Vec<String> {
     const CRUD: [&str; 6] = ["create", "list", "read", "update", "delete", "admin"];
-    const KINDS: [&str; 24] = [
+    const KINDS: [&str; 25] = [
         "account",
         "campaign",
         "condition",
@@ -28,6 +28,7 @@ pub fn permissions() -> Vec<String> {
         "provider",
         "recording",
         "role",
+        "schedule",
         "template",
         "text",
         "transmission",
@@ -35,7 +36,7 @@ pub fn permissions() -> Vec<String> {
         "voicemail",
         "tenant",
     ];
-    const OTHERS: [&str; 33] = [
+    const OTHERS: [&str; 27] = [
         "api",
         "api_access",
         "cdr",
@@ -53,12 +54,6 @@ pub fn permissions() -> Vec<String> {
         "result",
         "result_list",
         "result_read",
-        "schedule",
-        "schedule_create",
-        "schedule_delete",
-        "schedule_list",
-        "schedule_read",
-        "schedule_update",
         "spool",
         "spool_list",
         "spool_read",

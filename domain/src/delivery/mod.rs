@@ -1,14 +1,23 @@
-//! How it gets there: providers, transmissions and their attempts.
+//! How it gets there: providers, transmissions and their attempts, campaigns of many,
+//! schedules.
 
+mod campaign;
 mod outcome;
+mod pace;
 mod provider;
+pub mod schedule;
 pub mod settings;
 mod transmission;
 
+pub use campaign::{
+    Campaign, CampaignCommand, CampaignDetails, CampaignEvent, CampaignPatch, Group,
+};
 pub use outcome::{Outcome, ResultKind, SpoolResult};
+pub use pace::{Pace, PaceUnit};
 pub use provider::{
     Provider, ProviderCommand, ProviderDetails, ProviderEvent, ProviderKind, ProviderPatch,
 };
+pub use schedule::{Job, Schedule, ScheduleCommand, ScheduleEvent};
 pub use transmission::{
     Assignment, Direction, Order, Retry, Spool, SpoolReport, Transmission, TransmissionCommand,
     TransmissionError, TransmissionEvent,

@@ -14,10 +14,35 @@ use eventstore::Recorded;
 use sqlx::PgConnection;
 
 use super::{spool_results, spools, transmissions};
-use crate::Projection;
+use crate::{Projection, counts::Counted};
 
-/// Keeps `transmissions`, `spools`, `spool_results` and `erased_contacts`.
+/// Keeps `transmissions`, `spools`, `spool_results`, `erased_contacts` and the counters
+/// of the first two.
 pub struct Deliveries;
+
+const TRANSMISSIONS: Counted = Counted {
+    table: "transmission_counts",
+    rows: "transmissions t",
+    by: "t.transmission_id",
+    service: "t.service_flag",
+    states: [
+        "t.status = 'processing'",
+        "t.status = 'completed'",
+        "t.status in ('failed', 'invalid')",
+    ],
+};
+
+const SPOOLS: Counted = Counted {
+    table: "spool_counts",
+    rows: "spools t join transmissions o on o.transmission_id = t.transmission_id",
+    by: "t.transmission_id",
+    service: "o.service_flag",
+    states: [
+        "t.status = 'initiated'",
+        "t.status = 'completed'",
+        "t.status = 'failed'",
+    ],
+};
 
 #[async_trait]
 impl Projection for Deliveries {
@@ -39,6 +64,8 @@ impl Projection for Deliveries {
             "spools",
             "spool_results",
             "erased_contacts",
+            "transmission_counts",
+            "spool_counts",
         ]
     }
 
@@ -58,6 +85,9 @@ impl Projection for Deliveries {
         db: &mut PgConnection,
         events: &[Arc<Recorded>],
     ) -> Result<(), sqlx::Error> {
+        let counted = counted(events);
+        let transmissions_before = TRANSMISSIONS.tally(db, &counted).await?;
+        let spools_before = SPOOLS.tally(db, &counted).await?;
         let deleted = deleted(events);
         let lasting: Vec<_> = events
             .iter()
@@ -68,6 +98,12 @@ impl Projection for Deliveries {
         spools::take_in(db, &lasting).await?;
         spool_results::take_in(db, &lasting).await?;
         delete(db, &deleted).await?;
+        let transmissions_after = TRANSMISSIONS.tally(db, &counted).await?;
+        let spools_after = SPOOLS.tally(db, &counted).await?;
+        TRANSMISSIONS
+            .keep(db, &transmissions_before, &transmissions_after)
+            .await?;
+        SPOOLS.keep(db, &spools_before, &spools_after).await?;
         let mut forgotten = remember(db, &erased(events)).await?;
         forgotten.extend(spoken_of_after_erasure(db, &lasting).await?);
         forget(db, &forgotten).await
@@ -86,6 +122,27 @@ fn occurred(recorded: &Recorded) -> Option<Occurred<'_>> {
         Event::Transmission(event) => Some(Occurred { recorded, event }),
         _ => None,
     }
+}
+
+/// The transmissions of which these events may change a number.
+fn counted(events: &[Arc<Recorded>]) -> Vec<i64> {
+    use TransmissionEvent::{ResultRecorded, RetryScheduled, SpoolConnected, SpoolStarted};
+    let changes_none = |event: &TransmissionEvent| {
+        matches!(
+            event,
+            ResultRecorded { .. }
+                | RetryScheduled { .. }
+                | SpoolConnected { .. }
+                | SpoolStarted { .. }
+        )
+    };
+    let counted: BTreeSet<i64> = events
+        .iter()
+        .filter_map(|event| occurred(event))
+        .filter(|occurred| !changes_none(occurred.event))
+        .map(|occurred| occurred.recorded.aggregate_id)
+        .collect();
+    counted.into_iter().collect()
 }
 
 /// Nothing follows a deletion: whatever else a batch says of these need not be written.

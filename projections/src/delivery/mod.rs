@@ -1,9 +1,12 @@
-//! How it gets there: providers, transmissions with their attempts, and the queue.
+//! How it gets there: providers, transmissions with their attempts, campaigns,
+//! schedules, and the queue.
 
+pub mod campaigns;
 pub mod deliveries;
 pub mod health;
 pub mod providers;
 pub mod queue;
+pub mod schedules;
 pub mod spool_results;
 pub mod spools;
 pub mod transmissions;

@@ -18,6 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     Projection, View,
+    counts::Counted,
     reads::{By, Conditions},
 };
 
@@ -85,8 +86,16 @@ impl View for ContactRow {
     }
 }
 
-/// Keeps `contacts`.
+/// Keeps `contacts` and `contact_counts`.
 pub struct Contacts;
+
+const COUNTED: Counted = Counted {
+    table: "contact_counts",
+    rows: "contacts t",
+    by: "t.contact_id",
+    service: "0",
+    states: ["false"; 3],
+};
 
 #[async_trait]
 impl Projection for Contacts {
@@ -99,7 +108,7 @@ impl Projection for Contacts {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["contacts"]
+        &["contacts", "contact_counts"]
     }
 
     async fn apply(
@@ -117,9 +126,13 @@ impl Projection for Contacts {
             .iter()
             .filter_map(|(id, c)| c.as_ref().map(|c| (*id, c)));
         let (new, changed): (Vec<_>, Vec<_>) = there.partition(|(_, c)| c.created.is_some());
+        let new_ids: Vec<i64> = new.iter().map(|(id, _)| *id).collect();
+        let before = COUNTED.tally(db, &gone).await?;
         delete(db, &gone).await?;
         update(db, &changed).await?;
-        insert(db, &new).await
+        insert(db, &new).await?;
+        let after = COUNTED.tally(db, &new_ids).await?;
+        COUNTED.keep(db, &before, &after).await
     }
 }
 

@@ -7,4 +7,6 @@ mod peers;
 mod provider_status;
 mod providers;
 mod roles;
+mod schedules;
+mod statistics;
 mod weights;

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Entity, Id, Personal,
     access::User,
-    delivery::{Outcome, Provider},
+    delivery::{Direction, Outcome, Provider},
     flow::Flow,
     people::Account,
 };
@@ -96,6 +96,19 @@ impl Transmission {
             account_id: sending.account_id,
             destination: sending.destination.get().map(String::as_str),
         })
+    }
+
+    /// Why it can be sent neither now nor later as it is; nothing if it can.
+    pub fn is_settled(&self) -> Option<&'static str> {
+        let order = self.order.as_ref();
+        match self.stage {
+            Stage::Processing => Some("it is being sent"),
+            Stage::Completed => Some("it is completed"),
+            _ if order.is_some_and(|order| order.direction == Direction::Inbound) => {
+                Some("it is inbound")
+            }
+            Stage::Absent | Stage::Pending | Stage::Failed | Stage::Deleted => None,
+        }
     }
 
     /// Whether this is one of its attempts.

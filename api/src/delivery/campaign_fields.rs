@@ -1,0 +1,137 @@
+//! What a client says of a campaign.
+
+use domain::{
+    Id, Patch,
+    delivery::{CampaignDetails, CampaignPatch, Group, Pace, PaceUnit},
+    flow::Service,
+    outreach::Program,
+    people::Account,
+    values::Line,
+};
+use serde_json::Value;
+
+use crate::{
+    Error, Result,
+    extract::{Fields, FromFields, Given},
+    permit::{Caller, own},
+};
+
+/// How fast a campaign goes if nobody says: two in the unit that the installation counts.
+const CPM: f64 = 2.0;
+
+/// A campaign's fields.
+#[derive(Debug)]
+pub(super) struct Said {
+    program_id: Patch<Id<Program>>,
+    group_id: Patch<Id<Group>>,
+    account_id: Patch<Id<Account>>,
+    cpm: Option<f64>,
+    delay: Option<f64>,
+    try_allowed: Patch<u32>,
+    source: Patch<Line>,
+}
+
+impl FromFields for Said {
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self {
+            program_id: fields.id("program_id"),
+            group_id: fields.id("group_id"),
+            account_id: fields.id("account_id"),
+            cpm: decimal(fields, "cpm"),
+            delay: decimal(fields, "delay"),
+            try_allowed: fields.number("try_allowed", 1..=100),
+            source: fields.text("source"),
+        }
+    }
+}
+
+fn decimal(fields: &mut Fields, field: &'static str) -> Option<f64> {
+    let decimal = fields.parse(field, |value| {
+        let number = match value {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) if text.trim().is_empty() => return Ok(None),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        number
+            .map(Some)
+            .ok_or_else(|| "must be a number".to_owned())
+    });
+    decimal.given()
+}
+
+impl Said {
+    /// What a new campaign is to do: what it refers to must be there, and the caller's.
+    pub async fn details(self, caller: &Caller) -> Result<CampaignDetails> {
+        let unit = caller.app().config().cpm_unit;
+        let pace = match Pace::said(self.cpm, self.delay, unit)? {
+            Some(pace) => Some(pace),
+            None => Pace::said(Some(CPM), None, unit)?,
+        };
+        let required = |field| move || Error::invalid(field, "is required");
+        let (program, group) = (
+            self.program_id.clone().given(),
+            self.group_id.clone().given(),
+        );
+        let program_id = program.ok_or_else(required("program_id"))?;
+        let group_id = group.ok_or_else(required("group_id"))?;
+        let service = self.service(caller).await?;
+        Ok(CampaignDetails {
+            program_id,
+            service: service.ok_or_else(|| Error::unknown("program_id"))?,
+            group_id,
+            account_id: self.account_id.given(),
+            pace: pace.ok_or(Error::Internal)?,
+            try_allowed: self.try_allowed.given().unwrap_or(1),
+            source: self.source.given(),
+        })
+    }
+
+    /// What changes of one that is there.
+    pub async fn patch(self, caller: &Caller) -> Result<CampaignPatch> {
+        let unit: PaceUnit = caller.app().config().cpm_unit;
+        let pace = Pace::said(self.cpm, self.delay, unit)?;
+        let service = self.service(caller).await?;
+        let program = match (self.program_id, service) {
+            (Patch::Set(program), Some(service)) => Patch::Set((program, service)),
+            (Patch::Clear, _) => Patch::Clear,
+            (Patch::Keep | Patch::Set(_), _) => Patch::Keep,
+        };
+        Ok(CampaignPatch {
+            program,
+            group_id: self.group_id,
+            account_id: self.account_id,
+            pace,
+            try_allowed: self.try_allowed,
+            source: self.source,
+        })
+    }
+
+    /// The service of the program it names. Everything it names must be the caller's.
+    async fn service(&self, caller: &Caller) -> Result<Option<Service>> {
+        let program = async {
+            match &self.program_id {
+                Patch::Set(id) => own(caller, "program_id", *id).await.map(Some),
+                Patch::Keep | Patch::Clear => Ok(None),
+            }
+        };
+        let group = async {
+            match &self.group_id {
+                // There are none yet.
+                Patch::Set(_) => Err(Error::unknown("group_id")),
+                Patch::Keep | Patch::Clear => Ok(()),
+            }
+        };
+        let account = async {
+            match &self.account_id {
+                Patch::Set(id) => own(caller, "account_id", *id).await.map(drop),
+                Patch::Keep | Patch::Clear => Ok(()),
+            }
+        };
+        let (program, (), ()) = futures::try_join!(program, group, account)?;
+        let kind = program
+            .as_ref()
+            .and_then(|program| program.aggregate.kind());
+        Ok(kind.map(|kind| kind.service()))
+    }
+}

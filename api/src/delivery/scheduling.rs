@@ -1,0 +1,198 @@
+//! Doing something later: what transmissions and campaigns have in common. One and the
+//! same thing has one schedule at most; scheduling it again changes that one.
+
+use commands::{Actor, CommandError};
+use cqrs_es::Aggregate;
+use domain::{
+    Entity, Id, Refusal,
+    access::User,
+    delivery::{
+        Job, Schedule, ScheduleCommand,
+        schedule::{Part, Timing, Unit},
+    },
+};
+use eventstore::{Committed, clock};
+use serde_json::{Value, json};
+
+use crate::{
+    Error, Result,
+    answer::Answer,
+    extract::{Fields, FromFields, Given},
+    permit::{Caller, Done, Noun},
+};
+
+/// How often it is tried while others schedule the same.
+const ATTEMPTS: usize = 4;
+
+/// Schedules it, or changes its schedule; answers the schedule's id. Whoever may do the
+/// thing may do it later; the schedule belongs to whom the thing belongs to.
+pub(super) async fn schedule(
+    caller: &Caller,
+    owner: Id<User>,
+    job: Job,
+    timing: Timing,
+) -> Result<Answer> {
+    for _ in 0..ATTEMPTS {
+        let (id, sent) = attempt(caller, owner, job, timing.clone()).await?;
+        match sent {
+            // Somebody else scheduled it just now, or cancelled it.
+            Err(CommandError::Refused(Refusal::Taken { .. } | Refusal::NotFound)) => {}
+            Err(error) => return Err(error.into()),
+            Ok(committed) => {
+                let done = settle(caller, committed).await;
+                return Ok(Answer::of(&json!({ "schedule_id": id }))?.late(done));
+            }
+        }
+    }
+    Err(Error::Unavailable("others schedule the same; try again"))
+}
+
+async fn attempt(
+    caller: &Caller,
+    owner: Id<User>,
+    job: Job,
+    timing: Timing,
+) -> Result<(Id<Schedule>, Result<Committed, CommandError>)> {
+    let (commands, at, actor) = (caller.app().commands(), clock::now(), actor(caller));
+    if let Some(id) = scheduled(caller, job).await? {
+        let change = ScheduleCommand::Change { timing, at };
+        return Ok((id, commands.send(id, change, &actor).await));
+    }
+    let id = commands.next_id(Schedule::TYPE).await?;
+    let create = ScheduleCommand::Create {
+        id,
+        owner,
+        job,
+        timing,
+        at,
+    };
+    Ok((id, commands.send_new(id, create, &actor).await))
+}
+
+/// Cancels the schedule for it, if there is one.
+pub(super) async fn cancel(caller: &Caller, job: Job) -> Result<Done> {
+    let none = Done { late: None };
+    let Some(id) = scheduled(caller, job).await? else {
+        return Ok(none);
+    };
+    let commands = caller.app().commands();
+    match commands
+        .send(id, ScheduleCommand::Cancel, &actor(caller))
+        .await
+    {
+        Ok(committed) => Ok(settle(caller, committed).await),
+        Err(CommandError::Refused(Refusal::NotFound)) => Ok(none),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// After scheduling: what was deleted meanwhile is not done later either.
+pub(super) async fn still_there<A: Noun + Entity>(
+    caller: &Caller,
+    id: Id<A>,
+    job: Job,
+) -> Result<()> {
+    let loaded = caller.app().commands().load(id, caller.scope::<A>()).await;
+    if let Err(error) = loaded {
+        cancel(caller, job).await?;
+        return Err(error.into());
+    }
+    Ok(())
+}
+
+/// The schedule for it: from the claims, which are never behind the log.
+async fn scheduled(caller: &Caller, job: Job) -> Result<Option<Id<Schedule>>> {
+    let store = caller.app().commands().store();
+    let holder = store.holder_of(&job.claim()).await?;
+    let id = holder.and_then(|holder| holder.rsplit_once('/')?.1.parse().ok());
+    Ok(id)
+}
+
+fn actor(caller: &Caller) -> Actor {
+    Actor {
+        metadata: caller.metadata(),
+        ..Actor::default()
+    }
+}
+
+async fn settle(caller: &Caller, committed: Committed) -> Done {
+    let late = caller
+        .app()
+        .settle(Schedule::TYPE, committed.position)
+        .await;
+    Done { late }
+}
+
+impl FromFields for Timing {
+    fn from_fields(fields: &mut Fields) -> Self {
+        let seconds =
+            |fields: &mut Fields, field| fields.number(field, i64::MIN..=i64::MAX).given();
+        Self {
+            timestamp: seconds(fields, "timestamp"),
+            datetime: fields.text("datetime").given(),
+            delay: seconds(fields, "delay"),
+            year: part(fields, "year", Unit::Year),
+            month: part(fields, "month", Unit::Month),
+            day: part(fields, "day", Unit::Day),
+            weekday: part(fields, "weekday", Unit::Weekday),
+            hour: part(fields, "hour", Unit::Hour),
+            minute: part(fields, "minute", Unit::Minute),
+            zone: fields.text("timezone").given(),
+        }
+    }
+}
+
+fn part(fields: &mut Fields, field: &'static str, unit: Unit) -> Option<Part> {
+    let parsed = fields.parse(field, |value| {
+        let text = match value {
+            Value::String(text) if text.trim().is_empty() => return Ok(None),
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => return Err("must be a number or a string".to_owned()),
+        };
+        let part = Part::parse(unit, &text);
+        part.map(Some).map_err(|error| error.to_string())
+    });
+    parsed.given()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: Value) -> Result<Timing> {
+        let Value::Object(map) = body else {
+            panic!("an object")
+        };
+        let mut fields = Fields::new(map);
+        let timing = Timing::from_fields(&mut fields);
+        fields.finish(timing)
+    }
+
+    #[test]
+    fn a_field_comes_as_a_number_and_as_text() {
+        let timing = read(json!({"hour": 9, "minute": "*/15", "day": "", "timezone": "UTC"}));
+        let timing = timing.unwrap();
+        assert_eq!(timing.hour.unwrap().as_str(), "9");
+        assert_eq!(timing.minute.unwrap().as_str(), "*/15");
+        assert_eq!(timing.day, None);
+        assert_eq!(timing.zone.unwrap().name(), "UTC");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let wrong = json!({
+            "weekday": 0, "hour": 24, "minute": 1.5, "month": [], "delay": "soon",
+            "datetime": "tomorrow", "timezone": "Mars/Olympus", "year": "2027",
+        });
+        let Err(Error::Invalid(errors)) = read(wrong) else {
+            panic!("412")
+        };
+        let mut fields: Vec<_> = errors.iter().map(|error| error.field.as_ref()).collect();
+        fields.sort_unstable();
+        let expected = [
+            "datetime", "delay", "hour", "minute", "month", "timezone", "weekday",
+        ];
+        assert_eq!(fields, expected);
+    }
+}

@@ -1,0 +1,149 @@
+//! `/statistics`.
+
+use axum::{extract::FromRequestParts, http::request::Parts};
+use domain::{
+    delivery::{Campaign, Transmission},
+    people::Contact,
+};
+use projections::{
+    Scope,
+    statistics::{Statistics, Whose, statistics},
+};
+use utoipa::openapi::{ObjectBuilder, schema::Type};
+
+use crate::{
+    App, Error, Result,
+    answer::Answer,
+    extract::query_pairs,
+    openapi::{Describe, Routes, Sketch, op},
+    permit::{Caller, Noun, Read, Reader, Statistic},
+};
+
+pub(super) fn routes() -> Routes {
+    Routes::new().get(
+        "/statistics",
+        read,
+        op("Counts campaigns, groups, contacts, transmissions and attempts")
+            .note("Everybody's with the kind's admin permission, otherwise one's own.")
+            .json::<Statistics>(),
+    )
+}
+
+async fn read(numbers: Reader<Statistic, Read>, asked: Asked) -> Result<Answer> {
+    let caller = numbers.caller();
+    let whose = Whose {
+        campaigns: asked.of::<Campaign>(caller),
+        // There are none yet.
+        groups: None,
+        contacts: asked.of::<Contact>(caller),
+        transmissions: asked.of::<Transmission>(caller),
+    };
+    Answer::of(&statistics(numbers.pool(), whose, asked.services, asked.since).await?)
+}
+
+/// What of it is wanted.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Asked {
+    /// Unix seconds; `from` is another word for it.
+    since: Option<i64>,
+    user: Option<i64>,
+    services: Option<i32>,
+}
+
+impl Asked {
+    /// Whose things of this kind are counted: those that a list of them would hold.
+    fn of<N: Noun>(&self, caller: &Caller) -> Option<Scope> {
+        match (caller.view::<N>(), self.user) {
+            (scope, None) => Some(scope),
+            (Scope::All, Some(user)) => Some(Scope::OwnedBy(user)),
+            (Scope::OwnedBy(own), Some(user)) => (own == user).then_some(Scope::OwnedBy(own)),
+        }
+    }
+
+    fn read(pairs: Vec<(String, String)>) -> Result<Self> {
+        let mut asked = Self::default();
+        for (name, value) in pairs {
+            let number = value.trim().parse::<i64>();
+            let number = number.map_err(|_| Error::invalid(name.clone(), "must be a whole number"));
+            match name.as_str() {
+                // Both bound the same side: the later one says more.
+                "since" | "from" => asked.since = asked.since.max(Some(number?)),
+                "user_id" => asked.user = Some(number?),
+                "service_flag" => {
+                    let services = i32::try_from(number?);
+                    let services = services.map_err(|_| Error::invalid(name, "is too large"))?;
+                    asked.services = Some(services);
+                }
+                _ => {
+                    let known =
+                        "is not a filter here; those are since, from, user_id, service_flag";
+                    return Err(Error::invalid(name, known));
+                }
+            }
+        }
+        Ok(asked)
+    }
+}
+
+impl FromRequestParts<App> for Asked {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self> {
+        Self::read(query_pairs(parts)?)
+    }
+}
+
+impl Describe for Asked {
+    fn describe(sketch: &mut Sketch) {
+        let number = || ObjectBuilder::new().schema_type(Type::Integer);
+        for (name, said) in [
+            (
+                "since",
+                "Only what was created at this unix second or later.",
+            ),
+            ("from", "The same."),
+            ("user_id", "Only what belongs to this user."),
+            (
+                "service_flag",
+                "Of what has a service, only these: a bitmask.",
+            ),
+        ] {
+            sketch.query(name, said, number());
+        }
+        sketch.refuses(&[412]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(pairs: &[(&str, &str)]) -> Result<Asked> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Asked::read(pairs.iter().map(owned).collect())
+    }
+
+    #[test]
+    fn from_and_since_are_one_bound() {
+        for pairs in [
+            [("since", "7"), ("from", "9")],
+            [("from", "9"), ("since", "7")],
+        ] {
+            assert_eq!(asked(&pairs).unwrap().since, Some(9));
+        }
+    }
+
+    #[test]
+    fn what_is_no_filter_is_named() {
+        for (name, value) in [
+            ("group_id", "1"),
+            ("since", "yesterday"),
+            ("service_flag", "5000000000"),
+        ] {
+            let Err(Error::Invalid(errors)) = asked(&[(name, value)]) else {
+                panic!("{name}")
+            };
+            assert_eq!(errors[0].field, name);
+        }
+    }
+}

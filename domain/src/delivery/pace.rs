@@ -1,0 +1,193 @@
+//! How fast a campaign goes.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use crate::Refusal;
+
+/// Transmissions per second, 0.001 to 1,000,000, in units of 10⁻¹²: exact, so that it
+/// reads the same wherever it is read.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Pace(i64);
+
+/// In what clients count `cpm`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum PaceUnit {
+    /// Transmissions per second, as documented.
+    #[default]
+    Second,
+    /// Per minute, as the original counted.
+    Minute,
+}
+
+impl PaceUnit {
+    /// How many seconds it is.
+    pub const fn seconds(self) -> u32 {
+        match self {
+            Self::Second => 1,
+            Self::Minute => 60,
+        }
+    }
+}
+
+impl FromStr for PaceUnit {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "second" => Ok(Self::Second),
+            "minute" => Ok(Self::Minute),
+            _ => Err(()),
+        }
+    }
+}
+
+const UNITS: f64 = 1e12;
+/// In those units.
+const SLOWEST: i64 = 1_000_000_000;
+const FASTEST: i64 = 1_000_000_000_000_000_000;
+/// How far `cpm` and `delay` may be apart and still say the same.
+const TOLERANCE: f64 = 1e-6;
+
+impl Pace {
+    /// What `cpm` and `delay` (milliseconds from one transmission to the next) say;
+    /// nothing if neither is said.
+    ///
+    /// # Errors
+    /// When it is out of range, or the two contradict each other.
+    pub fn said(
+        cpm: Option<f64>,
+        delay: Option<f64>,
+        unit: PaceUnit,
+    ) -> Result<Option<Self>, Refusal> {
+        let cpm = cpm.map(|cpm| Self::per_second("cpm", cpm / f64::from(unit.seconds())));
+        let delay = delay.map(|delay| Self::per_second("delay", 1_000.0 / delay));
+        let (cpm, delay) = (cpm.transpose()?, delay.transpose()?);
+        if let (Some(Self(one)), Some(Self(other))) = (cpm, delay) {
+            let (one, other) = (one as f64, other as f64);
+            if (one - other).abs() > TOLERANCE * one.max(other) {
+                return Err(Refusal::invalid("delay", "contradicts cpm"));
+            }
+        }
+        Ok(cpm.or(delay))
+    }
+
+    fn per_second(field: &'static str, rate: f64) -> Result<Self, Refusal> {
+        let units = (rate * UNITS).round();
+        // NaN and the infinities are in no range.
+        match (SLOWEST as f64..=FASTEST as f64).contains(&units) {
+            true => Ok(Self(units as i64)),
+            false => Err(Refusal::invalid(
+                field,
+                "must come to 0.001 to 1,000,000 transmissions per second",
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Pace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = format!("{:013}", self.0);
+        let (seconds, rest) = whole.split_at(whole.len() - 12);
+        write!(f, "{seconds}.{rest}")
+    }
+}
+
+impl FromStr for Pace {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (whole, rest) = text.split_once('.').ok_or("has no decimal point")?;
+        let exact = (rest.len() == 12).then(|| format!("{whole}{rest}").parse().ok());
+        exact.flatten().map(Self).ok_or("is no pace")
+    }
+}
+
+impl Serialize for Pace {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Pace {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(
+        cpm: Option<f64>,
+        delay: Option<f64>,
+        unit: PaceUnit,
+    ) -> Result<Option<String>, String> {
+        let pace = Pace::said(cpm, delay, unit);
+        pace.map(|pace| pace.map(|pace| pace.to_string()))
+            .map_err(|refusal| refusal.to_string())
+    }
+
+    #[test]
+    fn a_pause_of_two_milliseconds_is_five_hundred_a_second() {
+        let second = PaceUnit::Second;
+        assert_eq!(
+            said(None, Some(2.0), second),
+            Ok(Some("500.000000000000".into()))
+        );
+        assert_eq!(
+            said(Some(500.0), None, second),
+            said(None, Some(2.0), second)
+        );
+        assert_eq!(
+            said(Some(500.0), Some(2.0), second),
+            said(None, Some(2.0), second)
+        );
+        assert_eq!(
+            said(None, Some(3.0), second),
+            Ok(Some("333.333333333333".into()))
+        );
+        assert_eq!(said(None, None, second), Ok(None));
+    }
+
+    #[test]
+    fn a_minute_has_sixty_seconds() {
+        let minute = said(Some(30.0), None, PaceUnit::Minute);
+        assert_eq!(minute, Ok(Some("0.500000000000".into())));
+        assert_eq!(said(Some(30.0), Some(2_000.0), PaceUnit::Minute), minute);
+    }
+
+    #[test]
+    fn a_contradiction_is_refused() {
+        let refused = said(Some(2.0), Some(2.0), PaceUnit::Second).unwrap_err();
+        assert!(refused.starts_with("delay"), "{refused}");
+    }
+
+    #[test]
+    fn too_slow_and_too_fast_are_refused() {
+        let second = PaceUnit::Second;
+        for cpm in [0.0, -1.0, 0.0009, 1_000_001.0, f64::NAN, f64::INFINITY] {
+            assert!(said(Some(cpm), None, second).is_err(), "{cpm}");
+        }
+        for delay in [0.0, -1.0, 0.0009, 1_000_001.0, f64::NAN] {
+            assert!(said(None, Some(delay), second).is_err(), "{delay}");
+        }
+        for cpm in [0.001, 1_000_000.0] {
+            assert!(said(Some(cpm), None, second).is_ok(), "{cpm}");
+        }
+    }
+
+    #[test]
+    fn it_reads_as_it_was_written() {
+        for cpm in [0.001, 2.0, 1_000_000.0 / 7.0] {
+            let pace = Pace::said(Some(cpm), None, PaceUnit::Second)
+                .unwrap()
+                .unwrap();
+            assert_eq!(pace.to_string().parse(), Ok(pace));
+        }
+        assert!("2".parse::<Pace>().is_err() && "2.5".parse::<Pace>().is_err());
+    }
+}

@@ -1,0 +1,172 @@
+//! Again and again: fields as cron has them, each a `*`, `n`, `a,b`, `a-b` or `*/n`.
+//! A moment fits when all of them do. What the next one is, daylight saving included,
+//! is croner's to say.
+
+use std::{ops::RangeInclusive, str::FromStr};
+
+use chrono::{DateTime, Utc};
+use croner::{
+    Cron,
+    parser::{CronParser, Seconds, Year},
+};
+use serde::{Deserialize, Serialize};
+
+use super::Zone;
+use crate::values::InvalidValue;
+
+/// A field of a recurrence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Unit {
+    Year,
+    Month,
+    Day,
+    /// 1 is Sunday.
+    Weekday,
+    Hour,
+    Minute,
+}
+
+impl Unit {
+    /// The numbers there are.
+    pub const fn range(self) -> RangeInclusive<u32> {
+        match self {
+            Self::Year => 1970..=2099,
+            Self::Month => 1..=12,
+            Self::Day => 1..=31,
+            Self::Weekday => 1..=7,
+            Self::Hour => 0..=23,
+            Self::Minute => 0..=59,
+        }
+    }
+}
+
+/// Which numbers of a unit fit, in the canonical spelling of the client's.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Part(String);
+
+impl Part {
+    /// Reads `*`, `n`, `a,b`, `a-b` or `*/n`.
+    ///
+    /// # Errors
+    /// When it is none of these, or a number is out of range.
+    pub fn parse(unit: Unit, text: &str) -> Result<Self, InvalidValue> {
+        const FORM: InvalidValue = InvalidValue::Form("must be *, n, a,b, a-b or */n");
+        const RANGE: InvalidValue = InvalidValue::Form("has a number that is out of range");
+        let range = unit.range();
+        let number = |text: &str| {
+            let text = text.trim();
+            let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+            let number = digits.then(|| u32::from_str(text).ok()).flatten();
+            number.ok_or(FORM)
+        };
+        let within = |number: u32| range.contains(&number).then_some(number).ok_or(RANGE);
+        let text = text.trim();
+        if text == "*" {
+            return Ok(Self::any());
+        }
+        if let Some(step) = text.strip_prefix("*/") {
+            let step = number(step)?;
+            return match step > 0 && step <= *range.end() {
+                true => Ok(Self(format!("*/{step}"))),
+                false => Err(RANGE),
+            };
+        }
+        let mut members = Vec::new();
+        for member in text.split(',') {
+            members.push(match member.split_once('-') {
+                None => within(number(member)?)?.to_string(),
+                Some((first, last)) => {
+                    let (first, last) = (within(number(first)?)?, within(number(last)?)?);
+                    if first > last {
+                        return Err(InvalidValue::Form("has a range that ends before it begins"));
+                    }
+                    format!("{first}-{last}")
+                }
+            });
+        }
+        Ok(Self(members.join(",")))
+    }
+
+    /// All of them.
+    pub fn any() -> Self {
+        Self("*".to_owned())
+    }
+
+    /// Only the first there is.
+    pub fn first(unit: Unit) -> Self {
+        Self(unit.range().start().to_string())
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same for croner, which counts `*/n` of years from year 1: here it is the
+    /// years that n divides.
+    fn of_years(&self) -> String {
+        let range = Unit::Year.range();
+        let step = self.0.strip_prefix("*/");
+        let step: Option<u32> = step.and_then(|step| step.parse().ok());
+        match step {
+            Some(step) => {
+                let years = range.filter(|year| year % step == 0);
+                years.map(|y| y.to_string()).collect::<Vec<_>>().join(",")
+            }
+            None if self.0 == "*" => format!("{}-{}", range.start(), range.end()),
+            None => self.0.clone(),
+        }
+    }
+}
+
+/// Again and again, at every minute that fits.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Recurrence {
+    pub year: Part,
+    pub month: Part,
+    pub day: Part,
+    pub weekday: Part,
+    pub hour: Part,
+    pub minute: Part,
+}
+
+impl Recurrence {
+    /// The first moment after this one that fits; nothing if there is none.
+    pub fn next_after(&self, at: DateTime<Utc>, zone: Zone) -> Option<DateTime<Utc>> {
+        let local = at.with_timezone(&zone.tz());
+        let next = self.cron()?.find_next_occurrence(&local, false).ok()?;
+        Some(next.to_utc())
+    }
+
+    fn cron(&self) -> Option<Cron> {
+        let years = self.year.of_years();
+        // No year at all is divisible by this one's step.
+        if years.is_empty() {
+            return None;
+        }
+        let Self {
+            month,
+            day,
+            weekday,
+            hour,
+            minute,
+            ..
+        } = self;
+        let [minute, hour, day, month, weekday] =
+            [minute, hour, day, month, weekday].map(Part::as_str);
+        let pattern = format!("0 {minute} {hour} {day} {month} {weekday} {years}");
+        let parser = CronParser::builder()
+            .seconds(Seconds::Required)
+            .year(Year::Required)
+            .dom_and_dow(true)
+            .alternative_weekdays(true)
+            .build();
+        parser.parse(&pattern).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests;

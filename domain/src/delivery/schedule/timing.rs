@@ -1,0 +1,384 @@
+//! When: as a client says it, and what it comes to.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Part, Recurrence, Unit, Zone};
+use crate::{Refusal, values::InvalidValue};
+
+/// The last second of the last year that a recurrence has.
+const LAST: i64 = 4_102_444_799;
+
+/// A moment as written: with an offset from UTC, or on the clocks of a zone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Moment {
+    Exact(DateTime<Utc>),
+    Local(NaiveDateTime),
+}
+
+impl FromStr for Moment {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        const FORM: InvalidValue =
+            InvalidValue::Form("must be like 2030-12-31 23:59:00 or 2030-12-31T23:59:00Z");
+        let text = text.trim();
+        if let Ok(exact) = DateTime::parse_from_rfc3339(text) {
+            return Ok(Self::Exact(exact.to_utc()));
+        }
+        let text = text.replacen('T', " ", 1);
+        let forms = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"];
+        let local = forms
+            .iter()
+            .find_map(|form| NaiveDateTime::parse_from_str(&text, form).ok());
+        local.map(Self::Local).ok_or(FORM)
+    }
+}
+
+/// When, as a client says it: one of the first three, or any of the others.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[allow(missing_docs)]
+pub struct Timing {
+    /// Unix seconds.
+    pub timestamp: Option<i64>,
+    pub datetime: Option<Moment>,
+    /// Seconds from now.
+    pub delay: Option<i64>,
+    pub year: Option<Part>,
+    pub month: Option<Part>,
+    pub day: Option<Part>,
+    pub weekday: Option<Part>,
+    pub hour: Option<Part>,
+    pub minute: Option<Part>,
+    /// UTC, if none is said.
+    pub zone: Option<Zone>,
+}
+
+/// Once, or again and again.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum When {
+    Once { at: DateTime<Utc> },
+    Every(Recurrence),
+}
+
+impl When {
+    /// The first moment after this one.
+    pub fn next_after(&self, at: DateTime<Utc>, zone: Zone) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Once { at: once } => (*once > at).then_some(*once),
+            Self::Every(recurrence) => recurrence.next_after(at, zone),
+        }
+    }
+}
+
+/// What a timing comes to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Plan {
+    /// When.
+    pub when: When,
+    /// By whose clocks.
+    pub zone: Zone,
+    /// The first time.
+    pub next_run: DateTime<Utc>,
+}
+
+impl Timing {
+    /// What it comes to, said now.
+    ///
+    /// # Errors
+    /// When it says nothing, contradicts itself, or names a time that never comes.
+    pub fn plan(self, now: DateTime<Utc>) -> Result<Plan, Refusal> {
+        let zone = self.zone.unwrap_or_default();
+        let once = [
+            ("timestamp", self.timestamp.is_some()),
+            ("datetime", self.datetime.is_some()),
+            ("delay", self.delay.is_some()),
+        ];
+        let mut once = once.iter().filter(|(_, said)| *said).map(|(name, _)| *name);
+        match (once.next(), once.next()) {
+            (Some(_), Some(second)) => Err(Refusal::invalid(second, "is a second way to say when")),
+            (Some(first), None) if self.recurrence().is_some() => Err(Refusal::invalid(
+                first,
+                "goes with no year, month, day, weekday, hour, minute",
+            )),
+            (Some(field), None) => {
+                let at = self.moment(now, zone).filter(|at| at.timestamp() <= LAST);
+                let at = at.ok_or_else(|| Refusal::invalid(field, "is too far away"))?;
+                if at.timestamp() < now.timestamp() {
+                    return Err(Refusal::invalid(field, "is in the past"));
+                }
+                Ok(Plan {
+                    when: When::Once { at },
+                    zone,
+                    next_run: at,
+                })
+            }
+            (None, _) => self.recurring(now, zone),
+        }
+    }
+
+    fn moment(&self, now: DateTime<Utc>, zone: Zone) -> Option<DateTime<Utc>> {
+        if let Some(seconds) = self.timestamp {
+            return DateTime::from_timestamp(seconds, 0);
+        }
+        if let Some(seconds) = self.delay {
+            return now.checked_add_signed(TimeDelta::try_seconds(seconds)?);
+        }
+        match self.datetime? {
+            Moment::Exact(at) => Some(at),
+            Moment::Local(local) => zone.moment(local),
+        }
+    }
+
+    fn recurring(&self, now: DateTime<Utc>, zone: Zone) -> Result<Plan, Refusal> {
+        let Some(recurrence) = self.recurrence() else {
+            let ways = "is required, or datetime, delay, or some of year, month, day, weekday, \
+                        hour, minute";
+            return Err(Refusal::invalid("timestamp", ways));
+        };
+        let next_run = recurrence.next_after(now, zone).ok_or_else(|| {
+            match recurrence.next_after(DateTime::UNIX_EPOCH, zone) {
+                Some(_) => Refusal::invalid("year", "is over"),
+                None => Refusal::invalid("day", "is a day that never comes"),
+            }
+        })?;
+        Ok(Plan {
+            when: When::Every(recurrence),
+            zone,
+            next_run,
+        })
+    }
+
+    /// What is not said is any, where something finer is, and otherwise the first: `hour`
+    /// 9 alone means 9:00 every day, not every minute from then to 9:59.
+    fn recurrence(&self) -> Option<Recurrence> {
+        let fields = [
+            (Unit::Year, &self.year, 0),
+            (Unit::Month, &self.month, 1),
+            (Unit::Day, &self.day, 2),
+            (Unit::Weekday, &self.weekday, 2),
+            (Unit::Hour, &self.hour, 3),
+            (Unit::Minute, &self.minute, 4),
+        ];
+        let said = fields.iter().filter(|(_, part, _)| part.is_some());
+        let finest = said.map(|(.., fineness)| *fineness).max()?;
+        let [year, month, day, weekday, hour, minute] = fields.map(|(unit, part, fineness)| {
+            part.clone().unwrap_or_else(|| match unit {
+                Unit::Weekday => Part::any(),
+                _ if fineness <= finest => Part::any(),
+                _ => Part::first(unit),
+            })
+        });
+        Some(Recurrence {
+            year,
+            month,
+            day,
+            weekday,
+            hour,
+            minute,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        "2027-01-15T12:00:00.5Z".parse().unwrap()
+    }
+
+    fn part(unit: Unit, text: &str) -> Option<Part> {
+        Part::parse(unit, text).ok()
+    }
+
+    fn next_run(timing: Timing) -> String {
+        timing.plan(now()).unwrap().next_run.to_rfc3339()
+    }
+
+    fn refused(timing: Timing) -> &'static str {
+        match timing.plan(now()) {
+            Err(Refusal::Invalid { field, .. }) => field,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn nothing_said_is_refused() {
+        assert_eq!(refused(Timing::default()), "timestamp");
+        let zone = "Europe/Berlin".parse().ok();
+        assert_eq!(
+            refused(Timing {
+                zone,
+                ..Timing::default()
+            }),
+            "timestamp"
+        );
+    }
+
+    #[test]
+    fn an_hour_alone_comes_once_a_day() {
+        let hour = part(Unit::Hour, "9");
+        let plan = Timing {
+            hour,
+            ..Timing::default()
+        }
+        .plan(now())
+        .unwrap();
+        assert_eq!(plan.next_run.to_rfc3339(), "2027-01-16T09:00:00+00:00");
+        let then = plan.when.next_after(plan.next_run, plan.zone).unwrap();
+        assert_eq!(then.to_rfc3339(), "2027-01-17T09:00:00+00:00");
+    }
+
+    #[test]
+    fn a_weekday_alone_comes_once_a_week() {
+        let weekday = part(Unit::Weekday, "1");
+        let plan = Timing {
+            weekday,
+            ..Timing::default()
+        }
+        .plan(now())
+        .unwrap();
+        assert_eq!(plan.next_run.to_rfc3339(), "2027-01-17T00:00:00+00:00");
+        let then = plan.when.next_after(plan.next_run, plan.zone).unwrap();
+        assert_eq!(then.to_rfc3339(), "2027-01-24T00:00:00+00:00");
+    }
+
+    #[test]
+    fn a_star_that_is_said_is_meant() {
+        let (hour, minute) = (part(Unit::Hour, "12"), part(Unit::Minute, "*"));
+        let timing = Timing {
+            hour,
+            minute,
+            ..Timing::default()
+        };
+        assert_eq!(next_run(timing), "2027-01-15T12:01:00+00:00");
+    }
+
+    #[test]
+    fn clocks_are_those_of_the_zone() {
+        let zone = "Asia/Karachi".parse().ok();
+        let datetime = "2027-01-16 09:00".parse().ok();
+        let timing = Timing {
+            datetime,
+            zone,
+            ..Timing::default()
+        };
+        assert_eq!(next_run(timing), "2027-01-16T04:00:00+00:00");
+        let datetime = "2027-01-16T09:00:00+01:00".parse().ok();
+        let timing = Timing {
+            datetime,
+            zone,
+            ..Timing::default()
+        };
+        assert_eq!(next_run(timing), "2027-01-16T08:00:00+00:00");
+    }
+
+    #[test]
+    fn a_delay_counts_from_now() {
+        let timing = Timing {
+            delay: Some(90),
+            ..Timing::default()
+        };
+        assert_eq!(next_run(timing), "2027-01-15T12:01:30.500+00:00");
+        assert!(
+            Timing {
+                delay: Some(0),
+                ..Timing::default()
+            }
+            .plan(now())
+            .is_ok()
+        );
+    }
+
+    #[test]
+    fn what_is_past_or_out_of_reach_is_refused() {
+        let before = now().timestamp() - 1;
+        for seconds in [before, i64::MIN, i64::MAX, LAST + 1] {
+            let timestamp = Some(seconds);
+            assert_eq!(
+                refused(Timing {
+                    timestamp,
+                    ..Timing::default()
+                }),
+                "timestamp"
+            );
+        }
+        for seconds in [-2, i64::MIN, i64::MAX] {
+            let delay = Some(seconds);
+            assert_eq!(
+                refused(Timing {
+                    delay,
+                    ..Timing::default()
+                }),
+                "delay"
+            );
+        }
+        let datetime = "2027-01-15 11:59".parse().ok();
+        assert_eq!(
+            refused(Timing {
+                datetime,
+                ..Timing::default()
+            }),
+            "datetime"
+        );
+        let year = part(Unit::Year, "2026");
+        assert_eq!(
+            refused(Timing {
+                year,
+                ..Timing::default()
+            }),
+            "year"
+        );
+    }
+
+    #[test]
+    fn the_31st_of_february_is_refused() {
+        let (month, day) = (part(Unit::Month, "2"), part(Unit::Day, "31"));
+        assert_eq!(
+            refused(Timing {
+                month,
+                day,
+                ..Timing::default()
+            }),
+            "day"
+        );
+    }
+
+    #[test]
+    fn there_is_one_way_to_say_it() {
+        let timing = Timing {
+            timestamp: Some(LAST),
+            delay: Some(1),
+            ..Timing::default()
+        };
+        assert_eq!(refused(timing), "delay");
+        let hour = part(Unit::Hour, "9");
+        assert_eq!(
+            refused(Timing {
+                delay: Some(1),
+                hour,
+                ..Timing::default()
+            }),
+            "delay"
+        );
+    }
+
+    #[test]
+    fn what_is_no_moment_is_refused() {
+        for text in [
+            "",
+            "tomorrow",
+            "2027-02-30 09:00",
+            "2027-01-01",
+            "2027-01-01T25:00:00Z",
+        ] {
+            assert!(text.parse::<Moment>().is_err(), "{text:?}");
+        }
+    }
+}

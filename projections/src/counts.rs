@@ -1,0 +1,198 @@
+//! Counters beside rows: how many there are, by owner, service and the second of their
+//! creation, kept in the transaction that changes the rows. What is counted is read from
+//! the rows before and after the change, so a rebuild comes to the same counters.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+/// The spans that a counter stands for, in seconds: whoever counts from some second on
+/// adds up days, the hours that are left and the seconds that are left.
+pub(crate) const SPANS: [i64; 3] = [1, HOUR, DAY];
+pub(crate) const HOUR: i64 = 3_600;
+pub(crate) const DAY: i64 = 86_400;
+
+/// The owner under whose number everybody's are counted together.
+pub(crate) const EVERYBODY: i64 = 0;
+
+/// Rows that are counted. The parts are SQL; the counted rows are called `t`.
+pub(crate) struct Counted {
+    /// Where the counters are.
+    pub table: &'static str,
+    /// Where the rows are.
+    pub rows: &'static str,
+    /// By which column the changed ones are named.
+    pub by: &'static str,
+    /// The `service_flag` of a row.
+    pub service: &'static str,
+    /// Whether a row is at work, ended well, ended otherwise.
+    pub states: [&'static str; 3],
+}
+
+/// How many: in all, at work, ended well, ended otherwise.
+type Numbers = [i64; 4];
+
+/// How many rows there are of each owner, service and second.
+pub(crate) type Tally = BTreeMap<(i64, i32, i64), Numbers>;
+
+/// Owner, span, its first second, service: a row of counters.
+type Key = (i64, i64, i64, i32);
+
+impl Counted {
+    /// Counts those of the rows that these ids name.
+    pub async fn tally(&self, db: &mut PgConnection, ids: &[i64]) -> Result<Tally, sqlx::Error> {
+        if ids.is_empty() {
+            return Ok(Tally::new());
+        }
+        let Self {
+            rows, by, service, ..
+        } = self;
+        let [active, completed, failed] = self.states;
+        let sql = format!(
+            "select t.user_id, {service}, floor(extract(epoch from t.created_at))::bigint, \
+               count(*), count(*) filter (where {active}), \
+               count(*) filter (where {completed}), count(*) filter (where {failed}) \
+             from {rows} where {by} = any($1) group by 1, 2, 3"
+        );
+        type Counts = (i64, i32, i64, i64, i64, i64, i64);
+        let counts: Vec<Counts> = sqlx::query_as(&sql).bind(ids).fetch_all(db).await?;
+        let tally = counts.into_iter().map(
+            |(user, service, second, total, active, completed, failed)| {
+                let numbers = [total, active, completed, failed];
+                ((user, service, second), numbers)
+            },
+        );
+        Ok(tally.collect())
+    }
+
+    /// Brings the counters from what a change found to what it left.
+    pub async fn keep(
+        &self,
+        db: &mut PgConnection,
+        before: &Tally,
+        after: &Tally,
+    ) -> Result<(), sqlx::Error> {
+        let changes = changes(before, after);
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.add(db, &changes).await?;
+        let fewer: Vec<_> = changes
+            .into_iter()
+            .filter(|(_, numbers)| numbers[0] < 0)
+            .collect();
+        self.sweep(db, &fewer).await
+    }
+
+    async fn add(
+        &self,
+        db: &mut PgConnection,
+        changes: &[(Key, Numbers)],
+    ) -> Result<(), sqlx::Error> {
+        let table = self.table;
+        let sql = format!(
+            "insert into {table} as t (user_id, span, starts_at, service_flag, total, active, \
+               completed, failed) \
+             select * from unnest($1::bigint[], $2::int[], $3::timestamptz[], $4::int[], \
+               $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[]) \
+             on conflict (user_id, span, starts_at, service_flag) do update \
+             set total = t.total + excluded.total, active = t.active + excluded.active, \
+               completed = t.completed + excluded.completed, failed = t.failed + excluded.failed"
+        );
+        let number = |index: usize| changes.iter().map(|(_, n)| n[index]).collect::<Vec<_>>();
+        keyed(sqlx::query(&sql), changes)
+            .bind(number(0))
+            .bind(number(1))
+            .bind(number(2))
+            .bind(number(3))
+            .execute(db)
+            .await
+            .map(drop)
+    }
+
+    /// Removes counters of nothing: a rebuild never makes any.
+    async fn sweep(
+        &self,
+        db: &mut PgConnection,
+        fewer: &[(Key, Numbers)],
+    ) -> Result<(), sqlx::Error> {
+        if fewer.is_empty() {
+            return Ok(());
+        }
+        let table = self.table;
+        let sql = format!(
+            "delete from {table} t using unnest($1::bigint[], $2::int[], $3::timestamptz[], \
+               $4::int[]) as u (user_id, span, starts_at, service_flag) \
+             where t.user_id = u.user_id and t.span = u.span and t.starts_at = u.starts_at \
+               and t.service_flag = u.service_flag and t.total = 0"
+        );
+        keyed(sqlx::query(&sql), fewer).execute(db).await.map(drop)
+    }
+}
+
+type Statement<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+fn keyed<'q>(query: Statement<'q>, rows: &[(Key, Numbers)]) -> Statement<'q> {
+    let users: Vec<i64> = rows.iter().map(|((user, ..), _)| *user).collect();
+    let spans: Vec<i32> = rows.iter().map(|((_, span, ..), _)| *span as i32).collect();
+    let starts = rows.iter().map(|((_, _, starts_at, _), _)| *starts_at);
+    let starts: Vec<Option<DateTime<Utc>>> = starts
+        .map(|second| DateTime::from_timestamp(second, 0))
+        .collect();
+    let services: Vec<i32> = rows.iter().map(|((.., service), _)| *service).collect();
+    query.bind(users).bind(spans).bind(starts).bind(services)
+}
+
+/// What has to be added to which counters, in the order of their keys.
+fn changes(before: &Tally, after: &Tally) -> Vec<(Key, Numbers)> {
+    let mut changes: BTreeMap<Key, Numbers> = BTreeMap::new();
+    for (sign, tally) in [(-1, before), (1, after)] {
+        for ((user, service, second), numbers) in tally {
+            for span in SPANS {
+                for whose in [*user, EVERYBODY] {
+                    let key = (whose, span, second - second.rem_euclid(span), *service);
+                    let change = changes.entry(key).or_default();
+                    for (sum, number) in change.iter_mut().zip(numbers) {
+                        *sum += sign * number;
+                    }
+                }
+            }
+        }
+    }
+    changes.retain(|_, numbers| *numbers != [0; 4]);
+    changes.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_changed_its_state_is_counted_once() {
+        let before = Tally::from([((7, 8, 90_061), [2, 1, 1, 0])]);
+        let after = Tally::from([((7, 8, 90_061), [2, 0, 2, 0])]);
+        let change = [0, -1, 1, 0];
+        let expected = [0, 7].map(|user| {
+            [(1, 90_061), (HOUR, 90_000), (DAY, DAY)]
+                .map(|(span, starts)| ((user, span, starts, 8), change))
+        });
+        assert_eq!(changes(&before, &after), expected.concat());
+    }
+
+    #[test]
+    fn what_stayed_as_it_was_changes_no_counter() {
+        let tally = Tally::from([((7, 8, -1), [2, 1, 1, 0])]);
+        assert_eq!(changes(&tally, &tally), vec![]);
+    }
+
+    #[test]
+    fn what_was_before_1970_starts_before_it() {
+        let changes = changes(&Tally::new(), &Tally::from([((7, 0, -1), [1, 0, 0, 0])]));
+        assert!(
+            changes
+                .iter()
+                .all(|((_, span, starts, _), _)| *starts == -*span)
+        );
+    }
+}
