@@ -8,6 +8,7 @@ mod delivery;
 mod http;
 mod lists;
 mod log;
+mod statistics;
 mod table;
 
 use std::{
@@ -89,6 +90,10 @@ impl Bench {
         table.add(
             Row::new("resident, idle, without Postgres", server.resident()?, "MB").at_most(60.0),
         );
+        step("statistics");
+        let token = http::log_in(server.address, "admin", PASSWORD).await?;
+        let lasting = Duration::from_secs(if self.quick { 2 } else { 10 });
+        statistics::measure(&server, &token, self.scaled(1_000_000), lasting, table).await?;
         server.stop().await
     }
 

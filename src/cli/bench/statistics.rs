@@ -1,0 +1,98 @@
+//! Statistics with many transmissions behind them.
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use eventstore::clock;
+use sqlx::{ConnectOptions, postgres::PgConnectOptions};
+
+use super::{
+    child::Server,
+    http::{self, Connection},
+    table::{Row, Table},
+};
+
+/// How many ask at a time.
+const CLIENTS: usize = 8;
+/// Over how many seconds the transmissions are spread: ninety days.
+const SPREAD: usize = 90 * 86_400;
+/// How long the read models may take to follow.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+/// Puts so many transmissions into the log, each created in another second, and asks for
+/// the numbers: without a filter, since any second, and of one service.
+pub async fn measure(
+    server: &Server,
+    token: &str,
+    count: usize,
+    lasting: Duration,
+    table: &mut Table,
+) -> anyhow::Result<()> {
+    let mut connection = Connection::open(server.address, token).await?;
+    let before = transmissions(&mut connection).await?;
+    append(&server.database()?, count).await?;
+    let started = Instant::now();
+    while transmissions(&mut connection).await? < before + count as i64 {
+        ensure!(
+            started.elapsed() < PATIENCE,
+            "the read models do not follow"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let end = usize::try_from(clock::now().timestamp())?;
+    let asked = http::load(
+        server.address,
+        token,
+        CLIENTS,
+        lasting,
+        move |client, number| {
+            let since = end - (client * 7_919 + number * 104_729) % SPREAD;
+            let path = match number % 3 {
+                0 => "/statistics".to_owned(),
+                1 => format!("/statistics?since={since}"),
+                _ => format!("/statistics?since={since}&service_flag=8"),
+            };
+            ("GET", path, None)
+        },
+    )
+    .await?;
+    table.add(
+        Row::new(
+            format!("GET /statistics at {count} transmissions, {CLIENTS} connections, p99"),
+            asked.p99,
+            "ms",
+        )
+        .at_most(10.0),
+    );
+    table.add(Row::new("the same", asked.rate, "requests/s"));
+    Ok(())
+}
+
+async fn transmissions(connection: &mut Connection) -> anyhow::Result<i64> {
+    let numbers = connection.json("GET", "/statistics", None).await?;
+    Ok(numbers["transmission_total"].as_i64().unwrap_or_default())
+}
+
+/// Straight into the log, as the appender would write them: one by one they would take
+/// longer than all the rest.
+async fn append(options: &PgConnectOptions, count: usize) -> anyhow::Result<()> {
+    let mut database = options.connect().await?;
+    sqlx::query(
+        "insert into public.events (aggregate_type, aggregate_id, sequence, event_type, \
+           event_version, payload, metadata, occurred_at, commit_id) \
+         select 'transmission', (1000000000 + n)::text, 1, 'TransmissionCreated', '1.0.0', \
+           json_build_object('TransmissionCreated', json_build_object( \
+             'id', 1000000000 + n, 'owner', 1, 'order', json_build_object( \
+               'title', null, 'origin', null, 'contact_id', 1, 'account_id', 1, \
+               'program_id', 1, 'service', 'email', 'direction', 'outbound', \
+               'try_allowed', 1))), \
+           '{}'::json, now() - interval '1 second' * ($2 - n * ($2 / $1)), \
+           '00000000-0000-0000-0000-000000000000' \
+         from generate_series(1, $1) n",
+    )
+    .bind(i64::try_from(count)?)
+    .bind(i64::try_from(SPREAD)?)
+    .execute(&mut database)
+    .await?;
+    Ok(())
+}
