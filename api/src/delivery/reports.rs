@@ -15,7 +15,7 @@ use crate::{
     Result,
     answer::Answer,
     extract::Path,
-    openapi::{Routes, Shape, op},
+    openapi::{Routes, Shape, alias, op},
     permit::{List, Read, Reader, ResultRow},
 };
 
@@ -36,6 +36,21 @@ pub(super) fn routes() -> Routes {
             "/transmissions/{transmission_id}/result",
             result,
             op("Lists what a transmission's attempts came to").array_of::<SpoolResultRow>(),
+        )
+        .get(
+            "/transmissions/{transmission_id}/logs",
+            detail,
+            alias("GET /transmissions/{transmission_id}/detail"),
+        )
+        .get(
+            "/transmissions/{transmission_id}/spools",
+            detail,
+            alias("GET /transmissions/{transmission_id}/detail"),
+        )
+        .get(
+            "/transmissions/{transmission_id}/results",
+            result,
+            alias("GET /transmissions/{transmission_id}/result"),
         )
 }
 

@@ -15,7 +15,7 @@ use crate::{
     Error, Result,
     answer::Answer,
     extract::{Fields, FromFields, Given, Input, Path},
-    openapi::{Routes, Shape, op},
+    openapi::{Routes, Shape, alias, op},
     permit::{Admin, Read, Reader, ResultRow, Writer},
 };
 
@@ -30,6 +30,11 @@ pub(super) fn routes() -> Routes {
             "/spools/{spool_id}/result",
             result,
             op("Lists what an attempt came to").array_of::<SpoolResultRow>(),
+        )
+        .get(
+            "/spools/{spool_id}/results",
+            result,
+            alias("GET /spools/{spool_id}/result"),
         )
         .post(
             "/spools/{spool_id}/resolve",

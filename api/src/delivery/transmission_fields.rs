@@ -1,8 +1,8 @@
 //! What a client says of a transmission.
 
 use domain::{
-    Id,
-    delivery::{Direction, Order},
+    Id, Patch,
+    delivery::{Direction, Order, OrderPatch},
     outreach::{Program, ProgramKind},
     people::{Account, Contact},
     values::Line,
@@ -74,4 +74,46 @@ pub(crate) async fn order(
         direction: said.direction.unwrap_or_default(),
         try_allowed: said.try_allowed.unwrap_or(1),
     })
+}
+
+/// What a client says is to be different in a transmission.
+#[derive(Debug)]
+pub(super) struct Changes {
+    program_id: Option<Id<Program>>,
+    patch: OrderPatch,
+}
+
+impl FromFields for Changes {
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self {
+            program_id: fields.id("program_id").given(),
+            patch: OrderPatch {
+                title: fields.text("title"),
+                origin: fields.text("origin"),
+                contact_id: fields.id("contact_id").given(),
+                account_id: fields.id("account_id"),
+                program: None,
+                try_allowed: fields.number("try_allowed", 1..=100).given(),
+            },
+        }
+    }
+}
+
+impl Changes {
+    /// The same, if everything that it newly refers to is there and the caller's.
+    pub async fn checked(self, caller: &Caller) -> Result<OrderPatch> {
+        let mut patch = self.patch;
+        if let Some(id) = patch.contact_id {
+            own(caller, "contact_id", id).await?;
+        }
+        if let Patch::Set(id) = patch.account_id {
+            own(caller, "account_id", id).await?;
+        }
+        if let Some(id) = self.program_id {
+            let program = own(caller, "program_id", id).await?.aggregate;
+            let kind = program.kind().ok_or_else(|| Error::unknown("program_id"))?;
+            patch.program = Some((id, kind.service()));
+        }
+        Ok(patch)
+    }
 }

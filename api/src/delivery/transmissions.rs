@@ -3,19 +3,20 @@
 use domain::{
     Id,
     delivery::{Job, Transmission, TransmissionCommand},
+    flow::Service,
 };
 use projections::delivery::transmissions::TransmissionRow;
 
 use super::{
     scheduling::cancel,
-    transmission_fields::{Said, order},
+    transmission_fields::{Changes, Said, order},
 };
 use crate::{
     Error, Result,
     answer::Answer,
     extract::{Input, Listing, Path},
     openapi::{Routes, alias, op},
-    permit::{Create, Delete, List, Read, Reader, Writer, own},
+    permit::{Create, Delete, List, Read, Reader, Update, Writer, own},
 };
 
 pub(super) fn routes() -> Routes {
@@ -33,6 +34,11 @@ pub(super) fn routes() -> Routes {
             read,
             op("Reads a transmission").row::<TransmissionRow>(),
         )
+        .put(
+            "/transmissions/{transmission_id}",
+            update,
+            op("Changes a transmission that has not been sent").row::<TransmissionRow>(),
+        )
         .delete(
             "/transmissions/{transmission_id}",
             delete,
@@ -48,6 +54,10 @@ pub(super) fn routes() -> Routes {
             clone,
             op("Makes a new transmission like this one").id("transmission"),
         )
+        .get("/calls", calls, op("Lists transmissions by voice"))
+        .get("/faxes", faxes, op("Lists transmissions by fax"))
+        .get("/smses", smses, op("Lists transmissions by SMS"))
+        .get("/emails", emails, op("Lists transmissions by email"))
 }
 
 async fn create(
@@ -83,6 +93,17 @@ async fn read(
     transmissions.find::<TransmissionRow>(id.get()).await
 }
 
+async fn update(
+    transmissions: Writer<Transmission, Update>,
+    Path(id): Path<Id<Transmission>>,
+    Input(changes): Input<Changes>,
+) -> Result<Answer> {
+    transmissions.load(id).await?;
+    let patch = changes.checked(transmissions.caller()).await?;
+    let update = TransmissionCommand::Update(Box::new(patch));
+    transmissions.updated::<TransmissionRow>(id, update).await
+}
+
 async fn delete(
     transmissions: Writer<Transmission, Delete>,
     Path(id): Path<Id<Transmission>>,
@@ -110,4 +131,46 @@ async fn clone(
     transmissions
         .created(id, TransmissionCommand::Create { id, owner, order })
         .await
+}
+
+async fn calls(
+    transmissions: Reader<Transmission, List>,
+    listing: Listing<TransmissionRow>,
+) -> Result<Answer> {
+    by(transmissions, listing, Service::Voice).await
+}
+
+async fn faxes(
+    transmissions: Reader<Transmission, List>,
+    listing: Listing<TransmissionRow>,
+) -> Result<Answer> {
+    by(transmissions, listing, Service::Fax).await
+}
+
+async fn smses(
+    transmissions: Reader<Transmission, List>,
+    listing: Listing<TransmissionRow>,
+) -> Result<Answer> {
+    by(transmissions, listing, Service::Sms).await
+}
+
+async fn emails(
+    transmissions: Reader<Transmission, List>,
+    listing: Listing<TransmissionRow>,
+) -> Result<Answer> {
+    by(transmissions, listing, Service::Email).await
+}
+
+/// Those of one service; a filter for others contradicts the path.
+async fn by(
+    transmissions: Reader<Transmission, List>,
+    mut listing: Listing<TransmissionRow>,
+    service: Service,
+) -> Result<Answer> {
+    let asked = &mut listing.query.filter.service_flag;
+    if asked.is_some_and(|asked| asked & service.flag() == 0) {
+        return Err(Error::invalid("service_flag", "contradicts the path"));
+    }
+    *asked = Some(service.flag());
+    transmissions.list(listing).await
 }

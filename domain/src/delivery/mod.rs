@@ -19,6 +19,6 @@ pub use provider::{
 };
 pub use schedule::{Job, Schedule, ScheduleCommand, ScheduleEvent};
 pub use transmission::{
-    Assignment, Direction, Order, Retry, Spool, SpoolReport, Transmission, TransmissionCommand,
-    TransmissionError, TransmissionEvent,
+    Assignment, Direction, Order, OrderPatch, Retry, Spool, SpoolReport, Transmission,
+    TransmissionCommand, TransmissionError, TransmissionEvent,
 };

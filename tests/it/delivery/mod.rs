@@ -9,4 +9,5 @@ mod providers;
 mod roles;
 mod schedules;
 mod statistics;
+mod transmissions;
 mod weights;

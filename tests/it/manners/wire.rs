@@ -42,7 +42,7 @@ async fn what_is_small_or_a_file_goes_out_as_it_is() {
     let contact = user.contact("small@example.com").await;
     let small = zipped(&user, &format!("/contacts/{contact}")).await;
     assert_eq!(small.header("content-encoding"), None);
-    let template = json!({"name": "zip", "subject": "s"});
+    let template = json!({"name": "zip", "subject": "s", "body": "b"});
     let template = user
         .post("/messages/templates", template)
         .await

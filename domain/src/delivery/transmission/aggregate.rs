@@ -9,7 +9,7 @@ use super::{
     TransmissionEvent::{
         ResultRecorded, RetryScheduled, SpoolCompleted, SpoolConnected, SpoolFailed,
         SpoolOutcomeUnknown, SpoolQueued, SpoolResolved, SpoolStarted, TransmissionCompleted,
-        TransmissionCreated, TransmissionDeleted, TransmissionFailed,
+        TransmissionCreated, TransmissionDeleted, TransmissionFailed, TransmissionUpdated,
     },
 };
 use crate::{
@@ -149,6 +149,7 @@ impl Aggregate for Transmission {
                 self.owner = Some(owner);
                 self.order = Some(order);
             }
+            TransmissionUpdated { order } => self.order = Some(order),
             SpoolQueued {
                 spool,
                 deadline,

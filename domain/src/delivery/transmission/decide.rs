@@ -3,12 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Retry, Spool, SpoolReport, Transmission, TransmissionCommand, TransmissionError,
+    OrderPatch, Retry, Spool, SpoolReport, Transmission, TransmissionCommand, TransmissionError,
     TransmissionEvent,
     TransmissionEvent::{
         ResultRecorded, RetryScheduled, SpoolCompleted, SpoolConnected, SpoolFailed,
         SpoolOutcomeUnknown, SpoolQueued, SpoolResolved, SpoolStarted, TransmissionCompleted,
-        TransmissionCreated, TransmissionDeleted, TransmissionFailed,
+        TransmissionCreated, TransmissionDeleted, TransmissionFailed, TransmissionUpdated,
     },
     aggregate::{Attempt, AttemptState, Stage},
 };
@@ -28,7 +28,7 @@ const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
 impl Transmission {
     pub(super) fn decide(&self, command: TransmissionCommand) -> Decision {
         use TransmissionCommand::{
-            Create, Delete, Expire, LoseTrack, Report, Resolve, Send, Start,
+            Create, Delete, Expire, LoseTrack, Report, Resolve, Send, Start, Update,
         };
         match (self.stage, command) {
             (Absent, Create { id, owner, order }) => {
@@ -36,6 +36,11 @@ impl Transmission {
             }
             (_, Create { .. }) => Err(Refusal::AlreadyExists.into()),
             (Absent | Deleted, _) => Err(Refusal::NotFound.into()),
+
+            (Pending, Update(patch)) => Ok(self.updated(*patch)),
+            (Processing, Update(_)) => Err(not_ready("it is being sent")),
+            (Completed, Update(_)) => Err(not_ready("it is completed")),
+            (Failed, Update(_)) => Err(not_ready("it has been sent")),
 
             (Pending, Send { again: true, .. }) => Err(not_ready("it has not been sent yet")),
             (Processing, Send { .. }) => Err(not_ready("it is being sent")),
@@ -97,6 +102,17 @@ impl Transmission {
             },
             (Processing, Delete) => Err(not_ready("it is being sent")),
             (Pending | Completed | Failed, Delete) => Ok(vec![TransmissionDeleted {}]),
+        }
+    }
+
+    fn updated(&self, patch: OrderPatch) -> Vec<TransmissionEvent> {
+        let Some(order) = &self.order else {
+            return Vec::new();
+        };
+        let wanted = patch.applied_to(order);
+        match wanted == *order {
+            true => Vec::new(),
+            false => vec![TransmissionUpdated { order: wanted }],
         }
     }
 

@@ -11,8 +11,8 @@ mod vocabulary;
 
 pub use aggregate::{Assignment, Transmission};
 pub use vocabulary::{
-    Direction, Order, Retry, Spool, SpoolReport, TransmissionCommand, TransmissionError,
-    TransmissionEvent,
+    Direction, Order, OrderPatch, Retry, Spool, SpoolReport, TransmissionCommand,
+    TransmissionError, TransmissionEvent,
 };
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::Transmission;
 use crate::{
-    Id, Personal, Refusal,
+    Id, Patch, Personal, Refusal,
     access::User,
     delivery::{Outcome, Provider, SpoolResult},
     flow::{Flow, Service},
@@ -57,6 +57,35 @@ pub struct Order {
     pub try_allowed: u32,
 }
 
+/// What is to be different in an order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct OrderPatch {
+    pub title: Patch<Line>,
+    pub origin: Patch<Line>,
+    pub contact_id: Option<Id<Contact>>,
+    pub account_id: Patch<Id<Account>>,
+    /// With the service that the program uses.
+    pub program: Option<(Id<Program>, Service)>,
+    pub try_allowed: Option<u32>,
+}
+
+impl OrderPatch {
+    /// The order as it is to be.
+    pub fn applied_to(self, order: &Order) -> Order {
+        let mut order = order.clone();
+        self.title.apply(&mut order.title);
+        self.origin.apply(&mut order.origin);
+        self.account_id.apply(&mut order.account_id);
+        if let Some((program, service)) = self.program {
+            (order.program_id, order.service) = (program, service);
+        }
+        order.contact_id = self.contact_id.unwrap_or(order.contact_id);
+        order.try_allowed = self.try_allowed.unwrap_or(order.try_allowed);
+        order
+    }
+}
+
 /// How the next attempt is made, should there be one.
 #[derive(Clone, Copy, Debug)]
 pub struct Retry {
@@ -97,6 +126,8 @@ pub enum TransmissionCommand {
         /// What is wanted.
         order: Order,
     },
+    /// Changes what is wanted, before it is sent.
+    Update(Box<OrderPatch>),
     /// Queues a first or, after a failure, a further attempt.
     Send {
         /// The attempt's id.
@@ -176,6 +207,10 @@ pub enum TransmissionEvent {
     TransmissionCreated {
         id: Id<Transmission>,
         owner: Id<User>,
+        order: Order,
+    },
+    /// The whole order as it is now.
+    TransmissionUpdated {
         order: Order,
     },
     SpoolQueued {
@@ -281,6 +316,7 @@ impl DomainEvent for TransmissionEvent {
     fn event_type(&self) -> String {
         match self {
             Self::TransmissionCreated { .. } => "TransmissionCreated",
+            Self::TransmissionUpdated { .. } => "TransmissionUpdated",
             Self::SpoolQueued { .. } => "SpoolQueued",
             Self::SpoolStarted { .. } => "SpoolStarted",
             Self::SpoolConnected { .. } => "SpoolConnected",

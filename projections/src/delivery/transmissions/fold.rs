@@ -16,6 +16,8 @@ use crate::delivery::deliveries::{Occurred, storable};
 #[derive(Debug, Default, PartialEq)]
 struct Folded<'e> {
     created: Option<Created<'e>>,
+    /// The whole order, if it was changed in this batch and not created in it.
+    edited: Option<&'e Order>,
     status: Option<&'static str>,
     /// Empty inside: open again.
     outcome: Option<Option<Outcome>>,
@@ -55,6 +57,7 @@ pub(in crate::delivery) async fn take_in(
         .iter()
         .map(|(id, folded)| (*id, folded))
         .partition(|(_, folded)| folded.created.is_some());
+    edit(db, &changed).await?;
     update(db, &changed).await?;
     insert(db, &new).await
 }
@@ -77,7 +80,7 @@ impl<'e> Folded<'e> {
         use TransmissionEvent::{
             ResultRecorded, RetryScheduled, SpoolCompleted, SpoolConnected, SpoolFailed,
             SpoolOutcomeUnknown, SpoolQueued, SpoolResolved, SpoolStarted, TransmissionCompleted,
-            TransmissionCreated, TransmissionDeleted, TransmissionFailed,
+            TransmissionCreated, TransmissionDeleted, TransmissionFailed, TransmissionUpdated,
         };
         match occurred.event {
             TransmissionCreated { owner, order, .. } => {
@@ -89,6 +92,13 @@ impl<'e> Folded<'e> {
                 });
                 self.status = Some("pending");
                 self.account_id = order.account_id.map(Id::get);
+            }
+            TransmissionUpdated { order } => {
+                self.account_id = order.account_id.map(Id::get);
+                match &mut self.created {
+                    Some(created) => created.order = order,
+                    None => self.edited = Some(order),
+                }
             }
             SpoolQueued {
                 spool,
@@ -218,6 +228,28 @@ async fn insert(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::
         .execute(db)
         .await
         .map(drop)
+}
+
+/// Takes changed orders over. Seldom, so one by one.
+async fn edit(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::Error> {
+    for (id, order) in rows.iter().filter_map(|(id, row)| Some((id, row.edited?))) {
+        sqlx::query(
+            "update transmissions set title = $2, origin = $3, contact_id = $4, \
+               account_id = $5, program_id = $6, service_flag = $7, try_allowed = $8 \
+             where transmission_id = $1",
+        )
+        .bind(id)
+        .bind(order.title.clone().map(String::from))
+        .bind(order.origin.clone().map(String::from))
+        .bind(order.contact_id.get())
+        .bind(order.account_id.map(Id::get))
+        .bind(order.program_id.get())
+        .bind(order.service.flag())
+        .bind(tries(order))
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
 }
 
 fn tries(order: &Order) -> i32 {
