@@ -2,16 +2,17 @@
 //!
 //! [`Commands::send`] loads an aggregate, lets it decide, appends what it
 //! decided and answers with its place in the log. Bytes that events name are in
-//! [`media`]; [`conversion`] runs the programs that make other bytes of them, and [`sound`]
-//! says which for recordings. What
-//! turns events into commands (a policy) belongs here too, one file each, named by
-//! what it does.
+//! [`media`]; [`conversion`] runs the programs that make other bytes of them,
+//! [`documents`] and [`sound`] say which for documents and recordings. What turns
+//! events into commands (a policy) belongs here too, one file each, named by what it
+//! does.
 //!
 //! The command side registers nothing: an aggregate that exists in `domain` can
 //! be sent to.
 
 mod bus;
 pub mod conversion;
+pub mod documents;
 mod error;
 pub mod media;
 pub mod sound;

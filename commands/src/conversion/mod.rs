@@ -25,12 +25,20 @@ use std::{
 
 use thiserror::Error;
 use tokio::{
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout},
+};
+
+use tokio_util::{
+    sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
 };
 
 pub use self::program::Program;
 use self::{folder::Folder, program::Wrappers, running::Running};
+
+/// How long the rooms may take to be gone at the end.
+const LAST_ROOMS: Duration = Duration::from_secs(1);
 
 /// What a conversion may use. The root package reads it from settings.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +73,9 @@ pub enum ConversionError {
     /// Others are being converted, and it would have been too long a wait.
     #[error("too many conversions at once")]
     Busy,
+    /// The server stops.
+    #[error("the server stops")]
+    Stopping,
     /// It used up its time, and was stopped.
     #[error("it took more than {0:?}")]
     TooSlow(Duration),
@@ -110,7 +121,9 @@ struct Inner {
     limits: Limits,
     found: HashMap<Program, PathBuf>,
     wrappers: Option<Wrappers>,
-    slots: Semaphore,
+    slots: Arc<Semaphore>,
+    stop: CancellationToken,
+    rooms: TaskTracker,
 }
 
 impl Conversions {
@@ -131,7 +144,9 @@ impl Conversions {
                 limits,
                 found,
                 wrappers: Wrappers::find(),
-                slots: Semaphore::new(limits.at_once.max(1)),
+                slots: Arc::new(Semaphore::new(limits.at_once.max(1))),
+                stop: CancellationToken::new(),
+                rooms: TaskTracker::new(),
             }),
         }
     }
@@ -162,7 +177,18 @@ impl Conversions {
             folder: Folder::make()?,
             shop: self.inner.clone(),
             spent: Duration::ZERO,
+            _open: self.inner.rooms.token(),
         })
+    }
+
+    /// Kills what runs, and waits until the rooms are gone: at the end of a process
+    /// nobody can be relied on to drop them.
+    pub async fn stop(&self) {
+        self.inner.stop.cancel();
+        self.inner.rooms.close();
+        if timeout(LAST_ROOMS, self.inner.rooms.wait()).await.is_err() {
+            tracing::warn!("conversions were still running at the end");
+        }
     }
 }
 
@@ -172,6 +198,8 @@ pub struct Workroom {
     folder: Folder,
     shop: Arc<Inner>,
     spent: Duration,
+    // Last: it says that the folder is gone.
+    _open: TaskTrackerToken,
 }
 
 impl Workroom {
@@ -191,10 +219,7 @@ impl Workroom {
     ) -> Result<Finished, ConversionError> {
         let limits = self.shop.limits;
         let (wrappers, path) = self.shop.command_of(program)?;
-        let slot = timeout(limits.time, self.shop.slots.acquire()).await;
-        let Ok(Ok(_slot)) = slot else {
-            return Err(ConversionError::Busy);
-        };
+        let _slot = self.shop.slot().await?;
         let left = limits.time.saturating_sub(self.spent);
         let started = Instant::now();
         let mut command = wrappers.command(path, left, &limits);
@@ -202,12 +227,41 @@ impl Workroom {
         // Unless it is seen to end, it may still be writing when the folder goes.
         self.folder.is_in_use(true);
         let running = Running::start(command, self.folder.path())?;
-        let finished = running.finish(left).await;
+        let finished = running.finish(left, &self.shop.stop).await;
         self.folder.is_in_use(false);
         self.spent += started.elapsed();
         metrics::histogram!("ledgerline_conversion_seconds", "program" => program.file())
             .record(started.elapsed().as_secs_f64());
         self.judge(program, finished?)
+    }
+
+    /// Waits for something that fills the room, unless the server stops.
+    ///
+    /// # Errors
+    /// [`ConversionError::Stopping`].
+    pub async fn fill<T>(&mut self, filled: impl Future<Output = T>) -> Result<T, ConversionError> {
+        let filled = self.shop.stop.run_until_cancelled(filled).await;
+        filled.ok_or(ConversionError::Stopping)
+    }
+
+    /// Does a piece of work in this process that takes a while, in the turn of a
+    /// program. It cannot be stopped: how long it may take is for the caller to bound.
+    ///
+    /// # Errors
+    /// When its turn does not come, or it panicked.
+    pub async fn work<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ConversionError> {
+        let slot = self.shop.slot().await?;
+        self.folder.is_in_use(true);
+        let working = tokio::task::spawn_blocking(move || {
+            let _slot = slot;
+            work()
+        });
+        let done = working.await;
+        self.folder.is_in_use(false);
+        done.map_err(|error| std::io::Error::other(error).into())
     }
 
     fn judge(
@@ -219,7 +273,10 @@ impl Workroom {
         use std::os::unix::process::ExitStatusExt;
         let limits = self.shop.limits;
         let Some(finished) = finished else {
-            return Err(ConversionError::TooSlow(limits.time));
+            return Err(match self.shop.stop.is_cancelled() {
+                true => ConversionError::Stopping,
+                false => ConversionError::TooSlow(limits.time),
+            });
         };
         tracing::debug!(program = program.file(), status = %finished.status, "converted");
         match (finished.status.code(), finished.status.signal()) {
@@ -237,6 +294,13 @@ impl Workroom {
 }
 
 impl Inner {
+    async fn slot(&self) -> Result<OwnedSemaphorePermit, ConversionError> {
+        let turn = timeout(self.limits.time, self.slots.clone().acquire_owned());
+        let turn = self.stop.run_until_cancelled(turn).await;
+        let turn = turn.ok_or(ConversionError::Stopping)?;
+        turn.ok().and_then(Result::ok).ok_or(ConversionError::Busy)
+    }
+
     fn command_of(&self, program: Program) -> Result<(&Wrappers, &Path), ConversionError> {
         let wrappers = self
             .wrappers

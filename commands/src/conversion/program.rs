@@ -26,8 +26,6 @@ pub enum Program {
     Sox,
     /// Makes PDF of TIFF.
     Tiff2Pdf,
-    /// Counts a TIFF's pages.
-    TiffInfo,
 }
 
 impl Program {
@@ -39,7 +37,6 @@ impl Program {
         Self::PdfUnite,
         Self::Sox,
         Self::Tiff2Pdf,
-        Self::TiffInfo,
     ];
 
     /// What its file is called.
@@ -51,7 +48,6 @@ impl Program {
             Self::PdfUnite => "pdfunite",
             Self::Sox => "sox",
             Self::Tiff2Pdf => "tiff2pdf",
-            Self::TiffInfo => "tiffinfo",
         }
     }
 
@@ -64,7 +60,6 @@ impl Program {
             Self::PdfUnite => "Poppler (pdfunite)",
             Self::Sox => "SoX (sox)",
             Self::Tiff2Pdf => "LibTIFF's tools (tiff2pdf)",
-            Self::TiffInfo => "LibTIFF's tools (tiffinfo)",
         }
     }
 }

@@ -12,6 +12,8 @@ use tokio::{
     time::timeout,
 };
 
+use tokio_util::sync::CancellationToken;
+
 use super::Finished;
 
 /// How much is kept of what it prints.
@@ -51,13 +53,18 @@ impl Running {
         })
     }
 
-    /// Waits for its end; nothing if it was not there in time.
-    pub async fn finish(mut self, within: Duration) -> io::Result<Option<Finished>> {
+    /// Waits for its end; nothing if that was not there in time, or before `stop`.
+    pub async fn finish(
+        mut self,
+        within: Duration,
+        stop: &CancellationToken,
+    ) -> io::Result<Option<Finished>> {
         let stdout = tokio::spawn(first_of(self.child.stdout.take()));
         let stderr = tokio::spawn(first_of(self.child.stderr.take()));
-        let status = match timeout(within, self.child.wait()).await {
-            Ok(status) => Some(status?),
-            Err(_) => None,
+        let ended = timeout(within, self.child.wait());
+        let status = match stop.run_until_cancelled(ended).await {
+            Some(Ok(status)) => Some(status?),
+            Some(Err(_)) | None => None,
         };
         // Also what it left running.
         self.kill();

@@ -194,6 +194,25 @@ async fn no_more_run_at_once_than_may() {
 }
 
 #[tokio::test]
+async fn at_the_end_everything_is_killed_and_every_room_is_gone() {
+    let shop = shop(Limits::default());
+    let (mut runs, mut fills) = (shop.room().unwrap(), shop.room().unwrap());
+    let paths = [runs.path(""), fills.path("")];
+    let running = tokio::spawn(async move { sh(&mut runs, "echo $$ > pid; sleep 1000").await });
+    let filling = tokio::spawn(async move { fills.fill(std::future::pending::<()>()).await });
+    let group = group(&paths[0]).await;
+    shop.stop().await;
+    assert!(paths.iter().all(|path| !path.exists()));
+    assert!(is_gone(group).await);
+    let run = running.await.unwrap();
+    assert!(matches!(run, Err(ConversionError::Stopping)), "{run:?}");
+    assert!(matches!(
+        filling.await.unwrap(),
+        Err(ConversionError::Stopping)
+    ));
+}
+
+#[tokio::test]
 async fn what_is_not_installed_is_named() {
     let shop = shop(Limits::default());
     shop.need(&[Program::PdfInfo]).unwrap();

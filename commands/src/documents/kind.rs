@@ -1,0 +1,99 @@
+//! What a file is.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use super::{Result, office};
+use crate::conversion::Program;
+
+/// A kind of file that can be faxed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum Kind {
+    Pdf,
+    Tiff,
+    Png,
+    Jpeg,
+    Rtf,
+    Doc,
+    Xls,
+    Ppt,
+    Docx,
+    Xlsx,
+    Pptx,
+    Odt,
+    Ods,
+    Odp,
+}
+
+impl Kind {
+    /// The usual ending of such files.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Pdf => "pdf",
+            Self::Tiff => "tif",
+            Self::Png => "png",
+            Self::Jpeg => "jpg",
+            Self::Rtf => "rtf",
+            Self::Doc => "doc",
+            Self::Xls => "xls",
+            Self::Ppt => "ppt",
+            Self::Docx => "docx",
+            Self::Xlsx => "xlsx",
+            Self::Pptx => "pptx",
+            Self::Odt => "odt",
+            Self::Ods => "ods",
+            Self::Odp => "odp",
+        }
+    }
+
+    /// What people call it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Pdf => "PDF",
+            Self::Tiff => "TIFF",
+            Self::Png => "PNG",
+            Self::Jpeg => "JPEG",
+            _ => "an office document",
+        }
+    }
+
+    /// The programs that make PDF of it.
+    pub const fn programs(self) -> &'static [Program] {
+        match self {
+            Self::Pdf | Self::Png | Self::Jpeg => &[],
+            Self::Tiff => &[Program::Tiff2Pdf],
+            _ => &[Program::LibreOffice],
+        }
+    }
+}
+
+/// What a file is by its first bytes, and what it holds; nothing if none of these.
+///
+/// Each has to begin with what marks it: Ghostscript runs as a program what begins as
+/// PostScript, also if a PDF comes later in it.
+pub(super) fn sniff(path: &Path) -> Result<Option<Kind>> {
+    let mut head = Vec::new();
+    File::open(path)?.take(512).read_to_end(&mut head)?;
+    Ok(match head.as_slice() {
+        [b'%', b'P', b'D', b'F', b'-', ..] => Some(Kind::Pdf),
+        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(Kind::Tiff),
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(Kind::Png),
+        [0xff, 0xd8, 0xff, ..] => Some(Kind::Jpeg),
+        [b'{', b'\\', b'r', b't', b'f', ..] => Some(Kind::Rtf),
+        [b'P', b'K', 3, 4, ..] => office::kind_of_zip(path, &head)?,
+        [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, ..] => office::kind_of_ole(path)?,
+        _ => None,
+    })
+}
+
+/// A whole file, if it is not larger than what is read into memory.
+pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    let file = File::open(path)?;
+    file.take(super::MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= super::MOST_BYTES).then_some(bytes))
+}

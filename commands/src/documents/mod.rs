@@ -1,0 +1,182 @@
+//! From what was uploaded to pages that can be faxed: first to PDF, whatever it was,
+//! then to TIFF (G4) in a quality.
+//!
+//! What a file is, it says itself: neither its name nor what was announced counts.
+//! Nothing a stranger wrote reaches a program before its size, its pages and its
+//! being what it seems have been looked at here.
+//!
+//! To take another kind of file: a line in [`Kind`]'s lists and in `sniff`, and the
+//! way to PDF in `to_pdf`.
+
+mod images;
+mod kind;
+mod office;
+mod pdf;
+#[cfg(test)]
+mod tests;
+mod tiff;
+
+use std::fs;
+
+use domain::outreach::Quality;
+use thiserror::Error;
+
+pub use self::kind::Kind;
+use crate::conversion::{ConversionError, Conversions, Program, Workroom};
+
+/// What the upload is called in the room.
+pub const UPLOAD: &str = "upload";
+/// The pages as PDF.
+pub const PDF: &str = "document.pdf";
+/// The pages as TIFF.
+pub const FAX: &str = "fax.tif";
+/// The pages there were before, as PDF, where others are added.
+pub const BEFORE: &str = "before.pdf";
+
+/// The most pixels of one image; A3 at 600 dots per inch has 70 million.
+const MOST_PIXELS: u64 = 80_000_000;
+/// The most bytes of what is read into memory.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// Why there are no pages.
+#[derive(Debug, Error)]
+pub enum DocumentError {
+    /// It is none of the kinds that can be converted.
+    #[error("not a kind of file that can be faxed")]
+    Unsupported,
+    /// It is of such a kind, but does not do.
+    #[error("{0}")]
+    Unfit(String),
+    /// The conversion failed for reasons of its own.
+    #[error(transparent)]
+    Conversion(#[from] ConversionError),
+}
+
+impl DocumentError {
+    fn unfit(why: impl Into<String>) -> Self {
+        Self::Unfit(why.into())
+    }
+
+    fn unreadable(kind: Kind) -> Self {
+        Self::Unfit(format!("cannot be read as {}", kind.title()))
+    }
+}
+
+impl From<std::io::Error> for DocumentError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Conversion(error.into())
+    }
+}
+
+type Result<T, E = DocumentError> = std::result::Result<T, E>;
+
+/// Turns uploads into pages.
+#[derive(Clone, Copy, Debug)]
+pub struct Documents<'a> {
+    /// The programs.
+    pub conversions: &'a Conversions,
+    /// The most pages of a document.
+    pub most_pages: u32,
+}
+
+impl Documents<'_> {
+    /// Refuses unless PDF at least can be converted here.
+    ///
+    /// # Errors
+    /// With the program that is missing.
+    pub fn ready(&self) -> Result<()> {
+        let needed = [Program::PdfInfo, Program::Ghostscript];
+        Ok(self.conversions.need(&needed)?)
+    }
+
+    /// Makes [`PDF`] of the room's [`UPLOAD`], and answers what that was.
+    ///
+    /// # Errors
+    /// As [`DocumentError`] says.
+    pub async fn to_pdf(&self, room: &mut Workroom) -> Result<Kind> {
+        let path = room.path(UPLOAD);
+        let kind = room.work(move || kind::sniff(&path)).await??;
+        let kind = kind.ok_or(DocumentError::Unsupported)?;
+        self.conversions.need(kind.programs())?;
+        match kind {
+            Kind::Pdf => fs::rename(room.path(UPLOAD), room.path(PDF))?,
+            Kind::Png | Kind::Jpeg => images::to_pdf(room, kind).await?,
+            Kind::Tiff => self.tiff_to_pdf(room).await?,
+            _ => office::to_pdf(room, kind).await?,
+        }
+        // What comes of the other kinds is as little to be trusted.
+        self.pages(room, PDF).await?;
+        Ok(kind)
+    }
+
+    /// Puts the pages of [`BEFORE`] before those of [`PDF`].
+    ///
+    /// # Errors
+    /// As [`DocumentError`] says.
+    pub async fn add_before(&self, room: &mut Workroom) -> Result<()> {
+        self.conversions.need(&[Program::PdfUnite])?;
+        let pages = self.pages(room, BEFORE).await? + self.pages(room, PDF).await?;
+        self.few_enough(pages)?;
+        let added = "added.pdf";
+        fs::rename(room.path(PDF), room.path(added))?;
+        let united = room.run(Program::PdfUnite, [BEFORE, added, PDF]).await?;
+        match united.success() && self.pages(room, PDF).await? == pages {
+            true => Ok(()),
+            false => Err(DocumentError::unreadable(Kind::Pdf)),
+        }
+    }
+
+    /// Makes [`FAX`] of [`PDF`], and answers how many pages both have.
+    ///
+    /// # Errors
+    /// As [`DocumentError`] says.
+    pub async fn to_fax(&self, room: &mut Workroom, quality: Quality) -> Result<u32> {
+        let pages = self.pages(room, PDF).await?;
+        pdf::draw(room, pages, quality).await?;
+        // Ghostscript is content with what it could not read.
+        let path = room.path(FAX);
+        let drawn = room.work(move || tiff::pages(&path, u32::MAX)).await?;
+        match drawn {
+            Ok(drawn) if drawn == pages => Ok(pages),
+            _ => Err(DocumentError::unreadable(Kind::Pdf)),
+        }
+    }
+
+    async fn tiff_to_pdf(&self, room: &mut Workroom) -> Result<()> {
+        let (path, most) = (room.path(UPLOAD), self.most_pages);
+        let pages = room.work(move || tiff::pages(&path, most)).await??;
+        let arguments = ["-z", "-p", "A4", "-F", "-o", PDF, UPLOAD];
+        let done = room.run(Program::Tiff2Pdf, arguments).await?;
+        match done.success() && self.pages(room, PDF).await? == pages {
+            true => Ok(()),
+            false => Err(DocumentError::unreadable(Kind::Tiff)),
+        }
+    }
+
+    async fn pages(&self, room: &mut Workroom, file: &str) -> Result<u32> {
+        let pages = pdf::pages(room, file).await?;
+        self.few_enough(pages)?;
+        Ok(pages)
+    }
+
+    fn few_enough(&self, pages: u32) -> Result<()> {
+        match pages <= self.most_pages {
+            true => Ok(()),
+            false => Err(too_many(pages, self.most_pages)),
+        }
+    }
+}
+
+fn too_many(pages: u32, most: u32) -> DocumentError {
+    DocumentError::unfit(format!("has {pages} pages; at most {most} are taken"))
+}
+
+fn few_enough_pixels(width: u64, height: u64) -> Result<()> {
+    let pixels = width.saturating_mul(height);
+    match (1..=MOST_PIXELS).contains(&pixels) {
+        true => Ok(()),
+        false => Err(DocumentError::unfit(format!(
+            "has an image of {width} by {height} pixels; {MOST_PIXELS} in all are taken"
+        ))),
+    }
+}
