@@ -9,9 +9,10 @@ use futures::{Stream, StreamExt, TryStreamExt, future::BoxFuture, stream, stream
 use projections::{
     Scope, View, access::roles::RoleRow, access::users::UserRow, delivery::campaigns::CampaignRow,
     delivery::providers::ProviderRow, delivery::schedules::ScheduleRow,
-    delivery::transmissions::TransmissionRow, outreach::programs::ProgramRow,
-    outreach::recordings::RecordingRow, outreach::templates::TemplateRow, outreach::texts::TextRow,
-    people::accounts::AccountRow, people::contacts::ContactRow,
+    delivery::transmissions::TransmissionRow, outreach::documents::DocumentRow,
+    outreach::programs::ProgramRow, outreach::recordings::RecordingRow,
+    outreach::templates::TemplateRow, outreach::texts::TextRow, people::accounts::AccountRow,
+    people::contacts::ContactRow,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -49,6 +50,11 @@ impl<const PER_MINUTE: bool> Row for CampaignRow<PER_MINUTE> {
     }
 }
 impl Row for ContactRow {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+impl Row for DocumentRow {
     fn version(&self) -> i64 {
         self.version
     }

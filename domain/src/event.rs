@@ -12,7 +12,8 @@ use crate::{
         TransmissionEvent,
     },
     outreach::{
-        Program, ProgramEvent, Recording, RecordingEvent, Template, TemplateEvent, Text, TextEvent,
+        Document, DocumentEvent, Program, ProgramEvent, Recording, RecordingEvent, Template,
+        TemplateEvent, Text, TextEvent,
     },
     people::{Account, AccountEvent, Contact, ContactEvent},
 };
@@ -24,6 +25,7 @@ pub enum Event {
     Account(AccountEvent),
     Campaign(CampaignEvent),
     Contact(ContactEvent),
+    Document(DocumentEvent),
     Permission(PermissionEvent),
     Program(ProgramEvent),
     Provider(ProviderEvent),
@@ -48,6 +50,7 @@ impl Event {
             Account::TYPE => from_value(payload).map(Self::Account),
             Campaign::TYPE => from_value(payload).map(Self::Campaign),
             Contact::TYPE => from_value(payload).map(Self::Contact),
+            Document::TYPE => from_value(payload).map(Self::Document),
             Permission::TYPE => from_value(payload).map(Self::Permission),
             Program::TYPE => from_value(payload).map(Self::Program),
             Provider::TYPE => from_value(payload).map(Self::Provider),
@@ -73,6 +76,7 @@ impl Event {
             Self::Account(event) => to_value(event),
             Self::Campaign(event) => to_value(event),
             Self::Contact(event) => to_value(event),
+            Self::Document(event) => to_value(event),
             Self::Permission(event) => to_value(event),
             Self::Program(event) => to_value(event),
             Self::Provider(event) => to_value(event),
@@ -110,6 +114,11 @@ impl From<CampaignEvent> for Event {
 impl From<ContactEvent> for Event {
     fn from(event: ContactEvent) -> Self {
         Self::Contact(event)
+    }
+}
+impl From<DocumentEvent> for Event {
+    fn from(event: DocumentEvent) -> Self {
+        Self::Document(event)
     }
 }
 impl From<PermissionEvent> for Event {

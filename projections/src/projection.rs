@@ -12,7 +12,10 @@ use crate::{
         campaigns::Campaigns, deliveries::Deliveries, providers::Providers, queue::Dispatch,
         schedules::Schedules,
     },
-    outreach::{programs::Programs, recordings::Recordings, templates::Templates, texts::Texts},
+    outreach::{
+        documents::Documents, programs::Programs, recordings::Recordings, templates::Templates,
+        texts::Texts,
+    },
     people::{accounts::Accounts, contacts::Contacts},
 };
 
@@ -24,6 +27,7 @@ pub fn all() -> Vec<Box<dyn Projection>> {
         Box::new(Contacts),
         Box::new(Deliveries),
         Box::new(Dispatch),
+        Box::new(Documents),
         Box::new(Permissions),
         Box::new(Programs),
         Box::new(Providers),

@@ -3,7 +3,7 @@
 use domain::{
     access::{Permission, Role, User},
     delivery::{Campaign, Provider, Schedule, Spool, Transmission},
-    outreach::{Program, Recording, Template, Text},
+    outreach::{Document, Program, Recording, Template, Text},
     people::{Account, Contact},
 };
 
@@ -34,6 +34,10 @@ impl Noun for Campaign {
 impl Noun for Contact {
     const NAME: &'static str = "contact";
     const ADMIN: Option<&'static str> = Some("contact_admin");
+}
+impl Noun for Document {
+    const NAME: &'static str = "document";
+    const ADMIN: Option<&'static str> = Some("document_admin");
 }
 impl Noun for Program {
     const NAME: &'static str = "program";

@@ -1,13 +1,19 @@
 //! What is said and how: messages and programs.
 
+mod document;
 mod program;
+mod quality;
 mod recording;
 pub mod sms;
 mod template;
 mod text;
 pub mod tokens;
 
+pub use document::{
+    Document, DocumentCommand, DocumentContent, DocumentEvent, DocumentPatch, Pages,
+};
 pub use program::{Program, ProgramCommand, ProgramEvent, ProgramKind};
+pub use quality::Quality;
 pub use recording::{
     Recording, RecordingCommand, RecordingContent, RecordingEvent, RecordingPatch, Sound,
 };

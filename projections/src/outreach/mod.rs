@@ -1,5 +1,6 @@
 //! What is said and how.
 
+pub mod documents;
 pub mod programs;
 pub mod recordings;
 pub mod templates;

@@ -17,7 +17,8 @@ use crate::{
     count,
     delivery::{providers::ProviderRow, transmissions::TransmissionRow},
     outreach::{
-        programs::ProgramRow, recordings::RecordingRow, templates::TemplateRow, texts::TextRow,
+        documents::DocumentRow, programs::ProgramRow, recordings::RecordingRow,
+        templates::TemplateRow, texts::TextRow,
     },
     page,
     people::{accounts::AccountRow, contacts::ContactRow},
@@ -29,6 +30,7 @@ fn lists() -> Vec<List> {
     vec![
         List::of::<AccountRow>(),
         List::of::<ContactRow>(),
+        List::of::<DocumentRow>(),
         List::of::<PermissionRow>(),
         List::of::<ProgramRow>(),
         List::of::<ProviderRow>(),
