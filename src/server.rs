@@ -43,6 +43,7 @@ pub struct Server {
     pub first_password: Option<(String, SecretString)>,
     database: Database,
     http: Option<Http>,
+    conversions: Option<Conversions>,
     worker: Option<Worker>,
     projector: Projector,
     pools: Vec<PgPool>,
@@ -64,6 +65,7 @@ impl Server {
                 address: parts.address,
                 first_password: parts.first_password,
                 http: parts.http,
+                conversions: parts.conversions,
                 worker: parts.worker,
                 projector: parts.projector,
                 pools: parts.pools,
@@ -112,6 +114,7 @@ impl Server {
             address: None,
             first_password: None,
             http: None,
+            conversions: None,
             worker,
             projector,
             pools: vec![store.pool().clone()],
@@ -122,11 +125,13 @@ impl Server {
         };
         let readers = database.readers(config.database.connections);
         started.pools.push(readers.clone());
+        let conversions = Conversions::find(config.conversion.limits);
+        started.conversions = Some(conversions.clone());
         let parts = Parts {
             commands: commands.clone(),
             watermarks,
             pool: readers,
-            conversions: Conversions::find(config.conversion.limits),
+            conversions,
             metrics: metrics()?,
             gateways: Arc::new(move || registry.status()),
         };
@@ -159,6 +164,9 @@ impl Server {
         {
             tracing::warn!("requests were still open at the end");
         }
+        if let Some(conversions) = self.conversions {
+            conversions.stop().await;
+        }
         if let Some(worker) = self.worker {
             worker.stop(LAST_ATTEMPTS).await;
         }
@@ -179,6 +187,7 @@ struct Started {
     address: Option<SocketAddr>,
     first_password: Option<(String, SecretString)>,
     http: Option<Http>,
+    conversions: Option<Conversions>,
     worker: Option<Worker>,
     projector: Projector,
     pools: Vec<PgPool>,

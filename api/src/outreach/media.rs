@@ -136,6 +136,7 @@ impl From<ConversionError> for Error {
                 Self::NotImplemented(format!("{program} has to be installed on this server"))
             }
             ConversionError::Busy => Self::Unavailable("others are being converted; try again"),
+            ConversionError::Stopping => Self::Unavailable("the server is stopping; try again"),
             ConversionError::TooSlow(_) => Self::invalid("body", "takes too long to convert"),
             ConversionError::TooLarge(_) => Self::invalid("body", "becomes too large"),
             ConversionError::System(error) => {

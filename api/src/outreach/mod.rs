@@ -1,5 +1,7 @@
 //! What is said and how: messages, their media, programs.
 
+mod document_pages;
+mod documents;
 mod media;
 mod program_fields;
 mod program_ref;
@@ -17,6 +19,7 @@ pub(crate) use program_ref::ProgramRef;
 /// The area's resources.
 pub(crate) fn routes() -> Routes {
     Routes::new()
+        .merge(documents::routes())
         .merge(recordings::routes())
         .merge(templates::routes())
         .merge(texts::routes())

@@ -113,7 +113,8 @@ impl Uploaded {
     async fn receive(app: &App, upload: Upload) -> Result<Self> {
         let mut room = app.parts().conversions.room()?;
         let file_name = upload.file_name().map(str::to_owned);
-        upload.save(app, &room.path(UPLOAD)).await?;
+        let path = room.path(UPLOAD);
+        room.fill(upload.save(app, &path)).await??;
         let samples = Samples::of(&mut room, UPLOAD, app.config().recording_seconds).await?;
         Ok(Self {
             _room: room,

@@ -27,6 +27,11 @@ async fn one_of_each(admin: &Client) -> Vec<(&'static str, &'static str, i64)> {
         ("/programs", "program_id", spare.program_id),
         ("/messages/templates", "template_id", spare.template_id),
         (
+            "/messages/documents",
+            "document_id",
+            create("/documents", json!({"name": name}), "document_id").await,
+        ),
+        (
             "/messages/recordings",
             "recording_id",
             create("/recordings", json!({"name": name}), "recording_id").await,

@@ -74,6 +74,13 @@ impl Setup {
         self
     }
 
+    /// With only what is in this folder on its `PATH`.
+    pub fn path(mut self, folder: &Path) -> Self {
+        let folder = folder.to_str().unwrap().to_owned();
+        self.settings.insert("PATH".to_owned(), folder);
+        self
+    }
+
     /// Starts it and waits until it is ready.
     pub async fn start(self) -> Server {
         let mut server = self.spawn();
@@ -195,7 +202,8 @@ impl Server {
             .env_clear()
             .envs(&self.settings);
         for name in ["PATH", "HOME", "LEDGERLINE_POSTGRES_BIN", "RUST_BACKTRACE"] {
-            if let Some(value) = std::env::var_os(name) {
+            let set = self.settings.contains_key(name);
+            if let Some(value) = std::env::var_os(name).filter(|_| !set) {
                 command.env(name, value);
             }
         }

@@ -1,5 +1,8 @@
 //! What is said to whom.
 
+mod document_files;
+mod documents;
+mod hostile_uploads;
 mod recordings;
 mod templates;
 mod texts;
