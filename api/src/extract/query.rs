@@ -41,6 +41,9 @@ impl<V: View> Describe for Listing<V> {
         let in_query = || Some(ParameterIn::Query);
         let mut own = V::Filter::into_params(in_query);
         own.extend(PageParams::into_params(in_query));
+        if V::OWNER.is_none() {
+            own.retain(|parameter| parameter.name != "created_by");
+        }
         let fields = V::SORTS
             .iter()
             .flat_map(|(field, _)| [(*field).to_owned(), format!("-{field}")]);
