@@ -121,7 +121,6 @@ impl<const PER_MINUTE: bool> View for CampaignRow<PER_MINUTE> {
     const SORTS: &'static [(&'static str, By)] = &[
         ("campaign_id", By::Number("t.campaign_id")),
         ("program_id", By::Number("t.program_id")),
-        ("program_type", By::Text("coalesce(p.type, '')")),
         ("group_id", By::Number("t.group_id")),
         ("account_id", By::Number("coalesce(t.account_id, 0)")),
         ("cpm", By::Number("(t.pace * 1000000000000)::bigint")),

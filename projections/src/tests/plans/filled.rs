@@ -72,7 +72,7 @@ fn value(column: &str, kind: &str, is_key: bool) -> String {
             "case when n % 10 = 0 then n else 1 end".to_owned()
         }
         (_, "bigint" | "integer" | "smallint" | "numeric" | "double precision" | "real") => {
-            "n % 100".to_owned()
+            "1 + n % 100".to_owned()
         }
         (_, "boolean") => "n % 1000 <> 0".to_owned(),
         (_, "json" | "jsonb") => "'{}'".to_owned(),
