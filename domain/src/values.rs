@@ -154,6 +154,35 @@ fn is_atext(c: char) -> bool {
     c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c)
 }
 
+/// A language as speech is made in it: `en`, `en-GB`, `yue`; the first two parts of a
+/// BCP 47 tag.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Language(String);
+
+impl FromStr for Language {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const FORM: InvalidValue = InvalidValue::Form("must be a language, en or en-GB");
+        let text = text.trim();
+        let (name, region) = match text.split_once('-') {
+            Some((name, region)) => (name, Some(region)),
+            None => (text, None),
+        };
+        let name_fits =
+            (2..=3).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphabetic());
+        let region_fits = region.is_none_or(|region| {
+            (2..=4).contains(&region.len()) && region.bytes().all(|b| b.is_ascii_alphanumeric())
+        });
+        if name_fits && region_fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(FORM)
+        }
+    }
+}
+
 /// Something sealed with the master key, opaque here. Never shown.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -197,7 +226,7 @@ macro_rules! reads_as_text {
         }
     )*};
 }
-reads_as_text!(Line, Body, PhoneNumber, EmailAddress);
+reads_as_text!(Line, Body, PhoneNumber, EmailAddress, Language);
 
 #[cfg(test)]
 mod tests {
@@ -242,6 +271,16 @@ mod tests {
             "postmaster@localhost",
         ] {
             assert!(text.parse::<EmailAddress>().is_ok(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_language_is_one_and_not_an_option_of_a_program() {
+        for text in ["en", "en-GB", "yue", "zh-Hans", "es-419"] {
+            assert!(text.parse::<Language>().is_ok(), "{text:?}");
+        }
+        for text in ["", "e", "-v", "en-", "en GB", "../x", "en-GB-x", "français"] {
+            assert!(text.parse::<Language>().is_err(), "{text:?}");
         }
     }
 

@@ -1,39 +1,20 @@
 //! The one trait that every adapter implements, and what passes through it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use async_trait::async_trait;
 use domain::{
     Id,
     access::User,
     delivery::{Outcome, Spool as SpoolMark, SpoolResult, Transmission},
-    flow::Service,
     people::Contact,
 };
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
-use crate::email::Email;
+use crate::Content;
 
-/// What is to be delivered.
-#[derive(Debug, Clone)]
-pub enum Content {
-    /// An email, every token filled in.
-    Email(Box<Email>),
-}
-
-impl Content {
-    /// The service that carries it.
-    pub fn service(&self) -> Service {
-        match self {
-            Self::Email(_) => Service::Email,
-        }
-    }
-
-    /// The application's name, as result rows carry it.
-    pub fn application(&self) -> &'static str {
-        match self {
-            Self::Email(_) => "email_send",
-        }
-    }
-}
+/// An attempt ends this long before its deadline, so that its report is in time.
+const MARGIN: Duration = Duration::from_millis(100);
 
 /// One attempt, complete: nothing has to be looked up any more.
 #[derive(Debug, Clone)]
@@ -52,6 +33,13 @@ pub struct Spool {
     pub content: Content,
     /// When the attempt must have ended; an adapter gives up before that.
     pub deadline: Instant,
+}
+
+impl Spool {
+    /// When an adapter gives up, so that its report is there before the deadline.
+    pub(crate) fn until(&self) -> Instant {
+        self.deadline.checked_sub(MARGIN).unwrap_or(self.deadline)
+    }
 }
 
 /// The attempt must not go on: it has been started before, or the lease on it ran
@@ -118,4 +106,20 @@ pub struct Health {
     pub last_error: Option<String>,
     /// Attempts under way.
     pub in_flight: usize,
+}
+
+/// Counts an attempt, for as long as it lasts; also one that is dropped half way.
+pub(crate) struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    pub fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }

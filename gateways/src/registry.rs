@@ -327,16 +327,24 @@ fn connect(
     id: Id<Provider>,
     details: &ProviderDetails,
 ) -> Result<Arc<dyn Gateway>, String> {
+    // Sending asks the same question before it queues anything.
+    if !details.kind.has_gateway() {
+        return Err(no_gateway(details.kind));
+    }
     match details.kind {
         ProviderKind::Sandbox => {
             let pool = inner.store.pool().clone();
             Ok(Arc::new(SandboxGateway::new(id, pool)))
         }
         ProviderKind::Smtp => smtp(inner, id, details),
-        ProviderKind::Sip | ProviderKind::Smpp | ProviderKind::Http => {
-            Err(format!("no gateway speaks {} yet", details.kind.as_str()))
+        kind @ (ProviderKind::Sip | ProviderKind::Smpp | ProviderKind::Http) => {
+            Err(no_gateway(kind))
         }
     }
+}
+
+fn no_gateway(kind: ProviderKind) -> String {
+    format!("no gateway speaks {} yet", kind.as_str())
 }
 
 fn smtp(

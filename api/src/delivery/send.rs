@@ -7,7 +7,7 @@ use domain::{
     access::User,
     delivery::{Direction, Order, Spool, Transmission, TransmissionCommand},
     flow::{Flow, Service},
-    outreach::{Program, ProgramKind},
+    outreach::{MessageId, Program},
     people::{Account, Contact},
 };
 use eventstore::{Loaded, clock};
@@ -146,15 +146,45 @@ impl Ready {
     }
 }
 
-async fn flow(app: &App, program: Id<Program>) -> Result<(Flow, u64)> {
-    let program = there(app, program, "its program was deleted").await?;
-    match program.aggregate.kind() {
-        Some(ProgramKind::SendEmail { template_id, .. }) => {
-            let template = there(app, *template_id, "its template was deleted").await?;
-            let flow = Flow::send_email(*template_id, template.version);
-            Ok((flow, program.version))
+/// The program compiled, with the message that it sends as it is now.
+async fn flow(app: &App, id: Id<Program>) -> Result<(Flow, u64)> {
+    let program = there(app, id, "its program was deleted").await?;
+    let kind = program.aggregate.kind().ok_or(Error::NotFound)?;
+    if kind.kind().direction() == Direction::Inbound {
+        let word = kind.kind().as_str();
+        return Err(not_ready(&format!(
+            "a program of type {word} only receives"
+        )));
+    }
+    let version = match kind.message() {
+        Some(message) => sendable(app, message).await?,
+        None => program.version,
+    };
+    Ok((Flow::of(id, kind, version), program.version))
+}
+
+/// The version of a message that can be sent.
+async fn sendable(app: &App, message: MessageId) -> Result<u64> {
+    match message {
+        MessageId::Document(id) => {
+            let document = there(app, id, "its document was deleted").await?;
+            match document.aggregate.pages() {
+                Some(_) => Ok(document.version),
+                None => Err(not_ready("its document has no media yet")),
+            }
         }
-        None => Err(not_ready("its program was deleted")),
+        MessageId::Recording(id) => {
+            let recording = there(app, id, "its recording was deleted").await?;
+            match recording.aggregate.sound() {
+                Some(_) => Ok(recording.version),
+                None => Err(not_ready("its recording has no media yet")),
+            }
+        }
+        MessageId::Template(id) => {
+            let template = there(app, id, "its template was deleted").await?;
+            Ok(template.version)
+        }
+        MessageId::Text(id) => Ok(there(app, id, "its text was deleted").await?.version),
     }
 }
 
@@ -195,7 +225,7 @@ async fn account(app: &App, given: Option<Id<Account>>, owner: Id<User>) -> Resu
 async fn provider(app: &App, service: Service) -> Result<()> {
     match providers::active(app.pool(), service).await? {
         0 => Err(not_ready(&format!(
-            "there is no active provider for service {}",
+            "there is no provider for service {}: none that can carry it is active",
             service.name()
         ))),
         _ => Ok(()),

@@ -3,7 +3,7 @@
 use domain::{
     Id, Patch,
     delivery::{Direction, Order, OrderPatch},
-    outreach::{Program, ProgramKind},
+    outreach::{Program, ProgramType},
     people::{Account, Contact},
     values::Line,
 };
@@ -53,7 +53,7 @@ pub(crate) async fn order(
     caller: &Caller,
     said: Said,
     program_id: Id<Program>,
-    kind: &ProgramKind,
+    kind: ProgramType,
 ) -> Result<Order> {
     let required = || Error::invalid("contact_id", "is required");
     let contact_id = said.contact_id.ok_or_else(required)?;
@@ -71,7 +71,7 @@ pub(crate) async fn order(
         account_id: said.account_id,
         program_id,
         service: kind.service(),
-        direction: said.direction.unwrap_or_default(),
+        direction: said.direction.unwrap_or(kind.direction()),
         try_allowed: said.try_allowed.unwrap_or(1),
     })
 }

@@ -71,7 +71,8 @@ async fn create(
     let kind = loaded
         .aggregate
         .kind()
-        .ok_or_else(|| Error::unknown("program_id"))?;
+        .ok_or_else(|| Error::unknown("program_id"))?
+        .kind();
     let order = order(transmissions.caller(), said, program, kind).await?;
     let (id, owner) = (transmissions.next_id().await?, transmissions.user());
     transmissions

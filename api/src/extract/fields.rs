@@ -187,6 +187,18 @@ impl Fields {
         object.given()
     }
 
+    /// Reads something and leaves a field there for what is read next, since it stands
+    /// for both; unless it is wrong, which need not be said twice.
+    pub fn leaving<T>(&mut self, field: &'static str, read: impl FnOnce(&mut Self) -> T) -> T {
+        let copy = self.map.get(field).cloned();
+        let read = read(self);
+        let wrong = self.errors.iter().any(|error| error.field == field);
+        if let Some(value) = copy.filter(|_| !wrong) {
+            self.map.insert(field.to_owned(), value);
+        }
+        read
+    }
+
     /// Takes over what was wrong in an object within this one.
     pub fn adopt(&mut self, field: &'static str, within: Fields) {
         self.errors.extend(within.errors);
@@ -356,6 +368,16 @@ mod tests {
         assert_eq!(read.number::<u16>("big", 1..=65_535), Patch::Keep);
         assert_eq!(read.number::<u16>("small", 1..=65_535), Patch::Keep);
         assert_eq!(wrong(read), ["big", "small"]);
+    }
+
+    #[test]
+    fn a_field_that_stands_for_two_things_is_read_twice() {
+        let mut read = fields(json!({"a": "7", "b": "x"}));
+        for field in ["a", "b"] {
+            let first = read.leaving(field, |fields| fields.id::<Contact>(field));
+            assert_eq!(first, read.id(field));
+        }
+        assert_eq!(wrong(read), ["b"]);
     }
 
     #[test]

@@ -86,6 +86,12 @@ impl Routes {
         self
     }
 
+    /// The same for PUT.
+    pub fn hidden_put<H: Handler<T, App>, T: 'static>(mut self, path: &str, handler: H) -> Self {
+        self.hidden = self.hidden.route(path, routing::put(handler));
+        self
+    }
+
     /// The same routes once more, under a path that begins differently.
     pub fn spelt_also(mut self, prefix: &str, other: &str) -> Self {
         let again = self.operations.iter().filter_map(|it| {

@@ -1,88 +1,106 @@
 //! What a client says of a program.
 
 use domain::{
-    Id,
-    outreach::{Program, ProgramKind, Template},
-    people::Account,
-    values::Line,
+    Entity, Id, Patch,
+    outreach::{ParametersPatch, Program, ProgramKind, ProgramPatch, ProgramType},
 };
 
-use super::program_ref::{KINDS, to_come};
 use crate::{
     Error, Result,
     extract::{Fields, FromFields, Given},
-    permit::{Caller, own},
+    permit::{Caller, Noun, own},
 };
+
+/// The longest silence that a caller is asked to sit through, in seconds.
+const LONGEST_DELAY: i64 = 60;
 
 /// A program's fields, of whatever type.
 #[derive(Debug)]
 pub(super) struct Said {
-    name: Option<Line>,
     kind: Option<String>,
-    template_id: Option<Id<Template>>,
-    account_id: Option<Id<Account>>,
-    parent_id: Option<Id<Program>>,
-}
-
-/// A program that can be created.
-pub(super) struct Checked {
-    pub name: Option<Line>,
-    pub kind: ProgramKind,
-    pub parent_id: Option<Id<Program>>,
+    patch: ProgramPatch,
 }
 
 impl FromFields for Said {
     fn from_fields(fields: &mut Fields) -> Self {
         Self {
-            name: fields.text("name").given(),
             kind: fields.text("type").given(),
-            template_id: fields.id("template_id").given(),
-            account_id: fields.id("account_id").given(),
-            parent_id: fields.id("parent_id").given(),
+            patch: ProgramPatch {
+                name: fields.text("name"),
+                parent_id: fields.id("parent_id"),
+                parameters: ParametersPatch {
+                    account_id: fields.id("account_id"),
+                    document_id: fields.id("document_id"),
+                    recording_id: fields.id("recording_id"),
+                    template_id: fields.id("template_id"),
+                    text_id: fields.id("text_id"),
+                    text: fields.text("text"),
+                    delay: fields.number("delay", 0..=LONGEST_DELAY),
+                    language: fields.text("language"),
+                },
+            },
         }
     }
 }
 
 impl Said {
     /// The type it names; without one, the routes that have one.
-    pub fn kind(&self) -> Result<&'static str> {
+    pub fn kind(&self) -> Result<ProgramType> {
+        let names = ProgramType::ALL.map(ProgramType::as_str);
         let Some(kind) = &self.kind else {
-            let routes = KINDS.map(|(kind, _)| format!("POST /programs/{kind}"));
+            let routes = names.map(|kind| format!("POST /programs/{kind}"));
             let routes = routes.join(", ");
             return Err(Error::NotImplemented(format!(
                 "say a type, or use one of {routes}"
             )));
         };
-        let known = KINDS.iter().find(|(known, _)| known == kind);
-        let names = || KINDS.map(|(kind, _)| kind).join(", ");
-        known
-            .map(|(kind, _)| *kind)
-            .ok_or_else(|| Error::invalid("type", format!("must be one of {}", names())))
+        ProgramType::from_word(kind)
+            .ok_or_else(|| Error::invalid("type", format!("must be one of {}", names.join(", "))))
     }
 
-    /// A program of this type, if it can be made of what was said: what it refers to
-    /// must be there, and the caller's.
-    pub async fn checked(self, caller: &Caller, kind: &str) -> Result<Checked> {
-        if kind != "sendemail" {
-            return Err(to_come(kind));
+    /// What it says of a program of this type, or of one that is to become one: what it
+    /// refers to must be there, and the caller's.
+    pub async fn checked(mut self, caller: &Caller, kind: ProgramType) -> Result<ProgramPatch> {
+        self.patch.parameters = self.patch.parameters.of(kind);
+        let ParametersPatch {
+            account_id,
+            document_id,
+            recording_id,
+            template_id,
+            text_id,
+            ..
+        } = &self.patch.parameters;
+        futures::try_join!(
+            owned(caller, "account_id", account_id),
+            owned(caller, "document_id", document_id),
+            owned(caller, "recording_id", recording_id),
+            owned(caller, "template_id", template_id),
+            owned(caller, "text_id", text_id),
+            owned(caller, "parent_id", &self.patch.parent_id),
+        )?;
+        Ok(self.patch)
+    }
+
+    /// What it says of a program that is there.
+    pub async fn changing(self, caller: &Caller, program: &Program) -> Result<ProgramPatch> {
+        let kind = program
+            .kind()
+            .map(ProgramKind::kind)
+            .ok_or(Error::NotFound)?;
+        if self.kind.as_ref().is_some_and(|said| said != kind.as_str()) {
+            return Err(Error::invalid("type", "cannot be changed"));
         }
-        let required = || Error::invalid("template_id", "is required");
-        let template_id = self.template_id.ok_or_else(required)?;
-        own(caller, "template_id", template_id).await?;
-        if let Some(account) = self.account_id {
-            own(caller, "account_id", account).await?;
-        }
-        if let Some(parent) = self.parent_id {
-            own(caller, "parent_id", parent).await?;
-        }
-        Ok(Checked {
-            name: self.name,
-            kind: ProgramKind::SendEmail {
-                template_id,
-                account_id: self.account_id,
-            },
-            parent_id: self.parent_id,
-        })
+        self.checked(caller, kind).await
+    }
+}
+
+async fn owned<A>(caller: &Caller, field: &'static str, said: &Patch<Id<A>>) -> Result<()>
+where
+    A: Noun + Entity,
+{
+    match said {
+        Patch::Set(id) => own(caller, field, *id).await.map(drop),
+        Patch::Keep | Patch::Clear => Ok(()),
     }
 }
 
@@ -92,7 +110,7 @@ mod tests {
 
     use super::*;
 
-    fn kind(body: Value) -> Result<&'static str> {
+    fn kind(body: Value) -> Result<ProgramType> {
         let Value::Object(map) = body else {
             panic!("an object")
         };
@@ -101,7 +119,8 @@ mod tests {
 
     #[test]
     fn a_program_without_a_type_is_shown_the_ways() {
-        assert_eq!(kind(json!({"type": "sendemail"})), Ok("sendemail"));
+        let voice = kind(json!({"type": "voicetts"}));
+        assert_eq!(voice, Ok(ProgramType::VoiceTts));
         let Err(Error::NotImplemented(ways)) = kind(json!({})) else {
             panic!("501")
         };

@@ -3,7 +3,7 @@
 
 use domain::{
     delivery::{Transmission, TransmissionCommand},
-    outreach::{Program, ProgramCommand},
+    outreach::{Program, ProgramCommand, ProgramType},
 };
 use projections::delivery::transmissions::TransmissionRow;
 
@@ -50,7 +50,7 @@ async fn create(
         ProgramRef::Id(program) => {
             let scope = transmissions.caller().scope::<Program>();
             let loaded = transmissions.commands().load(program, scope).await?;
-            let kind = loaded.aggregate.kind().ok_or(Error::NotFound)?;
+            let kind = loaded.aggregate.kind().ok_or(Error::NotFound)?.kind();
             let order = order(transmissions.caller(), said.transmission, program, kind).await?;
             let (id, owner) = (transmissions.next_id().await?, transmissions.user());
             transmissions
@@ -69,28 +69,23 @@ async fn create(
 async fn create_both(
     transmissions: &Writer<Transmission, Create>,
     programs: &Writer<Program, Create>,
-    kind: &str,
+    kind: ProgramType,
     said: Said,
 ) -> Result<Answer> {
-    let checked = said.program.checked(programs.caller(), kind).await?;
-    let (program_kind, (program, create)) =
-        (checked.kind.clone(), creation(programs, checked).await?);
-    let order = order(
-        transmissions.caller(),
-        said.transmission,
-        program,
-        &program_kind,
-    )
-    .await?;
+    let patch = said.program.checked(programs.caller(), kind).await?;
+    let (program, create) = creation(programs, kind, patch).await?;
+    let order = order(transmissions.caller(), said.transmission, program, kind).await?;
     let (id, owner) = (transmissions.next_id().await?, transmissions.user());
     programs.create(program, create).await?;
     let created = transmissions
         .created(id, TransmissionCommand::Create { id, owner, order })
         .await;
     if created.is_err() {
-        programs
-            .send(program, ProgramCommand::Delete { open: 0 })
-            .await?;
+        let unused = ProgramCommand::Delete {
+            open: 0,
+            subscribed: 0,
+        };
+        programs.send(program, unused).await?;
     }
     created
 }
@@ -115,7 +110,7 @@ async fn list(
             // Of the caller's own programs, whatever else they may see.
             let own = transmissions.caller().user().get();
             narrow(&mut listing.query.owner, own)?;
-            listing.query.filter.program_type = Some(kind.to_owned());
+            listing.query.filter.program_type = Some(kind.as_str().to_owned());
         }
     }
     transmissions.list(listing).await
@@ -141,7 +136,11 @@ impl FromFields for Said {
         let mut program = fields.object("program_data");
         let mut transmission = fields.object("transmission_data");
         let read = Self {
-            transmission: SaidTransmission::from_fields(transmission.as_mut().unwrap_or(fields)),
+            transmission: match transmission.as_mut() {
+                Some(apart) => SaidTransmission::from_fields(apart),
+                // Side by side, the account is that of both.
+                None => fields.leaving("account_id", SaidTransmission::from_fields),
+            },
             program: SaidProgram::from_fields(program.as_mut().unwrap_or(fields)),
         };
         for (field, within) in [

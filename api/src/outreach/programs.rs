@@ -3,20 +3,17 @@
 use axum::extract::MatchedPath;
 use domain::{
     Id,
-    outreach::{Program, ProgramCommand},
+    outreach::{Program, ProgramCommand, ProgramPatch, ProgramType},
 };
 use projections::outreach::programs::{self, ProgramRow};
 
-use super::{
-    program_fields::{Checked, Said},
-    program_ref::KINDS,
-};
+use super::program_fields::Said;
 use crate::{
     Error, Result,
     answer::Answer,
     extract::{Input, Listing, Path},
     openapi::{Routes, alias, op},
-    permit::{Create, Delete, List, Read, Reader, Verb, Writer},
+    permit::{Create, Delete, List, Read, Reader, Update, Verb, Writer},
 };
 
 pub(super) fn routes() -> Routes {
@@ -35,6 +32,13 @@ pub(super) fn routes() -> Routes {
             read,
             op("Reads a program").row::<ProgramRow>(),
         )
+        .put(
+            "/programs/{program}",
+            update,
+            op("Changes a program")
+                .note("What was sent before shows the program as it was then. The type stays.")
+                .row::<ProgramRow>(),
+        )
         .delete(
             "/programs/{program}",
             delete,
@@ -45,23 +49,52 @@ pub(super) fn routes() -> Routes {
             delete,
             alias("DELETE /programs/{program}"),
         );
-    KINDS.iter().fold(resource, |routes, (kind, _)| {
+    ProgramType::ALL.into_iter().fold(resource, |routes, kind| {
+        let path = format!("/programs/{}", kind.as_str());
+        let (summary, needs) = creating(kind);
+        let about = op(summary)
+            .requires(needs)
+            .note("A `type` in the body, and the parameters of other types, do not matter.")
+            .id("program");
         // A route of its own takes nothing from the general one: its other methods stay.
         routes
-            .post(
-                &format!("/programs/{kind}"),
-                create_of_kind,
-                op("Creates a program of this type").id("program"),
-            )
-            .hidden_get(&format!("/programs/{kind}"), read)
-            .hidden_delete(&format!("/programs/{kind}"), delete)
+            .post(&path, create_of_kind, about)
+            .hidden_get(&path, read)
+            .hidden_put(&path, update)
+            .hidden_delete(&path, delete)
     })
+}
+
+/// What a program of this type is made for, and what it needs for that.
+fn creating(kind: ProgramType) -> (&'static str, &'static [&'static str]) {
+    let account: &[&str] = &["account_id"];
+    match kind {
+        ProgramType::EmailToFax => (
+            "Creates a program that faxes what an account is mailed",
+            account,
+        ),
+        ProgramType::FaxToEmail => ("Creates a program that mails an account its faxes", account),
+        ProgramType::ReceiveEmail => ("Creates a program that takes in mails", account),
+        ProgramType::ReceiveFax => ("Creates a program that takes in faxes", account),
+        ProgramType::ReceiveSms => ("Creates a program that takes in short messages", account),
+        ProgramType::SendEmail => ("Creates a program that sends a mail", &["template_id"]),
+        ProgramType::SendFax => ("Creates a program that sends a fax", &["document_id"]),
+        ProgramType::SendSms => ("Creates a program that sends a short message", &["text_id"]),
+        ProgramType::VoiceMessage => (
+            "Creates a program that calls and plays a recording",
+            &["recording_id"],
+        ),
+        ProgramType::VoiceTts => (
+            "Creates a program that calls and reads out a text",
+            &["text"],
+        ),
+    }
 }
 
 async fn create(programs: Writer<Program, Create>, Input(said): Input<Said>) -> Result<Answer> {
     let kind = said.kind()?;
-    let checked = said.checked(programs.caller(), kind).await?;
-    let (id, create) = creation(&programs, checked).await?;
+    let patch = said.checked(programs.caller(), kind).await?;
+    let (id, create) = creation(&programs, kind, patch).await?;
     programs.created(id, create).await
 }
 
@@ -70,9 +103,10 @@ async fn create_of_kind(
     route: MatchedPath,
     Input(said): Input<Said>,
 ) -> Result<Answer> {
-    let kind = route.as_str().trim_start_matches("/programs/");
-    let checked = said.checked(programs.caller(), kind).await?;
-    let (id, create) = creation(&programs, checked).await?;
+    let word = route.as_str().trim_start_matches("/programs/");
+    let kind = ProgramType::from_word(word).ok_or(Error::NotFound)?;
+    let patch = said.checked(programs.caller(), kind).await?;
+    let (id, create) = creation(&programs, kind, patch).await?;
     programs.created(id, create).await
 }
 
@@ -84,31 +118,41 @@ async fn read(programs: Reader<Program, Read>, Path(id): Path<Id<Program>>) -> R
     programs.find::<ProgramRow>(id.get()).await
 }
 
+async fn update(
+    programs: Writer<Program, Update>,
+    Path(id): Path<Id<Program>>,
+    Input(said): Input<Said>,
+) -> Result<Answer> {
+    let program = programs.load(id).await?.aggregate;
+    let patch = said.changing(programs.caller(), &program).await?;
+    let update = ProgramCommand::Update(Box::new(patch));
+    programs.updated::<ProgramRow>(id, update).await
+}
+
 async fn delete(programs: Writer<Program, Delete>, Path(id): Path<Id<Program>>) -> Result<Answer> {
     programs.load(id).await?;
-    let open = programs::open_transmissions(programs.pool(), id.get()).await?;
-    programs.deleted(id, ProgramCommand::Delete { open }).await
+    let (open, subscribed) = futures::try_join!(
+        programs::open_transmissions(programs.pool(), id.get()),
+        programs::subscribed_accounts(programs.pool(), id.get()),
+    )?;
+    let delete = ProgramCommand::Delete { open, subscribed };
+    programs.deleted(id, delete).await
 }
 
 /// A new program's id, and the command that creates it.
 pub(super) async fn creation<V: Verb>(
     programs: &Writer<Program, V>,
-    checked: Checked,
-) -> Result<(Id<Program>, ProgramCommand), Error> {
-    let Checked {
-        name,
-        kind,
-        parent_id,
-    } = checked;
+    kind: ProgramType,
+    patch: ProgramPatch,
+) -> Result<(Id<Program>, ProgramCommand)> {
     let (id, owner) = (programs.next_id().await?, programs.user());
     Ok((
         id,
         ProgramCommand::Create {
             id,
             owner,
-            name,
             kind,
-            parent_id,
+            patch: Box::new(patch),
         },
     ))
 }

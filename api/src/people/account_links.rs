@@ -169,7 +169,7 @@ async fn resolve(accounts: &Writer<Account, Update>, program: ProgramRef) -> Res
         }
         ProgramRef::Kind(kind) => {
             let user = accounts.user().get();
-            let newest = programs::newest_of_type(accounts.pool(), user, kind).await?;
+            let newest = programs::newest_of_type(accounts.pool(), user, kind.as_str()).await?;
             newest.map(Id::new).ok_or(Error::NotFound)
         }
     }

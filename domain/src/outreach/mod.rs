@@ -2,6 +2,7 @@
 
 mod document;
 mod program;
+mod program_kind;
 mod quality;
 mod recording;
 pub mod sms;
@@ -12,7 +13,10 @@ pub mod tokens;
 pub use document::{
     Document, DocumentCommand, DocumentContent, DocumentEvent, DocumentPatch, Pages,
 };
-pub use program::{Program, ProgramCommand, ProgramEvent, ProgramKind};
+pub use program::{Program, ProgramCommand, ProgramEvent, ProgramPatch};
+pub use program_kind::{
+    DEFAULT_DELAY, MessageId, Parameters, ParametersPatch, ProgramKind, ProgramType,
+};
 pub use quality::Quality;
 pub use recording::{
     Recording, RecordingCommand, RecordingContent, RecordingEvent, RecordingPatch, Sound,

@@ -5,7 +5,9 @@ use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Entity, Id, Refusal, access::User, flow::Service, outreach::Template, people::Account,
+    Entity, Id, Patch, Refusal,
+    access::User,
+    outreach::{ParametersPatch, ProgramKind, ProgramType},
     values::Line,
 };
 
@@ -13,9 +15,11 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Program {
     stage: Stage,
+    id: Option<Id<Program>>,
     owner: Option<Id<User>>,
     name: Option<Line>,
     kind: Option<ProgramKind>,
+    parent_id: Option<Id<Program>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,34 +31,13 @@ enum Stage {
 }
 use Stage::{Absent, Deleted, Live};
 
-/// The types of program, each with what it needs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-pub enum ProgramKind {
-    /// Sends a template as an email.
-    SendEmail {
-        /// What is sent.
-        template_id: Id<Template>,
-        /// For whom it was made, where the client says.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        account_id: Option<Id<Account>>,
-    },
-}
-
-impl ProgramKind {
-    /// The documented type word.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::SendEmail { .. } => "sendemail",
-        }
-    }
-
-    /// The service it needs a provider for.
-    pub const fn service(&self) -> Service {
-        match self {
-            Self::SendEmail { .. } => Service::Email,
-        }
-    }
+/// What a create or an update says.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct ProgramPatch {
+    pub name: Patch<Line>,
+    pub parent_id: Patch<Id<Program>>,
+    pub parameters: ParametersPatch,
 }
 
 /// What one can ask of a program.
@@ -64,13 +47,19 @@ pub enum ProgramCommand {
     Create {
         id: Id<Program>,
         owner: Id<User>,
-        /// Its type's name where the client gives none.
-        name: Option<Line>,
-        kind: ProgramKind,
-        parent_id: Option<Id<Program>>,
+        kind: ProgramType,
+        /// Its name is its type's where the client gives none.
+        patch: Box<ProgramPatch>,
     },
-    /// `open`: how many transmissions of it have not ended, as the read model knew.
-    Delete { open: i64 },
+    /// What was sent before keeps the program as it was then.
+    Update(Box<ProgramPatch>),
+    /// What is in use stays; both as the read models knew it.
+    Delete {
+        /// How many transmissions of it have not ended.
+        open: i64,
+        /// How many accounts receive by it.
+        subscribed: i64,
+    },
 }
 
 /// What happened to a program.
@@ -84,9 +73,14 @@ pub enum ProgramEvent {
         kind: ProgramKind,
         parent_id: Option<Id<Program>>,
     },
+    ProgramUpdated {
+        name: Line,
+        kind: ProgramKind,
+        parent_id: Option<Id<Program>>,
+    },
     ProgramDeleted {},
 }
-use ProgramEvent::{ProgramCreated, ProgramDeleted};
+use ProgramEvent::{ProgramCreated, ProgramDeleted, ProgramUpdated};
 
 impl Program {
     /// What it does.
@@ -100,39 +94,84 @@ impl Program {
     }
 
     fn decide(&self, command: ProgramCommand) -> Result<Vec<ProgramEvent>, Refusal> {
-        use ProgramCommand::{Create, Delete};
+        use ProgramCommand::{Create, Delete, Update};
         Ok(match (self.stage, command) {
             (
                 Absent,
                 Create {
                     id,
                     owner,
-                    name,
                     kind,
-                    parent_id,
+                    patch,
                 },
             ) => {
-                let own = || kind.name().parse();
-                let name = name.map_or_else(own, Ok);
-                let name = name.map_err(|_| Refusal::invalid("name", "is required"))?;
+                let mut name = own_name(kind)?;
+                if let Patch::Set(given) = patch.name {
+                    name = given;
+                }
+                let mut parent_id = None;
+                patch.parent_id.apply(&mut parent_id);
                 vec![ProgramCreated {
                     id,
                     owner,
                     name,
-                    kind,
+                    kind: ProgramKind::new(kind, patch.parameters, id.subject())?,
                     parent_id,
                 }]
             }
             (_, Create { .. }) => return Err(Refusal::AlreadyExists),
-            (Live, Delete { open: 0 }) => vec![ProgramDeleted {}],
-            (Live, Delete { open }) => {
-                return Err(Refusal::not_ready(format!(
-                    "{open} transmissions of this program have not ended"
-                )));
-            }
+            (Live, Update(patch)) => self.updated(*patch)?,
+            (
+                Live,
+                Delete {
+                    open: 0,
+                    subscribed: 0,
+                },
+            ) => vec![ProgramDeleted {}],
+            (Live, Delete { open, subscribed }) => return Err(in_use(open, subscribed)),
             (Absent | Deleted, _) => return Err(Refusal::NotFound),
         })
     }
+
+    fn updated(&self, patch: ProgramPatch) -> Result<Vec<ProgramEvent>, Refusal> {
+        let (Some(id), Some(kind), Some(name)) = (self.id, &self.kind, &self.name) else {
+            return Err(Refusal::NotFound);
+        };
+        let name = match patch.name {
+            Patch::Keep => name.clone(),
+            Patch::Clear => own_name(kind.kind())?,
+            Patch::Set(name) => name,
+        };
+        let mut parent_id = self.parent_id;
+        patch.parent_id.apply(&mut parent_id);
+        if parent_id == Some(id) {
+            return Err(Refusal::invalid("parent_id", "is the program itself"));
+        }
+        let kind = kind.patched(patch.parameters, id.subject())?;
+        let same = (Some(&name), Some(&kind), parent_id)
+            == (self.name.as_ref(), self.kind.as_ref(), self.parent_id);
+        if same {
+            return Ok(vec![]);
+        }
+        Ok(vec![ProgramUpdated {
+            name,
+            kind,
+            parent_id,
+        }])
+    }
+}
+
+/// What it is called where nobody says.
+fn own_name(kind: ProgramType) -> Result<Line, Refusal> {
+    let name = kind.as_str().parse();
+    name.map_err(|_| Refusal::invalid("name", "is required"))
+}
+
+fn in_use(open: i64, subscribed: i64) -> Refusal {
+    Refusal::not_ready(match open {
+        0 => format!("{subscribed} accounts are subscribed to this program"),
+        _ => format!("{open} transmissions of this program have not ended"),
+    })
 }
 
 impl Aggregate for Program {
@@ -157,12 +196,27 @@ impl Aggregate for Program {
     fn apply(&mut self, event: ProgramEvent) {
         match event {
             ProgramCreated {
-                owner, name, kind, ..
+                id,
+                owner,
+                name,
+                kind,
+                parent_id,
             } => {
                 self.stage = Live;
+                self.id = Some(id);
                 self.owner = Some(owner);
                 self.name = Some(name);
                 self.kind = Some(kind);
+                self.parent_id = parent_id;
+            }
+            ProgramUpdated {
+                name,
+                kind,
+                parent_id,
+            } => {
+                self.name = Some(name);
+                self.kind = Some(kind);
+                self.parent_id = parent_id;
             }
             ProgramDeleted {} => self.stage = Deleted,
         }
@@ -173,6 +227,7 @@ impl DomainEvent for ProgramEvent {
     fn event_type(&self) -> String {
         match self {
             ProgramCreated { .. } => "ProgramCreated",
+            ProgramUpdated { .. } => "ProgramUpdated",
             ProgramDeleted {} => "ProgramDeleted",
         }
         .to_owned()
@@ -194,47 +249,5 @@ impl Entity for Program {
 }
 
 #[cfg(test)]
-mod tests {
-    use cqrs_es::test::TestFramework;
-
-    use super::*;
-
-    const KIND: ProgramKind = ProgramKind::SendEmail {
-        template_id: Id::new(2),
-        account_id: None,
-    };
-
-    fn created() -> ProgramEvent {
-        ProgramCreated {
-            id: Id::new(1),
-            owner: Id::new(1),
-            name: "sendemail".parse().unwrap(),
-            kind: KIND,
-            parent_id: None,
-        }
-    }
-
-    #[test]
-    fn a_program_without_a_name_is_called_by_its_type() {
-        TestFramework::<Program>::with(())
-            .given(vec![])
-            .when(ProgramCommand::Create {
-                id: Id::new(1),
-                owner: Id::new(1),
-                name: None,
-                kind: KIND,
-                parent_id: None,
-            })
-            .then_expect_events(vec![created()]);
-    }
-
-    #[test]
-    fn a_program_in_use_is_not_deleted() {
-        TestFramework::<Program>::with(())
-            .given(vec![created()])
-            .when(ProgramCommand::Delete { open: 3 })
-            .then_expect_error(Refusal::not_ready(
-                "3 transmissions of this program have not ended",
-            ));
-    }
-}
+#[path = "program_tests.rs"]
+mod tests;

@@ -37,12 +37,15 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::delivery::{Outcome, ResultKind, SpoolResult};
+use domain::{
+    delivery::{Outcome, ResultKind, SpoolResult},
+    flow::application::EMAIL_SEND,
+};
 use futures::future::join_all;
 use lettre::transport::smtp::{client::TlsParameters, extension::ClientId};
 use tokio::{
     sync::Semaphore,
-    time::{Duration, Instant, timeout_at},
+    time::{Instant, timeout_at},
 };
 
 pub use self::{
@@ -54,13 +57,7 @@ use self::{
     letter::{Letter, Letterhead},
     trouble::{Trouble, one_line},
 };
-use crate::{Content, Ended, Gateway, Health, Progress, Report, Spool};
-
-/// An attempt ends this long before its deadline, so that its report is in time.
-const MARGIN: Duration = Duration::from_millis(100);
-
-/// What result rows call the application that mails are sent by.
-const APPLICATION: &str = "email_send";
+use crate::{Content, Ended, Gateway, Health, Progress, Report, Spool, gateway::Counted};
 
 /// Sends emails through one SMTP server.
 pub struct SmtpGateway {
@@ -197,8 +194,10 @@ impl SmtpGateway {
 impl Gateway for SmtpGateway {
     async fn attempt(&self, spool: &Spool, progress: &dyn Progress) -> Ended {
         let _counted = Counted::new(&self.in_flight);
-        let Content::Email(email) = &spool.content;
-        let until = spool.deadline.checked_sub(MARGIN).unwrap_or(spool.deadline);
+        let Content::Email(email) = &spool.content else {
+            return ours(Outcome::Rejected, "a mail server carries nothing but mail");
+        };
+        let until = spool.until();
         // A mail that lettre panics on would otherwise come back for ever.
         let letter = catch_unwind(AssertUnwindSafe(|| {
             let now = (self.clock)();
@@ -240,7 +239,7 @@ fn report(outcome: Outcome, words: String, connected: bool) -> Ended {
         _ => (ResultKind::Error, "failed"),
     };
     let results = vec![
-        SpoolResult::new(ResultKind::Application, APPLICATION, result),
+        SpoolResult::new(ResultKind::Application, EMAIL_SEND, result),
         SpoolResult::new(kind, "smtp", words.clone()),
     ];
     Ended::Reported(Report {
@@ -254,20 +253,4 @@ fn report(outcome: Outcome, words: String, connected: bool) -> Ended {
 /// What is under the locks is whole at every moment, so a panic elsewhere does no harm.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Counts an attempt, for as long as it lasts.
-struct Counted<'a>(&'a AtomicUsize);
-
-impl<'a> Counted<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }

@@ -89,7 +89,7 @@ impl Attempt {
         }
         let spool = match self.spool().await {
             Ok(spool) => spool,
-            Err(NoContent::Never(reason)) => return self.reject(reason).await,
+            Err(NoContent::Never(reason)) => return self.reject(&reason).await,
             Err(error) => {
                 tracing::warn!(spool.id = self.job.spool_id, %error, "no content yet");
                 return Fate::Back(clock::now() + NO_PROVIDER_PAUSE);
@@ -128,13 +128,13 @@ impl Attempt {
         let order = self
             .transmission
             .order()
-            .ok_or(NoContent::Never("there is no order"))?;
+            .ok_or(NoContent::never("there is no order"))?;
         let destination = self.transmission.assignment().and_then(|it| it.destination);
-        let destination = destination.ok_or(NoContent::Never("the recipient was erased"))?;
+        let destination = destination.ok_or(NoContent::never("the recipient was erased"))?;
         let owner = self
             .transmission
             .owner()
-            .ok_or(NoContent::Never("it has no owner"))?;
+            .ok_or(NoContent::never("it has no owner"))?;
         let left = (self.job.deadline - clock::now())
             .to_std()
             .unwrap_or_default();

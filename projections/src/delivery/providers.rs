@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cqrs_es::Aggregate;
 use domain::{
     Event,
-    delivery::{Provider, ProviderDetails, ProviderEvent},
+    delivery::{Provider, ProviderDetails, ProviderEvent, ProviderKind},
     flow::Service,
     values::Line,
 };
@@ -109,12 +109,17 @@ impl View for ProviderRow {
     }
 }
 
-/// How many active providers carry this service.
+/// How many active providers carry this service that there is a gateway to.
 pub async fn active(pool: &PgPool, service: Service) -> Result<i64, sqlx::Error> {
+    let spoken = ProviderKind::ALL
+        .into_iter()
+        .filter(|kind| kind.has_gateway());
     sqlx::query_scalar(
-        "select count(*) from read.providers where active and service_flag & $1 <> 0",
+        "select count(*) from read.providers \
+         where active and service_flag & $1 <> 0 and type = any($2)",
     )
     .bind(service.flag())
+    .bind(spoken.map(ProviderKind::as_str).collect::<Vec<_>>())
     .fetch_one(pool)
     .await
 }

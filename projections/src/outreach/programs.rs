@@ -6,6 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use domain::{
     Event, Id,
@@ -23,7 +24,7 @@ use crate::{
     reads::{By, Conditions},
 };
 
-/// A program as clients see it.
+/// A program as clients see it, with the parameters that one of its type has.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct ProgramRow {
@@ -34,8 +35,21 @@ pub struct ProgramRow {
     pub kind: String,
     pub service_flag: i32,
     pub parent_id: Option<i64>,
-    pub template_id: Option<i64>,
     pub account_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delay: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
     pub user_id: i64,
     #[serde(skip)]
     pub created_position: i64,
@@ -59,7 +73,8 @@ impl View for ProgramRow {
     type Filter = ProgramFilter;
 
     const COLUMNS: &'static str = "t.program_id, t.name, t.type, t.service_flag, t.parent_id, \
-        t.template_id, t.account_id, t.user_id, t.created_position, t.version";
+        t.account_id, t.document_id, t.recording_id, t.template_id, t.text_id, t.text, t.delay, \
+        t.language, t.user_id, t.created_position, t.version";
     const FROM: &'static str = "from read.programs t";
     const ID: &'static str = "t.program_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
@@ -91,6 +106,14 @@ pub async fn open_transmissions(pool: &PgPool, program_id: i64) -> Result<i64, s
     .bind(program_id)
     .fetch_one(pool)
     .await
+}
+
+/// How many accounts are subscribed to a program.
+pub async fn subscribed_accounts(pool: &PgPool, program_id: i64) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("select count(*) from read.account_programs where program_id = $1")
+        .bind(program_id)
+        .fetch_one(pool)
+        .await
 }
 
 /// A user's newest program of a type.
@@ -131,44 +154,121 @@ impl Projection for Programs {
         db: &mut PgConnection,
         events: &[Arc<Recorded>],
     ) -> Result<(), sqlx::Error> {
-        let mut created = BTreeMap::new();
-        let mut deleted = BTreeSet::new();
+        let mut batch = Batch::default();
         for recorded in events {
-            match &recorded.event {
-                Event::Program(ProgramEvent::ProgramCreated {
-                    owner,
-                    name,
-                    kind,
-                    parent_id,
-                    ..
-                }) => {
-                    let row = Created {
-                        recorded,
-                        owner,
-                        name,
-                        kind,
-                        parent: *parent_id,
-                    };
-                    created.insert(recorded.aggregate_id, row);
-                }
-                Event::Program(ProgramEvent::ProgramDeleted {}) => {
-                    created.remove(&recorded.aggregate_id);
-                    deleted.insert(recorded.aggregate_id);
-                }
-                _ => {}
+            if let Event::Program(event) = &recorded.event {
+                batch.take(recorded, event);
             }
         }
-        insert(db, &created.into_values().collect::<Vec<_>>()).await?;
-        delete(db, &deleted.into_iter().collect::<Vec<_>>()).await
+        insert(db, &batch.created.into_values().collect::<Vec<_>>()).await?;
+        for row in batch.updated.values() {
+            update(db, row).await?;
+        }
+        delete(db, &batch.deleted.into_iter().collect::<Vec<_>>()).await
     }
+}
+
+/// What became of the programs in some events.
+#[derive(Default)]
+struct Batch<'e> {
+    created: BTreeMap<i64, Created<'e>>,
+    /// Those that were there before.
+    updated: BTreeMap<i64, Details<'e>>,
+    deleted: BTreeSet<i64>,
 }
 
 struct Created<'e> {
     recorded: &'e Recorded,
     owner: &'e Id<User>,
+    now: Details<'e>,
+}
+
+/// What can change, and the event that changed it last.
+struct Details<'e> {
+    by: &'e Recorded,
     name: &'e Line,
     kind: &'e ProgramKind,
     parent: Option<Id<Program>>,
+}
+
+impl<'e> Batch<'e> {
+    fn take(&mut self, by: &'e Recorded, event: &'e ProgramEvent) {
+        let id = by.aggregate_id;
+        match event {
+            ProgramEvent::ProgramCreated {
+                owner,
+                name,
+                kind,
+                parent_id,
+                ..
+            } => {
+                let now = Details {
+                    by,
+                    name,
+                    kind,
+                    parent: *parent_id,
+                };
+                let row = Created {
+                    recorded: by,
+                    owner,
+                    now,
+                };
+                self.created.insert(id, row);
+            }
+            ProgramEvent::ProgramUpdated {
+                name,
+                kind,
+                parent_id,
+            } => {
+                let now = Details {
+                    by,
+                    name,
+                    kind,
+                    parent: *parent_id,
+                };
+                match self.created.get_mut(&id) {
+                    Some(row) => row.now = now,
+                    None => drop(self.updated.insert(id, now)),
+                }
+            }
+            ProgramEvent::ProgramDeleted {} => {
+                self.created.remove(&id);
+                self.updated.remove(&id);
+                self.deleted.insert(id);
+            }
+        }
+    }
+}
+
+/// The parameters of programs, column by column.
+#[derive(Default)]
+struct Columns {
+    account_id: Vec<Option<i64>>,
+    document_id: Vec<Option<i64>>,
+    recording_id: Vec<Option<i64>>,
+    template_id: Vec<Option<i64>>,
+    text_id: Vec<Option<i64>>,
+    text: Vec<Option<String>>,
+    delay: Vec<Option<i32>>,
+    language: Vec<Option<String>>,
+}
+
+impl Columns {
+    fn of<'k>(kinds: impl Iterator<Item = &'k ProgramKind>) -> Self {
+        let mut columns = Self::default();
+        for all in kinds.map(ProgramKind::parameters) {
+            columns.account_id.push(all.account_id.map(Id::get));
+            columns.document_id.push(all.document_id.map(Id::get));
+            columns.recording_id.push(all.recording_id.map(Id::get));
+            columns.template_id.push(all.template_id.map(Id::get));
+            columns.text_id.push(all.text_id.map(Id::get));
+            columns.text.push(all.text.map(String::from));
+            let delay = all.delay.map(i32::try_from);
+            columns.delay.push(delay.and_then(Result::ok));
+            columns.language.push(all.language.map(String::from));
+        }
+        columns
+    }
 }
 
 /// Many at once: a client may make a program for every transmission.
@@ -176,58 +276,66 @@ async fn insert(db: &mut PgConnection, rows: &[Created<'_>]) -> Result<(), sqlx:
     if rows.is_empty() {
         return Ok(());
     }
-    let parts = |row: &Created<'_>| match row.kind {
-        ProgramKind::SendEmail {
-            template_id,
-            account_id,
-        } => (Some(template_id.get()), account_id.map(Id::get)),
-    };
-    let owned = |row: &Created<'_>| row.name.as_str().to_owned();
+    let numbers = |of: fn(&Created<'_>) -> i64| rows.iter().map(of).collect::<Vec<_>>();
+    let words = |of: fn(&Created<'_>) -> String| rows.iter().map(of).collect::<Vec<_>>();
+    let times = |of: fn(&Created<'_>) -> DateTime<Utc>| rows.iter().map(of).collect::<Vec<_>>();
+    let columns = Columns::of(rows.iter().map(|row| row.now.kind));
+    let service = |row: &Created<'_>| row.now.kind.service().flag();
+    let parent = |row: &Created<'_>| row.now.parent.map(Id::get);
     sqlx::query(
         "insert into programs (program_id, user_id, name, type, service_flag, parent_id, \
-           template_id, account_id, created_position, created_at, updated_at, version) \
-         select program_id, user_id, name, type, service_flag, parent_id, template_id, \
-           account_id, position, occurred_at, occurred_at, version \
-         from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::int[], \
-           $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::timestamptz[], \
-           $11::bigint[]) as u (program_id, user_id, name, type, service_flag, parent_id, \
-           template_id, account_id, position, occurred_at, version)",
+           account_id, document_id, recording_id, template_id, text_id, text, delay, language, \
+           created_position, created_at, updated_at, version) \
+         select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::int[], \
+           $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], \
+           $11::bigint[], $12::text[], $13::int[], $14::text[], $15::bigint[], \
+           $16::timestamptz[], $17::timestamptz[], $18::bigint[])",
     )
-    .bind(
-        rows.iter()
-            .map(|row| row.recorded.aggregate_id)
-            .collect::<Vec<_>>(),
+    .bind(numbers(|row| row.recorded.aggregate_id))
+    .bind(numbers(|row| row.owner.get()))
+    .bind(words(|row| row.now.name.to_string()))
+    .bind(words(|row| row.now.kind.kind().as_str().to_owned()))
+    .bind(rows.iter().map(service).collect::<Vec<_>>())
+    .bind(rows.iter().map(parent).collect::<Vec<_>>())
+    .bind(columns.account_id)
+    .bind(columns.document_id)
+    .bind(columns.recording_id)
+    .bind(columns.template_id)
+    .bind(columns.text_id)
+    .bind(columns.text)
+    .bind(columns.delay)
+    .bind(columns.language)
+    .bind(numbers(|row| row.recorded.position))
+    .bind(times(|row| row.recorded.occurred_at))
+    .bind(times(|row| row.now.by.occurred_at))
+    .bind(numbers(|row| row.now.by.sequence as i64))
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+/// A program's type never changes.
+async fn update(db: &mut PgConnection, now: &Details<'_>) -> Result<(), sqlx::Error> {
+    let all = now.kind.parameters();
+    sqlx::query(
+        "update programs set name = $2, parent_id = $3, account_id = $4, document_id = $5, \
+           recording_id = $6, template_id = $7, text_id = $8, text = $9, delay = $10, \
+           language = $11, updated_at = $12, version = $13 \
+         where program_id = $1",
     )
-    .bind(rows.iter().map(|row| row.owner.get()).collect::<Vec<_>>())
-    .bind(rows.iter().map(owned).collect::<Vec<_>>())
-    .bind(rows.iter().map(|row| row.kind.name()).collect::<Vec<_>>())
-    .bind(
-        rows.iter()
-            .map(|row| row.kind.service().flag())
-            .collect::<Vec<_>>(),
-    )
-    .bind(
-        rows.iter()
-            .map(|row| row.parent.map(Id::get))
-            .collect::<Vec<_>>(),
-    )
-    .bind(rows.iter().map(|row| parts(row).0).collect::<Vec<_>>())
-    .bind(rows.iter().map(|row| parts(row).1).collect::<Vec<_>>())
-    .bind(
-        rows.iter()
-            .map(|row| row.recorded.position)
-            .collect::<Vec<_>>(),
-    )
-    .bind(
-        rows.iter()
-            .map(|row| row.recorded.occurred_at)
-            .collect::<Vec<_>>(),
-    )
-    .bind(
-        rows.iter()
-            .map(|row| row.recorded.sequence as i64)
-            .collect::<Vec<_>>(),
-    )
+    .bind(now.by.aggregate_id)
+    .bind(now.name.as_str())
+    .bind(now.parent.map(Id::get))
+    .bind(all.account_id.map(Id::get))
+    .bind(all.document_id.map(Id::get))
+    .bind(all.recording_id.map(Id::get))
+    .bind(all.template_id.map(Id::get))
+    .bind(all.text_id.map(Id::get))
+    .bind(all.text.map(String::from))
+    .bind(all.delay.map(i32::try_from).and_then(Result::ok))
+    .bind(all.language.map(String::from))
+    .bind(now.by.occurred_at)
+    .bind(now.by.sequence as i64)
     .execute(db)
     .await
     .map(drop)

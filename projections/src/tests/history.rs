@@ -339,19 +339,28 @@ async fn settle_in(desk: &Desk, base: i64) -> Position {
     .await;
     record(desk, id).await;
     write(desk, id).await;
-    let kind = ProgramKind::SendEmail {
-        template_id: Id::new(id),
+    let reading = |text: &str| ProgramKind::VoiceTts {
+        text: Personal::of(Subject::new("program", id), text.parse().unwrap()),
+        delay: 2,
+        language: None,
         account_id: None,
     };
     desk.append::<Program>(
         id,
-        [ProgramEvent::ProgramCreated {
-            id: Id::new(id),
-            owner: Id::new(id),
-            name: "sendemail".parse().unwrap(),
-            kind,
-            parent_id: None,
-        }],
+        [
+            ProgramEvent::ProgramCreated {
+                id: Id::new(id),
+                owner: Id::new(id),
+                name: "voicetts".parse().unwrap(),
+                kind: reading("Good morning"),
+                parent_id: None,
+            },
+            ProgramEvent::ProgramUpdated {
+                name: "evening".parse().unwrap(),
+                kind: reading("Good evening"),
+                parent_id: Some(Id::new(id + 1)),
+            },
+        ],
     )
     .await
 }

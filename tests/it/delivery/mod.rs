@@ -7,6 +7,7 @@ mod peers;
 mod provider_status;
 mod providers;
 mod roles;
+mod sandbox_services;
 mod schedules;
 mod statistics;
 mod transmissions;

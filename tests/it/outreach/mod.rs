@@ -3,6 +3,7 @@
 mod document_files;
 mod documents;
 mod hostile_uploads;
+mod programs;
 mod recordings;
 mod templates;
 mod texts;

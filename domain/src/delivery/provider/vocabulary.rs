@@ -39,6 +39,15 @@ impl ProviderKind {
         }
     }
 
+    /// Whether there is a gateway that speaks to it. What has none can be put on
+    /// record, and nothing can be sent by it yet.
+    pub const fn has_gateway(self) -> bool {
+        match self {
+            Self::Smtp | Self::Sandbox => true,
+            Self::Sip | Self::Smpp | Self::Http => false,
+        }
+    }
+
     /// The services it can serve, as a `service_flag` mask; also its default.
     pub const fn services(self) -> i32 {
         match self {

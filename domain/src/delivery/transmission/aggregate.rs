@@ -62,6 +62,8 @@ pub(super) struct Sending {
 pub struct Assignment<'a> {
     /// The steps.
     pub flow: &'a Flow,
+    /// The program's sequence when it was sent.
+    pub program_version: u64,
     /// As whom.
     pub account_id: Id<Account>,
     /// Where to; nothing if the recipient was erased meanwhile.
@@ -93,6 +95,7 @@ impl Transmission {
         let sending = self.sending.as_ref()?;
         Some(Assignment {
             flow: &sending.flow,
+            program_version: sending.program_version,
             account_id: sending.account_id,
             destination: sending.destination.get().map(String::as_str),
         })

@@ -1,0 +1,57 @@
+//! From a program to its flow.
+
+use super::{
+    Action::{
+        Connect, Disconnect, EmailReceive, FaxReceive, FaxSend, Inbound, Originate, SmsReceive,
+        SmsSend, Tts, VoicePlay, Wait,
+    },
+    Flow,
+};
+use crate::{
+    Id,
+    outreach::{Program, ProgramKind},
+};
+
+impl Flow {
+    /// What this program does. `version` is the sequence of the message that it refers
+    /// to or, where what is said is its own, the program's.
+    pub fn of(program_id: Id<Program>, kind: &ProgramKind, version: u64) -> Self {
+        let service = kind.service();
+        match *kind {
+            ProgramKind::SendEmail { template_id, .. } => Self::send_email(template_id, version),
+            ProgramKind::SendFax { document_id, .. } => {
+                let send = FaxSend {
+                    document_id,
+                    version,
+                };
+                Self::chain(service, [Originate, send, Disconnect])
+            }
+            ProgramKind::SendSms { text_id, .. } => {
+                Self::chain(service, [SmsSend { text_id, version }])
+            }
+            ProgramKind::VoiceMessage { recording_id, .. } => {
+                let play = VoicePlay {
+                    recording_id,
+                    version,
+                };
+                Self::chain(service, [Originate, play, Disconnect])
+            }
+            ProgramKind::VoiceTts { delay, .. } => {
+                let say = || Tts {
+                    program_id,
+                    version,
+                };
+                let wait = Wait { seconds: delay };
+                Self::chain(service, [Originate, say(), wait, say(), Disconnect])
+            }
+            ProgramKind::ReceiveSms { .. } => Self::chain(service, [SmsReceive]),
+            // What follows a mail or a fax that came in is a transmission of its own.
+            ProgramKind::ReceiveEmail { .. } | ProgramKind::EmailToFax { .. } => {
+                Self::chain(service, [EmailReceive])
+            }
+            ProgramKind::ReceiveFax { .. } | ProgramKind::FaxToEmail { .. } => {
+                Self::chain(service, [Inbound, Connect, FaxReceive, Disconnect])
+            }
+        }
+    }
+}

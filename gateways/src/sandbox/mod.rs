@@ -1,0 +1,182 @@
+//! The sandbox: a provider that plays every service and delivers to an outbox one
+//! can look at (`GET /sandbox/outbox`). Some destinations play an outcome:
+//!
+//! | email, before the `@` | number | what happens |
+//! |---|---|---|
+//! | `busy` | `9990001` | unanswered, busy |
+//! | `noanswer` | `9990002` | unanswered, nobody answers |
+//! | `fail` | `9990003` | rejected |
+//! | `slow` | `9990004` | delivered, after five seconds |
+//! | `unknown` | `9990005` | the outcome stays unknown |
+//! | `unavailable` | `9990006` | never reached |
+//!
+//! Anything else is delivered at once. A tag (`busy+1@…`) does not matter.
+
+mod outbox;
+mod play;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use domain::{
+    Id,
+    delivery::{Outcome, Provider},
+};
+use sqlx::PgPool;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use self::{
+    outbox::{Outbox, Row},
+    play::Play,
+};
+use crate::{Ended, Gateway, Health, Progress, Report, Spool, gateway::Counted};
+
+/// How many attempts run at the same time.
+const CHANNELS: usize = 512;
+/// How long `slow` takes.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// The sandbox as a gateway.
+#[derive(Debug)]
+pub struct SandboxGateway {
+    outbox: Outbox,
+    closed: AtomicBool,
+    health: Mutex<Health>,
+    in_flight: AtomicUsize,
+}
+
+impl SandboxGateway {
+    /// The sandbox of this provider, writing its outbox to this database.
+    pub fn new(provider: Id<Provider>, pool: PgPool) -> Self {
+        Self {
+            outbox: Outbox::open(provider, pool, CHANNELS),
+            closed: AtomicBool::new(false),
+            health: Mutex::new(Health {
+                reachable: Some(true),
+                ..Health::default()
+            }),
+            in_flight: AtomicUsize::new(0),
+        }
+    }
+
+    async fn play(&self, play: Play, spool: &Spool) -> Report {
+        let until = spool.until();
+        if play == Play::Slow {
+            let answered = Instant::now() + SLOW;
+            sleep_until(answered.min(until)).await;
+            if answered >= until {
+                return late(spool);
+            }
+        }
+        let (outcome, response, first) = play::words(&spool.content, play);
+        if outcome != Outcome::Delivered {
+            return report(spool, outcome, response, first);
+        }
+        match timeout_at(until, self.outbox.put(row(spool))).await {
+            Ok(true) => report(spool, outcome, response, first),
+            Ok(false) => report(
+                spool,
+                Outcome::Unavailable,
+                "the sandbox's outbox cannot be written",
+                "failed",
+            ),
+            Err(_) => late(spool),
+        }
+    }
+
+    /// What plays unreachable is not spoken to; and nobody is, once closed.
+    fn away(&self, play: Play, spool: &Spool) -> Option<Report> {
+        let reason = if self.closed.load(Ordering::Relaxed) {
+            "the sandbox is closed"
+        } else if play == Play::Unavailable {
+            play::words(&spool.content, play).1
+        } else {
+            return None;
+        };
+        self.note(Some(reason));
+        Some(report(spool, Outcome::Unavailable, reason, "failed"))
+    }
+
+    fn note(&self, trouble: Option<&str>) {
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        health.reachable = Some(trouble.is_none());
+        if let Some(trouble) = trouble {
+            health.last_error = Some(trouble.to_owned());
+        }
+    }
+}
+
+#[async_trait]
+impl Gateway for SandboxGateway {
+    async fn attempt(&self, spool: &Spool, progress: &dyn Progress) -> Ended {
+        let _counted = Counted::new(&self.in_flight);
+        let (play, until) = (Play::of(&spool.destination), spool.until());
+        if let Some(report) = self.away(play, spool) {
+            return Ended::Reported(report);
+        }
+        self.note(None);
+        let none_left = "the time ran out before anything was sent";
+        let none_left = || report(spool, Outcome::Unavailable, none_left, "failed");
+        if Instant::now() >= until {
+            return Ended::Reported(none_left());
+        }
+        match timeout_at(until, progress.start()).await {
+            Ok(Ok(())) if Instant::now() < until => Ended::Reported(self.play(play, spool).await),
+            Ok(Err(_)) => Ended::NotOurs,
+            Ok(Ok(())) | Err(_) => Ended::Reported(none_left()),
+        }
+    }
+
+    fn channels(&self) -> usize {
+        CHANNELS
+    }
+
+    fn health(&self) -> Health {
+        let health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        Health {
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+            ..health.clone()
+        }
+    }
+
+    async fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+}
+
+fn row(spool: &Spool) -> Row {
+    let (subject, content) = play::shown(&spool.content);
+    Row {
+        spool_id: spool.id.get(),
+        transmission_id: spool.transmission.get(),
+        owner_id: spool.owner.get(),
+        contact_id: spool.contact.get(),
+        destination: spool.destination.clone(),
+        service: spool.content.service().name(),
+        subject,
+        content,
+    }
+}
+
+fn late(spool: &Spool) -> Report {
+    let words = "the sandbox did not answer in time";
+    report(spool, Outcome::Unknown, words, "unknown")
+}
+
+fn report(spool: &Spool, outcome: Outcome, response: &str, first: &str) -> Report {
+    Report {
+        outcome,
+        response: response.to_owned(),
+        connected: outcome != Outcome::Unavailable,
+        results: play::results(&spool.content, first),
+    }
+}

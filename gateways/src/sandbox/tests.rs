@@ -1,0 +1,121 @@
+//! Against a real Postgres, as any adapter is against its remote side.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::outreach::{TextClass, sms};
+use eventstore::{
+    database::{connect, migrate},
+    embedded::{EmbeddedConfig, EmbeddedPostgres},
+};
+use sqlx::PgPool;
+use tokio::runtime::Handle;
+
+use super::*;
+use crate::{
+    Content,
+    content::Sms,
+    contract_suite::{self, Manner, Peer, Stage},
+};
+
+/// A database in which somebody can be sent something.
+struct Desk {
+    postgres: EmbeddedPostgres,
+    dir: std::path::PathBuf,
+    pool: PgPool,
+}
+
+impl Desk {
+    async fn open() -> Self {
+        let name = format!("ledgerline-sandbox-{}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        let postgres = EmbeddedPostgres::start(EmbeddedConfig {
+            data_dir: dir.clone(),
+            bin_dir: None,
+            listen: None,
+        })
+        .await
+        .unwrap();
+        let pool = connect(postgres.connect_options(), 8).await.unwrap();
+        migrate(&pool).await.unwrap();
+        // What is sent to somebody who was erased is not shown; this one was not.
+        sqlx::query("insert into subject_keys (subject, sealed) values ('contact/1', '')")
+            .execute(&pool)
+            .await
+            .unwrap();
+        Self {
+            postgres,
+            dir,
+            pool,
+        }
+    }
+
+    async fn close(self) {
+        self.postgres.stop().await;
+        let _ = std::fs::remove_dir_all(self.dir);
+    }
+}
+
+struct SandboxPeer {
+    pool: PgPool,
+    /// Each stage has an outbox of its own.
+    stages: AtomicUsize,
+}
+
+impl SandboxPeer {
+    fn count(&self, provider: i64) -> Box<dyn Fn() -> usize + Send + Sync> {
+        let pool = self.pool.clone();
+        let count = async move |pool: PgPool| {
+            let sql = "select count(*) from sandbox.outbox where provider_id = $1";
+            let count = sqlx::query_scalar::<_, i64>(sql).bind(provider);
+            count.fetch_one(&pool).await.unwrap() as usize
+        };
+        Box::new(move || {
+            tokio::task::block_in_place(|| Handle::current().block_on(count(pool.clone())))
+        })
+    }
+}
+
+fn text() -> Content {
+    Content::Sms(Box::new(Sms {
+        text: "Hello".to_owned(),
+        encoded: sms::Sms::of("Hello", None).unwrap(),
+        class: TextClass::Off,
+        sender: None,
+    }))
+}
+
+#[async_trait]
+impl Peer for SandboxPeer {
+    async fn stage(&self, manner: Manner) -> Option<Stage> {
+        let provider = 1 + self.stages.fetch_add(1, Ordering::Relaxed) as i64;
+        let destination = match manner {
+            Manner::Takes => "15550100",
+            Manner::Refuses => "9990003",
+            Manner::Unanswering => "9990001",
+            Manner::Away => "9990006",
+            Manner::Vanishes => "9990005",
+            // Its answer comes after the second that the suite waits.
+            Manner::Hangs => "9990004",
+        };
+        Some(Stage {
+            gateway: Arc::new(SandboxGateway::new(Id::new(provider), self.pool.clone())),
+            destination: destination.to_owned(),
+            content: text(),
+            heard: self.count(provider),
+            taken: self.count(provider),
+            _kept: Box::new(()),
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sandbox_keeps_the_contract_of_all_adapters() {
+    let desk = Desk::open().await;
+    let peer = SandboxPeer {
+        pool: desk.pool.clone(),
+        stages: AtomicUsize::new(0),
+    };
+    contract_suite::run(&peer).await;
+    desk.close().await;
+}

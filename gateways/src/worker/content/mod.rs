@@ -1,0 +1,223 @@
+//! What an attempt delivers: its program's message, the recipient's values filled in.
+
+mod messages;
+mod people;
+
+use std::{borrow::Cow, time::Duration};
+
+use commands::{Commands, media::MediaStore};
+use domain::{
+    Id,
+    delivery::Transmission,
+    flow::{Action, Flow, Service},
+    outreach::{
+        Document, Template, Text, sms,
+        tokens::{Landing, Tokens, fill},
+    },
+};
+use eventstore::StoreError;
+
+pub(crate) use self::people::People;
+use self::{messages::Messages, people::Sender};
+use crate::{
+    Content,
+    compose::{Parts, compose},
+    content::{Call, CallAction, CallStep, Fax, Sms, Speech},
+};
+
+/// Why an attempt has nothing to deliver.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoContent {
+    /// It never will have; the attempt is rejected with these words.
+    #[error("{0}")]
+    Never(Cow<'static, str>),
+    /// It cannot be read just now.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file of the message cannot be read just now.
+    #[error("a file of the message cannot be read: {0}")]
+    Media(String),
+}
+
+impl NoContent {
+    pub const fn never(reason: &'static str) -> Self {
+        Self::Never(Cow::Borrowed(reason))
+    }
+}
+
+/// Finds and fills messages.
+pub(crate) struct Contents {
+    commands: Commands,
+    messages: Messages,
+    company: Option<String>,
+}
+
+/// What is filled into a message, and as whom it goes out.
+struct Filling {
+    tokens: Tokens,
+    sender: Sender,
+}
+
+impl Contents {
+    pub fn new(commands: Commands, media: MediaStore, company: Option<String>) -> Self {
+        Self {
+            messages: Messages::new(commands.clone(), media),
+            commands,
+            company,
+        }
+    }
+
+    /// Everyone these transmissions are about.
+    pub async fn people(&self, transmissions: &[&Transmission]) -> Result<People, StoreError> {
+        People::of(self.commands.store(), transmissions).await
+    }
+
+    /// The message of one transmission.
+    pub async fn of(
+        &self,
+        transmission: &Transmission,
+        people: &People,
+    ) -> Result<Content, NoContent> {
+        let order = transmission
+            .order()
+            .ok_or(NoContent::never("there is no order"))?;
+        let assignment = transmission.assignment();
+        let assignment = assignment.ok_or(NoContent::never("there is nothing to do"))?;
+        let program = self
+            .messages
+            .program(order.program_id, assignment.program_version)
+            .await?;
+        let filling = Filling {
+            tokens: Tokens {
+                title: order.title.as_ref().map(ToString::to_string),
+                program_name: program.name.clone(),
+                company_name: self.company.clone(),
+                ..people.tokens(transmission)?
+            },
+            sender: people.sender(transmission),
+        };
+        self.filled(assignment.flow, filling).await
+    }
+
+    async fn filled(&self, flow: &Flow, filling: Filling) -> Result<Content, NoContent> {
+        if flow.service == Service::Voice {
+            return self.call(flow, filling).await;
+        }
+        for step in &flow.steps {
+            match step.action {
+                Action::EmailSend {
+                    template_id,
+                    version,
+                } => return self.email(template_id, version, filling).await,
+                Action::FaxSend {
+                    document_id,
+                    version,
+                } => return self.fax(document_id, version, filling).await,
+                Action::SmsSend { text_id, version } => {
+                    return self.sms(text_id, version, filling).await;
+                }
+                _ => {}
+            }
+        }
+        Err(NoContent::never("the flow sends nothing"))
+    }
+
+    async fn email(
+        &self,
+        id: Id<Template>,
+        version: u64,
+        filling: Filling,
+    ) -> Result<Content, NoContent> {
+        let letter = self.messages.template(id, version).await?;
+        let parts = Parts {
+            subject: &letter.subject,
+            html: Some(&letter.html),
+            text: letter.text.as_deref(),
+            attachments: letter.attachments.clone(),
+        };
+        let email = compose(parts, &filling.tokens, filling.sender.email);
+        Ok(Content::Email(Box::new(email)))
+    }
+
+    async fn fax(
+        &self,
+        id: Id<Document>,
+        version: u64,
+        filling: Filling,
+    ) -> Result<Content, NoContent> {
+        let scan = self.messages.document(id, version).await?;
+        Ok(Content::Fax(Box::new(Fax {
+            name: scan.name.clone(),
+            tiff: scan.tiff.clone(),
+            pages: scan.pages,
+            caller: filling.sender.phone,
+        })))
+    }
+
+    async fn sms(
+        &self,
+        id: Id<Text>,
+        version: u64,
+        filling: Filling,
+    ) -> Result<Content, NoContent> {
+        let content = self.messages.text(id, version).await?;
+        let gone = NoContent::never("the text's content was erased");
+        let data = content.data.as_ref().ok_or(gone)?;
+        let text = fill(data.as_str(), &filling.tokens, Landing::Plain);
+        // A value that was filled in may not fit what was asked for.
+        let encoded = sms::Sms::of(&text, content.encoding)
+            .map_err(|unfit| NoContent::Never(format!("the text {unfit}").into()))?;
+        Ok(Content::Sms(Box::new(Sms {
+            text,
+            encoded,
+            class: content.class,
+            sender: filling.sender.phone,
+        })))
+    }
+
+    async fn call(&self, flow: &Flow, filling: Filling) -> Result<Content, NoContent> {
+        let mut steps = Vec::with_capacity(flow.steps.len());
+        for step in &flow.steps {
+            steps.push(CallStep {
+                action: self.on_the_phone(&step.action, &filling.tokens).await?,
+                after: step.after.clone(),
+            });
+        }
+        Ok(Content::Voice(Box::new(Call {
+            caller: filling.sender.phone,
+            steps,
+        })))
+    }
+
+    async fn on_the_phone(
+        &self,
+        action: &Action,
+        tokens: &Tokens,
+    ) -> Result<CallAction, NoContent> {
+        Ok(match *action {
+            Action::Originate => CallAction::Originate,
+            Action::VoicePlay {
+                recording_id,
+                version,
+            } => {
+                let recorded = self.messages.recording(recording_id, version).await?;
+                CallAction::Play(recorded.as_ref().clone())
+            }
+            Action::Tts {
+                program_id,
+                version,
+            } => {
+                let program = self.messages.program(program_id, version).await?;
+                let gone = NoContent::never("the program's text was erased");
+                let speech = program.speech.as_ref().ok_or(gone)?;
+                CallAction::Say(Speech {
+                    text: fill(&speech.text, tokens, Landing::Plain),
+                    language: speech.language.clone(),
+                })
+            }
+            Action::Wait { seconds } => CallAction::Wait(Duration::from_secs(seconds.into())),
+            Action::Disconnect => CallAction::Disconnect,
+            _ => return Err(NoContent::never("a step of the flow is none of a call")),
+        })
+    }
+}
