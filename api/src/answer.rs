@@ -12,7 +12,7 @@ use projections::{
     delivery::transmissions::TransmissionRow, outreach::documents::DocumentRow,
     outreach::programs::ProgramRow, outreach::recordings::RecordingRow,
     outreach::templates::TemplateRow, outreach::texts::TextRow, people::accounts::AccountRow,
-    people::contacts::ContactRow,
+    people::contacts::ContactRow, people::groups::GroupRow,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -55,6 +55,11 @@ impl Row for ContactRow {
     }
 }
 impl Row for DocumentRow {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+impl Row for GroupRow {
     fn version(&self) -> i64 {
         self.version
     }

@@ -15,7 +15,7 @@ use crate::{
         Document, DocumentEvent, Program, ProgramEvent, Recording, RecordingEvent, Template,
         TemplateEvent, Text, TextEvent,
     },
-    people::{Account, AccountEvent, Contact, ContactEvent},
+    people::{Account, AccountEvent, Contact, ContactEvent, Group, GroupEvent},
 };
 
 /// An event of any aggregate.
@@ -26,6 +26,7 @@ pub enum Event {
     Campaign(CampaignEvent),
     Contact(ContactEvent),
     Document(DocumentEvent),
+    Group(GroupEvent),
     Permission(PermissionEvent),
     Program(ProgramEvent),
     Provider(ProviderEvent),
@@ -51,6 +52,7 @@ impl Event {
             Campaign::TYPE => from_value(payload).map(Self::Campaign),
             Contact::TYPE => from_value(payload).map(Self::Contact),
             Document::TYPE => from_value(payload).map(Self::Document),
+            Group::TYPE => from_value(payload).map(Self::Group),
             Permission::TYPE => from_value(payload).map(Self::Permission),
             Program::TYPE => from_value(payload).map(Self::Program),
             Provider::TYPE => from_value(payload).map(Self::Provider),
@@ -77,6 +79,7 @@ impl Event {
             Self::Campaign(event) => to_value(event),
             Self::Contact(event) => to_value(event),
             Self::Document(event) => to_value(event),
+            Self::Group(event) => to_value(event),
             Self::Permission(event) => to_value(event),
             Self::Program(event) => to_value(event),
             Self::Provider(event) => to_value(event),
@@ -119,6 +122,11 @@ impl From<ContactEvent> for Event {
 impl From<DocumentEvent> for Event {
     fn from(event: DocumentEvent) -> Self {
         Self::Document(event)
+    }
+}
+impl From<GroupEvent> for Event {
+    fn from(event: GroupEvent) -> Self {
+        Self::Group(event)
     }
 }
 impl From<PermissionEvent> for Event {

@@ -16,7 +16,7 @@ use crate::{
         documents::Documents, programs::Programs, recordings::Recordings, templates::Templates,
         texts::Texts,
     },
-    people::{accounts::Accounts, contacts::Contacts},
+    people::{accounts::Accounts, contacts::Contacts, groups::Groups},
 };
 
 /// The visible list.
@@ -28,6 +28,7 @@ pub fn all() -> Vec<Box<dyn Projection>> {
         Box::new(Deliveries),
         Box::new(Dispatch),
         Box::new(Documents),
+        Box::new(Groups),
         Box::new(Permissions),
         Box::new(Programs),
         Box::new(Providers),

@@ -3,7 +3,9 @@
 mod account_fields;
 mod account_links;
 mod accounts;
+mod contact_links;
 mod contacts;
+mod groups;
 
 use crate::openapi::Routes;
 
@@ -14,5 +16,7 @@ pub(crate) fn routes() -> Routes {
     Routes::new()
         .merge(accounts::routes())
         .merge(account_links::routes())
+        .merge(contact_links::routes())
         .merge(contacts::routes())
+        .merge(groups::routes())
 }

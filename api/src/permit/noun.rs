@@ -4,7 +4,7 @@ use domain::{
     access::{Permission, Role, User},
     delivery::{Campaign, Provider, Schedule, Spool, Transmission},
     outreach::{Document, Program, Recording, Template, Text},
-    people::{Account, Contact},
+    people::{Account, Contact, Group},
 };
 
 /// A kind of thing as permissions have it.
@@ -38,6 +38,10 @@ impl Noun for Contact {
 impl Noun for Document {
     const NAME: &'static str = "document";
     const ADMIN: Option<&'static str> = Some("document_admin");
+}
+impl Noun for Group {
+    const NAME: &'static str = "group";
+    const ADMIN: Option<&'static str> = Some("group_admin");
 }
 impl Noun for Program {
     const NAME: &'static str = "program";

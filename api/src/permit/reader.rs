@@ -3,6 +3,8 @@
 use std::marker::PhantomData;
 
 use axum::{extract::FromRequestParts, http::request::Parts};
+use domain::{Entity, Id};
+use eventstore::Loaded;
 use projections::View;
 use sqlx::PgPool;
 
@@ -34,6 +36,15 @@ impl<N: Noun, V: Verb> Reader<N, V> {
     /// Whose things they may see.
     pub fn scope(&self) -> projections::Scope {
         self.caller.view::<N>()
+    }
+
+    /// Something that exists and that they may know of, as the log has it now.
+    pub async fn load(&self, id: Id<N>) -> Result<Loaded<N>>
+    where
+        N: Entity,
+    {
+        let commands = self.caller.app().commands();
+        Ok(commands.load(id, self.caller.scope::<N>()).await?)
     }
 
     /// One row, if they may know of it.

@@ -1,12 +1,15 @@
 //! A contact: someone a user reaches. `Absent → Live → Deleted`, and from
 //! anywhere after its creation it can be erased.
 
+use std::collections::BTreeSet;
+
 use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Entity, Id, Patch, Personal, Refusal, Subject,
     access::User,
+    people::Group,
     reference::TimeZone,
     values::{Body, EmailAddress, Line, PhoneNumber},
 };
@@ -18,6 +21,8 @@ pub struct Contact {
     id: Option<Id<Contact>>,
     owner: Option<Id<User>>,
     profile: ContactProfile,
+    #[serde(default)]
+    groups: BTreeSet<Id<Group>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +77,19 @@ pub enum ContactCommand {
         owner: Id<User>,
         profile: ContactProfile,
     },
+    /// Creates it out of a list, where a phone may be all that is known.
+    Import {
+        id: Id<Contact>,
+        owner: Id<User>,
+        profile: ContactProfile,
+    },
     Update(ContactPatch),
+    /// Puts it into a group, of which `owner` is the owner.
+    Link {
+        group: Id<Group>,
+        owner: Id<User>,
+    },
+    Unlink(Id<Group>),
     Delete,
     /// Deletes it and destroys its key: what the log holds of the person becomes
     /// unreadable.
@@ -91,10 +108,19 @@ pub enum ContactEvent {
     ContactUpdated {
         profile: Personal<ContactProfile>,
     },
+    ContactLinked {
+        group: Id<Group>,
+    },
+    ContactUnlinked {
+        group: Id<Group>,
+    },
+    /// It leaves its groups with this.
     ContactDeleted {},
     ContactErased {},
 }
-use ContactEvent::{ContactCreated, ContactDeleted, ContactErased, ContactUpdated};
+use ContactEvent::{
+    ContactCreated, ContactDeleted, ContactErased, ContactLinked, ContactUnlinked, ContactUpdated,
+};
 
 impl Contact {
     /// What is known of it; all empty after an erasure.
@@ -103,15 +129,20 @@ impl Contact {
     }
 
     fn decide(&self, command: ContactCommand) -> Result<Vec<ContactEvent>, Refusal> {
-        use ContactCommand::{Create, Delete, Erase, Update};
+        use ContactCommand::{Create, Delete, Erase, Import, Link, Unlink, Update};
         Ok(match (self.stage, command) {
             (Absent, Create { id, owner, profile }) => {
-                let profile = Personal::of(id.subject(), checked(profile)?);
-                vec![ContactCreated { id, owner, profile }]
+                require("first_name", &profile.first_name)?;
+                require("phone", &profile.phone)?;
+                vec![created(id, owner, profile)]
             }
-            (_, Create { .. }) => return Err(Refusal::AlreadyExists),
+            (Absent, Import { id, owner, profile }) => {
+                require("phone", &profile.phone)?;
+                vec![created(id, owner, profile)]
+            }
+            (_, Create { .. } | Import { .. }) => return Err(Refusal::AlreadyExists),
             (Live, Update(patch)) => {
-                let profile = checked(self.profile.clone().patched(patch))?;
+                let profile = self.patched(patch)?;
                 if profile == self.profile {
                     vec![]
                 } else {
@@ -120,6 +151,16 @@ impl Contact {
                     }]
                 }
             }
+            (Live, Link { owner, .. }) if self.owner != Some(owner) => {
+                return Err(Refusal::invalid(
+                    "group_id",
+                    "is another user's than the contact",
+                ));
+            }
+            (Live, Link { group, .. }) if self.groups.contains(&group) => vec![],
+            (Live, Link { group, .. }) => vec![ContactLinked { group }],
+            (Live, Unlink(group)) if !self.groups.contains(&group) => vec![],
+            (Live, Unlink(group)) => vec![ContactUnlinked { group }],
             (Live, Delete) => vec![ContactDeleted {}],
             (Live, Erase) => vec![ContactDeleted {}, ContactErased {}],
             (Deleted, Erase) => vec![ContactErased {}],
@@ -127,20 +168,34 @@ impl Contact {
         })
     }
 
+    /// The profile after an update: what a contact must have cannot be taken away,
+    /// and one that came without it may stay so.
+    fn patched(&self, patch: ContactPatch) -> Result<ContactProfile, Refusal> {
+        let profile = self.profile.clone().patched(patch);
+        if self.profile.first_name.is_some() {
+            require("first_name", &profile.first_name)?;
+        }
+        if self.profile.phone.is_some() {
+            require("phone", &profile.phone)?;
+        }
+        Ok(profile)
+    }
+
     fn subject(&self) -> Result<Subject, Refusal> {
         self.id.map(Id::subject).ok_or(Refusal::NotFound)
     }
 }
 
-/// A contact made by a client has a first name and a phone.
-fn checked(profile: ContactProfile) -> Result<ContactProfile, Refusal> {
-    if profile.first_name.is_none() {
-        return Err(Refusal::invalid("first_name", "is required"));
+fn created(id: Id<Contact>, owner: Id<User>, profile: ContactProfile) -> ContactEvent {
+    let profile = Personal::of(id.subject(), profile);
+    ContactCreated { id, owner, profile }
+}
+
+fn require<T>(field: &'static str, value: &Option<T>) -> Result<(), Refusal> {
+    match value {
+        Some(_) => Ok(()),
+        None => Err(Refusal::invalid(field, "is required")),
     }
-    if profile.phone.is_none() {
-        return Err(Refusal::invalid("phone", "is required"));
-    }
-    Ok(profile)
 }
 
 impl ContactProfile {
@@ -193,7 +248,16 @@ impl Aggregate for Contact {
                 self.profile = profile.into_inner().unwrap_or_default();
             }
             ContactUpdated { profile } => self.profile = profile.into_inner().unwrap_or_default(),
-            ContactDeleted {} => self.stage = Deleted,
+            ContactLinked { group } => {
+                self.groups.insert(group);
+            }
+            ContactUnlinked { group } => {
+                self.groups.remove(&group);
+            }
+            ContactDeleted {} => {
+                self.stage = Deleted;
+                self.groups.clear();
+            }
             ContactErased {} => {
                 self.stage = Erased;
                 self.profile = ContactProfile::default();
@@ -207,6 +271,8 @@ impl DomainEvent for ContactEvent {
         match self {
             ContactCreated { .. } => "ContactCreated",
             ContactUpdated { .. } => "ContactUpdated",
+            ContactLinked { .. } => "ContactLinked",
+            ContactUnlinked { .. } => "ContactUnlinked",
             ContactDeleted {} => "ContactDeleted",
             ContactErased {} => "ContactErased",
         }
@@ -235,78 +301,4 @@ impl Entity for Contact {
 }
 
 #[cfg(test)]
-mod tests {
-    use cqrs_es::test::TestFramework;
-
-    use super::*;
-
-    const ADA: Id<Contact> = Id::new(7);
-    const OWNER: Id<User> = Id::new(1);
-
-    fn profile() -> ContactProfile {
-        ContactProfile {
-            first_name: "Ada".parse().ok(),
-            phone: "+15550100".parse().ok(),
-            ..ContactProfile::default()
-        }
-    }
-
-    fn created() -> ContactEvent {
-        ContactCreated {
-            id: ADA,
-            owner: OWNER,
-            profile: Personal::of(ADA.subject(), profile()),
-        }
-    }
-
-    fn given(events: Vec<ContactEvent>) -> cqrs_es::test::AggregateTestExecutor<Contact> {
-        TestFramework::with(()).given(events)
-    }
-
-    #[test]
-    fn a_contact_needs_a_phone() {
-        let profile = ContactProfile {
-            phone: None,
-            ..profile()
-        };
-        given(vec![])
-            .when(ContactCommand::Create {
-                id: ADA,
-                owner: OWNER,
-                profile,
-            })
-            .then_expect_error(Refusal::invalid("phone", "is required"));
-    }
-
-    #[test]
-    fn an_update_that_says_nothing_new_emits_nothing() {
-        let patch = ContactPatch {
-            first_name: Patch::Set("Ada".parse().unwrap()),
-            ..ContactPatch::default()
-        };
-        given(vec![created()])
-            .when(ContactCommand::Update(patch))
-            .then_expect_events(vec![]);
-    }
-
-    #[test]
-    fn a_deleted_contact_cannot_be_updated() {
-        given(vec![created(), ContactDeleted {}])
-            .when(ContactCommand::Update(ContactPatch::default()))
-            .then_expect_error(Refusal::NotFound);
-    }
-
-    #[test]
-    fn erasing_deletes_first() {
-        given(vec![created()])
-            .when(ContactCommand::Erase)
-            .then_expect_events(vec![ContactDeleted {}, ContactErased {}]);
-    }
-
-    #[test]
-    fn a_deleted_contact_can_still_be_erased() {
-        given(vec![created(), ContactDeleted {}])
-            .when(ContactCommand::Erase)
-            .then_expect_events(vec![ContactErased {}]);
-    }
-}
+mod tests;

@@ -50,6 +50,7 @@ pub struct ContactRow {
 #[allow(missing_docs)]
 pub struct ContactFilter {
     pub contact_id: Option<i64>,
+    pub group_id: Option<i64>,
     pub first_name: Option<String>,
     pub last_name: Option<String>,
     pub phone: Option<String>,
@@ -75,6 +76,11 @@ impl View for ContactRow {
 
     fn narrow(filter: &ContactFilter, conditions: &mut Conditions<'_>) {
         conditions.exact("t.contact_id", filter.contact_id);
+        conditions.within(
+            "t.contact_id",
+            "select contact_id from read.contact_groups where group_id",
+            filter.group_id,
+        );
         conditions.contains("t.first_name", &filter.first_name);
         conditions.contains("t.last_name", &filter.last_name);
         conditions.phone("t.phone", &filter.phone);
@@ -125,11 +131,14 @@ impl Projection for Contacts {
         let there = contacts
             .iter()
             .filter_map(|(id, c)| c.as_ref().map(|c| (*id, c)));
-        let (new, changed): (Vec<_>, Vec<_>) = there.partition(|(_, c)| c.created.is_some());
+        let (new, old): (Vec<_>, Vec<_>) = there.partition(|(_, c)| c.created.is_some());
+        let (changed, touched): (Vec<_>, Vec<_>) =
+            old.into_iter().partition(|(_, c)| c.profile.is_some());
         let new_ids: Vec<i64> = new.iter().map(|(id, _)| *id).collect();
         let before = COUNTED.tally(db, &gone).await?;
         delete(db, &gone).await?;
         update(db, &changed).await?;
+        touch(db, &touched).await?;
         insert(db, &new).await?;
         let after = COUNTED.tally(db, &new_ids).await?;
         COUNTED.keep(db, &before, &after).await
@@ -141,8 +150,8 @@ impl Projection for Contacts {
 struct Folded<'e> {
     /// Owner, position and time, if it was created in this batch.
     created: Option<(i64, i64, DateTime<Utc>)>,
-    /// Nothing once it was erased.
-    profile: Option<&'e ContactProfile>,
+    /// Nothing if the batch does not say; in it nothing once it was erased.
+    profile: Option<Option<&'e ContactProfile>>,
     updated_at: DateTime<Utc>,
     version: i64,
 }
@@ -156,7 +165,8 @@ fn fold(events: &[Arc<Recorded>]) -> BTreeMap<i64, Option<Folded<'_>>> {
             continue;
         };
         let id = recorded.aggregate_id;
-        let so_far = contacts.remove(&id).flatten();
+        let so_far: Option<Folded<'_>> = contacts.remove(&id).flatten();
+        let created = so_far.as_ref().and_then(|contact| contact.created);
         let folded = |created, profile| {
             Some(Folded {
                 created,
@@ -168,12 +178,12 @@ fn fold(events: &[Arc<Recorded>]) -> BTreeMap<i64, Option<Folded<'_>>> {
         let now = match event {
             ContactEvent::ContactCreated { owner, profile, .. } => folded(
                 Some((owner.get(), recorded.position, recorded.occurred_at)),
-                profile.get(),
+                Some(profile.get()),
             ),
-            ContactEvent::ContactUpdated { profile } => folded(
-                so_far.and_then(|contact: Folded<'_>| contact.created),
-                profile.get(),
-            ),
+            ContactEvent::ContactUpdated { profile } => folded(created, Some(profile.get())),
+            ContactEvent::ContactLinked { .. } | ContactEvent::ContactUnlinked { .. } => {
+                folded(created, so_far.and_then(|contact| contact.profile))
+            }
             ContactEvent::ContactDeleted {} | ContactEvent::ContactErased {} => None,
         };
         contacts.insert(id, now);
@@ -247,12 +257,35 @@ async fn update(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::
     bind(query, rows).execute(db).await.map(drop)
 }
 
+/// Contacts of which nothing changed but the groups they are in.
+async fn touch(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "update contacts t set updated_at = u.updated_at, version = u.version \
+         from unnest($1::bigint[], $2::timestamptz[], $3::bigint[]) \
+           as u (contact_id, updated_at, version) \
+         where t.contact_id = u.contact_id",
+    )
+    .bind(rows.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+    .bind(
+        rows.iter()
+            .map(|(_, row)| row.updated_at)
+            .collect::<Vec<_>>(),
+    )
+    .bind(rows.iter().map(|(_, row)| row.version).collect::<Vec<_>>())
+    .execute(db)
+    .await
+    .map(drop)
+}
+
 type Statement<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
 /// Binds what inserts and updates have in common, column by column.
 fn bind<'q>(query: Statement<'q>, rows: &Rows<'_, '_>) -> Statement<'q> {
     let column = |field: fn(&ContactProfile) -> Option<&str>| -> Vec<Option<String>> {
-        let value = |row: &Folded<'_>| row.profile.and_then(field).map(str::to_owned);
+        let value = |row: &Folded<'_>| row.profile.flatten().and_then(field).map(str::to_owned);
         rows.iter().map(|(_, row)| value(row)).collect()
     };
     query

@@ -29,6 +29,15 @@ impl<'s> Conditions<'s> {
         }
     }
 
+    /// One of those that another table names: `select` ends where the value it is
+    /// compared with begins.
+    pub fn within(&mut self, column: &str, select: &str, value: Option<i64>) {
+        if let Some(value) = value {
+            self.0.push(format!(" and {column} in ({select} = "));
+            self.0.push_bind(value).push(")");
+        }
+    }
+
     /// By an operator.
     pub fn compare<T>(&mut self, column: &str, operator: &str, value: Option<T>)
     where

@@ -14,7 +14,7 @@ use domain::{
         TextContent, TextEvent,
     },
     people::{Account, AccountEvent, AccountKind, AccountProfile},
-    people::{Contact, ContactEvent, ContactProfile},
+    people::{Contact, ContactEvent, ContactProfile, Group, GroupEvent},
     values::Sealed,
 };
 use eventstore::Position;
@@ -153,6 +153,18 @@ pub(super) async fn happen(desk: &Desk, seed: u64, steps: u32) -> Position {
             if rng.random_bool(0.3) {
                 let profile = of(id, profile("Grace"));
                 events.push(ContactEvent::ContactUpdated { profile });
+            }
+            let group = Id::new(base + 1);
+            if rng.random_bool(0.5) {
+                events.push(ContactEvent::ContactLinked { group });
+            }
+            if events.len() > 1 && rng.random_bool(0.3) {
+                events.push(ContactEvent::ContactLinked {
+                    group: Id::new(base + 2),
+                });
+                events.push(ContactEvent::ContactUnlinked {
+                    group: Id::new(base + 2),
+                });
             }
             position = desk.append::<Contact>(id, events).await;
             lives.push(Life {
@@ -315,6 +327,15 @@ async fn settle_in(desk: &Desk, base: i64) -> Position {
         ],
     )
     .await;
+    for id in [id, id + 1] {
+        let created = GroupEvent::GroupCreated {
+            id: Id::new(id),
+            owner: Id::new(1),
+            name: "desk".parse().unwrap(),
+            description: None,
+        };
+        desk.append::<Group>(id, [created]).await;
+    }
     desk.append::<Template>(
         id,
         [TemplateEvent::TemplateCreated {

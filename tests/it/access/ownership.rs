@@ -12,6 +12,7 @@ struct Belongings {
     transmission: i64,
     spool: i64,
     account: i64,
+    group: i64,
 }
 
 async fn belongings(server: &Server) -> Belongings {
@@ -30,8 +31,13 @@ async fn belongings(server: &Server) -> Belongings {
     let account = accounts[0]["account_id"]
         .as_i64()
         .expect("an account of one's own");
+    let group = owner.post("/groups", json!({"name": "Friends"})).await;
+    let group = group.id("group_id");
+    let link = format!("/contacts/{contact}/link/{group}");
+    owner.put(&link, json!({})).await.ok();
     Belongings {
         owner,
+        group,
         contact,
         mailing,
         transmission,
@@ -49,6 +55,11 @@ impl Belongings {
             ("PUT", format!("/contacts/{}", self.contact)),
             ("DELETE", format!("/contacts/{}", self.contact)),
             ("GET", format!("/contacts/{}/delete", self.contact)),
+            ("GET", format!("/groups/{}", self.group)),
+            ("PUT", format!("/groups/{}", self.group)),
+            ("DELETE", format!("/groups/{}", self.group)),
+            ("GET", format!("/groups/{}/delete", self.group)),
+            ("GET", format!("/groups/{}/contacts", self.group)),
             ("GET", format!("/messages/templates/{template}")),
             ("PUT", format!("/messages/templates/{template}")),
             ("DELETE", format!("/messages/templates/{template}")),
@@ -160,6 +171,7 @@ async fn lists_hold_ones_own_only() {
     let mallory = server.user(&["user"]).await;
     for path in [
         "/contacts",
+        "/groups",
         "/messages/templates",
         "/programs",
         "/transmissions",

@@ -24,6 +24,11 @@ async fn one_of_each(admin: &Client) -> Vec<(&'static str, &'static str, i64)> {
             "contact_id",
             admin.contact("alias2@example.com").await,
         ),
+        (
+            "/groups",
+            "group_id",
+            create("/groups", json!({"name": name}), "group_id").await,
+        ),
         ("/programs", "program_id", spare.program_id),
         ("/messages/templates", "template_id", spare.template_id),
         (

@@ -3,3 +3,4 @@
 mod accounts;
 mod contacts;
 mod erasure;
+mod groups;

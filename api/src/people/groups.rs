@@ -1,0 +1,104 @@
+//! `/groups`.
+
+use domain::{
+    Id,
+    people::{Contact, Group, GroupCommand, GroupPatch},
+};
+use projections::people::{contacts::ContactRow, groups::GroupRow};
+
+use crate::{
+    Error, Result,
+    answer::Answer,
+    extract::{Fields, FromFields, Input, Listing, Path},
+    openapi::{Routes, alias, op},
+    permit::{Create, Delete, List, Read, Reader, Update, Writer},
+};
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post(
+            "/groups",
+            create,
+            op("Creates a group").requires(&["name"]).id("group"),
+        )
+        .get("/groups", list, op("Lists groups"))
+        .get(
+            "/groups/{group_id}",
+            read,
+            op("Reads a group").row::<GroupRow>(),
+        )
+        .put(
+            "/groups/{group_id}",
+            update,
+            op("Changes a group").row::<GroupRow>(),
+        )
+        .delete(
+            "/groups/{group_id}",
+            delete,
+            op("Deletes a group")
+                .note("Its contacts stay; they are in it no more.")
+                .id("group"),
+        )
+        .get(
+            "/groups/{group_id}/delete",
+            delete,
+            alias("DELETE /groups/{group_id}"),
+        )
+        .get(
+            "/groups/{group_id}/contacts",
+            contacts,
+            op("Lists the contacts of a group"),
+        )
+}
+
+async fn create(groups: Writer<Group, Create>, Input(patch): Input<GroupPatch>) -> Result<Answer> {
+    let (id, owner) = (groups.next_id().await?, groups.user());
+    groups
+        .created(id, GroupCommand::Create { id, owner, patch })
+        .await
+}
+
+async fn list(groups: Reader<Group, List>, listing: Listing<GroupRow>) -> Result<Answer> {
+    groups.list(listing).await
+}
+
+async fn read(groups: Reader<Group, Read>, Path(id): Path<Id<Group>>) -> Result<Answer> {
+    groups.find::<GroupRow>(id.get()).await
+}
+
+async fn update(
+    groups: Writer<Group, Update>,
+    Path(id): Path<Id<Group>>,
+    Input(patch): Input<GroupPatch>,
+) -> Result<Answer> {
+    groups
+        .updated::<GroupRow>(id, GroupCommand::Update(patch))
+        .await
+}
+
+async fn delete(groups: Writer<Group, Delete>, Path(id): Path<Id<Group>>) -> Result<Answer> {
+    groups.deleted(id, GroupCommand::Delete).await
+}
+
+async fn contacts(
+    groups: Reader<Group, Read>,
+    contacts: Reader<Contact, List>,
+    Path(id): Path<Id<Group>>,
+    mut listing: Listing<ContactRow>,
+) -> Result<Answer> {
+    groups.row::<GroupRow>(id.get()).await?;
+    let wanted = listing.query.filter.group_id.replace(id.get());
+    if wanted.is_some_and(|wanted| wanted != id.get()) {
+        return Err(Error::invalid("group_id", "is another than in the path"));
+    }
+    contacts.list(listing).await
+}
+
+impl FromFields for GroupPatch {
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self {
+            name: fields.text("name"),
+            description: fields.text("description"),
+        }
+    }
+}

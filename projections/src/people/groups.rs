@@ -1,0 +1,319 @@
+//! Groups, and which contacts are in them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use cqrs_es::Aggregate;
+use domain::{
+    Event,
+    people::{Contact, ContactEvent, Group, GroupEvent},
+    values::Body,
+};
+use eventstore::Recorded;
+use serde::{Deserialize, Serialize};
+use sqlx::{Executor as _, FromRow, PgConnection, PgPool};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{Projection, View, reads::Conditions};
+
+/// A group as clients see it.
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
+#[allow(missing_docs)]
+pub struct GroupRow {
+    pub group_id: i64,
+    /// The same, as the documents call it.
+    pub id: i64,
+    pub name: String,
+    pub description: Option<String>,
+    pub contact_total: i64,
+    pub user_id: i64,
+    #[serde(skip)]
+    pub created_position: i64,
+    #[serde(skip)]
+    pub version: i64,
+}
+
+/// By what groups can be filtered.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct GroupFilter {
+    pub group_id: Option<i64>,
+    pub id: Option<i64>,
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub contact_total: Option<i64>,
+}
+
+impl View for GroupRow {
+    type Filter = GroupFilter;
+
+    const COLUMNS: &'static str = "t.group_id, t.group_id as id, t.name, t.description, \
+        t.contact_total, t.user_id, t.created_position, t.version";
+    const FROM: &'static str = "from read.groups t";
+    const ID: &'static str = "t.group_id";
+    const OWNER: Option<&'static str> = Some("t.user_id");
+    const SORTS: &'static [(&'static str, &'static str)] = &[
+        ("group_id", "t.group_id"),
+        ("name", "lower(t.name)"),
+        ("contact_total", "t.contact_total"),
+    ];
+
+    fn narrow(filter: &GroupFilter, conditions: &mut Conditions<'_>) {
+        conditions.exact("t.group_id", filter.group_id);
+        conditions.exact("t.group_id", filter.id);
+        conditions.contains("t.name", &filter.name);
+        conditions.contains("t.description", &filter.description);
+        conditions.exact("t.contact_total", filter.contact_total);
+    }
+
+    fn created_position(&self) -> i64 {
+        self.created_position
+    }
+}
+
+/// Those contacts of a group that have one of these phones: the phone and the contact,
+/// the oldest where several have the same.
+pub async fn by_phone(
+    pool: &PgPool,
+    group_id: i64,
+    phones: &[&str],
+) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    let mut lookup = pool.begin().await?;
+    // A list comes in on tables that were small a moment ago, and of which nothing is
+    // known yet: left to itself, the planner would read all of them each time.
+    lookup.execute(BY_KEY_FOR_ONCE).await?;
+    // Backwards, because that is how phones are indexed.
+    let found = sqlx::query_as(
+        "select distinct on (t.phone) t.phone, t.contact_id \
+         from (select reverse(phone) as phone from unnest($2::text[]) phone) as u \
+         join read.contacts t on reverse(t.phone) = u.phone \
+         join read.contact_groups l on l.contact_id = t.contact_id and l.group_id = $1 \
+         order by t.phone, t.created_position",
+    )
+    .bind(group_id)
+    .bind(phones)
+    .persistent(false)
+    .fetch_all(&mut *lookup)
+    .await?;
+    lookup.commit().await?;
+    Ok(found)
+}
+
+const BY_KEY_FOR_ONCE: &str = "set local enable_seqscan = off; \
+    set local enable_hashjoin = off; set local enable_mergejoin = off; \
+    set local join_collapse_limit = 1";
+
+/// Keeps `groups` and `contact_groups`.
+pub struct Groups;
+
+#[async_trait]
+impl Projection for Groups {
+    fn name(&self) -> &'static str {
+        "groups"
+    }
+
+    fn follows(&self) -> &'static [&'static str] {
+        &[Contact::TYPE, Group::TYPE]
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["groups", "contact_groups"]
+    }
+
+    fn finds_by(&self) -> &'static [&'static str] {
+        &["contact_groups.contact_id"]
+    }
+
+    fn wants(&self, event: &Recorded) -> bool {
+        !matches!(
+            event.event,
+            Event::Contact(
+                ContactEvent::ContactCreated { .. } | ContactEvent::ContactUpdated { .. }
+            )
+        ) && self.follows().contains(&event.aggregate_type.as_str())
+    }
+
+    async fn apply(
+        &self,
+        db: &mut PgConnection,
+        events: &[Arc<Recorded>],
+    ) -> Result<(), sqlx::Error> {
+        let mut moves = Moves::default();
+        for recorded in events {
+            match &recorded.event {
+                Event::Contact(event) => moves.add(recorded, event),
+                Event::Group(event) => {
+                    // A group that comes or goes matters to what comes after it only.
+                    std::mem::take(&mut moves).write(db).await?;
+                    apply(db, recorded, event).await?;
+                }
+                _ => {}
+            }
+        }
+        moves.write(db).await
+    }
+}
+
+/// What contacts did in a row of events: in and out of groups.
+#[derive(Debug, Default, PartialEq)]
+struct Moves {
+    /// Those that were deleted.
+    gone: BTreeSet<i64>,
+    /// By group and contact, so that locks are always taken in the same order.
+    pairs: BTreeMap<(i64, i64), Move>,
+}
+
+/// What became of a contact and a group.
+#[derive(Debug, Default, PartialEq)]
+struct Move {
+    /// Whether what was there before is to go.
+    out: bool,
+    /// Since when it is in.
+    into: Option<DateTime<Utc>>,
+}
+
+impl Moves {
+    fn add(&mut self, recorded: &Recorded, event: &ContactEvent) {
+        let contact = recorded.aggregate_id;
+        match event {
+            ContactEvent::ContactLinked { group } => {
+                let pair = self.pairs.entry((group.get(), contact)).or_default();
+                pair.into = Some(recorded.occurred_at);
+            }
+            ContactEvent::ContactUnlinked { group } => {
+                let pair = self.pairs.entry((group.get(), contact)).or_default();
+                *pair = Move {
+                    out: true,
+                    into: None,
+                };
+            }
+            ContactEvent::ContactDeleted {} | ContactEvent::ContactErased {} => {
+                self.gone.insert(contact);
+            }
+            ContactEvent::ContactCreated { .. } | ContactEvent::ContactUpdated { .. } => {}
+        }
+    }
+
+    async fn write(mut self, db: &mut PgConnection) -> Result<(), sqlx::Error> {
+        if !self.gone.is_empty() {
+            let gone = &self.gone;
+            self.pairs.retain(|(_, contact), _| !gone.contains(contact));
+            let gone: Vec<i64> = self.gone.into_iter().collect();
+            let delete = "delete from contact_groups where contact_id = any($1)";
+            sqlx::query(&counted(delete, '-'))
+                .bind(gone)
+                .execute(&mut *db)
+                .await?;
+        }
+        let out: (Vec<i64>, Vec<i64>) = self
+            .pairs
+            .iter()
+            .filter(|(_, pair)| pair.out)
+            .map(|(ids, _)| *ids)
+            .unzip();
+        if !out.0.is_empty() {
+            let delete = "delete from contact_groups using unnest($1::bigint[], $2::bigint[]) \
+                as u (group_id, contact_id) \
+                where contact_groups.group_id = u.group_id \
+                  and contact_groups.contact_id = u.contact_id";
+            sqlx::query(&counted(delete, '-'))
+                .bind(out.0)
+                .bind(out.1)
+                .execute(&mut *db)
+                .await?;
+        }
+        let into: Vec<(i64, i64, DateTime<Utc>)> = self
+            .pairs
+            .into_iter()
+            .filter_map(|((group, contact), pair)| Some((group, contact, pair.into?)))
+            .collect();
+        if into.is_empty() {
+            return Ok(());
+        }
+        // A group may have been deleted while a contact was on its way into it.
+        let insert = "insert into contact_groups (group_id, contact_id, linked_at) \
+            select u.* from unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) \
+              as u (group_id, contact_id, linked_at) \
+            where exists (select from groups g where g.group_id = u.group_id)";
+        sqlx::query(&counted(insert, '+'))
+            .bind(into.iter().map(|(group, ..)| *group).collect::<Vec<_>>())
+            .bind(
+                into.iter()
+                    .map(|(_, contact, _)| *contact)
+                    .collect::<Vec<_>>(),
+            )
+            .bind(into.iter().map(|(.., at)| *at).collect::<Vec<_>>())
+            .execute(db)
+            .await
+            .map(drop)
+    }
+}
+
+/// A statement that adds or takes away links, and with it the totals of the groups that
+/// it touches.
+fn counted(change: &str, sign: char) -> String {
+    format!(
+        "with changed as ({change} returning contact_groups.group_id), \
+           counts as (select group_id, count(*) as number from changed group by group_id) \
+         update groups g set contact_total = g.contact_total {sign} c.number \
+         from counts c where g.group_id = c.group_id"
+    )
+}
+
+async fn apply(
+    db: &mut PgConnection,
+    recorded: &Recorded,
+    event: &GroupEvent,
+) -> Result<(), sqlx::Error> {
+    let id = recorded.aggregate_id;
+    match event {
+        GroupEvent::GroupCreated {
+            owner,
+            name,
+            description,
+            ..
+        } => {
+            sqlx::query(
+                "insert into groups (group_id, user_id, name, description, contact_total, \
+                   created_position, created_at, updated_at, version) \
+                 values ($1, $2, $3, $4, 0, $5, $6, $6, $7)",
+            )
+            .bind(id)
+            .bind(owner.get())
+            .bind(name.as_str())
+            .bind(description.as_ref().map(Body::as_str))
+            .bind(recorded.position)
+            .bind(recorded.occurred_at)
+            .bind(recorded.sequence as i64)
+            .execute(db)
+            .await?;
+        }
+        GroupEvent::GroupUpdated { name, description } => {
+            sqlx::query(
+                "update groups set name = $2, description = $3, updated_at = $4, version = $5 \
+                 where group_id = $1",
+            )
+            .bind(id)
+            .bind(name.as_str())
+            .bind(description.as_ref().map(Body::as_str))
+            .bind(recorded.occurred_at)
+            .bind(recorded.sequence as i64)
+            .execute(db)
+            .await?;
+        }
+        GroupEvent::GroupDeleted {} => {
+            for table in ["contact_groups", "groups"] {
+                sqlx::query(&format!("delete from {table} where group_id = $1"))
+                    .bind(id)
+                    .execute(&mut *db)
+                    .await?;
+            }
+        }
+    }
+    Ok(())
+}
