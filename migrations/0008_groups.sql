@@ -16,6 +16,7 @@ create table read.groups (
 create index on read.groups (created_position);
 create index on read.groups (user_id, created_position);
 create index on read.groups (contact_total, created_position);
+create index on read.groups (lower(name), created_position);
 create index on read.groups using gin (name gin_trgm_ops, description gin_trgm_ops);
 comment on table read.groups is 'Contacts that are reached together.';
 comment on column read.groups.group_id is 'The group.';

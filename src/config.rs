@@ -58,6 +58,8 @@ pub struct ServerConfig {
     pub header_timeout: Duration,
     /// `LEDGERLINE_UPLOAD_LIMIT_MB` (25), in bytes.
     pub upload_limit: usize,
+    /// `LEDGERLINE_IMPORT_LIMIT_MB` (256), in bytes.
+    pub import_limit: usize,
     /// `LEDGERLINE_URL` (none: where `listen` says), for commands that are clients.
     pub url: Option<String>,
 }
@@ -224,6 +226,7 @@ impl Config {
 impl ServerConfig {
     fn load(values: &Values) -> Result<Self, ConfigError> {
         let megabytes: usize = values.within("LEDGERLINE_UPLOAD_LIMIT_MB", 1..=1024)?;
+        let of_lists: usize = values.within("LEDGERLINE_IMPORT_LIMIT_MB", 1..=16384)?;
         Ok(Self {
             listen: values.value(
                 "LEDGERLINE_LISTEN",
@@ -233,6 +236,7 @@ impl ServerConfig {
             cors_origins: origins(values)?,
             header_timeout: values.seconds("LEDGERLINE_HEADER_SECONDS", 1..=600)?,
             upload_limit: megabytes * 1024 * 1024,
+            import_limit: of_lists * 1024 * 1024,
             url: values.text("LEDGERLINE_URL").map(str::to_owned),
         })
     }

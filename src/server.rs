@@ -210,6 +210,7 @@ fn api(config: &Config) -> ApiConfig {
         upload_limit: config.server.upload_limit,
         document_pages: config.conversion.document_pages,
         recording_seconds: config.conversion.recording_seconds,
+        import_limit: config.server.import_limit,
         company: config.delivery.company.clone(),
         cpm_unit: config.delivery.cpm_unit,
         trust_proxy: config.server.trust_proxy,

@@ -116,6 +116,7 @@ type Again = fn(PgPool, i64) -> BoxFuture<'static, Result<Option<Answer>>>;
 const ROWS: &[(&str, Again)] = &[
     again::<AccountRow>(),
     again::<ContactRow>(),
+    again::<GroupRow>(),
     again::<ProgramRow>(),
     again::<ProviderRow>(),
     again::<RecordingRow>(),

@@ -17,6 +17,8 @@ pub struct ApiConfig {
     pub document_pages: u32,
     /// How long a recording may play, in seconds (3,600).
     pub recording_seconds: u32,
+    /// The most bytes of a list that is imported (256 MiB).
+    pub import_limit: usize,
     /// What `[company:name]` says in messages, and `/readyz` calls this installation.
     pub company: String,
     /// Whether `X-Forwarded-For` is believed: only behind a proxy that sets it.
@@ -36,10 +38,18 @@ pub struct ApiConfig {
 impl ApiConfig {
     /// How long a request for this path may take.
     pub(crate) fn time_limit(&self, path: &str) -> Duration {
-        match path.ends_with("/media") {
+        let is_upload = path.ends_with("/media")
+            || path.ends_with("/csv")
+            || path.starts_with("/groups/import/contact_group/");
+        match is_upload {
             true => self.upload_timeout,
             false => self.request_timeout,
         }
+    }
+
+    /// The most bytes that any body has.
+    pub(crate) fn longest_body(&self) -> usize {
+        self.upload_limit.max(self.import_limit)
     }
 }
 
@@ -87,6 +97,7 @@ impl Default for ApiConfig {
             upload_limit: 64 << 20,
             document_pages: 500,
             recording_seconds: 3_600,
+            import_limit: 256 << 20,
             company: "Ledgerline".to_owned(),
             trust_proxy: false,
             cors_origins: Vec::new(),

@@ -11,7 +11,7 @@ use commands::CommandError;
 use domain::Refusal;
 use eventstore::StoreError;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What a handler answers, or why it does not.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -128,8 +128,19 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-impl IntoResponse for Error {
-    fn into_response(self) -> Response {
+impl Error {
+    /// The answer, with more in it than what went wrong.
+    pub(crate) fn telling(self, more: &impl Serialize) -> Response {
+        let mut problem = self.problem();
+        if let (Some(problem), Ok(Value::Object(more))) =
+            (problem.as_object_mut(), serde_json::to_value(more))
+        {
+            problem.extend(more);
+        }
+        self.answer(problem)
+    }
+
+    fn problem(&self) -> Value {
         let (status, detail) = (self.status(), self.detail());
         let mut problem = json!({
             "type": "about:blank",
@@ -138,9 +149,14 @@ impl IntoResponse for Error {
             "detail": &detail,
             "error": { "code": status.as_u16(), "message": &detail },
         });
-        if let Self::Invalid(errors) = &self {
+        if let Self::Invalid(errors) = self {
             problem["errors"] = json!(errors);
         }
+        problem
+    }
+
+    fn answer(self, problem: Value) -> Response {
+        let status = self.status();
         let mut response = (status, Json(problem)).into_response();
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");
@@ -162,6 +178,13 @@ impl IntoResponse for Error {
             }
         }
         response
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let problem = self.problem();
+        self.answer(problem)
     }
 }
 

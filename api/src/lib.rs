@@ -5,6 +5,7 @@
 //!
 //! - `permit`: permission as a type, `Writer<Contact, Create>`;
 //! - `extract`: bodies, paths and queries, read leniently and refused by name;
+//! - `csv`: lists that come in and go out as files;
 //! - `answer`: what goes out; `error`: the one place of status codes;
 //! - `openapi`: how routes are registered, and the description made of them;
 //! - `auth`: tokens, passwords, and the mirror of users and roles;
@@ -22,6 +23,7 @@ mod answer;
 mod auth;
 mod client;
 mod config;
+mod csv;
 mod delivery;
 mod doors;
 mod error;

@@ -64,6 +64,8 @@ pub const SETTINGS: &[Setting] = &[
         "Address space of a program that converts, in megabytes (128 to 65536)."),
     setting("LEDGERLINE_CONVERSIONS", "conversions", "2",
         "Programs that convert at the same time (1 to 64)."),
+    setting("LEDGERLINE_IMPORT_LIMIT_MB", "import_limit_mb", "256",
+        "Largest list of contacts that can be imported, in megabytes (1 to 16384)."),
     secret("LEDGERLINE_DATABASE_URL", "database_url",
         "postgres:// URL of a PostgreSQL 14 or newer. Without it an embedded one runs in the data directory."),
     setting("LEDGERLINE_POSTGRES_CONNECTIONS", "postgres_connections", "16",

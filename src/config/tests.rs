@@ -37,6 +37,7 @@ fn without_any_setting_the_defaults_hold() {
     assert_eq!(config.server.listen, "127.0.0.1:8000".parse().unwrap());
     assert!(!config.server.trust_proxy);
     assert_eq!(config.server.upload_limit, 25 * 1024 * 1024);
+    assert_eq!(config.server.import_limit, 256 * 1024 * 1024);
     assert!(config.database.url.is_none());
     assert_eq!(config.database.data_dir, PathBuf::from("./var"));
     assert_eq!(config.database.connections, 16);
@@ -69,6 +70,7 @@ const GOOD: &[(&str, &str)] = &[
     ("LEDGERLINE_CONVERSION_SECONDS", "9"),
     ("LEDGERLINE_CONVERSION_MEMORY_MB", "256"),
     ("LEDGERLINE_CONVERSIONS", "3"),
+    ("LEDGERLINE_IMPORT_LIMIT_MB", "9"),
     ("LEDGERLINE_DATABASE_URL", "postgres://u:hush-url@db/ledger"),
     ("LEDGERLINE_POSTGRES_CONNECTIONS", "40"),
     ("LEDGERLINE_DATA_DIR", "/srv/ledgerline"),
@@ -139,6 +141,7 @@ fn every_setting_is_in_the_help_and_arrives_from_environment_and_file() {
         assert_eq!(conversion.limits.time.as_secs(), 9);
         assert_eq!(conversion.limits.memory, 256 << 20);
         assert_eq!(conversion.limits.at_once, 3);
+        assert_eq!(server.import_limit, 9 << 20);
         assert_eq!(
             database.url.unwrap().expose_secret(),
             "postgres://u:hush-url@db/ledger"

@@ -88,7 +88,7 @@ async fn keyed(app: App, request: Request, next: Next) -> Result<Response> {
         }
         Found::Answered { fingerprint, kept } => {
             reading
-                .must_be(Some(fingerprint), app.config().upload_limit)
+                .must_be(Some(fingerprint), app.config().longest_body())
                 .await?;
             Ok(replayed(kept.into_response()))
         }
@@ -97,7 +97,7 @@ async fn keyed(app: App, request: Request, next: Next) -> Result<Response> {
             recipe,
         } => {
             reading
-                .must_be(fingerprint, app.config().upload_limit)
+                .must_be(fingerprint, app.config().longest_body())
                 .await?;
             let answer = recipe::prepare(&app, recipe).await?;
             Ok(replayed(answer.ok_or(Error::AnswerLost)?))
@@ -169,7 +169,7 @@ async fn keep(app: &App, claim: Claim, reading: Reading, response: Response) -> 
         claims.release(&claim).await;
         return response;
     }
-    let fingerprint = reading.whole(app.config().upload_limit).await;
+    let fingerprint = reading.whole(app.config().longest_body()).await;
     let (kept, response) = Kept::of(response).await;
     let stored = match (fingerprint, kept) {
         (Some(fingerprint), Some(kept)) => claims.keep(&claim, &fingerprint, &kept).await,

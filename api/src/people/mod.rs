@@ -3,8 +3,11 @@
 mod account_fields;
 mod account_links;
 mod accounts;
+mod contact_csv;
 mod contact_links;
 mod contacts;
+mod group_csv;
+mod group_import;
 mod groups;
 
 use crate::openapi::Routes;
@@ -18,5 +21,6 @@ pub(crate) fn routes() -> Routes {
         .merge(account_links::routes())
         .merge(contact_links::routes())
         .merge(contacts::routes())
+        .merge(group_csv::routes())
         .merge(groups::routes())
 }

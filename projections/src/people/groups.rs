@@ -18,7 +18,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Executor as _, FromRow, PgConnection, PgPool};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Projection, View, reads::Conditions};
+use crate::{
+    Projection, View,
+    reads::{By, Conditions},
+};
 
 /// A group as clients see it.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
@@ -57,10 +60,10 @@ impl View for GroupRow {
     const FROM: &'static str = "from read.groups t";
     const ID: &'static str = "t.group_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
-    const SORTS: &'static [(&'static str, &'static str)] = &[
-        ("group_id", "t.group_id"),
-        ("name", "lower(t.name)"),
-        ("contact_total", "t.contact_total"),
+    const SORTS: &'static [(&'static str, By)] = &[
+        ("group_id", By::Number("t.group_id")),
+        ("name", By::Text("lower(t.name)")),
+        ("contact_total", By::Number("t.contact_total")),
     ];
 
     fn narrow(filter: &GroupFilter, conditions: &mut Conditions<'_>) {

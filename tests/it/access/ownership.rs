@@ -60,6 +60,8 @@ impl Belongings {
             ("DELETE", format!("/groups/{}", self.group)),
             ("GET", format!("/groups/{}/delete", self.group)),
             ("GET", format!("/groups/{}/contacts", self.group)),
+            ("GET", format!("/groups/{}/csv", self.group)),
+            ("POST", format!("/groups/{}/csv", self.group)),
             ("GET", format!("/messages/templates/{template}")),
             ("PUT", format!("/messages/templates/{template}")),
             ("DELETE", format!("/messages/templates/{template}")),

@@ -2,5 +2,6 @@
 
 mod accounts;
 mod contacts;
+mod csv;
 mod erasure;
 mod groups;

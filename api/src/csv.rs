@@ -1,0 +1,19 @@
+//! Comma-separated values (RFC 4180), in and out, in constant memory.
+//!
+//! - [`Rows`]: a request's body, row by row; a bad row is told and does not stop the
+//!   others;
+//! - [`Report`]: what an import came to;
+//! - [`export`]: an answer written as its rows are read;
+//! - [`guarded`] and [`unguarded`]: what a spreadsheet would take for a formula.
+
+mod body;
+mod export;
+mod guard;
+mod report;
+mod rows;
+
+pub(crate) use body::CsvBody;
+pub(crate) use export::{export, file};
+pub(crate) use guard::{guarded, unguarded};
+pub(crate) use report::Report;
+pub(crate) use rows::{Row, Rows};

@@ -1,0 +1,247 @@
+//! Contacts as rows of CSV.
+
+use std::{fmt::Display, str::FromStr};
+
+use domain::{
+    Patch,
+    people::{ContactPatch, ContactProfile},
+};
+use projections::people::contacts::ContactRow;
+
+use crate::csv::unguarded;
+
+/// The columns, in the order that holds where no header says otherwise.
+pub(super) const COLUMNS: [&str; 9] = [
+    "phone",
+    "first_name",
+    "last_name",
+    "email",
+    "address",
+    "custom1",
+    "custom2",
+    "custom3",
+    "description",
+];
+
+/// What the sample file shows.
+pub(super) const SAMPLE: [[&str; 9]; 2] = [
+    [
+        "+15550100",
+        "Ada",
+        "Lovelace",
+        "ada@example.com",
+        "12 St James's Square, London",
+        "one",
+        "two",
+        "three",
+        "Counts, and writes",
+    ],
+    [
+        "15550101",
+        "Grace",
+        "Hopper",
+        "grace@example.com",
+        "",
+        "",
+        "",
+        "",
+        "",
+    ],
+];
+
+/// A contact's values, in the order of the columns.
+pub(super) fn fields(row: &ContactRow) -> [&str; 9] {
+    [
+        &row.phone,
+        &row.first_name,
+        &row.last_name,
+        &row.email,
+        &row.address,
+        &row.custom1,
+        &row.custom2,
+        &row.custom3,
+        &row.description,
+    ]
+    .map(|value| value.as_deref().unwrap_or_default())
+}
+
+/// Which column of a file is which.
+pub(super) struct Layout(Vec<Option<usize>>);
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self((0..COLUMNS.len()).map(Some).collect())
+    }
+}
+
+impl Layout {
+    /// What a first row says of the columns, if it is a header: it is if one of its
+    /// values is the word `phone`, which no telephone number is. Columns of other
+    /// names are left out.
+    pub fn in_header(row: &[String]) -> Option<Result<Self, String>> {
+        let names: Vec<String> = row.iter().map(|name| folded(name)).collect();
+        if !names.iter().any(|name| name == COLUMNS[0]) {
+            return None;
+        }
+        let column = |name: &String| COLUMNS.iter().position(|column| column == name);
+        let columns: Vec<_> = names.iter().map(column).collect();
+        let twice = columns
+            .iter()
+            .enumerate()
+            .find(|(at, column)| column.is_some() && columns[..*at].contains(column));
+        Some(match twice {
+            Some((at, _)) => Err(format!("the header has {} twice", names[at])),
+            None => Ok(Self(columns)),
+        })
+    }
+
+    /// What a row says of a contact; an empty value says nothing. All that is wrong
+    /// with it is said at once.
+    pub fn read(&self, row: &[String]) -> Result<ContactProfile, String> {
+        let more = row.get(self.0.len()..).unwrap_or_default();
+        if more.iter().any(|value| !value.trim().is_empty()) {
+            return Err(format!(
+                "has {} columns, at most {} are expected",
+                row.len(),
+                self.0.len()
+            ));
+        }
+        let mut values = [None; COLUMNS.len()];
+        for (value, column) in row.iter().zip(&self.0) {
+            if let Some(column) = column {
+                values[*column] = Some(unguarded(value)).filter(|value| !value.trim().is_empty());
+            }
+        }
+        let mut wrong = Vec::new();
+        let contact = ContactProfile {
+            phone: value(&values, 0, &mut wrong),
+            first_name: value(&values, 1, &mut wrong),
+            last_name: value(&values, 2, &mut wrong),
+            email: value(&values, 3, &mut wrong),
+            address: value(&values, 4, &mut wrong),
+            custom1: value(&values, 5, &mut wrong),
+            custom2: value(&values, 6, &mut wrong),
+            custom3: value(&values, 7, &mut wrong),
+            description: value(&values, 8, &mut wrong),
+            timezone: None,
+        };
+        if values[0].is_none() {
+            wrong.insert(0, "phone: is required".to_owned());
+        }
+        match wrong.is_empty() {
+            true => Ok(contact),
+            false => Err(wrong.join("; ")),
+        }
+    }
+}
+
+/// As headers are compared: `First Name` is `first_name`.
+fn folded(name: &str) -> String {
+    unguarded(name)
+        .trim()
+        .to_lowercase()
+        .replace([' ', '-'], "_")
+}
+
+fn value<T: FromStr<Err: Display>>(
+    values: &[Option<&str>; COLUMNS.len()],
+    column: usize,
+    wrong: &mut Vec<String>,
+) -> Option<T> {
+    let value: Result<T, T::Err> = values[column]?.parse();
+    value
+        .map_err(|error| wrong.push(format!("{}: {error}", COLUMNS[column])))
+        .ok()
+}
+
+/// What two rows say together about one contact: the later where both say something.
+pub(super) fn together(earlier: ContactProfile, later: ContactProfile) -> ContactProfile {
+    ContactProfile {
+        phone: later.phone.or(earlier.phone),
+        first_name: later.first_name.or(earlier.first_name),
+        last_name: later.last_name.or(earlier.last_name),
+        email: later.email.or(earlier.email),
+        address: later.address.or(earlier.address),
+        custom1: later.custom1.or(earlier.custom1),
+        custom2: later.custom2.or(earlier.custom2),
+        custom3: later.custom3.or(earlier.custom3),
+        description: later.description.or(earlier.description),
+        timezone: later.timezone.or(earlier.timezone),
+    }
+}
+
+/// What a row changes of a contact that is there: nothing that it does not say.
+pub(super) fn change(row: ContactProfile) -> ContactPatch {
+    ContactPatch {
+        phone: patch(row.phone),
+        first_name: patch(row.first_name),
+        last_name: patch(row.last_name),
+        email: patch(row.email),
+        address: patch(row.address),
+        custom1: patch(row.custom1),
+        custom2: patch(row.custom2),
+        custom3: patch(row.custom3),
+        description: patch(row.description),
+        timezone: patch(row.timezone),
+    }
+}
+
+fn patch<T>(said: Option<T>) -> Patch<T> {
+    said.map_or(Patch::Keep, Patch::Set)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owned(row: &[&str]) -> Vec<String> {
+        row.iter().map(|&value| value.to_owned()).collect()
+    }
+
+    fn read(row: &[&str]) -> Result<ContactProfile, String> {
+        Layout::default().read(&owned(row))
+    }
+
+    #[test]
+    fn a_phone_alone_will_do() {
+        let contact = read(&["+1 555 0100"]).unwrap();
+        assert_eq!(contact.phone.unwrap().as_str(), "+15550100");
+        assert_eq!(contact.first_name, None);
+        assert_eq!(
+            read(&["1", "", " ", "", "", "", "", "", "", "", ""]).map(drop),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn all_that_is_wrong_with_a_row_is_said() {
+        let wrong = read(&["x", "Ada", "", "nobody"]).unwrap_err();
+        assert!(wrong.starts_with("phone: "), "{wrong}");
+        assert!(wrong.contains("; email: "), "{wrong}");
+        assert_eq!(read(&["", "Ada"]), Err("phone: is required".to_owned()));
+        let wide = ["1", "2", "3", "", "", "", "", "", "", "ten"];
+        assert_eq!(
+            read(&wide),
+            Err("has 10 columns, at most 9 are expected".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_header_is_known_by_its_phone() {
+        let header = owned(&["First Name", "colour", "Phone"]);
+        let layout = Layout::in_header(&header).unwrap().unwrap();
+        let contact = layout.read(&owned(&["Ada", "red", "1"])).unwrap();
+        assert_eq!(contact.first_name.unwrap().as_str(), "Ada");
+        assert_eq!(contact.phone.unwrap().as_str(), "1");
+        assert!(Layout::in_header(&owned(&["15550100", "Phone book"])).is_none());
+        let twice = owned(&["phone", "email", "EMAIL"]);
+        assert!(Layout::in_header(&twice).unwrap().is_err());
+    }
+
+    #[test]
+    fn the_sample_can_be_read() {
+        for row in SAMPLE {
+            read(&row).unwrap();
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Taking contacts in out of a list, thousands a second.
+//!
+//! A row whose phone one of the group's contacts has already is about that contact; any
+//! other makes a new one. Rows go to the log in batches, each row with all that it says or
+//! not at all. One batch is appended while the next is read, and none is until the read
+//! models have taken in the one before the last: that is how a phone that comes twice is
+//! found again, and it keeps what is not read yet in memory for whoever follows the log.
+
+use std::{collections::HashMap, mem, time::Duration};
+
+use axum::response::{IntoResponse, Response};
+use commands::{CommandError, Commands};
+use cqrs_es::Aggregate as _;
+use domain::{
+    Id, Refusal,
+    access::User,
+    people::{Contact, ContactCommand, ContactProfile, Group},
+};
+use eventstore::{Committed, Metadata, Position};
+use projections::people::groups::by_phone;
+use sqlx::{Connection as _, PgConnection, PgPool};
+use tokio::task::JoinHandle;
+
+use super::contact_csv::{Layout, change, together};
+use crate::{
+    App, Error, Result,
+    answer::Answer,
+    csv::{Report, Row, Rows},
+    permit::{Caller, Done, Update},
+};
+
+/// How many rows go to the log together, and about how many bytes.
+const BATCH_ROWS: usize = 500;
+const BATCH_BYTES: usize = 1 << 20;
+/// The class of advisory locks that keep two imports into one group apart.
+const IMPORTING: i32 = 0x494d_504f;
+/// How long the read models are waited for after each batch.
+const READABLE_WITHIN: Duration = Duration::from_secs(10);
+
+/// An import under way.
+pub(super) struct Import {
+    app: App,
+    metadata: Metadata,
+    group: Id<Group>,
+    owner: Id<User>,
+    /// Whether the caller may change the contacts that are there.
+    may_update: bool,
+    report: Report,
+    layout: Layout,
+    batch: Vec<Entry>,
+    bytes: usize,
+    /// The batch that is being appended, and the contacts that it makes, by phone.
+    appending: Option<JoinHandle<Appended>>,
+    known: HashMap<String, Id<Contact>>,
+    last: Option<Position>,
+    _alone: PgConnection,
+}
+
+/// What rows say about one contact.
+struct Entry {
+    lines: Vec<u64>,
+    contact: ContactProfile,
+}
+
+/// What a batch does: contacts that it makes, and such as it changes.
+#[derive(Default)]
+struct Batch {
+    new: Vec<(Id<Contact>, Entry)>,
+    changed: Vec<(Id<Contact>, Entry)>,
+}
+
+/// What became of it.
+#[derive(Default)]
+struct Appended {
+    position: Option<Position>,
+    created: u64,
+    updated: u64,
+    refused: Vec<(u64, String)>,
+    /// What kept the rest from being appended.
+    trouble: Option<CommandError>,
+}
+
+impl Import {
+    /// Begins one; 423 while another into the same group is under way, since each
+    /// would make the contacts that are in both lists.
+    pub async fn begin(caller: &Caller, group: Id<Group>, owner: Id<User>) -> Result<Self> {
+        let app = caller.app().clone();
+        let alone = alone(app.pool(), group).await?;
+        Ok(Self {
+            metadata: caller.metadata(),
+            may_update: caller.may::<Contact, Update>(),
+            app,
+            group,
+            owner,
+            report: Report::default(),
+            layout: Layout::default(),
+            batch: Vec::new(),
+            bytes: 0,
+            appending: None,
+            known: HashMap::new(),
+            last: None,
+            _alone: alone,
+        })
+    }
+
+    /// Takes everything in and answers what came of it. What cuts it short is answered
+    /// as the error that it is, with what was taken in until then.
+    pub async fn run(mut self, rows: Rows) -> Result<Response> {
+        let read = self.read(rows).await;
+        let finished = match self.flush().await {
+            Ok(()) => self.appended().await,
+            Err(error) => Err(error),
+        };
+        let late = self.app.settle(Contact::TYPE, self.last).await;
+        let report = self.report.sorted();
+        if let Err(error) = read.and(finished) {
+            return Ok(error.telling(&report));
+        }
+        Ok(Answer::of(&report)?.late(Done { late }).into_response())
+    }
+
+    async fn read(&mut self, mut rows: Rows) -> Result<()> {
+        let mut is_first = true;
+        while let Some(row) = rows.next().await? {
+            let Row { line, fields } = row;
+            let header = match &fields {
+                Ok(fields) if mem::take(&mut is_first) => Layout::in_header(fields),
+                _ => None,
+            };
+            if let Some(layout) = header {
+                self.layout = layout.map_err(|wrong| Error::invalid("body", wrong))?;
+                continue;
+            }
+            let size = fields.iter().flatten().map(String::len).sum::<usize>();
+            match fields.and_then(|fields| self.layout.read(&fields)) {
+                Ok(contact) => self.batch.push(Entry {
+                    lines: vec![line],
+                    contact,
+                }),
+                Err(reason) => self.report.reject(line, reason),
+            }
+            self.bytes += size;
+            if self.batch.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES {
+                self.flush().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the rows that have been read to the log.
+    async fn flush(&mut self) -> Result<()> {
+        self.bytes = 0;
+        let entries = mem::take(&mut self.batch);
+        if entries.is_empty() {
+            return Ok(());
+        }
+        // Of the batch before the last: the last is still being appended.
+        if let Some(position) = self.last {
+            let watermarks = self.app.watermarks();
+            let read = watermarks.wait_for(Contact::TYPE, position, READABLE_WITHIN);
+            if !read.await {
+                tracing::warn!("the read models are late; an import goes on without them");
+            }
+        }
+        let there = self.there(&entries).await?;
+        let ids = self
+            .app
+            .commands()
+            .next_ids(Contact::TYPE, entries.len())
+            .await;
+        let batch = self.planned(entries, &there, ids?);
+        self.appended().await?;
+        let append = append(
+            self.app.commands().clone(),
+            self.metadata.clone(),
+            (self.group, self.owner),
+            batch,
+        );
+        self.appending = Some(tokio::spawn(append));
+        Ok(())
+    }
+
+    /// The contacts that the rows are about, of those that are there, by phone.
+    async fn there(&mut self, entries: &[Entry]) -> Result<HashMap<String, Id<Contact>>> {
+        let phones: Vec<&str> = entries.iter().map(Entry::phone).collect();
+        let found = by_phone(self.app.pool(), self.group.get(), &phones).await?;
+        let mut there = mem::take(&mut self.known);
+        there.extend(found.into_iter().map(|(phone, id)| (phone, Id::new(id))));
+        Ok(there)
+    }
+
+    /// Divides rows into what is new and what changes something.
+    fn planned(
+        &mut self,
+        entries: Vec<Entry>,
+        there: &HashMap<String, Id<Contact>>,
+        ids: Vec<Id<Contact>>,
+    ) -> Batch {
+        let mut batch = Batch::default();
+        // Where in the batch a phone's contact is.
+        let mut places: HashMap<String, usize> = HashMap::with_capacity(entries.len());
+        for (entry, id) in entries.into_iter().zip(ids) {
+            let phone = entry.phone().to_owned();
+            let is_there = there.get(&phone).copied();
+            let place = places.get(&phone).copied();
+            if (is_there.is_some() || place.is_some()) && !self.may_update {
+                let reason = "is there already; permission contact_update is needed";
+                entry
+                    .lines
+                    .iter()
+                    .for_each(|&line| self.report.reject(line, reason));
+                continue;
+            }
+            let into = match is_there {
+                Some(_) => &mut batch.changed,
+                None => &mut batch.new,
+            };
+            match place.and_then(|place| into.get_mut(place)) {
+                Some((_, earlier)) => earlier.add(entry),
+                None => {
+                    places.insert(phone.clone(), into.len());
+                    into.push((is_there.unwrap_or(id), entry));
+                    if is_there.is_none() {
+                        self.known.insert(phone, id);
+                    }
+                }
+            }
+        }
+        batch
+    }
+
+    /// Waits for the batch that is being appended.
+    async fn appended(&mut self) -> Result<()> {
+        let Some(appending) = self.appending.take() else {
+            return Ok(());
+        };
+        let appended = appending.await.map_err(|error| {
+            tracing::error!(%error, "a batch of an import was lost");
+            Error::Internal
+        })?;
+        self.last = appended.position.or(self.last);
+        self.report.created += appended.created;
+        self.report.updated += appended.updated;
+        for (line, reason) in appended.refused {
+            self.report.reject(line, reason);
+        }
+        appended
+            .trouble
+            .map_or(Ok(()), |trouble| Err(trouble.into()))
+    }
+}
+
+impl Entry {
+    fn phone(&self) -> &str {
+        // There is none without: a row that has none is rejected where it is read.
+        self.contact
+            .phone
+            .as_ref()
+            .map_or("", |phone| phone.as_str())
+    }
+
+    fn add(&mut self, later: Self) {
+        self.lines.extend(later.lines);
+        let earlier = mem::take(&mut self.contact);
+        self.contact = together(earlier, later.contact);
+    }
+}
+
+impl Appended {
+    fn count(&mut self, lines: Vec<u64>, answer: Result<Committed, Refusal>, is_new: bool) {
+        match answer {
+            Ok(committed) => {
+                let rows = lines.len() as u64;
+                self.created += u64::from(is_new);
+                self.updated += rows - u64::from(is_new);
+                self.position = committed.position.or(self.position);
+            }
+            Err(refusal) => {
+                let refused = lines.into_iter().map(|line| (line, refusal.to_string()));
+                self.refused.extend(refused);
+            }
+        }
+    }
+}
+
+async fn append(
+    commands: Commands,
+    metadata: Metadata,
+    (group, owner): (Id<Group>, Id<User>),
+    batch: Batch,
+) -> Appended {
+    use ContactCommand::{Import, Link, Update};
+    let mut appended = Appended::default();
+    let mut lines = Vec::with_capacity(batch.new.len());
+    let new = batch.new.into_iter().map(|(id, entry)| {
+        lines.push(entry.lines);
+        let profile = entry.contact;
+        (
+            id,
+            vec![Import { id, owner, profile }, Link { group, owner }],
+        )
+    });
+    let new = new.collect();
+    match commands.send_many_new(new, &metadata).await {
+        Ok(answers) => {
+            for (lines, answer) in lines.into_iter().zip(answers) {
+                appended.count(lines, answer, true);
+            }
+        }
+        Err(trouble) => {
+            appended.trouble = Some(trouble);
+            return appended;
+        }
+    }
+    let mut lines = Vec::with_capacity(batch.changed.len());
+    let changed = batch.changed.into_iter().map(|(id, entry)| {
+        lines.push(entry.lines);
+        (id, Update(change(entry.contact)))
+    });
+    let changed = changed.collect();
+    match commands.send_many(changed, &metadata, Vec::new()).await {
+        Ok(answers) => {
+            for (lines, answer) in lines.into_iter().zip(answers) {
+                appended.count(lines, answer, false);
+            }
+        }
+        Err(trouble) => appended.trouble = Some(trouble),
+    }
+    appended
+}
+
+/// The right to be the only import into a group, anywhere; it goes with the connection.
+async fn alone(pool: &PgPool, group: Id<Group>) -> Result<PgConnection> {
+    let options = (*pool.connect_options()).clone();
+    let mut connection = PgConnection::connect_with(&options).await?;
+    let alone: bool = sqlx::query_scalar("select pg_try_advisory_lock($1, hashint8($2))")
+        .bind(IMPORTING)
+        .bind(group.get())
+        .fetch_one(&mut connection)
+        .await?;
+    if alone {
+        return Ok(connection);
+    }
+    let reason = "another import into this group is under way";
+    Err(Error::NotReady(reason.to_owned()))
+}
