@@ -24,7 +24,7 @@ use crate::{
         templates::TemplateRow, texts::TextRow,
     },
     page,
-    people::{accounts::AccountRow, contacts::ContactRow},
+    people::{accounts::AccountRow, contacts::ContactRow, groups::GroupRow},
     reads::statement,
 };
 
@@ -35,6 +35,7 @@ fn lists() -> Vec<List> {
         List::of::<CampaignRow<false>>(),
         List::of::<ContactRow>(),
         List::of::<DocumentRow>(),
+        List::of::<GroupRow>(),
         List::of::<PermissionRow>(),
         List::of::<ProgramRow>(),
         List::of::<ProviderRow>(),

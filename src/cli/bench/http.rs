@@ -42,6 +42,18 @@ impl Connection {
         path: &str,
         body: Option<&Value>,
     ) -> anyhow::Result<Bytes> {
+        let body = body.map(|body| Bytes::from(body.to_string()));
+        self.send(method, path, body.map(|body| ("application/json", body)))
+            .await
+    }
+
+    /// The same with a body of any kind.
+    pub async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: Option<(&str, Bytes)>,
+    ) -> anyhow::Result<Bytes> {
         let response = self.ask(method, path, body).await?;
         let status = response.status();
         let answer = response.into_body().collect().await?.to_bytes();
@@ -58,7 +70,7 @@ impl Connection {
         &mut self,
         method: &str,
         path: &str,
-        body: Option<&Value>,
+        body: Option<(&str, Bytes)>,
     ) -> anyhow::Result<Response<Incoming>> {
         let mut request = Request::builder()
             .method(method)
@@ -68,9 +80,9 @@ impl Connection {
             request = request.header("authorization", &*self.bearer);
         }
         let body = match body {
-            Some(body) => {
-                request = request.header("content-type", "application/json");
-                Bytes::from(body.to_string())
+            Some((kind, body)) => {
+                request = request.header("content-type", kind);
+                body
             }
             None => Bytes::new(),
         };

@@ -8,6 +8,7 @@ mod delivery;
 mod http;
 mod lists;
 mod log;
+mod people;
 mod statistics;
 mod table;
 
@@ -90,6 +91,9 @@ impl Bench {
         table.add(
             Row::new("resident, idle, without Postgres", server.resident()?, "MB").at_most(60.0),
         );
+        step("an import");
+        let token = http::log_in(server.address, "admin", PASSWORD).await?;
+        people::import(&server, &token, self.scaled(100_000), table).await?;
         step("statistics");
         let token = http::log_in(server.address, "admin", PASSWORD).await?;
         let lasting = Duration::from_secs(if self.quick { 2 } else { 10 });
