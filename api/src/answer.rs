@@ -116,11 +116,13 @@ type Again = fn(PgPool, i64) -> BoxFuture<'static, Result<Option<Answer>>>;
 const ROWS: &[(&str, Again)] = &[
     again::<AccountRow>(),
     again::<ContactRow>(),
+    again::<DocumentRow>(),
     again::<GroupRow>(),
     again::<ProgramRow>(),
     again::<ProviderRow>(),
     again::<RecordingRow>(),
     again::<RoleRow>(),
+    again::<ScheduleRow>(),
     again::<TemplateRow>(),
     again::<TextRow>(),
     again::<TransmissionRow>(),
