@@ -2,10 +2,10 @@
 
 use domain::{
     Id, Patch,
-    delivery::{CampaignDetails, CampaignPatch, Group, Pace, PaceUnit},
+    delivery::{CampaignDetails, CampaignPatch, Pace, PaceUnit},
     flow::Service,
     outreach::Program,
-    people::Account,
+    people::{Account, Group},
     values::Line,
 };
 use serde_json::Value;
@@ -117,8 +117,7 @@ impl Said {
         };
         let group = async {
             match &self.group_id {
-                // There are none yet.
-                Patch::Set(_) => Err(Error::unknown("group_id")),
+                Patch::Set(id) => own(caller, "group_id", *id).await.map(drop),
                 Patch::Keep | Patch::Clear => Ok(()),
             }
         };

@@ -3,7 +3,7 @@
 use axum::{extract::FromRequestParts, http::request::Parts};
 use domain::{
     delivery::{Campaign, Transmission},
-    people::Contact,
+    people::{Contact, Group},
 };
 use projections::{
     Scope,
@@ -33,8 +33,7 @@ async fn read(numbers: Reader<Statistic, Read>, asked: Asked) -> Result<Answer> 
     let caller = numbers.caller();
     let whose = Whose {
         campaigns: asked.of::<Campaign>(caller),
-        // There are none yet.
-        groups: None,
+        groups: asked.of::<Group>(caller),
         contacts: asked.of::<Contact>(caller),
         transmissions: asked.of::<Transmission>(caller),
     };

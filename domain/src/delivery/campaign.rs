@@ -5,13 +5,14 @@ use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Entity, Id, Patch, Refusal, access::User, delivery::Pace, flow::Service, outreach::Program,
-    people::Account, values::Line,
+    Entity, Id, Patch, Refusal,
+    access::User,
+    delivery::Pace,
+    flow::Service,
+    outreach::Program,
+    people::{Account, Group},
+    values::Line,
 };
-
-/// Names the ids of groups, which there are none of yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Group {}
 
 /// A campaign's state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -9,9 +9,7 @@ pub mod schedule;
 pub mod settings;
 mod transmission;
 
-pub use campaign::{
-    Campaign, CampaignCommand, CampaignDetails, CampaignEvent, CampaignPatch, Group,
-};
+pub use campaign::{Campaign, CampaignCommand, CampaignDetails, CampaignEvent, CampaignPatch};
 pub use outcome::{Outcome, ResultKind, SpoolResult};
 pub use pace::{Pace, PaceUnit};
 pub use provider::{

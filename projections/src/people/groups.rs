@@ -20,6 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     Projection, View,
+    counts::Counted,
     reads::{By, Conditions},
 };
 
@@ -111,8 +112,16 @@ const BY_KEY_FOR_ONCE: &str = "set local enable_seqscan = off; \
     set local enable_hashjoin = off; set local enable_mergejoin = off; \
     set local join_collapse_limit = 1";
 
-/// Keeps `groups` and `contact_groups`.
+/// Keeps `groups`, `contact_groups` and `group_counts`.
 pub struct Groups;
+
+const COUNTED: Counted = Counted {
+    table: "group_counts",
+    rows: "groups t",
+    by: "t.group_id",
+    service: "0",
+    states: ["false"; 3],
+};
 
 #[async_trait]
 impl Projection for Groups {
@@ -125,7 +134,7 @@ impl Projection for Groups {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["groups", "contact_groups"]
+        &["groups", "contact_groups", "group_counts"]
     }
 
     fn finds_by(&self) -> &'static [&'static str] {
@@ -146,6 +155,10 @@ impl Projection for Groups {
         db: &mut PgConnection,
         events: &[Arc<Recorded>],
     ) -> Result<(), sqlx::Error> {
+        let is_group = |event: &&Arc<Recorded>| event.aggregate_type == Group::TYPE;
+        let groups = events.iter().filter(is_group);
+        let groups: Vec<i64> = groups.map(|event| event.aggregate_id).collect();
+        let before = COUNTED.tally(db, &groups).await?;
         let mut moves = Moves::default();
         for recorded in events {
             match &recorded.event {
@@ -158,7 +171,9 @@ impl Projection for Groups {
                 _ => {}
             }
         }
-        moves.write(db).await
+        moves.write(db).await?;
+        let after = COUNTED.tally(db, &groups).await?;
+        COUNTED.keep(db, &before, &after).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! From a request to a report.
 
+mod campaigns;
 mod demo;
 mod main_job;
 mod outcomes;
