@@ -94,7 +94,8 @@ impl Error {
         }
     }
 
-    fn detail(&self) -> String {
+    /// What went wrong, for people.
+    pub(crate) fn detail(&self) -> String {
         match self {
             Self::Unauthenticated(reason)
             | Self::UnsupportedMedia(reason)

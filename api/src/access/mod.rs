@@ -3,6 +3,7 @@
 mod permissions;
 mod roles;
 mod session;
+mod user_csv;
 mod user_fields;
 mod user_rights;
 mod users;
@@ -14,6 +15,7 @@ pub(crate) fn routes() -> Routes {
     Routes::new()
         .merge(session::routes())
         .merge(users::routes())
+        .merge(user_csv::routes())
         .merge(user_rights::routes())
         .merge(roles::routes())
         .merge(permissions::routes())

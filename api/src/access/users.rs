@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::{
     Id, Patch,
-    access::{User, UserCommand, UserProfile},
+    access::{User, UserCommand, UserPatch, UserProfile},
 };
 use projections::access::users::UserRow;
 use secrecy::SecretString;
@@ -17,7 +17,7 @@ use crate::{
     extract::{Input, Listing, Path},
     openapi::{Routes, alias, op},
     people::open_for,
-    permit::{Create, Delete, List, Password, Read, Reader, Update, Verb, Writer},
+    permit::{Create, Delete, Done, List, Password, Read, Reader, Update, Verb, Writer},
 };
 
 pub(super) fn routes() -> Routes {
@@ -54,6 +54,15 @@ pub(super) fn routes() -> Routes {
 }
 
 async fn create(users: Writer<User, Create>, Input(said): Input<Said>) -> Result<Answer> {
+    let (id, done, opened) = made(&users, said).await?;
+    Ok(Answer::id("user", id.get())?.late(done).late(opened))
+}
+
+/// A new user, with an account: both, or neither.
+pub(super) async fn made(
+    users: &Writer<User, Create>,
+    said: Said,
+) -> Result<(Id<User>, Done, Done)> {
     let Patch::Set(secret) = said.password else {
         return Err(Error::invalid("passwd", "is required"));
     };
@@ -61,28 +70,27 @@ async fn create(users: Writer<User, Create>, Input(said): Input<Said>) -> Result
         return Err(Error::invalid("username", "is required"));
     }
     let id = users.next_id().await?;
-    let password = users
-        .caller()
-        .app()
-        .auth()
-        .passwords
-        .seal(id, &secret)
-        .await?;
+    let passwords = &users.caller().app().auth().passwords;
+    let password = passwords.seal(id, &secret).await?;
     let (patch, roles) = (said.patch, BTreeSet::new());
     let (profile, active) = (profile(&patch), patch.active == Patch::Set(true));
-    let done = users
-        .create(
-            id,
-            UserCommand::Create {
-                id,
-                patch,
-                password,
-                roles,
-            },
-        )
-        .await?;
-    let opened = open_for(&users.implied(), id, profile, active).await?;
-    Ok(Answer::id("user", id.get())?.late(done).late(opened))
+    let create = UserCommand::Create {
+        id,
+        patch,
+        password,
+        roles,
+    };
+    let done = users.create(id, create).await?;
+    match open_for(&users.implied(), id, profile, active).await {
+        Ok(opened) => Ok((id, done, opened)),
+        Err(error) => {
+            // Whoever made them need not be one who sees them.
+            let (commands, metadata) = (users.commands(), users.caller().metadata());
+            let delete = vec![(id, UserCommand::Delete)];
+            commands.send_many(delete, &metadata, Vec::new()).await?;
+            Err(error)
+        }
+    }
 }
 
 async fn list(users: Reader<User, List>, listing: Listing<UserRow>) -> Result<Answer> {
@@ -101,14 +109,7 @@ async fn update(
     // The name and the address are what one logs in with.
     users.load(id).await?;
     must_outrank(&users, id)?;
-    let _turn = match said.patch.active {
-        Patch::Set(false) => {
-            let turn = users.caller().app().turn().await?;
-            must_not_be_last(&users, id, &turn)?;
-            Some(turn)
-        }
-        _ => None,
-    };
+    let _turn = may_deactivate(&users, id, &said.patch).await?;
     if matches!(said.password, Patch::Keep) {
         return users
             .updated::<UserRow>(id, UserCommand::Update(said.patch))
@@ -118,6 +119,20 @@ async fn update(
     let secret = said.password.given_password()?;
     users.send(id, UserCommand::Update(said.patch)).await?;
     change_password(&passwords, id, &secret).await
+}
+
+/// The turn that a deactivation needs, if this is one.
+pub(super) async fn may_deactivate<'w>(
+    users: &'w Writer<User, Update>,
+    id: Id<User>,
+    patch: &UserPatch,
+) -> Result<Option<Turn<'w>>> {
+    if patch.active != Patch::Set(false) {
+        return Ok(None);
+    }
+    let turn = users.caller().app().turn().await?;
+    must_not_be_last(users, id, &turn)?;
+    Ok(Some(turn))
 }
 
 async fn delete(users: Writer<User, Delete>, Path(id): Path<Id<User>>) -> Result<Answer> {
@@ -139,7 +154,7 @@ async fn password(
     change_password(&users, id, &secret.given_password()?).await
 }
 
-async fn change_password(
+pub(super) async fn change_password(
     users: &Writer<User, Password>,
     id: Id<User>,
     secret: &SecretString,
@@ -199,7 +214,7 @@ impl GivenPassword for Patch<SecretString> {
     }
 }
 
-fn profile(patch: &domain::access::UserPatch) -> UserProfile {
+fn profile(patch: &UserPatch) -> UserProfile {
     let mut profile = UserProfile::default();
     let patch = patch.clone();
     patch.username.apply(&mut profile.username);

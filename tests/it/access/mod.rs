@@ -8,4 +8,5 @@ mod ownership;
 mod reference;
 mod revocation;
 mod secrets;
+mod user_csv;
 mod users;
