@@ -7,6 +7,7 @@ use utoipa::openapi::{
     Components, ComponentsBuilder, ContentBuilder, Deprecated, HeaderBuilder, HttpMethod, Info,
     License, ObjectBuilder, OpenApiBuilder, Paths, PathsBuilder, Ref, RefOr, Required,
     ResponseBuilder, ResponsesBuilder,
+    link::Link,
     path::{OperationBuilder, ParameterBuilder, ParameterIn},
     request_body::{RequestBody, RequestBodyBuilder},
     schema::{ArrayBuilder, Schema, SchemaType, Type},
@@ -63,7 +64,29 @@ pub(super) fn document(operations: &[Operation]) -> Value {
         .build();
     let mut document = serde_json::to_value(document).unwrap_or_default();
     examples::add(&mut document);
+    mend_links(&mut document);
     document
+}
+
+/// utoipa 5 writes `operation_id` where the specification has `operationId`.
+fn mend_links(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for (name, value) in map.iter_mut() {
+                let links = value.as_object_mut().filter(|_| name == "links");
+                for link in links.into_iter().flat_map(|links| links.values_mut()) {
+                    if let Some(link) = link.as_object_mut()
+                        && let Some(id) = link.remove("operation_id")
+                    {
+                        link.insert("operationId".to_owned(), id);
+                    }
+                }
+                mend_links(value);
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(mend_links),
+        _ => {}
+    }
 }
 
 /// An operation, and what is said of it: of the one it is another spelling of, if it is.
@@ -154,12 +177,12 @@ fn paths(resolved: &[Resolved<'_>]) -> Paths {
             "DELETE" => HttpMethod::Delete,
             _ => HttpMethod::Get,
         };
-        paths.add_path_operation(&it.operation.path, vec![method], operation(it));
+        paths.add_path_operation(&it.operation.path, vec![method], operation(it, resolved));
     }
     paths
 }
 
-fn operation(it: &Resolved<'_>) -> utoipa::openapi::path::Operation {
+fn operation(it: &Resolved<'_>, all: &[Resolved<'_>]) -> utoipa::openapi::path::Operation {
     let sketch = &it.operation.sketch;
     let mut built = OperationBuilder::new()
         .tag(it.tag())
@@ -168,7 +191,7 @@ fn operation(it: &Resolved<'_>) -> utoipa::openapi::path::Operation {
         .description(it.note())
         .deprecated(it.is_deprecated().then_some(Deprecated::True))
         .request_body(body(it))
-        .responses(responses(it));
+        .responses(responses(it, all));
     for parameter in path_parameters(it.operation).chain(sketch.parameters.iter().cloned()) {
         built = built.parameter(parameter);
     }
@@ -234,14 +257,19 @@ fn body(it: &Resolved<'_>) -> Option<RequestBody> {
     Some(body.content("application/json", content).build())
 }
 
-fn responses(it: &Resolved<'_>) -> utoipa::openapi::Responses {
+fn responses(it: &Resolved<'_>, all: &[Resolved<'_>]) -> utoipa::openapi::Responses {
     let mut said: BTreeMap<u16, &str> = BTreeMap::new();
     let always = [500, 503];
     for status in it.operation.sketch.refusals.iter().chain(&always) {
         said.insert(*status, meaning(*status));
     }
     said.extend(it.about.also.iter().copied());
-    let mut responses = ResponsesBuilder::new().response("200", success(it));
+    let success = links(it, all)
+        .into_iter()
+        .fold(success(it), |success, (name, link)| {
+            success.link(name, link)
+        });
+    let mut responses = ResponsesBuilder::new().response("200", success.build());
     for (status, meaning) in said {
         let content = ContentBuilder::new()
             .schema(Some(Ref::from_schema_name("Problem")))
@@ -254,7 +282,29 @@ fn responses(it: &Resolved<'_>) -> utoipa::openapi::Responses {
     responses.build()
 }
 
-fn success(it: &Resolved<'_>) -> utoipa::openapi::Response {
+/// From what creates something to everything that can be done with it.
+fn links(it: &Resolved<'_>, all: &[Resolved<'_>]) -> Vec<(String, Link)> {
+    let Answered::Id(kind) = it.about.answer else {
+        return Vec::new();
+    };
+    if it.operation.method != "POST" || it.alias_of.is_some() {
+        return Vec::new();
+    }
+    let field = format!("{kind}_id");
+    let (parameter, value) = (format!("{{{field}}}"), format!("$response.body#/{field}"));
+    let about_it = all
+        .iter()
+        .filter(|other| other.alias_of.is_none() && other.operation.path.contains(&parameter));
+    let link = |other: &Resolved<'_>| {
+        let link = Link::builder()
+            .operation_id(other.id())
+            .parameter(&field, value.clone());
+        (other.id(), link.build())
+    };
+    about_it.map(link).collect()
+}
+
+fn success(it: &Resolved<'_>) -> ResponseBuilder {
     let response = ResponseBuilder::new();
     let json = |schema: RefOr<Schema>| ContentBuilder::new().schema(Some(schema)).build();
     match (&it.about.answer, &it.operation.sketch.listed) {
@@ -278,7 +328,7 @@ fn success(it: &Resolved<'_>) -> utoipa::openapi::Response {
         }
         (Answered::Other(kind), _) => response
             .description("The file.")
-            .content(*kind, json(text().into())),
+            .content(*kind, ContentBuilder::new().build()),
         (Answered::Listed, Some(row)) => {
             let array = ArrayBuilder::new().items(row.clone());
             let next = "With `limit`: the next page, `rel=\"next\"`.";
@@ -293,7 +343,6 @@ fn success(it: &Resolved<'_>) -> utoipa::openapi::Response {
         }
         (Answered::Listed, None) => response.description("Done."),
     }
-    .build()
 }
 
 fn header(description: &str, schema: ObjectBuilder) -> utoipa::openapi::Header {

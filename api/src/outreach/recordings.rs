@@ -54,7 +54,12 @@ pub(super) fn routes() -> Routes {
             upload,
             op("Replaces what is heard in a recording")
                 .note(SOUND)
-                .takes(&["audio/*"])
+                .takes(&[
+                    "audio/wav",
+                    "audio/mpeg",
+                    "audio/ogg",
+                    "application/octet-stream",
+                ])
                 .answers(501, "What converts it is not installed.")
                 .id("recording"),
         )
@@ -63,7 +68,12 @@ pub(super) fn routes() -> Routes {
             append,
             op("Adds sound to the end of a recording")
                 .note(SOUND)
-                .takes(&["audio/*"])
+                .takes(&[
+                    "audio/wav",
+                    "audio/mpeg",
+                    "audio/ogg",
+                    "application/octet-stream",
+                ])
                 .answers(501, "What converts it is not installed.")
                 .id("recording"),
         )

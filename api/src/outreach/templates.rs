@@ -64,7 +64,7 @@ pub(super) fn routes() -> Routes {
         .get(
             "/messages/templates/{template_id}/media",
             download,
-            op("Downloads what is attached to a template").file("application/octet-stream"),
+            op("Downloads what is attached to a template").file("*/*"),
         )
         .get(
             "/messages/templates/{template_id}/download",
