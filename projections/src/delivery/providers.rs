@@ -39,7 +39,9 @@ pub struct ProviderRow {
     pub username: Option<String>,
     pub dialstring: Option<String>,
     pub prefix: Option<String>,
-    #[schema(value_type = Object)]
+    /// A JSON object.
+    #[serde(serialize_with = "wire::text")]
+    #[schema(value_type = String)]
     pub settings: Json<Map<String, Value>>,
     #[serde(serialize_with = "wire::flag")]
     #[schema(value_type = u8, maximum = 1)]

@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Scope, View,
     reads::{By, Conditions},
+    wire,
 };
 
 pub(super) use fold::take_in;
@@ -34,6 +35,9 @@ pub struct SpoolRow {
     #[schema(value_type = Option<i64>)]
     pub time_end: Option<DateTime<Utc>>,
     pub status: String,
+    /// Empty while nobody has said anything.
+    #[serde(serialize_with = "wire::said")]
+    #[schema(value_type = String)]
     pub response: Option<String>,
     pub outcome: Option<String>,
     pub provider_id: Option<i64>,

@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     View,
     reads::{By, Conditions, Side},
+    wire,
 };
 
 pub(super) use fold::take_in;
@@ -31,6 +32,9 @@ pub struct TransmissionRow {
     pub program_id: i64,
     pub direction: String,
     pub status: String,
+    /// Empty while nobody has said anything.
+    #[serde(serialize_with = "wire::said")]
+    #[schema(value_type = String)]
     pub response: Option<String>,
     pub outcome: Option<String>,
     pub try_allowed: i32,

@@ -29,6 +29,11 @@ async fn what_is_not_said_follows_from_the_type() {
     }
 }
 
+/// They are answered as the documents have them: an object within a text.
+fn settings_of(provider: &Value) -> Value {
+    serde_json::from_str(provider["settings"].as_str().unwrap()).unwrap()
+}
+
 #[tokio::test]
 async fn settings_come_as_an_object_as_its_text_and_as_lines() {
     let expected = json!({"tls": "none", "connections": 4});
@@ -40,7 +45,7 @@ async fn settings_come_as_an_object_as_its_text_and_as_lines() {
         let body = json!({
             "name": "settings", "type": "smtp", "host": "127.0.0.1", "active": 0, "settings": settings,
         });
-        let read = created(body).await["settings"].clone();
+        let read = settings_of(&created(body).await);
         assert_eq!(read["tls"], "none", "{settings}");
         assert_eq!(
             read["connections"].to_string().trim_matches('"'),
@@ -250,7 +255,7 @@ async fn secrets_among_the_settings_are_never_seen_again() {
         assert!(!seen.contains(SECRET), "{path}");
     }
     let read = admin.get(&path).await.ok();
-    assert_eq!(read["settings"], json!({"esl_host": "127.0.0.1"}));
+    assert_eq!(settings_of(&read), json!({"esl_host": "127.0.0.1"}));
     let events = admin.get(&feed).await.ok();
     let details = &events[0]["payload"]["ProviderCreated"]["details"];
     assert_eq!(details["secrets"], json!({"esl_password": "[sealed]"}));
