@@ -2,6 +2,7 @@
 
 mod administrators;
 mod grants;
+mod isolation;
 mod limits;
 mod login;
 mod ownership;

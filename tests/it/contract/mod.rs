@@ -1,7 +1,12 @@
 //! The contract, route by route: `tests/contract/routes.tsv`.
 
 mod aliases;
+mod curl;
+pub mod examples;
 mod mutating_gets;
 mod openapi;
-mod routes;
+pub mod routes;
+mod schemathesis;
+mod success;
+pub mod things;
 mod walk;

@@ -41,6 +41,17 @@ impl Route {
         segments.collect::<Vec<_>>().join("/")
     }
 
+    /// The names in braces.
+    pub fn parameters(&self) -> impl Iterator<Item = &'static str> {
+        let parts = self.path.split('/');
+        parts.filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+    }
+
+    /// Method and path, as people say them.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
     /// Whether there are ids in the path.
     pub fn has_ids(&self) -> bool {
         self.path.contains("_id}")

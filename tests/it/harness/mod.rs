@@ -27,7 +27,7 @@ pub use self::{
     log::EventLog,
     mailing::{Mailing, smtp_provider},
     read_models::ReadModels,
-    recorder::{MailRecorder, Received},
+    recorder::{MailRecorder, Received, python},
     server::{ADMIN_PASSWORD, Server, Setup, USER_PASSWORD},
     sink::SmtpSink,
 };

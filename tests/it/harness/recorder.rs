@@ -62,7 +62,7 @@ impl MailRecorder {
         let out = dir.join("mails.jsonl");
         fs::write(&out, "").unwrap();
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut command = Command::new(python(here));
+        let mut command = Command::new(python());
         command
             .arg(here.join("tests/it/peers/recorder.py"))
             .arg("--out")
@@ -124,12 +124,14 @@ impl MailRecorder {
     }
 }
 
-fn python(here: &Path) -> PathBuf {
+/// The Python that `./dev test` prepares, with the peers that are written in it.
+pub fn python() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let chosen = std::env::var_os("LEDGERLINE_TEST_PYTHON").map(PathBuf::from);
     let python = chosen.unwrap_or_else(|| here.join("target/dev/venv/bin/python"));
     assert!(
         python.exists(),
-        "peer aiosmtpd is missing: no {}; run ./dev test, or set LEDGERLINE_TEST_PYTHON",
+        "the peers in Python are missing: no {}; run ./dev test, or set LEDGERLINE_TEST_PYTHON",
         python.display()
     );
     python

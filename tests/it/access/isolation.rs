@@ -1,0 +1,268 @@
+//! The isolation matrix: what one user owns, another can neither list, read, change,
+//! delete, link, use, nor learn the existence of. Held up against the list of routes, so
+//! that a new one is in it by itself: whoever asks for somebody else's thing gets the very
+//! answer that they get for a thing that is not there.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use crate::{
+    contract::{examples, routes, routes::Route, things::Things},
+    harness::{Answer, Client, Server},
+};
+
+/// Nothing has this id.
+const NOBODYS: i64 = 999_999_999;
+
+/// What an ordinary user can own.
+const OWNED: [&str; 12] = [
+    "account",
+    "campaign",
+    "contact",
+    "document",
+    "group",
+    "program",
+    "recording",
+    "schedule",
+    "spool",
+    "template",
+    "text",
+    "transmission",
+];
+
+struct Owner {
+    client: Client,
+    ids: HashMap<&'static str, i64>,
+}
+
+impl Owner {
+    async fn of_everything(server: &Server) -> Self {
+        let client = server.user(&["user"]).await;
+        let things = Things::of(&client);
+        let mut ids = HashMap::new();
+        let accounts = client.get("/accounts").await.ok();
+        things.knows("account", accounts[0]["account_id"].as_i64().unwrap());
+        for kind in OWNED {
+            let id = match kind {
+                "account" => things.any(kind).await,
+                kind => things.fresh(kind).await,
+            };
+            ids.insert(kind, id);
+        }
+        Self { client, ids }
+    }
+}
+
+/// The route with these ids in its path, one for each name in braces.
+fn path(route: Route, id_of: &dyn Fn(&str) -> Option<i64>) -> String {
+    let parts = route.path.split('/').map(|part| {
+        let name = part.trim_start_matches('{').trim_end_matches('}');
+        let kind = name.strip_suffix("_id").unwrap_or_default();
+        match (part.starts_with('{'), id_of(kind)) {
+            (true, Some(id)) => id.to_string(),
+            (true, None) => match name {
+                "program_name" => "sendemail".to_owned(),
+                "action" => "start".to_owned(),
+                _ => "anything".to_owned(),
+            },
+            _ => part.to_owned(),
+        }
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+fn body(route: Route) -> Value {
+    let known = examples::all().into_iter();
+    let mut known = known.filter(|it| it.method == route.method && it.path == route.path);
+    let example = known.next().and_then(|it| it.body(&|_| None, "isolated"));
+    example.unwrap_or_else(|| json!({"name": "isolated", "value": "x", "delay": 3600}))
+}
+
+async fn ask(client: &Client, route: Route, path: &str) -> Answer {
+    let request = client.request(route.method, path);
+    let upload = path.ends_with("/media") || path.ends_with("/csv") || path.contains("/import/");
+    let request = match route.method {
+        "GET" | "DELETE" => request,
+        _ if upload => request
+            .header("content-type", "text/csv")
+            .body("15550100\n"),
+        _ => request.json(&body(route)),
+    };
+    client.send(request).await
+}
+
+/// What one can learn from an answer: all of it, but for what differs each time.
+fn learned(answer: &Answer) -> (u16, String) {
+    (answer.status, answer.text())
+}
+
+#[tokio::test]
+async fn somebody_elses_thing_is_answered_as_one_that_is_not_there() {
+    let server = Server::alone().await;
+    Things::on(&server).await;
+    let (alice, bob) = (
+        Owner::of_everything(&server).await,
+        Owner::of_everything(&server).await,
+    );
+    let before = snapshot(&alice).await;
+    let mut wrong = Vec::new();
+    for route in routes::all() {
+        let kinds: Vec<&str> = route
+            .parameters()
+            .filter_map(|name| name.strip_suffix("_id"))
+            .filter(|kind| OWNED.contains(kind))
+            .collect();
+        // Each place in turn holds hers, the others his own.
+        for kind in &kinds {
+            let with = |id: i64| {
+                move |of: &str| match of == *kind {
+                    true => Some(id),
+                    false => None,
+                }
+            };
+            let at = |id: i64| {
+                let hers = with(id);
+                path(route, &|of| hers(of).or_else(|| bob.ids.get(of).copied()))
+            };
+            let theirs = ask(&bob.client, route, &at(alice.ids[kind])).await;
+            let nobodys = ask(&bob.client, route, &at(NOBODYS)).await;
+            if theirs.status == 200 || learned(&theirs) != learned(&nobodys) {
+                wrong.push(format!(
+                    "{} with her {kind}: {} {}, with nobody's: {} {}",
+                    route.name(),
+                    theirs.status,
+                    theirs.text(),
+                    nobodys.status,
+                    nobodys.text(),
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
+    assert_eq!(
+        snapshot(&alice).await,
+        before,
+        "something of hers has changed"
+    );
+}
+
+#[tokio::test]
+async fn nobody_can_use_what_is_somebody_elses() {
+    let server = Server::alone().await;
+    Things::on(&server).await;
+    let (alice, bob) = (
+        Owner::of_everything(&server).await,
+        Owner::of_everything(&server).await,
+    );
+    let mut wrong = Vec::new();
+    let mut tried = 0;
+    for example in examples::all().into_iter().filter(|it| it.method != "GET") {
+        let references = example.references();
+        let refers = |field: &str| {
+            let mut all = references.iter();
+            all.find(|(name, _)| name == field).map(|(_, kind)| *kind)
+        };
+        let route = routes::all()
+            .into_iter()
+            .find(|route| route.method == example.method && route.path == example.path);
+        let route = route.unwrap_or_else(|| panic!("{} {}", example.method, example.path));
+        let path = path(route, &|kind| bob.ids.get(kind).copied());
+        for (field, kind) in &references {
+            let asked = async |id: i64| {
+                let ids = |of: &str| match of == field {
+                    true => Some(id),
+                    false => refers(of).map(|kind| bob.ids[kind]),
+                };
+                let body = example
+                    .body(&ids, &crate::harness::unique_name("use"))
+                    .unwrap();
+                let request = bob.client.request(route.method, &path).json(&body);
+                bob.client.send(request).await
+            };
+            let theirs = asked(alice.ids[kind]).await;
+            let nobodys = asked(NOBODYS).await;
+            tried += 1;
+            // A program in the path decides, whatever the body says.
+            let ignored = path.starts_with("/programs/") && field == "program_id";
+            if !ignored && (theirs.status == 200 || learned(&theirs) != learned(&nobodys)) {
+                wrong.push(format!(
+                    "{} with {field}: {} {}, with nobody's: {} {}",
+                    route.name(),
+                    theirs.status,
+                    theirs.text(),
+                    nobodys.status,
+                    nobodys.text(),
+                ));
+            }
+        }
+    }
+    assert!(tried > 20, "only {tried}");
+    assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn lists_hold_only_ones_own_and_the_administrators_hold_all() {
+    let server = Server::alone().await;
+    let admin = Things::on(&server).await.client;
+    let (alice, bob) = (
+        Owner::of_everything(&server).await,
+        Owner::of_everything(&server).await,
+    );
+    for route in routes::all()
+        .into_iter()
+        .filter(|it| it.method == "GET" && !it.has_ids())
+    {
+        let Some(kind) = OWNED
+            .into_iter()
+            .find(|kind| route.permission == format!("{kind}_list"))
+        else {
+            continue;
+        };
+        if route.path.contains('{') || route.path.ends_with("csv") {
+            continue;
+        }
+        let id = format!("{kind}_id");
+        let ids = async |client: &Client| -> Vec<i64> {
+            let rows = client.get(route.path).await.ok();
+            rows.as_array()
+                .unwrap()
+                .iter()
+                .filter_map(|row| row[&id].as_i64())
+                .collect()
+        };
+        let (hers, his, all) = (
+            ids(&alice.client).await,
+            ids(&bob.client).await,
+            ids(&admin).await,
+        );
+        assert!(hers.iter().all(|id| !his.contains(id)), "{}", route.path);
+        assert!(
+            hers.iter().chain(&his).all(|id| all.contains(id)),
+            "{}",
+            route.path
+        );
+        // A filter is no way round it either.
+        let filtered = format!("{}?created_by={}", route.path, alice.client.user_id);
+        assert_eq!(
+            bob.client.get(&filtered).await.ok(),
+            json!([]),
+            "{filtered}"
+        );
+    }
+}
+
+/// Everything of hers, as she reads it.
+async fn snapshot(owner: &Owner) -> Vec<Value> {
+    let mut all = Vec::new();
+    for (kind, id) in &owner.ids {
+        let at = match *kind {
+            "spool" => format!("/spools/{id}/status"),
+            "schedule" => format!("/schedules/{id}"),
+            "document" | "recording" | "template" | "text" => format!("/messages/{kind}s/{id}"),
+            kind => format!("/{kind}s/{id}"),
+        };
+        all.push(owner.client.get(&at).await.ok());
+    }
+    all
+}

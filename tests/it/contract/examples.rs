@@ -1,0 +1,141 @@
+//! The documents' own examples: `tests/contract/ictcore.json`, taken from them as data.
+
+use serde_json::{Map, Value, json};
+
+const TABLE: &str = include_str!("../../contract/ictcore.json");
+
+/// Placeholders that stand for a value of some form, by field: what stands there instead.
+/// Fields that refer to something get the id of something that is there.
+const PLACEHOLDERS: [(&str, &str, &str); 10] = [
+    ("/messages/texts", "type", "plain"),
+    ("", "email", "ada@example.com"),
+    ("", "direction", "outbound"),
+    ("/providers", "host", "127.0.0.1"),
+    ("/providers", "type", "sandbox"),
+    ("/providers", "settings", "{}"),
+    ("/providers", "gateway_flag", "128"),
+    ("/providers", "service_flag", "15"),
+    ("/transmissions", "service_flag", "8"),
+    ("/users", "country_id", "826"),
+];
+
+/// Names that only one may have, which the documents use again and again.
+const UNIQUE: [&str; 2] = ["username", "name"];
+
+/// What a document says of a route.
+#[derive(Debug, Clone)]
+pub struct Example {
+    pub method: String,
+    pub path: String,
+    pub request: Option<Value>,
+    pub schema: Option<Value>,
+}
+
+/// Every operation of the document.
+pub fn all() -> Vec<Example> {
+    let rows: Vec<Value> = serde_json::from_str(TABLE).unwrap();
+    let text = |row: &Value, field: &str| row[field].as_str().unwrap().to_owned();
+    rows.iter()
+        .map(|row| Example {
+            method: text(row, "method"),
+            path: text(row, "path"),
+            request: row.get("request").map(healed),
+            schema: row.get("response_schema").map(healed),
+        })
+        .collect()
+}
+
+/// Some keys swallowed the sentence after them, `1 (number) - …`; the field is what they
+/// begin with, and the sentence says its type.
+fn healed(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let healed = |(key, value): (&String, &Value)| match key.split_once(':') {
+                Some((field, said)) if said.contains("(number)") => {
+                    let number = match value {
+                        Value::Object(_) => json!({"type": "number"}),
+                        _ => json!(1),
+                    };
+                    (field.to_owned(), number)
+                }
+                _ => (key.clone(), self::healed(value)),
+            };
+            map.iter().map(healed).collect::<Map<_, _>>().into()
+        }
+        Value::Array(values) => values.iter().map(healed).collect(),
+        other => other.clone(),
+    }
+}
+
+/// How something of this kind is made.
+pub fn creation(kind: &str) -> Example {
+    let path = match kind {
+        "program" => "/programs/sendemail".to_owned(),
+        "document" | "recording" | "template" | "text" => format!("/messages/{kind}s"),
+        kind => format!("/{kind}s"),
+    };
+    let mut all = all().into_iter();
+    let found = all.find(|it| it.method == "POST" && it.path == path);
+    found.unwrap_or_else(|| panic!("the document does not make a {kind}"))
+}
+
+impl Example {
+    /// What its fields refer to, by field.
+    pub fn references(&self) -> Vec<(String, &'static str)> {
+        const KINDS: [&str; 9] = [
+            "account",
+            "contact",
+            "document",
+            "group",
+            "program",
+            "recording",
+            "template",
+            "text",
+            "transmission",
+        ];
+        let fields = self.request.as_ref().and_then(Value::as_object);
+        let fields = fields.into_iter().flat_map(|fields| fields.keys());
+        let kind = |field: &str| match field {
+            "parent_id" => Some("program"),
+            field => {
+                let kind = field.strip_suffix("_id")?;
+                KINDS.into_iter().find(|it| *it == kind)
+            }
+        };
+        fields
+            .filter_map(|field| Some((field.clone(), kind(field)?)))
+            .collect()
+    }
+
+    /// The body with every placeholder replaced, `ids` for what it refers to.
+    pub fn body(&self, ids: &dyn Fn(&str) -> Option<i64>, unique: &str) -> Option<Value> {
+        let mut body = self.request.clone()?;
+        let fields = body.as_object_mut()?;
+        for (field, value) in fields.iter_mut() {
+            if let Some((_, _, instead)) = PLACEHOLDERS.iter().find(|(area, name, _)| {
+                name == field && (area.is_empty() || self.path.contains(area))
+            }) {
+                *value = same_type(value, instead);
+            }
+            if UNIQUE.contains(&field.as_str()) {
+                *value = json!(unique);
+            }
+            if self.path.starts_with("/users") && field == "email" {
+                *value = json!(format!("{unique}@example.com"));
+            }
+            if let Some(id) = ids(field) {
+                *value = json!(id);
+            }
+        }
+        Some(body)
+    }
+}
+
+fn same_type(value: &Value, instead: &str) -> Value {
+    match value {
+        Value::Number(_) => instead
+            .parse::<i64>()
+            .map_or(json!(instead), |it| json!(it)),
+        _ => json!(instead),
+    }
+}

@@ -1,0 +1,202 @@
+//! One of everything, for routes that are about something.
+
+use std::{collections::HashMap, sync::Mutex};
+
+use serde_json::{Value, json};
+
+use super::examples::{self, Example};
+use crate::harness::{Client, Mailing, Server, unique_name};
+
+/// Somebody who makes things.
+pub struct Things {
+    pub client: Client,
+    known: Mutex<HashMap<String, i64>>,
+}
+
+impl Things {
+    /// On this server, as its administrator, with the sandbox as the only provider.
+    pub async fn on(server: &Server) -> Self {
+        let client = server.admin().await;
+        let sandbox = json!({"name": unique_name("sandbox"), "type": "sandbox", "active": 1});
+        client.post("/providers", sandbox).await.ok();
+        let things = Self::of(&client);
+        // Something for others to be children of.
+        things.any("program").await;
+        things
+    }
+
+    /// What there is already, where it need not be made.
+    pub fn knows(&self, kind: &str, id: i64) {
+        self.known.lock().unwrap().insert(kind.to_owned(), id);
+    }
+
+    /// As somebody, on a server where the sandbox is there already.
+    pub fn of(client: &Client) -> Self {
+        Self {
+            client: client.clone(),
+            known: Mutex::default(),
+        }
+    }
+
+    /// One that is there and stays.
+    pub async fn any(&self, kind: &str) -> i64 {
+        let known = self.known.lock().unwrap().get(kind).copied();
+        if let Some(id) = known {
+            return id;
+        }
+        let id = Box::pin(self.fresh(kind)).await;
+        self.known.lock().unwrap().insert(kind.to_owned(), id);
+        id
+    }
+
+    /// A new one, as the document makes it, ready for whatever can be done with it.
+    pub async fn fresh(&self, kind: &str) -> i64 {
+        match kind {
+            "contact" => self.contact("ada@example.com").await,
+            "transmission" => self.transmission("ada@example.com").await,
+            "spool" => self.sent("ada@example.com").await.1,
+            "schedule" => {
+                let transmission = Box::pin(self.fresh("transmission")).await;
+                let path = format!("/transmissions/{transmission}/schedule");
+                let later = json!({"delay": 3600});
+                self.client.put(&path, later).await.id("schedule_id")
+            }
+            "role" | "permission" => {
+                let body = json!({"name": unique_name(kind)});
+                self.post(&format!("/{kind}s"), body, kind).await
+            }
+            _ => {
+                let (path, body) = self.as_documented(kind).await;
+                let id = self.post(&path, body, kind).await;
+                let media = match kind {
+                    "document" => ("application/pdf", one_page()),
+                    "recording" => ("audio/wav", a_second()),
+                    "template" => ("text/plain", b"attached".to_vec()),
+                    _ => return id,
+                };
+                let path = format!("{path}/{id}/media");
+                self.client.upload(&path, media.0, media.1).await.ok();
+                id
+            }
+        }
+    }
+
+    /// Where and of what the document makes one.
+    async fn as_documented(&self, kind: &str) -> (String, Value) {
+        let example = examples::creation(kind);
+        let ids = self.referred(&example).await;
+        let body = example.body(&|field| ids.get(field).copied(), &unique_name(kind));
+        (example.path, body.unwrap())
+    }
+
+    /// Something for each field that refers to something.
+    pub async fn referred(&self, example: &Example) -> HashMap<String, i64> {
+        let mut ids = HashMap::new();
+        for (field, kind) in example.references() {
+            // A first program has no parent.
+            let parent = field == "parent_id" && !self.has("program");
+            ids.insert(
+                field,
+                if parent {
+                    0
+                } else {
+                    Box::pin(self.any(kind)).await
+                },
+            );
+        }
+        ids
+    }
+
+    fn has(&self, kind: &str) -> bool {
+        self.known.lock().unwrap().contains_key(kind)
+    }
+
+    /// A contact with this address.
+    pub async fn contact(&self, email: &str) -> i64 {
+        let (path, mut body) = self.as_documented("contact").await;
+        body["email"] = json!(email);
+        self.post(&path, body, "contact").await
+    }
+
+    /// A transmission to this contact, not yet sent.
+    async fn to(&self, contact: i64) -> i64 {
+        let (path, mut body) = self.as_documented("transmission").await;
+        body["contact_id"] = json!(contact);
+        self.post(&path, body, "transmission").await
+    }
+
+    /// A transmission to this address, not yet sent.
+    pub async fn transmission(&self, email: &str) -> i64 {
+        let contact = self.contact(email).await;
+        self.to(contact).await
+    }
+
+    /// A transmission to this address that has ended, and its attempt.
+    pub async fn sent(&self, email: &str) -> (i64, i64) {
+        let transmission = self.transmission(email).await;
+        let mailing = self.mailing().await;
+        let spool = mailing.send(transmission).await;
+        mailing.ended(transmission).await;
+        (transmission, spool)
+    }
+
+    async fn mailing(&self) -> Mailing {
+        Mailing {
+            client: self.client.clone(),
+            template_id: self.any("template").await,
+            program_id: self.any("program").await,
+        }
+    }
+
+    async fn post(&self, path: &str, body: Value, kind: &str) -> i64 {
+        self.client.post(path, body).await.id(&format!("{kind}_id"))
+    }
+}
+
+/// A PDF of one empty page.
+pub fn one_page() -> Vec<u8> {
+    let objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] >>",
+    ];
+    let mut pdf = "%PDF-1.4\n".to_owned();
+    let mut offsets = Vec::new();
+    for (number, object) in objects.iter().enumerate() {
+        offsets.push(pdf.len());
+        pdf += &format!("{} 0 obj\n{object}\nendobj\n", number + 1);
+    }
+    let start = pdf.len();
+    pdf += &format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
+    for offset in offsets {
+        pdf += &format!("{offset:010} 00000 n \n");
+    }
+    pdf += &format!(
+        "trailer\n<< /Size {} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n",
+        objects.len() + 1
+    );
+    pdf.into_bytes()
+}
+
+/// A WAV of a second of silence: 16 bits, 8 kHz, mono.
+pub fn a_second() -> Vec<u8> {
+    let (rate, samples) = (8_000_u32, vec![0_u8; 16_000]);
+    let size = u32::try_from(samples.len()).unwrap();
+    let mut wav = Vec::new();
+    wav.extend(b"RIFF");
+    wav.extend((36 + size).to_le_bytes());
+    wav.extend(b"WAVEfmt ");
+    wav.extend(16_u32.to_le_bytes());
+    for number in [1_u16, 1] {
+        wav.extend(number.to_le_bytes());
+    }
+    wav.extend(rate.to_le_bytes());
+    wav.extend((rate * 2).to_le_bytes());
+    for number in [2_u16, 16] {
+        wav.extend(number.to_le_bytes());
+    }
+    wav.extend(b"data");
+    wav.extend(size.to_le_bytes());
+    wav.extend(samples);
+    wav
+}
