@@ -3,7 +3,7 @@
 
 use domain::{
     delivery::{Transmission, TransmissionCommand},
-    outreach::{Program, ProgramCommand, ProgramType},
+    outreach::{Program, ProgramCommand, ProgramType, ProgramUses},
 };
 use projections::delivery::transmissions::TransmissionRow;
 
@@ -81,10 +81,7 @@ async fn create_both(
         .created(id, TransmissionCommand::Create { id, owner, order })
         .await;
     if created.is_err() {
-        let unused = ProgramCommand::Delete {
-            open: 0,
-            subscribed: 0,
-        };
+        let unused = ProgramCommand::Delete(ProgramUses::default());
         programs.send(program, unused).await?;
     }
     created

@@ -3,9 +3,12 @@
 use axum::extract::MatchedPath;
 use domain::{
     Id,
-    outreach::{Program, ProgramCommand, ProgramPatch, ProgramType},
+    outreach::{Program, ProgramCommand, ProgramPatch, ProgramType, ProgramUses},
 };
-use projections::outreach::programs::{self, ProgramRow};
+use projections::{
+    delivery::campaigns,
+    outreach::programs::{self, ProgramRow},
+};
 
 use super::program_fields::Said;
 use crate::{
@@ -131,12 +134,18 @@ async fn update(
 
 async fn delete(programs: Writer<Program, Delete>, Path(id): Path<Id<Program>>) -> Result<Answer> {
     programs.load(id).await?;
-    let (open, subscribed) = futures::try_join!(
-        programs::open_transmissions(programs.pool(), id.get()),
-        programs::subscribed_accounts(programs.pool(), id.get()),
+    let pool = programs.pool();
+    let (transmissions, accounts, campaigns) = futures::try_join!(
+        programs::open_transmissions(pool, id.get()),
+        programs::subscribed_accounts(pool, id.get()),
+        campaigns::open_of_program(pool, id.get()),
     )?;
-    let delete = ProgramCommand::Delete { open, subscribed };
-    programs.deleted(id, delete).await
+    let uses = ProgramUses {
+        transmissions,
+        accounts,
+        campaigns,
+    };
+    programs.deleted(id, ProgramCommand::Delete(uses)).await
 }
 
 /// A new program's id, and the command that creates it.

@@ -4,7 +4,10 @@ use domain::{
     Id,
     people::{Contact, Group, GroupCommand, GroupPatch},
 };
-use projections::people::{contacts::ContactRow, groups::GroupRow};
+use projections::{
+    delivery::campaigns,
+    people::{contacts::ContactRow, groups::GroupRow},
+};
 
 use crate::{
     Error, Result,
@@ -77,7 +80,9 @@ async fn update(
 }
 
 async fn delete(groups: Writer<Group, Delete>, Path(id): Path<Id<Group>>) -> Result<Answer> {
-    groups.deleted(id, GroupCommand::Delete).await
+    groups.load(id).await?;
+    let campaigns = campaigns::open_of_group(groups.pool(), id.get()).await?;
+    groups.deleted(id, GroupCommand::Delete { campaigns }).await
 }
 
 async fn contacts(

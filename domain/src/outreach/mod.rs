@@ -13,7 +13,7 @@ pub mod tokens;
 pub use document::{
     Document, DocumentCommand, DocumentContent, DocumentEvent, DocumentPatch, Pages,
 };
-pub use program::{Program, ProgramCommand, ProgramEvent, ProgramPatch};
+pub use program::{Program, ProgramCommand, ProgramEvent, ProgramPatch, ProgramUses};
 pub use program_kind::{
     DEFAULT_DELAY, MessageId, Parameters, ParametersPatch, ProgramKind, ProgramType,
 };

@@ -53,13 +53,19 @@ pub enum ProgramCommand {
     },
     /// What was sent before keeps the program as it was then.
     Update(Box<ProgramPatch>),
-    /// What is in use stays; both as the read models knew it.
-    Delete {
-        /// How many transmissions of it have not ended.
-        open: i64,
-        /// How many accounts receive by it.
-        subscribed: i64,
-    },
+    /// What is in use stays.
+    Delete(ProgramUses),
+}
+
+/// What uses a program, as the read models knew it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProgramUses {
+    /// How many transmissions of it have not ended.
+    pub transmissions: i64,
+    /// How many accounts receive by it.
+    pub accounts: i64,
+    /// How many campaigns of it have not ended.
+    pub campaigns: i64,
 }
 
 /// What happened to a program.
@@ -121,14 +127,10 @@ impl Program {
             }
             (_, Create { .. }) => return Err(Refusal::AlreadyExists),
             (Live, Update(patch)) => self.updated(*patch)?,
-            (
-                Live,
-                Delete {
-                    open: 0,
-                    subscribed: 0,
-                },
-            ) => vec![ProgramDeleted {}],
-            (Live, Delete { open, subscribed }) => return Err(in_use(open, subscribed)),
+            (Live, Delete(uses)) => match uses.said() {
+                None => vec![ProgramDeleted {}],
+                Some(use_of_it) => return Err(Refusal::not_ready(use_of_it)),
+            },
             (Absent | Deleted, _) => return Err(Refusal::NotFound),
         })
     }
@@ -167,11 +169,21 @@ fn own_name(kind: ProgramType) -> Result<Line, Refusal> {
     name.map_err(|_| Refusal::invalid("name", "is required"))
 }
 
-fn in_use(open: i64, subscribed: i64) -> Refusal {
-    Refusal::not_ready(match open {
-        0 => format!("{subscribed} accounts are subscribed to this program"),
-        _ => format!("{open} transmissions of this program have not ended"),
-    })
+impl ProgramUses {
+    /// The first use of it that there is, as a reason to leave it.
+    fn said(self) -> Option<String> {
+        [
+            (
+                self.transmissions,
+                "transmissions of this program have not ended",
+            ),
+            (self.accounts, "accounts are subscribed to this program"),
+            (self.campaigns, "campaigns of this program have not ended"),
+        ]
+        .into_iter()
+        .find(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+    }
 }
 
 impl Aggregate for Program {

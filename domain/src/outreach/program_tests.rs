@@ -176,13 +176,22 @@ fn a_program_is_not_its_own_parent() {
 
 #[test]
 fn a_program_in_use_is_not_deleted() {
-    for (open, subscribed, why) in [
-        (3, 1, "3 transmissions of this program have not ended"),
-        (0, 2, "2 accounts are subscribed to this program"),
+    let uses = |transmissions, accounts, campaigns| ProgramUses {
+        transmissions,
+        accounts,
+        campaigns,
+    };
+    for (uses, why) in [
+        (
+            uses(3, 1, 0),
+            "3 transmissions of this program have not ended",
+        ),
+        (uses(0, 2, 1), "2 accounts are subscribed to this program"),
+        (uses(0, 0, 1), "1 campaigns of this program have not ended"),
     ] {
         TestFramework::<Program>::with(())
             .given(vec![created(mail())])
-            .when(ProgramCommand::Delete { open, subscribed })
+            .when(ProgramCommand::Delete(uses))
             .then_expect_error(Refusal::not_ready(why));
     }
 }

@@ -48,7 +48,10 @@ pub enum GroupCommand {
         patch: GroupPatch,
     },
     Update(GroupPatch),
-    Delete,
+    /// `campaigns`: how many of those that reach it have not ended, as the read model knew.
+    Delete {
+        campaigns: i64,
+    },
 }
 
 /// What happened to a group.
@@ -92,7 +95,11 @@ impl Group {
                     vec![GroupUpdated { name, description }]
                 }
             }
-            (Live, Delete) => vec![GroupDeleted {}],
+            (Live, Delete { campaigns: 0 }) => vec![GroupDeleted {}],
+            (Live, Delete { campaigns }) => {
+                let reason = format!("{campaigns} campaigns of this group have not ended");
+                return Err(Refusal::not_ready(reason));
+            }
             (Absent | Deleted, _) => return Err(Refusal::NotFound),
         })
     }
@@ -241,7 +248,16 @@ mod tests {
     #[test]
     fn a_deleted_group_is_not_there() {
         given(vec![created(), GroupDeleted {}])
-            .when(GroupCommand::Delete)
+            .when(GroupCommand::Delete { campaigns: 0 })
             .then_expect_error(Refusal::NotFound);
+    }
+
+    #[test]
+    fn a_group_that_a_campaign_is_to_reach_stays() {
+        given(vec![created()])
+            .when(GroupCommand::Delete { campaigns: 2 })
+            .then_expect_error(Refusal::not_ready(
+                "2 campaigns of this group have not ended",
+            ));
     }
 }

@@ -11,7 +11,7 @@ use domain::{
 };
 use eventstore::Recorded;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use sqlx::{FromRow, PgConnection, Postgres, postgres::PgArguments, query::Query};
+use sqlx::{FromRow, PgConnection, PgPool, Postgres, postgres::PgArguments, query::Query};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -90,15 +90,8 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::
         .ok_or_else(|| D::Error::custom("must be a number"))
 }
 
-impl<const PER_MINUTE: bool> CampaignRow<PER_MINUTE> {
-    const CPM: &'static str = if PER_MINUTE {
-        "(t.pace * 60)::float8"
-    } else {
-        "t.pace::float8"
-    };
-}
-
-const DELAY: &str = "(1000 / t.pace)::float8";
+/// Transmissions in 10^12 seconds, by which campaigns are indexed.
+const PACE: &str = "(t.pace * 1000000000000)::bigint";
 
 impl<const PER_MINUTE: bool> View for CampaignRow<PER_MINUTE> {
     type Filter = CampaignFilter;
@@ -123,7 +116,7 @@ impl<const PER_MINUTE: bool> View for CampaignRow<PER_MINUTE> {
         ("program_id", By::Number("t.program_id")),
         ("group_id", By::Number("t.group_id")),
         ("account_id", By::Number("coalesce(t.account_id, 0)")),
-        ("cpm", By::Number("(t.pace * 1000000000000)::bigint")),
+        ("cpm", By::Number(PACE)),
         ("delay", By::Number("(t.pace * -1000000000000)::bigint")),
         ("try_allowed", By::Number("t.try_allowed")),
         ("source", By::Text("lower(coalesce(t.source, ''))")),
@@ -138,8 +131,9 @@ impl<const PER_MINUTE: bool> View for CampaignRow<PER_MINUTE> {
         conditions.exact("p.type", filter.program_type.clone());
         conditions.exact("t.group_id", filter.group_id);
         conditions.reference("t.account_id", filter.account_id);
-        about(conditions, Self::CPM, filter.cpm);
-        about(conditions, DELAY, filter.delay);
+        let seconds = if PER_MINUTE { 60.0 } else { 1.0 };
+        about(conditions, filter.cpm.map(|cpm| cpm / seconds));
+        about(conditions, filter.delay.map(|delay| 1000.0 / delay));
         conditions.exact("t.try_allowed", filter.try_allowed);
         conditions.contains("t.source", &filter.source);
         conditions.exact("t.status", filter.status.clone());
@@ -152,10 +146,34 @@ impl<const PER_MINUTE: bool> View for CampaignRow<PER_MINUTE> {
     }
 }
 
-/// The same, to as many digits as are shown.
-fn about(conditions: &mut Conditions<'_>, expression: &str, number: Option<f64>) {
-    conditions.compare(expression, ">=", number.map(|n| n - n.abs() * 1e-8));
-    conditions.compare(expression, "<=", number.map(|n| n + n.abs() * 1e-8));
+/// The first pace that there is among those that read the same, to as many digits as are
+/// shown. One value and not a range, so that an index gives the rows in their order.
+fn about(conditions: &mut Conditions<'_>, pace: Option<f64>) {
+    let Some(pace) = pace else { return };
+    let bound = |side: f64| (pace * (1.0 + side * 1e-8) * 1e12).round() as i64;
+    conditions.first(PACE, "read.campaigns t", bound(-1.0), bound(1.0));
+}
+
+/// How many campaigns of a program have not ended.
+pub async fn open_of_program(pool: &PgPool, program_id: i64) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "select count(*) from read.campaigns \
+         where program_id = $1 and status in ('new', 'running', 'paused')",
+    )
+    .bind(program_id)
+    .fetch_one(pool)
+    .await
+}
+
+/// How many campaigns that reach a group have not ended.
+pub async fn open_of_group(pool: &PgPool, group_id: i64) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "select count(*) from read.campaigns \
+         where group_id = $1 and status in ('new', 'running', 'paused')",
+    )
+    .bind(group_id)
+    .fetch_one(pool)
+    .await
 }
 
 /// Keeps `campaigns` and `campaign_counts`.

@@ -38,6 +38,18 @@ impl<'s> Conditions<'s> {
         }
     }
 
+    /// The smallest value that the table has of an expression between these two.
+    pub fn first(&mut self, expression: &str, table: &str, least: i64, most: i64) {
+        self.0
+            .push(format!(
+                " and {expression} = (select {expression} from {table} where {expression} >= "
+            ))
+            .push_bind(least)
+            .push(format!(" and {expression} <= "))
+            .push_bind(most)
+            .push(format!(" order by {expression} limit 1)"));
+    }
+
     /// By an operator.
     pub fn compare<T>(&mut self, column: &str, operator: &str, value: Option<T>)
     where

@@ -247,3 +247,19 @@ async fn anothers_campaign_is_not_there_and_anothers_things_are_not_for_one() {
     }
     server.admin().await.get(&path).await.ok();
 }
+
+#[tokio::test]
+async fn what_a_campaign_is_made_of_stays_while_it_has_not_ended() {
+    let user = Server::shared().await.user(&["user"]).await;
+    let (program, group) = parts(&user).await;
+    let body = json!({"program_id": program, "group_id": group});
+    let id = user.post("/campaigns", body).await.id("campaign_id");
+    for path in [format!("/groups/{group}"), format!("/programs/{program}")] {
+        let refused = user.delete(&path).await.expect(423);
+        let reason = refused["detail"].as_str().unwrap();
+        assert!(reason.starts_with("1 campaigns of this"), "{refused}");
+    }
+    user.delete(&format!("/campaigns/{id}")).await.ok();
+    user.delete(&format!("/groups/{group}")).await.ok();
+    user.delete(&format!("/programs/{program}")).await.ok();
+}
