@@ -52,7 +52,7 @@ pub enum Error {
     TooMany(Duration),
     /// Something broke here; the log says what: 500.
     Internal,
-    /// Documented, and not there yet: 501.
+    /// Not on this installation, not built, or not said which: 501.
     NotImplemented(String),
     /// The same request may succeed a little later: 503.
     Unavailable(&'static str),

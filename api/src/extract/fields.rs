@@ -94,7 +94,11 @@ impl Fields {
 
     /// A phone number, as a string or as a number.
     pub fn phone(&mut self, field: &'static str) -> Patch<PhoneNumber> {
-        self.text_or_number(field)
+        self.note(field, schemas::text_or_number);
+        self.parse(field, |value| match value.as_i64() {
+            Some(number) if number < 0 => Err("must not be negative".to_owned()),
+            _ => some_text(&text_or_number(value)?),
+        })
     }
 
     /// A secret, as it stands. Blank means none.
@@ -347,7 +351,7 @@ mod tests {
         assert_eq!(read.phone("b"), Patch::Set("15550100".parse().unwrap()));
         assert_eq!(read.phone("c"), Patch::Keep);
         read.phone("d").given();
-        assert_eq!(wrong(read), ["c"]);
+        assert_eq!(wrong(read), ["c", "d"]);
     }
 
     #[test]

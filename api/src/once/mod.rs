@@ -17,7 +17,7 @@ mod recipe;
 use std::{panic::AssertUnwindSafe, time::Duration};
 
 use axum::{
-    extract::{FromRequestParts, Request, State},
+    extract::{FromRequestParts, MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -29,7 +29,7 @@ use tracing::Instrument;
 pub(crate) use claims::Claims;
 pub(crate) use recipe::Recipe;
 
-use crate::{App, Error, Result, permit::Caller};
+use crate::{App, Error, Result, openapi, permit::Caller};
 use claims::{Claim, Found, LEASE};
 use fingerprint::Reading;
 use kept::Kept;
@@ -73,6 +73,12 @@ pub(crate) fn is_login(path: &str) -> bool {
 async fn keyed(app: App, request: Request, next: Next) -> Result<Response> {
     let (mut parts, body) = request.into_parts();
     let caller = Caller::from_request_parts(&mut parts, &app).await?;
+    // What was answered once is not answered again to whoever may not ask any more.
+    let route = parts.extensions.get::<MatchedPath>();
+    let route = route.map(MatchedPath::as_str).unwrap_or_default();
+    for permission in openapi::permissions(&parts.method, route) {
+        caller.must_hold(permission)?;
+    }
     let key = key(&parts.headers)?;
     let (body, reading) = fingerprint::read(app.once().hasher(), &parts, body);
     let once = Once::new(reading.fingerprint())?;

@@ -382,7 +382,7 @@ const fn meaning(status: u16) -> &'static str {
         423 => "Not in the present state; the reason is said.",
         429 => "Too many failed logins; `Retry-After` says when to try again.",
         500 => "Something broke here.",
-        501 => "Not there on this installation.",
+        501 => "Cannot be done here; `detail` says why.",
         503 => "The same request may succeed a little later.",
         _ => "Refused.",
     }

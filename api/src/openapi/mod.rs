@@ -20,10 +20,36 @@ mod sketch;
 #[cfg(test)]
 mod tests;
 
+use std::{collections::HashMap, sync::LazyLock};
+
+use axum::http::Method;
+
 pub(crate) use about::{About, Shape, alias, component, op};
 pub(crate) use page::routes as page_routes;
 pub(crate) use routes::Routes;
 pub(crate) use sketch::{Describe, Field, Sketch};
+
+/// The permissions that each route needs, by its method and path.
+static NEEDED: LazyLock<HashMap<(&'static str, String), Vec<String>>> = LazyLock::new(|| {
+    let routes = crate::routes();
+    let needed = routes.operations().iter().map(|it| {
+        let route = (it.method, it.path.clone());
+        (route, it.sketch.permissions.clone())
+    });
+    needed.collect()
+});
+
+/// The permissions that a route needs; the path is as the router has it.
+pub(crate) fn permissions(method: &Method, path: &str) -> &'static [String] {
+    let method = match *method {
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        _ => "GET",
+    };
+    let needed = NEEDED.get(&(method, path.to_owned()));
+    needed.map(Vec::as_slice).unwrap_or_default()
+}
 
 /// The description of every route there is, as `GET /openapi.json` answers it.
 pub fn openapi() -> serde_json::Value {

@@ -65,10 +65,15 @@ impl Caller {
 
     /// Refuses unless they may.
     pub fn must<N: Noun, V: Verb>(&self) -> Result<()> {
-        if self.may::<N, V>() {
+        self.must_hold(&format!("{}_{}", N::NAME, V::NAME))
+    }
+
+    /// The same, by the permission's name.
+    pub fn must_hold(&self, permission: &str) -> Result<()> {
+        if self.mirror().may(self.user(), permission) {
             return Ok(());
         }
-        let needed = format!("permission {}_{} is needed", N::NAME, V::NAME);
+        let needed = format!("permission {permission} is needed");
         Err(Error::Forbidden(needed.into()))
     }
 

@@ -72,9 +72,15 @@ where
         Ok(self.commands().next_id(A::TYPE).await?)
     }
 
-    /// Something that exists and that they may touch.
+    /// Something that exists and that they may touch, in the version that they expect.
     pub async fn load(&self, id: Id<A>) -> Result<Loaded<A>> {
-        Ok(self.commands().load(id, self.scope()).await?)
+        let loaded = self.commands().load(id, self.scope()).await?;
+        match &self.expected_versions {
+            Some(versions) if !versions.contains(&loaded.version) => {
+                Err(Error::Stale(loaded.version))
+            }
+            _ => Ok(loaded),
+        }
     }
 
     /// Sends a command to something that exists.

@@ -1,5 +1,7 @@
 //! A list's query string: the filter of its kind, what all lists share, and the page.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use serde::{
     Deserialize,
@@ -83,7 +85,15 @@ impl<V: View> Query<V> {
     pub fn parse(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, BadQuery> {
         let mut query = Self::default();
         let (mut rest, mut cursor) = (Vec::new(), None);
+        let mut seen = HashSet::new();
         for (name, value) in pairs {
+            if !seen.insert(name.clone()) {
+                let message = "is given twice".to_owned();
+                return Err(BadQuery {
+                    field: name,
+                    message,
+                });
+            }
             match name.as_str() {
                 "created_by" if V::OWNER.is_some() => query.owner = number(&name, &value)?,
                 // Where the kind itself has a user_id to go by, its filter takes it.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sqlx::query_scalar;
 
-use crate::harness::{Answer, Client, Mailing, Server};
+use crate::harness::{Answer, Client, Mailing, Server, unique_name};
 
 async fn put_if(client: &Client, path: &str, tag: &str, body: Value) -> Answer {
     let request = client.request("PUT", path).header("if-match", tag);
@@ -89,6 +89,34 @@ async fn what_hangs_on_a_thing_changes_with_its_version() {
     let account = admin.get(&account).await;
     assert!(setting.header("etag").is_some());
     assert_eq!(setting.header("etag"), account.header("etag"));
+}
+
+#[tokio::test]
+async fn what_is_done_with_a_thing_asks_for_its_version_too() {
+    let admin = Server::shared().await.admin().await;
+    let mailing = Mailing::of(&admin).await;
+    let transmission = mailing.to(admin.contact("later@example.com").await).await;
+    let group = json!({"name": unique_name("group")});
+    let group = admin.post("/groups", group).await.id("group_id");
+    let later = json!({"delay": 3600});
+    for (method, path) in [
+        ("PUT", format!("/transmissions/{transmission}/schedule")),
+        ("DELETE", format!("/transmissions/{transmission}/schedule")),
+        ("GET", format!("/transmissions/{transmission}/clone")),
+        ("POST", format!("/transmissions/{transmission}/send")),
+    ] {
+        let request = admin.request(method, &path).header("if-match", "\"4242\"");
+        let request = match method {
+            "GET" | "DELETE" => request,
+            _ => request.json(&later),
+        };
+        assert_eq!(admin.send(request).await.status, 409, "{method} {path}");
+    }
+    let import = admin.request("POST", &format!("/groups/{group}/csv"));
+    let import = import
+        .header("if-match", "\"4242\"")
+        .header("content-type", "text/csv");
+    assert_eq!(admin.send(import.body("15550100\n")).await.status, 409);
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ async fn another_request_with_the_same_key_is_409() {
     let others = [
         ("POST", "/contacts", &other_body),
         ("POST", "/contacts?x=1", &ada()),
-        ("POST", "/accounts", &ada()),
+        ("POST", "/groups", &ada()),
         ("PUT", "/contacts", &ada()),
     ];
     for (method, path, body) in others {
@@ -105,6 +105,19 @@ async fn a_refusal_of_what_was_asked_is_kept_and_one_of_the_moment_is_not() {
             Some("application/problem+json")
         );
     }
+}
+
+#[tokio::test]
+async fn whoever_may_not_ask_any_more_is_not_answered_again() {
+    let server = Server::shared().await;
+    let (admin, user) = (server.admin().await, server.user(&["user"]).await);
+    keyed(&user, "POST", "/contacts", "once", &ada()).await.ok();
+    let role = server.role_id("user").await;
+    let path = format!("/users/{}/roles/{role}", user.user_id);
+    admin.delete(&path).await.ok();
+    let again = keyed(&user, "POST", "/contacts", "once", &ada()).await;
+    assert!(!is_replay(&again));
+    again.expect(403);
 }
 
 #[tokio::test]
