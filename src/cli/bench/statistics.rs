@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use eventstore::clock;
-use sqlx::{ConnectOptions, postgres::PgConnectOptions};
+use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
 
 use super::{
     child::Server,
@@ -16,6 +16,8 @@ use super::{
 const CLIENTS: usize = 8;
 /// Over how many seconds the transmissions are spread: ninety days.
 const SPREAD: usize = 90 * 86_400;
+/// How many transmissions are appended at a time.
+const PIECE: usize = 10_000;
 /// How long the read models may take to follow.
 const PATIENCE: Duration = Duration::from_secs(900);
 
@@ -77,6 +79,21 @@ async fn transmissions(connection: &mut Connection) -> anyhow::Result<i64> {
 /// longer than all the rest.
 async fn append(options: &PgConnectOptions, count: usize) -> anyhow::Result<()> {
     let mut database = options.connect().await?;
+    // In pieces: whoever appends holds up everybody else, and a server that cannot see the
+    // log refuses.
+    for first in (1..=count).step_by(PIECE) {
+        let last = count.min(first + PIECE - 1);
+        append_piece(&mut database, first, last, count).await?;
+    }
+    Ok(())
+}
+
+async fn append_piece(
+    database: &mut PgConnection,
+    first: usize,
+    last: usize,
+    count: usize,
+) -> anyhow::Result<()> {
     sqlx::query(
         "insert into public.events (aggregate_type, aggregate_id, sequence, event_type, \
            event_version, payload, metadata, occurred_at, commit_id) \
@@ -88,11 +105,13 @@ async fn append(options: &PgConnectOptions, count: usize) -> anyhow::Result<()> 
                'try_allowed', 1))), \
            '{}'::json, now() - interval '1 second' * ($2 - n * ($2 / $1)), \
            '00000000-0000-0000-0000-000000000000' \
-         from generate_series(1, $1) n",
+         from generate_series($3, $4) n",
     )
     .bind(i64::try_from(count)?)
     .bind(i64::try_from(SPREAD)?)
-    .execute(&mut database)
+    .bind(i64::try_from(first)?)
+    .bind(i64::try_from(last)?)
+    .execute(database)
     .await?;
     Ok(())
 }
