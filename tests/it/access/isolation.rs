@@ -8,7 +8,11 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use crate::{
-    contract::{examples, routes, routes::Route, things::Things},
+    contract::{
+        examples, routes,
+        routes::Route,
+        things::{Things, a_second, one_page},
+    },
     harness::{Answer, Client, Server},
 };
 
@@ -76,15 +80,26 @@ fn body(route: Route) -> Value {
     let known = examples::all().into_iter();
     let mut known = known.filter(|it| it.method == route.method && it.path == route.path);
     let example = known.next().and_then(|it| it.body(&|_| None, "isolated"));
-    example.unwrap_or_else(|| json!({"name": "isolated", "value": "x", "delay": 3600}))
+    let other = match route.path.contains("/schedule") {
+        true => json!({"delay": 3600}),
+        false => json!({"name": "isolated", "value": "x", "status": "failed"}),
+    };
+    example.unwrap_or(other)
 }
 
 async fn ask(client: &Client, route: Route, path: &str) -> Answer {
     let request = client.request(route.method, path);
-    let upload = path.ends_with("/media") || path.ends_with("/csv") || path.contains("/import/");
     let request = match route.method {
         "GET" | "DELETE" => request,
-        _ if upload => request
+        _ if path.ends_with("/media") => {
+            let media = match path {
+                path if path.contains("documents") => ("application/pdf", one_page()),
+                path if path.contains("recordings") => ("audio/wav", a_second()),
+                _ => ("text/plain", b"text".to_vec()),
+            };
+            request.header("content-type", media.0).body(media.1)
+        }
+        _ if path.ends_with("/csv") || path.contains("/import/") => request
             .header("content-type", "text/csv")
             .body("15550100\n"),
         _ => request.json(&body(route)),
@@ -106,7 +121,7 @@ async fn somebody_elses_thing_is_answered_as_one_that_is_not_there() {
         Owner::of_everything(&server).await,
     );
     let before = snapshot(&alice).await;
-    let mut wrong = Vec::new();
+    let (mut wrong, mut tried) = (Vec::new(), 0);
     for route in routes::all() {
         let kinds: Vec<&str> = route
             .parameters()
@@ -127,7 +142,10 @@ async fn somebody_elses_thing_is_answered_as_one_that_is_not_there() {
             };
             let theirs = ask(&bob.client, route, &at(alice.ids[kind])).await;
             let nobodys = ask(&bob.client, route, &at(NOBODYS)).await;
-            if theirs.status == 200 || learned(&theirs) != learned(&nobodys) {
+            tried += 1;
+            // Whoever may not do this at all learns nothing either.
+            let refused = [403, 404].contains(&nobodys.status);
+            if !refused || learned(&theirs) != learned(&nobodys) {
                 wrong.push(format!(
                     "{} with her {kind}: {} {}, with nobody's: {} {}",
                     route.name(),
@@ -140,6 +158,7 @@ async fn somebody_elses_thing_is_answered_as_one_that_is_not_there() {
         }
     }
     assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(tried > 100, "only {tried}");
     assert_eq!(
         snapshot(&alice).await,
         before,
@@ -185,7 +204,8 @@ async fn nobody_can_use_what_is_somebody_elses() {
             tried += 1;
             // A program in the path decides, whatever the body says.
             let ignored = path.starts_with("/programs/") && field == "program_id";
-            if !ignored && (theirs.status == 200 || learned(&theirs) != learned(&nobodys)) {
+            let same = learned(&theirs) == learned(&nobodys) && nobodys.status == 412;
+            if (ignored && theirs.status >= 500) || (!ignored && !same) {
                 wrong.push(format!(
                     "{} with {field}: {} {}, with nobody's: {} {}",
                     route.name(),
@@ -209,6 +229,7 @@ async fn lists_hold_only_ones_own_and_the_administrators_hold_all() {
         Owner::of_everything(&server).await,
         Owner::of_everything(&server).await,
     );
+    let mut tried = 0;
     for route in routes::all()
         .into_iter()
         .filter(|it| it.method == "GET" && !it.has_ids())
@@ -236,12 +257,24 @@ async fn lists_hold_only_ones_own_and_the_administrators_hold_all() {
             ids(&bob.client).await,
             ids(&admin).await,
         );
-        assert!(hers.iter().all(|id| !his.contains(id)), "{}", route.path);
-        assert!(
-            hers.iter().chain(&his).all(|id| all.contains(id)),
-            "{}",
-            route.path
-        );
+        // Lists of one type or service only need not hold the one that was made.
+        let narrow = [
+            "/dids",
+            "/extensions",
+            "/calls",
+            "/faxes",
+            "/smses",
+            "/schedules",
+        ];
+        if !narrow.contains(&route.path) {
+            assert!(hers.contains(&alice.ids[kind]), "{}: {hers:?}", route.path);
+            assert!(his.contains(&bob.ids[kind]), "{}: {his:?}", route.path);
+        }
+        let both = || hers.iter().filter(|id| his.contains(id));
+        assert_eq!(both().count(), 0, "{}", route.path);
+        let missing = hers.iter().chain(&his).filter(|id| !all.contains(id));
+        assert_eq!(missing.count(), 0, "{}", route.path);
+        tried += 1;
         // A filter is no way round it either.
         let filtered = format!("{}?created_by={}", route.path, alice.client.user_id);
         assert_eq!(
@@ -250,6 +283,7 @@ async fn lists_hold_only_ones_own_and_the_administrators_hold_all() {
             "{filtered}"
         );
     }
+    assert!(tried >= 15, "only {tried} lists");
 }
 
 /// Everything of hers, as she reads it.

@@ -69,6 +69,11 @@ impl Things {
                 let (path, body) = self.as_documented(kind).await;
                 let id = self.post(&path, body, kind).await;
                 let media = match kind {
+                    "group" => {
+                        let path = format!("/contacts/{}/link/{id}", self.any("contact").await);
+                        self.client.put(&path, json!({})).await.ok();
+                        return id;
+                    }
                     "document" => ("application/pdf", one_page()),
                     "recording" => ("audio/wav", a_second()),
                     "template" => ("text/plain", b"attached".to_vec()),
