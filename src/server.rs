@@ -3,8 +3,14 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use api::{ApiConfig, App, Deadlines, FirstUser, Parts};
-use commands::{Actor, Commands, conversion::Conversions, media::MediaStore};
+use api::{ApiConfig, App, FirstUser, Parts};
+use commands::{
+    Actor, Commands,
+    conversion::Conversions,
+    media::MediaStore,
+    policies::{Policies, Running},
+    sending::{Deadlines, Sending},
+};
 use domain::{
     Id, Patch,
     delivery::{Provider, ProviderCommand, ProviderKind, ProviderPatch},
@@ -45,6 +51,7 @@ pub struct Server {
     http: Option<Http>,
     conversions: Option<Conversions>,
     worker: Option<Worker>,
+    policies: Option<Running>,
     projector: Projector,
     pools: Vec<PgPool>,
     stop: CancellationToken,
@@ -67,6 +74,7 @@ impl Server {
                 http: parts.http,
                 conversions: parts.conversions,
                 worker: parts.worker,
+                policies: parts.policies,
                 projector: parts.projector,
                 pools: parts.pools,
                 stop: parts.stop,
@@ -110,12 +118,18 @@ impl Server {
                 worker(config),
             )
         });
+        let policies = has(config, Role::Worker).then(|| {
+            let pool = store.pool().clone();
+            let sending = Sending::new(commands.clone(), pool.clone(), deadlines(config));
+            Policies::new(commands.clone(), pool, sending, watermarks.clone()).start()
+        });
         let mut started = Started {
             address: None,
             first_password: None,
             http: None,
             conversions: None,
             worker,
+            policies,
             projector,
             pools: vec![store.pool().clone()],
             stop,
@@ -167,6 +181,9 @@ impl Server {
         if let Some(conversions) = self.conversions {
             conversions.stop().await;
         }
+        if let Some(policies) = self.policies {
+            policies.stop().await;
+        }
         if let Some(worker) = self.worker {
             worker.stop(LAST_ATTEMPTS).await;
         }
@@ -189,6 +206,7 @@ struct Started {
     http: Option<Http>,
     conversions: Option<Conversions>,
     worker: Option<Worker>,
+    policies: Option<Running>,
     projector: Projector,
     pools: Vec<PgPool>,
     stop: CancellationToken,
@@ -215,13 +233,17 @@ fn api(config: &Config) -> ApiConfig {
         cpm_unit: config.delivery.cpm_unit,
         trust_proxy: config.server.trust_proxy,
         cors_origins: config.server.cors_origins.clone(),
-        deadlines: Deadlines {
-            voice: config.delivery.voice_deadline,
-            fax: config.delivery.fax_deadline,
-            sms: config.delivery.sms_deadline,
-            email: config.delivery.email_deadline,
-        },
+        deadlines: deadlines(config),
         ..ApiConfig::default()
+    }
+}
+
+fn deadlines(config: &Config) -> Deadlines {
+    Deadlines {
+        voice: config.delivery.voice_deadline,
+        fax: config.delivery.fax_deadline,
+        sms: config.delivery.sms_deadline,
+        email: config.delivery.email_deadline,
     }
 }
 

@@ -40,7 +40,7 @@ mod system;
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use commands::{Commands, conversion::Conversions, media::MediaStore};
+use commands::{Commands, conversion::Conversions, media::MediaStore, sending::Sending};
 use cqrs_es::Aggregate;
 use domain::access::{Permission, Role, Session, User};
 use eventstore::{Position, Vault};
@@ -49,7 +49,7 @@ use projections::{Finders, Watermarks};
 use sqlx::PgPool;
 
 pub use auth::{Bootstrapped, FirstUser, bootstrap};
-pub use config::{ApiConfig, Deadlines};
+pub use config::ApiConfig;
 pub use error::{Error, Invalid, Result};
 pub use openapi::openapi;
 
@@ -89,6 +89,7 @@ struct Inner {
     parts: Parts,
     config: ApiConfig,
     media: MediaStore,
+    sending: Sending,
     finders: Finders,
     auth: Authenticator,
     once: Claims,
@@ -112,10 +113,12 @@ impl App {
         let once = Claims::new(store.pool().clone(), store.vault().clone(), fingerprints);
         let media = MediaStore::new(parts.pool.clone());
         let finders = Finders::new(parts.pool.clone());
+        let sending = Sending::new(parts.commands.clone(), parts.pool.clone(), config.deadlines);
         let app = Self(Arc::new(Inner {
             parts,
             config,
             media,
+            sending,
             finders,
             auth,
             once,
@@ -147,6 +150,10 @@ impl App {
 
     pub(crate) fn media(&self) -> &MediaStore {
         &self.0.media
+    }
+
+    pub(crate) fn sending(&self) -> &Sending {
+        &self.0.sending
     }
 
     pub(crate) fn vault(&self) -> &Vault {

@@ -51,6 +51,18 @@ pub struct Effects {
     pub(crate) mark: Option<Mark>,
 }
 
+impl Effects {
+    /// Takes those of another aggregate in, whose events are appended together.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.claim.extend(other.claim);
+        self.release.extend(other.release);
+        self.keys.extend(other.keys);
+        self.erase.extend(other.erase);
+        self.dequeue.extend(other.dequeue);
+        self.mark = other.mark.or(self.mark.take());
+    }
+}
+
 /// Events that are appended together.
 #[derive(Debug)]
 pub(crate) struct Member {

@@ -29,6 +29,7 @@ pub(super) struct Said {
     delay: Option<f64>,
     try_allowed: Patch<u32>,
     source: Patch<Line>,
+    duplicates: Option<bool>,
 }
 
 impl FromFields for Said {
@@ -41,6 +42,7 @@ impl FromFields for Said {
             delay: decimal(fields, "delay"),
             try_allowed: fields.number("try_allowed", 1..=100),
             source: fields.text("source"),
+            duplicates: fields.flag("duplicates").given(),
         }
     }
 }
@@ -84,6 +86,7 @@ impl Said {
             pace: pace.ok_or(Error::Internal)?,
             try_allowed: self.try_allowed.given().unwrap_or(1),
             source: self.source.given(),
+            duplicates: self.duplicates.unwrap_or(caller.app().config().duplicates),
         })
     }
 
@@ -104,6 +107,7 @@ impl Said {
             pace,
             try_allowed: self.try_allowed,
             source: self.source,
+            duplicates: self.duplicates,
         })
     }
 

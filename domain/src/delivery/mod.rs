@@ -9,7 +9,9 @@ pub mod schedule;
 pub mod settings;
 mod transmission;
 
-pub use campaign::{Campaign, CampaignCommand, CampaignDetails, CampaignEvent, CampaignPatch};
+pub use campaign::{
+    Briefing, Campaign, CampaignCommand, CampaignDetails, CampaignEvent, CampaignPatch, Leg, Tally,
+};
 pub use outcome::{Outcome, ResultKind, SpoolResult};
 pub use pace::{Pace, PaceUnit};
 pub use provider::{

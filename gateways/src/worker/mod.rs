@@ -19,7 +19,7 @@ use projections::{
     QueueSignal,
     delivery::{
         health,
-        queue::{self, Job},
+        queue::{self, Job, Wanted},
     },
 };
 use sqlx::PgPool;
@@ -196,17 +196,14 @@ async fn claim_some(shared: &Shared, sweep: bool) -> Result<Vec<Job>, sqlx::Erro
     }
     let room = room.min(CLAIM);
     let until = Instant::now() + shared.config.lease;
-    let lease = shared.config.lease;
-    let name = &shared.config.name;
-    let jobs = queue::claim(
-        &shared.pool,
-        &services,
-        room as i64,
-        name,
-        lease,
-        clock::now(),
-    )
-    .await?;
+    let wanted = Wanted {
+        services: &services,
+        room,
+        bulk: room.min((most - most / 4).saturating_sub(shared.leases.len())),
+        worker: &shared.config.name,
+        lease: shared.config.lease,
+    };
+    let jobs = queue::claim(&shared.pool, wanted, clock::now()).await?;
     // One that is in hand already was only lost sight of by the database.
     let new = |job: &Job| shared.leases.take(job.spool_id, &job.claim_token, until);
     Ok(jobs.into_iter().filter(new).collect())

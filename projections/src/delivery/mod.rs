@@ -1,6 +1,8 @@
 //! How it gets there: providers, transmissions with their attempts, campaigns,
 //! schedules, and the queue.
 
+pub mod backlog;
+pub mod campaign_progress;
 pub mod campaigns;
 pub mod deliveries;
 pub mod health;

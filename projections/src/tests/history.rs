@@ -57,6 +57,7 @@ pub(super) fn transmission(id: i64, owner: i64, contact: i64) -> TransmissionEve
             service: Service::Email,
             direction: Direction::Outbound,
             try_allowed: 2,
+            campaign_id: None,
         },
     }
 }
@@ -73,6 +74,8 @@ pub(super) fn queued(spool: i64, attempt: u32, contact: i64) -> TransmissionEven
         account_id: Id::new(1),
         destination: of(contact, "secret@example.com".to_owned()),
         avoid: vec![Id::new(9)],
+        owner: None,
+        campaign: None,
     }
 }
 
@@ -83,6 +86,7 @@ pub(super) fn started(spool: i64) -> TransmissionEvent {
         claim: "claim".into(),
         provider: Id::new(8),
         worker: "w".into(),
+        campaign: None,
     }
 }
 

@@ -112,6 +112,7 @@ impl Campaign {
                     service: Service::Email,
                     direction: Direction::Outbound,
                     try_allowed: 1,
+                    campaign_id: None,
                 };
                 let owner = Id::new(1);
                 creates.push((id, TransmissionCommand::Create { id, owner, order }));

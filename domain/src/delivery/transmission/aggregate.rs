@@ -8,8 +8,9 @@ use super::{
     Order, Spool, TransmissionCommand, TransmissionError, TransmissionEvent,
     TransmissionEvent::{
         ResultRecorded, RetryScheduled, SpoolCompleted, SpoolConnected, SpoolFailed,
-        SpoolOutcomeUnknown, SpoolQueued, SpoolResolved, SpoolStarted, TransmissionCompleted,
-        TransmissionCreated, TransmissionDeleted, TransmissionFailed, TransmissionUpdated,
+        SpoolOutcomeUnknown, SpoolQueued, SpoolResolved, SpoolStarted, SpoolWithdrawn,
+        TransmissionCompleted, TransmissionCreated, TransmissionDeleted, TransmissionFailed,
+        TransmissionSuppressed, TransmissionUpdated,
     },
 };
 use crate::{
@@ -37,6 +38,8 @@ pub(super) enum Stage {
     Absent,
     Pending,
     Processing,
+    /// Its attempt was taken off the queue; its round goes on when it is sent again.
+    Withdrawn,
     Completed,
     Failed,
     Deleted,
@@ -81,6 +84,7 @@ pub(super) struct Attempt {
 pub(super) enum AttemptState {
     Queued,
     Started,
+    Withdrawn,
     Ended(Outcome),
 }
 
@@ -110,7 +114,9 @@ impl Transmission {
             _ if order.is_some_and(|order| order.direction == Direction::Inbound) => {
                 Some("it is inbound")
             }
-            Stage::Absent | Stage::Pending | Stage::Failed | Stage::Deleted => None,
+            Stage::Absent | Stage::Pending | Stage::Withdrawn | Stage::Failed | Stage::Deleted => {
+                None
+            }
         }
     }
 
@@ -164,7 +170,9 @@ impl Aggregate for Transmission {
             } => {
                 // A retry follows within its round; anything else opens a new one.
                 let (before, last_answer) = match (self.sending.take(), self.stage) {
-                    (Some(sending), Stage::Processing) => (sending.before, sending.last_answer),
+                    (Some(sending), Stage::Processing | Stage::Withdrawn) => {
+                        (sending.before, sending.last_answer)
+                    }
                     _ => (self.spools.len(), None),
                 };
                 self.stage = Stage::Processing;
@@ -192,6 +200,13 @@ impl Aggregate for Transmission {
                     attempt.state = AttemptState::Started;
                 }
             }
+            SpoolWithdrawn { spool, .. } => {
+                let attempt = self.spools.iter_mut().find(|attempt| attempt.id == spool);
+                if let Some(attempt) = attempt {
+                    attempt.state = AttemptState::Withdrawn;
+                }
+                self.stage = Stage::Withdrawn;
+            }
             SpoolConnected { .. } | ResultRecorded { .. } | RetryScheduled { .. } => {}
             SpoolCompleted { spool, .. } => self.end(spool, Outcome::Delivered),
             SpoolOutcomeUnknown { spool, .. } => self.end(spool, Outcome::Unknown),
@@ -208,7 +223,9 @@ impl Aggregate for Transmission {
             }
             SpoolResolved { spool, outcome, .. } => self.end(spool, outcome),
             TransmissionCompleted { .. } => self.stage = Stage::Completed,
-            TransmissionFailed { .. } => self.stage = Stage::Failed,
+            TransmissionFailed { .. } | TransmissionSuppressed { .. } => {
+                self.stage = Stage::Failed;
+            }
             TransmissionDeleted {} => self.stage = Stage::Deleted,
         }
     }

@@ -9,7 +9,7 @@ use super::Transmission;
 use crate::{
     Id, Patch, Personal, Refusal,
     access::User,
-    delivery::{Outcome, Provider, SpoolResult},
+    delivery::{Campaign, Outcome, Provider, SpoolResult},
     flow::{Flow, Service},
     outreach::Program,
     people::{Account, Contact},
@@ -55,6 +55,9 @@ pub struct Order {
     pub direction: Direction,
     /// How many attempts may end unanswered before it fails.
     pub try_allowed: u32,
+    /// The campaign that made it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign_id: Option<Id<Campaign>>,
 }
 
 /// What is to be different in an order.
@@ -187,6 +190,24 @@ pub enum TransmissionCommand {
         /// What it was waiting for.
         reason: String,
     },
+    /// Ends it without sending, because it must not be sent.
+    Suppress {
+        /// Its attempt, if one was queued.
+        spool: Option<Id<Spool>>,
+        /// Now.
+        at: DateTime<Utc>,
+        /// Why not.
+        reason: String,
+    },
+    /// Takes an attempt that has not started off the queue; it can be sent later.
+    Withdraw {
+        /// The attempt.
+        spool: Id<Spool>,
+        /// Now.
+        at: DateTime<Utc>,
+        /// Why.
+        reason: String,
+    },
     /// A person settles an unknown outcome.
     Resolve {
         /// The attempt.
@@ -227,6 +248,11 @@ pub enum TransmissionEvent {
         destination: Personal<String>,
         /// Providers that could not be reached, to be tried last.
         avoid: Vec<Id<Provider>>,
+        /// Whose transmission it is; nothing in older events.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<Id<User>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        campaign: Option<Id<Campaign>>,
     },
     SpoolStarted {
         spool: Id<Spool>,
@@ -234,6 +260,16 @@ pub enum TransmissionEvent {
         claim: String,
         provider: Id<Provider>,
         worker: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        campaign: Option<Id<Campaign>>,
+    },
+    /// It never started, and is no attempt any more.
+    SpoolWithdrawn {
+        spool: Id<Spool>,
+        /// Its number, which the next one gets.
+        attempt: u32,
+        at: DateTime<Utc>,
+        reason: String,
     },
     SpoolConnected {
         spool: Id<Spool>,
@@ -279,6 +315,11 @@ pub enum TransmissionEvent {
         at: DateTime<Utc>,
         outcome: Outcome,
     },
+    /// It must not be sent, and failed without anything on the wire.
+    TransmissionSuppressed {
+        at: DateTime<Utc>,
+        reason: String,
+    },
     TransmissionDeleted {},
 }
 
@@ -319,6 +360,7 @@ impl DomainEvent for TransmissionEvent {
             Self::TransmissionUpdated { .. } => "TransmissionUpdated",
             Self::SpoolQueued { .. } => "SpoolQueued",
             Self::SpoolStarted { .. } => "SpoolStarted",
+            Self::SpoolWithdrawn { .. } => "SpoolWithdrawn",
             Self::SpoolConnected { .. } => "SpoolConnected",
             Self::ResultRecorded { .. } => "ResultRecorded",
             Self::SpoolCompleted { .. } => "SpoolCompleted",
@@ -328,6 +370,7 @@ impl DomainEvent for TransmissionEvent {
             Self::RetryScheduled { .. } => "RetryScheduled",
             Self::TransmissionCompleted { .. } => "TransmissionCompleted",
             Self::TransmissionFailed { .. } => "TransmissionFailed",
+            Self::TransmissionSuppressed { .. } => "TransmissionSuppressed",
             Self::TransmissionDeleted {} => "TransmissionDeleted",
         }
         .to_owned()
