@@ -1,7 +1,8 @@
 //! How it gets there: providers, transmissions and their attempts, campaigns of many,
-//! schedules.
+//! schedules, quiet hours.
 
 mod campaign;
+pub mod hours;
 mod outcome;
 mod pace;
 mod provider;

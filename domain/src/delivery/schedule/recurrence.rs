@@ -104,6 +104,21 @@ impl Part {
         &self.0
     }
 
+    /// The numbers of the unit that fit. A step counts from the first there is.
+    pub fn numbers(&self, unit: Unit) -> impl Iterator<Item = u32> {
+        let range = unit.range();
+        let first = *range.start();
+        let step = self.0.strip_prefix("*/").and_then(|n| n.parse().ok());
+        let every = match self.0 == "*" {
+            true => Some(1),
+            false => step,
+        };
+        range.filter(move |number| match every {
+            Some(step) => (number - first).checked_rem(step) == Some(0),
+            None => self.0.split(',').any(|member| among(member, *number)),
+        })
+    }
+
     /// The same for croner, which counts `*/n` of years from year 1: here it is the
     /// years that n divides.
     fn of_years(&self) -> String {
@@ -119,6 +134,13 @@ impl Part {
             None => self.0.clone(),
         }
     }
+}
+
+/// If `n` or `a-b` has this number.
+fn among(member: &str, number: u32) -> bool {
+    let (first, last) = member.split_once('-').unwrap_or((member, member));
+    let (first, last) = (first.parse(), last.parse());
+    first.is_ok_and(|first: u32| first <= number) && last.is_ok_and(|last: u32| number <= last)
 }
 
 /// Again and again, at every minute that fits.
