@@ -8,6 +8,7 @@ mod pace;
 mod provider;
 pub mod schedule;
 pub mod settings;
+mod spacing;
 mod transmission;
 
 pub use campaign::{
@@ -19,6 +20,7 @@ pub use provider::{
     Provider, ProviderCommand, ProviderDetails, ProviderEvent, ProviderKind, ProviderPatch,
 };
 pub use schedule::{Job, Schedule, ScheduleCommand, ScheduleEvent};
+pub use spacing::Spacing;
 pub use transmission::{
     Assignment, Direction, Order, OrderPatch, Retry, Spool, SpoolReport, Transmission,
     TransmissionCommand, TransmissionError, TransmissionEvent,

@@ -8,6 +8,7 @@
 
 mod attempt;
 mod content;
+pub(crate) mod gate;
 mod leases;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -26,7 +27,7 @@ use sqlx::PgPool;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{attempt::Attempt, content::Contents, leases::Leases};
+use self::{attempt::Attempt, content::Contents, gate::Gate, leases::Leases};
 use crate::Registry;
 
 /// The most attempts in hand at once, whatever the adapters could take.
@@ -62,6 +63,8 @@ pub(crate) struct Shared {
     pub registry: Registry,
     pub contents: Contents,
     pub leases: Leases,
+    /// Where starts wait that a pace or a limit holds back.
+    pub gate: Gate,
     pub config: WorkerConfig,
     pub stopping: CancellationToken,
     pub freed: Notify,
@@ -94,6 +97,7 @@ impl Worker {
             pool: commands.store().pool().clone(),
             contents: Contents::new(commands.clone(), media, config.company.clone()),
             leases: Leases::default(),
+            gate: Gate::new(commands.store().pool().clone()),
             stopping: CancellationToken::new(),
             freed: Notify::new(),
             commands,

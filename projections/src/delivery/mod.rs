@@ -9,6 +9,7 @@ pub mod health;
 pub mod providers;
 pub mod queue;
 pub mod schedules;
+pub mod slots;
 pub mod spool_results;
 pub mod spools;
 pub mod transmissions;
