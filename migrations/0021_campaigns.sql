@@ -7,6 +7,9 @@ comment on column read.contact_groups.linked_position is 'The position of the ev
 
 alter table read.campaigns
     add column duplicates boolean not null default false,
+    add column quiet_from text,
+    add column quiet_to text,
+    add column quiet_days text,
     add column started_at timestamptz,
     add column ended_at timestamptz,
     add column reason text,
@@ -18,6 +21,9 @@ comment on table read.campaigns is 'Programs for every contact of a group.';
 comment on column read.campaigns.status is 'new, running, paused, completed or broken.';
 comment on column read.campaigns.contact_total is 'How many contacts its group had when it started; once it has looked at all of them, how many transmissions it made.';
 comment on column read.campaigns.duplicates is 'Whether a phone or address that two contacts have is reached twice.';
+comment on column read.campaigns.quiet_from is 'Nobody is reached from this time of day on, by their own clocks; null: no such hours.';
+comment on column read.campaigns.quiet_to is 'The first minute after that.';
+comment on column read.campaigns.quiet_days is 'The days of the week on which nobody is reached, 1 is Sunday; null: none.';
 comment on column read.campaigns.started_at is 'When it was first started.';
 comment on column read.campaigns.ended_at is 'When it was completed or broken.';
 comment on column read.campaigns.reason is 'Why it is broken.';
@@ -78,13 +84,17 @@ create table dispatch.campaigns (
     campaign_id bigint primary key,
     state text not null,
     version bigint not null,
-    started_position bigint not null
+    pace text,
+    started_position bigint
 );
-comment on table dispatch.campaigns is 'Campaigns that were started, until what they leave is swept.';
+insert into dispatch.campaigns (campaign_id, state, version, pace)
+    select campaign_id, 'new', version, pace::text from read.campaigns;
+comment on table dispatch.campaigns is 'Campaigns, until they have ended and what they leave is swept.';
 comment on column dispatch.campaigns.campaign_id is 'The campaign.';
-comment on column dispatch.campaigns.state is 'running, stopped or ended.';
+comment on column dispatch.campaigns.state is 'new, running, stopped or ended.';
 comment on column dispatch.campaigns.version is 'The sequence of its last event but for those that tell how far it is.';
-comment on column dispatch.campaigns.started_position is 'Where it was first started: who came into its group later is not reached.';
+comment on column dispatch.campaigns.pace is 'Transmissions per second, to twelve places.';
+comment on column dispatch.campaigns.started_position is 'Where it was first started: who came into its group later is not reached. Null before.';
 
 create table dispatch.backlog (
     transmission_id bigint primary key,

@@ -2,7 +2,11 @@
 
 use domain::{
     Id, Patch,
-    delivery::{CampaignDetails, CampaignPatch, Pace, PaceUnit},
+    delivery::{
+        CampaignDetails, CampaignPatch, Pace, PaceUnit,
+        hours::{ClockTime, QuietHours},
+        schedule::{Part, Unit},
+    },
     flow::Service,
     outreach::Program,
     people::{Account, Group},
@@ -10,6 +14,7 @@ use domain::{
 };
 use serde_json::Value;
 
+use super::scheduling::part;
 use crate::{
     Error, Result,
     extract::{Fields, FromFields, Given},
@@ -30,6 +35,9 @@ pub(super) struct Said {
     try_allowed: Patch<u32>,
     source: Patch<Line>,
     duplicates: Option<bool>,
+    quiet_from: Patch<ClockTime>,
+    quiet_to: Patch<ClockTime>,
+    quiet_days: Patch<Part>,
 }
 
 impl FromFields for Said {
@@ -43,6 +51,9 @@ impl FromFields for Said {
             try_allowed: fields.number("try_allowed", 1..=100),
             source: fields.text("source"),
             duplicates: fields.flag("duplicates").given(),
+            quiet_from: fields.text("quiet_from"),
+            quiet_to: fields.text("quiet_to"),
+            quiet_days: part(fields, "quiet_days", Unit::Weekday),
         }
     }
 }
@@ -87,6 +98,11 @@ impl Said {
             try_allowed: self.try_allowed.given().unwrap_or(1),
             source: self.source.given(),
             duplicates: self.duplicates.unwrap_or(caller.app().config().duplicates),
+            quiet: QuietHours::said(
+                self.quiet_from.given(),
+                self.quiet_to.given(),
+                self.quiet_days.given(),
+            )?,
         })
     }
 
@@ -108,6 +124,9 @@ impl Said {
             try_allowed: self.try_allowed,
             source: self.source,
             duplicates: self.duplicates,
+            quiet_from: self.quiet_from,
+            quiet_to: self.quiet_to,
+            quiet_days: self.quiet_days,
         })
     }
 

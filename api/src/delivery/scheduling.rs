@@ -4,7 +4,7 @@
 use commands::{Actor, CommandError};
 use cqrs_es::Aggregate;
 use domain::{
-    Entity, Id, Refusal,
+    Entity, Id, Patch, Refusal,
     access::User,
     delivery::{
         Job, Schedule, ScheduleCommand,
@@ -131,19 +131,20 @@ impl FromFields for Timing {
             timestamp: seconds(fields, "timestamp"),
             datetime: fields.text("datetime").given(),
             delay: seconds(fields, "delay"),
-            year: part(fields, "year", Unit::Year),
-            month: part(fields, "month", Unit::Month),
-            day: part(fields, "day", Unit::Day),
-            weekday: part(fields, "weekday", Unit::Weekday),
-            hour: part(fields, "hour", Unit::Hour),
-            minute: part(fields, "minute", Unit::Minute),
+            year: part(fields, "year", Unit::Year).given(),
+            month: part(fields, "month", Unit::Month).given(),
+            day: part(fields, "day", Unit::Day).given(),
+            weekday: part(fields, "weekday", Unit::Weekday).given(),
+            hour: part(fields, "hour", Unit::Hour).given(),
+            minute: part(fields, "minute", Unit::Minute).given(),
             zone: fields.text("timezone").given(),
         }
     }
 }
 
-fn part(fields: &mut Fields, field: &'static str, unit: Unit) -> Option<Part> {
-    let parsed = fields.parse(field, |value| {
+/// Numbers of a unit, as `*`, `n`, `a,b`, `a-b` or `*/n`.
+pub(super) fn part(fields: &mut Fields, field: &'static str, unit: Unit) -> Patch<Part> {
+    fields.parse(field, |value| {
         let text = match value {
             Value::String(text) if text.trim().is_empty() => return Ok(None),
             Value::String(text) => text.clone(),
@@ -152,8 +153,7 @@ fn part(fields: &mut Fields, field: &'static str, unit: Unit) -> Option<Part> {
         };
         let part = Part::parse(unit, &text);
         part.map(Some).map_err(|error| error.to_string())
-    });
-    parsed.given()
+    })
 }
 
 #[cfg(test)]

@@ -74,6 +74,7 @@ pub(crate) async fn order(
         direction: said.direction.unwrap_or(kind.direction()),
         try_allowed: said.try_allowed.unwrap_or(1),
         campaign_id: None,
+        hours: None,
     })
 }
 

@@ -9,12 +9,12 @@ use sqlx::{FromRow, PgPool};
 pub struct Open {
     /// The campaign.
     pub campaign_id: i64,
-    /// `running`, `stopped` or `ended`.
+    /// `new`, `running`, `stopped` or `ended`.
     pub state: String,
     /// The sequence of its last event but for those that tell how far it is.
     pub version: i64,
-    /// Where it was first started.
-    pub started_position: i64,
+    /// Where it was first started; nothing before.
+    pub started_position: Option<i64>,
 }
 
 /// A contact of a group, as far as a campaign must know it.

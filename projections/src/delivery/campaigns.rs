@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc, serde::ts_seconds_option};
 use cqrs_es::Aggregate;
 use domain::{
     Event, Id,
-    delivery::{Campaign, CampaignDetails, CampaignEvent},
+    delivery::{Campaign, CampaignDetails, CampaignEvent, hours::QuietHours},
     values::Line,
 };
 use eventstore::Recorded;
@@ -43,6 +43,12 @@ pub struct CampaignRow<const PER_MINUTE: bool> {
     #[serde(serialize_with = "wire::flag")]
     #[schema(value_type = u8, maximum = 1)]
     pub duplicates: bool,
+    /// Nobody is reached from this time of day on, by their own clocks.
+    pub quiet_from: Option<String>,
+    /// To this one.
+    pub quiet_to: Option<String>,
+    /// Nor on these days of the week; 1 is Sunday.
+    pub quiet_days: Option<String>,
     pub status: String,
     /// Why it is broken.
     pub reason: Option<String>,
@@ -86,7 +92,7 @@ macro_rules! columns {
             "t.campaign_id, t.program_id, p.type as program_type, t.group_id, t.account_id, ",
             $cpm,
             " as cpm, (1000 / t.pace)::float8 as delay, t.try_allowed, t.source, \
-             t.duplicates, t.status, t.reason, t.contact_total, t.contact_skipped, \
+             t.duplicates, t.quiet_from, t.quiet_to, t.quiet_days, t.status, t.reason, t.contact_total, t.contact_skipped, \
              coalesce(d.done, 0) as contact_done, coalesce(d.delivered, 0) as delivered, \
              coalesce(d.rejected, 0) as rejected, coalesce(d.unanswered, 0) as unanswered, \
              coalesce(d.unavailable, 0) as unavailable, coalesce(d.unknown, 0) as unknown, \
@@ -292,14 +298,16 @@ async fn take_in(
         CampaignEvent::CampaignCreated { .. } => {
             "insert into campaigns (campaign_id, updated_at, version, program_id, \
                service_flag, group_id, account_id, pace, try_allowed, source, duplicates, \
-               user_id, created_position, status, contact_total, created_at) \
+               quiet_from, quiet_to, quiet_days, user_id, created_position, status, \
+               contact_total, created_at) \
              values ($1, $2, $3, $4, $5, $6, $7, $8::text::numeric, $9, $10, $11, $12, $13, \
-               'new', 0, $2)"
+               $14, $15, $16, 'new', 0, $2)"
                 .to_owned()
         }
         CampaignEvent::CampaignUpdated { .. } => change(
             "program_id = $4, service_flag = $5, group_id = $6, account_id = $7, \
-             pace = $8::text::numeric, try_allowed = $9, source = $10, duplicates = $11",
+             pace = $8::text::numeric, try_allowed = $9, source = $10, duplicates = $11, \
+             quiet_from = $12, quiet_to = $13, quiet_days = $14",
         ),
         CampaignEvent::CampaignStarted { .. } => {
             change("status = 'running', started_at = $4, contact_total = $5")
@@ -356,6 +364,7 @@ fn bind<'q>(
     query: Query<'q, Postgres, PgArguments>,
     details: &CampaignDetails,
 ) -> Query<'q, Postgres, PgArguments> {
+    let quiet = details.quiet.as_ref();
     query
         .bind(details.program_id.get())
         .bind(details.service.flag())
@@ -365,6 +374,17 @@ fn bind<'q>(
         .bind(i32::try_from(details.try_allowed).unwrap_or(i32::MAX))
         .bind(details.source.as_ref().map(Line::to_string))
         .bind(details.duplicates)
+        .bind(
+            quiet
+                .and_then(QuietHours::from)
+                .map(|time| time.to_string()),
+        )
+        .bind(quiet.and_then(QuietHours::to).map(|time| time.to_string()))
+        .bind(
+            quiet
+                .and_then(QuietHours::days)
+                .map(|days| days.as_str().to_owned()),
+        )
 }
 
 #[cfg(test)]

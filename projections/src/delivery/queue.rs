@@ -26,6 +26,8 @@ pub struct Job {
     pub owner_id: Option<i64>,
     /// The campaign it belongs to.
     pub campaign_id: Option<i64>,
+    /// That campaign's pace.
+    pub pace: Option<String>,
     /// The service it needs, as its `service_flag` bit.
     pub service: i16,
     /// Not before this.
@@ -156,7 +158,10 @@ fn claiming(
     sql.push(" from first, token where q.spool_id = first.spool_id");
     sql.push(" returning q.spool_id, q.transmission_id, q.owner_id, q.campaign_id, q.service,");
     sql.push(" q.due_at, q.deadline, q.avoid, q.attempt, q.request_id, q.correlation_id,");
-    sql.push(" q.position, q.claim_token, q.lease_until, first.reclaimed");
+    sql.push(" q.position, q.claim_token, q.lease_until, first.reclaimed,");
+    sql.push(
+        " (select c.pace from dispatch.campaigns c where c.campaign_id = q.campaign_id) as pace",
+    );
     sql
 }
 

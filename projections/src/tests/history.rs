@@ -58,6 +58,7 @@ pub(super) fn transmission(id: i64, owner: i64, contact: i64) -> TransmissionEve
             direction: Direction::Outbound,
             try_allowed: 2,
             campaign_id: None,
+            hours: None,
         },
     }
 }

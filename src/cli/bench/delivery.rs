@@ -113,6 +113,7 @@ impl Campaign {
                     direction: Direction::Outbound,
                     try_allowed: 1,
                     campaign_id: None,
+                    hours: None,
                 };
                 let owner = Id::new(1);
                 creates.push((id, TransmissionCommand::Create { id, owner, order }));

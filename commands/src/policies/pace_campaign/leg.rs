@@ -8,6 +8,7 @@ use domain::{
     Id, Personal,
     delivery::{
         Briefing, CampaignCommand, Direction, Leg, Order, Spool, Transmission, TransmissionCommand,
+        hours::{Hours, zone_of},
     },
     flow::Service,
     people::Contact,
@@ -134,7 +135,7 @@ impl Pacer {
             true => HashMap::new(),
             false => self.twins(service, members).await?,
         };
-        let mut left = budget;
+        let (mut left, now) = (budget, clock::now());
         let turns = members.iter().map(|member| {
             let Some(address) = address(member, service) else {
                 return Turn::Never(format!("the contact has {}", lacking(service)));
@@ -144,7 +145,8 @@ impl Pacer {
                     "contact {first} of the campaign has the same address"
                 ));
             }
-            if left == 0 {
+            let hours = self.hours(state, member);
+            if left == 0 || hours.is_some_and(|hours| hours.is_quiet(now)) {
                 return Turn::Wait;
             }
             left -= 1;
@@ -206,8 +208,24 @@ impl Pacer {
                 direction: Direction::Outbound,
                 try_allowed: details.try_allowed,
                 campaign_id: Some(self.id),
+                hours: self.hours(state, member),
             },
         }
+    }
+
+    /// The contact's quiet hours, by the clocks where it is.
+    fn hours(&self, state: &State, member: &Member) -> Option<Hours> {
+        let quiet = state.details.quiet.clone()?;
+        let own = member.timezone.as_ref().and_then(|zone| zone.parse().ok());
+        let phone = member.phone.as_ref().and_then(|phone| phone.parse().ok());
+        let [account, owner] = &self.zones;
+        let zone = zone_of(
+            own.as_ref(),
+            phone.as_ref(),
+            account.as_ref(),
+            owner.as_ref(),
+        );
+        Some(Hours { quiet, zone })
     }
 }
 

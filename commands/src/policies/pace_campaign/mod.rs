@@ -18,6 +18,7 @@ use domain::{
     access::User,
     delivery::{Campaign, CampaignCommand, CampaignDetails, Tally, Transmission},
     people::Group,
+    reference::TimeZone,
 };
 use eventstore::{Loaded, Position, StoreError, clock};
 use projections::delivery::{backlog, campaign_progress};
@@ -78,6 +79,8 @@ struct Pacer {
     /// Whether it is known who is reached at which address.
     begun: bool,
     checked_at: Option<Instant>,
+    /// Whose clocks count where the contact's own are not known: the account's, the owner's.
+    zones: [Option<TimeZone>; 2],
     without_provider_since: Option<Instant>,
 }
 
@@ -93,11 +96,12 @@ impl Pacer {
         Self {
             policies,
             id: Id::new(open.campaign_id),
-            since: open.started_position,
+            since: open.started_position.unwrap_or_default(),
             rhythm: Rhythm::new(Instant::now()),
             sent: std::collections::HashSet::new(),
             begun: false,
             checked_at: None,
+            zones: [None, None],
             without_provider_since: None,
         }
     }
@@ -111,7 +115,8 @@ impl Pacer {
         match open.state.as_str() {
             "running" => {}
             "stopped" => return self.withdraw("its campaign was stopped").await,
-            _ => return self.sweep().await,
+            "ended" => return self.sweep().await,
+            _ => return Ok(None),
         }
         let Some(state) = self.state(open.version).await? else {
             // The queue has not heard of its end yet.
@@ -264,10 +269,13 @@ impl Pacer {
             return self.broken(state, "its group was deleted").await;
         }
         let owner = commands.load::<User>(state.owner, Scope::All).await;
-        let active = match &owner {
-            Ok(user) => user.aggregate.is_active(),
-            Err(_) => false,
-        };
+        let active = owner.as_ref().is_ok_and(|user| user.aggregate.is_active());
+        if let (Ok(owner), Some(briefing)) = (&owner, state.loaded.aggregate.running()) {
+            // A deleted account is still who it was.
+            let account = commands.store().load(briefing.account_id).await?.aggregate;
+            let of_owner = owner.aggregate.profile().timezone.clone();
+            self.zones = [account.profile().timezone.clone(), of_owner];
+        }
         if is_gone(owner)? || !active {
             return self
                 .broken(state, "its owner was deleted or deactivated")

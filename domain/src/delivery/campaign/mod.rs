@@ -10,7 +10,7 @@ mod vocabulary;
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
-use crate::{Entity, Id, Refusal, access::User, people::Contact};
+use crate::{Entity, Id, Refusal, access::User, delivery::hours::QuietHours, people::Contact};
 
 pub use vocabulary::{
     Briefing, CampaignCommand, CampaignDetails, CampaignEvent, CampaignPatch, Leg, Tally,
@@ -175,6 +175,14 @@ impl CampaignDetails {
         }
         patch.source.apply(&mut self.source);
         self.duplicates = patch.duplicates.unwrap_or(self.duplicates);
+        let quiet = self.quiet.as_ref();
+        let mut from = quiet.and_then(QuietHours::from);
+        let mut to = quiet.and_then(QuietHours::to);
+        let mut days = quiet.and_then(QuietHours::days).cloned();
+        patch.quiet_from.apply(&mut from);
+        patch.quiet_to.apply(&mut to);
+        patch.quiet_days.apply(&mut days);
+        self.quiet = QuietHours::said(from, to, days)?;
         Ok(self)
     }
 }

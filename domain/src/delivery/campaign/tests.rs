@@ -25,6 +25,7 @@ fn details() -> CampaignDetails {
         try_allowed: 2,
         source: None,
         duplicates: false,
+        quiet: None,
     }
 }
 

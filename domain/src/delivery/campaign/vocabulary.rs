@@ -8,7 +8,11 @@ use super::Campaign;
 use crate::{
     Id, Patch,
     access::User,
-    delivery::Pace,
+    delivery::{
+        Pace,
+        hours::{ClockTime, QuietHours},
+        schedule::Part,
+    },
     flow::{Flow, Service},
     outreach::Program,
     people::{Account, Contact, Group},
@@ -33,6 +37,9 @@ pub struct CampaignDetails {
     /// Whether a phone or address that two contacts have is reached twice.
     #[serde(default)]
     pub duplicates: bool,
+    /// When nobody is to be reached, by the recipient's clocks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet: Option<QuietHours>,
 }
 
 /// What an update changes.
@@ -48,6 +55,9 @@ pub struct CampaignPatch {
     pub try_allowed: Patch<u32>,
     pub source: Patch<Line>,
     pub duplicates: Option<bool>,
+    pub quiet_from: Patch<ClockTime>,
+    pub quiet_to: Patch<ClockTime>,
+    pub quiet_days: Patch<Part>,
 }
 
 /// What is sent, and as whom: fixed at the moment of sending, by id and version.

@@ -114,6 +114,7 @@ impl Transmission {
                     attempt: self.attempts(),
                     at,
                     reason,
+                    open_at: self.order.as_ref().map_or(at, |order| order.opens(at)),
                 }]),
                 Started => Err(TransmissionError::AlreadyStarted),
                 AttemptState::Withdrawn | Ended(_) => Err(TransmissionError::AlreadyEnded),

@@ -38,6 +38,7 @@ fn created(try_allowed: u32) -> Event {
             direction: Direction::Outbound,
             try_allowed,
             campaign_id: None,
+            hours: None,
         },
     }
 }
@@ -348,6 +349,7 @@ fn withdrawn(spool: Id<Spool>, attempt: u32) -> Event {
         attempt,
         at: noon(),
         reason: "stopped".to_owned(),
+        open_at: noon(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::Transmission;
 use crate::{
     Id, Patch, Personal, Refusal,
     access::User,
-    delivery::{Campaign, Outcome, Provider, SpoolResult},
+    delivery::{Campaign, Outcome, Provider, SpoolResult, hours::Hours},
     flow::{Flow, Service},
     outreach::Program,
     people::{Account, Contact},
@@ -58,6 +58,16 @@ pub struct Order {
     /// The campaign that made it, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub campaign_id: Option<Id<Campaign>>,
+    /// When the recipient is not to be bothered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<Hours>,
+}
+
+impl Order {
+    /// When it may be sent: now, or when the recipient's quiet hours end.
+    pub fn opens(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        self.hours.as_ref().map_or(at, |hours| hours.opens(at))
+    }
 }
 
 /// What is to be different in an order.
@@ -270,6 +280,8 @@ pub enum TransmissionEvent {
         attempt: u32,
         at: DateTime<Utc>,
         reason: String,
+        /// When it may be sent again, as far as the recipient's hours go.
+        open_at: DateTime<Utc>,
     },
     SpoolConnected {
         spool: Id<Spool>,

@@ -59,9 +59,9 @@ fn place(recorded: &Recorded, event: &TransmissionEvent) -> Option<Place> {
     match event {
         TransmissionCreated { order, .. } => {
             let campaign = order.campaign_id?;
-            Some(Place::In(campaign, recorded.occurred_at))
+            Some(Place::In(campaign, order.opens(recorded.occurred_at)))
         }
-        SpoolWithdrawn { at, .. } => Some(Place::Back(*at)),
+        SpoolWithdrawn { open_at, .. } => Some(Place::Back(*open_at)),
         SpoolQueued {
             campaign: Some(_), ..
         }
@@ -129,31 +129,26 @@ async fn campaign(
         CampaignAdvanced, CampaignBroken, CampaignCompleted, CampaignCreated, CampaignDeleted,
         CampaignPaused, CampaignResumed, CampaignStarted, CampaignUpdated,
     };
-    let (id, version) = (recorded.aggregate_id, recorded.sequence as i64);
-    let state = match event {
-        CampaignStarted { .. } | CampaignResumed { .. } => "running",
-        CampaignPaused { .. } | CampaignBroken { .. } => "stopped",
-        CampaignCompleted { .. } | CampaignDeleted {} => "ended",
-        // Those who go by it have to look at it again.
-        CampaignUpdated { .. } => {
-            sqlx::query("update campaigns set version = $2 where campaign_id = $1")
-                .bind(id)
-                .bind(version)
-                .execute(db)
-                .await?;
-            return Ok(());
-        }
-        CampaignCreated { .. } | CampaignAdvanced { .. } => return Ok(()),
+    let (state, started, pace) = match event {
+        CampaignCreated { details, .. } => ("new", false, Some(details.pace)),
+        CampaignUpdated { details } => ("", false, Some(details.pace)),
+        CampaignStarted { .. } => ("running", true, None),
+        CampaignResumed { .. } => ("running", false, None),
+        CampaignPaused { .. } | CampaignBroken { .. } => ("stopped", false, None),
+        CampaignCompleted { .. } | CampaignDeleted {} => ("ended", false, None),
+        CampaignAdvanced { .. } => return Ok(()),
     };
     sqlx::query(
-        "insert into campaigns (campaign_id, state, version, started_position) \
-         values ($1, $2, $3, $4) on conflict (campaign_id) do update \
-         set state = excluded.state, version = excluded.version",
+        "insert into campaigns as t (campaign_id, version, state, pace, started_position) \
+         values ($1, $2, $3, $4, $5) on conflict (campaign_id) do update \
+         set version = excluded.version, state = coalesce(nullif($3, ''), t.state), \
+           pace = coalesce($4, t.pace), started_position = coalesce($5, t.started_position)",
     )
-    .bind(id)
+    .bind(recorded.aggregate_id)
+    .bind(recorded.sequence as i64)
     .bind(state)
-    .bind(version)
-    .bind(recorded.position)
+    .bind(pace.map(|pace| pace.to_string()))
+    .bind(started.then_some(recorded.position))
     .execute(db)
     .await
     .map(drop)
