@@ -54,6 +54,8 @@ pub struct Server {
     policies: Option<Running>,
     projector: Projector,
     pools: Vec<PgPool>,
+    /// Of what streams to clients without end.
+    closing: CancellationToken,
     stop: CancellationToken,
 }
 
@@ -77,6 +79,7 @@ impl Server {
                 policies: parts.policies,
                 projector: parts.projector,
                 pools: parts.pools,
+                closing: parts.closing,
                 stop: parts.stop,
                 database,
             }),
@@ -132,6 +135,7 @@ impl Server {
             policies,
             projector,
             pools: vec![store.pool().clone()],
+            closing: CancellationToken::new(),
             stop,
         };
         let Some(listener) = listener else {
@@ -148,6 +152,7 @@ impl Server {
             conversions,
             metrics: metrics()?,
             gateways: Arc::new(move || registry.status()),
+            closing: started.closing.clone(),
         };
         let app = App::start(parts, api(config)).await.map_err(plain)?;
         let first = FirstUser {
@@ -173,6 +178,7 @@ impl Server {
     /// Stops taking requests, finishes what is on the wire, and closes everything,
     /// within ten seconds.
     pub async fn stop(self) {
+        self.closing.cancel();
         if let Some(http) = self.http
             && !http.stop(LAST_REQUESTS).await
         {
@@ -209,6 +215,7 @@ struct Started {
     policies: Option<Running>,
     projector: Projector,
     pools: Vec<PgPool>,
+    closing: CancellationToken,
     stop: CancellationToken,
 }
 

@@ -38,6 +38,10 @@ pub struct TransmissionRow {
     #[schema(value_type = String)]
     pub response: Option<String>,
     pub outcome: Option<String>,
+    /// Whether it was not sent because it must not or cannot be.
+    #[serde(serialize_with = "wire::flag")]
+    #[schema(value_type = u8, maximum = 1)]
+    pub suppressed: bool,
     pub try_allowed: i32,
     pub try_done: i32,
     #[serde(with = "ts_seconds_option")]
@@ -152,7 +156,7 @@ impl View for TransmissionRow {
 
     const COLUMNS: &'static str = "t.transmission_id, t.title, t.origin, t.contact_id, \
         t.account_id, t.service_flag, t.program_id, t.campaign_id, t.direction, t.status, t.response, \
-        t.outcome, t.try_allowed, t.try_done, t.last_run, t.user_id, u.username, \
+        t.outcome, t.suppressed, t.try_allowed, t.try_done, t.last_run, t.user_id, u.username, \
         a.username as account_username, a.first_name as account_first_name, \
         a.last_name as account_last_name, a.phone as account_phone, a.email as account_email, \
         c.first_name as contact_first_name, c.last_name as contact_last_name, \
