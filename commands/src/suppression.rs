@@ -92,3 +92,88 @@ impl Suppression {
         Ok(listed.collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::people::{OptOutCommand, OptOutSource};
+    use eventstore::{
+        MasterKey, database,
+        embedded::{EmbeddedConfig, EmbeddedPostgres},
+    };
+
+    use super::*;
+    use crate::{Actor, Commands};
+
+    const ME: Id<User> = Id::new(1);
+
+    async fn list_up(
+        commands: &Commands,
+        (id, owner): (i64, Id<User>),
+        channel: Channel,
+        address: &str,
+    ) {
+        let lists = Suppression::new(commands.store().clone());
+        let id = Id::<OptOut>::new(id);
+        let add = OptOutCommand::Add {
+            id,
+            owner,
+            channel,
+            address: address.parse().unwrap(),
+            fingerprint: lists.fingerprint(owner, channel, address),
+            reason: None,
+            source: OptOutSource::Stop,
+        };
+        let actor = Actor::default();
+        commands.send_new(id, add, &actor).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_attempt_is_forbidden_by_its_owners_list_for_its_service_however_spelt() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = EmbeddedConfig {
+            data_dir: dir.path().join("data"),
+            bin_dir: None,
+            listen: None,
+        };
+        let postgres = EmbeddedPostgres::start(config).await.unwrap();
+        let pool = database::connect(postgres.connect_options(), 4).await;
+        let pool = pool.unwrap();
+        database::migrate(&pool).await.unwrap();
+        let store = Store::open(pool, &MasterKey::new([1; 32])).await.unwrap();
+        let commands = Commands::new(store.clone());
+        let lists = Suppression::new(store);
+
+        list_up(&commands, (1, ME), Channel::Sms, "+15550100").await;
+        list_up(&commands, (2, ME), Channel::Any, "0015550101").await;
+        list_up(&commands, (3, ME), Channel::Email, "Ada@Example.com").await;
+        list_up(&commands, (4, Id::new(2)), Channel::Any, "+15550102").await;
+        let wanted = [
+            (ME, Service::Sms, "15550100"),
+            (ME, Service::Voice, "15550100"),
+            (ME, Service::Fax, "+15550101"),
+            (ME, Service::Email, "ada@example.COM"),
+            (ME, Service::Sms, "+15550102"),
+            (Id::new(2), Service::Sms, "+15550102"),
+        ];
+        let found = lists.among(&wanted).await.unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|listed| listed.map(|it| (it.id.get(), it.channel)))
+            .collect();
+        let expected = [
+            Some((1, Channel::Sms)),
+            None,
+            Some((2, Channel::Any)),
+            Some((3, Channel::Email)),
+            None,
+            Some((4, Channel::Any)),
+        ];
+        assert_eq!(found, expected);
+
+        let remove = commands.send(Id::new(1), OptOutCommand::Remove, &Actor::default());
+        remove.await.unwrap();
+        assert_eq!(lists.among(&wanted[..1]).await.unwrap(), [None]);
+        assert_eq!(lists.among(&[]).await.unwrap(), []);
+        postgres.stop().await;
+    }
+}

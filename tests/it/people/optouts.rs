@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Client, ReadModels, Server, Setup};
+use crate::harness::{Answer, Client, EventLog, ReadModels, Server, Setup};
 
 async fn list_up(client: &Client, body: Value) -> i64 {
     client.post("/optouts", body).await.id("optout_id")
@@ -199,8 +199,8 @@ async fn everybody_has_a_list_of_their_own() {
     let server = Server::shared().await;
     let (user, mallory) = (server.user(&["user"]).await, server.user(&["user"]).await);
     let body = json!({"phone": "+15550105", "reason": "private"});
-    let theirs = list_up(&user, body.clone()).await;
-    let mine = list_up(&mallory, body).await;
+    let theirs = list_up(&user, body).await;
+    let mine = list_up(&mallory, json!({"phone": "+15550105"})).await;
     assert_ne!(theirs, mine);
     let path = format!("/optouts/{theirs}");
     mallory.get(&path).await.expect(404);
@@ -208,12 +208,10 @@ async fn everybody_has_a_list_of_their_own() {
     mallory.delete(&path).await.expect(404);
     mallory.get(&format!("{path}/delete")).await.expect(404);
     assert_eq!(all(&mallory, "/optouts").await, [mine]);
+    let file = mallory.get("/optouts/csv").await.text();
     assert!(
-        !mallory
-            .get("/optouts/csv")
-            .await
-            .text()
-            .contains("private,")
+        file.contains("+15550105") && !file.contains("private"),
+        "{file}"
     );
     let admin = server.admin().await;
     let path = format!("/optouts?created_by={}", user.user_id);
@@ -343,7 +341,7 @@ async fn a_long_list_is_taken_in_whole_and_no_number_stands_in_clear_but_in_the_
         .await
         .ok();
 
-    let mut log = crate::harness::EventLog::of(&server).await;
+    let mut log = EventLog::of(&server).await;
     for sql in [
         "select count(*) from events where aggregate_type = 'optout' and payload::text like '%1555000%'",
         "select count(*) from claims where scope = 'optout' and value like '%1555000%'",
