@@ -5,6 +5,8 @@
 //! [`media`]; [`conversion`] runs the programs that make other bytes of them,
 //! [`documents`] and [`sound`] say which for documents and recordings. [`sending`] is
 //! what a send needs to be there. What turns
+//! [`documents`] and [`sound`] say which for documents and recordings. Who is not to be
+//! reached [`suppression`] knows. What turns
 //! events into commands (a policy) belongs here too, one file each, named by what it
 //! does.
 //!
@@ -19,6 +21,7 @@ pub mod media;
 pub mod policies;
 pub mod sending;
 pub mod sound;
+pub mod suppression;
 
 pub use bus::{Actor, Commands, Scope, Together};
 pub use error::CommandError;
