@@ -7,6 +7,7 @@ mod plans;
 mod queueing;
 mod reading;
 mod rebuilding;
+mod scheduling;
 
 use std::{
     path::PathBuf,
