@@ -4,11 +4,9 @@
 //! decided and answers with its place in the log. Bytes that events name are in
 //! [`media`]; [`conversion`] runs the programs that make other bytes of them,
 //! [`documents`] and [`sound`] say which for documents and recordings. [`sending`] is
-//! what a send needs to be there. What turns
-//! [`documents`] and [`sound`] say which for documents and recordings. Who is not to be
-//! reached [`suppression`] knows. What turns
-//! events into commands (a policy) belongs here too, one file each, named by what it
-//! does.
+//! what a send needs to be there; who is not to be reached [`suppression`] knows. What
+//! turns events into commands, a policy, is one file each in [`policies`], named by what
+//! it does.
 //!
 //! The command side registers nothing: an aggregate that exists in `domain` can
 //! be sent to.

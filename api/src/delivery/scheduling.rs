@@ -35,8 +35,10 @@ pub(super) async fn schedule(
     for _ in 0..ATTEMPTS {
         let (id, sent) = attempt(caller, owner, job, timing.clone()).await?;
         match sent {
-            // Somebody else scheduled it just now, or cancelled it.
-            Err(CommandError::Refused(Refusal::Taken { .. } | Refusal::NotFound)) => {}
+            // Somebody else scheduled it just now, or cancelled it, or it fired.
+            Err(CommandError::Refused(
+                Refusal::Taken { .. } | Refusal::NotFound | Refusal::NotReady(_),
+            )) => {}
             Err(error) => return Err(error.into()),
             Ok(committed) => {
                 let done = settle(caller, committed).await;
@@ -81,7 +83,8 @@ pub(super) async fn cancel(caller: &Caller, job: Job) -> Result<Done> {
         .await
     {
         Ok(committed) => Ok(settle(caller, committed).await),
-        Err(CommandError::Refused(Refusal::NotFound)) => Ok(none),
+        // Somebody else cancelled it just now, or it fired.
+        Err(CommandError::Refused(Refusal::NotFound | Refusal::NotReady(_))) => Ok(none),
         Err(error) => Err(error.into()),
     }
 }
@@ -138,6 +141,7 @@ impl FromFields for Timing {
             hour: part(fields, "hour", Unit::Hour).given(),
             minute: part(fields, "minute", Unit::Minute).given(),
             zone: fields.text("timezone").given(),
+            if_missed: fields.text("if_missed").given(),
         }
     }
 }
@@ -184,6 +188,7 @@ mod tests {
         let wrong = json!({
             "weekday": 0, "hour": 24, "minute": 1.5, "month": [], "delay": "soon",
             "datetime": "tomorrow", "timezone": "Mars/Olympus", "year": "2027",
+            "if_missed": "maybe",
         });
         let Err(Error::Invalid(errors)) = read(wrong) else {
             panic!("412")
@@ -191,7 +196,14 @@ mod tests {
         let mut fields: Vec<_> = errors.iter().map(|error| error.field.as_ref()).collect();
         fields.sort_unstable();
         let expected = [
-            "datetime", "delay", "hour", "minute", "month", "timezone", "weekday",
+            "datetime",
+            "delay",
+            "hour",
+            "if_missed",
+            "minute",
+            "month",
+            "timezone",
+            "weekday",
         ];
         assert_eq!(fields, expected);
     }

@@ -8,6 +8,8 @@ mod pace;
 mod provider;
 pub mod schedule;
 pub mod settings;
+#[cfg(test)]
+mod simulated;
 mod spacing;
 mod transmission;
 

@@ -7,6 +7,7 @@ mod plans;
 mod queueing;
 mod reading;
 mod rebuilding;
+mod scheduling;
 mod slots;
 
 use std::{

@@ -2,12 +2,15 @@
 //! to minute.
 
 use chrono::{Datelike, TimeDelta, TimeZone as _, Timelike};
-use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
+use rand::{Rng, RngExt};
 
 use super::*;
 use crate::{
     Refusal,
-    delivery::schedule::{Part, Unit},
+    delivery::{
+        schedule::{Part, Unit},
+        simulated::{random, random_zone},
+    },
     reference::timezones,
 };
 
@@ -181,20 +184,6 @@ fn random_hours(random: &mut impl Rng, night: bool) -> (QuietHours, Vec<bool>) {
     }
 }
 
-fn random_zone(random: &mut impl Rng) -> Zone {
-    let listed = timezones();
-    let at = random.random_range(0..listed.len());
-    listed[at].name.parse().unwrap()
-}
-
-/// What a run depends on: printed, so that a failure can be had again.
-fn seed() -> u64 {
-    let given = std::env::var("LEDGERLINE_TEST_SEED").ok();
-    let seed = given.map_or_else(rand::random, |seed| seed.parse().unwrap());
-    println!("LEDGERLINE_TEST_SEED={seed}");
-    seed
-}
-
 /// No moment from this one to where it opens is open, and where it opens is.
 fn walk(quiet: &QuietHours, table: &[bool], zone: Zone, at: DateTime<Utc>) {
     let is_quiet = |at| table[minute_of_week(at, zone.tz()) as usize];
@@ -213,7 +202,7 @@ fn walk(quiet: &QuietHours, table: &[bool], zone: Zone, at: DateTime<Utc>) {
 
 #[test]
 fn ten_years_of_days_open_where_a_walk_from_minute_to_minute_does() {
-    let mut random = StdRng::seed_from_u64(seed());
+    let mut random = random();
     let first = moment("2026-01-01T00:00:00Z");
     for day in 0..3_653 {
         let (quiet, table) = random_hours(&mut random, false);
@@ -226,7 +215,7 @@ fn ten_years_of_days_open_where_a_walk_from_minute_to_minute_does() {
 
 #[test]
 fn ten_years_of_changing_clocks_open_where_a_walk_does() {
-    let mut random = StdRng::seed_from_u64(seed());
+    let mut random = random();
     let first = moment("2026-01-01T00:00:00Z").timestamp();
     for _ in 0..60 {
         let zone = random_zone(&mut random);

@@ -1,6 +1,5 @@
 //! Again and again: fields as cron has them, each a `*`, `n`, `a,b`, `a-b` or `*/n`.
-//! A moment fits when all of them do. What the next one is, daylight saving included,
-//! is croner's to say.
+//! A moment fits when all of them do. What the next one is, is croner's to say.
 
 use std::{ops::RangeInclusive, str::FromStr};
 
@@ -156,11 +155,28 @@ pub struct Recurrence {
 }
 
 impl Recurrence {
-    /// The first moment after this one that fits; nothing if there is none.
+    /// The first moment after this one that fits; nothing if there is none. Where the
+    /// hour is any (`*`) or each so many (`*/n`), it runs by the hours as they pass: twice
+    /// in one that clocks show twice, never in one that they skip. Where hours are named,
+    /// each is meant once a day: it is the first of two, and what is skipped comes right
+    /// after the gap.
     pub fn next_after(&self, at: DateTime<Utc>, zone: Zone) -> Option<DateTime<Utc>> {
+        let cron = self.cron()?;
         let local = at.with_timezone(&zone.tz());
-        let next = self.cron()?.find_next_occurrence(&local, false).ok()?;
-        Some(next.to_utc())
+        if self.hour.as_str().starts_with('*') {
+            let next = cron.find_next_occurrence(&local, false).ok()?;
+            return Some(next.to_utc());
+        }
+        // What clocks show goes on evenly as UTC does, and then is looked up in the zone.
+        // Within a repeated hour that may be over already.
+        let mut shown = local.naive_local().and_utc();
+        loop {
+            shown = cron.find_next_occurrence(&shown, false).ok()?;
+            let next = zone.moment(shown.naive_utc())?;
+            if next > at {
+                return Some(next);
+            }
+        }
     }
 
     fn cron(&self) -> Option<Cron> {
