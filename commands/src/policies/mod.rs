@@ -7,6 +7,7 @@
 //!
 //! To add one: its file, and a line in [`conduct`].
 
+mod fire_schedules;
 mod pace_campaign;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -139,6 +140,11 @@ async fn conduct(policies: &Arc<Policies>, over: &CancellationToken) {
     let mut campaigns = Campaigns::default();
     while !over.is_cancelled() {
         campaigns.look(policies, over, &mut tasks).await;
+        match fire_schedules::run(policies).await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "schedules wait for the database"),
+        }
         tokio::select! {
             () = woken.notified() => {}
             () = sleep(POLL) => {}

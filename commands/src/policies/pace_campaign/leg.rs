@@ -11,7 +11,7 @@ use domain::{
         hours::{Hours, zone_of},
     },
     flow::Service,
-    people::Contact,
+    people::{Contact, normal_address},
 };
 use eventstore::{StoreError, clock};
 use projections::delivery::backlog::{self, Member};
@@ -165,7 +165,7 @@ impl Pacer {
         let mut keys = HashMap::new();
         for member in members {
             if let Some(address) = address(member, service) {
-                let text = format!("campaign/{}/{}", self.id, address.to_lowercase());
+                let text = format!("campaign/{}/{}", self.id, normal_address(address));
                 let key = store.fingerprint(&text);
                 // Half of it, as a number: enough to tell apart who is in a group.
                 let key = key
