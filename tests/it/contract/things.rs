@@ -120,6 +120,22 @@ impl Things {
         self.known.lock().unwrap().contains_key(kind)
     }
 
+    /// A campaign that runs until it is stopped: its second contact waits for a quarter of
+    /// an hour.
+    pub async fn endless_campaign(&self) -> i64 {
+        let group = self.fresh("group").await;
+        let second = self.contact("second@example.com").await;
+        let link = format!("/contacts/{second}/link/{group}");
+        self.client.put(&link, json!({})).await.ok();
+        let body = json!({
+            "program_id": self.any("program").await, "group_id": group, "cpm": 0.001,
+        });
+        let id = self.post("/campaigns", body, "campaign").await;
+        let start = format!("/campaigns/{id}/start");
+        self.client.put(&start, json!({})).await.ok();
+        id
+    }
+
     /// A contact with this address.
     pub async fn contact(&self, email: &str) -> i64 {
         let (path, mut body) = self.as_documented("contact").await;
