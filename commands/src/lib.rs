@@ -3,7 +3,8 @@
 //! [`Commands::send`] loads an aggregate, lets it decide, appends what it
 //! decided and answers with its place in the log. Bytes that events name are in
 //! [`media`]; [`conversion`] runs the programs that make other bytes of them,
-//! [`documents`] and [`sound`] say which for documents and recordings. What turns
+//! [`documents`] and [`sound`] say which for documents and recordings. Who is not to be
+//! reached [`suppression`] knows. What turns
 //! events into commands (a policy) belongs here too, one file each, named by what it
 //! does.
 //!
@@ -16,6 +17,7 @@ pub mod documents;
 mod error;
 pub mod media;
 pub mod sound;
+pub mod suppression;
 
 pub use bus::{Actor, Commands, Scope};
 pub use error::CommandError;
