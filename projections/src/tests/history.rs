@@ -14,6 +14,7 @@ use domain::{
         TextContent, TextEvent,
     },
     people::{Account, AccountEvent, AccountKind, AccountProfile},
+    people::{Channel, OptOut, OptOutEvent, OptOutSource},
     people::{Contact, ContactEvent, ContactProfile, Group, GroupEvent},
     values::Sealed,
 };
@@ -336,6 +337,7 @@ async fn settle_in(desk: &Desk, base: i64) -> Position {
         };
         desk.append::<Group>(id, [created]).await;
     }
+    close(desk, id).await;
     desk.append::<Template>(
         id,
         [TemplateEvent::TemplateCreated {
@@ -414,6 +416,24 @@ async fn record(desk: &Desk, id: i64) {
     let deleted = RecordingEvent::RecordingDeleted {};
     desk.append::<Recording>(gone, [created(gone), deleted])
         .await;
+}
+
+/// Opt-outs: one that changed, and one that is gone.
+async fn close(desk: &Desk, id: i64) {
+    let added = |id: i64| OptOutEvent::OptOutAdded {
+        id: Id::new(id),
+        owner: Id::new(1),
+        channel: Channel::Any,
+        address: Personal::of(Subject::new("optout", id), "+15550100".to_owned()),
+        fingerprint: format!("desk{id}"),
+        reason: None,
+        source: OptOutSource::Stop,
+    };
+    let reason = "asked".parse().ok();
+    let changed = OptOutEvent::OptOutChanged { reason };
+    desk.append::<OptOut>(id, [added(id), changed]).await;
+    let gone = [added(id + 1), OptOutEvent::OptOutRemoved {}];
+    desk.append::<OptOut>(id + 1, gone).await;
 }
 
 /// A text that became another.
