@@ -295,6 +295,7 @@ async fn body(route: Route, example: Option<&Example>, things: &Things) -> Body 
                 "username,passwd\n{},long-enough-9-words\n",
                 unique_name("csv")
             ),
+            false if path.starts_with("/optouts") => "15550123,sms,asked\n".to_owned(),
             false => "15550123,Ada\n".to_owned(),
         };
         return Body::Bytes("text/csv", rows.into_bytes());
@@ -334,6 +335,8 @@ async fn own_body(route: Route, things: &Things) -> Value {
             "program_data": {"name": name, "template_id": things.any("template").await},
             "transmission_data": {"contact_id": things.any("contact").await},
         }),
+        "/optouts" => json!({"phone": "+15550123", "channel": "sms"}),
+        "/optouts/{optout_id}" => json!({"reason": name}),
         "/users/{user_id}/password" => json!({"password": "another-9-long-words"}),
         "/spools/{spool_id}/resolve" => json!({"status": "completed"}),
         path if path.contains("/settings/") => json!({"value": "x"}),

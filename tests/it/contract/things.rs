@@ -61,6 +61,10 @@ impl Things {
                 let later = json!({"delay": 3600});
                 self.client.put(&path, later).await.id("schedule_id")
             }
+            "optout" => {
+                let email = format!("{}@example.com", unique_name("optout"));
+                self.post("/optouts", json!({"email": email}), kind).await
+            }
             "role" | "permission" => {
                 let body = json!({"name": unique_name(kind)});
                 self.post(&format!("/{kind}s"), body, kind).await
