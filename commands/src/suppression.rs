@@ -170,8 +170,9 @@ mod tests {
         ];
         assert_eq!(found, expected);
 
-        let remove = commands.send(Id::new(1), OptOutCommand::Remove, &Actor::default());
-        remove.await.unwrap();
+        let (first, actor) = (Id::<OptOut>::new(1), Actor::default());
+        let removed = commands.send(first, OptOutCommand::Remove, &actor);
+        removed.await.unwrap();
         assert_eq!(lists.among(&wanted[..1]).await.unwrap(), [None]);
         assert_eq!(lists.among(&[]).await.unwrap(), []);
         postgres.stop().await;
