@@ -2,6 +2,7 @@
 //! schedules, and the queue.
 
 pub mod campaigns;
+pub mod channels;
 pub mod deliveries;
 pub mod health;
 pub mod providers;

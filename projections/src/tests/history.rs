@@ -127,6 +127,7 @@ pub(super) fn ended(
             SpoolFailed {
                 spool,
                 at,
+                provider: None,
                 outcome,
                 response,
             },

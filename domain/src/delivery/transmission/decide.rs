@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Id, Personal, Refusal, Subject,
-    delivery::{Outcome, ResultKind, SpoolResult},
+    delivery::{Outcome, Provider, ResultKind, SpoolResult},
 };
 
 use AttemptState::{Ended, Queued, Started};
@@ -209,14 +209,16 @@ impl Transmission {
 
     fn failed(&self, report: SpoolReport, retry: Option<Retry>) -> Vec<TransmissionEvent> {
         let (spool, at, outcome) = (report.spool, report.at, report.outcome);
+        let provider = report.provider;
         let mut events = self.learned(spool, report.connected_at, report.results);
         events.push(SpoolFailed {
             spool,
             at,
+            provider,
             outcome,
             response: self.personal(report.response),
         });
-        match retry.and_then(|retry| self.next_attempt(spool, at, outcome, retry)) {
+        match retry.and_then(|retry| self.next_attempt((spool, provider), at, outcome, retry)) {
             Some(next) => events.extend(next),
             None => events.push(TransmissionFailed { at, outcome }),
         }
@@ -283,6 +285,7 @@ impl Transmission {
             SpoolFailed {
                 spool,
                 at,
+                provider: None,
                 outcome,
                 response,
             },
@@ -317,7 +320,7 @@ impl Transmission {
     /// The events of a further attempt, if the outcome and the limits allow one.
     fn next_attempt(
         &self,
-        failed: Id<Spool>,
+        (failed, by): (Id<Spool>, Option<Id<Provider>>),
         at: DateTime<Utc>,
         outcome: Outcome,
         retry: Retry,
@@ -336,7 +339,10 @@ impl Transmission {
             Outcome::Unavailable => {}
             Outcome::Delivered | Outcome::Rejected | Outcome::Unknown => return None,
         }
-        let due_at = at + pause(so_far, retry);
+        let due_at = match outcome {
+            Outcome::Unavailable if retry.elsewhere => at,
+            _ => at + pause(so_far, retry),
+        };
         if due_at >= sending.deadline {
             return None;
         }
@@ -344,7 +350,8 @@ impl Transmission {
             .iter()
             .filter(|attempt| attempt.id == failed || attempt.state == Ended(Outcome::Unavailable));
         let mut avoid: Vec<_> = match outcome {
-            Outcome::Unavailable => tried.filter_map(|attempt| attempt.provider).collect(),
+            // One that failed before it started is only known from its report.
+            Outcome::Unavailable => tried.filter_map(|it| it.provider).chain(by).collect(),
             _ => Vec::new(),
         };
         avoid.sort();
