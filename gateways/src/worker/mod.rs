@@ -7,6 +7,7 @@
 //! transaction that takes it off the queue.
 
 mod attempt;
+mod channels;
 mod content;
 pub(crate) mod gate;
 mod leases;
@@ -19,7 +20,8 @@ use eventstore::{StoreError, clock};
 use projections::{
     QueueSignal,
     delivery::{
-        health,
+        channels as leased,
+        health::{self, ProviderHealth},
         queue::{self, Job, Wanted},
     },
 };
@@ -107,6 +109,7 @@ impl Worker {
         let tasks = TaskTracker::new();
         tasks.spawn(claim(Arc::clone(&shared), queued, tasks.clone()));
         tasks.spawn(renew(Arc::clone(&shared), tasks.clone()));
+        tokio::spawn(channels::keep(Arc::clone(&shared)));
         tokio::spawn(report(Arc::clone(&shared)));
         Self { shared, tasks }
     }
@@ -129,6 +132,12 @@ impl Worker {
         }
         self.shared.registry.close().await;
         let Shared { pool, config, .. } = self.shared.as_ref();
+        // What is still on the wire keeps its channels until the lease ends.
+        if self.shared.leases.len() == 0
+            && let Err(error) = leased::give_back(pool, &config.name).await
+        {
+            tracing::debug!(%error, "the worker could not give back its channels");
+        }
         if let Err(error) = health::withdraw(pool, &config.name).await {
             tracing::debug!(%error, "the worker could not sign off");
         }
@@ -146,6 +155,7 @@ async fn report(shared: Arc<Shared>) {
     } = shared.as_ref();
     while !stopping.is_cancelled() {
         let known = registry.health();
+        gauge(&known);
         if let Err(error) = health::publish(pool, &config.name, registry.node_id(), &known).await {
             tracing::debug!(%error, "the state of the providers could not be told");
         }
@@ -153,6 +163,16 @@ async fn report(shared: Arc<Shared>) {
             () = tokio::time::sleep(REPORT) => {}
             () = stopping.cancelled() => {}
         }
+    }
+}
+
+fn gauge(known: &[ProviderHealth]) {
+    for health in known {
+        let provider = health.provider_id.to_string();
+        let resting = f64::from(u8::from(health.state != "working"));
+        metrics::gauge!("ledgerline_provider_resting", "provider" => provider.clone()).set(resting);
+        metrics::gauge!("ledgerline_provider_in_flight", "provider" => provider)
+            .set(f64::from(health.in_flight));
     }
 }
 
@@ -187,10 +207,13 @@ async fn claim(shared: Arc<Shared>, queued: QueueSignal, tasks: TaskTracker) {
 /// As many due attempts as there is room for. Those that no provider serves are only
 /// swept now and then, for the ones among them whose deadline has passed.
 async fn claim_some(shared: &Shared, sweep: bool) -> Result<Vec<Job>, sqlx::Error> {
-    let served = shared.registry.services();
+    let rationed = shared.registry.rationed();
     let services: Vec<i32> = match sweep {
-        true => queue::all_services().to_vec(),
-        false => served,
+        true => {
+            let free = |it: &i32| rationed.iter().all(|(service, _)| service != it);
+            queue::all_services().into_iter().filter(free).collect()
+        }
+        false => shared.registry.services(),
     };
     let most = (shared.registry.channels() * 2).clamp(16, MOST_IN_HAND);
     let room = most.saturating_sub(shared.leases.len());
@@ -200,17 +223,35 @@ async fn claim_some(shared: &Shared, sweep: bool) -> Result<Vec<Job>, sqlx::Erro
     }
     let room = room.min(CLAIM);
     let until = Instant::now() + shared.config.lease;
+    // Campaigns leave a part to what belongs to none.
+    let mut bulk = (most - most / 4).saturating_sub(shared.leases.bulk());
+    let mut jobs = claim_of(shared, &services, room, bulk).await?;
+    // Of what can only start at a certain rate no more are held than soon start.
+    for (service, most) in rationed {
+        let room = room.saturating_sub(jobs.len()).min(most);
+        let taken = jobs.iter().filter(|job| job.campaign_id.is_some()).count();
+        bulk = bulk.saturating_sub(taken);
+        jobs.extend(claim_of(shared, &[service], room, bulk).await?);
+    }
+    // One that is in hand already was only lost sight of by the database.
+    let new = |job: &Job| shared.leases.take(job, until);
+    Ok(jobs.into_iter().filter(new).collect())
+}
+
+async fn claim_of(
+    shared: &Shared,
+    services: &[i32],
+    room: usize,
+    bulk: usize,
+) -> Result<Vec<Job>, sqlx::Error> {
     let wanted = Wanted {
-        services: &services,
+        services,
         room,
-        bulk: room.min((most - most / 4).saturating_sub(shared.leases.len())),
+        bulk: bulk.min(room),
         worker: &shared.config.name,
         lease: shared.config.lease,
     };
-    let jobs = queue::claim(&shared.pool, wanted, clock::now()).await?;
-    // One that is in hand already was only lost sight of by the database.
-    let new = |job: &Job| shared.leases.take(job.spool_id, &job.claim_token, until);
-    Ok(jobs.into_iter().filter(new).collect())
+    queue::claim(&shared.pool, wanted, clock::now()).await
 }
 
 /// Reads what the claimed attempts are about, with one query for each kind, and

@@ -4,6 +4,7 @@
 pub mod backlog;
 pub mod campaign_progress;
 pub mod campaigns;
+pub mod channels;
 pub mod deliveries;
 pub mod health;
 pub mod providers;

@@ -133,6 +133,7 @@ pub(super) fn ended(
             SpoolFailed {
                 spool,
                 at,
+                provider: None,
                 outcome,
                 response,
             },

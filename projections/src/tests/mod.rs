@@ -1,5 +1,6 @@
 //! Against a real Postgres, with events appended to a real log.
 
+mod channels;
 mod erasure;
 mod following;
 mod history;

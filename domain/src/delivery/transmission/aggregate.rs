@@ -212,11 +212,15 @@ impl Aggregate for Transmission {
             SpoolOutcomeUnknown { spool, .. } => self.end(spool, Outcome::Unknown),
             SpoolFailed {
                 spool,
+                provider,
                 outcome,
                 response,
                 ..
             } => {
                 self.end(spool, outcome);
+                if let Some(attempt) = self.spools.iter_mut().find(|it| it.id == spool) {
+                    attempt.provider = attempt.provider.or(provider);
+                }
                 if let Some(sending) = &mut self.sending {
                     sending.last_answer = Some(response);
                 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Id, Personal, Refusal, Subject,
-    delivery::{Campaign, Outcome, ResultKind, SpoolResult},
+    delivery::{Campaign, Outcome, Provider, ResultKind, SpoolResult},
 };
 
 use AttemptState::{Ended, Queued, Started};
@@ -257,14 +257,16 @@ impl Transmission {
 
     fn failed(&self, report: SpoolReport, retry: Option<Retry>) -> Vec<TransmissionEvent> {
         let (spool, at, outcome) = (report.spool, report.at, report.outcome);
+        let provider = report.provider;
         let mut events = self.learned(spool, report.connected_at, report.results);
         events.push(SpoolFailed {
             spool,
             at,
+            provider,
             outcome,
             response: self.personal(report.response),
         });
-        match retry.and_then(|retry| self.next_attempt(spool, at, outcome, retry)) {
+        match retry.and_then(|retry| self.next_attempt((spool, provider), at, outcome, retry)) {
             Some(next) => events.extend(next),
             None => events.push(TransmissionFailed { at, outcome }),
         }
@@ -331,6 +333,7 @@ impl Transmission {
             SpoolFailed {
                 spool,
                 at,
+                provider: None,
                 outcome,
                 response,
             },
@@ -349,6 +352,7 @@ impl Transmission {
             at,
             outcome: Outcome::Rejected,
             response: self.personal(format!("SUPPRESSED {reason}")),
+            provider: None,
         };
         vec![failed, TransmissionSuppressed { at, reason }]
     }
@@ -380,7 +384,7 @@ impl Transmission {
     /// The events of a further attempt, if the outcome and the limits allow one.
     fn next_attempt(
         &self,
-        failed: Id<Spool>,
+        (failed, by): (Id<Spool>, Option<Id<Provider>>),
         at: DateTime<Utc>,
         outcome: Outcome,
         retry: Retry,
@@ -399,7 +403,10 @@ impl Transmission {
             Outcome::Unavailable => {}
             Outcome::Delivered | Outcome::Rejected | Outcome::Unknown => return None,
         }
-        let due_at = at + pause(so_far, retry);
+        let due_at = match outcome {
+            Outcome::Unavailable if retry.elsewhere => at,
+            _ => at + pause(so_far, retry),
+        };
         if due_at >= sending.deadline {
             return None;
         }
@@ -407,7 +414,8 @@ impl Transmission {
             .iter()
             .filter(|attempt| attempt.id == failed || attempt.state == Ended(Outcome::Unavailable));
         let mut avoid: Vec<_> = match outcome {
-            Outcome::Unavailable => tried.filter_map(|attempt| attempt.provider).collect(),
+            // One that failed before it started is only known from its report.
+            Outcome::Unavailable => tried.filter_map(|it| it.provider).chain(by).collect(),
             _ => Vec::new(),
         };
         avoid.sort();

@@ -108,6 +108,9 @@ pub struct Retry {
     pub base_seconds: u32,
     /// A random number from 0 to 1 that spreads attempts out.
     pub jitter: f64,
+    /// Whether a provider that has not been tried can take it: then one that was never
+    /// reached is followed at once.
+    pub elsewhere: bool,
 }
 
 /// What a gateway reports of an attempt.
@@ -115,6 +118,8 @@ pub struct Retry {
 pub struct SpoolReport {
     /// The attempt.
     pub spool: Id<Spool>,
+    /// By which way out, where one was chosen; the attempt need not have started.
+    pub provider: Option<Id<Provider>>,
     /// When the report was made.
     pub at: DateTime<Utc>,
     /// When the remote side was reached, if it was.
@@ -299,6 +304,9 @@ pub enum TransmissionEvent {
     SpoolFailed {
         spool: Id<Spool>,
         at: DateTime<Utc>,
+        /// By which way out, where one was chosen; it need not have started.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        provider: Option<Id<Provider>>,
         outcome: Outcome,
         response: Personal<String>,
     },

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use domain::delivery::{Outcome, TransmissionEvent};
+use domain::{
+    Id,
+    delivery::{Outcome, TransmissionEvent},
+};
 use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::Query};
 
 use crate::delivery::deliveries::{Occurred, storable};
@@ -111,8 +114,14 @@ fn fold<'e>(events: &[Occurred<'e>]) -> BTreeMap<i64, Folded<'e>> {
                 folded.end(Some(at), Outcome::Delivered, response.get());
             }
             SpoolFailed {
-                outcome, response, ..
-            } => folded.end(Some(at), *outcome, response.get()),
+                provider,
+                outcome,
+                response,
+                ..
+            } => {
+                folded.provider_id = folded.provider_id.or(provider.map(Id::get));
+                folded.end(Some(at), *outcome, response.get());
+            }
             SpoolOutcomeUnknown { response, .. } => {
                 folded.end(Some(at), Outcome::Unknown, response.get());
             }
