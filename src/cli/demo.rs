@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, bail};
 use clap::Args;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::session::{Login, Session};
 use crate::config::Config;

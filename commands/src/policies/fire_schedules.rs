@@ -1,7 +1,6 @@
 //! Does what schedules say, when it is time: that a schedule fired and what came of it
 //! are one append, so that two who fire the same do it once.
 
-use cqrs_es::Aggregate as _;
 use domain::{
     Entity, Id, Refusal,
     access::User,

@@ -69,7 +69,10 @@ async fn pace_goes_by_cpm_or_delay_and_not_by_two_that_differ() {
         (json!({"cpm": 1e9}), "cpm"),
         (json!({"cpm": -1}), "cpm"),
         (json!({"quiet_from": "21:00"}), "quiet_to"),
-        (json!({"quiet_from": "25:00", "quiet_to": "08:00"}), "quiet_from"),
+        (
+            json!({"quiet_from": "25:00", "quiet_to": "08:00"}),
+            "quiet_from",
+        ),
         (json!({"quiet_days": "1-7"}), "quiet_days"),
     ] {
         let mut body = json!({"program_id": program, "group_id": group});
