@@ -8,7 +8,7 @@ use commands::CommandError;
 use domain::{
     Entity, Id,
     delivery::{
-        Outcome, Provider, Retry, Spacing, Spool as SpoolMark, SpoolReport, Transmission,
+        Outcome, Provider, Retry, Spool as SpoolMark, SpoolReport, Transmission,
         TransmissionCommand, TransmissionError,
     },
     flow::Service,
@@ -21,15 +21,9 @@ use tracing::Instrument;
 use super::{
     NO_PROVIDER_PAUSE, Shared,
     content::{NoContent, People},
-    gate::Passed,
+    hold::Asked,
 };
 use crate::{Channel, Ended, NotOurs, Permit, Progress, Report, Spool, registry::Trial};
-
-/// So long before an attempt would run out of time it stops to wait for its start.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// How much longer than until the next slot is near a provider is taken to be full, so
-/// that several attempts come back at once and not each for itself.
-const FULL_PAUSE: Duration = Duration::from_millis(400);
 
 /// A claimed attempt and what it is about.
 pub(crate) struct Attempt {
@@ -37,10 +31,11 @@ pub(crate) struct Attempt {
     pub job: Job,
     pub transmission: Transmission,
     pub people: Arc<People>,
+    pub asked: Asked,
 }
 
 /// What is to become of the attempt's place in the queue.
-enum Fate {
+pub(super) enum Fate {
     /// It was given up together with the append that ended it.
     Settled,
     /// Someone else has it.
@@ -80,6 +75,9 @@ impl Attempt {
             return self
                 .expire("its deadline passed before it could be sent")
                 .await;
+        }
+        if let Some(fate) = self.held_back().await {
+            return fate;
         }
         let Some(service) = Service::from_flag(i32::from(self.job.service)) else {
             return Fate::Back(clock::now() + NO_PROVIDER_PAUSE);
@@ -133,7 +131,7 @@ impl Attempt {
     }
 
     /// Whether it is one of many, which leave some room to others.
-    fn is_bulk(&self) -> bool {
+    pub(super) fn is_bulk(&self) -> bool {
         self.job.campaign_id.is_some()
     }
 
@@ -173,6 +171,11 @@ impl Attempt {
                 let service = Service::from_flag(i32::from(self.job.service));
                 let open = service.is_some_and(|it| self.shared.registry.is_open(it));
                 self.back_in(if open { Duration::ZERO } else { *pause })
+            }
+            (Ended::NotOurs, Some(Started::Later(pause))) => self.back_in(*pause),
+            (Ended::NotOurs, Some(Started::Held)) => {
+                let fate = self.held_back().await;
+                fate.unwrap_or_else(|| Fate::Back(clock::now()))
             }
             (Ended::NotOurs, _) => Fate::Back(clock::now()),
         }
@@ -298,7 +301,10 @@ impl Attempt {
 
     /// Sends a command that ends the attempt, giving up its place in the queue. What
     /// happened is only in this memory until then, so it is tried until it is done.
-    async fn settle(&self, command: TransmissionCommand) -> Result<(), TransmissionError> {
+    pub(super) async fn settle(
+        &self,
+        command: TransmissionCommand,
+    ) -> Result<(), TransmissionError> {
         let id: Id<Transmission> = Id::new(self.job.transmission_id);
         let metadata = self.metadata();
         let bus = &self.shared.commands;
@@ -324,7 +330,7 @@ impl Attempt {
     }
 
     /// The attempt is over already; what is left of it in the queue goes.
-    async fn clear(&self) -> Fate {
+    pub(super) async fn clear(&self) -> Fate {
         let spool = self.job.spool_id;
         let removed = async {
             let mut connection = self.shared.pool.acquire().await?;
@@ -336,7 +342,7 @@ impl Attempt {
         Fate::Settled
     }
 
-    fn id(&self) -> Id<SpoolMark> {
+    pub(super) fn id(&self) -> Id<SpoolMark> {
         Id::new(self.job.spool_id)
     }
 
@@ -352,7 +358,7 @@ impl Attempt {
 
 /// What became of the attempt to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Started {
+pub(super) enum Started {
     Now,
     /// It had been started before.
     ByOther,
@@ -362,15 +368,19 @@ enum Started {
     Not,
     /// The provider's rate is used up for so long.
     Full(Duration),
+    /// Its campaign's pace has no room for so long.
+    Later(Duration),
+    /// It must not be made now.
+    Held,
 }
 
 /// Puts the start on record when the adapter's connection is ready.
-struct Start<'a> {
-    attempt: &'a Attempt,
-    channel: &'a Channel,
-    trial: &'a Trial,
+pub(super) struct Start<'a> {
+    pub attempt: &'a Attempt,
+    pub channel: &'a Channel,
+    pub trial: &'a Trial,
     /// When the adapter gives up.
-    until: Instant,
+    pub until: Instant,
     answer: OnceCell<Started>,
 }
 
@@ -380,7 +390,7 @@ impl Start<'_> {
         if !shared.leases.is_sound(job.spool_id) && !self.renewed().await {
             return Started::Not;
         }
-        if let Some(instead) = self.held_back().await {
+        if let Some(instead) = self.turn().await {
             return instead;
         }
         let command = TransmissionCommand::Start {
@@ -410,30 +420,6 @@ impl Start<'_> {
         }
     }
 
-    /// Waits for the provider's rate; says what the answer is if that does not come to a
-    /// start. The lease is renewed meanwhile, like those of all that are in hand.
-    async fn held_back(&self) -> Option<Started> {
-        let Attempt { shared, job, .. } = self.attempt;
-        let limit = self.channel.rate_limit?;
-        let key = format!("provider/{}", self.channel.provider);
-        let spacing = Spacing::of_limit(limit);
-        let bulk = self.attempt.is_bulk();
-        let patience = self.until.checked_sub(PATIENCE).unwrap_or(self.until);
-        let passed = tokio::select! {
-            passed = shared.gate.pass(&key, spacing, bulk) => passed,
-            () = tokio::time::sleep_until(patience) => Passed::Later(Duration::ZERO),
-            () = shared.stopping.cancelled() => return Some(Started::Not),
-        };
-        match passed {
-            Passed::Now if shared.leases.is_sound(job.spool_id) => None,
-            Passed::Now => Some(Started::Not),
-            Passed::Later(pause) => {
-                self.trial.too_many(Instant::now() + pause + FULL_PAUSE);
-                Some(Started::Full(pause))
-            }
-        }
-    }
-
     async fn renewed(&self) -> bool {
         let Attempt { shared, job, .. } = self.attempt;
         let Some(token) = shared.leases.token(job.spool_id) else {
@@ -457,7 +443,12 @@ impl Progress for Start<'_> {
                 self.trial.started();
                 Ok(())
             }
-            Started::ByOther | Started::TooLate | Started::Not | Started::Full(_) => Err(NotOurs),
+            Started::ByOther
+            | Started::TooLate
+            | Started::Not
+            | Started::Full(_)
+            | Started::Later(_)
+            | Started::Held => Err(NotOurs),
         }
     }
 }

@@ -103,17 +103,32 @@ impl Gate {
     /// same spacing for it; where it changes, the last one named holds. `bulk` waits
     /// behind whatever is not. Can be given up at any time.
     pub async fn pass(&self, key: &str, spacing: Spacing, bulk: bool) -> Passed {
+        match self.pass_until(key, spacing, bulk).await {
+            Ok(_) => Passed::Now,
+            Err(pause) => Passed::Later(pause),
+        }
+    }
+
+    /// The same; answers until when the slot holds, or after what time to ask again.
+    pub async fn pass_until(
+        &self,
+        key: &str,
+        spacing: Spacing,
+        bulk: bool,
+    ) -> Result<Instant, Duration> {
         let mut again = false;
         loop {
             match self.enter(key, spacing, bulk, again).await {
-                Ok(Answer::Slot(window)) if Instant::now() <= window.until => return Passed::Now,
+                Ok(Answer::Slot(window)) if Instant::now() <= window.until => {
+                    return Ok(window.until);
+                }
                 Ok(Answer::Slot(_)) => {
                     metrics::counter!("ledgerline_slots_missed_total").increment(1);
                     again = true;
                 }
-                Ok(Answer::Later(pause)) => return Passed::Later(pause),
+                Ok(Answer::Later(pause)) => return Err(pause),
                 // The line's own task went down with the runtime.
-                Err(_) => return Passed::Later(NO_ANSWER_PAUSE),
+                Err(_) => return Err(NO_ANSWER_PAUSE),
             }
         }
     }

@@ -10,11 +10,13 @@ mod attempt;
 mod channels;
 mod content;
 pub(crate) mod gate;
+mod hold;
 mod leases;
+mod turn;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use commands::{Commands, media::MediaStore};
+use commands::{Commands, media::MediaStore, suppression::Suppression};
 use domain::{Id, delivery::Transmission};
 use eventstore::{StoreError, clock};
 use projections::{
@@ -65,6 +67,7 @@ pub(crate) struct Shared {
     pub registry: Registry,
     pub contents: Contents,
     pub leases: Leases,
+    pub suppression: Suppression,
     /// Where starts wait that a pace or a limit holds back.
     pub gate: Gate,
     pub config: WorkerConfig,
@@ -99,6 +102,7 @@ impl Worker {
             pool: commands.store().pool().clone(),
             contents: Contents::new(commands.clone(), media, config.company.clone()),
             leases: Leases::default(),
+            suppression: Suppression::new(commands.store().clone()),
             gate: Gate::new(commands.store().pool().clone()),
             stopping: CancellationToken::new(),
             freed: Notify::new(),
@@ -267,14 +271,21 @@ async fn begin(shared: &Arc<Shared>, jobs: Vec<Job>, tasks: &TaskTracker) {
         Ok(people) => Arc::new(people),
         Err(error) => return give_back(shared, &jobs, &error),
     };
-    for job in jobs {
-        let Some(transmission) = loaded.get(&Id::new(job.transmission_id)) else {
-            continue;
-        };
+    let jobs = jobs.into_iter().filter_map(|job| {
+        let transmission = loaded.get(&Id::new(job.transmission_id))?;
+        Some((job, transmission))
+    });
+    let (jobs, of): (Vec<Job>, Vec<&Transmission>) = jobs.unzip();
+    let asked = match hold::ask(shared, &of).await {
+        Ok(asked) => asked,
+        Err(error) => return give_back(shared, &jobs, &error),
+    };
+    for ((job, transmission), asked) in jobs.into_iter().zip(of).zip(asked) {
         let attempt = Attempt {
             shared: Arc::clone(shared),
             transmission: transmission.clone(),
             people: Arc::clone(&people),
+            asked,
             job,
         };
         tasks.spawn(attempt.run());

@@ -1,0 +1,101 @@
+//! What keeps an attempt from being made although it is due: its recipient opted out, or
+//! has quiet hours.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use commands::suppression::Listed;
+use domain::{
+    Entity as _, Id,
+    access::User,
+    delivery::{Transmission, TransmissionCommand},
+    flow::Service,
+};
+use eventstore::{StoreError, clock};
+use tokio::time::Instant;
+
+use super::{Shared, attempt::Attempt, attempt::Fate};
+
+/// What was asked so long ago is asked again before anything goes on the wire.
+const FRESH: Duration = Duration::from_millis(250);
+/// When to try again while nobody can tell whether the recipient opted out.
+const UNKNOWN: TimeDelta = TimeDelta::seconds(2);
+
+/// What the do-not-contact lists said of an attempt, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub at: Instant,
+    pub listed: Option<Listed>,
+}
+
+/// Asks the lists about many attempts at once.
+pub(crate) async fn ask(
+    shared: &Shared,
+    transmissions: &[&Transmission],
+) -> Result<Vec<Asked>, StoreError> {
+    let at = Instant::now();
+    let wanted: Vec<_> = transmissions.iter().map(|it| recipient(it)).collect();
+    let known: Vec<_> = wanted.iter().flatten().copied().collect();
+    let mut listed = shared.suppression.among(&known).await?.into_iter();
+    let asked = wanted.iter().map(|wanted| Asked {
+        at,
+        listed: wanted.and_then(|_| listed.next().flatten()),
+    });
+    Ok(asked.collect())
+}
+
+/// Whose transmission it is, and where it goes; nothing if that was erased.
+fn recipient(transmission: &Transmission) -> Option<(Id<User>, Service, &str)> {
+    let service = transmission.order()?.service;
+    let destination = transmission.assignment()?.destination?;
+    Some((transmission.owner()?, service, destination))
+}
+
+impl Attempt {
+    /// Ends the attempt, or puts it off, if it must not be made now.
+    pub(super) async fn held_back(&self) -> Option<Fate> {
+        let command = match self.forbidden().await {
+            Ok(command) => command?,
+            Err(error) => {
+                tracing::warn!(spool.id = self.job.spool_id, %error, "nobody knows who opted out");
+                return Some(Fate::Back(clock::now() + UNKNOWN));
+            }
+        };
+        match self.settle(command).await {
+            Ok(()) => Some(Fate::Settled),
+            Err(_) => Some(self.clear().await),
+        }
+    }
+
+    /// What must be done instead of making it.
+    pub(super) async fn forbidden(&self) -> Result<Option<TransmissionCommand>, StoreError> {
+        let at = clock::now();
+        let hours = self
+            .transmission
+            .order()
+            .and_then(|order| order.hours.as_ref());
+        if hours.is_some_and(|hours| hours.is_quiet(at)) {
+            return Ok(Some(TransmissionCommand::Withdraw {
+                spool: self.id(),
+                at,
+                reason: "the recipient has quiet hours".to_owned(),
+            }));
+        }
+        let listed = match self.asked.at.elapsed() < FRESH {
+            true => self.asked.listed,
+            false => {
+                let again = ask(&self.shared, &[&self.transmission]).await?;
+                again.first().and_then(|asked| asked.listed)
+            }
+        };
+        Ok(listed.map(|listed| TransmissionCommand::Suppress {
+            spool: Some(self.id()),
+            at,
+            reason: format!(
+                "the recipient opted out of {} (opt-out {})",
+                listed.channel.name(),
+                listed.id
+            ),
+        }))
+    }
+}
