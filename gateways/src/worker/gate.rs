@@ -42,7 +42,8 @@ const SPARE: Duration = Duration::from_millis(5);
 /// The most slots that are taken at once.
 const MOST_AT_ONCE: usize = 100_000;
 
-/// What the gate says.
+/// What the gate says, in tests.
+#[cfg(test)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Passed {
     /// Start now: what counts is the time at which this is answered.
@@ -99,17 +100,19 @@ impl Gate {
         }))
     }
 
-    /// Waits for a slot of this key, such as `provider/7`. Every worker must name the
-    /// same spacing for it; where it changes, the last one named holds. `bulk` waits
-    /// behind whatever is not. Can be given up at any time.
-    pub async fn pass(&self, key: &str, spacing: Spacing, bulk: bool) -> Passed {
+    #[cfg(test)]
+    async fn pass(&self, key: &str, spacing: Spacing, bulk: bool) -> Passed {
         match self.pass_until(key, spacing, bulk).await {
             Ok(_) => Passed::Now,
             Err(pause) => Passed::Later(pause),
         }
     }
 
-    /// The same; answers until when the slot holds, or after what time to ask again.
+    /// Waits for a slot of this key, such as `provider/7`. Every worker must name the
+    /// same spacing for it; where it changes, the last one named holds. `bulk` waits
+    /// behind whatever is not. Can be given up at any time. Answers until when the slot
+    /// holds: what counts is the time at which that is answered; or, where the next slot is
+    /// more than [`HORIZON`] away, after what time to ask again.
     pub async fn pass_until(
         &self,
         key: &str,
