@@ -26,8 +26,9 @@ use crate::{
     read::{COLUMNS, Reader, Row},
 };
 
-/// How many events stay in memory.
-const KEPT: usize = 4_096;
+/// How many events stay in memory: those of a second at full speed, so that read models
+/// that gather them for a while need not read them again.
+const KEPT: usize = 20_480;
 /// The most events a subscriber gets at once.
 const BATCH: usize = 1_000;
 /// How often the database is asked although nothing woke us. A node that has not
@@ -217,9 +218,17 @@ impl Subscription {
     /// When the database does not answer or an event cannot be read. The position
     /// stays, so that the same call can be made again.
     pub async fn next(&mut self) -> Result<Vec<Arc<Recorded>>, StoreError> {
+        self.next_up_to(BATCH).await
+    }
+
+    /// The same, up to so many.
+    ///
+    /// # Errors
+    /// As [`Subscription::next`].
+    pub async fn next_up_to(&mut self, most: usize) -> Result<Vec<Arc<Recorded>>, StoreError> {
         loop {
             self.head.borrow_and_update();
-            let events = self.ready().await?;
+            let events = self.ready(most).await?;
             if let Some(last) = events.last() {
                 self.position = last.position;
                 return Ok(events);
@@ -228,7 +237,7 @@ impl Subscription {
         }
     }
 
-    async fn ready(&self) -> Result<Vec<Arc<Recorded>>, StoreError> {
+    async fn ready(&self, most: usize) -> Result<Vec<Arc<Recorded>>, StoreError> {
         {
             let recent = lock(&self.log.0.recent);
             if self.position >= recent.head {
@@ -242,12 +251,13 @@ impl Subscription {
                     .events
                     .iter()
                     .skip(first)
-                    .take(BATCH)
+                    .take(most)
                     .cloned()
                     .collect());
             }
         }
-        self.log.0.reader.after(self.position, BATCH as i64).await
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.log.0.reader.after(self.position, most).await
     }
 }
 
