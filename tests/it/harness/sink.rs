@@ -23,6 +23,11 @@ pub struct SmtpSink {
 impl SmtpSink {
     /// Starts one.
     pub async fn start() -> Self {
+        Self::on(free_port()).await
+    }
+
+    /// Starts one on this port.
+    pub async fn on(port: u16) -> Self {
         let program = [
             "/usr/sbin/smtp-sink",
             "/usr/bin/smtp-sink",
@@ -40,7 +45,6 @@ impl SmtpSink {
             chown(&mails, Some(user.uid), Some(user.gid)).unwrap();
             command.args(["-u", "nobody"]);
         }
-        let port = free_port();
         command
             .arg("-d")
             .arg(mails.join("mail."))
