@@ -10,7 +10,7 @@ use domain::{
     },
 };
 
-use super::{Desk, LONG, history::noon};
+use super::{Desk, history::noon};
 use crate::{Scope, delivery::schedules, find};
 
 fn created(id: i64, next_run: DateTime<Utc>) -> ScheduleEvent {
