@@ -238,6 +238,7 @@ fn api(config: &Config) -> ApiConfig {
         import_limit: config.server.import_limit,
         company: config.delivery.company.clone(),
         cpm_unit: config.delivery.cpm_unit,
+        duplicates: config.delivery.campaign_duplicates,
         trust_proxy: config.server.trust_proxy,
         cors_origins: config.server.cors_origins.clone(),
         deadlines: deadlines(config),
