@@ -294,6 +294,7 @@ impl Ready {
             destination: self.destination,
             again: manner.again,
             force: manner.force,
+            paced: false,
         }
     }
 }

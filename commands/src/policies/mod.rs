@@ -141,7 +141,7 @@ async fn conduct(policies: &Arc<Policies>, over: &CancellationToken) {
     while !over.is_cancelled() {
         campaigns.look(policies, over, &mut tasks).await;
         match fire_schedules::run(policies).await {
-            Ok(true) => continue,
+            Ok(true) => woken.notify_one(),
             Ok(false) => {}
             Err(error) => tracing::warn!(%error, "schedules wait for the database"),
         }

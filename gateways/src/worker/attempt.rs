@@ -126,7 +126,7 @@ impl Attempt {
     }
 
     /// Back to the queue for so long, but not past the deadline: then it expires.
-    fn back_in(&self, pause: Duration) -> Fate {
+    pub(super) fn back_in(&self, pause: Duration) -> Fate {
         Fate::Back((clock::now() + pause).min(self.job.deadline.max(clock::now())))
     }
 
@@ -172,7 +172,7 @@ impl Attempt {
                 let open = service.is_some_and(|it| self.shared.registry.is_open(it));
                 self.back_in(if open { Duration::ZERO } else { *pause })
             }
-            (Ended::NotOurs, Some(Started::Later(pause))) => self.back_in(*pause),
+            (Ended::NotOurs, Some(Started::Later(pause))) => self.later(*pause).await,
             (Ended::NotOurs, Some(Started::Held)) => {
                 let fate = self.held_back().await;
                 fate.unwrap_or_else(|| Fate::Back(clock::now()))

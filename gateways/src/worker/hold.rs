@@ -18,6 +18,8 @@ use super::{Shared, attempt::Attempt, attempt::Fate};
 
 /// What was asked so long ago is asked again before anything goes on the wire.
 const FRESH: Duration = Duration::from_millis(250);
+/// So long no attempt of a campaign waits in the queue for its turn.
+const LONG: Duration = Duration::from_secs(5);
 /// When to try again while nobody can tell whether the recipient opted out.
 const UNKNOWN: TimeDelta = TimeDelta::seconds(2);
 
@@ -67,13 +69,29 @@ impl Attempt {
         }
     }
 
+    /// For one that its campaign's pace has no room for. Where that is long it does not
+    /// wait in the queue, where its deadline would pass.
+    pub(super) async fn later(&self, pause: Duration) -> Fate {
+        if pause < LONG {
+            return self.back_in(pause);
+        }
+        let withdraw = TransmissionCommand::Withdraw {
+            spool: self.id(),
+            at: clock::now(),
+            reason: "its campaign's pace has no room yet".to_owned(),
+        };
+        match self.settle(withdraw).await {
+            Ok(()) => Fate::Settled,
+            Err(_) => self.clear().await,
+        }
+    }
+
     /// What must be done instead of making it.
     pub(super) async fn forbidden(&self) -> Result<Option<TransmissionCommand>, StoreError> {
         let at = clock::now();
-        let hours = self
-            .transmission
-            .order()
-            .and_then(|order| order.hours.as_ref());
+        // What a person sends goes whatever the hour.
+        let order = self.transmission.order().filter(|_| self.is_bulk());
+        let hours = order.and_then(|order| order.hours.as_ref());
         if hours.is_some_and(|hours| hours.is_quiet(at)) {
             return Ok(Some(TransmissionCommand::Withdraw {
                 spool: self.id(),

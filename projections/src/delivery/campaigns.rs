@@ -162,7 +162,8 @@ impl<const PER_MINUTE: bool> View for CampaignRow<PER_MINUTE> {
     const FROM: &'static str = "from read.campaigns t \
         left join read.programs p on p.program_id = t.program_id \
         left join read.campaign_progress d on d.campaign_id = t.campaign_id \
-        cross join lateral (select coalesce(sum(s.starts), 0)::float8 / 10 as rate \
+        cross join lateral (select coalesce(sum(s.starts), 0)::float8 \
+            / greatest(least(extract(epoch from now() - t.started_at)::float8, 10), 1) as rate \
           from read.campaign_starts s where s.campaign_id = t.campaign_id \
             and s.second >= date_trunc('second', now()) - interval '10 seconds' \
             and s.second < date_trunc('second', now())) r";

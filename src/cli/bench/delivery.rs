@@ -153,6 +153,7 @@ impl Campaign {
                     ),
                     again: false,
                     force: false,
+                    paced: false,
                 };
                 (id, send)
             });

@@ -255,5 +255,6 @@ pub(super) fn sending(
         destination: Personal::of(contact.subject(), address),
         again: false,
         force: false,
+        paced: true,
     }
 }

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     Entity, Id, Personal,
     access::User,
-    delivery::{Direction, Outcome, Provider},
+    delivery::{Campaign, Direction, Outcome, Provider},
     flow::Flow,
     people::Account,
 };
@@ -53,6 +53,9 @@ pub(super) struct Sending {
     pub program_version: u64,
     pub account_id: Id<Account>,
     pub destination: Personal<String>,
+    /// The campaign at whose pace it goes.
+    #[serde(default)]
+    pub campaign: Option<Id<Campaign>>,
     /// How many attempts came before this round.
     pub before: usize,
     /// What the round's last failed attempt was told.
@@ -166,6 +169,7 @@ impl Aggregate for Transmission {
                 program_version,
                 account_id,
                 destination,
+                campaign,
                 ..
             } => {
                 // A retry follows within its round; anything else opens a new one.
@@ -182,6 +186,7 @@ impl Aggregate for Transmission {
                     program_version,
                     account_id,
                     destination,
+                    campaign,
                     before,
                     last_answer,
                 });

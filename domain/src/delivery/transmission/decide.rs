@@ -183,11 +183,13 @@ impl Transmission {
             program_version,
             account_id,
             destination,
+            paced,
             ..
         } = command
         else {
             return Vec::new();
         };
+        let order = self.order.as_ref();
         vec![SpoolQueued {
             spool,
             attempt: self.number_of_next(),
@@ -200,7 +202,7 @@ impl Transmission {
             destination,
             avoid: Vec::new(),
             owner: self.owner,
-            campaign: self.campaign(),
+            campaign: order.and_then(|order| order.campaign_id).filter(|_| paced),
         }]
     }
 
@@ -215,8 +217,9 @@ impl Transmission {
         self.attempts().saturating_add(1)
     }
 
+    /// The campaign at whose pace the present round goes.
     fn campaign(&self) -> Option<Id<Campaign>> {
-        self.order.as_ref().and_then(|order| order.campaign_id)
+        self.sending.as_ref().and_then(|sending| sending.campaign)
     }
 
     fn report(&self, report: SpoolReport, retry: Option<Retry>) -> Decision {

@@ -92,6 +92,7 @@ fn send(again: bool, force: bool) -> Command {
         destination: bobs("bob@example.com".to_owned()),
         again,
         force,
+        paced: false,
     }
 }
 

@@ -166,6 +166,9 @@ pub enum TransmissionCommand {
         again: bool,
         /// Whether an unknown outcome is no obstacle.
         force: bool,
+        /// Whether its campaign sends it, at its pace and within its hours; what anybody
+        /// else sends goes at once.
+        paced: bool,
     },
     /// Puts on record that an attempt goes on the wire next.
     Start {
@@ -266,6 +269,7 @@ pub enum TransmissionEvent {
         /// Whose transmission it is; nothing in older events.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<Id<User>>,
+        /// The campaign at whose pace it goes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         campaign: Option<Id<Campaign>>,
     },

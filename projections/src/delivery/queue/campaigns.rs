@@ -62,11 +62,9 @@ fn place(recorded: &Recorded, event: &TransmissionEvent) -> Option<Place> {
             Some(Place::In(campaign, order.opens(recorded.occurred_at)))
         }
         SpoolWithdrawn { open_at, .. } => Some(Place::Back(*open_at)),
-        SpoolQueued {
-            campaign: Some(_), ..
+        SpoolQueued { .. } | TransmissionSuppressed { .. } | TransmissionDeleted {} => {
+            Some(Place::Out)
         }
-        | TransmissionSuppressed { .. }
-        | TransmissionDeleted {} => Some(Place::Out),
         _ => None,
     }
 }
