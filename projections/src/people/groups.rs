@@ -254,9 +254,8 @@ impl Moves {
                 .execute(&mut *db)
                 .await?;
         }
-        let into: Vec<((i64, i64), (DateTime<Utc>, i64))> = self
-            .pairs
-            .into_iter()
+        let into = self.pairs.into_iter();
+        let into: Vec<(_, (DateTime<Utc>, i64))> = into
             .filter_map(|(ids, pair)| Some((ids, pair.into?)))
             .collect();
         if into.is_empty() {
