@@ -1,5 +1,12 @@
 //! From a request to a report.
 
+mod campaign_hours;
+mod campaign_interrupted;
+mod campaign_life;
+mod campaign_pace;
+mod campaign_progress;
+mod campaign_reach;
+mod campaign_workers;
 mod campaigns;
 mod demo;
 mod main_job;
@@ -12,6 +19,7 @@ mod providers;
 mod roles;
 mod sandbox_services;
 mod schedules;
+mod schedules_fire;
 mod statistics;
 mod transmissions;
 mod weights;

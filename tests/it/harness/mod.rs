@@ -2,6 +2,7 @@
 //! up after itself, also where the tests themselves are killed.
 
 mod answer;
+mod campaigning;
 mod client;
 mod cluster;
 mod guardian;
@@ -22,6 +23,7 @@ use std::{
 
 pub use self::{
     answer::Answer,
+    campaigning::{Campaigning, densest_second},
     client::Client,
     cluster::{Database, binary},
     log::EventLog,
