@@ -133,7 +133,7 @@ async fn what_waits_together_asks_together() {
     let memory = Memory::new(Duration::from_millis(2));
     let gate = memory.gate();
     starts(
-        &[gate.clone()],
+        std::slice::from_ref(&gate),
         pace(1_000.0),
         Duration::from_secs(10),
         Duration::ZERO,
