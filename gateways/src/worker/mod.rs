@@ -11,6 +11,7 @@ mod channels;
 mod content;
 pub(crate) mod gate;
 mod leases;
+mod start;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
