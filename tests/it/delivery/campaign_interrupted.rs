@@ -55,7 +55,7 @@ async fn fifty_stops_change_nothing_of_what_comes_of_it() {
     let mut random = StdRng::seed_from_u64(seed);
     let setup = Setup::on(&Database::create().await);
     let server = setup.set("LEASE_SECONDS", "2").start().await;
-    let campaigns = Campaigning::of(&server.admin().await).await;
+    let campaigns = Campaigning::on(&server).await;
     let group = campaigns.group_of(&addresses()).await;
     let through = campaigns.running(group, json!({"cpm": 1_000})).await;
 

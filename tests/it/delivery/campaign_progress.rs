@@ -116,7 +116,8 @@ async fn who_follows_hears_how_far_it_is_and_its_end() {
     assert_eq!((over.status, over.text().as_str()), (204, ""));
     // Who comes late hears how it ended, and that is all.
     let late = Stream::of(&campaigns.client, id, None).await.rest().await;
-    assert_eq!(late, [end.clone()]);
+    assert_eq!(ids(&late), [&end.id]);
+    assert_eq!(late[0].kind, "end");
 }
 
 #[tokio::test]
@@ -203,7 +204,7 @@ async fn nobody_follows_what_is_anothers() {
 #[tokio::test]
 async fn the_command_draws_it_and_ends_with_it() {
     let server = Server::alone().await;
-    let campaigns = Campaigning::of(&server.admin().await).await;
+    let campaigns = Campaigning::on(&server).await;
     let group = campaigns.group(20).await;
     let id = campaigns.running(group, json!({"cpm": 10})).await;
     let watch = |id: i64| {
@@ -233,7 +234,7 @@ async fn the_command_draws_it_and_ends_with_it() {
 #[tokio::test]
 async fn a_server_that_stops_lets_its_followers_go() {
     let mut server = Server::alone().await;
-    let campaigns = Campaigning::of(&server.admin().await).await;
+    let campaigns = Campaigning::on(&server).await;
     let group = campaigns.group(2).await;
     let id = campaigns.campaign(group, json!({})).await;
     let mut stream = Stream::of(&campaigns.client, id, None).await;

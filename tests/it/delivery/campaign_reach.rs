@@ -48,7 +48,7 @@ fn assert_adds_up(campaign: &Value) {
 #[tokio::test]
 async fn each_contact_has_one_transmission_and_every_outcome_is_counted() {
     let server = impatient("1").await;
-    let campaigns = Campaigning::of(&server.admin().await).await;
+    let campaigns = Campaigning::on(&server).await;
     let mut emails: Vec<String> = (0..40).map(|n| format!("plain{n}@example.com")).collect();
     for special in [
         "busy+1@example.com",
@@ -242,7 +242,7 @@ async fn assert_suppressed(server: &Server, row: &Value, starts: usize) {
 async fn who_opted_out_is_sent_to_by_no_path() {
     let server = impatient("4").await;
     let admin = server.admin().await;
-    let (campaigns, mailing) = (Campaigning::of(&admin).await, Mailing::of(&admin).await);
+    let (campaigns, mailing) = (Campaigning::on(&server).await, Mailing::of(&admin).await);
 
     // By a person who sends again what failed.
     let failed = mailing.send_to("fail+1@example.com").await;

@@ -37,7 +37,7 @@ async fn both_have_started(log: &mut EventLog, id: i64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_workers_share_a_campaign_and_its_pace() {
     let (api, _projector, _workers) = parts(2).await;
-    let campaigns = Campaigning::of(&api.admin().await).await;
+    let campaigns = Campaigning::on(&api).await;
     let group = campaigns.group(240).await;
     let id = campaigns.running(group, json!({"cpm": 30})).await;
     let ended = campaigns.ended(id).await;
@@ -62,7 +62,7 @@ async fn two_workers_share_a_campaign_and_its_pace() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_killed_worker_leaves_the_other_one_does() {
     let (api, _projector, mut workers) = parts(2).await;
-    let campaigns = Campaigning::of(&api.admin().await).await;
+    let campaigns = Campaigning::on(&api).await;
     let group = campaigns.group(240).await;
     let id = campaigns.running(group, json!({"cpm": 40})).await;
     let mut log = EventLog::of(&api).await;

@@ -7,8 +7,15 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     Campaigning, Client, Database, EventLog, Mailing, ReadModels, Server, Setup, eventually,
-    seconds,
+    sandbox_provider, seconds,
 };
+
+/// The first user's mails on a server of the test's own, by a sandbox.
+async fn on_its_own(server: &Server) -> Mailing {
+    let admin = server.admin().await;
+    sandbox_provider(&admin).await;
+    Mailing::of(&admin).await
+}
 
 /// A transmission that is scheduled so, and its schedule.
 async fn scheduled(mailing: &Mailing, email: &str, timing: Value) -> (i64, i64) {
@@ -137,7 +144,7 @@ async fn what_is_refused_when_it_is_time_is_on_record() {
 #[tokio::test]
 async fn what_was_missed_in_an_outage_runs_once() {
     let mut server = Server::alone().await;
-    let mailing = Mailing::of(&server.admin().await).await;
+    let mailing = on_its_own(&server).await;
     let delay = json!({"delay": 3});
     let (transmission, schedule) = scheduled(&mailing, "missed@example.com", delay).await;
     server.kill9();
@@ -160,7 +167,7 @@ async fn what_was_missed_in_an_outage_runs_once() {
 async fn of_what_recurs_the_missed_times_run_once_or_not_at_all_as_it_says() {
     let mut server = Server::alone().await;
     let admin = server.admin().await;
-    let mailing = Mailing::of(&admin).await;
+    let mailing = on_its_own(&server).await;
     let every = |if_missed: &str| json!({"minute": "*", "if_missed": if_missed});
     let (runs, running) = scheduled(&mailing, "runs@example.com", every("run")).await;
     let (_, skipping) = scheduled(&mailing, "skips@example.com", every("skip")).await;
@@ -208,7 +215,7 @@ async fn two_servers_never_both_fire() {
     let database = Database::create().await;
     let one = Setup::on(&database).start().await;
     let other = Setup::on(&database).start().await;
-    let mailing = Mailing::of(&one.admin().await).await;
+    let mailing = on_its_own(&one).await;
     let mut all = Vec::new();
     for n in 0..10 {
         let email = format!("once{n}@example.com");
@@ -235,7 +242,7 @@ async fn when_the_one_that_fires_is_killed_the_other_one_does() {
     let database = Database::create().await;
     let mut one = Setup::on(&database).start().await;
     let other = Setup::on(&database).start().await;
-    let mailing = Mailing::of(&other.admin().await).await;
+    let mailing = on_its_own(&other).await;
     let delay = json!({"delay": 3});
     let (transmission, _) = scheduled(&mailing, "survivor@example.com", delay).await;
     one.kill9();

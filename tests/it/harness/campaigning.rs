@@ -6,7 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use sqlx::query_as;
 
-use super::{Answer, Client, EventLog, Mailing, eventually, seconds, unique, unique_name};
+use super::{
+    Answer, Client, EventLog, Mailing, Server, eventually, sandbox_provider, seconds, unique,
+    unique_name,
+};
 
 /// A user's mail program, to make campaigns of.
 #[derive(Debug, Clone)]
@@ -21,6 +24,13 @@ impl Campaigning {
             client: client.clone(),
             program_id: Mailing::of(client).await.program_id,
         }
+    }
+
+    /// The first user's, on a server of the test's own, which gets a sandbox to send by.
+    pub async fn on(server: &Server) -> Self {
+        let admin = server.admin().await;
+        sandbox_provider(&admin).await;
+        Self::of(&admin).await
     }
 
     /// A group of so many contacts, whom the sandbox delivers to.

@@ -27,7 +27,7 @@ pub use self::{
     client::Client,
     cluster::{Database, binary},
     log::EventLog,
-    mailing::{Mailing, smtp_provider},
+    mailing::{Mailing, sandbox_provider, smtp_provider},
     read_models::ReadModels,
     recorder::{MailRecorder, Received, python},
     server::{ADMIN_PASSWORD, Server, Setup, USER_PASSWORD},
