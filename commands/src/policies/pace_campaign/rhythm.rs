@@ -13,22 +13,28 @@ const LEAD: Duration = Duration::from_millis(500);
 pub(super) struct Rhythm {
     /// The moment of the next one.
     next: Instant,
+    /// How many a second it was asked for last.
+    per_second: f64,
 }
 
 impl Rhythm {
     pub fn new(now: Instant) -> Self {
-        Self { next: now }
+        Self {
+            next: now,
+            per_second: 0.0,
+        }
     }
 
     /// How many fall due, at so many a second. What was missed is not caught up with.
     pub fn due(&mut self, per_second: f64, now: Instant) -> usize {
         self.next = self.next.max(now);
         let ahead = now + LEAD;
-        if self.next > ahead {
+        if per_second > self.per_second {
             // A pace that was raised does not wait for a beat of the old one.
             let beat = Duration::from_secs_f64(1.0 / per_second);
             self.next = self.next.min(now + beat);
         }
+        self.per_second = per_second;
         match ahead.checked_duration_since(self.next) {
             Some(stretch) => (stretch.as_secs_f64() * per_second) as usize + 1,
             None => 0,
