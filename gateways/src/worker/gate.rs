@@ -102,7 +102,7 @@ impl Gate {
 
     #[cfg(test)]
     async fn pass(&self, key: &str, spacing: Spacing, bulk: bool) -> Passed {
-        match self.pass_until(key, spacing, bulk).await {
+        match self.pass_until(key, spacing, bulk, false).await {
             Ok(_) => Passed::Now,
             Err(pause) => Passed::Later(pause),
         }
@@ -110,16 +110,17 @@ impl Gate {
 
     /// Waits for a slot of this key, such as `provider/7`. Every worker must name the
     /// same spacing for it; where it changes, the last one named holds. `bulk` waits
-    /// behind whatever is not. Can be given up at any time. Answers until when the slot
-    /// holds: what counts is the time at which that is answered; or, where the next slot is
-    /// more than [`HORIZON`] away, after what time to ask again.
+    /// behind whatever is not; who comes `again`, because a slot was lost, goes first.
+    /// Can be given up at any time. Answers until when the slot holds: a start that is
+    /// later needs another one; or, where the next slot is more than [`HORIZON`] away,
+    /// after what time to ask again.
     pub async fn pass_until(
         &self,
         key: &str,
         spacing: Spacing,
         bulk: bool,
+        mut again: bool,
     ) -> Result<Instant, Duration> {
-        let mut again = false;
         loop {
             match self.enter(key, spacing, bulk, again).await {
                 Ok(Answer::Slot(window)) if Instant::now() <= window.until => {

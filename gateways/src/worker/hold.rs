@@ -56,7 +56,7 @@ fn recipient(transmission: &Transmission) -> Option<(Id<User>, Service, &str)> {
 impl Attempt {
     /// Ends the attempt, or puts it off, if it must not be made now.
     pub(super) async fn held_back(&self) -> Option<Fate> {
-        let command = match self.forbidden().await {
+        let command = match self.forbidden(&mut { self.asked }).await {
             Ok(command) => command?,
             Err(error) => {
                 tracing::warn!(spool.id = self.job.spool_id, %error, "nobody knows who opted out");
@@ -86,8 +86,12 @@ impl Attempt {
         }
     }
 
-    /// What must be done instead of making it.
-    pub(super) async fn forbidden(&self) -> Result<Option<TransmissionCommand>, StoreError> {
+    /// What must be done instead of making it, by what was asked, if that is not long ago,
+    /// or is asked now.
+    pub(super) async fn forbidden(
+        &self,
+        asked: &mut Asked,
+    ) -> Result<Option<TransmissionCommand>, StoreError> {
         let at = clock::now();
         // What a person sends goes whatever the hour.
         let order = self.transmission.order().filter(|_| self.is_bulk());
@@ -99,13 +103,11 @@ impl Attempt {
                 reason: "the recipient has quiet hours".to_owned(),
             }));
         }
-        let listed = match self.asked.at.elapsed() < FRESH {
-            true => self.asked.listed,
-            false => {
-                let again = ask(&self.shared, &[&self.transmission]).await?;
-                again.first().and_then(|asked| asked.listed)
-            }
-        };
+        if asked.at.elapsed() >= FRESH {
+            let again = ask(&self.shared, &[&self.transmission]).await?;
+            *asked = again.first().copied().unwrap_or(*asked);
+        }
+        let listed = asked.listed;
         Ok(listed.map(|listed| TransmissionCommand::Suppress {
             spool: Some(self.id()),
             at,

@@ -13,7 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How much longer than until the next slot is near a provider is taken to be full, so
 /// that several attempts come back at once and not each for itself.
 const FULL_PAUSE: Duration = Duration::from_millis(400);
-/// How often it is tried to have a slot in two lines at the same time.
+/// How often it is tried to have a slot in every line at the moment at which it is known
+/// that nothing forbids the start.
 const TRIES: usize = 8;
 
 /// Where an attempt has to stand in line.
@@ -28,22 +29,25 @@ impl Start<'_> {
     pub(super) async fn turn(&self) -> Option<Started> {
         let Attempt { shared, job, .. } = self.attempt;
         let lines: Vec<Line> = self.campaign().into_iter().chain(self.provider()).collect();
-        for _ in 0..TRIES {
+        let mut asked = self.attempt.asked;
+        for nth in 0..TRIES {
             let mut until = None::<Instant>;
             for line in &lines {
-                match self.pass(line).await {
+                match self.pass(line, nth > 0).await {
                     Ok(end) => until = Some(until.map_or(end, |until| until.min(end))),
                     Err(instead) => return Some(instead),
                 }
             }
-            // A wait in the second line may have outlasted the slot of the first.
-            if until.is_some_and(|until| Instant::now() > until) {
-                continue;
-            }
-            match self.attempt.forbidden().await {
+            let forbidden = self.attempt.forbidden(&mut asked).await;
+            // A wait in the second line may have outlasted the slot of the first, and so
+            // may the question who opted out: a start that is late makes some second too
+            // full.
+            let late = until.is_some_and(|until| Instant::now() > until);
+            match forbidden {
+                Ok(Some(_)) | Err(_) => return Some(Started::Held),
+                Ok(None) if late => {}
                 Ok(None) if shared.leases.is_sound(job.spool_id) => return None,
                 Ok(None) => return Some(Started::Not),
-                Ok(Some(_)) | Err(_) => return Some(Started::Held),
             }
         }
         Some(Started::Later(Duration::ZERO))
@@ -63,13 +67,13 @@ impl Start<'_> {
     }
 
     /// Waits in a line; until when the slot holds.
-    async fn pass(&self, line: &Line) -> Result<Instant, Started> {
+    async fn pass(&self, line: &Line, again: bool) -> Result<Instant, Started> {
         let shared = &self.attempt.shared;
         let (Line::Campaign(key, spacing) | Line::Provider(key, spacing)) = line;
         let bulk = self.attempt.is_bulk();
         let patience = self.until.checked_sub(PATIENCE).unwrap_or(self.until);
         let passed = tokio::select! {
-            passed = shared.gate.pass_until(key, *spacing, bulk) => passed,
+            passed = shared.gate.pass_until(key, *spacing, bulk, again) => passed,
             () = tokio::time::sleep_until(patience) => Err(Duration::ZERO),
             () = shared.stopping.cancelled() => return Err(Started::Not),
         };
