@@ -133,9 +133,11 @@ impl Campaigning {
         let mut last = Value::Null;
         let until = tokio::time::Instant::now() + within;
         loop {
-            // A server that was killed this moment comes back.
+            // One that was killed this moment comes back, and one that is so busy that it
+            // has not seen the log for a second says 503 until it has.
             let request = self.client.request("GET", &format!("/campaigns/{id}"));
-            if let Ok(answer) = self.client.try_send(request).await {
+            let answer = self.client.try_send(request).await;
+            if let Some(answer) = answer.ok().filter(|answer| answer.status != 503) {
                 last = answer.ok();
                 if is(&last) {
                     return last;
