@@ -155,14 +155,18 @@ impl Log {
         self.0.reader.recorded(rows).await
     }
 
-    /// Takes events that this process has just appended. If others appended in
-    /// between, they are left to the follower, which reads them in their order.
-    pub(crate) fn offer(&self, events: Vec<Arc<Recorded>>) {
+    /// Takes events that this process has just appended, which it began at `asked_at`. If
+    /// others appended in between, they are left to the follower, which reads them in
+    /// their order.
+    pub(crate) fn offer(&self, events: Vec<Arc<Recorded>>, asked_at: Instant) {
         let Some(first) = events.first() else { return };
         let mut recent = lock(&self.0.recent);
         if first.position == recent.head + 1 {
             self.0.push(&mut recent, events);
             drop(recent);
+            // Appends come one after another, and nothing was between what was known and
+            // these: that is as good as having looked.
+            self.0.seen(asked_at);
         } else {
             drop(recent);
             self.0.wake.notify_one();
@@ -172,6 +176,12 @@ impl Log {
 }
 
 impl Inner {
+    /// Everything there was at this moment is known.
+    fn seen(&self, at: Instant) {
+        let mut seen_at = lock(&self.seen_at);
+        *seen_at = at.max(*seen_at);
+    }
+
     /// Adds events that follow the head directly, and tells the subscribers.
     fn push(&self, recent: &mut Recent, events: Vec<Arc<Recorded>>) {
         for event in events {
@@ -277,7 +287,7 @@ async fn follow_database(inner: Weak<Inner>, wake: Arc<Notify>) {
                 let more = events.len() == BATCH;
                 log.push(&mut lock(&log.recent), events);
                 if !more {
-                    *lock(&log.seen_at) = asked_at;
+                    log.seen(asked_at);
                 }
                 more
             }
