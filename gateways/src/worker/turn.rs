@@ -45,7 +45,9 @@ impl Start<'_> {
             let late = until.is_some_and(|until| Instant::now() > until);
             match forbidden {
                 Ok(Some(_)) | Err(_) => return Some(Started::Held),
-                Ok(None) if late => {}
+                Ok(None) if late => {
+                    metrics::counter!("ledgerline_slots_missed_total").increment(1);
+                }
                 Ok(None) if shared.leases.is_sound(job.spool_id) => return None,
                 Ok(None) => return Some(Started::Not),
             }

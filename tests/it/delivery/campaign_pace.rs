@@ -6,7 +6,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use eventstore::clock;
 use serde_json::json;
 
-use crate::harness::{Campaigning, EventLog, Mailing, Server, densest_second, eventually, seconds};
+use crate::harness::{
+    Campaigning, Client, EventLog, Mailing, Server, densest_second, eventually, seconds,
+};
 
 async fn moments(log: &mut EventLog, id: i64) -> Vec<DateTime<Utc>> {
     log.starts(id)
@@ -25,6 +27,14 @@ fn millis(count: i64) -> TimeDelta {
     TimeDelta::milliseconds(count)
 }
 
+/// How many moments passed before whoever had them came to start.
+async fn missed(client: &Client) -> f64 {
+    let metrics = client.get("/metrics").await.text();
+    let mut lines = metrics.lines();
+    let value = lines.find_map(|line| line.strip_prefix("ledgerline_slots_missed_total "));
+    value.map_or(0.0, |value| value.parse().unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_campaign_keeps_its_pace() {
     let server = Server::alone().await;
@@ -36,10 +46,18 @@ async fn a_campaign_keeps_its_pace() {
     assert_eq!(moments.len(), 120);
     let densest = densest_second(&moments);
     assert!(densest <= 21, "{densest} in one second");
+    // From the first to the last there are 119 steps; what the machine was too busy for
+    // in its moment takes another one.
     let took = (moments[119] - moments[0]).as_seconds_f64();
-    // From the first to the last there are 119 steps.
-    let (least, most) = (119.0 / 20.0 * 0.95 - 0.05, 119.0 / 20.0 * 1.05 + 0.05);
-    assert!((least..=most).contains(&took), "120 in {took} s");
+    let missed = missed(&campaigns.client).await;
+    println!("120 in {took} s, {missed} moments missed");
+    let (wanted, later) = (119.0 / 20.0, missed / 20.0);
+    let (least, most) = (wanted * 0.95 - 0.05, wanted * 1.05 + 0.05 + later);
+    assert!(
+        (least..=most).contains(&took),
+        "120 in {took} s, {missed} missed"
+    );
+    assert!(missed < 60.0, "{missed} moments missed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -63,9 +81,10 @@ async fn another_pace_holds_at_once() {
     assert!((2..=6).contains(&slow), "{slow} in two seconds at 2");
     let fast = within(&moments, changed + millis(2_000), slowed);
     let wanted = (slowed - changed - millis(2_000)).as_seconds_f64() * 40.0;
+    let missed = missed(&campaigns.client).await;
     assert!(
-        (fast as f64 - wanted).abs() <= wanted * 0.1 + 1.0,
-        "{fast} of {wanted} at 40"
+        fast as f64 <= wanted * 1.1 + 1.0 && fast as f64 >= wanted * 0.9 - 1.0 - missed,
+        "{fast} of {wanted} at 40, {missed} missed"
     );
     let slow = within(&moments, slowed + millis(2_000), slowed + millis(4_000));
     assert!((2..=6).contains(&slow), "{slow} in two seconds at 2 again");
