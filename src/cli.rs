@@ -1,12 +1,14 @@
 //! The command line.
 
 mod bench;
+mod campaign;
 mod demo;
 mod erase;
 mod events;
 mod openapi;
 mod rebuild;
 mod serve;
+mod session;
 mod sql;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -35,6 +37,8 @@ enum Command {
     Serve(serve::Serve),
     /// Send a first message through a running server and follow it to its report.
     Demo(demo::Demo),
+    /// Follow a campaign of a running server.
+    Campaign(campaign::Campaign),
     /// Show the log of a running server, as a table or as JSON lines.
     Events(events::Events),
     /// Print the API's description, OpenAPI 3.1, as GET /openapi.json answers it.
@@ -85,6 +89,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
         match cli.command {
             Command::Serve(serve) => serve.run(&config).await,
             Command::Demo(demo) => demo.run(&config).await,
+            Command::Campaign(campaign) => campaign.run(&config).await,
             Command::Events(events) => events.run(&config).await,
             Command::Rebuild(rebuild) => rebuild.run(&config).await,
             Command::Erase(erase) => erase.run(&config).await,

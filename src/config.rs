@@ -133,6 +133,8 @@ pub enum Role {
 pub struct DeliveryConfig {
     /// `LEDGERLINE_COMPANY` (empty)
     pub company: String,
+    /// `LEDGERLINE_CAMPAIGN_DUPLICATES` (false)
+    pub campaign_duplicates: bool,
     /// `LEDGERLINE_CPM_UNIT` (second)
     pub cpm_unit: PaceUnit,
     /// `LEDGERLINE_LEASE_SECONDS` (10)
@@ -348,6 +350,7 @@ impl DeliveryConfig {
                 .text("LEDGERLINE_COMPANY")
                 .unwrap_or_default()
                 .to_owned(),
+            campaign_duplicates: values.value("LEDGERLINE_CAMPAIGN_DUPLICATES", "true or false")?,
             cpm_unit: values.value("LEDGERLINE_CPM_UNIT", "second or minute")?,
             lease: values.seconds("LEDGERLINE_LEASE_SECONDS", 2..=3600)?,
             retry_base: values.seconds("LEDGERLINE_RETRY_BASE_SECONDS", 1..=3600)?,

@@ -3,8 +3,14 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use api::{ApiConfig, App, Deadlines, FirstUser, Parts};
-use commands::{Actor, Commands, conversion::Conversions, media::MediaStore};
+use api::{ApiConfig, App, FirstUser, Parts};
+use commands::{
+    Actor, Commands,
+    conversion::Conversions,
+    media::MediaStore,
+    policies::{Policies, Running},
+    sending::{Deadlines, Sending},
+};
 use domain::{
     Id, Patch,
     delivery::{Provider, ProviderCommand, ProviderKind, ProviderPatch},
@@ -45,8 +51,11 @@ pub struct Server {
     http: Option<Http>,
     conversions: Option<Conversions>,
     worker: Option<Worker>,
+    policies: Option<Running>,
     projector: Projector,
     pools: Vec<PgPool>,
+    /// Of what streams to clients without end.
+    closing: CancellationToken,
     stop: CancellationToken,
 }
 
@@ -67,8 +76,10 @@ impl Server {
                 http: parts.http,
                 conversions: parts.conversions,
                 worker: parts.worker,
+                policies: parts.policies,
                 projector: parts.projector,
                 pools: parts.pools,
+                closing: parts.closing,
                 stop: parts.stop,
                 database,
             }),
@@ -110,14 +121,21 @@ impl Server {
                 worker(config),
             )
         });
+        let policies = has(config, Role::Worker).then(|| {
+            let pool = store.pool().clone();
+            let sending = Sending::new(commands.clone(), pool.clone(), deadlines(config));
+            Policies::new(commands.clone(), pool, sending, watermarks.clone()).start()
+        });
         let mut started = Started {
             address: None,
             first_password: None,
             http: None,
             conversions: None,
             worker,
+            policies,
             projector,
             pools: vec![store.pool().clone()],
+            closing: CancellationToken::new(),
             stop,
         };
         let Some(listener) = listener else {
@@ -134,6 +152,7 @@ impl Server {
             conversions,
             metrics: metrics()?,
             gateways: Arc::new(move || registry.status()),
+            closing: started.closing.clone(),
         };
         let app = App::start(parts, api(config)).await.map_err(plain)?;
         let first = FirstUser {
@@ -159,6 +178,7 @@ impl Server {
     /// Stops taking requests, finishes what is on the wire, and closes everything,
     /// within ten seconds.
     pub async fn stop(self) {
+        self.closing.cancel();
         if let Some(http) = self.http
             && !http.stop(LAST_REQUESTS).await
         {
@@ -166,6 +186,9 @@ impl Server {
         }
         if let Some(conversions) = self.conversions {
             conversions.stop().await;
+        }
+        if let Some(policies) = self.policies {
+            policies.stop().await;
         }
         if let Some(worker) = self.worker {
             worker.stop(LAST_ATTEMPTS).await;
@@ -189,8 +212,10 @@ struct Started {
     http: Option<Http>,
     conversions: Option<Conversions>,
     worker: Option<Worker>,
+    policies: Option<Running>,
     projector: Projector,
     pools: Vec<PgPool>,
+    closing: CancellationToken,
     stop: CancellationToken,
 }
 
@@ -213,15 +238,20 @@ fn api(config: &Config) -> ApiConfig {
         import_limit: config.server.import_limit,
         company: config.delivery.company.clone(),
         cpm_unit: config.delivery.cpm_unit,
+        duplicates: config.delivery.campaign_duplicates,
         trust_proxy: config.server.trust_proxy,
         cors_origins: config.server.cors_origins.clone(),
-        deadlines: Deadlines {
-            voice: config.delivery.voice_deadline,
-            fax: config.delivery.fax_deadline,
-            sms: config.delivery.sms_deadline,
-            email: config.delivery.email_deadline,
-        },
+        deadlines: deadlines(config),
         ..ApiConfig::default()
+    }
+}
+
+fn deadlines(config: &Config) -> Deadlines {
+    Deadlines {
+        voice: config.delivery.voice_deadline,
+        fax: config.delivery.fax_deadline,
+        sms: config.delivery.sms_deadline,
+        email: config.delivery.email_deadline,
     }
 }
 

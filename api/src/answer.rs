@@ -12,7 +12,7 @@ use projections::{
     delivery::transmissions::TransmissionRow, outreach::documents::DocumentRow,
     outreach::programs::ProgramRow, outreach::recordings::RecordingRow,
     outreach::templates::TemplateRow, outreach::texts::TextRow, people::accounts::AccountRow,
-    people::contacts::ContactRow, people::groups::GroupRow,
+    people::contacts::ContactRow, people::groups::GroupRow, people::optouts::OptOutRow,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -60,6 +60,11 @@ impl Row for DocumentRow {
     }
 }
 impl Row for GroupRow {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+impl Row for OptOutRow {
     fn version(&self) -> i64 {
         self.version
     }
@@ -118,6 +123,7 @@ const ROWS: &[(&str, Again)] = &[
     again::<ContactRow>(),
     again::<DocumentRow>(),
     again::<GroupRow>(),
+    again::<OptOutRow>(),
     again::<ProgramRow>(),
     again::<ProviderRow>(),
     again::<RecordingRow>(),

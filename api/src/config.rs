@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use domain::{delivery::PaceUnit, flow::Service};
+use commands::sending::Deadlines;
+use domain::delivery::PaceUnit;
 
 /// How the API behaves. The root package reads it from settings.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct ApiConfig {
     pub deadlines: Deadlines,
     /// In what a campaign's `cpm` counts (transmissions per second).
     pub cpm_unit: PaceUnit,
+    /// Whether a campaign that does not say reaches the same phone or address twice (no).
+    pub duplicates: bool,
 }
 
 impl ApiConfig {
@@ -53,42 +56,6 @@ impl ApiConfig {
     }
 }
 
-/// How long a send is tried, by service.
-#[derive(Clone, Copy, Debug)]
-pub struct Deadlines {
-    /// 2 min.
-    pub voice: Duration,
-    /// 30 min.
-    pub fax: Duration,
-    /// 1 h.
-    pub sms: Duration,
-    /// 24 h.
-    pub email: Duration,
-}
-
-impl Deadlines {
-    /// The one of this service.
-    pub const fn of(&self, service: Service) -> Duration {
-        match service {
-            Service::Voice => self.voice,
-            Service::Fax => self.fax,
-            Service::Sms => self.sms,
-            Service::Email => self.email,
-        }
-    }
-}
-
-impl Default for Deadlines {
-    fn default() -> Self {
-        Self {
-            voice: Duration::from_secs(2 * 60),
-            fax: Duration::from_secs(30 * 60),
-            sms: Duration::from_secs(60 * 60),
-            email: Duration::from_secs(24 * 60 * 60),
-        }
-    }
-}
-
 impl Default for ApiConfig {
     fn default() -> Self {
         Self {
@@ -105,6 +72,7 @@ impl Default for ApiConfig {
             upload_timeout: Duration::from_secs(15 * 60),
             deadlines: Deadlines::default(),
             cpm_unit: PaceUnit::default(),
+            duplicates: false,
         }
     }
 }

@@ -40,16 +40,18 @@ mod system;
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use commands::{Commands, conversion::Conversions, media::MediaStore};
+use commands::{Commands, conversion::Conversions, media::MediaStore, sending::Sending};
 use cqrs_es::Aggregate;
 use domain::access::{Permission, Role, Session, User};
 use eventstore::{Position, Vault};
 use metrics_exporter_prometheus::PrometheusHandle;
 use projections::{Finders, Watermarks};
 use sqlx::PgPool;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 pub use auth::{Bootstrapped, FirstUser, bootstrap};
-pub use config::{ApiConfig, Deadlines};
+pub use config::ApiConfig;
 pub use error::{Error, Invalid, Result};
 pub use openapi::openapi;
 
@@ -59,6 +61,9 @@ use openapi::Routes;
 
 /// How long a write waits until it can be read.
 const READABLE_WITHIN: Duration = Duration::from_secs(2);
+/// How many may follow campaigns at once; each asks the database twice a second.
+const FOLLOWERS: usize = 256;
+
 /// How often broken-off uploads and old idempotency keys are swept.
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 
@@ -79,6 +84,8 @@ pub struct Parts {
     pub metrics: PrometheusHandle,
     /// What `/readyz` shows of the gateways.
     pub gateways: Gateways,
+    /// Cancelled when the server is about to stop: what streams without end ends.
+    pub closing: CancellationToken,
 }
 
 /// The running API's state. Clones share it.
@@ -89,6 +96,8 @@ struct Inner {
     parts: Parts,
     config: ApiConfig,
     media: MediaStore,
+    sending: Sending,
+    followers: Arc<Semaphore>,
     finders: Finders,
     auth: Authenticator,
     once: Claims,
@@ -112,10 +121,13 @@ impl App {
         let once = Claims::new(store.pool().clone(), store.vault().clone(), fingerprints);
         let media = MediaStore::new(parts.pool.clone());
         let finders = Finders::new(parts.pool.clone());
+        let sending = Sending::new(parts.commands.clone(), parts.pool.clone(), config.deadlines);
         let app = Self(Arc::new(Inner {
             parts,
             config,
             media,
+            sending,
+            followers: Arc::new(Semaphore::new(FOLLOWERS)),
             finders,
             auth,
             once,
@@ -147,6 +159,15 @@ impl App {
 
     pub(crate) fn media(&self) -> &MediaStore {
         &self.0.media
+    }
+
+    /// A place for each of those who follow campaigns.
+    pub(crate) fn followers(&self) -> &Arc<Semaphore> {
+        &self.0.followers
+    }
+
+    pub(crate) fn sending(&self) -> &Sending {
+        &self.0.sending
     }
 
     pub(crate) fn vault(&self) -> &Vault {

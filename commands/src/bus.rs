@@ -1,6 +1,7 @@
 //! Sending commands.
 
 mod many;
+mod together;
 
 use std::{
     array,
@@ -15,6 +16,8 @@ use eventstore::{Basis, Committed, Denied, Loaded, Metadata, Store, StoreError, 
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::CommandError;
+
+pub use together::Together;
 
 /// How often a command that lost a race is decided anew.
 const ATTEMPTS: u32 = 8;

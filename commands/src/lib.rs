@@ -3,9 +3,10 @@
 //! [`Commands::send`] loads an aggregate, lets it decide, appends what it
 //! decided and answers with its place in the log. Bytes that events name are in
 //! [`media`]; [`conversion`] runs the programs that make other bytes of them,
-//! [`documents`] and [`sound`] say which for documents and recordings. What turns
-//! events into commands (a policy) belongs here too, one file each, named by what it
-//! does.
+//! [`documents`] and [`sound`] say which for documents and recordings. [`sending`] is
+//! what a send needs to be there; who is not to be reached [`suppression`] knows. What
+//! turns events into commands, a policy, is one file each in [`policies`], named by what
+//! it does.
 //!
 //! The command side registers nothing: an aggregate that exists in `domain` can
 //! be sent to.
@@ -15,7 +16,10 @@ pub mod conversion;
 pub mod documents;
 mod error;
 pub mod media;
+pub mod policies;
+pub mod sending;
 pub mod sound;
+pub mod suppression;
 
-pub use bus::{Actor, Commands, Scope};
+pub use bus::{Actor, Commands, Scope, Together};
 pub use error::CommandError;

@@ -15,7 +15,9 @@ use crate::{
         Document, DocumentEvent, Program, ProgramEvent, Recording, RecordingEvent, Template,
         TemplateEvent, Text, TextEvent,
     },
-    people::{Account, AccountEvent, Contact, ContactEvent, Group, GroupEvent},
+    people::{
+        Account, AccountEvent, Contact, ContactEvent, Group, GroupEvent, OptOut, OptOutEvent,
+    },
 };
 
 /// An event of any aggregate.
@@ -27,6 +29,7 @@ pub enum Event {
     Contact(ContactEvent),
     Document(DocumentEvent),
     Group(GroupEvent),
+    OptOut(OptOutEvent),
     Permission(PermissionEvent),
     Program(ProgramEvent),
     Provider(ProviderEvent),
@@ -53,6 +56,7 @@ impl Event {
             Contact::TYPE => from_value(payload).map(Self::Contact),
             Document::TYPE => from_value(payload).map(Self::Document),
             Group::TYPE => from_value(payload).map(Self::Group),
+            OptOut::TYPE => from_value(payload).map(Self::OptOut),
             Permission::TYPE => from_value(payload).map(Self::Permission),
             Program::TYPE => from_value(payload).map(Self::Program),
             Provider::TYPE => from_value(payload).map(Self::Provider),
@@ -80,6 +84,7 @@ impl Event {
             Self::Contact(event) => to_value(event),
             Self::Document(event) => to_value(event),
             Self::Group(event) => to_value(event),
+            Self::OptOut(event) => to_value(event),
             Self::Permission(event) => to_value(event),
             Self::Program(event) => to_value(event),
             Self::Provider(event) => to_value(event),
@@ -127,6 +132,11 @@ impl From<DocumentEvent> for Event {
 impl From<GroupEvent> for Event {
     fn from(event: GroupEvent) -> Self {
         Self::Group(event)
+    }
+}
+impl From<OptOutEvent> for Event {
+    fn from(event: OptOutEvent) -> Self {
+        Self::OptOut(event)
     }
 }
 impl From<PermissionEvent> for Event {

@@ -51,6 +51,18 @@ pub struct Effects {
     pub(crate) mark: Option<Mark>,
 }
 
+impl Effects {
+    /// Takes those of another aggregate in, whose events are appended together.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.claim.extend(other.claim);
+        self.release.extend(other.release);
+        self.keys.extend(other.keys);
+        self.erase.extend(other.erase);
+        self.dequeue.extend(other.dequeue);
+        self.mark = other.mark.or(self.mark.take());
+    }
+}
+
 /// Events that are appended together.
 #[derive(Debug)]
 pub(crate) struct Member {
@@ -119,10 +131,11 @@ async fn run(pool: PgPool, log: Log, mut queue: mpsc::Receiver<Waiting>) {
 type Reply = oneshot::Sender<Result<Vec<Position>, StoreError>>;
 
 async fn append_group(pool: &PgPool, log: &Log, members: Vec<Member>, replies: Vec<Reply>) {
+    let asked_at = Instant::now();
     match statement::append(pool, &members).await {
         Ok(positions) => {
             let recorded = record(members, &positions, &mut replies.into_iter());
-            log.offer(recorded);
+            log.offer(recorded, asked_at);
         }
         Err(error) if members.len() == 1 && !is_in_doubt(&error) && !is_busy(&error) => {
             if let Some((member, reply)) = members.into_iter().zip(replies).next() {
@@ -144,6 +157,8 @@ async fn append_alone(pool: &PgPool, log: &Log, member: Member, reply: Reply) {
     let give_up = Instant::now() + PATIENCE;
     let mut pause = Duration::from_millis(20);
     let members = [member];
+    // Whichever try it was that appended, it was after this.
+    let asked_at = Instant::now();
     let result = loop {
         let attempt = match statement::positions_of(pool, &members[0]).await {
             Ok(Some(positions)) => Ok(positions),
@@ -163,7 +178,7 @@ async fn append_alone(pool: &PgPool, log: &Log, member: Member, reply: Reply) {
     match result {
         Ok(positions) => {
             let recorded = record(vec![member], &positions, &mut std::iter::once(reply));
-            log.offer(recorded);
+            log.offer(recorded, asked_at);
         }
         Err(error) => {
             let error = explain(pool, &member, error).await;

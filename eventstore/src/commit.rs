@@ -11,7 +11,7 @@ use domain::{Claim, Entity, Id, Subject};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Committed, Loaded, Metadata, Once, Store, StoreError,
+    Committed, Loaded, Metadata, Once, Position, Store, StoreError,
     appender::{Effects, Member, NewEvent, commit_id},
     clock,
     codec::{Encoded, Place, unseal},
@@ -100,42 +100,54 @@ impl Store {
         }
         effects.erase.extend(aggregate.erased());
         Ok(Prepared {
-            id,
-            before: before.version,
-            aggregate,
+            state: State {
+                id,
+                before: before.version,
+                aggregate,
+                events: new_events.len(),
+                new_key,
+            },
             events: new_events,
             effects,
-            new_key,
         })
     }
 
     /// Appends prepared events of several aggregates in one transaction.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] or [`StoreError::Taken`] for all of them when one of
-    /// them meets it; otherwise when the database does not answer.
+    /// As [`Store::commit_batch`].
     pub async fn commit<A: Entity>(
         &self,
         prepared: Vec<Prepared<A>>,
+        metadata: Metadata,
+        dequeue: Vec<i64>,
+    ) -> Result<Vec<Committed>, StoreError> {
+        let mut batch = Batch::default();
+        for one in prepared {
+            batch.add(one);
+        }
+        self.commit_batch(batch, metadata, dequeue).await
+    }
+
+    /// Appends everything that was put into a batch in one transaction; answers in the
+    /// order of the batch.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] or [`StoreError::Taken`] for all of it when one of its
+    /// aggregates meets it; otherwise when the database does not answer.
+    pub async fn commit_batch(
+        &self,
+        batch: Batch,
         mut metadata: Metadata,
         dequeue: Vec<i64>,
     ) -> Result<Vec<Committed>, StoreError> {
-        let mut effects = Effects {
-            dequeue,
-            mark: metadata.once.take().map(Once::mark),
-            ..Effects::default()
-        };
-        let mut events = Vec::new();
-        let mut states = Vec::with_capacity(prepared.len());
-        for one in prepared {
-            let count = one.events.len();
-            events.extend(one.events);
-            effects.claim.extend(one.effects.claim);
-            effects.release.extend(one.effects.release);
-            effects.keys.extend(one.effects.keys);
-            effects.erase.extend(one.effects.erase);
-            states.push((one.id, one.before, one.aggregate, count, one.new_key));
-        }
+        let Batch {
+            events,
+            mut effects,
+            states,
+        } = batch;
+        effects.dequeue = dequeue;
+        effects.mark = metadata.once.take().map(Once::mark);
         let member = Member {
             commit_id: commit_id()?,
             occurred_at: clock::now(),
@@ -145,24 +157,16 @@ impl Store {
         };
         let appended = self.0.appender.append(member).await;
         let positions = appended.inspect_err(|_| {
-            for (id, ..) in &states {
-                self.forget(*id);
+            for state in &states {
+                state.forget(self);
             }
         })?;
-        let mut positions = positions.into_iter();
+        let mut positions = positions.as_slice();
         let mut committed = Vec::with_capacity(states.len());
-        for (id, before, aggregate, count, new_key) in states {
-            let version = before + count as u64;
-            let position = positions.by_ref().take(count).last();
-            if let Some((subject, key)) = new_key {
-                self.0.keys.remember(subject, key);
-            }
-            let loaded = Loaded { aggregate, version };
-            if snapshots::is_due(before, version) {
-                self.save_snapshot(id, loaded.clone());
-            }
-            self.0.cache.insert((A::TYPE, id.get()), Arc::new(loaded));
-            committed.push(Committed { position, version });
+        for state in states {
+            let (own, rest) = positions.split_at(state.events().min(positions.len()));
+            positions = rest;
+            committed.push(state.appended(self, own.last().copied()));
         }
         Ok(committed)
     }
@@ -202,10 +206,73 @@ pub struct Before {
 /// Events ready to be appended.
 #[derive(Debug)]
 pub struct Prepared<A> {
+    events: Vec<NewEvent>,
+    effects: Effects,
+    state: State<A>,
+}
+
+/// Prepared events of aggregates of any kinds, to be appended together.
+#[derive(Default)]
+pub struct Batch {
+    events: Vec<NewEvent>,
+    effects: Effects,
+    states: Vec<Box<dyn Appended>>,
+}
+
+impl Batch {
+    /// Adds an aggregate's events; those of one aggregate only once.
+    pub fn add<A: Entity>(&mut self, prepared: Prepared<A>) {
+        self.events.extend(prepared.events);
+        self.effects.join(prepared.effects);
+        self.states.push(Box::new(prepared.state));
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.states.is_empty()
+    }
+}
+
+/// What an aggregate is once its events are in the log.
+#[derive(Debug)]
+struct State<A> {
     id: Id<A>,
     before: u64,
     aggregate: A,
-    events: Vec<NewEvent>,
-    effects: Effects,
+    events: usize,
     new_key: Option<(Subject, SubjectKey)>,
+}
+
+/// The same of any kind, for batches that mix them.
+trait Appended: Send {
+    fn events(&self) -> usize;
+    fn forget(&self, store: &Store);
+    /// Keeps it in memory; `position` is that of its last event.
+    fn appended(self: Box<Self>, store: &Store, position: Option<Position>) -> Committed;
+}
+
+impl<A: Entity> Appended for State<A> {
+    fn events(&self) -> usize {
+        self.events
+    }
+
+    fn forget(&self, store: &Store) {
+        store.forget(self.id);
+    }
+
+    fn appended(self: Box<Self>, store: &Store, position: Option<Position>) -> Committed {
+        let (id, version) = (self.id, self.before + self.events as u64);
+        if let Some((subject, key)) = self.new_key {
+            store.0.keys.remember(subject, key);
+        }
+        let loaded = Loaded {
+            aggregate: self.aggregate,
+            version,
+        };
+        if snapshots::is_due(self.before, version) {
+            store.save_snapshot(id, loaded.clone());
+        }
+        store.0.cache.insert((A::TYPE, id.get()), Arc::new(loaded));
+        Committed { position, version }
+    }
 }

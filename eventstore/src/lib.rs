@@ -30,7 +30,7 @@ mod upcasters;
 mod vault;
 mod work;
 
-pub use commit::{Before, Prepared};
+pub use commit::{Batch, Before, Prepared};
 pub use error::StoreError;
 pub use ids::Ids;
 pub use log::{Log, Subscription};

@@ -26,8 +26,9 @@ use crate::{
     read::{COLUMNS, Reader, Row},
 };
 
-/// How many events stay in memory.
-const KEPT: usize = 4_096;
+/// How many events stay in memory: those of a second at full speed, so that read models
+/// that gather them for a while need not read them again.
+const KEPT: usize = 20_480;
 /// The most events a subscriber gets at once.
 const BATCH: usize = 1_000;
 /// How often the database is asked although nothing woke us. A node that has not
@@ -154,14 +155,18 @@ impl Log {
         self.0.reader.recorded(rows).await
     }
 
-    /// Takes events that this process has just appended. If others appended in
-    /// between, they are left to the follower, which reads them in their order.
-    pub(crate) fn offer(&self, events: Vec<Arc<Recorded>>) {
+    /// Takes events that this process has just appended, which it began at `asked_at`. If
+    /// others appended in between, they are left to the follower, which reads them in
+    /// their order.
+    pub(crate) fn offer(&self, events: Vec<Arc<Recorded>>, asked_at: Instant) {
         let Some(first) = events.first() else { return };
         let mut recent = lock(&self.0.recent);
         if first.position == recent.head + 1 {
             self.0.push(&mut recent, events);
             drop(recent);
+            // Appends come one after another, and nothing was between what was known and
+            // these: that is as good as having looked.
+            self.0.seen(asked_at);
         } else {
             drop(recent);
             self.0.wake.notify_one();
@@ -171,6 +176,12 @@ impl Log {
 }
 
 impl Inner {
+    /// Everything there was at this moment is known.
+    fn seen(&self, at: Instant) {
+        let mut seen_at = lock(&self.seen_at);
+        *seen_at = at.max(*seen_at);
+    }
+
     /// Adds events that follow the head directly, and tells the subscribers.
     fn push(&self, recent: &mut Recent, events: Vec<Arc<Recorded>>) {
         for event in events {
@@ -217,9 +228,17 @@ impl Subscription {
     /// When the database does not answer or an event cannot be read. The position
     /// stays, so that the same call can be made again.
     pub async fn next(&mut self) -> Result<Vec<Arc<Recorded>>, StoreError> {
+        self.next_up_to(BATCH).await
+    }
+
+    /// The same, up to so many.
+    ///
+    /// # Errors
+    /// As [`Subscription::next`].
+    pub async fn next_up_to(&mut self, most: usize) -> Result<Vec<Arc<Recorded>>, StoreError> {
         loop {
             self.head.borrow_and_update();
-            let events = self.ready().await?;
+            let events = self.ready(most).await?;
             if let Some(last) = events.last() {
                 self.position = last.position;
                 return Ok(events);
@@ -228,7 +247,7 @@ impl Subscription {
         }
     }
 
-    async fn ready(&self) -> Result<Vec<Arc<Recorded>>, StoreError> {
+    async fn ready(&self, most: usize) -> Result<Vec<Arc<Recorded>>, StoreError> {
         {
             let recent = lock(&self.log.0.recent);
             if self.position >= recent.head {
@@ -242,12 +261,13 @@ impl Subscription {
                     .events
                     .iter()
                     .skip(first)
-                    .take(BATCH)
+                    .take(most)
                     .cloned()
                     .collect());
             }
         }
-        self.log.0.reader.after(self.position, BATCH as i64).await
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.log.0.reader.after(self.position, most).await
     }
 }
 
@@ -267,7 +287,7 @@ async fn follow_database(inner: Weak<Inner>, wake: Arc<Notify>) {
                 let more = events.len() == BATCH;
                 log.push(&mut lock(&log.recent), events);
                 if !more {
-                    *lock(&log.seen_at) = asked_at;
+                    log.seen(asked_at);
                 }
                 more
             }

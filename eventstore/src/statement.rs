@@ -116,6 +116,19 @@ pub(crate) async fn holder_of(pool: &PgPool, claim: &Claim) -> Result<Option<Str
         .await
 }
 
+/// Which of these names of a scope are held, and by whom: one look at the primary key.
+pub(crate) async fn holders_of(
+    pool: &PgPool,
+    scope: &str,
+    values: &[String],
+) -> Result<Vec<(String, String)>, sqlx::Error> {
+    sqlx::query_as("select value, holder from claims where scope = $1 and value = any($2)")
+        .bind(scope)
+        .bind(values)
+        .fetch_all(pool)
+        .await
+}
+
 /// The events of a group, column by column.
 #[derive(Default)]
 struct Columns<'a> {

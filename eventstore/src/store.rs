@@ -18,6 +18,7 @@ use crate::{
     keys::Keys,
     read::{Reader, unreadable},
     snapshots, statement,
+    vault::Fingerprints,
 };
 
 /// How many aggregates stay in memory between commands.
@@ -42,6 +43,7 @@ pub(crate) struct Inner {
     reader: Reader,
     pub(crate) keys: Keys,
     vault: Vault,
+    fingerprints: Fingerprints,
     pub(crate) appender: Appender,
     log: Log,
     ids: Ids,
@@ -75,6 +77,7 @@ impl Store {
             reader,
             keys,
             vault,
+            fingerprints: Fingerprints::new(master),
             log,
         })))
     }
@@ -90,6 +93,25 @@ impl Store {
     /// When the database does not answer.
     pub async fn holder_of(&self, claim: &Claim) -> Result<Option<String>, StoreError> {
         Ok(statement::holder_of(&self.0.pool, claim).await?)
+    }
+
+    /// Which of these names are held in a scope, and by whom, as of now.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn holders_of(
+        &self,
+        scope: &str,
+        values: &[String],
+    ) -> Result<HashMap<String, String>, StoreError> {
+        let found = statement::holders_of(&self.0.pool, scope, values).await?;
+        Ok(found.into_iter().collect())
+    }
+
+    /// What stands for something personal where it is compared and must not be read: the
+    /// same for the same text, and nothing to whoever has no master key.
+    pub fn fingerprint(&self, text: &str) -> String {
+        self.0.fingerprints.of(text)
     }
 
     /// Ids for new things.
@@ -247,6 +269,15 @@ impl Store {
             self.0.cache.insert((A::TYPE, id.get()), Arc::new(loaded));
         }
         Ok(())
+    }
+
+    /// Reads into memory the keys that memory does not hold of these, with one query.
+    ///
+    /// # Errors
+    /// When the database does not answer, or a key cannot be opened.
+    pub async fn warm_keys<A: Entity>(&self, ids: &[Id<A>]) -> Result<(), StoreError> {
+        let subjects: Vec<_> = ids.iter().map(|id| id.subject()).collect();
+        self.0.keys.of(subjects).await.map(drop)
     }
 
     /// Forgets what memory holds of an aggregate.

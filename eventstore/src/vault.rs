@@ -110,6 +110,28 @@ impl Vault {
     }
 }
 
+/// Keyed hashes of what is compared and must not be read.
+pub(crate) struct Fingerprints(Zeroizing<Vec<u8>>);
+
+impl Fingerprints {
+    /// Of 16 bytes there are enough for any list.
+    const BYTES: usize = 16;
+
+    /// Under a key of their own that follows from the master key.
+    pub fn new(master: &MasterKey) -> Self {
+        Self(master.derive("fingerprints"))
+    }
+
+    /// HMAC-SHA256, the first half, in hex.
+    pub fn of(&self, text: &str) -> String {
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0)
+            .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+        mac.update(text.as_bytes());
+        let whole = mac.finalize().into_bytes();
+        hex::encode(whole.get(..Self::BYTES).unwrap_or_default())
+    }
+}
+
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Vault")
@@ -147,6 +169,15 @@ mod tests {
         );
         assert!(vault(2).open("provider.password", &sealed).is_err());
         assert!(vault(1).open("account.passwd", &sealed).is_err());
+    }
+
+    #[test]
+    fn a_fingerprint_is_the_same_under_the_same_key_only() {
+        let of = |byte: u8, text: &str| Fingerprints::new(&MasterKey::new([byte; 32])).of(text);
+        assert_eq!(of(1, "15550100"), of(1, "15550100"));
+        assert_ne!(of(1, "15550100"), of(1, "15550101"));
+        assert_ne!(of(1, "15550100"), of(2, "15550100"));
+        assert_eq!(of(1, "").len(), 32);
     }
 
     #[test]

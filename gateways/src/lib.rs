@@ -6,11 +6,12 @@
 //! `registry.rs`, its provider type's word in `ProviderKind::has_gateway` (sending
 //! counts only what has one), and its entry in the shared contract suite.
 
+mod breaker;
 pub mod compose;
 pub mod content;
 pub mod email;
 pub mod gateway;
-mod rate;
+mod permits;
 mod registry;
 pub mod sandbox;
 pub mod smtp;
@@ -21,5 +22,6 @@ mod contract_suite;
 
 pub use content::Content;
 pub use gateway::{Ended, Gateway, Health, NotOurs, Progress, Report, Spool};
+pub use permits::Permit;
 pub use registry::{Channel, Installation, PASSWORD, Registry, SETTING};
 pub use worker::{Worker, WorkerConfig};

@@ -16,7 +16,7 @@ use crate::{
         documents::Documents, programs::Programs, recordings::Recordings, templates::Templates,
         texts::Texts,
     },
-    people::{accounts::Accounts, contacts::Contacts, groups::Groups},
+    people::{accounts::Accounts, contacts::Contacts, groups::Groups, optouts::OptOuts},
 };
 
 /// The visible list.
@@ -29,6 +29,7 @@ pub fn all() -> Vec<Box<dyn Projection>> {
         Box::new(Dispatch),
         Box::new(Documents),
         Box::new(Groups),
+        Box::new(OptOuts),
         Box::new(Permissions),
         Box::new(Programs),
         Box::new(Providers),

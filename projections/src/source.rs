@@ -7,9 +7,9 @@ use std::sync::Arc;
 use eventstore::{Log, Position, Recorded, StoreError, Subscription};
 
 /// How far behind the head is far; below it the events are likely still in memory.
-const FAR: Position = 4_000;
+const FAR: Position = 20_000;
 
-/// How many events are read at a time when far behind.
+/// How many events are taken at a time.
 const MANY: usize = 5_000;
 
 pub(crate) struct Source {
@@ -43,7 +43,7 @@ impl Source {
         // Asked for before the events are, so that none up to there can be missed.
         let head = self.log.head();
         if head - from <= FAR {
-            return self.subscription.next().await;
+            return self.subscription.next_up_to(MANY).await;
         }
         let events = self.log.read_types(self.types, from, MANY as i64).await?;
         let last = events.last().map_or(from, |event| event.position);

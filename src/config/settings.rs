@@ -99,6 +99,8 @@ pub const SETTINGS: &[Setting] = &[
         "Company name that messages may insert."),
     setting("LEDGERLINE_CPM_UNIT", "cpm_unit", "second",
         "What a campaign's cpm counts: transmissions per second, or per minute as ICTCore does."),
+    setting("LEDGERLINE_CAMPAIGN_DUPLICATES", "campaign_duplicates", "false",
+        "Whether campaigns that do not say so reach a phone or address twice that two contacts have."),
     setting("LEDGERLINE_LEASE_SECONDS", "lease_seconds", "10",
         "How long a worker that falls silent keeps its transmissions (2 to 3600)."),
     setting("LEDGERLINE_RETRY_BASE_SECONDS", "retry_base_seconds", "60",

@@ -86,6 +86,7 @@ const GOOD: &[(&str, &str)] = &[
     ("LEDGERLINE_NODE_ID", "4"),
     ("LEDGERLINE_COMPANY", "Muster & Söhne"),
     ("LEDGERLINE_CPM_UNIT", "minute"),
+    ("LEDGERLINE_CAMPAIGN_DUPLICATES", "true"),
     ("LEDGERLINE_LEASE_SECONDS", "20"),
     ("LEDGERLINE_RETRY_BASE_SECONDS", "61"),
     ("LEDGERLINE_TRY_EMAIL_DEADLINE_SECONDS", "101"),
@@ -166,6 +167,7 @@ fn every_setting_is_in_the_help_and_arrives_from_environment_and_file() {
         assert_eq!((process.role, process.node_id), (Role::Worker, Some(4)));
         assert_eq!(delivery.company, "Muster & Söhne");
         assert_eq!(delivery.cpm_unit, PaceUnit::Minute);
+        assert!(delivery.campaign_duplicates);
         assert_eq!(delivery.lease.as_secs(), 20);
         assert_eq!(delivery.retry_base.as_secs(), 61);
         assert_eq!(delivery.email_deadline.as_secs(), 101);

@@ -76,8 +76,8 @@ impl<'a> Bootstrap<'a> {
 
     async fn run(&self, first: FirstUser) -> Result<Bootstrapped> {
         self.catch_up().await?;
-        self.permissions().await?;
-        self.roles().await?;
+        let new = self.permissions().await?;
+        self.roles(&new).await?;
         if self.mirror.has_users() {
             return Ok(Bootstrapped {
                 created: false,
@@ -113,13 +113,16 @@ impl<'a> Bootstrap<'a> {
         }
     }
 
-    async fn permissions(&self) -> Result<()> {
+    /// Makes those that are missing, and says which.
+    async fn permissions(&self) -> Result<BTreeSet<String>> {
+        let mut new = BTreeSet::new();
         let mut creates = Vec::new();
         for name in vocabulary::permissions() {
             if self.mirror.permission_named(&name).is_some() {
                 continue;
             }
             let id = self.commands.next_id(Permission::TYPE).await?;
+            new.insert(name.clone());
             let name = line("name", &name)?;
             let description = None;
             creates.push((
@@ -132,7 +135,7 @@ impl<'a> Bootstrap<'a> {
             ));
         }
         if creates.is_empty() {
-            return Ok(());
+            return Ok(new);
         }
         let metadata = &self.actor.metadata;
         for created in self
@@ -142,10 +145,12 @@ impl<'a> Bootstrap<'a> {
         {
             created.map_err(Error::from)?;
         }
-        self.catch_up().await
+        self.catch_up().await?;
+        Ok(new)
     }
 
-    async fn roles(&self) -> Result<()> {
+    /// `new`: the permissions that there were not before.
+    async fn roles(&self, new: &BTreeSet<String>) -> Result<()> {
         let all = vocabulary::permissions();
         let all = self.ids(all.iter().map(String::as_str));
         let Some((id, admin)) = self.mirror.role_named(vocabulary::ADMIN) else {
@@ -160,6 +165,14 @@ impl<'a> Bootstrap<'a> {
             self.commands
                 .send(id, RoleCommand::Grant(*permission), &self.actor)
                 .await?;
+        }
+        if let Some((id, _)) = self.mirror.role_named(vocabulary::USER) {
+            let since = vocabulary::USER_ROLE_SINCE.into_iter();
+            for permission in self.ids(since.filter(|name| new.contains(*name))) {
+                self.commands
+                    .send(id, RoleCommand::Grant(permission), &self.actor)
+                    .await?;
+            }
         }
         self.catch_up().await
     }

@@ -2,7 +2,11 @@
 
 use domain::{
     Id, Patch,
-    delivery::{CampaignDetails, CampaignPatch, Pace, PaceUnit},
+    delivery::{
+        CampaignDetails, CampaignPatch, Pace, PaceUnit,
+        hours::{ClockTime, QuietHours},
+        schedule::{Part, Unit},
+    },
     flow::Service,
     outreach::Program,
     people::{Account, Group},
@@ -10,6 +14,7 @@ use domain::{
 };
 use serde_json::Value;
 
+use super::scheduling::part;
 use crate::{
     Error, Result,
     extract::{Fields, FromFields, Given},
@@ -29,6 +34,10 @@ pub(super) struct Said {
     delay: Option<f64>,
     try_allowed: Patch<u32>,
     source: Patch<Line>,
+    duplicates: Option<bool>,
+    quiet_from: Patch<ClockTime>,
+    quiet_to: Patch<ClockTime>,
+    quiet_days: Patch<Part>,
 }
 
 impl FromFields for Said {
@@ -41,6 +50,10 @@ impl FromFields for Said {
             delay: decimal(fields, "delay"),
             try_allowed: fields.number("try_allowed", 1..=100),
             source: fields.text("source"),
+            duplicates: fields.flag("duplicates").given(),
+            quiet_from: fields.text("quiet_from"),
+            quiet_to: fields.text("quiet_to"),
+            quiet_days: part(fields, "quiet_days", Unit::Weekday),
         }
     }
 }
@@ -84,6 +97,12 @@ impl Said {
             pace: pace.ok_or(Error::Internal)?,
             try_allowed: self.try_allowed.given().unwrap_or(1),
             source: self.source.given(),
+            duplicates: self.duplicates.unwrap_or(caller.app().config().duplicates),
+            quiet: QuietHours::said(
+                self.quiet_from.given(),
+                self.quiet_to.given(),
+                self.quiet_days.given(),
+            )?,
         })
     }
 
@@ -104,6 +123,10 @@ impl Said {
             pace,
             try_allowed: self.try_allowed,
             source: self.source,
+            duplicates: self.duplicates,
+            quiet_from: self.quiet_from,
+            quiet_to: self.quiet_to,
+            quiet_days: self.quiet_days,
         })
     }
 

@@ -1,10 +1,12 @@
-//! `/campaigns`. They are kept; running them is not there yet.
+//! `/campaigns`.
 
 use domain::{
     Id,
     delivery::{Campaign, CampaignCommand, Job, PaceUnit},
 };
+use eventstore::clock;
 use projections::{Query, delivery::campaigns::CampaignRow};
+use serde_json::json;
 
 use super::{campaign_fields::Said, scheduling::cancel};
 use crate::{
@@ -19,15 +21,13 @@ use crate::{
 type PerSecond = CampaignRow<false>;
 type PerMinute = CampaignRow<true>;
 
-const TO_COME: &str = "campaigns are stored; running them is not there yet";
-
 pub(super) fn routes() -> Routes {
     Routes::new()
         .post(
             "/campaigns",
             create,
             op("Creates a campaign")
-                .note("It is stored; running it is not there yet.")
+                .note("It does nothing until it is started.")
                 .requires(&["program_id", "group_id"])
                 .id("campaign"),
         )
@@ -55,7 +55,12 @@ pub(super) fn routes() -> Routes {
         .put(
             "/campaigns/{campaign_id}/start",
             start,
-            op("Starts a campaign").json::<bool>().answers(501, TO_COME),
+            op("Starts a campaign")
+                .note(
+                    "Or goes on with one that was stopped, or is broken. What is sent is fixed at \
+                     this moment, and so is who is reached: the contacts in its group.",
+                )
+                .json::<bool>(),
         )
         .get(
             "/campaign/{campaign_id}/start",
@@ -63,9 +68,21 @@ pub(super) fn routes() -> Routes {
             alias("PUT /campaigns/{campaign_id}/start"),
         )
         .put(
+            "/campaigns/{campaign_id}/resume",
+            start,
+            alias("PUT /campaigns/{campaign_id}/start"),
+        )
+        .get(
+            "/campaign/{campaign_id}/resume",
+            start,
+            alias("PUT /campaigns/{campaign_id}/start"),
+        )
+        .put(
             "/campaigns/{campaign_id}/stop",
             stop,
-            op("Stops a campaign").json::<bool>().answers(501, TO_COME),
+            op("Stops a campaign")
+                .note("Nothing more is started; what is on the wire ends.")
+                .json::<bool>(),
         )
         .get(
             "/campaign/{campaign_id}/stop",
@@ -118,7 +135,7 @@ async fn update(
     Input(said): Input<Said>,
 ) -> Result<Answer> {
     campaigns.load(id).await?;
-    let patch = CampaignCommand::Update(said.patch(campaigns.caller()).await?);
+    let patch = CampaignCommand::Update(Box::new(said.patch(campaigns.caller()).await?));
     match campaigns.caller().app().config().cpm_unit {
         PaceUnit::Second => campaigns.updated::<PerSecond>(id, patch).await,
         PaceUnit::Minute => campaigns.updated::<PerMinute>(id, patch).await,
@@ -138,11 +155,17 @@ async fn delete(
 }
 
 async fn start(campaigns: Writer<Campaign, Start>, Path(id): Path<Id<Campaign>>) -> Result<Answer> {
-    campaigns.load(id).await?;
-    Err(Error::NotImplemented(TO_COME.to_owned()))
+    let campaign = campaigns.load(id).await?.aggregate;
+    // What is wrong with itself goes before what is wrong with what it needs.
+    if let Some(reason) = campaign.is_settled() {
+        return Err(Error::NotReady(reason.to_owned()));
+    }
+    let app = campaigns.caller().app();
+    let command = app.sending().start(&campaign, clock::now()).await?;
+    campaigns.answered(id, command, json!(true)).await
 }
 
 async fn stop(campaigns: Writer<Campaign, Stop>, Path(id): Path<Id<Campaign>>) -> Result<Answer> {
-    campaigns.load(id).await?;
-    Err(Error::NotImplemented(TO_COME.to_owned()))
+    let command = CampaignCommand::Stop { at: clock::now() };
+    campaigns.answered(id, command, json!(true)).await
 }

@@ -2,6 +2,7 @@
 //! the sandbox's outbox.
 
 mod campaign_fields;
+mod campaign_progress;
 mod campaigns;
 mod provider_fields;
 mod providers;
@@ -22,6 +23,7 @@ pub(crate) use transmission_fields::{Said as SaidTransmission, order};
 pub(crate) fn routes() -> Routes {
     Routes::new()
         .merge(campaigns::routes())
+        .merge(campaign_progress::routes())
         .merge(providers::routes())
         .merge(transmissions::routes())
         .merge(schedules::routes())

@@ -63,6 +63,8 @@ impl FromFields for Said {
             register: fields.flag("register"),
             weight: fields.number("weight", 1..=1_000),
             active: fields.flag("active"),
+            rate_limit: fields.number("rate_limit", 1..=100_000),
+            channel_limit: fields.number("channel_limit", 1..=100_000),
             password: Patch::Keep,
         };
         Self {

@@ -6,12 +6,17 @@ use domain::{
     delivery::{Campaign, Job, Schedule, ScheduleCommand, Transmission, schedule::Timing},
 };
 use projections::delivery::schedules::ScheduleRow;
+use serde::Serialize;
+use utoipa::{
+    ToSchema,
+    openapi::{ObjectBuilder, schema::Type},
+};
 
 use super::scheduling::{cancel, schedule, still_there};
 use crate::{
     App, Error, Result,
     answer::Answer,
-    extract::{Input, Listing, Path},
+    extract::{Input, Listing, Path, query_pairs},
     openapi::{Describe, Routes, Sketch, alias, op},
     permit::{Caller, Delete, List, Noun, Read, Reader, Sending, Start, Stop, Update, Writer},
 };
@@ -25,10 +30,17 @@ pub(super) fn routes() -> Routes {
             read,
             op("Reads a schedule").row::<ScheduleRow>(),
         )
+        .get(
+            "/schedules/{schedule_id}/runs",
+            runs,
+            op("Lists the next runs of a schedule").json::<Runs>(),
+        )
         .delete(
             "/schedules/{schedule_id}",
             delete,
-            op("Cancels a schedule").id("schedule"),
+            op("Cancels a schedule")
+                .note("One that has been fired for the last time is 423.")
+                .id("schedule"),
         )
         .get(
             "/schedules/{schedule_id}/delete",
@@ -88,8 +100,8 @@ pub(super) fn routes() -> Routes {
 const TIMES: &str = "Once: timestamp (unix seconds), datetime (on the clocks of timezone, if \
     it has no offset) or delay (seconds). Again and again: some of year, month, day, weekday \
     (1 is Sunday), hour, minute, each *, n, a,b, a-b or */n. Clocks are UTC unless a timezone \
-    is given. Another schedule for the same replaces this one. Schedules are stored; firing \
-    them is not there yet.";
+    is given. Another schedule for the same replaces this one. Of times that pass while the \
+    server is down, one is made up for, or with if_missed `skip` none.";
 
 async fn list(schedules: Reader<Schedule, List>, listing: Listing<ScheduleRow>) -> Result<Answer> {
     schedules.list(listing).await
@@ -97,6 +109,68 @@ async fn list(schedules: Reader<Schedule, List>, listing: Listing<ScheduleRow>) 
 
 async fn read(schedules: Reader<Schedule, Read>, Path(id): Path<Id<Schedule>>) -> Result<Answer> {
     schedules.find::<ScheduleRow>(id.get()).await
+}
+
+/// When a schedule is due.
+#[derive(Serialize, ToSchema)]
+struct Runs {
+    schedule_id: i64,
+    /// Unix seconds, the next first; none when it is done.
+    runs: Vec<i64>,
+}
+
+async fn runs(
+    schedules: Reader<Schedule, Read>,
+    Path(id): Path<Id<Schedule>>,
+    HowMany(limit): HowMany,
+) -> Result<Answer> {
+    let schedule = schedules.load(id).await?.aggregate;
+    let runs = schedule.runs().take(limit).map(|run| run.timestamp());
+    Answer::of(&Runs {
+        schedule_id: id.get(),
+        runs: runs.collect(),
+    })
+}
+
+/// How many of the next runs: `limit`.
+struct HowMany(usize);
+
+impl HowMany {
+    const UNSAID: usize = 10;
+    const MOST: usize = 100;
+
+    fn read(pairs: Vec<(String, String)>) -> Result<Self> {
+        let mut limit = Self::UNSAID;
+        for (name, value) in pairs {
+            if name != "limit" {
+                return Err(Error::invalid(name, "is not known here; limit is"));
+            }
+            let number = value.trim().parse().ok();
+            let number = number.filter(|number| (1..=Self::MOST).contains(number));
+            limit = number.ok_or_else(|| Error::invalid(name, "must be a number from 1 to 100"))?;
+        }
+        Ok(Self(limit))
+    }
+}
+
+impl FromRequestParts<App> for HowMany {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self> {
+        Self::read(query_pairs(parts)?)
+    }
+}
+
+impl Describe for HowMany {
+    fn describe(sketch: &mut Sketch) {
+        let number = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(1))
+            .maximum(Some(Self::MOST))
+            .default(Some(Self::UNSAID.into()));
+        sketch.query("limit", "How many runs; 10 unless said.", number);
+        sketch.refuses(&[412]);
+    }
 }
 
 async fn delete(

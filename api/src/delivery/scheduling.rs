@@ -4,7 +4,7 @@
 use commands::{Actor, CommandError};
 use cqrs_es::Aggregate;
 use domain::{
-    Entity, Id, Refusal,
+    Entity, Id, Patch, Refusal,
     access::User,
     delivery::{
         Job, Schedule, ScheduleCommand,
@@ -35,8 +35,10 @@ pub(super) async fn schedule(
     for _ in 0..ATTEMPTS {
         let (id, sent) = attempt(caller, owner, job, timing.clone()).await?;
         match sent {
-            // Somebody else scheduled it just now, or cancelled it.
-            Err(CommandError::Refused(Refusal::Taken { .. } | Refusal::NotFound)) => {}
+            // Somebody else scheduled it just now, or cancelled it, or it fired.
+            Err(CommandError::Refused(
+                Refusal::Taken { .. } | Refusal::NotFound | Refusal::NotReady(_),
+            )) => {}
             Err(error) => return Err(error.into()),
             Ok(committed) => {
                 let done = settle(caller, committed).await;
@@ -81,7 +83,8 @@ pub(super) async fn cancel(caller: &Caller, job: Job) -> Result<Done> {
         .await
     {
         Ok(committed) => Ok(settle(caller, committed).await),
-        Err(CommandError::Refused(Refusal::NotFound)) => Ok(none),
+        // Somebody else cancelled it just now, or it fired.
+        Err(CommandError::Refused(Refusal::NotFound | Refusal::NotReady(_))) => Ok(none),
         Err(error) => Err(error.into()),
     }
 }
@@ -131,19 +134,21 @@ impl FromFields for Timing {
             timestamp: seconds(fields, "timestamp"),
             datetime: fields.text("datetime").given(),
             delay: seconds(fields, "delay"),
-            year: part(fields, "year", Unit::Year),
-            month: part(fields, "month", Unit::Month),
-            day: part(fields, "day", Unit::Day),
-            weekday: part(fields, "weekday", Unit::Weekday),
-            hour: part(fields, "hour", Unit::Hour),
-            minute: part(fields, "minute", Unit::Minute),
+            year: part(fields, "year", Unit::Year).given(),
+            month: part(fields, "month", Unit::Month).given(),
+            day: part(fields, "day", Unit::Day).given(),
+            weekday: part(fields, "weekday", Unit::Weekday).given(),
+            hour: part(fields, "hour", Unit::Hour).given(),
+            minute: part(fields, "minute", Unit::Minute).given(),
             zone: fields.text("timezone").given(),
+            if_missed: fields.text("if_missed").given(),
         }
     }
 }
 
-fn part(fields: &mut Fields, field: &'static str, unit: Unit) -> Option<Part> {
-    let parsed = fields.parse(field, |value| {
+/// Numbers of a unit, as `*`, `n`, `a,b`, `a-b` or `*/n`.
+pub(super) fn part(fields: &mut Fields, field: &'static str, unit: Unit) -> Patch<Part> {
+    fields.parse(field, |value| {
         let text = match value {
             Value::String(text) if text.trim().is_empty() => return Ok(None),
             Value::String(text) => text.clone(),
@@ -152,8 +157,7 @@ fn part(fields: &mut Fields, field: &'static str, unit: Unit) -> Option<Part> {
         };
         let part = Part::parse(unit, &text);
         part.map(Some).map_err(|error| error.to_string())
-    });
-    parsed.given()
+    })
 }
 
 #[cfg(test)]
@@ -184,6 +188,7 @@ mod tests {
         let wrong = json!({
             "weekday": 0, "hour": 24, "minute": 1.5, "month": [], "delay": "soon",
             "datetime": "tomorrow", "timezone": "Mars/Olympus", "year": "2027",
+            "if_missed": "maybe",
         });
         let Err(Error::Invalid(errors)) = read(wrong) else {
             panic!("412")
@@ -191,7 +196,14 @@ mod tests {
         let mut fields: Vec<_> = errors.iter().map(|error| error.field.as_ref()).collect();
         fields.sort_unstable();
         let expected = [
-            "datetime", "delay", "hour", "minute", "month", "timezone", "weekday",
+            "datetime",
+            "delay",
+            "hour",
+            "if_missed",
+            "minute",
+            "month",
+            "timezone",
+            "weekday",
         ];
         assert_eq!(fields, expected);
     }

@@ -73,6 +73,8 @@ pub(crate) async fn order(
         service: kind.service(),
         direction: said.direction.unwrap_or(kind.direction()),
         try_allowed: said.try_allowed.unwrap_or(1),
+        campaign_id: None,
+        hours: None,
     })
 }
 

@@ -40,8 +40,8 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// How long a request waits for another one with its key.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The documented GETs that change something end in one of these.
-const CHANGING_GETS: [&str; 8] = [
-    "call", "clone", "delete", "dial", "retry", "send", "start", "stop",
+const CHANGING_GETS: [&str; 9] = [
+    "call", "clone", "delete", "dial", "resume", "retry", "send", "start", "stop",
 ];
 /// Their answers are tokens, which are kept nowhere.
 const LOGINS: [&str; 2] = ["authenticate", "authentication"];

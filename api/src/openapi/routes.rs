@@ -28,8 +28,6 @@ pub(crate) struct Operation {
 #[derive(Default)]
 pub(crate) struct Routes {
     operations: Vec<Operation>,
-    /// Served, and not described.
-    hidden: Router<App>,
 }
 
 impl Routes {
@@ -74,24 +72,6 @@ impl Routes {
         self.add("DELETE", path, routing::delete(handler), H::sketch(), about)
     }
 
-    /// A route for GET that is there only so that a more special path does not hide it.
-    pub fn hidden_get<H: Handler<T, App>, T: 'static>(mut self, path: &str, handler: H) -> Self {
-        self.hidden = self.hidden.route(path, routing::get(handler));
-        self
-    }
-
-    /// The same for DELETE.
-    pub fn hidden_delete<H: Handler<T, App>, T: 'static>(mut self, path: &str, handler: H) -> Self {
-        self.hidden = self.hidden.route(path, routing::delete(handler));
-        self
-    }
-
-    /// The same for PUT.
-    pub fn hidden_put<H: Handler<T, App>, T: 'static>(mut self, path: &str, handler: H) -> Self {
-        self.hidden = self.hidden.route(path, routing::put(handler));
-        self
-    }
-
     /// The same routes once more, under a path that begins differently.
     pub fn spelt_also(mut self, prefix: &str, other: &str) -> Self {
         let again = self.operations.iter().filter_map(|it| {
@@ -112,7 +92,6 @@ impl Routes {
 
     /// These and those.
     pub fn merge(mut self, others: Self) -> Self {
-        self.hidden = self.hidden.merge(others.hidden);
         self.operations.extend(others.operations);
         self
     }
@@ -120,7 +99,9 @@ impl Routes {
     /// What axum serves.
     pub fn into_router(self) -> Router<App> {
         let routes = self.operations.into_iter();
-        routes.fold(self.hidden, |router, it| router.route(&it.path, it.handler))
+        routes.fold(Router::new(), |router, it| {
+            router.route(&it.path, it.handler)
+        })
     }
 
     /// What is known of them.
@@ -182,4 +163,3 @@ signature!(A);
 signature!(A, B);
 signature!(A, B, C);
 signature!(A, B, C, D);
-signature!(A, B, C, D, E);

@@ -59,12 +59,7 @@ pub(super) fn routes() -> Routes {
             .requires(needs)
             .note("A `type` in the body, and the parameters of other types, do not matter.")
             .id("program");
-        // A route of its own takes nothing from the general one: its other methods stay.
-        routes
-            .post(&path, create_of_kind, about)
-            .hidden_get(&path, read)
-            .hidden_put(&path, update)
-            .hidden_delete(&path, delete)
+        routes.post(&path, create_of_kind, about)
     })
 }
 

@@ -15,6 +15,13 @@ use crate::{
     permit::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
+/// As what it may be sent.
+const KINDS: [&str; 4] = [
+    "audio/wav",
+    "audio/mpeg",
+    "audio/ogg",
+    "application/octet-stream",
+];
 /// What is taken.
 const SOUND: &str = "WAV, MP3, OGG (Vorbis) or GSM 06.10, whatever it is called. It becomes WAV of 16 bits, \
     8 kHz, one channel.";
@@ -54,12 +61,7 @@ pub(super) fn routes() -> Routes {
             upload,
             op("Replaces what is heard in a recording")
                 .note(SOUND)
-                .takes(&[
-                    "audio/wav",
-                    "audio/mpeg",
-                    "audio/ogg",
-                    "application/octet-stream",
-                ])
+                .takes(&KINDS)
                 .answers(501, "What converts it is not installed.")
                 .id("recording"),
         )
@@ -68,12 +70,7 @@ pub(super) fn routes() -> Routes {
             append,
             op("Adds sound to the end of a recording")
                 .note(SOUND)
-                .takes(&[
-                    "audio/wav",
-                    "audio/mpeg",
-                    "audio/ogg",
-                    "application/octet-stream",
-                ])
+                .takes(&KINDS)
                 .answers(501, "What converts it is not installed.")
                 .id("recording"),
         )

@@ -1,4 +1,4 @@
-//! Whom one reaches, and as whom.
+//! Whom one reaches, whom one does not, and as whom.
 
 mod account_fields;
 mod account_links;
@@ -9,6 +9,9 @@ mod contacts;
 mod group_csv;
 mod group_import;
 mod groups;
+mod optout_csv;
+mod optout_listing;
+mod optouts;
 
 use crate::openapi::Routes;
 
@@ -23,4 +26,6 @@ pub(crate) fn routes() -> Routes {
         .merge(contacts::routes())
         .merge(group_csv::routes())
         .merge(groups::routes())
+        .merge(optout_csv::routes())
+        .merge(optouts::routes())
 }

@@ -4,7 +4,7 @@ use domain::{
     access::{Permission, Role, User},
     delivery::{Campaign, Provider, Schedule, Spool, Transmission},
     outreach::{Document, Program, Recording, Template, Text},
-    people::{Account, Contact, Group},
+    people::{Account, Contact, Group, OptOut},
 };
 
 /// A kind of thing as permissions have it.
@@ -42,6 +42,10 @@ impl Noun for Document {
 impl Noun for Group {
     const NAME: &'static str = "group";
     const ADMIN: Option<&'static str> = Some("group_admin");
+}
+impl Noun for OptOut {
+    const NAME: &'static str = "optout";
+    const ADMIN: Option<&'static str> = Some("optout_admin");
 }
 impl Noun for Program {
     const NAME: &'static str = "program";

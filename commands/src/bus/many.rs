@@ -171,14 +171,21 @@ impl Commands {
     }
 }
 
-async fn decide<A: Entity>(state: &A, command: A::Command) -> Result<(A, Vec<A::Event>), A::Error> {
+/// What an aggregate decides, and what it then is.
+pub(super) async fn decide<A: Entity>(
+    state: &A,
+    command: A::Command,
+) -> Result<(A, Vec<A::Event>), A::Error> {
     let mut aggregate = state.clone();
     let sink = EventSink::default();
     aggregate.handle(command, &(), &sink).await?;
     Ok((aggregate, sink.collect().await))
 }
 
-async fn decide_new<A: Entity>(commands: Vec<A::Command>) -> Result<(A, Vec<A::Event>), A::Error> {
+/// What a new aggregate decides on these commands, one after the other.
+pub(super) async fn decide_new<A: Entity>(
+    commands: Vec<A::Command>,
+) -> Result<(A, Vec<A::Event>), A::Error> {
     let mut aggregate = A::default();
     let sink = EventSink::default();
     for command in commands {

@@ -10,3 +10,4 @@ pub use permission::{Permission, PermissionCommand, PermissionEvent};
 pub use role::{Role, RoleCommand, RoleEvent, RolePatch};
 pub use session::{Session, SessionCommand, SessionEvent};
 pub use user::{User, UserCommand, UserEvent, UserPatch, UserProfile};
+pub use vocabulary::grants;

@@ -9,7 +9,7 @@ pub const USER: &str = "user";
 /// `contact_*` but `contact_admin`.
 pub fn permissions() -> Vec<String> {
     const CRUD: [&str; 6] = ["create", "list", "read", "update", "delete", "admin"];
-    const KINDS: [&str; 25] = [
+    const KINDS: [&str; 26] = [
         "account",
         "campaign",
         "condition",
@@ -22,6 +22,7 @@ pub fn permissions() -> Vec<String> {
         "group",
         "hunt",
         "ivr",
+        "optout",
         "permission",
         "phone",
         "program",
@@ -76,7 +77,7 @@ pub fn permissions() -> Vec<String> {
 }
 
 /// What role `user` holds.
-pub const USER_ROLE: [&str; 21] = [
+pub const USER_ROLE: [&str; 22] = [
     "account_list",
     "account_read",
     "account_update",
@@ -86,6 +87,7 @@ pub const USER_ROLE: [&str; 21] = [
     "contact",
     "document",
     "group",
+    "optout",
     "program",
     "recording",
     "result",
@@ -99,6 +101,10 @@ pub const USER_ROLE: [&str; 21] = [
     "user_password",
     "user_read",
 ];
+
+/// What of that came after the first installations were made. Where one of these names
+/// is new, role `user` gets it too; what an administrator takes away stays away.
+pub const USER_ROLE_SINCE: [&str; 1] = ["optout"];
 
 /// Whether holding `held` grants `wanted`.
 pub fn grants(held: &str, wanted: &str) -> bool {
@@ -135,6 +141,7 @@ mod tests {
                 .iter()
                 .all(|name| names.iter().any(|known| known == name))
         );
+        assert!(USER_ROLE_SINCE.iter().all(|name| USER_ROLE.contains(name)));
         assert!(names.windows(2).all(|pair| pair[0] < pair[1]));
     }
 }

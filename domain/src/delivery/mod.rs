@@ -1,21 +1,28 @@
 //! How it gets there: providers, transmissions and their attempts, campaigns of many,
-//! schedules.
+//! schedules, quiet hours.
 
 mod campaign;
+pub mod hours;
 mod outcome;
 mod pace;
 mod provider;
 pub mod schedule;
 pub mod settings;
+#[cfg(test)]
+mod simulated;
+mod spacing;
 mod transmission;
 
-pub use campaign::{Campaign, CampaignCommand, CampaignDetails, CampaignEvent, CampaignPatch};
+pub use campaign::{
+    Briefing, Campaign, CampaignCommand, CampaignDetails, CampaignEvent, CampaignPatch, Leg, Tally,
+};
 pub use outcome::{Outcome, ResultKind, SpoolResult};
 pub use pace::{Pace, PaceUnit};
 pub use provider::{
     Provider, ProviderCommand, ProviderDetails, ProviderEvent, ProviderKind, ProviderPatch,
 };
 pub use schedule::{Job, Schedule, ScheduleCommand, ScheduleEvent};
+pub use spacing::Spacing;
 pub use transmission::{
     Assignment, Direction, Order, OrderPatch, Retry, Spool, SpoolReport, Transmission,
     TransmissionCommand, TransmissionError, TransmissionEvent,

@@ -61,8 +61,8 @@ impl Pace {
         delay: Option<f64>,
         unit: PaceUnit,
     ) -> Result<Option<Self>, Refusal> {
-        let cpm = cpm.map(|cpm| Self::per_second("cpm", cpm / f64::from(unit.seconds())));
-        let delay = delay.map(|delay| Self::per_second("delay", 1_000.0 / delay));
+        let cpm = cpm.map(|cpm| Self::checked("cpm", cpm / f64::from(unit.seconds())));
+        let delay = delay.map(|delay| Self::checked("delay", 1_000.0 / delay));
         let (cpm, delay) = (cpm.transpose()?, delay.transpose()?);
         if let (Some(Self(one)), Some(Self(other))) = (cpm, delay) {
             let (one, other) = (one as f64, other as f64);
@@ -73,7 +73,12 @@ impl Pace {
         Ok(cpm.or(delay))
     }
 
-    fn per_second(field: &'static str, rate: f64) -> Result<Self, Refusal> {
+    /// Transmissions per second.
+    pub fn per_second(self) -> f64 {
+        self.0 as f64 / UNITS
+    }
+
+    fn checked(field: &'static str, rate: f64) -> Result<Self, Refusal> {
         let units = (rate * UNITS).round();
         // NaN and the infinities are in no range.
         match (SLOWEST as f64..=FASTEST as f64).contains(&units) {

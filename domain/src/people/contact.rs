@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Entity, Id, Patch, Personal, Refusal, Subject,
     access::User,
+    flow::Service,
     people::Group,
     reference::TimeZone,
     values::{Body, EmailAddress, Line, PhoneNumber},
@@ -126,6 +127,21 @@ impl Contact {
     /// What is known of it; all empty after an erasure.
     pub fn profile(&self) -> &ContactProfile {
         &self.profile
+    }
+
+    /// Where this service reaches it; nothing if it has no such address.
+    pub fn address(&self, service: Service) -> Option<String> {
+        match service {
+            Service::Email => self.profile.email.as_ref().map(ToString::to_string),
+            Service::Voice | Service::Fax | Service::Sms => {
+                self.profile.phone.as_ref().map(ToString::to_string)
+            }
+        }
+    }
+
+    /// Whether it is in this group.
+    pub fn is_in(&self, group: Id<Group>) -> bool {
+        self.groups.contains(&group)
     }
 
     fn decide(&self, command: ContactCommand) -> Result<Vec<ContactEvent>, Refusal> {

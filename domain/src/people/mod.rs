@@ -1,11 +1,16 @@
-//! Whom one reaches, and as whom: contacts, their groups, and accounts.
+//! Whom one reaches, whom one does not, and as whom: contacts, their groups, opt-outs, and
+//! accounts.
 
 mod account;
 mod contact;
 mod group;
+mod optout;
+mod optout_words;
 
 pub use account::{
     Account, AccountCommand, AccountEvent, AccountKind, AccountPatch, AccountProfile,
 };
 pub use contact::{Contact, ContactCommand, ContactEvent, ContactPatch, ContactProfile};
 pub use group::{Group, GroupCommand, GroupEvent, GroupPatch};
+pub use optout::{OptOut, OptOutCommand, OptOutEvent, OptOutPatch};
+pub use optout_words::{Address, Channel, OptOutSource, normal_address};

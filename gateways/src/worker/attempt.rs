@@ -21,8 +21,9 @@ use tracing::Instrument;
 use super::{
     NO_PROVIDER_PAUSE, Shared,
     content::{NoContent, People},
+    hold::Asked,
 };
-use crate::{Channel, Ended, NotOurs, Progress, Report, Spool};
+use crate::{Channel, Ended, NotOurs, Permit, Progress, Report, Spool, registry::Trial};
 
 /// A claimed attempt and what it is about.
 pub(crate) struct Attempt {
@@ -30,10 +31,11 @@ pub(crate) struct Attempt {
     pub job: Job,
     pub transmission: Transmission,
     pub people: Arc<People>,
+    pub asked: Asked,
 }
 
 /// What is to become of the attempt's place in the queue.
-enum Fate {
+pub(super) enum Fate {
     /// It was given up together with the append that ended it.
     Settled,
     /// Someone else has it.
@@ -74,19 +76,16 @@ impl Attempt {
                 .expire("its deadline passed before it could be sent")
                 .await;
         }
-        let service = Service::from_flag(i32::from(self.job.service));
-        let picked = service.and_then(|it| self.shared.registry.pick(it, &self.job.avoid));
-        let Some(channel) = picked else {
+        if let Some(fate) = self.held_back().await {
+            return fate;
+        }
+        let Some(service) = Service::from_flag(i32::from(self.job.service)) else {
             return Fate::Back(clock::now() + NO_PROVIDER_PAUSE);
         };
-        // What waits here has not started and goes back when the worker stops.
-        let _permit = tokio::select! {
-            permit = Arc::clone(&channel.permits).acquire_owned() => permit,
-            () = self.shared.stopping.cancelled() => return Fate::Back(clock::now()),
+        let (channel, trial, _permit) = match self.channel(service).await {
+            Ok(found) => found,
+            Err(fate) => return fate,
         };
-        if self.shared.stopping.is_cancelled() {
-            return Fate::Back(clock::now());
-        }
         let spool = match self.spool().await {
             Ok(spool) => spool,
             Err(NoContent::Never(reason)) => return self.reject(&reason).await,
@@ -95,30 +94,88 @@ impl Attempt {
                 return Fate::Back(clock::now() + NO_PROVIDER_PAUSE);
             }
         };
-        self.deliver(&channel, &spool).await
+        self.deliver(&channel, &trial, &spool).await
     }
 
-    async fn deliver(&self, channel: &Channel, spool: &Spool) -> Fate {
+    /// A provider with a channel that is free for it. What waits here has not started, and
+    /// goes back when the worker stops.
+    async fn channel(&self, service: Service) -> Result<(Channel, Trial, Permit), Fate> {
+        let Shared {
+            registry, stopping, ..
+        } = self.shared.as_ref();
+        loop {
+            let (channel, trial) = match registry.pick(service, &self.job.avoid) {
+                Ok(picked) => picked,
+                Err(None) => return Err(Fate::Back(clock::now() + NO_PROVIDER_PAUSE)),
+                Err(Some(until)) => {
+                    return Err(self.back_in(until.saturating_duration_since(Instant::now())));
+                }
+            };
+            let permit = tokio::select! {
+                permit = channel.permit(self.is_bulk()) => permit,
+                () = stopping.cancelled() => return Err(Fate::Back(clock::now())),
+            };
+            if stopping.is_cancelled() {
+                return Err(Fate::Back(clock::now()));
+            }
+            // It may rest since: then another is picked.
+            if trial.stands() {
+                return Ok((channel, trial, permit));
+            }
+        }
+    }
+
+    /// Back to the queue for so long, but not past the deadline: then it expires.
+    pub(super) fn back_in(&self, pause: Duration) -> Fate {
+        Fate::Back((clock::now() + pause).min(self.job.deadline.max(clock::now())))
+    }
+
+    /// Whether it is one of many, which leave some room to others.
+    pub(super) fn is_bulk(&self) -> bool {
+        self.job.campaign_id.is_some()
+    }
+
+    async fn deliver(&self, channel: &Channel, trial: &Trial, spool: &Spool) -> Fate {
         let start = Start {
             attempt: self,
-            provider: channel.provider,
+            channel,
+            trial,
+            until: spool.until(),
             answer: OnceCell::new(),
         };
+        let provider = channel.provider;
         let ended = channel.gateway.attempt(spool, &start).await;
         match (ended, start.answer.get()) {
-            (Ended::Reported(report), _) => self.report(report).await,
+            (Ended::Reported(report), _) => {
+                trial.ended(&report);
+                metrics::counter!("ledgerline_provider_attempts_total",
+                    "provider" => provider.to_string(), "outcome" => report.outcome.as_str())
+                .increment(1);
+                self.report(report, Some(provider)).await
+            }
             (Ended::NotOurs, Some(Started::ByOther)) => {
                 self.lose_track().await.unwrap_or(Fate::Dropped)
             }
             // On record as started, and certain not to have been sent.
             (Ended::NotOurs, Some(Started::TooLate)) => {
-                self.report(Report {
+                let report = Report {
                     outcome: Outcome::Unavailable,
                     response: "the worker was held up before anything was sent".to_owned(),
                     connected: false,
                     results: Vec::new(),
-                })
-                .await
+                };
+                self.report(report, Some(provider)).await
+            }
+            // Another provider may have room.
+            (Ended::NotOurs, Some(Started::Full(pause))) => {
+                let service = Service::from_flag(i32::from(self.job.service));
+                let open = service.is_some_and(|it| self.shared.registry.is_open(it));
+                self.back_in(if open { Duration::ZERO } else { *pause })
+            }
+            (Ended::NotOurs, Some(Started::Later(pause))) => self.later(*pause).await,
+            (Ended::NotOurs, Some(Started::Held)) => {
+                let fate = self.held_back().await;
+                fate.unwrap_or_else(|| Fate::Back(clock::now()))
             }
             (Ended::NotOurs, _) => Fate::Back(clock::now()),
         }
@@ -187,27 +244,28 @@ impl Attempt {
     }
 
     async fn reject(&self, reason: &str) -> Fate {
-        self.report(Report {
+        let report = Report {
             outcome: Outcome::Rejected,
             response: reason.to_owned(),
             connected: false,
             results: Vec::new(),
-        })
-        .await
+        };
+        self.report(report, None).await
     }
 
-    async fn report(&self, report: Report) -> Fate {
+    async fn report(&self, report: Report, provider: Option<Id<Provider>>) -> Fate {
         let at = clock::now();
         let outcome = report.outcome;
         metrics::counter!("ledgerline_attempts_total", "outcome" => outcome.as_str()).increment(1);
         tracing::info!(%outcome, "attempted");
         let retry = match outcome {
-            Outcome::Unanswered | Outcome::Unavailable => self.retry().await,
+            Outcome::Unanswered | Outcome::Unavailable => self.retry(provider).await,
             Outcome::Delivered | Outcome::Rejected | Outcome::Unknown => None,
         };
         let command = TransmissionCommand::Report {
             report: SpoolReport {
                 spool: self.id(),
+                provider,
                 at,
                 connected_at: report.connected.then_some(at),
                 outcome,
@@ -222,7 +280,12 @@ impl Attempt {
         }
     }
 
-    async fn retry(&self) -> Option<Retry> {
+    async fn retry(&self, failed: Option<Id<Provider>>) -> Option<Retry> {
+        let service = Service::from_flag(i32::from(self.job.service));
+        let elsewhere = service.zip(failed).is_some_and(|(service, failed)| {
+            let registry = &self.shared.registry;
+            registry.elsewhere(service, &self.job.avoid, failed)
+        });
         let spool = self
             .persist("a further attempt", || {
                 self.shared.commands.next_id("spool")
@@ -232,12 +295,16 @@ impl Attempt {
             spool,
             base_seconds: self.shared.config.retry_base_seconds,
             jitter: rand::random(),
+            elsewhere,
         })
     }
 
     /// Sends a command that ends the attempt, giving up its place in the queue. What
     /// happened is only in this memory until then, so it is tried until it is done.
-    async fn settle(&self, command: TransmissionCommand) -> Result<(), TransmissionError> {
+    pub(super) async fn settle(
+        &self,
+        command: TransmissionCommand,
+    ) -> Result<(), TransmissionError> {
         let id: Id<Transmission> = Id::new(self.job.transmission_id);
         let metadata = self.metadata();
         let bus = &self.shared.commands;
@@ -263,7 +330,7 @@ impl Attempt {
     }
 
     /// The attempt is over already; what is left of it in the queue goes.
-    async fn clear(&self) -> Fate {
+    pub(super) async fn clear(&self) -> Fate {
         let spool = self.job.spool_id;
         let removed = async {
             let mut connection = self.shared.pool.acquire().await?;
@@ -275,7 +342,7 @@ impl Attempt {
         Fate::Settled
     }
 
-    fn id(&self) -> Id<SpoolMark> {
+    pub(super) fn id(&self) -> Id<SpoolMark> {
         Id::new(self.job.spool_id)
     }
 
@@ -291,7 +358,7 @@ impl Attempt {
 
 /// What became of the attempt to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Started {
+pub(super) enum Started {
     Now,
     /// It had been started before.
     ByOther,
@@ -299,12 +366,21 @@ enum Started {
     TooLate,
     /// It could not be put on record.
     Not,
+    /// The provider's rate is used up for so long.
+    Full(Duration),
+    /// Its campaign's pace has no room for so long.
+    Later(Duration),
+    /// It must not be made now.
+    Held,
 }
 
 /// Puts the start on record when the adapter's connection is ready.
-struct Start<'a> {
-    attempt: &'a Attempt,
-    provider: Id<Provider>,
+pub(super) struct Start<'a> {
+    pub attempt: &'a Attempt,
+    pub channel: &'a Channel,
+    pub trial: &'a Trial,
+    /// When the adapter gives up.
+    pub until: Instant,
     answer: OnceCell<Started>,
 }
 
@@ -314,10 +390,13 @@ impl Start<'_> {
         if !shared.leases.is_sound(job.spool_id) && !self.renewed().await {
             return Started::Not;
         }
+        if let Some(instead) = self.turn().await {
+            return instead;
+        }
         let command = TransmissionCommand::Start {
             spool: self.attempt.id(),
             claim: job.claim_token.clone(),
-            provider: self.provider,
+            provider: self.channel.provider,
             worker: shared.config.name.clone(),
             at: clock::now(),
         };
@@ -361,10 +440,15 @@ impl Progress for Start<'_> {
     async fn start(&self) -> Result<(), NotOurs> {
         match self.answer.get_or_init(|| self.record()).await {
             Started::Now => {
-                self.attempt.shared.registry.count(self.provider);
+                self.trial.started();
                 Ok(())
             }
-            Started::ByOther | Started::TooLate | Started::Not => Err(NotOurs),
+            Started::ByOther
+            | Started::TooLate
+            | Started::Not
+            | Started::Full(_)
+            | Started::Later(_)
+            | Started::Held => Err(NotOurs),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use projections::delivery::queue::Job;
 use tokio::time::Instant;
 
 /// A lease this close to its end does not count: the other side's clock may differ.
@@ -21,17 +22,20 @@ pub(crate) struct Leases(Mutex<HashMap<i64, Lease>>);
 struct Lease {
     token: String,
     until: Instant,
+    /// Whether it belongs to a campaign.
+    bulk: bool,
 }
 
 impl Leases {
     /// Takes an attempt in hand. Says no if it is in hand already: then only its
     /// lease was renewed under a new token.
-    pub fn take(&self, spool: i64, token: &str, until: Instant) -> bool {
+    pub fn take(&self, job: &Job, until: Instant) -> bool {
         let lease = Lease {
-            token: token.to_owned(),
+            token: job.claim_token.clone(),
             until,
+            bulk: job.campaign_id.is_some(),
         };
-        self.lock().insert(spool, lease).is_none()
+        self.lock().insert(job.spool_id, lease).is_none()
     }
 
     /// Lets go of an attempt.
@@ -73,6 +77,11 @@ impl Leases {
         }
     }
 
+    /// How many of the attempts in hand belong to campaigns.
+    pub fn bulk(&self) -> usize {
+        self.lock().values().filter(|lease| lease.bulk).count()
+    }
+
     /// How many attempts are in hand.
     pub fn len(&self) -> usize {
         self.lock().len()
@@ -85,12 +94,35 @@ impl Leases {
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+
     use super::*;
+
+    fn job(token: &str) -> Job {
+        Job {
+            spool_id: 1,
+            transmission_id: 1,
+            owner_id: Some(1),
+            campaign_id: None,
+            pace: None,
+            service: 8,
+            due_at: DateTime::default(),
+            deadline: DateTime::default(),
+            avoid: Vec::new(),
+            attempt: 1,
+            request_id: None,
+            correlation_id: None,
+            position: 1,
+            claim_token: token.to_owned(),
+            lease_until: DateTime::default(),
+            reclaimed: false,
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_lease_near_its_end_does_not_count() {
         let leases = Leases::default();
-        assert!(leases.take(1, "a", Instant::now() + Duration::from_secs(2)));
+        assert!(leases.take(&job("a"), Instant::now() + Duration::from_secs(2)));
         assert!(leases.is_sound(1));
         tokio::time::advance(Duration::from_millis(1_600)).await;
         assert!(!leases.is_sound(1));
@@ -100,8 +132,8 @@ mod tests {
     async fn an_attempt_is_taken_in_hand_once() {
         let leases = Leases::default();
         let later = Instant::now() + Duration::from_secs(10);
-        assert!(leases.take(1, "a", later));
-        assert!(!leases.take(1, "b", later));
+        assert!(leases.take(&job("a"), later));
+        assert!(!leases.take(&job("b"), later));
         assert_eq!(leases.token(1).as_deref(), Some("b"));
     }
 }

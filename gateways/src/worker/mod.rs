@@ -7,26 +7,31 @@
 //! transaction that takes it off the queue.
 
 mod attempt;
+mod channels;
 mod content;
+pub(crate) mod gate;
+mod hold;
 mod leases;
+mod turn;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use commands::{Commands, media::MediaStore};
+use commands::{Commands, media::MediaStore, suppression::Suppression};
 use domain::{Id, delivery::Transmission};
 use eventstore::{StoreError, clock};
 use projections::{
     QueueSignal,
     delivery::{
-        health,
-        queue::{self, Job},
+        channels as leased,
+        health::{self, ProviderHealth},
+        queue::{self, Job, Wanted},
     },
 };
 use sqlx::PgPool;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{attempt::Attempt, content::Contents, leases::Leases};
+use self::{attempt::Attempt, content::Contents, gate::Gate, leases::Leases};
 use crate::Registry;
 
 /// The most attempts in hand at once, whatever the adapters could take.
@@ -62,6 +67,9 @@ pub(crate) struct Shared {
     pub registry: Registry,
     pub contents: Contents,
     pub leases: Leases,
+    pub suppression: Suppression,
+    /// Where starts wait that a pace or a limit holds back.
+    pub gate: Gate,
     pub config: WorkerConfig,
     pub stopping: CancellationToken,
     pub freed: Notify,
@@ -94,6 +102,8 @@ impl Worker {
             pool: commands.store().pool().clone(),
             contents: Contents::new(commands.clone(), media, config.company.clone()),
             leases: Leases::default(),
+            suppression: Suppression::new(commands.store().clone()),
+            gate: Gate::new(commands.store().pool().clone()),
             stopping: CancellationToken::new(),
             freed: Notify::new(),
             commands,
@@ -103,6 +113,7 @@ impl Worker {
         let tasks = TaskTracker::new();
         tasks.spawn(claim(Arc::clone(&shared), queued, tasks.clone()));
         tasks.spawn(renew(Arc::clone(&shared), tasks.clone()));
+        tokio::spawn(channels::keep(Arc::clone(&shared)));
         tokio::spawn(report(Arc::clone(&shared)));
         Self { shared, tasks }
     }
@@ -125,6 +136,12 @@ impl Worker {
         }
         self.shared.registry.close().await;
         let Shared { pool, config, .. } = self.shared.as_ref();
+        // What is still on the wire keeps its channels until the lease ends.
+        if self.shared.leases.len() == 0
+            && let Err(error) = leased::give_back(pool, &config.name).await
+        {
+            tracing::debug!(%error, "the worker could not give back its channels");
+        }
         if let Err(error) = health::withdraw(pool, &config.name).await {
             tracing::debug!(%error, "the worker could not sign off");
         }
@@ -142,6 +159,7 @@ async fn report(shared: Arc<Shared>) {
     } = shared.as_ref();
     while !stopping.is_cancelled() {
         let known = registry.health();
+        gauge(&known);
         if let Err(error) = health::publish(pool, &config.name, registry.node_id(), &known).await {
             tracing::debug!(%error, "the state of the providers could not be told");
         }
@@ -149,6 +167,16 @@ async fn report(shared: Arc<Shared>) {
             () = tokio::time::sleep(REPORT) => {}
             () = stopping.cancelled() => {}
         }
+    }
+}
+
+fn gauge(known: &[ProviderHealth]) {
+    for health in known {
+        let provider = health.provider_id.to_string();
+        let resting = f64::from(u8::from(health.state != "working"));
+        metrics::gauge!("ledgerline_provider_resting", "provider" => provider.clone()).set(resting);
+        metrics::gauge!("ledgerline_provider_in_flight", "provider" => provider)
+            .set(f64::from(health.in_flight));
     }
 }
 
@@ -183,10 +211,13 @@ async fn claim(shared: Arc<Shared>, queued: QueueSignal, tasks: TaskTracker) {
 /// As many due attempts as there is room for. Those that no provider serves are only
 /// swept now and then, for the ones among them whose deadline has passed.
 async fn claim_some(shared: &Shared, sweep: bool) -> Result<Vec<Job>, sqlx::Error> {
-    let served = shared.registry.services();
+    let rationed = shared.registry.rationed();
     let services: Vec<i32> = match sweep {
-        true => queue::all_services().to_vec(),
-        false => served,
+        true => {
+            let free = |it: &i32| rationed.iter().all(|(service, _)| service != it);
+            queue::all_services().into_iter().filter(free).collect()
+        }
+        false => shared.registry.services(),
     };
     let most = (shared.registry.channels() * 2).clamp(16, MOST_IN_HAND);
     let room = most.saturating_sub(shared.leases.len());
@@ -196,20 +227,35 @@ async fn claim_some(shared: &Shared, sweep: bool) -> Result<Vec<Job>, sqlx::Erro
     }
     let room = room.min(CLAIM);
     let until = Instant::now() + shared.config.lease;
-    let lease = shared.config.lease;
-    let name = &shared.config.name;
-    let jobs = queue::claim(
-        &shared.pool,
-        &services,
-        room as i64,
-        name,
-        lease,
-        clock::now(),
-    )
-    .await?;
+    // Campaigns leave a part to what belongs to none.
+    let mut bulk = (most - most / 4).saturating_sub(shared.leases.bulk());
+    let mut jobs = claim_of(shared, &services, room, bulk).await?;
+    // Of what can only start at a certain rate no more are held than soon start.
+    for (service, most) in rationed {
+        let room = room.saturating_sub(jobs.len()).min(most);
+        let taken = jobs.iter().filter(|job| job.campaign_id.is_some()).count();
+        bulk = bulk.saturating_sub(taken);
+        jobs.extend(claim_of(shared, &[service], room, bulk).await?);
+    }
     // One that is in hand already was only lost sight of by the database.
-    let new = |job: &Job| shared.leases.take(job.spool_id, &job.claim_token, until);
+    let new = |job: &Job| shared.leases.take(job, until);
     Ok(jobs.into_iter().filter(new).collect())
+}
+
+async fn claim_of(
+    shared: &Shared,
+    services: &[i32],
+    room: usize,
+    bulk: usize,
+) -> Result<Vec<Job>, sqlx::Error> {
+    let wanted = Wanted {
+        services,
+        room,
+        bulk: bulk.min(room),
+        worker: &shared.config.name,
+        lease: shared.config.lease,
+    };
+    queue::claim(&shared.pool, wanted, clock::now()).await
 }
 
 /// Reads what the claimed attempts are about, with one query for each kind, and
@@ -225,14 +271,21 @@ async fn begin(shared: &Arc<Shared>, jobs: Vec<Job>, tasks: &TaskTracker) {
         Ok(people) => Arc::new(people),
         Err(error) => return give_back(shared, &jobs, &error),
     };
-    for job in jobs {
-        let Some(transmission) = loaded.get(&Id::new(job.transmission_id)) else {
-            continue;
-        };
+    let jobs = jobs.into_iter().filter_map(|job| {
+        let transmission = loaded.get(&Id::new(job.transmission_id))?;
+        Some((job, transmission))
+    });
+    let (jobs, of): (Vec<Job>, Vec<&Transmission>) = jobs.unzip();
+    let asked = match hold::ask(shared, &of).await {
+        Ok(asked) => asked,
+        Err(error) => return give_back(shared, &jobs, &error),
+    };
+    for ((job, transmission), asked) in jobs.into_iter().zip(of).zip(asked) {
         let attempt = Attempt {
             shared: Arc::clone(shared),
             transmission: transmission.clone(),
             people: Arc::clone(&people),
+            asked,
             job,
         };
         tasks.spawn(attempt.run());

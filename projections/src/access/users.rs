@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use cqrs_es::Aggregate;
 use domain::{
     Event,
-    access::{User, UserEvent, UserProfile},
+    access::{User, UserEvent, UserProfile, grants},
     reference::TimeZone,
     values::Line,
 };
 use eventstore::Recorded;
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, PgConnection};
+use sqlx::{FromRow, PgConnection, PgPool};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -88,6 +88,26 @@ impl View for UserRow {
     fn created_position(&self) -> i64 {
         self.created_position
     }
+}
+
+/// Whether a user may do this, of their own or by a role: for what is done on their
+/// behalf when they are not there to ask.
+pub async fn may(pool: &PgPool, user_id: i64, wanted: &str) -> Result<bool, sqlx::Error> {
+    let ends = wanted.match_indices('_').map(|(at, _)| at);
+    let names = ends.chain([wanted.len()]).filter_map(|at| wanted.get(..at));
+    let names: Vec<&str> = names.filter(|held| grants(held, wanted)).collect();
+    sqlx::query_scalar(
+        "select exists (select from read.permissions p where p.name = any($2) and (\
+           exists (select from read.user_permissions u \
+             where u.user_id = $1 and u.permission_id = p.permission_id) \
+           or exists (select from read.user_roles u \
+             join read.role_permissions r on r.role_id = u.role_id \
+             where u.user_id = $1 and r.permission_id = p.permission_id)))",
+    )
+    .bind(user_id)
+    .bind(names)
+    .fetch_one(pool)
+    .await
 }
 
 /// Keeps `users`, `user_roles` and `user_permissions`.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc, serde::ts_seconds_option};
 use cqrs_es::Aggregate;
 use domain::{
     Event, Id,
-    delivery::{Campaign, CampaignDetails, CampaignEvent},
+    delivery::{Campaign, CampaignDetails, CampaignEvent, hours::QuietHours},
     values::Line,
 };
 use eventstore::Recorded;
@@ -18,6 +19,7 @@ use crate::{
     Projection, View,
     counts::Counted,
     reads::{By, Conditions},
+    wire,
 };
 
 /// A campaign as clients see it, by a setting with `cpm` per minute.
@@ -37,14 +39,69 @@ pub struct CampaignRow<const PER_MINUTE: bool> {
     pub delay: f64,
     pub try_allowed: i32,
     pub source: Option<String>,
+    /// Whether a phone or address that two contacts have is reached twice.
+    #[serde(serialize_with = "wire::flag")]
+    #[schema(value_type = u8, maximum = 1)]
+    pub duplicates: bool,
+    /// Nobody is reached from this time of day on, by their own clocks.
+    pub quiet_from: Option<String>,
+    /// To this one.
+    pub quiet_to: Option<String>,
+    /// Nor on these days of the week; 1 is Sunday.
+    pub quiet_days: Option<String>,
     pub status: String,
+    /// Why it is broken.
+    pub reason: Option<String>,
+    /// How many contacts its group had when it started; in the end, how many
+    /// transmissions it made.
     pub contact_total: i64,
+    /// How many of its transmissions are done, whatever came of them.
     pub contact_done: i64,
+    /// How many contacts had left the group, or were deleted, before their turn.
+    pub contact_skipped: i64,
+    pub delivered: i64,
+    pub rejected: i64,
+    pub unanswered: i64,
+    pub unavailable: i64,
+    pub unknown: i64,
+    /// Not sent, because they must not be or cannot be.
+    pub suppressed: i64,
+    /// Attempts a second that went on the wire, over the last ten seconds.
+    pub rate: f64,
+    #[serde(with = "ts_seconds_option")]
+    #[schema(value_type = Option<i64>)]
+    pub started_at: Option<DateTime<Utc>>,
+    #[serde(with = "ts_seconds_option")]
+    #[schema(value_type = Option<i64>)]
+    pub ended_at: Option<DateTime<Utc>>,
+    /// When it will be through at this rate; nothing while it does not move.
+    #[serde(with = "ts_seconds_option")]
+    #[schema(value_type = Option<i64>)]
+    pub expected_end: Option<DateTime<Utc>>,
     pub user_id: i64,
     #[serde(skip)]
     pub created_position: i64,
     #[serde(skip)]
     pub version: i64,
+}
+
+/// What is read, with `cpm` in one unit or the other.
+macro_rules! columns {
+    ($cpm:literal) => {
+        concat!(
+            "t.campaign_id, t.program_id, p.type as program_type, t.group_id, t.account_id, ",
+            $cpm,
+            " as cpm, (1000 / t.pace)::float8 as delay, t.try_allowed, t.source, \
+             t.duplicates, t.quiet_from, t.quiet_to, t.quiet_days, t.status, t.reason, t.contact_total, t.contact_skipped, \
+             coalesce(d.done, 0) as contact_done, coalesce(d.delivered, 0) as delivered, \
+             coalesce(d.rejected, 0) as rejected, coalesce(d.unanswered, 0) as unanswered, \
+             coalesce(d.unavailable, 0) as unavailable, coalesce(d.unknown, 0) as unknown, \
+             coalesce(d.suppressed, 0) as suppressed, r.rate, t.started_at, t.ended_at, \
+             case when t.status = 'running' and r.rate > 0 then now() + make_interval(secs => \
+               greatest(t.contact_total - coalesce(d.done, 0), 0) / r.rate) end as expected_end, \
+             t.user_id, t.created_position, t.version"
+        )
+    };
 }
 
 /// As many as are exact in both `cpm` and `delay`, so that 3 comes back as 3.
@@ -73,6 +130,7 @@ pub struct CampaignFilter {
     pub delay: Option<f64>,
     pub try_allowed: Option<i32>,
     pub source: Option<String>,
+    pub duplicates: Option<bool>,
     pub status: Option<String>,
     pub contact_total: Option<i64>,
     pub contact_done: Option<i64>,
@@ -97,18 +155,18 @@ impl<const PER_MINUTE: bool> View for CampaignRow<PER_MINUTE> {
     type Filter = CampaignFilter;
 
     const COLUMNS: &'static str = if PER_MINUTE {
-        "t.campaign_id, t.program_id, p.type as program_type, t.group_id, t.account_id, \
-         (t.pace * 60)::float8 as cpm, (1000 / t.pace)::float8 as delay, t.try_allowed, \
-         t.source, t.status, t.contact_total, t.contact_done, t.user_id, t.created_position, \
-         t.version"
+        columns!("(t.pace * 60)::float8")
     } else {
-        "t.campaign_id, t.program_id, p.type as program_type, t.group_id, t.account_id, \
-         t.pace::float8 as cpm, (1000 / t.pace)::float8 as delay, t.try_allowed, \
-         t.source, t.status, t.contact_total, t.contact_done, t.user_id, t.created_position, \
-         t.version"
+        columns!("t.pace::float8")
     };
     const FROM: &'static str = "from read.campaigns t \
-        left join read.programs p on p.program_id = t.program_id";
+        left join read.programs p on p.program_id = t.program_id \
+        left join read.campaign_progress d on d.campaign_id = t.campaign_id \
+        cross join lateral (select coalesce(sum(s.starts), 0)::float8 \
+            / greatest(least(extract(epoch from now() - t.started_at)::float8, 10), 1) as rate \
+          from read.campaign_starts s where s.campaign_id = t.campaign_id \
+            and s.second >= date_trunc('second', now()) - interval '10 seconds' \
+            and s.second < date_trunc('second', now())) r";
     const ID: &'static str = "t.campaign_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
     const SORTS: &'static [(&'static str, By)] = &[
@@ -122,7 +180,6 @@ impl<const PER_MINUTE: bool> View for CampaignRow<PER_MINUTE> {
         ("source", By::Text("lower(coalesce(t.source, ''))")),
         ("status", By::Text("t.status")),
         ("contact_total", By::Number("t.contact_total")),
-        ("contact_done", By::Number("t.contact_done")),
     ];
 
     fn narrow(filter: &CampaignFilter, conditions: &mut Conditions<'_>) {
@@ -136,9 +193,17 @@ impl<const PER_MINUTE: bool> View for CampaignRow<PER_MINUTE> {
         about(conditions, filter.delay.map(|delay| 1000.0 / delay));
         conditions.exact("t.try_allowed", filter.try_allowed);
         conditions.contains("t.source", &filter.source);
+        conditions.exact("t.duplicates", filter.duplicates);
         conditions.exact("t.status", filter.status.clone());
         conditions.exact("t.contact_total", filter.contact_total);
-        conditions.exact("t.contact_done", filter.contact_done);
+        match filter.contact_done {
+            Some(0) => conditions.exact("coalesce(d.done, 0)", Some(0_i64)),
+            done => conditions.within(
+                "t.campaign_id",
+                "select i.campaign_id from read.campaign_progress i where i.done",
+                done,
+            ),
+        }
     }
 
     fn created_position(&self) -> i64 {
@@ -158,7 +223,7 @@ fn about(conditions: &mut Conditions<'_>, pace: Option<f64>) {
 pub async fn open_of_program(pool: &PgPool, program_id: i64) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(
         "select count(*) from read.campaigns \
-         where program_id = $1 and status in ('new', 'running', 'paused')",
+         where program_id = $1 and status <> 'completed'",
     )
     .bind(program_id)
     .fetch_one(pool)
@@ -169,7 +234,7 @@ pub async fn open_of_program(pool: &PgPool, program_id: i64) -> Result<i64, sqlx
 pub async fn open_of_group(pool: &PgPool, group_id: i64) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(
         "select count(*) from read.campaigns \
-         where group_id = $1 and status in ('new', 'running', 'paused')",
+         where group_id = $1 and status <> 'completed'",
     )
     .bind(group_id)
     .fetch_one(pool)
@@ -227,45 +292,81 @@ async fn take_in(
     recorded: &Recorded,
     event: &CampaignEvent,
 ) -> Result<(), sqlx::Error> {
-    let query = match event {
-        CampaignEvent::CampaignCreated { owner, details, .. } => {
-            let insert = sqlx::query(
-                "insert into campaigns (campaign_id, updated_at, version, program_id, \
-                   service_flag, group_id, account_id, pace, try_allowed, source, user_id, \
-                   created_position, status, contact_total, contact_done, created_at) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8::text::numeric, $9, $10, $11, $12, \
-                   'new', 0, 0, $2)",
-            );
-            bind(insert, recorded, details)
-                .bind(owner.get())
-                .bind(recorded.position)
+    let change = |set: &str| {
+        format!("update campaigns set updated_at = $2, version = $3, {set} where campaign_id = $1")
+    };
+    let sql = match event {
+        CampaignEvent::CampaignCreated { .. } => {
+            "insert into campaigns (campaign_id, updated_at, version, program_id, \
+               service_flag, group_id, account_id, pace, try_allowed, source, duplicates, \
+               quiet_from, quiet_to, quiet_days, user_id, created_position, status, \
+               contact_total, created_at) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8::text::numeric, $9, $10, $11, $12, $13, \
+               $14, $15, $16, 'new', 0, $2)"
+                .to_owned()
         }
-        CampaignEvent::CampaignUpdated { details } => {
-            let update = sqlx::query(
-                "update campaigns set updated_at = $2, version = $3, program_id = $4, \
-                   service_flag = $5, group_id = $6, account_id = $7, \
-                   pace = $8::text::numeric, try_allowed = $9, source = $10 \
-                 where campaign_id = $1",
-            );
-            bind(update, recorded, details)
+        CampaignEvent::CampaignUpdated { .. } => change(
+            "program_id = $4, service_flag = $5, group_id = $6, account_id = $7, \
+             pace = $8::text::numeric, try_allowed = $9, source = $10, duplicates = $11, \
+             quiet_from = $12, quiet_to = $13, quiet_days = $14",
+        ),
+        CampaignEvent::CampaignStarted { .. } => {
+            change("status = 'running', started_at = $4, contact_total = $5")
+        }
+        CampaignEvent::CampaignResumed { .. } => {
+            change("status = 'running', ended_at = null, reason = null")
+        }
+        CampaignEvent::CampaignPaused { .. } => change("status = 'paused'"),
+        CampaignEvent::CampaignAdvanced { .. } => change(
+            "contact_made = contact_made + $4, \
+             contact_skipped = case when $5 then \
+               greatest(contact_total - contact_made - $4, 0) else contact_skipped end, \
+             contact_total = case when $5 then contact_made + $4 else contact_total end",
+        ),
+        CampaignEvent::CampaignCompleted { .. } => change("status = 'completed', ended_at = $4"),
+        CampaignEvent::CampaignBroken { .. } => {
+            change("status = 'broken', ended_at = $4, reason = $5")
         }
         CampaignEvent::CampaignDeleted {} => {
-            sqlx::query("delete from campaigns where campaign_id = $1").bind(recorded.aggregate_id)
+            "delete from campaigns where campaign_id = $1".to_owned()
         }
     };
+    let query = sqlx::query(&sql).bind(recorded.aggregate_id);
+    let query = match event {
+        CampaignEvent::CampaignDeleted {} => query,
+        _ => query
+            .bind(recorded.occurred_at)
+            .bind(recorded.sequence as i64),
+    };
+    let query = match event {
+        CampaignEvent::CampaignCreated { owner, details, .. } => bind(query, details)
+            .bind(owner.get())
+            .bind(recorded.position),
+        CampaignEvent::CampaignUpdated { details } => bind(query, details),
+        CampaignEvent::CampaignStarted { at, contacts, .. } => {
+            query.bind(*at).bind(counted(*contacts))
+        }
+        CampaignEvent::CampaignAdvanced { leg } => query.bind(counted(leg.made)).bind(leg.last),
+        CampaignEvent::CampaignCompleted { at, .. } => query.bind(*at),
+        CampaignEvent::CampaignBroken { at, reason } => query.bind(*at).bind(reason.clone()),
+        CampaignEvent::CampaignResumed { .. }
+        | CampaignEvent::CampaignPaused { .. }
+        | CampaignEvent::CampaignDeleted {} => query,
+    };
     query.execute(db).await.map(drop)
+}
+
+fn counted(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Binds what inserts and updates have in common, column by column.
 fn bind<'q>(
     query: Query<'q, Postgres, PgArguments>,
-    recorded: &Recorded,
     details: &CampaignDetails,
 ) -> Query<'q, Postgres, PgArguments> {
+    let quiet = details.quiet.as_ref();
     query
-        .bind(recorded.aggregate_id)
-        .bind(recorded.occurred_at)
-        .bind(recorded.sequence as i64)
         .bind(details.program_id.get())
         .bind(details.service.flag())
         .bind(details.group_id.get())
@@ -273,6 +374,18 @@ fn bind<'q>(
         .bind(details.pace.to_string())
         .bind(i32::try_from(details.try_allowed).unwrap_or(i32::MAX))
         .bind(details.source.as_ref().map(Line::to_string))
+        .bind(details.duplicates)
+        .bind(
+            quiet
+                .and_then(QuietHours::from)
+                .map(|time| time.to_string()),
+        )
+        .bind(quiet.and_then(QuietHours::to).map(|time| time.to_string()))
+        .bind(
+            quiet
+                .and_then(QuietHours::days)
+                .map(|days| days.as_str().to_owned()),
+        )
 }
 
 #[cfg(test)]

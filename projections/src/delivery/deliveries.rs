@@ -13,11 +13,11 @@ use domain::{
 use eventstore::Recorded;
 use sqlx::PgConnection;
 
-use super::{spool_results, spools, transmissions};
+use super::{campaign_progress, spool_results, spools, transmissions};
 use crate::{Projection, counts::Counted};
 
-/// Keeps `transmissions`, `spools`, `spool_results`, `erased_contacts` and the counters
-/// of the first two.
+/// Keeps `transmissions`, `spools`, `spool_results`, `erased_contacts`, the counters of the
+/// first two, and how far campaigns are.
 pub struct Deliveries;
 
 const TRANSMISSIONS: Counted = Counted {
@@ -66,6 +66,8 @@ impl Projection for Deliveries {
             "erased_contacts",
             "transmission_counts",
             "spool_counts",
+            "campaign_progress",
+            "campaign_starts",
         ]
     }
 
@@ -88,6 +90,7 @@ impl Projection for Deliveries {
         let counted = counted(events);
         let transmissions_before = TRANSMISSIONS.tally(db, &counted).await?;
         let spools_before = SPOOLS.tally(db, &counted).await?;
+        let campaigns_before = campaign_progress::tally(db, &counted).await?;
         let deleted = deleted(events);
         let lasting: Vec<_> = events
             .iter()
@@ -104,6 +107,10 @@ impl Projection for Deliveries {
             .keep(db, &transmissions_before, &transmissions_after)
             .await?;
         SPOOLS.keep(db, &spools_before, &spools_after).await?;
+        let campaigns_after = campaign_progress::tally(db, &counted).await?;
+        campaign_progress::keep(db, &campaigns_before, &campaigns_after).await?;
+        let all: Vec<_> = events.iter().filter_map(|event| occurred(event)).collect();
+        campaign_progress::take_in(db, &all).await?;
         let mut forgotten = remember(db, &erased(events)).await?;
         forgotten.extend(spoken_of_after_erasure(db, &lasting).await?);
         forget(db, &forgotten).await

@@ -50,6 +50,10 @@ pub struct ProviderRow {
     #[serde(serialize_with = "wire::flag")]
     #[schema(value_type = u8, maximum = 1)]
     pub active: bool,
+    /// The most attempts that start in any second, over all workers.
+    pub rate_limit: Option<i32>,
+    /// The most attempts at the same time, over all workers.
+    pub channel_limit: Option<i32>,
     #[serde(skip)]
     pub created_position: i64,
     #[serde(skip)]
@@ -80,7 +84,8 @@ impl View for ProviderRow {
 
     const COLUMNS: &'static str = "t.provider_id, t.name, t.type, t.service_flag, \
         t.gateway_flag, t.node_id, t.host, t.port, t.username, t.dialstring, t.prefix, \
-        t.settings, t.register, t.weight, t.active, t.created_position, t.version";
+        t.settings, t.register, t.weight, t.active, t.rate_limit, t.channel_limit, \
+        t.created_position, t.version";
     const FROM: &'static str = "from read.providers t";
     const ID: &'static str = "t.provider_id";
     const OWNER: Option<&'static str> = None;
@@ -175,12 +180,13 @@ async fn put(
     details: &ProviderDetails,
 ) -> Result<(), sqlx::Error> {
     let line = |value: &Option<Line>| value.as_ref().map(|line| line.as_str().to_owned());
+    let limit = |value: Option<u32>| value.and_then(|limit| i32::try_from(limit).ok());
     sqlx::query(
         "insert into providers (provider_id, name, type, service_flag, gateway_flag, node_id, \
            host, port, username, dialstring, prefix, settings, register, weight, active, \
-           created_position, created_at, updated_at, version) \
+           created_position, created_at, updated_at, version, rate_limit, channel_limit) \
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
-           $16, $17, $17, $18) \
+           $16, $17, $17, $18, $19, $20) \
          on conflict (provider_id) do update set name = excluded.name, type = excluded.type, \
            service_flag = excluded.service_flag, gateway_flag = excluded.gateway_flag, \
            node_id = excluded.node_id, host = excluded.host, port = excluded.port, \
@@ -188,7 +194,8 @@ async fn put(
            prefix = excluded.prefix, settings = excluded.settings, \
            register = excluded.register, weight = excluded.weight, \
            active = excluded.active, updated_at = excluded.updated_at, \
-           version = excluded.version",
+           version = excluded.version, rate_limit = excluded.rate_limit, \
+           channel_limit = excluded.channel_limit",
     )
     .bind(recorded.aggregate_id)
     .bind(details.name.as_str())
@@ -208,6 +215,8 @@ async fn put(
     .bind(recorded.position)
     .bind(recorded.occurred_at)
     .bind(recorded.sequence as i64)
+    .bind(limit(details.rate_limit))
+    .bind(limit(details.channel_limit))
     .execute(db)
     .await
     .map(drop)

@@ -4,6 +4,7 @@
 //! A row appears when its event does and goes with the attempt's last event, in that
 //! event's own transaction. What comes after only cleans up.
 
+mod campaigns;
 mod dispatch;
 
 use std::time::Duration;
@@ -23,6 +24,10 @@ pub struct Job {
     pub transmission_id: i64,
     /// The user whose transmission it is.
     pub owner_id: Option<i64>,
+    /// The campaign it belongs to.
+    pub campaign_id: Option<i64>,
+    /// That campaign's pace.
+    pub pace: Option<String>,
     /// The service it needs, as its `service_flag` bit.
     pub service: i16,
     /// Not before this.
@@ -58,57 +63,106 @@ pub struct Depth {
     pub claimed: i64,
 }
 
-/// Takes up to `limit` attempts that are due at `now` and that nobody holds, the longest
-/// due first. Leases run by the database's clock, since those of workers may differ.
+/// What a worker asks the queue for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The services it can serve, as `service_flag` bits.
+    pub services: &'a [i32],
+    /// How many it has room for.
+    pub room: usize,
+    /// How many of them may belong to campaigns.
+    pub bulk: usize,
+    /// Its name.
+    pub worker: &'a str,
+    /// How long the claim holds without being renewed.
+    pub lease: Duration,
+}
+
+/// What belongs to campaigns waits behind what belongs to none, and not at all while its
+/// campaign is stopped.
+const KINDS: [(&str, &str); 2] = [
+    ("single", "q.campaign_id is null"),
+    (
+        "bulk",
+        "q.campaign_id is not null and not exists (select from dispatch.campaigns c \
+           where c.campaign_id = q.campaign_id and c.state <> 'running')",
+    ),
+];
+
+/// Takes attempts that are due at `now` and that nobody holds, the longest due first.
+/// Leases run by the database's clock, since those of workers may differ.
 pub async fn claim(
     pool: &PgPool,
-    services: &[i32],
-    limit: i64,
-    worker: &str,
-    lease: Duration,
+    wanted: Wanted<'_>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Job>, sqlx::Error> {
-    let mut services: Vec<_> = services.iter().map(|flag| flag.unsigned_abs()).collect();
+    let services = wanted.services.iter().map(|flag| flag.unsigned_abs());
+    let mut services: Vec<_> = services.collect();
     services.sort_unstable();
     services.dedup();
-    if services.is_empty() || limit < 1 {
+    if services.is_empty() || wanted.room == 0 {
         return Ok(Vec::new());
     }
     let mut connection = pool.acquire().await?;
     let mut transaction = relaxed(&mut connection).await?;
-    // One branch for each service, each along the index in its order: a long queue of one
-    // service costs the others nothing, and none is ever sorted. What other workers are
-    // taking at this moment is passed over.
+    let mut jobs: Vec<Job> = claiming(&services, wanted, now)
+        .build_query_as()
+        .fetch_all(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    jobs.sort_by_key(|job| (job.campaign_id.is_some(), job.due_at, job.position));
+    Ok(jobs)
+}
+
+/// One branch for each service and kind, each along an index in its order: a long queue
+/// of one costs the others nothing, and none is ever sorted. What other workers are taking
+/// at this moment is passed over.
+fn claiming(
+    services: &[u32],
+    wanted: Wanted<'_>,
+    now: DateTime<Utc>,
+) -> QueryBuilder<'static, Postgres> {
+    let most = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let mut sql = QueryBuilder::<Postgres>::new("with ");
-    for service in &services {
-        sql.push(format!("free_{service} as (select spool_id, due_at, "));
-        sql.push("claim_token is not null as reclaimed from dispatch.queue where service = ");
-        sql.push_bind(i16::try_from(*service).unwrap_or_default());
-        sql.push(" and due_at <= ").push_bind(now);
-        sql.push(" and (lease_until is null or lease_until < clock_timestamp())");
-        sql.push(" order by due_at limit ").push_bind(limit);
-        sql.push(" for update skip locked), ");
+    for service in services {
+        for ((kind, condition), limit) in KINDS.into_iter().zip([wanted.room, wanted.bulk]) {
+            sql.push(format!("{kind}_{service} as (select spool_id, due_at, "));
+            sql.push("claim_token is not null as reclaimed from dispatch.queue q where service = ");
+            sql.push_bind(i16::try_from(*service).unwrap_or_default());
+            sql.push(format!(" and {condition} and due_at <= "));
+            sql.push_bind(now);
+            sql.push(" and (lease_until is null or lease_until < clock_timestamp())");
+            sql.push(" order by due_at limit ").push_bind(most(limit));
+            sql.push(" for update skip locked), ");
+        }
     }
-    sql.push("free as (");
-    for (index, service) in services.iter().enumerate() {
-        sql.push(if index == 0 { "" } else { " union all " });
-        sql.push(format!("select * from free_{service}"));
+    for ((kind, _), limit) in KINDS.into_iter().zip([wanted.room, wanted.bulk]) {
+        let branches: Vec<_> = services
+            .iter()
+            .map(|service| format!("select * from {kind}_{service}"))
+            .collect();
+        let branches = branches.join(" union all ");
+        sql.push(format!(
+            "{kind} as materialized (select * from ({branches}) b order by due_at limit "
+        ));
+        sql.push_bind(most(limit)).push("), ");
     }
-    sql.push("), first as materialized (select * from free order by due_at limit ");
-    sql.push_bind(limit);
+    sql.push("first as materialized (select * from (select *, 0 as turn from single union all ");
+    sql.push("select *, 1 from bulk) b order by turn, due_at limit ");
+    sql.push_bind(most(wanted.room));
     sql.push("), token as materialized (select gen_random_uuid()::text as token) ");
     sql.push("update dispatch.queue q set claim_token = token.token, claimed_by = ");
-    sql.push_bind(worker.to_owned());
+    sql.push_bind(wanted.worker.to_owned());
     sql.push(", lease_until = clock_timestamp() + ")
-        .push_bind(lease);
+        .push_bind(wanted.lease);
     sql.push(" from first, token where q.spool_id = first.spool_id");
-    sql.push(" returning q.spool_id, q.transmission_id, q.owner_id, q.service, q.due_at,");
-    sql.push(" q.deadline, q.avoid, q.attempt, q.request_id, q.correlation_id, q.position,");
-    sql.push(" q.claim_token, q.lease_until, first.reclaimed");
-    let mut jobs: Vec<Job> = sql.build_query_as().fetch_all(&mut *transaction).await?;
-    transaction.commit().await?;
-    jobs.sort_by_key(|job| (job.due_at, job.position));
-    Ok(jobs)
+    sql.push(" returning q.spool_id, q.transmission_id, q.owner_id, q.campaign_id, q.service,");
+    sql.push(" q.due_at, q.deadline, q.avoid, q.attempt, q.request_id, q.correlation_id,");
+    sql.push(" q.position, q.claim_token, q.lease_until, first.reclaimed,");
+    sql.push(
+        " (select c.pace from dispatch.campaigns c where c.campaign_id = q.campaign_id) as pace",
+    );
+    sql
 }
 
 /// Prolongs the leases of those that are still held under this claim; says which.

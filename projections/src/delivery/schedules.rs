@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc, serde::ts_seconds, serde::ts_seconds_option};
+use chrono::{DateTime, Utc, serde::ts_seconds_option};
 use cqrs_es::Aggregate;
 use domain::{
     Event, Id,
@@ -44,9 +44,18 @@ pub struct ScheduleRow {
     pub weekday: Option<String>,
     pub hour: Option<String>,
     pub minute: Option<String>,
-    #[serde(with = "ts_seconds")]
-    #[schema(value_type = i64)]
-    pub next_run: DateTime<Utc>,
+    /// When it is due next; nothing when it is done.
+    #[serde(with = "ts_seconds_option")]
+    #[schema(value_type = Option<i64>)]
+    pub next_run: Option<DateTime<Utc>>,
+    /// What of a time that passed in an outage: `run` or `skip`.
+    pub if_missed: String,
+    /// When it last fired.
+    #[serde(with = "ts_seconds_option")]
+    #[schema(value_type = Option<i64>)]
+    pub last_run: Option<DateTime<Utc>>,
+    /// What came of it when it was last due: `done`, `missed`, or why it was refused.
+    pub last_result: Option<String>,
     pub user_id: i64,
     #[serde(skip)]
     pub created_position: i64,
@@ -65,6 +74,7 @@ pub struct ScheduleFilter {
     pub campaign_id: Option<i64>,
     pub state: Option<String>,
     pub timezone: Option<String>,
+    pub if_missed: Option<String>,
 }
 
 impl View for ScheduleRow {
@@ -72,14 +82,19 @@ impl View for ScheduleRow {
 
     const COLUMNS: &'static str = "t.schedule_id, t.action, t.transmission_id, t.campaign_id, \
         t.state, t.timezone, t.at, t.year, t.month, t.day, t.weekday, t.hour, t.minute, \
-        t.next_run, t.user_id, t.created_position, t.version";
+        t.next_run, t.if_missed, t.last_run, t.last_result, t.user_id, t.created_position, t.version";
     const FROM: &'static str = "from read.schedules t";
     const ID: &'static str = "t.schedule_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
     const SORTS: &'static [(&'static str, By)] = &[
         ("schedule_id", By::Number("t.schedule_id")),
         ("action", By::Text("t.action")),
-        ("next_run", By::Time("t.next_run")),
+        // What is done comes last, and what never ran first.
+        (
+            "next_run",
+            By::Time("coalesce(t.next_run, '9999-12-31 00:00Z')"),
+        ),
+        ("last_run", By::Time("coalesce(t.last_run, 'epoch')")),
     ];
 
     fn narrow(filter: &ScheduleFilter, conditions: &mut Conditions<'_>) {
@@ -89,6 +104,7 @@ impl View for ScheduleRow {
         conditions.exact("t.campaign_id", filter.campaign_id);
         conditions.exact("t.state", filter.state.clone());
         conditions.exact("t.timezone", filter.timezone.clone());
+        conditions.exact("t.if_missed", filter.if_missed.clone());
     }
 
     fn created_position(&self) -> i64 {
@@ -96,18 +112,22 @@ impl View for ScheduleRow {
     }
 }
 
-/// The schedule for this, if there is one.
-pub async fn of_job(pool: &PgPool, job: Job) -> Result<Option<i64>, sqlx::Error> {
-    let (column, id) = match (job.transmission(), job.campaign()) {
-        (Some(transmission), _) => ("transmission_id", transmission.get()),
-        (None, campaign) => ("campaign_id", campaign.map_or(0, Id::get)),
-    };
-    let sql = format!("select schedule_id from read.schedules where {column} = $1 and action = $2");
-    sqlx::query_scalar(&sql)
-        .bind(id)
-        .bind(job.action())
-        .fetch_optional(pool)
-        .await
+/// The schedules that are due, the longest waiting first. They may have been fired, or
+/// changed, since they were seen here: the log decides.
+pub async fn due(
+    pool: &PgPool,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<Id<Schedule>>, sqlx::Error> {
+    let ids: Vec<i64> = sqlx::query_scalar(
+        "select schedule_id from read.schedules where state = 'pending' and next_run <= $1 \
+          order by next_run limit $2",
+    )
+    .bind(now)
+    .bind(limit)
+    .fetch_all(pool)
+    .await?;
+    Ok(ids.into_iter().map(Id::new).collect())
 }
 
 /// Keeps `schedules`.
@@ -140,7 +160,19 @@ impl Projection for Schedules {
                 Event::Schedule(ScheduleEvent::ScheduleChanged { plan }) => {
                     change(db, recorded, plan).await?;
                 }
-                Event::Schedule(ScheduleEvent::ScheduleCancelled {}) => {
+                Event::Schedule(ScheduleEvent::ScheduleFired {
+                    at,
+                    refused,
+                    next_run,
+                    ..
+                }) => {
+                    let result = refused.as_deref().unwrap_or("done");
+                    go_on(db, recorded, *next_run, Some(*at), result).await?;
+                }
+                Event::Schedule(ScheduleEvent::ScheduleMissed { next_run, .. }) => {
+                    go_on(db, recorded, *next_run, None, "missed").await?;
+                }
+                Event::Schedule(ScheduleEvent::ScheduleCancelled { .. }) => {
                     sqlx::query("delete from schedules where schedule_id = $1")
                         .bind(recorded.aggregate_id)
                         .execute(&mut *db)
@@ -162,10 +194,10 @@ async fn create(
 ) -> Result<(), sqlx::Error> {
     let query = sqlx::query(
         "insert into schedules (schedule_id, updated_at, version, timezone, next_run, at, year, \
-           month, day, weekday, hour, minute, user_id, action, transmission_id, campaign_id, \
-           state, created_position, created_at) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
-           'pending', $17, $2)",
+           month, day, weekday, hour, minute, if_missed, user_id, action, transmission_id, \
+           campaign_id, state, created_position, created_at) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+           'pending', $18, $2)",
     );
     bind(query, recorded, plan)
         .bind(owner.get())
@@ -185,10 +217,36 @@ async fn change(
 ) -> Result<(), sqlx::Error> {
     let query = sqlx::query(
         "update schedules set updated_at = $2, version = $3, timezone = $4, next_run = $5, \
-           at = $6, year = $7, month = $8, day = $9, weekday = $10, hour = $11, minute = $12 \
+           at = $6, year = $7, month = $8, day = $9, weekday = $10, hour = $11, minute = $12, \
+           if_missed = $13 \
          where schedule_id = $1",
     );
     bind(query, recorded, plan).execute(db).await.map(drop)
+}
+
+/// It was due: what came of it, and when it is due again, if ever.
+async fn go_on(
+    db: &mut PgConnection,
+    recorded: &Recorded,
+    next_run: Option<DateTime<Utc>>,
+    ran_at: Option<DateTime<Utc>>,
+    result: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update schedules set updated_at = $2, version = $3, next_run = $4, \
+           state = case when $4::timestamptz is null then 'done' else 'pending' end, \
+           last_run = coalesce($5, last_run), last_result = $6 \
+         where schedule_id = $1",
+    )
+    .bind(recorded.aggregate_id)
+    .bind(recorded.occurred_at)
+    .bind(recorded.sequence as i64)
+    .bind(next_run)
+    .bind(ran_at)
+    .bind(result)
+    .execute(db)
+    .await
+    .map(drop)
 }
 
 /// Binds what both have in common.
@@ -216,7 +274,8 @@ fn bind<'q>(
         .bind(plan.zone.name())
         .bind(plan.next_run)
         .bind(at);
-    parts.into_iter().fold(query, |query, part| {
+    let query = parts.into_iter().fold(query, |query, part| {
         query.bind(fields.map(|fields| part(fields).to_owned()))
-    })
+    });
+    query.bind(plan.if_missed.as_str())
 }

@@ -30,6 +30,7 @@ pub struct TransmissionRow {
     pub account_email: Option<String>,
     pub service_flag: i32,
     pub program_id: i64,
+    pub campaign_id: Option<i64>,
     pub direction: String,
     pub status: String,
     /// Empty while nobody has said anything.
@@ -37,6 +38,10 @@ pub struct TransmissionRow {
     #[schema(value_type = String)]
     pub response: Option<String>,
     pub outcome: Option<String>,
+    /// Whether it was not sent because it must not or cannot be.
+    #[serde(serialize_with = "wire::flag")]
+    #[schema(value_type = u8, maximum = 1)]
+    pub suppressed: bool,
     pub try_allowed: i32,
     pub try_done: i32,
     #[serde(with = "ts_seconds_option")]
@@ -98,6 +103,7 @@ pub struct TransmissionFilter {
     pub account_id: Option<i64>,
     pub contact_id: Option<i64>,
     pub program_id: Option<i64>,
+    pub campaign_id: Option<i64>,
     pub origin: Option<String>,
     pub direction: Option<String>,
     pub status: Option<String>,
@@ -149,8 +155,8 @@ impl View for TransmissionRow {
     type Filter = TransmissionFilter;
 
     const COLUMNS: &'static str = "t.transmission_id, t.title, t.origin, t.contact_id, \
-        t.account_id, t.service_flag, t.program_id, t.direction, t.status, t.response, \
-        t.outcome, t.try_allowed, t.try_done, t.last_run, t.user_id, u.username, \
+        t.account_id, t.service_flag, t.program_id, t.campaign_id, t.direction, t.status, t.response, \
+        t.outcome, t.suppressed, t.try_allowed, t.try_done, t.last_run, t.user_id, u.username, \
         a.username as account_username, a.first_name as account_first_name, \
         a.last_name as account_last_name, a.phone as account_phone, a.email as account_email, \
         c.first_name as contact_first_name, c.last_name as contact_last_name, \
@@ -181,6 +187,7 @@ impl View for TransmissionRow {
         conditions.reference("t.account_id", filter.account_id);
         conditions.exact("t.contact_id", filter.contact_id);
         conditions.exact("t.program_id", filter.program_id);
+        conditions.exact("t.campaign_id", filter.campaign_id);
         conditions.contains("t.origin", &filter.origin);
         conditions.word("t.direction", &filter.direction, &DIRECTIONS);
         conditions.word("t.status", &filter.status, &STATUSES);

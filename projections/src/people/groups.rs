@@ -108,6 +108,15 @@ pub async fn by_phone(
     Ok(found)
 }
 
+/// How many contacts are in a group.
+pub async fn contacts(pool: &PgPool, group_id: i64) -> Result<i64, sqlx::Error> {
+    let total = sqlx::query_scalar("select contact_total from read.groups where group_id = $1")
+        .bind(group_id)
+        .fetch_optional(pool)
+        .await?;
+    Ok(total.unwrap_or_default())
+}
+
 const BY_KEY_FOR_ONCE: &str = "set local enable_seqscan = off; \
     set local enable_hashjoin = off; set local enable_mergejoin = off; \
     set local join_collapse_limit = 1";
@@ -191,8 +200,8 @@ struct Moves {
 struct Move {
     /// Whether what was there before is to go.
     out: bool,
-    /// Since when it is in.
-    into: Option<DateTime<Utc>>,
+    /// Since when it is in, and since which event.
+    into: Option<(DateTime<Utc>, i64)>,
 }
 
 impl Moves {
@@ -201,7 +210,7 @@ impl Moves {
         match event {
             ContactEvent::ContactLinked { group } => {
                 let pair = self.pairs.entry((group.get(), contact)).or_default();
-                pair.into = Some(recorded.occurred_at);
+                pair.into = Some((recorded.occurred_at, recorded.position));
             }
             ContactEvent::ContactUnlinked { group } => {
                 let pair = self.pairs.entry((group.get(), contact)).or_default();
@@ -245,27 +254,24 @@ impl Moves {
                 .execute(&mut *db)
                 .await?;
         }
-        let into: Vec<(i64, i64, DateTime<Utc>)> = self
-            .pairs
-            .into_iter()
-            .filter_map(|((group, contact), pair)| Some((group, contact, pair.into?)))
+        let into = self.pairs.into_iter();
+        let into: Vec<(_, (DateTime<Utc>, i64))> = into
+            .filter_map(|(ids, pair)| Some((ids, pair.into?)))
             .collect();
         if into.is_empty() {
             return Ok(());
         }
         // A group may have been deleted while a contact was on its way into it.
-        let insert = "insert into contact_groups (group_id, contact_id, linked_at) \
-            select u.* from unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) \
-              as u (group_id, contact_id, linked_at) \
+        let insert = "insert into contact_groups (group_id, contact_id, linked_at, \
+              linked_position) \
+            select u.* from unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::bigint[]) \
+              as u (group_id, contact_id, linked_at, linked_position) \
             where exists (select from groups g where g.group_id = u.group_id)";
         sqlx::query(&counted(insert, '+'))
-            .bind(into.iter().map(|(group, ..)| *group).collect::<Vec<_>>())
-            .bind(
-                into.iter()
-                    .map(|(_, contact, _)| *contact)
-                    .collect::<Vec<_>>(),
-            )
-            .bind(into.iter().map(|(.., at)| *at).collect::<Vec<_>>())
+            .bind(into.iter().map(|(ids, _)| ids.0).collect::<Vec<_>>())
+            .bind(into.iter().map(|(ids, _)| ids.1).collect::<Vec<_>>())
+            .bind(into.iter().map(|(_, since)| since.0).collect::<Vec<_>>())
+            .bind(into.iter().map(|(_, since)| since.1).collect::<Vec<_>>())
             .execute(db)
             .await
             .map(drop)

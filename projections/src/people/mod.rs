@@ -3,3 +3,4 @@
 pub mod accounts;
 pub mod contacts;
 pub mod groups;
+pub mod optouts;

@@ -22,6 +22,13 @@ const LEADERSHIP: i32 = 0x4c45_4144;
 /// fewer and larger transactions leave the machine to the real work.
 const REST: Duration = Duration::from_millis(10);
 
+/// The same after a batch of many: most of what happens to a transmission then comes
+/// together, and is written once.
+const LONG_REST: Duration = Duration::from_millis(300);
+
+/// So many events are many.
+const MANY: usize = 300;
+
 /// The same for the queue, where a batch is followed by sending.
 const REST_OF_QUEUE: Duration = Duration::from_millis(2);
 
@@ -182,7 +189,7 @@ impl Follower {
         }
         match self.write(db, &wanted, seen, progress).await {
             Ok(()) => {
-                self.rest().await;
+                self.rest(wanted.len()).await;
                 return Ok(None);
             }
             Err(Trouble::Lost(lost)) => return Err(lost),
@@ -245,11 +252,12 @@ impl Follower {
         Ok(())
     }
 
-    async fn rest(&self) {
+    async fn rest(&self, taken: usize) {
         if self.projection.makes_work() {
             sleep(REST_OF_QUEUE).await;
         } else {
-            self.mark.rest(REST).await;
+            let rest = if taken < MANY { REST } else { LONG_REST };
+            self.mark.rest(rest).await;
         }
     }
 

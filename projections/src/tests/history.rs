@@ -14,6 +14,7 @@ use domain::{
         TextContent, TextEvent,
     },
     people::{Account, AccountEvent, AccountKind, AccountProfile},
+    people::{Channel, OptOut, OptOutEvent, OptOutSource},
     people::{Contact, ContactEvent, ContactProfile, Group, GroupEvent},
     values::Sealed,
 };
@@ -57,6 +58,8 @@ pub(super) fn transmission(id: i64, owner: i64, contact: i64) -> TransmissionEve
             service: Service::Email,
             direction: Direction::Outbound,
             try_allowed: 2,
+            campaign_id: None,
+            hours: None,
         },
     }
 }
@@ -73,6 +76,8 @@ pub(super) fn queued(spool: i64, attempt: u32, contact: i64) -> TransmissionEven
         account_id: Id::new(1),
         destination: of(contact, "secret@example.com".to_owned()),
         avoid: vec![Id::new(9)],
+        owner: None,
+        campaign: None,
     }
 }
 
@@ -83,6 +88,7 @@ pub(super) fn started(spool: i64) -> TransmissionEvent {
         claim: "claim".into(),
         provider: Id::new(8),
         worker: "w".into(),
+        campaign: None,
     }
 }
 
@@ -127,6 +133,7 @@ pub(super) fn ended(
             SpoolFailed {
                 spool,
                 at,
+                provider: None,
                 outcome,
                 response,
             },
@@ -336,6 +343,7 @@ async fn settle_in(desk: &Desk, base: i64) -> Position {
         };
         desk.append::<Group>(id, [created]).await;
     }
+    close(desk, id).await;
     desk.append::<Template>(
         id,
         [TemplateEvent::TemplateCreated {
@@ -414,6 +422,24 @@ async fn record(desk: &Desk, id: i64) {
     let deleted = RecordingEvent::RecordingDeleted {};
     desk.append::<Recording>(gone, [created(gone), deleted])
         .await;
+}
+
+/// Opt-outs: one that changed, and one that is gone.
+async fn close(desk: &Desk, id: i64) {
+    let added = |id: i64| OptOutEvent::OptOutAdded {
+        id: Id::new(id),
+        owner: Id::new(1),
+        channel: Channel::Any,
+        address: Personal::of(Subject::new("optout", id), "+15550100".to_owned()),
+        fingerprint: format!("desk{id}"),
+        reason: None,
+        source: OptOutSource::Stop,
+    };
+    let reason = "asked".parse().ok();
+    let changed = OptOutEvent::OptOutChanged { reason };
+    desk.append::<OptOut>(id, [added(id), changed]).await;
+    let gone = [added(id + 1), OptOutEvent::OptOutRemoved {}];
+    desk.append::<OptOut>(id + 1, gone).await;
 }
 
 /// A text that became another.

@@ -1,5 +1,6 @@
 //! Against a real Postgres, with events appended to a real log.
 
+mod channels;
 mod erasure;
 mod following;
 mod history;
@@ -7,6 +8,8 @@ mod plans;
 mod queueing;
 mod reading;
 mod rebuilding;
+mod scheduling;
+mod slots;
 
 use std::{
     path::PathBuf,

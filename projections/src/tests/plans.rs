@@ -24,7 +24,7 @@ use crate::{
         templates::TemplateRow, texts::TextRow,
     },
     page,
-    people::{accounts::AccountRow, contacts::ContactRow, groups::GroupRow},
+    people::{accounts::AccountRow, contacts::ContactRow, groups::GroupRow, optouts::OptOutRow},
     reads::statement,
 };
 
@@ -36,6 +36,7 @@ fn lists() -> Vec<List> {
         List::of::<ContactRow>(),
         List::of::<DocumentRow>(),
         List::of::<GroupRow>(),
+        List::of::<OptOutRow>(),
         List::of::<PermissionRow>(),
         List::of::<ProgramRow>(),
         List::of::<ProviderRow>(),

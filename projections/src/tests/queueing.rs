@@ -9,9 +9,19 @@ use super::{
     Desk, LONG,
     history::{ended, noon, queued, transmission},
 };
-use crate::delivery::queue::{self, Depth};
+use crate::delivery::queue::{self, Depth, Wanted};
 
 const LEASE: Duration = Duration::from_secs(10);
+
+fn room_for(room: usize, services: &[i32]) -> Wanted<'_> {
+    Wanted {
+        services,
+        room,
+        bulk: room,
+        worker: "w",
+        lease: LEASE,
+    }
+}
 
 #[tokio::test]
 async fn a_job_is_held_by_one_until_its_lease_runs_out() {
@@ -27,10 +37,12 @@ async fn a_job_is_held_by_one_until_its_lease_runs_out() {
         sleep(Duration::from_millis(5)).await;
     }
     let services = queue::all_services();
-    let claim = async |limit, lease| {
-        queue::claim(&desk.pool, &services, limit, "w", lease, noon())
-            .await
-            .unwrap()
+    let claim = async |room, lease| {
+        let wanted = Wanted {
+            lease,
+            ..room_for(room, &services)
+        };
+        queue::claim(&desk.pool, wanted, noon()).await.unwrap()
     };
 
     let mine = claim(3, LEASE).await;
@@ -124,9 +136,8 @@ async fn many_workers_share_a_queue_without_taking_a_job_twice() {
             let mut taken = Vec::new();
             loop {
                 let services = queue::all_services();
-                let jobs = queue::claim(&pool, &services, 7, "w", LEASE, noon())
-                    .await
-                    .unwrap();
+                let wanted = room_for(7, &services);
+                let jobs = queue::claim(&pool, wanted, noon()).await.unwrap();
                 if jobs.is_empty() {
                     return taken;
                 }

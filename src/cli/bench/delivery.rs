@@ -112,6 +112,8 @@ impl Campaign {
                     service: Service::Email,
                     direction: Direction::Outbound,
                     try_allowed: 1,
+                    campaign_id: None,
+                    hours: None,
                 };
                 let owner = Id::new(1);
                 creates.push((id, TransmissionCommand::Create { id, owner, order }));
@@ -151,6 +153,7 @@ impl Campaign {
                     ),
                     again: false,
                     force: false,
+                    paced: false,
                 };
                 (id, send)
             });

@@ -35,6 +35,11 @@ impl Connection {
         })
     }
 
+    /// The token that its requests carry.
+    pub fn token(&self) -> &str {
+        self.bearer.trim_start_matches("Bearer ")
+    }
+
     /// Asks and reads the whole answer, which must be a success.
     pub async fn call(
         &mut self,

@@ -3,6 +3,7 @@
 //! Absolute figures say little on a shared machine; what counts are the ratios to
 //! bare Postgres, measured minutes apart on the same server.
 
+mod campaigns;
 mod child;
 mod delivery;
 mod http;
@@ -37,6 +38,9 @@ pub struct Bench {
     /// A tenth of everything: to see that it works, not to quote.
     #[arg(long)]
     quick: bool,
+    /// Only campaigns, which otherwise come last.
+    #[arg(long)]
+    campaigns: bool,
     /// Write the figures here as JSON too; `-` prints them instead of the table.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -69,6 +73,9 @@ impl Bench {
     }
 
     async fn measure(&self, data_dir: &std::path::Path, table: &mut Table) -> anyhow::Result<()> {
+        if self.campaigns {
+            return self.campaigns(data_dir, table).await;
+        }
         let server = Server::start(data_dir).await?;
         let options = server.database()?;
         let raw = self.log(&options, table).await?;
@@ -98,6 +105,18 @@ impl Bench {
         let token = http::log_in(server.address, "admin", PASSWORD).await?;
         let lasting = Duration::from_secs(if self.quick { 2 } else { 10 });
         statistics::measure(&server, &token, self.scaled(1_000_000), lasting, table).await?;
+        server.stop().await?;
+        self.campaigns(&data_dir.with_file_name("campaigns"), table)
+            .await
+    }
+
+    /// On a server of their own, so that no table is large before.
+    async fn campaigns(&self, data_dir: &std::path::Path, table: &mut Table) -> anyhow::Result<()> {
+        std::fs::create_dir_all(data_dir)?;
+        let server = Server::start(data_dir).await?;
+        let token = http::log_in(server.address, "admin", PASSWORD).await?;
+        let (small, large) = (self.scaled(100_000), self.scaled(1_000_000));
+        campaigns::measure(&server, &token, small, large, table).await?;
         server.stop().await
     }
 

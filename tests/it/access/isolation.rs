@@ -20,12 +20,13 @@ use crate::{
 const NOBODYS: i64 = 999_999_999;
 
 /// What an ordinary user can own.
-const OWNED: [&str; 12] = [
+const OWNED: [&str; 13] = [
     "account",
     "campaign",
     "contact",
     "document",
     "group",
+    "optout",
     "program",
     "recording",
     "schedule",

@@ -1,6 +1,7 @@
 //! What breaks, and must not matter: real processes, killed while mails leave.
 
 mod bad_peer;
+mod campaign_killed;
 mod postgres_killed;
 mod server_killed;
 mod stopped_gently;

@@ -29,6 +29,11 @@ async fn one_of_each(admin: &Client) -> Vec<(&'static str, &'static str, i64)> {
             "group_id",
             create("/groups", json!({"name": name}), "group_id").await,
         ),
+        (
+            "/optouts",
+            "optout_id",
+            create("/optouts", json!({"phone": "1"}), "optout_id").await,
+        ),
         ("/programs", "program_id", spare.program_id),
         ("/messages/templates", "template_id", spare.template_id),
         (

@@ -78,7 +78,7 @@ impl Route {
     /// Whether it writes although it is a GET.
     pub fn is_mutating_get(&self) -> bool {
         let writes = [
-            "/delete", "/send", "/retry", "/call", "/dial", "/clone", "/start", "/stop",
+            "/delete", "/send", "/retry", "/call", "/dial", "/clone", "/start", "/stop", "/resume",
         ];
         self.method == "GET" && writes.iter().any(|end| self.path.ends_with(end))
     }

@@ -61,6 +61,10 @@ impl Things {
                 let later = json!({"delay": 3600});
                 self.client.put(&path, later).await.id("schedule_id")
             }
+            "optout" => {
+                let email = format!("{}@example.com", unique_name("optout"));
+                self.post("/optouts", json!({"email": email}), kind).await
+            }
             "role" | "permission" => {
                 let body = json!({"name": unique_name(kind)});
                 self.post(&format!("/{kind}s"), body, kind).await
@@ -114,6 +118,22 @@ impl Things {
 
     fn has(&self, kind: &str) -> bool {
         self.known.lock().unwrap().contains_key(kind)
+    }
+
+    /// A campaign that runs until it is stopped: its second contact waits for a quarter of
+    /// an hour.
+    pub async fn endless_campaign(&self) -> i64 {
+        let group = self.fresh("group").await;
+        let second = self.contact("second@example.com").await;
+        let link = format!("/contacts/{second}/link/{group}");
+        self.client.put(&link, json!({})).await.ok();
+        let body = json!({
+            "program_id": self.any("program").await, "group_id": group, "cpm": 0.001,
+        });
+        let id = self.post("/campaigns", body, "campaign").await;
+        let start = format!("/campaigns/{id}/start");
+        self.client.put(&start, json!({})).await.ok();
+        id
     }
 
     /// A contact with this address.

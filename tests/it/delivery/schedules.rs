@@ -110,6 +110,17 @@ async fn a_schedule_without_a_time_or_with_an_impossible_one_is_refused() {
         (json!({"datetime": "tomorrow"}), "datetime"),
         (json!({"delay": -5}), "delay"),
         (json!({"month": 2, "day": 31}), "day"),
+        (json!({"month": 2, "day": 30}), "day"),
+        (json!({"hour": 9, "if_missed": "maybe"}), "if_missed"),
+        (json!({"delay": 5, "if_missed": "skip"}), "if_missed"),
+        (
+            json!({"timestamp": now() + 60, "if_missed": "skip"}),
+            "if_missed",
+        ),
+        (
+            json!({"datetime": "2030-01-01 10:00", "if_missed": "skip"}),
+            "if_missed",
+        ),
         (json!({"year": 2020}), "year"),
         (json!({"weekday": 0}), "weekday"),
         (json!({"minute": 60}), "minute"),
@@ -252,5 +263,56 @@ async fn schedules_are_listed_by_what_they_show() {
     assert_eq!(count("action=campaign_start").await, 0);
     assert_eq!(count("timezone=Europe/Berlin").await, 1);
     assert_eq!(count("state=pending&sort=next_run").await, 2);
+    assert_eq!(count("state=done&sort=last_run").await, 0);
+    assert_eq!(count("if_missed=run").await, 2);
     assert_eq!(user.get("/schedules?hour=9").await.status, 412);
+}
+
+#[tokio::test]
+async fn what_of_missed_times_is_kept_as_it_is_said() {
+    let user = Server::shared().await.user(&["user"]).await;
+    let (_, path) = pending(&user).await;
+    let shown = |schedule: &Value| {
+        let fields = ["if_missed", "state", "last_run", "last_result"];
+        fields.map(|field| schedule[field].clone())
+    };
+    let new = |if_missed| [json!(if_missed), json!("pending"), Value::Null, Value::Null];
+    let skipping = scheduled(&user, &path, json!({"hour": 9, "if_missed": "skip"})).await;
+    assert_eq!(shown(&skipping), new("skip"));
+    let running = scheduled(&user, &path, json!({"hour": 9})).await;
+    assert_eq!(shown(&running), new("run"));
+}
+
+#[tokio::test]
+async fn the_next_runs_of_a_schedule_are_told() {
+    let user = Server::shared().await.user(&["user"]).await;
+    let (_, path) = pending(&user).await;
+    let schedule = scheduled(&user, &path, json!({"hour": 9, "timezone": "Asia/Karachi"})).await;
+    let id = &schedule["schedule_id"];
+    let runs = async |query: &str| {
+        let answer = user.get(&format!("/schedules/{id}/runs{query}")).await.ok();
+        assert_eq!(&answer["schedule_id"], id);
+        let runs = answer["runs"].as_array().unwrap();
+        runs.iter()
+            .map(|run| run.as_i64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    let ten = runs("").await;
+    assert_eq!(
+        (ten.len(), json!(ten[0])),
+        (10, schedule["next_run"].clone())
+    );
+    assert!(ten.windows(2).all(|pair| pair[1] - pair[0] == 86_400));
+    assert_eq!(runs("?limit=3").await, ten[..3]);
+    for wrong in ["limit=0", "limit=101", "limit=-1", "limit=many", "hour=9"] {
+        let answer = user.get(&format!("/schedules/{id}/runs?{wrong}")).await;
+        assert_eq!(answer.status, 412, "{wrong}");
+    }
+    let once = scheduled(&user, &path, json!({"delay": 600})).await;
+    assert_eq!(json!(runs("").await), json!([once["next_run"]]));
+    let mallory = Server::shared().await.user(&["user"]).await;
+    let path = format!("/schedules/{id}/runs");
+    assert_eq!(mallory.get(&path).await.status, 404);
+    user.delete(&format!("/schedules/{id}")).await.ok();
+    assert_eq!(user.get(&path).await.status, 404);
 }

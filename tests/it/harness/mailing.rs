@@ -28,6 +28,14 @@ pub async fn smtp_provider(admin: &Client, port: u16, connections: u32) -> i64 {
     admin.post("/providers", provider).await.id("provider_id")
 }
 
+/// A sandbox, which a server on a given database has not by itself; the provider.
+pub async fn sandbox_provider(admin: &Client) -> i64 {
+    let provider = json!({
+        "name": unique_name("sandbox"), "type": "sandbox", "host": "127.0.0.1", "active": 1,
+    });
+    admin.post("/providers", provider).await.id("provider_id")
+}
+
 impl Mailing {
     /// A short one.
     pub async fn of(client: &Client) -> Self {

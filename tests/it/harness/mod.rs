@@ -2,6 +2,7 @@
 //! up after itself, also where the tests themselves are killed.
 
 mod answer;
+mod campaigning;
 mod client;
 mod cluster;
 mod guardian;
@@ -22,10 +23,11 @@ use std::{
 
 pub use self::{
     answer::Answer,
+    campaigning::{Campaigning, densest_second},
     client::Client,
     cluster::{Database, binary},
     log::EventLog,
-    mailing::{Mailing, smtp_provider},
+    mailing::{Mailing, sandbox_provider, smtp_provider},
     read_models::ReadModels,
     recorder::{MailRecorder, Received, python},
     server::{ADMIN_PASSWORD, Server, Setup, USER_PASSWORD},

@@ -1,6 +1,7 @@
 //! Postfix' own test server: `smtp-sink`.
 
 use std::{
+    collections::BTreeMap,
     fs,
     net::TcpStream,
     path::{Path, PathBuf},
@@ -23,6 +24,11 @@ pub struct SmtpSink {
 impl SmtpSink {
     /// Starts one.
     pub async fn start() -> Self {
+        Self::on(free_port()).await
+    }
+
+    /// Starts one on this port.
+    pub async fn on(port: u16) -> Self {
         let program = [
             "/usr/sbin/smtp-sink",
             "/usr/bin/smtp-sink",
@@ -40,7 +46,6 @@ impl SmtpSink {
             chown(&mails, Some(user.uid), Some(user.gid)).unwrap();
             command.args(["-u", "nobody"]);
         }
-        let port = free_port();
         command
             .arg("-d")
             .arg(mails.join("mail."))
@@ -67,5 +72,26 @@ impl SmtpSink {
         files
             .map(|file| fs::read_to_string(file.path()).unwrap())
             .collect()
+    }
+
+    /// How many mails it took.
+    pub fn count(&self) -> usize {
+        fs::read_dir(&self.dir).unwrap().count()
+    }
+
+    /// How often each recipient's mail was taken.
+    pub fn by_recipient(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for mail in self.mails() {
+            // The sink notes the recipients as the server named them.
+            let named = mail.lines().filter_map(|line| {
+                let argument = line.strip_prefix("X-Rcpt-Args: <")?;
+                argument.split_once('>').map(|(name, _)| name.to_owned())
+            });
+            for recipient in named {
+                *counts.entry(recipient).or_default() += 1;
+            }
+        }
+        counts
     }
 }

@@ -5,3 +5,4 @@ mod contacts;
 mod csv;
 mod erasure;
 mod groups;
+mod optouts;

@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 use super::{ProviderDetails, ProviderKind, ProviderPatch};
 use crate::{Patch, Refusal, delivery::settings::DESTINATIONS, flow::Service, personal::has_mark};
 
+/// What a limit may be.
+const LIMITS: std::ops::RangeInclusive<u32> = 1..=100_000;
+
 impl ProviderDetails {
     /// Whether it serves this service now.
     pub fn serves(&self, service: Service) -> bool {
@@ -38,6 +41,8 @@ impl ProviderDetails {
             register: false,
             weight: 10,
             active: true,
+            rate_limit: None,
+            channel_limit: None,
         };
         blank.patched(patch)
     }
@@ -57,6 +62,8 @@ impl ProviderDetails {
         patch.username.apply(&mut self.username);
         patch.dialstring.apply(&mut self.dialstring);
         patch.prefix.apply(&mut self.prefix);
+        patch.rate_limit.apply(&mut self.rate_limit);
+        patch.channel_limit.apply(&mut self.channel_limit);
         let numbers = [
             ("service_flag", patch.service_flag, &mut self.service_flag),
             ("gateway_flag", patch.gateway_flag, &mut self.gateway_flag),
@@ -119,6 +126,14 @@ impl ProviderDetails {
         }
         if !(1..=1000).contains(&self.weight) {
             return Err(Refusal::invalid("weight", "must be from 1 to 1000"));
+        }
+        for (field, limit) in [
+            ("rate_limit", self.rate_limit),
+            ("channel_limit", self.channel_limit),
+        ] {
+            if limit.is_some_and(|limit| !LIMITS.contains(&limit)) {
+                return Err(Refusal::invalid(field, "must be from 1 to 100000"));
+            }
         }
         if self.kind.needs_username() && self.username.is_none() {
             return Err(Refusal::invalid("username", "is required"));

@@ -65,6 +65,24 @@ fn a_weight_of_nothing_is_refused() {
 }
 
 #[test]
+fn a_limit_is_a_number_or_none() {
+    let limited = |limit: Patch<u32>| ProviderPatch {
+        rate_limit: limit.clone(),
+        channel_limit: limit,
+        ..patch()
+    };
+    for limit in [0, 100_001] {
+        assert!(ProviderDetails::new(limited(Patch::Set(limit))).is_err());
+    }
+    let details = ProviderDetails::new(limited(Patch::Set(100_000))).unwrap();
+    assert_eq!(details.rate_limit, Some(100_000));
+    let details = details.patched(limited(Patch::Clear)).unwrap();
+    assert_eq!((details.rate_limit, details.channel_limit), (None, None));
+    let said = serde_json::to_value(&details).unwrap();
+    assert_eq!(said.get("rate_limit"), None, "as before there were limits");
+}
+
+#[test]
 fn settings_cannot_pass_for_personal_data() {
     let forged = serde_json::json!({"a": {"$of": "contact/1", "$sealed": "AAAA"}});
     let patch = ProviderPatch {

@@ -108,6 +108,12 @@ pub struct ProviderDetails {
     pub register: bool,
     pub weight: i32,
     pub active: bool,
+    /// The most attempts that start in any second, over all workers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<u32>,
+    /// The most attempts at the same time, over all workers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel_limit: Option<u32>,
 }
 
 /// What a create or an update says.
@@ -132,6 +138,8 @@ pub struct ProviderPatch {
     pub register: Patch<bool>,
     pub weight: Patch<i32>,
     pub active: Patch<bool>,
+    pub rate_limit: Patch<u32>,
+    pub channel_limit: Patch<u32>,
 }
 
 /// What one can ask of a provider.

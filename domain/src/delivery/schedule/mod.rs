@@ -1,11 +1,20 @@
 //! A schedule: something to be done at a moment, or again and again.
 
 mod aggregate;
+mod firing;
 mod recurrence;
 mod timing;
+mod vocabulary;
 mod zone;
 
-pub use aggregate::{Job, Schedule, ScheduleCommand, ScheduleEvent};
+pub use aggregate::Schedule;
+pub use firing::{GRACE, IfMissed, Verdict};
 pub use recurrence::{Part, Recurrence, Unit};
 pub use timing::{Moment, Plan, Timing, When};
+pub use vocabulary::{Job, ScheduleCommand, ScheduleEvent};
 pub use zone::Zone;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod walks;

@@ -1,6 +1,5 @@
 //! Again and again: fields as cron has them, each a `*`, `n`, `a,b`, `a-b` or `*/n`.
-//! A moment fits when all of them do. What the next one is, daylight saving included,
-//! is croner's to say.
+//! A moment fits when all of them do. What the next one is, is croner's to say.
 
 use std::{ops::RangeInclusive, str::FromStr};
 
@@ -104,6 +103,21 @@ impl Part {
         &self.0
     }
 
+    /// The numbers of the unit that fit. A step counts from the first there is.
+    pub fn numbers(&self, unit: Unit) -> impl Iterator<Item = u32> {
+        let range = unit.range();
+        let first = *range.start();
+        let step = self.0.strip_prefix("*/").and_then(|n| n.parse().ok());
+        let every = match self.0 == "*" {
+            true => Some(1),
+            false => step,
+        };
+        range.filter(move |number| match every {
+            Some(step) => (number - first).checked_rem(step) == Some(0),
+            None => self.0.split(',').any(|member| among(member, *number)),
+        })
+    }
+
     /// The same for croner, which counts `*/n` of years from year 1: here it is the
     /// years that n divides.
     fn of_years(&self) -> String {
@@ -121,6 +135,13 @@ impl Part {
     }
 }
 
+/// If `n` or `a-b` has this number.
+fn among(member: &str, number: u32) -> bool {
+    let (first, last) = member.split_once('-').unwrap_or((member, member));
+    let (first, last) = (first.parse(), last.parse());
+    first.is_ok_and(|first: u32| first <= number) && last.is_ok_and(|last: u32| number <= last)
+}
+
 /// Again and again, at every minute that fits.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
@@ -134,11 +155,28 @@ pub struct Recurrence {
 }
 
 impl Recurrence {
-    /// The first moment after this one that fits; nothing if there is none.
+    /// The first moment after this one that fits; nothing if there is none. Where the
+    /// hour is any (`*`) or each so many (`*/n`), it runs by the hours as they pass: twice
+    /// in one that clocks show twice, never in one that they skip. Where hours are named,
+    /// each is meant once a day: it is the first of two, and what is skipped comes right
+    /// after the gap.
     pub fn next_after(&self, at: DateTime<Utc>, zone: Zone) -> Option<DateTime<Utc>> {
+        let cron = self.cron()?;
         let local = at.with_timezone(&zone.tz());
-        let next = self.cron()?.find_next_occurrence(&local, false).ok()?;
-        Some(next.to_utc())
+        if self.hour.as_str().starts_with('*') {
+            let next = cron.find_next_occurrence(&local, false).ok()?;
+            return Some(next.to_utc());
+        }
+        // What clocks show goes on evenly as UTC does, and then is looked up in the zone.
+        // Within a repeated hour that may be over already.
+        let mut shown = local.naive_local().and_utc();
+        loop {
+            shown = cron.find_next_occurrence(&shown, false).ok()?;
+            let next = zone.moment(shown.naive_utc())?;
+            if next > at {
+                return Some(next);
+            }
+        }
     }
 
     fn cron(&self) -> Option<Cron> {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Part, Recurrence, Unit, Zone};
+use super::{IfMissed, Part, Recurrence, Unit, Zone};
 use crate::{Refusal, values::InvalidValue};
 
 /// The last second of the last year that a recurrence has.
@@ -55,6 +55,8 @@ pub struct Timing {
     pub minute: Option<Part>,
     /// UTC, if none is said.
     pub zone: Option<Zone>,
+    /// What of a time that passed in an outage; of one time only, it runs.
+    pub if_missed: Option<IfMissed>,
 }
 
 /// Once, or again and again.
@@ -83,6 +85,9 @@ pub struct Plan {
     pub when: When,
     /// By whose clocks.
     pub zone: Zone,
+    /// What of a time that passed in an outage.
+    #[serde(default)]
+    pub if_missed: IfMissed,
     /// The first time.
     pub next_run: DateTime<Utc>,
 }
@@ -106,6 +111,10 @@ impl Timing {
                 first,
                 "goes with no year, month, day, weekday, hour, minute",
             )),
+            (Some(_), None) if self.if_missed == Some(IfMissed::Skip) => Err(Refusal::invalid(
+                "if_missed",
+                "is run for what is to be once",
+            )),
             (Some(field), None) => {
                 let at = self.moment(now, zone).filter(|at| at.timestamp() <= LAST);
                 let at = at.ok_or_else(|| Refusal::invalid(field, "is too far away"))?;
@@ -115,6 +124,7 @@ impl Timing {
                 Ok(Plan {
                     when: When::Once { at },
                     zone,
+                    if_missed: IfMissed::Run,
                     next_run: at,
                 })
             }
@@ -150,6 +160,7 @@ impl Timing {
         Ok(Plan {
             when: When::Every(recurrence),
             zone,
+            if_missed: self.if_missed.unwrap_or_default(),
             next_run,
         })
     }
@@ -186,199 +197,4 @@ impl Timing {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn now() -> DateTime<Utc> {
-        "2027-01-15T12:00:00.5Z".parse().unwrap()
-    }
-
-    fn part(unit: Unit, text: &str) -> Option<Part> {
-        Part::parse(unit, text).ok()
-    }
-
-    fn next_run(timing: Timing) -> String {
-        timing.plan(now()).unwrap().next_run.to_rfc3339()
-    }
-
-    fn refused(timing: Timing) -> &'static str {
-        match timing.plan(now()) {
-            Err(Refusal::Invalid { field, .. }) => field,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn nothing_said_is_refused() {
-        assert_eq!(refused(Timing::default()), "timestamp");
-        let zone = "Europe/Berlin".parse().ok();
-        assert_eq!(
-            refused(Timing {
-                zone,
-                ..Timing::default()
-            }),
-            "timestamp"
-        );
-    }
-
-    #[test]
-    fn an_hour_alone_comes_once_a_day() {
-        let hour = part(Unit::Hour, "9");
-        let plan = Timing {
-            hour,
-            ..Timing::default()
-        }
-        .plan(now())
-        .unwrap();
-        assert_eq!(plan.next_run.to_rfc3339(), "2027-01-16T09:00:00+00:00");
-        let then = plan.when.next_after(plan.next_run, plan.zone).unwrap();
-        assert_eq!(then.to_rfc3339(), "2027-01-17T09:00:00+00:00");
-    }
-
-    #[test]
-    fn a_weekday_alone_comes_once_a_week() {
-        let weekday = part(Unit::Weekday, "1");
-        let plan = Timing {
-            weekday,
-            ..Timing::default()
-        }
-        .plan(now())
-        .unwrap();
-        assert_eq!(plan.next_run.to_rfc3339(), "2027-01-17T00:00:00+00:00");
-        let then = plan.when.next_after(plan.next_run, plan.zone).unwrap();
-        assert_eq!(then.to_rfc3339(), "2027-01-24T00:00:00+00:00");
-    }
-
-    #[test]
-    fn a_star_that_is_said_is_meant() {
-        let (hour, minute) = (part(Unit::Hour, "12"), part(Unit::Minute, "*"));
-        let timing = Timing {
-            hour,
-            minute,
-            ..Timing::default()
-        };
-        assert_eq!(next_run(timing), "2027-01-15T12:01:00+00:00");
-    }
-
-    #[test]
-    fn clocks_are_those_of_the_zone() {
-        let zone = "Asia/Karachi".parse().ok();
-        let datetime = "2027-01-16 09:00".parse().ok();
-        let timing = Timing {
-            datetime,
-            zone,
-            ..Timing::default()
-        };
-        assert_eq!(next_run(timing), "2027-01-16T04:00:00+00:00");
-        let datetime = "2027-01-16T09:00:00+01:00".parse().ok();
-        let timing = Timing {
-            datetime,
-            zone,
-            ..Timing::default()
-        };
-        assert_eq!(next_run(timing), "2027-01-16T08:00:00+00:00");
-    }
-
-    #[test]
-    fn a_delay_counts_from_now() {
-        let timing = Timing {
-            delay: Some(90),
-            ..Timing::default()
-        };
-        assert_eq!(next_run(timing), "2027-01-15T12:01:30.500+00:00");
-        assert!(
-            Timing {
-                delay: Some(0),
-                ..Timing::default()
-            }
-            .plan(now())
-            .is_ok()
-        );
-    }
-
-    #[test]
-    fn what_is_past_or_out_of_reach_is_refused() {
-        let before = now().timestamp() - 1;
-        for seconds in [before, i64::MIN, i64::MAX, LAST + 1] {
-            let timestamp = Some(seconds);
-            assert_eq!(
-                refused(Timing {
-                    timestamp,
-                    ..Timing::default()
-                }),
-                "timestamp"
-            );
-        }
-        for seconds in [-2, i64::MIN, i64::MAX] {
-            let delay = Some(seconds);
-            assert_eq!(
-                refused(Timing {
-                    delay,
-                    ..Timing::default()
-                }),
-                "delay"
-            );
-        }
-        let datetime = "2027-01-15 11:59".parse().ok();
-        assert_eq!(
-            refused(Timing {
-                datetime,
-                ..Timing::default()
-            }),
-            "datetime"
-        );
-        let year = part(Unit::Year, "2026");
-        assert_eq!(
-            refused(Timing {
-                year,
-                ..Timing::default()
-            }),
-            "year"
-        );
-    }
-
-    #[test]
-    fn the_31st_of_february_is_refused() {
-        let (month, day) = (part(Unit::Month, "2"), part(Unit::Day, "31"));
-        assert_eq!(
-            refused(Timing {
-                month,
-                day,
-                ..Timing::default()
-            }),
-            "day"
-        );
-    }
-
-    #[test]
-    fn there_is_one_way_to_say_it() {
-        let timing = Timing {
-            timestamp: Some(LAST),
-            delay: Some(1),
-            ..Timing::default()
-        };
-        assert_eq!(refused(timing), "delay");
-        let hour = part(Unit::Hour, "9");
-        assert_eq!(
-            refused(Timing {
-                delay: Some(1),
-                hour,
-                ..Timing::default()
-            }),
-            "delay"
-        );
-    }
-
-    #[test]
-    fn what_is_no_moment_is_refused() {
-        for text in [
-            "",
-            "tomorrow",
-            "2027-02-30 09:00",
-            "2027-01-01",
-            "2027-01-01T25:00:00Z",
-        ] {
-            assert!(text.parse::<Moment>().is_err(), "{text:?}");
-        }
-    }
-}
+mod tests;

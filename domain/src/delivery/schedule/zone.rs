@@ -2,7 +2,9 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, LocalResult, NaiveDateTime, TimeDelta, TimeZone as _, Timelike, Utc};
+use chrono::{
+    DateTime, LocalResult, NaiveDateTime, Offset as _, TimeDelta, TimeZone as _, Timelike, Utc,
+};
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -21,8 +23,15 @@ impl Zone {
         self.0.name()
     }
 
-    pub(super) const fn tz(self) -> Tz {
+    pub(in crate::delivery) const fn tz(self) -> Tz {
         self.0
+    }
+
+    /// How many seconds clocks there are ahead of UTC at a moment, in unix seconds.
+    pub(in crate::delivery) fn offset(self, at: i64) -> i64 {
+        let at = DateTime::from_timestamp(at, 0).unwrap_or_default();
+        let offset = self.0.offset_from_utc_datetime(&at.naive_utc());
+        i64::from(offset.fix().local_minus_utc())
     }
 
     /// When clocks there show this. Of two such moments, as when clocks go back, the
@@ -48,13 +57,20 @@ impl Default for Zone {
     }
 }
 
+impl Zone {
+    /// The one of this name; nothing if its clocks are not known.
+    pub fn of(listed: &TimeZone) -> Option<Self> {
+        listed.as_str().parse().ok().map(Self)
+    }
+}
+
 impl FromStr for Zone {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         const UNKNOWN: InvalidValue = InvalidValue::Form("must be a time zone with known clocks");
         let listed: TimeZone = text.parse()?;
-        listed.as_str().parse().map(Self).map_err(|_| UNKNOWN)
+        Self::of(&listed).ok_or(UNKNOWN)
     }
 }
 

@@ -8,14 +8,15 @@ use super::{
     Order, Spool, TransmissionCommand, TransmissionError, TransmissionEvent,
     TransmissionEvent::{
         ResultRecorded, RetryScheduled, SpoolCompleted, SpoolConnected, SpoolFailed,
-        SpoolOutcomeUnknown, SpoolQueued, SpoolResolved, SpoolStarted, TransmissionCompleted,
-        TransmissionCreated, TransmissionDeleted, TransmissionFailed, TransmissionUpdated,
+        SpoolOutcomeUnknown, SpoolQueued, SpoolResolved, SpoolStarted, SpoolWithdrawn,
+        TransmissionCompleted, TransmissionCreated, TransmissionDeleted, TransmissionFailed,
+        TransmissionSuppressed, TransmissionUpdated,
     },
 };
 use crate::{
     Entity, Id, Personal,
     access::User,
-    delivery::{Direction, Outcome, Provider},
+    delivery::{Campaign, Direction, Outcome, Provider},
     flow::Flow,
     people::Account,
 };
@@ -37,6 +38,8 @@ pub(super) enum Stage {
     Absent,
     Pending,
     Processing,
+    /// Its attempt was taken off the queue; its round goes on when it is sent again.
+    Withdrawn,
     Completed,
     Failed,
     Deleted,
@@ -50,6 +53,9 @@ pub(super) struct Sending {
     pub program_version: u64,
     pub account_id: Id<Account>,
     pub destination: Personal<String>,
+    /// The campaign at whose pace it goes.
+    #[serde(default)]
+    pub campaign: Option<Id<Campaign>>,
     /// How many attempts came before this round.
     pub before: usize,
     /// What the round's last failed attempt was told.
@@ -81,6 +87,7 @@ pub(super) struct Attempt {
 pub(super) enum AttemptState {
     Queued,
     Started,
+    Withdrawn,
     Ended(Outcome),
 }
 
@@ -110,7 +117,9 @@ impl Transmission {
             _ if order.is_some_and(|order| order.direction == Direction::Inbound) => {
                 Some("it is inbound")
             }
-            Stage::Absent | Stage::Pending | Stage::Failed | Stage::Deleted => None,
+            Stage::Absent | Stage::Pending | Stage::Withdrawn | Stage::Failed | Stage::Deleted => {
+                None
+            }
         }
     }
 
@@ -160,11 +169,14 @@ impl Aggregate for Transmission {
                 program_version,
                 account_id,
                 destination,
+                campaign,
                 ..
             } => {
                 // A retry follows within its round; anything else opens a new one.
                 let (before, last_answer) = match (self.sending.take(), self.stage) {
-                    (Some(sending), Stage::Processing) => (sending.before, sending.last_answer),
+                    (Some(sending), Stage::Processing | Stage::Withdrawn) => {
+                        (sending.before, sending.last_answer)
+                    }
                     _ => (self.spools.len(), None),
                 };
                 self.stage = Stage::Processing;
@@ -174,6 +186,7 @@ impl Aggregate for Transmission {
                     program_version,
                     account_id,
                     destination,
+                    campaign,
                     before,
                     last_answer,
                 });
@@ -192,23 +205,36 @@ impl Aggregate for Transmission {
                     attempt.state = AttemptState::Started;
                 }
             }
+            SpoolWithdrawn { spool, .. } => {
+                let attempt = self.spools.iter_mut().find(|attempt| attempt.id == spool);
+                if let Some(attempt) = attempt {
+                    attempt.state = AttemptState::Withdrawn;
+                }
+                self.stage = Stage::Withdrawn;
+            }
             SpoolConnected { .. } | ResultRecorded { .. } | RetryScheduled { .. } => {}
             SpoolCompleted { spool, .. } => self.end(spool, Outcome::Delivered),
             SpoolOutcomeUnknown { spool, .. } => self.end(spool, Outcome::Unknown),
             SpoolFailed {
                 spool,
+                provider,
                 outcome,
                 response,
                 ..
             } => {
                 self.end(spool, outcome);
+                if let Some(attempt) = self.spools.iter_mut().find(|it| it.id == spool) {
+                    attempt.provider = attempt.provider.or(provider);
+                }
                 if let Some(sending) = &mut self.sending {
                     sending.last_answer = Some(response);
                 }
             }
             SpoolResolved { spool, outcome, .. } => self.end(spool, outcome),
             TransmissionCompleted { .. } => self.stage = Stage::Completed,
-            TransmissionFailed { .. } => self.stage = Stage::Failed,
+            TransmissionFailed { .. } | TransmissionSuppressed { .. } => {
+                self.stage = Stage::Failed;
+            }
             TransmissionDeleted {} => self.stage = Stage::Deleted,
         }
     }

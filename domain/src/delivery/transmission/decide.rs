@@ -7,18 +7,19 @@ use super::{
     TransmissionEvent,
     TransmissionEvent::{
         ResultRecorded, RetryScheduled, SpoolCompleted, SpoolConnected, SpoolFailed,
-        SpoolOutcomeUnknown, SpoolQueued, SpoolResolved, SpoolStarted, TransmissionCompleted,
-        TransmissionCreated, TransmissionDeleted, TransmissionFailed, TransmissionUpdated,
+        SpoolOutcomeUnknown, SpoolQueued, SpoolResolved, SpoolStarted, SpoolWithdrawn,
+        TransmissionCompleted, TransmissionCreated, TransmissionDeleted, TransmissionFailed,
+        TransmissionSuppressed, TransmissionUpdated,
     },
     aggregate::{Attempt, AttemptState, Stage},
 };
 use crate::{
     Id, Personal, Refusal, Subject,
-    delivery::{Outcome, ResultKind, SpoolResult},
+    delivery::{Campaign, Outcome, Provider, ResultKind, SpoolResult},
 };
 
 use AttemptState::{Ended, Queued, Started};
-use Stage::{Absent, Completed, Deleted, Failed, Pending, Processing};
+use Stage::{Absent, Completed, Deleted, Failed, Pending, Processing, Withdrawn};
 
 type Decision = Result<Vec<TransmissionEvent>, TransmissionError>;
 
@@ -28,7 +29,8 @@ const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
 impl Transmission {
     pub(super) fn decide(&self, command: TransmissionCommand) -> Decision {
         use TransmissionCommand::{
-            Create, Delete, Expire, LoseTrack, Report, Resolve, Send, Start, Update,
+            Create, Delete, Expire, LoseTrack, Report, Resolve, Send, Start, Suppress, Update,
+            Withdraw,
         };
         match (self.stage, command) {
             (Absent, Create { id, owner, order }) => {
@@ -37,19 +39,21 @@ impl Transmission {
             (_, Create { .. }) => Err(Refusal::AlreadyExists.into()),
             (Absent | Deleted, _) => Err(Refusal::NotFound.into()),
 
-            (Pending, Update(patch)) => Ok(self.updated(*patch)),
+            (Pending | Withdrawn, Update(patch)) => Ok(self.updated(*patch)),
             (Processing, Update(_)) => Err(not_ready("it is being sent")),
             (Completed, Update(_)) => Err(not_ready("it is completed")),
             (Failed, Update(_)) => Err(not_ready("it has been sent")),
 
-            (Pending, Send { again: true, .. }) => Err(not_ready("it has not been sent yet")),
+            (Pending | Withdrawn, Send { again: true, .. }) => {
+                Err(not_ready("it has not been sent yet"))
+            }
             (Processing, Send { .. }) => Err(not_ready("it is being sent")),
             (Completed, Send { .. }) => Err(not_ready("it is completed")),
             (Failed, Send { force: false, .. }) if self.last_is_unknown() => Err(not_ready(
                 "OUTCOME_UNKNOWN: the last attempt may have arrived; \
                  resolve it, or send with force",
             )),
-            (Pending | Failed, send @ Send { .. }) => Ok(self.send(send)),
+            (Pending | Withdrawn | Failed, send @ Send { .. }) => Ok(self.send(send)),
 
             (
                 _,
@@ -67,20 +71,53 @@ impl Transmission {
                     claim,
                     provider,
                     worker,
+                    campaign: self.campaign(),
                 }]),
                 Started => Err(TransmissionError::AlreadyStarted),
-                Ended(_) => Err(TransmissionError::AlreadyEnded),
+                AttemptState::Withdrawn | Ended(_) => Err(TransmissionError::AlreadyEnded),
             },
             (_, Report { report, retry }) => self.report(report, retry),
             (_, LoseTrack { spool, at, reason }) => match self.attempt(spool)?.state {
                 Queued => Err(TransmissionError::NotStarted),
                 Started => Ok(self.lost(spool, at, &reason, Vec::new())),
-                Ended(_) => Err(TransmissionError::AlreadyEnded),
+                AttemptState::Withdrawn | Ended(_) => Err(TransmissionError::AlreadyEnded),
             },
             (_, Expire { spool, at, reason }) => match self.attempt(spool)?.state {
                 Queued => Ok(self.expired(spool, at, reason)),
                 Started => Err(TransmissionError::AlreadyStarted),
-                Ended(_) => Err(TransmissionError::AlreadyEnded),
+                AttemptState::Withdrawn | Ended(_) => Err(TransmissionError::AlreadyEnded),
+            },
+            (
+                Pending | Withdrawn,
+                Suppress {
+                    spool: None,
+                    at,
+                    reason,
+                },
+            ) => Ok(vec![TransmissionSuppressed { at, reason }]),
+            (_, Suppress { spool: None, .. }) => Err(not_ready("it has been sent")),
+            (
+                _,
+                Suppress {
+                    spool: Some(spool),
+                    at,
+                    reason,
+                },
+            ) => match self.attempt(spool)?.state {
+                Queued => Ok(self.suppressed(spool, at, reason)),
+                Started => Err(TransmissionError::AlreadyStarted),
+                AttemptState::Withdrawn | Ended(_) => Err(TransmissionError::AlreadyEnded),
+            },
+            (_, Withdraw { spool, at, reason }) => match self.attempt(spool)?.state {
+                Queued => Ok(vec![SpoolWithdrawn {
+                    spool,
+                    attempt: self.attempts(),
+                    at,
+                    reason,
+                    open_at: self.order.as_ref().map_or(at, |order| order.opens(at)),
+                }]),
+                Started => Err(TransmissionError::AlreadyStarted),
+                AttemptState::Withdrawn | Ended(_) => Err(TransmissionError::AlreadyEnded),
             },
             (
                 _,
@@ -101,7 +138,7 @@ impl Transmission {
                 _ => Err(not_ready("its outcome is not unknown")),
             },
             (Processing, Delete) => Err(not_ready("it is being sent")),
-            (Pending | Completed | Failed, Delete) => Ok(vec![TransmissionDeleted {}]),
+            (Pending | Withdrawn | Completed | Failed, Delete) => Ok(vec![TransmissionDeleted {}]),
         }
     }
 
@@ -146,11 +183,13 @@ impl Transmission {
             program_version,
             account_id,
             destination,
+            paced,
             ..
         } = command
         else {
             return Vec::new();
         };
+        let order = self.order.as_ref();
         vec![SpoolQueued {
             spool,
             attempt: self.number_of_next(),
@@ -162,13 +201,25 @@ impl Transmission {
             account_id,
             destination,
             avoid: Vec::new(),
+            owner: self.owner,
+            campaign: order.and_then(|order| order.campaign_id).filter(|_| paced),
         }]
     }
 
+    /// How many there have been; what was withdrawn was none.
+    fn attempts(&self) -> u32 {
+        let attempts = self.spools.iter();
+        let attempts = attempts.filter(|it| it.state != AttemptState::Withdrawn);
+        u32::try_from(attempts.count()).unwrap_or(u32::MAX)
+    }
+
     fn number_of_next(&self) -> u32 {
-        u32::try_from(self.spools.len())
-            .unwrap_or(u32::MAX)
-            .saturating_add(1)
+        self.attempts().saturating_add(1)
+    }
+
+    /// The campaign at whose pace the present round goes.
+    fn campaign(&self) -> Option<Id<Campaign>> {
+        self.sending.as_ref().and_then(|sending| sending.campaign)
     }
 
     fn report(&self, report: SpoolReport, retry: Option<Retry>) -> Decision {
@@ -178,7 +229,7 @@ impl Transmission {
             (Ended(Outcome::Unknown), outcome) => {
                 Ok(self.settled(report.spool, report.at, outcome, report.response))
             }
-            (Ended(_), _) => Err(TransmissionError::AlreadyEnded),
+            (AttemptState::Withdrawn | Ended(_), _) => Err(TransmissionError::AlreadyEnded),
             (Queued, Outcome::Delivered | Outcome::Unknown) => Err(TransmissionError::NotStarted),
             (Started, Outcome::Delivered) => Ok(self.delivered(report)),
             (Started, Outcome::Unknown) => {
@@ -209,14 +260,16 @@ impl Transmission {
 
     fn failed(&self, report: SpoolReport, retry: Option<Retry>) -> Vec<TransmissionEvent> {
         let (spool, at, outcome) = (report.spool, report.at, report.outcome);
+        let provider = report.provider;
         let mut events = self.learned(spool, report.connected_at, report.results);
         events.push(SpoolFailed {
             spool,
             at,
+            provider,
             outcome,
             response: self.personal(report.response),
         });
-        match retry.and_then(|retry| self.next_attempt(spool, at, outcome, retry)) {
+        match retry.and_then(|retry| self.next_attempt((spool, provider), at, outcome, retry)) {
             Some(next) => events.extend(next),
             None => events.push(TransmissionFailed { at, outcome }),
         }
@@ -283,11 +336,28 @@ impl Transmission {
             SpoolFailed {
                 spool,
                 at,
+                provider: None,
                 outcome,
                 response,
             },
             TransmissionFailed { at, outcome },
         ]
+    }
+
+    fn suppressed(
+        &self,
+        spool: Id<Spool>,
+        at: DateTime<Utc>,
+        reason: String,
+    ) -> Vec<TransmissionEvent> {
+        let failed = SpoolFailed {
+            spool,
+            at,
+            outcome: Outcome::Rejected,
+            response: self.personal(format!("SUPPRESSED {reason}")),
+            provider: None,
+        };
+        vec![failed, TransmissionSuppressed { at, reason }]
     }
 
     /// The transmission follows only if no newer attempt has its fate in hand.
@@ -317,7 +387,7 @@ impl Transmission {
     /// The events of a further attempt, if the outcome and the limits allow one.
     fn next_attempt(
         &self,
-        failed: Id<Spool>,
+        (failed, by): (Id<Spool>, Option<Id<Provider>>),
         at: DateTime<Utc>,
         outcome: Outcome,
         retry: Retry,
@@ -336,7 +406,10 @@ impl Transmission {
             Outcome::Unavailable => {}
             Outcome::Delivered | Outcome::Rejected | Outcome::Unknown => return None,
         }
-        let due_at = at + pause(so_far, retry);
+        let due_at = match outcome {
+            Outcome::Unavailable if retry.elsewhere => at,
+            _ => at + pause(so_far, retry),
+        };
         if due_at >= sending.deadline {
             return None;
         }
@@ -344,7 +417,8 @@ impl Transmission {
             .iter()
             .filter(|attempt| attempt.id == failed || attempt.state == Ended(Outcome::Unavailable));
         let mut avoid: Vec<_> = match outcome {
-            Outcome::Unavailable => tried.filter_map(|attempt| attempt.provider).collect(),
+            // One that failed before it started is only known from its report.
+            Outcome::Unavailable => tried.filter_map(|it| it.provider).chain(by).collect(),
             _ => Vec::new(),
         };
         avoid.sort();
@@ -363,6 +437,8 @@ impl Transmission {
                 account_id: sending.account_id,
                 destination: sending.destination.clone(),
                 avoid,
+                owner: self.owner,
+                campaign: self.campaign(),
             },
         ])
     }

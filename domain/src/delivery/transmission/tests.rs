@@ -37,6 +37,8 @@ fn created(try_allowed: u32) -> Event {
             service: Service::Email,
             direction: Direction::Outbound,
             try_allowed,
+            campaign_id: None,
+            hours: None,
         },
     }
 }
@@ -53,6 +55,8 @@ fn queued(spool: Id<Spool>, attempt: u32, due_at: DateTime<Utc>) -> Event {
         account_id: Id::new(4),
         destination: bobs("bob@example.com".to_owned()),
         avoid: vec![],
+        owner: Some(Id::new(1)),
+        campaign: None,
     }
 }
 
@@ -63,6 +67,7 @@ fn started(spool: Id<Spool>) -> Event {
         claim: "claim".into(),
         provider: Id::new(8),
         worker: "w".into(),
+        campaign: None,
     }
 }
 
@@ -87,6 +92,7 @@ fn send(again: bool, force: bool) -> Command {
         destination: bobs("bob@example.com".to_owned()),
         again,
         force,
+        paced: false,
     }
 }
 
@@ -94,6 +100,7 @@ fn report(outcome: Outcome) -> Command {
     Command::Report {
         report: SpoolReport {
             spool: FIRST,
+            provider: Some(Id::new(8)),
             at: noon(),
             connected_at: None,
             outcome,
@@ -104,6 +111,7 @@ fn report(outcome: Outcome) -> Command {
             spool: SECOND,
             base_seconds: 60,
             jitter: 1.0,
+            elsewhere: false,
         }),
     }
 }
@@ -112,6 +120,7 @@ fn failed(outcome: Outcome) -> Event {
     Event::SpoolFailed {
         spool: FIRST,
         at: noon(),
+        provider: Some(Id::new(8)),
         outcome,
         response: bobs("said so".to_owned()),
     }
@@ -328,6 +337,7 @@ fn a_retry_that_ran_out_of_time_still_says_why_the_one_before_failed() {
             Event::SpoolFailed {
                 spool: SECOND,
                 at: noon(),
+                provider: None,
                 outcome: Outcome::Unavailable,
                 response: bobs("too late; the attempt before it: said so".to_owned()),
             },
@@ -336,4 +346,180 @@ fn a_retry_that_ran_out_of_time_still_says_why_the_one_before_failed() {
                 outcome: Outcome::Unavailable,
             },
         ]);
+}
+
+fn withdrawn(spool: Id<Spool>, attempt: u32) -> Event {
+    Event::SpoolWithdrawn {
+        spool,
+        attempt,
+        at: noon(),
+        reason: "stopped".to_owned(),
+        open_at: noon(),
+    }
+}
+
+#[test]
+fn what_was_withdrawn_goes_on_in_the_same_round() {
+    let unanswered = Event::SpoolFailed {
+        spool: FIRST,
+        at: noon(),
+        outcome: Outcome::Unanswered,
+        response: bobs("busy".to_owned()),
+        provider: None,
+    };
+    let third: Id<Spool> = Id::new(3);
+    let report = Command::Report {
+        report: SpoolReport {
+            spool: third,
+            provider: Some(Id::new(8)),
+            at: noon(),
+            connected_at: None,
+            outcome: Outcome::Unanswered,
+            response: "busy".into(),
+            results: vec![],
+        },
+        retry: Some(Retry {
+            spool: Id::new(4),
+            base_seconds: 60,
+            jitter: 1.0,
+            elsewhere: false,
+        }),
+    };
+    // Two may end unanswered, and the one before the interruption counts.
+    let events = given(vec![
+        created(2),
+        queued(FIRST, 1, noon()),
+        started(FIRST),
+        unanswered,
+        queued(SECOND, 2, noon()),
+        withdrawn(SECOND, 2),
+        queued(third, 2, noon()),
+        started(third),
+    ])
+    .when(report)
+    .inspect_result()
+    .unwrap();
+    assert!(matches!(
+        events.last(),
+        Some(Event::TransmissionFailed {
+            outcome: Outcome::Unanswered,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn what_was_withdrawn_is_neither_started_nor_withdrawn_again() {
+    let gone = || vec![created(1), queued(FIRST, 1, noon()), withdrawn(FIRST, 1)];
+    given(gone())
+        .when(start(FIRST))
+        .then_expect_error(TransmissionError::AlreadyEnded);
+    let again = Command::Withdraw {
+        spool: FIRST,
+        at: noon(),
+        reason: "stopped".to_owned(),
+    };
+    given(gone())
+        .when(again.clone())
+        .then_expect_error(TransmissionError::AlreadyEnded);
+    given(vec![created(1), queued(FIRST, 1, noon()), started(FIRST)])
+        .when(again)
+        .then_expect_error(TransmissionError::AlreadyStarted);
+}
+
+#[test]
+fn what_must_not_be_sent_fails_with_its_reason() {
+    let suppress = |spool| Command::Suppress {
+        spool,
+        at: noon(),
+        reason: "opted out".to_owned(),
+    };
+    let suppressed = || Event::TransmissionSuppressed {
+        at: noon(),
+        reason: "opted out".to_owned(),
+    };
+    given(vec![created(1)])
+        .when(suppress(None))
+        .then_expect_events(vec![suppressed()]);
+    let failed = Event::SpoolFailed {
+        spool: FIRST,
+        at: noon(),
+        outcome: Outcome::Rejected,
+        response: bobs("SUPPRESSED opted out".to_owned()),
+        provider: None,
+    };
+    given(vec![created(1), queued(FIRST, 1, noon())])
+        .when(suppress(Some(FIRST)))
+        .then_expect_events(vec![failed, suppressed()]);
+    given(vec![created(1), queued(FIRST, 1, noon()), started(FIRST)])
+        .when(suppress(Some(FIRST)))
+        .then_expect_error(TransmissionError::AlreadyStarted);
+}
+
+/// A report of an attempt by provider 8, and that another provider is left.
+fn report_with_another_left(outcome: Outcome) -> Command {
+    let Command::Report { report, retry } = report(outcome) else {
+        panic!("it is a report")
+    };
+    let retry = retry.map(|retry| Retry {
+        elsewhere: true,
+        ..retry
+    });
+    Command::Report { report, retry }
+}
+
+fn retried(due_at: DateTime<Utc>, avoid: Vec<Id<crate::delivery::Provider>>) -> [Event; 2] {
+    let mut again = queued(SECOND, 2, due_at);
+    if let Event::SpoolQueued { avoid: tried, .. } = &mut again {
+        *tried = avoid;
+    }
+    let spool = SECOND;
+    [
+        Event::RetryScheduled {
+            spool,
+            at: noon(),
+            due_at,
+        },
+        again,
+    ]
+}
+
+#[test]
+fn what_one_provider_could_not_reach_goes_to_the_next_at_once() {
+    let expected = |due_at| {
+        let mut events = vec![failed(Outcome::Unavailable)];
+        events.extend(retried(due_at, vec![Id::new(8)]));
+        events
+    };
+    given(on_the_wire(1))
+        .when(report_with_another_left(Outcome::Unavailable))
+        .then_expect_events(expected(noon()));
+    given([created(1), queued(FIRST, 1, noon())])
+        .when(report_with_another_left(Outcome::Unavailable))
+        .then_expect_events(expected(noon()));
+    given([created(1), queued(FIRST, 1, noon())])
+        .when(report(Outcome::Unavailable))
+        .then_expect_events(expected(noon() + TimeDelta::seconds(60)));
+}
+
+#[test]
+fn who_does_not_answer_is_not_asked_again_at_once_by_another_provider() {
+    let mut events = vec![failed(Outcome::Unanswered)];
+    events.extend(retried(noon() + TimeDelta::seconds(60), Vec::new()));
+    given(on_the_wire(2))
+        .when(report_with_another_left(Outcome::Unanswered))
+        .then_expect_events(events);
+}
+
+#[test]
+fn a_failure_on_record_from_before_providers_were_named_is_read() {
+    let stored = serde_json::to_value(failed(Outcome::Unavailable)).unwrap();
+    let mut old = stored.clone();
+    old["SpoolFailed"]
+        .as_object_mut()
+        .unwrap()
+        .remove("provider");
+    assert_ne!(old, stored);
+    let read: Event = serde_json::from_value(old).unwrap();
+    assert!(matches!(read, Event::SpoolFailed { provider: None, .. }));
 }

@@ -9,7 +9,7 @@ use super::Transmission;
 use crate::{
     Id, Patch, Personal, Refusal,
     access::User,
-    delivery::{Outcome, Provider, SpoolResult},
+    delivery::{Campaign, Outcome, Provider, SpoolResult, hours::Hours},
     flow::{Flow, Service},
     outreach::Program,
     people::{Account, Contact},
@@ -55,6 +55,19 @@ pub struct Order {
     pub direction: Direction,
     /// How many attempts may end unanswered before it fails.
     pub try_allowed: u32,
+    /// The campaign that made it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign_id: Option<Id<Campaign>>,
+    /// When the recipient is not to be bothered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<Hours>,
+}
+
+impl Order {
+    /// When it may be sent: now, or when the recipient's quiet hours end.
+    pub fn opens(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        self.hours.as_ref().map_or(at, |hours| hours.opens(at))
+    }
 }
 
 /// What is to be different in an order.
@@ -95,6 +108,9 @@ pub struct Retry {
     pub base_seconds: u32,
     /// A random number from 0 to 1 that spreads attempts out.
     pub jitter: f64,
+    /// Whether a provider that has not been tried can take it: then one that was never
+    /// reached is followed at once.
+    pub elsewhere: bool,
 }
 
 /// What a gateway reports of an attempt.
@@ -102,6 +118,8 @@ pub struct Retry {
 pub struct SpoolReport {
     /// The attempt.
     pub spool: Id<Spool>,
+    /// By which way out, where one was chosen; the attempt need not have started.
+    pub provider: Option<Id<Provider>>,
     /// When the report was made.
     pub at: DateTime<Utc>,
     /// When the remote side was reached, if it was.
@@ -148,6 +166,9 @@ pub enum TransmissionCommand {
         again: bool,
         /// Whether an unknown outcome is no obstacle.
         force: bool,
+        /// Whether its campaign sends it, at its pace and within its hours; what anybody
+        /// else sends goes at once.
+        paced: bool,
     },
     /// Puts on record that an attempt goes on the wire next.
     Start {
@@ -185,6 +206,24 @@ pub enum TransmissionCommand {
         /// Now.
         at: DateTime<Utc>,
         /// What it was waiting for.
+        reason: String,
+    },
+    /// Ends it without sending, because it must not be sent.
+    Suppress {
+        /// Its attempt, if one was queued.
+        spool: Option<Id<Spool>>,
+        /// Now.
+        at: DateTime<Utc>,
+        /// Why not.
+        reason: String,
+    },
+    /// Takes an attempt that has not started off the queue; it can be sent later.
+    Withdraw {
+        /// The attempt.
+        spool: Id<Spool>,
+        /// Now.
+        at: DateTime<Utc>,
+        /// Why.
         reason: String,
     },
     /// A person settles an unknown outcome.
@@ -227,6 +266,12 @@ pub enum TransmissionEvent {
         destination: Personal<String>,
         /// Providers that could not be reached, to be tried last.
         avoid: Vec<Id<Provider>>,
+        /// Whose transmission it is; nothing in older events.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<Id<User>>,
+        /// The campaign at whose pace it goes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        campaign: Option<Id<Campaign>>,
     },
     SpoolStarted {
         spool: Id<Spool>,
@@ -234,6 +279,18 @@ pub enum TransmissionEvent {
         claim: String,
         provider: Id<Provider>,
         worker: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        campaign: Option<Id<Campaign>>,
+    },
+    /// It never started, and is no attempt any more.
+    SpoolWithdrawn {
+        spool: Id<Spool>,
+        /// Its number, which the next one gets.
+        attempt: u32,
+        at: DateTime<Utc>,
+        reason: String,
+        /// When it may be sent again, as far as the recipient's hours go.
+        open_at: DateTime<Utc>,
     },
     SpoolConnected {
         spool: Id<Spool>,
@@ -251,6 +308,9 @@ pub enum TransmissionEvent {
     SpoolFailed {
         spool: Id<Spool>,
         at: DateTime<Utc>,
+        /// By which way out, where one was chosen; it need not have started.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        provider: Option<Id<Provider>>,
         outcome: Outcome,
         response: Personal<String>,
     },
@@ -278,6 +338,11 @@ pub enum TransmissionEvent {
     TransmissionFailed {
         at: DateTime<Utc>,
         outcome: Outcome,
+    },
+    /// It must not be sent, and failed without anything on the wire.
+    TransmissionSuppressed {
+        at: DateTime<Utc>,
+        reason: String,
     },
     TransmissionDeleted {},
 }
@@ -319,6 +384,7 @@ impl DomainEvent for TransmissionEvent {
             Self::TransmissionUpdated { .. } => "TransmissionUpdated",
             Self::SpoolQueued { .. } => "SpoolQueued",
             Self::SpoolStarted { .. } => "SpoolStarted",
+            Self::SpoolWithdrawn { .. } => "SpoolWithdrawn",
             Self::SpoolConnected { .. } => "SpoolConnected",
             Self::ResultRecorded { .. } => "ResultRecorded",
             Self::SpoolCompleted { .. } => "SpoolCompleted",
@@ -328,6 +394,7 @@ impl DomainEvent for TransmissionEvent {
             Self::RetryScheduled { .. } => "RetryScheduled",
             Self::TransmissionCompleted { .. } => "TransmissionCompleted",
             Self::TransmissionFailed { .. } => "TransmissionFailed",
+            Self::TransmissionSuppressed { .. } => "TransmissionSuppressed",
             Self::TransmissionDeleted {} => "TransmissionDeleted",
         }
         .to_owned()

@@ -9,15 +9,16 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use domain::{
-    Event,
-    delivery::{Transmission, TransmissionEvent},
+    Event, Id,
+    delivery::{Campaign, Transmission, TransmissionEvent},
 };
 use eventstore::Recorded;
 use sqlx::PgConnection;
 
+use super::campaigns;
 use crate::Projection;
 
-/// Keeps `dispatch.queue`.
+/// Keeps `dispatch.queue`, and beside it what campaigns have left to send.
 pub struct Dispatch;
 
 #[async_trait]
@@ -27,28 +28,33 @@ impl Projection for Dispatch {
     }
 
     fn follows(&self) -> &'static [&'static str] {
-        &[Transmission::TYPE]
+        &[Campaign::TYPE, Transmission::TYPE]
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["queue"]
+        &["queue", "campaigns", "backlog"]
     }
 
     fn wants(&self, event: &Recorded) -> bool {
         use TransmissionEvent::{
-            SpoolCompleted, SpoolFailed, SpoolOutcomeUnknown, SpoolQueued, TransmissionDeleted,
+            SpoolCompleted, SpoolFailed, SpoolOutcomeUnknown, SpoolQueued, SpoolWithdrawn,
+            TransmissionCreated, TransmissionDeleted, TransmissionSuppressed,
         };
-        let Event::Transmission(event) = &event.event else {
-            return false;
-        };
-        matches!(
-            event.as_ref(),
-            SpoolQueued { .. }
+        match &event.event {
+            Event::Campaign(_) => true,
+            Event::Transmission(event) => match event.as_ref() {
+                TransmissionCreated { order, .. } => order.campaign_id.is_some(),
+                SpoolQueued { .. }
                 | SpoolCompleted { .. }
                 | SpoolFailed { .. }
                 | SpoolOutcomeUnknown { .. }
-                | TransmissionDeleted {}
-        )
+                | SpoolWithdrawn { .. }
+                | TransmissionSuppressed { .. }
+                | TransmissionDeleted {} => true,
+                _ => false,
+            },
+            _ => false,
+        }
     }
 
     fn makes_work(&self) -> bool {
@@ -67,9 +73,10 @@ impl Projection for Dispatch {
         db: &mut PgConnection,
         events: &[Arc<Recorded>],
     ) -> Result<(), sqlx::Error> {
-        let changes = fold(events);
+        let changes = Changes::of(events);
         clean_up(db, &changes).await?;
-        insert(db, &changes.queued.into_values().collect::<Vec<_>>()).await
+        insert(db, &changes.queued.into_values().collect::<Vec<_>>()).await?;
+        campaigns::take_in(db, events).await
     }
 }
 
@@ -84,6 +91,8 @@ struct Changes<'e> {
 struct Queued<'e> {
     recorded: &'e Recorded,
     spool_id: i64,
+    owner_id: Option<i64>,
+    campaign_id: Option<i64>,
     service: i16,
     due_at: DateTime<Utc>,
     deadline: DateTime<Utc>,
@@ -91,13 +100,19 @@ struct Queued<'e> {
     attempt: i32,
 }
 
-fn fold(events: &[Arc<Recorded>]) -> Changes<'_> {
-    let mut changes = Changes::default();
-    for recorded in events {
-        let Event::Transmission(event) = &recorded.event else {
-            continue;
-        };
-        match event.as_ref() {
+impl<'e> Changes<'e> {
+    fn of(events: &'e [Arc<Recorded>]) -> Self {
+        let mut changes = Self::default();
+        for recorded in events {
+            if let Event::Transmission(event) = &recorded.event {
+                changes.take(recorded, event);
+            }
+        }
+        changes
+    }
+
+    fn take(&mut self, recorded: &'e Recorded, event: &TransmissionEvent) {
+        match event {
             TransmissionEvent::SpoolQueued {
                 spool,
                 attempt,
@@ -105,38 +120,41 @@ fn fold(events: &[Arc<Recorded>]) -> Changes<'_> {
                 deadline,
                 flow,
                 avoid,
+                owner,
+                campaign,
                 ..
             } => {
                 let avoid: Vec<_> = avoid.iter().map(ToString::to_string).collect();
                 let queued = Queued {
                     recorded,
                     spool_id: spool.get(),
+                    owner_id: owner.map(Id::get),
+                    campaign_id: campaign.map(Id::get),
                     service: i16::try_from(flow.service.flag()).unwrap_or_default(),
                     due_at: *due_at,
                     deadline: *deadline,
                     avoid: format!("{{{}}}", avoid.join(",")),
                     attempt: i32::try_from(*attempt).unwrap_or(i32::MAX),
                 };
-                changes.queued.insert(spool.get(), queued);
+                self.queued.insert(spool.get(), queued);
             }
             TransmissionEvent::SpoolCompleted { spool, .. }
             | TransmissionEvent::SpoolFailed { spool, .. }
-            | TransmissionEvent::SpoolOutcomeUnknown { spool, .. } => {
+            | TransmissionEvent::SpoolOutcomeUnknown { spool, .. }
+            | TransmissionEvent::SpoolWithdrawn { spool, .. } => {
                 // Harmless for one that this batch queued.
-                changes.queued.remove(&spool.get());
-                changes.over.insert(spool.get());
+                self.queued.remove(&spool.get());
+                self.over.insert(spool.get());
             }
             TransmissionEvent::TransmissionDeleted {} => {
                 let id = recorded.aggregate_id;
-                changes
-                    .queued
+                self.queued
                     .retain(|_, queued| queued.recorded.aggregate_id != id);
-                changes.deleted.insert(id);
+                self.deleted.insert(id);
             }
             _ => {}
         }
     }
-    changes
 }
 
 /// The worker has done this in the transaction that ended the attempt; what is left is
@@ -157,8 +175,8 @@ async fn clean_up(db: &mut PgConnection, changes: &Changes<'_>) -> Result<(), sq
     Ok(())
 }
 
-/// The owner stands in the transmission's first event, which may be long past: it is
-/// taken from the log itself, because the read models may be behind.
+/// Of an attempt that was queued before its event named the owner, the transmission's
+/// first event does: it is taken from the log itself, because the read models may be behind.
 async fn insert(db: &mut PgConnection, rows: &[Queued<'_>]) -> Result<(), sqlx::Error> {
     if rows.is_empty() {
         return Ok(());
@@ -166,18 +184,19 @@ async fn insert(db: &mut PgConnection, rows: &[Queued<'_>]) -> Result<(), sqlx::
     let request = |row: &Queued<'_>| row.recorded.metadata.request_id.clone();
     let correlation = |row: &Queued<'_>| row.recorded.metadata.correlation_id.clone();
     sqlx::query(
-        "insert into queue (spool_id, transmission_id, owner_id, service, due_at, deadline, \
-           avoid, attempt, request_id, correlation_id, position) \
-         select u.spool_id, u.transmission_id, \
+        "insert into queue (spool_id, transmission_id, owner_id, campaign_id, service, due_at, \
+           deadline, avoid, attempt, request_id, correlation_id, position) \
+         select u.spool_id, u.transmission_id, coalesce(u.owner_id, \
            (select (e.payload::json #>> '{TransmissionCreated,owner}')::bigint \
             from public.events e where e.aggregate_type = 'transmission' \
-              and e.aggregate_id = u.transmission_id::text and e.sequence = 1), \
-           u.service, u.due_at, u.deadline, u.avoid::bigint[], u.attempt, u.request_id, \
-           u.correlation_id, u.position \
+              and e.aggregate_id = u.transmission_id::text and e.sequence = 1)), \
+           u.campaign_id, u.service, u.due_at, u.deadline, u.avoid::bigint[], u.attempt, \
+           u.request_id, u.correlation_id, u.position \
          from unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::timestamptz[], \
-           $5::timestamptz[], $6::text[], $7::int[], $8::text[], $9::text[], $10::bigint[]) \
+           $5::timestamptz[], $6::text[], $7::int[], $8::text[], $9::text[], $10::bigint[], \
+           $11::bigint[], $12::bigint[]) \
            as u (spool_id, transmission_id, service, due_at, deadline, avoid, attempt, \
-           request_id, correlation_id, position) \
+           request_id, correlation_id, position, owner_id, campaign_id) \
          on conflict (spool_id) do nothing",
     )
     .bind(rows.iter().map(|row| row.spool_id).collect::<Vec<_>>())
@@ -202,6 +221,8 @@ async fn insert(db: &mut PgConnection, rows: &[Queued<'_>]) -> Result<(), sqlx::
             .map(|row| row.recorded.position)
             .collect::<Vec<_>>(),
     )
+    .bind(rows.iter().map(|row| row.owner_id).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.campaign_id).collect::<Vec<_>>())
     .execute(db)
     .await
     .map(drop)

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use domain::delivery::{Outcome, TransmissionEvent};
+use domain::{
+    Id,
+    delivery::{Outcome, TransmissionEvent},
+};
 use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::Query};
 
 use crate::delivery::deliveries::{Occurred, storable};
@@ -17,6 +20,8 @@ struct Folded<'e> {
     time_connect: Option<DateTime<Utc>>,
     time_end: Option<DateTime<Utc>>,
     ended: Option<Ended<'e>>,
+    /// It is no attempt any more.
+    withdrawn: bool,
     updated_at: DateTime<Utc>,
     version: i64,
 }
@@ -54,8 +59,9 @@ pub(in crate::delivery) async fn take_in(
     events: &[Occurred<'_>],
 ) -> Result<(), sqlx::Error> {
     let spools = fold(events);
-    let (new, changed): (Vec<_>, Vec<_>) = spools
-        .iter()
+    remove(db, &spools).await?;
+    let lasting = spools.iter().filter(|(_, spool)| !spool.withdrawn);
+    let (new, changed): (Vec<_>, Vec<_>) = lasting
         .map(|(id, spool)| (*id, spool))
         .partition(|(_, s)| s.queued.is_some());
     update(db, &changed).await?;
@@ -65,7 +71,7 @@ pub(in crate::delivery) async fn take_in(
 fn fold<'e>(events: &[Occurred<'e>]) -> BTreeMap<i64, Folded<'e>> {
     use TransmissionEvent::{
         SpoolCompleted, SpoolConnected, SpoolFailed, SpoolOutcomeUnknown, SpoolQueued,
-        SpoolResolved, SpoolStarted,
+        SpoolResolved, SpoolStarted, SpoolWithdrawn,
     };
     let mut spools: BTreeMap<i64, Folded<'e>> = BTreeMap::new();
     for Occurred { recorded, event } in events {
@@ -76,6 +82,7 @@ fn fold<'e>(events: &[Occurred<'e>]) -> BTreeMap<i64, Folded<'e>> {
             | SpoolCompleted { spool, at, .. }
             | SpoolFailed { spool, at, .. }
             | SpoolOutcomeUnknown { spool, at, .. }
+            | SpoolWithdrawn { spool, at, .. }
             | SpoolResolved { spool, at, .. } => (spool.get(), *at),
             _ => continue,
         };
@@ -102,12 +109,19 @@ fn fold<'e>(events: &[Occurred<'e>]) -> BTreeMap<i64, Folded<'e>> {
                 folded.provider_id = Some(provider.get());
             }
             SpoolConnected { .. } => folded.time_connect = Some(at),
+            SpoolWithdrawn { .. } => folded.withdrawn = true,
             SpoolCompleted { response, .. } => {
                 folded.end(Some(at), Outcome::Delivered, response.get());
             }
             SpoolFailed {
-                outcome, response, ..
-            } => folded.end(Some(at), *outcome, response.get()),
+                provider,
+                outcome,
+                response,
+                ..
+            } => {
+                folded.provider_id = folded.provider_id.or(provider.map(Id::get));
+                folded.end(Some(at), *outcome, response.get());
+            }
             SpoolOutcomeUnknown { response, .. } => {
                 folded.end(Some(at), Outcome::Unknown, response.get());
             }
@@ -126,6 +140,22 @@ impl<'e> Folded<'e> {
         self.time_end = at.or(self.time_end);
         self.ended = Some(Ended { outcome, response });
     }
+}
+
+async fn remove(
+    db: &mut PgConnection,
+    spools: &BTreeMap<i64, Folded<'_>>,
+) -> Result<(), sqlx::Error> {
+    let gone = spools.iter().filter(|(_, spool)| spool.withdrawn);
+    let gone: Vec<i64> = gone.map(|(id, _)| *id).collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("delete from spools where spool_id = any($1)")
+        .bind(gone)
+        .execute(db)
+        .await
+        .map(drop)
 }
 
 type Rows<'a, 'e> = [(i64, &'a Folded<'e>)];

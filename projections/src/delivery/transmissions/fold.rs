@@ -27,6 +27,7 @@ struct Folded<'e> {
     last_run: Option<DateTime<Utc>>,
     /// The newest attempt, where the batch names it.
     last_spool: Option<i64>,
+    suppressed: Option<bool>,
     updated_at: DateTime<Utc>,
     version: i64,
 }
@@ -79,8 +80,9 @@ impl<'e> Folded<'e> {
     fn take(&mut self, occurred: &Occurred<'e>) {
         use TransmissionEvent::{
             ResultRecorded, RetryScheduled, SpoolCompleted, SpoolConnected, SpoolFailed,
-            SpoolOutcomeUnknown, SpoolQueued, SpoolResolved, SpoolStarted, TransmissionCompleted,
-            TransmissionCreated, TransmissionDeleted, TransmissionFailed, TransmissionUpdated,
+            SpoolOutcomeUnknown, SpoolQueued, SpoolResolved, SpoolStarted, SpoolWithdrawn,
+            TransmissionCompleted, TransmissionCreated, TransmissionDeleted, TransmissionFailed,
+            TransmissionSuppressed, TransmissionUpdated,
         };
         match occurred.event {
             TransmissionCreated { owner, order, .. } => {
@@ -109,6 +111,7 @@ impl<'e> Folded<'e> {
             } => {
                 self.status = Some("processing");
                 self.outcome = Some(None);
+                self.suppressed = Some(false);
                 self.account_id = Some(account_id.get());
                 self.try_done = Some(i32::try_from(*attempt).unwrap_or(i32::MAX));
                 self.last_run = Some(*at);
@@ -138,6 +141,19 @@ impl<'e> Folded<'e> {
             } => self.resolve(spool.get(), response.get()),
             TransmissionCompleted { .. } => self.end("completed", Outcome::Delivered),
             TransmissionFailed { outcome, .. } => self.end("failed", *outcome),
+            TransmissionSuppressed { reason, .. } => {
+                self.end("failed", Outcome::Rejected);
+                self.suppressed = Some(true);
+                self.response = Some(Response {
+                    words: Some(reason),
+                    if_last: None,
+                });
+            }
+            SpoolWithdrawn { attempt, .. } => {
+                self.status = Some("pending");
+                let before = i32::try_from(*attempt).unwrap_or(i32::MAX) - 1;
+                self.try_done = Some(before);
+            }
             SpoolConnected { .. }
             | ResultRecorded { .. }
             | RetryScheduled { .. }
@@ -179,20 +195,20 @@ async fn insert(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::
         "insert into transmissions (transmission_id, updated_at, version, status, outcome, \
            response, account_id, try_done, last_run, last_spool_id, user_id, title, origin, \
            contact_id, program_id, service_flag, direction, try_allowed, created_position, \
-           created_at) \
+           created_at, suppressed, campaign_id) \
          select u.transmission_id, u.updated_at, u.version, u.status, u.outcome, u.response, \
            u.account_id, coalesce(u.try_done, 0), u.last_run, u.last_spool_id, u.user_id, \
            u.title, u.origin, u.contact_id, u.program_id, u.service_flag, u.direction, \
-           u.try_allowed, u.position, u.created_at \
+           u.try_allowed, u.position, u.created_at, coalesce(u.suppressed, false), u.campaign_id \
          from unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::text[], $5::bool[], \
            $6::text[], $7::bool[], $8::text[], $9::bigint[], $10::bigint[], $11::int[], \
-           $12::timestamptz[], $13::bigint[], $14::bigint[], $15::text[], $16::text[], \
-           $17::bigint[], $18::bigint[], $19::int[], $20::text[], $21::int[], $22::bigint[], \
-           $23::timestamptz[]) \
+           $12::timestamptz[], $13::bigint[], $14::bool[], $15::bigint[], $16::text[], \
+           $17::text[], $18::bigint[], $19::bigint[], $20::int[], $21::text[], $22::int[], \
+           $23::bigint[], $24::timestamptz[], $25::bigint[]) \
            as u (transmission_id, updated_at, version, status, new_outcome, outcome, \
            new_response, response, if_last, account_id, try_done, last_run, last_spool_id, \
-           user_id, title, origin, contact_id, program_id, service_flag, direction, \
-           try_allowed, position, created_at)",
+           suppressed, user_id, title, origin, contact_id, program_id, service_flag, direction, \
+           try_allowed, position, created_at, campaign_id)",
     );
     bind(query, rows)
         .bind(created.iter().map(|c| c.owner).collect::<Vec<_>>())
@@ -225,6 +241,12 @@ async fn insert(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::
         .bind(created.iter().map(|c| tries(c.order)).collect::<Vec<_>>())
         .bind(created.iter().map(|c| c.position).collect::<Vec<_>>())
         .bind(created.iter().map(|c| c.at).collect::<Vec<_>>())
+        .bind(
+            created
+                .iter()
+                .map(|c| c.order.campaign_id.map(Id::get))
+                .collect::<Vec<_>>(),
+        )
         .execute(db)
         .await
         .map(drop)
@@ -270,12 +292,14 @@ async fn update(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::
            account_id = coalesce(u.account_id, t.account_id), \
            try_done = coalesce(u.try_done, t.try_done), \
            last_run = coalesce(u.last_run, t.last_run), \
-           last_spool_id = coalesce(u.last_spool_id, t.last_spool_id) \
+           last_spool_id = coalesce(u.last_spool_id, t.last_spool_id), \
+           suppressed = coalesce(u.suppressed, t.suppressed) \
          from unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::text[], $5::bool[], \
            $6::text[], $7::bool[], $8::text[], $9::bigint[], $10::bigint[], $11::int[], \
-           $12::timestamptz[], $13::bigint[]) \
+           $12::timestamptz[], $13::bigint[], $14::bool[]) \
            as u (transmission_id, updated_at, version, status, new_outcome, outcome, \
-           new_response, response, if_last, account_id, try_done, last_run, last_spool_id) \
+           new_response, response, if_last, account_id, try_done, last_run, last_spool_id, \
+           suppressed) \
          where t.transmission_id = u.transmission_id",
     );
     bind(query, rows).execute(db).await.map(drop)
@@ -323,6 +347,11 @@ fn bind<'q>(
                 .map(|(_, row)| row.last_spool)
                 .collect::<Vec<_>>(),
         )
+        .bind(
+            rows.iter()
+                .map(|(_, row)| row.suppressed)
+                .collect::<Vec<_>>(),
+        )
 }
 
 #[cfg(test)]
@@ -361,6 +390,7 @@ mod tests {
             claim: String::new(),
             provider: Id::new(1),
             worker: String::new(),
+            campaign: None,
         }
     }
 

@@ -167,6 +167,34 @@ fn what_falls_into_the_repeated_hour_comes_once() {
 }
 
 #[test]
+fn several_hours_that_are_named_are_each_meant_once() {
+    let twice = ["*", "*", "*", "*", "2,14", "0,30"];
+    let from = |after: &str| {
+        let mut at = at(after);
+        let zone = "Europe/Berlin".parse().unwrap();
+        let times = (0..3).map(|_| {
+            at = every(twice).next_after(at, zone).unwrap();
+            at.format("%dT%H:%M").to_string()
+        });
+        times.collect::<Vec<_>>()
+    };
+    // Both of the skipped ones right after the gap, which is one moment.
+    assert_eq!(
+        from("2027-03-27T20:00:00Z"),
+        ["28T01:00", "28T12:00", "28T12:30"]
+    );
+    assert_eq!(
+        from("2027-10-30T20:00:00Z"),
+        ["31T00:00", "31T00:30", "31T13:00"]
+    );
+    // Asked in the second of the two hours.
+    assert_eq!(
+        from("2027-10-31T01:10:00Z"),
+        ["31T13:00", "31T13:30", "01T01:00"]
+    );
+}
+
+#[test]
 fn half_hours_go_on_through_the_repeated_hour() {
     let half_hours = ["*", "*", "*", "*", "*", "*/30"];
     let mut at = at("2027-10-30T23:10:00Z");

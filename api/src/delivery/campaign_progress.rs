@@ -1,0 +1,287 @@
+//! How far a campaign is, as it happens (server-sent events), and what came of each of
+//! its contacts (CSV).
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    body::{Body, Bytes},
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use domain::{
+    Id,
+    delivery::{Campaign, PaceUnit, Transmission},
+};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use projections::{
+    Query,
+    delivery::{
+        campaigns::CampaignRow,
+        transmissions::{TransmissionFilter, TransmissionRow},
+    },
+};
+use serde_json::Value;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use utoipa::openapi::{ObjectBuilder, schema::Type};
+
+use crate::{
+    App, Error, Result,
+    csv::export,
+    doors::Uncompressed,
+    extract::Path,
+    openapi::{Describe, Routes, Sketch, op},
+    permit::{List, Read, Reader},
+};
+
+/// How often one looks whether there is something new.
+const LOOK: Duration = Duration::from_millis(500);
+/// How often something is sent although there is nothing, so that nobody on the way takes
+/// the connection for dead.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How long one connection is kept. Clients come back by themselves, with a credential
+/// that is looked at again.
+const LONGEST: Duration = Duration::from_secs(300);
+
+pub(super) fn routes() -> Routes {
+    let resumed = "Each event has an id; a client that comes back with the last one it saw, in \
+        `Last-Event-ID`, hears nothing twice. The campaign's end is an event `end`; whoever has \
+        seen it is answered 204, which tells browsers not to come back.";
+    Routes::new()
+        .get(
+            "/campaigns/{campaign_id}/progress",
+            progress,
+            op("Follows a campaign as it goes")
+                .note(resumed)
+                .file("text/event-stream")
+                .answers(204, "The end was seen already."),
+        )
+        .get(
+            "/campaigns/{campaign_id}/report.csv",
+            report,
+            op("Exports what came of each contact of a campaign")
+                .note("One row for each transmission, in the order in which they were made.")
+                .file("text/csv"),
+        )
+}
+
+async fn progress(
+    campaigns: Reader<Campaign, Read>,
+    Path(id): Path<Id<Campaign>>,
+    follower: Follower,
+) -> Result<Response> {
+    let (now, seen) = (look(&campaigns, id).await?, follower.last.clone());
+    if now.ended && seen.as_ref() == Some(&now.id) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let place = campaigns.caller().app().followers().clone();
+    let place = place.try_acquire_owned();
+    let place = place.map_err(|_| Error::Unavailable("too many follow campaigns at once"))?;
+    let following = Following {
+        campaigns,
+        id,
+        follower,
+        seen,
+        over: false,
+        until: Instant::now() + LONGEST,
+        silent_since: Instant::now(),
+        _place: place,
+    };
+    let chunks = stream::unfold(following, |mut following| async move {
+        let chunk = following.next().await?;
+        Some((Ok::<_, Infallible>(Bytes::from(chunk)), following))
+    });
+    let kind = HeaderValue::from_static("text/event-stream");
+    let mut response = Response::new(Body::from_stream(chunks));
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    // Compressed, an event would wait for the next ones.
+    response.extensions_mut().insert(Uncompressed);
+    Ok(response)
+}
+
+/// A campaign as it is at a moment.
+struct Moment {
+    /// Tells it from another one.
+    id: String,
+    ended: bool,
+    data: Value,
+}
+
+async fn look(campaigns: &Reader<Campaign, Read>, id: Id<Campaign>) -> Result<Moment> {
+    let (moment, data) = match campaigns.caller().app().config().cpm_unit {
+        PaceUnit::Second => seen::<false>(campaigns, id).await?,
+        PaceUnit::Minute => seen::<true>(campaigns, id).await?,
+    };
+    let (version, done, rate, ended) = moment;
+    Ok(Moment {
+        id: format!("{version}.{done}.{rate}"),
+        ended,
+        data,
+    })
+}
+
+async fn seen<const PER_MINUTE: bool>(
+    campaigns: &Reader<Campaign, Read>,
+    id: Id<Campaign>,
+) -> Result<((i64, i64, i64, bool), Value)> {
+    let row: CampaignRow<PER_MINUTE> = campaigns.row(id.get()).await?;
+    let ended = matches!(row.status.as_str(), "completed" | "broken");
+    // After the end its last rate says nothing.
+    let rate = if ended { 0 } else { (row.rate * 10.0) as i64 };
+    let data = serde_json::to_value(&row).map_err(|_| Error::Internal)?;
+    Ok(((row.version, row.contact_done, rate, ended), data))
+}
+
+/// A stream of events on its way.
+struct Following {
+    campaigns: Reader<Campaign, Read>,
+    id: Id<Campaign>,
+    follower: Follower,
+    /// The id of the last event that the client has.
+    seen: Option<String>,
+    over: bool,
+    until: Instant,
+    silent_since: Instant,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Following {
+    /// The next piece; nothing at the end.
+    async fn next(&mut self) -> Option<String> {
+        while !self.over {
+            let app = self.campaigns.caller().app();
+            // What has ended, or may not be seen any more, ends the stream.
+            let moment = look(&self.campaigns, self.id).await.ok()?;
+            if self.seen.as_ref() != Some(&moment.id) {
+                self.silent_since = Instant::now();
+                self.over = moment.ended;
+                let kind = if moment.ended { "end" } else { "progress" };
+                let event = format!(
+                    "id: {}\nevent: {kind}\ndata: {}\n\n",
+                    moment.id, moment.data
+                );
+                self.seen = Some(moment.id);
+                return Some(event);
+            }
+            if self.silent_since.elapsed() >= HEARTBEAT {
+                self.silent_since = Instant::now();
+                return Some(": still here\n\n".to_owned());
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = app.parts().closing.cancelled() => return None,
+            }
+            if Instant::now() >= self.until || !self.follower.is_known(app).await {
+                return None;
+            }
+        }
+        None
+    }
+}
+
+/// Who follows, and from where on.
+struct Follower {
+    headers: HeaderMap,
+    last: Option<String>,
+}
+
+impl Follower {
+    /// Whether the token is still good. A password was good when the stream began, and is
+    /// asked for again when it ends.
+    async fn is_known(&self, app: &App) -> bool {
+        let basic =
+            |value: &HeaderValue| value.as_bytes().to_ascii_lowercase().starts_with(b"basic");
+        if self.headers.get(header::AUTHORIZATION).is_some_and(basic) {
+            return true;
+        }
+        app.auth().recognise(&self.headers, None).await.is_ok()
+    }
+}
+
+impl FromRequestParts<App> for Follower {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self> {
+        let last = parts.headers.get("last-event-id");
+        Ok(Self {
+            headers: parts.headers.clone(),
+            last: last.and_then(|id| id.to_str().ok()).map(str::to_owned),
+        })
+    }
+}
+
+impl Describe for Follower {
+    fn describe(sketch: &mut Sketch) {
+        let said = "The id of the last event that was seen.";
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        sketch.header("Last-Event-ID", said, text);
+        sketch.refuses(&[503]);
+    }
+}
+
+async fn report(
+    campaigns: Reader<Campaign, Read>,
+    transmissions: Reader<Transmission, List>,
+    Path(id): Path<Id<Campaign>>,
+) -> Result<Response> {
+    campaigns.row::<CampaignRow<false>>(id.get()).await?;
+    let wanted = Query::<TransmissionRow>::by(TransmissionFilter {
+        campaign_id: Some(id.get()),
+        ..TransmissionFilter::default()
+    });
+    let rows = projections::list(transmissions.pool(), wanted, transmissions.scope());
+    let rows = rows.map_ok(Line::of).map_err(Error::from);
+    let rows = stream::iter([Ok(Line::head())]).chain(rows);
+    export(&format!("campaign-{id}.csv"), rows.boxed(), Line::fields).await
+}
+
+/// A row of the report.
+struct Line([String; 12]);
+
+impl Line {
+    fn head() -> Self {
+        Self(
+            [
+                "contact_id",
+                "phone",
+                "email",
+                "first_name",
+                "last_name",
+                "transmission_id",
+                "status",
+                "outcome",
+                "response",
+                "try_done",
+                "last_run",
+                "account_id",
+            ]
+            .map(str::to_owned),
+        )
+    }
+
+    fn of(row: TransmissionRow) -> Self {
+        let text = Option::unwrap_or_default;
+        let outcome = match row.suppressed {
+            true => "suppressed".to_owned(),
+            false => text(row.outcome),
+        };
+        Self([
+            row.contact_id.to_string(),
+            text(row.contact_phone),
+            text(row.contact_email),
+            text(row.contact.first_name),
+            text(row.contact.last_name),
+            row.transmission_id.to_string(),
+            row.status,
+            outcome,
+            text(row.response),
+            row.try_done.to_string(),
+            row.last_run.map(|at| at.to_rfc3339()).unwrap_or_default(),
+            row.account_id.map(|id| id.to_string()).unwrap_or_default(),
+        ])
+    }
+
+    fn fields(&self) -> [&str; 12] {
+        self.0.each_ref().map(String::as_str)
+    }
+}

@@ -1,0 +1,352 @@
+//! The do-not-contact list as CSV: out, and in.
+
+use std::{collections::BTreeMap, mem, time::Duration};
+
+use axum::response::{IntoResponse, Response};
+use cqrs_es::Aggregate as _;
+use domain::{
+    Id, Patch,
+    people::{Address, Channel, OptOut, OptOutCommand, OptOutPatch, OptOutSource},
+    values::Line,
+};
+use eventstore::Position;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use projections::people::optouts::OptOutRow;
+
+use super::optout_listing::{Put, Wanted, put};
+use crate::{
+    Error, Result,
+    answer::Answer,
+    csv::{CsvBody, Report, Row, Rows, export, unguarded},
+    extract::Listing,
+    openapi::{Routes, op},
+    permit::{Create, Done, List, Reader, Update, Writer},
+};
+
+/// The columns of a file without a header.
+const COLUMNS: [&str; 3] = ["address", "channel", "reason"];
+/// The columns of an export.
+const EXPORTED: [&str; 4] = ["channel", "address", "reason", "source"];
+/// The most bytes of an import: some 200,000 numbers.
+const LIMIT: usize = 4 << 20;
+/// How many rows go to the log together.
+const BATCH: usize = 500;
+/// How long the read models are waited for after each batch.
+const READABLE_WITHIN: Duration = Duration::from_secs(10);
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get(
+            "/optouts/csv",
+            export_csv,
+            op("Exports opt-outs")
+                .note(
+                    "With a header: channel, address, reason, source. What a spreadsheet would \
+                     run as a formula has a ' in front.",
+                )
+                .file("text/csv"),
+        )
+        .post(
+            "/optouts/csv",
+            import_csv,
+            op("Imports opt-outs")
+                .note(
+                    "Columns: address, channel, reason; a first row with the word `address` (or \
+                     `phone`, or `email`) in it names them in another order, and other columns \
+                     are left out. Only the address is required; the channel is any where the row \
+                     does not say. A row whose address is listed already counts as updated, and \
+                     changes the reason if it has one, which takes optout_update too. A bad row \
+                     stops nothing. At most 4 MiB.",
+                )
+                .takes(&["text/csv"])
+                .json::<Report>(),
+        )
+}
+
+async fn export_csv(
+    optouts: Reader<OptOut, List>,
+    listing: Listing<OptOutRow>,
+) -> Result<Response> {
+    let header = stream::once(async { Ok(EXPORTED.map(str::to_owned)) });
+    let rows = projections::list(optouts.pool(), listing.query, optouts.scope());
+    let rows = header.chain(rows.map_err(Error::from).map_ok(exported));
+    export("optouts.csv", rows.boxed(), borrowed).await
+}
+
+fn borrowed(row: &[String; 4]) -> [&str; 4] {
+    row.each_ref().map(String::as_str)
+}
+
+fn exported(row: OptOutRow) -> [String; 4] {
+    let [address, reason] = [row.address, row.reason].map(Option::unwrap_or_default);
+    [row.channel, address, reason, row.source]
+}
+
+async fn import_csv(optouts: Writer<OptOut, Create>, body: CsvBody) -> Result<Response> {
+    let rows = body.rows(LIMIT)?;
+    let mut import = Import {
+        may_update: optouts.caller().may::<OptOut, Update>(),
+        optouts,
+        layout: Layout::default(),
+        batch: Vec::new(),
+        report: Report::default(),
+        last: None,
+    };
+    let read = import.read(rows).await;
+    // What was read before something went wrong is taken in all the same.
+    let flushed = import.flush().await;
+    let app = import.optouts.caller().app();
+    let late = app.settle(OptOut::TYPE, import.last).await;
+    let report = import.report.sorted();
+    if let Err(error) = read.and(flushed) {
+        return Ok(error.telling(&report));
+    }
+    Ok(Answer::of(&report)?.late(Done { late }).into_response())
+}
+
+/// An import under way.
+struct Import {
+    optouts: Writer<OptOut, Create>,
+    /// Whether the caller may change the opt-outs that are there.
+    may_update: bool,
+    layout: Layout,
+    /// What rows say, by the line on which each begins.
+    batch: Vec<(u64, Wanted)>,
+    report: Report,
+    last: Option<Position>,
+}
+
+impl Import {
+    async fn read(&mut self, mut rows: Rows) -> Result<()> {
+        let mut is_first = true;
+        while let Some(Row { line, fields }) = rows.next().await? {
+            let header = match &fields {
+                Ok(fields) if mem::take(&mut is_first) => Layout::in_header(fields),
+                _ => None,
+            };
+            if let Some(layout) = header {
+                self.layout = layout.map_err(|wrong| Error::invalid("body", wrong))?;
+                continue;
+            }
+            match fields.and_then(|fields| self.layout.read(&fields)) {
+                Ok(wanted) => self.batch.push((line, wanted)),
+                Err(reason) => self.report.reject(line, reason),
+            }
+            if self.batch.len() >= BATCH {
+                self.flush().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the rows that have been read to the log.
+    async fn flush(&mut self) -> Result<()> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let (lines, wanted): (Vec<u64>, Vec<Wanted>) =
+            mem::take(&mut self.batch).into_iter().unzip();
+        let caller = self.optouts.caller();
+        // What is not read yet is in memory for whoever follows the log.
+        if let Some(position) = self.last {
+            let watermarks = caller.app().watermarks();
+            let read = watermarks.wait_for(OptOut::TYPE, position, READABLE_WITHIN);
+            if !read.await {
+                tracing::warn!("the read models are late; an import goes on without them");
+            }
+        }
+        let (owner, source) = (caller.user(), OptOutSource::Csv);
+        let (puts, position) = put(caller, owner, source, &wanted, |_| None).await?;
+        self.last = self.last.max(position);
+        self.report.created += puts.iter().filter(|put| put.is_new).count() as u64;
+        self.update(&lines, &wanted, &puts).await
+    }
+
+    /// Counts the rows about what is there already, and changes the reasons that they give.
+    async fn update(&mut self, lines: &[u64], wanted: &[Wanted], puts: &[Put]) -> Result<()> {
+        // Of several rows about the same the last holds.
+        let mut changes: BTreeMap<Id<OptOut>, (Vec<u64>, Line)> = BTreeMap::new();
+        let rows = lines.iter().zip(wanted).zip(puts);
+        for ((&line, wanted), put) in rows.filter(|(_, put)| !put.is_new) {
+            match wanted.reason.clone() {
+                None => self.report.updated += 1,
+                Some(_) if !self.may_update => {
+                    let reason = "is there already; permission optout_update is needed";
+                    self.report.reject(line, reason);
+                }
+                Some(reason) => {
+                    let (lines, latest) = changes
+                        .entry(put.id)
+                        .or_insert_with(|| (Vec::new(), reason.clone()));
+                    lines.push(line);
+                    *latest = reason;
+                }
+            }
+        }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let (lines, updates): (Vec<_>, Vec<_>) = changes
+            .into_iter()
+            .map(|(id, (lines, reason))| {
+                let reason = Patch::Set(reason);
+                let patch = OptOutPatch {
+                    reason,
+                    ..OptOutPatch::default()
+                };
+                (lines, (id, OptOutCommand::Update(patch)))
+            })
+            .unzip();
+        let metadata = self.optouts.caller().metadata();
+        let commands = self.optouts.commands();
+        let answers = commands.send_many(updates, &metadata, Vec::new()).await?;
+        for (lines, answer) in lines.into_iter().zip(answers) {
+            match answer {
+                Ok(committed) => {
+                    self.report.updated += lines.len() as u64;
+                    self.last = self.last.max(committed.position);
+                }
+                // Somebody removed it just now.
+                Err(refusal) => lines
+                    .into_iter()
+                    .for_each(|line| self.report.reject(line, refusal.to_string())),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Which column of a file is which.
+struct Layout(Vec<Option<usize>>);
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self((0..COLUMNS.len()).map(Some).collect())
+    }
+}
+
+impl Layout {
+    /// What a first row says of the columns, if it is a header: it is if one of its values
+    /// is a word for an address, which no address is.
+    fn in_header(row: &[String]) -> Option<Result<Self, String>> {
+        let folded = |name: &String| match unguarded(name).trim().to_lowercase().as_str() {
+            "address" | "phone" | "email" | "e-mail" => COLUMNS[0].to_owned(),
+            other => other.to_owned(),
+        };
+        let names: Vec<String> = row.iter().map(folded).collect();
+        if !names.iter().any(|name| name == COLUMNS[0]) {
+            return None;
+        }
+        let column = |name: &String| COLUMNS.iter().position(|column| column == name);
+        let columns: Vec<_> = names.iter().map(column).collect();
+        let twice = columns
+            .iter()
+            .enumerate()
+            .find(|(at, column)| column.is_some() && columns[..*at].contains(column));
+        Some(match twice {
+            Some((at, _)) => Err(format!("the header has {} twice", names[at])),
+            None => Ok(Self(columns)),
+        })
+    }
+
+    /// What a row says. All that is wrong with it is said at once.
+    fn read(&self, row: &[String]) -> Result<Wanted, String> {
+        let more = row.get(self.0.len()..).unwrap_or_default();
+        if more.iter().any(|value| !value.trim().is_empty()) {
+            let (has, most) = (row.len(), self.0.len());
+            return Err(format!("has {has} columns, at most {most} are expected"));
+        }
+        let mut values = [""; COLUMNS.len()];
+        for (value, column) in row.iter().zip(&self.0) {
+            if let Some(column) = column {
+                values[*column] = unguarded(value).trim();
+            }
+        }
+        let [address, channel, reason] = values;
+        let address = match address {
+            "" => Err("address: is required".to_owned()),
+            text => text
+                .parse::<Address>()
+                .map_err(|error| format!("address: {error}")),
+        };
+        let channel = match channel.to_lowercase().as_str() {
+            "" => Ok(Channel::Any),
+            name => Channel::named(name)
+                .ok_or_else(|| "channel: must be voice, fax, sms, email or any".to_owned()),
+        };
+        let reason = match reason {
+            "" => Ok(None),
+            text => text
+                .parse::<Line>()
+                .map(Some)
+                .map_err(|error| format!("reason: {error}")),
+        };
+        match (address, channel, reason) {
+            (Ok(address), Ok(channel), Ok(_)) if !channel.takes(&address) => {
+                Err(format!("address: {}", channel.wanted()))
+            }
+            (Ok(address), Ok(channel), Ok(reason)) => Ok(Wanted {
+                channel,
+                address,
+                reason,
+            }),
+            (address, channel, reason) => {
+                let wrong = [address.err(), channel.err(), reason.err()];
+                let wrong: Vec<String> = wrong.into_iter().flatten().collect();
+                Err(wrong.join("; "))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owned(row: &[&str]) -> Vec<String> {
+        row.iter().map(|&value| value.to_owned()).collect()
+    }
+
+    fn read(row: &[&str]) -> Result<Wanted, String> {
+        Layout::default().read(&owned(row))
+    }
+
+    #[test]
+    fn an_address_alone_will_do() {
+        let wanted = read(&["+1 555-0100"]).unwrap();
+        assert_eq!(wanted.address.as_str(), "+15550100");
+        assert_eq!((wanted.channel, wanted.reason), (Channel::Any, None));
+    }
+
+    #[test]
+    fn all_that_is_wrong_with_a_row_is_said() {
+        let wrong = read(&["x", "pigeon", "a\tb"]).map(drop).unwrap_err();
+        for field in ["address: ", "; channel: ", "; reason: "] {
+            assert!(wrong.contains(field), "{wrong}");
+        }
+        for (row, reason) in [
+            (vec!["", "sms"], "address: is required"),
+            (
+                vec!["a@example.com", "sms"],
+                "address: must be a phone number for this channel",
+            ),
+            (
+                vec!["1", "", "", "x"],
+                "has 4 columns, at most 3 are expected",
+            ),
+        ] {
+            assert_eq!(read(&row).map(drop), Err(reason.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_header_is_known_by_its_word_for_an_address() {
+        let header = owned(&["Channel", "E-Mail", "since"]);
+        let layout = Layout::in_header(&header).unwrap().unwrap();
+        let wanted = layout.read(&owned(&["EMAIL", "a@example.com", "2020"]));
+        assert_eq!(wanted.unwrap().channel, Channel::Email);
+        assert!(Layout::in_header(&owned(&["15550100", "sms"])).is_none());
+        let twice = Layout::in_header(&owned(&["phone", "email"])).unwrap();
+        assert!(twice.is_err());
+    }
+}

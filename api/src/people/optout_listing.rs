@@ -1,0 +1,130 @@
+//! Putting addresses on somebody's do-not-contact list.
+//!
+//! What is listed already is found by its claim, which is never behind the log, so that
+//! whoever lists an address twice, in whichever spelling, gets the same opt-out.
+
+use std::collections::HashMap;
+
+use commands::{CommandError, suppression::Suppression};
+use cqrs_es::Aggregate as _;
+use domain::{
+    Id,
+    access::User,
+    people::{Address, Channel, OptOut, OptOutCommand, OptOutSource},
+    values::Line,
+};
+use eventstore::{Position, StoreError};
+
+use crate::{Error, Result, once::Recipe, permit::Caller};
+
+/// How often it is tried while others list the same.
+const ATTEMPTS: usize = 4;
+
+/// An address that is to be listed.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub channel: Channel,
+    pub address: Address,
+    pub reason: Option<Line>,
+}
+
+/// The opt-out of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Put {
+    pub id: Id<OptOut>,
+    /// Whether it was not there before.
+    pub is_new: bool,
+}
+
+/// The lists, for asking.
+pub(super) fn suppression(caller: &Caller) -> Suppression {
+    Suppression::new(caller.app().commands().store().clone())
+}
+
+/// Lists these addresses, all that are new in one transaction, and says in the same order
+/// which opt-outs they have. What is listed already stays as it is. `answer` says how the
+/// request would be answered again.
+pub(super) async fn put(
+    caller: &Caller,
+    owner: Id<User>,
+    source: OptOutSource,
+    wanted: &[Wanted],
+    answer: impl Fn(&[Put]) -> Option<Recipe>,
+) -> Result<(Vec<Put>, Option<Position>)> {
+    let (lists, commands) = (suppression(caller), caller.app().commands());
+    let fingerprint = |one: &Wanted| lists.fingerprint(owner, one.channel, one.address.as_str());
+    let fingerprints: Vec<String> = wanted.iter().map(fingerprint).collect();
+    for _ in 0..ATTEMPTS {
+        let there = lists.with(&fingerprints).await?;
+        let ids = commands.next_ids(OptOut::TYPE, wanted.len()).await?;
+        let puts = assigned(&fingerprints, there, ids);
+        let new = puts.iter().zip(wanted).zip(&fingerprints);
+        let new = new.filter(|((put, _), _)| put.is_new);
+        let new = new.map(|((put, one), fingerprint)| {
+            let add = OptOutCommand::Add {
+                id: put.id,
+                owner,
+                channel: one.channel,
+                address: one.address.clone(),
+                fingerprint: fingerprint.clone(),
+                reason: one.reason.clone(),
+                source,
+            };
+            (put.id, vec![add])
+        });
+        let new: Vec<_> = new.collect();
+        if new.is_empty() {
+            return Ok((puts, None));
+        }
+        let mut metadata = caller.metadata();
+        if let Some(once) = &mut metadata.once {
+            once.answer = answer(&puts).and_then(|recipe| recipe.text());
+        }
+        match commands.send_many_new(new, &metadata).await {
+            Ok(added) => {
+                let mut last = None;
+                for committed in added {
+                    last = last.max(committed?.position);
+                }
+                return Ok((puts, last));
+            }
+            // Somebody else listed one of them just now.
+            Err(CommandError::Store(StoreError::Taken { .. })) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Error::Unavailable("others list the same; try again"))
+}
+
+/// Which opt-out each address has: the one that is there, or a new one for the first of
+/// those that are the same.
+fn assigned(
+    fingerprints: &[String],
+    mut there: HashMap<String, Id<OptOut>>,
+    ids: Vec<Id<OptOut>>,
+) -> Vec<Put> {
+    let pairs = fingerprints.iter().zip(ids);
+    let puts = pairs.map(|(fingerprint, fresh)| match there.get(fingerprint) {
+        Some(&id) => Put { id, is_new: false },
+        None => {
+            there.insert(fingerprint.clone(), fresh);
+            let (id, is_new) = (fresh, true);
+            Put { id, is_new }
+        }
+    });
+    puts.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_address_twice_is_one_opt_out() {
+        let fingerprints = ["a", "b", "a", "c"].map(str::to_owned);
+        let there = HashMap::from([("c".to_owned(), Id::new(7))]);
+        let puts = assigned(&fingerprints, there, (21..25).map(Id::new).collect());
+        let said: Vec<_> = puts.iter().map(|put| (put.id.get(), put.is_new)).collect();
+        assert_eq!(said, [(21, true), (22, true), (21, false), (7, false)]);
+    }
+}

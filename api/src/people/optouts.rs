@@ -1,0 +1,215 @@
+//! `/optouts`: the do-not-contact list.
+
+use cqrs_es::Aggregate as _;
+use domain::{
+    Entity as _, Id, Patch,
+    access::User,
+    people::{Address, Channel, Contact, OptOut, OptOutCommand, OptOutPatch, OptOutSource},
+    values::Line,
+};
+use projections::people::optouts::OptOutRow;
+use serde_json::{Value, json};
+
+use super::optout_listing::{Put, Wanted, put, suppression};
+use crate::{
+    Error, Result,
+    answer::{Answer, id_of},
+    extract::{Fields, FromFields, Given, Input, Listing, Path},
+    once::Recipe,
+    openapi::{Routes, alias, op},
+    permit::{Create, Delete, Done, List, Noun as _, Read, Reader, Update, Verb, Writer, own},
+};
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post(
+            "/optouts",
+            create,
+            op("Lists an address as not to be contacted")
+                .note(
+                    "One of address, phone, email and contact_id is needed; a contact's phone and \
+                     email are listed as the channel takes them, and with both of them the answer \
+                     also has optout_ids. The channel is voice, fax, sms, email or any, which is \
+                     the default. An address that is listed already answers the opt-out that is \
+                     there, however it is written.",
+                )
+                .id("optout"),
+        )
+        .get("/optouts", list, op("Lists opt-outs"))
+        .get(
+            "/optouts/{optout_id}",
+            read,
+            op("Reads an opt-out").row::<OptOutRow>(),
+        )
+        .put(
+            "/optouts/{optout_id}",
+            update,
+            op("Changes the reason of an opt-out")
+                .note("Channel and address stay; another one of either is 412.")
+                .row::<OptOutRow>(),
+        )
+        .delete(
+            "/optouts/{optout_id}",
+            delete,
+            op("Removes an opt-out")
+                .note("The address may be contacted again.")
+                .id("optout"),
+        )
+        .get(
+            "/optouts/{optout_id}/delete",
+            delete,
+            alias("DELETE /optouts/{optout_id}"),
+        )
+}
+
+async fn create(optouts: Writer<OptOut, Create>, Input(said): Input<Said>) -> Result<Answer> {
+    let (owner, wanted) = said.wanted(&optouts).await?;
+    let answer = |puts: &[Put]| answer(puts);
+    let recipe = |puts: &[Put]| Some(Recipe::Said(answer(puts)));
+    let (caller, source) = (optouts.caller(), OptOutSource::Api);
+    let (puts, position) = put(caller, owner, source, &wanted, recipe).await?;
+    let late = caller.app().settle(OptOut::TYPE, position).await;
+    Ok(Answer::of(&answer(&puts))?.late(Done { late }))
+}
+
+fn answer(puts: &[Put]) -> Value {
+    let ids: Vec<i64> = puts.iter().map(|put| put.id.get()).collect();
+    let mut answer = id_of(OptOut::NAME, ids.first().copied().unwrap_or_default());
+    if ids.len() > 1 {
+        answer["optout_ids"] = json!(ids);
+    }
+    answer
+}
+
+async fn list(optouts: Reader<OptOut, List>, listing: Listing<OptOutRow>) -> Result<Answer> {
+    optouts.list(listing).await
+}
+
+async fn read(optouts: Reader<OptOut, Read>, Path(id): Path<Id<OptOut>>) -> Result<Answer> {
+    optouts.find::<OptOutRow>(id.get()).await
+}
+
+async fn update(
+    optouts: Writer<OptOut, Update>,
+    Path(id): Path<Id<OptOut>>,
+    Input(said): Input<Said>,
+) -> Result<Answer> {
+    let optout = optouts.load(id).await?.aggregate;
+    let owner = optout.owner().unwrap_or(optouts.user());
+    let lists = suppression(optouts.caller());
+    let address = said.address.and_then(|(_, address)| address);
+    let patch = OptOutPatch {
+        reason: said.reason,
+        channel: said.channel,
+        fingerprint: address
+            .map(|address| lists.fingerprint(owner, optout.channel(), address.as_str())),
+    };
+    optouts
+        .updated::<OptOutRow>(id, OptOutCommand::Update(patch))
+        .await
+}
+
+async fn delete(optouts: Writer<OptOut, Delete>, Path(id): Path<Id<OptOut>>) -> Result<Answer> {
+    optouts.deleted(id, OptOutCommand::Remove).await
+}
+
+/// An opt-out's fields.
+struct Said {
+    channel: Option<Channel>,
+    /// Under which name an address was given, and which, if it was not blank.
+    address: Option<(&'static str, Option<Address>)>,
+    contact_id: Option<Id<Contact>>,
+    reason: Patch<Line>,
+}
+
+impl FromFields for Said {
+    fn from_fields(fields: &mut Fields) -> Self {
+        let words = "voice, fax, sms, email or any";
+        let channel = fields.word("channel", words, Channel::named).given();
+        let spellings = [
+            ("address", fields.text_or_number("address")),
+            ("phone", mapped(fields.phone("phone"), Address::Phone)),
+            ("email", mapped(fields.text("email"), Address::Email)),
+        ];
+        let mut given = spellings
+            .into_iter()
+            .filter(|(_, said)| !matches!(said, Patch::Keep))
+            .map(|(name, said)| (name, said.given()));
+        let address = given.next();
+        let contact_id = fields.id("contact_id").given();
+        let second = given.next().map(|(name, _)| name);
+        let second = second.or(address.as_ref().and(contact_id.map(|_| "contact_id")));
+        if let Some(name) = second {
+            fields.refuse(
+                name,
+                "is one too many; give one of address, phone, email, contact_id",
+            );
+        }
+        Self {
+            channel,
+            address,
+            contact_id,
+            reason: fields.text("reason"),
+        }
+    }
+}
+
+fn mapped<T, U>(patch: Patch<T>, map: fn(T) -> U) -> Patch<U> {
+    match patch {
+        Patch::Keep => Patch::Keep,
+        Patch::Clear => Patch::Clear,
+        Patch::Set(value) => Patch::Set(map(value)),
+    }
+}
+
+impl Said {
+    /// What is to be listed, and on whose list.
+    async fn wanted<V: Verb>(self, optouts: &Writer<OptOut, V>) -> Result<(Id<User>, Vec<Wanted>)> {
+        let channel = self.channel.unwrap_or_default();
+        let reason = self.reason.given();
+        let wanted = |address| Wanted {
+            channel,
+            address,
+            reason: reason.clone(),
+        };
+        if let Some(contact) = self.contact_id {
+            let (owner, addresses) = addresses_of(optouts, contact, channel).await?;
+            return Ok((owner, addresses.into_iter().map(wanted).collect()));
+        }
+        let (field, address) = self.address.unwrap_or(("address", None));
+        let address = address.ok_or_else(|| Error::invalid(field, "is required"))?;
+        match channel.takes(&address) {
+            true => Ok((optouts.user(), vec![wanted(address)])),
+            false => Err(Error::invalid(field, channel.wanted())),
+        }
+    }
+}
+
+/// Where a contact is reached by this channel. The list is that of whom the contact
+/// belongs to, since it is they who would send.
+async fn addresses_of<V: Verb>(
+    optouts: &Writer<OptOut, V>,
+    id: Id<Contact>,
+    channel: Channel,
+) -> Result<(Id<User>, Vec<Address>)> {
+    const FIELD: &str = "contact_id";
+    // The opt-out will show what the contact has.
+    let caller = optouts.caller();
+    caller.must::<Contact, Read>()?;
+    let contact = own(caller, FIELD, id).await?.aggregate;
+    let owner = contact.owner().unwrap_or(optouts.user());
+    if let commands::Scope::OwnedBy(user) = optouts.scope()
+        && user != owner
+    {
+        return Err(Error::unknown(FIELD));
+    }
+    let profile = contact.profile();
+    let phone = profile.phone.clone().map(Address::Phone);
+    let email = profile.email.clone().map(Address::Email);
+    let all = phone.into_iter().chain(email);
+    let addresses: Vec<_> = all.filter(|address| channel.takes(address)).collect();
+    match addresses.is_empty() {
+        true => Err(Error::invalid(FIELD, "has no address for this channel")),
+        false => Ok((owner, addresses)),
+    }
+}

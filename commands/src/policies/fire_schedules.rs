@@ -1,0 +1,156 @@
+//! Does what schedules say, when it is time: that a schedule fired and what came of it
+//! are one append, so that two who fire the same do it once.
+
+use domain::{
+    Entity, Id, Refusal,
+    access::User,
+    delivery::{
+        Campaign, CampaignCommand, Job, Schedule, ScheduleCommand, Transmission, schedule::Verdict,
+    },
+};
+use eventstore::{Loaded, StoreError, clock};
+use projections::delivery::schedules;
+
+use super::Policies;
+use crate::{CommandError, Scope, sending::Manner};
+
+/// How many are looked at in one go.
+const AT_ONCE: i64 = 200;
+
+/// Fires what is due; whether there may be more.
+pub(super) async fn run(policies: &Policies) -> Result<bool, CommandError> {
+    let due = schedules::due(&policies.pool, clock::now(), AT_ONCE).await;
+    let due = due.map_err(StoreError::Database)?;
+    let more = due.len() as i64 == AT_ONCE;
+    for id in due {
+        match fire(policies, id).await {
+            Ok(()) => {}
+            // It was changed this moment, or fired by somebody else: the next look tells.
+            Err(CommandError::Contended | CommandError::Refused(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(more)
+}
+
+async fn fire(policies: &Policies, id: Id<Schedule>) -> Result<(), CommandError> {
+    let schedule = policies.commands.load(id, Scope::All).await?;
+    let due = Due {
+        policies,
+        id,
+        schedule,
+    };
+    match due.schedule.aggregate.will_run(clock::now()) {
+        Verdict::NotYet => Ok(()),
+        Verdict::Skip => due.settle(due.fired(None)).await,
+        Verdict::Run => match due.carry_out().await {
+            // What it says no to is what came of it.
+            Err(CommandError::Refused(Refusal::NotReady(reason))) => {
+                due.settle(due.fired(Some(reason))).await
+            }
+            Err(CommandError::Refused(Refusal::NotFound)) => {
+                let reason = "what it was for is gone".to_owned();
+                due.settle(ScheduleCommand::Abandon { reason }).await
+            }
+            done => done,
+        },
+    }
+}
+
+/// A schedule whose time has come.
+struct Due<'p> {
+    policies: &'p Policies,
+    id: Id<Schedule>,
+    schedule: Loaded<Schedule>,
+}
+
+impl Due<'_> {
+    fn fired(&self, refused: Option<String>) -> ScheduleCommand {
+        let at = clock::now();
+        ScheduleCommand::Fire { at, refused }
+    }
+
+    async fn carry_out(&self) -> Result<(), CommandError> {
+        let schedule = &self.schedule.aggregate;
+        let owner = schedule.owner().ok_or(Refusal::NotFound)?;
+        let user = self
+            .policies
+            .commands
+            .load::<User>(owner, Scope::All)
+            .await?;
+        if !user.aggregate.is_active() {
+            return Err(Refusal::not_ready("its owner is not active").into());
+        }
+        match schedule.job().ok_or(Refusal::NotFound)? {
+            Job::TransmissionSend { transmission_id } => self.send(transmission_id).await,
+            Job::CampaignStart { campaign_id } => {
+                let campaign = self.thing(campaign_id).await?;
+                if let Some(reason) = campaign.aggregate.is_settled() {
+                    return Err(Refusal::not_ready(reason).into());
+                }
+                let sending = &self.policies.sending;
+                let start = sending.start(&campaign.aggregate, clock::now()).await?;
+                self.together(campaign_id, campaign, start).await
+            }
+            Job::CampaignStop { campaign_id } => {
+                let campaign: Loaded<Campaign> = self.thing(campaign_id).await?;
+                let stop = CampaignCommand::Stop { at: clock::now() };
+                self.together(campaign_id, campaign, stop).await
+            }
+        }
+    }
+
+    async fn send(&self, id: Id<Transmission>) -> Result<(), CommandError> {
+        let transmission = self.thing(id).await?;
+        if let Some(reason) = transmission.aggregate.is_settled() {
+            return Err(Refusal::not_ready(reason).into());
+        }
+        let (order, owner) = (
+            transmission.aggregate.order(),
+            transmission.aggregate.owner(),
+        );
+        let (order, owner) = order.zip(owner).ok_or(Refusal::NotFound)?;
+        let ready = self.policies.sending.ready(order, owner).await?;
+        let spool = self.policies.commands.next_id("spool").await?;
+        let send = ready.command(spool, clock::now(), Manner::default());
+        self.together(id, transmission, send).await
+    }
+
+    async fn thing<A: Entity>(&self, id: Id<A>) -> Result<Loaded<A>, CommandError> {
+        self.policies.commands.load(id, Scope::All).await
+    }
+
+    /// Does it, and puts on record that it was done.
+    async fn together<A>(
+        &self,
+        id: Id<A>,
+        state: Loaded<A>,
+        command: A::Command,
+    ) -> Result<(), CommandError>
+    where
+        A: Entity<Error: Into<Refusal>>,
+    {
+        let mut together = self.policies.commands.together();
+        let done = together.send(id, &state, command).await?;
+        done.map_err(|error| CommandError::Refused(error.into()))?;
+        let fired = together
+            .send(self.id, &self.schedule, self.fired(None))
+            .await?;
+        fired.map_err(CommandError::Refused)?;
+        together.commit(&self.policies.metadata()).await?;
+        tracing::info!(
+            schedule.id = self.id.get(),
+            kind = A::TYPE,
+            "a schedule fired"
+        );
+        Ok(())
+    }
+
+    /// Puts on record that nothing was done, and why.
+    async fn settle(&self, command: ScheduleCommand) -> Result<(), CommandError> {
+        let mut together = self.policies.commands.together();
+        let told = together.send(self.id, &self.schedule, command).await?;
+        told.map_err(CommandError::Refused)?;
+        together.commit(&self.policies.metadata()).await.map(drop)
+    }
+}

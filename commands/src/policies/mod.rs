@@ -1,0 +1,213 @@
+//! What follows by itself: event → command. One file for each policy, named by what it
+//! does.
+//!
+//! One process at a time carries them out, the one that holds an advisory lock; the
+//! others stand by and take over when it goes. Should two believe to hold it, the log
+//! decides: everything they do is an append that only one of them can make.
+//!
+//! To add one: its file, and a line in [`conduct`].
+
+mod fire_schedules;
+mod pace_campaign;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use eventstore::Metadata;
+use projections::{Watermarks, delivery::backlog};
+use sqlx::{Connection, PgConnection, PgPool};
+use tokio::{
+    sync::Notify,
+    task::{AbortHandle, JoinSet},
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Commands, sending::Sending};
+
+/// The advisory lock of whoever carries policies out.
+const LEADERSHIP: (i32, i32) = (0x4c45_4144, 0x706f_6c69);
+/// Between two attempts to take the lead, and after trouble.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often one looks for work although nothing woke us.
+const POLL: Duration = Duration::from_millis(500);
+
+/// What policies work with.
+#[derive(Clone)]
+pub struct Policies {
+    commands: Commands,
+    /// The read models, and what is left to send.
+    pool: PgPool,
+    sending: Sending,
+    watermarks: Watermarks,
+}
+
+/// The running policies of this process.
+pub struct Running {
+    task: tokio::task::JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Policies {
+    /// Works with these.
+    pub fn new(commands: Commands, pool: PgPool, sending: Sending, watermarks: Watermarks) -> Self {
+        Self {
+            commands,
+            pool,
+            sending,
+            watermarks,
+        }
+    }
+
+    /// Carries policies out from now on, whenever no other process does.
+    pub fn start(self) -> Running {
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(lead(Arc::new(self), stop.clone()));
+        Running { task, stop }
+    }
+
+    fn metadata(&self) -> Metadata {
+        Metadata::default()
+    }
+}
+
+impl Running {
+    /// Stops, once what is being appended is appended.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the policies failed");
+        }
+    }
+}
+
+async fn lead(policies: Arc<Policies>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        match turn(&policies, &stop).await {
+            Ok(()) => {}
+            Err(error) => tracing::warn!(%error, "policies wait for the database"),
+        }
+        tokio::select! {
+            () = sleep(PAUSE) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Takes the lead, if nobody has it, and works until it is lost or the end comes.
+async fn turn(policies: &Arc<Policies>, stop: &CancellationToken) -> Result<(), sqlx::Error> {
+    let options = (*policies.pool.connect_options()).clone();
+    let mut db =
+        PgConnection::connect_with(&options.application_name("ledgerline policies")).await?;
+    let leads: bool = sqlx::query_scalar("select pg_try_advisory_lock($1, $2)")
+        .bind(LEADERSHIP.0)
+        .bind(LEADERSHIP.1)
+        .fetch_one(&mut db)
+        .await?;
+    if !leads {
+        return db.close().await;
+    }
+    metrics::gauge!("ledgerline_policies_leader").set(1.0);
+    tracing::debug!("carrying out policies");
+    let over = stop.child_token();
+    let lost = tokio::select! {
+        () = conduct(policies, &over) => None,
+        error = hold(&mut db) => Some(error),
+    };
+    over.cancel();
+    metrics::gauge!("ledgerline_policies_leader").set(0.0);
+    match lost {
+        Some(error) => Err(error),
+        // The lock goes with the connection; whoever stands by takes over.
+        None => db.close().await,
+    }
+}
+
+/// Ends when the connection does, and with it the lock.
+async fn hold(db: &mut PgConnection) -> sqlx::Error {
+    loop {
+        sleep(PAUSE).await;
+        if let Err(error) = db.ping().await {
+            return error;
+        }
+    }
+}
+
+/// The visible list: what is done while leading.
+async fn conduct(policies: &Arc<Policies>, over: &CancellationToken) {
+    let woken = Arc::new(Notify::new());
+    let mut tasks = JoinSet::new();
+    tasks.spawn(wake(Arc::clone(policies), Arc::clone(&woken)));
+    let mut campaigns = Campaigns::default();
+    while !over.is_cancelled() {
+        campaigns.look(policies, over, &mut tasks).await;
+        match fire_schedules::run(policies).await {
+            Ok(true) => woken.notify_one(),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "schedules wait for the database"),
+        }
+        tokio::select! {
+            () = woken.notified() => {}
+            () = sleep(POLL) => {}
+            () = over.cancelled() => {}
+        }
+    }
+    campaigns.settle(&mut tasks).await;
+}
+
+/// Rings when something happened that a policy may follow.
+async fn wake(policies: Arc<Policies>, woken: Arc<Notify>) {
+    let log = policies.commands.store().log();
+    let mut subscription = log.subscribe(log.head());
+    loop {
+        match subscription.next().await {
+            Ok(events) => {
+                let matters = |kind: &str| matches!(kind, "campaign" | "schedule");
+                if events.iter().any(|event| matters(&event.aggregate_type)) {
+                    woken.notify_one();
+                }
+            }
+            Err(_) => sleep(PAUSE).await,
+        }
+    }
+}
+
+/// The campaigns that are being paced, each by a task of its own.
+#[derive(Default)]
+struct Campaigns(HashMap<i64, AbortHandle>);
+
+impl Campaigns {
+    async fn look(
+        &mut self,
+        policies: &Arc<Policies>,
+        over: &CancellationToken,
+        tasks: &mut JoinSet<()>,
+    ) {
+        self.0.retain(|_, task| !task.is_finished());
+        while tasks.try_join_next().is_some() {}
+        let open = match backlog::open(&policies.pool).await {
+            Ok(open) => open,
+            Err(error) => {
+                tracing::warn!(%error, "campaigns cannot be read");
+                return;
+            }
+        };
+        for campaign in open {
+            let id = campaign.campaign_id;
+            self.0.entry(id).or_insert_with(|| {
+                tasks.spawn(pace_campaign::run(
+                    Arc::clone(policies),
+                    campaign,
+                    over.clone(),
+                ))
+            });
+        }
+    }
+
+    /// Waits until all of them have noticed the end.
+    async fn settle(self, tasks: &mut JoinSet<()>) {
+        while self.0.values().any(|task| !task.is_finished()) {
+            sleep(Duration::from_millis(5)).await;
+        }
+        tasks.abort_all();
+    }
+}

@@ -1,0 +1,322 @@
+//! Takes a campaign through its group: a transmission for each contact, queued at the
+//! campaign's pace.
+//!
+//! Transmissions are made a *leg* at a time: their creation and the campaign's progress
+//! are one append, so that each contact has exactly one, whatever crashes. Those whose
+//! moment has come are sent in that append; the others wait in the backlog and are sent
+//! when it comes. The exact moment on the wire is the worker's: see `gate.rs` there.
+
+mod leg;
+mod rhythm;
+mod send;
+mod sweep;
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{
+    Entity as _, Id, Refusal,
+    access::User,
+    delivery::{Campaign, CampaignCommand, CampaignDetails, Tally, Transmission},
+    people::Group,
+    reference::TimeZone,
+};
+use eventstore::{Loaded, Position, StoreError, clock};
+use projections::delivery::{backlog, campaign_progress};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use self::rhythm::Rhythm;
+use super::Policies;
+use crate::{Actor, CommandError, Scope};
+
+/// The most transmissions in one append.
+const LEG: usize = 500;
+/// How many may be queued that no worker has taken; beyond it workers are the bottleneck.
+const WAITING: usize = 1_000;
+/// For how long ahead transmissions are made where the pace is slow.
+const AHEAD: Duration = Duration::from_secs(30);
+/// How long to wait while workers are the bottleneck.
+const BUSY: Duration = Duration::from_millis(20);
+/// How long to wait where nothing else says.
+const IDLE: Duration = Duration::from_millis(500);
+/// After trouble with the database.
+const TROUBLE: Duration = Duration::from_secs(1);
+/// How often it is looked at whether the campaign can still go on.
+const CHECK: Duration = Duration::from_secs(2);
+/// How long it may be without a provider before it is broken.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Sees to one campaign until nothing is left to do, or the lead is lost.
+pub(super) async fn run(policies: Arc<Policies>, open: backlog::Open, over: CancellationToken) {
+    let id = open.campaign_id;
+    let mut pacer = Pacer::new(policies, open);
+    while !over.is_cancelled() {
+        let pause = match pacer.step().await {
+            Ok(Some(pause)) => pause,
+            Ok(None) => return,
+            // Somebody stopped or changed it this moment; what is true now decides.
+            Err(CommandError::Contended | CommandError::Refused(_)) => BUSY,
+            Err(error) => {
+                tracing::warn!(campaign.id = id, %error, "a campaign waits");
+                TROUBLE
+            }
+        };
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = over.cancelled() => {}
+        }
+    }
+}
+
+struct Pacer {
+    policies: Arc<Policies>,
+    id: Id<Campaign>,
+    /// Who came into the group later is not reached.
+    since: Position,
+    rhythm: Rhythm,
+    /// What was sent out of the backlog and may still be seen there.
+    sent: std::collections::HashSet<i64>,
+    /// Whether it is known who is reached at which address.
+    begun: bool,
+    checked_at: Option<Instant>,
+    /// Whose clocks count where the contact's own are not known: the account's, the owner's.
+    zones: [Option<TimeZone>; 2],
+    without_provider_since: Option<Instant>,
+}
+
+/// What the campaign is at this step.
+struct State {
+    loaded: Loaded<Campaign>,
+    details: CampaignDetails,
+    owner: Id<User>,
+}
+
+impl Pacer {
+    fn new(policies: Arc<Policies>, open: backlog::Open) -> Self {
+        Self {
+            policies,
+            id: Id::new(open.campaign_id),
+            since: open.started_position.unwrap_or_default(),
+            rhythm: Rhythm::new(Instant::now()),
+            sent: std::collections::HashSet::new(),
+            begun: false,
+            checked_at: None,
+            zones: [None, None],
+            without_provider_since: None,
+        }
+    }
+
+    /// Does what is to be done now; answers how long to wait, or nothing at the end.
+    async fn step(&mut self) -> Result<Option<Duration>, CommandError> {
+        let open = backlog::one(&self.policies.pool, self.id.get()).await;
+        let Some(open) = open.map_err(StoreError::Database)? else {
+            return Ok(None);
+        };
+        match open.state.as_str() {
+            "running" => {}
+            "stopped" => return self.withdraw("its campaign was stopped").await,
+            "ended" => return self.sweep().await,
+            _ => return Ok(None),
+        }
+        let Some(state) = self.state(open.version).await? else {
+            // The queue has not heard of its end yet.
+            return Ok(Some(BUSY));
+        };
+        if !self.can_go_on(&state).await? {
+            return Ok(Some(IDLE));
+        }
+        self.advance(&state).await.map(Some)
+    }
+
+    /// The campaign, if it is running. Memory is good enough unless something happened
+    /// that it has not heard of.
+    async fn state(&self, version: i64) -> Result<Option<State>, CommandError> {
+        let store = self.policies.commands.store();
+        let mut known = store.load_many_cached(&[self.id]).await?;
+        let known = known.remove(&self.id).map(|(loaded, _)| loaded);
+        let version = u64::try_from(version).unwrap_or_default();
+        let loaded = match known {
+            Some(known) if known.version >= version => known,
+            _ => {
+                store.forget(self.id);
+                self.policies.commands.load(self.id, Scope::All).await?
+            }
+        };
+        let campaign = &loaded.aggregate;
+        let (Some(details), Some(owner)) = (campaign.details(), campaign.owner()) else {
+            return Ok(None);
+        };
+        let running = campaign.running().is_some();
+        Ok(running.then(|| State {
+            details: details.clone(),
+            owner,
+            loaded: loaded.clone(),
+        }))
+    }
+
+    /// Queues what is due, makes what will be, and ends it when there is nothing left.
+    async fn advance(&mut self, state: &State) -> Result<Duration, CommandError> {
+        let (pool, now) = (&self.policies.pool, Instant::now());
+        let pace = state.details.pace.per_second();
+        let soon = clock::now() + chrono::TimeDelta::seconds(1);
+        let waiting = backlog::waiting(pool, self.id.get(), Some(soon), WAITING);
+        let room = WAITING - waiting.await.map_err(StoreError::Database)?.len();
+        let most = (pace.ceil() as usize).clamp(1, WAITING);
+        let due = self.rhythm.due(pace, now);
+        let due = due
+            .min(room)
+            .min((most + room).saturating_sub(WAITING))
+            .min(LEG);
+
+        let sent = self.send_backlog(state, due).await?;
+        self.rhythm.spend(sent, pace);
+        let mut budget = due - sent;
+        let mut made = 0;
+        if !state.loaded.aggregate.is_through() {
+            let wanted = self.wanted(pace, budget).await?;
+            if wanted > 0 {
+                let leg = self.make_leg(state, wanted, budget).await?;
+                self.rhythm.spend(leg.sent, pace);
+                budget -= leg.sent;
+                made = leg.made;
+            }
+        } else if sent == 0 && self.complete(state).await? {
+            return Ok(BUSY);
+        }
+        Ok(match (sent + made, budget) {
+            (0, _) if due > 0 => IDLE,
+            (0, _) if room == 0 => BUSY,
+            _ => self
+                .rhythm
+                .pause(Instant::now())
+                .clamp(Duration::from_millis(1), IDLE),
+        })
+    }
+
+    /// How many transmissions are to be made: those to be sent now, and for a slow
+    /// campaign those of the next half minute.
+    async fn wanted(&self, pace: f64, budget: usize) -> Result<usize, CommandError> {
+        let ahead = (pace * AHEAD.as_secs_f64()).ceil();
+        let ahead = (ahead as usize).clamp(1, LEG);
+        if budget >= ahead {
+            return Ok(budget.max(1));
+        }
+        let ready = backlog::ready(
+            &self.policies.pool,
+            self.id.get(),
+            Some(clock::now()),
+            ahead,
+        );
+        let ready = ready.await.map_err(StoreError::Database)?.len();
+        // Half of them may go before the next ones are made, so that appends stay few.
+        Ok(match ready * 2 <= ahead {
+            true => ahead.max(budget),
+            false => budget,
+        })
+    }
+
+    /// Ends it, if all its transmissions have; whether it did.
+    async fn complete(&self, state: &State) -> Result<bool, CommandError> {
+        let (policies, id) = (&self.policies, self.id.get());
+        let still = backlog::is_still(&policies.pool, id).await;
+        if !still.map_err(StoreError::Database)? {
+            return Ok(false);
+        }
+        // What came of the last of them must have been counted.
+        let head = policies.commands.store().log().fresh_head().await?;
+        let within = Duration::from_secs(2);
+        let kind = <Transmission as cqrs_es::Aggregate>::TYPE;
+        if !policies.watermarks.wait_for(kind, head, within).await {
+            return Ok(false);
+        }
+        let progress = campaign_progress::of(&policies.pool, id).await;
+        let progress = progress.map_err(StoreError::Database)?;
+        if progress.done < progress.made {
+            return Ok(false);
+        }
+        let number = |count: i64| u64::try_from(count).unwrap_or_default();
+        let tally = Tally {
+            delivered: number(progress.delivered),
+            rejected: number(progress.rejected),
+            unanswered: number(progress.unanswered),
+            unavailable: number(progress.unavailable),
+            unknown: number(progress.unknown),
+            suppressed: number(progress.suppressed),
+        };
+        let at = clock::now();
+        self.tell(state, CampaignCommand::Complete { at, tally })
+            .await?;
+        Ok(true)
+    }
+
+    /// Looks now and then whether all that the campaign needs is still there; what will
+    /// not come back breaks it.
+    async fn can_go_on(&mut self, state: &State) -> Result<bool, CommandError> {
+        let now = Instant::now();
+        let fresh = |at: Instant| now.duration_since(at) < CHECK;
+        if self.checked_at.is_some_and(fresh) {
+            return Ok(self.without_provider_since.is_none());
+        }
+        self.checked_at = Some(now);
+        let commands = &self.policies.commands;
+        if !state.loaded.aggregate.is_through()
+            && is_gone(
+                commands
+                    .load::<Group>(state.details.group_id, Scope::All)
+                    .await,
+            )?
+        {
+            return self.broken(state, "its group was deleted").await;
+        }
+        let owner = commands.load::<User>(state.owner, Scope::All).await;
+        let active = owner.as_ref().is_ok_and(|user| user.aggregate.is_active());
+        if let (Ok(owner), Some(briefing)) = (&owner, state.loaded.aggregate.running()) {
+            // A deleted account is still who it was.
+            let account = commands.store().load(briefing.account_id).await?.aggregate;
+            let of_owner = owner.aggregate.profile().timezone.clone();
+            self.zones = [account.profile().timezone.clone(), of_owner];
+        }
+        if is_gone(owner)? || !active {
+            return self
+                .broken(state, "its owner was deleted or deactivated")
+                .await;
+        }
+        match self.policies.sending.provider(state.details.service).await {
+            Ok(()) => self.without_provider_since = None,
+            Err(CommandError::Refused(Refusal::NotReady(reason))) => {
+                let since = *self.without_provider_since.get_or_insert(now);
+                if now.duration_since(since) >= PATIENCE {
+                    return self.broken(state, &reason).await;
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(self.without_provider_since.is_none())
+    }
+
+    async fn broken(&self, state: &State, reason: &str) -> Result<bool, CommandError> {
+        tracing::warn!(campaign.id = self.id.get(), reason, "a campaign is broken");
+        let command = CampaignCommand::Break {
+            at: clock::now(),
+            reason: reason.to_owned(),
+        };
+        self.tell(state, command).await?;
+        Ok(false)
+    }
+
+    async fn tell(&self, state: &State, command: CampaignCommand) -> Result<(), CommandError> {
+        let mut together = self.policies.commands.together();
+        let told = together.send(self.id, &state.loaded, command).await?;
+        told.map_err(CommandError::Refused)?;
+        together.commit(&Actor::default().metadata).await.map(drop)
+    }
+}
+
+/// Whether something was deleted.
+fn is_gone<A>(loaded: Result<Loaded<A>, CommandError>) -> Result<bool, CommandError> {
+    match loaded {
+        Ok(_) => Ok(false),
+        Err(CommandError::Refused(Refusal::NotFound)) => Ok(true),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,81 @@
+//! What is left when a campaign is stopped or has ended.
+
+use std::time::Duration;
+
+use domain::{
+    Id,
+    delivery::{Transmission, TransmissionCommand},
+};
+use eventstore::{StoreError, clock};
+use projections::delivery::backlog;
+
+use super::{BUSY, IDLE, LEG, Pacer};
+use crate::CommandError;
+
+/// How many addresses are forgotten at a time.
+const ADDRESSES: i64 = 5_000;
+
+impl Pacer {
+    /// Takes off the queue what has not started, so that no deadline passes while the
+    /// campaign stands still. What is under way is waited for.
+    pub(super) async fn withdraw(
+        &mut self,
+        reason: &str,
+    ) -> Result<Option<Duration>, CommandError> {
+        let policies = &self.policies;
+        let waiting = backlog::waiting(&policies.pool, self.id.get(), None, LEG).await;
+        let waiting = waiting.map_err(StoreError::Database)?;
+        if waiting.is_empty() {
+            return Ok(None);
+        }
+        let at = clock::now();
+        let commands = waiting.iter().map(|it| {
+            let command = TransmissionCommand::Withdraw {
+                spool: Id::new(it.spool_id),
+                at,
+                reason: reason.to_owned(),
+            };
+            (Id::<Transmission>::new(it.transmission_id), command)
+        });
+        // One that started meanwhile says no, and goes on.
+        let commands = commands.collect();
+        let answers = policies
+            .commands
+            .send_many(commands, &policies.metadata(), vec![])
+            .await?;
+        let none = !answers.iter().any(Result::is_ok);
+        Ok(Some(if none { IDLE } else { BUSY }))
+    }
+
+    /// Ends what an ended campaign has not sent, and forgets whom it reached.
+    pub(super) async fn sweep(&mut self) -> Result<Option<Duration>, CommandError> {
+        if let Some(pause) = self.withdraw("its campaign was deleted").await? {
+            return Ok(Some(pause));
+        }
+        let (policies, id) = (&self.policies, self.id.get());
+        let left = backlog::ready(&policies.pool, id, None, LEG).await;
+        let left = left.map_err(StoreError::Database)?;
+        if !left.is_empty() {
+            let at = clock::now();
+            let suppress = |&id: &i64| {
+                let command = TransmissionCommand::Suppress {
+                    spool: None,
+                    at,
+                    reason: "its campaign was deleted".to_owned(),
+                };
+                (Id::<Transmission>::new(id), command)
+            };
+            let commands = left.iter().map(suppress).collect();
+            policies
+                .commands
+                .send_many(commands, &policies.metadata(), vec![])
+                .await?;
+            return Ok(Some(BUSY));
+        }
+        let swept = backlog::sweep(&policies.pool, id, ADDRESSES).await;
+        Ok(match swept.map_err(StoreError::Database)? {
+            true => None,
+            false => Some(BUSY),
+        })
+    }
+}

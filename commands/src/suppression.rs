@@ -1,0 +1,180 @@
+//! Who is not to be reached: the do-not-contact lists, asked as the log has them.
+//!
+//! An opt-out claims the fingerprint of its owner, channel and address, and claims are
+//! written by the append that takes them. So whatever was listed before the question is
+//! found, however late the read models are.
+
+use std::collections::HashMap;
+
+use domain::{
+    Id,
+    access::User,
+    flow::Service,
+    people::{Channel, OptOut, normal_address},
+};
+use eventstore::{Store, StoreError};
+
+/// The do-not-contact lists. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Suppression {
+    store: Store,
+}
+
+/// What says that an address is not to be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The opt-out.
+    pub id: Id<OptOut>,
+    /// The channel that it closes: that of the service, or any.
+    pub channel: Channel,
+}
+
+impl Suppression {
+    /// The lists in this store.
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// What an owner's opt-out of this address claims. However the address is written,
+    /// it is the same.
+    pub fn fingerprint(&self, owner: Id<User>, channel: Channel, address: &str) -> String {
+        // An address comes last, because it could have anything in it.
+        let text = format!("{owner}/{}/{}", channel.name(), normal_address(address));
+        self.store.fingerprint(&text)
+    }
+
+    /// The opt-outs with these fingerprints, of those that there are.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn with(
+        &self,
+        fingerprints: &[String],
+    ) -> Result<HashMap<String, Id<OptOut>>, StoreError> {
+        if fingerprints.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let scope = OptOut::claim(String::new()).scope;
+        let found = self.store.holders_of(scope, fingerprints).await?;
+        let id = |holder: &str| holder.rsplit_once('/')?.1.parse().ok();
+        let found = found.into_iter();
+        Ok(found
+            .filter_map(|(fingerprint, holder)| Some((fingerprint, id(&holder)?)))
+            .collect())
+    }
+
+    /// For each attempt, in the same order: what forbids it, if anything does. An attempt
+    /// is whose it is, the service, and the destination, a phone number or an email
+    /// address, as in `SpoolQueued`. One query for all of them.
+    ///
+    /// # Errors
+    /// When the database does not answer; then nobody knows, and nothing may be sent.
+    pub async fn among(
+        &self,
+        wanted: &[(Id<User>, Service, &str)],
+    ) -> Result<Vec<Option<Listed>>, StoreError> {
+        let channels = |service| [Channel::from(service), Channel::Any];
+        let fingerprints: Vec<String> = wanted
+            .iter()
+            .flat_map(|&(owner, service, address)| {
+                channels(service).map(|channel| self.fingerprint(owner, channel, address))
+            })
+            .collect();
+        let found = self.with(&fingerprints).await?;
+        let pairs = fingerprints.chunks(2);
+        let listed = wanted.iter().zip(pairs).map(|(&(_, service, _), pair)| {
+            let mut both = channels(service).into_iter().zip(pair);
+            both.find_map(|(channel, fingerprint)| {
+                let id = *found.get(fingerprint)?;
+                Some(Listed { id, channel })
+            })
+        });
+        Ok(listed.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::people::{OptOutCommand, OptOutSource};
+    use eventstore::{
+        MasterKey, database,
+        embedded::{EmbeddedConfig, EmbeddedPostgres},
+    };
+
+    use super::*;
+    use crate::{Actor, Commands};
+
+    const ME: Id<User> = Id::new(1);
+
+    async fn list_up(
+        commands: &Commands,
+        (id, owner): (i64, Id<User>),
+        channel: Channel,
+        address: &str,
+    ) {
+        let lists = Suppression::new(commands.store().clone());
+        let id = Id::<OptOut>::new(id);
+        let add = OptOutCommand::Add {
+            id,
+            owner,
+            channel,
+            address: address.parse().unwrap(),
+            fingerprint: lists.fingerprint(owner, channel, address),
+            reason: None,
+            source: OptOutSource::Stop,
+        };
+        let actor = Actor::default();
+        commands.send_new(id, add, &actor).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_attempt_is_forbidden_by_its_owners_list_for_its_service_however_spelt() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = EmbeddedConfig {
+            data_dir: dir.path().join("data"),
+            bin_dir: None,
+            listen: None,
+        };
+        let postgres = EmbeddedPostgres::start(config).await.unwrap();
+        let pool = database::connect(postgres.connect_options(), 4).await;
+        let pool = pool.unwrap();
+        database::migrate(&pool).await.unwrap();
+        let store = Store::open(pool, &MasterKey::new([1; 32])).await.unwrap();
+        let commands = Commands::new(store.clone());
+        let lists = Suppression::new(store);
+
+        list_up(&commands, (1, ME), Channel::Sms, "+15550100").await;
+        list_up(&commands, (2, ME), Channel::Any, "0015550101").await;
+        list_up(&commands, (3, ME), Channel::Email, "Ada@Example.com").await;
+        list_up(&commands, (4, Id::new(2)), Channel::Any, "+15550102").await;
+        let wanted = [
+            (ME, Service::Sms, "15550100"),
+            (ME, Service::Voice, "15550100"),
+            (ME, Service::Fax, "+15550101"),
+            (ME, Service::Email, "ada@example.COM"),
+            (ME, Service::Sms, "+15550102"),
+            (Id::new(2), Service::Sms, "+15550102"),
+        ];
+        let found = lists.among(&wanted).await.unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|listed| listed.map(|it| (it.id.get(), it.channel)))
+            .collect();
+        let expected = [
+            Some((1, Channel::Sms)),
+            None,
+            Some((2, Channel::Any)),
+            Some((3, Channel::Email)),
+            None,
+            Some((4, Channel::Any)),
+        ];
+        assert_eq!(found, expected);
+
+        let (first, actor) = (Id::<OptOut>::new(1), Actor::default());
+        let removed = commands.send(first, OptOutCommand::Remove, &actor);
+        removed.await.unwrap();
+        assert_eq!(lists.among(&wanted[..1]).await.unwrap(), [None]);
+        assert_eq!(lists.among(&[]).await.unwrap(), []);
+        postgres.stop().await;
+    }
+}

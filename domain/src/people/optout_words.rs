@@ -1,0 +1,204 @@
+//! The words of opt-outs: channels, addresses, and where one came from.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    flow::Service,
+    values::{EmailAddress, InvalidValue, PhoneNumber},
+};
+
+/// By which way an address is not to be reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Channel {
+    Voice,
+    Fax,
+    Sms,
+    Email,
+    /// By none at all.
+    #[default]
+    Any,
+}
+
+impl Channel {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Voice, Self::Fax, Self::Sms, Self::Email, Self::Any];
+    /// Their names.
+    pub const NAMES: [&'static str; 5] = ["voice", "fax", "sms", "email", "any"];
+
+    /// As clients write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Voice => "voice",
+            Self::Fax => "fax",
+            Self::Sms => "sms",
+            Self::Email => "email",
+            Self::Any => "any",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|channel| channel.name() == name)
+    }
+
+    /// Whether it closes a service.
+    pub fn covers(self, service: Service) -> bool {
+        self == Self::Any || self == Self::from(service)
+    }
+
+    /// Whether addresses of this kind are reached by it.
+    pub fn takes(self, address: &Address) -> bool {
+        match self {
+            Self::Voice | Self::Fax | Self::Sms => matches!(address, Address::Phone(_)),
+            Self::Email => matches!(address, Address::Email(_)),
+            Self::Any => true,
+        }
+    }
+
+    /// Which addresses it takes, as a sentence about one that it does not.
+    pub const fn wanted(self) -> &'static str {
+        match self {
+            Self::Voice | Self::Fax | Self::Sms => "must be a phone number for this channel",
+            Self::Email => "must be an email address for this channel",
+            Self::Any => "must be a phone number or an email address",
+        }
+    }
+}
+
+impl From<Service> for Channel {
+    fn from(service: Service) -> Self {
+        match service {
+            Service::Voice => Self::Voice,
+            Service::Fax => Self::Fax,
+            Service::Sms => Self::Sms,
+            Service::Email => Self::Email,
+        }
+    }
+}
+
+/// Where from an opt-out came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptOutSource {
+    /// A request for this one.
+    Api,
+    /// A list.
+    Csv,
+    /// The person answered STOP.
+    Stop,
+    /// The person followed a link in a mail.
+    Unsubscribe,
+    /// The person's provider passed on a complaint.
+    Complaint,
+}
+
+impl OptOutSource {
+    /// Their names.
+    pub const NAMES: [&'static str; 5] = ["api", "csv", "stop", "unsubscribe", "complaint"];
+
+    /// As clients read it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Csv => "csv",
+            Self::Stop => "stop",
+            Self::Unsubscribe => "unsubscribe",
+            Self::Complaint => "complaint",
+        }
+    }
+}
+
+/// A phone number or an email address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum Address {
+    Phone(PhoneNumber),
+    Email(EmailAddress),
+}
+
+impl Address {
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Phone(phone) => phone.as_str(),
+            Self::Email(email) => email.as_str(),
+        }
+    }
+}
+
+/// An address in the form in which two are the same. Email addresses are wholly in lower
+/// case: no server in use keeps two mailboxes apart by it. A phone number has no `+` or
+/// `00` in front, which are two ways to write the same.
+pub fn normal_address(address: &str) -> String {
+    if address.contains('@') {
+        return address.to_lowercase();
+    }
+    let rest = address.strip_prefix('+');
+    let rest = rest.or_else(|| address.strip_prefix("00"));
+    let rest = rest.filter(|rest| !rest.is_empty());
+    rest.unwrap_or(address).to_owned()
+}
+
+impl FromStr for Address {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.trim().is_empty() {
+            return Err(InvalidValue::Empty);
+        }
+        if text.contains('@') {
+            return text.parse().map(Self::Email);
+        }
+        let phone = text.parse().map(Self::Phone);
+        phone.map_err(|_| InvalidValue::Form(Channel::Any.wanted()))
+    }
+}
+
+impl From<Address> for String {
+    fn from(address: Address) -> Self {
+        match address {
+            Address::Phone(phone) => phone.into(),
+            Address::Email(email) => email.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_covers_every_service_and_the_others_their_own() {
+        for service in Service::ALL {
+            assert!(Channel::Any.covers(service));
+            let covering = Channel::ALL.into_iter().filter(|it| it.covers(service));
+            assert_eq!(covering.count(), 2);
+            assert_eq!(Channel::from(service).name(), service.name());
+        }
+        assert_eq!(Channel::ALL.map(Channel::name), Channel::NAMES);
+    }
+
+    #[test]
+    fn a_number_is_the_same_in_three_spellings_and_a_mailbox_in_any_case() {
+        for text in ["+1 555-0100", "001 (555) 0100", "15550100"] {
+            let address: Address = text.parse().unwrap();
+            assert_eq!(normal_address(address.as_str()), "15550100", "{text}");
+        }
+        let mailbox: Address = "Ada.L@Example.COM".parse().unwrap();
+        assert_eq!(normal_address(mailbox.as_str()), "ada.l@example.com");
+        for (text, normal) in [("0300", "0300"), ("00", "00"), ("*31#", "*31#")] {
+            assert_eq!(normal_address(text), normal);
+        }
+    }
+
+    #[test]
+    fn what_is_neither_a_phone_nor_an_email_address_is_none() {
+        for text in ["", " ", "555-CALL", "ada", "@example.com", "a@b>\r\nx"] {
+            assert!(text.parse::<Address>().is_err(), "{text:?}");
+        }
+    }
+}

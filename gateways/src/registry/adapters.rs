@@ -1,0 +1,82 @@
+//! The adapters there are, by the provider's type.
+
+use std::sync::Arc;
+
+use domain::{
+    Id,
+    delivery::{Provider, ProviderDetails, ProviderKind, settings::SmtpSettings},
+};
+use secrecy::SecretString;
+
+use super::{Inner, Installation, PASSWORD};
+use crate::{
+    Gateway,
+    sandbox::SandboxGateway,
+    smtp::{SmtpConfig, SmtpGateway},
+};
+
+/// The adapter of a provider, by its type; or why there is none.
+pub(super) fn connect(
+    inner: &Inner,
+    id: Id<Provider>,
+    details: &ProviderDetails,
+) -> Result<Arc<dyn Gateway>, String> {
+    // Sending asks the same question before it queues anything.
+    if !details.kind.has_gateway() {
+        return Err(no_gateway(details.kind));
+    }
+    match details.kind {
+        ProviderKind::Sandbox => {
+            let pool = inner.store.pool().clone();
+            Ok(Arc::new(SandboxGateway::new(id, pool)))
+        }
+        ProviderKind::Smtp => smtp(inner, id, details),
+        kind @ (ProviderKind::Sip | ProviderKind::Smpp | ProviderKind::Http) => {
+            Err(no_gateway(kind))
+        }
+    }
+}
+
+fn no_gateway(kind: ProviderKind) -> String {
+    format!("no gateway speaks {} yet", kind.as_str())
+}
+
+fn smtp(
+    inner: &Inner,
+    id: Id<Provider>,
+    details: &ProviderDetails,
+) -> Result<Arc<dyn Gateway>, String> {
+    let settings = SmtpSettings::parse(&details.settings)
+        .map_err(|(field, reason)| format!("{field} {reason}"))?;
+    let host = details.host.as_ref().ok_or("it has no host")?.to_string();
+    let port = details.port.unwrap_or(25);
+    let Installation {
+        domain, tag_key, ..
+    } = &inner.installation;
+    let mut config = SmtpConfig::new(id, (host, port), settings, domain, tag_key.clone());
+    config.username = details.username.as_ref().map(ToString::to_string);
+    if let Some(sealed) = &details.password {
+        let opened = inner.store.vault().open(PASSWORD, sealed);
+        let opened = opened.map_err(|error| error.to_string())?;
+        let text = std::str::from_utf8(&opened).map_err(|_| "its password is no text")?;
+        config.password = Some(SecretString::from(text));
+    }
+    let gateway = SmtpGateway::new(config, eventstore::clock::now);
+    Ok(Arc::new(gateway.map_err(|error| error.to_string())?))
+}
+
+/// Whether a change leaves everything as it was that the adapter was made of.
+pub(super) fn same_wire(old: &ProviderDetails, new: &ProviderDetails) -> bool {
+    let wire = |details: &ProviderDetails| {
+        (
+            details.kind,
+            details.host.clone(),
+            details.port,
+            details.username.clone(),
+            details.password.clone(),
+            details.settings.clone(),
+            details.secrets.clone(),
+        )
+    };
+    wire(old) == wire(new)
+}

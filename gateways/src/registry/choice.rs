@@ -1,0 +1,171 @@
+//! The choice among the providers.
+
+use domain::{Id, delivery::Provider, flow::Service};
+use tokio::time::Instant;
+
+use super::{Channel, Entry, Registry, Trial, lock};
+use crate::permits::Permits;
+
+/// A provider with a limit on attempts at the same time.
+pub(crate) struct Limited {
+    pub provider: Id<Provider>,
+    pub limit: u32,
+    pub permits: Permits,
+    /// How many its adapter can use.
+    pub channels: usize,
+}
+
+impl Registry {
+    /// The next provider for a service, those in `avoid` only if there is no other, and
+    /// none that rests or whose rate is used up. Over time each that can be picked gets
+    /// a share in proportion to 1/weight.
+    ///
+    /// # Errors
+    /// When there is none: from when on there may be one, if any serves it.
+    pub(crate) fn pick(
+        &self,
+        service: Service,
+        avoid: &[i64],
+    ) -> Result<(Channel, Trial), Option<Instant>> {
+        let mut entries = lock(&self.0.entries);
+        let now = Instant::now();
+        let open = |entry: &Entry| self.serves(entry, service) && entry.closed_until(now).is_none();
+        let fresh = |entry: &Entry| open(entry) && !avoid.contains(&entry.id.get());
+        let mut among: Vec<&mut Entry> = entries.iter_mut().filter(|entry| fresh(entry)).collect();
+        if among.is_empty() {
+            among = entries.iter_mut().filter(|entry| open(entry)).collect();
+        }
+        let mut total = 0.0;
+        for entry in &mut among {
+            let share = 1.0 / f64::from(entry.details.weight);
+            entry.credit += share;
+            total += share;
+        }
+        let picked = among
+            .into_iter()
+            .max_by(|a, b| a.credit.total_cmp(&b.credit).then_with(|| b.id.cmp(&a.id)));
+        if let Some(picked) = picked {
+            picked.credit -= total;
+            if let Ok(channel) = &picked.gateway {
+                return Ok((channel.clone(), channel.load.admit()));
+            }
+        }
+        let serving = entries.iter().filter(|entry| self.serves(entry, service));
+        Err(serving.filter_map(|entry| entry.closed_until(now)).min())
+    }
+
+    /// Whether a provider that works and has not been tried could take it at once.
+    pub(crate) fn elsewhere(&self, service: Service, tried: &[i64], last: Id<Provider>) -> bool {
+        let entries = lock(&self.0.entries);
+        entries.iter().any(|entry| {
+            let untried = entry.id != last && !tried.contains(&entry.id.get());
+            let works = entry.gateway.as_ref().is_ok_and(|it| it.load.works());
+            untried && works && self.serves(entry, service)
+        })
+    }
+
+    /// Whether some provider can take an attempt of this service now.
+    pub(crate) fn is_open(&self, service: Service) -> bool {
+        let now = Instant::now();
+        lock(&self.0.entries)
+            .iter()
+            .any(|entry| self.serves(entry, service) && entry.closed_until(now).is_none())
+    }
+
+    /// The services that can be sent by now without regard to a rate, as `service_flag`
+    /// bits: a provider without a limit serves them.
+    pub fn services(&self) -> Vec<i32> {
+        let room = self.room();
+        let free = room.into_iter().filter(|(_, room)| room.is_none());
+        free.map(|(service, _)| service).collect()
+    }
+
+    /// The services that can be sent by now, but only so many attempts of each: all that
+    /// serve it have a rate, and more would only wait.
+    pub fn rationed(&self) -> Vec<(i32, usize)> {
+        let room = self.room();
+        let rationed = room.into_iter();
+        rationed
+            .filter_map(|(service, room)| Some((service, room?)))
+            .collect()
+    }
+
+    /// For each service that can be sent by now, how many attempts more can start within
+    /// about a second; nothing: any number.
+    fn room(&self) -> Vec<(i32, Option<usize>)> {
+        let entries = lock(&self.0.entries);
+        let now = Instant::now();
+        let room = |service: Service| {
+            let mut open = entries
+                .iter()
+                .filter(|entry| self.serves(entry, service) && entry.closed_until(now).is_none())
+                .peekable();
+            open.peek()?;
+            let sum = open.try_fold(0, |sum: usize, entry| Some(sum + entry.room()?));
+            Some((service.flag(), sum))
+        };
+        Service::ALL.into_iter().filter_map(room).collect()
+    }
+
+    /// How many attempts make sense at the same time, over all providers.
+    pub fn channels(&self) -> usize {
+        let entries = lock(&self.0.entries);
+        entries.iter().filter_map(Entry::channels).sum()
+    }
+
+    /// Those that may be used here and have a limit on attempts at the same time.
+    pub(crate) fn limited(&self) -> Vec<Limited> {
+        let entries = lock(&self.0.entries);
+        let here = entries.iter().filter(|entry| self.is_here(entry));
+        here.filter_map(|entry| {
+            let channel = entry.gateway.as_ref().ok()?;
+            Some(Limited {
+                provider: entry.id,
+                limit: entry.details.channel_limit?,
+                permits: channel.permits.clone(),
+                channels: channel.gateway.channels(),
+            })
+        })
+        .collect()
+    }
+
+    /// Waits until somebody waits for a channel, or a limit has changed.
+    pub(crate) async fn short(&self) {
+        self.0.short.notified().await;
+    }
+
+    fn serves(&self, entry: &Entry, service: Service) -> bool {
+        entry.gateway.is_ok() && entry.details.serves(service) && self.is_here(entry)
+    }
+
+    /// Whether it may be used on this node.
+    pub(super) fn is_here(&self, entry: &Entry) -> bool {
+        let node = self.0.installation.node_id;
+        let pinned = entry.details.node_id;
+        pinned.is_none_or(|wanted| Some(wanted) == node)
+    }
+
+    /// The number of this node.
+    pub(crate) fn node_id(&self) -> Option<i32> {
+        self.0.installation.node_id
+    }
+}
+
+impl Entry {
+    fn closed_until(&self, now: Instant) -> Option<Instant> {
+        self.gateway.as_ref().ok()?.load.closed_until(now)
+    }
+
+    fn channels(&self) -> Option<usize> {
+        let channels = self.gateway.as_ref().ok()?.gateway.channels();
+        let limit = self.details.channel_limit.map(|limit| limit as usize);
+        Some(limit.map_or(channels, |limit| channels.min(limit)))
+    }
+
+    /// How many more attempts can start within about a second.
+    fn room(&self) -> Option<usize> {
+        let limit = self.details.rate_limit? as usize;
+        let waiting = self.gateway.as_ref().ok()?.load.waiting();
+        Some(limit.saturating_sub(waiting))
+    }
+}

@@ -1,0 +1,166 @@
+//! How a provider is doing here: whether it rests, how much is on its way to it, and
+//! what came of the attempts of the last minute.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use domain::delivery::Outcome;
+use tokio::time::Instant;
+
+use super::rate::Rate;
+use crate::{
+    Report,
+    breaker::{Breaker, State, Verdict},
+};
+
+/// All outcomes, in the order of the columns that count them.
+pub(super) const OUTCOMES: [Outcome; 5] = [
+    Outcome::Delivered,
+    Outcome::Rejected,
+    Outcome::Unanswered,
+    Outcome::Unavailable,
+    Outcome::Unknown,
+];
+
+/// One for each adapter.
+#[derive(Debug)]
+pub(super) struct Load(Mutex<Loaded>);
+
+#[derive(Debug)]
+struct Loaded {
+    breaker: Breaker,
+    /// Until when its rate limit is used up.
+    full_until: Option<Instant>,
+    /// Attempts that have it and have not started.
+    waiting: usize,
+    started: Rate,
+    ended: [Rate; OUTCOMES.len()],
+}
+
+/// What is told of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown {
+    pub state: State,
+    pub failures: u32,
+    pub started: u32,
+    pub ended: [u32; OUTCOMES.len()],
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self(Mutex::new(Loaded {
+            breaker: Breaker::new(),
+            full_until: None,
+            waiting: 0,
+            started: Rate::new(),
+            ended: std::array::from_fn(|_| Rate::new()),
+        }))
+    }
+}
+
+impl Load {
+    /// From when on it can be picked; nothing: now.
+    pub fn closed_until(&self, now: Instant) -> Option<Instant> {
+        let loaded = self.lock();
+        let full = loaded.full_until.filter(|until| *until > now);
+        full.max(loaded.breaker.closed_until(now))
+    }
+
+    /// Whether it may be relied on: it neither rests nor is being probed.
+    pub fn works(&self) -> bool {
+        self.lock().breaker.state() == State::Working
+    }
+
+    /// How many attempts have it and have not started.
+    pub fn waiting(&self) -> usize {
+        self.lock().waiting
+    }
+
+    /// Sends an attempt on its way.
+    pub fn admit(self: &Arc<Self>) -> Trial {
+        let mut loaded = self.lock();
+        loaded.waiting += 1;
+        Trial {
+            load: Arc::clone(self),
+            probe: loaded.breaker.admit(),
+            waits: AtomicBool::new(true),
+            told: AtomicBool::new(false),
+        }
+    }
+
+    pub fn shown(&self) -> Shown {
+        let mut loaded = self.lock();
+        Shown {
+            state: loaded.breaker.state(),
+            failures: loaded.breaker.failures(),
+            started: loaded.started.of_last_minute(),
+            ended: loaded.ended.each_mut().map(Rate::of_last_minute),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Loaded> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An attempt on its way to a provider. Dropped before it has said how it went, it says
+/// nothing of the provider; if it was the probe, the next attempt is.
+#[derive(Debug)]
+pub(crate) struct Trial {
+    load: Arc<Load>,
+    probe: bool,
+    waits: AtomicBool,
+    told: AtomicBool,
+}
+
+impl Trial {
+    /// Whether it is still right to go on: the provider does not rest since, or this is
+    /// what probes it.
+    pub fn stands(&self) -> bool {
+        self.probe || self.load.works()
+    }
+
+    /// It goes on the wire.
+    pub fn started(&self) {
+        self.load.lock().started.count();
+        self.waits_no_more();
+    }
+
+    /// The provider's rate is used up until then.
+    pub fn too_many(&self, until: Instant) {
+        let mut loaded = self.load.lock();
+        let known = loaded.full_until.filter(|known| *known > Instant::now());
+        loaded.full_until = Some(known.map_or(until, |known| known.min(until)));
+    }
+
+    /// How it ended.
+    pub fn ended(&self, report: &Report) {
+        self.told.store(true, Ordering::Relaxed);
+        let mut loaded = self.load.lock();
+        let place = OUTCOMES.iter().position(|it| *it == report.outcome);
+        if let Some(count) = place.and_then(|place| loaded.ended.get_mut(place)) {
+            count.count();
+        }
+        let verdict = Verdict::of(report);
+        loaded.breaker.ended(verdict, self.probe, Instant::now());
+    }
+
+    fn waits_no_more(&self) {
+        if self.waits.swap(false, Ordering::Relaxed) {
+            let mut loaded = self.load.lock();
+            loaded.waiting = loaded.waiting.saturating_sub(1);
+        }
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        self.waits_no_more();
+        if self.probe && !self.told.load(Ordering::Relaxed) {
+            let mut loaded = self.load.lock();
+            loaded.breaker.ended(Verdict::Nothing, true, Instant::now());
+        }
+    }
+}

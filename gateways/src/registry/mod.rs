@@ -1,0 +1,263 @@
+//! The providers there are, as the log has them, each with its adapter; and the
+//! choice among them.
+//!
+//! A provider type's adapter is made in [`adapters::connect`], the one visible list.
+
+mod adapters;
+mod choice;
+mod load;
+mod rate;
+#[cfg(test)]
+mod tests;
+mod told;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use cqrs_es::Aggregate;
+use domain::{
+    Id,
+    delivery::{Provider, ProviderDetails},
+};
+use eventstore::{Store, StoreError};
+use secrecy::SecretSlice;
+use tokio::sync::Notify;
+
+use self::{adapters::same_wire, load::Load};
+use crate::{
+    Gateway,
+    permits::{Permit, Permits},
+};
+
+pub(crate) use choice::Limited;
+pub(crate) use load::Trial;
+
+/// What a provider's password is sealed for.
+pub const PASSWORD: &str = "provider.password";
+/// What a secret among its settings is sealed for.
+pub const SETTING: &str = "provider.setting";
+
+/// What adapters need of the installation.
+#[derive(Clone, Debug)]
+pub struct Installation {
+    /// The host name that stands in where a provider names none.
+    pub domain: String,
+    /// Signs return paths.
+    pub tag_key: SecretSlice<u8>,
+    /// The number of this node; providers pinned to another are not used here.
+    pub node_id: Option<i32>,
+}
+
+/// The providers, kept up to date from the log. Clones share them.
+#[derive(Clone)]
+pub struct Registry(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    installation: Installation,
+    entries: Mutex<Vec<Entry>>,
+    /// Rings when somebody waits for a channel, or a limit has changed.
+    short: Arc<Notify>,
+}
+
+struct Entry {
+    id: Id<Provider>,
+    details: ProviderDetails,
+    /// Why there is no adapter, or the adapter.
+    gateway: Result<Channel, String>,
+    /// Smooth weighted round robin: who has waited longest for its share.
+    credit: f64,
+}
+
+/// A provider that was picked.
+#[derive(Clone)]
+pub struct Channel {
+    /// Which one.
+    pub provider: Id<Provider>,
+    /// Its adapter.
+    pub gateway: Arc<dyn Gateway>,
+    /// One permit for each attempt that makes sense at the same time.
+    permits: Permits,
+    /// How it is doing.
+    load: Arc<Load>,
+    /// The most starts in any second, over all workers.
+    pub rate_limit: Option<u32>,
+}
+
+impl Channel {
+    /// Waits until one more attempt makes sense. Those of campaigns (`bulk`) leave some
+    /// to others and wait behind them.
+    pub async fn permit(&self, bulk: bool) -> Permit {
+        self.permits.acquire(bulk).await
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Registry")
+    }
+}
+
+impl Registry {
+    /// Reads the providers from the log and follows what becomes of them.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn follow(store: Store, installation: Installation) -> Result<Self, StoreError> {
+        let registry = Self(Arc::new(Inner {
+            store,
+            installation,
+            entries: Mutex::default(),
+            short: Arc::new(Notify::new()),
+        }));
+        let log = registry.0.store.log().clone();
+        let mut after = 0;
+        loop {
+            let events = log.read_types(&[Provider::TYPE], after, 1_000).await?;
+            let Some(last) = events.last() else { break };
+            after = last.position;
+            let mut ids: Vec<Id<Provider>> = events.iter().map(|event| event.id()).collect();
+            ids.sort();
+            ids.dedup();
+            for id in ids {
+                match registry.refresh(id).await {
+                    Err(error) if error.is_passing() => return Err(error),
+                    // The others must not wait for one that no waiting will mend.
+                    Err(error) => {
+                        tracing::error!(provider.id = %id, %error, "a provider cannot be read");
+                    }
+                    Ok(()) => {}
+                }
+            }
+        }
+        let mut subscription = log.subscribe(after);
+        let following = registry.clone();
+        tokio::spawn(async move {
+            loop {
+                match subscription.next().await {
+                    Ok(events) => {
+                        for event in events {
+                            if event.aggregate_type == Provider::TYPE {
+                                following.refresh_or_warn(event.id()).await;
+                            }
+                        }
+                    }
+                    Err(StoreError::Closed) => return,
+                    Err(error) => {
+                        tracing::warn!(%error, "providers cannot be followed");
+                        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                    }
+                }
+            }
+        });
+        Ok(registry)
+    }
+
+    async fn refresh_or_warn(&self, id: Id<Provider>) {
+        if let Err(error) = self.refresh(id).await {
+            tracing::warn!(provider.id = %id, %error, "a provider cannot be read");
+        }
+    }
+
+    async fn refresh(&self, id: Id<Provider>) -> Result<(), StoreError> {
+        let provider = self.0.store.load(id).await?.aggregate;
+        let details = provider.details().cloned();
+        let replaced = {
+            let mut entries = lock(&self.0.entries);
+            let known = entries.iter().position(|entry| entry.id == id);
+            match (known, details) {
+                (None, None) => None,
+                (Some(at), None) => entries.remove(at).gateway.ok(),
+                (Some(at), Some(details)) if same_wire(&entries[at].details, &details) => {
+                    self.limit(&mut entries[at], details);
+                    None
+                }
+                (known, Some(details)) => {
+                    // What the old adapter has under way counts on.
+                    let kept = known.and_then(|at| entries[at].gateway.as_ref().ok());
+                    let permits = kept.map(|channel| channel.permits.clone());
+                    let gateway = self.connect(id, &details, permits);
+                    let entry = Entry {
+                        id,
+                        details,
+                        gateway,
+                        credit: 0.0,
+                    };
+                    match known {
+                        Some(at) => std::mem::replace(&mut entries[at], entry).gateway.ok(),
+                        None => {
+                            entries.push(entry);
+                            None
+                        }
+                    }
+                }
+            }
+        };
+        if let Some(old) = replaced {
+            // Attempts under way keep it alive; its idle connections go at once.
+            tokio::spawn(async move { old.gateway.close().await });
+        }
+        Ok(())
+    }
+
+    fn connect(
+        &self,
+        id: Id<Provider>,
+        details: &ProviderDetails,
+        permits: Option<Permits>,
+    ) -> Result<Channel, String> {
+        let gateway = adapters::connect(&self.0, id, details)?;
+        let size = channels(gateway.as_ref(), details.channel_limit);
+        let permits = permits.unwrap_or_else(|| Permits::new(0, Arc::clone(&self.0.short)));
+        permits.resize(size);
+        self.0.short.notify_one();
+        Ok(Channel {
+            provider: id,
+            gateway,
+            permits,
+            load: Arc::default(),
+            rate_limit: details.rate_limit,
+        })
+    }
+
+    /// Takes in a change that leaves the adapter as it is.
+    fn limit(&self, entry: &mut Entry, details: ProviderDetails) {
+        if let Ok(channel) = &mut entry.gateway {
+            channel.rate_limit = details.rate_limit;
+            if details.channel_limit != entry.details.channel_limit {
+                let size = channels(channel.gateway.as_ref(), details.channel_limit);
+                channel.permits.resize(size);
+                self.0.short.notify_one();
+            }
+        }
+        entry.details = details;
+    }
+
+    /// Closes what is kept open.
+    pub async fn close(&self) {
+        let channels: Vec<Channel> = {
+            let entries = lock(&self.0.entries);
+            entries
+                .iter()
+                .filter_map(|entry| entry.gateway.clone().ok())
+                .collect()
+        };
+        for channel in channels {
+            channel.gateway.close().await;
+        }
+    }
+}
+
+/// How many there are from the start: with a limit none before they are asked for.
+fn channels(gateway: &dyn Gateway, limit: Option<u32>) -> usize {
+    match limit {
+        None => gateway.channels(),
+        Some(_) => 0,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,264 @@
+//! The choice among providers that misbehave by a seeded script, on a clock that only the
+//! test moves.
+
+use std::{collections::HashMap, time::Duration};
+
+use async_trait::async_trait;
+use domain::{delivery::Outcome, flow::Service};
+use eventstore::{
+    MasterKey,
+    database::{connect, migrate},
+    embedded::{EmbeddedConfig, EmbeddedPostgres},
+};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use tokio::time::{Instant, advance};
+
+use super::*;
+use crate::{
+    Ended, Health, Progress, Report, Spool,
+    breaker::{LONGEST_REST, State, UNREACHED},
+};
+
+const CHANNELS: usize = 8;
+
+/// Nothing is sent here: the script says what came of it.
+struct Scripted;
+
+#[async_trait]
+impl Gateway for Scripted {
+    async fn attempt(&self, _: &Spool, progress: &dyn Progress) -> Ended {
+        match progress.start().await {
+            Ok(()) => Ended::Reported(report(Outcome::Delivered, true)),
+            Err(_) => Ended::NotOurs,
+        }
+    }
+
+    fn channels(&self) -> usize {
+        CHANNELS
+    }
+
+    fn health(&self) -> Health {
+        Health::default()
+    }
+}
+
+fn report(outcome: Outcome, connected: bool) -> Report {
+    Report {
+        outcome,
+        response: String::new(),
+        connected,
+        results: Vec::new(),
+    }
+}
+
+fn details(weight: i32) -> ProviderDetails {
+    let details = serde_json::json!({
+        "name": "scripted", "kind": "sandbox", "service_flag": 15, "gateway_flag": 128,
+        "settings": {}, "register": false, "weight": weight, "active": true,
+    });
+    serde_json::from_value(details).unwrap()
+}
+
+/// A registry of scripted providers, by weight; the database is only there to be had.
+async fn registry(name: &str, weights: &[i32]) -> Registry {
+    let dir = std::env::temp_dir().join(format!("ledgerline-{name}-{}", std::process::id()));
+    let postgres = EmbeddedPostgres::start(EmbeddedConfig {
+        data_dir: dir.clone(),
+        bin_dir: None,
+        listen: None,
+    })
+    .await
+    .unwrap();
+    let pool = connect(postgres.connect_options(), 4).await.unwrap();
+    migrate(&pool).await.unwrap();
+    let key = MasterKey::new([7; 32]);
+    let store = Store::open(pool.clone(), &key).await.unwrap();
+    pool.close().await;
+    postgres.stop().await;
+    let _ = std::fs::remove_dir_all(dir);
+    tokio::time::pause();
+
+    let registry = Registry(Arc::new(Inner {
+        store,
+        installation: Installation {
+            domain: "example.com".to_owned(),
+            tag_key: vec![0].into(),
+            node_id: None,
+        },
+        entries: Mutex::default(),
+        short: Arc::new(Notify::new()),
+    }));
+    for (place, weight) in weights.iter().enumerate() {
+        let id = Id::new(place as i64 + 1);
+        let channel = Channel {
+            provider: id,
+            gateway: Arc::new(Scripted),
+            permits: Permits::new(CHANNELS, Arc::clone(&registry.0.short)),
+            load: Arc::default(),
+            rate_limit: None,
+        };
+        lock(&registry.0.entries).push(Entry {
+            id,
+            details: details(*weight),
+            gateway: Ok(channel),
+            credit: 0.0,
+        });
+    }
+    registry
+}
+
+/// Picks so often, with each attempt delivered; how often each provider was picked.
+fn picked(registry: &Registry, times: usize) -> HashMap<i64, usize> {
+    let mut counts = HashMap::new();
+    for _ in 0..times {
+        let (channel, trial) = registry.pick(Service::Email, &[]).unwrap();
+        trial.started();
+        trial.ended(&report(Outcome::Delivered, true));
+        *counts.entry(channel.provider.get()).or_default() += 1;
+    }
+    counts
+}
+
+fn fail(registry: &Registry, provider: i64, times: u32) {
+    let others: Vec<i64> = (1..=9).filter(|id| *id != provider).collect();
+    for _ in 0..times {
+        let (channel, trial) = registry.pick(Service::Email, &others).unwrap();
+        assert_eq!(channel.provider.get(), provider);
+        trial.ended(&report(Outcome::Unavailable, false));
+    }
+}
+
+#[tokio::test]
+async fn shares_are_exact_among_those_that_do_not_rest() {
+    let registry = registry("shares", &[10, 20, 20]).await;
+    assert_eq!(
+        picked(&registry, 400),
+        [(1, 200), (2, 100), (3, 100)].into()
+    );
+    assert!(
+        registry.elsewhere(Service::Email, &[3], Id::new(1)),
+        "the second is left"
+    );
+    assert!(
+        !registry.elsewhere(Service::Email, &[2, 3], Id::new(1)),
+        "all were tried"
+    );
+
+    fail(&registry, 2, UNREACHED);
+    assert!(
+        !registry.elsewhere(Service::Email, &[3], Id::new(1)),
+        "it rests"
+    );
+    let counts = picked(&registry, 300);
+    assert_eq!(counts.get(&2), None);
+    assert!(counts[&1].abs_diff(200) <= 1, "{counts:?}");
+
+    fail(&registry, 1, UNREACHED);
+    fail(&registry, 3, UNREACHED);
+    let until = registry.pick(Service::Email, &[]).map(drop).unwrap_err();
+    assert!(until.unwrap() > Instant::now(), "none is used up meanwhile");
+    assert_eq!(registry.services(), Vec::<i32>::new());
+
+    advance(Duration::from_secs(5)).await;
+    let (_, probe) = registry.pick(Service::Email, &[]).unwrap();
+    drop(probe);
+    let probes: Vec<_> = (0..3)
+        .map(|_| registry.pick(Service::Email, &[]).unwrap())
+        .collect();
+    assert!(
+        registry.pick(Service::Email, &[]).is_err(),
+        "one probe for each"
+    );
+    for (_, probe) in &probes {
+        probe.ended(&report(Outcome::Delivered, true));
+    }
+    drop(probes);
+    let counts = picked(&registry, 400);
+    assert!(counts[&1].abs_diff(200) <= 1, "{counts:?}");
+}
+
+#[tokio::test]
+async fn what_has_a_rate_is_claimed_only_as_it_can_start() {
+    let registry = registry("rates", &[10]).await;
+    {
+        let mut entries = lock(&registry.0.entries);
+        entries[0].details.rate_limit = Some(5);
+    }
+    let flags: Vec<i32> = Service::ALL.map(Service::flag).to_vec();
+    assert_eq!(registry.services(), Vec::<i32>::new());
+    let rationed = registry.rationed();
+    assert_eq!(
+        rationed,
+        flags.iter().map(|it| (*it, 5)).collect::<Vec<_>>()
+    );
+    let (_, waiting) = registry.pick(Service::Email, &[]).unwrap();
+    assert_eq!(registry.rationed()[0].1, 4);
+    waiting.started();
+    assert_eq!(registry.rationed()[0].1, 5);
+    waiting.too_many(Instant::now() + Duration::from_secs(2));
+    assert!(registry.rationed().is_empty() && !registry.is_open(Service::Email));
+    advance(Duration::from_secs(2)).await;
+    assert!(registry.is_open(Service::Email));
+}
+
+fn channel_state(registry: &Registry, place: usize) -> State {
+    let entries = lock(&registry.0.entries);
+    let channel = entries[place].gateway.as_ref();
+    channel.map(|channel| channel.load.shown().state).unwrap()
+}
+
+/// Providers go down, put off and come back. Whoever waits for a single send waits for no
+/// campaign, nothing is picked that rests, and in the end everything works again.
+#[tokio::test]
+async fn a_script_of_misbehaviour_is_lived_through() {
+    let registry = registry("script", &[10, 15, 40]).await;
+    let seed = rand::random();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut manner = [0; 3];
+    let (mut open, mut rests_until) = (Vec::new(), [Instant::now(); 3]);
+    for step in 0..5_000 {
+        advance(Duration::from_millis(random.random_range(0..50))).await;
+        if step % 200 == 0 {
+            manner = [0; 3].map(|_| random.random_range(0..3));
+        }
+        if let Ok((channel, trial)) = registry.pick(Service::Email, &[]) {
+            let at = channel.provider.get() as usize - 1;
+            assert!(rests_until[at] <= Instant::now(), "seed {seed}: it rests");
+            let bulk = random.random_bool(0.8);
+            let permit = tokio::time::timeout(Duration::from_millis(1), channel.permit(bulk));
+            if let Ok(permit) = permit.await {
+                open.push((at, trial, permit, bulk));
+            }
+        }
+        let of = |at: usize| open.iter().filter(move |it| it.0 == at);
+        for at in 0..3 {
+            assert!(of(at).count() <= CHANNELS, "seed {seed}");
+            let bulk = of(at).filter(|it| it.3).count();
+            assert!(bulk < CHANNELS, "seed {seed}: campaigns have them all");
+        }
+        while open.len() > 6 {
+            let (at, trial, ..) = open.swap_remove(random.random_range(0..open.len()));
+            let report = match manner[at] {
+                0 => report(Outcome::Delivered, true),
+                1 => report(Outcome::Unavailable, false),
+                _ => report(Outcome::Unavailable, true),
+            };
+            trial.ended(&report);
+            if let State::Resting { until } = channel_state(&registry, at) {
+                rests_until[at] = until;
+            }
+        }
+    }
+    drop(open);
+    advance(LONGEST_REST).await;
+    let counts = picked(&registry, 260);
+    assert_eq!(counts.len(), 3, "seed {seed}: {counts:?}");
+    let counts = picked(&registry, 265);
+    let whole = 1.0 / 10.0 + 1.0 / 15.0 + 1.0 / 40.0;
+    for (provider, weight) in [(1, 10.0), (2, 15.0), (3, 40.0)] {
+        let due = 265.0 / weight / whole;
+        let off = (counts[&provider] as f64 - due).abs();
+        assert!(off <= 1.0, "seed {seed}: {counts:?}");
+    }
+}

@@ -1,0 +1,84 @@
+//! What is told of the providers.
+
+use eventstore::clock;
+use projections::delivery::health::ProviderHealth;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{Entry, Registry, load::Shown, lock};
+use crate::{Health, breaker::State};
+
+impl Registry {
+    /// What is known here of every provider that may be used here.
+    pub(crate) fn health(&self) -> Vec<ProviderHealth> {
+        let entries = lock(&self.0.entries);
+        let here = entries.iter().filter(|entry| self.is_here(entry));
+        here.map(health).collect()
+    }
+
+    /// What `/readyz` says of the gateways.
+    pub fn status(&self) -> Value {
+        let entries = lock(&self.0.entries);
+        let row = |entry: &Entry| {
+            let channel = entry.gateway.as_ref().ok();
+            let known = known(entry);
+            json!({
+                "provider_id": entry.id,
+                "type": entry.details.kind.as_str(),
+                "active": entry.details.active,
+                "reachable": known.reachable,
+                "in_flight": known.in_flight,
+                "last_error": known.last_error,
+                "state": channel.map(|channel| channel.load.shown().state.as_str()),
+            })
+        };
+        entries.iter().map(row).collect()
+    }
+}
+
+/// What the adapter knows, or why there is none.
+fn known(entry: &Entry) -> Health {
+    match &entry.gateway {
+        Ok(channel) => channel.gateway.health(),
+        Err(reason) => Health {
+            last_error: Some(reason.clone()),
+            ..Health::default()
+        },
+    }
+}
+
+fn health(entry: &Entry) -> ProviderHealth {
+    let known = known(entry);
+    let health = ProviderHealth {
+        provider_id: entry.id.get(),
+        reachable: known.reachable,
+        registered: known.registered,
+        last_error: known.last_error,
+        in_flight: i32::try_from(known.in_flight).unwrap_or(i32::MAX),
+        ..ProviderHealth::default()
+    };
+    let Ok(channel) = &entry.gateway else {
+        return health;
+    };
+    let number = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
+    let Shown {
+        state,
+        failures,
+        started,
+        ended,
+    } = channel.load.shown();
+    let resting_until = match state {
+        State::Resting { until } => {
+            Some(clock::now() + until.saturating_duration_since(Instant::now()))
+        }
+        State::Working | State::Probing => None,
+    };
+    ProviderHealth {
+        rate: number(started),
+        state: state.as_str(),
+        resting_until,
+        failures: number(failures),
+        ended: ended.map(number),
+        ..health
+    }
+}

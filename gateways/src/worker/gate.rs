@@ -1,0 +1,352 @@
+//! The gate that starts pass where a pace or a limit holds over all workers.
+//!
+//! Postgres hands out slots (`projections::delivery::slots`); here they are taken for all
+//! that wait for one key at a time, and given to whoever is first in line when they
+//! begin: single sends before those of campaigns. A start that comes too late for its
+//! slot waits for another one; the slot is lost, so that nothing is ever caught up with.
+
+mod sight;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use domain::delivery::Spacing;
+use projections::delivery::slots::Wish;
+use sqlx::PgPool;
+use tokio::{
+    sync::{Notify, oneshot},
+    time::{Instant, sleep_until},
+};
+
+use self::{
+    sight::{Sight, Window},
+    source::Source,
+};
+
+/// How far ahead slots are taken.
+pub(crate) const HORIZON: Duration = Duration::from_secs(1);
+/// How long before its slot something that was sent away is to come again: the slot is
+/// then near enough to be taken, and what is late in coming still has it.
+const EARLY: Duration = Duration::from_millis(900);
+/// When to come again while the database does not answer.
+const NO_ANSWER_PAUSE: Duration = Duration::from_millis(500);
+/// More slots are taken when those in hand last no longer than this and a few round trips.
+const SPARE: Duration = Duration::from_millis(5);
+/// The most slots that are taken at once.
+const MOST_AT_ONCE: usize = 100_000;
+
+/// What the gate says, in tests.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passed {
+    /// Start now: what counts is the time at which this is answered.
+    Now,
+    /// The next slot is more than [`HORIZON`] away: ask again after this time.
+    Later(Duration),
+}
+
+/// Where starts wait for their slots. One for each worker; clones share it.
+#[derive(Clone)]
+pub(crate) struct Gate(Arc<Inner>);
+
+struct Inner {
+    source: Box<dyn Source>,
+    lines: Mutex<HashMap<String, Line>>,
+    sight: Mutex<Sight>,
+}
+
+/// Those that wait for one key.
+struct Line {
+    spacing: Spacing,
+    single: VecDeque<oneshot::Sender<Answer>>,
+    bulk: VecDeque<oneshot::Sender<Answer>>,
+    changed: Arc<Notify>,
+}
+
+enum Answer {
+    Slot(Window),
+    Later(Duration),
+}
+
+/// What was taken of a key, and for how many.
+struct Taken {
+    wanted: usize,
+    slots: Vec<Window>,
+    /// From now until the slot that would come after these, and between further ones.
+    next: Duration,
+    spacing: Duration,
+}
+
+type Asking = Pin<Box<dyn Future<Output = Result<Taken, sqlx::Error>> + Send>>;
+
+impl Gate {
+    /// A gate whose slots come from this database.
+    pub fn new(pool: PgPool) -> Self {
+        Self::from(Box::new(pool))
+    }
+
+    fn from(source: Box<dyn Source>) -> Self {
+        Self(Arc::new(Inner {
+            source,
+            lines: Mutex::default(),
+            sight: Mutex::new(Sight::new()),
+        }))
+    }
+
+    #[cfg(test)]
+    async fn pass(&self, key: &str, spacing: Spacing, bulk: bool) -> Passed {
+        match self.pass_until(key, spacing, bulk, false).await {
+            Ok(_) => Passed::Now,
+            Err(pause) => Passed::Later(pause),
+        }
+    }
+
+    /// Waits for a slot of this key, such as `provider/7`. Every worker must name the
+    /// same spacing for it; where it changes, the last one named holds. `bulk` waits
+    /// behind whatever is not; who comes `again`, because a slot was lost, goes first.
+    /// Can be given up at any time. Answers until when the slot holds: a start that is
+    /// later needs another one; or, where the next slot is more than [`HORIZON`] away,
+    /// after what time to ask again.
+    pub async fn pass_until(
+        &self,
+        key: &str,
+        spacing: Spacing,
+        bulk: bool,
+        mut again: bool,
+    ) -> Result<Instant, Duration> {
+        loop {
+            match self.enter(key, spacing, bulk, again).await {
+                Ok(Answer::Slot(window)) if Instant::now() <= window.until => {
+                    return Ok(window.until);
+                }
+                Ok(Answer::Slot(_)) => {
+                    metrics::counter!("ledgerline_slots_missed_total").increment(1);
+                    again = true;
+                }
+                Ok(Answer::Later(pause)) => return Err(pause),
+                // The line's own task went down with the runtime.
+                Err(_) => return Err(NO_ANSWER_PAUSE),
+            }
+        }
+    }
+
+    /// Gets in line: at its head, for one that was there before.
+    fn enter(
+        &self,
+        key: &str,
+        spacing: Spacing,
+        bulk: bool,
+        again: bool,
+    ) -> oneshot::Receiver<Answer> {
+        let (waiter, answer) = oneshot::channel();
+        let mut lines = lock(&self.0.lines);
+        let line = lines.entry(key.to_owned()).or_insert_with(|| {
+            let changed = Arc::new(Notify::new());
+            tokio::spawn(serve(
+                Arc::clone(&self.0),
+                key.to_owned(),
+                Arc::clone(&changed),
+            ));
+            Line {
+                spacing,
+                single: VecDeque::new(),
+                bulk: VecDeque::new(),
+                changed,
+            }
+        });
+        line.spacing = spacing;
+        let lane = if bulk {
+            &mut line.bulk
+        } else {
+            &mut line.single
+        };
+        match again {
+            true => lane.push_front(waiter),
+            false => lane.push_back(waiter),
+        }
+        line.changed.notify_one();
+        answer
+    }
+}
+
+/// Serves a line for as long as anybody stands in it or a slot is left.
+async fn serve(inner: Arc<Inner>, key: String, changed: Arc<Notify>) {
+    let mut slots: VecDeque<Window> = VecDeque::new();
+    let mut asking: Option<Asking> = None;
+    loop {
+        inner.hand_out(&key, &mut slots);
+        if asking.is_none() {
+            match inner.missing(&key, &slots) {
+                Missing::Nobody => return,
+                Missing::None => {}
+                Missing::Slots(count, spacing) => {
+                    let ask = Arc::clone(&inner).ask(key.clone(), spacing, count);
+                    asking = Some(Box::pin(ask));
+                }
+            }
+        }
+        let next = slots.front().map(|window| window.from);
+        tokio::select! {
+            taken = answered(&mut asking) => {
+                asking = None;
+                inner.taken(&key, taken, &mut slots);
+            }
+            () = reached(next) => {}
+            () = changed.notified() => {}
+        }
+    }
+}
+
+async fn answered(asking: &mut Option<Asking>) -> Result<Taken, sqlx::Error> {
+    match asking {
+        Some(asking) => asking.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn reached(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+enum Missing {
+    /// Nobody is in line and no slot is left: the line is gone.
+    Nobody,
+    None,
+    Slots(usize, Spacing),
+}
+
+impl Inner {
+    /// Gives the slots that have begun to those in line.
+    fn hand_out(&self, key: &str, slots: &mut VecDeque<Window>) {
+        let now = Instant::now();
+        let mut lines = lock(&self.lines);
+        while slots.front().is_some_and(|window| window.from <= now) {
+            let Some(mut answer) = slots.pop_front().map(Answer::Slot) else {
+                return;
+            };
+            // One that has gone leaves its slot to the next.
+            while let Some(waiter) = lines.get_mut(key).and_then(Line::first) {
+                match waiter.send(answer) {
+                    Ok(()) => break,
+                    Err(back) => answer = back,
+                }
+            }
+        }
+    }
+
+    /// What those in line still need beside these slots. While there are slots for some
+    /// time nothing is asked for, so that many are asked for at once.
+    fn missing(&self, key: &str, slots: &VecDeque<Window>) -> Missing {
+        let soon = Instant::now() + SPARE + lock(&self.sight).lead() * 4;
+        let mut lines = lock(&self.lines);
+        let Some(line) = lines.get_mut(key) else {
+            return Missing::Nobody;
+        };
+        line.tidy();
+        if line.len() == 0 && slots.is_empty() {
+            lines.remove(key);
+            return Missing::Nobody;
+        }
+        let enough = slots.back().is_some_and(|last| last.from > soon);
+        match line.len().saturating_sub(slots.len()) {
+            0 => Missing::None,
+            _ if enough => Missing::None,
+            count => Missing::Slots(count.min(MOST_AT_ONCE), line.spacing),
+        }
+    }
+
+    async fn ask(
+        self: Arc<Self>,
+        key: String,
+        spacing: Spacing,
+        wanted: usize,
+    ) -> Result<Taken, sqlx::Error> {
+        let wish = Wish {
+            spacing: spacing.duration(),
+            count: u32::try_from(wanted).unwrap_or(u32::MAX),
+            lead: lock(&self.sight).lead(),
+            horizon: HORIZON,
+        };
+        let sent = Instant::now();
+        let answer = self.source.take(&key, wish).await?;
+        let received = Instant::now();
+        let mut sight = lock(&self.sight);
+        sight.seen(sent, received, answer.now);
+        let nanos = wish.spacing.as_nanos() as f64;
+        let begins = |n: i64| answer.first + (n as f64 * nanos / 1_000.0) as i64;
+        let next = begins(answer.count) - answer.now;
+        Ok(Taken {
+            wanted,
+            slots: (0..answer.count).map(|n| sight.window(begins(n))).collect(),
+            next: Duration::from_micros(u64::try_from(next).unwrap_or_default()),
+            spacing: wish.spacing,
+        })
+    }
+
+    /// Keeps what was taken; those for whom there is nothing are sent away.
+    fn taken(&self, key: &str, taken: Result<Taken, sqlx::Error>, slots: &mut VecDeque<Window>) {
+        let mut lines = lock(&self.lines);
+        let Some(line) = lines.get_mut(key) else {
+            return;
+        };
+        line.tidy();
+        match taken {
+            Ok(taken) => {
+                let enough = taken.slots.len() >= taken.wanted;
+                slots.extend(taken.slots);
+                if !enough {
+                    let early = taken.next.saturating_sub(EARLY);
+                    line.dismiss(slots.len(), |place| {
+                        early + taken.spacing.saturating_mul(place)
+                    });
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, gate.key = key, "no slots can be taken");
+                line.dismiss(slots.len(), |_| NO_ANSWER_PAUSE);
+            }
+        }
+    }
+}
+
+impl Line {
+    fn len(&self) -> usize {
+        self.single.len() + self.bulk.len()
+    }
+
+    fn first(&mut self) -> Option<oneshot::Sender<Answer>> {
+        self.single.pop_front().or_else(|| self.bulk.pop_front())
+    }
+
+    /// Forgets those that have gone.
+    fn tidy(&mut self) {
+        self.single.retain(|waiter| !waiter.is_closed());
+        self.bulk.retain(|waiter| !waiter.is_closed());
+    }
+
+    /// Sends away all but the first so many, each for a time by its place after them.
+    fn dismiss(&mut self, stay: usize, pause: impl Fn(u32) -> Duration) {
+        for place in (0..self.len().saturating_sub(stay)).rev() {
+            let last = self.bulk.pop_back().or_else(|| self.single.pop_back());
+            let place = u32::try_from(place).unwrap_or(u32::MAX);
+            if let Some(waiter) = last {
+                // Whoever has gone meanwhile need not hear it.
+                let _ = waiter.send(Answer::Later(pause(place)));
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

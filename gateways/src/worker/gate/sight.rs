@@ -1,0 +1,144 @@
+//! The database's clock as it is seen from here. Workers on several machines keep one
+//! pace by it, whatever their own clocks show.
+
+use std::time::Duration;
+
+use domain::delivery::Spacing;
+use tokio::time::Instant;
+
+/// How fast two clocks may drift apart, in parts of a million.
+const DRIFT: i64 = 200;
+/// No answer is waited for longer than this on account of its slots.
+const LONGEST_LEAD: Duration = Duration::from_millis(250);
+/// Where the database is further away than this its clock is taken to be in the middle:
+/// slots are then only as exact as that, which is better than none.
+const WIDEST: i64 = Spacing::TOLERANCE.as_micros() as i64 / 2;
+
+/// When a slot can be used, on this machine's monotonic clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Window {
+    pub from: Instant,
+    pub until: Instant,
+}
+
+/// What is known of the database's clock. Every answer was made between the question
+/// and its arrival; the best of them together leave little doubt. In microseconds.
+#[derive(Debug)]
+pub(super) struct Sight {
+    origin: Instant,
+    offset: Option<Offset>,
+    round_trip: Duration,
+}
+
+/// The database's clock less ours: between these two.
+#[derive(Clone, Copy, Debug)]
+struct Offset {
+    low: i64,
+    high: i64,
+    at: i64,
+}
+
+impl Sight {
+    pub fn new() -> Self {
+        Self {
+            origin: Instant::now(),
+            offset: None,
+            round_trip: Duration::ZERO,
+        }
+    }
+
+    /// Takes in an answer that says what time it was there.
+    pub fn seen(&mut self, sent: Instant, received: Instant, there: i64) {
+        let trip = received.saturating_duration_since(sent);
+        self.round_trip = trip.max(self.round_trip * 9 / 10);
+        let (sent, at) = (self.micros(sent), self.micros(received));
+        let new = Offset {
+            low: there - at,
+            high: there - sent,
+            at,
+        };
+        let known = self.offset.map(|known| {
+            let drift = (at - known.at) * DRIFT / 1_000_000 + 1;
+            Offset {
+                low: new.low.max(known.low - drift),
+                high: new.high.min(known.high + drift),
+                at,
+            }
+        });
+        // Where the two contradict each other a clock was set: only the new one holds.
+        self.offset = Some(known.filter(|known| known.low <= known.high).unwrap_or(new));
+    }
+
+    /// When a slot that begins then by the database's clock can be used here: surely
+    /// not before it begins, and surely not later than it may.
+    pub fn window(&self, slot: i64) -> Window {
+        let Offset { low, high, .. } = self.offset.unwrap_or(Offset {
+            low: 0,
+            high: 0,
+            at: 0,
+        });
+        let doubt = (high - low).min(WIDEST);
+        let middle = low + (high - low) / 2;
+        let from = self.instant(slot - (middle - doubt / 2));
+        let tolerance = Spacing::TOLERANCE.as_micros() as i64;
+        let until = self.instant(slot + tolerance - (middle + doubt / 2));
+        Window { from, until }
+    }
+
+    /// How long an answer may take to arrive, by those that came.
+    pub fn lead(&self) -> Duration {
+        self.round_trip.min(LONGEST_LEAD)
+    }
+
+    fn micros(&self, time: Instant) -> i64 {
+        let since = time.saturating_duration_since(self.origin);
+        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+    }
+
+    fn instant(&self, micros: i64) -> Instant {
+        self.origin + Duration::from_micros(u64::try_from(micros).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const THERE: i64 = 1_000_000_000;
+
+    fn after(sight: &Sight, millis: u64) -> Instant {
+        sight.origin + Duration::from_millis(millis)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_best_answers_together_leave_little_doubt() {
+        let mut sight = Sight::new();
+        // It is a second ahead of us; one answer was slow to go, the other to come.
+        sight.seen(after(&sight, 0), after(&sight, 10), THERE + 1_009_000);
+        sight.seen(after(&sight, 20), after(&sight, 30), THERE + 1_021_000);
+        let window = sight.window(THERE + 2_000_000);
+        let ideal = after(&sight, 1_000);
+        assert!(window.from >= ideal && window.from < ideal + Duration::from_millis(2));
+        let last = ideal + Spacing::TOLERANCE;
+        assert!(window.until <= last && window.until > last - Duration::from_millis(2));
+        assert_eq!(sight.lead(), Duration::from_millis(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_was_set_is_believed() {
+        let mut sight = Sight::new();
+        sight.seen(after(&sight, 0), after(&sight, 2), THERE + 1_000);
+        sight.seen(after(&sight, 10), after(&sight, 12), THERE + 3_600_011_000);
+        let window = sight.window(THERE + 3_600_111_000);
+        assert!(window.from >= after(&sight, 110) && window.from <= after(&sight, 112));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_database_far_away_is_no_reason_to_wait_for_ever() {
+        let mut sight = Sight::new();
+        sight.seen(after(&sight, 0), after(&sight, 200), THERE + 100_000);
+        let window = sight.window(THERE + 1_000_000);
+        assert!(window.until >= window.from + Spacing::TOLERANCE / 2);
+        assert_eq!(sight.lead(), Duration::from_millis(200));
+    }
+}

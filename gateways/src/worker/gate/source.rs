@@ -1,0 +1,18 @@
+//! Where slots come from.
+
+use async_trait::async_trait;
+use projections::delivery::slots::{self, Slots, Wish};
+use sqlx::PgPool;
+
+/// Hands out slots.
+#[async_trait]
+pub(super) trait Source: Send + Sync {
+    async fn take(&self, key: &str, wish: Wish) -> Result<Slots, sqlx::Error>;
+}
+
+#[async_trait]
+impl Source for PgPool {
+    async fn take(&self, key: &str, wish: Wish) -> Result<Slots, sqlx::Error> {
+        slots::take(self, key, wish).await
+    }
+}

@@ -1,0 +1,121 @@
+//! What keeps an attempt from being made although it is due: its recipient opted out, or
+//! has quiet hours.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use commands::suppression::Listed;
+use domain::{
+    Entity as _, Id,
+    access::User,
+    delivery::{Transmission, TransmissionCommand},
+    flow::Service,
+};
+use eventstore::{StoreError, clock};
+use tokio::time::Instant;
+
+use super::{Shared, attempt::Attempt, attempt::Fate};
+
+/// What was asked so long ago is asked again before anything goes on the wire.
+const FRESH: Duration = Duration::from_millis(250);
+/// So long no attempt of a campaign waits in the queue for its turn.
+const LONG: Duration = Duration::from_secs(5);
+/// When to try again while nobody can tell whether the recipient opted out.
+const UNKNOWN: TimeDelta = TimeDelta::seconds(2);
+
+/// What the do-not-contact lists said of an attempt, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub at: Instant,
+    pub listed: Option<Listed>,
+}
+
+/// Asks the lists about many attempts at once.
+pub(crate) async fn ask(
+    shared: &Shared,
+    transmissions: &[&Transmission],
+) -> Result<Vec<Asked>, StoreError> {
+    let at = Instant::now();
+    let wanted: Vec<_> = transmissions.iter().map(|it| recipient(it)).collect();
+    let known: Vec<_> = wanted.iter().flatten().copied().collect();
+    let mut listed = shared.suppression.among(&known).await?.into_iter();
+    let asked = wanted.iter().map(|wanted| Asked {
+        at,
+        listed: wanted.and_then(|_| listed.next().flatten()),
+    });
+    Ok(asked.collect())
+}
+
+/// Whose transmission it is, and where it goes; nothing if that was erased.
+fn recipient(transmission: &Transmission) -> Option<(Id<User>, Service, &str)> {
+    let service = transmission.order()?.service;
+    let destination = transmission.assignment()?.destination?;
+    Some((transmission.owner()?, service, destination))
+}
+
+impl Attempt {
+    /// Ends the attempt, or puts it off, if it must not be made now.
+    pub(super) async fn held_back(&self) -> Option<Fate> {
+        let command = match self.forbidden(&mut { self.asked }).await {
+            Ok(command) => command?,
+            Err(error) => {
+                tracing::warn!(spool.id = self.job.spool_id, %error, "nobody knows who opted out");
+                return Some(Fate::Back(clock::now() + UNKNOWN));
+            }
+        };
+        match self.settle(command).await {
+            Ok(()) => Some(Fate::Settled),
+            Err(_) => Some(self.clear().await),
+        }
+    }
+
+    /// For one that its campaign's pace has no room for. Where that is long it does not
+    /// wait in the queue, where its deadline would pass.
+    pub(super) async fn later(&self, pause: Duration) -> Fate {
+        if pause < LONG {
+            return self.back_in(pause);
+        }
+        let withdraw = TransmissionCommand::Withdraw {
+            spool: self.id(),
+            at: clock::now(),
+            reason: "its campaign's pace has no room yet".to_owned(),
+        };
+        match self.settle(withdraw).await {
+            Ok(()) => Fate::Settled,
+            Err(_) => self.clear().await,
+        }
+    }
+
+    /// What must be done instead of making it, by what was asked, if that is not long ago,
+    /// or is asked now.
+    pub(super) async fn forbidden(
+        &self,
+        asked: &mut Asked,
+    ) -> Result<Option<TransmissionCommand>, StoreError> {
+        let at = clock::now();
+        // What a person sends goes whatever the hour.
+        let order = self.transmission.order().filter(|_| self.is_bulk());
+        let hours = order.and_then(|order| order.hours.as_ref());
+        if hours.is_some_and(|hours| hours.is_quiet(at)) {
+            return Ok(Some(TransmissionCommand::Withdraw {
+                spool: self.id(),
+                at,
+                reason: "the recipient has quiet hours".to_owned(),
+            }));
+        }
+        if asked.at.elapsed() >= FRESH {
+            let again = ask(&self.shared, &[&self.transmission]).await?;
+            *asked = again.first().copied().unwrap_or(*asked);
+        }
+        let listed = asked.listed;
+        Ok(listed.map(|listed| TransmissionCommand::Suppress {
+            spool: Some(self.id()),
+            at,
+            reason: format!(
+                "the recipient opted out of {} (opt-out {})",
+                listed.channel.name(),
+                listed.id
+            ),
+        }))
+    }
+}

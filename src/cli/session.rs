@@ -1,0 +1,139 @@
+//! A client of a running server, for the commands that are one.
+
+use std::{
+    io::{IsTerminal, Write},
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use reqwest::{Client, Method, Response};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use crate::config::Config;
+
+/// Which server, and as whom.
+#[derive(Debug, Args)]
+pub struct Login {
+    /// The server.
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Who to log in as; the password is LEDGERLINE_ADMIN_PASSWORD, else asked for.
+    #[arg(long, value_name = "NAME")]
+    username: Option<String>,
+}
+
+impl Login {
+    /// The name to log in with.
+    pub fn username(&self, config: &Config) -> String {
+        let given = self.username.clone();
+        given.unwrap_or_else(|| config.access.admin_username.clone())
+    }
+
+    /// Logs in.
+    pub async fn session(&self, config: &Config) -> anyhow::Result<Session> {
+        let url = self.url.clone().or_else(|| config.server.url.clone());
+        let url = url.unwrap_or_else(|| format!("http://{}", config.server.listen));
+        let username = self.username(config);
+        let password = match &config.access.admin_password {
+            Some(password) => password.clone(),
+            None => ask_password(&username)?,
+        };
+        Session::log_in(&url, &username, &password).await
+    }
+}
+
+fn ask_password(username: &str) -> anyhow::Result<SecretString> {
+    if !std::io::stdin().is_terminal() {
+        bail!("set LEDGERLINE_ADMIN_PASSWORD to the password of {username}");
+    }
+    eprint!("Password of {username}: ");
+    std::io::stderr().flush()?;
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(SecretString::from(line.trim_end_matches('\n')))
+}
+
+/// Somebody logged in.
+pub struct Session {
+    client: Client,
+    url: String,
+    token: String,
+}
+
+impl Session {
+    async fn log_in(url: &str, username: &str, password: &SecretString) -> anyhow::Result<Self> {
+        let client = Client::builder().timeout(Duration::from_secs(30)).build()?;
+        let mut session = Self {
+            client,
+            url: url.trim_end_matches('/').to_owned(),
+            token: String::new(),
+        };
+        let login = json!({"username": username, "password": password.expose_secret()});
+        let answer = session
+            .call(Method::POST, "authenticate", Some(login))
+            .await?;
+        session.token = answer["token"]
+            .as_str()
+            .context("the server gave no token")?
+            .to_owned();
+        Ok(session)
+    }
+
+    /// Asks for JSON.
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> anyhow::Result<Value> {
+        let mut request = self.client.request(method, format!("{}/{path}", self.url));
+        if !self.token.is_empty() {
+            request = request.bearer_auth(&self.token);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request
+            .send()
+            .await
+            .context("the server does not answer; is it running?")?;
+        let status = response.status();
+        let answer: Value = response.json().await.unwrap_or(Value::Null);
+        if !status.is_success() {
+            let reason = answer["error"]["message"]
+                .as_str()
+                .unwrap_or("no reason given");
+            bail!("{path}: {status}: {reason}");
+        }
+        Ok(answer)
+    }
+
+    /// Makes something; its id.
+    pub async fn create(&self, path: &str, id: &str, body: Value) -> anyhow::Result<i64> {
+        let answer = self.call(Method::POST, path, Some(body)).await?;
+        answer[id]
+            .as_i64()
+            .with_context(|| format!("{path}: the answer has no {id}"))
+    }
+
+    /// A request whose answer is read as it comes.
+    pub async fn stream(&self, path: &str, last: Option<&str>) -> anyhow::Result<Response> {
+        let client = Client::builder()
+            .connect_timeout(Duration::from_secs(30))
+            .build()?;
+        let mut request = client
+            .get(format!("{}/{path}", self.url))
+            .bearer_auth(&self.token);
+        if let Some(last) = last {
+            request = request.header("Last-Event-ID", last);
+        }
+        let response = request.send().await;
+        let response = response.context("the server does not answer; is it running?")?;
+        if !response.status().is_success() {
+            bail!("{path}: {}", response.status());
+        }
+        Ok(response)
+    }
+}

@@ -1,0 +1,104 @@
+//! The server is killed while a campaign goes out.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use serde_json::json;
+use sqlx::query_as;
+
+use crate::harness::{
+    Campaigning, EventLog, Server, Setup, SmtpSink, eventually, seconds, smtp_provider,
+};
+
+const CONTACTS: usize = 5_000;
+const KILLS: usize = 10;
+const CONNECTIONS: u32 = 8;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_campaign_killed_ten_times_reaches_each_contact_once() {
+    let seed = rand::random();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let setup = Setup::embedded()
+        .set("LEASE_SECONDS", "2")
+        .set("RETRY_BASE_SECONDS", "1");
+    let (mut server, sink) = (setup.start().await, SmtpSink::start().await);
+    let admin = server.admin().await;
+    smtp_provider(&admin, sink.port, CONNECTIONS).await;
+    let campaigns = Campaigning::of(&admin).await;
+    let group = campaigns.group(CONTACTS).await;
+    let began = Instant::now();
+    let id = campaigns.running(group, json!({"cpm": 1_000_000})).await;
+    let mut on_the_wire = Vec::new();
+
+    for kill in 0..KILLS {
+        let up_since = EventLog::of(&server).await.head().await;
+        let enough = (kill + 1) * CONTACTS / (KILLS + 6);
+        eventually("mails leave again", seconds(60), async || {
+            (sink.count() >= enough).then_some(())
+        })
+        .await;
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..300))).await;
+        server.kill9();
+        let mut log = EventLog::of(&server).await;
+        on_the_wire.push(log.on_the_wire(up_since).await.len());
+        server.start().await;
+    }
+    let at_last_kill = sink.count();
+    let ended = campaigns.ended_within(id, seconds(150)).await;
+    println!(
+        "on the wire at each kill: {on_the_wire:?}; {at_last_kill} mails after the last; \
+         {:?}; {ended}",
+        began.elapsed()
+    );
+    assert_eq!(ended["status"], "completed", "{ended}");
+    assert!(at_last_kill < CONTACTS, "it was over before the last kill");
+    each_contact_is_accounted_for(&server, &sink, id).await;
+}
+
+async fn each_contact_is_accounted_for(server: &Server, sink: &SmtpSink, id: i64) {
+    let mut log = EventLog::of(server).await;
+    let contacts = CONTACTS as i64;
+    assert_eq!(log.made(id).await, (contacts, contacts));
+    let started = log.spools("SpoolStarted").await;
+    let distinct: BTreeSet<&i64> = started.iter().collect();
+    assert_eq!(
+        distinct.len(),
+        started.len(),
+        "an attempt was started twice"
+    );
+    let most = KILLS * CONNECTIONS as usize;
+    let unknown = log.ids("SpoolOutcomeUnknown").await;
+    assert!(
+        unknown.len() <= most,
+        "{} unknown, at most {most}",
+        unknown.len()
+    );
+
+    let sql = "select c.email, t.transmission_id, t.outcome
+               from read.transmissions t join read.contacts c using (contact_id)
+               where t.campaign_id = $1";
+    let rows: Vec<(String, i64, Option<String>)> =
+        query_as(sql).bind(id).fetch_all(log.sql()).await.unwrap();
+    assert_eq!(rows.len(), CONTACTS);
+    let arrived: BTreeMap<String, usize> = sink.by_recipient();
+    for (email, transmission, outcome) in &rows {
+        let count = arrived.get(email).copied().unwrap_or(0);
+        let outcome = outcome.as_deref().unwrap_or("none");
+        let accounted = match outcome {
+            "delivered" => count == 1,
+            "unknown" => count <= 1 && unknown.contains(transmission),
+            _ => false,
+        };
+        if !accounted {
+            let story = log.story(&transmission.to_string()).await;
+            panic!("{email}: {count} mails, and {outcome}; {story}");
+        }
+    }
+    let known: BTreeSet<&String> = rows.iter().map(|row| &row.0).collect();
+    let strangers: Vec<_> = arrived.keys().filter(|it| !known.contains(it)).collect();
+    assert!(strangers.is_empty(), "{strangers:?}");
+}

@@ -1,0 +1,154 @@
+//! A provider's limits, kept by several workers together.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sqlx::query_as;
+
+use crate::harness::{Client, Database, EventLog, Mailing, Server, Setup, eventually, seconds};
+
+/// A server and a second worker on one database.
+async fn two_workers() -> (Server, Server) {
+    let database = Database::create().await;
+    let process = |role: &str| {
+        Setup::on(&database)
+            .set("ROLE", role)
+            .set("LEASE_SECONDS", "3")
+    };
+    let server = process("all").start().await;
+    let worker = process("worker").spawn();
+    (server, worker)
+}
+
+/// The only provider there is, with these limits.
+async fn sandbox(admin: &Client, rate: Option<u32>, channels: Option<u32>) -> i64 {
+    for provider in admin.get("/providers").await.ok().as_array().unwrap() {
+        let path = format!("/providers/{}", provider["provider_id"]);
+        admin.delete(&path).await.ok();
+    }
+    let body = json!({"name": "limited", "type": "sandbox", "active": 1,
+        "rate_limit": rate, "channel_limit": channels});
+    admin.post("/providers", body).await.id("provider_id")
+}
+
+/// When each attempt started and by whom, in order.
+async fn starts(log: &mut EventLog) -> Vec<(DateTime<Utc>, String)> {
+    let sql = "select (payload -> event_type ->> 'at')::timestamptz as at,
+                 payload -> event_type ->> 'worker' from events
+               where event_type = 'SpoolStarted' order by at";
+    query_as(sql).fetch_all(log.sql()).await.unwrap()
+}
+
+#[tokio::test]
+async fn no_second_holds_more_starts_than_the_rate_over_all_workers() {
+    const RATE: usize = 20;
+    let (server, _worker) = two_workers().await;
+    let admin = server.admin().await;
+    sandbox(&admin, Some(RATE as u32), None).await;
+    let mailing = Mailing::of(&admin).await;
+    let mut transmissions = Vec::new();
+    for n in 0..120 {
+        let contact = admin.contact(&format!("paced{n}@example.com")).await;
+        transmissions.push(mailing.to(contact).await);
+    }
+    for transmission in &transmissions {
+        mailing.send(*transmission).await;
+    }
+    for transmission in transmissions {
+        assert_eq!(mailing.ended(transmission).await["outcome"], "delivered");
+    }
+
+    let mut log = EventLog::of(&server).await;
+    let starts = starts(&mut log).await;
+    assert_eq!(starts.len(), 120);
+    for first in &starts {
+        let second = first.0 + chrono::TimeDelta::seconds(1);
+        let within = starts.iter().filter(|it| it.0 >= first.0 && it.0 < second);
+        let count = within.count();
+        assert!(count <= RATE, "{count} in the second from {}", first.0);
+    }
+    let took = starts[119].0 - starts[0].0;
+    assert!(
+        took.num_seconds() < 15,
+        "it took {took}, six seconds are due"
+    );
+    let first = &starts[0].1;
+    assert!(starts.iter().any(|it| it.1 != *first), "both workers work");
+}
+
+#[tokio::test]
+async fn no_more_attempts_are_under_way_than_there_are_channels_over_all_workers() {
+    const CHANNELS: usize = 3;
+    let (server, _worker) = two_workers().await;
+    let admin = server.admin().await;
+    let provider = sandbox(&admin, None, Some(CHANNELS as u32)).await;
+    let mailing = Mailing::of(&admin).await;
+    let mut transmissions = Vec::new();
+    for n in 0..8 {
+        transmissions.push(mailing.send_to(&format!("slow+{n}@example.com")).await);
+    }
+    let path = format!("/providers/{provider}/status");
+    eventually("the channels are shown", seconds(20), async || {
+        let status = admin.get(&path).await.ok();
+        assert_eq!(status["channel_limit"], CHANNELS);
+        (status["channels"] == CHANNELS).then_some(())
+    })
+    .await;
+    for transmission in transmissions {
+        assert_eq!(mailing.ended(transmission).await["outcome"], "delivered");
+    }
+
+    let sql = "select time_start, time_end from read.spools where status = 'completed'";
+    let mut log = EventLog::of(&server).await;
+    let spans: Vec<(DateTime<Utc>, DateTime<Utc>)> =
+        query_as(sql).fetch_all(log.sql()).await.unwrap();
+    assert_eq!(spans.len(), 8);
+    let mut most = 0;
+    for (at, _) in &spans {
+        let during = spans.iter().filter(|(from, to)| from <= at && at < to);
+        most = most.max(during.count());
+    }
+    assert_eq!(most, CHANNELS);
+}
+
+#[tokio::test]
+async fn a_limit_is_set_changed_and_taken_away() {
+    let server = Server::alone().await;
+    let admin = server.admin().await;
+    let provider = sandbox(&admin, Some(1), Some(1)).await;
+    let path = format!("/providers/{provider}");
+    let read = admin.get(&path).await.ok();
+    assert_eq!(
+        (&read["rate_limit"], &read["channel_limit"]),
+        (&json!(1), &json!(1))
+    );
+    for field in ["rate_limit", "channel_limit"] {
+        for wrong in [
+            json!(0),
+            json!(-1),
+            json!(100_001),
+            json!(1.5),
+            json!("many"),
+        ] {
+            let refused = admin.put(&path, json!({field: wrong})).await;
+            refused.expect(412);
+        }
+    }
+    let mailing = Mailing::of(&admin).await;
+    for n in 0..3 {
+        let transmission = mailing.send_to(&format!("single{n}@example.com")).await;
+        assert_eq!(mailing.ended(transmission).await["outcome"], "delivered");
+    }
+    let free = json!({"rate_limit": null, "channel_limit": null});
+    admin.put(&path, free).await.ok();
+    let read = admin.get(&path).await.ok();
+    assert!(
+        read["rate_limit"].is_null() && read["channel_limit"].is_null(),
+        "{read}"
+    );
+    let began = std::time::Instant::now();
+    for n in 3..8 {
+        let transmission = mailing.send_to(&format!("single{n}@example.com")).await;
+        assert_eq!(mailing.ended(transmission).await["outcome"], "delivered");
+    }
+    assert!(began.elapsed() < seconds(5), "{:?}", began.elapsed());
+}

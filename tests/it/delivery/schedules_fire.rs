@@ -1,0 +1,286 @@
+//! What is scheduled is done when it is time, and once.
+
+use std::time::Duration;
+
+use eventstore::clock;
+use serde_json::{Value, json};
+
+use crate::harness::{
+    Campaigning, Client, Database, EventLog, Mailing, ReadModels, Server, Setup, eventually,
+    sandbox_provider, seconds,
+};
+
+/// The first user's mails on a server of the test's own, by a sandbox.
+async fn on_its_own(server: &Server) -> Mailing {
+    let admin = server.admin().await;
+    sandbox_provider(&admin).await;
+    Mailing::of(&admin).await
+}
+
+/// A transmission that is scheduled so, and its schedule.
+async fn scheduled(mailing: &Mailing, email: &str, timing: Value) -> (i64, i64) {
+    let transmission = mailing.to(mailing.client.contact(email).await).await;
+    let path = format!("/transmissions/{transmission}/schedule");
+    let schedule = mailing.client.put(&path, timing).await.id("schedule_id");
+    (transmission, schedule)
+}
+
+/// The schedule once it was due, as it reads then.
+async fn fired(client: &Client, schedule: i64) -> Value {
+    let path = format!("/schedules/{schedule}");
+    eventually("the schedule fires", seconds(20), async || {
+        let read = client.get(&path).await.ok();
+        (!read["last_result"].is_null()).then_some(read)
+    })
+    .await
+}
+
+/// How often a transmission was queued.
+async fn queued(server: &Server, transmission: i64) -> usize {
+    let mut log = EventLog::of(server).await;
+    let history = log.history("transmission", transmission).await;
+    history.iter().filter(|kind| *kind == "SpoolQueued").count()
+}
+
+#[tokio::test]
+async fn a_transmission_goes_when_it_is_time_and_not_before() {
+    let server = Server::shared().await;
+    let user = server.user(&["user"]).await;
+    let mailing = Mailing::of(&user).await;
+    let (far, for_2030) = scheduled(
+        &mailing,
+        "later@example.com",
+        json!({"datetime": "2030-01-01 10:00:00"}),
+    )
+    .await;
+    let due = clock::now().timestamp() + 1;
+    let (near, schedule) = scheduled(&mailing, "soon@example.com", json!({"delay": 1})).await;
+    let ended = mailing.ended(near).await;
+    assert_eq!(ended["outcome"], "delivered", "{ended}");
+    assert!(ended["last_run"].as_i64().unwrap() >= due, "{ended}");
+    let read = fired(&user, schedule).await;
+    assert_eq!(
+        (&read["state"], &read["last_result"], &read["next_run"]),
+        (&json!("done"), &json!("done"), &Value::Null)
+    );
+    assert!(read["last_run"].as_i64().unwrap() >= due, "{read}");
+    assert_eq!(queued(server, near).await, 1);
+
+    let read = user.get(&format!("/schedules/{for_2030}")).await.ok();
+    assert_eq!(
+        (&read["state"], &read["last_run"]),
+        (&json!("pending"), &Value::Null)
+    );
+    assert!(read["next_run"].as_i64().unwrap() > 1_893_400_000, "{read}");
+    assert_eq!(queued(server, far).await, 0);
+    let read = user.get(&format!("/transmissions/{far}")).await.ok();
+    assert_eq!(read["status"], "pending");
+}
+
+#[tokio::test]
+async fn a_campaign_starts_and_stops_when_it_is_time() {
+    let user = Server::shared().await.user(&["user"]).await;
+    let campaigns = Campaigning::of(&user).await;
+    let group = campaigns.group(3).await;
+    let id = campaigns.campaign(group, json!({"cpm": 0.001})).await;
+    for (action, status) in [("start", "running"), ("stop", "paused")] {
+        let path = format!("/campaigns/{id}/{action}/schedule");
+        let schedule = user
+            .post(&path, json!({"delay": 1}))
+            .await
+            .id("schedule_id");
+        let read = fired(&user, schedule).await;
+        assert_eq!(
+            (&read["state"], &read["last_result"]),
+            (&json!("done"), &json!("done"))
+        );
+        let read = eventually("the campaign follows", seconds(5), async || {
+            let read = campaigns.read(id).await;
+            (read["status"] == status).then_some(read)
+        })
+        .await;
+        assert_eq!(read["contact_total"], 3, "{read}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_when_it_is_time_is_on_record() {
+    let server = Server::shared().await;
+    let user = server.user(&["user"]).await;
+    let (campaigns, mailing) = (Campaigning::of(&user).await, Mailing::of(&user).await);
+    let id = campaigns
+        .campaign(campaigns.group(0).await, json!({}))
+        .await;
+    let mut expected = Vec::new();
+    for (action, reason) in [
+        ("start", "its group is empty"),
+        ("stop", "it has not been started"),
+    ] {
+        let path = format!("/campaigns/{id}/{action}/schedule");
+        let schedule = user
+            .post(&path, json!({"delay": 1}))
+            .await
+            .id("schedule_id");
+        expected.push((schedule, reason));
+    }
+    let delay = json!({"delay": 1});
+    let (transmission, schedule) = scheduled(&mailing, "sent@example.com", delay).await;
+    mailing.send(transmission).await;
+    mailing.ended(transmission).await;
+    expected.push((schedule, "it is completed"));
+    let mut log = EventLog::of(server).await;
+    for (schedule, reason) in expected {
+        let read = fired(&user, schedule).await;
+        let result = read["last_result"].as_str().unwrap();
+        assert!(result.contains(reason), "{read}");
+        assert_eq!(read["state"], "done", "{read}");
+        let history = log.history("schedule", schedule).await;
+        assert_eq!(history, ["ScheduleCreated", "ScheduleFired"]);
+    }
+    assert_eq!(campaigns.read(id).await["status"], "new");
+    assert_eq!(queued(server, transmission).await, 1);
+}
+
+#[tokio::test]
+async fn what_was_missed_in_an_outage_runs_once() {
+    let mut server = Server::alone().await;
+    let mailing = on_its_own(&server).await;
+    let delay = json!({"delay": 3});
+    let (transmission, schedule) = scheduled(&mailing, "missed@example.com", delay).await;
+    server.kill9();
+    tokio::time::sleep(seconds(5)).await;
+    server.start().await;
+    assert_eq!(mailing.ended(transmission).await["outcome"], "delivered");
+    let read = fired(&mailing.client, schedule).await;
+    assert_eq!(
+        (&read["state"], &read["last_result"]),
+        (&json!("done"), &json!("done"))
+    );
+    tokio::time::sleep(seconds(2)).await;
+    assert_eq!(queued(&server, transmission).await, 1);
+    assert_eq!(EventLog::of(&server).await.count("ScheduleFired").await, 1);
+    ReadModels::assert_equal_a_rebuild(&server).await;
+}
+
+/// Late is what is less than a minute late; only what is later was missed.
+#[tokio::test]
+async fn of_what_recurs_the_missed_times_run_once_or_not_at_all_as_it_says() {
+    let mut server = Server::alone().await;
+    let admin = server.admin().await;
+    let mailing = on_its_own(&server).await;
+    let every = |if_missed: &str| json!({"minute": "*", "if_missed": if_missed});
+    let (runs, running) = scheduled(&mailing, "runs@example.com", every("run")).await;
+    let (_, skipping) = scheduled(&mailing, "skips@example.com", every("skip")).await;
+    let due = |schedule: i64| {
+        let (admin, path) = (admin.clone(), format!("/schedules/{schedule}"));
+        async move { admin.get(&path).await.ok()["next_run"].as_i64().unwrap() }
+    };
+    let first = due(running).await;
+    assert_eq!(first, due(skipping).await);
+    server.kill9();
+    let back = first + 62;
+    let outage = u64::try_from(back - clock::now().timestamp()).unwrap();
+    tokio::time::sleep(seconds(outage)).await;
+    server.start().await;
+
+    mailing.ended(runs).await;
+    fired(&admin, skipping).await;
+    let mut log = EventLog::of(&server).await;
+    let sql = "select aggregate_id::bigint, event_type,
+                   extract(epoch from (payload -> event_type ->> 'due_at')::timestamptz)::bigint
+               from events where event_type in ('ScheduleFired', 'ScheduleMissed')
+                 and occurred_at < to_timestamp($1) order by position";
+    let told: Vec<(i64, String, i64)> = eventually("both were told", seconds(10), async || {
+        let told: Vec<(i64, String, i64)> = sqlx::query_as(sql)
+            .bind((first + 120) as f64)
+            .fetch_all(log.sql())
+            .await
+            .unwrap();
+        (told.len() >= 2).then_some(told)
+    })
+    .await;
+    let of = |schedule: i64| told.iter().filter(move |row| row.0 == schedule);
+    // Both minutes passed, and it ran once for both.
+    let ran: Vec<_> = of(running).map(|row| (row.1.as_str(), row.2)).collect();
+    assert_eq!(ran, [("ScheduleFired", first)], "{told:?}");
+    // The second minute is not so long ago that it was missed.
+    let skipped: Vec<_> = of(skipping).map(|row| (row.1.as_str(), row.2)).collect();
+    assert_eq!(skipped[0], ("ScheduleMissed", first), "{told:?}");
+    assert!(skipped[1..].iter().all(|it| it.1 > first), "{told:?}");
+    assert_eq!(queued(&server, runs).await, 1);
+}
+
+#[tokio::test]
+async fn two_servers_never_both_fire() {
+    let database = Database::create().await;
+    let one = Setup::on(&database).start().await;
+    let other = Setup::on(&database).start().await;
+    let mailing = on_its_own(&one).await;
+    let mut all = Vec::new();
+    for n in 0..10 {
+        let email = format!("once{n}@example.com");
+        all.push(scheduled(&mailing, &email, json!({"delay": 3})).await);
+    }
+    for (transmission, schedule) in &all {
+        assert_eq!(mailing.ended(*transmission).await["outcome"], "delivered");
+        let read = fired(&mailing.client, *schedule).await;
+        assert_eq!(read["last_result"], "done", "{read}");
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let mut log = EventLog::of(&other).await;
+    assert_eq!(
+        (
+            log.count("SpoolQueued").await,
+            log.count("ScheduleFired").await
+        ),
+        (10, 10)
+    );
+}
+
+#[tokio::test]
+async fn when_the_one_that_fires_is_killed_the_other_one_does() {
+    let database = Database::create().await;
+    let mut one = Setup::on(&database).start().await;
+    let other = Setup::on(&database).start().await;
+    let mailing = on_its_own(&other).await;
+    let delay = json!({"delay": 3});
+    let (transmission, _) = scheduled(&mailing, "survivor@example.com", delay).await;
+    one.kill9();
+    assert_eq!(mailing.ended(transmission).await["outcome"], "delivered");
+    assert_eq!(queued(&other, transmission).await, 1);
+}
+
+#[tokio::test]
+async fn nothing_fires_for_who_is_deleted_or_not_active() {
+    let server = Server::shared().await;
+    let admin = server.admin().await;
+    let mut log = EventLog::of(server).await;
+    let mut all = Vec::new();
+    for leaving in ["deleted", "inactive"] {
+        let user = server.user(&["user"]).await;
+        let mailing = Mailing::of(&user).await;
+        let delay = json!({"delay": 2});
+        let (transmission, schedule) = scheduled(&mailing, "never@example.com", delay).await;
+        let path = format!("/users/{}", user.user_id);
+        match leaving {
+            "deleted" => admin.delete(&path).await.ok(),
+            _ => admin.put(&path, json!({"active": 0})).await.ok(),
+        };
+        all.push((transmission, schedule));
+    }
+    tokio::time::sleep(seconds(4)).await;
+    for (transmission, schedule) in &all {
+        assert_eq!(queued(server, *transmission).await, 0);
+        let history = log.history("schedule", *schedule).await;
+        let last = history.last().unwrap().as_str();
+        assert!(
+            ["ScheduleCancelled", "ScheduleFired"].contains(&last),
+            "{history:?}"
+        );
+    }
+    let refused = fired(&admin, all[1].1).await;
+    assert_eq!(
+        refused["last_result"], "its owner is not active",
+        "{refused}"
+    );
+}
