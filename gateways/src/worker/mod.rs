@@ -12,6 +12,7 @@ mod content;
 pub(crate) mod gate;
 mod hold;
 mod leases;
+mod start;
 mod turn;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};

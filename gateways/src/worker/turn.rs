@@ -6,7 +6,10 @@ use std::time::Duration;
 use domain::delivery::{Pace, Spacing};
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, Start, Started};
+use super::{
+    attempt::Attempt,
+    start::{Start, Started},
+};
 
 /// So long before an attempt would run out of time it stops to wait for its start.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -1,0 +1,112 @@
+//! An attempt's start: put on record in its turn, when the adapter's connection is ready.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{
+    Id,
+    delivery::{Transmission, TransmissionCommand},
+};
+use eventstore::clock;
+use projections::delivery::queue;
+use tokio::{sync::OnceCell, time::Instant};
+
+use super::attempt::Attempt;
+use crate::{Channel, NotOurs, Progress, registry::Trial};
+
+/// What became of the attempt to start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Started {
+    Now,
+    /// It had been started before.
+    ByOther,
+    /// It is on record, but the lease ran out while that was written.
+    TooLate,
+    /// It could not be put on record.
+    Not,
+    /// The provider's rate is used up for so long.
+    Full(Duration),
+    /// Its campaign's pace has no room for so long.
+    Later(Duration),
+    /// It must not be made now.
+    Held,
+}
+
+/// Puts the start on record when the adapter's connection is ready.
+pub(super) struct Start<'a> {
+    pub attempt: &'a Attempt,
+    pub channel: &'a Channel,
+    pub trial: &'a Trial,
+    /// When the adapter gives up.
+    pub until: Instant,
+    pub answer: OnceCell<Started>,
+}
+
+impl Start<'_> {
+    async fn record(&self) -> Started {
+        let Attempt { shared, job, .. } = self.attempt;
+        if !shared.leases.is_sound(job.spool_id) && !self.renewed().await {
+            return Started::Not;
+        }
+        if let Some(instead) = self.turn().await {
+            return instead;
+        }
+        let command = TransmissionCommand::Start {
+            spool: self.attempt.id(),
+            claim: job.claim_token.clone(),
+            provider: self.channel.provider,
+            worker: shared.config.name.clone(),
+            at: clock::now(),
+        };
+        let id: Id<Transmission> = Id::new(job.transmission_id);
+        let metadata = self.attempt.metadata();
+        let answers = shared
+            .commands
+            .send_many(vec![(id, command)], &metadata, Vec::new())
+            .await;
+        match answers.map(|answers| answers.into_iter().next()) {
+            Ok(Some(Ok(_))) if shared.leases.is_sound(job.spool_id) => Started::Now,
+            Ok(Some(Ok(_))) if self.renewed().await => Started::Now,
+            Ok(Some(Ok(_))) => Started::TooLate,
+            Ok(Some(Err(_))) => Started::ByOther,
+            Ok(None) => Started::Not,
+            Err(error) => {
+                tracing::warn!(spool.id = job.spool_id, %error, "an attempt could not be started");
+                // Whether it is on record is not known; the lease will tell.
+                Started::TooLate
+            }
+        }
+    }
+
+    async fn renewed(&self) -> bool {
+        let Attempt { shared, job, .. } = self.attempt;
+        let Some(token) = shared.leases.token(job.spool_id) else {
+            return false;
+        };
+        let until = Instant::now() + shared.config.lease;
+        let lease = shared.config.lease;
+        let held = queue::renew(&shared.pool, &[job.spool_id], &token, lease).await;
+        if let Ok(held) = held {
+            shared.leases.renewed(&held, &token, until);
+        }
+        shared.leases.is_sound(job.spool_id)
+    }
+}
+
+#[async_trait]
+impl Progress for Start<'_> {
+    async fn start(&self) -> Result<(), NotOurs> {
+        match self.answer.get_or_init(|| self.record()).await {
+            Started::Now => {
+                self.trial.started();
+                Ok(())
+            }
+            Started::ByOther
+            | Started::TooLate
+            | Started::Not
+            | Started::Full(_)
+            | Started::Later(_)
+            | Started::Held => Err(NotOurs),
+        }
+    }
+}
