@@ -7,6 +7,7 @@
 
 mod aggregate;
 mod decide;
+mod ending;
 mod vocabulary;
 
 pub use aggregate::{Assignment, Transmission};

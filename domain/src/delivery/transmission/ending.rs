@@ -1,0 +1,258 @@
+//! What the end of an attempt comes to: its report, its loss, and whether another one
+//! follows.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    Retry, Spool, SpoolReport, Transmission, TransmissionError, TransmissionEvent,
+    TransmissionEvent::{
+        ResultRecorded, RetryScheduled, SpoolCompleted, SpoolConnected, SpoolFailed,
+        SpoolOutcomeUnknown, SpoolQueued, SpoolResolved, TransmissionCompleted, TransmissionFailed,
+        TransmissionSuppressed,
+    },
+    aggregate::{Attempt, AttemptState, Stage::Failed},
+    decide::Decision,
+};
+use crate::{
+    Id,
+    delivery::{Outcome, Provider, ResultKind, SpoolResult},
+};
+
+use AttemptState::{Ended, Queued, Started};
+
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
+
+impl Transmission {
+    pub(super) fn report(&self, report: SpoolReport, retry: Option<Retry>) -> Decision {
+        let state = self.attempt(report.spool)?.state;
+        match (state, report.outcome) {
+            (Ended(Outcome::Unknown), Outcome::Unknown) => Ok(vec![]),
+            (Ended(Outcome::Unknown), outcome) => {
+                Ok(self.settled(report.spool, report.at, outcome, report.response))
+            }
+            (AttemptState::Withdrawn | Ended(_), _) => Err(TransmissionError::AlreadyEnded),
+            (Queued, Outcome::Delivered | Outcome::Unknown) => Err(TransmissionError::NotStarted),
+            (Started, Outcome::Delivered) => Ok(self.delivered(report)),
+            (Started, Outcome::Unknown) => {
+                let SpoolReport {
+                    spool,
+                    at,
+                    response,
+                    results,
+                    ..
+                } = report;
+                Ok(self.lost(spool, at, &response, results))
+            }
+            (Queued | Started, _) => Ok(self.failed(report, retry)),
+        }
+    }
+
+    fn delivered(&self, report: SpoolReport) -> Vec<TransmissionEvent> {
+        let (spool, at) = (report.spool, report.at);
+        let mut events = self.learned(spool, report.connected_at, report.results);
+        events.push(SpoolCompleted {
+            spool,
+            at,
+            response: self.personal(report.response),
+        });
+        events.push(TransmissionCompleted { at });
+        events
+    }
+
+    fn failed(&self, report: SpoolReport, retry: Option<Retry>) -> Vec<TransmissionEvent> {
+        let (spool, at, outcome) = (report.spool, report.at, report.outcome);
+        let provider = report.provider;
+        let mut events = self.learned(spool, report.connected_at, report.results);
+        events.push(SpoolFailed {
+            spool,
+            at,
+            provider,
+            outcome,
+            response: self.personal(report.response),
+        });
+        match retry.and_then(|retry| self.next_attempt((spool, provider), at, outcome, retry)) {
+            Some(next) => events.extend(next),
+            None => events.push(TransmissionFailed { at, outcome }),
+        }
+        events
+    }
+
+    fn learned(
+        &self,
+        spool: Id<Spool>,
+        connected_at: Option<DateTime<Utc>>,
+        results: Vec<SpoolResult>,
+    ) -> Vec<TransmissionEvent> {
+        let mut events = Vec::with_capacity(4);
+        events.extend(connected_at.map(|at| SpoolConnected { spool, at }));
+        if !results.is_empty() {
+            events.push(ResultRecorded {
+                spool,
+                results: self.personal(results),
+            });
+        }
+        events
+    }
+
+    pub(super) fn lost(
+        &self,
+        spool: Id<Spool>,
+        at: DateTime<Utc>,
+        reason: &str,
+        mut results: Vec<SpoolResult>,
+    ) -> Vec<TransmissionEvent> {
+        results.push(SpoolResult::new(ResultKind::Error, "outcome", "unknown"));
+        vec![
+            ResultRecorded {
+                spool,
+                results: self.personal(results),
+            },
+            SpoolOutcomeUnknown {
+                spool,
+                at,
+                response: self.personal(format!("OUTCOME_UNKNOWN {reason}")),
+            },
+            TransmissionFailed {
+                at,
+                outcome: Outcome::Unknown,
+            },
+        ]
+    }
+
+    pub(super) fn expired(
+        &self,
+        spool: Id<Spool>,
+        at: DateTime<Utc>,
+        reason: String,
+    ) -> Vec<TransmissionEvent> {
+        let outcome = Outcome::Unavailable;
+        let sending = self.sending.as_ref();
+        let last_answer = sending.and_then(|sending| sending.last_answer.as_ref()?.get());
+        // Why the earlier attempts failed is what a reader wants to know.
+        let response = self.personal(match last_answer {
+            Some(answer) => format!("{reason}; the attempt before it: {answer}"),
+            None => reason,
+        });
+        vec![
+            SpoolFailed {
+                spool,
+                at,
+                provider: None,
+                outcome,
+                response,
+            },
+            TransmissionFailed { at, outcome },
+        ]
+    }
+
+    pub(super) fn suppressed(
+        &self,
+        spool: Id<Spool>,
+        at: DateTime<Utc>,
+        reason: String,
+    ) -> Vec<TransmissionEvent> {
+        let failed = SpoolFailed {
+            spool,
+            at,
+            outcome: Outcome::Rejected,
+            response: self.personal(format!("SUPPRESSED {reason}")),
+            provider: None,
+        };
+        vec![failed, TransmissionSuppressed { at, reason }]
+    }
+
+    /// The transmission follows only if no newer attempt has its fate in hand.
+    pub(super) fn settled(
+        &self,
+        spool: Id<Spool>,
+        at: DateTime<Utc>,
+        outcome: Outcome,
+        response: String,
+    ) -> Vec<TransmissionEvent> {
+        let response = self.personal(response);
+        let mut events = vec![SpoolResolved {
+            spool,
+            at,
+            outcome,
+            response,
+        }];
+        if self.is_last(spool) && self.stage == Failed {
+            events.push(match outcome {
+                Outcome::Delivered => TransmissionCompleted { at },
+                outcome => TransmissionFailed { at, outcome },
+            });
+        }
+        events
+    }
+
+    /// The events of a further attempt, if the outcome and the limits allow one.
+    fn next_attempt(
+        &self,
+        (failed, by): (Id<Spool>, Option<Id<Provider>>),
+        at: DateTime<Utc>,
+        outcome: Outcome,
+        retry: Retry,
+    ) -> Option<[TransmissionEvent; 2]> {
+        let sending = self.sending.as_ref()?;
+        let earlier = self.spools.get(sending.before..)?;
+        let ended_so = |attempt: &&Attempt| attempt.state == Ended(outcome);
+        let so_far = earlier.iter().filter(ended_so).count() + 1;
+        match outcome {
+            Outcome::Unanswered => {
+                let allowed = self.order.as_ref()?.try_allowed;
+                if so_far >= usize::try_from(allowed).unwrap_or(usize::MAX) {
+                    return None;
+                }
+            }
+            Outcome::Unavailable => {}
+            Outcome::Delivered | Outcome::Rejected | Outcome::Unknown => return None,
+        }
+        let due_at = match outcome {
+            Outcome::Unavailable if retry.elsewhere => at,
+            _ => at + pause(so_far, retry),
+        };
+        if due_at >= sending.deadline {
+            return None;
+        }
+        let tried = earlier
+            .iter()
+            .filter(|attempt| attempt.id == failed || attempt.state == Ended(Outcome::Unavailable));
+        let mut avoid: Vec<_> = match outcome {
+            // One that failed before it started is only known from its report.
+            Outcome::Unavailable => tried.filter_map(|it| it.provider).chain(by).collect(),
+            _ => Vec::new(),
+        };
+        avoid.sort();
+        avoid.dedup();
+        let spool = retry.spool;
+        Some([
+            RetryScheduled { spool, at, due_at },
+            SpoolQueued {
+                spool,
+                attempt: self.number_of_next(),
+                at,
+                due_at,
+                deadline: sending.deadline,
+                flow: sending.flow.clone(),
+                program_version: sending.program_version,
+                account_id: sending.account_id,
+                destination: sending.destination.clone(),
+                avoid,
+                owner: self.owner,
+                campaign: self.campaign(),
+            },
+        ])
+    }
+}
+
+/// Exponential, from half to the whole of its length at random.
+fn pause(so_far: usize, retry: Retry) -> TimeDelta {
+    let doublings = u32::try_from(so_far.saturating_sub(1))
+        .unwrap_or(u32::MAX)
+        .min(16);
+    let seconds = f64::from(retry.base_seconds) * f64::from(1_u32 << doublings);
+    let longest = LONGEST_PAUSE.num_seconds() as f64;
+    let seconds = seconds.min(longest) * (0.5 + retry.jitter.clamp(0.0, 1.0) / 2.0);
+    TimeDelta::milliseconds((seconds * 1000.0) as i64)
+}

@@ -1,0 +1,71 @@
+//! From one provider to the next.
+
+use super::*;
+
+/// A report of an attempt by provider 8, and that another provider is left.
+fn report_with_another_left(outcome: Outcome) -> Command {
+    let Command::Report { report, retry } = report(outcome) else {
+        panic!("it is a report")
+    };
+    let retry = retry.map(|retry| Retry {
+        elsewhere: true,
+        ..retry
+    });
+    Command::Report { report, retry }
+}
+
+fn retried(due_at: DateTime<Utc>, avoid: Vec<Id<crate::delivery::Provider>>) -> [Event; 2] {
+    let mut again = queued(SECOND, 2, due_at);
+    if let Event::SpoolQueued { avoid: tried, .. } = &mut again {
+        *tried = avoid;
+    }
+    let spool = SECOND;
+    [
+        Event::RetryScheduled {
+            spool,
+            at: noon(),
+            due_at,
+        },
+        again,
+    ]
+}
+
+#[test]
+fn what_one_provider_could_not_reach_goes_to_the_next_at_once() {
+    let expected = |due_at| {
+        let mut events = vec![failed(Outcome::Unavailable)];
+        events.extend(retried(due_at, vec![Id::new(8)]));
+        events
+    };
+    given(on_the_wire(1))
+        .when(report_with_another_left(Outcome::Unavailable))
+        .then_expect_events(expected(noon()));
+    given([created(1), queued(FIRST, 1, noon())])
+        .when(report_with_another_left(Outcome::Unavailable))
+        .then_expect_events(expected(noon()));
+    given([created(1), queued(FIRST, 1, noon())])
+        .when(report(Outcome::Unavailable))
+        .then_expect_events(expected(noon() + TimeDelta::seconds(60)));
+}
+
+#[test]
+fn who_does_not_answer_is_not_asked_again_at_once_by_another_provider() {
+    let mut events = vec![failed(Outcome::Unanswered)];
+    events.extend(retried(noon() + TimeDelta::seconds(60), Vec::new()));
+    given(on_the_wire(2))
+        .when(report_with_another_left(Outcome::Unanswered))
+        .then_expect_events(events);
+}
+
+#[test]
+fn a_failure_on_record_from_before_providers_were_named_is_read() {
+    let stored = serde_json::to_value(failed(Outcome::Unavailable)).unwrap();
+    let mut old = stored.clone();
+    old["SpoolFailed"]
+        .as_object_mut()
+        .unwrap()
+        .remove("provider");
+    assert_ne!(old, stored);
+    let read: Event = serde_json::from_value(old).unwrap();
+    assert!(matches!(read, Event::SpoolFailed { provider: None, .. }));
+}
