@@ -5,7 +5,7 @@
 //! others stand by and take over when it goes. Should two believe to hold it, the log
 //! decides: everything they do is an append that only one of them can make.
 //!
-//! To add one: its file, and a line in [`conduct`].
+//! To add one: its file, and a line in `conduct`.
 
 mod fire_schedules;
 mod pace_campaign;

@@ -1,21 +1,16 @@
 //! A transmission's rules.
 
-use chrono::{DateTime, TimeDelta, Utc};
-
 use super::{
-    OrderPatch, Retry, Spool, SpoolReport, Transmission, TransmissionCommand, TransmissionError,
-    TransmissionEvent,
+    OrderPatch, Spool, Transmission, TransmissionCommand, TransmissionError, TransmissionEvent,
     TransmissionEvent::{
-        ResultRecorded, RetryScheduled, SpoolCompleted, SpoolConnected, SpoolFailed,
-        SpoolOutcomeUnknown, SpoolQueued, SpoolResolved, SpoolStarted, SpoolWithdrawn,
-        TransmissionCompleted, TransmissionCreated, TransmissionDeleted, TransmissionFailed,
+        SpoolQueued, SpoolStarted, SpoolWithdrawn, TransmissionCreated, TransmissionDeleted,
         TransmissionSuppressed, TransmissionUpdated,
     },
     aggregate::{Attempt, AttemptState, Stage},
 };
 use crate::{
     Id, Personal, Refusal, Subject,
-    delivery::{Campaign, Outcome, Provider, ResultKind, SpoolResult},
+    delivery::{Campaign, Outcome},
 };
 
 use AttemptState::{Ended, Queued, Started};
@@ -215,7 +210,7 @@ impl Transmission {
     }
 
     /// The campaign at whose pace the present round goes.
-    fn campaign(&self) -> Option<Id<Campaign>> {
+    pub(super) fn campaign(&self) -> Option<Id<Campaign>> {
         self.sending.as_ref().and_then(|sending| sending.campaign)
     }
 }
