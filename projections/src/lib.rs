@@ -10,10 +10,10 @@
 //! To add a read model: its tables, indexes and comments in a migration (schema `read`);
 //! one file in its area with the row, the filter, `apply` and the reads that only it has;
 //! one line in [`all`]. For a list also `read.make_listable` in the migration and a line in
-//! `tests/plans.rs` (`docs/decisions/0021-lists.md`). `apply` names tables without their schema, because the same
-//! statements fill the table beside the old one during a rebuild, and takes everything,
-//! times included, from the events, because a rebuild must come to the same rows. A list also needs `read.make_listable` in the
-//! migration and a line in `tests/plans.rs` (`docs/decisions/0021-lists.md`).
+//! `tests/plans.rs` (`docs/decisions/0021-lists.md`). `apply` names tables without their
+//! schema, because the same statements fill the table beside the old one during a rebuild,
+//! and takes everything, times included, from the events, because a rebuild must come to
+//! the same rows.
 
 pub mod access;
 mod counts;

@@ -7,7 +7,7 @@ use domain::{
 
 use crate::{
     Error, Result,
-    extract::{Fields, FromFields, Given},
+    extract::{Fields, FromFields},
     permit::{Caller, Noun, own},
 };
 
@@ -17,14 +17,14 @@ const LONGEST_DELAY: i64 = 60;
 /// A program's fields, of whatever type.
 #[derive(Debug)]
 pub(super) struct Said {
-    kind: Option<String>,
+    kind: Patch<String>,
     patch: ProgramPatch,
 }
 
 impl FromFields for Said {
     fn from_fields(fields: &mut Fields) -> Self {
         Self {
-            kind: fields.text("type").given(),
+            kind: fields.text("type"),
             patch: ProgramPatch {
                 name: fields.text("name"),
                 parent_id: fields.id("parent_id"),
@@ -47,15 +47,18 @@ impl Said {
     /// The type it names; without one, the routes that have one.
     pub fn kind(&self) -> Result<ProgramType> {
         let names = ProgramType::ALL.map(ProgramType::as_str);
-        let Some(kind) = &self.kind else {
-            let routes = names.map(|kind| format!("POST /programs/{kind}"));
-            let routes = routes.join(", ");
-            return Err(Error::NotImplemented(format!(
-                "say a type, or use one of {routes}"
-            )));
+        let kind = match &self.kind {
+            Patch::Set(kind) => ProgramType::from_word(kind),
+            Patch::Clear => None,
+            Patch::Keep => {
+                let routes = names.map(|kind| format!("POST /programs/{kind}"));
+                let routes = routes.join(", ");
+                return Err(Error::NotImplemented(format!(
+                    "say a type, or use one of {routes}"
+                )));
+            }
         };
-        ProgramType::from_word(kind)
-            .ok_or_else(|| Error::invalid("type", format!("must be one of {}", names.join(", "))))
+        kind.ok_or_else(|| Error::invalid("type", format!("must be one of {}", names.join(", "))))
     }
 
     /// What it says of a program of this type, or of one that is to become one: what it
@@ -87,7 +90,9 @@ impl Said {
             .kind()
             .map(ProgramKind::kind)
             .ok_or(Error::NotFound)?;
-        if self.kind.as_ref().is_some_and(|said| said != kind.as_str()) {
+        if let Patch::Set(said) = &self.kind
+            && said != kind.as_str()
+        {
             return Err(Error::invalid("type", "cannot be changed"));
         }
         self.checked(caller, kind).await
@@ -125,9 +130,9 @@ mod tests {
             panic!("501")
         };
         assert!(ways.contains("POST /programs/sendemail"));
-        assert!(matches!(
-            kind(json!({"type": "dance"})),
-            Err(Error::Invalid(_))
-        ));
+        for wrong in [json!("dance"), json!(""), json!(null)] {
+            let said = kind(json!({"type": wrong}));
+            assert!(matches!(said, Err(Error::Invalid(_))), "{wrong}");
+        }
     }
 }
