@@ -1,10 +1,7 @@
 //! From decided events to appended ones: numbered, sealed, and with everything
 //! that must come true together with them.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::collections::{HashMap, HashSet};
 
 use cqrs_es::DomainEvent;
 use domain::{Claim, Entity, Id, Subject};
@@ -272,7 +269,7 @@ impl<A: Entity> Appended for State<A> {
         if snapshots::is_due(self.before, version) {
             store.save_snapshot(id, loaded.clone());
         }
-        store.0.cache.insert((A::TYPE, id.get()), Arc::new(loaded));
+        store.keep(id, loaded);
         Committed { position, version }
     }
 }

@@ -9,7 +9,10 @@ use std::{any::Any, collections::HashMap, sync::Arc};
 use cqrs_es::persist::{PersistedEventRepository, PersistenceError, SerializedEvent};
 use domain::{Claim, Entity, Id, values::Sealed};
 use postgres_es::PostgresEventRepository;
-use quick_cache::sync::Cache;
+use quick_cache::{
+    DefaultHashBuilder, OptionsBuilder, UnitWeighter,
+    sync::{Cache, DefaultLifecycle},
+};
 use sqlx::PgPool;
 
 use crate::{
@@ -23,6 +26,9 @@ use crate::{
 
 /// How many aggregates stay in memory between commands.
 const CACHED: usize = 8_192;
+/// How much of that is for those which more than one command found there. What was just
+/// queued has to stay until a worker takes it, however much is queued behind it.
+const PROVEN: f64 = 0.5;
 
 /// An aggregate and how far its history goes.
 #[derive(Clone, Debug)]
@@ -47,8 +53,10 @@ pub(crate) struct Inner {
     pub(crate) appender: Appender,
     log: Log,
     ids: Ids,
-    pub(crate) cache: Cache<(&'static str, i64), Arc<dyn Any + Send + Sync>>,
+    pub(crate) cache: Memory,
 }
+
+type Memory = Cache<(&'static str, i64), Arc<dyn Any + Send + Sync>>;
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -72,7 +80,7 @@ impl Store {
             repository: PostgresEventRepository::new(pool.clone()),
             appender: Appender::start(pool.clone(), log.clone()),
             ids: Ids::new(pool.clone()),
-            cache: Cache::new(CACHED),
+            cache: memory(),
             pool,
             reader,
             keys,
@@ -249,8 +257,10 @@ impl Store {
             }
         }
         if !missing.is_empty() {
-            let loaded = self.load_many(&missing).await?;
-            found.extend(loaded.into_iter().map(|(id, loaded)| (id, (loaded, false))));
+            for (id, loaded) in self.load_many(&missing).await? {
+                self.keep(id, loaded.clone());
+                found.insert(id, (loaded, false));
+            }
         }
         Ok(found)
     }
@@ -266,7 +276,7 @@ impl Store {
             return Ok(());
         }
         for (id, loaded) in self.load_many(&missing).await? {
-            self.0.cache.insert((A::TYPE, id.get()), Arc::new(loaded));
+            self.keep(id, loaded);
         }
         Ok(())
     }
@@ -278,6 +288,12 @@ impl Store {
     pub async fn warm_keys<A: Entity>(&self, ids: &[Id<A>]) -> Result<(), StoreError> {
         let subjects: Vec<_> = ids.iter().map(|id| id.subject()).collect();
         self.0.keys.of(subjects).await.map(drop)
+    }
+
+    /// Keeps in memory what an aggregate is. Should that be stale already, an append on it
+    /// loses, and a refusal on it is looked at again.
+    pub(crate) fn keep<A: Entity>(&self, id: Id<A>, loaded: Loaded<A>) {
+        self.0.cache.insert((A::TYPE, id.get()), Arc::new(loaded));
     }
 
     /// Forgets what memory holds of an aggregate.
@@ -296,6 +312,23 @@ impl Store {
     ) -> Result<Vec<SerializedEvent>, StoreError> {
         let events = self.0.repository.get_events::<A>(aggregate_id).await;
         self.0.reader.open_all(events.map_err(persistence)?).await
+    }
+}
+
+fn memory() -> Memory {
+    let options = OptionsBuilder::new()
+        .estimated_items_capacity(CACHED)
+        .weight_capacity(CACHED as u64)
+        .hot_allocation(PROVEN)
+        .build();
+    match options {
+        Ok(options) => Cache::with_options(
+            options,
+            UnitWeighter,
+            DefaultHashBuilder::default(),
+            DefaultLifecycle::default(),
+        ),
+        Err(_) => Cache::new(CACHED),
     }
 }
 

@@ -32,7 +32,7 @@ use crate::{Actor, CommandError, Scope};
 /// The most transmissions in one append.
 const LEG: usize = 500;
 /// How many may be queued that no worker has taken; beyond it workers are the bottleneck.
-const WAITING: usize = 1_000;
+const WAITING: usize = 400;
 /// For how long ahead transmissions are made where the pace is slow.
 const AHEAD: Duration = Duration::from_secs(30);
 /// How long to wait while workers are the bottleneck.
