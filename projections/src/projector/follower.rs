@@ -29,6 +29,9 @@ const LONG_REST: Duration = Duration::from_millis(300);
 /// So many events are many.
 const MANY: usize = 300;
 
+/// What is further behind than this has gathered enough, and does not rest.
+const GATHERED: Position = 2_500;
+
 /// The same for the queue, where a batch is followed by sending.
 const REST_OF_QUEUE: Duration = Duration::from_millis(2);
 
@@ -189,7 +192,7 @@ impl Follower {
         }
         match self.write(db, &wanted, seen, progress).await {
             Ok(()) => {
-                self.rest(wanted.len()).await;
+                self.rest(wanted.len(), seen).await;
                 return Ok(None);
             }
             Err(Trouble::Lost(lost)) => return Err(lost),
@@ -252,10 +255,10 @@ impl Follower {
         Ok(())
     }
 
-    async fn rest(&self, taken: usize) {
+    async fn rest(&self, taken: usize, seen: Position) {
         if self.projection.makes_work() {
             sleep(REST_OF_QUEUE).await;
-        } else {
+        } else if self.log.head() - seen < GATHERED {
             let rest = if taken < MANY { REST } else { LONG_REST };
             self.mark.rest(rest).await;
         }
