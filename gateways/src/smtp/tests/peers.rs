@@ -94,6 +94,15 @@ impl Log {
             .collect()
     }
 
+    /// Asserts that it said this so often. What it says takes a moment to get here: its
+    /// answers do not wait for that.
+    pub fn has(&self, event: &str, times: usize) {
+        until(&format!("{times} times {event}"), || {
+            self.all(event).len() >= times
+        });
+        assert_eq!(self.all(event).len(), times, "{event}");
+    }
+
     /// The only mail that was taken.
     pub fn mail(&self) -> Value {
         until("the mail is taken", || !self.all("taken").is_empty());

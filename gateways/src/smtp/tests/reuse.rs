@@ -6,7 +6,7 @@ use domain::delivery::Outcome::{Delivered, Rejected, Unknown};
 
 use super::{
     config, email, gateway,
-    peers::{Aiosmtpd, Scripted, Sink, until},
+    peers::{Aiosmtpd, Scripted, Sink},
     send, send_within,
 };
 use crate::Gateway;
@@ -18,8 +18,8 @@ async fn one_connection_serves_many_mails_also_after_refusals() {
     for to in ["ok", "refuse", "ok", "no-mail", "ok", "grey", "grey", "ok"] {
         send(&gateway, &format!("{to}@peer.test"), email()).await;
     }
-    assert_eq!(peer.log().all("connected").len(), 1);
-    assert_eq!(peer.log().all("taken").len(), 5);
+    peer.log().has("connected", 1);
+    peer.log().has("taken", 5);
 }
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn a_connection_that_broke_is_not_used_again() {
             Delivered
         );
     }
-    assert_eq!(peer.log().all("connected").len(), 3);
+    peer.log().has("connected", 3);
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn an_answer_that_comes_too_late_is_not_taken_for_the_next_mails() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let report = send(&gateway, "ok@peer.test", email()).await;
     assert_eq!(report.response, "250 2.0.0 taken as ok@peer.test");
-    assert_eq!(peer.log().all("connected").len(), 2);
+    peer.log().has("connected", 2);
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn a_connection_that_the_server_closed_for_idleness_is_replaced() {
         );
         tokio::time::sleep(Duration::from_millis(600)).await;
     }
-    assert_eq!(peer.log().all("connected").len(), 3);
+    peer.log().has("connected", 3);
 }
 
 #[tokio::test]
@@ -136,6 +136,6 @@ async fn no_more_connections_are_opened_than_configured() {
     for report in futures::future::join_all(sends).await {
         assert_eq!(report.outcome, Delivered);
     }
-    until("all are taken", || peer.log().all("taken").len() == 20);
-    assert_eq!(peer.log().all("connected").len(), 2);
+    peer.log().has("taken", 20);
+    peer.log().has("connected", 2);
 }
