@@ -18,6 +18,7 @@ mod error;
 mod ids;
 mod keys;
 mod log;
+mod memory;
 mod once;
 mod read;
 mod recorded;

@@ -48,6 +48,7 @@ struct Inner {
     recent: Mutex<Recent>,
     head: watch::Sender<Position>,
     seen_at: Mutex<Instant>,
+    opt_outs_changed_at: Mutex<Instant>,
     wake: Arc<Notify>,
     announce: Arc<Notify>,
 }
@@ -73,6 +74,7 @@ impl Log {
             }),
             head: watch::Sender::new(head),
             seen_at: Mutex::new(Instant::now()),
+            opt_outs_changed_at: Mutex::new(Instant::now()),
             wake: Arc::default(),
             announce: Arc::default(),
             reader,
@@ -105,6 +107,14 @@ impl Log {
     /// When this process last knew all there was to know of the log.
     pub fn seen_at(&self) -> Instant {
         *lock(&self.0.seen_at)
+    }
+
+    /// Whether no opt-out was added or taken away since this moment, as far as was known
+    /// `within` this time: what was asked about opt-outs then still holds.
+    pub fn opt_outs_hold_since(&self, asked_at: Instant, within: Duration) -> bool {
+        // In this order: what is seen after the first of the two counts as not seen yet.
+        let fresh = self.seen_at().elapsed() < within;
+        fresh && asked_at > *lock(&self.0.opt_outs_changed_at)
     }
 
     /// The connections that the log itself is read with.
@@ -188,8 +198,12 @@ impl Inner {
             if event.position <= recent.head {
                 continue;
             }
-            if let Event::Contact(ContactEvent::ContactErased {}) = event.event {
-                self.reader.keys.forget(&event.id::<Contact>().subject());
+            match &event.event {
+                Event::Contact(ContactEvent::ContactErased {}) => {
+                    self.reader.keys.forget(&event.id::<Contact>().subject());
+                }
+                Event::OptOut(_) => *lock(&self.opt_outs_changed_at) = Instant::now(),
+                _ => {}
             }
             recent.head = event.position;
             recent.events.push_back(event);

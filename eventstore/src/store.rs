@@ -4,31 +4,22 @@
 //! round trip per event, says nothing of positions, and cannot take a claim or a
 //! queue row along.
 
-use std::{any::Any, collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use cqrs_es::persist::{PersistedEventRepository, PersistenceError, SerializedEvent};
 use domain::{Claim, Entity, Id, values::Sealed};
 use postgres_es::PostgresEventRepository;
-use quick_cache::{
-    DefaultHashBuilder, OptionsBuilder, UnitWeighter,
-    sync::{Cache, DefaultLifecycle},
-};
 use sqlx::PgPool;
 
 use crate::{
     Ids, Log, MasterKey, StoreError, Terms, Vault, Work,
     appender::Appender,
     keys::Keys,
+    memory::Memory,
     read::{Reader, unreadable},
     snapshots, statement,
     vault::Fingerprints,
 };
-
-/// How many aggregates stay in memory between commands.
-const CACHED: usize = 8_192;
-/// How much of that is for those which more than one command found there. What was just
-/// queued has to stay until a worker takes it, however much is queued behind it.
-const PROVEN: f64 = 0.5;
 
 /// An aggregate and how far its history goes.
 #[derive(Clone, Debug)]
@@ -53,10 +44,8 @@ pub(crate) struct Inner {
     pub(crate) appender: Appender,
     log: Log,
     ids: Ids,
-    pub(crate) cache: Memory,
+    pub(crate) memory: Memory,
 }
-
-type Memory = Cache<(&'static str, i64), Arc<dyn Any + Send + Sync>>;
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -80,7 +69,7 @@ impl Store {
             repository: PostgresEventRepository::new(pool.clone()),
             appender: Appender::start(pool.clone(), log.clone()),
             ids: Ids::new(pool.clone()),
-            cache: memory(),
+            memory: Memory::default(),
             pool,
             reader,
             keys,
@@ -219,68 +208,6 @@ impl Store {
         Ok(loaded)
     }
 
-    /// An aggregate as this process last saw it, or as the log has it. A decision
-    /// that appends is safe on it, because a stale one loses on the primary key; one
-    /// that says no or nothing must be made again on a fresh load.
-    pub(crate) async fn load_cached<A: Entity>(
-        &self,
-        id: Id<A>,
-    ) -> Result<(Loaded<A>, bool), StoreError> {
-        if let Some(known) = self.0.cache.get(&(A::TYPE, id.get()))
-            && let Some(known) = known.downcast_ref::<Loaded<A>>()
-        {
-            return Ok((known.clone(), true));
-        }
-        Ok((self.load(id).await?, false))
-    }
-
-    /// Several aggregates, from memory where possible; tells which came from there.
-    ///
-    /// # Errors
-    /// As [`Store::load`].
-    pub async fn load_many_cached<A: Entity>(
-        &self,
-        ids: &[Id<A>],
-    ) -> Result<HashMap<Id<A>, (Loaded<A>, bool)>, StoreError> {
-        let mut found = HashMap::with_capacity(ids.len());
-        let mut missing = Vec::new();
-        for &id in ids {
-            let known = self.0.cache.get(&(A::TYPE, id.get()));
-            match known
-                .as_ref()
-                .and_then(|known| known.downcast_ref::<Loaded<A>>())
-            {
-                Some(known) => {
-                    found.insert(id, (known.clone(), true));
-                }
-                None => missing.push(id),
-            }
-        }
-        if !missing.is_empty() {
-            for (id, loaded) in self.load_many(&missing).await? {
-                self.keep(id, loaded.clone());
-                found.insert(id, (loaded, false));
-            }
-        }
-        Ok(found)
-    }
-
-    /// Reads into memory what it does not hold of these, with one query.
-    ///
-    /// # Errors
-    /// As [`Store::load`].
-    pub async fn warm<A: Entity>(&self, ids: &[Id<A>]) -> Result<(), StoreError> {
-        let unknown = |id: &&Id<A>| self.0.cache.get(&(A::TYPE, id.get())).is_none();
-        let missing: Vec<Id<A>> = ids.iter().filter(unknown).copied().collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        for (id, loaded) in self.load_many(&missing).await? {
-            self.keep(id, loaded);
-        }
-        Ok(())
-    }
-
     /// Reads into memory the keys that memory does not hold of these, with one query.
     ///
     /// # Errors
@@ -288,17 +215,6 @@ impl Store {
     pub async fn warm_keys<A: Entity>(&self, ids: &[Id<A>]) -> Result<(), StoreError> {
         let subjects: Vec<_> = ids.iter().map(|id| id.subject()).collect();
         self.0.keys.of(subjects).await.map(drop)
-    }
-
-    /// Keeps in memory what an aggregate is. Should that be stale already, an append on it
-    /// loses, and a refusal on it is looked at again.
-    pub(crate) fn keep<A: Entity>(&self, id: Id<A>, loaded: Loaded<A>) {
-        self.0.cache.insert((A::TYPE, id.get()), Arc::new(loaded));
-    }
-
-    /// Forgets what memory holds of an aggregate.
-    pub fn forget<A: Entity>(&self, id: Id<A>) {
-        self.0.cache.remove(&(A::TYPE, id.get()));
     }
 
     /// The store for one command: what cqrs-es' framework loads from and commits to.
@@ -312,23 +228,6 @@ impl Store {
     ) -> Result<Vec<SerializedEvent>, StoreError> {
         let events = self.0.repository.get_events::<A>(aggregate_id).await;
         self.0.reader.open_all(events.map_err(persistence)?).await
-    }
-}
-
-fn memory() -> Memory {
-    let options = OptionsBuilder::new()
-        .estimated_items_capacity(CACHED)
-        .weight_capacity(CACHED as u64)
-        .hot_allocation(PROVEN)
-        .build();
-    match options {
-        Ok(options) => Cache::with_options(
-            options,
-            UnitWeighter,
-            DefaultHashBuilder::default(),
-            DefaultLifecycle::default(),
-        ),
-        Err(_) => Cache::new(CACHED),
     }
 }
 

@@ -1,30 +1,25 @@
 //! What keeps an attempt from being made although it is due: its recipient opted out, or
 //! has quiet hours.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use commands::suppression::Listed;
-use cqrs_es::Aggregate as _;
 use domain::{
     Entity as _, Id,
     access::User,
     delivery::{Transmission, TransmissionCommand},
     flow::Service,
-    people::OptOut,
 };
 use eventstore::{StoreError, clock};
 use tokio::time::Instant;
 
 use super::{Shared, attempt::Attempt, attempt::Fate};
 
-/// While this process has not seen the log for so long, what it was told does not count.
+/// While this process has not seen the log for so long, what the lists said before does not
+/// count. It sees what it appends itself at once, so this is what an opt-out that another
+/// process takes may be late by.
 const FRESH: Duration = Duration::from_millis(250);
-/// After trouble with the log.
-const PAUSE: Duration = Duration::from_millis(200);
 /// So long no attempt of a campaign waits in the queue for its turn.
 const LONG: Duration = Duration::from_secs(5);
 /// When to try again while nobody can tell whether the recipient opted out.
@@ -35,47 +30,6 @@ const UNKNOWN: TimeDelta = TimeDelta::seconds(2);
 pub(crate) struct Asked {
     pub at: Instant,
     pub listed: Option<Listed>,
-}
-
-/// When the lists last changed, as far as this process has seen the log. What was asked
-/// since then still holds, so that nobody has to ask while they wait for their turn.
-#[derive(Debug)]
-pub(crate) struct Lists(Mutex<Instant>);
-
-impl Lists {
-    pub fn new() -> Self {
-        Self(Mutex::new(Instant::now()))
-    }
-
-    fn hold_since(&self, asked: Instant) -> bool {
-        asked > *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn changed(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-}
-
-/// Notices whenever the lists change.
-pub(crate) async fn follow(shared: Arc<Shared>) {
-    let log = shared.commands.store().log();
-    let mut subscription = log.subscribe(log.head());
-    while !shared.stopping.is_cancelled() {
-        match subscription.next().await {
-            Ok(events) => {
-                let is_list = |kind: &str| kind == OptOut::TYPE;
-                if events.iter().any(|event| is_list(&event.aggregate_type)) {
-                    shared.lists.changed();
-                }
-            }
-            Err(StoreError::Closed) => return,
-            Err(error) => {
-                tracing::warn!(%error, "nobody knows who opts out");
-                shared.lists.changed();
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
-    }
 }
 
 /// Asks the lists about many attempts at once.
@@ -134,12 +88,6 @@ impl Attempt {
         }
     }
 
-    /// Whether nothing that was listed since can have been missed.
-    fn still_holds(&self, asked: &Asked) -> bool {
-        let log = self.shared.commands.store().log();
-        self.shared.lists.hold_since(asked.at) && log.seen_at().elapsed() < FRESH
-    }
-
     /// What must be done instead of making it, by what was asked, if that still holds, or
     /// is asked now.
     pub(super) async fn forbidden(
@@ -157,7 +105,8 @@ impl Attempt {
                 reason: "the recipient has quiet hours".to_owned(),
             }));
         }
-        if !self.still_holds(asked) {
+        let log = self.shared.commands.store().log();
+        if !log.opt_outs_hold_since(asked.at, FRESH) {
             let again = ask(&self.shared, &[&self.transmission]).await?;
             *asked = again.first().copied().unwrap_or(*asked);
         }

@@ -32,7 +32,7 @@ use sqlx::PgPool;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{attempt::Attempt, content::Contents, gate::Gate, hold::Lists, leases::Leases};
+use self::{attempt::Attempt, content::Contents, gate::Gate, leases::Leases};
 use crate::Registry;
 
 /// The most attempts in hand at once, whatever the adapters could take.
@@ -69,7 +69,6 @@ pub(crate) struct Shared {
     pub contents: Contents,
     pub leases: Leases,
     pub suppression: Suppression,
-    pub lists: Lists,
     /// Where starts wait that a pace or a limit holds back.
     pub gate: Gate,
     pub config: WorkerConfig,
@@ -105,7 +104,6 @@ impl Worker {
             contents: Contents::new(commands.clone(), media, config.company.clone()),
             leases: Leases::default(),
             suppression: Suppression::new(commands.store().clone()),
-            lists: Lists::new(),
             gate: Gate::new(commands.store().pool().clone()),
             stopping: CancellationToken::new(),
             freed: Notify::new(),
@@ -117,7 +115,6 @@ impl Worker {
         tasks.spawn(claim(Arc::clone(&shared), queued, tasks.clone()));
         tasks.spawn(renew(Arc::clone(&shared), tasks.clone()));
         tokio::spawn(channels::keep(Arc::clone(&shared)));
-        tokio::spawn(hold::follow(Arc::clone(&shared)));
         tokio::spawn(report(Arc::clone(&shared)));
         Self { shared, tasks }
     }

@@ -1,0 +1,104 @@
+//! What this process remembers of aggregates between commands.
+//!
+//! It may be stale, because others append too. A decision that appends is safe on it: a
+//! stale one loses on the primary key. One that says no, or nothing, must be made again on
+//! a fresh load.
+
+use std::{any::Any, collections::HashMap, sync::Arc};
+
+use domain::{Entity, Id};
+use quick_cache::{
+    DefaultHashBuilder, OptionsBuilder, UnitWeighter,
+    sync::{Cache, DefaultLifecycle},
+};
+
+use crate::{Loaded, Store, StoreError};
+
+/// How many aggregates stay in memory.
+const MOST: usize = 8_192;
+/// How much of that is for those which more than one command found there. What was just
+/// queued has to stay until a worker takes it, however much is queued behind it.
+const PROVEN: f64 = 0.5;
+
+pub(crate) struct Memory(Cache<(&'static str, i64), Arc<dyn Any + Send + Sync>>);
+
+impl Default for Memory {
+    fn default() -> Self {
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(MOST)
+            .weight_capacity(MOST as u64)
+            .hot_allocation(PROVEN)
+            .build();
+        Self(options.map_or_else(
+            // Refused are only options that leave a size unsaid.
+            |_| Cache::new(MOST),
+            |options| {
+                Cache::with_options(
+                    options,
+                    UnitWeighter,
+                    DefaultHashBuilder::default(),
+                    DefaultLifecycle::default(),
+                )
+            },
+        ))
+    }
+}
+
+impl Memory {
+    fn get<A: Entity>(&self, id: Id<A>) -> Option<Loaded<A>> {
+        let known = self.0.get(&(A::TYPE, id.get()))?;
+        known.downcast_ref::<Loaded<A>>().cloned()
+    }
+}
+
+impl Store {
+    /// An aggregate from memory, or as the log has it; tells whether it came from memory.
+    pub(crate) async fn load_cached<A: Entity>(
+        &self,
+        id: Id<A>,
+    ) -> Result<(Loaded<A>, bool), StoreError> {
+        match self.0.memory.get(id) {
+            Some(known) => Ok((known, true)),
+            None => Ok((self.load(id).await?, false)),
+        }
+    }
+
+    /// Several aggregates, from memory where possible; tells which came from there.
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    pub async fn load_many_cached<A: Entity>(
+        &self,
+        ids: &[Id<A>],
+    ) -> Result<HashMap<Id<A>, (Loaded<A>, bool)>, StoreError> {
+        let mut found = HashMap::with_capacity(ids.len());
+        let mut missing = Vec::new();
+        for &id in ids {
+            match self.0.memory.get(id) {
+                Some(known) => drop(found.insert(id, (known, true))),
+                None => missing.push(id),
+            }
+        }
+        if !missing.is_empty() {
+            for (id, loaded) in self.load_many(&missing).await? {
+                self.keep(id, loaded.clone());
+                found.insert(id, (loaded, false));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Remembers what an aggregate is; not of one that never existed, since an id that is
+    /// asked for may be about to be used.
+    pub(crate) fn keep<A: Entity>(&self, id: Id<A>, loaded: Loaded<A>) {
+        if loaded.version > 0 {
+            let known = &self.0.memory.0;
+            known.insert((A::TYPE, id.get()), Arc::new(loaded));
+        }
+    }
+
+    /// Forgets what memory holds of an aggregate.
+    pub fn forget<A: Entity>(&self, id: Id<A>) {
+        self.0.memory.0.remove(&(A::TYPE, id.get()));
+    }
+}

@@ -1,0 +1,56 @@
+//! What a process remembers, and when that no longer holds.
+
+use domain::people::{Channel, OptOut, OptOutCommand, OptOutSource};
+use tokio::time::{Instant, sleep};
+
+use super::*;
+
+#[tokio::test]
+async fn an_id_that_was_asked_for_before_its_use_is_not_remembered_as_unused() {
+    let scratch = Scratch::start().await;
+    let (one, other) = (scratch.store().await, scratch.store().await);
+    let id: Id<Account> = Id::new(7);
+    let unused = one.load_many_cached(&[id]).await.unwrap();
+    assert_eq!(unused[&id].0.version, 0);
+    carry_out::<Account>(&other, 7, account("ada"), Basis::Nothing)
+        .await
+        .unwrap();
+    let used = one.load_many_cached(&[id]).await.unwrap();
+    assert_eq!((used[&id].0.version, used[&id].1), (1, false));
+    let again = one.load_many_cached(&[id]).await.unwrap();
+    assert_eq!((again[&id].0.version, again[&id].1), (1, true));
+    scratch.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_asked_about_opt_outs_holds_until_one_is_added_anywhere() {
+    const LONG: Duration = Duration::from_secs(60);
+    let scratch = Scratch::start().await;
+    let (one, other) = (scratch.store().await, scratch.store().await);
+    sleep(Duration::from_millis(2)).await;
+    let asked_at = Instant::now();
+    append(&one, 1).await.unwrap();
+    assert!(one.log().opt_outs_hold_since(asked_at, LONG));
+    assert!(!one.log().opt_outs_hold_since(asked_at, Duration::ZERO));
+    let add = OptOutCommand::Add {
+        id: Id::new(9),
+        owner: Id::new(1),
+        channel: Channel::Sms,
+        address: "+15550100".parse().unwrap(),
+        fingerprint: one.fingerprint("+15550100"),
+        reason: None,
+        source: OptOutSource::Stop,
+    };
+    carry_out::<OptOut>(&one, 9, add, Basis::Nothing)
+        .await
+        .unwrap();
+    // Whoever appends it knows at once; the others once they have seen it.
+    assert!(!one.log().opt_outs_hold_since(asked_at, LONG));
+    let heard = async {
+        while other.log().opt_outs_hold_since(asked_at, LONG) {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), heard).await.unwrap();
+    scratch.stop().await;
+}
