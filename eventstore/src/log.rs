@@ -28,7 +28,7 @@ use crate::{
 
 /// How many events stay in memory: those of a second at full speed, so that read models
 /// that gather them for a while need not read them again.
-const KEPT: usize = 20_480;
+const KEPT: usize = 65_536;
 /// The most events a subscriber gets at once.
 const BATCH: usize = 1_000;
 /// How often the database is asked although nothing woke us. A node that has not

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use eventstore::{Log, Position, Recorded, StoreError, Subscription};
 
 /// How far behind the head is far; below it the events are likely still in memory.
-const FAR: Position = 20_000;
+const FAR: Position = 60_000;
 
 /// How many events are taken at a time.
-const MANY: usize = 5_000;
+const MANY: usize = 20_000;
 
 pub(crate) struct Source {
     log: Log,
