@@ -120,8 +120,9 @@ pub async fn reach(
     .execute(pool)
     .await?;
     sqlx::query_as(
-        "select address, contact_id from dispatch.reached \
-         where campaign_id = $1 and address = any($2)",
+        "select r.address, r.contact_id from unnest($2::bigint[]) as u (address) \
+         cross join lateral (select address, contact_id from dispatch.reached \
+           where campaign_id = $1 and address = u.address limit 1) r",
     )
     .bind(campaign_id)
     .bind(keys)
