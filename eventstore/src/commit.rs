@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use cqrs_es::DomainEvent;
 use domain::{Claim, Entity, Id, Subject};
 use serde::de::DeserializeOwned;
+use tokio::task::coop;
 
 use crate::{
     Committed, Loaded, Metadata, Once, Position, Store, StoreError,
@@ -29,6 +30,8 @@ impl Store {
         aggregate: A,
         events: Vec<A::Event>,
     ) -> Result<Prepared<A>, StoreError> {
+        // Whoever prepares many lets others have their turn.
+        coop::consume_budget().await;
         let own = id.subject();
         let mut encoded = Vec::with_capacity(events.len());
         let mut subjects = HashSet::new();
