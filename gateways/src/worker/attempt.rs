@@ -82,7 +82,7 @@ impl Attempt {
         let Some(service) = Service::from_flag(i32::from(self.job.service)) else {
             return Fate::Back(clock::now() + NO_PROVIDER_PAUSE);
         };
-        let (channel, trial, _permit) = match self.channel(service).await {
+        let (channel, trial, permit) = match self.channel(service).await {
             Ok(found) => found,
             Err(fate) => return fate,
         };
@@ -94,7 +94,7 @@ impl Attempt {
                 return Fate::Back(clock::now() + NO_PROVIDER_PAUSE);
             }
         };
-        self.deliver(&channel, &trial, &spool).await
+        self.deliver((channel, trial, permit), &spool).await
     }
 
     /// A provider with a channel that is free for it. What waits here has not started, and
@@ -135,16 +135,19 @@ impl Attempt {
         self.job.campaign_id.is_some()
     }
 
-    async fn deliver(&self, channel: &Channel, trial: &Trial, spool: &Spool) -> Fate {
+    async fn deliver(&self, through: (Channel, Trial, Permit), spool: &Spool) -> Fate {
+        let (channel, trial, permit) = through;
         let start = Start {
             attempt: self,
-            channel,
-            trial,
+            channel: &channel,
+            trial: &trial,
             until: spool.until(),
             answer: OnceCell::new(),
         };
         let provider = channel.provider;
         let ended = channel.gateway.attempt(spool, &start).await;
+        // What is left to do is nothing to the provider.
+        drop(permit);
         match (ended, start.answer.get()) {
             (Ended::Reported(report), _) => {
                 trial.ended(&report);

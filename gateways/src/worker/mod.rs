@@ -8,6 +8,7 @@
 
 mod attempt;
 mod channels;
+mod claiming;
 mod content;
 pub(crate) mod gate;
 mod hold;
@@ -15,30 +16,24 @@ mod leases;
 mod start;
 mod turn;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use commands::{Commands, media::MediaStore, suppression::Suppression};
-use domain::{Id, delivery::Transmission};
-use eventstore::{StoreError, clock};
 use projections::{
     QueueSignal,
     delivery::{
         channels as leased,
         health::{self, ProviderHealth},
-        queue::{self, Job, Wanted},
+        queue,
     },
 };
 use sqlx::PgPool;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{attempt::Attempt, content::Contents, gate::Gate, leases::Leases};
+use self::{content::Contents, gate::Gate, leases::Leases};
 use crate::Registry;
 
-/// The most attempts in hand at once, whatever the adapters could take.
-const MOST_IN_HAND: usize = 1_024;
-/// The most that are claimed at once.
-const CLAIM: usize = 256;
 /// How often the queue is looked at although nothing woke us.
 const POLL: Duration = Duration::from_millis(500);
 /// How often it says how it is.
@@ -112,7 +107,7 @@ impl Worker {
             config,
         });
         let tasks = TaskTracker::new();
-        tasks.spawn(claim(Arc::clone(&shared), queued, tasks.clone()));
+        tasks.spawn(claiming::run(Arc::clone(&shared), queued, tasks.clone()));
         tasks.spawn(renew(Arc::clone(&shared), tasks.clone()));
         tokio::spawn(channels::keep(Arc::clone(&shared)));
         tokio::spawn(report(Arc::clone(&shared)));
@@ -178,153 +173,6 @@ fn gauge(known: &[ProviderHealth]) {
         metrics::gauge!("ledgerline_provider_resting", "provider" => provider.clone()).set(resting);
         metrics::gauge!("ledgerline_provider_in_flight", "provider" => provider)
             .set(f64::from(health.in_flight));
-    }
-}
-
-async fn claim(shared: Arc<Shared>, queued: QueueSignal, tasks: TaskTracker) {
-    let mut swept_at = Instant::now();
-    while !shared.stopping.is_cancelled() {
-        let sweep = swept_at.elapsed() >= NO_PROVIDER_PAUSE;
-        if sweep {
-            swept_at = Instant::now();
-        }
-        let claimed = match claim_some(&shared, sweep).await {
-            Ok(jobs) => jobs,
-            Err(error) => {
-                tracing::warn!(%error, "the dispatch queue does not answer");
-                tokio::time::sleep(POLL).await;
-                continue;
-            }
-        };
-        if claimed.is_empty() {
-            tokio::select! {
-                () = queued.notified() => {}
-                () = shared.freed.notified() => {}
-                () = shared.stopping.cancelled() => {}
-                () = tokio::time::sleep(POLL) => {}
-            }
-            continue;
-        }
-        begin(&shared, claimed, &tasks).await;
-    }
-}
-
-/// As many due attempts as there is room for. Those that no provider serves are only
-/// swept now and then, for the ones among them whose deadline has passed.
-async fn claim_some(shared: &Shared, sweep: bool) -> Result<Vec<Job>, sqlx::Error> {
-    let rationed = shared.registry.rationed();
-    let services: Vec<i32> = match sweep {
-        true => {
-            let free = |it: &i32| rationed.iter().all(|(service, _)| service != it);
-            queue::all_services().into_iter().filter(free).collect()
-        }
-        false => shared.registry.services(),
-    };
-    let most = (shared.registry.channels() * 2).clamp(16, MOST_IN_HAND);
-    let room = most.saturating_sub(shared.leases.len());
-    // Claiming costs a transaction; one at a time would make that the bottleneck.
-    if room < most / 4 {
-        return Ok(Vec::new());
-    }
-    let room = room.min(CLAIM);
-    let until = Instant::now() + shared.config.lease;
-    // Campaigns leave a part to what belongs to none.
-    let mut bulk = (most - most / 4).saturating_sub(shared.leases.bulk());
-    let mut jobs = claim_of(shared, &services, room, bulk).await?;
-    // Of what can only start at a certain rate no more are held than soon start.
-    for (service, most) in rationed {
-        let room = room.saturating_sub(jobs.len()).min(most);
-        let taken = jobs.iter().filter(|job| job.campaign_id.is_some()).count();
-        bulk = bulk.saturating_sub(taken);
-        jobs.extend(claim_of(shared, &[service], room, bulk).await?);
-    }
-    // One that is in hand already was only lost sight of by the database.
-    let new = |job: &Job| shared.leases.take(job, until);
-    Ok(jobs.into_iter().filter(new).collect())
-}
-
-async fn claim_of(
-    shared: &Shared,
-    services: &[i32],
-    room: usize,
-    bulk: usize,
-) -> Result<Vec<Job>, sqlx::Error> {
-    let wanted = Wanted {
-        services,
-        room,
-        bulk: bulk.min(room),
-        worker: &shared.config.name,
-        lease: shared.config.lease,
-    };
-    queue::claim(&shared.pool, wanted, clock::now()).await
-}
-
-/// Reads what the claimed attempts are about, with one query for each kind, and
-/// sets them going.
-async fn begin(shared: &Arc<Shared>, jobs: Vec<Job>, tasks: &TaskTracker) {
-    metrics::counter!("ledgerline_attempts_claimed_total").increment(jobs.len() as u64);
-    let loaded = match transmissions(shared, &jobs).await {
-        Ok(loaded) => loaded,
-        Err(error) => return give_back(shared, &jobs, &error),
-    };
-    let states: Vec<&Transmission> = loaded.values().collect();
-    let people = match shared.contents.people(&states).await {
-        Ok(people) => Arc::new(people),
-        Err(error) => return give_back(shared, &jobs, &error),
-    };
-    let jobs = jobs.into_iter().filter_map(|job| {
-        let transmission = loaded.get(&Id::new(job.transmission_id))?;
-        Some((job, transmission))
-    });
-    let (jobs, of): (Vec<Job>, Vec<&Transmission>) = jobs.unzip();
-    let asked = match hold::ask(shared, &of).await {
-        Ok(asked) => asked,
-        Err(error) => return give_back(shared, &jobs, &error),
-    };
-    for ((job, transmission), asked) in jobs.into_iter().zip(of).zip(asked) {
-        let attempt = Attempt {
-            shared: Arc::clone(shared),
-            transmission: transmission.clone(),
-            people: Arc::clone(&people),
-            asked,
-            job,
-        };
-        tasks.spawn(attempt.run());
-    }
-}
-
-/// What these attempts are attempts of. Memory may not have heard of one yet that was
-/// queued a moment ago, here or elsewhere: then the log is asked.
-async fn transmissions(
-    shared: &Shared,
-    jobs: &[Job],
-) -> Result<HashMap<Id<Transmission>, Transmission>, StoreError> {
-    let store = shared.commands.store();
-    let of = |job: &Job| Id::<Transmission>::new(job.transmission_id);
-    let ids: Vec<_> = jobs.iter().map(of).collect();
-    let mut loaded: HashMap<_, _> = store
-        .load_many_cached(&ids)
-        .await?
-        .into_iter()
-        .map(|(id, (loaded, _))| (id, loaded.aggregate))
-        .collect();
-    let unheard_of = jobs.iter().filter(|job| {
-        let known = loaded.get(&of(job));
-        !known.is_some_and(|transmission| transmission.has(Id::new(job.spool_id)))
-    });
-    let behind: Vec<_> = unheard_of.map(of).collect();
-    if !behind.is_empty() {
-        let fresh = store.load_many(&behind).await?;
-        loaded.extend(fresh.into_iter().map(|(id, fresh)| (id, fresh.aggregate)));
-    }
-    Ok(loaded)
-}
-
-/// The leases run out by themselves; somebody will try again then.
-fn give_back(shared: &Shared, jobs: &[Job], error: &dyn std::fmt::Display) {
-    tracing::warn!(attempts = jobs.len(), %error, "claimed attempts cannot be read");
-    for job in jobs {
-        shared.leases.drop(job.spool_id);
     }
 }
 

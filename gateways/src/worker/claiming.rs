@@ -1,0 +1,229 @@
+//! Claiming: which attempts are taken in hand, and how they are set going.
+//!
+//! Campaigns never fill the hand, and reading what many of their attempts are about does
+//! not hold up the next claim: what belongs to no campaign is taken as soon as it is queued.
+
+use std::{collections::HashMap, sync::Arc};
+
+use domain::{Id, delivery::Transmission};
+use eventstore::{StoreError, clock};
+use projections::{
+    QueueSignal,
+    delivery::queue::{self, Job, Wanted},
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, sleep},
+};
+use tokio_util::task::TaskTracker;
+
+use super::{NO_PROVIDER_PAUSE, POLL, Shared, attempt::Attempt, hold};
+
+/// The most attempts in hand at once, whatever the adapters could take.
+const MOST_IN_HAND: usize = 1_024;
+/// The most that are claimed at once.
+const CLAIM: usize = 256;
+
+/// Claims for as long as the worker runs.
+pub(super) async fn run(shared: Arc<Shared>, queued: QueueSignal, tasks: TaskTracker) {
+    let mut swept_at = Instant::now();
+    // Held while attempts of campaigns are being set going; no more of them are claimed then.
+    let turn = Arc::new(Semaphore::new(1));
+    while !shared.stopping.is_cancelled() {
+        let sweep = swept_at.elapsed() >= NO_PROVIDER_PAUSE;
+        if sweep {
+            swept_at = Instant::now();
+        }
+        let bulk_turn = Arc::clone(&turn).try_acquire_owned().ok();
+        let room = Room::of(&shared, bulk_turn.is_some());
+        let claimed = match claim_some(&shared, &room, sweep).await {
+            Ok(jobs) => jobs,
+            Err(error) => {
+                tracing::warn!(%error, "the dispatch queue does not answer");
+                sleep(POLL).await;
+                continue;
+            }
+        };
+        if !claimed.is_empty() {
+            set_going(&shared, claimed, bulk_turn, &tasks);
+            continue;
+        }
+        drop(bulk_turn);
+        let more_room = async {
+            // With room for all there is, only a longer queue makes a difference.
+            if !room.short {
+                std::future::pending::<()>().await;
+            }
+            shared.freed.notified().await;
+        };
+        tokio::select! {
+            () = queued.notified() => {}
+            () = more_room => {}
+            () = shared.stopping.cancelled() => {}
+            () = sleep(POLL) => {}
+        }
+    }
+}
+
+/// How much more is taken in hand.
+struct Room {
+    all: usize,
+    /// Of that, for campaigns.
+    bulk: usize,
+    rationed: Vec<(i32, usize)>,
+    /// Whether there would be more if something ended.
+    short: bool,
+}
+
+impl Room {
+    fn of(shared: &Shared, bulk_turn: bool) -> Self {
+        let most = (shared.registry.channels() * 2).clamp(16, MOST_IN_HAND);
+        // Claiming costs a transaction; one at a time would make that the bottleneck.
+        let worthwhile = |room: usize| if room < most / 8 { 0 } else { room };
+        let all = worthwhile(most.saturating_sub(shared.leases.len()));
+        // Campaigns leave a part to what belongs to none.
+        let bulk = worthwhile((most - most / 4).saturating_sub(shared.leases.bulk()));
+        let rationed = shared.registry.rationed();
+        Self {
+            all: all.min(CLAIM),
+            bulk: if bulk_turn { bulk.min(all) } else { 0 },
+            short: all == 0 || bulk == 0 || !bulk_turn || !rationed.is_empty(),
+            rationed,
+        }
+    }
+}
+
+/// As many due attempts as there is room for. Those that no provider serves are only
+/// swept now and then, for the ones among them whose deadline has passed.
+async fn claim_some(shared: &Shared, room: &Room, sweep: bool) -> Result<Vec<Job>, sqlx::Error> {
+    if room.all == 0 {
+        return Ok(Vec::new());
+    }
+    let services: Vec<i32> = match sweep {
+        true => {
+            let free = |it: &i32| room.rationed.iter().all(|(service, _)| service != it);
+            queue::all_services().into_iter().filter(free).collect()
+        }
+        false => shared.registry.services(),
+    };
+    let until = Instant::now() + shared.config.lease;
+    let mut bulk = room.bulk;
+    let mut jobs = claim_of(shared, &services, room.all, bulk).await?;
+    // Of what can only start at a certain rate no more are held than soon start.
+    for &(service, most) in &room.rationed {
+        let room = room.all.saturating_sub(jobs.len()).min(most);
+        let taken = jobs.iter().filter(|job| job.campaign_id.is_some()).count();
+        bulk = bulk.saturating_sub(taken);
+        jobs.extend(claim_of(shared, &[service], room, bulk).await?);
+    }
+    // One that is in hand already was only lost sight of by the database.
+    let new = |job: &Job| shared.leases.take(job, until);
+    Ok(jobs.into_iter().filter(new).collect())
+}
+
+async fn claim_of(
+    shared: &Shared,
+    services: &[i32],
+    room: usize,
+    bulk: usize,
+) -> Result<Vec<Job>, sqlx::Error> {
+    let wanted = Wanted {
+        services,
+        room,
+        bulk: bulk.min(room),
+        worker: &shared.config.name,
+        lease: shared.config.lease,
+    };
+    queue::claim(&shared.pool, wanted, clock::now()).await
+}
+
+/// Sets attempts going: those of campaigns, whose turn it is until then, for themselves.
+fn set_going(
+    shared: &Arc<Shared>,
+    jobs: Vec<Job>,
+    bulk_turn: Option<OwnedSemaphorePermit>,
+    tasks: &TaskTracker,
+) {
+    metrics::counter!("ledgerline_attempts_claimed_total").increment(jobs.len() as u64);
+    let is_bulk = |job: &Job| job.campaign_id.is_some();
+    let (bulk, single): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(is_bulk);
+    for (jobs, turn) in [(single, None), (bulk, bulk_turn)] {
+        if jobs.is_empty() {
+            continue;
+        }
+        let (shared, tasks) = (Arc::clone(shared), tasks.clone());
+        tasks.clone().spawn(async move {
+            begin(&shared, jobs, &tasks).await;
+            drop(turn);
+            shared.freed.notify_one();
+        });
+    }
+}
+
+/// Reads what the claimed attempts are about, with one query for each kind, and
+/// sets them going.
+async fn begin(shared: &Arc<Shared>, jobs: Vec<Job>, tasks: &TaskTracker) {
+    let loaded = match transmissions(shared, &jobs).await {
+        Ok(loaded) => loaded,
+        Err(error) => return give_back(shared, &jobs, &error),
+    };
+    let states: Vec<&Transmission> = loaded.values().collect();
+    let people = match shared.contents.people(&states).await {
+        Ok(people) => Arc::new(people),
+        Err(error) => return give_back(shared, &jobs, &error),
+    };
+    let jobs = jobs.into_iter().filter_map(|job| {
+        let transmission = loaded.get(&Id::new(job.transmission_id))?;
+        Some((job, transmission))
+    });
+    let (jobs, of): (Vec<Job>, Vec<&Transmission>) = jobs.unzip();
+    let asked = match hold::ask(shared, &of).await {
+        Ok(asked) => asked,
+        Err(error) => return give_back(shared, &jobs, &error),
+    };
+    for ((job, transmission), asked) in jobs.into_iter().zip(of).zip(asked) {
+        let attempt = Attempt {
+            shared: Arc::clone(shared),
+            transmission: transmission.clone(),
+            people: Arc::clone(&people),
+            asked,
+            job,
+        };
+        tasks.spawn(attempt.run());
+    }
+}
+
+/// What these attempts are attempts of. Memory may not have heard of one yet that was
+/// queued a moment ago, here or elsewhere: then the log is asked.
+async fn transmissions(
+    shared: &Shared,
+    jobs: &[Job],
+) -> Result<HashMap<Id<Transmission>, Transmission>, StoreError> {
+    let store = shared.commands.store();
+    let of = |job: &Job| Id::<Transmission>::new(job.transmission_id);
+    let ids: Vec<_> = jobs.iter().map(of).collect();
+    let mut loaded: HashMap<_, _> = store
+        .load_many_cached(&ids)
+        .await?
+        .into_iter()
+        .map(|(id, (loaded, _))| (id, loaded.aggregate))
+        .collect();
+    let unheard_of = jobs.iter().filter(|job| {
+        let known = loaded.get(&of(job));
+        !known.is_some_and(|transmission| transmission.has(Id::new(job.spool_id)))
+    });
+    let behind: Vec<_> = unheard_of.map(of).collect();
+    if !behind.is_empty() {
+        let fresh = store.load_many(&behind).await?;
+        loaded.extend(fresh.into_iter().map(|(id, fresh)| (id, fresh.aggregate)));
+    }
+    Ok(loaded)
+}
+
+/// The leases run out by themselves; somebody will try again then.
+fn give_back(shared: &Shared, jobs: &[Job], error: &dyn std::fmt::Display) {
+    tracing::warn!(attempts = jobs.len(), %error, "claimed attempts cannot be read");
+    for job in jobs {
+        shared.leases.drop(job.spool_id);
+    }
+}
