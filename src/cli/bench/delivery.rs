@@ -269,7 +269,7 @@ pub async fn send_through(connection: &mut Connection, smtp: SocketAddr) -> anyh
     }
     let provider = json!({
         "name": "bench", "type": "smtp", "host": smtp.ip().to_string(), "port": smtp.port(),
-        "settings": {"tls": "none", "from_domain": "bench.example", "connections": 16},
+        "settings": {"tls": "none", "from_domain": "bench.example", "connections": 64},
     });
     connection
         .call("POST", "/providers", Some(&provider))
