@@ -287,7 +287,9 @@ impl Inner {
         let next = begins(answer.count) - answer.now;
         Ok(Taken {
             wanted,
-            slots: (0..answer.count).map(|n| sight.window(begins(n))).collect(),
+            slots: (0..answer.count)
+                .map(|n| sight.window(begins(n), spacing.tolerance()))
+                .collect(),
             next: Duration::from_micros(u64::try_from(next).unwrap_or_default()),
             spacing: wish.spacing,
         })

@@ -8,15 +8,14 @@ use super::*;
 use crate::delivery::PaceUnit;
 
 const SECOND: u64 = 1_000_000_000;
-const TOLERANCE: u64 = Spacing::TOLERANCE.as_nanos() as u64;
 
 fn pace(per_second: f64) -> Pace {
     let pace = Pace::said(Some(per_second), None, PaceUnit::Second);
     pace.unwrap().unwrap()
 }
 
-fn nanos(spacing: Spacing) -> u64 {
-    u64::try_from(spacing.duration().as_nanos()).unwrap()
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap()
 }
 
 /// What the database does: a slot is a spacing after the last one, and not in the past.
@@ -31,7 +30,8 @@ impl Slots {
 
 /// The start times of several workers that ask one after the other, use each slot up to
 /// a tolerance late, miss some of them, fall silent now and then, and start again.
-fn starts(random: &mut StdRng, spacing: u64, until: u64, troubled: bool) -> Vec<u64> {
+fn starts(random: &mut StdRng, spacing: Spacing, until: u64, troubled: bool) -> Vec<u64> {
+    let (spacing, tolerance) = (nanos(spacing.duration()), nanos(spacing.tolerance()));
     let (mut slots, mut now, mut starts) = (Slots(0), SECOND, Vec::new());
     let workers = random.random_range(1..=4);
     let mut free: BinaryHeap<std::cmp::Reverse<u64>> =
@@ -47,7 +47,7 @@ fn starts(random: &mut StdRng, spacing: u64, until: u64, troubled: bool) -> Vec<
         match random.random_range(0..1_000) {
             0 if troubled => ready += random.random_range(0..20 * SECOND),
             1..=3 if troubled => {}
-            _ => starts.push(slot + random.random_range(0..=TOLERANCE)),
+            _ => starts.push(slot + random.random_range(0..=tolerance)),
         }
         free.push(std::cmp::Reverse(ready));
     }
@@ -85,7 +85,7 @@ fn rates(random: &mut StdRng) -> Vec<f64> {
 fn no_second_holds_more_than_the_pace_and_one() {
     let (seed, mut random) = seeded();
     for rate in rates(&mut random) {
-        let spacing = nanos(Spacing::of_pace(pace(rate)));
+        let spacing = Spacing::of_pace(pace(rate));
         let until = (2_000.0 / rate).clamp(30.0, 20_000.0) as u64 * SECOND;
         let starts = starts(&mut random, spacing, until, true);
         let most = most_in(&starts, SECOND);
@@ -100,7 +100,7 @@ fn no_second_holds_more_than_the_pace_and_one() {
 fn no_second_holds_more_than_the_limit() {
     let (seed, mut random) = seeded();
     for limit in [1, 2, 3, 7, 50, 1_000, 5_000] {
-        let spacing = nanos(Spacing::of_limit(limit));
+        let spacing = Spacing::of_limit(limit);
         let until = (2_000 / u64::from(limit)).max(30) * SECOND;
         let starts = starts(&mut random, spacing, until, true);
         let most = most_in(&starts, SECOND);
@@ -112,7 +112,7 @@ fn no_second_holds_more_than_the_limit() {
 fn any_ten_seconds_hold_the_pace_within_five_per_cent_or_one() {
     let (seed, mut random) = seeded();
     for rate in rates(&mut random) {
-        let spacing = nanos(Spacing::of_pace(pace(rate)));
+        let spacing = Spacing::of_pace(pace(rate));
         let until = (2_000.0 / rate).clamp(30.0, 20_000.0) as u64 * SECOND;
         let starts = starts(&mut random, spacing, until, false);
         let due = rate * 10.0;
@@ -137,4 +137,13 @@ fn a_slow_pace_is_its_own_spacing_and_a_limit_leaves_room_for_the_tolerance() {
     assert_eq!(spacing(Spacing::of_limit(1)), 1.02);
     assert_eq!(spacing(Spacing::of_limit(100)), 0.010_2);
     assert_eq!(Spacing::of_limit(0), Spacing::of_limit(1));
+}
+
+#[test]
+fn a_slow_pace_forgives_more_than_a_fast_one() {
+    let late = |spacing: Spacing| spacing.tolerance().as_millis();
+    assert_eq!(late(Spacing::of_pace(pace(0.1))), 100);
+    assert_eq!(late(Spacing::of_pace(pace(20.0))), 50);
+    assert_eq!(late(Spacing::of_pace(pace(1_000.0))), 20);
+    assert_eq!(late(Spacing::of_limit(5)), 20);
 }

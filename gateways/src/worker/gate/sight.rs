@@ -3,16 +3,12 @@
 
 use std::time::Duration;
 
-use domain::delivery::Spacing;
 use tokio::time::Instant;
 
 /// How fast two clocks may drift apart, in parts of a million.
 const DRIFT: i64 = 200;
 /// No answer is waited for longer than this on account of its slots.
 const LONGEST_LEAD: Duration = Duration::from_millis(250);
-/// Where the database is further away than this its clock is taken to be in the middle:
-/// slots are then only as exact as that, which is better than none.
-const WIDEST: i64 = Spacing::TOLERANCE.as_micros() as i64 / 2;
 
 /// When a slot can be used, on this machine's monotonic clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,17 +66,19 @@ impl Sight {
     }
 
     /// When a slot that begins then by the database's clock can be used here: surely
-    /// not before it begins, and surely not later than it may.
-    pub fn window(&self, slot: i64) -> Window {
+    /// not before it begins, and surely not later than the tolerance has it.
+    pub fn window(&self, slot: i64, tolerance: Duration) -> Window {
+        let tolerance = i64::try_from(tolerance.as_micros()).unwrap_or(i64::MAX);
         let Offset { low, high, .. } = self.offset.unwrap_or(Offset {
             low: 0,
             high: 0,
             at: 0,
         });
-        let doubt = (high - low).min(WIDEST);
+        // Where the database is further away than half of it its clock is taken to be in
+        // the middle: slots are then only as exact as that, which is better than none.
+        let doubt = (high - low).min(tolerance / 2);
         let middle = low + (high - low) / 2;
         let from = self.instant(slot - (middle - doubt / 2));
-        let tolerance = Spacing::TOLERANCE.as_micros() as i64;
         let until = self.instant(slot + tolerance - (middle + doubt / 2));
         Window { from, until }
     }
@@ -105,6 +103,7 @@ mod tests {
     use super::*;
 
     const THERE: i64 = 1_000_000_000;
+    const TOLERANCE: Duration = Duration::from_millis(20);
 
     fn after(sight: &Sight, millis: u64) -> Instant {
         sight.origin + Duration::from_millis(millis)
@@ -116,10 +115,10 @@ mod tests {
         // It is a second ahead of us; one answer was slow to go, the other to come.
         sight.seen(after(&sight, 0), after(&sight, 10), THERE + 1_009_000);
         sight.seen(after(&sight, 20), after(&sight, 30), THERE + 1_021_000);
-        let window = sight.window(THERE + 2_000_000);
+        let window = sight.window(THERE + 2_000_000, TOLERANCE);
         let ideal = after(&sight, 1_000);
         assert!(window.from >= ideal && window.from < ideal + Duration::from_millis(2));
-        let last = ideal + Spacing::TOLERANCE;
+        let last = ideal + TOLERANCE;
         assert!(window.until <= last && window.until > last - Duration::from_millis(2));
         assert_eq!(sight.lead(), Duration::from_millis(10));
     }
@@ -129,7 +128,7 @@ mod tests {
         let mut sight = Sight::new();
         sight.seen(after(&sight, 0), after(&sight, 2), THERE + 1_000);
         sight.seen(after(&sight, 10), after(&sight, 12), THERE + 3_600_011_000);
-        let window = sight.window(THERE + 3_600_111_000);
+        let window = sight.window(THERE + 3_600_111_000, TOLERANCE);
         assert!(window.from >= after(&sight, 110) && window.from <= after(&sight, 112));
     }
 
@@ -137,8 +136,8 @@ mod tests {
     async fn a_database_far_away_is_no_reason_to_wait_for_ever() {
         let mut sight = Sight::new();
         sight.seen(after(&sight, 0), after(&sight, 200), THERE + 100_000);
-        let window = sight.window(THERE + 1_000_000);
-        assert!(window.until >= window.from + Spacing::TOLERANCE / 2);
+        let window = sight.window(THERE + 1_000_000, TOLERANCE);
+        assert!(window.until >= window.from + TOLERANCE / 2);
         assert_eq!(sight.lead(), Duration::from_millis(200));
     }
 }
