@@ -6,7 +6,7 @@
 //! that they are read and decoded once for all subscribers.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -26,8 +26,8 @@ use crate::{
     read::{COLUMNS, Reader, Row},
 };
 
-/// How many events stay in memory: those of a second at full speed, so that read models
-/// that gather them for a while need not read them again.
+/// How many events stay in memory: those of some seconds at full speed, so that read models
+/// that gather them for a while, and take a while for them, need not read them again.
 const KEPT: usize = 65_536;
 /// The most events a subscriber gets at once.
 const BATCH: usize = 1_000;
@@ -48,7 +48,8 @@ struct Inner {
     recent: Mutex<Recent>,
     head: watch::Sender<Position>,
     seen_at: Mutex<Instant>,
-    opt_outs_changed_at: Mutex<Instant>,
+    /// When the newest event of each aggregate type was taken in.
+    changed_at: Mutex<HashMap<String, Instant>>,
     wake: Arc<Notify>,
     announce: Arc<Notify>,
 }
@@ -74,7 +75,7 @@ impl Log {
             }),
             head: watch::Sender::new(head),
             seen_at: Mutex::new(Instant::now()),
-            opt_outs_changed_at: Mutex::new(Instant::now()),
+            changed_at: Mutex::default(),
             wake: Arc::default(),
             announce: Arc::default(),
             reader,
@@ -109,12 +110,13 @@ impl Log {
         *lock(&self.0.seen_at)
     }
 
-    /// Whether no opt-out was added or taken away since this moment, as far as was known
-    /// `within` this time: what was asked about opt-outs then still holds.
-    pub fn opt_outs_hold_since(&self, asked_at: Instant, within: Duration) -> bool {
+    /// Whether no aggregate of this type changed since this moment, as far as was known
+    /// `within` this time: what was asked about them then still holds.
+    pub fn is_unchanged(&self, aggregate_type: &str, since: Instant, within: Duration) -> bool {
         // In this order: what is seen after the first of the two counts as not seen yet.
         let fresh = self.seen_at().elapsed() < within;
-        fresh && asked_at > *lock(&self.0.opt_outs_changed_at)
+        let changed_at = lock(&self.0.changed_at).get(aggregate_type).copied();
+        fresh && changed_at.is_none_or(|at| since > at)
     }
 
     /// The connections that the log itself is read with.
@@ -194,16 +196,17 @@ impl Inner {
 
     /// Adds events that follow the head directly, and tells the subscribers.
     fn push(&self, recent: &mut Recent, events: Vec<Arc<Recorded>>) {
+        let (mut changed_at, now) = (lock(&self.changed_at), Instant::now());
         for event in events {
             if event.position <= recent.head {
                 continue;
             }
-            match &event.event {
-                Event::Contact(ContactEvent::ContactErased {}) => {
-                    self.reader.keys.forget(&event.id::<Contact>().subject());
-                }
-                Event::OptOut(_) => *lock(&self.opt_outs_changed_at) = Instant::now(),
-                _ => {}
+            if let Event::Contact(ContactEvent::ContactErased {}) = event.event {
+                self.reader.keys.forget(&event.id::<Contact>().subject());
+            }
+            match changed_at.get_mut(&event.aggregate_type) {
+                Some(at) => *at = now,
+                None => drop(changed_at.insert(event.aggregate_type.clone(), now)),
             }
             recent.head = event.position;
             recent.events.push_back(event);
@@ -213,6 +216,7 @@ impl Inner {
                 recent.after = oldest.position;
             }
         }
+        drop(changed_at);
         self.head.send_replace(recent.head);
     }
 }

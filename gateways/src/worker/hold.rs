@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use commands::suppression::Listed;
+use cqrs_es::Aggregate as _;
 use domain::{
     Entity as _, Id,
     access::User,
     delivery::{Transmission, TransmissionCommand},
     flow::Service,
+    people::OptOut,
 };
 use eventstore::{StoreError, clock};
 use tokio::time::Instant;
@@ -106,7 +108,7 @@ impl Attempt {
             }));
         }
         let log = self.shared.commands.store().log();
-        if !log.opt_outs_hold_since(asked.at, FRESH) {
+        if !log.is_unchanged(OptOut::TYPE, asked.at, FRESH) {
             let again = ask(&self.shared, &[&self.transmission]).await?;
             *asked = again.first().copied().unwrap_or(*asked);
         }
