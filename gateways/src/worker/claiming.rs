@@ -49,16 +49,9 @@ pub(super) async fn run(shared: Arc<Shared>, queued: QueueSignal, tasks: TaskTra
             continue;
         }
         drop(bulk_turn);
-        let more_room = async {
-            // With room for all there is, only a longer queue makes a difference.
-            if !room.short {
-                std::future::pending::<()>().await;
-            }
-            shared.freed.notified().await;
-        };
         tokio::select! {
             () = queued.notified() => {}
-            () = more_room => {}
+            () = shared.freed.notified() => {}
             () = shared.stopping.cancelled() => {}
             () = sleep(POLL) => {}
         }
@@ -70,9 +63,8 @@ struct Room {
     all: usize,
     /// Of that, for campaigns.
     bulk: usize,
+    /// Of services that can only start at a certain rate, at most so many.
     rationed: Vec<(i32, usize)>,
-    /// Whether there would be more if something ended.
-    short: bool,
 }
 
 impl Room {
@@ -83,14 +75,16 @@ impl Room {
         let all = worthwhile(most.saturating_sub(shared.leases.len()));
         // Campaigns leave a part to what belongs to none.
         let bulk = worthwhile((most - most / 4).saturating_sub(shared.leases.bulk()));
-        let rationed = shared.registry.rationed();
         Self {
             all: all.min(CLAIM),
-            bulk: if bulk_turn { bulk.min(all) } else { 0 },
-            short: all == 0 || bulk == 0 || !bulk_turn || !rationed.is_empty(),
-            rationed,
+            bulk: if bulk_turn { bulk } else { 0 },
+            rationed: shared.registry.rationed(),
         }
     }
+}
+
+fn is_bulk(job: &Job) -> bool {
+    job.campaign_id.is_some()
 }
 
 /// As many due attempts as there is room for. Those that no provider serves are only
@@ -107,14 +101,13 @@ async fn claim_some(shared: &Shared, room: &Room, sweep: bool) -> Result<Vec<Job
         false => shared.registry.services(),
     };
     let until = Instant::now() + shared.config.lease;
-    let mut bulk = room.bulk;
-    let mut jobs = claim_of(shared, &services, room.all, bulk).await?;
+    let mut jobs = claim_of(shared, &services, room.all, room.bulk).await?;
     // Of what can only start at a certain rate no more are held than soon start.
     for &(service, most) in &room.rationed {
-        let room = room.all.saturating_sub(jobs.len()).min(most);
-        let taken = jobs.iter().filter(|job| job.campaign_id.is_some()).count();
-        bulk = bulk.saturating_sub(taken);
-        jobs.extend(claim_of(shared, &[service], room, bulk).await?);
+        let taken = jobs.iter().filter(|job| is_bulk(job)).count();
+        let all = room.all.saturating_sub(jobs.len()).min(most);
+        let bulk = room.bulk.saturating_sub(taken);
+        jobs.extend(claim_of(shared, &[service], all, bulk).await?);
     }
     // One that is in hand already was only lost sight of by the database.
     let new = |job: &Job| shared.leases.take(job, until);
@@ -145,7 +138,6 @@ fn set_going(
     tasks: &TaskTracker,
 ) {
     metrics::counter!("ledgerline_attempts_claimed_total").increment(jobs.len() as u64);
-    let is_bulk = |job: &Job| job.campaign_id.is_some();
     let (bulk, single): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(is_bulk);
     for (jobs, turn) in [(single, None), (bulk, bulk_turn)] {
         if jobs.is_empty() {
