@@ -1,6 +1,8 @@
 //! Does what schedules say, when it is time: that a schedule fired and what came of it
 //! are one append, so that two who fire the same do it once.
 
+use std::collections::HashMap;
+
 use domain::{
     Entity, Id, Refusal,
     access::User,
@@ -9,6 +11,7 @@ use domain::{
     },
 };
 use eventstore::{Loaded, StoreError, clock};
+use futures::{StreamExt as _, stream};
 use projections::delivery::schedules;
 
 use super::Policies;
@@ -17,20 +20,43 @@ use crate::{CommandError, Scope, sending::Manner};
 /// How many are looked at in one go.
 const AT_ONCE: i64 = 200;
 
+/// How many at the same time, so that a crowd at the full hour is soon through.
+const SIDE_BY_SIDE: usize = 16;
+
 /// Fires what is due; whether there may be more.
 pub(super) async fn run(policies: &Policies) -> Result<bool, CommandError> {
     let due = schedules::due(&policies.pool, clock::now(), AT_ONCE).await;
     let due = due.map_err(StoreError::Database)?;
-    let more = due.len() as i64 == AT_ONCE;
-    for id in due {
+    let full = due.len() as i64 == AT_ONCE;
+    // What is for the same thing is done in its order: a stop stays behind its start.
+    let mut by_target: HashMap<_, Vec<Id<Schedule>>> = HashMap::new();
+    for row in due {
+        let of_target = by_target.entry((row.transmission_id, row.campaign_id));
+        of_target.or_default().push(Id::new(row.schedule_id));
+    }
+    let fired = stream::iter(by_target.into_values())
+        .map(|ids| fire_in_turn(policies, ids))
+        .buffer_unordered(SIDE_BY_SIDE);
+    let all = fired.fold(true, async |all, one| all && one).await;
+    // What cannot be fired now is tried again, but not without a pause.
+    Ok(full && all)
+}
+
+/// Fires schedules for the same thing; whether nothing went wrong. One that has to be looked
+/// at again holds up those behind it, and nobody else.
+async fn fire_in_turn(policies: &Policies, ids: Vec<Id<Schedule>>) -> bool {
+    for id in ids {
         match fire(policies, id).await {
-            Ok(()) => {}
+            Ok(()) | Err(CommandError::Refused(_)) => {}
             // It was changed this moment, or fired by somebody else: the next look tells.
-            Err(CommandError::Contended | CommandError::Refused(_)) => {}
-            Err(error) => return Err(error),
+            Err(CommandError::Contended) => return true,
+            Err(error) => {
+                tracing::warn!(schedule.id = id.get(), %error, "a schedule cannot be fired");
+                return false;
+            }
         }
     }
-    Ok(more)
+    true
 }
 
 async fn fire(policies: &Policies, id: Id<Schedule>) -> Result<(), CommandError> {

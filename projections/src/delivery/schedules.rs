@@ -112,22 +112,32 @@ impl View for ScheduleRow {
     }
 }
 
+/// A schedule whose time has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow)]
+pub struct DueRow {
+    /// The schedule.
+    pub schedule_id: i64,
+    /// The transmission it is for, or
+    pub transmission_id: Option<i64>,
+    /// the campaign.
+    pub campaign_id: Option<i64>,
+}
+
 /// The schedules that are due, the longest waiting first. They may have been fired, or
 /// changed, since they were seen here: the log decides.
 pub async fn due(
     pool: &PgPool,
     now: DateTime<Utc>,
     limit: i64,
-) -> Result<Vec<Id<Schedule>>, sqlx::Error> {
-    let ids: Vec<i64> = sqlx::query_scalar(
-        "select schedule_id from read.schedules where state = 'pending' and next_run <= $1 \
-          order by next_run limit $2",
+) -> Result<Vec<DueRow>, sqlx::Error> {
+    sqlx::query_as(
+        "select schedule_id, transmission_id, campaign_id from read.schedules \
+         where state = 'pending' and next_run <= $1 order by next_run limit $2",
     )
     .bind(now)
     .bind(limit)
     .fetch_all(pool)
-    .await?;
-    Ok(ids.into_iter().map(Id::new).collect())
+    .await
 }
 
 /// Keeps `schedules`.

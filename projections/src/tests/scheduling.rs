@@ -53,7 +53,9 @@ async fn what_is_due_is_found_until_it_fired() {
     running.reached(Schedule::TYPE, all).await;
     let due = async |now, limit| {
         let due = schedules::due(&desk.pool, now, limit).await.unwrap();
-        due.into_iter().map(Id::get).collect::<Vec<_>>()
+        due.into_iter()
+            .map(|row| row.schedule_id)
+            .collect::<Vec<_>>()
     };
     assert_eq!(
         due(noon(), 10).await,
