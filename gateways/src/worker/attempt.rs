@@ -71,21 +71,23 @@ impl Attempt {
         {
             return fate;
         }
-        if clock::now() >= self.job.deadline {
-            return self
-                .expire("its deadline passed before it could be sent")
-                .await;
+        let service = Service::from_flag(i32::from(self.job.service));
+        if self.is_too_late() {
+            return self.too_late(service).await;
         }
         if let Some(fate) = self.held_back().await {
             return fate;
         }
-        let Some(service) = Service::from_flag(i32::from(self.job.service)) else {
+        let Some(service) = service else {
             return Fate::Back(clock::now() + NO_PROVIDER_PAUSE);
         };
         let (channel, trial, permit) = match self.channel(service).await {
             Ok(found) => found,
             Err(fate) => return fate,
         };
+        if self.is_too_late() {
+            return self.too_late(Some(service)).await;
+        }
         let spool = match self.spool().await {
             Ok(spool) => spool,
             Err(NoContent::Never(reason)) => return self.reject(&reason).await,
@@ -95,6 +97,23 @@ impl Attempt {
             }
         };
         self.deliver((channel, trial, permit), &spool).await
+    }
+
+    pub(super) fn is_too_late(&self) -> bool {
+        clock::now() >= self.job.deadline
+    }
+
+    /// Its deadline passed before it could be sent. Where a campaign goes faster than there
+    /// are channels that is no fault of a provider: it is sent again when there may be one.
+    async fn too_late(&self, service: Option<Service>) -> Fate {
+        let is_open = service.is_some_and(|service| self.shared.registry.is_open(service));
+        match self.is_bulk() && self.job.attempt == 1 && is_open {
+            true => self.withdraw("no channel was free in time").await,
+            false => {
+                let reason = "its deadline passed before it could be sent";
+                self.expire(reason).await
+            }
+        }
     }
 
     /// A provider with a channel that is free for it. What waits here has not started, and
@@ -195,9 +214,6 @@ impl Attempt {
             .transmission
             .owner()
             .ok_or(NoContent::never("it has no owner"))?;
-        let left = (self.job.deadline - clock::now())
-            .to_std()
-            .unwrap_or_default();
         Ok(Spool {
             id: Id::new(self.job.spool_id),
             transmission: Id::new(self.job.transmission_id),
@@ -209,7 +225,7 @@ impl Attempt {
                 .contents
                 .of(&self.transmission, &self.people)
                 .await?,
-            deadline: Instant::now() + left.min(self.shared.config.attempt),
+            deadline: Instant::now() + self.shared.config.attempt,
         })
     }
 

@@ -1,5 +1,5 @@
-//! What keeps an attempt from being made although it is due: its recipient opted out, or
-//! has quiet hours.
+//! What keeps an attempt from being made although it is due: its campaign was stopped, its
+//! recipient opted out, or has quiet hours.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use domain::{
 use eventstore::{StoreError, clock};
 use tokio::time::Instant;
 
-use super::{Shared, attempt::Attempt, attempt::Fate};
+use super::{Shared, attempt::Attempt, attempt::Fate, campaigns::Standing};
 
 /// While this process has not seen the log for so long, what the lists said before does not
 /// count. It sees what it appends itself at once, so this is what an opt-out that another
@@ -79,14 +79,30 @@ impl Attempt {
         if pause < LONG {
             return self.back_in(pause);
         }
-        let withdraw = TransmissionCommand::Withdraw {
-            spool: self.id(),
-            at: clock::now(),
-            reason: "its campaign's pace has no room yet".to_owned(),
-        };
-        match self.settle(withdraw).await {
+        self.withdraw("its campaign's pace has no room yet").await
+    }
+
+    /// Takes it off the queue; its campaign sends it again when it can go.
+    pub(super) async fn withdraw(&self, reason: &str) -> Fate {
+        match self.settle(self.withdrawal(reason)).await {
             Ok(()) => Fate::Settled,
             Err(_) => self.clear().await,
+        }
+    }
+
+    fn withdrawal(&self, reason: &str) -> TransmissionCommand {
+        TransmissionCommand::Withdraw {
+            spool: self.id(),
+            at: clock::now(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn suppression(&self, reason: String) -> TransmissionCommand {
+        TransmissionCommand::Suppress {
+            spool: Some(self.id()),
+            at: clock::now(),
+            reason,
         }
     }
 
@@ -96,31 +112,33 @@ impl Attempt {
         &self,
         asked: &mut Asked,
     ) -> Result<Option<TransmissionCommand>, StoreError> {
-        let at = clock::now();
+        if let Some(campaign) = self.job.campaign_id {
+            match self.shared.campaigns.standing(campaign).await? {
+                Standing::Runs(_) => {}
+                Standing::Stands => return Ok(Some(self.withdrawal("its campaign was stopped"))),
+                Standing::Gone => {
+                    let reason = "its campaign was deleted".to_owned();
+                    return Ok(Some(self.suppression(reason)));
+                }
+            }
+        }
         // What a person sends goes whatever the hour.
         let order = self.transmission.order().filter(|_| self.is_bulk());
         let hours = order.and_then(|order| order.hours.as_ref());
-        if hours.is_some_and(|hours| hours.is_quiet(at)) {
-            return Ok(Some(TransmissionCommand::Withdraw {
-                spool: self.id(),
-                at,
-                reason: "the recipient has quiet hours".to_owned(),
-            }));
+        if hours.is_some_and(|hours| hours.is_quiet(clock::now())) {
+            return Ok(Some(self.withdrawal("the recipient has quiet hours")));
         }
         let log = self.shared.commands.store().log();
         if !log.is_unchanged(OptOut::TYPE, asked.at, FRESH) {
             let again = ask(&self.shared, &[&self.transmission]).await?;
             *asked = again.first().copied().unwrap_or(*asked);
         }
-        let listed = asked.listed;
-        Ok(listed.map(|listed| TransmissionCommand::Suppress {
-            spool: Some(self.id()),
-            at,
-            reason: format!(
-                "the recipient opted out of {} (opt-out {})",
-                listed.channel.name(),
-                listed.id
-            ),
-        }))
+        let listed = asked.listed.map(|listed| {
+            let (channel, id) = (listed.channel.name(), listed.id);
+            self.suppression(format!(
+                "the recipient opted out of {channel} (opt-out {id})"
+            ))
+        });
+        Ok(listed)
     }
 }

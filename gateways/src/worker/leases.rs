@@ -104,7 +104,6 @@ mod tests {
             transmission_id: 1,
             owner_id: Some(1),
             campaign_id: None,
-            pace: None,
             service: 8,
             due_at: DateTime::default(),
             deadline: DateTime::default(),

@@ -7,6 +7,7 @@
 //! transaction that takes it off the queue.
 
 mod attempt;
+mod campaigns;
 mod channels;
 mod claiming;
 mod content;
@@ -31,7 +32,7 @@ use sqlx::PgPool;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{content::Contents, gate::Gate, leases::Leases};
+use self::{campaigns::Campaigns, content::Contents, gate::Gate, leases::Leases};
 use crate::Registry;
 
 /// How often the queue is looked at although nothing woke us.
@@ -64,6 +65,7 @@ pub(crate) struct Shared {
     pub contents: Contents,
     pub leases: Leases,
     pub suppression: Suppression,
+    pub campaigns: Campaigns,
     /// Where starts wait that a pace or a limit holds back.
     pub gate: Gate,
     pub config: WorkerConfig,
@@ -99,6 +101,7 @@ impl Worker {
             contents: Contents::new(commands.clone(), media, config.company.clone()),
             leases: Leases::default(),
             suppression: Suppression::new(commands.store().clone()),
+            campaigns: Campaigns::new(commands.store().pool().clone()),
             gate: Gate::new(commands.store().pool().clone()),
             stopping: CancellationToken::new(),
             freed: Notify::new(),

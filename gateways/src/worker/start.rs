@@ -51,6 +51,9 @@ impl Start<'_> {
         if let Some(instead) = self.turn().await {
             return instead;
         }
+        if self.attempt.is_too_late() {
+            return Started::Not;
+        }
         let command = TransmissionCommand::Start {
             spool: self.attempt.id(),
             claim: job.claim_token.clone(),

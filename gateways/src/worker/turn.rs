@@ -1,13 +1,14 @@
 //! An attempt's turn: the moment at which its campaign's pace and its provider's rate let
 //! it start.
 
-use std::time::Duration;
+use std::{cmp::Reverse, time::Duration};
 
-use domain::delivery::{Pace, Spacing};
+use domain::delivery::Spacing;
 use tokio::time::Instant;
 
 use super::{
     attempt::Attempt,
+    campaigns::Standing,
     start::{Start, Started},
 };
 
@@ -21,9 +22,34 @@ const FULL_PAUSE: Duration = Duration::from_millis(400);
 const TRIES: usize = 8;
 
 /// Where an attempt has to stand in line.
-enum Line {
-    Campaign(String, Spacing),
-    Provider(String, Spacing),
+struct Line {
+    whose: Whose,
+    key: String,
+    spacing: Spacing,
+    /// Until when the slot holds that it has there.
+    until: Option<Instant>,
+}
+
+#[derive(Clone, Copy)]
+enum Whose {
+    Campaign,
+    Provider,
+}
+
+impl Line {
+    fn of(whose: Whose, key: String, spacing: Spacing) -> Self {
+        Self {
+            whose,
+            key,
+            spacing,
+            until: None,
+        }
+    }
+
+    /// A start that is late makes some second too full.
+    fn has_slot(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() <= until)
+    }
 }
 
 impl Start<'_> {
@@ -31,21 +57,22 @@ impl Start<'_> {
     /// lease is renewed meanwhile, like those of all that are in hand.
     pub(super) async fn turn(&self) -> Option<Started> {
         let Attempt { shared, job, .. } = self.attempt;
-        let lines: Vec<Line> = self.campaign().into_iter().chain(self.provider()).collect();
+        let mut lines = match self.lines().await {
+            Ok(lines) => lines,
+            Err(instead) => return Some(instead),
+        };
         let mut asked = self.attempt.asked;
         for nth in 0..TRIES {
-            let mut until = None::<Instant>;
-            for line in &lines {
+            for line in lines.iter_mut().filter(|line| !line.has_slot()) {
                 match self.pass(line, nth > 0).await {
-                    Ok(end) => until = Some(until.map_or(end, |until| until.min(end))),
+                    Ok(until) => line.until = Some(until),
                     Err(instead) => return Some(instead),
                 }
             }
             let forbidden = self.attempt.forbidden(&mut asked).await;
             // A wait in the second line may have outlasted the slot of the first, and so
-            // may the question who opted out: a start that is late makes some second too
-            // full.
-            let late = until.is_some_and(|until| Instant::now() > until);
+            // may the question who opted out.
+            let late = lines.iter().any(|line| !line.has_slot());
             match forbidden {
                 Ok(Some(_)) | Err(_) => return Some(Started::Held),
                 Ok(None) if late => {
@@ -58,33 +85,50 @@ impl Start<'_> {
         Some(Started::Later(Duration::ZERO))
     }
 
-    fn campaign(&self) -> Option<Line> {
-        let job = &self.attempt.job;
-        let pace: Pace = job.pace.as_ref()?.parse().ok()?;
-        let key = format!("campaign/{}", job.campaign_id?);
-        Some(Line::Campaign(key, Spacing::of_pace(pace)))
+    /// The line whose slots are farther apart comes first: its slots hold for longer, and
+    /// a slot of the other one is soon there.
+    async fn lines(&self) -> Result<Vec<Line>, Started> {
+        let lines = self.campaign().await?.into_iter().chain(self.provider());
+        let mut lines: Vec<Line> = lines.collect();
+        lines.sort_by_key(|line| Reverse(line.spacing.duration()));
+        Ok(lines)
+    }
+
+    async fn campaign(&self) -> Result<Option<Line>, Started> {
+        let Attempt { shared, job, .. } = self.attempt;
+        let Some(id) = job.campaign_id else {
+            return Ok(None);
+        };
+        let pace = match shared.campaigns.standing(id).await {
+            Ok(Standing::Runs(pace)) => pace,
+            Ok(Standing::Stands | Standing::Gone) | Err(_) => return Err(Started::Held),
+        };
+        let line = |pace| {
+            let spacing = Spacing::of_pace(pace);
+            Line::of(Whose::Campaign, format!("campaign/{id}"), spacing)
+        };
+        Ok(pace.map(line))
     }
 
     fn provider(&self) -> Option<Line> {
-        let limit = self.channel.rate_limit?;
+        let spacing = Spacing::of_limit(self.channel.rate_limit?);
         let key = format!("provider/{}", self.channel.provider);
-        Some(Line::Provider(key, Spacing::of_limit(limit)))
+        Some(Line::of(Whose::Provider, key, spacing))
     }
 
     /// Waits in a line; until when the slot holds.
     async fn pass(&self, line: &Line, again: bool) -> Result<Instant, Started> {
         let shared = &self.attempt.shared;
-        let (Line::Campaign(key, spacing) | Line::Provider(key, spacing)) = line;
         let bulk = self.attempt.is_bulk();
         let patience = self.until.checked_sub(PATIENCE).unwrap_or(self.until);
         let passed = tokio::select! {
-            passed = shared.gate.pass_until(key, *spacing, bulk, again) => passed,
+            passed = shared.gate.pass_until(&line.key, line.spacing, bulk, again) => passed,
             () = tokio::time::sleep_until(patience) => Err(Duration::ZERO),
             () = shared.stopping.cancelled() => return Err(Started::Not),
         };
-        passed.map_err(|pause| match line {
-            Line::Campaign(..) => Started::Later(pause),
-            Line::Provider(..) => {
+        passed.map_err(|pause| match line.whose {
+            Whose::Campaign => Started::Later(pause),
+            Whose::Provider => {
                 self.trial.too_many(Instant::now() + pause + FULL_PAUSE);
                 Started::Full(pause)
             }

@@ -26,13 +26,11 @@ pub struct Job {
     pub owner_id: Option<i64>,
     /// The campaign it belongs to.
     pub campaign_id: Option<i64>,
-    /// That campaign's pace.
-    pub pace: Option<String>,
     /// The service it needs, as its `service_flag` bit.
     pub service: i16,
     /// Not before this.
     pub due_at: DateTime<Utc>,
-    /// When it must have ended.
+    /// After this it does not start any more.
     pub deadline: DateTime<Utc>,
     /// Providers to be tried last.
     pub avoid: Vec<i64>,
@@ -158,10 +156,7 @@ fn claiming(
     sql.push(" from first, token where q.spool_id = first.spool_id");
     sql.push(" returning q.spool_id, q.transmission_id, q.owner_id, q.campaign_id, q.service,");
     sql.push(" q.due_at, q.deadline, q.avoid, q.attempt, q.request_id, q.correlation_id,");
-    sql.push(" q.position, q.claim_token, q.lease_until, first.reclaimed,");
-    sql.push(
-        " (select c.pace from dispatch.campaigns c where c.campaign_id = q.campaign_id) as pace",
-    );
+    sql.push(" q.position, q.claim_token, q.lease_until, first.reclaimed");
     sql
 }
 
@@ -226,6 +221,23 @@ pub async fn depth(pool: &PgPool, now: DateTime<Utc>) -> Result<Depth, sqlx::Err
     .bind(now)
     .fetch_one(pool)
     .await
+}
+
+/// A campaign as the queue knows it.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct Campaign {
+    /// `new`, `running`, `stopped` or `ended`.
+    pub state: String,
+    /// Its pace, as [`domain::delivery::Pace`] writes itself.
+    pub pace: Option<String>,
+}
+
+/// What a campaign is at; nothing for one that ended and has nothing left.
+pub async fn campaign(pool: &PgPool, id: i64) -> Result<Option<Campaign>, sqlx::Error> {
+    sqlx::query_as("select state, pace from dispatch.campaigns where campaign_id = $1")
+        .bind(id)
+        .fetch_optional(pool)
+        .await
 }
 
 /// When there will next be something to claim: an attempt falls due or a lease runs out.

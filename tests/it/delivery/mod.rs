@@ -1,5 +1,6 @@
 //! From a request to a report.
 
+mod campaign_capacity;
 mod campaign_hours;
 mod campaign_interrupted;
 mod campaign_life;
