@@ -134,6 +134,17 @@ impl Watermarks {
         timeout(limit, passed).await.is_ok()
     }
 
+    /// As [`wait_for`](Self::wait_for), but false also if a projection that it matters to
+    /// stands still before this position.
+    pub async fn reaches(&self, aggregate_type: &str, position: Position, limit: Duration) -> bool {
+        self.wait_for(aggregate_type, position, limit).await
+            && self.0.marks.iter().all(|mark| {
+                mark.makes_work
+                    || !mark.follows.contains(&aggregate_type)
+                    || mark.state.borrow().position >= position
+            })
+    }
+
     /// How all of them are doing, by asking the database.
     pub async fn lag(&self) -> Result<Vec<ProjectionStatus>, StoreError> {
         let head = self.0.log.fresh_head().await?;

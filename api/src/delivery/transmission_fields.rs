@@ -96,6 +96,7 @@ impl FromFields for Changes {
                 account_id: fields.id("account_id"),
                 program: None,
                 try_allowed: fields.number("try_allowed", 1..=100).given(),
+                hours: Patch::Keep,
             },
         }
     }

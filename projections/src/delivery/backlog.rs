@@ -39,6 +39,17 @@ pub struct Waiting {
     pub transmission_id: i64,
     /// The attempt.
     pub spool_id: i64,
+    /// Since when it could be taken.
+    pub due_at: DateTime<Utc>,
+}
+
+/// A transmission that is to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, FromRow)]
+pub struct Ready {
+    /// The transmission.
+    pub transmission_id: i64,
+    /// Since when it can be. One that comes back has another moment.
+    pub open_at: DateTime<Utc>,
 }
 
 /// The campaigns there is something left to do for.
@@ -148,13 +159,34 @@ pub async fn ready(
     campaign_id: i64,
     by: Option<DateTime<Utc>>,
     limit: usize,
-) -> Result<Vec<i64>, sqlx::Error> {
-    sqlx::query_scalar(
-        "select transmission_id from dispatch.backlog \
-         where campaign_id = $1 and open_at <= coalesce($2, 'infinity') order by open_at, transmission_id limit $3",
+) -> Result<Vec<Ready>, sqlx::Error> {
+    sqlx::query_as(
+        "select transmission_id, open_at from dispatch.backlog \
+         where campaign_id = $1 and open_at <= coalesce($2, 'infinity') \
+         order by open_at, transmission_id limit $3",
     )
     .bind(campaign_id)
     .bind(by)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(pool)
+    .await
+}
+
+/// Transmissions of a campaign that cannot be sent yet, in their order; those after this one.
+pub async fn held(
+    pool: &PgPool,
+    campaign_id: i64,
+    after: Ready,
+    limit: usize,
+) -> Result<Vec<Ready>, sqlx::Error> {
+    sqlx::query_as(
+        "select transmission_id, open_at from dispatch.backlog \
+         where campaign_id = $1 and (open_at, transmission_id) > ($2, $3) \
+         order by open_at, transmission_id limit $4",
+    )
+    .bind(campaign_id)
+    .bind(after.open_at)
+    .bind(after.transmission_id)
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .fetch_all(pool)
     .await
@@ -179,7 +211,7 @@ pub async fn waiting(
     limit: usize,
 ) -> Result<Vec<Waiting>, sqlx::Error> {
     sqlx::query_as(
-        "select transmission_id, spool_id from dispatch.queue \
+        "select transmission_id, spool_id, due_at from dispatch.queue \
          where campaign_id = $1 and (lease_until is null or lease_until < now()) \
            and ($2::timestamptz is null or due_at <= $2) limit $3",
     )

@@ -159,3 +159,37 @@ async fn who_was_held_is_reached_when_the_window_opens() {
         );
     }
 }
+
+#[tokio::test]
+async fn hours_that_change_on_the_way_hold_for_all_that_is_not_sent() {
+    let server = Server::shared().await;
+    let campaigns = Campaigning::of(&server.user(&["user"]).await).await;
+    let group = campaigns.group(8).await;
+    // All of them are made at once, and sent over half a minute.
+    let id = campaigns.running(group, json!({"cpm": 0.5})).await;
+    let mut log = EventLog::of(server).await;
+    campaigns.on_the_wire(&mut log, id, 1).await;
+    campaigns.put(id, "stop").await.ok();
+    let now = clock::now();
+    let path = format!("/campaigns/{id}");
+    let quiet = json!({
+        "cpm": 100, "try_allowed": 3,
+        "quiet_from": shown(now - Duration::hours(1), 0),
+        "quiet_to": shown(now + Duration::hours(2), 0),
+    });
+    campaigns.client.put(&path, quiet).await.ok();
+    let before = log.starts(id).await.len();
+    campaigns.put(id, "start").await.ok();
+    tokio::time::sleep(seconds(3)).await;
+    assert_eq!(log.starts(id).await.len(), before, "sent in the quiet");
+
+    campaigns.put(id, "stop").await.ok();
+    let open = json!({"quiet_from": null, "quiet_to": null});
+    campaigns.client.put(&path, open).await.ok();
+    campaigns.put(id, "start").await.ok();
+    let ended = campaigns.ended(id).await;
+    assert_eq!(ended["delivered"], 8, "{ended}");
+    let tries = campaigns.transmissions(id).await.into_values();
+    let tries = tries.filter(|row| row["try_allowed"] == 3).count();
+    assert_eq!(tries, 8 - before, "those that were sent keep what they had");
+}

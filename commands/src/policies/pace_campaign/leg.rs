@@ -11,7 +11,7 @@ use domain::{
         hours::{Hours, zone_of},
     },
     flow::Service,
-    people::{Contact, normal_address},
+    people::{Contact, Group, normal_address},
 };
 use eventstore::{StoreError, clock};
 use projections::delivery::backlog::{self, Member};
@@ -48,7 +48,9 @@ impl Pacer {
     ) -> Result<Made, CommandError> {
         let (policies, campaign) = (self.policies.clone(), &state.loaded.aggregate);
         let after = campaign.reached().map_or(0, Id::get);
-        self.begin(state, after).await?;
+        if !self.begin(state, after).await? {
+            return Ok(Made { made: 0, sent: 0 });
+        }
         let group = state.details.group_id.get();
         let members = backlog::members(&policies.pool, group, after, self.since, wanted).await;
         let members = members.map_err(StoreError::Database)?;
@@ -104,24 +106,30 @@ impl Pacer {
         })
     }
 
-    /// Whoever paced it before may have looked further than what is on record.
-    async fn begin(&mut self, state: &State, after: i64) -> Result<(), CommandError> {
+    /// Whoever paced it before may have looked further than what is on record. False while
+    /// it is not known yet who is in the group.
+    async fn begin(&mut self, state: &State, after: i64) -> Result<bool, CommandError> {
         if self.begun {
-            return Ok(());
+            return Ok(true);
         }
         let policies = &self.policies;
         let within = std::time::Duration::from_secs(5);
-        let kind = <domain::people::Group as cqrs_es::Aggregate>::TYPE;
-        // Who is in the group must be known up to where the campaign was started.
-        if !policies.watermarks.wait_for(kind, self.since, within).await {
-            return Err(CommandError::Contended);
+        // Who is in the group, and where each is reached, must be known up to where the
+        // campaign was started.
+        for kind in [Group::TYPE, Contact::TYPE] {
+            let watermarks = &policies.watermarks;
+            if !watermarks.reaches(kind, self.since, within).await {
+                let id = self.id.get();
+                tracing::warn!(campaign.id = id, kind, "a campaign waits for its contacts");
+                return Ok(false);
+            }
         }
         if !state.details.duplicates {
             let unreached = backlog::unreach(&policies.pool, self.id.get(), after).await;
             unreached.map_err(StoreError::Database)?;
         }
         self.begun = true;
-        Ok(())
+        Ok(true)
     }
 
     async fn turns(
@@ -214,7 +222,7 @@ impl Pacer {
     }
 
     /// The contact's quiet hours, by the clocks where it is.
-    fn hours(&self, state: &State, member: &Member) -> Option<Hours> {
+    pub(super) fn hours(&self, state: &State, member: &Member) -> Option<Hours> {
         let quiet = state.details.quiet.clone()?;
         let own = member.timezone.as_ref().and_then(|zone| zone.parse().ok());
         let phone = member.phone.as_ref().and_then(|phone| phone.parse().ok());

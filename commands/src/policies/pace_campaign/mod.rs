@@ -7,12 +7,14 @@
 //! when it comes. The exact moment on the wire is the worker's: see `gate.rs` there.
 
 mod leg;
+mod revise;
 mod rhythm;
 mod send;
 mod sweep;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use chrono::TimeDelta;
 use domain::{
     Entity as _, Id, Refusal,
     access::User,
@@ -25,7 +27,7 @@ use projections::delivery::{backlog, campaign_progress};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use self::rhythm::Rhythm;
+use self::{revise::Revision, rhythm::Rhythm};
 use super::Policies;
 use crate::{Actor, CommandError, Scope};
 
@@ -33,6 +35,8 @@ use crate::{Actor, CommandError, Scope};
 const LEG: usize = 500;
 /// How many may be queued that no worker has taken; beyond it workers are the bottleneck.
 const WAITING: usize = 400;
+/// For how long one of them may wait before no more are queued.
+const PROMPT: TimeDelta = TimeDelta::seconds(2);
 /// For how long ahead transmissions are made where the pace is slow.
 const AHEAD: Duration = Duration::from_secs(30);
 /// How long to wait while workers are the bottleneck.
@@ -54,8 +58,12 @@ pub(super) async fn run(policies: Arc<Policies>, open: backlog::Open, over: Canc
         let pause = match pacer.step().await {
             Ok(Some(pause)) => pause,
             Ok(None) => return,
-            // Somebody stopped or changed it this moment; what is true now decides.
-            Err(CommandError::Contended | CommandError::Refused(_)) => BUSY,
+            // Somebody stopped or changed it this moment; what is true now decides. Should
+            // somebody else pace it too, it is not known any more who was reached.
+            Err(CommandError::Contended | CommandError::Refused(_)) => {
+                pacer.begun = false;
+                BUSY
+            }
             Err(error) => {
                 tracing::warn!(campaign.id = id, %error, "a campaign waits");
                 TROUBLE
@@ -75,9 +83,10 @@ struct Pacer {
     since: Position,
     rhythm: Rhythm,
     /// What was sent out of the backlog and may still be seen there.
-    sent: std::collections::HashSet<i64>,
+    sent: HashSet<backlog::Ready>,
     /// Whether it is known who is reached at which address.
     begun: bool,
+    revision: Option<Revision>,
     checked_at: Option<Instant>,
     /// Whose clocks count where the contact's own are not known: the account's, the owner's.
     zones: [Option<TimeZone>; 2],
@@ -98,8 +107,9 @@ impl Pacer {
             id: Id::new(open.campaign_id),
             since: open.started_position.unwrap_or_default(),
             rhythm: Rhythm::new(Instant::now()),
-            sent: std::collections::HashSet::new(),
+            sent: HashSet::new(),
             begun: false,
+            revision: None,
             checked_at: None,
             zones: [None, None],
             without_provider_since: None,
@@ -125,6 +135,7 @@ impl Pacer {
         if !self.can_go_on(&state).await? {
             return Ok(Some(IDLE));
         }
+        self.revise(&state, open.version).await?;
         self.advance(&state).await.map(Some)
     }
 
@@ -160,7 +171,7 @@ impl Pacer {
         let pace = state.details.pace.per_second();
         let soon = clock::now() + chrono::TimeDelta::seconds(1);
         let waiting = backlog::waiting(pool, self.id.get(), Some(soon), WAITING);
-        let room = WAITING - waiting.await.map_err(StoreError::Database)?.len();
+        let room = room(&waiting.await.map_err(StoreError::Database)?);
         let most = (pace.ceil() as usize).clamp(1, WAITING);
         let due = self.rhythm.due(pace, now);
         let due = due
@@ -309,6 +320,16 @@ impl Pacer {
         let told = together.send(self.id, &state.loaded, command).await?;
         told.map_err(CommandError::Refused)?;
         together.commit(&Actor::default().metadata).await.map(drop)
+    }
+}
+
+/// How many more are queued for workers. Where they do not come by in time, no more wait
+/// than they take in that time: they would only wait until their deadline.
+fn room(waiting: &[backlog::Waiting]) -> usize {
+    let long_ago = clock::now() - PROMPT;
+    match waiting.iter().any(|one| one.due_at < long_ago) {
+        true => 0,
+        false => WAITING.saturating_sub(waiting.len()),
     }
 }
 

@@ -2,19 +2,26 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use domain::{
     Id,
-    delivery::{Transmission, TransmissionCommand},
+    delivery::{Briefing, Order, Spool, Transmission, TransmissionCommand},
     people::Contact,
 };
 use eventstore::{StoreError, clock};
-use projections::delivery::backlog::{self, Member};
+use projections::delivery::backlog::{self, Member, Ready};
 
 use super::{
     Pacer, State,
     leg::{address, sending},
 };
 use crate::{CommandError, sending::lacking};
+
+/// What is to be sent, and to whom, if they are still there.
+pub(super) struct Recipient {
+    pub order: Order,
+    pub member: Option<Member>,
+}
 
 impl Pacer {
     /// Sends up to so many; says how many that were.
@@ -28,71 +35,92 @@ impl Pacer {
         let ready = backlog::ready(&policies.pool, self.id.get(), Some(clock::now()), limit);
         let ready = ready.await.map_err(StoreError::Database)?;
         // The backlog hears of what was sent a moment later.
-        self.sent.retain(|id| ready.contains(id));
-        let new = ready.into_iter().filter(|id| !self.sent.contains(id));
-        let ids: Vec<i64> = new.take(most).collect();
+        self.sent.retain(|one| ready.contains(one));
+        let new = ready.into_iter().filter(|one| !self.sent.contains(one));
+        let new: Vec<Ready> = new.take(most).collect();
         let Some(briefing) = state.loaded.aggregate.running() else {
             return Ok(0);
         };
-        if ids.is_empty() {
+        if new.is_empty() {
             return Ok(0);
         }
-        let recipients = self.recipients(&ids).await?;
-        let spools = policies.commands.next_ids("spool", ids.len()).await?;
-        let contacts = recipients.values().flatten();
-        let contacts: Vec<Id<Contact>> =
-            contacts.map(|member| Id::new(member.contact_id)).collect();
+        let recipients = self.recipients(&new).await?;
+        let spools = policies.commands.next_ids("spool", new.len()).await?;
+        let members = recipients.values().filter_map(|it| it.member.as_ref());
+        let contacts: Vec<Id<Contact>> = members.map(|it| Id::new(it.contact_id)).collect();
         policies.commands.store().warm_keys(&contacts).await?;
 
-        let service = state.details.service;
         let at = clock::now();
-        let deadline = at + policies.sending.within(service);
-        let commands = ids.iter().zip(spools).map(|(&id, spool)| {
-            let never = |reason: String| TransmissionCommand::Suppress {
-                spool: None,
-                at,
-                reason,
-            };
-            let command = match recipients.get(&id) {
-                Some(Some(member)) => match address(member, service) {
-                    Some(address) => {
-                        let contact = Id::new(member.contact_id);
-                        sending(spool, briefing, contact, address.clone(), (at, deadline))
-                    }
-                    None => never(format!("the contact has {}", lacking(service))),
-                },
-                Some(None) | None => never("the contact was deleted".to_owned()),
-            };
-            (Id::<Transmission>::new(id), command)
+        let commands = new.iter().zip(spools).filter_map(|(one, spool)| {
+            let id = Id::<Transmission>::new(one.transmission_id);
+            let recipient = recipients.get(&one.transmission_id)?;
+            Some((id, self.now(state, recipient, briefing, (spool, at))))
         });
         let commands: Vec<_> = commands.collect();
+        let sends = commands
+            .iter()
+            .map(|(_, command)| matches!(command, TransmissionCommand::Send { .. }));
+        let sends: Vec<bool> = sends.collect();
         let metadata = policies.metadata();
         let answers = policies
             .commands
             .send_many(commands, &metadata, vec![])
             .await?;
-        self.sent.extend(ids);
-        Ok(answers.iter().filter(|answer| answer.is_ok()).count())
+        self.sent.extend(new);
+        let sent = answers.iter().zip(sends);
+        Ok(sent.filter(|(answer, is)| *is && answer.is_ok()).count())
     }
 
-    /// Whom these transmissions reach, if they are still there.
-    async fn recipients(&self, ids: &[i64]) -> Result<HashMap<i64, Option<Member>>, CommandError> {
+    /// What is done with one whose moment has come.
+    fn now(
+        &self,
+        state: &State,
+        recipient: &Recipient,
+        briefing: &Briefing,
+        (spool, at): (Id<Spool>, DateTime<Utc>),
+    ) -> TransmissionCommand {
+        let never = |reason: String| TransmissionCommand::Suppress {
+            spool: None,
+            at,
+            reason,
+        };
+        let details = &state.details;
+        let Some(member) = &recipient.member else {
+            return never("the contact was deleted".to_owned());
+        };
+        let Some(address) = address(member, details.service) else {
+            return never(format!("the contact has {}", lacking(details.service)));
+        };
+        if let Some(revised) = self.revised(state, recipient, member) {
+            return revised;
+        }
+        let contact = Id::new(member.contact_id);
+        let deadline = at + self.policies.sending.within(details.service);
+        sending(spool, briefing, contact, address.clone(), (at, deadline))
+    }
+
+    pub(super) async fn recipients(
+        &self,
+        ready: &[Ready],
+    ) -> Result<HashMap<i64, Recipient>, CommandError> {
         let policies = &self.policies;
-        let ids: Vec<Id<Transmission>> = ids.iter().copied().map(Id::new).collect();
+        let ids = ready.iter().map(|one| Id::new(one.transmission_id));
+        let ids: Vec<Id<Transmission>> = ids.collect();
         let loaded = policies.commands.store().load_many_cached(&ids).await?;
-        let contact_of: HashMap<i64, i64> = loaded
-            .into_iter()
-            .filter_map(|(id, (loaded, _))| {
-                Some((id.get(), loaded.aggregate.order()?.contact_id.get()))
-            })
-            .collect();
-        let contacts: Vec<i64> = contact_of.values().copied().collect();
+        let orders = loaded.into_iter().filter_map(|(id, (loaded, _))| {
+            let order = loaded.aggregate.order()?.clone();
+            Some((id.get(), order))
+        });
+        let orders: Vec<(i64, Order)> = orders.collect();
+        let contacts = orders.iter().map(|(_, order)| order.contact_id.get());
+        let contacts: Vec<i64> = contacts.collect();
         let found = backlog::contacts(&policies.pool, &contacts).await;
         let found = found.map_err(StoreError::Database)?.into_iter();
         let members: HashMap<i64, Member> = found.map(|it| (it.contact_id, it)).collect();
-        let recipients = contact_of.into_iter();
-        Ok(recipients
-            .map(|(id, contact)| (id, members.get(&contact).cloned()))
-            .collect())
+        let recipients = orders.into_iter().map(|(id, order)| {
+            let member = members.get(&order.contact_id.get()).cloned();
+            (id, Recipient { order, member })
+        });
+        Ok(recipients.collect())
     }
 }

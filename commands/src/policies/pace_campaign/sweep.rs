@@ -7,7 +7,7 @@ use domain::{
     delivery::{Transmission, TransmissionCommand},
 };
 use eventstore::{StoreError, clock};
-use projections::delivery::backlog;
+use projections::delivery::backlog::{self, Ready};
 
 use super::{BUSY, IDLE, LEG, Pacer};
 use crate::CommandError;
@@ -57,13 +57,13 @@ impl Pacer {
         let left = left.map_err(StoreError::Database)?;
         if !left.is_empty() {
             let at = clock::now();
-            let suppress = |&id: &i64| {
+            let suppress = |one: &Ready| {
                 let command = TransmissionCommand::Suppress {
                     spool: None,
                     at,
                     reason: "its campaign was deleted".to_owned(),
                 };
-                (Id::<Transmission>::new(id), command)
+                (Id::<Transmission>::new(one.transmission_id), command)
             };
             let commands = left.iter().map(suppress).collect();
             policies

@@ -37,6 +37,9 @@ pub struct Campaign {
     /// Whether it has looked at all of them.
     #[serde(default)]
     through: bool,
+    /// Whether it was changed after it had begun.
+    #[serde(default)]
+    amended: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +73,11 @@ impl Campaign {
     /// Whether it has looked at its whole group.
     pub fn is_through(&self) -> bool {
         self.through
+    }
+
+    /// Whether it was changed after it had begun: what was made before may not fit.
+    pub fn is_amended(&self) -> bool {
+        self.amended
     }
 
     /// Why it can neither be started now nor resumed, if it cannot.
@@ -213,7 +221,10 @@ impl Aggregate for Campaign {
                 self.owner = Some(owner);
                 self.details = Some(details);
             }
-            CampaignUpdated { details } => self.details = Some(details),
+            CampaignUpdated { details } => {
+                self.amended |= self.stage != New;
+                self.details = Some(details);
+            }
             CampaignStarted { briefing, .. } | CampaignResumed { briefing, .. } => {
                 self.stage = Running;
                 self.briefing = Some(briefing);

@@ -81,6 +81,7 @@ pub struct OrderPatch {
     /// With the service that the program uses.
     pub program: Option<(Id<Program>, Service)>,
     pub try_allowed: Option<u32>,
+    pub hours: Patch<Hours>,
 }
 
 impl OrderPatch {
@@ -95,6 +96,7 @@ impl OrderPatch {
         }
         order.contact_id = self.contact_id.unwrap_or(order.contact_id);
         order.try_allowed = self.try_allowed.unwrap_or(order.try_allowed);
+        self.hours.apply(&mut order.hours);
         order
     }
 }

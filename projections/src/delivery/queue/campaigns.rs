@@ -54,10 +54,14 @@ fn take(places: &mut BTreeMap<i64, Place>, id: i64, place: Place) {
 fn place(recorded: &Recorded, event: &TransmissionEvent) -> Option<Place> {
     use TransmissionEvent::{
         SpoolQueued, SpoolWithdrawn, TransmissionCreated, TransmissionDeleted,
-        TransmissionSuppressed,
+        TransmissionSuppressed, TransmissionUpdated,
     };
     match event {
         TransmissionCreated { order, .. } => {
+            let campaign = order.campaign_id?;
+            Some(Place::In(campaign, order.opens(recorded.occurred_at)))
+        }
+        TransmissionUpdated { order } => {
             let campaign = order.campaign_id?;
             Some(Place::In(campaign, order.opens(recorded.occurred_at)))
         }

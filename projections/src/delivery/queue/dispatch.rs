@@ -38,12 +38,14 @@ impl Projection for Dispatch {
     fn wants(&self, event: &Recorded) -> bool {
         use TransmissionEvent::{
             SpoolCompleted, SpoolFailed, SpoolOutcomeUnknown, SpoolQueued, SpoolWithdrawn,
-            TransmissionCreated, TransmissionDeleted, TransmissionSuppressed,
+            TransmissionCreated, TransmissionDeleted, TransmissionSuppressed, TransmissionUpdated,
         };
         match &event.event {
             Event::Campaign(_) => true,
             Event::Transmission(event) => match event.as_ref() {
-                TransmissionCreated { order, .. } => order.campaign_id.is_some(),
+                TransmissionCreated { order, .. } | TransmissionUpdated { order } => {
+                    order.campaign_id.is_some()
+                }
                 SpoolQueued { .. }
                 | SpoolCompleted { .. }
                 | SpoolFailed { .. }

@@ -1,0 +1,88 @@
+//! After a campaign was changed on its way: the transmissions that were made before are
+//! given what holds now.
+
+use domain::{
+    Id, Patch,
+    delivery::{OrderPatch, Transmission, TransmissionCommand},
+};
+use eventstore::{StoreError, clock};
+use projections::delivery::backlog::{self, Member, Ready};
+
+use super::{LEG, Pacer, State, send::Recipient};
+use crate::CommandError;
+
+/// How far a campaign's backlog was looked through since it was last changed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Revision {
+    version: i64,
+    /// The last one that was looked at; nothing when all were.
+    after: Option<Ready>,
+}
+
+impl Revision {
+    /// None of the backlog of a campaign at this version.
+    fn none(version: i64) -> Self {
+        let now = Ready {
+            transmission_id: 0,
+            open_at: clock::now(),
+        };
+        Self {
+            version,
+            after: Some(now),
+        }
+    }
+}
+
+impl Pacer {
+    /// Looks through the next ones that wait for quiet hours to end, which may not be quiet
+    /// any more. What can be sent is looked at when it is.
+    pub(super) async fn revise(&mut self, state: &State, version: i64) -> Result<(), CommandError> {
+        if !state.loaded.aggregate.is_amended() {
+            return Ok(());
+        }
+        let known = self.revision.filter(|known| known.version == version);
+        let revision = known.unwrap_or_else(|| Revision::none(version));
+        self.revision = Some(revision);
+        let Some(after) = revision.after else {
+            return Ok(());
+        };
+        let policies = self.policies.clone();
+        let held = backlog::held(&policies.pool, self.id.get(), after, LEG).await;
+        let held = held.map_err(StoreError::Database)?;
+        let recipients = self.recipients(&held).await?;
+        let commands = recipients.into_iter().filter_map(|(id, recipient)| {
+            let member = recipient.member.as_ref()?;
+            let command = self.revised(state, &recipient, member)?;
+            Some((Id::<Transmission>::new(id), command))
+        });
+        let commands: Vec<_> = commands.collect();
+        let metadata = policies.metadata();
+        let answers = policies.commands.send_many(commands, &metadata, vec![]);
+        answers.await?;
+        self.revision = Some(Revision {
+            version,
+            after: held.last().copied(),
+        });
+        Ok(())
+    }
+
+    /// What makes a transmission fit for the campaign as it is now, and for the contact as
+    /// it is; nothing if it is.
+    pub(super) fn revised(
+        &self,
+        state: &State,
+        recipient: &Recipient,
+        member: &Member,
+    ) -> Option<TransmissionCommand> {
+        let (order, details) = (&recipient.order, &state.details);
+        let hours = self.hours(state, member);
+        if hours == order.hours && details.try_allowed == order.try_allowed {
+            return None;
+        }
+        Some(TransmissionCommand::Update(Box::new(OrderPatch {
+            hours: hours.map_or(Patch::Clear, Patch::Set),
+            try_allowed: Some(details.try_allowed),
+            ..OrderPatch::default()
+        })))
+    }
+}
