@@ -112,9 +112,9 @@ async fn look(campaigns: &Reader<Campaign, Read>, id: Id<Campaign>) -> Result<Mo
         PaceUnit::Second => seen::<false>(campaigns, id).await?,
         PaceUnit::Minute => seen::<true>(campaigns, id).await?,
     };
-    let (version, done, rate, ended) = moment;
+    let ([version, done, unknown, rate], ended) = moment;
     Ok(Moment {
-        id: format!("{version}.{done}.{rate}"),
+        id: format!("{version}.{done}.{unknown}.{rate}"),
         ended,
         data,
     })
@@ -123,13 +123,15 @@ async fn look(campaigns: &Reader<Campaign, Read>, id: Id<Campaign>) -> Result<Mo
 async fn seen<const PER_MINUTE: bool>(
     campaigns: &Reader<Campaign, Read>,
     id: Id<Campaign>,
-) -> Result<((i64, i64, i64, bool), Value)> {
+) -> Result<(([i64; 4], bool), Value)> {
     let row: CampaignRow<PER_MINUTE> = campaigns.row(id.get()).await?;
     let ended = matches!(row.status.as_str(), "completed" | "broken");
     // After the end its last rate says nothing.
     let rate = if ended { 0 } else { (row.rate * 10.0) as i64 };
     let data = serde_json::to_value(&row).map_err(|_| Error::Internal)?;
-    Ok(((row.version, row.contact_done, rate, ended), data))
+    // An outcome that was unknown may be settled later, and nothing else changes then.
+    let numbers = [row.version, row.contact_done, row.unknown, rate];
+    Ok(((numbers, ended), data))
 }
 
 /// A stream of events on its way.
