@@ -5,6 +5,9 @@
 //! one round trip and one flush however many members it has. When it fails on a
 //! member (its sequence or a unique name is taken), the members go one by one, and
 //! only the one that is at fault hears of it.
+//!
+//! Members wait in two lanes, so that what one person asks for does not queue behind what
+//! a campaign does to thousands.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +24,9 @@ use crate::{Log, Metadata, Position, Recorded, StoreError, once::Mark, statement
 /// The most members a group has, and about the most events.
 const GROUP_MEMBERS: usize = 256;
 const GROUP_EVENTS: usize = 2_048;
-/// How many members may wait before senders have to.
+/// Of these, so many belong to one of many: who comes next waits for a whole group.
+const BULK_EVENTS: usize = 512;
+/// How many members of a lane may wait before senders have to.
 const WAITING: usize = 4_096;
 /// How long a lost database is waited for before a commit is given up.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -78,10 +83,21 @@ struct Waiting {
     reply: oneshot::Sender<Result<Vec<Position>, StoreError>>,
 }
 
+impl Waiting {
+    fn events(&self) -> usize {
+        self.member.events.len()
+    }
+
+    fn is_bulk(&self) -> bool {
+        self.member.metadata.bulk
+    }
+}
+
 /// Where commits are handed in.
 #[derive(Clone, Debug)]
 pub(crate) struct Appender {
-    queue: mpsc::Sender<Waiting>,
+    single: mpsc::Sender<Waiting>,
+    bulk: mpsc::Sender<Waiting>,
 }
 
 /// A new commit's id, in the text form of a UUID.
@@ -91,40 +107,83 @@ pub(crate) fn commit_id() -> Result<String, StoreError> {
 
 impl Appender {
     pub fn start(pool: PgPool, log: Log) -> Self {
-        let (queue, waiting) = mpsc::channel(WAITING);
-        tokio::spawn(run(pool, log, waiting));
-        Self { queue }
+        let (single, singles) = mpsc::channel(WAITING);
+        let (bulk, bulks) = mpsc::channel(WAITING);
+        let lanes = Lanes {
+            single: singles,
+            bulk: bulks,
+            bulk_went: false,
+        };
+        tokio::spawn(run(pool, log, lanes));
+        Self { single, bulk }
     }
 
     /// Appends a member; answers with the positions of its events.
     pub async fn append(&self, member: Member) -> Result<Vec<Position>, StoreError> {
         let (reply, answer) = oneshot::channel();
+        let lane = match member.metadata.bulk {
+            true => &self.bulk,
+            false => &self.single,
+        };
         let waiting = Waiting { member, reply };
-        self.queue
-            .send(waiting)
-            .await
-            .map_err(|_| StoreError::Closed)?;
+        lane.send(waiting).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 }
 
-async fn run(pool: PgPool, log: Log, mut queue: mpsc::Receiver<Waiting>) {
-    let mut group = Vec::with_capacity(GROUP_MEMBERS);
-    while let Some(first) = queue.recv().await {
-        let mut events = first.member.events.len();
-        group.push(first);
-        while group.len() < GROUP_MEMBERS && events < GROUP_EVENTS {
-            let Ok(next) = queue.try_recv() else { break };
-            events += next.member.events.len();
-            group.push(next);
-        }
+async fn run(pool: PgPool, log: Log, mut lanes: Lanes) {
+    while let Some(group) = lanes.next().await {
+        let events: usize = group.iter().map(Waiting::events).sum();
         metrics::histogram!("ledgerline_append_group_members").record(group.len() as f64);
         metrics::counter!("ledgerline_events_appended_total").increment(events as u64);
         let (members, replies): (Vec<_>, Vec<_>) = group
-            .drain(..)
+            .into_iter()
             .map(|waiting| (waiting.member, waiting.reply))
             .unzip();
         append_group(&pool, &log, members, replies).await;
+    }
+}
+
+/// Where members wait.
+struct Lanes {
+    single: mpsc::Receiver<Waiting>,
+    bulk: mpsc::Receiver<Waiting>,
+    /// Whether the last group took some of the bulk along.
+    bulk_went: bool,
+}
+
+impl Lanes {
+    /// The next group; nothing at the end. Where both lanes are never empty every second
+    /// group has of the bulk.
+    async fn next(&mut self) -> Option<Vec<Waiting>> {
+        let mut group = Vec::new();
+        loop {
+            fill(&mut group, &mut self.single, GROUP_EVENTS);
+            if !self.bulk_went || group.iter().all(Waiting::is_bulk) {
+                fill(&mut group, &mut self.bulk, BULK_EVENTS);
+            }
+            if !group.is_empty() {
+                self.bulk_went = group.iter().any(Waiting::is_bulk);
+                return Some(group);
+            }
+            let first = tokio::select! {
+                biased;
+                Some(single) = self.single.recv() => single,
+                Some(bulk) = self.bulk.recv() => bulk,
+                else => return None,
+            };
+            group.push(first);
+        }
+    }
+}
+
+/// Takes members of a lane into a group, up to about so many events.
+fn fill(group: &mut Vec<Waiting>, lane: &mut mpsc::Receiver<Waiting>, most: usize) {
+    let mut events: usize = group.iter().map(Waiting::events).sum();
+    while group.len() < GROUP_MEMBERS && events < most {
+        let Ok(next) = lane.try_recv() else { break };
+        events += next.events();
+        group.push(next);
     }
 }
 

@@ -34,6 +34,10 @@ pub struct Metadata {
     /// it, and the log does not show it.
     #[serde(skip)]
     pub once: Option<Once>,
+    /// Whether it is one of many that go in the background: what is not is appended
+    /// first. The log does not show it.
+    #[serde(skip)]
+    pub bulk: bool,
 }
 
 /// An event with its place in the log.

@@ -115,6 +115,7 @@ impl FromRequestParts<App> for Caller {
                 causation: None,
                 client,
                 once: None,
+                bulk: false,
             },
         };
         parts.extensions.insert(caller.clone());

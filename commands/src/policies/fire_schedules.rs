@@ -10,7 +10,7 @@ use domain::{
         Campaign, CampaignCommand, Job, Schedule, ScheduleCommand, Transmission, schedule::Verdict,
     },
 };
-use eventstore::{Loaded, StoreError, clock};
+use eventstore::{Loaded, Metadata, StoreError, clock};
 use futures::{StreamExt as _, stream};
 use projections::delivery::schedules;
 
@@ -163,7 +163,7 @@ impl Due<'_> {
             .send(self.id, &self.schedule, self.fired(None))
             .await?;
         fired.map_err(CommandError::Refused)?;
-        together.commit(&self.policies.metadata()).await?;
+        together.commit(&Metadata::default()).await?;
         tracing::info!(
             schedule.id = self.id.get(),
             kind = A::TYPE,
@@ -177,6 +177,6 @@ impl Due<'_> {
         let mut together = self.policies.commands.together();
         let told = together.send(self.id, &self.schedule, command).await?;
         told.map_err(CommandError::Refused)?;
-        together.commit(&self.policies.metadata()).await.map(drop)
+        together.commit(&Metadata::default()).await.map(drop)
     }
 }

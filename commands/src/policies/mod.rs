@@ -65,8 +65,12 @@ impl Policies {
         Running { task, stop }
     }
 
-    fn metadata(&self) -> Metadata {
-        Metadata::default()
+    /// Of what is done to many.
+    fn bulk(&self) -> Metadata {
+        Metadata {
+            bulk: true,
+            ..Metadata::default()
+        }
     }
 }
 

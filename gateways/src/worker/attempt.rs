@@ -55,14 +55,20 @@ impl Attempt {
             spool.id = spool,
         );
         let fate = self.make().instrument(span).await;
-        if let Fate::Back(due_at) = fate
-            && let Some(token) = self.shared.leases.token(spool)
-            && let Err(error) = queue::release(&self.shared.pool, &[spool], &token, due_at).await
+        let back = match fate {
+            Fate::Back(due_at) => self.shared.leases.token(spool).map(|token| (token, due_at)),
+            Fate::Settled | Fate::Dropped => None,
+        };
+        if let Some((token, due_at)) = &back
+            && let Err(error) = queue::release(&self.shared.pool, &[spool], token, *due_at).await
         {
             tracing::warn!(spool.id = spool, %error, "an attempt could not be given back");
         }
         self.shared.leases.drop(spool);
-        self.shared.freed.notify_one();
+        match back {
+            Some(_) => self.shared.returned.notify_one(),
+            None => self.shared.freed.notify_one(),
+        }
     }
 
     async fn make(&self) -> Fate {
@@ -370,6 +376,7 @@ impl Attempt {
             request_id: self.job.request_id.clone(),
             correlation_id: self.job.correlation_id.clone(),
             causation: Some(self.job.position),
+            bulk: self.is_bulk(),
             ..Metadata::default()
         }
     }

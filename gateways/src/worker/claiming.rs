@@ -3,7 +3,7 @@
 //! Campaigns never fill the hand, and reading what many of their attempts are about does
 //! not hold up the next claim: what belongs to no campaign is taken as soon as it is queued.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use domain::{Id, delivery::Transmission};
 use eventstore::{StoreError, clock};
@@ -13,7 +13,7 @@ use projections::{
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, sleep},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_util::task::TaskTracker;
 
@@ -23,19 +23,32 @@ use super::{NO_PROVIDER_PAUSE, POLL, Shared, attempt::Attempt, hold};
 const MOST_IN_HAND: usize = 1_024;
 /// The most that are claimed at once.
 const CLAIM: usize = 256;
+/// Between two claims for campaigns: a claim costs a transaction, however few it finds.
+const BULK_PAUSE: Duration = Duration::from_millis(25);
 
 /// Claims for as long as the worker runs.
 pub(super) async fn run(shared: Arc<Shared>, queued: QueueSignal, tasks: TaskTracker) {
     let mut swept_at = Instant::now();
+    let mut bulk_at = Instant::now();
     // Held while attempts of campaigns are being set going; no more of them are claimed then.
     let turn = Arc::new(Semaphore::new(1));
+    // Whether something may be there that belongs to none.
+    let mut hungry = true;
     while !shared.stopping.is_cancelled() {
         let sweep = swept_at.elapsed() >= NO_PROVIDER_PAUSE;
         if sweep {
             swept_at = Instant::now();
         }
-        let bulk_turn = Arc::clone(&turn).try_acquire_owned().ok();
+        let early = Instant::now() < bulk_at;
+        let bulk_turn = Arc::clone(&turn).try_acquire_owned();
+        let bulk_turn = bulk_turn.ok().filter(|_| !early);
         let room = Room::of(&shared, bulk_turn.is_some());
+        // Something may be left that there was no room for.
+        let left = room.all == 0 || !room.rationed.is_empty();
+        if !hungry && !sweep && room.bulk == 0 {
+            hungry = wait(&shared, &queued, bulk_at).await || left;
+            continue;
+        }
         let claimed = match claim_some(&shared, &room, sweep).await {
             Ok(jobs) => jobs,
             Err(error) => {
@@ -44,17 +57,29 @@ pub(super) async fn run(shared: Arc<Shared>, queued: QueueSignal, tasks: TaskTra
                 continue;
             }
         };
-        if !claimed.is_empty() {
+        if claimed.iter().any(is_bulk) {
+            bulk_at = Instant::now() + BULK_PAUSE;
+        }
+        if claimed.is_empty() {
+            drop(bulk_turn);
+            hungry = wait(&shared, &queued, bulk_at).await || left;
+        } else {
+            hungry = left || claimed.len() >= room.all;
             set_going(&shared, claimed, bulk_turn, &tasks);
-            continue;
         }
-        drop(bulk_turn);
-        tokio::select! {
-            () = queued.notified() => {}
-            () = shared.freed.notified() => {}
-            () = shared.stopping.cancelled() => {}
-            () = sleep(POLL) => {}
-        }
+    }
+}
+
+/// Waits until there may be something to claim; whether it may belong to no campaign.
+async fn wait(shared: &Shared, queued: &QueueSignal, bulk_at: Instant) -> bool {
+    let now = Instant::now();
+    tokio::select! {
+        () = queued.notified() => true,
+        () = shared.returned.notified() => true,
+        () = shared.freed.notified() => false,
+        () = sleep_until(bulk_at), if bulk_at > now => false,
+        () = shared.stopping.cancelled() => false,
+        () = sleep(POLL) => true,
     }
 }
 

@@ -70,7 +70,10 @@ pub(crate) struct Shared {
     pub gate: Gate,
     pub config: WorkerConfig,
     pub stopping: CancellationToken,
+    /// Rings when there is more room in the hand.
     pub freed: Notify,
+    /// Rings when an attempt went back to the queue.
+    pub returned: Notify,
 }
 
 /// A running worker.
@@ -105,6 +108,7 @@ impl Worker {
             gate: Gate::new(commands.store().pool().clone()),
             stopping: CancellationToken::new(),
             freed: Notify::new(),
+            returned: Notify::new(),
             commands,
             registry,
             config,

@@ -24,13 +24,13 @@ const REST: Duration = Duration::from_millis(10);
 
 /// The same after a batch of many: most of what happens to a transmission then comes
 /// together, and is written once.
-const LONG_REST: Duration = Duration::from_millis(800);
+const LONG_REST: Duration = Duration::from_millis(1_000);
 
 /// So many events are many.
 const MANY: usize = 300;
 
 /// What is further behind than this has gathered enough, and does not rest.
-const GATHERED: Position = 14_000;
+const GATHERED: Position = 18_000;
 
 /// The same for the queue, where a batch is followed by sending.
 const REST_OF_QUEUE: Duration = Duration::from_millis(2);

@@ -99,7 +99,7 @@ impl Pacer {
             let made = together.create(id, commands).await?;
             made.map_err(|error| CommandError::Refused(error.into()))?;
         }
-        together.commit(&policies.metadata()).await?;
+        together.commit(&policies.bulk()).await?;
         Ok(Made {
             made: leg.made as usize,
             sent,

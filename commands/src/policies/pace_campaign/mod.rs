@@ -32,9 +32,9 @@ use super::Policies;
 use crate::{Actor, CommandError, Scope};
 
 /// The most transmissions in one append.
-const LEG: usize = 500;
+const LEG: usize = 250;
 /// How many may be queued that no worker has taken; beyond it workers are the bottleneck.
-const WAITING: usize = 400;
+const WAITING: usize = 250;
 /// For how long one of them may wait before no more are queued.
 const PROMPT: TimeDelta = TimeDelta::seconds(2);
 /// For how long ahead transmissions are made where the pace is slow.

@@ -56,7 +56,7 @@ impl Pacer {
             Some((Id::<Transmission>::new(id), command))
         });
         let commands: Vec<_> = commands.collect();
-        let metadata = policies.metadata();
+        let metadata = policies.bulk();
         let answers = policies.commands.send_many(commands, &metadata, vec![]);
         answers.await?;
         self.revision = Some(Revision {

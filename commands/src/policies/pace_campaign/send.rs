@@ -61,7 +61,7 @@ impl Pacer {
             .iter()
             .map(|(_, command)| matches!(command, TransmissionCommand::Send { .. }));
         let sends: Vec<bool> = sends.collect();
-        let metadata = policies.metadata();
+        let metadata = policies.bulk();
         let answers = policies
             .commands
             .send_many(commands, &metadata, vec![])

@@ -41,7 +41,7 @@ impl Pacer {
         let commands = commands.collect();
         let answers = policies
             .commands
-            .send_many(commands, &policies.metadata(), vec![])
+            .send_many(commands, &policies.bulk(), vec![])
             .await?;
         let none = !answers.iter().any(Result::is_ok);
         Ok(Some(if none { IDLE } else { BUSY }))
@@ -68,7 +68,7 @@ impl Pacer {
             let commands = left.iter().map(suppress).collect();
             policies
                 .commands
-                .send_many(commands, &policies.metadata(), vec![])
+                .send_many(commands, &policies.bulk(), vec![])
                 .await?;
             return Ok(Some(BUSY));
         }
