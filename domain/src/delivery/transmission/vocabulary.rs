@@ -154,7 +154,7 @@ pub enum TransmissionCommand {
         spool: Id<Spool>,
         /// Now.
         at: DateTime<Utc>,
-        /// When everything about this send must have ended.
+        /// After this none of its attempts starts any more.
         deadline: DateTime<Utc>,
         /// What is done.
         flow: Flow,
