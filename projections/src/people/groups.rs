@@ -91,12 +91,16 @@ pub async fn by_phone(
     // A list comes in on tables that were small a moment ago, and of which nothing is
     // known yet: left to itself, the planner would read all of them each time.
     lookup.execute(BY_KEY_FOR_ONCE).await?;
-    // Backwards, because that is how phones are indexed.
+    // Backwards, because that is how phones are indexed. Step by step, from the phone to the
+    // group: of a new group it is not known either how many are in it, and to begin with
+    // those would be to look for every phone once for each of them.
     let found = sqlx::query_as(
         "select distinct on (t.phone) t.phone, t.contact_id \
-         from (select reverse(phone) as phone from unnest($2::text[]) phone) as u \
-         join read.contacts t on reverse(t.phone) = u.phone \
-         join read.contact_groups l on l.contact_id = t.contact_id and l.group_id = $1 \
+         from unnest($2::text[]) as u (phone) \
+         cross join lateral (select c.phone, c.contact_id, c.created_position \
+           from read.contacts c where reverse(c.phone) = reverse(u.phone) offset 0) t \
+         cross join lateral (select from read.contact_groups l \
+           where l.group_id = $1 and l.contact_id = t.contact_id limit 1) l \
          order by t.phone, t.created_position",
     )
     .bind(group_id)
@@ -118,8 +122,7 @@ pub async fn contacts(pool: &PgPool, group_id: i64) -> Result<i64, sqlx::Error> 
 }
 
 const BY_KEY_FOR_ONCE: &str = "set local enable_seqscan = off; \
-    set local enable_hashjoin = off; set local enable_mergejoin = off; \
-    set local join_collapse_limit = 1";
+    set local enable_hashjoin = off; set local enable_mergejoin = off";
 
 /// Keeps `groups`, `contact_groups` and `group_counts`.
 pub struct Groups;
