@@ -4,6 +4,7 @@ mod channels;
 mod erasure;
 mod following;
 mod history;
+mod importing;
 mod plans;
 mod queueing;
 mod reading;
