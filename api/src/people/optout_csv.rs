@@ -225,10 +225,19 @@ impl Default for Layout {
     }
 }
 
+/// Whether it may be meant for an address; no name of a column does.
+fn resembles_an_address(value: &str) -> bool {
+    let digits = value.chars().filter(char::is_ascii_digit).count();
+    value.contains('@') || digits >= 3
+}
+
 impl Layout {
     /// What a first row says of the columns, if it is a header: it is if one of its values
-    /// is a word for an address, which no address is.
+    /// is a word for an address and none is an address, since `email` is a channel as well.
     fn in_header(row: &[String]) -> Option<Result<Self, String>> {
+        if row.iter().any(|value| resembles_an_address(value)) {
+            return None;
+        }
         let folded = |name: &String| match unguarded(name).trim().to_lowercase().as_str() {
             "address" | "phone" | "email" | "e-mail" => COLUMNS[0].to_owned(),
             other => other.to_owned(),
@@ -336,6 +345,16 @@ mod tests {
             ),
         ] {
             assert_eq!(read(&row).map(drop), Err(reason.to_owned()));
+        }
+    }
+
+    #[test]
+    fn an_address_beside_the_channel_of_that_name_is_no_header() {
+        for row in [
+            ["ada@example.com", "email", "wants no mail"],
+            ["+15550100", "sms", "phone"],
+        ] {
+            assert!(Layout::in_header(&owned(&row)).is_none(), "{row:?}");
         }
     }
 
