@@ -61,9 +61,10 @@ fn place(recorded: &Recorded, event: &TransmissionEvent) -> Option<Place> {
             let campaign = order.campaign_id?;
             Some(Place::In(campaign, order.opens(recorded.occurred_at)))
         }
+        // It stood there before: should it be sent in the same batch, its row must go.
         TransmissionUpdated { order } => {
-            let campaign = order.campaign_id?;
-            Some(Place::In(campaign, order.opens(recorded.occurred_at)))
+            order.campaign_id?;
+            Some(Place::Back(order.opens(recorded.occurred_at)))
         }
         SpoolWithdrawn { open_at, .. } => Some(Place::Back(*open_at)),
         SpoolQueued { .. } | TransmissionSuppressed { .. } | TransmissionDeleted {} => {
