@@ -9,7 +9,9 @@ use crate::delivery::Pace;
 /// takes another slot. Then `most + 1` starts always span at least a second: their first
 /// and last slots are `most` distances apart, a second and a tolerance, and only the first
 /// start can be late by that tolerance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// The greater of two is the one with the longer distance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Spacing {
     distance: Duration,
     tolerance: Duration,

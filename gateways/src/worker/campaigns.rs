@@ -8,8 +8,9 @@ use projections::delivery::queue;
 use sqlx::PgPool;
 use tokio::{sync::Mutex, time::Instant};
 
-/// For so long what was read holds. A stop reaches what is in hand this much later at most.
-const FRESH: Duration = Duration::from_millis(250);
+/// For so long what was read holds. A stop, or another pace, reaches what is in hand this
+/// much later at most.
+const FRESH: Duration = Duration::from_millis(100);
 /// So many are remembered before those that are not fresh any more are forgotten.
 const MOST: usize = 1_000;
 

@@ -5,6 +5,7 @@
 //! begin: single sends before those of campaigns. A start that comes too late for its
 //! slot waits for another one; the slot is lost, so that nothing is ever caught up with.
 
+mod hand;
 mod sight;
 mod source;
 #[cfg(test)]
@@ -25,10 +26,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use self::{
-    sight::{Sight, Window},
-    source::Source,
-};
+pub(crate) use self::sight::Window;
+use self::{hand::Hand, sight::Sight, source::Source};
 
 /// How far ahead slots are taken.
 pub(crate) const HORIZON: Duration = Duration::from_secs(1);
@@ -109,22 +108,22 @@ impl Gate {
     }
 
     /// Waits for a slot of this key, such as `provider/7`. Every worker must name the
-    /// same spacing for it; where it changes, the last one named holds. `bulk` waits
-    /// behind whatever is not; who comes `again`, because a slot was lost, goes first.
-    /// Can be given up at any time. Answers until when the slot holds: a start that is
-    /// later needs another one; or, where the next slot is more than [`HORIZON`] away,
-    /// after what time to ask again.
+    /// same spacing for it; where it changes, the last one named holds, for slots that
+    /// were taken before too. `bulk` waits behind whatever is not; who comes `again`,
+    /// because a slot was lost, goes first. Can be given up at any time. Answers a slot
+    /// that has begun, and until when it holds: a start that is later needs another one;
+    /// or, where the next slot is more than [`HORIZON`] away, after what time to ask again.
     pub async fn pass_until(
         &self,
         key: &str,
         spacing: Spacing,
         bulk: bool,
         mut again: bool,
-    ) -> Result<Instant, Duration> {
+    ) -> Result<Window, Duration> {
         loop {
             match self.enter(key, spacing, bulk, again).await {
                 Ok(Answer::Slot(window)) if Instant::now() <= window.until => {
-                    return Ok(window.until);
+                    return Ok(window);
                 }
                 Ok(Answer::Slot(_)) => {
                     metrics::counter!("ledgerline_slots_missed_total").increment(1);
@@ -178,7 +177,7 @@ impl Gate {
 
 /// Serves a line for as long as anybody stands in it or a slot is left.
 async fn serve(inner: Arc<Inner>, key: String, changed: Arc<Notify>) {
-    let mut slots: VecDeque<Window> = VecDeque::new();
+    let mut slots = Hand::default();
     let mut asking: Option<Asking> = None;
     loop {
         inner.hand_out(&key, &mut slots);
@@ -192,7 +191,7 @@ async fn serve(inner: Arc<Inner>, key: String, changed: Arc<Notify>) {
                 }
             }
         }
-        let next = slots.front().map(|window| window.from);
+        let next = slots.next();
         tokio::select! {
             taken = answered(&mut asking) => {
                 asking = None;
@@ -227,13 +226,14 @@ enum Missing {
 
 impl Inner {
     /// Gives the slots that have begun to those in line.
-    fn hand_out(&self, key: &str, slots: &mut VecDeque<Window>) {
+    fn hand_out(&self, key: &str, slots: &mut Hand) {
         let now = Instant::now();
         let mut lines = lock(&self.lines);
-        while slots.front().is_some_and(|window| window.from <= now) {
-            let Some(mut answer) = slots.pop_front().map(Answer::Slot) else {
-                return;
-            };
+        if let Some(line) = lines.get(key) {
+            slots.widen(line.spacing);
+        }
+        while let Some(slot) = slots.begun(now) {
+            let mut answer = Answer::Slot(slot);
             // One that has gone leaves its slot to the next.
             while let Some(waiter) = lines.get_mut(key).and_then(Line::first) {
                 match waiter.send(answer) {
@@ -246,18 +246,18 @@ impl Inner {
 
     /// What those in line still need beside these slots. While there are slots for some
     /// time nothing is asked for, so that many are asked for at once.
-    fn missing(&self, key: &str, slots: &VecDeque<Window>) -> Missing {
+    fn missing(&self, key: &str, slots: &Hand) -> Missing {
         let soon = Instant::now() + SPARE + lock(&self.sight).lead() * 4;
         let mut lines = lock(&self.lines);
         let Some(line) = lines.get_mut(key) else {
             return Missing::Nobody;
         };
         line.tidy();
-        if line.len() == 0 && slots.is_empty() {
+        if line.len() == 0 && slots.len() == 0 {
             lines.remove(key);
             return Missing::Nobody;
         }
-        let enough = slots.back().is_some_and(|last| last.from > soon);
+        let enough = slots.end().is_some_and(|last| last > soon);
         match line.len().saturating_sub(slots.len()) {
             0 => Missing::None,
             _ if enough => Missing::None,
@@ -288,7 +288,7 @@ impl Inner {
         Ok(Taken {
             wanted,
             slots: (0..answer.count)
-                .map(|n| sight.window(begins(n), spacing.tolerance()))
+                .map(|n| sight.window(begins(n), spacing))
                 .collect(),
             next: Duration::from_micros(u64::try_from(next).unwrap_or_default()),
             spacing: wish.spacing,
@@ -296,7 +296,7 @@ impl Inner {
     }
 
     /// Keeps what was taken; those for whom there is nothing are sent away.
-    fn taken(&self, key: &str, taken: Result<Taken, sqlx::Error>, slots: &mut VecDeque<Window>) {
+    fn taken(&self, key: &str, taken: Result<Taken, sqlx::Error>, slots: &mut Hand) {
         let mut lines = lock(&self.lines);
         let Some(line) = lines.get_mut(key) else {
             return;

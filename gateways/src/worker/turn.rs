@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::{
     attempt::Attempt,
     campaigns::Standing,
+    gate::Window,
     start::{Start, Started},
 };
 
@@ -26,11 +27,11 @@ struct Line {
     whose: Whose,
     key: String,
     spacing: Spacing,
-    /// Until when the slot holds that it has there.
-    until: Option<Instant>,
+    /// The slot that it has there.
+    slot: Option<Window>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Whose {
     Campaign,
     Provider,
@@ -42,13 +43,15 @@ impl Line {
             whose,
             key,
             spacing,
-            until: None,
+            slot: None,
         }
     }
 
-    /// A start that is late makes some second too full.
+    /// A start that is late makes some second too full, and so does one at a pace that
+    /// does not hold any more.
     fn has_slot(&self) -> bool {
-        self.until.is_some_and(|until| Instant::now() <= until)
+        let holds = |slot: Window| Instant::now() <= slot.until && slot.spacing >= self.spacing;
+        self.slot.is_some_and(holds)
     }
 }
 
@@ -65,11 +68,14 @@ impl Start<'_> {
         for nth in 0..TRIES {
             for line in lines.iter_mut().filter(|line| !line.has_slot()) {
                 match self.pass(line, nth > 0).await {
-                    Ok(until) => line.until = Some(until),
+                    Ok(slot) => line.slot = Some(slot),
                     Err(instead) => return Some(instead),
                 }
             }
             let forbidden = self.attempt.forbidden(&mut asked).await;
+            if let Err(instead) = self.keep_up(&mut lines).await {
+                return Some(instead);
+            }
             // A wait in the second line may have outlasted the slot of the first, and so
             // may the question who opted out.
             let late = lines.iter().any(|line| !line.has_slot());
@@ -110,14 +116,24 @@ impl Start<'_> {
         Ok(pace.map(line))
     }
 
+    /// While it waited its campaign may have been given another pace.
+    async fn keep_up(&self, lines: &mut [Line]) -> Result<(), Started> {
+        let now = self.campaign().await?;
+        let then = lines.iter_mut().find(|line| line.whose == Whose::Campaign);
+        if let (Some(now), Some(then)) = (now, then) {
+            then.spacing = now.spacing;
+        }
+        Ok(())
+    }
+
     fn provider(&self) -> Option<Line> {
         let spacing = Spacing::of_limit(self.channel.rate_limit?);
         let key = format!("provider/{}", self.channel.provider);
         Some(Line::of(Whose::Provider, key, spacing))
     }
 
-    /// Waits in a line; until when the slot holds.
-    async fn pass(&self, line: &Line, again: bool) -> Result<Instant, Started> {
+    /// Waits in a line for a slot.
+    async fn pass(&self, line: &Line, again: bool) -> Result<Window, Started> {
         let shared = &self.attempt.shared;
         let bulk = self.attempt.is_bulk();
         let patience = self.until.checked_sub(PATIENCE).unwrap_or(self.until);

@@ -79,6 +79,9 @@ async fn another_pace_holds_at_once() {
         (fast as f64 - wanted).abs() <= wanted * 0.05 + 1.0,
         "{fast} of {wanted} at 15"
     );
+    // What had passed the gate when it was slowed down is on record a little later.
+    let next = within(&moments, slowed + millis(300), slowed + millis(1_300));
+    assert!(next <= 3, "{next} in the next second at 2");
     let slow = within(&moments, slowed + millis(2_000), slowed + millis(4_000));
     assert!((3..=5).contains(&slow), "{slow} in two seconds at 2 again");
     let densest = densest_second(&moments);

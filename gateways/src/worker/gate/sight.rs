@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use domain::delivery::Spacing;
 use tokio::time::Instant;
 
 /// How fast two clocks may drift apart, in parts of a million.
@@ -12,9 +13,19 @@ const LONGEST_LEAD: Duration = Duration::from_millis(250);
 
 /// When a slot can be used, on this machine's monotonic clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Window {
+pub(crate) struct Window {
     pub from: Instant,
     pub until: Instant,
+    /// How far it is at least from those before it.
+    pub spacing: Spacing,
+}
+
+impl Window {
+    /// Says that it is so far from those before it, which may allow it less lateness.
+    pub(super) fn widen(&mut self, spacing: Spacing) {
+        self.spacing = self.spacing.max(spacing);
+        self.until = self.until.min(self.from + spacing.tolerance());
+    }
 }
 
 /// What is known of the database's clock. Every answer was made between the question
@@ -67,8 +78,8 @@ impl Sight {
 
     /// When a slot that begins then by the database's clock can be used here: surely
     /// not before it begins, and surely not later than the tolerance has it.
-    pub fn window(&self, slot: i64, tolerance: Duration) -> Window {
-        let tolerance = i64::try_from(tolerance.as_micros()).unwrap_or(i64::MAX);
+    pub fn window(&self, slot: i64, spacing: Spacing) -> Window {
+        let tolerance = i64::try_from(spacing.tolerance().as_micros()).unwrap_or(i64::MAX);
         let Offset { low, high, .. } = self.offset.unwrap_or(Offset {
             low: 0,
             high: 0,
@@ -80,7 +91,11 @@ impl Sight {
         let middle = low + (high - low) / 2;
         let from = self.instant(slot - (middle - doubt / 2));
         let until = self.instant(slot + tolerance - (middle + doubt / 2));
-        Window { from, until }
+        Window {
+            from,
+            until,
+            spacing,
+        }
     }
 
     /// How long an answer may take to arrive, by those that came.
@@ -105,6 +120,12 @@ mod tests {
     const THERE: i64 = 1_000_000_000;
     const TOLERANCE: Duration = Duration::from_millis(20);
 
+    fn spacing() -> Spacing {
+        let spacing = Spacing::of_limit(50);
+        assert_eq!(spacing.tolerance(), TOLERANCE);
+        spacing
+    }
+
     fn after(sight: &Sight, millis: u64) -> Instant {
         sight.origin + Duration::from_millis(millis)
     }
@@ -115,7 +136,7 @@ mod tests {
         // It is a second ahead of us; one answer was slow to go, the other to come.
         sight.seen(after(&sight, 0), after(&sight, 10), THERE + 1_009_000);
         sight.seen(after(&sight, 20), after(&sight, 30), THERE + 1_021_000);
-        let window = sight.window(THERE + 2_000_000, TOLERANCE);
+        let window = sight.window(THERE + 2_000_000, spacing());
         let ideal = after(&sight, 1_000);
         assert!(window.from >= ideal && window.from < ideal + Duration::from_millis(2));
         let last = ideal + TOLERANCE;
@@ -128,7 +149,7 @@ mod tests {
         let mut sight = Sight::new();
         sight.seen(after(&sight, 0), after(&sight, 2), THERE + 1_000);
         sight.seen(after(&sight, 10), after(&sight, 12), THERE + 3_600_011_000);
-        let window = sight.window(THERE + 3_600_111_000, TOLERANCE);
+        let window = sight.window(THERE + 3_600_111_000, spacing());
         assert!(window.from >= after(&sight, 110) && window.from <= after(&sight, 112));
     }
 
@@ -136,7 +157,7 @@ mod tests {
     async fn a_database_far_away_is_no_reason_to_wait_for_ever() {
         let mut sight = Sight::new();
         sight.seen(after(&sight, 0), after(&sight, 200), THERE + 100_000);
-        let window = sight.window(THERE + 1_000_000, TOLERANCE);
+        let window = sight.window(THERE + 1_000_000, spacing());
         assert!(window.until >= window.from + TOLERANCE / 2);
         assert_eq!(sight.lead(), Duration::from_millis(200));
     }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use domain::delivery::{Pace, PaceUnit};
 use projections::delivery::slots::Slots;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
+use tokio::{task::JoinSet, time::sleep};
 
 use super::*;
 
@@ -74,23 +74,38 @@ fn pace(per_second: f64) -> Spacing {
 
 /// Starts of several workers that always have more to do, for this long.
 async fn starts(gates: &[Gate], spacing: Spacing, time: Duration, held: Duration) -> Vec<Instant> {
+    starts_at(gates, &Arc::new(Mutex::new(spacing)), time, held).await
+}
+
+/// The same at a spacing that may change: nobody starts with a slot of a smaller one.
+async fn starts_at(
+    gates: &[Gate],
+    spacing: &Arc<Mutex<Spacing>>,
+    time: Duration,
+    held: Duration,
+) -> Vec<Instant> {
     let starts = Arc::new(Mutex::new(Vec::new()));
     let end = Instant::now() + time;
     let mut tasks = JoinSet::new();
     for gate in gates {
-        let room = Arc::new(Semaphore::new(40));
         for _ in 0..40 {
-            let (gate, starts, room) = (gate.clone(), Arc::clone(&starts), Arc::clone(&room));
+            let (gate, starts, spacing) = (gate.clone(), Arc::clone(&starts), Arc::clone(spacing));
             tasks.spawn(async move {
+                let mut again = false;
                 while Instant::now() < end {
-                    let _room = room.acquire().await;
-                    match gate.pass("campaign/1", spacing, true).await {
-                        Passed::Now => {
+                    let said = *lock(&spacing);
+                    match gate.pass_until("campaign/1", said, true, again).await {
+                        Ok(slot) if slot.spacing < *lock(&spacing) => {
+                            again = true;
+                            continue;
+                        }
+                        Ok(_) => {
                             lock(&starts).push(Instant::now());
                             sleep(held).await;
                         }
-                        Passed::Later(pause) => sleep(pause).await,
+                        Err(pause) => sleep(pause).await,
                     }
+                    again = false;
                 }
             });
         }
@@ -201,6 +216,44 @@ async fn what_is_far_away_is_sent_away_and_comes_back_in_time() {
         Passed::Now,
         "a faster pace"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slower_pace_holds_for_slots_that_were_taken_before() {
+    let seed = rand::random();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    for (fast, slow, most) in [(100.0, 1.0, 2), (250.0, 60.0, 61), (20.0, 0.5, 2)] {
+        let memory = Memory::new(Duration::from_millis(2));
+        let gates = [memory.gate(), memory.gate()];
+        let spacing = Arc::new(Mutex::new(pace(fast)));
+        let change = Duration::from_millis(random.random_range(1_500..3_000));
+        let changer = tokio::spawn({
+            let spacing = Arc::clone(&spacing);
+            async move {
+                sleep(change).await;
+                *lock(&spacing) = pace(slow);
+                Instant::now()
+            }
+        });
+        let time = change + Duration::from_secs(10);
+        let starts = starts_at(&gates, &spacing, time, Duration::from_millis(3)).await;
+        let changed = changer.await.unwrap();
+        let after: Vec<_> = starts.iter().copied().filter(|at| *at > changed).collect();
+        let second = most_in_a_second(&after);
+        assert!(second <= most, "seed {seed}: {second} at {slow}");
+        let before = starts.len() - after.len();
+        assert!(
+            before as f64 > fast * 1.4,
+            "seed {seed}: {before} at {fast}"
+        );
+        let least = (8.0 * slow * 0.95).floor() as usize;
+        assert!(
+            after.len() >= least,
+            "seed {seed}: {} at {slow}",
+            after.len()
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
