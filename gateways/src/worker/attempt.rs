@@ -161,7 +161,9 @@ impl Attempt {
     }
 
     async fn deliver(&self, through: (Channel, Trial, Permit), spool: &Spool) -> Fate {
-        let (channel, trial, permit) = through;
+        // Its channel is free when what became of it is on record: a worker that dies
+        // leaves no more unknown than it had channels.
+        let (channel, trial, _permit) = through;
         let start = Start {
             attempt: self,
             channel: &channel,
@@ -171,8 +173,6 @@ impl Attempt {
         };
         let provider = channel.provider;
         let ended = channel.gateway.attempt(spool, &start).await;
-        // What is left to do is nothing to the provider.
-        drop(permit);
         match (ended, start.answer.get()) {
             (Ended::Reported(report), _) => {
                 trial.ended(&report);
