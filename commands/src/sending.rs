@@ -126,7 +126,8 @@ impl Sending {
         account: Option<Id<Account>>,
         owner: Id<User>,
     ) -> Result<Briefing, CommandError> {
-        let ((flow, program_version), account_id, ()) = futures::try_join!(
+        let ((), (flow, program_version), account_id, ()) = futures::try_join!(
+            self.sender(owner),
             self.flow(program),
             self.account(account, owner),
             self.provider(service),
@@ -136,6 +137,15 @@ impl Sending {
             program_version,
             account_id,
         })
+    }
+
+    /// That whose it is may send.
+    async fn sender(&self, owner: Id<User>) -> Result<(), CommandError> {
+        let user = self.there(owner, "its owner was deleted").await?;
+        match user.aggregate.is_active() {
+            true => Ok(()),
+            false => Err(not_ready("its owner is not active")),
+        }
     }
 
     /// The program compiled, with the message that it sends as it is now.

@@ -308,6 +308,10 @@ async fn one_whose_owner_is_deactivated_is_broken_and_goes_on_when_it_can() {
     assert_eq!(broken["status"], "broken", "{broken}");
     assert_eq!(broken["reason"], "its owner was deleted or deactivated");
     assert_eq!(reason(&as_admin.put(id, "stop").await), "it is broken");
+    for action in ["start", "resume"] {
+        let refused = reason(&as_admin.put(id, action).await);
+        assert_eq!(refused, "its owner is not active");
+    }
     admin.put(&path, json!({"active": 1})).await.ok();
     admin
         .put(&format!("/campaigns/{id}"), json!({"cpm": 100}))

@@ -122,6 +122,10 @@ impl Pacer {
         let Some(open) = open.map_err(StoreError::Database)? else {
             return Ok(None);
         };
+        if open.state != "running" {
+            // What holds it up may be there when it goes on.
+            self.checked_at = None;
+        }
         match open.state.as_str() {
             "running" => {}
             "stopped" => return self.withdraw("its campaign was stopped").await,
