@@ -68,11 +68,11 @@ async fn fire(policies: &Policies, id: Id<Schedule>) -> Result<(), CommandError>
     };
     match due.schedule.aggregate.will_run(clock::now()) {
         Verdict::NotYet => Ok(()),
-        Verdict::Skip => due.settle(due.fired(None)).await,
+        Verdict::Skip => due.settle(due.fired(None, false)).await,
         Verdict::Run => match due.carry_out().await {
             // What it says no to is what came of it.
             Err(CommandError::Refused(Refusal::NotReady(reason))) => {
-                due.settle(due.fired(Some(reason))).await
+                due.settle(due.fired(Some(reason), false)).await
             }
             Err(CommandError::Refused(Refusal::NotFound)) => {
                 let reason = "what it was for is gone".to_owned();
@@ -91,9 +91,15 @@ struct Due<'p> {
 }
 
 impl Due<'_> {
-    fn fired(&self, refused: Option<String>) -> ScheduleCommand {
+    fn fired(&self, refused: Option<String>, over: bool) -> ScheduleCommand {
         let at = clock::now();
-        ScheduleCommand::Fire { at, refused }
+        ScheduleCommand::Fire { at, refused, over }
+    }
+
+    /// What it is for has ended, and will not be done again however often it is time.
+    async fn is_over(&self) -> Result<(), CommandError> {
+        let reason = "it is completed".to_owned();
+        self.settle(self.fired(Some(reason), true)).await
     }
 
     async fn carry_out(&self) -> Result<(), CommandError> {
@@ -110,7 +116,10 @@ impl Due<'_> {
         match schedule.job().ok_or(Refusal::NotFound)? {
             Job::TransmissionSend { transmission_id } => self.send(transmission_id).await,
             Job::CampaignStart { campaign_id } => {
-                let campaign = self.thing(campaign_id).await?;
+                let campaign: Loaded<Campaign> = self.thing(campaign_id).await?;
+                if campaign.aggregate.is_completed() {
+                    return self.is_over().await;
+                }
                 if let Some(reason) = campaign.aggregate.is_settled() {
                     return Err(Refusal::not_ready(reason).into());
                 }
@@ -120,6 +129,9 @@ impl Due<'_> {
             }
             Job::CampaignStop { campaign_id } => {
                 let campaign: Loaded<Campaign> = self.thing(campaign_id).await?;
+                if campaign.aggregate.is_completed() {
+                    return self.is_over().await;
+                }
                 let stop = CampaignCommand::Stop { at: clock::now() };
                 self.together(campaign_id, campaign, stop).await
             }
@@ -127,7 +139,10 @@ impl Due<'_> {
     }
 
     async fn send(&self, id: Id<Transmission>) -> Result<(), CommandError> {
-        let transmission = self.thing(id).await?;
+        let transmission: Loaded<Transmission> = self.thing(id).await?;
+        if transmission.aggregate.is_completed() {
+            return self.is_over().await;
+        }
         if let Some(reason) = transmission.aggregate.is_settled() {
             return Err(Refusal::not_ready(reason).into());
         }
@@ -160,7 +175,7 @@ impl Due<'_> {
         let done = together.send(id, &state, command).await?;
         done.map_err(|error| CommandError::Refused(error.into()))?;
         let fired = together
-            .send(self.id, &self.schedule, self.fired(None))
+            .send(self.id, &self.schedule, self.fired(None, false))
             .await?;
         fired.map_err(CommandError::Refused)?;
         together.commit(&Metadata::default()).await?;

@@ -171,6 +171,9 @@ async fn of_what_recurs_the_missed_times_run_once_or_not_at_all_as_it_says() {
     let every = |if_missed: &str| json!({"minute": "*", "if_missed": if_missed});
     let (runs, running) = scheduled(&mailing, "runs@example.com", every("run")).await;
     let (_, skipping) = scheduled(&mailing, "skips@example.com", every("skip")).await;
+    let (sent, over) = scheduled(&mailing, "sent@example.com", every("run")).await;
+    mailing.send(sent).await;
+    mailing.ended(sent).await;
     let due = |schedule: i64| {
         let (admin, path) = (admin.clone(), format!("/schedules/{schedule}"));
         async move { admin.get(&path).await.ok()["next_run"].as_i64().unwrap() }
@@ -208,6 +211,12 @@ async fn of_what_recurs_the_missed_times_run_once_or_not_at_all_as_it_says() {
     assert_eq!(skipped[0], ("ScheduleMissed", first), "{told:?}");
     assert!(skipped[1..].iter().all(|it| it.1 > first), "{told:?}");
     assert_eq!(queued(&server, runs).await, 1);
+    // What has arrived is not sent again, and need not be looked at every minute.
+    let read = fired(&admin, over).await;
+    assert_eq!(
+        (&read["state"], &read["last_result"], &read["next_run"]),
+        (&json!("done"), &json!("it is completed"), &Value::Null)
+    );
 }
 
 #[tokio::test]

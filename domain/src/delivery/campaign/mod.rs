@@ -80,6 +80,11 @@ impl Campaign {
         self.amended
     }
 
+    /// Whether everybody has been reached: it neither starts nor stops again.
+    pub fn is_completed(&self) -> bool {
+        self.stage == Completed
+    }
+
     /// Why it can neither be started now nor resumed, if it cannot.
     pub fn is_settled(&self) -> Option<&'static str> {
         match self.stage {

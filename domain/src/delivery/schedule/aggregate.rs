@@ -1,6 +1,6 @@
 //! A schedule's life: `Absent → Pending → Done | Cancelled`. What it is for has one
 //! pending at most: scheduling again changes it. Done is what comes no more: what was
-//! to be once, and what had its last time.
+//! to be once, what had its last time, and what is for something that has ended.
 
 use chrono::{DateTime, Utc};
 use cqrs_es::{Aggregate, event_sink::EventSink};
@@ -93,7 +93,7 @@ impl Schedule {
             (Pending, Abandon { reason }) => vec![ScheduleCancelled {
                 reason: Some(reason),
             }],
-            (Pending, Fire { at, refused }) => self.fire(at, refused),
+            (Pending, Fire { at, refused, over }) => self.fire(at, refused, over),
             // Somebody else was faster, or there is nothing left to call off.
             (Done, Fire { .. } | Abandon { .. }) => vec![],
             (Done, Change { .. } | Cancel) => {
@@ -111,11 +111,12 @@ impl Schedule {
         })
     }
 
-    fn fire(&self, at: DateTime<Utc>, refused: Option<String>) -> Vec<ScheduleEvent> {
+    fn fire(&self, at: DateTime<Utc>, refused: Option<String>, over: bool) -> Vec<ScheduleEvent> {
         let Some(plan) = &self.plan else {
             return vec![];
         };
-        let (due_at, next_run) = (plan.next_run, plan.next_run_after(at));
+        let due_at = plan.next_run;
+        let next_run = plan.next_run_after(at).filter(|_| !over);
         match plan.verdict(at) {
             Verdict::NotYet => vec![],
             Verdict::Run => vec![ScheduleFired {

@@ -93,8 +93,11 @@ fn at(time: &str) -> DateTime<Utc> {
 }
 
 fn fire(time: &str) -> ScheduleCommand {
-    let (at, refused) = (at(time), None);
-    ScheduleCommand::Fire { at, refused }
+    ScheduleCommand::Fire {
+        at: at(time),
+        refused: None,
+        over: false,
+    }
 }
 
 fn fired(due: &str, time: &str, next: Option<&str>) -> ScheduleEvent {
@@ -158,6 +161,7 @@ fn why_it_was_not_done_is_kept() {
     let command = ScheduleCommand::Fire {
         at: at("12:01:00"),
         refused: refused.clone(),
+        over: false,
     };
     let event = ScheduleEvent::ScheduleFired {
         due_at: at("12:01:00"),
@@ -166,6 +170,25 @@ fn why_it_was_not_done_is_kept() {
         next_run: None,
     };
     given(vec![created()])
+        .when(command)
+        .then_expect_events(vec![event]);
+}
+
+#[test]
+fn what_is_for_something_that_has_ended_does_not_come_again() {
+    let refused = Some("it is completed".to_owned());
+    let command = ScheduleCommand::Fire {
+        at: at("13:00:00"),
+        refused: refused.clone(),
+        over: true,
+    };
+    let event = ScheduleEvent::ScheduleFired {
+        due_at: at("13:00:00"),
+        at: at("13:00:00"),
+        refused,
+        next_run: None,
+    };
+    given(vec![hourly(IfMissed::Run)])
         .when(command)
         .then_expect_events(vec![event]);
 }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Timelike, Utc, format::ParseErrorKind};
 use serde::{Deserialize, Serialize};
 
 use super::{IfMissed, Part, Recurrence, Unit, Zone};
@@ -25,17 +25,31 @@ impl FromStr for Moment {
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         const FORM: InvalidValue =
             InvalidValue::Form("must be like 2030-12-31 23:59:00 or 2030-12-31T23:59:00Z");
+        const NEVER: InvalidValue = InvalidValue::Form("is on no calendar or clock");
         let text = text.trim();
-        if let Ok(exact) = DateTime::parse_from_rfc3339(text) {
-            return Ok(Self::Exact(exact.to_utc()));
+        match DateTime::parse_from_rfc3339(text) {
+            Ok(exact) if is_leap_second(&exact) => return Err(NEVER),
+            Ok(exact) => return Ok(Self::Exact(exact.to_utc())),
+            Err(error) if error.kind() == ParseErrorKind::OutOfRange => return Err(NEVER),
+            Err(_) => {}
         }
         let text = text.replacen('T', " ", 1);
         let forms = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"];
-        let local = forms
-            .iter()
-            .find_map(|form| NaiveDateTime::parse_from_str(&text, form).ok());
-        local.map(Self::Local).ok_or(FORM)
+        let read = forms.map(|form| NaiveDateTime::parse_from_str(&text, form));
+        match read {
+            [Ok(local), _] | [_, Ok(local)] if is_leap_second(&local) => Err(NEVER),
+            [Ok(local), _] | [_, Ok(local)] => Ok(Self::Local(local)),
+            [Err(seconds), Err(minutes)] => Err(match [seconds.kind(), minutes.kind()] {
+                kinds if kinds.contains(&ParseErrorKind::OutOfRange) => NEVER,
+                _ => FORM,
+            }),
+        }
     }
+}
+
+/// A second 60, which chrono reads; the clocks that schedules go by have none.
+fn is_leap_second(time: &impl Timelike) -> bool {
+    time.nanosecond() >= 1_000_000_000
 }
 
 /// When, as a client says it: one of the first three, or any of the others.

@@ -91,6 +91,8 @@ pub enum ScheduleCommand {
         /// Now.
         at: DateTime<Utc>,
         refused: Option<String>,
+        /// Whether there will be nothing to do the next time either.
+        over: bool,
     },
     /// What it is for is gone, or whose it was.
     Abandon {

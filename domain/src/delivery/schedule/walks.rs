@@ -170,7 +170,11 @@ fn scheduled(timing: Timing, at: DateTime<Utc>) -> Option<Schedule> {
 fn fire(schedule: &mut Schedule, at: DateTime<Utc>) -> Vec<ScheduleEvent> {
     let refused = None;
     let events = schedule
-        .decide(ScheduleCommand::Fire { at, refused })
+        .decide(ScheduleCommand::Fire {
+            at,
+            refused,
+            over: false,
+        })
         .unwrap();
     events
         .iter()

@@ -108,6 +108,11 @@ impl Transmission {
         })
     }
 
+    /// Whether it has arrived: it is not sent again.
+    pub fn is_completed(&self) -> bool {
+        self.stage == Stage::Completed
+    }
+
     /// Why it can be sent neither now nor later as it is; nothing if it can.
     pub fn is_settled(&self) -> Option<&'static str> {
         let order = self.order.as_ref();

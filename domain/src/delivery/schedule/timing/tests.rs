@@ -181,6 +181,22 @@ fn there_is_one_way_to_say_it() {
 }
 
 #[test]
+fn what_is_on_no_calendar_or_clock_is_told_apart_from_what_cannot_be_read() {
+    for text in [
+        "2030-02-30 09:00",
+        "2030-02-30 09:00:00",
+        "2030-02-30T09:00:00Z",
+        "2030-13-01 09:00",
+        "2030-01-01 25:00",
+        "2030-01-01 09:00:60",
+        "2030-01-01T09:00:60Z",
+    ] {
+        let reason = text.parse::<Moment>().unwrap_err().to_string();
+        assert_eq!(reason, "is on no calendar or clock", "{text}");
+    }
+}
+
+#[test]
 fn what_is_no_moment_is_refused() {
     for text in [
         "",
