@@ -131,11 +131,14 @@ impl Address {
 }
 
 /// An address in the form in which two are the same. Email addresses are wholly in lower
-/// case: no server in use keeps two mailboxes apart by it. A phone number has no `+` or
-/// `00` in front, which are two ways to write the same.
+/// case: no server in use keeps two mailboxes apart by it. Their domain is in Unicode, also
+/// where it was written in its ASCII form (RFC 5890 section 2.3.2.1). A phone number has no
+/// `+` or `00` in front, which are two ways to write the same.
 pub fn normal_address(address: &str) -> String {
-    if address.contains('@') {
-        return address.to_lowercase();
+    if let Some((local, domain)) = address.rsplit_once('@') {
+        let (unicode, valid) = idna::domain_to_unicode(domain);
+        let domain = valid.map_or_else(|_| domain.to_lowercase(), |()| unicode);
+        return format!("{}@{domain}", local.to_lowercase());
     }
     let rest = address.strip_prefix('+');
     let rest = rest.or_else(|| address.strip_prefix("00"));
@@ -190,6 +193,9 @@ mod tests {
         }
         let mailbox: Address = "Ada.L@Example.COM".parse().unwrap();
         assert_eq!(normal_address(mailbox.as_str()), "ada.l@example.com");
+        for text in ["ada@b\u{fc}cher.example", "Ada@XN--bcher-kva.example"] {
+            assert_eq!(normal_address(text), "ada@b\u{fc}cher.example", "{text}");
+        }
         for (text, normal) in [("0300", "0300"), ("00", "00"), ("*31#", "*31#")] {
             assert_eq!(normal_address(text), normal);
         }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use domain::{
     Event,
-    people::{Channel, OptOut, OptOutEvent, OptOutSource},
+    people::{Address, Channel, OptOut, OptOutEvent, OptOutSource, normal_address},
     values::Line,
 };
 use eventstore::Recorded;
@@ -66,13 +66,21 @@ impl View for OptOutRow {
     fn narrow(filter: &OptOutFilter, conditions: &mut Conditions<'_>) {
         conditions.exact("t.optout_id", filter.optout_id);
         conditions.word("t.channel", &filter.channel, &Channel::NAMES);
-        conditions.contains("t.address", &filter.address);
+        conditions.contains("t.address", &filter.address.as_deref().map(sought));
         conditions.contains("t.reason", &filter.reason);
         conditions.word("t.source", &filter.source, &OptOutSource::NAMES);
     }
 
     fn created_position(&self) -> i64 {
         self.created_position
+    }
+}
+
+/// A number is found however it is written, like everywhere.
+fn sought(address: &str) -> String {
+    match address.parse() {
+        Ok(Address::Phone(phone)) => normal_address(phone.as_str()),
+        _ => address.to_owned(),
     }
 }
 

@@ -232,6 +232,7 @@ async fn opt_outs_are_found_by_what_a_row_shows() {
         (format!("optout_id={mail}"), vec![mail]),
         ("channel=sms".to_owned(), vec![phone]),
         ("address=15550106".to_owned(), vec![phone]),
+        ("address=%2B1%20(555)%200106".to_owned(), vec![phone]),
         ("address=zoe@EXAMPLE".to_owned(), vec![mail]),
         ("reason=MOVED".to_owned(), vec![phone]),
         ("source=api".to_owned(), vec![phone, mail]),
