@@ -5,6 +5,7 @@ use std::{fmt::Display, str::FromStr};
 use domain::{
     Patch,
     people::{ContactPatch, ContactProfile},
+    values::PhoneNumber,
 };
 use projections::people::contacts::ContactRow;
 
@@ -76,9 +77,13 @@ impl Default for Layout {
 
 impl Layout {
     /// What a first row says of the columns, if it is a header: it is if one of its
-    /// values is the word `phone`, which no telephone number is. Columns of other
-    /// names are left out.
+    /// values is the word `phone`, and its first is no telephone number, which that of
+    /// somebody of this name is. Columns of other names are left out.
     pub fn in_header(row: &[String]) -> Option<Result<Self, String>> {
+        let first = row.first().map(|value| unguarded(value));
+        if first.is_some_and(|value| value.parse::<PhoneNumber>().is_ok()) {
+            return None;
+        }
         let names: Vec<String> = row.iter().map(|name| folded(name)).collect();
         if !names.iter().any(|name| name == COLUMNS[0]) {
             return None;
@@ -233,7 +238,9 @@ mod tests {
         let contact = layout.read(&owned(&["Ada", "red", "1"])).unwrap();
         assert_eq!(contact.first_name.unwrap().as_str(), "Ada");
         assert_eq!(contact.phone.unwrap().as_str(), "1");
-        assert!(Layout::in_header(&owned(&["15550100", "Phone book"])).is_none());
+        for name in ["Phone book", "Phone"] {
+            assert!(Layout::in_header(&owned(&["15550100", name])).is_none());
+        }
         let twice = owned(&["phone", "email", "EMAIL"]);
         assert!(Layout::in_header(&twice).unwrap().is_err());
     }
