@@ -49,18 +49,22 @@ pub(super) fn transmission(id: i64, owner: i64, contact: i64) -> TransmissionEve
     TransmissionEvent::TransmissionCreated {
         id: Id::new(id),
         owner: Id::new(owner),
-        order: Order {
-            title: "Spring".parse().ok(),
-            origin: None,
-            contact_id: Id::new(contact),
-            account_id: None,
-            program_id: Id::new(1),
-            service: Service::Email,
-            direction: Direction::Outbound,
-            try_allowed: 2,
-            campaign_id: None,
-            hours: None,
-        },
+        order: order(contact),
+    }
+}
+
+pub(super) fn order(contact: i64) -> Order {
+    Order {
+        title: "Spring".parse().ok(),
+        origin: None,
+        contact_id: Id::new(contact),
+        account_id: None,
+        program_id: Id::new(1),
+        service: Service::Email,
+        direction: Direction::Outbound,
+        try_allowed: 2,
+        campaign_id: None,
+        hours: None,
     }
 }
 

@@ -2,12 +2,19 @@
 
 use std::time::Duration;
 
-use domain::{delivery::Outcome, delivery::Transmission};
+use cqrs_es::Aggregate as _;
+use domain::{
+    Id,
+    delivery::{
+        Outcome, Transmission,
+        TransmissionEvent::{TransmissionCreated, TransmissionUpdated},
+    },
+};
 use tokio::time::{sleep, timeout};
 
 use super::{
     Desk, LONG,
-    history::{ended, noon, queued, transmission},
+    history::{ended, noon, order, queued, transmission},
 };
 use crate::delivery::queue::{self, Depth, Wanted};
 
@@ -114,6 +121,36 @@ async fn a_job_is_held_by_one_until_its_lease_runs_out() {
             .unwrap()
             > noon()
     );
+    running.stop().await;
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn what_is_changed_and_sent_in_one_batch_has_left_the_backlog() {
+    let desk = Desk::open().await;
+    let running = desk.run();
+    let mut order = order(1);
+    order.campaign_id = Some(Id::new(3));
+    let created = TransmissionCreated {
+        id: Id::new(7),
+        owner: Id::new(5),
+        order: order.clone(),
+    };
+    let waiting = || desk.number("select count(*) from dispatch.backlog");
+    let position = desk.append::<Transmission>(7, [created]).await;
+    running.reached(Transmission::TYPE, position).await;
+    assert_eq!(waiting().await, 1);
+
+    let changed = || TransmissionUpdated {
+        order: order.clone(),
+    };
+    let position = desk.append::<Transmission>(7, [changed()]).await;
+    running.reached(Transmission::TYPE, position).await;
+    assert_eq!(waiting().await, 1, "it waits where it waited");
+    let batch = [changed(), queued(70, 1, 1)];
+    let position = desk.append::<Transmission>(7, batch).await;
+    running.reached(Transmission::TYPE, position).await;
+    assert_eq!(waiting().await, 0);
     running.stop().await;
     desk.close().await;
 }
