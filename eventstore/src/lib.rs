@@ -19,6 +19,7 @@ mod ids;
 mod keys;
 mod log;
 mod memory;
+mod notices;
 mod once;
 mod read;
 mod recorded;

@@ -15,7 +15,7 @@ use domain::{
     Event,
     people::{Contact, ContactEvent},
 };
-use sqlx::{PgPool, postgres::PgListener};
+use sqlx::PgPool;
 use tokio::{
     sync::{Notify, watch},
     time::Instant,
@@ -23,6 +23,7 @@ use tokio::{
 
 use crate::{
     Position, Recorded, StoreError,
+    notices::{About, Notices},
     read::{COLUMNS, Reader, Row},
 };
 
@@ -34,9 +35,6 @@ const BATCH: usize = 1_000;
 /// How often the database is asked although nothing woke us. A node that has not
 /// seen the log for a second must refuse requests, so this stays well below.
 const POLL: Duration = Duration::from_millis(250);
-/// How close together NOTIFYs are sent at most.
-const NOTIFY_GAP: Duration = Duration::from_millis(5);
-const CHANNEL: &str = "ledgerline_events";
 
 /// The log, for reading. One per process; clones share it.
 #[derive(Clone, Debug)]
@@ -51,7 +49,7 @@ struct Inner {
     /// When the newest event of each aggregate type was taken in.
     changed_at: Mutex<HashMap<String, Instant>>,
     wake: Arc<Notify>,
-    announce: Arc<Notify>,
+    notices: Arc<Notices>,
 }
 
 /// The newest events, without a gap.
@@ -67,6 +65,7 @@ impl Log {
     /// Starts to follow the log from its present head.
     pub(crate) async fn follow(reader: Reader) -> Result<Self, StoreError> {
         let head = newest(&reader.pool).await?;
+        let notices = Notices::start(reader.pool.clone())?;
         let log = Self(Arc::new(Inner {
             recent: Mutex::new(Recent {
                 after: head,
@@ -76,18 +75,13 @@ impl Log {
             head: watch::Sender::new(head),
             seen_at: Mutex::new(Instant::now()),
             changed_at: Mutex::default(),
-            wake: Arc::default(),
-            announce: Arc::default(),
+            wake: notices.heard(About::Events),
+            notices,
             reader,
         }));
         tokio::spawn(follow_database(
             Arc::downgrade(&log.0),
             Arc::clone(&log.0.wake),
-        ));
-        tokio::spawn(listen(Arc::downgrade(&log.0)));
-        tokio::spawn(announce(
-            Arc::downgrade(&log.0),
-            Arc::clone(&log.0.announce),
         ));
         Ok(log)
     }
@@ -183,7 +177,17 @@ impl Log {
             drop(recent);
             self.0.wake.notify_one();
         }
-        self.0.announce.notify_one();
+        self.0.notices.tell(About::Events);
+    }
+
+    /// Tells the other processes that there is work in the dispatch queue.
+    pub fn announce_work(&self) {
+        self.0.notices.tell(About::Work);
+    }
+
+    /// Rings when another process says that there is work in the dispatch queue.
+    pub fn work_elsewhere(&self) -> Arc<Notify> {
+        self.0.notices.heard(About::Work)
     }
 }
 
@@ -321,47 +325,6 @@ async fn follow_database(inner: Weak<Inner>, wake: Arc<Notify>) {
             // Passing of the time is the ordinary case.
             let _ = tokio::time::timeout(POLL, wake.notified()).await;
         }
-    }
-}
-
-/// Wakes the follower when another process appends.
-async fn listen(inner: Weak<Inner>) {
-    loop {
-        let Some(pool) = inner.upgrade().map(|log| log.reader.pool.clone()) else {
-            return;
-        };
-        let own = std::process::id().to_string();
-        if let Ok(mut listener) = PgListener::connect_with(&pool).await
-            && listener.listen(CHANNEL).await.is_ok()
-        {
-            while let Ok(Some(notice)) = listener.try_recv().await {
-                let Some(log) = inner.upgrade() else { return };
-                if notice.payload() != own {
-                    log.wake.notify_one();
-                }
-            }
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-}
-
-/// Tells other processes that there is something new; a statement of its own and
-/// not more than so often, since NOTIFY within every append would halve it.
-async fn announce(inner: Weak<Inner>, news: Arc<Notify>) {
-    let own = std::process::id().to_string();
-    while inner.strong_count() > 0 {
-        let heard = tokio::time::timeout(Duration::from_secs(1), news.notified()).await;
-        let (Ok(()), Some(log)) = (heard, inner.upgrade()) else {
-            continue;
-        };
-        let notify = sqlx::query("select pg_notify($1, $2)")
-            .bind(CHANNEL)
-            .bind(&own);
-        if let Err(error) = notify.execute(&log.reader.pool).await {
-            tracing::debug!(%error, "others were not notified");
-        }
-        drop(log);
-        tokio::time::sleep(NOTIFY_GAP).await;
     }
 }
 

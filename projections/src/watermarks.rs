@@ -50,19 +50,36 @@ pub struct ProjectionStatus {
     pub stopped: Option<Stopped>,
 }
 
-/// Rings when there is new work in the queue. A ring that nobody hears is kept.
-#[derive(Clone, Debug, Default)]
-pub struct QueueSignal(Arc<Notify>);
+/// Rings when there is new work in the queue, whoever put it there. A ring that nobody
+/// hears is kept.
+#[derive(Clone, Debug)]
+pub struct QueueSignal {
+    here: Arc<Notify>,
+    elsewhere: Arc<Notify>,
+    log: Log,
+}
 
 impl QueueSignal {
-    /// Waits for the next ring.
-    pub async fn notified(&self) {
-        self.0.notified().await;
+    fn of(log: &Log) -> Self {
+        Self {
+            here: Arc::default(),
+            elsewhere: log.work_elsewhere(),
+            log: log.clone(),
+        }
     }
 
-    /// Rings.
+    /// Waits for the next ring.
+    pub async fn notified(&self) {
+        tokio::select! {
+            () = self.here.notified() => {}
+            () = self.elsewhere.notified() => {}
+        }
+    }
+
+    /// Rings, here and in the other processes.
     pub fn ring(&self) {
-        self.0.notify_one();
+        self.here.notify_one();
+        self.log.announce_work();
     }
 }
 
@@ -96,9 +113,9 @@ impl Watermarks {
             .iter()
             .map(|one| Arc::new(Mark::new(one.as_ref())));
         let shared = Arc::new(Shared {
+            queue: QueueSignal::of(&log),
             log,
             marks: marks.collect(),
-            queue: QueueSignal::default(),
             poll: Arc::default(),
         });
         tokio::spawn(poll(Arc::downgrade(&shared), shared.poll.clone()));

@@ -38,6 +38,9 @@ const REST_OF_QUEUE: Duration = Duration::from_millis(2);
 /// How often a checkpoint is saved that moved past nothing of interest.
 const SAVE: Duration = Duration::from_secs(1);
 
+/// The same where somebody may wait for what it moved past, in another process.
+const SAVE_FOLLOWED: Duration = Duration::from_millis(10);
+
 /// The pauses between two attempts at an event that fails.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
@@ -183,9 +186,15 @@ impl Follower {
     ) -> Result<Option<Stopped>, Lost> {
         let wanted = wanted(self.projection.as_ref(), batch);
         if wanted.is_empty() {
-            if progress.seen == progress.saved {
-                progress.save_at = Instant::now() + SAVE;
-            }
+            let within = match self.follows_any(batch) {
+                true => SAVE_FOLLOWED,
+                false => SAVE,
+            };
+            let save_at = Instant::now() + within;
+            progress.save_at = match progress.seen == progress.saved {
+                true => save_at,
+                false => save_at.min(progress.save_at),
+            };
             progress.seen = seen;
             self.mark.reach(seen, self.log.head().max(seen));
             return Ok(None);
@@ -208,6 +217,13 @@ impl Follower {
             }
         }
         Ok(None)
+    }
+
+    /// Whether these events are of a kind that whoever writes it waits for.
+    fn follows_any(&self, batch: &[Arc<Recorded>]) -> bool {
+        let kinds = self.projection.follows();
+        let is_followed = |event: &Arc<Recorded>| kinds.contains(&event.aggregate_type.as_str());
+        !self.projection.makes_work() && batch.iter().any(is_followed)
     }
 
     /// Takes in these events and moves the checkpoint, both or neither.

@@ -1,0 +1,111 @@
+//! What the processes on one database tell each other by NOTIFY: that there is something
+//! new. A notice may be lost, so whoever waits for one looks now and then all the same.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use sqlx::{PgPool, postgres::PgListener};
+use tokio::{sync::Notify, time};
+
+use crate::{StoreError, vault::random};
+
+/// How close together notices about one thing are sent at most: a NOTIFY within every
+/// append would halve their number.
+const GAP: Duration = Duration::from_millis(5);
+/// How long nobody is listened to after the connection was lost.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What a notice is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum About {
+    /// Events were appended.
+    Events,
+    /// There is work in the dispatch queue.
+    Work,
+}
+
+impl About {
+    const ALL: [Self; 2] = [Self::Events, Self::Work];
+    const CHANNELS: [&'static str; 2] = ["ledgerline_events", "ledgerline_work"];
+
+    const fn channel(self) -> &'static str {
+        Self::CHANNELS[self as usize]
+    }
+}
+
+/// One per process.
+#[derive(Debug)]
+pub(crate) struct Notices {
+    pool: PgPool,
+    /// Who speaks: not the process id, which others have on other machines.
+    own: String,
+    to_tell: [Notify; 2],
+    heard: [Arc<Notify>; 2],
+}
+
+impl Notices {
+    /// Speaks and listens for as long as somebody has it.
+    pub fn start(pool: PgPool) -> Result<Arc<Self>, StoreError> {
+        let notices = Arc::new(Self {
+            pool,
+            own: hex::encode(random::<8>()?),
+            to_tell: Default::default(),
+            heard: Default::default(),
+        });
+        tokio::spawn(listen(Arc::downgrade(&notices)));
+        for about in About::ALL {
+            tokio::spawn(tell(Arc::downgrade(&notices), about));
+        }
+        Ok(notices)
+    }
+
+    /// Tells the others, soon.
+    pub fn tell(&self, about: About) {
+        self.to_tell[about as usize].notify_one();
+    }
+
+    /// Rings when another process told something about it; one that nobody hears is kept.
+    pub fn heard(&self, about: About) -> Arc<Notify> {
+        Arc::clone(&self.heard[about as usize])
+    }
+}
+
+async fn listen(notices: Weak<Notices>) {
+    while let Some(pool) = notices.upgrade().map(|it| it.pool.clone()) {
+        if let Ok(mut listener) = PgListener::connect_with(&pool).await
+            && listener.listen_all(About::CHANNELS).await.is_ok()
+        {
+            while let Ok(Some(notice)) = listener.try_recv().await {
+                let Some(notices) = notices.upgrade() else {
+                    return;
+                };
+                let mut topics = About::ALL.into_iter();
+                let about = topics.find(|about| about.channel() == notice.channel());
+                if let Some(about) = about.filter(|_| notice.payload() != notices.own) {
+                    notices.heard[about as usize].notify_one();
+                }
+            }
+        }
+        time::sleep(PAUSE).await;
+    }
+}
+
+async fn tell(notices: Weak<Notices>, about: About) {
+    while let Some(held) = notices.upgrade() {
+        // Not for ever, so that it ends with whoever has it.
+        let news = time::timeout(PAUSE, held.to_tell[about as usize].notified()).await;
+        if news.is_err() {
+            continue;
+        }
+        let notify = sqlx::query("select pg_notify($1, $2)")
+            .bind(about.channel())
+            .bind(&held.own);
+        if let Err(error) = notify.execute(&held.pool).await {
+            tracing::debug!(%error, "others were not notified");
+        }
+        drop(held);
+        time::sleep(GAP).await;
+    }
+}
