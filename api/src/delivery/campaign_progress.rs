@@ -1,5 +1,4 @@
-//! How far a campaign is, as it happens (server-sent events), and what came of each of
-//! its contacts (CSV).
+//! How far a campaign is, as it happens: server-sent events.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -11,27 +10,20 @@ use axum::{
 };
 use domain::{
     Id,
-    delivery::{Campaign, PaceUnit, Transmission},
+    delivery::{Campaign, PaceUnit},
 };
-use futures::{StreamExt as _, TryStreamExt as _, stream};
-use projections::{
-    Query,
-    delivery::{
-        campaigns::CampaignRow,
-        transmissions::{TransmissionFilter, TransmissionRow},
-    },
-};
+use futures::stream;
+use projections::delivery::campaigns::CampaignRow;
 use serde_json::Value;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use utoipa::openapi::{ObjectBuilder, schema::Type};
 
 use crate::{
     App, Error, Result,
-    csv::export,
     doors::Uncompressed,
     extract::Path,
     openapi::{Describe, Routes, Sketch, op},
-    permit::{List, Read, Reader},
+    permit::{Read, Reader},
 };
 
 /// How often one looks whether there is something new.
@@ -47,22 +39,14 @@ pub(super) fn routes() -> Routes {
     let resumed = "Each event has an id; a client that comes back with the last one it saw, in \
         `Last-Event-ID`, hears nothing twice. The campaign's end is an event `end`; whoever has \
         seen it is answered 204, which tells browsers not to come back.";
-    Routes::new()
-        .get(
-            "/campaigns/{campaign_id}/progress",
-            progress,
-            op("Follows a campaign as it goes")
-                .note(resumed)
-                .file("text/event-stream")
-                .answers(204, "The end was seen already."),
-        )
-        .get(
-            "/campaigns/{campaign_id}/report.csv",
-            report,
-            op("Exports what came of each contact of a campaign")
-                .note("One row for each transmission, in the order in which they were made.")
-                .file("text/csv"),
-        )
+    Routes::new().get(
+        "/campaigns/{campaign_id}/progress",
+        progress,
+        op("Follows a campaign as it goes")
+            .note(resumed)
+            .file("text/event-stream")
+            .answers(204, "The end was seen already."),
+    )
 }
 
 async fn progress(
@@ -218,72 +202,5 @@ impl Describe for Follower {
         let text = ObjectBuilder::new().schema_type(Type::String);
         sketch.header("Last-Event-ID", said, text);
         sketch.refuses(&[503]);
-    }
-}
-
-async fn report(
-    campaigns: Reader<Campaign, Read>,
-    transmissions: Reader<Transmission, List>,
-    Path(id): Path<Id<Campaign>>,
-) -> Result<Response> {
-    campaigns.row::<CampaignRow<false>>(id.get()).await?;
-    let wanted = Query::<TransmissionRow>::by(TransmissionFilter {
-        campaign_id: Some(id.get()),
-        ..TransmissionFilter::default()
-    });
-    let rows = projections::list(transmissions.pool(), wanted, transmissions.scope());
-    let rows = rows.map_ok(Line::of).map_err(Error::from);
-    let rows = stream::iter([Ok(Line::head())]).chain(rows);
-    export(&format!("campaign-{id}.csv"), rows.boxed(), Line::fields).await
-}
-
-/// A row of the report.
-struct Line([String; 12]);
-
-impl Line {
-    fn head() -> Self {
-        Self(
-            [
-                "contact_id",
-                "phone",
-                "email",
-                "first_name",
-                "last_name",
-                "transmission_id",
-                "status",
-                "outcome",
-                "response",
-                "try_done",
-                "last_run",
-                "account_id",
-            ]
-            .map(str::to_owned),
-        )
-    }
-
-    fn of(row: TransmissionRow) -> Self {
-        let text = Option::unwrap_or_default;
-        let outcome = match row.suppressed {
-            true => "suppressed".to_owned(),
-            false => text(row.outcome),
-        };
-        Self([
-            row.contact_id.to_string(),
-            text(row.contact_phone),
-            text(row.contact_email),
-            text(row.contact.first_name),
-            text(row.contact.last_name),
-            row.transmission_id.to_string(),
-            row.status,
-            outcome,
-            text(row.response),
-            row.try_done.to_string(),
-            row.last_run.map(|at| at.to_rfc3339()).unwrap_or_default(),
-            row.account_id.map(|id| id.to_string()).unwrap_or_default(),
-        ])
-    }
-
-    fn fields(&self) -> [&str; 12] {
-        self.0.each_ref().map(String::as_str)
     }
 }

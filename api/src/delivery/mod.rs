@@ -3,6 +3,7 @@
 
 mod campaign_fields;
 mod campaign_progress;
+mod campaign_report;
 mod campaigns;
 mod provider_fields;
 mod providers;
@@ -24,6 +25,7 @@ pub(crate) fn routes() -> Routes {
     Routes::new()
         .merge(campaigns::routes())
         .merge(campaign_progress::routes())
+        .merge(campaign_report::routes())
         .merge(providers::routes())
         .merge(transmissions::routes())
         .merge(schedules::routes())

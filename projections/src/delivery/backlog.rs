@@ -32,6 +32,17 @@ pub struct Member {
     pub timezone: Option<String>,
 }
 
+/// A contact of a campaign whose turn has not come.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[allow(missing_docs)]
+pub struct Unreached {
+    pub contact_id: i64,
+    pub phone: Option<String>,
+    pub email: Option<String>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+}
+
 /// An attempt that nobody holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow)]
 pub struct Waiting {
@@ -95,6 +106,30 @@ pub async fn members(
     .bind(group_id)
     .bind(after)
     .bind(at)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(pool)
+    .await
+}
+
+/// Those who were in the group when the campaign was first started, and are still there:
+/// those after this one, in the order of their ids. Before it is started that is nobody.
+pub async fn unreached(
+    pool: &PgPool,
+    campaign_id: i64,
+    group_id: i64,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<Unreached>, sqlx::Error> {
+    sqlx::query_as(
+        "select c.contact_id, c.phone, c.email, c.first_name, c.last_name \
+         from read.contact_groups l join read.contacts c on c.contact_id = l.contact_id \
+         where l.group_id = $1 and l.contact_id > $2 and l.linked_position <= \
+           (select started_position from dispatch.campaigns where campaign_id = $3) \
+         order by l.contact_id limit $4",
+    )
+    .bind(group_id)
+    .bind(after)
+    .bind(campaign_id)
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .fetch_all(pool)
     .await

@@ -187,6 +187,14 @@ async fn who_comes_after_the_start_or_goes_before_their_turn_is_not_reached() {
     }
     let link = format!("/contacts/{leaving}/link/{group}");
     campaigns.client.delete(&link).await.ok();
+    let report = campaigns.report(id).await;
+    let waiting = report.iter().filter(|row| row["status"] == "waiting");
+    let waiting: Vec<i64> = waiting
+        .map(|row| row["contact_id"].parse().unwrap())
+        .collect();
+    let mut expected = contacts[30..].to_vec();
+    expected.retain(|contact| ![without, leaving].contains(contact));
+    assert_eq!((report.len(), waiting), (48, expected));
     let faster = json!({"cpm": 500});
     campaigns
         .client
