@@ -25,9 +25,10 @@ use eventstore::{
     embedded::{EmbeddedConfig, EmbeddedPostgres},
 };
 use sqlx::PgPool;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Projection, Projector, Watermarks, all};
+use crate::{Projection, ProjectionStatus, Projector, Watermarks, all};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -147,6 +148,16 @@ impl Running {
                 .wait_for(aggregate_type, position, LONG)
                 .await
         );
+    }
+
+    /// Waits also for those that make work, which answers to clients do not wait for.
+    async fn all_reached(&self, position: Position) {
+        let deadline = tokio::time::Instant::now() + LONG;
+        let behind = |it: &ProjectionStatus| it.position < position;
+        while self.watermarks.lag().await.unwrap().iter().any(behind) {
+            assert!(tokio::time::Instant::now() < deadline);
+            sleep(Duration::from_millis(5)).await;
+        }
     }
 
     async fn stop(self) {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use cqrs_es::Aggregate as _;
 use domain::{
     Id,
     delivery::{
@@ -93,18 +92,7 @@ async fn a_job_is_held_by_one_until_its_lease_runs_out() {
 
     let events = ended(10, 1, Outcome::Delivered, "250");
     let position = desk.append::<Transmission>(1, events).await;
-    let deadline = tokio::time::Instant::now() + LONG;
-    while running
-        .watermarks
-        .lag()
-        .await
-        .unwrap()
-        .iter()
-        .any(|s| s.position < position)
-    {
-        assert!(tokio::time::Instant::now() < deadline);
-        sleep(Duration::from_millis(5)).await;
-    }
+    running.all_reached(position).await;
     let depth = queue::depth(&desk.pool, noon()).await.unwrap();
     assert_eq!(
         depth,
@@ -138,18 +126,18 @@ async fn what_is_changed_and_sent_in_one_batch_has_left_the_backlog() {
     };
     let waiting = || desk.number("select count(*) from dispatch.backlog");
     let position = desk.append::<Transmission>(7, [created]).await;
-    running.reached(Transmission::TYPE, position).await;
+    running.all_reached(position).await;
     assert_eq!(waiting().await, 1);
 
     let changed = || TransmissionUpdated {
         order: order.clone(),
     };
     let position = desk.append::<Transmission>(7, [changed()]).await;
-    running.reached(Transmission::TYPE, position).await;
+    running.all_reached(position).await;
     assert_eq!(waiting().await, 1, "it waits where it waited");
     let batch = [changed(), queued(70, 1, 1)];
     let position = desk.append::<Transmission>(7, batch).await;
-    running.reached(Transmission::TYPE, position).await;
+    running.all_reached(position).await;
     assert_eq!(waiting().await, 0);
     running.stop().await;
     desk.close().await;
