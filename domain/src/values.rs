@@ -79,7 +79,10 @@ impl FromStr for Body {
 }
 
 /// A telephone number as it is dialled: an optional `+`, then 1 to 32 of
-/// `0-9 * #`. Separators people write (space, dot, dash, slash, brackets) are dropped.
+/// `0-9 * #`. Separators people write (space, dot, dash, slash, brackets) are dropped,
+/// and so is the `(0)` that some write behind the country for who dials within it
+/// (ITU-T E.123 section 7.2), but in Italy and San Marino, where it is dialled from
+/// everywhere.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PhoneNumber(String);
@@ -90,8 +93,14 @@ impl FromStr for PhoneNumber {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const FORM: InvalidValue =
             InvalidValue::Form("must be an optional + and then 1 to 32 of 0-9, * and #");
+        let text = text.trim();
+        let abroad = text.strip_prefix('+').or_else(|| text.strip_prefix("00"));
+        let keeps_zero = |rest: &str| ["39", "378"].iter().any(|it| rest.starts_with(it));
+        let text = match abroad.is_some_and(|rest| !keeps_zero(rest)) {
+            true => text.replacen("(0)", "", 1),
+            false => text.to_owned(),
+        };
         let dialled: String = text
-            .trim()
             .chars()
             .filter(|c| !matches!(c, ' ' | '.' | '-' | '/' | '(' | ')'))
             .collect();
@@ -242,6 +251,18 @@ mod tests {
             "03001234567".parse::<PhoneNumber>().unwrap().as_str(),
             "03001234567"
         );
+    }
+
+    #[test]
+    fn a_zero_for_who_dials_within_the_country_is_dropped_where_it_is_not_dialled_from_abroad() {
+        for (text, dialled) in [
+            ("+43 (0)660 1234", "+436601234"),
+            ("0043(0)6601234", "00436601234"),
+            ("+39 (0)6 1234", "+39061234"),
+            ("(0)660 1234", "06601234"),
+        ] {
+            assert_eq!(text.parse::<PhoneNumber>().unwrap().as_str(), dialled);
+        }
     }
 
     #[test]
