@@ -85,7 +85,10 @@ impl Part {
                 }
             });
         }
-        Ok(Self(members.join(",")))
+        match members.len() > range.count() {
+            true => Err(InvalidValue::Form("has more numbers than there are")),
+            false => Ok(Self(members.join(","))),
+        }
     }
 
     /// All of them.

@@ -76,6 +76,8 @@ fn what_is_no_field_is_refused() {
     ] {
         assert!(Part::parse(Unit::Minute, text).is_err(), "{text:?}");
     }
+    let over_and_over = vec!["5"; 61].join(",");
+    assert!(Part::parse(Unit::Minute, &over_and_over).is_err());
     for (unit, text) in [
         (Unit::Weekday, "0"),
         (Unit::Weekday, "8"),
