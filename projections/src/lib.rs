@@ -22,6 +22,7 @@ pub mod outreach;
 pub mod people;
 mod projection;
 mod projector;
+mod queue_signal;
 pub mod reads;
 pub mod rebuild;
 mod source;
@@ -33,7 +34,8 @@ mod wire;
 
 pub use projection::{Projection, all};
 pub use projector::Projector;
+pub use queue_signal::QueueSignal;
 pub use reads::{
     BadQuery, By, Cursor, Finders, Page, Paged, Query, Scope, View, count, find, list, page,
 };
-pub use watermarks::{ProjectionStatus, QueueSignal, Stopped, Watermarks};
+pub use watermarks::{ProjectionStatus, Stopped, Watermarks};

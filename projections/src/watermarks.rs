@@ -16,7 +16,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::Projection;
+use crate::{Projection, QueueSignal};
 
 /// How often the checkpoints of projections led elsewhere are read while somebody waits.
 const POLL: Duration = Duration::from_millis(5);
@@ -48,39 +48,6 @@ pub struct ProjectionStatus {
     pub leader: bool,
     /// Where and why it stands still, if it does.
     pub stopped: Option<Stopped>,
-}
-
-/// Rings when there is new work in the queue, whoever put it there. A ring that nobody
-/// hears is kept.
-#[derive(Clone, Debug)]
-pub struct QueueSignal {
-    here: Arc<Notify>,
-    elsewhere: Arc<Notify>,
-    log: Log,
-}
-
-impl QueueSignal {
-    fn of(log: &Log) -> Self {
-        Self {
-            here: Arc::default(),
-            elsewhere: log.work_elsewhere(),
-            log: log.clone(),
-        }
-    }
-
-    /// Waits for the next ring.
-    pub async fn notified(&self) {
-        tokio::select! {
-            () = self.here.notified() => {}
-            () = self.elsewhere.notified() => {}
-        }
-    }
-
-    /// Rings, here and in the other processes.
-    pub fn ring(&self) {
-        self.here.notify_one();
-        self.log.announce_work();
-    }
 }
 
 /// How far the projections are. One per process, in every process.

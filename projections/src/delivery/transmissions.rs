@@ -1,6 +1,7 @@
 //! Transmissions.
 
 mod fold;
+mod write;
 
 use chrono::{DateTime, Utc, serde::ts_seconds_option};
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use crate::{
     wire,
 };
 
-pub(super) use fold::take_in;
+pub(super) use write::take_in;
 
 /// A transmission as clients see it.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
