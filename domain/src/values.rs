@@ -80,9 +80,8 @@ impl FromStr for Body {
 
 /// A telephone number as it is dialled: an optional `+`, then 1 to 32 of
 /// `0-9 * #`. Separators people write (space, dot, dash, slash, brackets) are dropped,
-/// and so is the `(0)` that some write behind the country for who dials within it
-/// (ITU-T E.123 section 7.2), but in Italy and San Marino, where it is dialled from
-/// everywhere.
+/// so is a `00` behind the `+`, which says the same, and the `(0)` that some write behind
+/// the country for who dials within it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PhoneNumber(String);
@@ -93,17 +92,16 @@ impl FromStr for PhoneNumber {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const FORM: InvalidValue =
             InvalidValue::Form("must be an optional + and then 1 to 32 of 0-9, * and #");
-        let text = text.trim();
-        let abroad = text.strip_prefix('+').or_else(|| text.strip_prefix("00"));
-        let keeps_zero = |rest: &str| ["39", "378"].iter().any(|it| rest.starts_with(it));
-        let text = match abroad.is_some_and(|rest| !keeps_zero(rest)) {
-            true => text.replacen("(0)", "", 1),
-            false => text.to_owned(),
+        let dialled = match text.split_once("(0)") {
+            Some((country, rest)) if omits_trunk_prefix(&bare(country)) => {
+                bare(country) + &bare(rest)
+            }
+            _ => bare(text),
         };
-        let dialled: String = text
-            .chars()
-            .filter(|c| !matches!(c, ' ' | '.' | '-' | '/' | '(' | ')'))
-            .collect();
+        let dialled = match dialled.strip_prefix("+00") {
+            Some(rest) => format!("+{rest}"),
+            None => dialled,
+        };
         let digits = dialled.strip_prefix('+').unwrap_or(&dialled);
         if digits.is_empty() || digits.len() > 32 {
             return Err(FORM);
@@ -116,6 +114,23 @@ impl FromStr for PhoneNumber {
         }
         Ok(Self(dialled))
     }
+}
+
+/// Without the separators that people write.
+fn bare(number: &str) -> String {
+    let separates = |c: &char| matches!(c, ' ' | '.' | '-' | '/' | '(' | ')');
+    number.trim().chars().filter(|c| !separates(c)).collect()
+}
+
+/// Whether this is a country (1 to 3 digits, ITU-T E.164) whose trunk prefix is not dialled
+/// from abroad. That of Italy and San Marino has become a part of the number.
+fn omits_trunk_prefix(country: &str) -> bool {
+    let plus = country.strip_prefix('+');
+    let zeros = plus.unwrap_or(country).strip_prefix("00");
+    zeros.or(plus).is_some_and(|code| {
+        let is_code = (1..=3).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit());
+        is_code && !["39", "378"].contains(&code)
+    })
 }
 
 /// An email address that can be put on an envelope: `local@domain`, dot-atom
@@ -258,11 +273,28 @@ mod tests {
         for (text, dialled) in [
             ("+43 (0)660 1234", "+436601234"),
             ("0043(0)6601234", "00436601234"),
+            ("+43(0)660(0)1", "+4366001"),
             ("+39 (0)6 1234", "+39061234"),
+            ("+ (39) (0)6 1234", "+39061234"),
+            ("+0039 (0)6 1234", "+39061234"),
+            ("+1 555 (0) 1234", "+155501234"),
             ("(0)660 1234", "06601234"),
         ] {
             assert_eq!(text.parse::<PhoneNumber>().unwrap().as_str(), dialled);
         }
+    }
+
+    #[test]
+    fn a_country_has_one_prefix() {
+        assert_eq!(
+            "+0043 660".parse::<PhoneNumber>().unwrap().as_str(),
+            "+43660"
+        );
+        assert_eq!(
+            "0043 660".parse::<PhoneNumber>().unwrap().as_str(),
+            "0043660"
+        );
+        assert!("+00".parse::<PhoneNumber>().is_err());
     }
 
     #[test]

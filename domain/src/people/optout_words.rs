@@ -133,16 +133,17 @@ impl Address {
 /// An address in the form in which two are the same. Email addresses are wholly in lower
 /// case: no server in use keeps two mailboxes apart by it. Their domain is in Unicode, also
 /// where it was written in its ASCII form (RFC 5890 section 2.3.2.1). A phone number has no
-/// `+` or `00` in front, which are two ways to write the same, nor both.
+/// `+` or `00` in front, which are two ways to write the same.
 pub fn normal_address(address: &str) -> String {
     if let Some((local, domain)) = address.rsplit_once('@') {
         let (unicode, valid) = idna::domain_to_unicode(domain);
         let domain = valid.map_or_else(|_| domain.to_lowercase(), |()| unicode);
         return format!("{}@{domain}", local.to_lowercase());
     }
-    let number = address.strip_prefix('+').unwrap_or(address);
-    let rest = number.strip_prefix("00").filter(|rest| !rest.is_empty());
-    rest.unwrap_or(number).to_owned()
+    let rest = address.strip_prefix('+');
+    let rest = rest.or_else(|| address.strip_prefix("00"));
+    let rest = rest.filter(|rest| !rest.is_empty());
+    rest.unwrap_or(address).to_owned()
 }
 
 impl FromStr for Address {
