@@ -1,6 +1,5 @@
 //! What is left of an erased contact: nothing.
 
-use cqrs_es::Aggregate as _;
 use domain::{
     delivery::{Outcome, Transmission, TransmissionEvent},
     people::{Contact, ContactEvent},
@@ -24,7 +23,7 @@ async fn an_erased_contact_leaves_nothing_and_a_rebuild_finds_the_same() {
     sent.extend(ended(11, 1, Outcome::Rejected, WORD));
     sent.extend([queued(12, 2, 1), started(12)]);
     let position = desk.append::<Transmission>(1, sent).await;
-    running.reached(Transmission::TYPE, position).await;
+    running.all_reached(position).await;
     assert_ne!(found(&desk).await, Vec::<String>::new());
 
     desk.append::<Contact>(
@@ -36,7 +35,7 @@ async fn an_erased_contact_leaves_nothing_and_a_rebuild_finds_the_same() {
     )
     .await;
     let position = desk.append::<Transmission>(1, late()).await;
-    running.reached(Transmission::TYPE, position).await;
+    running.all_reached(position).await;
 
     assert_eq!(found(&desk).await, Vec::<String>::new());
     assert_eq!(

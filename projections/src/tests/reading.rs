@@ -8,7 +8,7 @@ use domain::{
 use futures::TryStreamExt as _;
 
 use super::{
-    Desk, LONG,
+    Desk,
     history::{contact, ended, learned, queued, started, transmission},
 };
 use crate::{
@@ -143,13 +143,7 @@ async fn a_transmission_reads_as_documented() {
     events.push(learned(11, 1, "250 ok"));
     events.extend(ended(11, 1, Outcome::Delivered, "250 ok"));
     let position = desk.append::<Transmission>(1, events).await;
-    running.reached(Transmission::TYPE, position).await;
-    assert!(
-        running
-            .watermarks
-            .wait_for(Contact::TYPE, position, LONG)
-            .await
-    );
+    running.all_reached(position).await;
 
     let row = find::<TransmissionRow>(&desk.pool, 1, Scope::OwnedBy(5))
         .await

@@ -1,8 +1,5 @@
 //! Building anew beside the running projections.
 
-use cqrs_es::Aggregate as _;
-use domain::{delivery::Transmission, people::Contact};
-
 use super::{Desk, history::happen};
 use crate::{
     all,
@@ -45,9 +42,7 @@ async fn what_is_live_equals_what_is_rebuilt_before_and_after_the_swap() {
     tokio::join!(writing, rebuilding, reading);
 
     let position = happen(&desk, 7, 50).await;
-    for kind in [Transmission::TYPE, Contact::TYPE] {
-        running.reached(kind, position).await;
-    }
+    running.all_reached(position).await;
     for name in names() {
         assert_eq!(
             differences(desk.log(), name).await.unwrap(),
