@@ -24,6 +24,6 @@ pub use provider::{
 pub use schedule::{Job, Schedule, ScheduleCommand, ScheduleEvent};
 pub use spacing::Spacing;
 pub use transmission::{
-    Assignment, Direction, Order, OrderPatch, Retry, Spool, SpoolReport, Transmission,
-    TransmissionCommand, TransmissionError, TransmissionEvent,
+    Acceptance, Assignment, Awaited, Direction, IfSilent, Order, OrderPatch, Retry, Spool,
+    SpoolReport, Transmission, TransmissionCommand, TransmissionError, TransmissionEvent,
 };

@@ -5,7 +5,7 @@ use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Order, Spool, TransmissionCommand, TransmissionError, TransmissionEvent,
+    IfSilent, Order, Spool, TransmissionCommand, TransmissionError, TransmissionEvent,
     TransmissionEvent::{
         ResultRecorded, RetryScheduled, SpoolCompleted, SpoolConnected, SpoolFailed,
         SpoolOutcomeUnknown, SpoolQueued, SpoolResolved, SpoolStarted, SpoolWithdrawn,
@@ -87,6 +87,8 @@ pub(super) struct Attempt {
 pub(super) enum AttemptState {
     Queued,
     Started,
+    /// The remote side took it; a report is awaited.
+    Accepted(IfSilent),
     Withdrawn,
     Ended(Outcome),
 }
@@ -216,6 +218,16 @@ impl Aggregate for Transmission {
                     attempt.state = AttemptState::Withdrawn;
                 }
                 self.stage = Stage::Withdrawn;
+            }
+            SpoolConnected {
+                spool,
+                awaited: Some(awaited),
+                ..
+            } => {
+                let attempt = self.spools.iter_mut().find(|attempt| attempt.id == spool);
+                if let Some(attempt) = attempt {
+                    attempt.state = AttemptState::Accepted(awaited.if_silent);
+                }
             }
             SpoolConnected { .. } | ResultRecorded { .. } | RetryScheduled { .. } => {}
             SpoolCompleted { spool, .. } => self.end(spool, Outcome::Delivered),

@@ -13,7 +13,7 @@ use crate::{
     delivery::{Campaign, Outcome},
 };
 
-use AttemptState::{Ended, Queued, Started};
+use AttemptState::{Accepted, Ended, Queued, Started};
 use Stage::{Absent, Completed, Deleted, Failed, Pending, Processing, Withdrawn};
 
 pub(super) type Decision = Result<Vec<TransmissionEvent>, TransmissionError>;
@@ -21,8 +21,8 @@ pub(super) type Decision = Result<Vec<TransmissionEvent>, TransmissionError>;
 impl Transmission {
     pub(super) fn decide(&self, command: TransmissionCommand) -> Decision {
         use TransmissionCommand::{
-            Create, Delete, Expire, LoseTrack, Report, Resolve, Send, Start, Suppress, Update,
-            Withdraw,
+            Accept, Create, Delete, Expire, LoseTrack, Report, Resolve, Send, Silence, Start,
+            Suppress, Update, Withdraw,
         };
         match (self.stage, command) {
             (Absent, Create { id, owner, order }) => {
@@ -65,18 +65,22 @@ impl Transmission {
                     worker,
                     campaign: self.campaign(),
                 }]),
-                Started => Err(TransmissionError::AlreadyStarted),
+                Started | Accepted(_) => Err(TransmissionError::AlreadyStarted),
                 AttemptState::Withdrawn | Ended(_) => Err(TransmissionError::AlreadyEnded),
             },
             (_, Report { report, retry }) => self.report(report, retry),
+            (_, Accept(acceptance)) => self.accept(acceptance),
+            (_, Silence { spool, at }) => self.silence(spool, at),
             (_, LoseTrack { spool, at, reason }) => match self.attempt(spool)?.state {
                 Queued => Err(TransmissionError::NotStarted),
                 Started => Ok(self.lost(spool, at, &reason, Vec::new())),
-                AttemptState::Withdrawn | Ended(_) => Err(TransmissionError::AlreadyEnded),
+                Accepted(_) | AttemptState::Withdrawn | Ended(_) => {
+                    Err(TransmissionError::AlreadyEnded)
+                }
             },
             (_, Expire { spool, at, reason }) => match self.attempt(spool)?.state {
                 Queued => Ok(self.expired(spool, at, reason)),
-                Started => Err(TransmissionError::AlreadyStarted),
+                Started | Accepted(_) => Err(TransmissionError::AlreadyStarted),
                 AttemptState::Withdrawn | Ended(_) => Err(TransmissionError::AlreadyEnded),
             },
             (
@@ -97,7 +101,7 @@ impl Transmission {
                 },
             ) => match self.attempt(spool)?.state {
                 Queued => Ok(self.suppressed(spool, at, reason)),
-                Started => Err(TransmissionError::AlreadyStarted),
+                Started | Accepted(_) => Err(TransmissionError::AlreadyStarted),
                 AttemptState::Withdrawn | Ended(_) => Err(TransmissionError::AlreadyEnded),
             },
             (_, Withdraw { spool, at, reason }) => match self.attempt(spool)?.state {
@@ -108,7 +112,7 @@ impl Transmission {
                     reason,
                     open_at: self.order.as_ref().map_or(at, |order| order.opens(at)),
                 }]),
-                Started => Err(TransmissionError::AlreadyStarted),
+                Started | Accepted(_) => Err(TransmissionError::AlreadyStarted),
                 AttemptState::Withdrawn | Ended(_) => Err(TransmissionError::AlreadyEnded),
             },
             (

@@ -18,7 +18,7 @@ use crate::{
     delivery::{Outcome, Provider, ResultKind, SpoolResult},
 };
 
-use AttemptState::{Ended, Queued, Started};
+use AttemptState::{Accepted, Ended, Queued, Started};
 
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
@@ -33,8 +33,8 @@ impl Transmission {
             }
             (AttemptState::Withdrawn | Ended(_), _) => Err(TransmissionError::AlreadyEnded),
             (Queued, Outcome::Delivered | Outcome::Unknown) => Err(TransmissionError::NotStarted),
-            (Started, Outcome::Delivered) => Ok(self.delivered(report)),
-            (Started, Outcome::Unknown) => {
+            (Started | Accepted(_), Outcome::Delivered) => Ok(self.delivered(report)),
+            (Started | Accepted(_), Outcome::Unknown) => {
                 let SpoolReport {
                     spool,
                     at,
@@ -44,11 +44,11 @@ impl Transmission {
                 } = report;
                 Ok(self.lost(spool, at, &response, results))
             }
-            (Queued | Started, _) => Ok(self.failed(report, retry)),
+            (Queued | Started | Accepted(_), _) => Ok(self.failed(report, retry)),
         }
     }
 
-    fn delivered(&self, report: SpoolReport) -> Vec<TransmissionEvent> {
+    pub(super) fn delivered(&self, report: SpoolReport) -> Vec<TransmissionEvent> {
         let (spool, at) = (report.spool, report.at);
         let mut events = self.learned(spool, report.connected_at, report.results);
         events.push(SpoolCompleted {
@@ -78,14 +78,18 @@ impl Transmission {
         events
     }
 
-    fn learned(
+    pub(super) fn learned(
         &self,
         spool: Id<Spool>,
         connected_at: Option<DateTime<Utc>>,
         results: Vec<SpoolResult>,
     ) -> Vec<TransmissionEvent> {
         let mut events = Vec::with_capacity(4);
-        events.extend(connected_at.map(|at| SpoolConnected { spool, at }));
+        events.extend(connected_at.map(|at| SpoolConnected {
+            spool,
+            at,
+            awaited: None,
+        }));
         if !results.is_empty() {
             events.push(ResultRecorded {
                 spool,

@@ -5,11 +5,13 @@
 //! open attempt at a time, an attempt starts once, and what may have been sent is
 //! never silently sent again.
 
+mod acceptance;
 mod aggregate;
 mod decide;
 mod ending;
 mod vocabulary;
 
+pub use acceptance::{Acceptance, Awaited, IfSilent};
 pub use aggregate::{Assignment, Transmission};
 pub use vocabulary::{
     Direction, Order, OrderPatch, Retry, Spool, SpoolReport, TransmissionCommand,

@@ -5,7 +5,7 @@ use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::Transmission;
+use super::{Acceptance, Awaited, Transmission};
 use crate::{
     Id, Patch, Personal, Refusal,
     access::User,
@@ -192,6 +192,15 @@ pub enum TransmissionCommand {
         /// The next attempt, if the outcome allows one.
         retry: Option<Retry>,
     },
+    /// The remote side took an attempt; how it ends will be said in a report.
+    Accept(Acceptance),
+    /// No report came within the time that the acceptance set.
+    Silence {
+        /// The attempt.
+        spool: Id<Spool>,
+        /// Now.
+        at: DateTime<Utc>,
+    },
     /// Gives up on an attempt that was started and never reported.
     LoseTrack {
         /// The attempt.
@@ -297,6 +306,9 @@ pub enum TransmissionEvent {
     SpoolConnected {
         spool: Id<Spool>,
         at: DateTime<Utc>,
+        /// The report that is to say how it ends, if it has not ended yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        awaited: Option<Awaited>,
     },
     ResultRecorded {
         spool: Id<Spool>,
@@ -364,6 +376,9 @@ pub enum TransmissionError {
     /// The attempt has not been on the wire.
     #[error("the attempt was never started")]
     NotStarted,
+    /// The remote side has not taken the attempt.
+    #[error("the attempt was not accepted")]
+    NotAccepted,
     /// The attempt is over.
     #[error("the attempt has ended")]
     AlreadyEnded,

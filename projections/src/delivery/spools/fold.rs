@@ -78,7 +78,7 @@ fn fold<'e>(events: &[Occurred<'e>]) -> BTreeMap<i64, Folded<'e>> {
         let (spool, at) = match event {
             SpoolQueued { spool, at, .. }
             | SpoolStarted { spool, at, .. }
-            | SpoolConnected { spool, at }
+            | SpoolConnected { spool, at, .. }
             | SpoolCompleted { spool, at, .. }
             | SpoolFailed { spool, at, .. }
             | SpoolOutcomeUnknown { spool, at, .. }

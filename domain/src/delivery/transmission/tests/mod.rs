@@ -13,6 +13,7 @@ use crate::{
     flow::{Flow, Service},
 };
 
+mod accepted;
 mod failover;
 mod withdrawing;
 
