@@ -4,6 +4,7 @@
 //! A row appears when its event does and goes with the attempt's last event, in that
 //! event's own transaction. What comes after only cleans up.
 
+mod awaited;
 mod campaigns;
 mod dispatch;
 
@@ -13,6 +14,7 @@ use chrono::{DateTime, Utc};
 use domain::flow::Service;
 use sqlx::{Acquire, Executor as _, FromRow, PgConnection, PgPool, Postgres, QueryBuilder};
 
+pub use awaited::silent;
 pub use dispatch::Dispatch;
 
 /// An attempt that a worker holds.

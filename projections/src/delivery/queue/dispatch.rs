@@ -15,7 +15,10 @@ use domain::{
 use eventstore::Recorded;
 use sqlx::PgConnection;
 
-use super::campaigns;
+use super::{
+    awaited::{self, Awaited},
+    campaigns,
+};
 use crate::Projection;
 
 /// Keeps `dispatch.queue`, and beside it what campaigns have left to send.
@@ -32,13 +35,14 @@ impl Projection for Dispatch {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["queue", "campaigns", "backlog"]
+        &["queue", "awaited", "campaigns", "backlog"]
     }
 
     fn wants(&self, event: &Recorded) -> bool {
         use TransmissionEvent::{
-            SpoolCompleted, SpoolFailed, SpoolOutcomeUnknown, SpoolQueued, SpoolWithdrawn,
-            TransmissionCreated, TransmissionDeleted, TransmissionSuppressed, TransmissionUpdated,
+            SpoolCompleted, SpoolConnected, SpoolFailed, SpoolOutcomeUnknown, SpoolQueued,
+            SpoolWithdrawn, TransmissionCreated, TransmissionDeleted, TransmissionSuppressed,
+            TransmissionUpdated,
         };
         match &event.event {
             Event::Campaign(_) => true,
@@ -46,6 +50,7 @@ impl Projection for Dispatch {
                 TransmissionCreated { order, .. } | TransmissionUpdated { order } => {
                     order.campaign_id.is_some()
                 }
+                SpoolConnected { awaited, .. } => awaited.is_some(),
                 SpoolQueued { .. }
                 | SpoolCompleted { .. }
                 | SpoolFailed { .. }
@@ -78,6 +83,7 @@ impl Projection for Dispatch {
         let changes = Changes::of(events);
         clean_up(db, &changes).await?;
         insert(db, &changes.queued.into_values().collect::<Vec<_>>()).await?;
+        awaited::insert(db, &changes.awaited.into_values().collect::<Vec<_>>()).await?;
         campaigns::take_in(db, events).await
     }
 }
@@ -85,6 +91,7 @@ impl Projection for Dispatch {
 #[derive(Default)]
 struct Changes<'e> {
     queued: BTreeMap<i64, Queued<'e>>,
+    awaited: BTreeMap<i64, Awaited>,
     /// Attempts that are over.
     over: BTreeSet<i64>,
     deleted: BTreeSet<i64>,
@@ -140,18 +147,34 @@ impl<'e> Changes<'e> {
                 };
                 self.queued.insert(spool.get(), queued);
             }
+            TransmissionEvent::SpoolConnected {
+                spool,
+                awaited: Some(awaited),
+                ..
+            } => {
+                let awaited = Awaited {
+                    spool_id: spool.get(),
+                    transmission_id: recorded.aggregate_id,
+                    until: awaited.until,
+                };
+                // The worker gives up its place in the queue with the same append.
+                self.queued.remove(&spool.get());
+                self.awaited.insert(spool.get(), awaited);
+            }
             TransmissionEvent::SpoolCompleted { spool, .. }
             | TransmissionEvent::SpoolFailed { spool, .. }
             | TransmissionEvent::SpoolOutcomeUnknown { spool, .. }
             | TransmissionEvent::SpoolWithdrawn { spool, .. } => {
                 // Harmless for one that this batch queued.
                 self.queued.remove(&spool.get());
+                self.awaited.remove(&spool.get());
                 self.over.insert(spool.get());
             }
             TransmissionEvent::TransmissionDeleted {} => {
                 let id = recorded.aggregate_id;
                 self.queued
                     .retain(|_, queued| queued.recorded.aggregate_id != id);
+                self.awaited.retain(|_, it| it.transmission_id != id);
                 self.deleted.insert(id);
             }
             _ => {}
@@ -164,6 +187,14 @@ impl<'e> Changes<'e> {
 async fn clean_up(db: &mut PgConnection, changes: &Changes<'_>) -> Result<(), sqlx::Error> {
     for (sql, ids) in [
         ("delete from queue where spool_id = any($1)", &changes.over),
+        (
+            "delete from awaited where spool_id = any($1)",
+            &changes.over,
+        ),
+        (
+            "delete from awaited where transmission_id = any($1)",
+            &changes.deleted,
+        ),
         (
             "delete from queue where transmission_id = any($1)",
             &changes.deleted,
