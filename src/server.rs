@@ -17,7 +17,10 @@ use domain::{
 };
 use eventstore::{MasterKey, Store};
 use futures::future::join_all;
-use gateways::{Installation, Registry, Worker, WorkerConfig};
+use gateways::{
+    Installation, Registry, Worker, WorkerConfig,
+    callbacks::{Addresses, Callbacks},
+};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use projections::{Projector, Watermarks};
 use secrecy::SecretString;
@@ -109,7 +112,14 @@ impl Server {
             false => Vec::new(),
         };
         let projector = Projector::start(store.log(), led, &watermarks, &stop);
-        let registry = Registry::follow(store.clone(), installation(config, master)).await?;
+        let at = match &listener {
+            Some(listener) => listener.local_addr()?,
+            None => config.server.listen,
+        };
+        let installation = installation(config, master, at);
+        let addresses = installation.addresses.clone();
+        let retry_base_seconds = worker(config).retry_base_seconds;
+        let registry = Registry::follow(store.clone(), installation).await?;
         let worker = has(config, Role::Worker).then(|| {
             let media = MediaStore::new(store.pool().clone());
             let queued = watermarks.queue_signal();
@@ -167,9 +177,14 @@ impl Server {
             .generated_password
             .map(|password| (config.access.admin_username.clone(), password));
         started.address = Some(listener.local_addr()?);
+        let callbacks = Callbacks {
+            commands,
+            addresses,
+            retry_base_seconds,
+        };
         started.http = Some(Http::serve(
             listener,
-            api::router(app),
+            api::router(app).merge(callbacks.router()),
             config.server.header_timeout,
         ));
         Ok(started)
@@ -271,8 +286,12 @@ fn worker(config: &Config) -> WorkerConfig {
     }
 }
 
-fn installation(config: &Config, master: &MasterKey) -> Installation {
+/// `at` is where it listens; others reach it there unless `LEDGERLINE_URL` says where.
+fn installation(config: &Config, master: &MasterKey, at: SocketAddr) -> Installation {
+    let url = config.server.url.clone();
+    let url = url.unwrap_or_else(|| format!("http://{at}"));
     Installation {
+        addresses: Addresses::new(&url, master.derive("report").to_vec().into()),
         domain: host_name(),
         tag_key: master.derive("return-path").to_vec().into(),
         node_id: config.process.node_id.and_then(|id| i32::try_from(id).ok()),

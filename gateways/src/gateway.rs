@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use domain::{
     Id,
     access::User,
-    delivery::{Outcome, Spool as SpoolMark, SpoolResult, Transmission},
+    delivery::{IfSilent, Outcome, Spool as SpoolMark, SpoolResult, Transmission},
     people::Contact,
 };
 use tokio::time::{Duration, Instant};
@@ -69,11 +69,26 @@ pub struct Report {
     pub results: Vec<SpoolResult>,
 }
 
+/// That the remote side took it, and is to report later what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// What the remote side calls the message, if it says.
+    pub message_id: Option<String>,
+    /// How long its report is awaited.
+    pub patience: Duration,
+    /// What holds if none comes.
+    pub if_silent: IfSilent,
+    /// What was learned on the way.
+    pub results: Vec<SpoolResult>,
+}
+
 /// How [`Gateway::attempt`] ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
     /// With something to record.
     Reported(Report),
+    /// Not yet: a report is to come.
+    Accepted(Accepted),
     /// [`Progress::start`] said no; the wire was not touched.
     NotOurs,
 }

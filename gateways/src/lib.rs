@@ -7,10 +7,12 @@
 //! counts only what has one), and its entry in the shared contract suite.
 
 mod breaker;
+pub mod callbacks;
 pub mod compose;
 pub mod content;
 pub mod email;
 pub mod gateway;
+pub mod kannel;
 mod permits;
 mod registry;
 pub mod sandbox;
@@ -21,7 +23,7 @@ mod worker;
 mod contract_suite;
 
 pub use content::Content;
-pub use gateway::{Ended, Gateway, Health, NotOurs, Progress, Report, Spool};
+pub use gateway::{Accepted, Ended, Gateway, Health, NotOurs, Progress, Report, Spool};
 pub use permits::Permit;
 pub use registry::{Channel, Installation, PASSWORD, Registry, SETTING};
 pub use worker::{Worker, WorkerConfig};

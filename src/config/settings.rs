@@ -114,7 +114,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("LEDGERLINE_TRY_VOICE_DEADLINE_SECONDS", "try_voice_deadline_seconds", "120",
         "The same for voice."),
     setting("LEDGERLINE_URL", "url", "",
-        "Where `ledgerline demo` finds the server. Unset: where LEDGERLINE_LISTEN says."),
+        "Where this server is reached by `ledgerline demo` and by what reports to it. Unset: where LEDGERLINE_LISTEN says."),
     setting("LEDGERLINE_LOG", "log", "info",
         "What is logged, as a filter: info, or warn,ledgerline=debug."),
     setting("LEDGERLINE_LOG_FORMAT", "log_format", "human",

@@ -201,6 +201,41 @@ fn gsm_letter(c: char) -> Option<Letter> {
     Some(Letter::of(&[code]))
 }
 
+/// What the octets of a part say: the reverse of what [`Sms::of`] does to a text. Octets
+/// that are no letter show as U+FFFD; nothing, if they are bytes.
+pub fn text_of(part: &[u8], encoding: Encoding) -> Option<String> {
+    match encoding {
+        Encoding::Binary => None,
+        Encoding::Gsm => Some(gsm_text(part)),
+        Encoding::Unicode => {
+            let units = part.chunks(2).map(|pair| match pair {
+                [high, low] => u16::from_be_bytes([*high, *low]),
+                _ => 0xfffd,
+            });
+            let letters = char::decode_utf16(units);
+            Some(letters.map(|it| it.unwrap_or('\u{fffd}')).collect())
+        }
+    }
+}
+
+fn gsm_text(octets: &[u8]) -> String {
+    let mut escaped = false;
+    let mut text = String::with_capacity(octets.len());
+    for octet in octets {
+        if *octet == ESCAPE && !escaped {
+            escaped = true;
+            continue;
+        }
+        let letter = match escaped {
+            true => EXTENSION.iter().find(|it| it.1 == *octet).map(|it| it.0),
+            false => ALPHABET.chars().nth(usize::from(*octet)),
+        };
+        text.push(letter.unwrap_or('\u{fffd}'));
+        escaped = false;
+    }
+    text
+}
+
 fn unicode(text: &str) -> Vec<Letter> {
     let letter = |c: char| {
         let mut units = [0; 2];

@@ -197,3 +197,25 @@ fn check_room(sms: &Sms, seed: u64) {
         assert!(sms.encoding != Unicode || !(0xdc..=0xdf).contains(&pair[1][0]));
     }
 }
+
+#[test]
+fn parts_say_again_what_was_encoded() {
+    for text in [
+        ALPHABET.replace('\u{1b}', ""),
+        "€[]{}~\\|^\u{0c}".repeat(40),
+        "😀 مرحبا".repeat(30),
+    ] {
+        let sms = Sms::of(&text, None).unwrap();
+        let parts = sms.parts.iter().map(|part| text_of(part, sms.encoding));
+        assert_eq!(parts.collect::<Option<String>>().unwrap(), text);
+    }
+    assert_eq!(
+        text_of(&[0x1b, 0x01, 0xff], Encoding::Gsm).unwrap(),
+        "\u{fffd}\u{fffd}"
+    );
+    assert_eq!(
+        text_of(&[0xd8, 0x3d, 0x00], Encoding::Unicode).unwrap(),
+        "\u{fffd}\u{fffd}"
+    );
+    assert_eq!(text_of(&[1], Encoding::Binary), None);
+}

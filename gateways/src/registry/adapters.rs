@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use domain::{
     Id,
-    delivery::{Provider, ProviderDetails, ProviderKind, settings::SmtpSettings},
+    delivery::{
+        Provider, ProviderDetails, ProviderKind,
+        settings::{HttpSettings, SmtpSettings},
+    },
 };
 use secrecy::SecretString;
 
 use super::{Inner, Installation, PASSWORD};
 use crate::{
     Gateway,
+    kannel::{KannelConfig, KannelGateway},
     sandbox::SandboxGateway,
     smtp::{SmtpConfig, SmtpGateway},
 };
@@ -31,9 +35,8 @@ pub(super) fn connect(
             Ok(Arc::new(SandboxGateway::new(id, pool)))
         }
         ProviderKind::Smtp => smtp(inner, id, details),
-        kind @ (ProviderKind::Sip | ProviderKind::Smpp | ProviderKind::Http) => {
-            Err(no_gateway(kind))
-        }
+        ProviderKind::Http => kannel(inner, id, details),
+        kind @ (ProviderKind::Sip | ProviderKind::Smpp) => Err(no_gateway(kind)),
     }
 }
 
@@ -55,14 +58,50 @@ fn smtp(
     } = &inner.installation;
     let mut config = SmtpConfig::new(id, (host, port), settings, domain, tag_key.clone());
     config.username = details.username.as_ref().map(ToString::to_string);
-    if let Some(sealed) = &details.password {
-        let opened = inner.store.vault().open(PASSWORD, sealed);
-        let opened = opened.map_err(|error| error.to_string())?;
-        let text = std::str::from_utf8(&opened).map_err(|_| "its password is no text")?;
-        config.password = Some(SecretString::from(text));
-    }
+    config.password = password(inner, details)?;
     let gateway = SmtpGateway::new(config, eventstore::clock::now);
     Ok(Arc::new(gateway.map_err(|error| error.to_string())?))
+}
+
+fn kannel(
+    inner: &Inner,
+    id: Id<Provider>,
+    details: &ProviderDetails,
+) -> Result<Arc<dyn Gateway>, String> {
+    let settings = HttpSettings::parse(&details.settings)
+        .map_err(|(field, reason)| format!("{field} {reason}"))?;
+    let config = KannelConfig {
+        provider: id,
+        host: details.host.as_ref().ok_or("it has no host")?.to_string(),
+        port: details.port.unwrap_or(80),
+        username: details.username.as_ref().map(ToString::to_string),
+        password: password(inner, details)?,
+        prefix: details.prefix.as_ref().map(ToString::to_string),
+        settings,
+        addresses: inner.installation.addresses.clone(),
+    };
+    Ok(Arc::new(KannelGateway::new(config)?))
+}
+
+fn password(inner: &Inner, details: &ProviderDetails) -> Result<Option<SecretString>, String> {
+    let Some(sealed) = &details.password else {
+        return Ok(None);
+    };
+    let opened = inner.store.vault().open(PASSWORD, sealed);
+    let opened = opened.map_err(|error| error.to_string())?;
+    let text = std::str::from_utf8(&opened).map_err(|_| "its password is no text")?;
+    Ok(Some(SecretString::from(text)))
+}
+
+/// The most starts in a second: what was said of the provider, else what its settings say.
+pub(super) fn rate_limit(details: &ProviderDetails) -> Option<u32> {
+    let setting = || match details.kind {
+        ProviderKind::Http => HttpSettings::parse(&details.settings).ok()?.rate,
+        _ => None,
+    };
+    details
+        .rate_limit
+        .or_else(|| u32::try_from(setting()?).ok())
 }
 
 /// Whether a change leaves everything as it was that the adapter was made of.
@@ -74,6 +113,7 @@ pub(super) fn same_wire(old: &ProviderDetails, new: &ProviderDetails) -> bool {
             details.port,
             details.username.clone(),
             details.password.clone(),
+            details.prefix.clone(),
             details.settings.clone(),
             details.secrets.clone(),
         )

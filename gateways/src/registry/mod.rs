@@ -28,6 +28,7 @@ use tokio::sync::Notify;
 use self::{adapters::same_wire, load::Load};
 use crate::{
     Gateway,
+    callbacks::Addresses,
     permits::{Permit, Permits},
 };
 
@@ -46,6 +47,8 @@ pub struct Installation {
     pub domain: String,
     /// Signs return paths.
     pub tag_key: SecretSlice<u8>,
+    /// Where reports come to.
+    pub addresses: Addresses,
     /// The number of this node; providers pinned to another are not used here.
     pub node_id: Option<i32>,
 }
@@ -218,14 +221,14 @@ impl Registry {
             gateway,
             permits,
             load: Arc::default(),
-            rate_limit: details.rate_limit,
+            rate_limit: adapters::rate_limit(details),
         })
     }
 
     /// Takes in a change that leaves the adapter as it is.
     fn limit(&self, entry: &mut Entry, details: ProviderDetails) {
         if let Ok(channel) = &mut entry.gateway {
-            channel.rate_limit = details.rate_limit;
+            channel.rate_limit = adapters::rate_limit(&details);
             if details.channel_limit != entry.details.channel_limit {
                 let size = channels(channel.gateway.as_ref(), details.channel_limit);
                 channel.permits.resize(size);

@@ -81,6 +81,7 @@ async fn registry(name: &str, weights: &[i32]) -> Registry {
     let registry = Registry(Arc::new(Inner {
         store,
         installation: Installation {
+            addresses: crate::callbacks::Addresses::new("http://localhost", vec![].into()),
             domain: "example.com".to_owned(),
             tag_key: vec![0].into(),
             node_id: None,

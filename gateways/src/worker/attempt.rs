@@ -7,8 +7,8 @@ use commands::CommandError;
 use domain::{
     Entity, Id,
     delivery::{
-        Outcome, Provider, Retry, Spool as SpoolMark, SpoolReport, Transmission,
-        TransmissionCommand, TransmissionError,
+        Acceptance, Awaited, Outcome, Provider, Retry, Spool as SpoolMark, SpoolReport,
+        Transmission, TransmissionCommand, TransmissionError,
     },
     flow::Service,
 };
@@ -23,7 +23,7 @@ use super::{
     hold::Asked,
     start::{Start, Started},
 };
-use crate::{Channel, Ended, Permit, Report, Spool, registry::Trial};
+use crate::{Accepted, Channel, Ended, Permit, Report, Spool, registry::Trial};
 
 /// A claimed attempt and what it is about.
 pub(crate) struct Attempt {
@@ -181,6 +181,15 @@ impl Attempt {
                 .increment(1);
                 self.report(report, Some(provider)).await
             }
+            (Ended::Accepted(accepted), _) => {
+                trial.ended(&Report {
+                    outcome: Outcome::Delivered,
+                    response: String::new(),
+                    connected: true,
+                    results: Vec::new(),
+                });
+                self.accept(accepted, provider).await
+            }
             (Ended::NotOurs, Some(Started::ByOther)) => {
                 self.lose_track().await.unwrap_or(Fate::Dropped)
             }
@@ -301,6 +310,30 @@ impl Attempt {
         };
         match self.settle(command).await {
             Ok(()) => Fate::Settled,
+            Err(_) => self.clear().await,
+        }
+    }
+
+    /// From here on somebody else says how it ends, or the time that runs out.
+    async fn accept(&self, accepted: Accepted, provider: Id<Provider>) -> Fate {
+        let at = clock::now();
+        metrics::counter!("ledgerline_attempts_accepted_total").increment(1);
+        tracing::info!("accepted");
+        let patience = chrono::TimeDelta::from_std(accepted.patience).unwrap_or_default();
+        let command = TransmissionCommand::Accept(Acceptance {
+            spool: self.id(),
+            at,
+            awaited: Awaited {
+                provider,
+                message_id: accepted.message_id,
+                until: at + patience,
+                if_silent: accepted.if_silent,
+            },
+            results: accepted.results,
+        });
+        match self.settle(command).await {
+            Ok(()) => Fate::Settled,
+            // Its report was faster than the answer.
             Err(_) => self.clear().await,
         }
     }

@@ -14,6 +14,7 @@ mod content;
 pub(crate) mod gate;
 mod hold;
 mod leases;
+mod silence;
 mod start;
 mod turn;
 
@@ -118,6 +119,7 @@ impl Worker {
         tasks.spawn(renew(Arc::clone(&shared), tasks.clone()));
         tokio::spawn(channels::keep(Arc::clone(&shared)));
         tokio::spawn(report(Arc::clone(&shared)));
+        tokio::spawn(silence::end(Arc::clone(&shared)));
         Self { shared, tasks }
     }
 

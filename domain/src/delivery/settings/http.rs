@@ -4,8 +4,9 @@ use serde_json::{Map, Value};
 
 use super::{
     Wrong, each,
-    read::{flag, line, pem, sender, within},
+    read::{flag, line, pem, sender, within, word},
 };
+use crate::delivery::IfSilent;
 
 /// The settings of a provider of type `http`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,11 @@ pub struct HttpSettings {
     pub sender: Option<String>,
     /// `reports`: whether delivery reports are asked for (true).
     pub reports: bool,
+    /// `report_seconds`: how long a report is awaited, 1 to 604,800 (86,400).
+    pub report_seconds: u64,
+    /// `if_silent`: what a message came to that was taken and never reported on: `unknown`
+    /// (default) or `delivered`.
+    pub if_silent: IfSilent,
     /// `max_messages`: of how many parts a text may be, 1 to 10 (4).
     pub max_messages: u64,
     /// `rate`: how many messages a second it takes, 1 to 10,000; else as many as come.
@@ -40,6 +46,8 @@ impl Default for HttpSettings {
             smsc: None,
             sender: None,
             reports: true,
+            report_seconds: 86_400,
+            if_silent: IfSilent::default(),
             max_messages: 4,
             rate: None,
             connections: 8,
@@ -48,6 +56,11 @@ impl Default for HttpSettings {
         }
     }
 }
+
+const IF_SILENT: [(&str, IfSilent); 2] = [
+    ("unknown", IfSilent::Unknown),
+    ("delivered", IfSilent::Delivered),
+];
 
 impl HttpSettings {
     /// Reads `settings`. `report_password`, which reports must bring along, is a secret
@@ -64,6 +77,8 @@ impl HttpSettings {
                 "smsc" => line(value, 64).map(|it| parsed.smsc = Some(it)),
                 "sender" => sender(value).map(|it| parsed.sender = Some(it)),
                 "reports" => flag(value).map(|it| parsed.reports = it),
+                "report_seconds" => within(value, 1, 604_800).map(|it| parsed.report_seconds = it),
+                "if_silent" => word(value, &IF_SILENT).map(|it| parsed.if_silent = it),
                 "max_messages" => within(value, 1, 10).map(|it| parsed.max_messages = it),
                 "rate" => within(value, 1, 10_000).map(|it| parsed.rate = Some(it)),
                 "connections" => within(value, 1, 64).map(|it| parsed.connections = it as usize),
@@ -114,6 +129,8 @@ mod tests {
             (json!({"path": "/a b"}), "settings.path"),
             (json!({"sender": "far too long a name"}), "settings.sender"),
             (json!({"max_messages": 0}), "settings.max_messages"),
+            (json!({"if_silent": "failed"}), "settings.if_silent"),
+            (json!({"report_seconds": 0}), "settings.report_seconds"),
             (json!({"tls": "maybe"}), "settings.tls"),
             (json!({"report_password": "x"}), "settings.report_password"),
             (json!({"colour": null}), "settings.colour"),

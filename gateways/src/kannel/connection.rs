@@ -1,0 +1,109 @@
+//! A connection to sendsms, ours from the first byte to the last answer.
+
+use std::{io, sync::Arc};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{Request, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
+use tokio::{
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+use tokio_rustls::{TlsConnector, rustls};
+
+use super::reply::{self, Reply};
+
+/// A longer answer is none that we know.
+const ANSWER: usize = 64 * 1024;
+/// Kannel closes a connection that is idle for longer; then a request may be lost on it.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// One connection.
+pub(super) struct Connection {
+    sender: http1::SendRequest<Full<Bytes>>,
+    used: Instant,
+}
+
+/// What went wrong, and whether the request may have been taken.
+#[derive(Debug)]
+pub(super) struct Lost {
+    pub sent: bool,
+    pub reason: String,
+}
+
+impl Connection {
+    /// Connects, with TLS if there is a configuration for it.
+    pub async fn open(host: &str, port: u16, tls: Option<&TlsConnector>) -> io::Result<Self> {
+        let stream = TcpStream::connect((host, port)).await?;
+        stream.set_nodelay(true)?;
+        let sender = match tls {
+            None => handshake(TokioIo::new(stream)).await,
+            Some(tls) => {
+                let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+                handshake(TokioIo::new(tls.connect(name, stream).await?)).await
+            }
+        };
+        Ok(Self {
+            sender: sender.map_err(io::Error::other)?,
+            used: Instant::now(),
+        })
+    }
+
+    /// Whether a request can be sent on it.
+    pub fn is_sound(&self) -> bool {
+        self.sender.is_ready() && self.used.elapsed() < IDLE
+    }
+
+    /// Sends a request and reads its answer.
+    pub async fn send(&mut self, request: Request<Vec<u8>>) -> Result<Reply, Lost> {
+        let request = request.map(|body| Full::new(Bytes::from(body)));
+        let answer = self.sender.try_send_request(request).await;
+        let answer = answer.map_err(|mut error| Lost {
+            // hyper gives back what has not begun to go out.
+            sent: error.take_message().is_none(),
+            reason: error.error().to_string(),
+        })?;
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, ANSWER).collect().await;
+        // The status line says it all; Kannel's words are for people.
+        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+        self.used = Instant::now();
+        // Without it the connection does not become ready for the next part.
+        let _ = self.sender.ready().await;
+        Ok(reply::read(head.status, &body))
+    }
+}
+
+async fn handshake<S>(stream: TokioIo<S>) -> hyper::Result<http1::SendRequest<Full<Bytes>>>
+where
+    TokioIo<S>: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::handshake(stream).await?;
+    // Ends with the sender, or with the other side.
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+/// TLS that trusts the system's authorities and perhaps one more.
+///
+/// # Errors
+/// When that one is no certificate.
+pub(super) fn tls(authority: Option<&str>) -> Result<TlsConnector, String> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(pem) = authority {
+        for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+            let certificate = certificate.map_err(|error| error.to_string())?;
+            roots.add(certificate).map_err(|error| error.to_string())?;
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}

@@ -1,0 +1,125 @@
+//! A short message as requests to sendsms, one for each part.
+//!
+//! The parts are made here: beyond its `max-messages` smsbox cuts a text and says nothing.
+//! What is said of a part stands in `X-Kannel-…` headers (Kannel user's guide, "Using the
+//! HTTP POST"), so that the password is in no URL.
+
+use domain::outreach::{
+    TextClass,
+    sms::{Encoding, text_of},
+};
+use hyper::{
+    Method, Request,
+    header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue},
+};
+use secrecy::ExposeSecret;
+
+use super::KannelConfig;
+use crate::{Spool, content::Sms};
+
+/// Reports that are asked for: delivered 1, not delivered 2, rejected 16.
+const REPORTS: &str = "19";
+
+/// The requests that send this message.
+///
+/// # Errors
+/// Why it cannot be sent through this provider.
+pub(super) fn requests(
+    config: &KannelConfig,
+    spool: &Spool,
+    sms: &Sms,
+) -> Result<Vec<Request<Vec<u8>>>, String> {
+    let count = sms.encoded.parts.len();
+    let most = usize::try_from(config.settings.max_messages).unwrap_or(usize::MAX);
+    if count > most {
+        return Err(format!(
+            "the text takes {count} messages; this provider takes at most {most}"
+        ));
+    }
+    (1..=count)
+        .map(|number| {
+            part(config, spool, sms, number)
+                .ok_or_else(|| "the number or the sender cannot be written".to_owned())
+        })
+        .collect()
+}
+
+fn part(
+    config: &KannelConfig,
+    spool: &Spool,
+    sms: &Sms,
+    number: usize,
+) -> Option<Request<Vec<u8>>> {
+    let settings = &config.settings;
+    let octets = sms.encoded.parts.get(number - 1)?;
+    let count = sms.encoded.parts.len();
+    let (kind, body) = match text_of(octets, sms.encoded.encoding) {
+        Some(text) => ("text/plain; charset=UTF-8", text.into_bytes()),
+        None => ("application/octet-stream", octets.clone()),
+    };
+    let mut request = Request::builder()
+        .method(Method::POST)
+        .uri(settings.path.as_str())
+        .header(HOST, config.authority())
+        .header(CONTENT_TYPE, kind)
+        .body(body)
+        .ok()?;
+    let mut say = |name: &'static str, value: &str| {
+        let mut value = HeaderValue::from_str(value).ok()?;
+        value.set_sensitive(name == "x-kannel-password");
+        let headers = request.headers_mut();
+        headers.insert(HeaderName::from_static(name), value);
+        Some(())
+    };
+    say("x-kannel-to", &config.dialled(&spool.destination))?;
+    say("x-kannel-coding", coding(sms.encoded.encoding))?;
+    if let Some(username) = &config.username {
+        say("x-kannel-username", username)?;
+    }
+    if let Some(password) = &config.password {
+        say("x-kannel-password", password.expose_secret())?;
+    }
+    if let Some(sender) = sms.sender.as_ref().or(settings.sender.as_ref()) {
+        say("x-kannel-from", sender)?;
+    }
+    if let Some(smsc) = &settings.smsc {
+        say("x-kannel-smsc", smsc)?;
+    }
+    if let Some(class) = class(sms.class) {
+        say("x-kannel-mclass", class)?;
+    }
+    if count > 1 {
+        let reference = spool.id.get().rem_euclid(256);
+        let header = format!("050003{reference:02X}{count:02X}{number:02X}");
+        say("x-kannel-udh", &header)?;
+    }
+    // The last one: when that has arrived, the others were sent before it.
+    if settings.reports && number == count {
+        let address = config.addresses.of(config.about(spool));
+        say("x-kannel-dlr-mask", REPORTS)?;
+        say(
+            "x-kannel-dlr-url",
+            &format!("{address}?status=%d&answer=%A"),
+        )?;
+    }
+    Some(request)
+}
+
+const fn coding(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Gsm => "0",
+        Encoding::Binary => "1",
+        Encoding::Unicode => "2",
+    }
+}
+
+/// The message class (3GPP TS 23.038, 4), as Kannel numbers it.
+const fn class(class: TextClass) -> Option<&'static str> {
+    match class {
+        TextClass::Off => None,
+        TextClass::Flash => Some("0"),
+        TextClass::Normal => Some("1"),
+        TextClass::Sim => Some("2"),
+        TextClass::Toolkit => Some("3"),
+    }
+}

@@ -1,0 +1,313 @@
+//! Kannel's sendsms, for providers of type `http`.
+//!
+//! A message goes out in as many requests as it has parts. Kannel takes it and says no id;
+//! the address that its report comes back to names the attempt instead
+//! ([`crate::callbacks`]). Without reports, taken is delivered.
+
+mod connection;
+mod message;
+mod reply;
+pub mod report;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use domain::{
+    Id,
+    delivery::{Outcome, Provider, ResultKind, SpoolResult, settings::HttpSettings},
+    flow::application::SMS_SEND,
+};
+use hyper::Request;
+use secrecy::SecretString;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
+use tokio_rustls::TlsConnector;
+
+use self::{
+    connection::{Connection, Lost},
+    reply::Reply,
+};
+use crate::{
+    Accepted, Content, Ended, Gateway, Health, Progress, Report, Spool,
+    callbacks::{About, Addresses},
+    gateway::Counted,
+};
+
+/// One Kannel and how to speak to it.
+#[derive(Clone, Debug)]
+pub struct KannelConfig {
+    /// Whose connections these are.
+    pub provider: Id<Provider>,
+    /// Where smsbox is.
+    pub host: String,
+    /// Its sendsms-port.
+    pub port: u16,
+    /// Its sendsms-user, if it asks for one.
+    pub username: Option<String>,
+    /// Goes with the username.
+    pub password: Option<SecretString>,
+    /// Digits that go before the number.
+    pub prefix: Option<String>,
+    /// The rest.
+    pub settings: HttpSettings,
+    /// Where reports come to.
+    pub addresses: Addresses,
+}
+
+impl KannelConfig {
+    fn authority(&self) -> String {
+        match self.host.contains(':') && !self.host.starts_with('[') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
+
+    /// The number as this provider wants it.
+    fn dialled(&self, number: &str) -> String {
+        match &self.prefix {
+            Some(prefix) => format!("{prefix}{}", number.trim_start_matches('+')),
+            None => number.to_owned(),
+        }
+    }
+
+    fn about(&self, spool: &Spool) -> About {
+        About {
+            provider: self.provider,
+            transmission: spool.transmission,
+            spool: spool.id,
+        }
+    }
+}
+
+/// Sends short messages through one Kannel.
+pub struct KannelGateway {
+    config: KannelConfig,
+    tls: Option<TlsConnector>,
+    /// One permit for each connection that may exist.
+    slots: Semaphore,
+    idle: Mutex<Vec<Connection>>,
+    health: Mutex<Health>,
+    in_flight: AtomicUsize,
+}
+
+impl KannelGateway {
+    /// An adapter for this Kannel; nothing is connected yet.
+    ///
+    /// # Errors
+    /// When the certificate is none.
+    pub fn new(config: KannelConfig) -> Result<Self, String> {
+        let authority = config.settings.ca_certificate.as_deref();
+        let tls = config.settings.tls.then(|| connection::tls(authority));
+        Ok(Self {
+            tls: tls.transpose()?,
+            slots: Semaphore::new(config.settings.connections.max(1)),
+            idle: Mutex::default(),
+            health: Mutex::default(),
+            in_flight: AtomicUsize::new(0),
+            config,
+        })
+    }
+
+    async fn deliver(
+        &self,
+        parts: Vec<Request<Vec<u8>>>,
+        until: Instant,
+        progress: &dyn Progress,
+    ) -> Ended {
+        let none_free = "no connection to the SMS gateway became free in time";
+        let Ok(Ok(_slot)) = timeout_at(until, self.slots.acquire()).await else {
+            return ours(Outcome::Unavailable, none_free);
+        };
+        let mut connection = match self.ready(until).await {
+            Ok(connection) => connection,
+            Err(reason) => {
+                self.note(false, Some(reason.clone()));
+                return ours(Outcome::Unavailable, reason);
+            }
+        };
+        let started = timeout_at(until, progress.start()).await;
+        if !matches!(started, Ok(Ok(()))) || Instant::now() >= until {
+            self.keep(connection);
+            let late = "the time ran out before anything was sent";
+            return match started {
+                Ok(Err(_)) => Ended::NotOurs,
+                _ => ours(Outcome::Unavailable, late),
+            };
+        }
+        let reply = send_all(&mut connection, parts, self.patience(until)).await;
+        self.note(true, None);
+        match reply {
+            Ok(reply) => {
+                self.keep(connection);
+                self.ended(reply)
+            }
+            Err(ended) => report(
+                ended.outcome,
+                ended.words,
+                ended.outcome == Outcome::Unknown,
+            ),
+        }
+    }
+
+    /// An answer is awaited for as long as the provider says, and never past the deadline.
+    fn patience(&self, until: Instant) -> Instant {
+        let patience = Duration::from_secs(self.config.settings.timeout_seconds);
+        until.min(Instant::now() + patience)
+    }
+
+    async fn ready(&self, until: Instant) -> Result<Connection, String> {
+        while let Some(kept) = { lock(&self.idle).pop() } {
+            if kept.is_sound() {
+                return Ok(kept);
+            }
+        }
+        let KannelConfig { host, port, .. } = &self.config;
+        let opening = Connection::open(host, *port, self.tls.as_ref());
+        match timeout_at(self.patience(until), opening).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(error)) => Err(format!("the SMS gateway cannot be reached: {error}")),
+            Err(_) => Err("the SMS gateway did not answer in time".to_owned()),
+        }
+    }
+
+    fn keep(&self, connection: Connection) {
+        if connection.is_sound() && !self.slots.is_closed() {
+            lock(&self.idle).push(connection);
+        }
+    }
+
+    fn ended(&self, reply: Reply) -> Ended {
+        let settings = &self.config.settings;
+        if reply.outcome != Outcome::Delivered || !settings.reports {
+            return report(reply.outcome, reply.words, true);
+        }
+        Ended::Accepted(Accepted {
+            message_id: None,
+            patience: Duration::from_secs(settings.report_seconds),
+            if_silent: settings.if_silent,
+            results: results(Outcome::Delivered, &reply.words),
+        })
+    }
+
+    fn note(&self, reachable: bool, error: Option<String>) {
+        let mut health = lock(&self.health);
+        health.reachable = Some(reachable);
+        if error.is_some() {
+            health.last_error = error;
+        }
+    }
+}
+
+/// Sends part after part. Of several, some of which were taken, none is sent again.
+async fn send_all(
+    connection: &mut Connection,
+    parts: Vec<Request<Vec<u8>>>,
+    until: Instant,
+) -> Result<Reply, Reply> {
+    let count = parts.len();
+    let mut answer = None;
+    for (taken, part) in parts.into_iter().enumerate() {
+        let reply = match timeout_at(until, connection.send(part)).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(Lost { sent, reason })) => {
+                let outcome = if sent || taken > 0 {
+                    Outcome::Unknown
+                } else {
+                    Outcome::Unavailable
+                };
+                let words = format!("the connection was lost: {reason}");
+                return Err(Reply { outcome, words });
+            }
+            Err(_) => {
+                return Err(Reply {
+                    outcome: Outcome::Unknown,
+                    words: "the SMS gateway did not answer in time".to_owned(),
+                });
+            }
+        };
+        if reply.outcome != Outcome::Delivered && taken > 0 {
+            let words = format!("after {taken} of {count} parts were taken: {}", reply.words);
+            let outcome = Outcome::Rejected;
+            return Ok(Reply { outcome, words });
+        }
+        if reply.outcome != Outcome::Delivered {
+            return Ok(reply);
+        }
+        answer = Some(reply);
+    }
+    answer.ok_or_else(|| Reply {
+        outcome: Outcome::Rejected,
+        words: "there is nothing to send".to_owned(),
+    })
+}
+
+#[async_trait]
+impl Gateway for KannelGateway {
+    async fn attempt(&self, spool: &Spool, progress: &dyn Progress) -> Ended {
+        let _counted = Counted::new(&self.in_flight);
+        let Content::Sms(sms) = &spool.content else {
+            let reason = "an SMS gateway carries nothing but short messages";
+            return ours(Outcome::Rejected, reason);
+        };
+        match message::requests(&self.config, spool, sms) {
+            Ok(parts) => self.deliver(parts, spool.until(), progress).await,
+            Err(reason) => ours(Outcome::Rejected, reason),
+        }
+    }
+
+    fn channels(&self) -> usize {
+        self.config.settings.connections.max(1)
+    }
+
+    fn health(&self) -> Health {
+        Health {
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+            ..lock(&self.health).clone()
+        }
+    }
+
+    async fn close(&self) {
+        self.slots.close();
+        lock(&self.idle).clear();
+    }
+}
+
+/// What is ours to say, without the other side.
+fn ours(outcome: Outcome, words: impl Into<String>) -> Ended {
+    report(outcome, words.into(), false)
+}
+
+fn report(outcome: Outcome, words: String, connected: bool) -> Ended {
+    Ended::Reported(Report {
+        outcome,
+        results: results(outcome, &words),
+        response: words,
+        connected,
+    })
+}
+
+fn results(outcome: Outcome, words: &str) -> Vec<SpoolResult> {
+    let (kind, result) = match outcome {
+        Outcome::Delivered => (ResultKind::Info, "success"),
+        _ => (ResultKind::Error, "failed"),
+    };
+    vec![
+        SpoolResult::new(ResultKind::Application, SMS_SEND, result),
+        SpoolResult::new(kind, "sendsms", words),
+    ]
+}
+
+/// What is under the locks is whole at every moment, so a panic elsewhere does no harm.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

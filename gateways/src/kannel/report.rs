@@ -1,0 +1,98 @@
+//! Kannel's delivery reports.
+
+use domain::delivery::Outcome;
+
+/// It reached the telephone.
+const SUCCESS: u32 = 1;
+/// It did not, and will not.
+const FAILURE: u32 = 2;
+/// The message centre would not have it.
+const REJECTED: u32 = 16;
+/// Beside a failure: its time ran out.
+const EXPIRED: u32 = 32;
+/// How much of what a message centre says is kept.
+const WORDS: usize = 400;
+
+/// What a report says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// How the attempt ended.
+    pub outcome: Outcome,
+    /// The message centre's words.
+    pub words: String,
+}
+
+/// Reads a report: `status` is a mask of bits (`%d`), `answer` what the message centre
+/// said (`%A`). Nothing, when the message is still on its way: buffered (4), acknowledged
+/// (8).
+///
+/// # Errors
+/// When it is none.
+pub fn read(status: &str, answer: &str) -> Result<Option<Said>, &'static str> {
+    let digits = status.bytes().all(|byte| byte.is_ascii_digit());
+    let bits: u32 = match status.parse() {
+        Ok(bits) if digits && bits != 0 => bits,
+        _ => return Err("status must be a number above 0"),
+    };
+    let expired = bits & EXPIRED != 0 || answer.to_ascii_uppercase().contains("STAT:EXPIRED");
+    let (outcome, what) = match bits {
+        _ if bits & SUCCESS != 0 => (Outcome::Delivered, "delivered"),
+        _ if bits & REJECTED != 0 => (Outcome::Rejected, "rejected by the message centre"),
+        _ if bits & FAILURE != 0 && expired => (Outcome::Unanswered, "not delivered in time"),
+        _ if bits & FAILURE != 0 => (Outcome::Rejected, "not delivered"),
+        _ => return Ok(None),
+    };
+    Ok(Some(Said {
+        outcome,
+        words: words(what, answer),
+    }))
+}
+
+fn words(what: &str, answer: &str) -> String {
+    let shown = |c: char| if c.is_control() { ' ' } else { c };
+    let said: String = answer.chars().map(shown).take(WORDS).collect();
+    match said.trim() {
+        "" => what.to_owned(),
+        said => format!("{what}: {said}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(status: &str, answer: &str) -> Option<Outcome> {
+        read(status, answer).unwrap().map(|said| said.outcome)
+    }
+
+    #[test]
+    fn bits_are_tested_not_compared() {
+        assert_eq!(outcome("1", ""), Some(Outcome::Delivered));
+        assert_eq!(outcome("9", ""), Some(Outcome::Delivered));
+        assert_eq!(outcome("2", ""), Some(Outcome::Rejected));
+        assert_eq!(outcome("34", ""), Some(Outcome::Unanswered));
+        assert_eq!(
+            outcome("2", "stat:EXPIRED err:001"),
+            Some(Outcome::Unanswered)
+        );
+        assert_eq!(outcome("16", ""), Some(Outcome::Rejected));
+        for on_its_way in ["4", "8", "12", "32"] {
+            assert_eq!(outcome(on_its_way, ""), None, "{on_its_way}");
+        }
+    }
+
+    #[test]
+    fn what_was_said_is_kept_on_one_line_and_short() {
+        let said = read("2", "stat:UNDELIV\r\nerr:0").unwrap().unwrap();
+        assert_eq!(said.words, "not delivered: stat:UNDELIV  err:0");
+        let said = read("2", &"x".repeat(10_000)).unwrap().unwrap();
+        assert!(said.words.len() < 500);
+    }
+
+    #[test]
+    fn what_is_no_report_is_refused() {
+        for status in ["", "0", "-1", "+1", "1.0", "x", "99999999999"] {
+            assert!(read(status, "").is_err(), "{status}");
+        }
+    }
+}

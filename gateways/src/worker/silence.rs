@@ -1,0 +1,60 @@
+//! Ends attempts that were taken and never reported on.
+
+use std::{sync::Arc, time::Duration};
+
+use commands::CommandError;
+use domain::{
+    Id,
+    delivery::{Transmission, TransmissionCommand},
+};
+use eventstore::{Metadata, clock};
+use projections::delivery::queue;
+
+use super::Shared;
+
+/// How often it is looked for what is too late.
+const EVERY: Duration = Duration::from_secs(1);
+/// How many are ended together.
+const BATCH: i64 = 500;
+
+/// Looks for them until the worker stops.
+pub(super) async fn end(shared: Arc<Shared>) {
+    while !shared.stopping.is_cancelled() {
+        let full = match end_some(&shared).await {
+            Ok(count) => count >= BATCH as usize,
+            Err(error) => {
+                tracing::warn!(%error, "attempts without a report stay open");
+                false
+            }
+        };
+        let pause = if full { Duration::ZERO } else { EVERY };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = shared.stopping.cancelled() => {}
+        }
+    }
+}
+
+/// How many came to an end. Those whose report came at the same moment say no, and are gone
+/// from the list as soon as its projection has seen that report.
+async fn end_some(shared: &Shared) -> Result<usize, CommandError> {
+    let now = clock::now();
+    let late = queue::silent(&shared.pool, now, BATCH)
+        .await
+        .map_err(|error| CommandError::Store(error.into()))?;
+    if late.is_empty() {
+        return Ok(0);
+    }
+    let silence = |(spool, transmission): (i64, i64)| {
+        let id: Id<Transmission> = Id::new(transmission);
+        let spool = Id::new(spool);
+        (id, TransmissionCommand::Silence { spool, at: now })
+    };
+    let commands = late.into_iter().map(silence).collect();
+    let metadata = Metadata::default();
+    let answers = shared
+        .commands
+        .send_many(commands, &metadata, Vec::new())
+        .await?;
+    Ok(answers.iter().filter(|answer| answer.is_ok()).count())
+}
