@@ -6,6 +6,7 @@ mod campaigning;
 mod client;
 mod cluster;
 mod guardian;
+mod kannel;
 mod log;
 mod mailing;
 mod process;
@@ -26,6 +27,7 @@ pub use self::{
     campaigning::{Campaigning, densest_second},
     client::Client,
     cluster::{Database, binary},
+    kannel::Kannel,
     log::EventLog,
     mailing::{Mailing, sandbox_provider, smtp_provider},
     read_models::ReadModels,

@@ -1,0 +1,171 @@
+//! Short messages through a real Kannel, from the request to the report.
+
+use serde_json::{Value, json};
+
+use crate::harness::{
+    Database, Kannel, Mailing, Server, Setup, eventually, seconds, unique, unique_name,
+};
+
+struct Texting {
+    server: Server,
+    kannel: Kannel,
+    mailing: Mailing,
+}
+
+impl Texting {
+    /// Somebody who sends this text, by a provider with these settings.
+    async fn of(text: &str, password: &str, settings: Value) -> Self {
+        let (database, kannel) = tokio::join!(Database::create(), Kannel::start());
+        let server = Setup::on(&database)
+            .set("RETRY_BASE_SECONDS", "1")
+            .set("TRY_SMS_DEADLINE_SECONDS", "4")
+            .start()
+            .await;
+        let client = server.admin().await;
+        kannel.provider(&client, password, settings).await;
+        let text = json!({"name": unique_name("text"), "data": text});
+        let text_id = client.post("/messages/texts", text).await.id("text_id");
+        let program = json!({"name": unique_name("sms"), "text_id": text_id});
+        let program = client.post("/programs/sendsms", program).await;
+        let mailing = Mailing {
+            program_id: program.id("program_id"),
+            template_id: 0,
+            client,
+        };
+        Self {
+            server,
+            kannel,
+            mailing,
+        }
+    }
+
+    /// Sends it to a new contact: the transmission and its attempt.
+    async fn send(&self) -> (i64, i64) {
+        let contact = json!({"first_name": "Bob", "phone": format!("+49309{:06}", unique())});
+        let client = &self.mailing.client;
+        let contact = client.post("/contacts", contact).await.id("contact_id");
+        let transmission = self.mailing.to(contact).await;
+        (transmission, self.mailing.send(transmission).await)
+    }
+
+    /// Sends it; the transmission as it ended.
+    async fn sent(&self) -> Value {
+        let (transmission, _) = self.send().await;
+        self.mailing.ended(transmission).await
+    }
+}
+
+fn by_fake() -> Value {
+    json!({"smsc": "fake", "sender": "+4930555"})
+}
+
+#[tokio::test]
+async fn a_text_is_completed_by_its_report() {
+    let texting = Texting::of("Hello € Grüße [x]", "s3same", by_fake()).await;
+    let ended = texting.sent().await;
+    assert_eq!(ended["outcome"], "delivered", "{ended}");
+    assert_eq!(ended["response"], "delivered", "{ended}");
+    let message = &texting.kannel.arrived(1).await[0];
+    assert!(message.contains("+4930555 +49309"), "{message}");
+    assert!(message.contains("text Hello € Grüße [x]>"), "{message}");
+}
+
+#[tokio::test]
+async fn other_letters_than_gsm_arrive_as_they_are() {
+    let texting = Texting::of("مر😀", "s3same", by_fake()).await;
+    let ended = texting.sent().await;
+    assert_eq!(ended["outcome"], "delivered", "{ended}");
+    let messages = texting.kannel.arrived(1).await;
+    // UTF-16, as fakesmsc writes it.
+    assert!(
+        messages[0].contains("ucs-2 %06E%061%D8%3D%DE%00>"),
+        "{messages:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_long_text_arrives_in_parts_although_kannel_would_cut_it() {
+    let texting = Texting::of(&"abc".repeat(130), "s3same", by_fake()).await;
+    let ended = texting.sent().await;
+    assert_eq!(ended["outcome"], "delivered", "{ended}");
+    let messages = texting.kannel.arrived(3).await;
+    assert_eq!(messages.len(), 3, "{messages:?}");
+    for (number, message) in (1..).zip(&messages) {
+        let header = format!("%03%0{number} data abc");
+        assert!(message.contains(&header), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_not_the_messages_fault_and_stands_in_the_report() {
+    let texting = Texting::of("hi", "wrong", by_fake()).await;
+    let ended = texting.sent().await;
+    assert_eq!(ended["outcome"], "unavailable", "{ended}");
+    let response = ended["response"].as_str().unwrap();
+    assert!(
+        response.contains("Authorization failed for sendsms"),
+        "{ended}"
+    );
+    assert!(texting.kannel.messages().is_empty());
+}
+
+#[tokio::test]
+async fn a_message_for_a_centre_that_is_not_there_is_rejected() {
+    let texting = Texting::of("hi", "s3same", json!({"smsc": "nosuch", "sender": "ACME"})).await;
+    let ended = texting.sent().await;
+    assert_eq!(ended["outcome"], "rejected", "{ended}");
+    assert!(texting.kannel.messages().is_empty());
+}
+
+#[tokio::test]
+async fn what_kannel_keeps_while_its_centre_is_down_is_completed_when_it_is_up() {
+    let mut texting = Texting::of("hi", "s3same", by_fake()).await;
+    texting.kannel.stop_centre();
+    let (transmission, _) = texting.send().await;
+    let mailing = texting.mailing.clone();
+    eventually("Kannel takes it", seconds(20), async || {
+        let attempts = mailing.attempts(transmission).await;
+        let connected = attempts.first()?["time_connect"].is_number();
+        connected.then_some(())
+    })
+    .await;
+    let client = &texting.mailing.client;
+    let path = format!("/transmissions/{transmission}");
+    assert_eq!(client.get(&path).await.ok()["status"], "processing");
+    texting.kannel.start_centre();
+    let ended = texting.mailing.ended(transmission).await;
+    assert_eq!(ended["outcome"], "delivered", "{ended}");
+    assert_eq!(texting.kannel.arrived(1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_nobody_reports_on_ends_as_the_provider_is_set() {
+    for (if_silent, outcome) in [("unknown", "unknown"), ("delivered", "delivered")] {
+        let settings = json!({
+            "smsc": "fake", "sender": "+4930555", "report_seconds": 1, "if_silent": if_silent,
+        });
+        let mut texting = Texting::of("hi", "s3same", settings).await;
+        texting.kannel.stop_centre();
+        let ended = texting.sent().await;
+        assert_eq!(ended["outcome"], outcome, "{ended}");
+        let response = ended["response"].as_str().unwrap();
+        assert!(response.contains("no report came"), "{ended}");
+    }
+}
+
+#[tokio::test]
+async fn a_forged_report_is_turned_away_and_changes_nothing() {
+    let mut texting = Texting::of("hi", "s3same", by_fake()).await;
+    texting.kannel.stop_centre();
+    let (transmission, spool) = texting.send().await;
+    let url = &texting.server.url;
+    let url = url.strip_suffix("/api").unwrap_or(url);
+    for tag in ["0".repeat(20), String::from("x"), "0".repeat(64)] {
+        let forged = format!("{url}/callbacks/reports/1/{transmission}/{spool}/{tag}?status=1");
+        let answer = reqwest::get(forged).await.unwrap();
+        assert_eq!(answer.status().as_u16(), 403);
+    }
+    let client = &texting.mailing.client;
+    let path = format!("/transmissions/{transmission}");
+    assert_eq!(client.get(&path).await.ok()["status"], "processing");
+}

@@ -1,0 +1,162 @@
+//! Kannel: bearerbox, smsbox and the message centre that comes with it, fakesmsc.
+
+use std::{
+    fs::{self, File},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use serde_json::{Value, json};
+
+use super::{
+    Client, eventually, free_port, guardian::Guardian, process::Process, scratch_dir, seconds,
+    unique_name,
+};
+
+const FAKESMSC: &str = "/usr/lib/kannel/test/fakesmsc";
+
+/// A running Kannel with one message centre, `fake`.
+#[derive(Debug)]
+pub struct Kannel {
+    port: u16,
+    centre_port: u16,
+    dir: PathBuf,
+    centre: Option<Process>,
+    _smsbox: Process,
+    _bearerbox: Process,
+    _guardian: Guardian,
+}
+
+impl Kannel {
+    /// Starts one, with its message centre.
+    pub async fn start() -> Self {
+        let dir = scratch_dir("kannel");
+        let guardian = Guardian::of(&dir);
+        let [admin, boxes, port, centre_port] = [(); 4].map(|()| free_port());
+        let conf = conf(admin, boxes, port, centre_port);
+        fs::write(dir.join("kannel.conf"), conf).unwrap();
+        let bearerbox = spawn("/usr/sbin/bearerbox", &["kannel.conf"], &dir, "bearerbox");
+        listens(boxes, "bearerbox").await;
+        let smsbox = spawn("/usr/sbin/smsbox", &["kannel.conf"], &dir, "smsbox");
+        listens(port, "smsbox").await;
+        let mut kannel = Self {
+            port,
+            centre_port,
+            dir,
+            centre: None,
+            _smsbox: smsbox,
+            _bearerbox: bearerbox,
+            _guardian: guardian,
+        };
+        kannel.start_centre();
+        kannel
+    }
+
+    /// Starts the message centre again.
+    pub fn start_centre(&mut self) {
+        let port = self.centre_port.to_string();
+        // It never ends by itself, and sends nothing.
+        let arguments = ["-H", "127.0.0.1", "-r", &port, "-m", "0"];
+        self.centre = Some(spawn(FAKESMSC, &arguments, &self.dir, "fakesmsc"));
+    }
+
+    /// Stops the message centre.
+    pub fn stop_centre(&mut self) {
+        self.centre = None;
+    }
+
+    /// What the message centre was given, a line each: sender, recipient, kind and text.
+    pub fn messages(&self) -> Vec<String> {
+        let log = fs::read(self.dir.join("fakesmsc.log")).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log).into_owned();
+        let message = |line: &str| Some(line.split_once("Got message ")?.1.to_owned());
+        log.lines().filter_map(message).collect()
+    }
+
+    /// What it was given, once that is so many. Its log is a little behind its reports.
+    pub async fn arrived(&self, count: usize) -> Vec<String> {
+        let what = format!("{count} messages arrive");
+        eventually(&what, seconds(20), async || {
+            Some(self.messages()).filter(|messages| messages.len() >= count)
+        })
+        .await
+    }
+
+    /// A provider that sends through it, with these settings.
+    pub async fn provider(&self, admin: &Client, password: &str, settings: Value) -> i64 {
+        let provider = json!({
+            "name": unique_name("kannel"), "type": "http", "host": "127.0.0.1", "port": self.port,
+            "username": "ledgerline", "password": password, "settings": settings,
+        });
+        admin.post("/providers", provider).await.id("provider_id")
+    }
+}
+
+async fn listens(port: u16, what: &str) {
+    eventually(&format!("{what} listens"), seconds(20), async || {
+        TcpStream::connect(("127.0.0.1", port)).ok()
+    })
+    .await;
+}
+
+fn spawn(program: &str, arguments: &[&str], dir: &Path, name: &str) -> Process {
+    let missing = "is missing: install kannel and kannel-extras";
+    assert!(Path::new(program).exists(), "peer {program} {missing}");
+    let log = dir.join(format!("{name}.log"));
+    let log = File::options().append(true).create(true).open(log).unwrap();
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(dir);
+    // fakesmsc ends when its input does.
+    command.stdin(Stdio::piped());
+    command.stdout(log.try_clone().unwrap()).stderr(log);
+    Process::spawn(command, dir, name)
+}
+
+/// The fake centre's port is the one that Kannel cannot bind to loopback alone; it lets in
+/// nobody else. smsbox is set to one part, beyond which it cuts.
+fn conf(admin: u16, boxes: u16, port: u16, centre: u16) -> String {
+    format!(
+        "group = core
+admin-interface = 127.0.0.1
+admin-port = {admin}
+admin-password = admin
+smsbox-interface = 127.0.0.1
+smsbox-port = {boxes}
+box-allow-ip = 127.0.0.1
+box-deny-ip = *.*.*.*
+dlr-storage = internal
+
+group = smsc
+smsc = fake
+smsc-id = fake
+allowed-smsc-id = fake
+host = 127.0.0.1
+port = {centre}
+connect-allow-ip = 127.0.0.1
+
+group = smsbox
+bearerbox-host = 127.0.0.1
+bearerbox-port = {boxes}
+smsbox-id = box
+sendsms-interface = 127.0.0.1
+sendsms-port = {port}
+
+group = sendsms-user
+username = ledgerline
+password = s3same
+max-messages = 1
+concatenation = false
+
+group = smsbox-route
+smsbox-id = box
+smsc-id = fake
+
+group = sms-service
+keyword = default
+text = \"\"
+omit-empty = true
+max-messages = 0
+"
+    )
+}
