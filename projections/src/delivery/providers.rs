@@ -123,7 +123,8 @@ pub async fn active(pool: &PgPool, service: Service) -> Result<i64, sqlx::Error>
         .filter(|kind| kind.has_gateway());
     sqlx::query_scalar(
         "select count(*) from read.providers \
-         where active and service_flag & $1 <> 0 and type = any($2)",
+         where active and service_flag & $1 <> 0 and type = any($2) \
+           and (type <> 'smpp' or settings->>'bind' is distinct from 'receiver')",
     )
     .bind(service.flag())
     .bind(spoken.map(ProviderKind::as_str).collect::<Vec<_>>())

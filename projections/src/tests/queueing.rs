@@ -5,8 +5,8 @@ use std::time::Duration;
 use domain::{
     Id,
     delivery::{
-        Outcome, Transmission,
-        TransmissionEvent::{TransmissionCreated, TransmissionUpdated},
+        Awaited, IfSilent, Outcome, Transmission,
+        TransmissionEvent::{SpoolConnected, TransmissionCreated, TransmissionUpdated},
     },
 };
 use tokio::time::{sleep, timeout};
@@ -174,6 +174,58 @@ async fn many_workers_share_a_queue_without_taking_a_job_twice() {
     let mut taken: Vec<i64> = workers.join_all().await.into_iter().flatten().collect();
     taken.sort_unstable();
     assert_eq!(taken, (1..=300).collect::<Vec<_>>());
+    running.stop().await;
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn what_is_awaited_is_found_by_its_name_or_when_it_is_late() {
+    let desk = Desk::open().await;
+    let running = desk.run();
+    let accepted = |spool: i64, provider: i64, name: &str, minutes: i64| SpoolConnected {
+        spool: Id::new(spool),
+        at: noon(),
+        awaited: Some(Awaited {
+            provider: Id::new(provider),
+            message_id: Some(name.to_owned()),
+            until: noon() + chrono::TimeDelta::minutes(minutes),
+            if_silent: IfSilent::Unknown,
+        }),
+    };
+    let mut position = 0;
+    for (id, provider, name, minutes) in [
+        (1, 7, "a", 1),
+        (2, 7, "b", 2),
+        (3, 8, "a", 3),
+        (4, 7, "a", 4),
+    ] {
+        let spool = id * 10;
+        let events = [
+            transmission(id, 5, 1),
+            queued(spool, 1, 1),
+            accepted(spool, provider, name, minutes),
+        ];
+        position = desk.append::<Transmission>(id, events).await;
+    }
+    running.all_reached(position).await;
+    let wanted: Vec<_> = [(7, "a"), (7, "b"), (8, "b")]
+        .map(|(provider, name)| (provider, name.to_owned()))
+        .into();
+    let named = queue::named(&desk.pool, &wanted).await.unwrap();
+    let found: Vec<_> = named
+        .iter()
+        .map(|it| (it.spool_id, it.transmission_id))
+        .collect();
+    assert_eq!(found, [(40, 4), (20, 2)], "of two of a name the newest");
+    let late = noon() + chrono::TimeDelta::minutes(2);
+    let silent = queue::silent(&desk.pool, late, 10).await.unwrap();
+    assert_eq!(silent, [(10, 1), (20, 2)]);
+
+    let events = ended(20, 1, Outcome::Delivered, "DELIVRD");
+    let position = desk.append::<Transmission>(2, events).await;
+    running.all_reached(position).await;
+    let silent = queue::silent(&desk.pool, late, 10).await.unwrap();
+    assert_eq!(silent, [(10, 1)]);
     running.stop().await;
     desk.close().await;
 }

@@ -13,7 +13,13 @@ const LIMITS: std::ops::RangeInclusive<u32> = 1..=100_000;
 impl ProviderDetails {
     /// Whether it serves this service now.
     pub fn serves(&self, service: Service) -> bool {
-        self.active && self.service_flag & service.flag() != 0
+        self.active && self.service_flag & service.flag() != 0 && !self.only_receives()
+    }
+
+    /// Whether nothing goes out by it.
+    fn only_receives(&self) -> bool {
+        let bind = self.settings.get("bind").and_then(Value::as_str);
+        self.kind == ProviderKind::Smpp && bind.is_some_and(|bind| bind.trim() == "receiver")
     }
 
     pub(super) fn new(patch: ProviderPatch) -> Result<Self, Refusal> {

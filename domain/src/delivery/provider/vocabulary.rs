@@ -43,8 +43,8 @@ impl ProviderKind {
     /// record, and nothing can be sent by it yet.
     pub const fn has_gateway(self) -> bool {
         match self {
-            Self::Http | Self::Smtp | Self::Sandbox => true,
-            Self::Sip | Self::Smpp => false,
+            Self::Http | Self::Smpp | Self::Smtp | Self::Sandbox => true,
+            Self::Sip => false,
         }
     }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Wrong, each,
-    read::{flag, line, pem, sender, within, word},
+    read::{IF_SILENT, flag, line, pem, sender, within, word},
 };
 use crate::delivery::IfSilent;
 
@@ -56,11 +56,6 @@ impl Default for HttpSettings {
         }
     }
 }
-
-const IF_SILENT: [(&str, IfSilent); 2] = [
-    ("unknown", IfSilent::Unknown),
-    ("delivered", IfSilent::Delivered),
-];
 
 impl HttpSettings {
     /// Reads `settings`. `report_password`, which reports must bring along, is a secret

@@ -20,7 +20,7 @@ use super::ProviderKind;
 
 pub use http::HttpSettings;
 pub use sip::{Dtmf, SipSettings, Transport};
-pub use smpp::{Alphabet, Bind, SmppSettings};
+pub use smpp::{Alphabet, Bind, MessageIds, SmppSettings};
 pub use smtp::{SmtpSettings, Tls};
 
 /// What is wrong: the field, and what it must be.

@@ -2,7 +2,16 @@
 
 use serde_json::Value;
 
-use crate::values::{EmailAddress, Line, PhoneNumber};
+use crate::{
+    delivery::IfSilent,
+    values::{EmailAddress, Line, PhoneNumber},
+};
+
+/// What holds of a message that was taken and never reported on.
+pub(super) const IF_SILENT: [(&str, IfSilent); 2] = [
+    ("unknown", IfSilent::Unknown),
+    ("delivered", IfSilent::Delivered),
+];
 
 /// A domain that can stand behind an `@` on any envelope: ASCII only, since not
 /// every server takes the other kind, and a sender must work with all of them.

@@ -4,8 +4,9 @@ use serde_json::{Map, Value};
 
 use super::{
     Wrong, each,
-    read::{flag, line, pem, sender, within, word},
+    read::{IF_SILENT, flag, line, pem, sender, within, word},
 };
+use crate::delivery::IfSilent;
 
 /// In which directions messages go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -17,6 +18,28 @@ pub enum Bind {
     Transmitter,
     /// In only.
     Receiver,
+    /// Both, each on a connection of its own.
+    Pair,
+}
+
+impl Bind {
+    /// Whether messages and reports come in by it.
+    pub const fn receives(self) -> bool {
+        !matches!(self, Self::Transmitter)
+    }
+}
+
+/// In what a message's id is written; message centres may answer a message in one notation
+/// and report on it in another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum MessageIds {
+    /// The same in both.
+    #[default]
+    Same,
+    /// The answer is hexadecimal, the report decimal.
+    HexThenDecimal,
+    /// The answer is decimal, the report hexadecimal.
+    DecimalThenHex,
 }
 
 /// What the message centre takes for its default alphabet.
@@ -32,7 +55,8 @@ pub enum Alphabet {
 /// The settings of a provider of type `smpp`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SmppSettings {
-    /// `bind`: `transceiver` (default), `transmitter` or `receiver`.
+    /// `bind`: `transceiver` (default), `transmitter`, `receiver` or
+    /// `transmitter_and_receiver`.
     pub bind: Bind,
     /// `system_type`: what the message centre wants to hear there, at most 12 characters.
     pub system_type: Option<String>,
@@ -46,6 +70,14 @@ pub struct SmppSettings {
     pub dest: (Option<u64>, Option<u64>),
     /// `reports`: whether delivery reports are asked for (true).
     pub reports: bool,
+    /// `report_seconds`: how long a report is awaited, 1 to 604,800 (86,400).
+    pub report_seconds: u64,
+    /// `if_silent`: what a message came to that was taken and never reported on: `unknown`
+    /// (default) or `delivered`.
+    pub if_silent: IfSilent,
+    /// `message_ids`: `same` (default), `hex_then_decimal` or `decimal_then_hex`: how ids
+    /// are written in answers, and how in reports.
+    pub message_ids: MessageIds,
     /// `max_messages`: of how many parts a text may be, 1 to 10 (4).
     pub max_messages: u64,
     /// `rate`: how many messages a second it takes, 1 to 10,000; else as many as come.
@@ -74,6 +106,9 @@ impl Default for SmppSettings {
             source: (None, None),
             dest: (None, None),
             reports: true,
+            report_seconds: 86_400,
+            if_silent: IfSilent::default(),
+            message_ids: MessageIds::default(),
             max_messages: 4,
             rate: None,
             window: 10,
@@ -86,14 +121,25 @@ impl Default for SmppSettings {
     }
 }
 
-const BINDS: [(&str, Bind); 3] = [
+const BINDS: [(&str, Bind); 4] = [
     ("transceiver", Bind::Transceiver),
     ("transmitter", Bind::Transmitter),
     ("receiver", Bind::Receiver),
+    ("transmitter_and_receiver", Bind::Pair),
+];
+const MESSAGE_IDS: [(&str, MessageIds); 3] = [
+    ("same", MessageIds::Same),
+    ("hex_then_decimal", MessageIds::HexThenDecimal),
+    ("decimal_then_hex", MessageIds::DecimalThenHex),
 ];
 const ALPHABETS: [(&str, Alphabet); 2] = [("gsm", Alphabet::Gsm), ("latin1", Alphabet::Latin1)];
 
 impl SmppSettings {
+    /// Whether reports are asked for, and can come.
+    pub const fn awaits_reports(&self) -> bool {
+        self.reports && self.bind.receives()
+    }
+
     /// Reads `settings`.
     ///
     /// # Errors
@@ -112,6 +158,9 @@ impl SmppSettings {
                 "dest_ton" => octet().map(|it| parsed.dest.0 = it),
                 "dest_npi" => octet().map(|it| parsed.dest.1 = it),
                 "reports" => flag(value).map(|it| parsed.reports = it),
+                "report_seconds" => within(value, 1, 604_800).map(|it| parsed.report_seconds = it),
+                "if_silent" => word(value, &IF_SILENT).map(|it| parsed.if_silent = it),
+                "message_ids" => word(value, &MESSAGE_IDS).map(|it| parsed.message_ids = it),
                 "max_messages" => within(value, 1, 10).map(|it| parsed.max_messages = it),
                 "rate" => within(value, 1, 10_000).map(|it| parsed.rate = Some(it)),
                 "window" => within(value, 1, 1_000).map(|it| parsed.window = it),
@@ -157,6 +206,28 @@ mod tests {
             (Bind::Transmitter, Alphabet::Latin1, Some(5), Some(1))
         );
         assert_eq!((read.window, read.connections, read.tls), (50, 2, true));
+        let read = parse(json!({
+            "bind": "transmitter_and_receiver", "message_ids": "hex_then_decimal",
+            "report_seconds": 60, "if_silent": "delivered",
+        }))
+        .unwrap();
+        assert_eq!(
+            (read.bind, read.message_ids),
+            (Bind::Pair, MessageIds::HexThenDecimal)
+        );
+        assert_eq!(
+            (read.report_seconds, read.if_silent),
+            (60, IfSilent::Delivered)
+        );
+        assert!(read.awaits_reports());
+    }
+
+    #[test]
+    fn no_report_is_awaited_where_none_can_come() {
+        assert!(parse(json!({})).unwrap().awaits_reports());
+        assert!(!parse(json!({"reports": 0})).unwrap().awaits_reports());
+        let deaf = parse(json!({"bind": "transmitter"})).unwrap();
+        assert!(!deaf.awaits_reports());
     }
 
     #[test]
@@ -169,6 +240,8 @@ mod tests {
             ),
             (json!({"source_ton": 256}), "settings.source_ton"),
             (json!({"window": 0}), "settings.window"),
+            (json!({"message_ids": "octal"}), "settings.message_ids"),
+            (json!({"report_seconds": 0}), "settings.report_seconds"),
             (json!({"alphabet": "utf-8"}), "settings.alphabet"),
             (json!({"path": "/x"}), "settings.path"),
         ] {

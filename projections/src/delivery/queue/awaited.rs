@@ -1,12 +1,14 @@
 //! Attempts that were taken and whose report is to come.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{FromRow, PgConnection, PgPool};
 
 /// An attempt whose report is awaited.
 pub(super) struct Awaited {
     pub spool_id: i64,
     pub transmission_id: i64,
+    pub provider_id: i64,
+    pub message_id: Option<String>,
     pub until: DateTime<Utc>,
 }
 
@@ -15,8 +17,9 @@ pub(super) async fn insert(db: &mut PgConnection, rows: &[Awaited]) -> Result<()
         return Ok(());
     }
     sqlx::query(
-        "insert into awaited (spool_id, transmission_id, until) \
-         select * from unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) \
+        "insert into awaited (spool_id, transmission_id, until, provider_id, message_id) \
+         select * from unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::bigint[], \
+           $5::text[]) \
          on conflict (spool_id) do nothing",
     )
     .bind(rows.iter().map(|row| row.spool_id).collect::<Vec<_>>())
@@ -26,6 +29,12 @@ pub(super) async fn insert(db: &mut PgConnection, rows: &[Awaited]) -> Result<()
             .collect::<Vec<_>>(),
     )
     .bind(rows.iter().map(|row| row.until).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.provider_id).collect::<Vec<_>>())
+    .bind(
+        rows.iter()
+            .map(|row| row.message_id.as_deref())
+            .collect::<Vec<_>>(),
+    )
     .execute(db)
     .await
     .map(drop)
@@ -43,6 +52,39 @@ pub async fn silent(
     )
     .bind(now)
     .bind(limit)
+    .fetch_all(pool)
+    .await
+}
+
+/// An attempt that a provider calls by the id of its message.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct Named {
+    /// Who reports.
+    pub provider_id: i64,
+    /// What it calls the message.
+    pub message_id: String,
+    /// The attempt.
+    pub spool_id: i64,
+    /// What it is an attempt of.
+    pub transmission_id: i64,
+}
+
+/// Which attempts these are, `(provider, message)`; of several with the same name the
+/// newest, since message centres begin again with their ids.
+pub async fn named(pool: &PgPool, wanted: &[(i64, String)]) -> Result<Vec<Named>, sqlx::Error> {
+    let (providers, messages): (Vec<i64>, Vec<&str>) = wanted
+        .iter()
+        .map(|(provider, message)| (*provider, message.as_str()))
+        .unzip();
+    sqlx::query_as(
+        "select distinct on (a.provider_id, a.message_id) \
+           a.provider_id, a.message_id, a.spool_id, a.transmission_id \
+         from unnest($1::bigint[], $2::text[]) as wanted (provider_id, message_id) \
+         join dispatch.awaited a using (provider_id, message_id) \
+         order by a.provider_id, a.message_id, a.spool_id desc",
+    )
+    .bind(providers)
+    .bind(messages)
     .fetch_all(pool)
     .await
 }

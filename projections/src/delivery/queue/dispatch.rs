@@ -155,6 +155,8 @@ impl<'e> Changes<'e> {
                 let awaited = Awaited {
                     spool_id: spool.get(),
                     transmission_id: recorded.aggregate_id,
+                    provider_id: awaited.provider.get(),
+                    message_id: awaited.message_id.clone(),
                     until: awaited.until,
                 };
                 // The worker gives up its place in the queue with the same append.
