@@ -20,6 +20,7 @@ use futures::future::join_all;
 use gateways::{
     Installation, Registry, Worker, WorkerConfig,
     callbacks::{Addresses, Callbacks},
+    reports::Reports,
 };
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use projections::{Projector, Watermarks};
@@ -178,9 +179,8 @@ impl Server {
             .map(|password| (config.access.admin_username.clone(), password));
         started.address = Some(listener.local_addr()?);
         let callbacks = Callbacks {
-            commands,
+            reports: Reports::new(commands, retry_base_seconds),
             addresses,
-            retry_base_seconds,
         };
         started.http = Some(Http::serve(
             listener,

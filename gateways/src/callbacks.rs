@@ -9,35 +9,18 @@ use axum::{
     http::StatusCode,
     routing::get,
 };
-use commands::{CommandError, Commands};
-use domain::{
-    Id,
-    delivery::{
-        Outcome, Provider, Retry, Spool, SpoolReport, Transmission, TransmissionCommand,
-        TransmissionError,
-    },
-};
-use eventstore::{Metadata, clock};
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretSlice};
 use serde::Deserialize;
 use sha2::Sha256;
 
-use crate::kannel::report::{self, Said};
+use crate::{
+    kannel::report,
+    reports::{About, Noted, Reports},
+};
 
 /// Bytes of a tag: 80 bits, against guessing at an HTTP server's pace.
 const TAG: usize = 10;
-
-/// Which attempt a report is about, and by which provider it was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct About {
-    /// Who reports.
-    pub provider: Id<Provider>,
-    /// What it is an attempt of.
-    pub transmission: Id<Transmission>,
-    /// The attempt.
-    pub spool: Id<Spool>,
-}
 
 /// Makes the addresses that reports come to, and recognises them.
 #[derive(Clone, Debug)]
@@ -94,12 +77,10 @@ impl Addresses {
 /// Takes reports in.
 #[derive(Clone, Debug)]
 pub struct Callbacks {
-    /// The bus.
-    pub commands: Commands,
+    /// Puts them on record.
+    pub reports: Reports,
     /// Which addresses are ours.
     pub addresses: Addresses,
-    /// The first pause before an attempt is repeated, in seconds.
-    pub retry_base_seconds: u32,
 }
 
 impl Callbacks {
@@ -107,43 +88,6 @@ impl Callbacks {
     pub fn router(self) -> Router {
         let path = "/callbacks/reports/{provider}/{transmission}/{spool}/{tag}";
         Router::new().route(path, get(take)).with_state(self)
-    }
-
-    /// Puts on record what was said. What is over already stays as it is.
-    async fn record(&self, about: About, said: Said) -> Result<StatusCode, CommandError> {
-        let retry = match said.outcome {
-            Outcome::Unanswered => Some(Retry {
-                spool: self.commands.next_id("spool").await?,
-                base_seconds: self.retry_base_seconds,
-                jitter: rand::random(),
-                elsewhere: false,
-            }),
-            _ => None,
-        };
-        let command = TransmissionCommand::Report {
-            report: SpoolReport {
-                spool: about.spool,
-                provider: Some(about.provider),
-                at: clock::now(),
-                connected_at: None,
-                outcome: said.outcome,
-                response: said.words,
-                results: Vec::new(),
-            },
-            retry,
-        };
-        let metadata = Metadata::default();
-        let answers = self
-            .commands
-            .send_many(vec![(about.transmission, command)], &metadata, Vec::new())
-            .await?;
-        Ok(match answers.into_iter().next() {
-            Some(Ok(_)) | Some(Err(TransmissionError::AlreadyEnded)) => StatusCode::OK,
-            Some(Err(TransmissionError::NoSuchSpool | TransmissionError::Refused(_))) | None => {
-                StatusCode::NOT_FOUND
-            }
-            Some(Err(_)) => StatusCode::CONFLICT,
-        })
     }
 }
 
@@ -178,9 +122,16 @@ async fn take(
         Ok(None) => return answer(StatusCode::OK, "noted"),
         Err(reason) => return answer(StatusCode::BAD_REQUEST, reason),
     };
-    match callbacks.record(about, said).await {
-        Ok(StatusCode::OK) => answer(StatusCode::OK, "noted"),
-        Ok(status) => answer(status, "there is no such attempt under way"),
+    let no_such = "there is no such attempt under way";
+    match callbacks
+        .reports
+        .record(vec![(about, said)])
+        .await
+        .as_deref()
+    {
+        Ok([Noted::Yes]) => answer(StatusCode::OK, "noted"),
+        Ok([Noted::TooEarly]) => answer(StatusCode::CONFLICT, no_such),
+        Ok(_) => answer(StatusCode::NOT_FOUND, no_such),
         Err(error) => {
             tracing::warn!(spool.id = %about.spool, %error, "a report could not be recorded");
             answer(StatusCode::SERVICE_UNAVAILABLE, "try again later")
@@ -194,6 +145,8 @@ fn answer(status: StatusCode, words: &str) -> (StatusCode, String) {
 
 #[cfg(test)]
 mod tests {
+    use domain::Id;
+
     use super::*;
 
     #[test]

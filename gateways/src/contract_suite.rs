@@ -271,7 +271,8 @@ async fn attempts_do_not_get_in_each_others_way(peer: &dyn Peer) {
     let attempts = (1..=count as i64)
         .map(|id| async move { stage.gateway.attempt(&stage.spool(id, 30.0), starts).await });
     for ended in join_all(attempts).await {
-        assert_eq!(reported(ended, name).outcome, Outcome::Delivered, "{name}");
+        let report = reported(ended, name);
+        assert_eq!(report.outcome, Outcome::Delivered, "{name}: {report:?}");
     }
     assert_eq!(starts.seen(), count, "{name}");
     stage.took(count, name);

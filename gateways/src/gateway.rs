@@ -1,6 +1,9 @@
 //! The one trait that every adapter implements, and what passes through it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use async_trait::async_trait;
 use domain::{
@@ -11,7 +14,7 @@ use domain::{
 };
 use tokio::time::{Duration, Instant};
 
-use crate::Content;
+use crate::{Content, inbox::Inbox};
 
 /// An attempt ends this long before its deadline, so that its report is in time.
 const MARGIN: Duration = Duration::from_millis(100);
@@ -105,6 +108,10 @@ pub trait Gateway: Send + Sync {
 
     /// What `/readyz` and the provider's status say of it.
     fn health(&self) -> Health;
+
+    /// From now on takes in what the remote side sends by itself. Called once, by the one
+    /// who works; elsewhere an adapter only tells what there is.
+    fn listen(&self, _inbox: Arc<dyn Inbox>) {}
 
     /// Closes what is kept open.
     async fn close(&self) {}

@@ -12,11 +12,17 @@ pub mod compose;
 pub mod content;
 pub mod email;
 pub mod gateway;
+pub mod inbox;
 pub mod kannel;
 mod permits;
+mod receipts;
 mod registry;
+pub mod reports;
 pub mod sandbox;
+pub mod smpp;
+mod sms;
 pub mod smtp;
+mod tls;
 mod worker;
 
 #[cfg(test)]

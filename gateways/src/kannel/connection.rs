@@ -1,19 +1,19 @@
 //! A connection to sendsms, ours from the first byte to the last answer.
 
-use std::{io, sync::Arc};
+use std::io;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Request, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 use tokio::{
     net::TcpStream,
     time::{Duration, Instant},
 };
-use tokio_rustls::{TlsConnector, rustls};
+use tokio_rustls::TlsConnector;
 
 use super::reply::{self, Reply};
+use crate::tls;
 
 /// A longer answer is none that we know.
 const ANSWER: usize = 64 * 1024;
@@ -35,14 +35,15 @@ pub(super) struct Lost {
 
 impl Connection {
     /// Connects, with TLS if there is a configuration for it.
-    pub async fn open(host: &str, port: u16, tls: Option<&TlsConnector>) -> io::Result<Self> {
+    pub async fn open(host: &str, port: u16, connector: Option<&TlsConnector>) -> io::Result<Self> {
+        let host = tls::bare(host);
         let stream = TcpStream::connect((host, port)).await?;
         stream.set_nodelay(true)?;
-        let sender = match tls {
+        let sender = match connector {
             None => handshake(TokioIo::new(stream)).await,
-            Some(tls) => {
-                let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-                handshake(TokioIo::new(tls.connect(name, stream).await?)).await
+            Some(connector) => {
+                let stream = tls::connect(connector, host, stream).await?;
+                handshake(TokioIo::new(stream)).await
             }
         };
         Ok(Self {
@@ -84,26 +85,4 @@ where
     // Ends with the sender, or with the other side.
     tokio::spawn(connection);
     Ok(sender)
-}
-
-/// TLS that trusts the system's authorities and perhaps one more.
-///
-/// # Errors
-/// When that one is no certificate.
-pub(super) fn tls(authority: Option<&str>) -> Result<TlsConnector, String> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(pem) = authority {
-        for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-            let certificate = certificate.map_err(|error| error.to_string())?;
-            roots.add(certificate).map_err(|error| error.to_string())?;
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
 }

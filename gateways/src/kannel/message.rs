@@ -15,7 +15,11 @@ use hyper::{
 use secrecy::ExposeSecret;
 
 use super::KannelConfig;
-use crate::{Spool, content::Sms};
+use crate::{
+    Spool,
+    content::Sms,
+    sms::{dialled, fits, part_header},
+};
 
 /// Reports that are asked for: delivered 1, not delivered 2, rejected 16.
 const REPORTS: &str = "19";
@@ -29,18 +33,9 @@ pub(super) fn requests(
     spool: &Spool,
     sms: &Sms,
 ) -> Result<Vec<Request<Vec<u8>>>, String> {
-    let count = sms.encoded.parts.len();
-    let most = usize::try_from(config.settings.max_messages).unwrap_or(usize::MAX);
-    if count > most {
-        return Err(format!(
-            "the text takes {count} messages; this provider takes at most {most}"
-        ));
-    }
-    (1..=count)
-        .map(|number| {
-            part(config, spool, sms, number)
-                .ok_or_else(|| "the number or the sender cannot be written".to_owned())
-        })
+    fits(sms, config.settings.max_messages)?;
+    (1..=sms.encoded.parts.len())
+        .map(|number| part(config, spool, sms, number))
         .collect()
 }
 
@@ -49,9 +44,10 @@ fn part(
     spool: &Spool,
     sms: &Sms,
     number: usize,
-) -> Option<Request<Vec<u8>>> {
+) -> Result<Request<Vec<u8>>, String> {
     let settings = &config.settings;
-    let octets = sms.encoded.parts.get(number - 1)?;
+    let octets = sms.encoded.parts.get(number - 1);
+    let octets = octets.ok_or("there is no such part")?;
     let count = sms.encoded.parts.len();
     let (kind, body) = match text_of(octets, sms.encoded.encoding) {
         Some(text) => ("text/plain; charset=UTF-8", text.into_bytes()),
@@ -63,15 +59,19 @@ fn part(
         .header(HOST, config.authority())
         .header(CONTENT_TYPE, kind)
         .body(body)
-        .ok()?;
+        .map_err(|error| error.to_string())?;
     let mut say = |name: &'static str, value: &str| {
-        let mut value = HeaderValue::from_str(value).ok()?;
+        let mut value = HeaderValue::from_str(value)
+            .map_err(|_| format!("{name} cannot be written in a header"))?;
         value.set_sensitive(name == "x-kannel-password");
         let headers = request.headers_mut();
         headers.insert(HeaderName::from_static(name), value);
-        Some(())
+        Ok::<(), String>(())
     };
-    say("x-kannel-to", &config.dialled(&spool.destination))?;
+    say(
+        "x-kannel-to",
+        &dialled(config.prefix.as_deref(), &spool.destination),
+    )?;
     say("x-kannel-coding", coding(sms.encoded.encoding))?;
     if let Some(username) = &config.username {
         say("x-kannel-username", username)?;
@@ -88,10 +88,8 @@ fn part(
     if let Some(class) = class(sms.class) {
         say("x-kannel-mclass", class)?;
     }
-    if count > 1 {
-        let reference = spool.id.get().rem_euclid(256);
-        let header = format!("050003{reference:02X}{count:02X}{number:02X}");
-        say("x-kannel-udh", &header)?;
+    if let Some(header) = part_header(spool.id, count, number) {
+        say("x-kannel-udh", &hex::encode_upper(header))?;
     }
     // The last one: when that has arrived, the others were sent before it.
     if settings.reports && number == count {
@@ -102,7 +100,7 @@ fn part(
             &format!("{address}?status=%d&answer=%A"),
         )?;
     }
-    Some(request)
+    Ok(request)
 }
 
 const fn coding(encoding: Encoding) -> &'static str {

@@ -22,8 +22,7 @@ use std::{
 use async_trait::async_trait;
 use domain::{
     Id,
-    delivery::{Outcome, Provider, ResultKind, SpoolResult, settings::HttpSettings},
-    flow::application::SMS_SEND,
+    delivery::{Outcome, Provider, settings::HttpSettings},
 };
 use hyper::Request;
 use secrecy::SecretString;
@@ -38,10 +37,16 @@ use self::{
     reply::Reply,
 };
 use crate::{
-    Accepted, Content, Ended, Gateway, Health, Progress, Report, Spool,
-    callbacks::{About, Addresses},
+    Accepted, Content, Ended, Gateway, Health, Progress, Spool,
+    callbacks::Addresses,
     gateway::Counted,
+    reports::About,
+    sms::{self, ours},
+    tls,
 };
+
+/// What its result rows are called.
+const VIA: &str = "sendsms";
 
 /// One Kannel and how to speak to it.
 #[derive(Clone, Debug)]
@@ -72,14 +77,6 @@ impl KannelConfig {
         }
     }
 
-    /// The number as this provider wants it.
-    fn dialled(&self, number: &str) -> String {
-        match &self.prefix {
-            Some(prefix) => format!("{prefix}{}", number.trim_start_matches('+')),
-            None => number.to_owned(),
-        }
-    }
-
     fn about(&self, spool: &Spool) -> About {
         About {
             provider: self.provider,
@@ -107,7 +104,7 @@ impl KannelGateway {
     /// When the certificate is none.
     pub fn new(config: KannelConfig) -> Result<Self, String> {
         let authority = config.settings.ca_certificate.as_deref();
-        let tls = config.settings.tls.then(|| connection::tls(authority));
+        let tls = config.settings.tls.then(|| tls::connector(authority));
         Ok(Self {
             tls: tls.transpose()?,
             slots: Semaphore::new(config.settings.connections.max(1)),
@@ -126,13 +123,13 @@ impl KannelGateway {
     ) -> Ended {
         let none_free = "no connection to the SMS gateway became free in time";
         let Ok(Ok(_slot)) = timeout_at(until, self.slots.acquire()).await else {
-            return ours(Outcome::Unavailable, none_free);
+            return ours(VIA, Outcome::Unavailable, none_free);
         };
         let mut connection = match self.ready(until).await {
             Ok(connection) => connection,
             Err(reason) => {
                 self.note(false, Some(reason.clone()));
-                return ours(Outcome::Unavailable, reason);
+                return ours(VIA, Outcome::Unavailable, reason);
             }
         };
         let started = timeout_at(until, progress.start()).await;
@@ -141,7 +138,7 @@ impl KannelGateway {
             let late = "the time ran out before anything was sent";
             return match started {
                 Ok(Err(_)) => Ended::NotOurs,
-                _ => ours(Outcome::Unavailable, late),
+                _ => ours(VIA, Outcome::Unavailable, late),
             };
         }
         let reply = send_all(&mut connection, parts, self.patience(until)).await;
@@ -151,7 +148,8 @@ impl KannelGateway {
                 self.keep(connection);
                 self.ended(reply)
             }
-            Err(ended) => report(
+            Err(ended) => sms::report(
+                VIA,
                 ended.outcome,
                 ended.words,
                 ended.outcome == Outcome::Unknown,
@@ -189,13 +187,13 @@ impl KannelGateway {
     fn ended(&self, reply: Reply) -> Ended {
         let settings = &self.config.settings;
         if reply.outcome != Outcome::Delivered || !settings.reports {
-            return report(reply.outcome, reply.words, true);
+            return sms::report(VIA, reply.outcome, reply.words, true);
         }
         Ended::Accepted(Accepted {
             message_id: None,
             patience: Duration::from_secs(settings.report_seconds),
             if_silent: settings.if_silent,
-            results: results(Outcome::Delivered, &reply.words),
+            results: sms::results(VIA, Outcome::Delivered, &reply.words),
         })
     }
 
@@ -255,13 +253,13 @@ async fn send_all(
 impl Gateway for KannelGateway {
     async fn attempt(&self, spool: &Spool, progress: &dyn Progress) -> Ended {
         let _counted = Counted::new(&self.in_flight);
-        let Content::Sms(sms) = &spool.content else {
+        let Content::Sms(text) = &spool.content else {
             let reason = "an SMS gateway carries nothing but short messages";
-            return ours(Outcome::Rejected, reason);
+            return ours(VIA, Outcome::Rejected, reason);
         };
-        match message::requests(&self.config, spool, sms) {
+        match message::requests(&self.config, spool, text) {
             Ok(parts) => self.deliver(parts, spool.until(), progress).await,
-            Err(reason) => ours(Outcome::Rejected, reason),
+            Err(reason) => ours(VIA, Outcome::Rejected, reason),
         }
     }
 
@@ -280,31 +278,6 @@ impl Gateway for KannelGateway {
         self.slots.close();
         lock(&self.idle).clear();
     }
-}
-
-/// What is ours to say, without the other side.
-fn ours(outcome: Outcome, words: impl Into<String>) -> Ended {
-    report(outcome, words.into(), false)
-}
-
-fn report(outcome: Outcome, words: String, connected: bool) -> Ended {
-    Ended::Reported(Report {
-        outcome,
-        results: results(outcome, &words),
-        response: words,
-        connected,
-    })
-}
-
-fn results(outcome: Outcome, words: &str) -> Vec<SpoolResult> {
-    let (kind, result) = match outcome {
-        Outcome::Delivered => (ResultKind::Info, "success"),
-        _ => (ResultKind::Error, "failed"),
-    };
-    vec![
-        SpoolResult::new(ResultKind::Application, SMS_SEND, result),
-        SpoolResult::new(kind, "sendsms", words),
-    ]
 }
 
 /// What is under the locks is whole at every moment, so a panic elsewhere does no harm.

@@ -3,6 +3,8 @@
 use domain::delivery::Outcome;
 use hyper::StatusCode;
 
+use crate::sms::one_line;
+
 /// How much of an answer is kept.
 const WORDS: usize = 300;
 
@@ -18,10 +20,7 @@ pub(super) struct Reply {
 /// Reads an answer. Kannel takes what it answers 202 to, be it that it goes out at once
 /// (`0:`) or waits for a connection (`3:`).
 pub(super) fn read(status: StatusCode, body: &[u8]) -> Reply {
-    let text = String::from_utf8_lossy(body);
-    let shown = |c: char| if c.is_control() { ' ' } else { c };
-    let text: String = text.chars().map(shown).take(WORDS).collect();
-    let text = text.trim();
+    let text = one_line(&String::from_utf8_lossy(body), WORDS);
     let outcome = match status.as_u16() {
         200..=299 => Outcome::Delivered,
         // It is this installation that is not let in, not the message that is refused.

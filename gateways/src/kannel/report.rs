@@ -2,6 +2,8 @@
 
 use domain::delivery::Outcome;
 
+use crate::{reports::Said, sms::one_line};
+
 /// It reached the telephone.
 const SUCCESS: u32 = 1;
 /// It did not, and will not.
@@ -12,15 +14,6 @@ const REJECTED: u32 = 16;
 const EXPIRED: u32 = 32;
 /// How much of what a message centre says is kept.
 const WORDS: usize = 400;
-
-/// What a report says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
-    /// How the attempt ended.
-    pub outcome: Outcome,
-    /// The message centre's words.
-    pub words: String,
-}
 
 /// Reads a report: `status` is a mask of bits (`%d`), `answer` what the message centre
 /// said (`%A`). Nothing, when the message is still on its way: buffered (4), acknowledged
@@ -49,9 +42,7 @@ pub fn read(status: &str, answer: &str) -> Result<Option<Said>, &'static str> {
 }
 
 fn words(what: &str, answer: &str) -> String {
-    let shown = |c: char| if c.is_control() { ' ' } else { c };
-    let said: String = answer.chars().map(shown).take(WORDS).collect();
-    match said.trim() {
+    match one_line(answer, WORDS).as_str() {
         "" => what.to_owned(),
         said => format!("{what}: {said}"),
     }

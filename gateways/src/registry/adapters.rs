@@ -6,7 +6,7 @@ use domain::{
     Id,
     delivery::{
         Provider, ProviderDetails, ProviderKind,
-        settings::{HttpSettings, SmtpSettings},
+        settings::{HttpSettings, SmppSettings, SmtpSettings},
     },
 };
 use secrecy::SecretString;
@@ -16,6 +16,7 @@ use crate::{
     Gateway,
     kannel::{KannelConfig, KannelGateway},
     sandbox::SandboxGateway,
+    smpp::{SmppConfig, SmppGateway},
     smtp::{SmtpConfig, SmtpGateway},
 };
 
@@ -36,7 +37,8 @@ pub(super) fn connect(
         }
         ProviderKind::Smtp => smtp(inner, id, details),
         ProviderKind::Http => kannel(inner, id, details),
-        kind @ (ProviderKind::Sip | ProviderKind::Smpp) => Err(no_gateway(kind)),
+        ProviderKind::Smpp => smpp(inner, id, details),
+        kind @ ProviderKind::Sip => Err(no_gateway(kind)),
     }
 }
 
@@ -83,6 +85,25 @@ fn kannel(
     Ok(Arc::new(KannelGateway::new(config)?))
 }
 
+fn smpp(
+    inner: &Inner,
+    id: Id<Provider>,
+    details: &ProviderDetails,
+) -> Result<Arc<dyn Gateway>, String> {
+    let settings = SmppSettings::parse(&details.settings)
+        .map_err(|(field, reason)| format!("{field} {reason}"))?;
+    let config = SmppConfig {
+        provider: id,
+        host: details.host.as_ref().ok_or("it has no host")?.to_string(),
+        port: details.port.unwrap_or(2775),
+        username: details.username.as_ref().map(ToString::to_string),
+        password: password(inner, details)?,
+        prefix: details.prefix.as_ref().map(ToString::to_string),
+        settings,
+    };
+    Ok(Arc::new(SmppGateway::new(config)?))
+}
+
 fn password(inner: &Inner, details: &ProviderDetails) -> Result<Option<SecretString>, String> {
     let Some(sealed) = &details.password else {
         return Ok(None);
@@ -97,6 +118,7 @@ fn password(inner: &Inner, details: &ProviderDetails) -> Result<Option<SecretStr
 pub(super) fn rate_limit(details: &ProviderDetails) -> Option<u32> {
     let setting = || match details.kind {
         ProviderKind::Http => HttpSettings::parse(&details.settings).ok()?.rate,
+        ProviderKind::Smpp => SmppSettings::parse(&details.settings).ok()?.rate,
         _ => None,
     };
     details
@@ -104,11 +126,13 @@ pub(super) fn rate_limit(details: &ProviderDetails) -> Option<u32> {
         .or_else(|| u32::try_from(setting()?).ok())
 }
 
-/// Whether a change leaves everything as it was that the adapter was made of.
+/// Whether a change leaves everything as it was that the adapter was made of, or by which
+/// it is kept connected.
 pub(super) fn same_wire(old: &ProviderDetails, new: &ProviderDetails) -> bool {
     let wire = |details: &ProviderDetails| {
         (
             details.kind,
+            (details.active, details.node_id),
             details.host.clone(),
             details.port,
             details.username.clone(),

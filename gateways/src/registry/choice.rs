@@ -138,6 +138,11 @@ impl Registry {
         entry.gateway.is_ok() && entry.details.serves(service) && self.is_here(entry)
     }
 
+    /// Whether its connections are to be kept here.
+    pub(super) fn is_used(&self, entry: &Entry) -> bool {
+        entry.details.active && self.is_here(entry)
+    }
+
     /// Whether it may be used on this node.
     pub(super) fn is_here(&self, entry: &Entry) -> bool {
         let node = self.0.installation.node_id;

@@ -13,7 +13,7 @@ mod told;
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use cqrs_es::Aggregate;
@@ -29,6 +29,7 @@ use self::{adapters::same_wire, load::Load};
 use crate::{
     Gateway,
     callbacks::Addresses,
+    inbox::Inbox,
     permits::{Permit, Permits},
 };
 
@@ -61,6 +62,8 @@ struct Inner {
     store: Store,
     installation: Installation,
     entries: Mutex<Vec<Entry>>,
+    /// Where adapters put what comes in, once somebody works here.
+    inbox: OnceLock<Arc<dyn Inbox>>,
     /// Rings when somebody waits for a channel, or a limit has changed.
     short: Arc<Notify>,
 }
@@ -113,6 +116,7 @@ impl Registry {
             store,
             installation,
             entries: Mutex::default(),
+            inbox: OnceLock::new(),
             short: Arc::new(Notify::new()),
         }));
         let log = registry.0.store.log().clone();
@@ -188,6 +192,7 @@ impl Registry {
                         gateway,
                         credit: 0.0,
                     };
+                    self.welcome(&entry);
                     match known {
                         Some(at) => std::mem::replace(&mut entries[at], entry).gateway.ok(),
                         None => {
@@ -203,6 +208,26 @@ impl Registry {
             tokio::spawn(async move { old.gateway.close().await });
         }
         Ok(())
+    }
+
+    /// From now on takes in what the remote sides send by themselves.
+    pub fn listen(&self, inbox: Arc<dyn Inbox>) {
+        let entries = lock(&self.0.entries);
+        if self.0.inbox.set(inbox).is_err() {
+            return;
+        }
+        for entry in entries.iter() {
+            self.welcome(entry);
+        }
+    }
+
+    /// Has an adapter listen, if it is to.
+    fn welcome(&self, entry: &Entry) {
+        if let (Some(inbox), Ok(channel)) = (self.0.inbox.get(), &entry.gateway)
+            && self.is_used(entry)
+        {
+            channel.gateway.listen(Arc::clone(inbox));
+        }
     }
 
     fn connect(

@@ -87,6 +87,7 @@ async fn registry(name: &str, weights: &[i32]) -> Registry {
             node_id: None,
         },
         entries: Mutex::default(),
+        inbox: OnceLock::new(),
         short: Arc::new(Notify::new()),
     }));
     for (place, weight) in weights.iter().enumerate() {

@@ -25,7 +25,7 @@ mod tag;
 mod trouble;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

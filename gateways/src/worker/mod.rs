@@ -13,6 +13,7 @@ mod claiming;
 mod content;
 pub(crate) mod gate;
 mod hold;
+mod inbox;
 mod leases;
 mod silence;
 mod start;
@@ -33,7 +34,7 @@ use sqlx::PgPool;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{campaigns::Campaigns, content::Contents, gate::Gate, leases::Leases};
+use self::{campaigns::Campaigns, content::Contents, gate::Gate, inbox::Incoming, leases::Leases};
 use crate::Registry;
 
 /// How often the queue is looked at although nothing woke us.
@@ -114,6 +115,7 @@ impl Worker {
             registry,
             config,
         });
+        shared.registry.listen(Arc::new(Incoming::new(&shared)));
         let tasks = TaskTracker::new();
         tasks.spawn(claiming::run(Arc::clone(&shared), queued, tasks.clone()));
         tasks.spawn(renew(Arc::clone(&shared), tasks.clone()));

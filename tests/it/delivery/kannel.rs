@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Database, Kannel, Mailing, Server, Setup, eventually, seconds, unique, unique_name,
+    Centre, Database, Kannel, Mailing, Server, Setup, eventually, seconds, unique, unique_name,
 };
 
 struct Texting {
@@ -15,7 +15,11 @@ struct Texting {
 impl Texting {
     /// Somebody who sends this text, by a provider with these settings.
     async fn of(text: &str, password: &str, settings: Value) -> Self {
-        let (database, kannel) = tokio::join!(Database::create(), Kannel::start());
+        Self::through(Kannel::start().await, text, password, settings).await
+    }
+
+    async fn through(kannel: Kannel, text: &str, password: &str, settings: Value) -> Self {
+        let database = Database::create().await;
         let server = Setup::on(&database)
             .set("RETRY_BASE_SECONDS", "1")
             .set("TRY_SMS_DEADLINE_SECONDS", "4")
@@ -41,7 +45,11 @@ impl Texting {
 
     /// Sends it to a new contact: the transmission and its attempt.
     async fn send(&self) -> (i64, i64) {
-        let contact = json!({"first_name": "Bob", "phone": format!("+49309{:06}", unique())});
+        self.send_to(&format!("+49309{:06}", unique())).await
+    }
+
+    async fn send_to(&self, phone: &str) -> (i64, i64) {
+        let contact = json!({"first_name": "Bob", "phone": phone});
         let client = &self.mailing.client;
         let contact = client.post("/contacts", contact).await.id("contact_id");
         let transmission = self.mailing.to(contact).await;
@@ -168,4 +176,27 @@ async fn a_forged_report_is_turned_away_and_changes_nothing() {
     let client = &texting.mailing.client;
     let path = format!("/transmissions/{transmission}");
     assert_eq!(client.get(&path).await.ok()["status"], "processing");
+}
+
+#[tokio::test]
+async fn what_the_message_centre_behind_kannel_says_is_what_holds() {
+    let centre = Centre::start(&json!({"password": "s3same"}));
+    let kannel = Kannel::bound_to(centre.port).await;
+    centre.said("bind", 1).await;
+    let settings = json!({"smsc": "centre", "sender": "ACME"});
+    let texting = Texting::through(kannel, "Grüße €", "s3same", settings).await;
+    for (ending, outcome, response) in [
+        ("900", "delivered", "delivered: id:"),
+        ("905", "rejected", "stat:UNDELIV"),
+        ("912", "rejected", "stat:REJECTD"),
+        ("902", "rejected", "rejected by the message centre"),
+    ] {
+        let phone = format!("+4930{:05}{ending}", unique() % 100_000);
+        let (transmission, _) = texting.send_to(&phone).await;
+        let ended = texting.mailing.ended(transmission).await;
+        assert_eq!(ended["outcome"], outcome, "{ending}: {ended}");
+        let words = ended["response"].as_str().unwrap();
+        assert!(words.contains(response), "{ending}: {ended}");
+    }
+    assert_eq!(centre.all("submit")[0]["text"], "Grüße €");
 }

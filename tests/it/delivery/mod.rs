@@ -22,6 +22,7 @@ mod roles;
 mod sandbox_services;
 mod schedules;
 mod schedules_fire;
+mod smpp;
 mod statistics;
 mod transmissions;
 mod weights;

@@ -31,16 +31,27 @@ pub struct Kannel {
 impl Kannel {
     /// Starts one, with its message centre.
     pub async fn start() -> Self {
+        let mut kannel = Self::over("").await;
+        kannel.start_centre();
+        kannel
+    }
+
+    /// Starts one that is bound to a message centre on this port, called `centre`.
+    pub async fn bound_to(port: u16) -> Self {
+        Self::over(&bound(port)).await
+    }
+
+    async fn over(more: &str) -> Self {
         let dir = scratch_dir("kannel");
         let guardian = Guardian::of(&dir);
         let [admin, boxes, port, centre_port] = [(); 4].map(|()| free_port());
-        let conf = conf(admin, boxes, port, centre_port);
+        let conf = conf(admin, boxes, port, centre_port) + more;
         fs::write(dir.join("kannel.conf"), conf).unwrap();
         let bearerbox = spawn("/usr/sbin/bearerbox", &["kannel.conf"], &dir, "bearerbox");
         listens(boxes, "bearerbox").await;
         let smsbox = spawn("/usr/sbin/smsbox", &["kannel.conf"], &dir, "smsbox");
         listens(port, "smsbox").await;
-        let mut kannel = Self {
+        Self {
             port,
             centre_port,
             dir,
@@ -48,9 +59,7 @@ impl Kannel {
             _smsbox: smsbox,
             _bearerbox: bearerbox,
             _guardian: guardian,
-        };
-        kannel.start_centre();
-        kannel
+        }
     }
 
     /// Starts the message centre again.
@@ -157,6 +166,29 @@ keyword = default
 text = \"\"
 omit-empty = true
 max-messages = 0
+"
+    )
+}
+
+/// One more message centre, by SMPP.
+fn bound(port: u16) -> String {
+    format!(
+        "
+group = smsc
+smsc = smpp
+smsc-id = centre
+allowed-smsc-id = centre
+host = 127.0.0.1
+port = {port}
+transceiver-mode = true
+smsc-username = kannel
+smsc-password = s3same
+system-type = VMA
+reconnect-delay = 1
+
+group = smsbox-route
+smsbox-id = box
+smsc-id = centre
 "
     )
 }

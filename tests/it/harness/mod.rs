@@ -3,6 +3,8 @@
 
 mod answer;
 mod campaigning;
+#[path = "../../../gateways/src/smpp/tests/peers.rs"]
+mod centre;
 mod client;
 mod cluster;
 mod guardian;
@@ -25,6 +27,7 @@ use std::{
 pub use self::{
     answer::Answer,
     campaigning::{Campaigning, densest_second},
+    centre::Centre,
     client::Client,
     cluster::{Database, binary},
     kannel::Kannel,

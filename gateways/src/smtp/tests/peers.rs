@@ -243,14 +243,18 @@ impl Certificates {
         pem
     }
 
+    /// Where a file of theirs is.
+    pub fn file(&self, name: &str) -> String {
+        self.directory.join(name).display().to_string()
+    }
+
     /// The peer's flags for TLS.
     pub fn flags(&self) -> [String; 4] {
-        let path = |name| self.directory.join(name).display().to_string();
         [
             "--certificate".into(),
-            path("certificate.pem"),
+            self.file("certificate.pem"),
             "--key".into(),
-            path("key.pem"),
+            self.file("key.pem"),
         ]
     }
 }

@@ -1,0 +1,166 @@
+//! Reports that name a message as the message centre does: their attempts are looked up
+//! and told, many together.
+
+use std::{collections::HashMap, time::Duration};
+
+use commands::CommandError;
+use domain::{Id, delivery::Provider};
+use projections::delivery::queue::{self, Named};
+use quick_cache::sync::Cache;
+use sqlx::PgPool;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+
+use crate::{
+    inbox::Taken,
+    reports::{About, Noted, Reports, Said},
+};
+
+/// How many are told together, and how many may wait.
+const BATCH: usize = 500;
+/// How long one waits for its attempt: a report may be faster than the answer to what it is
+/// about.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many that were told are remembered: a message centre that missed our answer sends
+/// its report again, when nobody waits for it any more.
+const REMEMBERED: usize = 10_000;
+/// When those are looked for again.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// A way to tell what became of messages. Clones lead to the same place.
+#[derive(Clone, Debug)]
+pub(crate) struct Receipts(mpsc::Sender<Receipt>);
+
+#[derive(Debug)]
+struct Receipt {
+    provider: Id<Provider>,
+    message_id: String,
+    said: Said,
+    come: Instant,
+    answer: oneshot::Sender<Taken>,
+}
+
+impl Receipts {
+    /// Starts to take them in, until the last clone is gone.
+    pub fn start(pool: PgPool, reports: Reports) -> Self {
+        let (sender, receiver) = mpsc::channel(BATCH);
+        let desk = Desk {
+            pool,
+            reports,
+            told: Cache::new(REMEMBERED),
+        };
+        tokio::spawn(desk.work(receiver));
+        Self(sender)
+    }
+
+    /// Tells one; answers when it is on record.
+    pub async fn tell(&self, provider: Id<Provider>, message_id: String, said: Said) -> Taken {
+        let (answer, told) = oneshot::channel();
+        let receipt = Receipt {
+            provider,
+            message_id,
+            said,
+            come: Instant::now(),
+            answer,
+        };
+        match self.0.send(receipt).await {
+            Ok(()) => told.await.unwrap_or(Taken::Later),
+            Err(_) => Taken::Later,
+        }
+    }
+}
+
+type Name = (Id<Provider>, String);
+
+struct Desk {
+    pool: PgPool,
+    reports: Reports,
+    told: Cache<Name, ()>,
+}
+
+impl Desk {
+    async fn work(self, mut receiver: mpsc::Receiver<Receipt>) {
+        let mut waiting: Vec<Receipt> = Vec::new();
+        loop {
+            let room = BATCH - waiting.len().min(BATCH - 1);
+            match waiting.is_empty() {
+                true if receiver.recv_many(&mut waiting, room).await == 0 => return,
+                true => {}
+                false => {
+                    let more = receiver.recv_many(&mut waiting, room);
+                    let _ = tokio::time::timeout(AGAIN, more).await;
+                }
+            }
+            waiting = match self.tell(waiting).await {
+                Ok(rest) => rest,
+                Err(error) => {
+                    // Whoever waited is answered "later" and sends it again.
+                    tracing::warn!(%error, "reports could not be recorded");
+                    Vec::new()
+                }
+            };
+        }
+    }
+
+    /// Tells those whose attempt is known; the rest, as far as it has time.
+    async fn tell(&self, receipts: Vec<Receipt>) -> Result<Vec<Receipt>, CommandError> {
+        let attempts = self.attempts(&receipts).await?;
+        let mut rest = Vec::new();
+        let (mut told, mut answers) = (Vec::new(), Vec::new());
+        for receipt in receipts {
+            let name = (receipt.provider, receipt.message_id.clone());
+            match attempts.get(&name) {
+                Some(about) => {
+                    told.push((*about, receipt.said));
+                    answers.push((name, receipt.answer));
+                }
+                None if self.told.get(&name).is_some() => {
+                    let _ = receipt.answer.send(Taken::Yes);
+                }
+                None if receipt.come.elapsed() < PATIENCE => rest.push(receipt),
+                None => {
+                    metrics::counter!("ledgerline_reports_unknown_total").increment(1);
+                    tracing::info!(
+                        provider.id = %receipt.provider,
+                        "a report on a message that is not awaited"
+                    );
+                    let _ = receipt.answer.send(Taken::Later);
+                }
+            }
+        }
+        let noted = self.reports.record(told).await?;
+        for (noted, (name, answer)) in noted.into_iter().zip(answers) {
+            let taken = match noted {
+                Noted::Yes | Noted::NoSuch => Taken::Yes,
+                Noted::TooEarly => Taken::Later,
+            };
+            if taken == Taken::Yes {
+                self.told.insert(name, ());
+            }
+            let _ = answer.send(taken);
+        }
+        Ok(rest)
+    }
+
+    async fn attempts(&self, receipts: &[Receipt]) -> Result<HashMap<Name, About>, CommandError> {
+        let wanted: Vec<_> = receipts
+            .iter()
+            .map(|it| (it.provider.get(), it.message_id.clone()))
+            .collect();
+        let named = queue::named(&self.pool, &wanted)
+            .await
+            .map_err(|error| CommandError::Store(error.into()))?;
+        let about = |named: Named| {
+            let provider = Id::new(named.provider_id);
+            let about = About {
+                provider,
+                transmission: Id::new(named.transmission_id),
+                spool: Id::new(named.spool_id),
+            };
+            ((provider, named.message_id), about)
+        };
+        Ok(named.into_iter().map(about).collect())
+    }
+}

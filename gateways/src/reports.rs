@@ -1,0 +1,117 @@
+//! What became of attempts that were taken, put on record as message centres report it.
+
+use std::collections::HashSet;
+
+use commands::{CommandError, Commands};
+use domain::{
+    Id,
+    delivery::{
+        Outcome, Provider, Retry, Spool, SpoolReport, Transmission, TransmissionCommand,
+        TransmissionError,
+    },
+};
+use eventstore::{Metadata, clock};
+
+/// Which attempt a report is about, and by which provider it was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Who reports.
+    pub provider: Id<Provider>,
+    /// What it is an attempt of.
+    pub transmission: Id<Transmission>,
+    /// The attempt.
+    pub spool: Id<Spool>,
+}
+
+/// What a report says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// How the attempt ended.
+    pub outcome: Outcome,
+    /// The message centre's words.
+    pub words: String,
+}
+
+/// What became of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// It is on record, or said nothing new.
+    Yes,
+    /// There is no such attempt.
+    NoSuch,
+    /// The attempt has not been on the wire.
+    TooEarly,
+}
+
+/// Puts reports on record.
+#[derive(Clone, Debug)]
+pub struct Reports {
+    commands: Commands,
+    retry_base_seconds: u32,
+}
+
+impl Reports {
+    /// `retry_base_seconds` is the first pause before an attempt is repeated.
+    pub fn new(commands: Commands, retry_base_seconds: u32) -> Self {
+        Self {
+            commands,
+            retry_base_seconds,
+        }
+    }
+
+    /// Puts them on record together. What is over already stays as it is.
+    ///
+    /// # Errors
+    /// When the log does not answer; they can be sent again.
+    pub async fn record(&self, reports: Vec<(About, Said)>) -> Result<Vec<Noted>, CommandError> {
+        let mut noted = Vec::with_capacity(reports.len());
+        let mut rest = reports.into_iter().peekable();
+        while rest.peek().is_some() {
+            // One transmission can be told one thing at a time.
+            let mut told = HashSet::new();
+            let mut commands = Vec::new();
+            while let Some((about, said)) =
+                rest.next_if(|(about, _)| told.insert(about.transmission))
+            {
+                commands.push((about.transmission, self.command(about, said).await?));
+            }
+            let metadata = Metadata::default();
+            let answers = self
+                .commands
+                .send_many(commands, &metadata, Vec::new())
+                .await?;
+            noted.extend(answers.iter().map(|answer| match answer {
+                Ok(_) | Err(TransmissionError::AlreadyEnded) => Noted::Yes,
+                Err(TransmissionError::NoSuchSpool | TransmissionError::Refused(_)) => {
+                    Noted::NoSuch
+                }
+                Err(_) => Noted::TooEarly,
+            }));
+        }
+        Ok(noted)
+    }
+
+    async fn command(&self, about: About, said: Said) -> Result<TransmissionCommand, CommandError> {
+        let retry = match said.outcome {
+            Outcome::Unanswered => Some(Retry {
+                spool: self.commands.next_id("spool").await?,
+                base_seconds: self.retry_base_seconds,
+                jitter: rand::random(),
+                elsewhere: false,
+            }),
+            _ => None,
+        };
+        Ok(TransmissionCommand::Report {
+            report: SpoolReport {
+                spool: about.spool,
+                provider: Some(about.provider),
+                at: clock::now(),
+                connected_at: None,
+                outcome: said.outcome,
+                response: said.words,
+                results: Vec::new(),
+            },
+            retry,
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! What a message centre answers to a submit_sm.
+
+use domain::delivery::Outcome;
+use rusmpp::{Command, CommandStatus, Pdu};
+
+use super::session::Lost;
+
+/// An answer, classified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// It has it, and calls it so.
+    Taken(String),
+    /// It has too much of them: the same message later.
+    TooMany(String),
+    /// It ended otherwise.
+    Not(Outcome, String),
+}
+
+/// Reads an answer, or the lack of one. After a message was given away, only an answer says
+/// that it was not taken.
+pub(super) fn read(answer: Result<Command, Lost>) -> Answer {
+    match answer {
+        Ok(answer) if answer.status() != CommandStatus::EsmeRok => refused(answer.status()),
+        Ok(answer) => match answer.pdu() {
+            Some(Pdu::SubmitSmResp(taken)) => Answer::Taken(taken.message_id().as_str().to_owned()),
+            _ => unknown("the message centre answered with something else"),
+        },
+        Err(Lost { sent: true, reason }) => unknown(reason),
+        Err(Lost { reason, .. }) => Answer::Not(Outcome::Unavailable, reason.to_owned()),
+    }
+}
+
+fn unknown(words: &str) -> Answer {
+    Answer::Not(Outcome::Unknown, words.to_owned())
+}
+
+fn refused(status: CommandStatus) -> Answer {
+    use CommandStatus::{EsmeRmsgqful, EsmeRsubmitfail, EsmeRsyserr, EsmeRthrottled, EsmeRxTAppn};
+    let words = format!("{} ({:#010x})", words(status), u32::from(status));
+    match status {
+        EsmeRthrottled | EsmeRmsgqful => Answer::TooMany(words),
+        EsmeRsyserr | EsmeRsubmitfail | EsmeRxTAppn => Answer::Not(Outcome::Unavailable, words),
+        // That this connection may not send is not the message's fault.
+        CommandStatus::EsmeRinvbndsts => Answer::Not(Outcome::Unavailable, words),
+        _ => Answer::Not(Outcome::Rejected, words),
+    }
+}
+
+/// A status as people say it (SMPP 3.4, 5.1.3).
+pub(super) fn words(status: CommandStatus) -> String {
+    match status {
+        CommandStatus::EsmeRinvmsglen => "ESME_RINVMSGLEN: the message is too long",
+        CommandStatus::EsmeRinvbndsts => "ESME_RINVBNDSTS: the bind does not allow it",
+        CommandStatus::EsmeRalybnd => "ESME_RALYBND: bound already",
+        CommandStatus::EsmeRsyserr => "ESME_RSYSERR: system error",
+        CommandStatus::EsmeRinvsrcadr => "ESME_RINVSRCADR: invalid source address",
+        CommandStatus::EsmeRinvdstadr => "ESME_RINVDSTADR: invalid destination address",
+        CommandStatus::EsmeRbindfail => "ESME_RBINDFAIL: bind failed",
+        CommandStatus::EsmeRinvpaswd => "ESME_RINVPASWD: invalid password",
+        CommandStatus::EsmeRinvsysid => "ESME_RINVSYSID: invalid system id",
+        CommandStatus::EsmeRmsgqful => "ESME_RMSGQFUL: message queue full",
+        CommandStatus::EsmeRsubmitfail => "ESME_RSUBMITFAIL: submit failed",
+        CommandStatus::EsmeRthrottled => "ESME_RTHROTTLED: throttling limit exceeded",
+        CommandStatus::EsmeRxTAppn => "ESME_RX_T_APPN: temporary error",
+        CommandStatus::EsmeRxPAppn => "ESME_RX_P_APPN: permanent error",
+        CommandStatus::EsmeRxRAppn => "ESME_RX_R_APPN: rejected",
+        _ => "refused",
+    }
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(status: u32) -> Answer {
+        let status = CommandStatus::from(status);
+        read(Ok(Command::new(status, 1, Pdu::GenericNack)))
+    }
+
+    #[test]
+    fn a_status_says_what_it_means_for_the_message() {
+        for throttled in [0x58, 0x14] {
+            assert!(matches!(answered(throttled), Answer::TooMany(_)));
+        }
+        for (status, outcome) in [
+            (0x08, Outcome::Unavailable),
+            (0x45, Outcome::Unavailable),
+            (0x04, Outcome::Unavailable),
+            (0x0b, Outcome::Rejected),
+            (0x01, Outcome::Rejected),
+            (0x0400, Outcome::Rejected),
+            (0x00, Outcome::Unknown),
+        ] {
+            let Answer::Not(known, words) = answered(status) else {
+                panic!("{status:#x}");
+            };
+            assert_eq!(known, outcome, "{status:#x} {words}");
+        }
+    }
+
+    #[test]
+    fn without_an_answer_nobody_can_tell_unless_nothing_was_sent() {
+        for (sent, outcome) in [(true, Outcome::Unknown), (false, Outcome::Unavailable)] {
+            let reason = "the connection was lost";
+            let answer = read(Err(Lost { sent, reason }));
+            assert_eq!(answer, Answer::Not(outcome, reason.to_owned()));
+        }
+    }
+}

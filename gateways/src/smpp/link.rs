@@ -1,0 +1,218 @@
+//! A bind that is kept: opened, watched, and opened again when it is lost.
+
+use std::{sync::Arc, time::Duration};
+
+use rusmpp::{Command, CommandStatus, Pdu};
+use tokio::{
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    time::timeout,
+};
+use tokio_rustls::TlsConnector;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    SmppConfig, answer,
+    config::Credentials,
+    incoming::Incoming,
+    session::{Session, Timing},
+};
+use crate::tls;
+
+/// The first pause after a bind that failed, and the longest.
+const SOON: Duration = Duration::from_millis(500);
+const LATE: Duration = Duration::from_secs(30);
+/// How long a goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Which way messages go on a bind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Both,
+    Out,
+    In,
+}
+
+/// How a bind is.
+#[derive(Clone, Debug)]
+pub(super) enum State {
+    /// Being opened.
+    Opening,
+    /// Bound.
+    Up(Session),
+    /// Not to be had for the moment, and why.
+    Down(String),
+}
+
+/// A bind.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub way: Way,
+    state: watch::Sender<State>,
+    /// One permit for each message that may wait for its answer.
+    window: Arc<Semaphore>,
+}
+
+/// What a bind needs to be opened.
+pub(super) struct Opener {
+    pub config: SmppConfig,
+    pub credentials: Credentials,
+    pub tls: Option<TlsConnector>,
+    pub stopping: CancellationToken,
+}
+
+impl Link {
+    pub fn new(way: Way, window: usize) -> Self {
+        Self {
+            way,
+            state: watch::Sender::new(State::Opening),
+            window: Arc::new(Semaphore::new(window)),
+        }
+    }
+
+    pub fn state(&self) -> State {
+        self.state.borrow().clone()
+    }
+
+    /// Follows what becomes of it.
+    pub fn follow(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    /// How many messages it can take at once.
+    pub fn room(&self) -> usize {
+        self.window.available_permits()
+    }
+
+    /// A place in its window.
+    pub async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.window).acquire_owned().await.ok()
+    }
+
+    fn say(&self, state: State) {
+        self.state.send_replace(state);
+    }
+
+    /// Keeps it until the gateway stops.
+    pub async fn keep(self: Arc<Self>, opener: Arc<Opener>, incoming: Incoming) {
+        let mut pause = SOON;
+        loop {
+            match opener.open(self.way).await {
+                Ok((session, delivered)) => {
+                    pause = SOON;
+                    self.say(State::Up(session.clone()));
+                    attend(&opener, &session, delivered, &incoming).await;
+                    if opener.stopping.is_cancelled() {
+                        return self.leave(&opener, &session).await;
+                    }
+                    self.say(State::Opening);
+                    // One that is closed as soon as it is open must not be opened in a ring.
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+                Err(reason) => {
+                    tracing::warn!(provider.id = %opener.config.provider, %reason, "no SMPP bind");
+                    self.say(State::Down(reason));
+                }
+            }
+            let spread = pause.mul_f64(0.5 + rand::random::<f64>() / 2.0);
+            tokio::select! {
+                () = tokio::time::sleep(spread) => {}
+                () = opener.stopping.cancelled() => return,
+            }
+            pause = (pause * 2).min(LATE);
+        }
+    }
+
+    /// Says goodbye when what is under way has its answers.
+    async fn leave(&self, opener: &Opener, session: &Session) {
+        let all = u32::try_from(opener.config.settings.window).unwrap_or(u32::MAX);
+        let patience = Duration::from_secs(opener.config.settings.timeout_seconds);
+        let _ = timeout(patience, self.window.acquire_many(all)).await;
+        self.say(State::Down("the provider is not used any more".to_owned()));
+        let _ = timeout(GOODBYE, session.request(Pdu::Unbind)).await;
+        session.close();
+    }
+}
+
+/// Until it is lost, or the gateway stops.
+async fn attend(
+    opener: &Opener,
+    session: &Session,
+    mut delivered: mpsc::Receiver<Command>,
+    incoming: &Incoming,
+) {
+    loop {
+        let command = tokio::select! {
+            command = delivered.recv() => command,
+            () = session.closed() => return,
+            () = opener.stopping.cancelled() => return,
+        };
+        let Some(command) = command else { return };
+        if let Some(Pdu::DeliverSm(deliver)) = command.pdu() {
+            let sequence = command.sequence_number();
+            incoming
+                .take(session.clone(), sequence, deliver.clone())
+                .await;
+        }
+    }
+}
+
+impl Opener {
+    async fn open(&self, way: Way) -> Result<(Session, mpsc::Receiver<Command>), String> {
+        let patience = Duration::from_secs(self.config.settings.timeout_seconds);
+        let opening = async {
+            let (session, delivered) = self.connect(patience).await?;
+            match self.bind(&session, way).await {
+                Ok(()) => Ok((session, delivered)),
+                Err(reason) => {
+                    session.close();
+                    Err(reason)
+                }
+            }
+        };
+        timeout(patience, opening)
+            .await
+            .map_err(|_| "the message centre did not answer in time".to_owned())?
+    }
+
+    async fn connect(
+        &self,
+        patience: Duration,
+    ) -> Result<(Session, mpsc::Receiver<Command>), String> {
+        let SmppConfig {
+            host,
+            port,
+            settings,
+            ..
+        } = &self.config;
+        let unreached =
+            |error: std::io::Error| format!("the message centre cannot be reached: {error}");
+        let host = tls::bare(host);
+        let stream = TcpStream::connect((host, *port)).await.map_err(unreached)?;
+        stream.set_nodelay(true).map_err(unreached)?;
+        let timing = Timing {
+            patience,
+            enquire: Duration::from_secs(settings.enquire_seconds),
+        };
+        Ok(match &self.tls {
+            None => Session::start(stream, timing),
+            Some(tls) => {
+                let stream = tls::connect(tls, host, stream).await.map_err(unreached)?;
+                Session::start(stream, timing)
+            }
+        })
+    }
+
+    async fn bind(&self, session: &Session, way: Way) -> Result<(), String> {
+        let answer = session.request(self.credentials.request(way)).await;
+        let answer = answer.map_err(|lost| format!("while binding {}", lost.reason))?;
+        match answer.status() {
+            CommandStatus::EsmeRok => Ok(()),
+            status => {
+                let words = answer::words(status);
+                Err(format!("the message centre does not let us bind: {words}"))
+            }
+        }
+    }
+}

@@ -1,0 +1,426 @@
+//! One SMPP connection: requests and their answers, and what the other side asks.
+//!
+//! Requests are told from answers by their sequence numbers (SMPP 3.4, 2.6 and 3.2). What
+//! is to be sent is written together; a request that is lost knows whether it was written.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::BytesMut;
+use futures::StreamExt;
+use rusmpp::{
+    Command, CommandId, CommandStatus, Pdu, pdus::DeliverSmResp, tokio_codec::CommandCodec,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf},
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+use tokio_util::{
+    codec::{Encoder, FramedRead},
+    sync::CancellationToken,
+};
+
+/// Longer than any PDU that is used here, message_payload included.
+const LONGEST: usize = 70_000;
+/// How many PDUs are written together at most.
+const TOGETHER: usize = 100;
+/// How many deliver_sm may wait to be taken in; those beyond are put off.
+const WAITING: usize = 1_000;
+/// How long the last bytes may take.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// Answers have the highest bit of their id set (3.4, 5.1.2.1).
+const ANSWER: u32 = 0x8000_0000;
+
+/// Why a request has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lost {
+    /// Whether the other side may have it.
+    pub sent: bool,
+    /// In a few words.
+    pub reason: &'static str,
+}
+
+/// An open connection. Clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Session(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    outgoing: mpsc::Sender<Outgoing>,
+    asked: Mutex<HashMap<u32, oneshot::Sender<Command>>>,
+    sequence: AtomicU32,
+    patience: Duration,
+    closed: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Outgoing {
+    command: Command,
+    fate: Arc<Fate>,
+}
+
+/// Whether a command was given to the connection or taken back before: one of both.
+#[derive(Debug, Default)]
+struct Fate(AtomicU8);
+
+impl Fate {
+    const WRITTEN: u8 = 1;
+    const WITHDRAWN: u8 = 2;
+
+    /// It goes out now, unless it was taken back.
+    fn write(&self) -> bool {
+        self.settle(Self::WRITTEN)
+    }
+
+    /// It must not go out any more, unless it has.
+    fn withdraw(&self) -> bool {
+        self.settle(Self::WITHDRAWN)
+    }
+
+    fn settle(&self, fate: u8) -> bool {
+        let order = Ordering::AcqRel;
+        let settled = self.0.compare_exchange(0, fate, order, Ordering::Acquire);
+        settled.is_ok()
+    }
+}
+
+/// How a session is kept alive.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timing {
+    /// How long an answer may take.
+    pub patience: Duration,
+    /// How often the other side is asked whether it is still there.
+    pub enquire: Duration,
+}
+
+impl Session {
+    /// Speaks SMPP on a connection; what the other side delivers comes out of the channel.
+    pub fn start<S>(stream: S, timing: Timing) -> (Self, mpsc::Receiver<Command>)
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let (outgoing, to_write) = mpsc::channel(TOGETHER);
+        let (delivered, deliveries) = mpsc::channel(WAITING);
+        let session = Self(Arc::new(Shared {
+            outgoing,
+            asked: Mutex::default(),
+            sequence: AtomicU32::new(0),
+            patience: timing.patience,
+            closed: CancellationToken::new(),
+        }));
+        let (reader, writer) = tokio::io::split(stream);
+        let closed = session.0.closed.clone();
+        tokio::spawn(write(writer, to_write, closed));
+        tokio::spawn(session.clone().read(reader, delivered));
+        tokio::spawn(session.clone().enquire(timing.enquire));
+        (session, deliveries)
+    }
+
+    pub fn is_open(&self) -> bool {
+        !self.0.closed.is_cancelled()
+    }
+
+    /// Until it is closed, by whomever.
+    pub async fn closed(&self) {
+        self.0.closed.cancelled().await;
+    }
+
+    pub fn close(&self) {
+        self.0.closed.cancel();
+    }
+
+    /// Asks for something and waits for the answer.
+    pub async fn request(&self, pdu: impl Into<Pdu>) -> Result<Command, Lost> {
+        let sequence = self.next_sequence();
+        let (answer, answered) = oneshot::channel();
+        self.asked().insert(sequence, answer);
+        let fate = Arc::<Fate>::default();
+        let _forgotten = Forgotten(self, sequence, Arc::clone(&fate));
+        let outgoing = Outgoing {
+            command: Command::new(CommandStatus::EsmeRok, sequence, pdu),
+            fate: Arc::clone(&fate),
+        };
+        let lost = |reason| Lost {
+            sent: !fate.withdraw(),
+            reason,
+        };
+        let answer = async {
+            if !self.is_open() {
+                return None;
+            }
+            self.0.outgoing.send(outgoing).await.ok()?;
+            tokio::select! {
+                // What has been answered counts, also on a connection that is closed since.
+                biased;
+                answer = answered => answer.ok(),
+                () = self.closed() => None,
+            }
+        };
+        match timeout(self.0.patience, answer).await {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => Err(lost("the connection was lost")),
+            Err(_) => Err(lost("the message centre did not answer in time")),
+        }
+    }
+
+    /// Answers what the other side asked.
+    pub async fn answer(&self, sequence: u32, status: CommandStatus, pdu: impl Into<Pdu>) {
+        let outgoing = Outgoing {
+            command: Command::new(status, sequence, pdu),
+            fate: Arc::default(),
+        };
+        let _ = self.0.outgoing.send(outgoing).await;
+    }
+
+    fn next_sequence(&self) -> u32 {
+        let next = self.0.sequence.fetch_add(1, Ordering::Relaxed);
+        // From 1 to 0x7fffffff (3.4, 3.2).
+        next % 0x7fff_ffff + 1
+    }
+
+    fn asked(&self) -> MutexGuard<'_, HashMap<u32, oneshot::Sender<Command>>> {
+        self.0.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn read<S: AsyncRead>(self, reader: ReadHalf<S>, delivered: mpsc::Sender<Command>) {
+        let codec = CommandCodec::new().with_max_length(LONGEST);
+        let mut commands = FramedRead::new(reader, codec);
+        loop {
+            let next = tokio::select! {
+                next = commands.next() => next,
+                () = self.closed() => return,
+            };
+            match next {
+                Some(Ok(command)) => self.take(command, &delivered).await,
+                Some(Err(error)) => {
+                    tracing::info!(%error, "an SMPP connection ends");
+                    return self.close();
+                }
+                None => return self.close(),
+            }
+        }
+    }
+
+    async fn take(&self, command: Command, delivered: &mpsc::Sender<Command>) {
+        let sequence = command.sequence_number();
+        if u32::from(command.id()) & ANSWER != 0 {
+            let asked = self.asked().remove(&sequence);
+            let waits = asked.is_some_and(|asked| asked.send(command).is_ok());
+            if !waits {
+                metrics::counter!("ledgerline_smpp_late_answers_total").increment(1);
+            }
+            return;
+        }
+        let ok = CommandStatus::EsmeRok;
+        match command.id() {
+            CommandId::EnquireLink => self.answer(sequence, ok, Pdu::EnquireLinkResp).await,
+            CommandId::Unbind => {
+                self.answer(sequence, ok, Pdu::UnbindResp).await;
+                self.close();
+            }
+            CommandId::DeliverSm => {
+                if delivered.try_send(command).is_err() {
+                    let later = CommandStatus::EsmeRxTAppn;
+                    self.answer(sequence, later, DeliverSmResp::default()).await;
+                }
+            }
+            _ => {
+                let unknown = CommandStatus::EsmeRinvcmdid;
+                self.answer(sequence, unknown, Pdu::GenericNack).await;
+            }
+        }
+    }
+
+    async fn enquire(self, every: Duration) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(every) => {}
+                () = self.closed() => return,
+            }
+            if let Err(lost) = self.request(Pdu::EnquireLink).await {
+                tracing::info!(reason = lost.reason, "an SMPP connection is given up");
+                return self.close();
+            }
+        }
+    }
+}
+
+/// Nobody waits for the answer any more.
+struct Forgotten<'s>(&'s Session, u32, Arc<Fate>);
+
+impl Drop for Forgotten<'_> {
+    fn drop(&mut self) {
+        self.0.asked().remove(&self.1);
+        self.2.withdraw();
+    }
+}
+
+/// Writes what is there, until the session is closed and nothing is left, such as the answer
+/// to an unbind.
+async fn write<S: AsyncWrite>(
+    mut writer: WriteHalf<S>,
+    mut outgoing: mpsc::Receiver<Outgoing>,
+    closed: CancellationToken,
+) {
+    let mut codec = CommandCodec::new();
+    let mut bytes = BytesMut::new();
+    let mut batch = Vec::with_capacity(TOGETHER);
+    loop {
+        tokio::select! {
+            biased;
+            count = outgoing.recv_many(&mut batch, TOGETHER) => if count == 0 { break },
+            () = closed.cancelled() => break,
+        }
+        for Outgoing { command, fate } in batch.drain(..) {
+            // Encoding fails on nothing but the lack of memory.
+            if fate.write() && codec.encode(&command, &mut bytes).is_err() {
+                break;
+            }
+        }
+        let writing = async {
+            writer.write_all(&bytes).await?;
+            writer.flush().await
+        };
+        let written = tokio::select! {
+            biased;
+            written = writing => written.is_ok(),
+            () = overtime(&closed) => false,
+        };
+        if !written {
+            break;
+        }
+        bytes.clear();
+    }
+    closed.cancel();
+    let _ = timeout(GOODBYE, writer.shutdown()).await;
+}
+
+/// A little after the end.
+async fn overtime(closed: &CancellationToken) {
+    closed.cancelled().await;
+    tokio::time::sleep(GOODBYE).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::SinkExt;
+    use tokio::io::DuplexStream;
+    use tokio_util::codec::Framed;
+
+    use super::*;
+
+    fn pair() -> (
+        Session,
+        mpsc::Receiver<Command>,
+        Framed<DuplexStream, CommandCodec>,
+    ) {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let timing = Timing {
+            patience: Duration::from_secs(1),
+            enquire: Duration::from_secs(10),
+        };
+        let (session, delivered) = Session::start(ours, timing);
+        (session, delivered, Framed::new(theirs, CommandCodec::new()))
+    }
+
+    async fn answer(theirs: &mut Framed<DuplexStream, CommandCodec>, asked: &Command, pdu: Pdu) {
+        let answer = Command::new(CommandStatus::EsmeRok, asked.sequence_number(), pdu);
+        theirs.send(answer).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_come_to_those_who_asked_in_any_order() {
+        let (session, _delivered, mut theirs) = pair();
+        let asking = |pdu: Pdu| {
+            let session = session.clone();
+            tokio::spawn(async move { session.request(pdu).await })
+        };
+        let (one, two) = (asking(Pdu::EnquireLink), asking(Pdu::Unbind));
+        let first = theirs.next().await.unwrap().unwrap();
+        let second = theirs.next().await.unwrap().unwrap();
+        answer(&mut theirs, &second, Pdu::UnbindResp).await;
+        answer(&mut theirs, &first, Pdu::EnquireLinkResp).await;
+        let one = one.await.unwrap().unwrap();
+        assert_eq!(one.id(), CommandId::EnquireLinkResp);
+        let two = two.await.unwrap().unwrap();
+        assert_eq!(two.id(), CommandId::UnbindResp);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_without_an_answer_was_sent_and_one_on_a_closed_connection_was_not() {
+        let (session, _delivered, mut theirs) = pair();
+        let lost = session.request(Pdu::Unbind).await.unwrap_err();
+        assert!(lost.sent, "{lost:?}");
+        assert_eq!(
+            theirs.next().await.unwrap().unwrap().id(),
+            CommandId::Unbind
+        );
+        session.close();
+        let lost = session.request(Pdu::Unbind).await.unwrap_err();
+        assert!(!lost.sent, "{lost:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_who_does_not_say_that_it_is_there_is_left() {
+        let (session, _delivered, mut theirs) = pair();
+        let asked = theirs.next().await.unwrap().unwrap();
+        assert_eq!(asked.id(), CommandId::EnquireLink);
+        answer(&mut theirs, &asked, Pdu::EnquireLinkResp).await;
+        assert!(session.is_open());
+        theirs.next().await.unwrap().unwrap();
+        session.closed().await;
+        assert!(theirs.next().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn questions_are_answered_and_strange_ones_too() {
+        let (session, _delivered, mut theirs) = pair();
+        for (asked, answer) in [
+            (Pdu::EnquireLink, CommandId::EnquireLinkResp),
+            (
+                rusmpp::pdus::QuerySm::default().into(),
+                CommandId::GenericNack,
+            ),
+            (Pdu::Unbind, CommandId::UnbindResp),
+        ] {
+            let asked = Command::new(CommandStatus::EsmeRok, 7, asked);
+            theirs.send(asked).await.unwrap();
+            let answered = theirs.next().await.unwrap().unwrap();
+            assert_eq!((answered.id(), answered.sequence_number()), (answer, 7));
+        }
+        session.closed().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_no_pdu_ends_the_connection() {
+        let (session, _delivered, theirs) = pair();
+        let mut theirs = theirs.into_inner();
+        theirs.write_all(&[0, 0, 0, 3, 1, 2, 3]).await.unwrap();
+        session.closed().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_is_put_off_and_not_kept() {
+        let (_session, mut delivered, mut theirs) = pair();
+        let flood = WAITING as u32 + 5;
+        for sequence in 1..=flood {
+            let pdu = rusmpp::pdus::DeliverSm::default();
+            let deliver = Command::new(CommandStatus::EsmeRok, sequence, pdu);
+            theirs.send(deliver).await.unwrap();
+        }
+        for sequence in WAITING as u32 + 1..=flood {
+            let answer = theirs.next().await.unwrap().unwrap();
+            assert_eq!(answer.sequence_number(), sequence);
+            assert_eq!(answer.status(), CommandStatus::EsmeRxTAppn);
+        }
+        let mut kept = Vec::new();
+        assert_eq!(delivered.recv_many(&mut kept, 2 * WAITING).await, WAITING);
+    }
+}

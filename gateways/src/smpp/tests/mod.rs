@@ -1,0 +1,117 @@
+mod outcomes;
+mod peers;
+mod wire;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use domain::{
+    Id,
+    delivery::{Provider, settings::SmppSettings},
+    outreach::{
+        TextClass,
+        sms::{Encoding, Sms as Encoded},
+    },
+};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use self::peers::Centre;
+use super::{SmppConfig, SmppGateway};
+use crate::{
+    Content, Ended, Gateway, Report,
+    content::Sms,
+    contract_suite::{self, Manner, Peer, Stage, Starts},
+    inbox::{Inbox, Taken},
+    reports::Said,
+};
+
+fn config(port: u16, settings: Value) -> SmppConfig {
+    SmppConfig {
+        provider: Id::new(7),
+        host: "127.0.0.1".into(),
+        port,
+        username: Some("ledgerline".into()),
+        password: Some(SecretString::from("s3same")),
+        prefix: None,
+        settings: SmppSettings::parse(settings.as_object().unwrap()).unwrap(),
+    }
+}
+
+fn gateway(port: u16, settings: Value) -> SmppGateway {
+    SmppGateway::new(config(port, settings)).unwrap()
+}
+
+fn content(text: &str, asked: Option<Encoding>, class: TextClass) -> Content {
+    Content::Sms(Box::new(Sms {
+        text: text.to_owned(),
+        encoded: Encoded::of(text, asked).unwrap(),
+        class,
+        sender: Some("+4930123".into()),
+    }))
+}
+
+fn text(text: &str) -> Content {
+    content(text, None, TextClass::Off)
+}
+
+async fn attempt(gateway: &SmppGateway, to: &str, content: Content) -> Ended {
+    let spool = contract_suite::spool(300, to, content, Duration::from_secs(10));
+    gateway.attempt(&spool, &Starts::default()).await
+}
+
+fn reported(ended: Ended) -> Report {
+    match ended {
+        Ended::Reported(report) => report,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Keeps what came in.
+#[derive(Default)]
+struct Kept(Mutex<Vec<(String, Said)>>);
+
+#[async_trait]
+impl Inbox for Kept {
+    async fn report(&self, _provider: Id<Provider>, message_id: String, said: Said) -> Taken {
+        self.0.lock().await.push((message_id, said));
+        Taken::Yes
+    }
+}
+
+struct SmppPeer;
+
+#[async_trait]
+impl Peer for SmppPeer {
+    async fn stage(&self, manner: Manner) -> Option<Stage> {
+        let behaviour = match manner {
+            // Whether somebody answers, only a report says.
+            Manner::Unanswering => return None,
+            Manner::Takes | Manner::Away => "900",
+            Manner::Refuses => "902",
+            Manner::Vanishes => "903",
+            Manner::Hangs => "904",
+        };
+        let centre = Arc::new(Centre::start(&json!({"behaviour": behaviour})));
+        let port = match manner {
+            Manner::Away => 1,
+            _ => centre.port,
+        };
+        let gateway = gateway(port, json!({"reports": false, "connections": 2}));
+        let (heard, taken) = (Arc::clone(&centre), Arc::clone(&centre));
+        Some(Stage {
+            gateway: Arc::new(gateway),
+            destination: "+4930999".into(),
+            content: text("hello"),
+            heard: Box::new(move || heard.all("submit").len()),
+            taken: Box::new(move || taken.all("taken").len()),
+            _kept: Box::new(centre),
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn it_keeps_the_contract() {
+    contract_suite::run(&SmppPeer).await;
+}

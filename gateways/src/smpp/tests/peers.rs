@@ -1,0 +1,91 @@
+//! The message centre of peer.js, on the npm package `smpp`. Where that is not installed the
+//! test fails and says so.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+/// A running message centre; it ends with the test.
+pub struct Centre {
+    pub port: u16,
+    log: Arc<Mutex<Vec<Value>>>,
+    input: Mutex<ChildStdin>,
+    process: Child,
+}
+
+impl Drop for Centre {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Centre {
+    /// One that behaves as these options say, see peer.js.
+    pub fn start(options: &Value) -> Self {
+        let modules = std::env::var("LEDGERLINE_TEST_NODE_PATH");
+        let modules = modules.expect("LEDGERLINE_TEST_NODE_PATH is not set: run ./dev test");
+        let mut process = Command::new("node")
+            .args(["-e", include_str!("peer.js"), "--"])
+            .arg(options.to_string())
+            .env("NODE_PATH", &modules)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("node cannot be started: {error}"));
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let first = lines
+            .next()
+            .unwrap_or_else(|| panic!("the npm package smpp is missing in {modules}"));
+        let first: Value = serde_json::from_str(&first.unwrap()).unwrap();
+        let log = Arc::<Mutex<Vec<Value>>>::default();
+        let written = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let entry = serde_json::from_str(&line).unwrap();
+                written.lock().unwrap().push(entry);
+            }
+        });
+        Self {
+            port: u16::try_from(first["port"].as_u64().unwrap()).unwrap(),
+            log,
+            input: Mutex::new(process.stdin.take().unwrap()),
+            process,
+        }
+    }
+
+    /// What it said under this name so far.
+    pub fn all(&self, event: &str) -> Vec<Value> {
+        let log = self.log.lock().unwrap();
+        let said = log.iter().filter(|entry| entry["event"] == event);
+        said.cloned().collect()
+    }
+
+    /// The same, once it has said it so often.
+    pub async fn said(&self, event: &str, times: usize) -> Vec<Value> {
+        let patience = Instant::now() + Duration::from_secs(10);
+        loop {
+            let said = self.all(event);
+            if said.len() >= times {
+                return said;
+            }
+            assert!(Instant::now() < patience, "{times} times {event}: {said:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Has it deliver a message.
+    pub fn deliver(&self, message: &Value) {
+        writeln!(self.input.lock().unwrap(), "{message}").unwrap();
+    }
+
+    /// Has it hang up.
+    pub fn hang_up(&self) {
+        self.deliver(&json!({"drop": true}));
+    }
+}

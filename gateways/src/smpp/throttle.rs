@@ -1,0 +1,121 @@
+//! Slowing down when the message centre says that it is too much.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep_until};
+
+/// The first distance between two messages, and the longest.
+const FIRST: Duration = Duration::from_millis(5);
+const LONGEST: Duration = Duration::from_secs(1);
+/// What is forgotten.
+const NOTHING: Duration = Duration::from_millis(1);
+
+/// Keeps messages apart: doubly so with every complaint, an eighth less with every message
+/// that was taken.
+#[derive(Debug, Default)]
+pub(super) struct Throttle(Mutex<Paced>);
+
+#[derive(Debug, Default)]
+struct Paced {
+    gap: Duration,
+    next: Option<Instant>,
+    /// Complaints about what was sent before do not count again.
+    deaf_until: Option<Instant>,
+}
+
+impl Throttle {
+    /// Waits for its turn; nothing while nobody complained.
+    pub async fn turn(&self) {
+        let turn = self.with(|paced| {
+            if paced.gap.is_zero() {
+                return None;
+            }
+            let turn = paced
+                .next
+                .map_or_else(Instant::now, |it| it.max(Instant::now()));
+            paced.next = Some(turn + paced.gap);
+            Some(turn)
+        });
+        if let Some(turn) = turn {
+            sleep_until(turn).await;
+        }
+    }
+
+    /// It was too much.
+    pub fn complained(&self) {
+        self.with(|paced| {
+            let now = Instant::now();
+            if paced.deaf_until.is_some_and(|until| until > now) {
+                return;
+            }
+            paced.gap = (paced.gap * 2).clamp(FIRST, LONGEST);
+            paced.deaf_until = Some(now + paced.gap);
+            paced.next = paced.next.max(Some(now + paced.gap));
+        });
+    }
+
+    /// One was taken.
+    pub fn took(&self) {
+        self.with(|paced| {
+            paced.gap -= paced.gap / 8;
+            if paced.gap < NOTHING {
+                *paced = Paced::default();
+            }
+        });
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut Paced) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn waited(throttle: &Throttle) -> Duration {
+        let before = Instant::now();
+        throttle.turn().await;
+        before.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_while_nobody_complains() {
+        let throttle = Throttle::default();
+        for _ in 0..100 {
+            throttle.took();
+            assert_eq!(waited(&throttle).await, Duration::ZERO);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn complaints_slow_down_and_what_is_taken_speeds_up_again() {
+        let throttle = Throttle::default();
+        throttle.complained();
+        throttle.turn().await;
+        assert_eq!(waited(&throttle).await, FIRST);
+        for _ in 0..20 {
+            tokio::time::advance(LONGEST).await;
+            throttle.complained();
+        }
+        throttle.turn().await;
+        assert_eq!(waited(&throttle).await, LONGEST);
+        for _ in 0..60 {
+            throttle.took();
+        }
+        assert_eq!(waited(&throttle).await, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_whole_window_of_complaints_counts_once() {
+        let throttle = Throttle::default();
+        for _ in 0..50 {
+            throttle.complained();
+        }
+        throttle.turn().await;
+        assert_eq!(waited(&throttle).await, FIRST);
+    }
+}

@@ -1,0 +1,73 @@
+//! What adapters for short messages have in common.
+
+use domain::{
+    Id,
+    delivery::{Outcome, ResultKind, Spool as SpoolMark, SpoolResult},
+    flow::application::SMS_SEND,
+};
+
+use crate::{Ended, Report, content::Sms};
+
+/// That the text has no more parts than the provider takes: it is refused, never cut.
+pub(crate) fn fits(sms: &Sms, most: u64) -> Result<(), String> {
+    let count = sms.encoded.parts.len();
+    match count > usize::try_from(most).unwrap_or(usize::MAX) {
+        true => Err(format!(
+            "the text takes {count} messages; this provider takes at most {most}"
+        )),
+        false => Ok(()),
+    }
+}
+
+/// The header that puts parts together again (3GPP TS 23.040, 9.2.3.24.1); of a single
+/// message none. `number` counts from 1.
+pub(crate) fn part_header(spool: Id<SpoolMark>, count: usize, number: usize) -> Option<[u8; 6]> {
+    let octet = |number: usize| u8::try_from(number).ok();
+    let reference = u8::try_from(spool.get().rem_euclid(256)).ok()?;
+    match count {
+        0 | 1 => None,
+        _ => Some([5, 0, 3, reference, octet(count)?, octet(number)?]),
+    }
+}
+
+/// The number as a provider with this prefix wants it.
+pub(crate) fn dialled(prefix: Option<&str>, number: &str) -> String {
+    match prefix {
+        Some(prefix) => format!("{prefix}{}", number.trim_start_matches('+')),
+        None => number.to_owned(),
+    }
+}
+
+/// What is ours to say, without the other side.
+pub(crate) fn ours(via: &str, outcome: Outcome, words: impl Into<String>) -> Ended {
+    report(via, outcome, words.into(), false)
+}
+
+/// How an attempt ended; `via` names what it was sent by.
+pub(crate) fn report(via: &str, outcome: Outcome, words: String, connected: bool) -> Ended {
+    Ended::Reported(Report {
+        outcome,
+        results: results(via, outcome, &words),
+        response: words,
+        connected,
+    })
+}
+
+/// The result rows of an attempt.
+pub(crate) fn results(via: &str, outcome: Outcome, words: &str) -> Vec<SpoolResult> {
+    let (kind, result) = match outcome {
+        Outcome::Delivered => (ResultKind::Info, "success"),
+        _ => (ResultKind::Error, "failed"),
+    };
+    vec![
+        SpoolResult::new(ResultKind::Application, SMS_SEND, result),
+        SpoolResult::new(kind, via, words),
+    ]
+}
+
+/// Words from outside, on one line and not too many.
+pub(crate) fn one_line(words: &str, most: usize) -> String {
+    let shown = |c: char| if c.is_control() { ' ' } else { c };
+    let line: String = words.chars().map(shown).take(most).collect();
+    line.trim().to_owned()
+}

@@ -1,0 +1,45 @@
+//! TLS towards a remote side whose certificate must verify.
+
+use std::{io, sync::Arc};
+
+use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsConnector, client::TlsStream, rustls};
+
+/// TLS that trusts the system's authorities and perhaps one more.
+///
+/// # Errors
+/// When that one is no certificate.
+pub(crate) fn connector(authority: Option<&str>) -> Result<TlsConnector, String> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(pem) = authority {
+        for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+            let certificate = certificate.map_err(|error| error.to_string())?;
+            roots.add(certificate).map_err(|error| error.to_string())?;
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// A host without the brackets that an IPv6 address has in front of a port.
+pub(crate) fn bare(host: &str) -> &str {
+    let inside = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    inside.unwrap_or(host)
+}
+
+/// Puts TLS on a connection to `host`.
+pub(crate) async fn connect(
+    tls: &TlsConnector,
+    host: &str,
+    stream: TcpStream,
+) -> io::Result<TlsStream<TcpStream>> {
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    tls.connect(name, stream).await
+}

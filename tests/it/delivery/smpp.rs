@@ -1,0 +1,158 @@
+//! Short messages through a message centre that speaks SMPP, from the request to the report.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Centre, Client, Database, Mailing, Server, Setup, unique, unique_name};
+
+struct Texting {
+    _server: Server,
+    centre: Centre,
+    provider: i64,
+    mailing: Mailing,
+}
+
+impl Texting {
+    /// Somebody who sends this text, through a message centre with these options and a
+    /// provider with these settings.
+    async fn of(text: &str, options: Value, settings: Value) -> Self {
+        let database = Database::create().await;
+        let centre = Centre::start(&options);
+        let server = Setup::on(&database)
+            .set("RETRY_BASE_SECONDS", "1")
+            .set("TRY_SMS_DEADLINE_SECONDS", "4")
+            .start()
+            .await;
+        let client = server.admin().await;
+        let provider = json!({
+            "name": unique_name("centre"), "type": "smpp", "host": "127.0.0.1",
+            "port": centre.port, "username": "ledgerline", "password": "s3same",
+            "settings": settings,
+        });
+        let provider = client.post("/providers", provider).await.id("provider_id");
+        let mailing = texting(&client, text).await;
+        Self {
+            _server: server,
+            centre,
+            provider,
+            mailing,
+        }
+    }
+
+    /// Sends it to a number with this ending, which says what the message centre does.
+    async fn sent(&self, ending: &str) -> Value {
+        let phone = format!("+49309{:03}{ending}", unique() % 1_000);
+        let contact = json!({"first_name": "Bob", "phone": phone});
+        let client = &self.mailing.client;
+        let contact = client.post("/contacts", contact).await.id("contact_id");
+        let transmission = self
+            .mailing
+            .with(json!({"contact_id": contact, "try_allowed": 1}))
+            .await;
+        self.mailing.send(transmission).await;
+        self.mailing.ended(transmission).await
+    }
+
+    async fn ends(&self, ending: &str, outcome: &str, response: &str) {
+        let ended = self.sent(ending).await;
+        assert_eq!(ended["outcome"], outcome, "{ending}: {ended}");
+        let words = ended["response"].as_str().unwrap();
+        assert!(words.contains(response), "{ending}: {ended}");
+    }
+}
+
+async fn texting(client: &Client, text: &str) -> Mailing {
+    let text = json!({"name": unique_name("text"), "data": text});
+    let text_id = client.post("/messages/texts", text).await.id("text_id");
+    let program = json!({"name": unique_name("sms"), "text_id": text_id});
+    let program = client.post("/programs/sendsms", program).await;
+    Mailing {
+        program_id: program.id("program_id"),
+        template_id: 0,
+        client: client.clone(),
+    }
+}
+
+#[tokio::test]
+async fn what_becomes_of_a_message_is_what_the_message_centre_says() {
+    let settings = json!({"connections": 2, "timeout_seconds": 2, "sender": "ACME"});
+    let texting = Texting::of("Grüße €", json!({"password": "s3same"}), settings).await;
+    for (ending, outcome, response) in [
+        ("900", "delivered", "DELIVRD"),
+        ("901", "delivered", "DELIVRD"),
+        ("908", "delivered", "DELIVRD"),
+        ("909", "delivered", "DELIVRD"),
+        ("902", "rejected", "ESME_RINVDSTADR"),
+        ("905", "rejected", "UNDELIV err:021"),
+        ("912", "rejected", "REJECTD"),
+        ("906", "unanswered", "EXPIRED"),
+        ("904", "unknown", "did not answer in time"),
+        ("903", "unknown", "the connection was lost"),
+        ("900", "delivered", "DELIVRD"),
+    ] {
+        texting.ends(ending, outcome, response).await;
+    }
+    let submits = texting.centre.all("submit");
+    assert_eq!(submits[0]["text"], "Grüße €");
+    assert_eq!(submits[0]["from"], "ACME");
+}
+
+#[tokio::test]
+async fn the_id_that_the_message_centre_gave_is_on_record() {
+    let texting = Texting::of("hi", json!({}), json!({"sender": "ACME"})).await;
+    texting.ends("900", "delivered", "DELIVRD").await;
+    let events = texting.mailing.client.get("/events?limit=500").await.ok();
+    let connected = events["data"]
+        .as_array()
+        .or(events.as_array())
+        .unwrap()
+        .iter();
+    let connected = connected
+        .clone()
+        .find(|it| it["event_type"] == "SpoolConnected");
+    let payload = connected.unwrap_or_else(|| panic!("{events}"))["payload"].to_string();
+    assert!(payload.contains(r#""message_id":"1""#), "{payload}");
+}
+
+#[tokio::test]
+async fn without_a_report_it_ends_as_the_provider_is_set() {
+    for if_silent in ["unknown", "delivered"] {
+        let settings = json!({"report_seconds": 1, "if_silent": if_silent, "sender": "ACME"});
+        let texting = Texting::of("hi", json!({}), settings).await;
+        texting.ends("907", if_silent, "no report came").await;
+    }
+}
+
+#[tokio::test]
+async fn reports_come_by_the_bind_that_receives() {
+    let settings = json!({"bind": "transmitter_and_receiver", "sender": "ACME"});
+    let texting = Texting::of(&"long ".repeat(50), json!({}), settings).await;
+    texting.ends("900", "delivered", "DELIVRD").await;
+    assert_eq!(texting.centre.all("submit").len(), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_by_a_provider_that_only_receives() {
+    let texting = Texting::of("hi", json!({}), json!({"bind": "receiver"})).await;
+    let client = &texting.mailing.client;
+    let contact = json!({"first_name": "Bob", "phone": "+4930999900"});
+    let contact = client.post("/contacts", contact).await.id("contact_id");
+    let transmission = texting.mailing.to(contact).await;
+    let send = client
+        .post(&format!("/transmissions/{transmission}/send"), json!({}))
+        .await;
+    assert_eq!(send.status, 423, "{send:?}");
+}
+
+#[tokio::test]
+async fn a_provider_that_is_switched_off_hangs_up_and_tells_how_it_is() {
+    let texting = Texting::of("hi", json!({}), json!({})).await;
+    texting.centre.said("bind", 1).await;
+    let path = format!("/providers/{}", texting.provider);
+    let client = &texting.mailing.client;
+    client.put(&path, json!({"active": 0})).await.ok();
+    texting.centre.said("closed", 1).await;
+    client.put(&path, json!({"active": 1})).await.ok();
+    texting.centre.said("bind", 2).await;
+    texting.centre.hang_up();
+    texting.centre.said("bind", 3).await;
+}
