@@ -24,6 +24,7 @@ pub use provider::{
 pub use schedule::{Job, Schedule, ScheduleCommand, ScheduleEvent};
 pub use spacing::Spacing;
 pub use transmission::{
-    Acceptance, Assignment, Awaited, Direction, IfSilent, Order, OrderPatch, Retry, Spool,
-    SpoolReport, Transmission, TransmissionCommand, TransmissionError, TransmissionEvent,
+    Acceptance, Arrival, Assignment, Attachment, Awaited, Direction, IfSilent, Message, Order,
+    OrderPatch, Retry, Spool, SpoolReport, Transmission, TransmissionCommand, TransmissionError,
+    TransmissionEvent,
 };

@@ -56,6 +56,12 @@ pub enum Action {
     Inbound,
     /// Calls the destination; a success once somebody answers.
     Originate,
+    /// Answers somebody who wished to get no more short messages: the one that they get in
+    /// spite of it.
+    SmsConfirm {
+        /// What is said.
+        words: String,
+    },
     /// Takes in a short message.
     SmsReceive,
     /// Sends a short message.
@@ -99,7 +105,7 @@ impl Action {
             Self::Inbound => application::INBOUND,
             Self::Originate => application::ORIGINATE,
             Self::SmsReceive => application::SMS_RECEIVE,
-            Self::SmsSend { .. } => application::SMS_SEND,
+            Self::SmsConfirm { .. } | Self::SmsSend { .. } => application::SMS_SEND,
             Self::Tts { .. } => application::TTS,
             Self::VoicePlay { .. } => application::VOICE_PLAY,
             Self::Wait { .. } => application::WAIT,

@@ -2,10 +2,10 @@
 
 use super::{
     Action::{
-        Connect, Disconnect, EmailReceive, FaxReceive, FaxSend, Inbound, Originate, SmsReceive,
-        SmsSend, Tts, VoicePlay, Wait,
+        Connect, Disconnect, EmailReceive, FaxReceive, FaxSend, Inbound, Originate, SmsConfirm,
+        SmsReceive, SmsSend, Tts, VoicePlay, Wait,
     },
-    Flow,
+    Flow, Service,
 };
 use crate::{
     Id,
@@ -13,6 +13,17 @@ use crate::{
 };
 
 impl Flow {
+    /// Answers somebody who wished to get no more short messages.
+    pub fn confirming(words: String) -> Self {
+        Self::chain(Service::Sms, [SmsConfirm { words }])
+    }
+
+    /// Whether it may go to somebody who opted out.
+    pub fn confirms(&self) -> bool {
+        let mut steps = self.steps.iter();
+        steps.any(|step| matches!(step.action, SmsConfirm { .. }))
+    }
+
     /// What this program does. `version` is the sequence of the message that it refers
     /// to or, where what is said is its own, the program's.
     pub fn of(program_id: Id<Program>, kind: &ProgramKind, version: u64) -> Self {

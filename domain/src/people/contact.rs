@@ -7,7 +7,7 @@ use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Entity, Id, Patch, Personal, Refusal, Subject,
+    Claim, Entity, Id, Patch, Personal, Refusal, Subject,
     access::User,
     flow::Service,
     people::Group,
@@ -24,6 +24,8 @@ pub struct Contact {
     profile: ContactProfile,
     #[serde(default)]
     groups: BTreeSet<Id<Group>>,
+    #[serde(default)]
+    known_by: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +86,14 @@ pub enum ContactCommand {
         owner: Id<User>,
         profile: ContactProfile,
     },
+    /// Creates it for somebody who wrote and was not known. Of whom one address is all
+    /// that is known; `known_by` is its fingerprint, so that nobody is made twice.
+    Meet {
+        id: Id<Contact>,
+        owner: Id<User>,
+        profile: ContactProfile,
+        known_by: String,
+    },
     Update(ContactPatch),
     /// Puts it into a group, of which `owner` is the owner.
     Link {
@@ -105,6 +115,9 @@ pub enum ContactEvent {
         id: Id<Contact>,
         owner: Id<User>,
         profile: Personal<ContactProfile>,
+        /// Of one who was met: the fingerprint of the address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known_by: Option<String>,
     },
     ContactUpdated {
         profile: Personal<ContactProfile>,
@@ -139,13 +152,22 @@ impl Contact {
         }
     }
 
+    /// What a contact claims that was met under an address of this fingerprint.
+    pub fn met_claim(fingerprint: String) -> Claim {
+        Claim {
+            field: "contact",
+            scope: "contact_met",
+            value: fingerprint,
+        }
+    }
+
     /// Whether it is in this group.
     pub fn is_in(&self, group: Id<Group>) -> bool {
         self.groups.contains(&group)
     }
 
     fn decide(&self, command: ContactCommand) -> Result<Vec<ContactEvent>, Refusal> {
-        use ContactCommand::{Create, Delete, Erase, Import, Link, Unlink, Update};
+        use ContactCommand::{Create, Delete, Erase, Import, Link, Meet, Unlink, Update};
         Ok(match (self.stage, command) {
             (Absent, Create { id, owner, profile }) => {
                 require("first_name", &profile.first_name)?;
@@ -156,7 +178,21 @@ impl Contact {
                 require("phone", &profile.phone)?;
                 vec![created(id, owner, profile)]
             }
-            (_, Create { .. } | Import { .. }) => return Err(Refusal::AlreadyExists),
+            (
+                Absent,
+                Meet {
+                    id,
+                    owner,
+                    profile,
+                    known_by,
+                },
+            ) => vec![ContactCreated {
+                id,
+                owner,
+                profile: Personal::of(id.subject(), profile),
+                known_by: Some(known_by),
+            }],
+            (_, Create { .. } | Import { .. } | Meet { .. }) => return Err(Refusal::AlreadyExists),
             (Live, Update(patch)) => {
                 let profile = self.patched(patch)?;
                 if profile == self.profile {
@@ -204,7 +240,12 @@ impl Contact {
 
 fn created(id: Id<Contact>, owner: Id<User>, profile: ContactProfile) -> ContactEvent {
     let profile = Personal::of(id.subject(), profile);
-    ContactCreated { id, owner, profile }
+    ContactCreated {
+        id,
+        owner,
+        profile,
+        known_by: None,
+    }
 }
 
 fn require<T>(field: &'static str, value: &Option<T>) -> Result<(), Refusal> {
@@ -257,8 +298,14 @@ impl Aggregate for Contact {
 
     fn apply(&mut self, event: ContactEvent) {
         match event {
-            ContactCreated { id, owner, profile } => {
+            ContactCreated {
+                id,
+                owner,
+                profile,
+                known_by,
+            } => {
                 self.stage = Live;
+                self.known_by = known_by;
                 self.id = Some(id);
                 self.owner = Some(owner);
                 self.profile = profile.into_inner().unwrap_or_default();
@@ -307,6 +354,11 @@ impl Entity for Contact {
 
     fn owner(&self) -> Option<Id<User>> {
         self.owner
+    }
+
+    fn claims(&self) -> Vec<Claim> {
+        let known_by = self.known_by.clone().filter(|_| self.stage == Live);
+        known_by.map(Self::met_claim).into_iter().collect()
     }
 
     fn erased(&self) -> Option<Subject> {

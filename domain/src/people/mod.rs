@@ -6,6 +6,7 @@ mod contact;
 mod group;
 mod optout;
 mod optout_words;
+mod stop_words;
 
 pub use account::{
     Account, AccountCommand, AccountEvent, AccountKind, AccountPatch, AccountProfile,
@@ -13,4 +14,5 @@ pub use account::{
 pub use contact::{Contact, ContactCommand, ContactEvent, ContactPatch, ContactProfile};
 pub use group::{Group, GroupCommand, GroupEvent, GroupPatch};
 pub use optout::{OptOut, OptOutCommand, OptOutEvent, OptOutPatch};
-pub use optout_words::{Address, Channel, OptOutSource, normal_address};
+pub use optout_words::{Address, Channel, OptOutSource, normal_address, spellings};
+pub use stop_words::{StopWords, Wish};

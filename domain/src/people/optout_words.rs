@@ -146,6 +146,16 @@ pub fn normal_address(address: &str) -> String {
     rest.unwrap_or(address).to_owned()
 }
 
+/// Every way in which an address with this normal form may be written.
+pub fn spellings(normal: &str) -> Vec<String> {
+    match normal.contains('@') {
+        true => vec![normal.to_owned()],
+        false => ["", "+", "00"]
+            .map(|front| format!("{front}{normal}"))
+            .into(),
+    }
+}
+
 impl FromStr for Address {
     type Err = InvalidValue;
 

@@ -8,13 +8,13 @@ use super::{
     IfSilent, Order, Spool, TransmissionCommand, TransmissionError, TransmissionEvent,
     TransmissionEvent::{
         ResultRecorded, RetryScheduled, SpoolCompleted, SpoolConnected, SpoolFailed,
-        SpoolOutcomeUnknown, SpoolQueued, SpoolResolved, SpoolStarted, SpoolWithdrawn,
-        TransmissionCompleted, TransmissionCreated, TransmissionDeleted, TransmissionFailed,
-        TransmissionSuppressed, TransmissionUpdated,
+        SpoolOutcomeUnknown, SpoolQueued, SpoolReceived, SpoolResolved, SpoolStarted,
+        SpoolWithdrawn, TransmissionCompleted, TransmissionCreated, TransmissionDeleted,
+        TransmissionFailed, TransmissionSuppressed, TransmissionUpdated,
     },
 };
 use crate::{
-    Entity, Id, Personal,
+    Claim, Entity, Id, Personal,
     access::User,
     delivery::{Campaign, Direction, Outcome, Provider},
     flow::Flow,
@@ -30,6 +30,9 @@ pub struct Transmission {
     /// What the present round of attempts was queued with.
     pub(super) sending: Option<Sending>,
     pub(super) spools: Vec<Attempt>,
+    /// What it is recognised by, if it came in.
+    #[serde(default)]
+    pub(super) key: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,6 +206,20 @@ impl Aggregate for Transmission {
                     state: AttemptState::Queued,
                 });
             }
+            SpoolReceived {
+                spool,
+                provider,
+                key,
+                ..
+            } => {
+                self.stage = Stage::Processing;
+                self.key = Some(key);
+                self.spools.push(Attempt {
+                    id: spool,
+                    provider,
+                    state: AttemptState::Started,
+                });
+            }
             SpoolStarted {
                 spool, provider, ..
             } => {
@@ -264,5 +281,11 @@ impl Entity for Transmission {
 
     fn owner(&self) -> Option<Id<User>> {
         self.owner
+    }
+
+    /// Also once it is deleted: what was received is not received again.
+    fn claims(&self) -> Vec<Claim> {
+        let key = self.key.clone();
+        key.map(Self::received_claim).into_iter().collect()
     }
 }

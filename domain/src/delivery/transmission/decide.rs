@@ -21,14 +21,15 @@ pub(super) type Decision = Result<Vec<TransmissionEvent>, TransmissionError>;
 impl Transmission {
     pub(super) fn decide(&self, command: TransmissionCommand) -> Decision {
         use TransmissionCommand::{
-            Accept, Create, Delete, Expire, LoseTrack, Report, Resolve, Send, Silence, Start,
-            Suppress, Update, Withdraw,
+            Accept, Create, Delete, Expire, LoseTrack, Receive, Report, Resolve, Send, Silence,
+            Start, Suppress, Update, Withdraw,
         };
         match (self.stage, command) {
             (Absent, Create { id, owner, order }) => {
                 Ok(vec![TransmissionCreated { id, owner, order }])
             }
-            (_, Create { .. }) => Err(Refusal::AlreadyExists.into()),
+            (Absent, Receive(arrival)) => Ok(Self::received(*arrival)),
+            (_, Create { .. } | Receive(_)) => Err(Refusal::AlreadyExists.into()),
             (Absent | Deleted, _) => Err(Refusal::NotFound.into()),
 
             (Pending | Withdrawn, Update(patch)) => Ok(self.updated(*patch)),

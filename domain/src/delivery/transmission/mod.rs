@@ -7,12 +7,14 @@
 
 mod acceptance;
 mod aggregate;
+mod arrival;
 mod decide;
 mod ending;
 mod vocabulary;
 
 pub use acceptance::{Acceptance, Awaited, IfSilent};
 pub use aggregate::{Assignment, Transmission};
+pub use arrival::{Arrival, Attachment, Message};
 pub use vocabulary::{
     Direction, Order, OrderPatch, Retry, Spool, SpoolReport, TransmissionCommand,
     TransmissionError, TransmissionEvent,

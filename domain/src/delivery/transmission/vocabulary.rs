@@ -5,7 +5,7 @@ use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Acceptance, Awaited, Transmission};
+use super::{Acceptance, Arrival, Awaited, Message, Transmission};
 use crate::{
     Id, Patch, Personal, Refusal,
     access::User,
@@ -146,6 +146,8 @@ pub enum TransmissionCommand {
         /// What is wanted.
         order: Order,
     },
+    /// Puts on record what came in.
+    Receive(Box<Arrival>),
     /// Changes what is wanted, before it is sent.
     Update(Box<OrderPatch>),
     /// Queues a first or, after a failure, a further attempt.
@@ -293,6 +295,19 @@ pub enum TransmissionEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         campaign: Option<Id<Campaign>>,
     },
+    /// Somebody else's attempt that arrived here.
+    SpoolReceived {
+        spool: Id<Spool>,
+        at: DateTime<Utc>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        provider: Option<Id<Provider>>,
+        account_id: Id<Account>,
+        flow: Flow,
+        program_version: u64,
+        /// What it is recognised by when it is brought again.
+        key: String,
+        message: Personal<Message>,
+    },
     /// It never started, and is no attempt any more.
     SpoolWithdrawn {
         spool: Id<Spool>,
@@ -401,6 +416,7 @@ impl DomainEvent for TransmissionEvent {
             Self::TransmissionUpdated { .. } => "TransmissionUpdated",
             Self::SpoolQueued { .. } => "SpoolQueued",
             Self::SpoolStarted { .. } => "SpoolStarted",
+            Self::SpoolReceived { .. } => "SpoolReceived",
             Self::SpoolWithdrawn { .. } => "SpoolWithdrawn",
             Self::SpoolConnected { .. } => "SpoolConnected",
             Self::ResultRecorded { .. } => "ResultRecorded",

@@ -21,6 +21,7 @@ fn created() -> ContactEvent {
         id: ADA,
         owner: OWNER,
         profile: Personal::of(ADA.subject(), profile()),
+        known_by: None,
     }
 }
 
@@ -69,6 +70,7 @@ fn what_came_without_a_name_may_stay_without() {
         id: ADA,
         owner: OWNER,
         profile: Personal::of(ADA.subject(), profile.clone()),
+        known_by: None,
     };
     given(vec![])
         .when(import)
@@ -148,4 +150,31 @@ fn a_deleted_contact_can_still_be_erased() {
     given(vec![created(), ContactDeleted {}])
         .when(ContactCommand::Erase)
         .then_expect_events(vec![ContactErased {}]);
+}
+
+#[test]
+fn one_who_wrote_is_known_by_an_address_until_deleted() {
+    let meet = ContactCommand::Meet {
+        id: ADA,
+        owner: OWNER,
+        profile: profile(),
+        known_by: "print".to_owned(),
+    };
+    let met = ContactCreated {
+        id: ADA,
+        owner: OWNER,
+        profile: Personal::of(ADA.subject(), profile()),
+        known_by: Some("print".to_owned()),
+    };
+    given(vec![])
+        .when(meet.clone())
+        .then_expect_events(vec![met.clone()]);
+    given(vec![met.clone()])
+        .when(meet)
+        .then_expect_error(Refusal::AlreadyExists);
+    let mut contact = Contact::default();
+    contact.apply(met);
+    assert_eq!(contact.claims(), [Contact::met_claim("print".to_owned())]);
+    contact.apply(ContactEvent::ContactDeleted {});
+    assert_eq!(contact.claims(), []);
 }

@@ -15,6 +15,7 @@ use crate::{
 
 mod accepted;
 mod failover;
+mod received;
 mod withdrawing;
 
 const FIRST: Id<Spool> = Id::new(1);
