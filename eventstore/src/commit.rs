@@ -30,6 +30,23 @@ impl Store {
         aggregate: A,
         events: Vec<A::Event>,
     ) -> Result<Prepared<A>, StoreError> {
+        let alone = Batch::default();
+        self.prepare_within(&alone, id, before, aggregate, events)
+            .await
+    }
+
+    /// The same for a batch, whose events may speak of whom it creates: those come first.
+    ///
+    /// # Errors
+    /// When keys cannot be read or made.
+    pub async fn prepare_within<A: Entity>(
+        &self,
+        batch: &Batch,
+        id: Id<A>,
+        before: Before,
+        aggregate: A,
+        events: Vec<A::Event>,
+    ) -> Result<Prepared<A>, StoreError> {
         // Whoever prepares many lets others have their turn.
         coop::consume_budget().await;
         let own = id.subject();
@@ -49,11 +66,15 @@ impl Store {
             effects.keys.push((own.clone(), sealed));
             new_key = Some((own, key));
         }
+        let made = |subject: &Subject| Some((subject.clone(), batch.keys.get(subject)?.clone()));
+        let of_batch: HashMap<_, _> = subjects.iter().filter_map(made).collect();
+        subjects.retain(|subject| !of_batch.contains_key(subject));
         let mut keys = if subjects.is_empty() {
             HashMap::new()
         } else {
             self.0.keys.of(subjects).await?
         };
+        keys.extend(of_batch);
         keys.extend(new_key.clone());
         let mut new_events = Vec::with_capacity(encoded.len());
         let aggregate_id = id.to_string();
@@ -145,6 +166,7 @@ impl Store {
             events,
             mut effects,
             states,
+            ..
         } = batch;
         effects.dequeue = dequeue;
         effects.mark = metadata.once.take().map(Once::mark);
@@ -217,6 +239,8 @@ pub struct Batch {
     events: Vec<NewEvent>,
     effects: Effects,
     states: Vec<Box<dyn Appended>>,
+    /// The keys of whom it creates.
+    keys: HashMap<Subject, SubjectKey>,
 }
 
 impl Batch {
@@ -224,6 +248,7 @@ impl Batch {
     pub fn add<A: Entity>(&mut self, prepared: Prepared<A>) {
         self.events.extend(prepared.events);
         self.effects.join(prepared.effects);
+        self.keys.extend(prepared.state.new_key.clone());
         self.states.push(Box::new(prepared.state));
     }
 
@@ -244,7 +269,7 @@ struct State<A> {
 }
 
 /// The same of any kind, for batches that mix them.
-trait Appended: Send {
+trait Appended: Send + Sync {
     fn events(&self) -> usize;
     fn forget(&self, store: &Store);
     /// Keeps it in memory; `position` is that of its last event.

@@ -50,7 +50,8 @@ impl Together<'_> {
         Ok(Ok(()))
     }
 
-    /// Creates an aggregate by one command after the other.
+    /// Creates an aggregate by one command after the other. What is added after it may
+    /// hold personal data of it.
     ///
     /// # Errors
     /// When its key cannot be made.
@@ -76,7 +77,10 @@ impl Together<'_> {
     ) -> Result<(), CommandError> {
         if !events.is_empty() {
             let store = self.commands.store();
-            let prepared = store.prepare(id, before, aggregate, events).await?;
+            let batch = &self.batch;
+            let prepared = store
+                .prepare_within(batch, id, before, aggregate, events)
+                .await?;
             self.batch.add(prepared);
         }
         Ok(())
