@@ -13,10 +13,10 @@ use domain::{
 use eventstore::Recorded;
 use sqlx::PgConnection;
 
-use super::{campaign_progress, spool_results, spools, transmissions};
+use super::{campaign_progress, messages, spool_results, spools, transmissions};
 use crate::{Projection, counts::Counted};
 
-/// Keeps `transmissions`, `spools`, `spool_results`, `erased_contacts`, the counters of the
+/// Keeps `transmissions`, `spools`, `spool_results`, `messages`, `erased_contacts`, the counters of the
 /// first two, and how far campaigns are.
 pub struct Deliveries;
 
@@ -63,6 +63,7 @@ impl Projection for Deliveries {
             "transmissions",
             "spools",
             "spool_results",
+            "messages",
             "erased_contacts",
             "transmission_counts",
             "spool_counts",
@@ -100,6 +101,7 @@ impl Projection for Deliveries {
         transmissions::take_in(db, &lasting).await?;
         spools::take_in(db, &lasting).await?;
         spool_results::take_in(db, &lasting).await?;
+        messages::take_in(db, &lasting).await?;
         delete(db, &deleted).await?;
         let transmissions_after = TRANSMISSIONS.tally(db, &counted).await?;
         let spools_after = SPOOLS.tally(db, &counted).await?;
@@ -207,10 +209,12 @@ async fn spoken_of_after_erasure(
 /// Whom the remote side's words in this event are about.
 fn spoken_of(occurred: &Occurred<'_>) -> Option<i64> {
     use TransmissionEvent::{
-        ResultRecorded, SpoolCompleted, SpoolFailed, SpoolOutcomeUnknown, SpoolResolved,
+        ResultRecorded, SpoolCompleted, SpoolFailed, SpoolOutcomeUnknown, SpoolReceived,
+        SpoolResolved,
     };
     let subject = match occurred.event {
         ResultRecorded { results, .. } => results.get().map(|_| results.subject()),
+        SpoolReceived { message, .. } => message.get().map(|_| message.subject()),
         SpoolCompleted { response, .. }
         | SpoolFailed { response, .. }
         | SpoolOutcomeUnknown { response, .. }
@@ -230,6 +234,7 @@ async fn delete(db: &mut PgConnection, ids: &BTreeSet<i64>) -> Result<(), sqlx::
         "delete from spool_results r using spools s \
          where s.transmission_id = any($1) and r.spool_id = s.spool_id",
         "delete from spools where transmission_id = any($1)",
+        "delete from messages where transmission_id = any($1)",
         "delete from transmissions where transmission_id = any($1)",
     ] {
         sqlx::query(sql).bind(&ids).execute(&mut *db).await?;
@@ -247,6 +252,8 @@ async fn forget(db: &mut PgConnection, contacts: &[i64]) -> Result<(), sqlx::Err
         "delete from spool_results r using transmissions t, spools s \
          where t.contact_id = any($1) and s.transmission_id = t.transmission_id \
            and r.spool_id = s.spool_id",
+        "delete from messages m using transmissions t \
+         where t.contact_id = any($1) and m.transmission_id = t.transmission_id",
         "update spools s set response = null from transmissions t \
          where t.contact_id = any($1) and s.transmission_id = t.transmission_id \
            and s.response is not null",

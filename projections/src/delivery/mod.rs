@@ -7,6 +7,7 @@ pub mod campaigns;
 pub mod channels;
 pub mod deliveries;
 pub mod health;
+pub mod messages;
 pub mod providers;
 pub mod queue;
 pub mod schedules;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use cqrs_es::Aggregate;
 use domain::{
     Event,
+    flow::Service,
     people::{Account, AccountEvent, AccountKind, AccountProfile},
     reference::TimeZone,
     values::Line,
@@ -107,6 +108,52 @@ pub async fn newest_active(pool: &PgPool, user_id: i64) -> Result<Option<i64>, s
     .bind(user_id)
     .fetch_optional(pool)
     .await
+}
+
+/// An account that something came to, and the program that takes it in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow)]
+pub struct Recipient {
+    /// The account.
+    pub account_id: i64,
+    /// Whose it is.
+    pub user_id: i64,
+    /// The program that it is subscribed to; none: nothing takes it in.
+    pub program_id: Option<i64>,
+}
+
+/// The active account that is reached under one of these spellings of a phone number or an
+/// email address (in lower case), one with a program of these types first, then the oldest.
+pub async fn reached_at(
+    pool: &PgPool,
+    service: Service,
+    spellings: &[String],
+    program_types: &[&str],
+) -> Result<Option<Recipient>, sqlx::Error> {
+    let column = match service {
+        Service::Email => "lower(a.email)",
+        Service::Voice | Service::Fax | Service::Sms => "reverse(a.phone)",
+    };
+    let spellings: Vec<String> = match service {
+        Service::Email => spellings.to_vec(),
+        _ => spellings
+            .iter()
+            .map(|it| it.chars().rev().collect())
+            .collect(),
+    };
+    let sql = format!(
+        "select a.account_id, a.user_id, p.program_id from read.accounts a \
+         left join lateral (select p.program_id from read.account_programs s \
+           join read.programs p using (program_id) \
+           where s.account_id = a.account_id and p.type = any($2) \
+           order by p.program_id desc limit 1) p on true \
+         where {column} = any($1) and a.active and a.user_id is not null \
+         order by p.program_id is null, a.created_position limit 1"
+    );
+    sqlx::query_as(&sql)
+        .bind(spellings)
+        .bind(program_types)
+        .fetch_optional(pool)
+        .await
 }
 
 /// The programs an account is subscribed to.

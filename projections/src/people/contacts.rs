@@ -7,13 +7,14 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use domain::{
     Event,
+    flow::Service,
     people::{Contact, ContactEvent, ContactProfile},
     reference::TimeZone,
     values::{Body, Line},
 };
 use eventstore::Recorded;
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, PgConnection};
+use sqlx::{FromRow, PgConnection, PgPool};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -90,6 +91,29 @@ impl View for ContactRow {
     fn created_position(&self) -> i64 {
         self.created_position
     }
+}
+
+/// A user's contact with one of these spellings of a phone number or an email address (in
+/// lower case), the oldest of several.
+pub async fn reached_at(
+    pool: &PgPool,
+    user_id: i64,
+    service: Service,
+    spellings: &[String],
+) -> Result<Option<i64>, sqlx::Error> {
+    let column = match service {
+        Service::Email => "lower(coalesce(email, ''))",
+        Service::Voice | Service::Fax | Service::Sms => "coalesce(phone, '')",
+    };
+    let sql = format!(
+        "select contact_id from read.contacts where {column} = any($1) and user_id = $2 \
+         order by created_position limit 1"
+    );
+    sqlx::query_scalar(&sql)
+        .bind(spellings)
+        .bind(user_id)
+        .fetch_optional(pool)
+        .await
 }
 
 /// Keeps `contacts` and `contact_counts`.

@@ -42,6 +42,7 @@ pub(super) fn contact(id: i64, owner: i64, name: &str) -> ContactEvent {
         id: Id::new(id),
         owner: Id::new(owner),
         profile: Personal::of(Subject::new("contact", id), profile(name)),
+        known_by: None,
     }
 }
 

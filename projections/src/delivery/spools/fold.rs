@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 use domain::{
     Id,
     delivery::{Outcome, TransmissionEvent},
+    people::Account,
 };
+use eventstore::Recorded;
 use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::Query};
 
 use crate::delivery::deliveries::{Occurred, storable};
@@ -34,6 +36,19 @@ struct Queued {
     at: DateTime<Utc>,
     position: i64,
     created_at: DateTime<Utc>,
+}
+
+impl Queued {
+    fn by(recorded: &Recorded, account: Id<Account>, attempt: u32, at: DateTime<Utc>) -> Self {
+        Self {
+            transmission_id: recorded.aggregate_id,
+            account_id: account.get(),
+            attempt: i32::try_from(attempt).unwrap_or(i32::MAX),
+            at,
+            position: recorded.position,
+            created_at: recorded.occurred_at,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,12 +86,13 @@ pub(in crate::delivery) async fn take_in(
 fn fold<'e>(events: &[Occurred<'e>]) -> BTreeMap<i64, Folded<'e>> {
     use TransmissionEvent::{
         SpoolCompleted, SpoolConnected, SpoolFailed, SpoolOutcomeUnknown, SpoolQueued,
-        SpoolResolved, SpoolStarted, SpoolWithdrawn,
+        SpoolReceived, SpoolResolved, SpoolStarted, SpoolWithdrawn,
     };
     let mut spools: BTreeMap<i64, Folded<'e>> = BTreeMap::new();
     for Occurred { recorded, event } in events {
         let (spool, at) = match event {
             SpoolQueued { spool, at, .. }
+            | SpoolReceived { spool, at, .. }
             | SpoolStarted { spool, at, .. }
             | SpoolConnected { spool, at, .. }
             | SpoolCompleted { spool, at, .. }
@@ -94,15 +110,16 @@ fn fold<'e>(events: &[Occurred<'e>]) -> BTreeMap<i64, Folded<'e>> {
                 attempt,
                 account_id,
                 ..
+            } => folded.queued = Some(Queued::by(recorded, *account_id, *attempt, at)),
+            SpoolReceived {
+                account_id,
+                provider,
+                ..
             } => {
-                folded.queued = Some(Queued {
-                    transmission_id: recorded.aggregate_id,
-                    account_id: account_id.get(),
-                    attempt: i32::try_from(*attempt).unwrap_or(i32::MAX),
-                    at,
-                    position: recorded.position,
-                    created_at: recorded.occurred_at,
-                });
+                folded.queued = Some(Queued::by(recorded, *account_id, 1, at));
+                folded.time_start = Some(at);
+                folded.time_connect = Some(at);
+                folded.provider_id = provider.map(Id::get);
             }
             SpoolStarted { provider, .. } => {
                 folded.time_start = Some(at);

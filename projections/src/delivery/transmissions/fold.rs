@@ -63,9 +63,9 @@ impl<'e> Folded<'e> {
     fn take(&mut self, occurred: &Occurred<'e>) {
         use TransmissionEvent::{
             ResultRecorded, RetryScheduled, SpoolCompleted, SpoolConnected, SpoolFailed,
-            SpoolOutcomeUnknown, SpoolQueued, SpoolResolved, SpoolStarted, SpoolWithdrawn,
-            TransmissionCompleted, TransmissionCreated, TransmissionDeleted, TransmissionFailed,
-            TransmissionSuppressed, TransmissionUpdated,
+            SpoolOutcomeUnknown, SpoolQueued, SpoolReceived, SpoolResolved, SpoolStarted,
+            SpoolWithdrawn, TransmissionCompleted, TransmissionCreated, TransmissionDeleted,
+            TransmissionFailed, TransmissionSuppressed, TransmissionUpdated,
         };
         match occurred.event {
             TransmissionCreated { owner, order, .. } => {
@@ -97,6 +97,18 @@ impl<'e> Folded<'e> {
                 self.suppressed = Some(false);
                 self.account_id = Some(account_id.get());
                 self.try_done = Some(i32::try_from(*attempt).unwrap_or(i32::MAX));
+                self.last_run = Some(*at);
+                self.last_spool = Some(spool.get());
+            }
+            SpoolReceived {
+                spool,
+                at,
+                account_id,
+                ..
+            } => {
+                self.status = Some("processing");
+                self.account_id = Some(account_id.get());
+                self.try_done = Some(1);
                 self.last_run = Some(*at);
                 self.last_spool = Some(spool.get());
             }

@@ -1,0 +1,122 @@
+//! Messages that were received.
+
+use chrono::{DateTime, Utc};
+use domain::delivery::{Message, TransmissionEvent};
+use serde::Serialize;
+use sqlx::{FromRow, PgConnection, PgPool, types::Json};
+use utoipa::ToSchema;
+
+use super::deliveries::{Occurred, storable};
+use crate::Scope;
+
+/// A message as clients see it.
+#[derive(Clone, Debug, FromRow, Serialize, ToSchema)]
+pub struct MessageRow {
+    /// The transmission it came by.
+    pub transmission_id: i64,
+    /// The number or the address that it came from; none of a bounce.
+    pub source: Option<String>,
+    /// The number or the address that it came to.
+    pub destination: String,
+    /// The name of whom it came from.
+    pub sender: Option<String>,
+    /// Its subject.
+    pub subject: Option<String>,
+    /// Its text; bytes in hex if it is binary.
+    pub text: Option<String>,
+    /// The same as HTML, as it came: not made safe to show.
+    pub html: Option<String>,
+    /// The files that came with it.
+    #[schema(value_type = Vec<AttachmentRow>)]
+    pub attachments: Json<Vec<AttachmentRow>>,
+    /// The hash of the whole message, as it came.
+    #[serde(skip)]
+    pub original: Option<String>,
+}
+
+/// A file that came with a message.
+#[derive(Clone, Debug, Serialize, serde::Deserialize, ToSchema)]
+pub struct AttachmentRow {
+    /// What it is called.
+    pub name: String,
+    /// What it is, by its first bytes.
+    pub media_type: String,
+    /// How many bytes it has.
+    pub size: u64,
+    /// The hash of its bytes.
+    #[serde(default, skip_serializing)]
+    pub media: String,
+}
+
+/// The message that came by a transmission.
+pub async fn of_transmission(
+    pool: &PgPool,
+    transmission_id: i64,
+    scope: Scope,
+) -> Result<Option<MessageRow>, sqlx::Error> {
+    let owner = match scope {
+        Scope::All => None,
+        Scope::OwnedBy(user_id) => Some(user_id),
+    };
+    sqlx::query_as(
+        "select m.transmission_id, m.source, m.destination, m.sender, m.subject, m.text, \
+           m.html, m.attachments, m.original \
+         from read.messages m join read.transmissions t using (transmission_id) \
+         where m.transmission_id = $1 and ($2::bigint is null or t.user_id = $2)",
+    )
+    .bind(transmission_id)
+    .bind(owner)
+    .fetch_optional(pool)
+    .await
+}
+
+struct Received<'e> {
+    transmission_id: i64,
+    at: DateTime<Utc>,
+    message: &'e Message,
+}
+
+/// Writes what came in.
+pub(super) async fn take_in(
+    db: &mut PgConnection,
+    events: &[Occurred<'_>],
+) -> Result<(), sqlx::Error> {
+    for received in events.iter().filter_map(received) {
+        insert(db, &received).await?;
+    }
+    Ok(())
+}
+
+fn received<'e>(occurred: &Occurred<'e>) -> Option<Received<'e>> {
+    let TransmissionEvent::SpoolReceived { message, .. } = occurred.event else {
+        return None;
+    };
+    Some(Received {
+        transmission_id: occurred.recorded.aggregate_id,
+        at: occurred.recorded.occurred_at,
+        message: message.get()?,
+    })
+}
+
+async fn insert(db: &mut PgConnection, received: &Received<'_>) -> Result<(), sqlx::Error> {
+    let message = received.message;
+    let text = |text: &Option<String>| text.as_deref().map(storable);
+    sqlx::query(
+        "insert into messages (transmission_id, source, destination, sender, subject, text, \
+           html, attachments, original, created_at) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(received.transmission_id)
+    .bind(text(&message.source))
+    .bind(storable(&message.destination))
+    .bind(text(&message.sender))
+    .bind(text(&message.subject))
+    .bind(text(&message.text))
+    .bind(text(&message.html))
+    .bind(Json(&message.attachments))
+    .bind(message.original.as_ref().map(|media| media.0.as_str()))
+    .bind(received.at)
+    .execute(db)
+    .await
+    .map(drop)
+}
