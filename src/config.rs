@@ -4,6 +4,7 @@
 
 mod error;
 pub mod master_key;
+mod receiving;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,9 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 use tracing_subscriber::EnvFilter;
 
-pub use self::{error::ConfigError, settings::SETTINGS, values::Sources};
+pub use self::{
+    error::ConfigError, receiving::ReceivingConfig, settings::SETTINGS, values::Sources,
+};
 use self::{master_key::MasterKeyError, values::Values};
 
 const YEAR: u64 = 365 * 24 * 3600;
@@ -39,6 +42,8 @@ pub struct Config {
     pub process: ProcessConfig,
     /// Sending.
     pub delivery: DeliveryConfig,
+    /// Receiving.
+    pub receiving: ReceivingConfig,
     /// The log.
     pub log: LogConfig,
     /// `LEDGERLINE_MASTER_KEY`, known to be well-formed.
@@ -180,6 +185,7 @@ impl Config {
             access: AccessConfig::load(&values)?,
             process: ProcessConfig::load(&values)?,
             delivery: DeliveryConfig::load(&values)?,
+            receiving: ReceivingConfig::load(&values)?,
             log: LogConfig::load(&values)?,
             master_key: values.secret("LEDGERLINE_MASTER_KEY"),
         };

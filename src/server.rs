@@ -9,6 +9,7 @@ use commands::{
     conversion::Conversions,
     media::MediaStore,
     policies::{Policies, Running},
+    receiving::Receiving,
     sending::{Deadlines, Sending},
 };
 use domain::{
@@ -18,7 +19,7 @@ use domain::{
 use eventstore::{MasterKey, Store};
 use futures::future::join_all;
 use gateways::{
-    Installation, Registry, Worker, WorkerConfig,
+    Installation, Reception, Registry, Worker, WorkerConfig,
     callbacks::{Addresses, Callbacks},
     reports::Reports,
 };
@@ -121,6 +122,15 @@ impl Server {
         let addresses = installation.addresses.clone();
         let retry_base_seconds = worker(config).retry_base_seconds;
         let registry = Registry::follow(store.clone(), installation).await?;
+        let reports = Reports::new(commands.clone(), retry_base_seconds);
+        let pool = store.pool().clone();
+        let receiving = Receiving::new(
+            commands.clone(),
+            pool.clone(),
+            config.receiving.words.clone(),
+            deadlines(config),
+        );
+        let reception = Reception::new(commands.clone(), pool, receiving, reports.clone());
         let worker = has(config, Role::Worker).then(|| {
             let media = MediaStore::new(store.pool().clone());
             let queued = watermarks.queue_signal();
@@ -128,6 +138,7 @@ impl Server {
                 commands.clone(),
                 media,
                 registry.clone(),
+                reception.clone(),
                 queued,
                 worker(config),
             )
@@ -179,8 +190,10 @@ impl Server {
             .map(|password| (config.access.admin_username.clone(), password));
         started.address = Some(listener.local_addr()?);
         let callbacks = Callbacks {
-            reports: Reports::new(commands, retry_base_seconds),
+            reports,
             addresses,
+            reception,
+            store: commands.store().clone(),
         };
         started.http = Some(Http::serve(
             listener,

@@ -4,7 +4,7 @@
 //! decided and answers with its place in the log. Bytes that events name are in
 //! [`media`]; [`conversion`] runs the programs that make other bytes of them,
 //! [`documents`] and [`sound`] say which for documents and recordings. [`sending`] is
-//! what a send needs to be there; who is not to be reached [`suppression`] knows. What
+//! what a send needs to be there, [`receiving`] what is done with what comes in; who is not to be reached [`suppression`] knows. What
 //! turns events into commands, a policy, is one file each in [`policies`], named by what
 //! it does.
 //!
@@ -17,6 +17,7 @@ pub mod documents;
 mod error;
 pub mod media;
 pub mod policies;
+pub mod receiving;
 pub mod sending;
 pub mod sound;
 pub mod suppression;

@@ -1,21 +1,31 @@
-//! Where message centres report over HTTP: `/callbacks/reports/…`.
+//! Where message centres report and bring messages over HTTP: `/callbacks/…`.
 //!
-//! The address names the attempt and carries a tag that only this installation can make, so
+//! The address of a report names the attempt and carries a tag that only this installation can make, so
 //! a report needs no password in a URL, and one for another attempt cannot be made up.
 
 use axum::{
     Router,
-    extract::{Path, Query, State},
-    http::StatusCode,
+    extract::{Path, Query, RawQuery, State},
+    http::{HeaderMap, StatusCode, header::AUTHORIZATION},
     routing::get,
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use domain::{
+    Id,
+    delivery::{Provider, ProviderKind},
+};
+use eventstore::{Store, StoreError};
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretSlice};
 use serde::Deserialize;
 use sha2::Sha256;
 
+use subtle::ConstantTimeEq;
+
 use crate::{
-    kannel::report,
+    Reception, SETTING,
+    inbox::{Inbox, Taken},
+    kannel::{report, written},
     reports::{About, Noted, Reports},
 };
 
@@ -74,20 +84,99 @@ impl Addresses {
     }
 }
 
-/// Takes reports in.
-#[derive(Clone, Debug)]
+/// Takes reports and messages in.
+#[derive(Clone)]
 pub struct Callbacks {
     /// Puts them on record.
     pub reports: Reports,
     /// Which addresses are ours.
     pub addresses: Addresses,
+    /// Takes in messages.
+    pub reception: Reception,
+    /// Where providers and their secrets are.
+    pub store: Store,
 }
 
 impl Callbacks {
-    /// The routes that reports come to.
+    /// The routes that they come to.
     pub fn router(self) -> Router {
-        let path = "/callbacks/reports/{provider}/{transmission}/{spool}/{tag}";
-        Router::new().route(path, get(take)).with_state(self)
+        let report = "/callbacks/reports/{provider}/{transmission}/{spool}/{tag}";
+        Router::new()
+            .route(report, get(take))
+            .route("/callbacks/sms/{provider}", get(short))
+            .with_state(self)
+    }
+
+    /// Whether these are the credentials of the provider: its username, and the
+    /// `report_password` of its settings.
+    async fn lets_in(&self, id: Id<Provider>, headers: &HeaderMap) -> Result<bool, StoreError> {
+        let provider = self.store.load(id).await?.aggregate;
+        let details = provider.details();
+        let known = details.filter(|it| it.kind == ProviderKind::Http && it.active);
+        let sealed = known.and_then(|it| it.secrets.get(REPORT_PASSWORD));
+        let (Some(details), Some(sealed)) = (known, sealed) else {
+            return Ok(false);
+        };
+        let Some((username, password)) = basic(headers) else {
+            return Ok(false);
+        };
+        let expected = self.store.vault().open(SETTING, sealed)?;
+        let name = details.username.as_ref().map(ToString::to_string);
+        let same = |a: &[u8], b: &[u8]| bool::from(a.ct_eq(b));
+        let named = same(name.unwrap_or_default().as_bytes(), username.as_bytes());
+        Ok(named & same(&expected, password.as_bytes()))
+    }
+}
+
+/// The setting that holds what one who brings messages must know.
+const REPORT_PASSWORD: &str = "report_password";
+
+/// The username and the password (RFC 7617).
+fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = value.split_once(' ')?;
+    let plain = STANDARD.decode(encoded.trim()).ok()?;
+    let plain = String::from_utf8(plain).ok()?;
+    let (username, password) = plain.split_once(':')?;
+    scheme
+        .eq_ignore_ascii_case("basic")
+        .then(|| (username.to_owned(), password.to_owned()))
+}
+
+/// A message that somebody wrote. What is answered with 200 is on record.
+async fn short(
+    State(callbacks): State<Callbacks>,
+    Path(provider): Path<String>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> (StatusCode, String) {
+    let later = || answer(StatusCode::SERVICE_UNAVAILABLE, "try again later");
+    let stranger = || {
+        answer(
+            StatusCode::UNAUTHORIZED,
+            "that is not this provider's password",
+        )
+    };
+    let Ok(provider) = provider.parse() else {
+        return stranger();
+    };
+    match callbacks.lets_in(provider, &headers).await {
+        Ok(true) => {}
+        Ok(false) => return stranger(),
+        Err(error) => {
+            tracing::warn!(provider.id = %provider, %error, "a message could not be taken in");
+            return later();
+        }
+    }
+    let short = match written::read(provider, &query.unwrap_or_default()) {
+        Ok(short) => short,
+        Err(reason) => return answer(StatusCode::BAD_REQUEST, &reason),
+    };
+    match callbacks.reception.short(&short).await {
+        // Kannel sends what is answered to whom it came from.
+        Taken::Yes => (StatusCode::OK, String::new()),
+        Taken::Later => later(),
+        Taken::Never(reason) => answer(StatusCode::NOT_FOUND, reason),
     }
 }
 
@@ -145,8 +234,6 @@ fn answer(status: StatusCode, words: &str) -> (StatusCode, String) {
 
 #[cfg(test)]
 mod tests {
-    use domain::Id;
-
     use super::*;
 
     #[test]

@@ -5,6 +5,8 @@ use base64::{
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE},
 };
 
+use domain::people::Wish;
+
 use super::{values::Values, *};
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -93,6 +95,10 @@ const GOOD: &[(&str, &str)] = &[
     ("LEDGERLINE_TRY_SMS_DEADLINE_SECONDS", "102"),
     ("LEDGERLINE_TRY_FAX_DEADLINE_SECONDS", "103"),
     ("LEDGERLINE_TRY_VOICE_DEADLINE_SECONDS", "104"),
+    ("LEDGERLINE_STOP_LANGUAGES", "en, de"),
+    ("LEDGERLINE_STOP_WORDS", "Genug, Basta"),
+    ("LEDGERLINE_START_WORDS", "Weiter"),
+    ("LEDGERLINE_STOP_ANSWER", "Bye"),
     ("LEDGERLINE_URL", "http://ledger:9000"),
     ("LEDGERLINE_LOG", "warn,ledgerline=debug"),
     ("LEDGERLINE_LOG_FORMAT", "json"),
@@ -131,6 +137,7 @@ fn every_setting_is_in_the_help_and_arrives_from_environment_and_file() {
             access,
             process,
             delivery,
+            receiving,
             log,
             master_key,
         } = Config::load(&sources).unwrap();
@@ -168,6 +175,11 @@ fn every_setting_is_in_the_help_and_arrives_from_environment_and_file() {
         assert_eq!(delivery.company, "Muster & Söhne");
         assert_eq!(delivery.cpm_unit, PaceUnit::Minute);
         assert!(delivery.campaign_duplicates);
+        let words = receiving.words;
+        assert_eq!(words.wish("baja"), None);
+        let answer = Some("Bye".to_owned());
+        assert_eq!(words.wish("genug"), Some(&Wish::Stop { answer }));
+        assert_eq!(words.wish("weiter"), Some(&Wish::Start));
         assert_eq!(delivery.lease.as_secs(), 20);
         assert_eq!(delivery.retry_base.as_secs(), 61);
         assert_eq!(delivery.email_deadline.as_secs(), 101);
@@ -215,6 +227,7 @@ fn a_wrong_value_stops_the_start_and_is_named() {
         ("LEDGERLINE_NODE_ID", "0"),
         ("LEDGERLINE_ROLE", "boss"),
         ("LEDGERLINE_CPM_UNIT", "hour"),
+        ("LEDGERLINE_STOP_LANGUAGES", "en,klingon"),
         ("LEDGERLINE_LOG", "=,="),
         ("LEDGERLINE_LOG_FORMAT", "xml"),
     ] {

@@ -5,6 +5,7 @@ mod campaign_fields;
 mod campaign_progress;
 mod campaign_report;
 mod campaigns;
+mod messages;
 mod provider_fields;
 mod providers;
 mod reports;
@@ -28,6 +29,7 @@ pub(crate) fn routes() -> Routes {
         .merge(campaign_report::routes())
         .merge(providers::routes())
         .merge(transmissions::routes())
+        .merge(messages::routes())
         .merge(schedules::routes())
         .merge(send::routes())
         .merge(reports::routes())

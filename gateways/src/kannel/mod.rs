@@ -10,6 +10,7 @@ mod reply;
 pub mod report;
 #[cfg(test)]
 mod tests;
+pub mod written;
 
 use std::{
     sync::{

@@ -14,6 +14,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 mod throttle;
+pub mod written;
 
 use std::{
     sync::{
@@ -103,7 +104,10 @@ impl SmppGateway {
     /// Opens the binds, once.
     fn open(&self, inbox: Option<Arc<dyn Inbox>>) {
         self.opened.get_or_init(|| {
-            let incoming = Incoming::new(self.opener.config.provider, inbox);
+            let SmppConfig {
+                provider, settings, ..
+            } = &self.opener.config;
+            let incoming = Incoming::new(*provider, settings.alphabet, inbox);
             for link in &self.links {
                 let link = Arc::clone(link);
                 tokio::spawn(link.keep(Arc::clone(&self.opener), incoming.clone()));

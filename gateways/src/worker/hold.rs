@@ -50,10 +50,14 @@ pub(crate) async fn ask(
     Ok(asked.collect())
 }
 
-/// Whose transmission it is, and where it goes; nothing if that was erased.
+/// Whose transmission it is, and where it goes; nothing if that was erased, or if it goes
+/// there whatever the lists say.
 fn recipient(transmission: &Transmission) -> Option<(Id<User>, Service, &str)> {
     let service = transmission.order()?.service;
-    let destination = transmission.assignment()?.destination?;
+    let assignment = transmission.assignment()?;
+    let destination = assignment
+        .destination
+        .filter(|_| !assignment.flow.confirms())?;
     Some((transmission.owner()?, service, destination))
 }
 

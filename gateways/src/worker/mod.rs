@@ -13,7 +13,6 @@ mod claiming;
 mod content;
 pub(crate) mod gate;
 mod hold;
-mod inbox;
 mod leases;
 mod silence;
 mod start;
@@ -34,8 +33,8 @@ use sqlx::PgPool;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{campaigns::Campaigns, content::Contents, gate::Gate, inbox::Incoming, leases::Leases};
-use crate::Registry;
+use self::{campaigns::Campaigns, content::Contents, gate::Gate, leases::Leases};
+use crate::{Reception, Registry};
 
 /// How often the queue is looked at although nothing woke us.
 const POLL: Duration = Duration::from_millis(500);
@@ -98,6 +97,7 @@ impl Worker {
         commands: Commands,
         media: MediaStore,
         registry: Registry,
+        reception: Reception,
         queued: QueueSignal,
         config: WorkerConfig,
     ) -> Self {
@@ -115,7 +115,8 @@ impl Worker {
             registry,
             config,
         });
-        shared.registry.listen(Arc::new(Incoming::new(&shared)));
+        shared.registry.listen(Arc::new(reception.clone()));
+        tokio::spawn(reception.sweep(shared.stopping.clone()));
         let tasks = TaskTracker::new();
         tasks.spawn(claiming::run(Arc::clone(&shared), queued, tasks.clone()));
         tasks.spawn(renew(Arc::clone(&shared), tasks.clone()));

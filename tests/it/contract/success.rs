@@ -249,6 +249,7 @@ async fn prepared(route: Route, kind: &str, things: &Things) -> i64 {
     }
     match kind {
         "transmission" if path.ends_with("/retry") => things.sent("fail@example.com").await.0,
+        "transmission" if path.ends_with("/message") => things.received().await,
         "spool" if path.ends_with("/resolve") => things.sent("unknown@example.com").await.1,
         "transmission" if path.ends_with("/schedule") && route.method == "DELETE" => {
             let id = things.fresh(kind).await;

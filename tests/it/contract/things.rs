@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Mutex};
 use serde_json::{Value, json};
 
 use super::examples::{self, Example};
-use crate::harness::{Client, Mailing, Server, unique_name};
+use crate::harness::{Client, Mailing, Receiving, Server, unique_name};
 
 /// Somebody who makes things.
 pub struct Things {
@@ -163,6 +163,15 @@ impl Things {
         let spool = mailing.send(transmission).await;
         mailing.ended(transmission).await;
         (transmission, spool)
+    }
+
+    /// A transmission that came in.
+    pub async fn received(&self) -> i64 {
+        let receiving = Receiving::sms(&self.client).await;
+        let provider = receiving.kannel(&self.client).await;
+        receiving.bring(&provider, "from=%2B4930999&data=hi").await;
+        let row = receiving.arrived(&self.client, 1).await.remove(0);
+        row["transmission_id"].as_i64().unwrap()
     }
 
     async fn mailing(&self) -> Mailing {

@@ -11,7 +11,7 @@ use super::Answer;
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
-    url: String,
+    pub url: String,
     token: Option<String>,
     /// Who it is, where that is known.
     pub user_id: i64,

@@ -14,6 +14,14 @@ use super::{
     unique_name,
 };
 
+/// Nothing is answered to what somebody writes.
+const SILENT: &str = "
+group = sms-service
+keyword = default
+text = \"\"
+omit-empty = true
+max-messages = 0
+";
 const FAKESMSC: &str = "/usr/lib/kannel/test/fakesmsc";
 
 /// A running Kannel with one message centre, `fake`.
@@ -31,14 +39,28 @@ pub struct Kannel {
 impl Kannel {
     /// Starts one, with its message centre.
     pub async fn start() -> Self {
-        let mut kannel = Self::over("").await;
+        let mut kannel = Self::over(SILENT).await;
         kannel.start_centre();
         kannel
     }
 
     /// Starts one that is bound to a message centre on this port, called `centre`.
     pub async fn bound_to(port: u16) -> Self {
-        Self::over(&bound(port)).await
+        Self::over(&(bound(port) + SILENT)).await
+    }
+
+    /// The same, one that brings what somebody wrote to this URL.
+    pub async fn bringing(port: u16, url: &str) -> Self {
+        let more = format!(
+            "{}
+group = sms-service
+keyword = default
+get-url = \"{url}\"
+max-messages = 0
+",
+            bound(port)
+        );
+        Self::over(&more).await
     }
 
     async fn over(more: &str) -> Self {
@@ -161,11 +183,6 @@ group = smsbox-route
 smsbox-id = box
 smsc-id = fake
 
-group = sms-service
-keyword = default
-text = \"\"
-omit-empty = true
-max-messages = 0
 "
     )
 }

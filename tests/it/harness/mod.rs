@@ -13,6 +13,7 @@ mod log;
 mod mailing;
 mod process;
 mod read_models;
+mod receiving;
 mod recorder;
 mod server;
 mod sink;
@@ -34,6 +35,7 @@ pub use self::{
     log::EventLog,
     mailing::{Mailing, sandbox_provider, smtp_provider},
     read_models::ReadModels,
+    receiving::Receiving,
     recorder::{MailRecorder, Received, python},
     server::{ADMIN_PASSWORD, Server, Setup, USER_PASSWORD},
     sink::SmtpSink,

@@ -23,7 +23,7 @@ use crate::{
     Content, Ended, Gateway, Report,
     content::Sms,
     contract_suite::{self, Manner, Peer, Stage, Starts},
-    inbox::{Inbox, Taken},
+    inbox::{Inbox, Short, Taken},
     reports::Said,
 };
 
@@ -78,6 +78,12 @@ impl Inbox for Kept {
         self.0.lock().await.push((message_id, said));
         Taken::Yes
     }
+
+    async fn short(&self, _short: &Short) -> Taken {
+        Taken::Later
+    }
+
+    fn settled(&self, _short: &Short) {}
 }
 
 struct SmppPeer;

@@ -11,7 +11,7 @@ use domain::{
     delivery::Transmission,
     flow::{Action, Flow, Service},
     outreach::{
-        Document, Template, Text, sms,
+        Document, Template, Text, TextContent, sms,
         tokens::{Landing, Tokens, fill},
     },
 };
@@ -116,6 +116,10 @@ impl Contents {
                 Action::SmsSend { text_id, version } => {
                     return self.sms(text_id, version, filling).await;
                 }
+                Action::SmsConfirm { ref words } => {
+                    let content = TextContent::default();
+                    return short(words.clone(), &content, filling);
+                }
                 _ => {}
             }
         }
@@ -164,15 +168,7 @@ impl Contents {
         let gone = NoContent::never("the text's content was erased");
         let data = content.data.as_ref().ok_or(gone)?;
         let text = fill(data.as_str(), &filling.tokens, Landing::Plain);
-        // A value that was filled in may not fit what was asked for.
-        let encoded = sms::Sms::of(&text, content.encoding)
-            .map_err(|unfit| NoContent::Never(format!("the text {unfit}").into()))?;
-        Ok(Content::Sms(Box::new(Sms {
-            text,
-            encoded,
-            class: content.class,
-            sender: filling.sender.phone,
-        })))
+        short(text, &content, filling)
     }
 
     async fn call(&self, flow: &Flow, filling: Filling) -> Result<Content, NoContent> {
@@ -220,4 +216,17 @@ impl Contents {
             _ => return Err(NoContent::never("a step of the flow is none of a call")),
         })
     }
+}
+
+/// A short message that says this, in the way that was asked for.
+fn short(text: String, asked: &TextContent, filling: Filling) -> Result<Content, NoContent> {
+    // A value that was filled in may not fit what was asked for.
+    let encoded = sms::Sms::of(&text, asked.encoding)
+        .map_err(|unfit| NoContent::Never(format!("the text {unfit}").into()))?;
+    Ok(Content::Sms(Box::new(Sms {
+        text,
+        encoded,
+        class: asked.class,
+        sender: filling.sender.phone,
+    })))
 }

@@ -1,0 +1,231 @@
+//! What comes in, put on record: reports, short messages and their parts.
+//!
+//! Whoever brings something is answered when it is on record. An answer can get lost, and
+//! then the same is brought again: a message with a name of its own is known by that. One
+//! without is known by its words, until its bearer has our answer ([`Inbox::settled`]);
+//! from then on the same words are another message.
+
+mod parts;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use commands::{
+    CommandError, Commands,
+    receiving::{Brought, Receipt, Receiving},
+};
+use domain::{
+    Id,
+    delivery::{Message, Provider, ResultKind, SpoolResult, Transmission},
+    flow::Service,
+    outreach::sms::{Encoding, text_of},
+};
+use eventstore::clock;
+use quick_cache::sync::Cache;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use self::parts::{Parts, Whole};
+use crate::{
+    inbox::{Inbox, Short, Taken},
+    receipts::Receipts,
+    reports::{Reports, Said},
+};
+
+/// For how many senders it is remembered how often they said the same.
+const REMEMBERED: usize = 100_000;
+/// How long the same words are taken for the same message that was not answered.
+const WINDOW: i64 = 600;
+/// How often it is looked for parts whose others do not come.
+const SWEEP: Duration = Duration::from_secs(10);
+
+/// Takes in what comes. Clones share it.
+#[derive(Clone)]
+pub struct Reception(Arc<Inner>);
+
+struct Inner {
+    commands: Commands,
+    receiving: Receiving,
+    receipts: Receipts,
+    parts: Parts,
+    /// How many of the same are answered for certain.
+    settled: Cache<String, u32>,
+}
+
+impl Reception {
+    /// `pool` is for the queue's tables.
+    pub fn new(commands: Commands, pool: PgPool, receiving: Receiving, reports: Reports) -> Self {
+        Self(Arc::new(Inner {
+            receipts: Receipts::start(pool.clone(), reports),
+            parts: Parts::new(pool, commands.store().clone()),
+            settled: Cache::new(REMEMBERED),
+            receiving,
+            commands,
+        }))
+    }
+
+    /// Takes in, until it is stopped, what there is of messages of which parts are missing
+    /// for too long.
+    pub async fn sweep(self, stopping: CancellationToken) {
+        while !stopping.is_cancelled() {
+            if let Err(error) = self.sweep_once().await {
+                tracing::warn!(%error, "incomplete messages wait");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(SWEEP) => {}
+                () = stopping.cancelled() => {}
+            }
+        }
+    }
+
+    async fn sweep_once(&self) -> Result<(), CommandError> {
+        for name in self.0.parts.late().await? {
+            if let Some(whole) = self.0.parts.what_there_is(&name).await? {
+                self.take(whole.short.clone(), Some(&whole)).await?;
+                self.0.parts.forget(&name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn part(&self, short: &Short) -> Result<Taken, CommandError> {
+        let Some(whole) = self.0.parts.add(short).await? else {
+            return Ok(Taken::Yes);
+        };
+        let taken = self.take(whole.short.clone(), Some(&whole)).await?;
+        self.0.parts.forget(&whole.name).await?;
+        Ok(taken)
+    }
+
+    /// Puts a message on record, by the name that it has or the words that it says.
+    async fn take(&self, short: Short, whole: Option<&Whole>) -> Result<Taken, CommandError> {
+        let at = clock::now();
+        let key = match (whole, &short.name) {
+            (Some(whole), _) => format!("parts/{}/{}", whole.name, hex::encode(&short.octets)),
+            (None, Some(name)) => format!("short/{}/{name}", short.provider),
+            (None, None) => match self.unanswered(&short, at).await? {
+                Some(key) => key,
+                None => return Ok(Taken::Yes),
+            },
+        };
+        let text = text_of(&short.octets, short.encoding);
+        let mut results = Vec::new();
+        let of_parts = whole.map(|whole| (whole.there, whole.count));
+        results.extend(of_parts.map(|(there, count)| match there == count {
+            true => SpoolResult::new(ResultKind::Info, "parts", count.to_string()),
+            false => SpoolResult::new(ResultKind::Error, "parts", format!("{there} of {count}")),
+        }));
+        if short.encoding == Encoding::Binary {
+            results.push(SpoolResult::new(ResultKind::Info, "encoding", "binary"));
+        }
+        let brought = Brought {
+            service: Service::Sms,
+            provider: Some(short.provider),
+            at,
+            key,
+            message: Message {
+                source: Some(short.source).filter(|source| !source.trim().is_empty()),
+                destination: short.destination,
+                text: Some(text.unwrap_or_else(|| hex::encode(&short.octets))),
+                ..Message::default()
+            },
+            results,
+        };
+        Ok(match self.0.receiving.take(&brought).await? {
+            Receipt::Taken(_) => {
+                metrics::counter!("ledgerline_received_total", "service" => "sms").increment(1);
+                Taken::Yes
+            }
+            Receipt::Known => Taken::Yes,
+            Receipt::Refused(reason) => Taken::Never(reason),
+        })
+    }
+
+    /// The key of a message without a name; nothing if it is one that was taken in before
+    /// and whose bearer may not know that.
+    async fn unanswered(
+        &self,
+        short: &Short,
+        at: DateTime<Utc>,
+    ) -> Result<Option<String>, CommandError> {
+        let window = at.timestamp().div_euclid(WINDOW);
+        let before = self.key(short, window - 1);
+        let store = self.0.commands.store();
+        let claim = Transmission::received_claim(store.fingerprint(&before));
+        match store.holder_of(&claim).await? {
+            Some(_) => Ok(None),
+            None => Ok(Some(self.key(short, window))),
+        }
+    }
+
+    fn key(&self, short: &Short, window: i64) -> String {
+        let words = words(short);
+        let settled = self.0.settled.get(&counted(&words, window)).unwrap_or(0);
+        format!("{words}/{window}/{settled}")
+    }
+
+    fn answered<T>(&self, what: &str, taken: Result<Taken, T>) -> Taken
+    where
+        T: std::fmt::Display,
+    {
+        taken.unwrap_or_else(|error| {
+            tracing::warn!(%error, "{what} could not be taken in");
+            Taken::Later
+        })
+    }
+}
+
+fn words(short: &Short) -> String {
+    let Short {
+        provider,
+        source,
+        destination,
+        octets,
+        ..
+    } = short;
+    let octets = hex::encode(octets);
+    format!("words/{provider}/{destination}/{octets}/{source}")
+}
+
+fn counted(words: &str, window: i64) -> String {
+    format!("{window}/{words}")
+}
+
+#[async_trait]
+impl Inbox for Reception {
+    async fn report(&self, provider: Id<Provider>, message_id: String, said: Said) -> Taken {
+        self.0.receipts.tell(provider, message_id, said).await
+    }
+
+    async fn short(&self, short: &Short) -> Taken {
+        let taken = match short.part {
+            // What nobody would take in need not wait for its other parts.
+            Some(_) => match self
+                .0
+                .receiving
+                .expects(Service::Sms, &short.destination)
+                .await
+            {
+                Ok(false) => Ok(Taken::Never("nothing is received there")),
+                Ok(true) => self.part(short).await,
+                Err(error) => Err(error),
+            },
+            None => self.take(short.clone(), None).await,
+        };
+        self.answered("a short message", taken)
+    }
+
+    fn settled(&self, short: &Short) {
+        if short.name.is_some() || short.part.is_some() {
+            return;
+        }
+        let words = words(short);
+        let window = clock::now().timestamp().div_euclid(WINDOW);
+        for window in [window - 1, window] {
+            let key = counted(&words, window);
+            let so_far = self.0.settled.get(&key).unwrap_or(0);
+            self.0.settled.insert(key, so_far + 1);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Parts of long messages, kept until the others are there.
+//!
+//! A part is answered when it is here, so it is kept in the database, sealed; the last one
+//! makes the message. What is not complete after ten minutes is taken in as it is.
+
+use domain::{Id, outreach::sms::Encoding, values::Sealed};
+use eventstore::{Store, StoreError};
+use serde::{Deserialize, Serialize};
+use sqlx::{PgConnection, PgPool};
+
+use crate::inbox::{Part, Short};
+
+/// What they are sealed for.
+const SEALED_FOR: &str = "received.part";
+
+/// Keeps parts.
+pub(super) struct Parts {
+    pool: PgPool,
+    store: Store,
+}
+
+/// A message put together.
+pub(super) struct Whole {
+    /// What its parts are kept under.
+    pub name: String,
+    /// The message.
+    pub short: Short,
+    /// How many parts are in it, and how many there should be.
+    pub there: usize,
+    pub count: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    source: String,
+    destination: String,
+    encoding: Encoding,
+    octets: String,
+}
+
+type Row = (i16, i16, i64, String);
+
+impl Parts {
+    pub fn new(pool: PgPool, store: Store) -> Self {
+        Self { pool, store }
+    }
+
+    /// Keeps a part. The message, if it was the last one that was missing.
+    pub async fn add(&self, short: &Short) -> Result<Option<Whole>, StoreError> {
+        let Some(part) = short.part else {
+            return Ok(None);
+        };
+        let name = self.name(short, part);
+        let kept = Kept {
+            source: short.source.clone(),
+            destination: short.destination.clone(),
+            encoding: short.encoding,
+            octets: hex::encode(&short.octets),
+        };
+        let kept = serde_json::to_vec(&kept).map_err(|error| decoding(error.into()))?;
+        let sealed = self.store.vault().seal(SEALED_FOR, &kept)?;
+        let mut transaction = self.pool.begin().await?;
+        // Of two that come together, the second must see the first.
+        sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 25))")
+            .bind(&name)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(
+            "insert into dispatch.parts (message, number, count, provider_id, sealed) \
+             values ($1, $2, $3, $4, $5) \
+             on conflict (message, number) do update set sealed = excluded.sealed",
+        )
+        .bind(&name)
+        .bind(i16::from(part.number))
+        .bind(i16::from(part.count))
+        .bind(short.provider.get())
+        .bind(sealed.as_str())
+        .execute(&mut *transaction)
+        .await?;
+        let rows = rows(&mut transaction, &name).await?;
+        transaction.commit().await?;
+        match rows.len() == usize::from(part.count) {
+            true => self.whole(name, rows),
+            false => Ok(None),
+        }
+    }
+
+    /// The names of those that have waited too long.
+    pub async fn late(&self) -> Result<Vec<String>, StoreError> {
+        let names = sqlx::query_scalar(
+            "select distinct message from dispatch.parts \
+             where received_at < now() - interval '10 minutes' limit 100",
+        );
+        Ok(names.fetch_all(&self.pool).await?)
+    }
+
+    /// A message as far as its parts are there.
+    pub async fn what_there_is(&self, name: &str) -> Result<Option<Whole>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let rows = rows(&mut connection, name).await?;
+        self.whole(name.to_owned(), rows)
+    }
+
+    pub async fn forget(&self, name: &str) -> Result<(), StoreError> {
+        let sql = "delete from dispatch.parts where message = $1";
+        sqlx::query(sql).bind(name).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    fn name(&self, short: &Short, part: Part) -> String {
+        let Short {
+            provider,
+            source,
+            destination,
+            ..
+        } = short;
+        let Part {
+            reference, count, ..
+        } = part;
+        let text = format!("part/{provider}/{destination}/{reference}/{count}/{source}");
+        self.store.fingerprint(&text)
+    }
+
+    fn whole(&self, name: String, rows: Vec<Row>) -> Result<Option<Whole>, StoreError> {
+        let there = rows.len();
+        let mut whole: Option<Whole> = None;
+        for (_, count, provider, sealed) in rows {
+            let opened = self.store.vault().open(SEALED_FOR, &Sealed::new(sealed))?;
+            let kept: Kept =
+                serde_json::from_slice(&opened).map_err(|error| decoding(error.into()))?;
+            let octets = hex::decode(&kept.octets).map_err(|error| decoding(error.into()))?;
+            let whole = whole.get_or_insert_with(|| Whole {
+                name: name.clone(),
+                short: Short {
+                    provider: Id::new(provider),
+                    source: kept.source,
+                    destination: kept.destination,
+                    encoding: kept.encoding,
+                    octets: Vec::new(),
+                    part: None,
+                    name: None,
+                },
+                there,
+                count: usize::try_from(count).unwrap_or_default(),
+            });
+            whole.short.octets.extend(octets);
+        }
+        Ok(whole)
+    }
+}
+
+fn decoding(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
+    StoreError::Database(sqlx::Error::Decode(error))
+}
+
+async fn rows(db: &mut PgConnection, name: &str) -> Result<Vec<Row>, sqlx::Error> {
+    sqlx::query_as(
+        "select number, count, provider_id, sealed from dispatch.parts \
+         where message = $1 order by number",
+    )
+    .bind(name)
+    .fetch_all(db)
+    .await
+}

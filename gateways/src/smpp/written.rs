@@ -1,0 +1,181 @@
+//! A short message that somebody wrote, out of a deliver_sm (SMPP 3.4, 4.6.1).
+
+use domain::{Id, delivery::Provider, delivery::settings::Alphabet, outreach::sms::Encoding};
+use rusmpp::{pdus::DeliverSm, tlvs::TlvValue, values::Ton};
+
+use crate::inbox::{Part, Short};
+
+/// The text begins with a header.
+const WITH_HEADER: u8 = 0x40;
+
+/// Reads it. `alphabet` is what data_coding 0 means there.
+pub fn read(provider: Id<Provider>, deliver: &DeliverSm, alphabet: Alphabet) -> Short {
+    let mut octets = deliver.short_message().as_ref();
+    let (mut reference, mut count, mut number) = (None, None, None);
+    for tlv in deliver.tlvs() {
+        match tlv.value() {
+            Some(TlvValue::MessagePayload(payload)) if octets.is_empty() => {
+                octets = payload.value.as_ref();
+            }
+            Some(TlvValue::SarMsgRefNum(value)) => reference = Some(*value),
+            Some(TlvValue::SarTotalSegments(value)) => count = Some(*value),
+            Some(TlvValue::SarSegmentSeqnum(value)) => number = Some(*value),
+            _ => {}
+        }
+    }
+    let mut part = reference.zip(count).zip(number);
+    let mut in_header = None;
+    if u8::from(deliver.esm_class) & WITH_HEADER != 0
+        && let Some((header, text)) = headed(octets)
+    {
+        in_header = Part::of_header(header);
+        octets = text;
+    }
+    let part = in_header.or_else(|| {
+        let ((reference, count), number) = part.take()?;
+        Part::of(reference, count, number)
+    });
+    let (encoding, octets) = decoded(u8::from(deliver.data_coding), octets, alphabet);
+    Short {
+        provider,
+        source: address(deliver.source_addr_ton, deliver.source_addr.as_str()),
+        destination: address(deliver.dest_addr_ton, deliver.destination_addr.as_str()),
+        encoding,
+        octets,
+        part,
+        name: None,
+    }
+}
+
+/// The header, without its length, and what follows it.
+fn headed(octets: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = octets.split_first()?;
+    rest.split_at_checked(usize::from(*length))
+}
+
+fn address(ton: Ton, address: &str) -> String {
+    let is_number = !address.is_empty() && address.bytes().all(|byte| byte.is_ascii_digit());
+    match ton {
+        Ton::International if is_number => format!("+{address}"),
+        _ => address.to_owned(),
+    }
+}
+
+/// What a data_coding says of octets (SMPP 3.4, 5.2.19; 3GPP TS 23.038, 4). What is neither
+/// GSM, nor UTF-16, nor bytes is made UTF-16.
+fn decoded(coding: u8, octets: &[u8], alphabet: Alphabet) -> (Encoding, Vec<u8>) {
+    let latin1 = || utf16(encoding_rs::WINDOWS_1252, octets);
+    let by_alphabet = || match alphabet {
+        Alphabet::Gsm => (Encoding::Gsm, octets.to_vec()),
+        Alphabet::Latin1 => latin1(),
+    };
+    match coding {
+        0x00 => by_alphabet(),
+        0x01 | 0x03 => latin1(),
+        0x02 | 0x04 => (Encoding::Binary, octets.to_vec()),
+        0x06 => utf16(encoding_rs::ISO_8859_5, octets),
+        0x07 => utf16(encoding_rs::ISO_8859_8, octets),
+        0x08 => (Encoding::Unicode, octets.to_vec()),
+        // The general group with a message class, then the groups of 23.038.
+        0x10..=0x3f => match coding & 0x0c {
+            0x00 => by_alphabet(),
+            0x08 => (Encoding::Unicode, octets.to_vec()),
+            _ => (Encoding::Binary, octets.to_vec()),
+        },
+        0xe0..=0xef => (Encoding::Unicode, octets.to_vec()),
+        0xc0..=0xdf | 0xf0..=0xf3 | 0xf8..=0xfb => by_alphabet(),
+        _ => (Encoding::Binary, octets.to_vec()),
+    }
+}
+
+fn utf16(encoding: &'static encoding_rs::Encoding, octets: &[u8]) -> (Encoding, Vec<u8>) {
+    let (text, _) = encoding.decode_without_bom_handling(octets);
+    let units = text.encode_utf16().flat_map(u16::to_be_bytes);
+    (Encoding::Unicode, units.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::outreach::sms::text_of;
+    use rusmpp::{
+        tlvs::MessageDeliveryRequestTlvValue as Tlv,
+        types::{AnyOctetString, COctetString, OctetString},
+        values::{DataCoding, EsmClass, MessagePayload},
+    };
+
+    use super::*;
+
+    fn deliver(octets: &[u8], coding: u8, esm_class: u8) -> DeliverSm {
+        DeliverSm::builder()
+            .source_addr_ton(Ton::International)
+            .source_addr(COctetString::from_slice(b"4930999\0").unwrap())
+            .destination_addr(COctetString::from_slice(b"80012\0").unwrap())
+            .data_coding(DataCoding::from(coding))
+            .esm_class(EsmClass::from(esm_class))
+            .short_message(OctetString::from_slice(octets).unwrap())
+            .build()
+    }
+
+    fn short(deliver: &DeliverSm) -> Short {
+        read(Id::new(7), deliver, Alphabet::Gsm)
+    }
+
+    fn text(octets: &[u8], coding: u8) -> Option<String> {
+        let short = short(&deliver(octets, coding, 0));
+        text_of(&short.octets, short.encoding)
+    }
+
+    #[test]
+    fn addresses_are_of_the_kind_that_they_are_said_to_be() {
+        let short = short(&deliver(b"hi", 0, 0));
+        assert_eq!(short.source, "+4930999");
+        assert_eq!(short.destination, "80012");
+    }
+
+    #[test]
+    fn the_coding_says_what_the_octets_are() {
+        for (octets, coding, said) in [
+            (&b"\x1b\x65 \x01"[..], 0x00, Some("€ £")),
+            (b"\x1b\x65", 0x11, Some("€")),
+            (b"\xe9", 0x03, Some("é")),
+            (b"\xb1", 0x06, Some("Б")),
+            (b"\x06\x45\xd8\x3d\xde\x00", 0x08, Some("م😀")),
+            (b"\x06\x45", 0x18, Some("م")),
+            (b"\x00\xff", 0x04, None),
+            (b"\x00\xff", 0xf5, None),
+            (b"", 0x00, Some("")),
+            (b"\x1b", 0x00, Some("")),
+            (b"\xd8", 0x08, Some("\u{fffd}")),
+        ] {
+            assert_eq!(text(octets, coding).as_deref(), said, "{octets:?} {coding}");
+        }
+    }
+
+    #[test]
+    fn parts_are_known_by_their_header_or_by_their_parameters() {
+        let headed = deliver(b"\x05\x00\x03\x07\x02\x01abc", 0, 0x40);
+        assert_eq!(short(&headed).part, Part::of(7, 2, 1));
+        assert_eq!(short(&headed).octets, b"abc");
+        let mut numbered = deliver(b"abc", 0, 0);
+        numbered.push_tlv(Tlv::SarMsgRefNum(300));
+        numbered.push_tlv(Tlv::SarTotalSegments(2));
+        numbered.push_tlv(Tlv::SarSegmentSeqnum(2));
+        assert_eq!(short(&numbered).part, Part::of(300, 2, 2));
+    }
+
+    #[test]
+    fn a_header_that_makes_no_sense_is_text() {
+        let broken = short(&deliver(b"\xffabc", 0, 0x40));
+        assert_eq!((broken.part, &broken.octets[..]), (None, &b"\xffabc"[..]));
+        let empty = short(&deliver(b"", 0, 0x40));
+        assert_eq!(empty.part, None);
+    }
+
+    #[test]
+    fn a_payload_takes_the_place_of_an_empty_text() {
+        let mut deliver = deliver(b"", 0, 0);
+        let payload = MessagePayload::new(AnyOctetString::from_vec(b"long".to_vec()));
+        deliver.push_tlv(Tlv::MessagePayload(payload));
+        assert_eq!(short(&deliver).octets, b"long");
+    }
+}

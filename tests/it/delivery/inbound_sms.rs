@@ -1,0 +1,263 @@
+//! Short messages that somebody wrote, from the message centre to the readable transmission.
+
+use serde_json::{Value, json};
+
+use crate::harness::{
+    Centre, Client, Database, Kannel, Receiving, Server, Setup, eventually, seconds, unique_name,
+};
+
+struct Desk {
+    _server: Server,
+    client: Client,
+    receiving: Receiving,
+}
+
+impl Desk {
+    async fn open() -> Self {
+        let database = Database::create().await;
+        let server = Setup::on(&database).start().await;
+        let client = server.admin().await;
+        let receiving = Receiving::sms(&client).await;
+        Self {
+            _server: server,
+            client,
+            receiving,
+        }
+    }
+
+    /// With a message centre to which it is bound.
+    async fn bound() -> (Self, Centre) {
+        let desk = Self::open().await;
+        let centre = Centre::start(&json!({}));
+        let provider = json!({
+            "name": unique_name("centre"), "type": "smpp", "host": "127.0.0.1",
+            "port": centre.port, "username": "ledgerline",
+        });
+        desk.client.post("/providers", provider).await.ok();
+        centre.said("bind", 1).await;
+        (desk, centre)
+    }
+
+    async fn texts(&self, count: usize) -> Vec<Value> {
+        let mut texts = Vec::new();
+        for row in self.receiving.arrived(&self.client, count).await {
+            texts.push(Receiving::message(&self.client, &row).await["text"].clone());
+        }
+        texts
+    }
+
+    fn deliver(&self, centre: &Centre, octets: &[u8], more: Value) {
+        let mut message = json!({
+            "from": "4930999", "to": self.receiving.address.trim_start_matches('+'),
+            "hex": hex::encode(octets),
+        });
+        let more = more.as_object().unwrap().clone();
+        message.as_object_mut().unwrap().extend(more);
+        centre.deliver(&message);
+    }
+
+    async fn outbox(&self) -> Vec<Value> {
+        let outbox = self.client.get("/sandbox/outbox").await.ok();
+        outbox.as_array().unwrap().clone()
+    }
+}
+
+#[tokio::test]
+async fn a_message_becomes_a_completed_transmission_from_a_new_contact() {
+    let (desk, centre) = Desk::bound().await;
+    desk.deliver(&centre, b"hello \x1b\x65", json!({}));
+    let row = desk.receiving.arrived(&desk.client, 1).await.remove(0);
+    assert_eq!(centre.said("delivered", 1).await[0]["status"], 0);
+    assert_eq!(
+        (&row["status"], &row["outcome"]),
+        (&json!("completed"), &json!("delivered"))
+    );
+    assert_eq!(row["service_flag"], 4);
+    let message = Receiving::message(&desk.client, &row).await;
+    assert_eq!(message["text"], "hello €");
+    assert_eq!(message["source"], "+4930999");
+    let contact = format!("/contacts/{}", row["contact_id"]);
+    let contact = desk.client.get(&contact).await.ok();
+    assert_eq!(contact["phone"], "+4930999");
+    let result = format!("/transmissions/{}/result", row["transmission_id"]);
+    let results = desk.client.get(&result).await.ok().to_string();
+    for expected in [r#""name":"sms_receive""#, r#""data":"success""#, "hello €"] {
+        assert!(results.contains(expected), "{results}");
+    }
+}
+
+#[tokio::test]
+async fn who_writes_again_is_the_same_contact_and_a_known_one_is_found() {
+    let (desk, centre) = Desk::bound().await;
+    for word in ["one", "two", "three"] {
+        desk.deliver(&centre, word.as_bytes(), json!({}));
+    }
+    let known = json!({"first_name": "Ada", "phone": "0049301234"});
+    let known = desk.client.post("/contacts", known).await.id("contact_id");
+    desk.deliver(&centre, b"four", json!({"from": "49301234"}));
+    let rows = desk.receiving.arrived(&desk.client, 4).await;
+    let contacts: std::collections::BTreeSet<_> = rows
+        .iter()
+        .map(|row| row["contact_id"].as_i64().unwrap())
+        .collect();
+    assert_eq!(contacts.len(), 2, "{rows:?}");
+    assert!(contacts.contains(&known), "{rows:?}");
+}
+
+#[tokio::test]
+async fn parts_are_put_together_in_any_order_and_other_letters_are_read() {
+    let (desk, centre) = Desk::bound().await;
+    let units: Vec<u8> = "م😀 end"
+        .encode_utf16()
+        .flat_map(u16::to_be_bytes)
+        .collect();
+    // The surrogate pair is divided between the parts.
+    for (number, octets) in [(2, &units[4..]), (1, &units[..4])] {
+        let header = [5, 0, 3, 9, 2, number];
+        let more = json!({"esm_class": 0x40, "coding": 8});
+        desk.deliver(&centre, &[&header[..], octets].concat(), more);
+    }
+    assert_eq!(desk.texts(1).await, ["م😀 end"]);
+    for answer in centre.said("delivered", 2).await {
+        assert_eq!(answer["status"], 0);
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_brought_again_is_taken_in_once() {
+    let (desk, centre) = Desk::bound().await;
+    desk.deliver(&centre, b"yes", json!({}));
+    desk.texts(1).await;
+    // The answer may not have arrived before the connection broke.
+    centre.hang_up();
+    centre.said("bind", 2).await;
+    desk.deliver(&centre, b"yes", json!({}));
+    let answers = centre.said("delivered", 1).await;
+    assert!(
+        answers.iter().all(|answer| answer["status"] == 0),
+        "{answers:?}"
+    );
+    desk.deliver(&centre, b"no", json!({}));
+    assert_eq!(desk.texts(2).await, ["yes", "no"]);
+}
+
+#[tokio::test]
+async fn the_same_words_said_again_later_are_another_message() {
+    let (desk, centre) = Desk::bound().await;
+    desk.deliver(&centre, b"yes", json!({}));
+    desk.texts(1).await;
+    tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+    desk.deliver(&centre, b"yes", json!({}));
+    assert_eq!(desk.texts(2).await, ["yes", "yes"]);
+}
+
+#[tokio::test]
+async fn what_nobody_takes_in_is_refused_for_good() {
+    let (desk, centre) = Desk::bound().await;
+    desk.deliver(&centre, b"hi", json!({"to": "4930000000"}));
+    let answers = centre.said("delivered", 1).await;
+    assert_eq!(answers[0]["status"], 0x65, "{answers:?}");
+    let by = desk.receiving.kannel(&desk.client).await;
+    let mut elsewhere = desk.receiving.clone();
+    elsewhere.address = "+4930000000".to_owned();
+    assert_eq!(elsewhere.brought(&by, "from=1&data=hi").await, 404);
+    assert!(desk.receiving.rows(&desk.client).await.is_empty());
+}
+
+#[tokio::test]
+async fn one_who_does_not_know_the_password_brings_nothing() {
+    let desk = Desk::open().await;
+    let mut by = desk.receiving.kannel(&desk.client).await;
+    by.password = "guessed";
+    assert_eq!(desk.receiving.brought(&by, "from=1&data=hi").await, 401);
+    by.provider_id += 1_000;
+    assert_eq!(desk.receiving.brought(&by, "from=1&data=hi").await, 401);
+    by = desk.receiving.kannel(&desk.client).await;
+    assert_eq!(desk.receiving.brought(&by, "from=1").await, 400);
+    assert!(desk.receiving.rows(&desk.client).await.is_empty());
+}
+
+#[tokio::test]
+async fn kannel_brings_short_long_and_other_letters_once_each() {
+    let desk = Desk::open().await;
+    let by = desk.receiving.kannel(&desk.client).await;
+    let centre = Centre::start(&json!({"password": "s3same"}));
+    let base = desk
+        .client
+        .url
+        .strip_suffix("/api")
+        .unwrap_or(&desk.client.url);
+    let url = base.replacen("http://", &format!("http://kannel:{}@", by.password), 1);
+    let url = format!(
+        "{url}/callbacks/sms/{}?from=%p&to=%P&coding=%c&charset=%C&data=%b&udh=%u&id=%I",
+        by.provider_id
+    );
+    let _kannel = Kannel::bringing(centre.port, &url).await;
+    centre.said("bind", 1).await;
+    let unicode: Vec<u8> = "م😀".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    desk.deliver(&centre, b"hello \x1b\x65", json!({}));
+    desk.deliver(&centre, &unicode, json!({"coding": 8}));
+    for number in 1..=3_u8 {
+        let part = [&[5, 0, 3, 77, 3, number][..], &[b'a' + number; 150]].concat();
+        desk.deliver(&centre, &part, json!({"esm_class": 0x40}));
+    }
+    let long = ["b", "c", "d"].map(|letter| letter.repeat(150)).concat();
+    let mut texts: Vec<String> = desk
+        .texts(3)
+        .await
+        .iter()
+        .map(|text| text.as_str().unwrap().to_owned())
+        .collect();
+    texts.sort_unstable();
+    assert_eq!(texts, [long, "hello €".to_owned(), "م😀".to_owned()]);
+    // Kannel gives a message the same id when it brings it again.
+    for _ in 0..2 {
+        desk.receiving
+            .bring(&by, "from=%2B4930999&data=again&id=one")
+            .await;
+    }
+    desk.receiving
+        .bring(&by, "from=%2B4930999&data=again&id=two")
+        .await;
+    assert_eq!(desk.receiving.arrived(&desk.client, 5).await.len(), 5);
+}
+
+#[tokio::test]
+async fn stop_closes_the_list_answers_once_and_start_opens_it() {
+    let desk = Desk::open().await;
+    let by = desk.receiving.kannel(&desk.client).await;
+    let client = &desk.client;
+    let kannel = format!("/providers/{}", by.provider_id);
+    client.put(&kannel, json!({"service_flag": 8})).await;
+    let sandbox = json!({"name": unique_name("sandbox"), "type": "sandbox"});
+    client.post("/providers", sandbox).await.ok();
+    for id in ["1", "2"] {
+        let query = format!("from=%2B4930999&data=Stop.&id={id}");
+        desk.receiving.bring(&by, &query).await;
+    }
+    desk.receiving.arrived(client, 2).await;
+    let listed = eventually("the list is closed", seconds(20), async || {
+        let listed = client.get("/optouts").await.ok();
+        (listed != json!([])).then_some(listed)
+    })
+    .await;
+    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!(listed[0]["source"], "stop", "{listed}");
+    let answers = eventually("the answer goes out", seconds(20), async || {
+        Some(desk.outbox().await).filter(|outbox| !outbox.is_empty())
+    })
+    .await;
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    let answer = answers[0].to_string();
+    assert!(answer.contains("Reply START"), "{answer}");
+    desk.receiving
+        .bring(&by, "from=%2B4930999&data=START&id=3")
+        .await;
+    desk.receiving.arrived(client, 3).await;
+    eventually("the list is open", seconds(20), async || {
+        let listed = client.get("/optouts").await.ok();
+        (listed == json!([])).then_some(())
+    })
+    .await;
+    assert_eq!(desk.outbox().await.len(), 1);
+}
