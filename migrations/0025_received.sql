@@ -10,6 +10,7 @@ create table read.messages (
     html text,
     attachments jsonb not null,
     original text,
+    media_key text,
     created_at timestamptz not null
 );
 comment on table read.messages is 'Messages that were received. Gone once the contact is erased.';
@@ -22,6 +23,7 @@ comment on column read.messages.text is 'Its text; bytes in hex if it is binary.
 comment on column read.messages.html is 'The same as HTML, as it came.';
 comment on column read.messages.attachments is 'The files that came with it: name, media_type, size and media, the hash of its bytes.';
 comment on column read.messages.original is 'The hash of the whole of it, as it came.';
+comment on column read.messages.media_key is 'What the bytes of the attachments and of the original are sealed with.';
 comment on column read.messages.created_at is 'When it was received.';
 
 -- Parts of long messages that wait for the others, sealed.

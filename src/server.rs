@@ -34,6 +34,7 @@ use crate::{
     config::{Config, Role},
     database::Database,
     http::Http,
+    mailbox::{self, Listening},
 };
 
 /// How long the end may take altogether; what is on the wire gets most of it.
@@ -57,6 +58,7 @@ pub struct Server {
     conversions: Option<Conversions>,
     worker: Option<Worker>,
     policies: Option<Running>,
+    mail: Option<Listening>,
     projector: Projector,
     pools: Vec<PgPool>,
     /// Of what streams to clients without end.
@@ -82,6 +84,7 @@ impl Server {
                 conversions: parts.conversions,
                 worker: parts.worker,
                 policies: parts.policies,
+                mail: parts.mail,
                 projector: parts.projector,
                 pools: parts.pools,
                 closing: parts.closing,
@@ -130,7 +133,15 @@ impl Server {
             config.receiving.words.clone(),
             deadlines(config),
         );
-        let reception = Reception::new(commands.clone(), pool, receiving, reports.clone());
+        let reception = Reception::new(commands.clone(), pool, receiving.clone(), reports.clone());
+        let mail = match has(config, Role::Worker) {
+            true => {
+                let media = MediaStore::new(store.pool().clone());
+                let host = host_name();
+                Some(mailbox::listen(&config.receiving, host, &receiving, &media).await?)
+            }
+            false => None,
+        };
         let worker = has(config, Role::Worker).then(|| {
             let media = MediaStore::new(store.pool().clone());
             let queued = watermarks.queue_signal();
@@ -155,6 +166,7 @@ impl Server {
             conversions: None,
             worker,
             policies,
+            mail,
             projector,
             pools: vec![store.pool().clone()],
             closing: CancellationToken::new(),
@@ -215,6 +227,9 @@ impl Server {
         if let Some(conversions) = self.conversions {
             conversions.stop().await;
         }
+        if let Some(mail) = self.mail {
+            mail.stop().await;
+        }
         if let Some(policies) = self.policies {
             policies.stop().await;
         }
@@ -241,6 +256,7 @@ struct Started {
     conversions: Option<Conversions>,
     worker: Option<Worker>,
     policies: Option<Running>,
+    mail: Option<Listening>,
     projector: Projector,
     pools: Vec<PgPool>,
     closing: CancellationToken,

@@ -2,7 +2,7 @@
 //!
 //! [`Commands::send`] loads an aggregate, lets it decide, appends what it
 //! decided and answers with its place in the log. Bytes that events name are in
-//! [`media`]; [`conversion`] runs the programs that make other bytes of them,
+//! [`media`], those of a person in an [`envelope`]; [`conversion`] runs the programs that make other bytes of them,
 //! [`documents`] and [`sound`] say which for documents and recordings. [`sending`] is
 //! what a send needs to be there, [`receiving`] what is done with what comes in; who is not to be reached [`suppression`] knows. What
 //! turns events into commands, a policy, is one file each in [`policies`], named by what
@@ -14,6 +14,7 @@
 mod bus;
 pub mod conversion;
 pub mod documents;
+pub mod envelope;
 mod error;
 pub mod media;
 pub mod policies;

@@ -82,7 +82,11 @@ impl Vault {
         self.open_bytes(context, &bytes.map_err(|_| CANNOT_OPEN)?)
     }
 
-    pub(crate) fn seal_bytes(&self, context: &str, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
+    /// The same in bytes.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub fn seal_bytes(&self, context: &str, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
         let nonce: [u8; NONCE_BYTES] = random()?;
         let payload = Payload {
             msg: plain,
@@ -93,7 +97,11 @@ impl Vault {
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
-    pub(crate) fn open_bytes(
+    /// Opens what [`Vault::seal_bytes`] made under the same `context`.
+    ///
+    /// # Errors
+    /// When it was sealed under another key or context, or was changed.
+    pub fn open_bytes(
         &self,
         context: &str,
         sealed: &[u8],

@@ -14,6 +14,7 @@ pub mod email;
 pub mod gateway;
 pub mod inbox;
 pub mod kannel;
+pub mod mailbox;
 mod permits;
 mod receipts;
 mod reception;

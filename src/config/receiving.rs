@@ -1,5 +1,7 @@
 //! What is set about receiving.
 
+use std::{net::SocketAddr, path::PathBuf};
+
 use domain::people::StopWords;
 
 use super::{error::ConfigError, values::Values};
@@ -10,6 +12,14 @@ pub struct ReceivingConfig {
     /// `LEDGERLINE_STOP_LANGUAGES` (all that there are), `LEDGERLINE_STOP_WORDS` and
     /// `LEDGERLINE_START_WORDS` (none), `LEDGERLINE_STOP_ANSWER` (by language)
     pub words: StopWords,
+    /// `LEDGERLINE_LMTP_LISTEN` (none)
+    pub lmtp: Option<SocketAddr>,
+    /// `LEDGERLINE_SMTP_LISTEN` (none)
+    pub smtp: Option<SocketAddr>,
+    /// `LEDGERLINE_SMTP_CERTIFICATE` and `LEDGERLINE_SMTP_CERTIFICATE_KEY` (none)
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// `LEDGERLINE_MAIL_LIMIT_MB` (25), in bytes.
+    pub mail_limit: usize,
 }
 
 impl ReceivingConfig {
@@ -23,7 +33,25 @@ impl ReceivingConfig {
             &list(values, "LEDGERLINE_START_WORDS"),
             answer,
         );
-        Ok(Self { words })
+        let address = "an address and a port, as in 127.0.0.1:8024";
+        let megabytes: usize = values.within("LEDGERLINE_MAIL_LIMIT_MB", 1..=256)?;
+        let certificate = values.path("LEDGERLINE_SMTP_CERTIFICATE");
+        let key = values.path("LEDGERLINE_SMTP_CERTIFICATE_KEY");
+        let certificate = match (certificate, key) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => {
+                let name = "LEDGERLINE_SMTP_CERTIFICATE_KEY";
+                return Err(values.wrong(name, "set where LEDGERLINE_SMTP_CERTIFICATE is"));
+            }
+        };
+        Ok(Self {
+            words,
+            lmtp: values.optional("LEDGERLINE_LMTP_LISTEN", address)?,
+            smtp: values.optional("LEDGERLINE_SMTP_LISTEN", address)?,
+            certificate,
+            mail_limit: megabytes << 20,
+        })
     }
 }
 

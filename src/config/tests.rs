@@ -95,6 +95,11 @@ const GOOD: &[(&str, &str)] = &[
     ("LEDGERLINE_TRY_SMS_DEADLINE_SECONDS", "102"),
     ("LEDGERLINE_TRY_FAX_DEADLINE_SECONDS", "103"),
     ("LEDGERLINE_TRY_VOICE_DEADLINE_SECONDS", "104"),
+    ("LEDGERLINE_LMTP_LISTEN", "127.0.0.1:8024"),
+    ("LEDGERLINE_SMTP_LISTEN", "[::]:25"),
+    ("LEDGERLINE_SMTP_CERTIFICATE", "/etc/ledger.pem"),
+    ("LEDGERLINE_SMTP_CERTIFICATE_KEY", "/etc/ledger.key"),
+    ("LEDGERLINE_MAIL_LIMIT_MB", "30"),
     ("LEDGERLINE_STOP_LANGUAGES", "en, de"),
     ("LEDGERLINE_STOP_WORDS", "Genug, Basta"),
     ("LEDGERLINE_START_WORDS", "Weiter"),
@@ -175,6 +180,10 @@ fn every_setting_is_in_the_help_and_arrives_from_environment_and_file() {
         assert_eq!(delivery.company, "Muster & Söhne");
         assert_eq!(delivery.cpm_unit, PaceUnit::Minute);
         assert!(delivery.campaign_duplicates);
+        assert_eq!(receiving.lmtp.unwrap().port(), 8024);
+        assert_eq!(receiving.smtp.unwrap().port(), 25);
+        assert!(receiving.certificate.is_some());
+        assert_eq!(receiving.mail_limit, 30 << 20);
         let words = receiving.words;
         assert_eq!(words.wish("baja"), None);
         let answer = Some("Bye".to_owned());
@@ -228,6 +237,8 @@ fn a_wrong_value_stops_the_start_and_is_named() {
         ("LEDGERLINE_ROLE", "boss"),
         ("LEDGERLINE_CPM_UNIT", "hour"),
         ("LEDGERLINE_STOP_LANGUAGES", "en,klingon"),
+        ("LEDGERLINE_LMTP_LISTEN", "24"),
+        ("LEDGERLINE_SMTP_CERTIFICATE", "/etc/ledger.pem"),
         ("LEDGERLINE_LOG", "=,="),
         ("LEDGERLINE_LOG_FORMAT", "xml"),
     ] {

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use commands::{conversion::ConversionError, media::MediaError};
+use commands::{conversion::ConversionError, envelope::Envelope, media::MediaError};
 use domain::outreach::Attachment;
 use futures::StreamExt;
 use tokio::io::AsyncWriteExt;
@@ -148,7 +148,7 @@ impl From<ConversionError> for Error {
 }
 
 /// Sends a medium out as a file to be saved, never to be shown in place.
-pub(super) async fn download(app: &App, attached: &Attachment) -> Result<Response> {
+pub(crate) async fn download(app: &App, attached: &Attachment) -> Result<Response> {
     let found = app.media().get(&attached.media).await?;
     let (size, pieces) = found.ok_or(Error::NotFound)?;
     let disposition = disposition(&attached.file_name);
@@ -159,6 +159,31 @@ pub(super) async fn download(app: &App, attached: &Attachment) -> Result<Respons
         (header::ETAG, value(&format!("\"{}\"", attached.media.0))),
     ];
     Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+/// The same for one that is sealed with this key.
+pub(crate) async fn download_sealed(
+    app: &App,
+    attached: &Attachment,
+    key: &str,
+) -> Result<Response> {
+    let found = app.media().get(&attached.media).await?;
+    let (size, pieces) = found.ok_or(Error::NotFound)?;
+    let mut sealed = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+    let mut pieces = std::pin::pin!(pieces);
+    while let Some(piece) = pieces.next().await {
+        sealed.extend_from_slice(&piece?);
+    }
+    let envelope = Envelope::with(key).ok_or(Error::NotFound)?;
+    let bytes = envelope.open(&sealed)?;
+    let headers = [
+        (header::CONTENT_TYPE, value(&attached.content_type)),
+        (
+            header::CONTENT_DISPOSITION,
+            value(&disposition(&attached.file_name)),
+        ),
+    ];
+    Ok((headers, bytes).into_response())
 }
 
 fn value(text: &str) -> HeaderValue {

@@ -2,7 +2,7 @@
 
 mod document_pages;
 mod documents;
-mod media;
+pub(crate) mod media;
 mod program_fields;
 mod program_ref;
 mod program_transmissions;

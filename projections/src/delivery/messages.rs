@@ -32,6 +32,9 @@ pub struct MessageRow {
     /// The hash of the whole message, as it came.
     #[serde(skip)]
     pub original: Option<String>,
+    /// What its files are sealed with.
+    #[serde(skip)]
+    pub media_key: Option<String>,
 }
 
 /// A file that came with a message.
@@ -60,7 +63,7 @@ pub async fn of_transmission(
     };
     sqlx::query_as(
         "select m.transmission_id, m.source, m.destination, m.sender, m.subject, m.text, \
-           m.html, m.attachments, m.original \
+           m.html, m.attachments, m.original, m.media_key \
          from read.messages m join read.transmissions t using (transmission_id) \
          where m.transmission_id = $1 and ($2::bigint is null or t.user_id = $2)",
     )
@@ -103,8 +106,8 @@ async fn insert(db: &mut PgConnection, received: &Received<'_>) -> Result<(), sq
     let text = |text: &Option<String>| text.as_deref().map(storable);
     sqlx::query(
         "insert into messages (transmission_id, source, destination, sender, subject, text, \
-           html, attachments, original, created_at) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+           html, attachments, original, media_key, created_at) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(received.transmission_id)
     .bind(text(&message.source))
@@ -115,6 +118,7 @@ async fn insert(db: &mut PgConnection, received: &Received<'_>) -> Result<(), sq
     .bind(text(&message.html))
     .bind(Json(&message.attachments))
     .bind(message.original.as_ref().map(|media| media.0.as_str()))
+    .bind(&message.media_key)
     .bind(received.at)
     .execute(db)
     .await

@@ -244,12 +244,16 @@ async fn prepared(route: Route, kind: &str, things: &Things) -> i64 {
     let path = route.path;
     let main = path.split('/').find(|part| part.starts_with('{'));
     let is_main = main == Some(&format!("{{{kind}_id}}"));
+    if kind == "attachment" {
+        return 1;
+    }
     if !is_main {
         return things.any(kind).await;
     }
     match kind {
         "transmission" if path.ends_with("/retry") => things.sent("fail@example.com").await.0,
         "transmission" if path.ends_with("/message") => things.received().await,
+        "transmission" if path.contains("/message/") => things.mailed().await,
         "spool" if path.ends_with("/resolve") => things.sent("unknown@example.com").await.1,
         "transmission" if path.ends_with("/schedule") && route.method == "DELETE" => {
             let id = things.fresh(kind).await;

@@ -5,11 +5,12 @@ use std::{collections::HashMap, sync::Mutex};
 use serde_json::{Value, json};
 
 use super::examples::{self, Example};
-use crate::harness::{Client, Mailing, Receiving, Server, unique_name};
+use crate::harness::{Client, Mailing, Postman, Receiving, Server, unique_name};
 
 /// Somebody who makes things.
 pub struct Things {
     pub client: Client,
+    lmtp: Option<u16>,
     known: Mutex<HashMap<String, i64>>,
 }
 
@@ -19,7 +20,10 @@ impl Things {
         let client = server.admin().await;
         let sandbox = json!({"name": unique_name("sandbox"), "type": "sandbox", "active": 1});
         client.post("/providers", sandbox).await.ok();
-        let things = Self::of(&client);
+        let things = Self {
+            lmtp: Some(server.mail_port("lmtp")),
+            ..Self::of(&client)
+        };
         // Something for others to be children of.
         things.any("program").await;
         things
@@ -34,6 +38,7 @@ impl Things {
     pub fn of(client: &Client) -> Self {
         Self {
             client: client.clone(),
+            lmtp: None,
             known: Mutex::default(),
         }
     }
@@ -170,6 +175,20 @@ impl Things {
         let receiving = Receiving::sms(&self.client).await;
         let provider = receiving.kannel(&self.client).await;
         receiving.bring(&provider, "from=%2B4930999&data=hi").await;
+        let row = receiving.arrived(&self.client, 1).await.remove(0);
+        row["transmission_id"].as_i64().unwrap()
+    }
+
+    /// A transmission that came in by mail, with a file.
+    pub async fn mailed(&self) -> i64 {
+        let receiving = Receiving::mail(&self.client).await;
+        let lmtp = self.lmtp.expect("a server of its own");
+        let mut postman = Postman::greeted(lmtp, "LHLO tests").await;
+        let mail = "From: ada@example.com\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n\
+            --x\r\n\r\nhello\r\n--x\r\nContent-Type: text/csv\r\n\
+            Content-Disposition: attachment; filename=a.csv\r\n\r\na,b\r\n--x--";
+        let answers = postman.bring(&[&receiving.address], mail).await;
+        assert!(answers[0].starts_with("250"), "{answers:?}");
         let row = receiving.arrived(&self.client, 1).await.remove(0);
         row["transmission_id"].as_i64().unwrap()
     }

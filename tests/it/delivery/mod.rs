@@ -10,6 +10,7 @@ mod campaign_reach;
 mod campaign_workers;
 mod campaigns;
 mod demo;
+mod inbound_mail;
 mod inbound_sms;
 mod kannel;
 mod main_job;

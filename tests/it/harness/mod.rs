@@ -11,6 +11,7 @@ mod guardian;
 mod kannel;
 mod log;
 mod mailing;
+mod postman;
 mod process;
 mod read_models;
 mod receiving;
@@ -34,6 +35,7 @@ pub use self::{
     kannel::Kannel,
     log::EventLog,
     mailing::{Mailing, sandbox_provider, smtp_provider},
+    postman::Postman,
     read_models::ReadModels,
     receiving::Receiving,
     recorder::{MailRecorder, Received, python},

@@ -28,6 +28,12 @@ impl Receiving {
         Self::of(client, "receivesms", "phone", number).await
     }
 
+    /// One that is subscribed to a program for mail.
+    pub async fn mail(client: &Client) -> Self {
+        let address = format!("{}@desk.example", unique_name("box"));
+        Self::of(client, "receiveemail", "email", address).await
+    }
+
     /// One that is subscribed to a program of this type, under this address.
     pub async fn of(client: &Client, kind: &str, field: &str, address: String) -> Self {
         let mut account = json!({"username": unique_name("desk"), "active": 1});

@@ -95,6 +95,8 @@ impl Setup {
         let mut settings = self.settings;
         for (name, value) in [
             ("LISTEN", format!("127.0.0.1:{port}")),
+            ("LMTP_LISTEN", "127.0.0.1:0".to_owned()),
+            ("SMTP_LISTEN", "127.0.0.1:0".to_owned()),
             ("DATA_DIR", data_dir.to_str().unwrap().to_owned()),
             ("ADMIN_PASSWORD", ADMIN_PASSWORD.to_owned()),
             ("LOG", "info".to_owned()),
@@ -213,6 +215,17 @@ impl Server {
     /// Everything it has logged.
     pub fn log(&self) -> String {
         fs::read_to_string(self.log_file()).unwrap()
+    }
+
+    /// Where mail comes in by this protocol.
+    pub fn mail_port(&self, protocol: &str) -> u16 {
+        let log = self.log();
+        let said = format!("mail comes in by {protocol}");
+        let line = log.lines().find(|line| line.contains(&said));
+        let line = line.unwrap_or_else(|| panic!("no {protocol}: {log}"));
+        let port = line.rsplit_once("127.0.0.1:").unwrap().1;
+        let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().unwrap()
     }
 
     fn log_file(&self) -> PathBuf {

@@ -68,6 +68,9 @@ pub struct Message {
     pub attachments: Vec<Attachment>,
     /// The whole of it, as it came.
     pub original: Option<MediaHash>,
+    /// What the files and the original are sealed with, in hex: who is erased takes it
+    /// along.
+    pub media_key: Option<String>,
 }
 
 /// A file that came with a message.

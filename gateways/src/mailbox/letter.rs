@@ -1,0 +1,163 @@
+//! What a mail says, read from what came in.
+
+use domain::delivery::Message;
+use mail_parser::{MessageParser, MimeHeaders};
+
+/// How much of a text is kept readable; the whole of it is in the original.
+const TEXT: usize = 1 << 20;
+/// How many files are taken out of a mail.
+const FILES: usize = 100;
+/// How long a header's words and a file's name may be, in characters.
+const WORDS: usize = 998;
+const NAME: usize = 200;
+
+/// A mail that was read, and the files in it.
+#[derive(Debug, Default)]
+pub struct Letter {
+    /// What it says; without its files.
+    pub message: Message,
+    /// The files, by name, type and bytes.
+    pub files: Vec<File>,
+}
+
+/// A file in a mail.
+#[derive(Debug)]
+pub struct File {
+    /// What it is called.
+    pub name: String,
+    /// What it is, by its first bytes or else by its word.
+    pub media_type: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
+
+/// Reads a mail. Whatever it is, something can be said of it.
+pub fn read(bytes: &[u8]) -> Letter {
+    let Some(mail) = MessageParser::default().parse(bytes) else {
+        let text = String::from_utf8_lossy(bytes);
+        let message = Message {
+            text: Some(cut(&text)),
+            ..Message::default()
+        };
+        return Letter {
+            message,
+            files: Vec::new(),
+        };
+    };
+    let from = mail.from().and_then(|from| from.first());
+    let named = |text: Option<&str>| {
+        text.map(|text| line(text, WORDS))
+            .filter(|it| !it.is_empty())
+    };
+    let message = Message {
+        sender: named(from.and_then(|from| from.name())),
+        source: named(from.and_then(|from| from.address())),
+        subject: named(mail.subject()),
+        text: mail.body_text(0).map(|text| cut(&text)),
+        // Of a mail that is only text it would be made up.
+        html: (mail.html_body_count() > 0
+            && mail.html_part(0).is_some_and(|part| part.is_text_html()))
+        .then(|| mail.body_html(0).map(|html| cut(&html)))
+        .flatten(),
+        ..Message::default()
+    };
+    let files = mail
+        .attachments()
+        .take(FILES)
+        .enumerate()
+        .map(|(at, part)| {
+            let bytes = part.contents().to_vec();
+            let said = part.content_type().map(|kind| match kind.subtype() {
+                Some(subtype) => format!("{}/{subtype}", kind.ctype()).to_lowercase(),
+                None => kind.ctype().to_lowercase(),
+            });
+            let sniffed = infer::get(&bytes).map(|kind| kind.mime_type().to_owned());
+            File {
+                name: part
+                    .attachment_name()
+                    .and_then(file_name)
+                    .unwrap_or_else(|| format!("attachment-{}", at + 1)),
+                media_type: sniffed
+                    .or(said)
+                    .map(|kind| line(&kind, NAME))
+                    .unwrap_or_else(|| "application/octet-stream".to_owned()),
+                bytes,
+            }
+        });
+    Letter {
+        message,
+        files: files.collect(),
+    }
+}
+
+/// A name and no path.
+fn file_name(name: &str) -> Option<String> {
+    let name = name.rsplit(['/', '\\']).next()?;
+    let name = line(name, NAME);
+    let name = name.trim_matches(['.', ' ']);
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+fn line(text: &str, most: usize) -> String {
+    crate::sms::one_line(text, most)
+}
+
+fn cut(text: &str) -> String {
+    let mut end = text.len().min(TEXT);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_is_read_with_its_text_and_its_files() {
+        let mail = b"From: =?utf-8?q?J=C3=BCrgen?= <j@example.com>\r\nSubject: Hello\r\n\
+            MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\
+            Content-Type: multipart/alternative; boundary=y\r\n\r\n--y\r\n\
+            Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\
+            Gr\xfc\xdfe\r\n--y\r\nContent-Type: text/html\r\n\r\n<p>Hi</p>\r\n--y--\r\n--x\r\n\
+            Content-Type: application/octet-stream\r\n\
+            Content-Disposition: attachment; filename=\"../../a.pdf\"\r\n\r\n%PDF-1.4\r\n--x--\r\n";
+        let Letter { message, files } = read(mail);
+        assert_eq!(message.sender.as_deref(), Some("Jürgen"));
+        assert_eq!(message.source.as_deref(), Some("j@example.com"));
+        assert_eq!(message.subject.as_deref(), Some("Hello"));
+        assert_eq!(message.text.as_deref().map(str::trim), Some("Grüße"));
+        assert_eq!(message.html.as_deref().map(str::trim), Some("<p>Hi</p>"));
+        let [file] = &files[..] else {
+            panic!("{files:?}");
+        };
+        assert_eq!(
+            (file.name.as_str(), file.media_type.as_str()),
+            ("a.pdf", "application/pdf")
+        );
+        assert!(file.bytes.starts_with(b"%PDF-1.4"));
+    }
+
+    #[test]
+    fn a_mail_of_text_only_has_no_html() {
+        let letter = read(b"From: a@example.com\r\n\r\nhello\r\n");
+        assert_eq!(letter.message.text.as_deref().map(str::trim), Some("hello"));
+        assert_eq!(letter.message.html, None);
+    }
+
+    #[test]
+    fn what_is_no_mail_is_read_all_the_same() {
+        for bytes in [&b""[..], b"\0\xff", b"\r\n", b"From", b": \r\n: \r\n"] {
+            read(bytes);
+        }
+        let mut nested = Vec::new();
+        for level in 0..200 {
+            nested.extend(
+                format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n")
+                    .bytes(),
+            );
+        }
+        read(&nested);
+    }
+}

@@ -1,0 +1,214 @@
+//! Mail that comes in: a listener that speaks LMTP (RFC 2033) or SMTP (RFC 5321).
+//!
+//! Only what is for an account with a program that receives mail is taken, and each answer
+//! of success means that it is on record. There is nothing to be relayed to.
+
+mod letter;
+mod session;
+pub mod wire;
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use commands::{media::MediaStore, receiving::Receiving};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use self::session::{Next, Session};
+
+pub use self::letter::read as read_letter;
+
+/// What a listener speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// To a mail server on the way here; answers for each recipient.
+    Lmtp,
+    /// To anybody.
+    Smtp,
+}
+
+/// How mail is received.
+#[derive(Clone)]
+pub struct MailboxConfig {
+    /// The name of this host, in greetings.
+    pub host: String,
+    /// The most bytes of a mail.
+    pub limit: usize,
+    /// The most connections at the same time, and the most of one address.
+    pub connections: (usize, usize),
+    /// How long the other side may say nothing.
+    pub patience: Duration,
+    /// How long it may take over a whole mail.
+    pub whole_patience: Duration,
+    /// How many bytes of mails may be in memory, over all connections.
+    pub memory: usize,
+    /// What STARTTLS is done with; without it, it is not offered.
+    pub tls: Option<TlsAcceptor>,
+}
+
+impl MailboxConfig {
+    /// As it is meant to be, for a host of this name.
+    pub fn of(host: String, limit: usize) -> Self {
+        Self {
+            host,
+            limit,
+            connections: (200, 50),
+            patience: Duration::from_secs(120),
+            whole_patience: Duration::from_secs(600),
+            memory: (256 << 20).max(4 * limit),
+            tls: None,
+        }
+    }
+}
+
+/// Takes in mail. Clones share what they have room for.
+#[derive(Clone)]
+pub struct Mailbox(Arc<Inner>);
+
+struct Inner {
+    config: MailboxConfig,
+    receiving: Receiving,
+    media: MediaStore,
+    room: Arc<Semaphore>,
+    /// One permit for each [`PIECE`] of a mail.
+    memory: Semaphore,
+    from: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// What memory is given out in.
+const PIECE: usize = 64 << 10;
+
+impl Mailbox {
+    /// One that puts on record through `receiving`, and files into `media`.
+    pub fn new(config: MailboxConfig, receiving: Receiving, media: MediaStore) -> Self {
+        Self(Arc::new(Inner {
+            room: Arc::new(Semaphore::new(config.connections.0)),
+            memory: Semaphore::new(config.memory / PIECE),
+            from: Mutex::default(),
+            receiving,
+            media,
+            config,
+        }))
+    }
+
+    /// Serves a listener until it is stopped, and then what is under way.
+    pub async fn serve(self, listener: TcpListener, dialect: Dialect, stopping: CancellationToken) {
+        let tasks = TaskTracker::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = stopping.cancelled() => break,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    let (this, stopping) = (self.clone(), stopping.clone());
+                    tasks.spawn(async move { this.attend(stream, peer, dialect, stopping).await });
+                }
+                Err(error) => {
+                    // Out of file descriptors, for instance: it passes.
+                    tracing::warn!(%error, "a mail connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+        tasks.close();
+        let _ = timeout(Duration::from_secs(10), tasks.wait()).await;
+    }
+
+    async fn attend(
+        self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        dialect: Dialect,
+        stopping: CancellationToken,
+    ) {
+        let _ = stream.set_nodelay(true);
+        let place = Arc::clone(&self.0.room).try_acquire_owned();
+        let (Ok(_place), Some(_mine)) = (place, Visit::of(&self, peer.ip())) else {
+            metrics::counter!("ledgerline_mail_connections_refused_total").increment(1);
+            let _ = refuse(stream, &self.0.config.host).await;
+            return;
+        };
+        let ended = self.converse(stream, dialect, stopping).await;
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a mail connection ends");
+        }
+    }
+
+    async fn converse(
+        &self,
+        stream: TcpStream,
+        dialect: Dialect,
+        stopping: CancellationToken,
+    ) -> io::Result<()> {
+        let session = Session::new(self, dialect, false, stopping.clone());
+        let stream = match session.run(stream).await? {
+            Next::Done => return Ok(()),
+            Next::Encrypt(stream) => stream,
+        };
+        let Some(tls) = &self.0.config.tls else {
+            return Ok(());
+        };
+        let encrypted = timeout(self.0.config.patience, tls.accept(stream)).await??;
+        let session = Session::new(self, dialect, true, stopping);
+        session.run(encrypted).await.map(drop)
+    }
+}
+
+/// Says that there are too many, and hangs up.
+async fn refuse(mut stream: TcpStream, host: &str) -> io::Result<()> {
+    use tokio::io::AsyncWriteExt;
+    let words = format!("421 4.7.0 {host} has too many connections, try again later\r\n");
+    timeout(Duration::from_secs(1), stream.write_all(words.as_bytes())).await??;
+    stream.shutdown().await
+}
+
+/// One of the connections that an address has.
+struct Visit {
+    mailbox: Mailbox,
+    address: IpAddr,
+}
+
+impl Visit {
+    fn of(mailbox: &Mailbox, address: IpAddr) -> Option<Self> {
+        let mut from = mailbox.visitors();
+        let count = from.entry(address).or_default();
+        if *count >= mailbox.0.config.connections.1 {
+            return None;
+        }
+        *count += 1;
+        drop(from);
+        Some(Self {
+            mailbox: mailbox.clone(),
+            address,
+        })
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let mut from = self.mailbox.visitors();
+        if let Some(count) = from.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                from.remove(&self.address);
+            }
+        }
+    }
+}
+
+impl Mailbox {
+    fn visitors(&self) -> std::sync::MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.0.from.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,497 @@
+//! One conversation with somebody who brings mail.
+
+use std::{io, time::Duration};
+
+use bytes::BytesMut;
+use chrono::{DateTime, Utc};
+use commands::{
+    CommandError,
+    envelope::Envelope,
+    receiving::{Brought, Receipt},
+};
+use domain::{
+    delivery::{Attachment, Message},
+    flow::Service,
+};
+use eventstore::clock;
+use futures::stream;
+use sha2::{Digest, Sha256};
+use smtp_proto::{Error as Syntax, MailFrom, RcptTo, Request};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    sync::SemaphorePermit,
+    time::{Instant, timeout, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Dialect, Mailbox, PIECE,
+    letter::{self, Letter},
+    wire::{self, Data, Found},
+};
+
+/// The most recipients of a mail; more are put off (RFC 5321, 4.5.3.1.8 asks for 100).
+const RECIPIENTS: usize = 100;
+/// How many errors one may make, and how many recipients one may guess.
+const ERRORS: usize = 20;
+const READ: usize = 64 << 10;
+
+/// How it goes on with the connection.
+pub(super) enum Next<S> {
+    /// It is over.
+    Done,
+    /// Encrypted, from the beginning.
+    Encrypt(S),
+}
+
+/// A conversation's state.
+pub(super) struct Session<'m> {
+    mailbox: &'m Mailbox,
+    dialect: Dialect,
+    encrypted: bool,
+    stopping: CancellationToken,
+    greeted: bool,
+    sender: Option<String>,
+    recipients: Vec<String>,
+    errors: usize,
+    guesses: usize,
+}
+
+/// What is done after an answer.
+enum After {
+    GoOn,
+    Receive,
+    Encrypt,
+    HangUp,
+}
+
+type Answer = (String, After);
+
+fn answer(words: impl Into<String>) -> Answer {
+    (words.into(), After::GoOn)
+}
+
+impl<'m> Session<'m> {
+    pub fn new(
+        mailbox: &'m Mailbox,
+        dialect: Dialect,
+        encrypted: bool,
+        stopping: CancellationToken,
+    ) -> Self {
+        Self {
+            mailbox,
+            dialect,
+            encrypted,
+            stopping,
+            greeted: false,
+            sender: None,
+            recipients: Vec::new(),
+            errors: 0,
+            guesses: 0,
+        }
+    }
+
+    pub async fn run<S>(mut self, mut stream: S) -> io::Result<Next<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let config = &self.mailbox.0.config;
+        let protocol = match self.dialect {
+            Dialect::Lmtp => "LMTP",
+            Dialect::Smtp => "ESMTP",
+        };
+        if !self.encrypted {
+            let greeting = format!("220 {} {protocol}", config.host);
+            say(&mut stream, &greeting, config.patience).await?;
+        }
+        let mut buffer = BytesMut::new();
+        loop {
+            let line = match wire::line(&mut buffer) {
+                Found::Line(line) => line,
+                Found::Nothing => {
+                    if !self.fill(&mut stream, &mut buffer).await? {
+                        return Ok(Next::Done);
+                    }
+                    continue;
+                }
+                Found::TooLong => {
+                    let words = "500 5.5.2 the line is too long";
+                    return self.goodbye(&mut stream, words).await;
+                }
+                Found::Bare => {
+                    let words = "500 5.5.2 lines end with CR LF";
+                    return self.goodbye(&mut stream, words).await;
+                }
+            };
+            let (words, after) = self.command(&line).await;
+            say(&mut stream, &words, config.patience).await?;
+            match after {
+                After::GoOn => {}
+                After::HangUp => return self.close(&mut stream).await,
+                // What was sent ahead in clear must not count as encrypted.
+                After::Encrypt if !buffer.is_empty() => return self.close(&mut stream).await,
+                After::Encrypt => return Ok(Next::Encrypt(stream)),
+                After::Receive => match self.receive(&mut stream, &mut buffer).await? {
+                    After::HangUp => return self.close(&mut stream).await,
+                    _ => self.forget(),
+                },
+            }
+        }
+    }
+
+    /// Reads more; whether there was something.
+    async fn fill<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: &mut S,
+        buffer: &mut BytesMut,
+    ) -> io::Result<bool> {
+        let config = &self.mailbox.0.config;
+        buffer.reserve(READ);
+        let read = tokio::select! {
+            read = timeout(config.patience, stream.read_buf(buffer)) => read,
+            () = self.stopping.cancelled() => {
+                let words = format!("421 4.3.2 {} closes", config.host);
+                say(stream, &words, Duration::from_secs(1)).await?;
+                return Ok(false);
+            }
+        };
+        match read {
+            Ok(read) => Ok(read? > 0),
+            Err(_) => {
+                let words = format!("421 4.4.2 {} waited too long", config.host);
+                say(stream, &words, Duration::from_secs(1)).await?;
+                Ok(false)
+            }
+        }
+    }
+
+    async fn goodbye<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: &mut S,
+        words: &str,
+    ) -> io::Result<Next<S>> {
+        say(stream, words, Duration::from_secs(1)).await?;
+        self.close(stream).await
+    }
+
+    async fn close<S: AsyncWrite + Unpin>(&self, stream: &mut S) -> io::Result<Next<S>> {
+        let _ = timeout(Duration::from_secs(1), stream.shutdown()).await;
+        Ok(Next::Done)
+    }
+
+    fn forget(&mut self) {
+        self.sender = None;
+        self.recipients.clear();
+    }
+
+    async fn command(&mut self, line: &[u8]) -> Answer {
+        let whole = [line, b"\r\n"].concat();
+        let request = match Request::parse(&mut whole.iter()) {
+            Ok(request) => request,
+            Err(error) => return self.mistaken(syntax(&error)),
+        };
+        let host = &self.mailbox.0.config.host;
+        match (self.dialect, request) {
+            (Dialect::Lmtp, Request::Lhlo { .. }) | (Dialect::Smtp, Request::Ehlo { .. }) => {
+                self.forget();
+                self.greeted = true;
+                answer(self.extensions())
+            }
+            (Dialect::Smtp, Request::Helo { .. }) => {
+                self.forget();
+                self.greeted = true;
+                answer(format!("250 {host}"))
+            }
+            (_, Request::Mail { from }) => self.mail(&from.into_owned()),
+            (_, Request::Rcpt { to }) => self.recipient(&to.into_owned()).await,
+            (_, Request::Data) => self.data(),
+            (_, Request::StartTls) if self.offers_tls() => {
+                ("220 2.0.0 go ahead".to_owned(), After::Encrypt)
+            }
+            (_, Request::Rset) => {
+                self.forget();
+                answer("250 2.0.0 ok")
+            }
+            (_, Request::Noop { .. }) => answer("250 2.0.0 ok"),
+            (_, Request::Vrfy { .. }) => answer("252 2.1.5 send it, and see"),
+            (_, Request::Quit) => (format!("221 2.0.0 {host} closes"), After::HangUp),
+            (_, Request::Ehlo { .. } | Request::Helo { .. } | Request::Lhlo { .. }) => {
+                self.mistaken("500 5.5.1 that is the greeting of another protocol")
+            }
+            _ => self.mistaken("502 5.5.1 that is not done here"),
+        }
+    }
+
+    fn offers_tls(&self) -> bool {
+        self.dialect == Dialect::Smtp && !self.encrypted && self.mailbox.0.config.tls.is_some()
+    }
+
+    fn extensions(&self) -> String {
+        let config = &self.mailbox.0.config;
+        let mut lines = vec![
+            config.host.clone(),
+            "PIPELINING".to_owned(),
+            "8BITMIME".to_owned(),
+            "SMTPUTF8".to_owned(),
+            "ENHANCEDSTATUSCODES".to_owned(),
+            format!("SIZE {}", config.limit),
+        ];
+        if self.offers_tls() {
+            lines.push("STARTTLS".to_owned());
+        }
+        let last = lines.len() - 1;
+        let line = |(at, line): (usize, &String)| match at == last {
+            true => format!("250 {line}"),
+            false => format!("250-{line}"),
+        };
+        let lines: Vec<_> = lines.iter().enumerate().map(line).collect();
+        lines.join("\r\n")
+    }
+
+    fn mistaken(&mut self, words: &str) -> Answer {
+        self.errors += 1;
+        match self.errors > ERRORS {
+            true => ("421 4.7.0 too many errors".to_owned(), After::HangUp),
+            false => answer(words),
+        }
+    }
+
+    fn mail(&mut self, from: &MailFrom<String>) -> Answer {
+        if !self.greeted {
+            return self.mistaken("503 5.5.1 who is it?");
+        }
+        if self.sender.is_some() {
+            return self.mistaken("503 5.5.1 one mail at a time");
+        }
+        if from.size > self.mailbox.0.config.limit {
+            return answer("552 5.3.4 it is too large");
+        }
+        self.sender = Some(from.address.clone());
+        answer("250 2.1.0 ok")
+    }
+
+    async fn recipient(&mut self, to: &RcptTo<String>) -> Answer {
+        if self.sender.is_none() {
+            return self.mistaken("503 5.5.1 from whom?");
+        }
+        if self.recipients.len() >= RECIPIENTS {
+            return answer("452 4.5.3 too many recipients");
+        }
+        let expected = self
+            .mailbox
+            .0
+            .receiving
+            .expects(Service::Email, &to.address);
+        match expected.await {
+            Ok(true) => {
+                self.recipients.push(to.address.clone());
+                answer("250 2.1.5 ok")
+            }
+            Ok(false) => {
+                self.guesses += 1;
+                match self.guesses > ERRORS {
+                    true => (
+                        "421 4.7.0 too many unknown recipients".to_owned(),
+                        After::HangUp,
+                    ),
+                    false => answer("550 5.1.1 nobody receives mail there"),
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a recipient could not be looked up");
+                answer("451 4.3.0 try again later")
+            }
+        }
+    }
+
+    fn data(&mut self) -> Answer {
+        if self.recipients.is_empty() {
+            return self.mistaken("503 5.5.1 to whom?");
+        }
+        let words = "354 until a dot on a line of its own".to_owned();
+        (words, After::Receive)
+    }
+
+    /// Reads a mail and answers, for each recipient if it is LMTP.
+    async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        buffer: &mut BytesMut,
+    ) -> io::Result<After> {
+        let config = &self.mailbox.0.config;
+        let until = Instant::now() + config.whole_patience;
+        let mut data = Data::default();
+        let mut memory: Option<SemaphorePermit<'_>> = None;
+        let mut pieces = 0;
+        while !data.take(buffer, config.limit) {
+            let needed = data.bytes.len() / PIECE + 1;
+            while pieces < needed && !data.too_long {
+                match self.mailbox.0.memory.try_acquire() {
+                    Ok(permit) => {
+                        pieces += 1;
+                        match &mut memory {
+                            Some(held) => held.merge(permit),
+                            None => memory = Some(permit),
+                        }
+                    }
+                    Err(_) => {
+                        let words = "452 4.3.1 too much comes in at once, try again later";
+                        say(stream, words, config.patience).await?;
+                        return Ok(After::HangUp);
+                    }
+                }
+            }
+            match timeout_at(until, self.fill(stream, buffer)).await {
+                Ok(Ok(true)) => {}
+                Ok(filled) => return filled.map(|_| After::HangUp),
+                Err(_) => {
+                    let words = "421 4.4.2 it took too long";
+                    say(stream, words, Duration::from_secs(1)).await?;
+                    return Ok(After::HangUp);
+                }
+            }
+        }
+        if data.bare {
+            let words = "554 5.6.0 a CR or LF stands by itself in it";
+            for _ in 0..self.answers() {
+                say(stream, words, config.patience).await?;
+            }
+            return Ok(After::HangUp);
+        }
+        let answers = match data.too_long {
+            true => vec!["552 5.3.4 it is too large".to_owned(); self.answers()],
+            false => self.store(data.bytes).await,
+        };
+        drop(memory);
+        say(stream, &answers.join("\r\n"), config.patience).await?;
+        Ok(After::GoOn)
+    }
+
+    /// How many answers a mail gets.
+    fn answers(&self) -> usize {
+        match self.dialect {
+            Dialect::Lmtp => self.recipients.len(),
+            Dialect::Smtp => 1,
+        }
+    }
+
+    /// Puts it on record for each recipient. Of one answer for all, the worst: what was
+    /// taken already is recognised when it comes again.
+    async fn store(&self, bytes: Vec<u8>) -> Vec<String> {
+        let at = clock::now();
+        let digest = hex::encode(Sha256::digest(&bytes));
+        let message = match self.filed(bytes).await {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::warn!(%error, "a mail could not be stored");
+                return vec!["451 4.3.0 try again later".to_owned(); self.answers()];
+            }
+        };
+        let mut answers = Vec::with_capacity(self.recipients.len());
+        for recipient in &self.recipients {
+            let receipt = self.taken(recipient, &digest, &message, at).await;
+            answers.push(match receipt {
+                Ok(Receipt::Taken(id)) => {
+                    metrics::counter!("ledgerline_received_total", "service" => "email")
+                        .increment(1);
+                    format!("250 2.0.0 ok, transmission {id}")
+                }
+                Ok(Receipt::Known) => "250 2.0.0 ok, it is here".to_owned(),
+                Ok(Receipt::Refused(reason)) => format!("550 5.1.1 {reason}"),
+                Err(error) => {
+                    tracing::warn!(%error, "a mail could not be taken in");
+                    "451 4.3.0 try again later".to_owned()
+                }
+            });
+        }
+        match self.dialect {
+            Dialect::Lmtp => answers,
+            Dialect::Smtp => answers.into_iter().max().into_iter().collect(),
+        }
+    }
+
+    async fn taken(
+        &self,
+        recipient: &str,
+        digest: &str,
+        message: &Message,
+        at: DateTime<Utc>,
+    ) -> Result<Receipt, CommandError> {
+        let source = message.source.clone().or_else(|| self.sender.clone());
+        let brought = Brought {
+            service: Service::Email,
+            provider: None,
+            at,
+            key: format!("mail/{recipient}/{digest}"),
+            message: Message {
+                source: source.filter(|source| !source.is_empty()),
+                destination: recipient.to_owned(),
+                ..message.clone()
+            },
+            results: Vec::new(),
+        };
+        self.mailbox.0.receiving.take(&brought).await
+    }
+
+    /// Reads it, with its files stored.
+    async fn filed(
+        &self,
+        bytes: Vec<u8>,
+    ) -> Result<Message, Box<dyn std::error::Error + Send + Sync>> {
+        let (bytes, letter) = tokio::task::spawn_blocking(move || {
+            let letter = letter::read(&bytes);
+            (bytes, letter)
+        })
+        .await?;
+        let Letter { mut message, files } = letter;
+        let envelope = Envelope::make()?;
+        for file in files {
+            let size = file.bytes.len() as u64;
+            message.attachments.push(Attachment {
+                name: file.name,
+                media_type: file.media_type,
+                size,
+                media: self.put(envelope.seal(&file.bytes)?).await?,
+            });
+        }
+        message.original = Some(self.put(envelope.seal(&bytes)?).await?);
+        message.media_key = Some(envelope.key());
+        Ok(message)
+    }
+
+    async fn put(
+        &self,
+        bytes: Vec<u8>,
+    ) -> Result<domain::outreach::MediaHash, commands::media::MediaError> {
+        let limit = bytes.len();
+        let piece = Ok::<_, io::Error>(bytes::Bytes::from(bytes));
+        let stored = self.mailbox.0.media.put(stream::iter([piece]), limit);
+        stored.await.map(|(media, _)| media)
+    }
+}
+
+fn syntax(error: &Syntax) -> &'static str {
+    match error {
+        Syntax::UnknownCommand => "500 5.5.1 that is no command",
+        Syntax::InvalidSenderAddress => "501 5.1.7 that is no address",
+        Syntax::InvalidRecipientAddress => "501 5.1.3 that is no address",
+        Syntax::UnsupportedParameter { .. } => "555 5.5.4 that parameter is not known here",
+        _ => "501 5.5.4 that cannot be read",
+    }
+}
+
+async fn say<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    words: &str,
+    patience: Duration,
+) -> io::Result<()> {
+    if words.is_empty() {
+        return Ok(());
+    }
+    let line = format!("{words}\r\n");
+    let written = async {
+        stream.write_all(line.as_bytes()).await?;
+        stream.flush().await
+    };
+    timeout(patience, written).await?
+}

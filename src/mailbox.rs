@@ -1,0 +1,84 @@
+//! The listeners for mail.
+
+use std::{fs, path::Path, sync::Arc};
+
+use anyhow::Context;
+use commands::{media::MediaStore, receiving::Receiving};
+use gateways::mailbox::{Dialect, Mailbox, MailboxConfig};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_rustls::{TlsAcceptor, rustls};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::ReceivingConfig;
+
+/// What listens for mail.
+pub struct Listening {
+    tasks: Vec<JoinHandle<()>>,
+    stopping: CancellationToken,
+}
+
+impl Listening {
+    /// Stops to listen, and waits for what is under way.
+    pub async fn stop(self) {
+        self.stopping.cancel();
+        for task in self.tasks {
+            let _ = task.await;
+        }
+    }
+}
+
+/// Begins to listen where it is set.
+///
+/// # Errors
+/// When an address is taken, or the certificate cannot be used.
+pub async fn listen(
+    config: &ReceivingConfig,
+    host: String,
+    receiving: &Receiving,
+    media: &MediaStore,
+) -> anyhow::Result<Listening> {
+    let mut mailbox = MailboxConfig::of(host, config.mail_limit);
+    if let Some((certificate, key)) = &config.certificate {
+        mailbox.tls = Some(acceptor(certificate, key)?);
+    }
+    let mailbox = Mailbox::new(mailbox, receiving.clone(), media.clone());
+    let mut listening = Listening {
+        tasks: Vec::new(),
+        stopping: CancellationToken::new(),
+    };
+    for (name, address, dialect) in [
+        ("LEDGERLINE_LMTP_LISTEN", config.lmtp, Dialect::Lmtp),
+        ("LEDGERLINE_SMTP_LISTEN", config.smtp, Dialect::Smtp),
+    ] {
+        let Some(address) = address else { continue };
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.with_context(|| format!("{name}: cannot listen on {address}"))?;
+        let spoken = match dialect {
+            Dialect::Lmtp => "lmtp",
+            Dialect::Smtp => "smtp",
+        };
+        tracing::info!(address = %listener.local_addr()?, "mail comes in by {spoken}");
+        let stopping = listening.stopping.clone();
+        let served = mailbox.clone().serve(listener, dialect, stopping);
+        listening.tasks.push(tokio::spawn(served));
+    }
+    Ok(listening)
+}
+
+fn acceptor(certificate: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
+    let name = "LEDGERLINE_SMTP_CERTIFICATE";
+    let read = |path: &Path| fs::read(path).with_context(|| format!("{name}: {}", path.display()));
+    let certificates: Result<Vec<_>, _> =
+        CertificateDer::pem_slice_iter(&read(certificate)?).collect();
+    let certificates = certificates.with_context(|| format!("{name}: is no PEM"))?;
+    let key = PrivateKeyDer::from_pem_slice(&read(key)?)
+        .with_context(|| format!("{name}_KEY: is no key in PEM"))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)
+        .with_context(|| format!("{name}: the key and the certificate do not fit"))?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}

@@ -1,0 +1,239 @@
+//! Mail that comes in, from the first byte to the readable transmission.
+
+use crate::harness::{Client, Database, Postman, Receiving, Server, Setup, eventually, seconds};
+
+const MAIL: &str = "From: =?utf-8?q?Ada_L=C3=B6we?= <ada@example.com>\r\n\
+    Subject: Hello\r\nMIME-Version: 1.0\r\n\
+    Content-Type: multipart/mixed; boundary=x\r\n\r\n\
+    --x\r\nContent-Type: multipart/alternative; boundary=y\r\n\r\n\
+    --y\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nGrüße\r\n..dots\r\n\
+    --y\r\nContent-Type: text/html\r\n\r\n<p>Hi</p>\r\n--y--\r\n\
+    --x\r\nContent-Type: application/octet-stream\r\n\
+    Content-Disposition: attachment; filename=\"a.pdf\"\r\n\r\n%PDF-1.4 x\r\n--x--";
+
+struct Desk {
+    server: Server,
+    client: Client,
+    receiving: Receiving,
+}
+
+impl Desk {
+    async fn open() -> Self {
+        Self::with(&[]).await
+    }
+
+    async fn with(settings: &[(&'static str, &str)]) -> Self {
+        let database = Database::create().await;
+        let setup = Setup::on(&database);
+        let setup = settings
+            .iter()
+            .fold(setup, |setup, (name, value)| setup.set(name, value));
+        let server = setup.start().await;
+        let client = server.admin().await;
+        let receiving = Receiving::mail(&client).await;
+        Self {
+            server,
+            client,
+            receiving,
+        }
+    }
+
+    async fn lmtp(&self) -> Postman {
+        Postman::greeted(self.server.mail_port("lmtp"), "LHLO tests").await
+    }
+
+    async fn smtp(&self) -> Postman {
+        Postman::greeted(self.server.mail_port("smtp"), "EHLO tests").await
+    }
+}
+
+#[tokio::test]
+async fn a_mail_becomes_a_transmission_with_its_text_and_its_files() {
+    let desk = Desk::open().await;
+    let to = desk.receiving.address.to_uppercase();
+    let answers = desk.lmtp().await.bring(&[&to], MAIL).await;
+    assert!(answers[0].starts_with("250 2.0.0"), "{answers:?}");
+    let row = desk.receiving.arrived(&desk.client, 1).await.remove(0);
+    assert_eq!(row["status"], "completed");
+    assert_eq!(row["service_flag"], 8);
+    let message = Receiving::message(&desk.client, &row).await;
+    assert_eq!(message["subject"], "Hello");
+    assert_eq!(message["source"], "ada@example.com");
+    let text = message["text"].as_str().unwrap();
+    assert_eq!(text.lines().collect::<Vec<_>>(), ["Grüße", ".dots"]);
+    assert_eq!(message["html"].as_str().unwrap().trim(), "<p>Hi</p>");
+    let file = &message["attachments"][0];
+    assert_eq!(file["name"], "a.pdf");
+    assert_eq!(file["media_type"], "application/pdf");
+    let path = format!("/transmissions/{}/message", row["transmission_id"]);
+    let bytes = desk.client.get(&format!("{path}/attachments/1")).await;
+    assert_eq!(bytes.text().trim(), "%PDF-1.4 x");
+    let none = desk.client.get(&format!("{path}/attachments/2")).await;
+    assert_eq!(none.status, 404);
+    let original = desk.client.get(&format!("{path}/original")).await.text();
+    assert!(original.starts_with("From: =?utf-8?q?Ada"), "{original}");
+    let contact = format!("/contacts/{}", row["contact_id"]);
+    let contact = desk.client.get(&contact).await.ok();
+    assert_eq!(contact["first_name"], "Ada Löwe");
+    assert_eq!(contact["email"], "ada@example.com");
+}
+
+#[tokio::test]
+async fn each_recipient_has_its_own_answer_and_strangers_are_refused() {
+    let desk = Desk::open().await;
+    let other = Receiving::mail(&desk.client).await;
+    let to = [
+        &desk.receiving.address[..],
+        "nobody@desk.example",
+        &other.address,
+    ];
+    let answers = desk.lmtp().await.bring(&to, MAIL).await;
+    assert!(answers[0].starts_with("550 5.1.1"), "{answers:?}");
+    let taken = answers[1..].iter().filter(|it| it.starts_with("250"));
+    assert_eq!(taken.count(), 2, "{answers:?}");
+    for receiving in [&desk.receiving, &other] {
+        assert_eq!(receiving.arrived(&desk.client, 1).await.len(), 1);
+    }
+    let relayed = desk
+        .smtp()
+        .await
+        .bring(&["someone@example.org"], MAIL)
+        .await;
+    assert!(relayed[0].starts_with("550"), "{relayed:?}");
+}
+
+#[tokio::test]
+async fn a_mail_that_is_brought_again_is_taken_in_once() {
+    let desk = Desk::open().await;
+    let mut postman = desk.lmtp().await;
+    for _ in 0..2 {
+        let answers = postman.bring(&[&desk.receiving.address], MAIL).await;
+        assert!(answers[0].starts_with("250"), "{answers:?}");
+    }
+    let another = MAIL.replace("Hello", "Hello again");
+    postman.bring(&[&desk.receiving.address], &another).await;
+    assert_eq!(desk.receiving.arrived(&desk.client, 2).await.len(), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_smuggled_behind_a_mail() {
+    let desk = Desk::open().await;
+    let address = &desk.receiving.address;
+    for end in ["\n.\n", "\n.\r\n", "\r.\r", "\r\n.\n", "\r\n.\r"] {
+        let mut postman = desk.smtp().await;
+        postman.say("MAIL FROM:<ada@example.com>").await;
+        postman.say(&format!("RCPT TO:<{address}>")).await;
+        assert!(postman.say("DATA").await.starts_with("354"));
+        let inner = format!("MAIL FROM:<x@y.z>\r\nRCPT TO:<{address}>\r\nDATA\r\nsmuggled");
+        let mail = format!("Subject: a\r\n\r\nb{end}{inner}\r\n.\r\nNOOP\r\n");
+        postman.send(mail.as_bytes()).await;
+        let rest = postman.rest().await;
+        assert!(rest.starts_with("554 5.6.0"), "{end:?}: {rest}");
+        assert_eq!(rest.lines().count(), 1, "{end:?}: {rest}");
+    }
+    let mut postman = desk.smtp().await;
+    postman.send(b"NOOP\nNOOP\r\n").await;
+    assert!(postman.rest().await.starts_with("500 5.5.2"));
+    assert!(desk.receiving.rows(&desk.client).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_too_large_or_too_much_is_refused_in_words() {
+    let desk = Desk::with(&[("MAIL_LIMIT_MB", "1")]).await;
+    let address = desk.receiving.address.clone();
+    let mut postman = desk.lmtp().await;
+    let announced = postman
+        .say("MAIL FROM:<ada@example.com> SIZE=209715200")
+        .await;
+    assert!(announced.starts_with("552 5.3.4"), "{announced}");
+    let long = format!("Subject: x\r\n\r\n{}", "x".repeat(2_000_000));
+    let answers = postman.bring(&[&address], &long).await;
+    assert!(answers[0].starts_with("552 5.3.4"), "{answers:?}");
+    postman.say("MAIL FROM:<ada@example.com>").await;
+    let mut put_off = 0;
+    for _ in 0..150 {
+        let answer = postman.say(&format!("RCPT TO:<{address}>")).await;
+        put_off += usize::from(answer.starts_with("452 4.5.3"));
+    }
+    assert_eq!(put_off, 50);
+    assert!(postman.say("RSET").await.starts_with("250"));
+    // And it goes on with a mail like any other.
+    let answers = postman.bring(&[&address], MAIL).await;
+    assert!(answers[0].starts_with("250"), "{answers:?}");
+    assert_eq!(desk.receiving.arrived(&desk.client, 1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn one_who_guesses_or_talks_nonsense_is_left() {
+    let desk = Desk::open().await;
+    let mut guessing = desk.smtp().await;
+    guessing.say("MAIL FROM:<>").await;
+    let mut last = String::new();
+    for guess in 0..30 {
+        let guess = format!("RCPT TO:<a{guess}@desk.example>");
+        last = guessing.say(&guess).await;
+        if !last.starts_with("550") {
+            break;
+        }
+    }
+    assert!(last.starts_with("421 4.7.0"), "{last}");
+    let mut talking = desk.smtp().await;
+    for nonsense in [
+        "",
+        "\0",
+        "DATA",
+        "RCPT TO:<a@b.c>",
+        "BDAT 5",
+        "STARTTLS",
+        "LHLO x",
+    ] {
+        let answer = talking.say(nonsense).await;
+        assert!(answer.starts_with('5'), "{nonsense:?}: {answer}");
+    }
+    let many = "GET / HTTP/1.1\r\n".repeat(30);
+    talking.send(many.as_bytes()).await;
+    assert!(talking.rest().await.contains("421 4.7.0"));
+    let mut long = desk.smtp().await;
+    long.send(&vec![b'x'; 10_000]).await;
+    assert!(long.rest().await.starts_with("500 5.5.2"));
+}
+
+#[tokio::test]
+async fn commands_may_be_sent_ahead_and_levels_may_be_many() {
+    let desk = Desk::open().await;
+    let address = &desk.receiving.address;
+    let mut nested = String::from("Subject: deep\r\n");
+    for level in 0..100 {
+        nested.push_str(&format!(
+            "Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n"
+        ));
+    }
+    nested.push_str("Content-Type: text/plain\r\n\r\nbottom");
+    let mut postman = desk.lmtp().await;
+    let ahead = format!(
+        "MAIL FROM:<ada@example.com>\r\nRCPT TO:<{address}>\r\nDATA\r\n{nested}\r\n.\r\nQUIT\r\n"
+    );
+    postman.send(ahead.as_bytes()).await;
+    let rest = postman.rest().await;
+    let codes: Vec<_> = rest.lines().map(|line| &line[..3]).collect();
+    assert_eq!(codes, ["250", "250", "354", "250", "221"], "{rest}");
+    assert_eq!(desk.receiving.arrived(&desk.client, 1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_somebody_wrote_is_gone_once_they_are_erased() {
+    let desk = Desk::open().await;
+    let mut postman = desk.lmtp().await;
+    postman.bring(&[&desk.receiving.address], MAIL).await;
+    let row = desk.receiving.arrived(&desk.client, 1).await.remove(0);
+    let path = format!("/transmissions/{}/message", row["transmission_id"]);
+    desk.client.get(&path).await.ok();
+    let contact = row["contact_id"].to_string();
+    desk.server.run_ok(&["erase", "contact", &contact]);
+    eventually("it is gone", seconds(20), async || {
+        (desk.client.get(&path).await.status == 404).then_some(())
+    })
+    .await;
+    let original = desk.client.get(&format!("{path}/original")).await;
+    assert_eq!(original.status, 404);
+}
