@@ -21,7 +21,9 @@ use futures::future::join_all;
 use gateways::{
     Installation, Reception, Registry, Worker, WorkerConfig,
     callbacks::{Addresses, Callbacks},
+    mailbox::bounce::Bounces,
     reports::Reports,
+    smtp::Tags,
 };
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use projections::{Projector, Watermarks};
@@ -123,6 +125,7 @@ impl Server {
         };
         let installation = installation(config, master, at);
         let addresses = installation.addresses.clone();
+        let tags = Tags::new(installation.tag_key.clone());
         let retry_base_seconds = worker(config).retry_base_seconds;
         let registry = Registry::follow(store.clone(), installation).await?;
         let reports = Reports::new(commands.clone(), retry_base_seconds);
@@ -138,7 +141,9 @@ impl Server {
             true => {
                 let media = MediaStore::new(store.pool().clone());
                 let host = host_name();
-                Some(mailbox::listen(&config.receiving, host, &receiving, &media).await?)
+                let bounces = Bounces::new(tags, commands.clone());
+                let receiving = &receiving;
+                Some(mailbox::listen(&config.receiving, host, receiving, bounces, &media).await?)
             }
             false => None,
         };

@@ -3,6 +3,7 @@
 //! Only what is for an account with a program that receives mail is taken, and each answer
 //! of success means that it is on record. There is nothing to be relayed to.
 
+pub mod bounce;
 mod letter;
 mod session;
 pub mod wire;
@@ -24,7 +25,10 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::session::{Next, Session};
+use self::{
+    bounce::Bounces,
+    session::{Next, Session},
+};
 
 pub use self::letter::read as read_letter;
 
@@ -78,6 +82,7 @@ pub struct Mailbox(Arc<Inner>);
 struct Inner {
     config: MailboxConfig,
     receiving: Receiving,
+    bounces: Bounces,
     media: MediaStore,
     room: Arc<Semaphore>,
     /// One permit for each [`PIECE`] of a mail.
@@ -90,12 +95,18 @@ const PIECE: usize = 64 << 10;
 
 impl Mailbox {
     /// One that puts on record through `receiving`, and files into `media`.
-    pub fn new(config: MailboxConfig, receiving: Receiving, media: MediaStore) -> Self {
+    pub fn new(
+        config: MailboxConfig,
+        receiving: Receiving,
+        bounces: Bounces,
+        media: MediaStore,
+    ) -> Self {
         Self(Arc::new(Inner {
             room: Arc::new(Semaphore::new(config.connections.0)),
             memory: Semaphore::new(config.memory / PIECE),
             from: Mutex::default(),
             receiving,
+            bounces,
             media,
             config,
         }))

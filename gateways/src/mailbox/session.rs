@@ -277,6 +277,10 @@ impl<'m> Session<'m> {
         if self.recipients.len() >= RECIPIENTS {
             return answer("452 4.5.3 too many recipients");
         }
+        if self.mailbox.0.bounces.about(&to.address).is_some() {
+            self.recipients.push(to.address.clone());
+            return answer("250 2.1.5 ok");
+        }
         let expected = self
             .mailbox
             .0
@@ -380,16 +384,28 @@ impl<'m> Session<'m> {
     async fn store(&self, bytes: Vec<u8>) -> Vec<String> {
         let at = clock::now();
         let digest = hex::encode(Sha256::digest(&bytes));
-        let message = match self.filed(bytes).await {
-            Ok(message) => message,
-            Err(error) => {
-                tracing::warn!(%error, "a mail could not be stored");
-                return vec!["451 4.3.0 try again later".to_owned(); self.answers()];
-            }
-        };
+        let bounces = &self.mailbox.0.bounces;
         let mut answers = Vec::with_capacity(self.recipients.len());
+        let mut message = None;
         for recipient in &self.recipients {
-            let receipt = self.taken(recipient, &digest, &message, at).await;
+            if let Some(spool) = bounces.about(recipient) {
+                answers.push(match bounces.take(spool, &bytes).await {
+                    Ok(words) => words.to_owned(),
+                    Err(error) => later("a bounce could not be recorded", &error),
+                });
+                continue;
+            }
+            let message = match &mut message {
+                Some(message) => message,
+                None => match self.filed(bytes.clone()).await {
+                    Ok(filed) => message.insert(filed),
+                    Err(error) => {
+                        answers.push(later("a mail could not be stored", &*error));
+                        continue;
+                    }
+                },
+            };
+            let receipt = self.taken(recipient, &digest, message, at).await;
             answers.push(match receipt {
                 Ok(Receipt::Taken(id)) => {
                     metrics::counter!("ledgerline_received_total", "service" => "email")
@@ -398,10 +414,7 @@ impl<'m> Session<'m> {
                 }
                 Ok(Receipt::Known) => "250 2.0.0 ok, it is here".to_owned(),
                 Ok(Receipt::Refused(reason)) => format!("550 5.1.1 {reason}"),
-                Err(error) => {
-                    tracing::warn!(%error, "a mail could not be taken in");
-                    "451 4.3.0 try again later".to_owned()
-                }
+                Err(error) => later("a mail could not be taken in", &error),
             });
         }
         match self.dialect {
@@ -468,6 +481,11 @@ impl<'m> Session<'m> {
         let stored = self.mailbox.0.media.put(stream::iter([piece]), limit);
         stored.await.map(|(media, _)| media)
     }
+}
+
+fn later(what: &str, error: &dyn std::fmt::Display) -> String {
+    tracing::warn!(%error, "{what}");
+    "451 4.3.0 try again later".to_owned()
 }
 
 fn syntax(error: &Syntax) -> &'static str {

@@ -101,3 +101,11 @@ pub async fn of_transmission(
         .fetch_all(pool)
         .await
 }
+
+/// The transmission that this is an attempt of.
+pub async fn transmission_of(pool: &PgPool, spool_id: i64) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar("select transmission_id from read.spools where spool_id = $1")
+        .bind(spool_id)
+        .fetch_optional(pool)
+        .await
+}

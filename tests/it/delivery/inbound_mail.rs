@@ -1,6 +1,13 @@
 //! Mail that comes in, from the first byte to the readable transmission.
 
-use crate::harness::{Client, Database, Postman, Receiving, Server, Setup, eventually, seconds};
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::harness::{
+    Client, Database, Mailing, Postfix, Postman, Receiving, Server, Setup, eventually, scratch_dir,
+    seconds,
+};
 
 const MAIL: &str = "From: =?utf-8?q?Ada_L=C3=B6we?= <ada@example.com>\r\n\
     Subject: Hello\r\nMIME-Version: 1.0\r\n\
@@ -236,4 +243,136 @@ async fn what_somebody_wrote_is_gone_once_they_are_erased() {
     .await;
     let original = desk.client.get(&format!("{path}/original")).await;
     assert_eq!(original.status, 404);
+}
+
+/// A certificate for nobody in particular, and its key.
+fn certificate() -> (String, String) {
+    let dir = scratch_dir("certificate");
+    let made = Command::new("openssl")
+        .args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split(' '))
+        .args("-days 2 -subj /CN=mx.example -keyout key.pem -out certificate.pem".split(' '))
+        .current_dir(&dir)
+        .output()
+        .expect("peer openssl is missing: install openssl");
+    assert!(made.status.success(), "{made:?}");
+    let file = |name| dir.join(name).display().to_string();
+    (file("certificate.pem"), file("key.pem"))
+}
+
+/// swaks with these arguments: whether it was content, and what was said.
+fn swaks(arguments: &[&str]) -> (bool, String) {
+    let said = Command::new("swaks")
+        .args(["--from", "ada@example.com", "--timeout", "10"])
+        .args(arguments)
+        .output()
+        .expect("peer swaks is missing: install swaks and libnet-ssleay-perl");
+    let words = String::from_utf8_lossy(&said.stdout).into_owned();
+    (said.status.success(), words)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_client_brings_mail_encrypted_ahead_and_with_what_is_not_known_here() {
+    let (certificate, key) = certificate();
+    let settings = [
+        ("SMTP_CERTIFICATE", &certificate[..]),
+        ("SMTP_CERTIFICATE_KEY", &key),
+    ];
+    let desk = Desk::with(&settings).await;
+    let smtp = format!("127.0.0.1:{}", desk.server.mail_port("smtp"));
+    let lmtp = format!("127.0.0.1:{}", desk.server.mail_port("lmtp"));
+    let to = ["--to", &desk.receiving.address];
+    for (more, subject) in [
+        (&["--server", &smtp, "--tls"][..], "tls"),
+        (&["--server", &smtp, "--pipeline"], "pipeline"),
+        (&["--server", &lmtp, "--protocol", "LMTP"], "lmtp"),
+        (&["--server", &smtp, "--body", "a\n.\nb\n..\nc"], "dots"),
+    ] {
+        let subject = format!("Subject: {subject}");
+        let (content, said) = swaks(&[&to[..], &["--header", &subject], more].concat());
+        assert!(content, "{more:?}: {said}");
+    }
+    let rows = desk.receiving.arrived(&desk.client, 4).await;
+    let dots = Receiving::message(&desk.client, &rows[3]).await;
+    let text: Vec<_> = dots["text"].as_str().unwrap().trim().lines().collect();
+    assert_eq!(text, ["a", ".", "b", "..", "c"]);
+    for (more, answer) in [
+        (
+            &[
+                "--auth",
+                "PLAIN",
+                "--auth-user",
+                "a",
+                "--auth-password",
+                "b",
+            ][..],
+            "",
+        ),
+        (&["--protocol", "LMTP"], "500 5.5.1"),
+        (&["--from", "a b@@c"], "5"),
+        (&["--tls-on-connect"], ""),
+    ] {
+        let server = ["--server", &smtp];
+        let (content, said) = swaks(&[&to[..], &server, more].concat());
+        assert!(!content && said.contains(answer), "{more:?}: {said}");
+    }
+    assert_eq!(desk.receiving.rows(&desk.client).await.len(), 4);
+}
+
+#[tokio::test]
+async fn postfix_hands_over_with_an_answer_for_each_recipient() {
+    let desk = Desk::open().await;
+    let lmtp = desk.server.mail_port("lmtp");
+    let postfix = Postfix::handing_over("desk.example", lmtp).await;
+    let mut postman = Postman::greeted(postfix.port, "EHLO tests").await;
+    postman.say("MAIL FROM:<>").await;
+    for to in [&desk.receiving.address, "nobody@desk.example"] {
+        let answer = postman.say(&format!("RCPT TO:<{to}>")).await;
+        assert!(answer.starts_with("250"), "{answer}");
+    }
+    assert!(postman.say("DATA").await.starts_with("354"));
+    let answer = postman.say(&format!("{MAIL}\r\n.")).await;
+    assert!(answer.starts_with("250"), "{answer}");
+    let row = desk.receiving.arrived(&desk.client, 1).await.remove(0);
+    let message = Receiving::message(&desk.client, &row).await;
+    assert_eq!(message["subject"], "Hello");
+    let log = eventually("both are answered", seconds(20), async || {
+        let log = postfix.log();
+        (log.contains("status=sent") && log.contains("status=bounced")).then_some(log)
+    })
+    .await;
+    assert!(log.contains("nobody receives mail there"), "{log}");
+}
+
+#[tokio::test]
+async fn a_mail_that_comes_back_has_failed_with_the_words_it_was_refused_with() {
+    let desk = Desk::open().await;
+    let lmtp = desk.server.mail_port("lmtp");
+    let postfix = Postfix::handing_over("desk.example", lmtp).await;
+    let provider = json!({
+        "name": "postfix", "type": "smtp", "host": "127.0.0.1", "port": postfix.port,
+        "settings": {
+            "tls": "none", "from_domain": "desk.example", "verp_domain": "desk.example",
+        },
+    });
+    desk.client.post("/providers", provider).await.ok();
+    let mailing = Mailing::of(&desk.client).await;
+    let transmission = mailing.send_to("nobody@desk.example").await;
+    let path = format!("/transmissions/{transmission}");
+    let bounced = eventually("it comes back", seconds(30), async || {
+        let read = desk.client.get(&path).await.ok();
+        (read["status"] == "failed").then_some(read)
+    })
+    .await;
+    assert_eq!(bounced["outcome"], "rejected", "{bounced}");
+    let words = bounced["response"].as_str().unwrap();
+    assert!(
+        words.contains("550 5.1.1 nobody receives mail there"),
+        "{bounced}"
+    );
+    let attempts = mailing.attempts(transmission).await;
+    assert_eq!(attempts[0]["outcome"], "rejected", "{attempts:?}");
+    // One that is made up is for nobody.
+    let forged = ["bounce+1.0011223344@desk.example"];
+    let answers = desk.lmtp().await.bring(&forged, MAIL).await;
+    assert!(answers[0].starts_with("550 5.1.1"), "{answers:?}");
 }

@@ -11,6 +11,7 @@ mod guardian;
 mod kannel;
 mod log;
 mod mailing;
+mod postfix;
 mod postman;
 mod process;
 mod read_models;
@@ -35,6 +36,7 @@ pub use self::{
     kannel::Kannel,
     log::EventLog,
     mailing::{Mailing, sandbox_provider, smtp_provider},
+    postfix::Postfix,
     postman::Postman,
     read_models::ReadModels,
     receiving::Receiving,

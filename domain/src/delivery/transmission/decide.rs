@@ -21,8 +21,8 @@ pub(super) type Decision = Result<Vec<TransmissionEvent>, TransmissionError>;
 impl Transmission {
     pub(super) fn decide(&self, command: TransmissionCommand) -> Decision {
         use TransmissionCommand::{
-            Accept, Create, Delete, Expire, LoseTrack, Receive, Report, Resolve, Send, Silence,
-            Start, Suppress, Update, Withdraw,
+            Accept, Bounce, Create, Delete, Expire, LoseTrack, Receive, Report, Resolve, Send,
+            Silence, Start, Suppress, Update, Withdraw,
         };
         match (self.stage, command) {
             (Absent, Create { id, owner, order }) => {
@@ -71,6 +71,14 @@ impl Transmission {
             },
             (_, Report { report, retry }) => self.report(report, retry),
             (_, Accept(acceptance)) => self.accept(acceptance),
+            (
+                _,
+                Bounce {
+                    spool,
+                    at,
+                    response,
+                },
+            ) => self.bounced(spool, at, response),
             (_, Silence { spool, at }) => self.silence(spool, at),
             (_, LoseTrack { spool, at, reason }) => match self.attempt(spool)?.state {
                 Queued => Err(TransmissionError::NotStarted),

@@ -10,7 +10,10 @@ use super::{
         SpoolOutcomeUnknown, SpoolQueued, SpoolResolved, TransmissionCompleted, TransmissionFailed,
         TransmissionSuppressed,
     },
-    aggregate::{Attempt, AttemptState, Stage::Failed},
+    aggregate::{
+        Attempt, AttemptState,
+        Stage::{Completed, Failed},
+    },
     decide::Decision,
 };
 use crate::{
@@ -166,6 +169,37 @@ impl Transmission {
         vec![failed, TransmissionSuppressed { at, reason }]
     }
 
+    /// A remote side took it, and another one further on would not have it.
+    pub(super) fn bounced(
+        &self,
+        spool: Id<Spool>,
+        at: DateTime<Utc>,
+        response: String,
+    ) -> Decision {
+        let outcome = Outcome::Rejected;
+        match self.attempt(spool)?.state {
+            Queued => Err(TransmissionError::NotStarted),
+            Ended(Outcome::Rejected) => Ok(vec![]),
+            Ended(Outcome::Delivered | Outcome::Unknown) => {
+                Ok(self.settled(spool, at, outcome, response))
+            }
+            // The bounce was faster than the answer.
+            Started | Accepted(_) => {
+                let report = SpoolReport {
+                    spool,
+                    provider: None,
+                    at,
+                    connected_at: None,
+                    outcome,
+                    response,
+                    results: Vec::new(),
+                };
+                Ok(self.failed(report, None))
+            }
+            AttemptState::Withdrawn | Ended(_) => Err(TransmissionError::AlreadyEnded),
+        }
+    }
+
     /// The transmission follows only if no newer attempt has its fate in hand.
     pub(super) fn settled(
         &self,
@@ -181,7 +215,7 @@ impl Transmission {
             outcome,
             response,
         }];
-        if self.is_last(spool) && self.stage == Failed {
+        if self.is_last(spool) && matches!(self.stage, Completed | Failed) {
             events.push(match outcome {
                 Outcome::Delivered => TransmissionCompleted { at },
                 outcome => TransmissionFailed { at, outcome },

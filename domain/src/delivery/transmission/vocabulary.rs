@@ -239,6 +239,15 @@ pub enum TransmissionCommand {
         /// Why.
         reason: String,
     },
+    /// What was delivered, as far as anybody knew, came back.
+    Bounce {
+        /// The attempt.
+        spool: Id<Spool>,
+        /// Now.
+        at: DateTime<Utc>,
+        /// The remote side's words.
+        response: String,
+    },
     /// A person settles an unknown outcome.
     Resolve {
         /// The attempt.

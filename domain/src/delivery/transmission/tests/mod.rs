@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod accepted;
+mod bounced;
 mod failover;
 mod received;
 mod withdrawing;
