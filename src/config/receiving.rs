@@ -40,9 +40,13 @@ impl ReceivingConfig {
         let certificate = match (certificate, key) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
-            _ => {
-                let name = "LEDGERLINE_SMTP_CERTIFICATE_KEY";
-                return Err(values.wrong(name, "set where LEDGERLINE_SMTP_CERTIFICATE is"));
+            (Some(_), None) => {
+                let expected = "set together with LEDGERLINE_SMTP_CERTIFICATE_KEY";
+                return Err(values.wrong("LEDGERLINE_SMTP_CERTIFICATE", expected));
+            }
+            (None, Some(_)) => {
+                let expected = "set together with LEDGERLINE_SMTP_CERTIFICATE";
+                return Err(values.wrong("LEDGERLINE_SMTP_CERTIFICATE_KEY", expected));
             }
         };
         Ok(Self {

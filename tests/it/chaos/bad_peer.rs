@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use futures::{StreamExt, stream};
-use sqlx::query_as;
+use sqlx::{query_as, query_scalar};
 
 use super::{storm::Acknowledged, verdict::account_for};
-use crate::harness::{Database, EventLog, MailRecorder, Mailing, ReadModels, Setup, smtp_provider};
+use crate::harness::{
+    Database, EventLog, MailRecorder, Mailing, ReadModels, Setup, eventually, seconds,
+    smtp_provider,
+};
 
 /// What the recorder does, to how many recipients, and what is to come of it.
 const PLAYS: [(&str, usize, &str); 7] = [
@@ -47,6 +50,14 @@ async fn every_recipient_of_a_moody_server_gets_the_outcome_that_is_due() {
     let sql = "select split_part(c.email, '+', 1), t.outcome, count(*)
                from read.transmissions t join read.contacts c using (contact_id) group by 1, 2";
     let mut log = EventLog::of(&server).await;
+    // The log has it all by now; the read models follow.
+    eventually("all outcomes can be read", seconds(20), async || {
+        let open = "select count(*) from read.transmissions where outcome is null";
+        let mut sql = server.sql().await;
+        let open: i64 = query_scalar(open).fetch_one(&mut sql).await.unwrap();
+        (open == 0).then_some(())
+    })
+    .await;
     let found: Vec<(String, String, i64)> = query_as(sql).fetch_all(log.sql()).await.unwrap();
     let found: BTreeMap<_, _> = found
         .into_iter()
