@@ -24,6 +24,7 @@ use gateways::{
     mailbox::bounce::Bounces,
     reports::Reports,
     smtp::Tags,
+    unsubscribe::Unsubscribe,
 };
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use projections::{Projector, Watermarks};
@@ -206,6 +207,10 @@ impl Server {
             .generated_password
             .map(|password| (config.access.admin_username.clone(), password));
         started.address = Some(listener.local_addr()?);
+        let unsubscribe = Unsubscribe {
+            commands: commands.clone(),
+            addresses: addresses.clone(),
+        };
         let callbacks = Callbacks {
             reports,
             addresses,
@@ -214,7 +219,9 @@ impl Server {
         };
         started.http = Some(Http::serve(
             listener,
-            api::router(app).merge(callbacks.router()),
+            api::router(app)
+                .merge(callbacks.router())
+                .merge(unsubscribe.router()),
             config.server.header_timeout,
         ));
         Ok(started)

@@ -7,12 +7,14 @@
 use std::collections::HashMap;
 
 use domain::{
-    Id,
+    Id, Refusal,
     access::User,
     flow::Service,
-    people::{Channel, OptOut, normal_address},
+    people::{Channel, OptOut, OptOutCommand, OptOutSource, normal_address},
 };
 use eventstore::{Store, StoreError};
+
+use crate::{Actor, CommandError, Commands};
 
 /// The do-not-contact lists. Clones share them.
 #[derive(Clone, Debug)]
@@ -41,6 +43,35 @@ impl Suppression {
         // An address comes last, because it could have anything in it.
         let text = format!("{owner}/{}/{}", channel.name(), normal_address(address));
         self.store.fingerprint(&text)
+    }
+
+    /// Puts an address on an owner's list. One that is there stays as it is.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the address cannot be one of this channel.
+    pub async fn add(
+        &self,
+        commands: &Commands,
+        (owner, channel): (Id<User>, Channel),
+        address: &str,
+        source: OptOutSource,
+    ) -> Result<(), CommandError> {
+        let id = commands.next_id("optout").await?;
+        let add = OptOutCommand::Add {
+            id,
+            owner,
+            channel,
+            address: address
+                .parse()
+                .map_err(|_| Refusal::invalid("address", channel.wanted()))?,
+            fingerprint: self.fingerprint(owner, channel, address),
+            reason: None,
+            source,
+        };
+        match commands.send_new(id, add, &Actor::default()).await {
+            Ok(_) | Err(CommandError::Refused(Refusal::Taken { .. })) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The opt-outs with these fingerprints, of those that there are.
@@ -95,14 +126,12 @@ impl Suppression {
 
 #[cfg(test)]
 mod tests {
-    use domain::people::{OptOutCommand, OptOutSource};
     use eventstore::{
         MasterKey, database,
         embedded::{EmbeddedConfig, EmbeddedPostgres},
     };
 
     use super::*;
-    use crate::{Actor, Commands};
 
     const ME: Id<User> = Id::new(1);
 

@@ -12,7 +12,7 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{
     Id,
-    delivery::{Provider, ProviderKind},
+    delivery::{Provider, ProviderKind, Spool, Transmission},
 };
 use eventstore::{Store, StoreError};
 use hmac::{Hmac, KeyInit, Mac};
@@ -55,33 +55,69 @@ impl Addresses {
             transmission,
             spool,
         } = about;
-        let tag = self
-            .mac(about)
-            .map(|mac| hex::encode(&mac.finalize().into_bytes()[..TAG]))
-            .unwrap_or_default();
+        let tag = self.tag(&reporting(about));
         format!(
             "{}/callbacks/reports/{provider}/{transmission}/{spool}/{tag}",
             self.base
         )
     }
 
+    /// Where the recipient of this attempt ends mails.
+    pub fn unsubscribe(&self, transmission: Id<Transmission>, spool: Id<Spool>) -> String {
+        let tag = self.tag(&unsubscribing(transmission, spool));
+        format!("{}/unsubscribe/{transmission}/{spool}/{tag}", self.base)
+    }
+
+    /// Whether mail programs may use it by themselves: they do over HTTPS only.
+    pub fn is_secure(&self) -> bool {
+        self.base.starts_with("https://")
+    }
+
     /// Whether the tag is the one that belongs to this attempt.
     fn is_ours(&self, about: About, tag: &str) -> bool {
+        self.is_tag(&reporting(about), tag)
+    }
+
+    /// The same of a link to end mails.
+    pub(crate) fn is_unsubscribe(
+        &self,
+        transmission: Id<Transmission>,
+        spool: Id<Spool>,
+        tag: &str,
+    ) -> bool {
+        self.is_tag(&unsubscribing(transmission, spool), tag)
+    }
+
+    fn tag(&self, text: &str) -> String {
+        self.mac(text)
+            .map(|mac| hex::encode(&mac.finalize().into_bytes()[..TAG]))
+            .unwrap_or_default()
+    }
+
+    fn is_tag(&self, text: &str, tag: &str) -> bool {
         let tag = hex::decode(tag).ok().filter(|tag| tag.len() == TAG);
-        let known = tag.zip(self.mac(about));
+        let known = tag.zip(self.mac(text));
         known.is_some_and(|(tag, mac)| mac.verify_truncated_left(&tag).is_ok())
     }
 
     /// HMAC takes keys of any length, so there always is one.
-    fn mac(&self, about: About) -> Option<Hmac<Sha256>> {
-        let About {
-            provider,
-            transmission,
-            spool,
-        } = about;
+    fn mac(&self, text: &str) -> Option<Hmac<Sha256>> {
         let mac = Hmac::<Sha256>::new_from_slice(self.key.expose_secret()).ok()?;
-        Some(mac.chain_update(format!("report:{provider}:{transmission}:{spool}")))
+        Some(mac.chain_update(text))
     }
+}
+
+fn reporting(about: About) -> String {
+    let About {
+        provider,
+        transmission,
+        spool,
+    } = about;
+    format!("report:{provider}:{transmission}:{spool}")
+}
+
+fn unsubscribing(transmission: Id<Transmission>, spool: Id<Spool>) -> String {
+    format!("unsubscribe:{transmission}:{spool}")
 }
 
 /// Takes reports and messages in.

@@ -93,6 +93,7 @@ pub(crate) fn spool(id: i64, destination: &str, content: Content, time: Duration
         contact: domain::Id::new(1),
         destination: destination.to_owned(),
         content,
+        bulk: false,
         deadline: Instant::now() + time,
     }
 }

@@ -34,6 +34,8 @@ pub struct Spool {
     pub destination: String,
     /// What goes there.
     pub content: Content,
+    /// Whether it is one of many.
+    pub bulk: bool,
     /// When the attempt must have ended; an adapter gives up before that.
     pub deadline: Instant,
 }

@@ -25,6 +25,7 @@ pub mod smpp;
 mod sms;
 pub mod smtp;
 mod tls;
+pub mod unsubscribe;
 mod worker;
 
 #[cfg(test)]

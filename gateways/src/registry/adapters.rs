@@ -8,10 +8,11 @@ use domain::{
         Provider, ProviderDetails, ProviderKind,
         settings::{HttpSettings, SmppSettings, SmtpSettings},
     },
+    values::Sealed,
 };
 use secrecy::SecretString;
 
-use super::{Inner, Installation, PASSWORD};
+use super::{Inner, Installation, PASSWORD, SETTING};
 use crate::{
     Gateway,
     kannel::{KannelConfig, KannelGateway},
@@ -61,6 +62,8 @@ fn smtp(
     let mut config = SmtpConfig::new(id, (host, port), settings, domain, tag_key.clone());
     config.username = details.username.as_ref().map(ToString::to_string);
     config.password = password(inner, details)?;
+    config.addresses = Some(inner.installation.addresses.clone());
+    config.dkim_key = secret(inner, details, "dkim_key")?;
     let gateway = SmtpGateway::new(config, eventstore::clock::now);
     Ok(Arc::new(gateway.map_err(|error| error.to_string())?))
 }
@@ -105,12 +108,29 @@ fn smpp(
 }
 
 fn password(inner: &Inner, details: &ProviderDetails) -> Result<Option<SecretString>, String> {
-    let Some(sealed) = &details.password else {
+    opened(inner, PASSWORD, details.password.as_ref())
+}
+
+/// A secret among its settings.
+fn secret(
+    inner: &Inner,
+    details: &ProviderDetails,
+    name: &str,
+) -> Result<Option<SecretString>, String> {
+    opened(inner, SETTING, details.secrets.get(name))
+}
+
+fn opened(
+    inner: &Inner,
+    what_for: &str,
+    sealed: Option<&Sealed>,
+) -> Result<Option<SecretString>, String> {
+    let Some(sealed) = sealed else {
         return Ok(None);
     };
-    let opened = inner.store.vault().open(PASSWORD, sealed);
+    let opened = inner.store.vault().open(what_for, sealed);
     let opened = opened.map_err(|error| error.to_string())?;
-    let text = std::str::from_utf8(&opened).map_err(|_| "its password is no text")?;
+    let text = std::str::from_utf8(&opened).map_err(|_| "a secret of its is no text")?;
     Ok(Some(SecretString::from(text)))
 }
 

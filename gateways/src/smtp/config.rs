@@ -7,7 +7,7 @@ use domain::{
     Id,
     delivery::{
         Provider,
-        settings::{SmtpSettings, Tls},
+        settings::{ListUnsubscribe, SmtpSettings, Tls},
     },
 };
 use lettre::{
@@ -19,6 +19,9 @@ use lettre::{
     },
 };
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
+
+use super::dkim::Signer;
+use crate::{Spool, callbacks::Addresses};
 
 /// One mail server and how to speak to it.
 #[derive(Clone, Debug)]
@@ -41,6 +44,19 @@ pub struct SmtpConfig {
     pub from_domain: String,
     /// Behind the `@` of return paths, if another.
     pub verp_domain: Option<String>,
+    /// The domain that mails are signed for, if not `from_domain`.
+    pub dkim_domain: Option<String>,
+    /// Under what name its key stands in the DNS; without it nothing is signed.
+    pub dkim_selector: Option<String>,
+    /// The key.
+    pub dkim_key: Option<SecretString>,
+    /// Which mails carry a link that ends them.
+    pub list_unsubscribe: ListUnsubscribe,
+    /// Where such links lead; without it there are none.
+    pub addresses: Option<Addresses>,
+    /// How many mails go to one domain at the same time; without it, as many as there are
+    /// connections.
+    pub domain_connections: Option<usize>,
     /// How many connections are kept at most; at least one.
     pub connections: usize,
     /// How long the server may take for one answer.
@@ -49,6 +65,14 @@ pub struct SmtpConfig {
     pub hello: String,
     /// Signs return paths, so that a bounce can be told from a forgery.
     pub key: SecretSlice<u8>,
+}
+
+/// How the recipient of a mail ends such mails.
+#[derive(Debug)]
+pub(super) struct Unsubscribe {
+    pub url: String,
+    /// Whether a mail program may do it by itself (RFC 8058).
+    pub one_click: bool,
 }
 
 /// A configuration that cannot work.
@@ -84,10 +108,43 @@ impl SmtpConfig {
                 .from_domain
                 .unwrap_or_else(|| installation.to_owned()),
             verp_domain: settings.verp_domain,
+            dkim_domain: settings.dkim_domain,
+            dkim_selector: settings.dkim_selector,
+            dkim_key: None,
+            list_unsubscribe: settings.list_unsubscribe,
+            addresses: None,
+            domain_connections: settings.domain_connections,
             connections: settings.connections,
             timeout: Duration::from_secs(settings.timeout_seconds),
             hello: installation.to_owned(),
             key,
+        }
+    }
+
+    /// Where the recipient of this attempt ends such mails, if that is offered.
+    pub(super) fn unsubscribe(&self, spool: &Spool) -> Option<Unsubscribe> {
+        let offered = match self.list_unsubscribe {
+            ListUnsubscribe::Always => true,
+            ListUnsubscribe::Campaigns => spool.bulk,
+            ListUnsubscribe::Never => false,
+        };
+        let addresses = self.addresses.as_ref().filter(|_| offered)?;
+        Some(Unsubscribe {
+            url: addresses.unsubscribe(spool.transmission, spool.id),
+            one_click: addresses.is_secure(),
+        })
+    }
+
+    /// What signs mails, if anything does.
+    pub(super) fn signer(&self) -> Result<Option<Signer>, InvalidConfig> {
+        let domain = self.dkim_domain.as_ref().unwrap_or(&self.from_domain);
+        match (&self.dkim_selector, &self.dkim_key) {
+            (None, _) => Ok(None),
+            (Some(selector), Some(key)) => Signer::new(domain, selector, key).map(Some),
+            (Some(_), None) => Err(InvalidConfig {
+                field: "settings.dkim_key",
+                reason: "is required with dkim_selector".to_owned(),
+            }),
         }
     }
 

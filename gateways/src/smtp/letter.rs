@@ -6,11 +6,11 @@ use lettre::{
     Address, Message,
     message::{
         Attachment, Body, Mailbox, MultiPart, SinglePart,
-        header::{ContentTransferEncoding, ContentType},
+        header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue},
     },
 };
 
-use super::tag::Tags;
+use super::{config::Unsubscribe, dkim::Signer, tag::Tags};
 use crate::email::{self, Email};
 
 /// The most characters of a subject, a name, a file name: what fits a header line
@@ -37,6 +37,7 @@ pub(super) struct Letterhead {
     pub tags: Tags,
     pub from_domain: String,
     pub verp_domain: String,
+    pub signer: Option<Signer>,
 }
 
 impl Letterhead {
@@ -48,13 +49,14 @@ impl Letterhead {
         destination: &str,
         email: &Email,
         date: DateTime<Utc>,
+        unsubscribe: Option<Unsubscribe>,
     ) -> Result<Letter, String> {
         let recipient = address(destination, "the recipient's address")?;
         let sender = address(
             &format!("{}@{}", self.tags.return_path(spool), self.verp_domain),
             "the return path",
         )?;
-        let from = if email.from.is_empty() {
+        let author = if email.from.is_empty() {
             address(
                 &format!("noreply@{}", self.from_domain),
                 "the sender's address",
@@ -65,7 +67,10 @@ impl Letterhead {
         let builder = Message::builder()
             .message_id(Some(self.tags.message_id(spool, &self.from_domain)))
             .date(date.into())
-            .from(Mailbox::new(name(email.from_name.as_deref()), from))
+            .from(Mailbox::new(
+                name(email.from_name.as_deref()),
+                author.clone(),
+            ))
             .to(Mailbox::new(
                 name(email.to_name.as_deref()),
                 recipient.clone(),
@@ -76,16 +81,37 @@ impl Letterhead {
         let message = match parts {
             (None, true) => builder.singlepart(plain(email)),
             (Some(html), true) => builder.multipart(alternative(email, html)),
+            (Some(html), false) if email.attachments.iter().all(|file| is_inline(email, file)) => {
+                builder.multipart(alternative(email, html))
+            }
             (html, false) => {
                 let mixed = match html {
                     None => MultiPart::mixed().singlepart(plain(email)),
                     Some(html) => MultiPart::mixed().multipart(alternative(email, html)),
                 };
-                let attached = email.attachments.iter().map(attachment);
+                let attached = email.attachments.iter();
+                let attached = attached.filter(|file| !is_inline(email, file));
+                let attached = attached.map(|file| attachment(file, None));
                 builder.multipart(attached.fold(mixed, MultiPart::singlepart))
             }
         };
-        let message = message.map_err(|error| format!("the mail cannot be written: {error}"))?;
+        let mut message =
+            message.map_err(|error| format!("the mail cannot be written: {error}"))?;
+        if let Some(unsubscribe) = unsubscribe {
+            let mut say = |name, value| {
+                let name = HeaderName::new_from_ascii_str(name);
+                let header = HeaderValue::new(name, value);
+                message.headers_mut().insert_raw(header);
+            };
+            say("List-Unsubscribe", format!("<{}>", unsubscribe.url));
+            if unsubscribe.one_click {
+                let words = "List-Unsubscribe=One-Click".to_owned();
+                say("List-Unsubscribe-Post", words);
+            }
+        }
+        if let Some(signer) = &self.signer {
+            signer.sign(&mut message, &author);
+        }
         let text = String::from_utf8(message.formatted())
             .map_err(|_| "the mail cannot be written: it is not text".to_owned())?;
         Ok(Letter {
@@ -132,10 +158,41 @@ fn plain(email: &Email) -> SinglePart {
         .body(normalised(&email.text))
 }
 
+/// The text, and the HTML with the images that it shows (RFC 2387).
 fn alternative(email: &Email, html: SinglePart) -> MultiPart {
-    MultiPart::alternative()
-        .singlepart(plain(email))
-        .singlepart(html)
+    let shown: Vec<_> = email
+        .attachments
+        .iter()
+        .filter(|file| is_inline(email, file))
+        .map(|file| attachment(file, content_id(file)))
+        .collect();
+    let alternative = MultiPart::alternative().singlepart(plain(email));
+    match shown.is_empty() {
+        true => alternative.singlepart(html),
+        false => {
+            let related = MultiPart::related().singlepart(html);
+            alternative.multipart(shown.into_iter().fold(related, MultiPart::singlepart))
+        }
+    }
+}
+
+/// Whether the HTML shows a file, by `cid:` and its name (RFC 2392).
+fn is_inline(email: &Email, file: &email::Attachment) -> bool {
+    let named = content_id(file).zip(email.html.as_deref());
+    named.is_some_and(|(name, html)| {
+        html.match_indices("cid:").any(|(at, _)| {
+            let rest = html[at + 4..].strip_prefix(name.as_str());
+            rest.is_some_and(|rest| rest.starts_with(['"', '\'', ')', ' ', '>']))
+        })
+    })
+}
+
+/// What the HTML calls a file: its name, if that can be an id.
+fn content_id(file: &email::Attachment) -> Option<String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || ".-_@".contains(c);
+    let name = &file.file_name;
+    let named = !name.is_empty() && name.len() <= NAME && name.chars().all(fits);
+    named.then(|| name.clone())
 }
 
 /// Every line end as CRLF, which also spares lettre inserting them one by one, and
@@ -161,7 +218,7 @@ fn normalised(text: &str) -> String {
     normal
 }
 
-fn attachment(file: &email::Attachment) -> SinglePart {
+fn attachment(file: &email::Attachment, shown_as: Option<String>) -> SinglePart {
     let file_name = line(&file.file_name, NAME).replace(['/', '\\', '"'], "_");
     let file_name = if file_name.is_empty() {
         "attachment".to_owned()
@@ -175,7 +232,10 @@ fn attachment(file: &email::Attachment) -> SinglePart {
         .filter(|_| !file.content_type.starts_with("multipart/"))
         .filter(|_| !file.content_type.starts_with("message/"));
     let body = Body::new_with_encoding(file.content.to_vec(), ContentTransferEncoding::Base64);
-    let part = Attachment::new(file_name);
+    let part = match shown_as {
+        Some(id) => Attachment::new_inline_with_name(id, file_name),
+        None => Attachment::new(file_name),
+    };
     match (body, content_type) {
         (Ok(body), Some(content_type)) => part.body(body, content_type),
         (Ok(body), None) => part.body(body, octets()),

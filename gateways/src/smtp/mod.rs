@@ -19,6 +19,8 @@
 
 mod config;
 mod connection;
+mod dkim;
+mod domains;
 mod letter;
 mod stream;
 mod tag;
@@ -54,6 +56,7 @@ pub use self::{
 };
 use self::{
     connection::Connection,
+    domains::Domains,
     letter::{Letter, Letterhead},
     trouble::{Trouble, one_line},
 };
@@ -65,6 +68,7 @@ pub struct SmtpGateway {
     hello: ClientId,
     tls: Option<TlsParameters>,
     letterhead: Letterhead,
+    domains: Option<Domains>,
     clock: fn() -> DateTime<Utc>,
     /// One permit for each connection that may exist.
     slots: Semaphore,
@@ -90,7 +94,9 @@ impl SmtpGateway {
                 tags: Tags::new(config.key.clone()),
                 from_domain: config.from_domain.clone(),
                 verp_domain,
+                signer: config.signer()?,
             },
+            domains: config.domain_connections.map(Domains::new),
             clock,
             slots: Semaphore::new(config.connections.max(1)),
             idle: Mutex::default(),
@@ -137,6 +143,17 @@ impl SmtpGateway {
     }
 
     async fn deliver(&self, letter: &Letter, until: Instant, progress: &dyn Progress) -> Ended {
+        let domain = letter.recipient.domain();
+        let place = async {
+            match &self.domains {
+                Some(domains) => domains.place(domain).await,
+                None => None,
+            }
+        };
+        let Ok(_place) = timeout_at(until, place).await else {
+            let words = "too many mails were under way to the domain until the time ran out";
+            return ours(Outcome::Unavailable, words);
+        };
         let Ok(Ok(_slot)) = timeout_at(until, self.slots.acquire()).await else {
             return ours(
                 Outcome::Unavailable,
@@ -201,8 +218,13 @@ impl Gateway for SmtpGateway {
         // A mail that lettre panics on would otherwise come back for ever.
         let letter = catch_unwind(AssertUnwindSafe(|| {
             let now = (self.clock)();
-            self.letterhead
-                .write(spool.id, &spool.destination, email, now)
+            self.letterhead.write(
+                spool.id,
+                &spool.destination,
+                email,
+                now,
+                self.config.unsubscribe(spool),
+            )
         }));
         match letter.unwrap_or_else(|_| Err("the mail cannot be written".to_owned())) {
             Ok(letter) => self.deliver(&letter, until, progress).await,

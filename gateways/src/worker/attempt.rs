@@ -240,6 +240,7 @@ impl Attempt {
                 .contents
                 .of(&self.transmission, &self.people)
                 .await?,
+            bulk: self.is_bulk(),
             deadline: Instant::now() + self.shared.config.attempt,
         })
     }

@@ -27,4 +27,5 @@ mod schedules_fire;
 mod smpp;
 mod statistics;
 mod transmissions;
+mod unsubscribe;
 mod weights;

@@ -21,7 +21,7 @@ use super::ProviderKind;
 pub use http::HttpSettings;
 pub use sip::{Dtmf, SipSettings, Transport};
 pub use smpp::{Alphabet, Bind, MessageIds, SmppSettings};
-pub use smtp::{SmtpSettings, Tls};
+pub use smtp::{ListUnsubscribe, SmtpSettings, Tls};
 
 /// What is wrong: the field, and what it must be.
 pub type Wrong = (String, String);
@@ -31,7 +31,8 @@ pub const fn secrets(kind: ProviderKind) -> &'static [&'static str] {
     match kind {
         ProviderKind::Http => &["report_password"],
         ProviderKind::Sip => &["esl_password"],
-        ProviderKind::Smpp | ProviderKind::Smtp | ProviderKind::Sandbox => &[],
+        ProviderKind::Smtp => &["dkim_key"],
+        ProviderKind::Smpp | ProviderKind::Sandbox => &[],
     }
 }
 

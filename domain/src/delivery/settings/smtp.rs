@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     each,
-    read::{domain, pem, within},
+    read::{domain, line, pem, within, word},
 };
 
 /// Whether and how a connection to a mail server is encrypted.
@@ -24,6 +24,24 @@ pub enum Tls {
     /// From the first byte, with a certificate that verifies.
     Implicit,
 }
+
+/// Which mails carry a link by which their recipient ends them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ListUnsubscribe {
+    /// Those of campaigns.
+    #[default]
+    Campaigns,
+    /// All.
+    Always,
+    /// None.
+    Never,
+}
+
+const LIST_UNSUBSCRIBE: [(&str, ListUnsubscribe); 3] = [
+    ("campaigns", ListUnsubscribe::Campaigns),
+    ("always", ListUnsubscribe::Always),
+    ("never", ListUnsubscribe::Never),
+];
 
 impl Tls {
     const WORDS: [(&'static str, Self); 4] = [
@@ -54,6 +72,17 @@ pub struct SmtpSettings {
     pub from_domain: Option<String>,
     /// `verp_domain`: where bounces go, if not to `from_domain`.
     pub verp_domain: Option<String>,
+    /// `dkim_domain`: the domain that mails are signed for, if not `from_domain`.
+    pub dkim_domain: Option<String>,
+    /// `dkim_selector`: under what name its key stands in the DNS; without it nothing is
+    /// signed. The key itself, `dkim_key`, is a secret and not among these.
+    pub dkim_selector: Option<String>,
+    /// `list_unsubscribe`: which mails carry a link that ends them: `campaigns` (default),
+    /// `always` or `never`.
+    pub list_unsubscribe: ListUnsubscribe,
+    /// `domain_connections`: how many mails go to one recipient's domain at the same time,
+    /// 1 to 64; else as many as there are connections.
+    pub domain_connections: Option<usize>,
     /// `connections`: how many are kept open at most, 1 to 64 (8).
     pub connections: usize,
     /// `timeout_seconds`: how long the server may take for each answer, 1 to 600 (60).
@@ -68,6 +97,10 @@ impl Default for SmtpSettings {
             tls: Tls::Auto,
             from_domain: None,
             verp_domain: None,
+            dkim_domain: None,
+            dkim_selector: None,
+            list_unsubscribe: ListUnsubscribe::default(),
+            domain_connections: None,
             connections: 8,
             timeout_seconds: 60,
             ca_certificate: None,
@@ -85,6 +118,14 @@ impl SmtpSettings {
                 "tls" => tls(value).map(|tls| parsed.tls = tls),
                 "from_domain" => domain(value).map(|name| parsed.from_domain = Some(name)),
                 "verp_domain" => domain(value).map(|name| parsed.verp_domain = Some(name)),
+                "dkim_domain" => domain(value).map(|name| parsed.dkim_domain = Some(name)),
+                "dkim_selector" => selector(value).map(|name| parsed.dkim_selector = Some(name)),
+                "list_unsubscribe" => {
+                    word(value, &LIST_UNSUBSCRIBE).map(|it| parsed.list_unsubscribe = it)
+                }
+                "domain_connections" => {
+                    within(value, 1, 64).map(|n| parsed.domain_connections = Some(n as usize))
+                }
                 "connections" => within(value, 1, 64).map(|n| parsed.connections = n as usize),
                 "timeout_seconds" => within(value, 1, 600).map(|n| parsed.timeout_seconds = n),
                 "ca_certificate" => pem(value).map(|text| parsed.ca_certificate = Some(text)),
@@ -93,6 +134,15 @@ impl SmtpSettings {
         })?;
         Ok(parsed)
     }
+}
+
+/// Labels of a domain name.
+fn selector(value: &Value) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    line(value, 63)
+        .ok()
+        .filter(|name| name.chars().all(fits) && !name.starts_with('.') && !name.ends_with('.'))
+        .ok_or_else(|| "must be a name such as s2026 in letters, digits and hyphens".to_owned())
 }
 
 fn tls(value: &Value) -> Result<Tls, String> {
@@ -148,6 +198,15 @@ mod tests {
                 "settings.from_domain",
             ),
             (json!({"verp_domain": 7}), "settings.verp_domain"),
+            (json!({"dkim_domain": "a b"}), "settings.dkim_domain"),
+            (json!({"dkim_selector": "a b"}), "settings.dkim_selector"),
+            (json!({"dkim_selector": "a;b"}), "settings.dkim_selector"),
+            (json!({"dkim_key": "x"}), "settings.dkim_key"),
+            (json!({"list_unsubscribe": 1}), "settings.list_unsubscribe"),
+            (
+                json!({"domain_connections": 0}),
+                "settings.domain_connections",
+            ),
             (json!({"connections": 0}), "settings.connections"),
             (json!({"connections": 65}), "settings.connections"),
             (json!({"connections": "many"}), "settings.connections"),

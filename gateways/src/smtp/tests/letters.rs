@@ -1,5 +1,6 @@
 //! What arrives, as Python's email package reads it.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use domain::delivery::Outcome::{Delivered, Rejected};
 use serde_json::{Value, json};
@@ -281,4 +282,38 @@ async fn an_address_that_could_break_the_envelope_is_refused_unsent() {
     .await;
     assert_eq!(report.outcome, Rejected);
     assert!(peer.log().all("connected").is_empty());
+}
+
+#[tokio::test]
+async fn an_image_that_the_html_shows_is_inside_and_the_others_are_attached() {
+    let file = |name: &str| Attachment {
+        file_name: name.to_owned(),
+        content_type: "image/png".to_owned(),
+        content: Bytes::from_static(b"\x89PNG"),
+    };
+    let shown = Email {
+        html: Some("<p><img src=\"cid:logo.png\">cid:photo.png2</p>".to_owned()),
+        attachments: vec![file("logo.png")],
+        ..email()
+    };
+    let raw = |mail: &Value| {
+        let raw = STANDARD.decode(mail["raw"].as_str().unwrap()).unwrap();
+        String::from_utf8(raw).unwrap()
+    };
+    let mail = arrived(shown.clone()).await;
+    assert_eq!(mail["type"], "multipart/alternative");
+    let text = raw(&mail);
+    assert!(text.contains("multipart/related"), "{text}");
+    assert!(text.contains("Content-ID: <logo.png>"), "{text}");
+    assert!(text.contains("Content-Disposition: inline"), "{text}");
+    let both = Email {
+        attachments: vec![file("logo.png"), file("photo.png")],
+        ..shown
+    };
+    let mail = arrived(both).await;
+    assert_eq!(mail["type"], "multipart/mixed");
+    let files = mail["files"].as_array().unwrap();
+    assert_eq!(files.len(), 1, "{files:?}");
+    assert_eq!(files[0][0], "photo.png");
+    assert!(raw(&mail).contains("Content-ID: <logo.png>"));
 }

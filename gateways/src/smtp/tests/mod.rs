@@ -5,6 +5,7 @@ mod outcomes;
 pub(crate) mod peers;
 mod reuse;
 mod secrecy;
+mod signatures;
 
 use std::{sync::Arc, time::Duration};
 

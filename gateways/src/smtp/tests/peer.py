@@ -82,6 +82,7 @@ def read(content):
     text = message.get_body(("plain",))
     html = message.get_body(("html",))
     return {
+        "raw": base64.b64encode(content).decode(),
         "headers": {name.lower(): str(value) for name, value in message.items()},
         "count": len(message.items()),
         "from_name": message["from"].addresses[0].display_name,

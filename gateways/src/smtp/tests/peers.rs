@@ -150,7 +150,7 @@ impl Aiosmtpd {
     }
 }
 
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/dev/venv/bin/python");
     let python =
         std::env::var_os("LEDGERLINE_TEST_PYTHON").map_or_else(|| own.into(), PathBuf::from);

@@ -1,0 +1,86 @@
+//! Signatures of the sender's domain (DKIM, RFC 6376; Ed25519 by RFC 8463).
+
+use lettre::{
+    Address, Message,
+    message::{
+        dkim::{
+            DkimCanonicalization, DkimCanonicalizationType, DkimConfig, DkimSigningAlgorithm,
+            DkimSigningKey,
+        },
+        header::HeaderName,
+    },
+};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::config::InvalidConfig;
+
+/// What is signed, where a mail has it. Content-Type is not: lettre writes that of a
+/// multipart mail after it is signed.
+const HEADERS: [&str; 10] = [
+    "From",
+    "To",
+    "Subject",
+    "Date",
+    "Message-ID",
+    "MIME-Version",
+    "Reply-To",
+    "List-Unsubscribe",
+    "List-Unsubscribe-Post",
+    "Auto-Submitted",
+];
+
+/// Signs for one domain.
+pub(super) struct Signer {
+    domain: String,
+    config: DkimConfig,
+}
+
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Signer")
+            .field("domain", &self.domain)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Signer {
+    /// One with this key: RSA in PEM (PKCS #1), or the seed of an Ed25519 key in base64.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn new(domain: &str, selector: &str, key: &SecretString) -> Result<Self, InvalidConfig> {
+        let key = key.expose_secret().trim();
+        let algorithm = match key.contains("-----BEGIN") {
+            true => DkimSigningAlgorithm::Rsa,
+            false => DkimSigningAlgorithm::Ed25519,
+        };
+        let key = DkimSigningKey::new(key, algorithm).map_err(|_| InvalidConfig {
+            field: "settings.dkim_key",
+            reason: "must be an RSA key in PEM (BEGIN RSA PRIVATE KEY), or the 32 bytes of an \
+                     Ed25519 key in base64"
+                .to_owned(),
+        })?;
+        let relaxed = DkimCanonicalization {
+            header: DkimCanonicalizationType::Relaxed,
+            body: DkimCanonicalizationType::Relaxed,
+        };
+        let headers = HEADERS.map(HeaderName::new_from_ascii_str).to_vec();
+        let (selector, owner) = (selector.to_owned(), domain.to_owned());
+        Ok(Self {
+            domain: domain.to_lowercase(),
+            config: DkimConfig::new(selector, owner, key, headers, relaxed),
+        })
+    }
+
+    /// Signs a mail whose author is of the domain, or of one below it: another signature
+    /// would say nothing to who receives it (RFC 7489, 3.1.1).
+    pub fn sign(&self, message: &mut Message, author: &Address) {
+        let domain = author.domain().to_lowercase();
+        let below = domain
+            .strip_suffix(&self.domain)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        if below {
+            message.sign(&self.config);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Signatures, as dkimpy sees them.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use domain::delivery::Outcome;
+use secrecy::SecretString;
+
+use super::{
+    config, email, gateway,
+    peers::{Aiosmtpd, python},
+    send,
+};
+use crate::{
+    email::{Attachment, Email},
+    smtp::{SmtpConfig, SmtpGateway},
+};
+
+fn openssl(arguments: &str, input: &[u8]) -> Vec<u8> {
+    let mut child = Command::new("openssl")
+        .args(arguments.split(' '))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("openssl is missing: apt-get install openssl");
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    output.stdout
+}
+
+/// A key as the setting takes it, and its record in the DNS.
+fn rsa() -> (String, String) {
+    let key = openssl("genrsa -traditional 1024", b"");
+    let public = openssl("rsa -pubout -outform DER", &key);
+    let record = format!("v=DKIM1; k=rsa; p={}", STANDARD.encode(public));
+    (String::from_utf8(key).unwrap(), record)
+}
+
+fn ed25519() -> (String, String) {
+    let key = openssl("genpkey -algorithm ed25519 -outform DER", b"");
+    let public = openssl("pkey -inform DER -pubout -outform DER", &key);
+    // Both stand at the end of their containers (RFC 8410).
+    let seed = STANDARD.encode(&key[key.len() - 32..]);
+    let public = STANDARD.encode(&public[public.len() - 32..]);
+    (seed, format!("v=DKIM1; k=ed25519; p={public}"))
+}
+
+fn signing(port: u16, key: &str) -> SmtpConfig {
+    SmtpConfig {
+        dkim_selector: Some("s1".to_owned()),
+        dkim_key: Some(SecretString::from(key)),
+        ..config(port)
+    }
+}
+
+/// What dkimpy says of a mail with this key.
+async fn verified(email: Email, key: &str, record: &str) -> String {
+    let peer = Aiosmtpd::start(&[]);
+    let report = send(&gateway(signing(peer.port, key)), "ok@peer.test", email).await;
+    assert_eq!(report.outcome, Outcome::Delivered, "{report:?}");
+    let mail = peer.log().mail();
+    let raw = STANDARD.decode(mail["raw"].as_str().unwrap()).unwrap();
+    verify(&raw, record)
+}
+
+fn verify(mail: &[u8], record: &str) -> String {
+    let mut child = Command::new(python())
+        .args(["-c", include_str!("verify.py"), record])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(mail).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "dkimpy is missing: run ./dev test");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+const HOLDS: &str = "holds s1._domainkey.sender.example.";
+
+#[tokio::test]
+async fn mails_of_every_shape_are_signed_and_hold() {
+    let (key, record) = rsa();
+    let plain = || Email {
+        html: None,
+        text: "Hello\n.\n  \n\nGrüße \t\n\n\n".to_owned(),
+        ..email()
+    };
+    let attached = Email {
+        attachments: vec![Attachment {
+            file_name: "ä.pdf".to_owned(),
+            content_type: "application/pdf".to_owned(),
+            content: vec![0xff; 5_000].into(),
+        }],
+        subject: "Überlang ".repeat(30),
+        ..email()
+    };
+    for email in [email(), plain(), attached] {
+        assert_eq!(verified(email, &key, &record).await, HOLDS);
+    }
+    let (key, record) = ed25519();
+    assert_eq!(verified(plain(), &key, &record).await, HOLDS);
+}
+
+#[tokio::test]
+async fn a_signature_of_another_key_or_mail_fails() {
+    let (key, _) = rsa();
+    let (_, another) = rsa();
+    assert!(verified(email(), &key, &another).await.starts_with("fails"));
+}
+
+#[tokio::test]
+async fn nothing_is_signed_for_an_author_of_another_domain() {
+    let (key, record) = ed25519();
+    let of = |from: &str| Email {
+        from: from.to_owned(),
+        ..email()
+    };
+    for foreign in ["a@other.example", "a@notsender.example"] {
+        let said = verified(of(foreign), &key, &record).await;
+        assert_eq!(said, "fails", "{foreign}");
+    }
+    let below = verified(of("a@mail.sender.example"), &key, &record).await;
+    assert_eq!(below, HOLDS);
+}
+
+#[test]
+fn a_key_that_is_none_is_named_and_not_shown() {
+    for key in ["", "hush-hush", "-----BEGIN RSA PRIVATE KEY-----\nhush\n"] {
+        let Err(error) = SmtpGateway::new(signing(25, key), super::clock) else {
+            panic!("{key:?} is no key");
+        };
+        let said = error.to_string();
+        assert!(said.starts_with("settings.dkim_key"), "{said}");
+        assert!(!said.contains("hush"), "{said}");
+    }
+}

@@ -1,0 +1,115 @@
+//! Where people end mails to them: the link that mails carry, for a person to follow or
+//! for their mail program to use (RFC 2369, RFC 8058).
+//!
+//! The address names the attempt and carries a tag that only this installation can make.
+//! To look at it changes nothing, since programs look at every link; only a POST does.
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::{HeaderName, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use commands::{CommandError, Commands, suppression::Suppression};
+use domain::{
+    Entity, Id,
+    delivery::{Spool, Transmission},
+    people::{Channel, OptOutSource},
+};
+
+use crate::callbacks::Addresses;
+
+/// Takes wishes for no more mails.
+#[derive(Clone, Debug)]
+pub struct Unsubscribe {
+    /// The bus.
+    pub commands: Commands,
+    /// Which addresses are ours.
+    pub addresses: Addresses,
+}
+
+impl Unsubscribe {
+    /// The routes of the links.
+    pub fn router(self) -> Router {
+        let path = "/unsubscribe/{transmission}/{spool}/{tag}";
+        Router::new()
+            .route(path, get(ask).post(take))
+            .with_state(self)
+    }
+
+    fn ours(&self, (transmission, spool, tag): &Link) -> Option<(Id<Transmission>, Id<Spool>)> {
+        let (transmission, spool) = (transmission.parse().ok()?, spool.parse().ok()?);
+        let ours = self.addresses.is_unsubscribe(transmission, spool, tag);
+        ours.then_some((transmission, spool))
+    }
+
+    /// Puts the recipient on the sender's list; whether there is such an attempt.
+    async fn end(&self, id: Id<Transmission>, spool: Id<Spool>) -> Result<bool, CommandError> {
+        let transmission = self.commands.store().load(id).await?.aggregate;
+        let destination = transmission.assignment().and_then(|it| it.destination);
+        let known = transmission.owner().zip(destination);
+        let Some((owner, address)) = known.filter(|_| transmission.has(spool)) else {
+            return Ok(false);
+        };
+        let lists = Suppression::new(self.commands.store().clone());
+        let source = OptOutSource::Unsubscribe;
+        lists
+            .add(&self.commands, (owner, Channel::Email), address, source)
+            .await?;
+        metrics::counter!("ledgerline_unsubscribed_total").increment(1);
+        Ok(true)
+    }
+}
+
+type Link = (String, String, String);
+
+async fn ask(State(this): State<Unsubscribe>, Path(link): Path<Link>) -> Response {
+    match this.ours(&link) {
+        Some(_) => page(
+            StatusCode::OK,
+            "<p>Do you want no more mails from this sender?</p>\
+             <form method=\"post\"><button>Unsubscribe</button></form>",
+        ),
+        None => page(StatusCode::NOT_FOUND, "<p>This link is not valid.</p>"),
+    }
+}
+
+async fn take(State(this): State<Unsubscribe>, Path(link): Path<Link>) -> Response {
+    let Some((transmission, spool)) = this.ours(&link) else {
+        return page(StatusCode::NOT_FOUND, "<p>This link is not valid.</p>");
+    };
+    match this.end(transmission, spool).await {
+        Ok(true) => page(
+            StatusCode::OK,
+            "<p>You will get no more mails from this sender.</p>",
+        ),
+        Ok(false) => page(
+            StatusCode::NOT_FOUND,
+            "<p>This link is not valid any more.</p>",
+        ),
+        Err(error) => {
+            tracing::warn!(spool.id = %spool, %error, "somebody could not unsubscribe");
+            let words = "<p>That did not work. Please try again later.</p>";
+            page(StatusCode::SERVICE_UNAVAILABLE, words)
+        }
+    }
+}
+
+fn page(status: StatusCode, body: &'static str) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; form-action 'self'; frame-ancestors 'none'",
+        ),
+        (HeaderName::from_static("x-robots-tag"), "noindex"),
+    ];
+    let page = format!(
+        "<!doctype html><html lang=\"en\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>Unsubscribe</title>{body}</html>"
+    );
+    (status, headers, page).into_response()
+}
