@@ -26,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where mail is handed over.
+    pub lmtp: SocketAddr,
     /// How long it took to be ready.
     pub ready_after: Duration,
     data_dir: PathBuf,
@@ -35,7 +37,7 @@ pub struct Server {
 impl Server {
     /// Starts it and waits until it is ready.
     pub async fn start(data_dir: &Path) -> anyhow::Result<Self> {
-        let address = free_address()?;
+        let (address, lmtp) = (free_address()?, free_address()?);
         let log = std::fs::File::create(data_dir.with_extension("log"))?;
         let key: String = MASTER_KEY
             .iter()
@@ -47,6 +49,7 @@ impl Server {
             .env_clear()
             .envs(std::env::vars().filter(|(name, _)| !name.starts_with("LEDGERLINE_")))
             .env("LEDGERLINE_LISTEN", address.to_string())
+            .env("LEDGERLINE_LMTP_LISTEN", lmtp.to_string())
             .env("LEDGERLINE_DATA_DIR", data_dir)
             .env("LEDGERLINE_ADMIN_PASSWORD", PASSWORD)
             .env("LEDGERLINE_MASTER_KEY", key)
@@ -60,6 +63,7 @@ impl Server {
             .context("the server cannot be started")?;
         let mut server = Self {
             address,
+            lmtp,
             ready_after: Duration::ZERO,
             data_dir: data_dir.to_owned(),
             child,

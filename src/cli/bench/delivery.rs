@@ -15,8 +15,8 @@ use commands::Commands;
 use domain::{
     Id, Personal,
     delivery::{Direction, Order, Spool, Transmission, TransmissionCommand},
-    flow::{Flow, Service},
-    outreach::{Program, Template},
+    flow::Flow,
+    outreach::{Program, ProgramKind, Template},
     people::{Account, Contact, ContactCommand},
 };
 use eventstore::{Metadata, clock};
@@ -42,7 +42,9 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Something to send, made once over the API.
 pub struct Campaign {
-    template: Id<Template>,
+    flow: Flow,
+    /// How its contacts are reached.
+    destination: fn(Id<Contact>) -> String,
     program: Id<Program>,
     account: Id<Account>,
 }
@@ -62,12 +64,36 @@ impl Campaign {
         let program = connection
             .json("POST", "/programs/sendemail", Some(&program))
             .await?;
-        let accounts = connection.json("GET", "/accounts?limit=1", None).await?;
-        let id = |value: &serde_json::Value| value.as_i64().context("an id is missing");
+        let template: Id<Template> = Id::new(number(&template["template_id"])?);
         Ok(Self {
-            template: Id::new(id(&template["template_id"])?),
-            program: Id::new(id(&program["program_id"])?),
-            account: Id::new(id(&accounts[0]["account_id"])?),
+            flow: Flow::send_email(template, 1),
+            destination: |contact| format!("user{contact}@example.com"),
+            program: Id::new(number(&program["program_id"])?),
+            account: account(connection).await?,
+        })
+    }
+
+    /// The same for a short message.
+    pub async fn of_sms(connection: &mut Connection) -> anyhow::Result<Self> {
+        let text =
+            json!({"name": "bench", "data": "Dear [contact:first_name], this is a measurement."});
+        let text = connection
+            .json("POST", "/messages/texts", Some(&text))
+            .await?;
+        let program = json!({"text_id": text["text_id"]});
+        let program = connection
+            .json("POST", "/programs/sendsms", Some(&program))
+            .await?;
+        let program = Id::new(number(&program["program_id"])?);
+        let kind = ProgramKind::SendSms {
+            text_id: Id::new(number(&text["text_id"])?),
+            account_id: None,
+        };
+        Ok(Self {
+            flow: Flow::of(program, &kind, 1),
+            destination: |contact| format!("+4915{:09}", contact.get()),
+            program,
+            account: account(connection).await?,
         })
     }
 
@@ -109,7 +135,7 @@ impl Campaign {
                     contact_id,
                     account_id: Some(self.account),
                     program_id: self.program,
-                    service: Service::Email,
+                    service: self.flow.service,
                     direction: Direction::Outbound,
                     try_allowed: 1,
                     campaign_id: None,
@@ -144,13 +170,10 @@ impl Campaign {
                     spool,
                     at,
                     deadline: at + TimeDelta::hours(1),
-                    flow: Flow::send_email(self.template, 1),
+                    flow: self.flow.clone(),
                     program_version: 1,
                     account_id: self.account,
-                    destination: Personal::of(
-                        contact.subject(),
-                        format!("user{contact}@example.com"),
-                    ),
+                    destination: Personal::of(contact.subject(), (self.destination)(contact)),
                     again: false,
                     force: false,
                     paced: false,
@@ -165,6 +188,16 @@ impl Campaign {
         }
         Ok(())
     }
+}
+
+fn number(value: &serde_json::Value) -> anyhow::Result<i64> {
+    value.as_i64().context("an id is missing")
+}
+
+/// As whom it is sent.
+async fn account(connection: &mut Connection) -> anyhow::Result<Id<Account>> {
+    let accounts = connection.json("GET", "/accounts?limit=1", None).await?;
+    Ok(Id::new(number(&accounts[0]["account_id"])?))
 }
 
 /// Makes contacts.
@@ -260,6 +293,18 @@ impl SmtpSink {
 
 /// Makes this mail server the only provider for email.
 pub async fn send_through(connection: &mut Connection, smtp: SocketAddr) -> anyhow::Result<()> {
+    let provider = json!({
+        "name": "bench", "type": "smtp", "host": smtp.ip().to_string(), "port": smtp.port(),
+        "settings": {"tls": "none", "from_domain": "bench.example", "connections": 64},
+    });
+    send_only_through(connection, &provider).await
+}
+
+/// Makes this the only provider that is active.
+pub async fn send_only_through(
+    connection: &mut Connection,
+    provider: &serde_json::Value,
+) -> anyhow::Result<()> {
     let providers = connection.json("GET", "/providers", None).await?;
     for provider in providers.as_array().into_iter().flatten() {
         let path = format!("/providers/{}", provider["provider_id"]);
@@ -267,12 +312,8 @@ pub async fn send_through(connection: &mut Connection, smtp: SocketAddr) -> anyh
             .call("PUT", &path, Some(&json!({"active": 0})))
             .await?;
     }
-    let provider = json!({
-        "name": "bench", "type": "smtp", "host": smtp.ip().to_string(), "port": smtp.port(),
-        "settings": {"tls": "none", "from_domain": "bench.example", "connections": 64},
-    });
     connection
-        .call("POST", "/providers", Some(&provider))
+        .call("POST", "/providers", Some(provider))
         .await?;
     Ok(())
 }

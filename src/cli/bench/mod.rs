@@ -9,7 +9,9 @@ mod delivery;
 mod http;
 mod lists;
 mod log;
+mod messages;
 mod people;
+mod smsc;
 mod statistics;
 mod table;
 
@@ -41,6 +43,9 @@ pub struct Bench {
     /// Only campaigns, which otherwise come last.
     #[arg(long)]
     campaigns: bool,
+    /// Only short messages and what comes in, which are otherwise measured before those.
+    #[arg(long)]
+    messages: bool,
     /// Write the figures here as JSON too; `-` prints them instead of the table.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -76,6 +81,9 @@ impl Bench {
         if self.campaigns {
             return self.campaigns(data_dir, table).await;
         }
+        if self.messages {
+            return self.messages(data_dir, table).await;
+        }
         let server = Server::start(data_dir).await?;
         let options = server.database()?;
         let raw = self.log(&options, table).await?;
@@ -106,8 +114,19 @@ impl Bench {
         let lasting = Duration::from_secs(if self.quick { 2 } else { 10 });
         statistics::measure(&server, &token, self.scaled(1_000_000), lasting, table).await?;
         server.stop().await?;
+        self.messages(&data_dir.with_file_name("messages"), table)
+            .await?;
         self.campaigns(&data_dir.with_file_name("campaigns"), table)
             .await
+    }
+
+    async fn messages(&self, data_dir: &std::path::Path, table: &mut Table) -> anyhow::Result<()> {
+        step("messages");
+        std::fs::create_dir_all(data_dir)?;
+        let server = Server::start(data_dir).await?;
+        let token = http::log_in(server.address, "admin", PASSWORD).await?;
+        messages::measure(&server, &token, self.scaled(20_000), table).await?;
+        server.stop().await
     }
 
     /// On a server of their own, so that no table is large before.
