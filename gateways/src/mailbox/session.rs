@@ -1,21 +1,11 @@
 //! One conversation with somebody who brings mail.
 
+mod storing;
+
 use std::{io, time::Duration};
 
 use bytes::BytesMut;
-use chrono::{DateTime, Utc};
-use commands::{
-    CommandError,
-    envelope::Envelope,
-    receiving::{Brought, Receipt},
-};
-use domain::{
-    delivery::{Attachment, Message},
-    flow::Service,
-};
-use eventstore::clock;
-use futures::stream;
-use sha2::{Digest, Sha256};
+use domain::flow::Service;
 use smtp_proto::{Error as Syntax, MailFrom, RcptTo, Request};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -26,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Dialect, Mailbox, PIECE,
-    letter::{self, Letter},
     wire::{self, Data, Found},
 };
 
@@ -378,114 +367,6 @@ impl<'m> Session<'m> {
             Dialect::Smtp => 1,
         }
     }
-
-    /// Puts it on record for each recipient. Of one answer for all, the worst: what was
-    /// taken already is recognised when it comes again.
-    async fn store(&self, bytes: Vec<u8>) -> Vec<String> {
-        let at = clock::now();
-        let digest = hex::encode(Sha256::digest(&bytes));
-        let bounces = &self.mailbox.0.bounces;
-        let mut answers = Vec::with_capacity(self.recipients.len());
-        let mut message = None;
-        for recipient in &self.recipients {
-            if let Some(spool) = bounces.about(recipient) {
-                answers.push(match bounces.take(spool, &bytes).await {
-                    Ok(words) => words.to_owned(),
-                    Err(error) => later("a bounce could not be recorded", &error),
-                });
-                continue;
-            }
-            let message = match &mut message {
-                Some(message) => message,
-                None => match self.filed(bytes.clone()).await {
-                    Ok(filed) => message.insert(filed),
-                    Err(error) => {
-                        answers.push(later("a mail could not be stored", &*error));
-                        continue;
-                    }
-                },
-            };
-            let receipt = self.taken(recipient, &digest, message, at).await;
-            answers.push(match receipt {
-                Ok(Receipt::Taken(id)) => {
-                    metrics::counter!("ledgerline_received_total", "service" => "email")
-                        .increment(1);
-                    format!("250 2.0.0 ok, transmission {id}")
-                }
-                Ok(Receipt::Known) => "250 2.0.0 ok, it is here".to_owned(),
-                Ok(Receipt::Refused(reason)) => format!("550 5.1.1 {reason}"),
-                Err(error) => later("a mail could not be taken in", &error),
-            });
-        }
-        match self.dialect {
-            Dialect::Lmtp => answers,
-            Dialect::Smtp => answers.into_iter().max().into_iter().collect(),
-        }
-    }
-
-    async fn taken(
-        &self,
-        recipient: &str,
-        digest: &str,
-        message: &Message,
-        at: DateTime<Utc>,
-    ) -> Result<Receipt, CommandError> {
-        let source = message.source.clone().or_else(|| self.sender.clone());
-        let brought = Brought {
-            service: Service::Email,
-            provider: None,
-            at,
-            key: format!("mail/{recipient}/{digest}"),
-            message: Message {
-                source: source.filter(|source| !source.is_empty()),
-                destination: recipient.to_owned(),
-                ..message.clone()
-            },
-            results: Vec::new(),
-        };
-        self.mailbox.0.receiving.take(&brought).await
-    }
-
-    /// Reads it, with its files stored.
-    async fn filed(
-        &self,
-        bytes: Vec<u8>,
-    ) -> Result<Message, Box<dyn std::error::Error + Send + Sync>> {
-        let (bytes, letter) = tokio::task::spawn_blocking(move || {
-            let letter = letter::read(&bytes);
-            (bytes, letter)
-        })
-        .await?;
-        let Letter { mut message, files } = letter;
-        let envelope = Envelope::make()?;
-        for file in files {
-            let size = file.bytes.len() as u64;
-            message.attachments.push(Attachment {
-                name: file.name,
-                media_type: file.media_type,
-                size,
-                media: self.put(envelope.seal(&file.bytes)?).await?,
-            });
-        }
-        message.original = Some(self.put(envelope.seal(&bytes)?).await?);
-        message.media_key = Some(envelope.key());
-        Ok(message)
-    }
-
-    async fn put(
-        &self,
-        bytes: Vec<u8>,
-    ) -> Result<domain::outreach::MediaHash, commands::media::MediaError> {
-        let limit = bytes.len();
-        let piece = Ok::<_, io::Error>(bytes::Bytes::from(bytes));
-        let stored = self.mailbox.0.media.put(stream::iter([piece]), limit);
-        stored.await.map(|(media, _)| media)
-    }
-}
-
-fn later(what: &str, error: &dyn std::fmt::Display) -> String {
-    tracing::warn!(%error, "{what}");
-    "451 4.3.0 try again later".to_owned()
 }
 
 fn syntax(error: &Syntax) -> &'static str {
