@@ -153,7 +153,7 @@ impl Bringer {
     }
 
     /// Brings a mail; the id of its transmission.
-    async fn bring(&mut self, to: &str, number: &str) -> anyhow::Result<i64> {
+    async fn bring(&mut self, to: &str, from: usize, number: &str) -> anyhow::Result<i64> {
         let sent_ahead = format!("MAIL FROM:<ada@bench.example>\r\nRCPT TO:<{to}>\r\nDATA\r\n");
         self.stream
             .get_mut()
@@ -163,7 +163,7 @@ impl Bringer {
             self.hear().await?;
         }
         let mail = format!(
-            "From: Ada <ada{number}@bench.example>\r\nTo: {to}\r\nSubject: measured {number}\r\n\
+            "From: Ada <ada{from}@bench.example>\r\nTo: {to}\r\nSubject: measured {number}\r\n\
              Message-ID: <{number}@bench.example>\r\n\r\nThis is a measurement, {number}.\r\n.\r\n"
         );
         let answer = self.say(&mail).await?;
@@ -178,9 +178,8 @@ impl Bringer {
 async fn bring(address: SocketAddr, to: &str, who: usize, count: usize) -> anyhow::Result<()> {
     let mut bringer = Bringer::at(address).await?;
     for number in 0..count {
-        bringer
-            .bring(to, &format!("{who}.{}", number % 300))
-            .await?;
+        let from = who * 300 + number % 300;
+        bringer.bring(to, from, &format!("{who}.{number}")).await?;
     }
     Ok(())
 }
@@ -193,7 +192,9 @@ async fn paced(address: SocketAddr, to: &str, connection: &mut Connection) -> an
     for number in 0..500 {
         pace.tick().await;
         let started = Instant::now();
-        let id = bringer.bring(to, &format!("paced.{number}")).await?;
+        let id = bringer
+            .bring(to, number, &format!("paced.{number}"))
+            .await?;
         let path = format!("/transmissions/{id}/message");
         while connection.json("GET", &path, None::<&Value>).await.is_err() {
             ensure!(started.elapsed() < PATIENCE, "a mail cannot be read");

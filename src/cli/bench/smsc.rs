@@ -49,6 +49,8 @@ impl Smsc {
             .source_addr(c_string(from)?)
             .dest_addr_ton(Ton::International)
             .destination_addr(c_string(to)?)
+            // rusmpp's default says that it is an acknowledgement.
+            .esm_class(EsmClass::from(0))
             .short_message(OctetString::from_slice(text.as_bytes())?)
             .build();
         Ok(self.written.send(deliver).await?)
