@@ -26,6 +26,7 @@ mod sms;
 pub mod smtp;
 mod tls;
 pub mod unsubscribe;
+mod words;
 mod worker;
 
 #[cfg(test)]

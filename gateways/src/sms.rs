@@ -64,10 +64,3 @@ pub(crate) fn results(via: &str, outcome: Outcome, words: &str) -> Vec<SpoolResu
         SpoolResult::new(kind, via, words),
     ]
 }
-
-/// Words from outside, on one line and not too many.
-pub(crate) fn one_line(words: &str, most: usize) -> String {
-    let shown = |c: char| if c.is_control() { ' ' } else { c };
-    let line: String = words.chars().map(shown).take(most).collect();
-    line.trim().to_owned()
-}

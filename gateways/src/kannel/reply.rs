@@ -3,7 +3,7 @@
 use domain::delivery::Outcome;
 use hyper::StatusCode;
 
-use crate::sms::one_line;
+use crate::words::one_line;
 
 /// How much of an answer is kept.
 const WORDS: usize = 300;

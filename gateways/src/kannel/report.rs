@@ -2,7 +2,7 @@
 
 use domain::delivery::Outcome;
 
-use crate::{reports::Said, sms::one_line};
+use crate::{reports::Said, words::one_line};
 
 /// It reached the telephone.
 const SUCCESS: u32 = 1;
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn what_was_said_is_kept_on_one_line_and_short() {
         let said = read("2", "stat:UNDELIV\r\nerr:0").unwrap().unwrap();
-        assert_eq!(said.words, "not delivered: stat:UNDELIV  err:0");
+        assert_eq!(said.words, "not delivered: stat:UNDELIV err:0");
         let said = read("2", &"x".repeat(10_000)).unwrap().unwrap();
         assert!(said.words.len() < 500);
     }

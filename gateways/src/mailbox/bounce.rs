@@ -11,7 +11,7 @@ use mail_parser::{MessageParser, MimeHeaders};
 use projections::delivery::spools;
 use sqlx::PgPool;
 
-use crate::{sms::one_line, smtp::Tags};
+use crate::{smtp::Tags, words::one_line};
 
 /// How much of a report is kept.
 const WORDS: usize = 400;
@@ -110,7 +110,7 @@ fn fate(text: &str) -> Option<Fate> {
     for (name, value) in fields(text) {
         match name.to_ascii_lowercase().as_str() {
             // The first field of each recipient (RFC 3464, 2.3).
-            "final-recipient" => (status, diagnostic) = Default::default(),
+            "final-recipient" => (action, status, diagnostic) = Default::default(),
             "action" => action = value.trim().to_ascii_lowercase(),
             "status" => status = value.trim().to_owned(),
             "diagnostic-code" => {
@@ -126,7 +126,7 @@ fn fate(text: &str) -> Option<Fate> {
                 true => diagnostic.clone(),
                 false => format!("{status} {diagnostic}"),
             };
-            let words = one_line(words.trim(), WORDS);
+            let words = one_line(&words, WORDS);
             fate = Some(Fate::Failed(match words.as_str() {
                 "" => "it was returned".to_owned(),
                 _ => words,
@@ -182,6 +182,10 @@ mod tests {
         assert_eq!(report(fields), Some(Fate::Failed(words)));
         let words = "it was returned".to_owned();
         assert_eq!(report("Action: failed\r\n"), Some(Fate::Failed(words)));
+        // What follows is of another recipient, in whatever order.
+        let fields = "Final-Recipient: rfc822; a@b\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n\
+            Final-Recipient: rfc822; c@b\r\nStatus: 2.0.0\r\nAction: delivered\r\n";
+        assert_eq!(report(fields), Some(Fate::Failed("5.1.1".to_owned())));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use domain::delivery::Message;
 use mail_parser::{MessageParser, MimeHeaders};
 
+use crate::words::one_line;
+
 /// How much of a text is kept readable; the whole of it is in the original.
 const TEXT: usize = 1 << 20;
 /// How many files are taken out of a mail.
@@ -46,7 +48,7 @@ pub fn read(bytes: &[u8]) -> Letter {
     };
     let from = mail.from().and_then(|from| from.first());
     let named = |text: Option<&str>| {
-        text.map(|text| line(text, WORDS))
+        text.map(|text| one_line(text, WORDS))
             .filter(|it| !it.is_empty())
     };
     let message = Message {
@@ -79,7 +81,7 @@ pub fn read(bytes: &[u8]) -> Letter {
                     .unwrap_or_else(|| format!("attachment-{}", at + 1)),
                 media_type: sniffed
                     .or(said)
-                    .map(|kind| line(&kind, NAME))
+                    .map(|kind| one_line(&kind, NAME))
                     .unwrap_or_else(|| "application/octet-stream".to_owned()),
                 bytes,
             }
@@ -93,13 +95,9 @@ pub fn read(bytes: &[u8]) -> Letter {
 /// A name and no path.
 fn file_name(name: &str) -> Option<String> {
     let name = name.rsplit(['/', '\\']).next()?;
-    let name = line(name, NAME);
+    let name = one_line(name, NAME);
     let name = name.trim_matches(['.', ' ']);
     (!name.is_empty()).then(|| name.to_owned())
-}
-
-fn line(text: &str, most: usize) -> String {
-    crate::sms::one_line(text, most)
 }
 
 fn cut(text: &str) -> String {

@@ -30,8 +30,6 @@ use self::{
     session::{Next, Session},
 };
 
-pub use self::letter::read as read_letter;
-
 /// What a listener speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {

@@ -7,7 +7,7 @@
 use domain::delivery::{Outcome, settings::MessageIds};
 use rusmpp::{pdus::DeliverSm, tlvs::TlvValue, values::MessageState};
 
-use crate::{reports::Said, sms::one_line};
+use crate::{reports::Said, words::one_line};
 
 /// How much of a receipt is kept.
 const WORDS: usize = 400;

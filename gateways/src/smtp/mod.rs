@@ -58,9 +58,11 @@ use self::{
     connection::Connection,
     domains::Domains,
     letter::{Letter, Letterhead},
-    trouble::{Trouble, one_line},
+    trouble::{Trouble, WORDS},
 };
-use crate::{Content, Ended, Gateway, Health, Progress, Report, Spool, gateway::Counted};
+use crate::{
+    Content, Ended, Gateway, Health, Progress, Report, Spool, gateway::Counted, words::one_line,
+};
 
 /// Sends emails through one SMTP server.
 pub struct SmtpGateway {
@@ -185,7 +187,7 @@ impl SmtpGateway {
             Ok(answer) => {
                 self.note(true, None);
                 let words: Vec<&str> = answer.message().collect();
-                let words = one_line(&format!("{} {}", answer.code(), words.join(" ")));
+                let words = one_line(&format!("{} {}", answer.code(), words.join(" ")), WORDS);
                 report(Outcome::Delivered, words, true)
             }
             Err(trouble) => self.failed(&trouble, true),
