@@ -151,20 +151,15 @@ impl Receiving {
             Some(_) => self.suppression.with(&listed).await?,
             None => Default::default(),
         };
-        let [fingerprint] = listed;
-        match (wish, holders.get(&fingerprint)) {
+        match (wish, holders.get(&listed[0])) {
             (Some(Wish::Stop { answer }), None) => {
-                if let Ok(address) = source.parse() {
-                    let id = self.commands.next_id("optout").await?;
-                    let add = OptOutCommand::Add {
-                        id,
-                        owner,
-                        channel: Channel::Sms,
-                        address,
-                        fingerprint,
-                        reason: None,
-                        source: OptOutSource::Stop,
-                    };
+                let id = self.commands.next_id("optout").await?;
+                let stop = OptOutSource::Stop;
+                let listing = self
+                    .suppression
+                    .listing(id, (owner, Channel::Sms), source, stop);
+                // A name cannot be written to, and need not be listed.
+                if let Ok(add) = listing {
                     settled(together.create(id, vec![add]).await?)?;
                     if let Some(words) = answer {
                         let (id, commands) =

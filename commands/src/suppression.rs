@@ -45,6 +45,30 @@ impl Suppression {
         self.store.fingerprint(&text)
     }
 
+    /// The command that puts an address on an owner's list.
+    ///
+    /// # Errors
+    /// When the address cannot be one of this channel.
+    pub fn listing(
+        &self,
+        id: Id<OptOut>,
+        (owner, channel): (Id<User>, Channel),
+        address: &str,
+        source: OptOutSource,
+    ) -> Result<OptOutCommand, Refusal> {
+        Ok(OptOutCommand::Add {
+            id,
+            owner,
+            channel,
+            address: address
+                .parse()
+                .map_err(|_| Refusal::invalid("address", channel.wanted()))?,
+            fingerprint: self.fingerprint(owner, channel, address),
+            reason: None,
+            source,
+        })
+    }
+
     /// Puts an address on an owner's list. One that is there stays as it is.
     ///
     /// # Errors
@@ -57,17 +81,7 @@ impl Suppression {
         source: OptOutSource,
     ) -> Result<(), CommandError> {
         let id = commands.next_id("optout").await?;
-        let add = OptOutCommand::Add {
-            id,
-            owner,
-            channel,
-            address: address
-                .parse()
-                .map_err(|_| Refusal::invalid("address", channel.wanted()))?,
-            fingerprint: self.fingerprint(owner, channel, address),
-            reason: None,
-            source,
-        };
+        let add = self.listing(id, (owner, channel), address, source)?;
         match commands.send_new(id, add, &Actor::default()).await {
             Ok(_) | Err(CommandError::Refused(Refusal::Taken { .. })) => Ok(()),
             Err(error) => Err(error),
