@@ -130,14 +130,13 @@ impl Server {
         let retry_base_seconds = worker(config).retry_base_seconds;
         let registry = Registry::follow(store.clone(), installation).await?;
         let reports = Reports::new(commands.clone(), retry_base_seconds);
-        let pool = store.pool().clone();
-        let receiving = Receiving::new(
+        let receiving = Receiving::start(
             commands.clone(),
-            pool.clone(),
+            store.pool().clone(),
             config.receiving.words.clone(),
             deadlines(config),
         );
-        let reception = Reception::new(commands.clone(), pool, receiving.clone(), reports.clone());
+        let reception = Reception::new(store.clone(), receiving.clone(), reports.clone());
         let mail = match has(config, Role::Worker) {
             true => {
                 let media = MediaStore::new(store.pool().clone());

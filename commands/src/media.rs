@@ -64,6 +64,46 @@ impl MediaStore {
         Ok((MediaHash(hash), size))
     }
 
+    /// Stores some that are in memory already, each small, with one statement; their names,
+    /// in the same order.
+    ///
+    /// # Errors
+    /// As [`MediaError`] says; then none of them is there.
+    pub async fn put_small(&self, media: &[Vec<u8>]) -> Result<Vec<MediaHash>, MediaError> {
+        let hashes: Vec<_> = media
+            .iter()
+            .map(|it| hex::encode(Sha256::digest(it)))
+            .collect();
+        let uploads = media.iter().map(|_| upload_id());
+        let uploads = uploads.collect::<Result<Vec<_>, _>>()?;
+        let sizes: Vec<_> = media.iter().map(|it| it.len() as i64).collect();
+        let (mut owners, mut numbers, mut pieces) = (Vec::new(), Vec::new(), Vec::new());
+        for (upload, bytes) in uploads.iter().zip(media) {
+            for (number, piece) in (0_i32..).zip(bytes.chunks(CHUNK)) {
+                owners.push(upload);
+                numbers.push(number);
+                pieces.push(piece);
+            }
+        }
+        // In an order that all writers share, so that none waits for one who waits for it.
+        let sql = "with new as (
+                insert into media (hash, upload_id, size)
+                select hash, upload_id::uuid, size
+                from unnest($1::text[], $2::text[], $3::bigint[]) as t (hash, upload_id, size)
+                order by hash
+                on conflict (hash) do nothing
+                returning upload_id
+            )
+            insert into media_chunks (upload_id, number, bytes)
+            select new.upload_id, number, bytes
+            from unnest($4::text[], $5::int[], $6::bytea[]) as t (upload_id, number, bytes)
+            join new on new.upload_id = t.upload_id::uuid";
+        let insert = sqlx::query(sql).bind(&hashes).bind(&uploads).bind(sizes);
+        let insert = insert.bind(owners).bind(numbers).bind(pieces);
+        insert.execute(&self.pool).await?;
+        Ok(hashes.into_iter().map(MediaHash).collect())
+    }
+
     /// A medium's size and its bytes, piece by piece; nothing if there is none such.
     ///
     /// # Errors
@@ -131,6 +171,12 @@ async fn piece(pool: &PgPool, upload: &str, number: i32) -> Result<Option<Bytes>
     Ok(bytes.map(Bytes::from))
 }
 
+fn upload_id() -> Result<String, MediaError> {
+    let mut id = [0_u8; 16];
+    getrandom::fill(&mut id).map_err(|_| MediaError::Randomness)?;
+    Ok(hex::encode(id))
+}
+
 /// One upload; unless it is finished, dropping it removes what it wrote.
 struct Upload {
     pool: PgPool,
@@ -140,11 +186,9 @@ struct Upload {
 
 impl Upload {
     async fn begin(pool: PgPool) -> Result<Self, MediaError> {
-        let mut id = [0_u8; 16];
-        getrandom::fill(&mut id).map_err(|_| MediaError::Randomness)?;
         let upload = Self {
             pool,
-            id: hex::encode(id),
+            id: upload_id()?,
             open: true,
         };
         let insert = sqlx::query("insert into media_uploads (upload_id) values ($1::uuid)");

@@ -116,17 +116,22 @@ pub(crate) async fn holder_of(pool: &PgPool, claim: &Claim) -> Result<Option<Str
         .await
 }
 
-/// Which of these names of a scope are held, and by whom: one look at the primary key.
+/// Which of these names of a scope are held, and by whom: one look at the primary key for
+/// each. Asked for with `any`, Postgres reads the whole scope while the table is young.
 pub(crate) async fn holders_of(
     pool: &PgPool,
     scope: &str,
     values: &[String],
 ) -> Result<Vec<(String, String)>, sqlx::Error> {
-    sqlx::query_as("select value, holder from claims where scope = $1 and value = any($2)")
-        .bind(scope)
-        .bind(values)
-        .fetch_all(pool)
-        .await
+    sqlx::query_as(
+        "select held.value, held.holder from unnest($2::text[]) as w (value), \
+         lateral (select value, holder from claims c \
+           where c.scope = $1 and c.value = w.value offset 0) held",
+    )
+    .bind(scope)
+    .bind(values)
+    .fetch_all(pool)
+    .await
 }
 
 /// The events of a group, column by column.

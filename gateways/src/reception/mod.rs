@@ -10,20 +10,15 @@ mod parts;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use commands::{
-    CommandError, Commands,
-    receiving::{Brought, Receipt, Receiving},
-};
+use commands::receiving::{Brought, NotTaken, Receipt, Receiving};
 use domain::{
     Id,
-    delivery::{Message, Provider, ResultKind, SpoolResult, Transmission},
+    delivery::{Message, Provider, ResultKind, SpoolResult},
     flow::Service,
     outreach::sms::{Encoding, text_of},
 };
-use eventstore::clock;
+use eventstore::{Store, clock};
 use quick_cache::sync::Cache;
-use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use self::parts::{Parts, Whole};
@@ -45,7 +40,6 @@ const SWEEP: Duration = Duration::from_secs(10);
 pub struct Reception(Arc<Inner>);
 
 struct Inner {
-    commands: Commands,
     receiving: Receiving,
     receipts: Receipts,
     parts: Parts,
@@ -54,14 +48,13 @@ struct Inner {
 }
 
 impl Reception {
-    /// `pool` is for the queue's tables.
-    pub fn new(commands: Commands, pool: PgPool, receiving: Receiving, reports: Reports) -> Self {
+    /// `store` is that of the log, whose database has the queue's tables too.
+    pub fn new(store: Store, receiving: Receiving, reports: Reports) -> Self {
         Self(Arc::new(Inner {
-            receipts: Receipts::start(pool.clone(), reports),
-            parts: Parts::new(pool, commands.store().clone()),
+            receipts: Receipts::start(store.pool().clone(), reports),
+            parts: Parts::new(store),
             settled: Cache::new(REMEMBERED),
             receiving,
-            commands,
         }))
     }
 
@@ -79,7 +72,7 @@ impl Reception {
         }
     }
 
-    async fn sweep_once(&self) -> Result<(), CommandError> {
+    async fn sweep_once(&self) -> Result<(), NotTaken> {
         for name in self.0.parts.late().await? {
             if let Some(whole) = self.0.parts.what_there_is(&name).await? {
                 self.take(whole.short.clone(), Some(&whole)).await?;
@@ -89,7 +82,7 @@ impl Reception {
         Ok(())
     }
 
-    async fn part(&self, short: &Short) -> Result<Taken, CommandError> {
+    async fn part(&self, short: &Short) -> Result<Taken, NotTaken> {
         let Some(whole) = self.0.parts.add(short).await? else {
             return Ok(Taken::Yes);
         };
@@ -99,15 +92,19 @@ impl Reception {
     }
 
     /// Puts a message on record, by the name that it has or the words that it says.
-    async fn take(&self, short: Short, whole: Option<&Whole>) -> Result<Taken, CommandError> {
+    async fn take(&self, short: Short, whole: Option<&Whole>) -> Result<Taken, NotTaken> {
         let at = clock::now();
-        let key = match (whole, &short.name) {
-            (Some(whole), _) => format!("parts/{}/{}", whole.name, hex::encode(&short.octets)),
-            (None, Some(name)) => format!("short/{}/{name}", short.provider),
-            (None, None) => match self.unanswered(&short, at).await? {
-                Some(key) => key,
-                None => return Ok(Taken::Yes),
-            },
+        let (key, earlier_key) = match (whole, &short.name) {
+            (Some(whole), _) => {
+                let octets = hex::encode(&short.octets);
+                (format!("parts/{}/{octets}", whole.name), None)
+            }
+            (None, Some(name)) => (format!("short/{}/{name}", short.provider), None),
+            (None, None) => {
+                let window = at.timestamp().div_euclid(WINDOW);
+                let earlier = self.key(&short, window - 1);
+                (self.key(&short, window), Some(earlier))
+            }
         };
         let text = text_of(&short.octets, short.encoding);
         let mut results = Vec::new();
@@ -124,6 +121,7 @@ impl Reception {
             provider: Some(short.provider),
             at,
             key,
+            earlier_key,
             message: Message {
                 source: Some(short.source).filter(|source| !source.trim().is_empty()),
                 destination: short.destination,
@@ -132,7 +130,7 @@ impl Reception {
             },
             results,
         };
-        Ok(match self.0.receiving.take(&brought).await? {
+        Ok(match self.0.receiving.take(brought).await? {
             Receipt::Taken(_) => {
                 metrics::counter!("ledgerline_received_total", "service" => "sms").increment(1);
                 Taken::Yes
@@ -142,33 +140,14 @@ impl Reception {
         })
     }
 
-    /// The key of a message without a name; nothing if it is one that was taken in before
-    /// and whose bearer may not know that.
-    async fn unanswered(
-        &self,
-        short: &Short,
-        at: DateTime<Utc>,
-    ) -> Result<Option<String>, CommandError> {
-        let window = at.timestamp().div_euclid(WINDOW);
-        let before = self.key(short, window - 1);
-        let store = self.0.commands.store();
-        let claim = Transmission::received_claim(store.fingerprint(&before));
-        match store.holder_of(&claim).await? {
-            Some(_) => Ok(None),
-            None => Ok(Some(self.key(short, window))),
-        }
-    }
-
+    /// The key of a message without a name, in this stretch of time.
     fn key(&self, short: &Short, window: i64) -> String {
         let words = words(short);
         let settled = self.0.settled.get(&counted(&words, window)).unwrap_or(0);
         format!("{words}/{window}/{settled}")
     }
 
-    fn answered<T>(&self, what: &str, taken: Result<Taken, T>) -> Taken
-    where
-        T: std::fmt::Display,
-    {
+    fn answered(&self, what: &str, taken: Result<Taken, NotTaken>) -> Taken {
         taken.unwrap_or_else(|error| {
             tracing::warn!(%error, "{what} could not be taken in");
             Taken::Later
@@ -209,7 +188,7 @@ impl Inbox for Reception {
             {
                 Ok(false) => Ok(Taken::Never("nothing is received there")),
                 Ok(true) => self.part(short).await,
-                Err(error) => Err(error),
+                Err(error) => Err(error.into()),
             },
             None => self.take(short.clone(), None).await,
         };

@@ -41,7 +41,8 @@ struct Kept {
 type Row = (i16, i16, i64, String);
 
 impl Parts {
-    pub fn new(pool: PgPool, store: Store) -> Self {
+    pub fn new(store: Store) -> Self {
+        let pool = store.pool().clone();
         Self { pool, store }
     }
 

@@ -111,7 +111,7 @@ pub async fn newest_active(pool: &PgPool, user_id: i64) -> Result<Option<i64>, s
 }
 
 /// An account that something came to, and the program that takes it in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recipient {
     /// The account.
     pub account_id: i64,
@@ -121,39 +121,57 @@ pub struct Recipient {
     pub program_id: Option<i64>,
 }
 
-/// The active account that is reached under one of these spellings of a phone number or an
-/// email address (in lower case), one with a program of these types first, then the oldest.
+/// For each of these addresses, in the same order: the active account that is reached under
+/// one of its spellings, of a phone number or an email address (in lower case); one with a
+/// program of these types first, then the oldest.
 pub async fn reached_at(
     pool: &PgPool,
     service: Service,
-    spellings: &[String],
+    addresses: &[Vec<String>],
     program_types: &[&str],
-) -> Result<Option<Recipient>, sqlx::Error> {
+) -> Result<Vec<Option<Recipient>>, sqlx::Error> {
     let column = match service {
         Service::Email => "lower(a.email)",
         Service::Voice | Service::Fax | Service::Sms => "reverse(a.phone)",
     };
-    let spellings: Vec<String> = match service {
-        Service::Email => spellings.to_vec(),
-        _ => spellings
-            .iter()
-            .map(|it| it.chars().rev().collect())
-            .collect(),
-    };
+    let (mut places, mut spelt) = (Vec::new(), Vec::new());
+    for (place, spellings) in (0_i32..).zip(addresses) {
+        for spelling in spellings {
+            places.push(place);
+            spelt.push(match service {
+                Service::Email => spelling.clone(),
+                _ => spelling.chars().rev().collect(),
+            });
+        }
+    }
     let sql = format!(
-        "select a.account_id, a.user_id, p.program_id from read.accounts a \
+        "select distinct on (w.place) w.place, a.account_id, a.user_id, p.program_id \
+         from unnest($1::int[], $2::text[]) as w (place, spelling), \
+         lateral (select account_id, user_id, created_position from read.accounts a \
+           where {column} = w.spelling and active and user_id is not null offset 0) a \
          left join lateral (select p.program_id from read.account_programs s \
            join read.programs p using (program_id) \
-           where s.account_id = a.account_id and p.type = any($2) \
+           where s.account_id = a.account_id and p.type = any($3) \
            order by p.program_id desc limit 1) p on true \
-         where {column} = any($1) and a.active and a.user_id is not null \
-         order by p.program_id is null, a.created_position limit 1"
+         order by w.place, p.program_id is null, a.created_position"
     );
-    sqlx::query_as(&sql)
-        .bind(spellings)
+    let found: Vec<(i32, i64, i64, Option<i64>)> = sqlx::query_as(&sql)
+        .bind(places)
+        .bind(spelt)
         .bind(program_types)
-        .fetch_optional(pool)
-        .await
+        .fetch_all(pool)
+        .await?;
+    let mut recipients = vec![None; addresses.len()];
+    for (place, account_id, user_id, program_id) in found {
+        if let Some(recipient) = recipients.get_mut(place as usize) {
+            *recipient = Some(Recipient {
+                account_id,
+                user_id,
+                program_id,
+            });
+        }
+    }
+    Ok(recipients)
 }
 
 /// The programs an account is subscribed to.

@@ -93,27 +93,48 @@ impl View for ContactRow {
     }
 }
 
-/// A user's contact with one of these spellings of a phone number or an email address (in
-/// lower case), the oldest of several.
+/// For each of these users and addresses, in the same order: the user's contact with one of
+/// the spellings of it, of a phone number or an email address (in lower case); the oldest of
+/// several.
 pub async fn reached_at(
     pool: &PgPool,
-    user_id: i64,
     service: Service,
-    spellings: &[String],
-) -> Result<Option<i64>, sqlx::Error> {
+    addresses: &[(i64, Vec<String>)],
+) -> Result<Vec<Option<i64>>, sqlx::Error> {
     let column = match service {
         Service::Email => "lower(coalesce(email, ''))",
         Service::Voice | Service::Fax | Service::Sms => "coalesce(phone, '')",
     };
+    let (mut places, mut users, mut spelt) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, (user, spellings)) in (0_i32..).zip(addresses) {
+        for spelling in spellings {
+            places.push(place);
+            users.push(*user);
+            spelt.push(spelling);
+        }
+    }
+    // "offset 0" keeps the user out of the inner query: each address is looked up by the
+    // index of addresses, whatever the statistics say of users.
     let sql = format!(
-        "select contact_id from read.contacts where {column} = any($1) and user_id = $2 \
-         order by created_position limit 1"
+        "select distinct on (w.place) w.place, c.contact_id \
+         from unnest($1::int[], $2::bigint[], $3::text[]) as w (place, user_id, spelling), \
+         lateral (select contact_id, user_id, created_position from read.contacts \
+           where {column} = w.spelling offset 0) c \
+         where c.user_id = w.user_id order by w.place, c.created_position"
     );
-    sqlx::query_scalar(&sql)
-        .bind(spellings)
-        .bind(user_id)
-        .fetch_optional(pool)
-        .await
+    let found: Vec<(i32, i64)> = sqlx::query_as(&sql)
+        .bind(places)
+        .bind(users)
+        .bind(spelt)
+        .fetch_all(pool)
+        .await?;
+    let mut contacts = vec![None; addresses.len()];
+    for (place, contact) in found {
+        if let Some(found) = contacts.get_mut(place as usize) {
+            *found = Some(contact);
+        }
+    }
+    Ok(contacts)
 }
 
 /// Keeps `contacts` and `contact_counts`.

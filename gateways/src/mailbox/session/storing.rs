@@ -4,10 +4,9 @@ use std::io;
 
 use chrono::{DateTime, Utc};
 use commands::{
-    CommandError,
     envelope::Envelope,
     media::MediaError,
-    receiving::{Brought, Receipt},
+    receiving::{Brought, NotTaken, Receipt},
 };
 use domain::{
     delivery::{Attachment, Message},
@@ -25,6 +24,9 @@ use super::{
     },
     Session,
 };
+
+/// How many bytes of a mail are stored with one statement.
+const SMALL: usize = 1 << 20;
 
 impl Session<'_> {
     /// Puts it on record for each recipient. Of one answer for all, the worst: what was
@@ -77,13 +79,14 @@ impl Session<'_> {
         digest: &str,
         message: &Message,
         at: DateTime<Utc>,
-    ) -> Result<Receipt, CommandError> {
+    ) -> Result<Receipt, NotTaken> {
         let source = message.source.clone().or_else(|| self.sender.clone());
         let brought = Brought {
             service: Service::Email,
             provider: None,
             at,
             key: format!("mail/{recipient}/{digest}"),
+            earlier_key: None,
             message: Message {
                 source: source.filter(|source| !source.is_empty()),
                 destination: recipient.to_owned(),
@@ -91,7 +94,7 @@ impl Session<'_> {
             },
             results: Vec::new(),
         };
-        self.mailbox.0.receiving.take(&brought).await
+        self.mailbox.0.receiving.take(brought).await
     }
 
     /// Reads it, with its files stored.
@@ -106,18 +109,40 @@ impl Session<'_> {
         .await?;
         let Letter { mut message, files } = letter;
         let envelope = Envelope::make()?;
-        for file in files {
-            let size = file.bytes.len() as u64;
+        let media: Vec<&[u8]> = files.iter().map(|file| &*file.bytes).collect();
+        let mut stored = self
+            .keep(&envelope, &[&[&*bytes], &*media].concat())
+            .await?;
+        message.original = Some(stored.remove(0));
+        for (file, media) in files.into_iter().zip(stored) {
             message.attachments.push(Attachment {
                 name: file.name,
                 media_type: file.media_type,
-                size,
-                media: self.put(envelope.seal(&file.bytes)?).await?,
+                size: file.bytes.len() as u64,
+                media,
             });
         }
-        message.original = Some(self.put(envelope.seal(&bytes)?).await?);
         message.media_key = Some(envelope.key());
         Ok(message)
+    }
+
+    /// Stores them sealed; what is large one after the other, for it is in memory twice
+    /// meanwhile.
+    async fn keep(
+        &self,
+        envelope: &Envelope,
+        media: &[&[u8]],
+    ) -> Result<Vec<MediaHash>, Box<dyn std::error::Error + Send + Sync>> {
+        if media.iter().map(|it| it.len()).sum::<usize>() <= SMALL {
+            let sealed = media.iter().map(|it| envelope.seal(it));
+            let sealed = sealed.collect::<Result<Vec<_>, _>>()?;
+            return Ok(self.mailbox.0.media.put_small(&sealed).await?);
+        }
+        let mut stored = Vec::with_capacity(media.len());
+        for one in media {
+            stored.push(self.put(envelope.seal(one)?).await?);
+        }
+        Ok(stored)
     }
 
     async fn put(&self, bytes: Vec<u8>) -> Result<MediaHash, MediaError> {

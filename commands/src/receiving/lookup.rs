@@ -1,0 +1,129 @@
+//! What is on record already, and where the rest is taken in: of many, with one query for
+//! each question.
+
+use std::collections::{HashMap, HashSet};
+
+use domain::{
+    Entity, Id,
+    access::User,
+    delivery::{Direction, Transmission},
+    flow::{Flow, Service},
+    outreach::{Program, ProgramType},
+    people::{normal_address, spellings},
+};
+use eventstore::StoreError;
+use projections::people::accounts;
+
+use super::{Brought, Desk};
+use crate::CommandError;
+
+const NOBODY: &str = "nobody is reached there";
+const NOTHING: &str = "nothing is received there: the account is subscribed to no program for it";
+
+/// What something is recognised by, as fingerprints.
+pub(super) struct Keys {
+    pub now: String,
+    earlier: Option<String>,
+}
+
+impl Keys {
+    pub fn all(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.now).chain(&self.earlier)
+    }
+}
+
+/// Where it is taken in: whose account, and what with.
+#[derive(Clone)]
+pub(super) struct Counter {
+    pub recipient: accounts::Recipient,
+    pub program: Id<Program>,
+    pub program_version: u64,
+    pub flow: Flow,
+}
+
+impl Counter {
+    pub fn owner(&self) -> Id<User> {
+        Id::new(self.recipient.user_id)
+    }
+}
+
+impl Desk {
+    pub fn keys(&self, brought: &[Brought]) -> Vec<Keys> {
+        let store = self.commands.store();
+        let earlier = |brought: &Brought| Some(store.fingerprint(brought.earlier_key.as_deref()?));
+        brought
+            .iter()
+            .map(|brought| Keys {
+                now: store.fingerprint(&brought.key),
+                earlier: earlier(brought),
+            })
+            .collect()
+    }
+
+    /// The keys of what is on record.
+    pub async fn known(&self, keys: &[Keys]) -> Result<HashSet<String>, StoreError> {
+        let scope = Transmission::received_claim(String::new()).scope;
+        let keys: Vec<_> = keys.iter().flat_map(Keys::all).cloned().collect();
+        let held = self.commands.store().holders_of(scope, &keys).await?;
+        Ok(held.into_keys().collect())
+    }
+
+    /// Who is reached at these addresses.
+    pub async fn recipients(
+        &self,
+        service: Service,
+        to: &[&str],
+    ) -> Result<HashMap<String, accounts::Recipient>, StoreError> {
+        let wanted: Vec<_> = to.iter().map(|to| spellings(&normal_address(to))).collect();
+        let types: Vec<_> = ProgramType::ALL
+            .into_iter()
+            .filter(|kind| kind.direction() == Direction::Inbound && kind.service() == service)
+            .map(ProgramType::as_str)
+            .collect();
+        let found = accounts::reached_at(&self.pool, service, &wanted, &types).await?;
+        let found = to.iter().zip(found);
+        Ok(found
+            .filter_map(|(to, recipient)| Some(((*to).to_owned(), recipient?)))
+            .collect())
+    }
+
+    /// Where each of these is taken in, or why nowhere.
+    pub async fn counters(
+        &self,
+        brought: impl Iterator<Item = &Brought> + Clone,
+    ) -> Result<Vec<Result<Counter, &'static str>>, CommandError> {
+        let mut recipients = HashMap::new();
+        for service in Service::ALL {
+            let of_it = brought.clone().filter(|it| it.service == service);
+            let to: HashSet<&str> = of_it.map(|it| &*it.message.destination).collect();
+            let to: Vec<&str> = to.into_iter().collect();
+            if !to.is_empty() {
+                recipients.insert(service, self.recipients(service, &to).await?);
+            }
+        }
+        let programs: HashSet<Id<Program>> = recipients
+            .values()
+            .flat_map(HashMap::values)
+            .filter_map(|recipient| Some(Id::new(recipient.program_id?)))
+            .collect();
+        let programs: Vec<_> = programs.into_iter().collect();
+        let programs = self.commands.store().load_many(&programs).await?;
+        let counter = |brought: &Brought| {
+            let to = recipients.get(&brought.service);
+            let recipient = *to
+                .and_then(|to| to.get(&brought.message.destination))
+                .ok_or(NOBODY)?;
+            let program = Id::new(recipient.program_id.ok_or(NOTHING)?);
+            let loaded = programs.get(&program).ok_or(NOTHING)?;
+            let live = loaded.aggregate.exists();
+            let kind = loaded.aggregate.kind().filter(|_| live).ok_or(NOTHING)?;
+            Ok(Counter {
+                recipient,
+                program,
+                program_version: loaded.version,
+                flow: Flow::of(program, kind, loaded.version),
+            })
+        };
+        Ok(brought.map(counter).collect())
+    }
+}
