@@ -67,6 +67,9 @@ impl MediaStore {
     /// Stores some that are in memory already, each small, with one statement; their names,
     /// in the same order.
     ///
+    /// It does not wait for the disk: whatever is appended after it does, and with that they
+    /// are there too, since Postgres writes its log in order.
+    ///
     /// # Errors
     /// As [`MediaError`] says; then none of them is there.
     pub async fn put_small(&self, media: &[Vec<u8>]) -> Result<Vec<MediaHash>, MediaError> {
@@ -96,7 +99,8 @@ impl MediaStore {
             )
             insert into media_chunks (upload_id, number, bytes)
             select new.upload_id, number, bytes
-            from unnest($4::text[], $5::int[], $6::bytea[]) as t (upload_id, number, bytes)
+            from (select set_config('synchronous_commit', 'off', true)) as commit,
+                 unnest($4::text[], $5::int[], $6::bytea[]) as t (upload_id, number, bytes)
             join new on new.upload_id = t.upload_id::uuid";
         let insert = sqlx::query(sql).bind(&hashes).bind(&uploads).bind(sizes);
         let insert = insert.bind(owners).bind(numbers).bind(pieces);

@@ -1,5 +1,8 @@
 //! Short messages that somebody wrote, from the message centre to the readable transmission.
 
+use std::collections::HashSet;
+
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::harness::{
@@ -260,4 +263,37 @@ async fn stop_closes_the_list_answers_once_and_start_opens_it() {
     })
     .await;
     assert_eq!(desk.outbox().await.len(), 1);
+}
+
+#[tokio::test]
+async fn of_many_at_once_each_is_taken_in_once_whatever_stands_among_them() {
+    let desk = Desk::open().await;
+    let by = &desk.receiving.kannel(&desk.client).await;
+    let receiving = &desk.receiving;
+    // Of thirty, each twice: ten from somebody new, ten from one who is new each time, ten
+    // who wish no more of them, all the same person.
+    let queries = (0..60).map(|number| match number % 30 {
+        at @ 0..10 => format!("from=%2B4917100&data=hello&id=same-{at}"),
+        at @ 10..20 => format!("from=%2B49172{at}&data=hello&id=new-{at}"),
+        at => format!("from=%2B4917300&data=STOP&id=stop-{at}"),
+    });
+    let answers = queries.map(async |query| receiving.brought(by, &query).await);
+    let answers = futures::future::join_all(answers).await;
+    assert!(answers.iter().all(StatusCode::is_success), "{answers:?}");
+    // To another number than those: nobody is there.
+    let mut elsewhere = receiving.clone();
+    elsewhere.address = "+4900000".to_owned();
+    let refused = elsewhere.brought(by, "from=%2B49174&data=hello&id=x").await;
+    assert_eq!(refused, StatusCode::NOT_FOUND);
+
+    let rows = receiving.arrived(&desk.client, 30).await;
+    assert_eq!(rows.len(), 30);
+    let contacts: HashSet<_> = rows.iter().map(|row| row["contact_id"].as_i64()).collect();
+    assert_eq!(contacts.len(), 12);
+    let listed = eventually("the list is closed", seconds(20), async || {
+        let listed = desk.client.get("/optouts").await.ok();
+        (listed != json!([])).then_some(listed)
+    })
+    .await;
+    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
 }
