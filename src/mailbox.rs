@@ -4,7 +4,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use anyhow::Context;
 use commands::{media::MediaStore, receiving::Receiving};
-use gateways::mailbox::{Dialect, Mailbox, MailboxConfig, bounce::Bounces};
+use gateways::mailbox::{Dialect, Mailbox, MailboxConfig, Returns};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_rustls::{TlsAcceptor, rustls};
@@ -36,14 +36,14 @@ pub async fn listen(
     config: &ReceivingConfig,
     host: String,
     receiving: &Receiving,
-    bounces: Bounces,
+    returns: Returns,
     media: &MediaStore,
 ) -> anyhow::Result<Listening> {
     let mut mailbox = MailboxConfig::of(host, config.mail_limit);
     if let Some((certificate, key)) = &config.certificate {
         mailbox.tls = Some(acceptor(certificate, key)?);
     }
-    let mailbox = Mailbox::new(mailbox, receiving.clone(), bounces, media.clone());
+    let mailbox = Mailbox::new(mailbox, receiving.clone(), returns, media.clone());
     let mut listening = Listening {
         tasks: Vec::new(),
         stopping: CancellationToken::new(),

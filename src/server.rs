@@ -21,7 +21,7 @@ use futures::future::join_all;
 use gateways::{
     Installation, Reception, Registry, Worker, WorkerConfig,
     callbacks::{Addresses, Callbacks},
-    mailbox::bounce::Bounces,
+    mailbox::Returns,
     reports::Reports,
     smtp::Tags,
     unsubscribe::Unsubscribe,
@@ -141,9 +141,10 @@ impl Server {
             true => {
                 let media = MediaStore::new(store.pool().clone());
                 let host = host_name();
-                let bounces = Bounces::new(tags, commands.clone());
+                let complaints = config.receiving.complaints.clone();
+                let returns = Returns::new(tags, commands.clone(), complaints);
                 let receiving = &receiving;
-                Some(mailbox::listen(&config.receiving, host, receiving, bounces, &media).await?)
+                Some(mailbox::listen(&config.receiving, host, receiving, returns, &media).await?)
             }
             false => None,
         };

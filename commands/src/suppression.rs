@@ -7,8 +7,9 @@
 use std::collections::HashMap;
 
 use domain::{
-    Id, Refusal,
+    Entity, Id, Refusal,
     access::User,
+    delivery::{Spool, Transmission},
     flow::Service,
     people::{Channel, OptOut, OptOutCommand, OptOutSource, normal_address},
 };
@@ -86,6 +87,27 @@ impl Suppression {
             Ok(_) | Err(CommandError::Refused(Refusal::Taken { .. })) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Puts whom a mail went to on its owner's list; whether there is such an attempt.
+    ///
+    /// # Errors
+    /// As [`Suppression::add`].
+    pub async fn add_recipient(
+        &self,
+        commands: &Commands,
+        (id, spool): (Id<Transmission>, Id<Spool>),
+        source: OptOutSource,
+    ) -> Result<bool, CommandError> {
+        let transmission = self.store.load(id).await?.aggregate;
+        let destination = transmission.assignment().and_then(|it| it.destination);
+        let known = transmission.owner().zip(destination);
+        let Some((owner, address)) = known.filter(|_| transmission.has(spool)) else {
+            return Ok(false);
+        };
+        let list = (owner, Channel::Email);
+        self.add(commands, list, address, source).await?;
+        Ok(true)
     }
 
     /// The opt-outs with these fingerprints, of those that there are.

@@ -13,9 +13,9 @@ use axum::{
 };
 use commands::{CommandError, Commands, suppression::Suppression};
 use domain::{
-    Entity, Id,
+    Id,
     delivery::{Spool, Transmission},
-    people::{Channel, OptOutSource},
+    people::OptOutSource,
 };
 
 use crate::callbacks::Addresses;
@@ -46,19 +46,14 @@ impl Unsubscribe {
 
     /// Puts the recipient on the sender's list; whether there is such an attempt.
     async fn end(&self, id: Id<Transmission>, spool: Id<Spool>) -> Result<bool, CommandError> {
-        let transmission = self.commands.store().load(id).await?.aggregate;
-        let destination = transmission.assignment().and_then(|it| it.destination);
-        let known = transmission.owner().zip(destination);
-        let Some((owner, address)) = known.filter(|_| transmission.has(spool)) else {
-            return Ok(false);
-        };
         let lists = Suppression::new(self.commands.store().clone());
         let source = OptOutSource::Unsubscribe;
-        lists
-            .add(&self.commands, (owner, Channel::Email), address, source)
-            .await?;
-        metrics::counter!("ledgerline_unsubscribed_total").increment(1);
-        Ok(true)
+        let listing = lists.add_recipient(&self.commands, (id, spool), source);
+        let listed = listing.await?;
+        if listed {
+            metrics::counter!("ledgerline_unsubscribed_total").increment(1);
+        }
+        Ok(listed)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use domain::people::StopWords;
+use domain::{people::StopWords, values::EmailAddress};
 
 use super::{error::ConfigError, values::Values};
 
@@ -18,6 +18,8 @@ pub struct ReceivingConfig {
     pub smtp: Option<SocketAddr>,
     /// `LEDGERLINE_SMTP_CERTIFICATE` and `LEDGERLINE_SMTP_CERTIFICATE_KEY` (none)
     pub certificate: Option<(PathBuf, PathBuf)>,
+    /// `LEDGERLINE_COMPLAINT_ADDRESS` (none)
+    pub complaints: Option<EmailAddress>,
     /// `LEDGERLINE_MAIL_LIMIT_MB` (25), in bytes.
     pub mail_limit: usize,
 }
@@ -54,6 +56,7 @@ impl ReceivingConfig {
             lmtp: values.optional("LEDGERLINE_LMTP_LISTEN", address)?,
             smtp: values.optional("LEDGERLINE_SMTP_LISTEN", address)?,
             certificate,
+            complaints: values.optional("LEDGERLINE_COMPLAINT_ADDRESS", "an email address")?,
             mail_limit: megabytes << 20,
         })
     }

@@ -121,6 +121,8 @@ pub const SETTINGS: &[Setting] = &[
         "File with the certificate, and those above it, that SMTP offers STARTTLS with, in PEM. Unset: not offered."),
     setting("LEDGERLINE_SMTP_CERTIFICATE_KEY", "smtp_certificate_key", "",
         "File with that certificate's key, in PEM."),
+    setting("LEDGERLINE_COMPLAINT_ADDRESS", "complaint_address", "",
+        "Address that mailbox providers send complaints about mails to (ARF). Unset: none."),
     setting("LEDGERLINE_MAIL_LIMIT_MB", "mail_limit_mb", "25",
         "Largest mail that comes in, in megabytes (1 to 256)."),
     setting("LEDGERLINE_STOP_LANGUAGES", "stop_languages", "en,de,fr,es,it,pt,nl",

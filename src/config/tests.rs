@@ -99,6 +99,7 @@ const GOOD: &[(&str, &str)] = &[
     ("LEDGERLINE_SMTP_LISTEN", "[::]:25"),
     ("LEDGERLINE_SMTP_CERTIFICATE", "/etc/ledger.pem"),
     ("LEDGERLINE_SMTP_CERTIFICATE_KEY", "/etc/ledger.key"),
+    ("LEDGERLINE_COMPLAINT_ADDRESS", "fbl@news.example"),
     ("LEDGERLINE_MAIL_LIMIT_MB", "30"),
     ("LEDGERLINE_STOP_LANGUAGES", "en, de"),
     ("LEDGERLINE_STOP_WORDS", "Genug, Basta"),
@@ -183,6 +184,10 @@ fn every_setting_is_in_the_help_and_arrives_from_environment_and_file() {
         assert_eq!(receiving.lmtp.unwrap().port(), 8024);
         assert_eq!(receiving.smtp.unwrap().port(), 25);
         assert!(receiving.certificate.is_some());
+        assert_eq!(
+            receiving.complaints.unwrap().to_string(),
+            "fbl@news.example"
+        );
         assert_eq!(receiving.mail_limit, 30 << 20);
         let words = receiving.words;
         assert_eq!(words.wish("baja"), None);

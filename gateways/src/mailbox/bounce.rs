@@ -1,22 +1,12 @@
-//! Bounces: reports of mail servers that a mail did not arrive (RFC 3464), which come to the
-//! return path of its attempt.
+//! Bounces: reports of mail servers that a mail did not arrive (RFC 3464).
 
-use commands::{CommandError, Commands};
-use domain::{
-    Id,
-    delivery::{Spool, Transmission, TransmissionCommand, TransmissionError},
-};
-use eventstore::{Metadata, StoreError, clock};
-use mail_parser::{MessageParser, MimeHeaders};
-use projections::delivery::spools;
-use sqlx::PgPool;
+use mail_parser::MessageParser;
 
-use crate::{smtp::Tags, words::one_line};
+use super::report::fields_of;
+use crate::words::one_line;
 
 /// How much of a report is kept.
 const WORDS: usize = 400;
-/// How much of one is read.
-const LONGEST: usize = 64 << 10;
 
 /// What a report says of a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,96 +17,27 @@ pub enum Fate {
     Other,
 }
 
-/// Recognises bounces and puts them on record.
-#[derive(Clone)]
-pub struct Bounces {
-    tags: Tags,
-    commands: Commands,
-    pool: PgPool,
-}
-
-impl Bounces {
-    /// `tags` are those that return paths are made with.
-    pub fn new(tags: Tags, commands: Commands) -> Self {
-        let pool = commands.store().pool().clone();
-        Self {
-            tags,
-            commands,
-            pool,
-        }
-    }
-
-    /// The attempt that this is the return path of.
-    pub fn about(&self, address: &str) -> Option<Id<Spool>> {
-        let (local_part, _) = address.rsplit_once('@')?;
-        self.tags.bounced(local_part)
-    }
-
-    /// Turns the attempt into a failed one, if the report says so. What is answered for it.
-    ///
-    /// # Errors
-    /// When the log does not answer.
-    pub async fn take(&self, spool: Id<Spool>, mail: &[u8]) -> Result<&'static str, CommandError> {
-        let words = match read(mail) {
-            Some(Fate::Failed(words)) => words,
-            Some(Fate::Other) => return Ok("250 2.0.0 ok, noted"),
-            None => return Ok("550 5.6.0 only reports of delivery are taken here"),
-        };
-        let transmission = spools::transmission_of(&self.pool, spool.get()).await;
-        let Some(transmission) = transmission.map_err(StoreError::Database)? else {
-            return Ok("550 5.1.1 there is no such attempt any more");
-        };
-        let bounce = TransmissionCommand::Bounce {
-            spool,
-            at: clock::now(),
-            response: words,
-        };
-        let bounces = vec![(Id::<Transmission>::new(transmission), bounce)];
-        let metadata = Metadata::default();
-        let answers = self.commands.send_many(bounces, &metadata, Vec::new());
-        Ok(match answers.await?.into_iter().next() {
-            Some(Ok(_) | Err(TransmissionError::AlreadyEnded)) => {
-                metrics::counter!("ledgerline_bounces_total").increment(1);
-                "250 2.0.0 ok, it is on record"
-            }
-            _ => "550 5.1.1 there is no such attempt any more",
-        })
-    }
-}
-
 /// Reads a report; nothing if the mail is none.
 pub fn read(mail: &[u8]) -> Option<Fate> {
     let mail = MessageParser::default().parse(mail)?;
-    let is_report = |kind: &mail_parser::ContentType<'_>| {
-        let subtype = kind.subtype().unwrap_or_default();
-        kind.ctype().eq_ignore_ascii_case("message")
-            && ["delivery-status", "global-delivery-status"]
-                .iter()
-                .any(|known| subtype.eq_ignore_ascii_case(known))
-    };
-    let report = mail
-        .parts
-        .iter()
-        .find(|part| part.content_type().is_some_and(is_report))?;
-    let bytes = report.contents();
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST)]);
-    fate(&text)
+    fate(&fields_of(
+        &mail,
+        &["delivery-status", "global-delivery-status"],
+    )?)
 }
 
 /// What the fields say: of several recipients, what failed.
-fn fate(text: &str) -> Option<Fate> {
+fn fate(fields: &[(String, String)]) -> Option<Fate> {
     let mut fate = None;
     let (mut action, mut status, mut diagnostic) = (String::new(), String::new(), String::new());
-    for (name, value) in fields(text) {
-        match name.to_ascii_lowercase().as_str() {
+    for (name, value) in fields {
+        match name.as_str() {
             // The first field of each recipient (RFC 3464, 2.3).
             "final-recipient" => (action, status, diagnostic) = Default::default(),
             "action" => action = value.trim().to_ascii_lowercase(),
             "status" => status = value.trim().to_owned(),
             "diagnostic-code" => {
-                let words = value
-                    .split_once(';')
-                    .map_or(value.as_str(), |(_, words)| words);
+                let words = value.split_once(';').map_or(&**value, |(_, words)| words);
                 diagnostic = words.trim().to_owned();
             }
             _ => continue,
@@ -136,25 +57,6 @@ fn fate(text: &str) -> Option<Fate> {
         }
     }
     fate
-}
-
-/// Fields, those over several lines put together.
-fn fields(text: &str) -> Vec<(String, String)> {
-    let mut fields: Vec<(String, String)> = Vec::new();
-    for line in text.lines() {
-        match (line.starts_with([' ', '\t']), fields.last_mut()) {
-            (true, Some((_, value))) => {
-                value.push(' ');
-                value.push_str(line.trim());
-            }
-            _ => {
-                if let Some((name, value)) = line.split_once(':') {
-                    fields.push((name.trim().to_owned(), value.trim().to_owned()));
-                }
-            }
-        }
-    }
-    fields
 }
 
 #[cfg(test)]

@@ -3,8 +3,11 @@
 //! Only what is for an account with a program that receives mail is taken, and each answer
 //! of success means that it is on record. There is nothing to be relayed to.
 
-pub mod bounce;
+mod bounce;
+mod complaint;
 mod letter;
+mod report;
+mod returns;
 mod session;
 pub mod wire;
 
@@ -25,10 +28,9 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{
-    bounce::Bounces,
-    session::{Next, Session},
-};
+use self::session::{Next, Session};
+
+pub use self::returns::Returns;
 
 /// What a listener speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +82,7 @@ pub struct Mailbox(Arc<Inner>);
 struct Inner {
     config: MailboxConfig,
     receiving: Receiving,
-    bounces: Bounces,
+    returns: Returns,
     media: MediaStore,
     room: Arc<Semaphore>,
     /// One permit for each [`PIECE`] of a mail.
@@ -96,7 +98,7 @@ impl Mailbox {
     pub fn new(
         config: MailboxConfig,
         receiving: Receiving,
-        bounces: Bounces,
+        returns: Returns,
         media: MediaStore,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -104,7 +106,7 @@ impl Mailbox {
             memory: Semaphore::new(config.memory / PIECE),
             from: Mutex::default(),
             receiving,
-            bounces,
+            returns,
             media,
             config,
         }))

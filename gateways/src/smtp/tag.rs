@@ -8,7 +8,7 @@ use sha2::Sha256;
 /// Hex digits of a tag: 40 bits, against guessing at a mail server's pace.
 const DIGITS: usize = 10;
 
-/// Makes return paths and Message-IDs for attempts, and recognises the former.
+/// Makes return paths and Message-IDs for attempts, and recognises them.
 #[derive(Clone, Debug)]
 pub struct Tags {
     key: SecretSlice<u8>,
@@ -28,18 +28,27 @@ impl Tags {
     /// Which attempt a bounce to this local part is about; nothing if it is not one
     /// of ours. Mail servers on the way may have changed the case.
     pub fn bounced(&self, local_part: &str) -> Option<Id<Spool>> {
-        let local_part = local_part.to_ascii_lowercase();
-        let (id, tag) = local_part.strip_prefix("bounce+")?.split_once('.')?;
+        self.verified(local_part, "bounce+", "verp")
+    }
+
+    /// Which attempt this left side of a Message-ID names; nothing if it is not one of ours.
+    pub(crate) fn mentioned(&self, left_side: &str) -> Option<Id<Spool>> {
+        self.verified(left_side, "spool-", "message-id")
+    }
+
+    fn verified(&self, text: &str, prefix: &str, purpose: &str) -> Option<Id<Spool>> {
+        let text = text.to_ascii_lowercase();
+        let (id, tag) = text.strip_prefix(prefix)?.split_once('.')?;
         let spool = id.parse().ok()?;
         let tag = hex::decode(tag)
             .ok()
             .filter(|tag| tag.len() == DIGITS / 2)?;
-        self.mac("verp", spool)?.verify_truncated_left(&tag).ok()?;
+        self.mac(purpose, spool)?.verify_truncated_left(&tag).ok()?;
         Some(spool)
     }
 
     /// The same for every mail of this attempt, so that a duplicate shows.
-    pub(super) fn message_id(&self, spool: Id<Spool>, domain: &str) -> String {
+    pub(crate) fn message_id(&self, spool: Id<Spool>, domain: &str) -> String {
         format!("<spool-{spool}.{}@{domain}>", self.tag("message-id", spool))
     }
 

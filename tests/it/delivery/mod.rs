@@ -9,6 +9,7 @@ mod campaign_progress;
 mod campaign_reach;
 mod campaign_workers;
 mod campaigns;
+mod complaints;
 mod demo;
 mod inbound_mail;
 mod inbound_sms;

@@ -34,14 +34,14 @@ impl Session<'_> {
     pub(super) async fn store(&self, bytes: Vec<u8>) -> Vec<String> {
         let at = clock::now();
         let digest = hex::encode(Sha256::digest(&bytes));
-        let bounces = &self.mailbox.0.bounces;
+        let returns = &self.mailbox.0.returns;
         let mut answers = Vec::with_capacity(self.recipients.len());
         let mut message = None;
         for recipient in &self.recipients {
-            if let Some(spool) = bounces.about(recipient) {
-                answers.push(match bounces.take(spool, &bytes).await {
+            if let Some(to) = returns.at(recipient) {
+                answers.push(match returns.take(to, &bytes).await {
                     Ok(words) => words.to_owned(),
-                    Err(error) => later("a bounce could not be recorded", &error),
+                    Err(error) => later("what came back could not be recorded", &error),
                 });
                 continue;
             }

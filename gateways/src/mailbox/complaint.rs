@@ -1,0 +1,133 @@
+//! Complaints: reports of mailbox providers that somebody called a mail unwanted (ARF,
+//! RFC 5965).
+
+use domain::{Id, delivery::Spool};
+use mail_parser::{MessageParser, MessagePart, MimeHeaders};
+
+use super::report::{fields_of, is};
+use crate::smtp::Tags;
+
+/// Types of report that complain about nothing: the mail is wanted after all, or a
+/// signature could not be verified (RFC 6591).
+const NO_COMPLAINTS: [&str; 2] = ["not-spam", "auth-failure"];
+
+/// What a report says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Report {
+    /// Whether the mail is complained about.
+    pub complains: bool,
+    /// The attempt that it is about, if it names one of ours.
+    pub spool: Option<Id<Spool>>,
+}
+
+/// Reads a report; nothing if the mail is none.
+///
+/// Providers leave the recipient out, so the attempt is known by what we wrote: the return
+/// path that the report has, or the one or the Message-ID of the mail that it encloses.
+pub(super) fn read(mail: &[u8], tags: &Tags) -> Option<Report> {
+    let mail = MessageParser::default().parse(mail)?;
+    let fields = fields_of(&mail, &["feedback-report"])?;
+    let field = |wanted: &str| {
+        let mut found = fields.iter().filter(|(name, _)| name == wanted);
+        found.next().map(|(_, value)| value.as_str())
+    };
+    let kind = field("feedback-type").filter(|kind| !kind.is_empty())?;
+    let enclosed = mail.parts.iter().find_map(enclosed);
+    let (return_path, message_id) = enclosed.unwrap_or_default();
+    let from = field("original-mail-from").unwrap_or_default();
+    let spool = [from, &return_path]
+        .into_iter()
+        .find_map(|path| tags.bounced(local_part(path)?))
+        .or_else(|| tags.mentioned(local_part(&message_id)?));
+    Some(Report {
+        complains: !NO_COMPLAINTS.iter().any(|it| kind.eq_ignore_ascii_case(it)),
+        spool,
+    })
+}
+
+/// The return path and the Message-ID of a mail that a report encloses, whole or its head.
+fn enclosed(part: &MessagePart<'_>) -> Option<(String, String)> {
+    let kind = part.content_type()?;
+    if !is(kind, "message", "rfc822") && !is(kind, "text", "rfc822-headers") {
+        return None;
+    }
+    let head = MessageParser::default().parse_headers(part.contents())?;
+    let of = |name: &str| head.header_raw(name).unwrap_or_default().trim().to_owned();
+    Some((of("Return-Path"), of("Message-ID")))
+}
+
+fn local_part(address: &str) -> Option<&str> {
+    let bare = address.trim_matches(|letter: char| "<> \t".contains(letter));
+    Some(bare.rsplit_once('@')?.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags() -> Tags {
+        Tags::new(b"key".to_vec().into())
+    }
+
+    fn report(fields: &str, enclosed: &str) -> Option<Report> {
+        let mail = format!(
+            "From: fbl@provider.example\r\nContent-Type: multipart/report; \
+             report-type=feedback-report; boundary=x\r\n\r\n--x\r\n\r\nA complaint.\r\n--x\r\n\
+             Content-Type: message/feedback-report\r\n\r\n{fields}\r\n--x\r\n\
+             {enclosed}\r\n--x--\r\n"
+        );
+        read(mail.as_bytes(), &tags())
+    }
+
+    #[test]
+    fn the_attempt_is_known_by_its_return_path_or_its_message_id() {
+        let spool = Id::new(42);
+        let complaint = Some(Report {
+            complains: true,
+            spool: Some(spool),
+        });
+        let path = format!("{}@verp.example", tags().return_path(spool));
+        let id = tags().message_id(spool, "sender.example");
+        let kind = "Feedback-Type: abuse\r\nVersion: 1\r\n";
+        let fields = format!("{kind}Original-Mail-From: <{path}>\r\n");
+        assert_eq!(report(&fields, "\r\n"), complaint);
+        let head = format!("Content-Type: text/rfc822-headers\r\n\r\nReturn-Path: <{path}>\r\n");
+        assert_eq!(report(kind, &head), complaint);
+        let whole = format!(
+            "Content-Type: message/rfc822\r\n\r\nSubject: a\r\nMessage-ID: {id}\r\n\r\nBuy!"
+        );
+        assert_eq!(report(kind, &whole), complaint);
+    }
+
+    #[test]
+    fn what_is_made_up_is_about_no_attempt() {
+        let fields =
+            "Feedback-Type: abuse\r\nOriginal-Mail-From: <bounce+42.0011223344@v.example>\r\n";
+        let enclosed =
+            "Content-Type: message/rfc822\r\n\r\nMessage-ID: <spool-42.0011223344@v>\r\n\r\n";
+        let report = report(fields, enclosed).unwrap();
+        assert_eq!(report.spool, None);
+    }
+
+    #[test]
+    fn a_mail_that_is_wanted_after_all_is_not_complained_about() {
+        for kind in ["not-spam", "Auth-Failure"] {
+            let fields = format!("Feedback-Type: {kind}\r\n");
+            assert!(!report(&fields, "\r\n").unwrap().complains, "{kind}");
+        }
+        assert!(
+            report("Feedback-Type: fraud\r\n", "\r\n")
+                .unwrap()
+                .complains
+        );
+    }
+
+    #[test]
+    fn what_is_no_report_is_none() {
+        assert_eq!(report("Version: 1\r\n", "\r\n"), None);
+        assert_eq!(
+            read(b"Subject: unwanted\r\n\r\nFeedback-Type: abuse", &tags()),
+            None
+        );
+    }
+}

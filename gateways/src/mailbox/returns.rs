@@ -1,0 +1,132 @@
+//! What comes back on mails that were sent: bounces, to the return paths of their attempts,
+//! and complaints, to the address that mailbox providers were given.
+
+use commands::{CommandError, Commands, suppression::Suppression};
+use domain::{
+    Id,
+    delivery::{Spool, Transmission, TransmissionCommand, TransmissionError},
+    people::{OptOutSource, normal_address},
+    values::EmailAddress,
+};
+use eventstore::{Metadata, StoreError, clock};
+use projections::delivery::spools;
+
+use super::{
+    bounce::{self, Fate},
+    complaint,
+};
+use crate::smtp::Tags;
+
+const NOTED: &str = "250 2.0.0 ok, noted";
+const RECORDED: &str = "250 2.0.0 ok, it is on record";
+const UNKNOWN: &str = "550 5.1.1 there is no such attempt any more";
+
+/// Recognises what comes back, and puts it on record.
+#[derive(Clone)]
+pub struct Returns {
+    tags: Tags,
+    commands: Commands,
+    complaints: Option<EmailAddress>,
+}
+
+/// An address that something comes back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Return {
+    /// The return path of this attempt.
+    Path(Id<Spool>),
+    /// Where complaints come to.
+    Complaints,
+}
+
+impl Returns {
+    /// `tags` are those that return paths are made with, `complaints` is the address that
+    /// mailbox providers report to.
+    pub fn new(tags: Tags, commands: Commands, complaints: Option<EmailAddress>) -> Self {
+        Self {
+            tags,
+            commands,
+            complaints,
+        }
+    }
+
+    /// What comes back to this address; nothing if it is none of ours.
+    pub(super) fn at(&self, address: &str) -> Option<Return> {
+        let (local_part, _) = address.rsplit_once('@')?;
+        if let Some(spool) = self.tags.bounced(local_part) {
+            return Some(Return::Path(spool));
+        }
+        let complaints = self.complaints.as_ref()?;
+        let is_it = normal_address(&complaints.to_string()) == normal_address(address);
+        is_it.then_some(Return::Complaints)
+    }
+
+    /// Puts it on record. What is answered for it.
+    ///
+    /// # Errors
+    /// When the log does not answer.
+    pub(super) async fn take(&self, to: Return, mail: &[u8]) -> Result<&'static str, CommandError> {
+        match (complaint::read(mail, &self.tags), to) {
+            (Some(report), _) if !report.complains => Ok(NOTED),
+            (Some(_), Return::Path(spool)) => self.complained(spool).await,
+            (Some(report), Return::Complaints) => match report.spool {
+                Some(spool) => self.complained(spool).await,
+                None => Ok("550 5.6.0 it names no mail that was sent from here"),
+            },
+            (None, Return::Path(spool)) => self.bounced(spool, mail).await,
+            (None, Return::Complaints) => Ok("550 5.6.0 only reports of complaints are taken here"),
+        }
+    }
+
+    /// Turns the attempt into a failed one, if the report says so.
+    async fn bounced(&self, spool: Id<Spool>, mail: &[u8]) -> Result<&'static str, CommandError> {
+        let words = match bounce::read(mail) {
+            Some(Fate::Failed(words)) => words,
+            Some(Fate::Other) => return Ok(NOTED),
+            None => return Ok("550 5.6.0 only reports of delivery are taken here"),
+        };
+        let Some(transmission) = self.transmission_of(spool).await? else {
+            return Ok(UNKNOWN);
+        };
+        let bounce = TransmissionCommand::Bounce {
+            spool,
+            at: clock::now(),
+            response: words,
+        };
+        let bounces = vec![(transmission, bounce)];
+        let metadata = Metadata::default();
+        let answers = self.commands.send_many(bounces, &metadata, Vec::new());
+        Ok(match answers.await?.into_iter().next() {
+            Some(Ok(_) | Err(TransmissionError::AlreadyEnded)) => {
+                metrics::counter!("ledgerline_bounces_total").increment(1);
+                RECORDED
+            }
+            _ => UNKNOWN,
+        })
+    }
+
+    /// Sends no more to whom that attempt reached.
+    async fn complained(&self, spool: Id<Spool>) -> Result<&'static str, CommandError> {
+        let Some(transmission) = self.transmission_of(spool).await? else {
+            return Ok(UNKNOWN);
+        };
+        let lists = Suppression::new(self.commands.store().clone());
+        let attempt = (transmission, spool);
+        let listing = lists.add_recipient(&self.commands, attempt, OptOutSource::Complaint);
+        Ok(match listing.await? {
+            true => {
+                metrics::counter!("ledgerline_complaints_total").increment(1);
+                RECORDED
+            }
+            false => UNKNOWN,
+        })
+    }
+
+    async fn transmission_of(
+        &self,
+        spool: Id<Spool>,
+    ) -> Result<Option<Id<Transmission>>, StoreError> {
+        let pool = self.commands.store().pool();
+        let transmission = spools::transmission_of(pool, spool.get()).await?;
+        Ok(transmission.map(Id::new))
+    }
+}
