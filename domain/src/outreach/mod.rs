@@ -5,6 +5,7 @@ mod program;
 mod program_kind;
 mod quality;
 mod recording;
+mod sender_id;
 pub mod sms;
 mod template;
 mod text;
@@ -21,6 +22,7 @@ pub use quality::Quality;
 pub use recording::{
     Recording, RecordingCommand, RecordingContent, RecordingEvent, RecordingPatch, Sound,
 };
+pub use sender_id::{SMS_SENDER, SenderId};
 pub use template::{
     Attachment, MediaHash, Template, TemplateCommand, TemplateContent, TemplateEvent, TemplatePatch,
 };

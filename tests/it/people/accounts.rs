@@ -57,6 +57,22 @@ async fn settings_are_kept_read_and_taken_away() {
 }
 
 #[tokio::test]
+async fn the_sender_of_short_messages_is_a_number_or_a_short_name() {
+    let user = Server::shared().await.user(&["user"]).await;
+    let account = user.get("/accounts").await.ok()[0]["account_id"].clone();
+    let path = format!("/accounts/{account}/settings/sms_sender");
+    for good in ["ACME Shop", "+4930123"] {
+        user.put(&path, json!({"value": good})).await.ok();
+    }
+    for bad in ["far too long a name", "A\nB", "<b>"] {
+        let refused = user.put(&path, json!({"value": bad})).await;
+        refused.expect(412);
+        assert_eq!(refused.fields(), ["sms_sender"], "{bad}");
+    }
+    assert_eq!(user.get(&path).await.ok()["value"], "+4930123");
+}
+
+#[tokio::test]
 async fn a_change_of_owner_takes_the_programs_away_first() {
     let server = Server::shared().await;
     let admin = server.admin().await;

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::{
     delivery::IfSilent,
-    values::{EmailAddress, Line, PhoneNumber},
+    outreach::SenderId,
+    values::{EmailAddress, Line},
 };
 
 /// What holds of a message that was taken and never reported on.
@@ -94,11 +95,6 @@ pub(super) fn sender(value: &Value) -> Result<String, String> {
         Value::Number(number) => number.to_string(),
         other => other.as_str().unwrap_or_default().trim().to_owned(),
     };
-    let name = |c: char| c.is_ascii_alphanumeric() || c == ' ';
-    let is_name = (1..=11).contains(&text.len()) && text.chars().all(name);
-    match text.parse::<PhoneNumber>() {
-        Ok(number) => Ok(number.into()),
-        Err(_) if is_name => Ok(text),
-        Err(_) => Err("must be a number, or at most 11 letters, digits and spaces".to_owned()),
-    }
+    let sender = text.parse::<SenderId>();
+    sender.map(SenderId::into_string).map_err(ToOwned::to_owned)
 }

@@ -6,7 +6,11 @@ use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use super::{AccountCommand, AccountEvent, AccountKind, AccountPatch, AccountProfile};
-use crate::{Claim, Entity, Id, Personal, Refusal, Subject, access::User, outreach::Program};
+use crate::{
+    Claim, Entity, Id, Personal, Refusal, Subject,
+    access::User,
+    outreach::{Program, SMS_SENDER, SenderId},
+};
 
 use super::AccountEvent::{
     AccountAssigned, AccountCreated, AccountDeleted, AccountDissociated, AccountSettingCleared,
@@ -105,10 +109,16 @@ impl Account {
                 events
             }
             (Live, SetSetting { name, value }) if self.setting(&name) == Some(&value) => vec![],
-            (Live, SetSetting { name, value }) => vec![AccountSettingSet {
-                name,
-                value: Personal::of(self.subject()?, value),
-            }],
+            (Live, SetSetting { name, value }) => {
+                if name == SMS_SENDER {
+                    let sender = value.parse::<SenderId>();
+                    sender.map_err(|reason| Refusal::invalid(SMS_SENDER, reason))?;
+                }
+                vec![AccountSettingSet {
+                    name,
+                    value: Personal::of(self.subject()?, value),
+                }]
+            }
             (Live, ClearSetting { name }) if self.settings.contains_key(&name) => {
                 vec![AccountSettingCleared { name }]
             }

@@ -220,6 +220,10 @@ impl Contents {
 
 /// A short message that says this, in the way that was asked for.
 fn short(text: String, asked: &TextContent, filling: Filling) -> Result<Content, NoContent> {
+    if text.trim().is_empty() {
+        let reason = "the text is empty once its tokens are filled";
+        return Err(NoContent::never(reason));
+    }
     // A value that was filled in may not fit what was asked for.
     let encoded = sms::Sms::of(&text, asked.encoding)
         .map_err(|unfit| NoContent::Never(format!("the text {unfit}").into()))?;
@@ -227,6 +231,6 @@ fn short(text: String, asked: &TextContent, filling: Filling) -> Result<Content,
         text,
         encoded,
         class: asked.class,
-        sender: filling.sender.phone,
+        sender: filling.sender.sms,
     })))
 }

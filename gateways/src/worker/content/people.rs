@@ -6,7 +6,10 @@ use domain::{
     Entity, Id,
     access::User,
     delivery::Transmission,
-    outreach::tokens::{Person, Tokens},
+    outreach::{
+        SMS_SENDER,
+        tokens::{Person, Tokens},
+    },
     people::{Account, Contact},
 };
 use eventstore::{Loaded, Store, StoreError};
@@ -26,6 +29,8 @@ pub(crate) struct People {
 pub(super) struct Sender {
     /// The account's address, and its name.
     pub email: Option<(String, Option<String>)>,
+    /// The account's number, or the name that its short messages come from.
+    pub sms: Option<String>,
     /// The account's number.
     pub phone: Option<String>,
 }
@@ -81,8 +86,10 @@ impl People {
         };
         let person = account_person(account);
         let name = full_name(&person);
+        let named = account.setting(SMS_SENDER).map(ToOwned::to_owned);
         Sender {
             email: person.email.map(|email| (email, name)),
+            sms: named.or_else(|| person.phone.clone()),
             phone: person.phone,
         }
     }

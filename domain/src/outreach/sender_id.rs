@@ -1,0 +1,51 @@
+//! Whom short messages come from.
+
+use std::str::FromStr;
+
+use crate::values::PhoneNumber;
+
+/// The account setting that names whom its short messages come from.
+pub const SMS_SENDER: &str = "sms_sender";
+
+/// A number, or a name of at most eleven letters, digits and spaces (3GPP TS 23.040,
+/// 9.1.2.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SenderId(String);
+
+impl SenderId {
+    /// As it goes out.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl FromStr for SenderId {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        let letter = |c: char| c.is_ascii_alphanumeric() || c == ' ';
+        let is_name = (1..=11).contains(&text.len()) && text.chars().all(letter);
+        match text.parse::<PhoneNumber>() {
+            Ok(number) => Ok(Self(number.into())),
+            Err(_) if is_name => Ok(Self(text.to_owned())),
+            Err(_) => Err("must be a number, or at most 11 letters, digits and spaces"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sender_is_a_number_or_a_short_name() {
+        for good in ["+4930123", "ACME Shop", " 12345 ", "A"] {
+            let sender: SenderId = good.parse().unwrap();
+            assert_eq!(sender.into_string(), good.trim());
+        }
+        for bad in ["", " ", "far too long a name", "a\nb", "Ä", "a.b"] {
+            assert!(bad.parse::<SenderId>().is_err(), "{bad:?}");
+        }
+    }
+}
