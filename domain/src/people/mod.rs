@@ -14,5 +14,5 @@ pub use account::{
 pub use contact::{Contact, ContactCommand, ContactEvent, ContactPatch, ContactProfile};
 pub use group::{Group, GroupCommand, GroupEvent, GroupPatch};
 pub use optout::{OptOut, OptOutCommand, OptOutEvent, OptOutPatch};
-pub use optout_words::{Address, Channel, OptOutSource, normal_address, spellings};
+pub use optout_words::{Address, Channel, OptOutSource, in_ascii, normal_address, spellings};
 pub use stop_words::{StopWords, Wish};

@@ -146,10 +146,20 @@ pub fn normal_address(address: &str) -> String {
     rest.unwrap_or(address).to_owned()
 }
 
+/// An email address with its domain in ASCII (RFC 5890 section 2.3.2.1), the form that every
+/// mail server takes; nothing if it has no such form.
+pub fn in_ascii(address: &str) -> Option<String> {
+    let (local, domain) = address.rsplit_once('@')?;
+    Some(format!("{local}@{}", idna::domain_to_ascii(domain).ok()?))
+}
+
 /// Every way in which an address with this normal form may be written.
 pub fn spellings(normal: &str) -> Vec<String> {
     match normal.contains('@') {
-        true => vec![normal.to_owned()],
+        true => {
+            let ascii = in_ascii(normal).filter(|ascii| ascii != normal);
+            [normal.to_owned()].into_iter().chain(ascii).collect()
+        }
         false => ["", "+", "00"]
             .map(|front| format!("{front}{normal}"))
             .into(),
@@ -209,6 +219,9 @@ mod tests {
         }
         let mailbox: Address = "Ada.L@Example.COM".parse().unwrap();
         assert_eq!(normal_address(mailbox.as_str()), "ada.l@example.com");
+        let both = ["ada@b\u{fc}cher.example", "ada@xn--bcher-kva.example"];
+        assert_eq!(spellings(both[0]), both);
+        assert_eq!(spellings("ada@example.com"), ["ada@example.com"]);
         for text in ["ada@b\u{fc}cher.example", "Ada@XN--bcher-kva.example"] {
             assert_eq!(normal_address(text), "ada@b\u{fc}cher.example", "{text}");
         }

@@ -44,9 +44,9 @@ pub struct SmtpConfig {
     pub from_domain: String,
     /// Behind the `@` of return paths, if another.
     pub verp_domain: Option<String>,
-    /// The domain that mails are signed for, if not `from_domain`.
-    pub dkim_domain: Option<String>,
-    /// Under what name its key stands in the DNS; without it nothing is signed.
+    /// The domains that mails are signed for; none: `from_domain`.
+    pub dkim_domains: Vec<String>,
+    /// Under what name their key stands in the DNS; without it nothing is signed.
     pub dkim_selector: Option<String>,
     /// The key.
     pub dkim_key: Option<SecretString>,
@@ -108,7 +108,7 @@ impl SmtpConfig {
                 .from_domain
                 .unwrap_or_else(|| installation.to_owned()),
             verp_domain: settings.verp_domain,
-            dkim_domain: settings.dkim_domain,
+            dkim_domains: settings.dkim_domains,
             dkim_selector: settings.dkim_selector,
             dkim_key: None,
             list_unsubscribe: settings.list_unsubscribe,
@@ -135,12 +135,18 @@ impl SmtpConfig {
         })
     }
 
-    /// What signs mails, if anything does.
-    pub(super) fn signer(&self) -> Result<Option<Signer>, InvalidConfig> {
-        let domain = self.dkim_domain.as_ref().unwrap_or(&self.from_domain);
+    /// What signs mails, one for each domain.
+    pub(super) fn signers(&self) -> Result<Vec<Signer>, InvalidConfig> {
+        let domains = match self.dkim_domains.as_slice() {
+            [] => std::slice::from_ref(&self.from_domain),
+            some => some,
+        };
         match (&self.dkim_selector, &self.dkim_key) {
-            (None, _) => Ok(None),
-            (Some(selector), Some(key)) => Signer::new(domain, selector, key).map(Some),
+            (None, _) => Ok(Vec::new()),
+            (Some(selector), Some(key)) => domains
+                .iter()
+                .map(|domain| Signer::new(domain, selector, key))
+                .collect(),
             (Some(_), None) => Err(InvalidConfig {
                 field: "settings.dkim_key",
                 reason: "is required with dkim_selector".to_owned(),

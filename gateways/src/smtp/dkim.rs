@@ -72,15 +72,23 @@ impl Signer {
         })
     }
 
-    /// Signs a mail whose author is of the domain, or of one below it: another signature
-    /// would say nothing to who receives it (RFC 7489, 3.1.1).
-    pub fn sign(&self, message: &mut Message, author: &Address) {
-        let domain = author.domain().to_lowercase();
-        let below = domain
-            .strip_suffix(&self.domain)
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-        if below {
-            message.sign(&self.config);
-        }
+    /// Signs a mail.
+    pub fn sign(&self, message: &mut Message) {
+        message.sign(&self.config);
     }
+
+    /// Whether this domain is ours, or below it.
+    fn covers(&self, domain: &str) -> bool {
+        domain
+            .strip_suffix(&self.domain)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    }
+}
+
+/// Who signs for an author: the domain that is nearest to theirs. A signature of another
+/// would say nothing to who receives the mail (RFC 7489, 3.1.1).
+pub(super) fn signer_of<'s>(signers: &'s [Signer], author: &Address) -> Option<&'s Signer> {
+    let domain = author.domain().to_lowercase();
+    let covering = signers.iter().filter(|signer| signer.covers(&domain));
+    covering.max_by_key(|signer| signer.domain.len())
 }

@@ -1,7 +1,7 @@
 //! An email in the form in which it goes over the wire.
 
 use chrono::{DateTime, Utc};
-use domain::{Id, delivery::Spool};
+use domain::{Id, delivery::Spool, people::in_ascii};
 use lettre::{
     Address, Message,
     message::{
@@ -10,7 +10,11 @@ use lettre::{
     },
 };
 
-use super::{config::Unsubscribe, dkim::Signer, tag::Tags};
+use super::{
+    config::Unsubscribe,
+    dkim::{Signer, signer_of},
+    tag::Tags,
+};
 use crate::email::{self, Email};
 
 /// The most characters of a subject, a name, a file name: what fits a header line
@@ -37,7 +41,7 @@ pub(super) struct Letterhead {
     pub tags: Tags,
     pub from_domain: String,
     pub verp_domain: String,
-    pub signer: Option<Signer>,
+    pub signers: Vec<Signer>,
 }
 
 impl Letterhead {
@@ -109,8 +113,8 @@ impl Letterhead {
                 say("List-Unsubscribe-Post", words);
             }
         }
-        if let Some(signer) = &self.signer {
-            signer.sign(&mut message, &author);
+        if let Some(signer) = signer_of(&self.signers, &author) {
+            signer.sign(&mut message);
         }
         let text = String::from_utf8(message.formatted())
             .map_err(|_| "the mail cannot be written: it is not text".to_owned())?;
@@ -135,7 +139,11 @@ fn wire(text: &str) -> String {
 }
 
 /// An address that can stand in a command as it is.
+///
+/// Its domain is written in ASCII: then a server need not know of international addresses
+/// (RFC 6531), unless what stands before it is one.
 fn address(text: &str, whose: &str) -> Result<Address, String> {
+    let text = &*in_ascii(text).unwrap_or_else(|| text.to_owned());
     let breaks = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>');
     text.parse::<Address>()
         .ok()

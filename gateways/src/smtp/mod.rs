@@ -96,7 +96,7 @@ impl SmtpGateway {
                 tags: Tags::new(config.key.clone()),
                 from_domain: config.from_domain.clone(),
                 verp_domain,
-                signer: config.signer()?,
+                signers: config.signers()?,
             },
             domains: config.domain_connections.map(Domains::new),
             clock,

@@ -72,8 +72,9 @@ pub struct SmtpSettings {
     pub from_domain: Option<String>,
     /// `verp_domain`: where bounces go, if not to `from_domain`.
     pub verp_domain: Option<String>,
-    /// `dkim_domain`: the domain that mails are signed for, if not `from_domain`.
-    pub dkim_domain: Option<String>,
+    /// `dkim_domain`: the domains that mails are signed for, with commas between them; none:
+    /// `from_domain`.
+    pub dkim_domains: Vec<String>,
     /// `dkim_selector`: under what name its key stands in the DNS; without it nothing is
     /// signed. The key itself, `dkim_key`, is a secret and not among these.
     pub dkim_selector: Option<String>,
@@ -97,7 +98,7 @@ impl Default for SmtpSettings {
             tls: Tls::Auto,
             from_domain: None,
             verp_domain: None,
-            dkim_domain: None,
+            dkim_domains: Vec::new(),
             dkim_selector: None,
             list_unsubscribe: ListUnsubscribe::default(),
             domain_connections: None,
@@ -118,7 +119,7 @@ impl SmtpSettings {
                 "tls" => tls(value).map(|tls| parsed.tls = tls),
                 "from_domain" => domain(value).map(|name| parsed.from_domain = Some(name)),
                 "verp_domain" => domain(value).map(|name| parsed.verp_domain = Some(name)),
-                "dkim_domain" => domain(value).map(|name| parsed.dkim_domain = Some(name)),
+                "dkim_domain" => domains(value).map(|names| parsed.dkim_domains = names),
                 "dkim_selector" => selector(value).map(|name| parsed.dkim_selector = Some(name)),
                 "list_unsubscribe" => {
                     word(value, &LIST_UNSUBSCRIBE).map(|it| parsed.list_unsubscribe = it)
@@ -134,6 +135,14 @@ impl SmtpSettings {
         })?;
         Ok(parsed)
     }
+}
+
+/// Domain names, with commas between them.
+fn domains(value: &Value) -> Result<Vec<String>, String> {
+    let names = value.as_str().unwrap_or_default().split(',');
+    names
+        .map(|name| domain(&Value::from(name.trim())))
+        .collect()
 }
 
 /// Labels of a domain name.
@@ -175,6 +184,7 @@ mod tests {
         let settings = parse(json!({
             "tls": "implicit", "from_domain": "Mail.Example.com", "connections": "16",
             "verp_domain": "bounces.example.com", "timeout_seconds": 5,
+            "dkim_domain": "example.com, Shop.example",
         }))
         .unwrap();
         assert_eq!(
@@ -183,6 +193,7 @@ mod tests {
         );
         assert_eq!(settings.from_domain.as_deref(), Some("mail.example.com"));
         assert_eq!(settings.verp_domain.as_deref(), Some("bounces.example.com"));
+        assert_eq!(settings.dkim_domains, ["example.com", "shop.example"]);
     }
 
     #[test]
@@ -199,6 +210,7 @@ mod tests {
             ),
             (json!({"verp_domain": 7}), "settings.verp_domain"),
             (json!({"dkim_domain": "a b"}), "settings.dkim_domain"),
+            (json!({"dkim_domain": "a.b,,c.d"}), "settings.dkim_domain"),
             (json!({"dkim_selector": "a b"}), "settings.dkim_selector"),
             (json!({"dkim_selector": "a;b"}), "settings.dkim_selector"),
             (json!({"dkim_key": "x"}), "settings.dkim_key"),

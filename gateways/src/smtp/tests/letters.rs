@@ -236,6 +236,11 @@ async fn international_addresses_need_a_server_that_takes_them() {
     let report = send(&gateway(config(peer.port)), "okмир@peer.test", email()).await;
     assert_eq!(report.outcome, Delivered, "{}", report.response);
     assert_eq!(peer.log().mail()["to"], "okмир@peer.test");
+    // A domain has another form, which every server takes.
+    let peer = Aiosmtpd::start(&["--no-utf8"]);
+    let report = send(&gateway(config(peer.port)), "ok@bücher.example", email()).await;
+    assert_eq!(report.outcome, Delivered, "{}", report.response);
+    assert_eq!(peer.log().mail()["to"], "ok@xn--bcher-kva.example");
     let old = Aiosmtpd::start(&["--no-utf8"]);
     for (to, from) in [
         ("okмир@peer.test", "a@b.example"),

@@ -129,6 +129,30 @@ async fn nothing_is_signed_for_an_author_of_another_domain() {
     assert_eq!(below, HOLDS);
 }
 
+#[tokio::test]
+async fn of_several_domains_the_nearest_to_the_author_signs() {
+    let (key, record) = ed25519();
+    for (author, domain) in [
+        ("a@sender.example", "sender.example"),
+        ("a@shop.example", "shop.example"),
+        ("a@x.EU.shop.example", "eu.shop.example"),
+    ] {
+        let peer = Aiosmtpd::start(&[]);
+        let domains = ["sender.example", "shop.example", "eu.shop.example"];
+        let gateway = gateway(SmtpConfig {
+            dkim_domains: domains.map(ToOwned::to_owned).to_vec(),
+            ..signing(peer.port, &key)
+        });
+        let from = author.to_owned();
+        let report = send(&gateway, "ok@peer.test", Email { from, ..email() }).await;
+        assert_eq!(report.outcome, Outcome::Delivered, "{report:?}");
+        let mail = peer.log().mail();
+        let raw = STANDARD.decode(mail["raw"].as_str().unwrap()).unwrap();
+        let holds = format!("holds s1._domainkey.{domain}.");
+        assert_eq!(verify(&raw, &record), holds, "{author}");
+    }
+}
+
 #[test]
 fn a_key_that_is_none_is_named_and_not_shown() {
     for key in ["", "hush-hush", "-----BEGIN RSA PRIVATE KEY-----\nhush\n"] {
