@@ -6,6 +6,7 @@ pub(crate) mod peers;
 mod reuse;
 mod secrecy;
 mod signatures;
+mod sink;
 
 use std::{sync::Arc, time::Duration};
 
