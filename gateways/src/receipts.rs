@@ -126,7 +126,8 @@ impl Desk {
                         provider.id = %receipt.provider,
                         "a report on a message that is not awaited"
                     );
-                    let _ = receipt.answer.send(Taken::Later);
+                    let reason = "no attempt waits for it";
+                    let _ = receipt.answer.send(Taken::Never(reason));
                 }
             }
         }

@@ -21,7 +21,7 @@ use super::{
 
 /// The most recipients of a mail; more are put off (RFC 5321, 4.5.3.1.8 asks for 100).
 const RECIPIENTS: usize = 100;
-/// How many errors one may make, and how many recipients one may guess.
+/// How many errors one may make, and how many recipients a stranger may guess.
 const ERRORS: usize = 20;
 const READ: usize = 64 << 10;
 
@@ -266,7 +266,7 @@ impl<'m> Session<'m> {
         if self.recipients.len() >= RECIPIENTS {
             return answer("452 4.5.3 too many recipients");
         }
-        if self.mailbox.0.bounces.about(&to.address).is_some() {
+        if self.mailbox.0.returns.at(&to.address).is_some() {
             self.recipients.push(to.address.clone());
             return answer("250 2.1.5 ok");
         }
@@ -282,7 +282,8 @@ impl<'m> Session<'m> {
             }
             Ok(false) => {
                 self.guesses += 1;
-                match self.guesses > ERRORS {
+                // A mail server that hands over has looked nobody up, and guesses nothing.
+                match self.guesses > ERRORS && self.dialect == Dialect::Smtp {
                     true => (
                         "421 4.7.0 too many unknown recipients".to_owned(),
                         After::HangUp,

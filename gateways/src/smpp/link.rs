@@ -6,7 +6,7 @@ use rusmpp::{Command, CommandStatus, Pdu};
 use tokio::{
     net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,8 @@ use crate::tls;
 /// The first pause after a bind that failed, and the longest.
 const SOON: Duration = Duration::from_millis(500);
 const LATE: Duration = Duration::from_secs(30);
+/// A bind that lasts so long is sound; one that does not is opened again after a pause.
+const STEADY: Duration = Duration::from_secs(10);
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -99,16 +101,19 @@ impl Link {
         loop {
             match opener.open(self.way).await {
                 Ok((session, delivered)) => {
-                    pause = SOON;
+                    let opened = Instant::now();
                     self.say(State::Up(session.clone()));
                     attend(&opener, &session, delivered, &incoming).await;
                     if opener.stopping.is_cancelled() {
                         return self.leave(&opener, &session).await;
                     }
-                    self.say(State::Opening);
-                    // One that is closed as soon as it is open must not be opened in a ring.
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
+                    if opened.elapsed() >= STEADY {
+                        pause = SOON;
+                    }
+                    self.say(match pause > SOON {
+                        true => State::Down("the message centre ends the bind soon".to_owned()),
+                        false => State::Opening,
+                    });
                 }
                 Err(reason) => {
                     tracing::warn!(provider.id = %opener.config.provider, %reason, "no SMPP bind");

@@ -97,6 +97,35 @@ async fn what_becomes_of_a_message_is_what_the_message_centre_says() {
 }
 
 #[tokio::test]
+async fn an_account_sends_under_the_name_that_it_has() {
+    let texting = Texting::of("hi", json!({}), json!({"sender": "provider"})).await;
+    let client = &texting.mailing.client;
+    let account = client.get("/accounts").await.ok()[0]["account_id"].clone();
+    let path = format!("/accounts/{account}/settings/sms_sender");
+    client.put(&path, json!({"value": "ACME Shop"})).await.ok();
+    texting.ends("900", "delivered", "DELIVRD").await;
+    let submit = texting.centre.all("submit").remove(0);
+    assert_eq!(submit["from"], "ACME Shop");
+    // Alphanumeric (3GPP TS 23.040, 9.1.2.5).
+    assert_eq!(submit["ton"][0], 5);
+}
+
+#[tokio::test]
+async fn a_receipt_that_nobody_waits_for_is_refused_for_good() {
+    let texting = Texting::of("hi", json!({}), json!({})).await;
+    texting.centre.said("bind", 1).await;
+    let words = "id:4711 sub:001 dlvrd:001 submit date:2611270000 done date:2611270000 \
+                 stat:DELIVRD err:000 text:";
+    let receipt = json!({
+        "from": "4930900", "to": "4930901", "esm_class": 4, "hex": hex::encode(words),
+    });
+    texting.centre.deliver(&receipt);
+    let answer = texting.centre.said("delivered", 1).await.remove(0);
+    // ESME_RX_P_APPN
+    assert_eq!(answer["status"], 0x65, "{answer}");
+}
+
+#[tokio::test]
 async fn the_id_that_the_message_centre_gave_is_on_record() {
     let texting = Texting::of("hi", json!({}), json!({"sender": "ACME"})).await;
     texting.ends("900", "delivered", "DELIVRD").await;
