@@ -9,6 +9,8 @@ mod letter;
 mod report;
 mod returns;
 mod session;
+#[cfg(test)]
+mod tests;
 pub mod wire;
 
 use std::{

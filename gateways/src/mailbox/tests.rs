@@ -1,0 +1,171 @@
+//! Those who bring nothing, slowly, too much at once, or too many at once.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use commands::{Commands, sending::Deadlines};
+use domain::{Id, people::StopWords};
+use eventstore::{
+    MasterKey, Store,
+    database::{connect, migrate},
+    embedded::{EmbeddedConfig, EmbeddedPostgres},
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::*;
+use crate::smtp::Tags;
+
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+struct Desk {
+    postgres: EmbeddedPostgres,
+    dir: std::path::PathBuf,
+    commands: Commands,
+    tags: Tags,
+}
+
+impl Desk {
+    async fn open() -> Self {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("ledgerline-mailbox-{}-{number}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        let postgres = EmbeddedPostgres::start(EmbeddedConfig {
+            data_dir: dir.clone(),
+            bin_dir: None,
+            listen: None,
+        })
+        .await
+        .unwrap();
+        let pool = connect(postgres.connect_options(), 4).await.unwrap();
+        migrate(&pool).await.unwrap();
+        let store = Store::open(pool, &MasterKey::new([1; 32])).await.unwrap();
+        Self {
+            postgres,
+            dir,
+            commands: Commands::new(store),
+            tags: Tags::new(b"key".to_vec().into()),
+        }
+    }
+
+    /// Somebody connected to a listener with these limits.
+    async fn caller(&self, config: MailboxConfig) -> (SocketAddr, TcpStream) {
+        let pool = self.commands.store().pool().clone();
+        let words = StopWords::of(&[], None);
+        let deadlines = Deadlines::default();
+        let receiving = Receiving::start(self.commands.clone(), pool.clone(), words, deadlines);
+        let returns = Returns::new(self.tags.clone(), self.commands.clone(), None);
+        let mailbox = Mailbox::new(config, receiving, returns, MediaStore::new(pool));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(mailbox.serve(listener, Dialect::Lmtp, CancellationToken::new()));
+        (address, TcpStream::connect(address).await.unwrap())
+    }
+
+    /// Everything up to a mail, to an address that is taken.
+    fn beginning(&self) -> String {
+        let to = self.tags.return_path(Id::new(1));
+        format!("LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<{to}@desk.example>\r\nDATA\r\n")
+    }
+
+    async fn close(self) {
+        self.postgres.stop().await;
+        let _ = std::fs::remove_dir_all(self.dir);
+    }
+}
+
+fn config() -> MailboxConfig {
+    MailboxConfig::of("mx.example".to_owned(), 1 << 20)
+}
+
+/// What is said until the other side hangs up.
+async fn rest(mut stream: TcpStream) -> String {
+    let mut heard = String::new();
+    let read = timeout(Duration::from_secs(10), stream.read_to_string(&mut heard));
+    let _ = read.await.expect("it hangs up");
+    heard
+}
+
+#[tokio::test]
+async fn who_is_slow_or_brings_too_much_is_told_so_and_hung_up_on() {
+    let desk = Desk::open().await;
+    let silent = MailboxConfig {
+        patience: Duration::from_millis(200),
+        ..config()
+    };
+    let (_, stream) = desk.caller(silent).await;
+    let heard = rest(stream).await;
+    assert!(
+        heard.ends_with("421 4.4.2 mx.example waited too long\r\n"),
+        "{heard}"
+    );
+
+    let slow = MailboxConfig {
+        whole_patience: Duration::from_millis(500),
+        ..config()
+    };
+    let (_, stream) = desk.caller(slow).await;
+    let (mut reading, mut writing) = stream.into_split();
+    writing
+        .write_all(desk.beginning().as_bytes())
+        .await
+        .unwrap();
+    let dribble = async {
+        while writing.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let mut heard = String::new();
+    let hear = async { reading.read_to_string(&mut heard).await.is_ok() };
+    let both = futures::future::join(dribble, hear);
+    timeout(Duration::from_secs(10), both)
+        .await
+        .expect("it hangs up");
+    assert!(heard.contains("421 4.4.2 it took too long\r\n"), "{heard}");
+
+    let little = MailboxConfig {
+        memory: 2 * PIECE,
+        ..config()
+    };
+    let (address, mut stream) = desk.caller(little).await;
+    let much = desk.beginning() + &"a line\r\n".repeat(PIECE);
+    let _ = stream.write_all(much.as_bytes()).await;
+    let heard = rest(stream).await;
+    assert!(
+        heard.contains("452 4.3.1 too much comes in at once"),
+        "{heard}"
+    );
+    // What it held is free again.
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mail = desk.beginning() + "Subject: x\r\n\r\nno report\r\n.\r\nQUIT\r\n";
+    stream.write_all(mail.as_bytes()).await.unwrap();
+    let heard = rest(stream).await;
+    assert!(heard.contains("550 5.6.0"), "{heard}");
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn too_many_at_once_are_refused_and_the_next_are_not() {
+    let desk = Desk::open().await;
+    let few = MailboxConfig {
+        connections: (1, 5),
+        ..config()
+    };
+    let (address, mut first) = desk.caller(few).await;
+    let mut greeting = [0; 4];
+    first.read_exact(&mut greeting).await.unwrap();
+    assert_eq!(&greeting, b"220 ");
+    let refused = rest(TcpStream::connect(address).await.unwrap()).await;
+    assert!(
+        refused.starts_with("421 4.7.0 mx.example has too many"),
+        "{refused}"
+    );
+    first.write_all(b"QUIT\r\n").await.unwrap();
+    rest(first).await;
+    let mut next = TcpStream::connect(address).await.unwrap();
+    next.write_all(b"QUIT\r\n").await.unwrap();
+    let heard = rest(next).await;
+    assert!(
+        heard.starts_with("220 ") && heard.contains("221 "),
+        "{heard}"
+    );
+    desk.close().await;
+}
