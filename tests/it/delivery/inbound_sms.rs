@@ -6,7 +6,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Centre, Client, Database, Kannel, Receiving, Server, Setup, eventually, seconds, unique_name,
+    Centre, Client, Database, Kannel, Lossy, Receiving, Server, Setup, eventually, seconds,
+    unique_name,
 };
 
 struct Desk {
@@ -213,16 +214,29 @@ async fn kannel_brings_short_long_and_other_letters_once_each() {
         .collect();
     texts.sort_unstable();
     assert_eq!(texts, [long, "hello €".to_owned(), "م😀".to_owned()]);
-    // Kannel gives a message the same id when it brings it again.
-    for _ in 0..2 {
-        desk.receiving
-            .bring(&by, "from=%2B4930999&data=again&id=one")
-            .await;
-    }
-    desk.receiving
-        .bring(&by, "from=%2B4930999&data=again&id=two")
-        .await;
-    assert_eq!(desk.receiving.arrived(&desk.client, 5).await.len(), 5);
+}
+
+#[tokio::test]
+async fn what_kannel_brings_again_because_our_answer_was_lost_is_taken_in_once() {
+    let desk = Desk::open().await;
+    let by = desk.receiving.kannel(&desk.client).await;
+    let centre = Centre::start(&json!({}));
+    let lossy = Lossy::before(&desk.client.url).await;
+    let url = format!(
+        "http://kannel:{}@{}/callbacks/sms/{}?from=%p&to=%P&coding=%c&charset=%C&data=%b&id=%I",
+        by.password, lossy.address, by.provider_id
+    );
+    let _kannel = Kannel::bringing(centre.port, &url).await;
+    centre.said("bind", 1).await;
+    desk.deliver(&centre, b"again", json!({}));
+    desk.deliver(&centre, b"again", json!({}));
+    // Each of both twice, the first time without an answer.
+    eventually("Kannel brings them again", seconds(30), async || {
+        (lossy.brought() >= 4).then_some(())
+    })
+    .await;
+    let rows = desk.receiving.arrived(&desk.client, 2).await;
+    assert_eq!(rows.len(), 2, "{rows:?}");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod demo;
 mod inbound_mail;
 mod inbound_sms;
 mod kannel;
+mod mail_floods;
 mod main_job;
 mod outcomes;
 mod peers;

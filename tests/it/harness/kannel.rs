@@ -145,7 +145,8 @@ fn spawn(program: &str, arguments: &[&str], dir: &Path, name: &str) -> Process {
 }
 
 /// The fake centre's port is the one that Kannel cannot bind to loopback alone; it lets in
-/// nobody else. smsbox is set to one part, beyond which it cuts.
+/// nobody else. smsbox is set to one part, beyond which it cuts. What somebody wrote is
+/// brought in the parts that it came in, and again if it was not answered.
 fn conf(admin: u16, boxes: u16, port: u16, centre: u16) -> String {
     format!(
         "group = core
@@ -157,6 +158,7 @@ smsbox-port = {boxes}
 box-allow-ip = 127.0.0.1
 box-deny-ip = *.*.*.*
 dlr-storage = internal
+sms-combine-concatenated-mo = false
 
 group = smsc
 smsc = fake
@@ -172,6 +174,8 @@ bearerbox-port = {boxes}
 smsbox-id = box
 sendsms-interface = 127.0.0.1
 sendsms-port = {port}
+http-request-retry = 5
+http-queue-delay = 1
 
 group = sendsms-user
 username = ledgerline

@@ -10,6 +10,7 @@ mod cluster;
 mod guardian;
 mod kannel;
 mod log;
+mod lossy;
 mod mailing;
 mod postfix;
 mod postman;
@@ -35,6 +36,7 @@ pub use self::{
     cluster::{Database, binary},
     kannel::Kannel,
     log::EventLog,
+    lossy::Lossy,
     mailing::{Mailing, sandbox_provider, smtp_provider},
     postfix::Postfix,
     postman::Postman,

@@ -15,12 +15,17 @@ pub struct Postman {
 }
 
 impl Postman {
+    /// Connects.
+    pub async fn calling(port: u16) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        Self {
+            stream: BufReader::new(stream),
+        }
+    }
+
     /// Connects, and hears the greeting.
     pub async fn at(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        let mut this = Self {
-            stream: BufReader::new(stream),
-        };
+        let mut this = Self::calling(port).await;
         let greeting = this.hear().await;
         assert!(greeting.starts_with("220 "), "{greeting}");
         this

@@ -1,0 +1,180 @@
+//! Those who bring too much, too long, or not to the end.
+
+use std::process::Command;
+
+use crate::harness::{
+    Client, Database, Postman, Receiving, Server, Setup, eventually, scratch_dir, seconds,
+};
+
+const MAIL: &str = "Subject: Hello\r\n\r\nHello";
+
+struct Desk {
+    server: Server,
+    client: Client,
+    receiving: Receiving,
+}
+
+impl Desk {
+    async fn with(settings: &[(&'static str, &str)]) -> Self {
+        let database = Database::create().await;
+        let setup = Setup::on(&database);
+        let set = |setup: Setup, (name, value): &(&'static str, &str)| setup.set(name, value);
+        let server = settings.iter().fold(setup, set).start().await;
+        let client = server.admin().await;
+        let receiving = Receiving::mail(&client).await;
+        Self {
+            server,
+            client,
+            receiving,
+        }
+    }
+
+    async fn postman(&self) -> Postman {
+        Postman::greeted(self.server.mail_port("lmtp"), "LHLO tests").await
+    }
+
+    /// It takes in a mail as if nothing had happened.
+    async fn is_well(&self, so_far: usize) {
+        let answers = self
+            .postman()
+            .await
+            .bring(&[&self.receiving.address], MAIL)
+            .await;
+        assert!(answers[0].starts_with("250"), "{answers:?}");
+        let rows = self.receiving.arrived(&self.client, so_far + 1).await;
+        assert_eq!(rows.len(), so_far + 1);
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_recipients_are_put_off_beyond_a_hundred() {
+    let desk = Desk::with(&[]).await;
+    let mut postman = desk.postman().await;
+    postman.say("MAIL FROM:<ada@example.com>").await;
+    let line = format!("RCPT TO:<{}>\r\n", desk.receiving.address);
+    let (mut taken, mut put_off) = (0, 0);
+    for _ in 0..100 {
+        postman.send(line.repeat(100).as_bytes()).await;
+        for _ in 0..100 {
+            let answer = postman.hear().await;
+            taken += usize::from(answer.starts_with("250 2.1.5"));
+            put_off += usize::from(answer.starts_with("452 4.5.3"));
+        }
+    }
+    assert_eq!((taken, put_off), (100, 9_900));
+    assert!(postman.say("DATA").await.starts_with("354"));
+    postman.send(format!("{MAIL}\r\n.\r\n").as_bytes()).await;
+    for recipient in 0..100 {
+        let answer = postman.hear().await;
+        assert!(answer.starts_with("250"), "{recipient}: {answer}");
+    }
+    // They all were the same one.
+    assert_eq!(desk.receiving.arrived(&desk.client, 1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn two_hundred_megabytes_are_read_to_their_end_and_refused() {
+    let desk = Desk::with(&[]).await;
+    let mut postman = desk.postman().await;
+    // It lies about its size.
+    let start = [
+        "MAIL FROM:<ada@example.com> SIZE=10",
+        &format!("RCPT TO:<{}>", desk.receiving.address),
+    ];
+    for line in start {
+        assert!(postman.say(line).await.starts_with("250"), "{line}");
+    }
+    assert!(postman.say("DATA").await.starts_with("354"));
+    let head = "Content-Type: application/zip\r\nContent-Length: 3\r\n\
+                Content-Transfer-Encoding: base64\r\n\r\n";
+    postman.send(head.as_bytes()).await;
+    let megabyte = ("A".repeat(62) + "\r\n").repeat((1 << 20) / 64);
+    for _ in 0..200 {
+        postman.send(megabyte.as_bytes()).await;
+    }
+    let answer = postman.say(".").await;
+    assert!(answer.starts_with("552 5.3.4"), "{answer}");
+    desk.is_well(0).await;
+}
+
+#[tokio::test]
+async fn who_hangs_up_before_the_end_has_brought_nothing() {
+    let desk = Desk::with(&[]).await;
+    let mut postman = desk.postman().await;
+    postman.say("MAIL FROM:<ada@example.com>").await;
+    postman
+        .say(&format!("RCPT TO:<{}>", desk.receiving.address))
+        .await;
+    postman.say("DATA").await;
+    postman.send(MAIL.as_bytes()).await;
+    drop(postman);
+    desk.is_well(0).await;
+}
+
+#[tokio::test]
+async fn one_address_has_fifty_connections_and_no_more() {
+    let desk = Desk::with(&[]).await;
+    let mut many = Vec::new();
+    for _ in 0..50 {
+        many.push(desk.postman().await);
+    }
+    let mut refused = Postman::calling(desk.server.mail_port("lmtp")).await;
+    let answer = refused.hear().await;
+    assert!(answer.starts_with("421 4.7.0"), "{answer}");
+    drop(many);
+    eventually("there is room", seconds(20), async || {
+        let mut next = Postman::calling(desk.server.mail_port("lmtp")).await;
+        next.hear().await.starts_with("220").then_some(())
+    })
+    .await;
+    desk.is_well(0).await;
+}
+
+#[tokio::test]
+async fn what_is_said_before_the_encryption_does_not_count_behind_it() {
+    let dir = scratch_dir("certificate");
+    let made = Command::new("openssl")
+        .args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split(' '))
+        .args("-days 2 -subj /CN=mx.example -keyout key.pem -out certificate.pem".split(' '))
+        .current_dir(&dir)
+        .output()
+        .expect("peer openssl is missing: install openssl");
+    assert!(made.status.success(), "{made:?}");
+    let file = |name| dir.join(name).display().to_string();
+    let (certificate, key) = (file("certificate.pem"), file("key.pem"));
+    let desk = Desk::with(&[
+        ("SMTP_CERTIFICATE", &certificate),
+        ("SMTP_CERTIFICATE_KEY", &key),
+    ])
+    .await;
+    let mut postman = Postman::greeted(desk.server.mail_port("smtp"), "EHLO tests").await;
+    postman
+        .send(b"STARTTLS\r\nMAIL FROM:<ada@example.com>\r\n")
+        .await;
+    assert_eq!(postman.rest().await, "220 2.0.0 go ahead\r\n");
+}
+
+#[tokio::test]
+async fn an_international_address_is_the_same_in_either_form() {
+    let desk = Desk::with(&[]).await;
+    let kind = "receiveemail";
+    for (stored, brought) in [
+        ("ada@xn--bcher-kva.example", "ada@bücher.example"),
+        ("bob@bücher.example", "bob@xn--bcher-kva.example"),
+        ("bär@bücher.example", "BÄR@xn--bcher-kva.example"),
+    ] {
+        let receiving = Receiving::of(&desk.client, kind, "email", stored.to_owned()).await;
+        let mut postman = desk.postman().await;
+        let start = "MAIL FROM:<grüße@bücher.example> SMTPUTF8";
+        assert!(postman.say(start).await.starts_with("250"));
+        let answer = postman.say(&format!("RCPT TO:<{brought}>")).await;
+        assert!(answer.starts_with("250"), "{brought}: {answer}");
+        postman.say("DATA").await;
+        let answer = postman.say(&format!("{MAIL}\r\n.")).await;
+        assert!(answer.starts_with("250"), "{brought}: {answer}");
+        receiving.arrived(&desk.client, 1).await;
+    }
+    // All three came from the same one.
+    let contacts = desk.client.get("/contacts").await.ok();
+    assert_eq!(contacts.as_array().unwrap().len(), 1, "{contacts}");
+}
