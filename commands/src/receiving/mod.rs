@@ -1,7 +1,7 @@
 //! What is done with what comes in, whoever brings it: the account that it came to, the
 //! program that takes it in, the contact that it came from, and one append of all that.
 //!
-//! What comes at the same time is looked up and appended together ([`together`]).
+//! What comes at the same time is looked up and appended together (`together`).
 
 mod lookup;
 mod record;
