@@ -126,6 +126,35 @@ async fn a_receipt_that_nobody_waits_for_is_refused_for_good() {
 }
 
 #[tokio::test]
+async fn what_another_provider_reports_says_nothing_of_a_message() {
+    let texting = Texting::of("hi", json!({}), json!({"sender": "ACME"})).await;
+    let client = &texting.mailing.client;
+    let another = Centre::start(&json!({}));
+    let provider = json!({
+        "name": unique_name("another"), "type": "smpp", "host": "127.0.0.1",
+        "port": another.port, "username": "another", "settings": {"bind": "receiver"},
+    });
+    client.post("/providers", provider).await.ok();
+    another.said("bind", 1).await;
+    let contact = json!({"first_name": "Bob", "phone": "+49309000907"});
+    let contact = client.post("/contacts", contact).await.id("contact_id");
+    let transmission = texting.mailing.to(contact).await;
+    texting.mailing.send(transmission).await;
+    let taken = texting.centre.said("taken", 1).await.remove(0);
+    let words = format!(
+        "id:{} stat:UNDELIV err:021",
+        taken["message_id"].as_str().unwrap()
+    );
+    another.deliver(&json!({
+        "from": "49309000907", "to": "4930901", "esm_class": 4, "hex": hex::encode(words),
+    }));
+    let answer = another.said("delivered", 1).await.remove(0);
+    assert_eq!(answer["status"], 0x65, "{answer}");
+    let read = client.get(&format!("/transmissions/{transmission}")).await;
+    assert_eq!(read.ok()["status"], "processing");
+}
+
+#[tokio::test]
 async fn the_id_that_the_message_centre_gave_is_on_record() {
     let texting = Texting::of("hi", json!({}), json!({"sender": "ACME"})).await;
     texting.ends("900", "delivered", "DELIVRD").await;

@@ -1,5 +1,7 @@
 //! What a message centre does, and what it means.
 
+use std::time::{Duration, Instant};
+
 use domain::delivery::{IfSilent, Outcome};
 
 use super::*;
@@ -41,9 +43,12 @@ async fn what_nobody_can_take_in_stays_with_the_message_centre() {
 async fn a_throttled_message_is_sent_again_more_slowly() {
     let centre = Centre::start(&json!({}));
     let gateway = gateway(centre.port, json!({"reports": 0}));
+    let started = Instant::now();
     let report = reported(attempt(&gateway, "+4930901", text("hello")).await);
     assert_eq!(report.outcome, Outcome::Delivered, "{report:?}");
     assert_eq!(centre.said("submit", 4).await.len(), 4);
+    // Each of the three complaints doubled the distance, from 5 ms on.
+    assert!(started.elapsed() >= Duration::from_millis(5 + 10 + 20));
     let error = gateway.health().last_error.unwrap();
     assert!(error.contains("ESME_RTHROTTLED"), "{error}");
 }
@@ -80,6 +85,36 @@ async fn one_who_is_not_let_in_says_so() {
     assert!(report.response.contains("ESME_RBINDFAIL"), "{report:?}");
     assert!(!report.response.contains("s3same"), "{report:?}");
     assert_eq!(gateway.health().registered, Some(false));
+}
+
+#[tokio::test]
+async fn a_bind_that_nobody_answers_is_not_to_be_had() {
+    let centre = Centre::start(&json!({"silent": true}));
+    let gateway = gateway(centre.port, json!({"timeout_seconds": 1}));
+    let report = reported(attempt(&gateway, "+4930900", text("hello")).await);
+    assert_eq!(report.outcome, Outcome::Unavailable, "{report:?}");
+    assert!(
+        report.response.contains("did not answer in time"),
+        "{report:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_message_centre_that_ends_every_bind_is_bound_to_ever_more_slowly() {
+    let centre = Centre::start(&json!({}));
+    let gateway = gateway(centre.port, json!({"reports": 0}));
+    let first = reported(attempt(&gateway, "+4930900", text("one")).await);
+    assert_eq!(first.outcome, Outcome::Delivered);
+    let until = Instant::now() + Duration::from_secs(4);
+    let mut binds = 0;
+    while Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        binds = centre.all("bind").len();
+        centre.hang_up();
+    }
+    // The first one, and those after pauses of at least 250, 500, 1,000 and 2,000 ms.
+    assert!((3..=5).contains(&binds), "{binds}");
+    drop(gateway);
 }
 
 #[tokio::test]

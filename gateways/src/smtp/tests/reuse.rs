@@ -23,6 +23,28 @@ async fn one_connection_serves_many_mails_also_after_refusals() {
 }
 
 #[tokio::test]
+async fn one_domain_has_so_many_connections_and_the_others_do_not_wait() {
+    let peer = Aiosmtpd::start(&[]);
+    let mut config = config(peer.port);
+    (config.connections, config.domain_connections) = (8, Some(1));
+    let gateway = gateway(config);
+    let to = |domain| send(&gateway, domain, email());
+    let all = [
+        to("slow@one.test"),
+        to("slow@ONE.test"),
+        to("slow@one.test"),
+        to("slow@two.test"),
+    ];
+    let started = std::time::Instant::now();
+    for report in futures::future::join_all(all).await {
+        assert_eq!(report.outcome, Delivered, "{report:?}");
+    }
+    // A second each, one after the other.
+    assert!(started.elapsed() >= Duration::from_secs(3));
+    peer.log().has("connected", 2);
+}
+
+#[tokio::test]
 async fn a_connection_that_broke_is_not_used_again() {
     let peer = Aiosmtpd::start(&[]);
     let gateway = gateway(config(peer.port));
