@@ -26,8 +26,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How many that were told are remembered: a message centre that missed our answer sends
 /// its report again, when nobody waits for it any more.
 const REMEMBERED: usize = 10_000;
-/// When those are looked for again.
+/// When those are looked for again, and when if they are many.
 const AGAIN: Duration = Duration::from_millis(50);
+const AGAIN_IF_MANY: Duration = Duration::from_millis(500);
+/// How many may wait for their attempt. Those beyond are put off.
+const WAITING: usize = 5_000;
+/// Read models that are so far behind may not know what is awaited yet.
+const BEHIND: Duration = Duration::from_secs(1);
 
 /// A way to tell what became of messages. Clones lead to the same place.
 #[derive(Clone, Debug)]
@@ -82,31 +87,41 @@ struct Desk {
 
 impl Desk {
     async fn work(self, mut receiver: mpsc::Receiver<Receipt>) {
-        let mut waiting: Vec<Receipt> = Vec::new();
+        let (mut waiting, mut again) = (Vec::new(), Instant::now());
         loop {
-            let room = BATCH - waiting.len().min(BATCH - 1);
-            match waiting.is_empty() {
-                true if receiver.recv_many(&mut waiting, room).await == 0 => return,
-                true => {}
-                false => {
-                    let more = receiver.recv_many(&mut waiting, room);
-                    let _ = tokio::time::timeout(AGAIN, more).await;
-                }
-            }
-            waiting = match self.tell(waiting).await {
-                Ok(rest) => rest,
-                Err(error) => {
-                    // Whoever waited is answered "later" and sends it again.
-                    tracing::warn!(%error, "reports could not be recorded");
-                    Vec::new()
-                }
+            let mut come = Vec::new();
+            let more = receiver.recv_many(&mut come, BATCH);
+            let count = match waiting.is_empty() {
+                true => Ok(more.await),
+                false => tokio::time::timeout_at(again, more).await,
             };
+            if count == Ok(0) {
+                return;
+            }
+            // What just came is not held up by what waits.
+            if Instant::now() >= again {
+                come.append(&mut waiting);
+            }
+            match self.tell(come).await {
+                Ok(rest) => waiting.extend(rest),
+                // Whoever waited is answered "later" and sends it again.
+                Err(error) => tracing::warn!(%error, "reports could not be recorded"),
+            }
+            waiting.truncate(WAITING);
+            if Instant::now() >= again {
+                let pause = match waiting.len() > BATCH {
+                    true => AGAIN_IF_MANY,
+                    false => AGAIN,
+                };
+                again = Instant::now() + pause;
+            }
         }
     }
 
     /// Tells those whose attempt is known; the rest, as far as it has time.
     async fn tell(&self, receipts: Vec<Receipt>) -> Result<Vec<Receipt>, CommandError> {
         let attempts = self.attempts(&receipts).await?;
+        let mut behind = None;
         let mut rest = Vec::new();
         let (mut told, mut answers) = (Vec::new(), Vec::new());
         for receipt in receipts {
@@ -120,6 +135,9 @@ impl Desk {
                     let _ = receipt.answer.send(Taken::Yes);
                 }
                 None if receipt.come.elapsed() < PATIENCE => rest.push(receipt),
+                None if self.is_behind(&mut behind).await? => {
+                    let _ = receipt.answer.send(Taken::Later);
+                }
                 None => {
                     metrics::counter!("ledgerline_reports_unknown_total").increment(1);
                     tracing::info!(
@@ -143,6 +161,16 @@ impl Desk {
             let _ = answer.send(taken);
         }
         Ok(rest)
+    }
+
+    /// Whether what is awaited may not be known yet; found out once for many.
+    async fn is_behind(&self, known: &mut Option<bool>) -> Result<bool, CommandError> {
+        if let Some(known) = known {
+            return Ok(*known);
+        }
+        let lag = queue::lag(&self.pool).await;
+        let lag = lag.map_err(|error| CommandError::Store(error.into()))?;
+        Ok(*known.insert(lag > BEHIND))
     }
 
     async fn attempts(&self, receipts: &[Receipt]) -> Result<HashMap<Name, About>, CommandError> {

@@ -218,7 +218,11 @@ async fn poll(shared: Weak<Shared>, poll: Arc<Poll>) {
     }
 }
 
-async fn age_of_next(pool: &PgPool, position: Position) -> Result<Option<f64>, sqlx::Error> {
+/// How old the first event behind this position is, in seconds.
+pub(crate) async fn age_of_next(
+    pool: &PgPool,
+    position: Position,
+) -> Result<Option<f64>, sqlx::Error> {
     sqlx::query_scalar(
         "select greatest(extract(epoch from now() - occurred_at), 0)::float8
          from public.events where position > $1 order by position limit 1",

@@ -1,9 +1,12 @@
 //! What a message centre answers to a submit_sm.
 
 use domain::delivery::Outcome;
-use rusmpp::{Command, CommandStatus, Pdu};
+use rusmpp::{CommandId, CommandStatus};
 
-use super::session::Lost;
+use super::{
+    pdu::{Frame, message_id},
+    session::Lost,
+};
 
 /// An answer, classified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,13 +21,15 @@ pub(super) enum Answer {
 
 /// Reads an answer, or the lack of one. After a message was given away, only an answer says
 /// that it was not taken.
-pub(super) fn read(answer: Result<Command, Lost>) -> Answer {
+pub(super) fn read(answer: Result<Frame, Lost>) -> Answer {
     match answer {
-        Ok(answer) if answer.status() != CommandStatus::EsmeRok => refused(answer.status()),
-        Ok(answer) => match answer.pdu() {
-            Some(Pdu::SubmitSmResp(taken)) => Answer::Taken(taken.message_id().as_str().to_owned()),
-            _ => unknown("the message centre answered with something else"),
-        },
+        Ok(answer) if answer.status != CommandStatus::EsmeRok => refused(answer.status),
+        Ok(Frame {
+            id: CommandId::SubmitSmResp,
+            body,
+            ..
+        }) => Answer::Taken(message_id(&body)),
+        Ok(_) => unknown("the message centre answered with something else"),
         Err(Lost { sent: true, reason }) => unknown(reason),
         Err(Lost { reason, .. }) => Answer::Not(Outcome::Unavailable, reason.to_owned()),
     }
@@ -71,11 +76,17 @@ pub(super) fn words(status: CommandStatus) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn answered(status: u32) -> Answer {
-        let status = CommandStatus::from(status);
-        read(Ok(Command::new(status, 1, Pdu::GenericNack)))
+        read(Ok(Frame {
+            id: CommandId::GenericNack,
+            status: CommandStatus::from(status),
+            sequence: 1,
+            body: Bytes::new(),
+        }))
     }
 
     #[test]

@@ -4,23 +4,27 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{
     Id,
-    delivery::{Provider, settings::Alphabet},
+    delivery::{
+        Provider,
+        settings::{Alphabet, MessageIds},
+    },
 };
-use rusmpp::{
-    CommandStatus,
-    pdus::{DeliverSm, DeliverSmResp},
-};
+use rusmpp::{CommandStatus, pdus::DeliverSmResp};
 use tokio::sync::Semaphore;
 
 use super::{
+    SmppConfig,
+    pdu::{Deliver, Frame},
     receipt::{self, Receipt},
     session::Session,
     written,
 };
 use crate::inbox::{Inbox, Taken};
 
-/// How many may be under way on all binds of a provider; the next ones wait unread.
-const AT_ONCE: usize = 500;
+/// How many messages may be under way on all binds of a provider, and how many receipts,
+/// which may have to wait for what they are about; the next ones wait unread.
+const MESSAGES: usize = 500;
+const RECEIPTS: usize = 5_000;
 /// A connection that is open so long after an answer has brought it.
 const SETTLED: Duration = Duration::from_secs(2);
 /// What kind of deliver_sm it is (SMPP 3.4, 5.2.12).
@@ -33,33 +37,43 @@ const RECEIPT: u8 = 0x04;
 pub(super) struct Incoming {
     provider: Id<Provider>,
     alphabet: Alphabet,
+    message_ids: MessageIds,
     inbox: Option<Arc<dyn Inbox>>,
-    room: Arc<Semaphore>,
+    messages: Arc<Semaphore>,
+    receipts: Arc<Semaphore>,
 }
 
 impl Incoming {
     /// Without an inbox everything is answered "later".
-    pub fn new(provider: Id<Provider>, alphabet: Alphabet, inbox: Option<Arc<dyn Inbox>>) -> Self {
+    pub fn new(config: &SmppConfig, inbox: Option<Arc<dyn Inbox>>) -> Self {
         Self {
-            provider,
-            alphabet,
+            provider: config.provider,
+            alphabet: config.settings.alphabet,
+            message_ids: config.settings.message_ids,
             inbox,
-            room: Arc::new(Semaphore::new(AT_ONCE)),
+            messages: Arc::new(Semaphore::new(MESSAGES)),
+            receipts: Arc::new(Semaphore::new(RECEIPTS)),
         }
     }
 
     /// Takes one in, and answers it when that is done.
-    pub async fn take(&self, session: Session, sequence: u32, deliver: DeliverSm) {
-        let Ok(place) = Arc::clone(&self.room).acquire_owned().await else {
+    pub async fn take(&self, session: Session, frame: Frame) {
+        let Frame { sequence, body, .. } = frame;
+        let Some(deliver) = Deliver::read(&body) else {
+            tracing::info!(provider.id = %self.provider, "a deliver_sm cannot be read");
+            return answer(&session, sequence, CommandStatus::EsmeRxPAppn).await;
+        };
+        let room = match kind(&deliver) {
+            MESSAGE => &self.messages,
+            _ => &self.receipts,
+        };
+        let Ok(place) = Arc::clone(room).acquire_owned().await else {
             return;
         };
         let this = self.clone();
         tokio::spawn(async move {
             let Some(inbox) = &this.inbox else {
-                let later = CommandStatus::EsmeRxTAppn;
-                return session
-                    .answer(sequence, later, DeliverSmResp::default())
-                    .await;
+                return answer(&session, sequence, CommandStatus::EsmeRxTAppn).await;
             };
             let written = (kind(&deliver) == MESSAGE)
                 .then(|| written::read(this.provider, &deliver, this.alphabet));
@@ -67,8 +81,7 @@ impl Incoming {
                 Some(short) => status(inbox.short(short).await),
                 None => this.told(inbox.as_ref(), &deliver).await,
             };
-            let answer = DeliverSmResp::default();
-            session.answer(sequence, status, answer).await;
+            answer(&session, sequence, status).await;
             drop(place);
             if let Some(short) = written.filter(|_| status == CommandStatus::EsmeRok) {
                 tokio::time::sleep(SETTLED).await;
@@ -79,9 +92,9 @@ impl Incoming {
         });
     }
 
-    async fn told(&self, inbox: &dyn Inbox, deliver: &DeliverSm) -> CommandStatus {
+    async fn told(&self, inbox: &dyn Inbox, deliver: &Deliver) -> CommandStatus {
         let taken = match kind(deliver) {
-            RECEIPT => match receipt::read(deliver) {
+            RECEIPT => match receipt::read(deliver, self.message_ids) {
                 Some(Receipt {
                     message_id,
                     said: Some(said),
@@ -100,8 +113,13 @@ impl Incoming {
     }
 }
 
-fn kind(deliver: &DeliverSm) -> u8 {
-    u8::from(deliver.esm_class) & KIND
+async fn answer(session: &Session, sequence: u32, status: CommandStatus) {
+    let answer = DeliverSmResp::default();
+    session.answer(sequence, status, answer).await;
+}
+
+fn kind(deliver: &Deliver) -> u8 {
+    deliver.esm_class & KIND
 }
 
 fn status(taken: Taken) -> CommandStatus {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rusmpp::{Command, CommandStatus, Pdu};
+use rusmpp::{CommandId, CommandStatus, Pdu};
 use tokio::{
     net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
@@ -15,6 +15,7 @@ use super::{
     SmppConfig, answer,
     config::Credentials,
     incoming::Incoming,
+    pdu::Frame,
     session::{Session, Timing},
 };
 use crate::tls;
@@ -144,27 +145,24 @@ impl Link {
 async fn attend(
     opener: &Opener,
     session: &Session,
-    mut delivered: mpsc::Receiver<Command>,
+    mut delivered: mpsc::Receiver<Frame>,
     incoming: &Incoming,
 ) {
     loop {
-        let command = tokio::select! {
-            command = delivered.recv() => command,
+        let frame = tokio::select! {
+            frame = delivered.recv() => frame,
             () = session.closed() => return,
             () = opener.stopping.cancelled() => return,
         };
-        let Some(command) = command else { return };
-        if let Some(Pdu::DeliverSm(deliver)) = command.pdu() {
-            let sequence = command.sequence_number();
-            incoming
-                .take(session.clone(), sequence, deliver.clone())
-                .await;
+        let Some(frame) = frame else { return };
+        if frame.id == CommandId::DeliverSm {
+            incoming.take(session.clone(), frame).await;
         }
     }
 }
 
 impl Opener {
-    async fn open(&self, way: Way) -> Result<(Session, mpsc::Receiver<Command>), String> {
+    async fn open(&self, way: Way) -> Result<(Session, mpsc::Receiver<Frame>), String> {
         let patience = Duration::from_secs(self.config.settings.timeout_seconds);
         let opening = async {
             let (session, delivered) = self.connect(patience).await?;
@@ -184,7 +182,7 @@ impl Opener {
     async fn connect(
         &self,
         patience: Duration,
-    ) -> Result<(Session, mpsc::Receiver<Command>), String> {
+    ) -> Result<(Session, mpsc::Receiver<Frame>), String> {
         let SmppConfig {
             host,
             port,
@@ -212,7 +210,7 @@ impl Opener {
     async fn bind(&self, session: &Session, way: Way) -> Result<(), String> {
         let answer = session.request(self.credentials.request(way)).await;
         let answer = answer.map_err(|lost| format!("while binding {}", lost.reason))?;
-        match answer.status() {
+        match answer.status {
             CommandStatus::EsmeRok => Ok(()),
             status => {
                 let words = answer::words(status);

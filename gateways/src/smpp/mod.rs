@@ -9,6 +9,7 @@ mod config;
 mod incoming;
 mod link;
 mod message;
+pub mod pdu;
 pub mod receipt;
 mod session;
 #[cfg(test)]
@@ -54,6 +55,9 @@ use crate::{
 
 /// What its result rows are called.
 const VIA: &str = "submit_sm";
+
+/// How much time an answer has at least, where a message had to wait for its turn.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// Sends short messages through one message centre, and takes in what it delivers.
 pub struct SmppGateway {
@@ -104,10 +108,7 @@ impl SmppGateway {
     /// Opens the binds, once.
     fn open(&self, inbox: Option<Arc<dyn Inbox>>) {
         self.opened.get_or_init(|| {
-            let SmppConfig {
-                provider, settings, ..
-            } = &self.opener.config;
-            let incoming = Incoming::new(*provider, settings.alphabet, inbox);
+            let incoming = Incoming::new(&self.opener.config, inbox);
             for link in &self.links {
                 let link = Arc::clone(link);
                 tokio::spawn(link.keep(Arc::clone(&self.opener), incoming.clone()));
@@ -186,7 +187,9 @@ impl SmppGateway {
     /// Sends a part, again and again while the message centre says that it is too much.
     async fn submit(&self, session: &Session, part: SubmitSm, until: Instant) -> Answer {
         loop {
-            if timeout_at(until, self.throttle.turn()).await.is_err() {
+            // Whose turn comes at the very end would have no time left for the answer.
+            let last_turn = until.checked_sub(ANSWER).unwrap_or(until);
+            if timeout_at(last_turn, self.throttle.turn()).await.is_err() {
                 let words = "the message centre had too much to do until the time ran out";
                 return Answer::Not(Outcome::Unavailable, words.to_owned());
             }
@@ -290,6 +293,10 @@ impl Gateway for SmppGateway {
     fn channels(&self) -> usize {
         let sending = self.links.iter().filter(|link| link.way != Way::In);
         sending.count() * window(&self.opener.config.settings)
+    }
+
+    fn patience(&self) -> Duration {
+        sms::patience(self.opener.config.settings.timeout_seconds)
     }
 
     fn health(&self) -> Health {

@@ -2,11 +2,13 @@
 //! and appendix B).
 //!
 //! What a message centre writes into the text is its own affair; where it says the same in
-//! optional parameters, those hold.
+//! optional parameters, those hold, but for an id: the parameter has it as the answer did
+//! (5.3.2.12), and where that is another notation, the text has the one of reports.
 
 use domain::delivery::{Outcome, settings::MessageIds};
-use rusmpp::{pdus::DeliverSm, tlvs::TlvValue, values::MessageState};
+use rusmpp::values::MessageState;
 
+use super::pdu::Deliver;
 use crate::{reports::Said, words::one_line};
 
 /// How much of a receipt is kept.
@@ -22,25 +24,23 @@ pub struct Receipt {
 }
 
 /// Reads a receipt; nothing if it is none that can be understood.
-pub fn read(deliver: &DeliverSm) -> Option<Receipt> {
-    let text = String::from_utf8_lossy(deliver.short_message().as_ref()).into_owned();
-    let mut message_id = field(&text, "id:").map(str::to_owned);
-    let mut state = field(&text, "stat:").map(str::to_ascii_uppercase);
-    for tlv in deliver.tlvs() {
-        match tlv.value() {
-            Some(TlvValue::ReceiptedMessageId(id)) if !id.is_empty() => {
-                message_id = Some(id.as_str().to_owned());
-            }
-            Some(TlvValue::MessageState(known)) => state = Some(word(*known).to_owned()),
-            _ => {}
-        }
-    }
-    let message_id = message_id.filter(|id| !id.is_empty())?;
+pub fn read(deliver: &Deliver, ids: MessageIds) -> Option<Receipt> {
+    let text = String::from_utf8_lossy(&deliver.octets);
+    let written = field(&text, "id:").filter(|id| !id.is_empty());
+    let written = written.map(|id| known_as(id, MessageIds::Same));
+    let named = deliver.message_id.as_deref().map(|id| known_as(id, ids));
+    let message_id = match ids {
+        MessageIds::Same => named.or(written),
+        MessageIds::HexThenDecimal | MessageIds::DecimalThenHex => written.or(named),
+    };
+    let state = match deliver.message_state {
+        Some(state) => word(MessageState::from(state)).to_owned(),
+        None => field(&text, "stat:")?.to_ascii_uppercase(),
+    };
     let error = field(&text, "err:").unwrap_or_default();
-    let said = said(state.as_deref()?, error);
     Some(Receipt {
-        message_id: known_as(&message_id, MessageIds::Same),
-        said,
+        message_id: message_id.filter(|id| !id.is_empty())?,
+        said: said(&state, error),
     })
 }
 
@@ -105,21 +105,17 @@ fn said(state: &str, error: &str) -> Option<Said> {
 
 #[cfg(test)]
 mod tests {
-    use rusmpp::{
-        tlvs::MessageDeliveryRequestTlvValue,
-        types::{COctetString, OctetString},
-    };
-
     use super::*;
 
-    fn deliver(text: &str) -> DeliverSm {
-        DeliverSm::builder()
-            .short_message(OctetString::from_slice(text.as_bytes()).unwrap())
-            .build()
+    fn deliver(text: &str) -> Deliver {
+        Deliver {
+            octets: text.to_owned().into(),
+            ..Deliver::default()
+        }
     }
 
     fn receipt(text: &str) -> Option<Receipt> {
-        read(&deliver(text))
+        read(&deliver(text), MessageIds::Same)
     }
 
     #[test]
@@ -153,14 +149,28 @@ mod tests {
 
     #[test]
     fn parameters_count_for_more_than_the_text() {
-        let mut deliver = deliver("id:1 stat:DELIVRD");
-        let id = COctetString::from_slice(b"77\0").unwrap();
-        deliver.push_tlv(MessageDeliveryRequestTlvValue::ReceiptedMessageId(id));
-        let state = MessageState::Expired;
-        deliver.push_tlv(MessageDeliveryRequestTlvValue::MessageState(state));
-        let receipt = read(&deliver).unwrap();
+        let deliver = Deliver {
+            message_id: Some("77".to_owned()),
+            message_state: Some(3),
+            ..deliver("id:1 stat:DELIVRD")
+        };
+        let receipt = read(&deliver, MessageIds::Same).unwrap();
         assert_eq!(receipt.message_id, "77");
         assert_eq!(receipt.said.unwrap().outcome, Outcome::Unanswered);
+    }
+
+    #[test]
+    fn where_notations_differ_the_text_has_the_one_of_reports() {
+        let named = |text: &str| Deliver {
+            message_id: Some("FF".to_owned()),
+            ..deliver(text)
+        };
+        let id = |text| {
+            let receipt = read(&named(text), MessageIds::HexThenDecimal);
+            receipt.unwrap().message_id
+        };
+        assert_eq!(id("id:255 stat:DELIVRD"), "255");
+        assert_eq!(id("stat:DELIVRD"), "255");
     }
 
     #[test]

@@ -27,8 +27,8 @@ use tokio_util::{
     sync::CancellationToken,
 };
 
-/// Longer than any PDU that is used here, message_payload included.
-const LONGEST: usize = 70_000;
+use super::pdu::{Frame, Frames};
+
 /// How many PDUs are written together at most.
 const TOGETHER: usize = 100;
 /// How many deliver_sm may wait to be taken in; those beyond are put off.
@@ -54,7 +54,7 @@ pub(super) struct Session(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     outgoing: mpsc::Sender<Outgoing>,
-    asked: Mutex<HashMap<u32, oneshot::Sender<Command>>>,
+    asked: Mutex<HashMap<u32, oneshot::Sender<Frame>>>,
     sequence: AtomicU32,
     patience: Duration,
     closed: CancellationToken,
@@ -102,7 +102,7 @@ pub(super) struct Timing {
 
 impl Session {
     /// Speaks SMPP on a connection; what the other side delivers comes out of the channel.
-    pub fn start<S>(stream: S, timing: Timing) -> (Self, mpsc::Receiver<Command>)
+    pub fn start<S>(stream: S, timing: Timing) -> (Self, mpsc::Receiver<Frame>)
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
@@ -137,7 +137,7 @@ impl Session {
     }
 
     /// Asks for something and waits for the answer.
-    pub async fn request(&self, pdu: impl Into<Pdu>) -> Result<Command, Lost> {
+    pub async fn request(&self, pdu: impl Into<Pdu>) -> Result<Frame, Lost> {
         let sequence = self.next_sequence();
         let (answer, answered) = oneshot::channel();
         self.asked().insert(sequence, answer);
@@ -185,20 +185,19 @@ impl Session {
         next % 0x7fff_ffff + 1
     }
 
-    fn asked(&self) -> MutexGuard<'_, HashMap<u32, oneshot::Sender<Command>>> {
+    fn asked(&self) -> MutexGuard<'_, HashMap<u32, oneshot::Sender<Frame>>> {
         self.0.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn read<S: AsyncRead>(self, reader: ReadHalf<S>, delivered: mpsc::Sender<Command>) {
-        let codec = CommandCodec::new().with_max_length(LONGEST);
-        let mut commands = FramedRead::new(reader, codec);
+    async fn read<S: AsyncRead>(self, reader: ReadHalf<S>, delivered: mpsc::Sender<Frame>) {
+        let mut frames = FramedRead::new(reader, Frames);
         loop {
             let next = tokio::select! {
-                next = commands.next() => next,
+                next = frames.next() => next,
                 () = self.closed() => return,
             };
             match next {
-                Some(Ok(command)) => self.take(command, &delivered).await,
+                Some(Ok(frame)) => self.take(frame, &delivered).await,
                 Some(Err(error)) => {
                     tracing::info!(%error, "an SMPP connection ends");
                     return self.close();
@@ -208,25 +207,25 @@ impl Session {
         }
     }
 
-    async fn take(&self, command: Command, delivered: &mpsc::Sender<Command>) {
-        let sequence = command.sequence_number();
-        if u32::from(command.id()) & ANSWER != 0 {
+    async fn take(&self, frame: Frame, delivered: &mpsc::Sender<Frame>) {
+        let sequence = frame.sequence;
+        if u32::from(frame.id) & ANSWER != 0 {
             let asked = self.asked().remove(&sequence);
-            let waits = asked.is_some_and(|asked| asked.send(command).is_ok());
+            let waits = asked.is_some_and(|asked| asked.send(frame).is_ok());
             if !waits {
                 metrics::counter!("ledgerline_smpp_late_answers_total").increment(1);
             }
             return;
         }
         let ok = CommandStatus::EsmeRok;
-        match command.id() {
+        match frame.id {
             CommandId::EnquireLink => self.answer(sequence, ok, Pdu::EnquireLinkResp).await,
             CommandId::Unbind => {
                 self.answer(sequence, ok, Pdu::UnbindResp).await;
                 self.close();
             }
             CommandId::DeliverSm => {
-                if delivered.try_send(command).is_err() {
+                if delivered.try_send(frame).is_err() {
                     let later = CommandStatus::EsmeRxTAppn;
                     self.answer(sequence, later, DeliverSmResp::default()).await;
                 }

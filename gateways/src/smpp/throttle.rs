@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::Mutex as Line,
+    time::{Instant, sleep_until},
+};
 
 /// The first distance between two messages, and the longest.
 const FIRST: Duration = Duration::from_millis(5);
@@ -16,7 +19,12 @@ const NOTHING: Duration = Duration::from_millis(1);
 /// Keeps messages apart: doubly so with every complaint, an eighth less with every message
 /// that was taken.
 #[derive(Debug, Default)]
-pub(super) struct Throttle(Mutex<Paced>);
+pub(super) struct Throttle {
+    paced: Mutex<Paced>,
+    /// Who waits for a turn stands here, and who gives up just leaves: a turn is only ever
+    /// taken by one who uses it.
+    line: Line<()>,
+}
 
 #[derive(Debug, Default)]
 struct Paced {
@@ -29,19 +37,18 @@ struct Paced {
 impl Throttle {
     /// Waits for its turn; nothing while nobody complained.
     pub async fn turn(&self) {
-        let turn = self.with(|paced| {
-            if paced.gap.is_zero() {
-                return None;
-            }
-            let turn = paced
-                .next
-                .map_or_else(Instant::now, |it| it.max(Instant::now()));
-            paced.next = Some(turn + paced.gap);
-            Some(turn)
-        });
-        if let Some(turn) = turn {
+        if self.next().is_none() {
+            return;
+        }
+        let _first = self.line.lock().await;
+        while let Some(turn) = self.next().filter(|turn| *turn > Instant::now()) {
             sleep_until(turn).await;
         }
+        self.with(|paced| {
+            if !paced.gap.is_zero() {
+                paced.next = Some(Instant::now() + paced.gap);
+            }
+        });
     }
 
     /// It was too much.
@@ -67,8 +74,13 @@ impl Throttle {
         });
     }
 
+    /// When the next one may go out; nothing while nobody complained.
+    fn next(&self) -> Option<Instant> {
+        self.with(|paced| paced.next)
+    }
+
     fn with<T>(&self, change: impl FnOnce(&mut Paced) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.paced.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -107,6 +119,24 @@ mod tests {
             throttle.took();
         }
         assert_eq!(waited(&throttle).await, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_gives_up_waiting_keeps_nobody_waiting() {
+        let throttle = Throttle::default();
+        for _ in 0..20 {
+            throttle.complained();
+            tokio::time::advance(LONGEST).await;
+        }
+        throttle.turn().await;
+        let impatient = Duration::from_millis(100);
+        for _ in 0..500 {
+            let turn = tokio::time::timeout(impatient, throttle.turn());
+            if turn.await.is_ok() {
+                break;
+            }
+        }
+        assert_eq!(waited(&throttle).await, LONGEST);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,45 +1,32 @@
 //! A short message that somebody wrote, out of a deliver_sm (SMPP 3.4, 4.6.1).
 
 use domain::{Id, delivery::Provider, delivery::settings::Alphabet, outreach::sms::Encoding};
-use rusmpp::{pdus::DeliverSm, tlvs::TlvValue, values::Ton};
 
+use super::pdu::{Address, Deliver};
 use crate::inbox::{Part, Short};
 
 /// The text begins with a header.
 const WITH_HEADER: u8 = 0x40;
 
 /// Reads it. `alphabet` is what data_coding 0 means there.
-pub fn read(provider: Id<Provider>, deliver: &DeliverSm, alphabet: Alphabet) -> Short {
-    let mut octets = deliver.short_message().as_ref();
-    let (mut reference, mut count, mut number) = (None, None, None);
-    for tlv in deliver.tlvs() {
-        match tlv.value() {
-            Some(TlvValue::MessagePayload(payload)) if octets.is_empty() => {
-                octets = payload.value.as_ref();
-            }
-            Some(TlvValue::SarMsgRefNum(value)) => reference = Some(*value),
-            Some(TlvValue::SarTotalSegments(value)) => count = Some(*value),
-            Some(TlvValue::SarSegmentSeqnum(value)) => number = Some(*value),
-            _ => {}
-        }
-    }
-    let mut part = reference.zip(count).zip(number);
+pub fn read(provider: Id<Provider>, deliver: &Deliver, alphabet: Alphabet) -> Short {
+    let mut octets = &deliver.octets[..];
     let mut in_header = None;
-    if u8::from(deliver.esm_class) & WITH_HEADER != 0
+    if deliver.esm_class & WITH_HEADER != 0
         && let Some((header, text)) = headed(octets)
     {
         in_header = Part::of_header(header);
         octets = text;
     }
     let part = in_header.or_else(|| {
-        let ((reference, count), number) = part.take()?;
-        Part::of(reference, count, number)
+        let (reference, count, number) = deliver.part;
+        Part::of(reference?, count?, number?)
     });
-    let (encoding, octets) = decoded(u8::from(deliver.data_coding), octets, alphabet);
+    let (encoding, octets) = decoded(deliver.data_coding, octets, alphabet);
     Short {
         provider,
-        source: address(deliver.source_addr_ton, deliver.source_addr.as_str()),
-        destination: address(deliver.dest_addr_ton, deliver.destination_addr.as_str()),
+        source: address(&deliver.source),
+        destination: address(&deliver.destination),
         encoding,
         octets,
         part,
@@ -53,11 +40,12 @@ fn headed(octets: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::from(*length))
 }
 
-fn address(ton: Ton, address: &str) -> String {
-    let is_number = !address.is_empty() && address.bytes().all(|byte| byte.is_ascii_digit());
+/// A number of the international kind (5.2.5), or whatever it is.
+fn address(Address { ton, text }: &Address) -> String {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match ton {
-        Ton::International if is_number => format!("+{address}"),
-        _ => address.to_owned(),
+        1 if is_number => format!("+{text}"),
+        _ => text.clone(),
     }
 }
 
@@ -96,31 +84,29 @@ fn utf16(encoding: &'static encoding_rs::Encoding, octets: &[u8]) -> (Encoding, 
 
 #[cfg(test)]
 mod tests {
-    use domain::outreach::sms::text_of;
-    use rusmpp::{
-        tlvs::MessageDeliveryRequestTlvValue as Tlv,
-        types::{AnyOctetString, COctetString, OctetString},
-        values::{DataCoding, EsmClass, MessagePayload},
-    };
-
     use super::*;
+    use domain::outreach::sms::text_of;
 
-    fn deliver(octets: &[u8], coding: u8, esm_class: u8) -> DeliverSm {
-        DeliverSm::builder()
-            .source_addr_ton(Ton::International)
-            .source_addr(COctetString::from_slice(b"4930999\0").unwrap())
-            .destination_addr(COctetString::from_slice(b"80012\0").unwrap())
-            .data_coding(DataCoding::from(coding))
-            .esm_class(EsmClass::from(esm_class))
-            .short_message(OctetString::from_slice(octets).unwrap())
-            .build()
+    fn deliver(octets: &'static [u8], coding: u8, esm_class: u8) -> Deliver {
+        let address = |ton, text: &str| Address {
+            ton,
+            text: text.to_owned(),
+        };
+        Deliver {
+            source: address(1, "4930999"),
+            destination: address(0, "80012"),
+            data_coding: coding,
+            esm_class,
+            octets: octets.into(),
+            ..Deliver::default()
+        }
     }
 
-    fn short(deliver: &DeliverSm) -> Short {
+    fn short(deliver: &Deliver) -> Short {
         read(Id::new(7), deliver, Alphabet::Gsm)
     }
 
-    fn text(octets: &[u8], coding: u8) -> Option<String> {
+    fn text(octets: &'static [u8], coding: u8) -> Option<String> {
         let short = short(&deliver(octets, coding, 0));
         text_of(&short.octets, short.encoding)
     }
@@ -157,9 +143,7 @@ mod tests {
         assert_eq!(short(&headed).part, Part::of(7, 2, 1));
         assert_eq!(short(&headed).octets, b"abc");
         let mut numbered = deliver(b"abc", 0, 0);
-        numbered.push_tlv(Tlv::SarMsgRefNum(300));
-        numbered.push_tlv(Tlv::SarTotalSegments(2));
-        numbered.push_tlv(Tlv::SarSegmentSeqnum(2));
+        numbered.part = (Some(300), Some(2), Some(2));
         assert_eq!(short(&numbered).part, Part::of(300, 2, 2));
     }
 
@@ -169,13 +153,5 @@ mod tests {
         assert_eq!((broken.part, &broken.octets[..]), (None, &b"\xffabc"[..]));
         let empty = short(&deliver(b"", 0, 0x40));
         assert_eq!(empty.part, None);
-    }
-
-    #[test]
-    fn a_payload_takes_the_place_of_an_empty_text() {
-        let mut deliver = deliver(b"", 0, 0);
-        let payload = MessagePayload::new(AnyOctetString::from_vec(b"long".to_vec()));
-        deliver.push_tlv(Tlv::MessagePayload(payload));
-        assert_eq!(short(&deliver).octets, b"long");
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 
 fn pair() -> (
     Session,
-    mpsc::Receiver<Command>,
+    mpsc::Receiver<Frame>,
     Framed<DuplexStream, CommandCodec>,
 ) {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
@@ -36,9 +36,9 @@ async fn answers_come_to_those_who_asked_in_any_order() {
     answer(&mut theirs, &second, Pdu::UnbindResp).await;
     answer(&mut theirs, &first, Pdu::EnquireLinkResp).await;
     let one = one.await.unwrap().unwrap();
-    assert_eq!(one.id(), CommandId::EnquireLinkResp);
+    assert_eq!(one.id, CommandId::EnquireLinkResp);
     let two = two.await.unwrap().unwrap();
-    assert_eq!(two.id(), CommandId::UnbindResp);
+    assert_eq!(two.id, CommandId::UnbindResp);
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,6 +84,23 @@ async fn questions_are_answered_and_strange_ones_too() {
         assert_eq!((answered.id(), answered.sequence_number()), (answer, 7));
     }
     session.closed().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_costs_nobody_the_connection() {
+    let (session, mut delivered, theirs) = pair();
+    let mut theirs = theirs.into_inner();
+    // A deliver_sm that is none, and an answer to nothing with a body that it must not have.
+    let deliver = b"\0\0\0\x13\0\0\0\x05\0\0\0\0\0\0\0\x07\xff\xff\xff";
+    let answer = b"\0\0\0\x13\x80\0\0\x15\0\0\0\0\0\0\0\x63abc";
+    theirs.write_all(deliver).await.unwrap();
+    theirs.write_all(answer).await.unwrap();
+    theirs.write_all(deliver).await.unwrap();
+    for _ in 0..2 {
+        let frame = delivered.recv().await.unwrap();
+        assert_eq!((frame.id, frame.sequence), (CommandId::DeliverSm, 7));
+    }
+    assert!(session.is_open());
 }
 
 #[tokio::test(start_paused = true)]
