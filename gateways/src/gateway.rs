@@ -96,6 +96,9 @@ pub enum Ended {
     Accepted(Accepted),
     /// [`Progress::start`] said no; the wire was not touched.
     NotOurs,
+    /// There is no room for this one for the moment, although there may be for others. The
+    /// wire was not touched; it waits in the queue, and none of its tries is used up.
+    NoRoom,
 }
 
 /// A way to deliver. One instance per provider; attempts run concurrently.
@@ -107,6 +110,11 @@ pub trait Gateway: Send + Sync {
 
     /// How many attempts make sense at the same time.
     fn channels(&self) -> usize;
+
+    /// How long an attempt may take at least, where that is more than usual.
+    fn patience(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// What `/readyz` and the provider's status say of it.
     fn health(&self) -> Health;

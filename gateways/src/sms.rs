@@ -1,5 +1,7 @@
 //! What adapters for short messages have in common.
 
+use std::time::Duration;
+
 use domain::{
     Id,
     delivery::{Outcome, ResultKind, Spool as SpoolMark, SpoolResult},
@@ -17,6 +19,12 @@ pub(crate) fn fits(sms: &Sms, most: u64) -> Result<(), String> {
         )),
         false => Ok(()),
     }
+}
+
+/// How long an attempt may take where an answer may take so many seconds: the other half
+/// is for what comes before it.
+pub(crate) fn patience(answer_seconds: u64) -> Duration {
+    Duration::from_secs(answer_seconds.saturating_mul(2))
 }
 
 /// The header that puts parts together again (3GPP TS 23.040, 9.2.3.24.1); of a single

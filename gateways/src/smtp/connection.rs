@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     config::SmtpConfig,
     letter::Letter,
-    stream,
+    stream::{self, Bounded},
     trouble::{Fault, Step, Trouble},
 };
 
@@ -122,12 +122,11 @@ impl Connection {
             .await?;
         let implicit = tls.filter(|_| config.tls == Tls::Implicit);
         let wire: Box<dyn AsyncTokioStream> = match implicit {
-            Some(tls) => Box::new(
-                limit
-                    .at(Step::Encrypt, stream::encrypted(tcp, tls.clone()))
-                    .await?,
-            ),
-            None => Box::new(tcp),
+            Some(tls) => {
+                let encrypted = stream::encrypted(tcp, tls.clone());
+                Box::new(Bounded::new(limit.at(Step::Encrypt, encrypted).await?))
+            }
+            None => Box::new(Bounded::new(tcp)),
         };
         let greeted = AsyncSmtpConnection::connect_with_transport(wire, hello);
         let mut smtp = limit.at(Step::Greet, greeted).await?;

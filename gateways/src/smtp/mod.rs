@@ -47,7 +47,7 @@ use futures::future::join_all;
 use lettre::transport::smtp::{client::TlsParameters, extension::ClientId};
 use tokio::{
     sync::Semaphore,
-    time::{Instant, timeout_at},
+    time::{Duration, Instant, timeout_at},
 };
 
 pub use self::{
@@ -63,6 +63,12 @@ use self::{
 use crate::{
     Content, Ended, Gateway, Health, Progress, Report, Spool, gateway::Counted, words::one_line,
 };
+
+/// How long a mail waits for a place among those to its domain before others have its
+/// channel.
+const CROWD: Duration = Duration::from_secs(5);
+/// What an attempt may take beside the longest answer.
+const CONVERSATION: Duration = Duration::from_secs(30);
 
 /// Sends emails through one SMTP server.
 pub struct SmtpGateway {
@@ -152,9 +158,9 @@ impl SmtpGateway {
                 None => None,
             }
         };
-        let Ok(_place) = timeout_at(until, place).await else {
-            let words = "too many mails were under way to the domain until the time ran out";
-            return ours(Outcome::Unavailable, words);
+        // Who waits here holds a channel that mails to other domains could use.
+        let Ok(_place) = timeout_at(until.min(Instant::now() + CROWD), place).await else {
+            return Ended::NoRoom;
         };
         let Ok(Ok(_slot)) = timeout_at(until, self.slots.acquire()).await else {
             return ours(
@@ -236,6 +242,10 @@ impl Gateway for SmtpGateway {
 
     fn channels(&self) -> usize {
         self.config.connections.max(1)
+    }
+
+    fn patience(&self) -> Duration {
+        self.config.timeout.saturating_add(CONVERSATION)
     }
 
     fn health(&self) -> Health {

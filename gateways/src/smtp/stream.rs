@@ -91,3 +91,81 @@ impl AsyncWrite for Encrypted {
         Pin::new(&mut self.0).poll_close(cx)
     }
 }
+
+/// A stream that ends when the server says more than anybody has to say to one command:
+/// lettre looks at a line's length when its end has come.
+#[derive(Debug)]
+pub(super) struct Bounded<S> {
+    stream: S,
+    heard: usize,
+}
+
+/// Beside every answer there is, also a handshake's certificates.
+const MOST: usize = 256 << 10;
+
+impl<S> Bounded<S> {
+    pub fn new(stream: S) -> Self {
+        Self { stream, heard: 0 }
+    }
+}
+
+impl<S: AsyncTokioStream> AsyncTokioStream for Bounded<S> {
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.peer_addr()
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        std::task::ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        self.heard = self.heard.saturating_add(buffer.filled().len() - before);
+        match self.heard > MOST {
+            true => Poll::Ready(Err(io::Error::other("the server says too much"))),
+            false => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.heard = 0;
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_does_not_stop_talking_is_left() {
+        let (ours, mut theirs) = tokio::io::duplex(1 << 16);
+        tokio::spawn(async move { while theirs.write_all(&[b'x'; 1 << 12]).await.is_ok() {} });
+        let mut stream = Bounded::new(ours);
+        let mut heard = vec![0; MOST];
+        stream.read_exact(&mut heard).await.unwrap();
+        assert!(stream.read(&mut heard).await.is_err());
+        // To something else it may answer as much again.
+        stream.write_all(b"QUIT\r\n").await.unwrap();
+        assert!(stream.read(&mut heard).await.is_ok());
+    }
+}

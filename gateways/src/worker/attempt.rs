@@ -25,6 +25,9 @@ use super::{
 };
 use crate::{Accepted, Channel, Ended, Permit, Report, Spool, registry::Trial};
 
+/// When one is tried again for which there was no room.
+const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
+
 /// A claimed attempt and what it is about.
 pub(crate) struct Attempt {
     pub shared: Arc<Shared>,
@@ -94,7 +97,7 @@ impl Attempt {
         if self.is_too_late() {
             return self.too_late(Some(service)).await;
         }
-        let spool = match self.spool().await {
+        let spool = match self.spool(&channel).await {
             Ok(spool) => spool,
             Err(NoContent::Never(reason)) => return self.reject(&reason).await,
             Err(error) => {
@@ -215,10 +218,11 @@ impl Attempt {
                 fate.unwrap_or_else(|| Fate::Back(clock::now()))
             }
             (Ended::NotOurs, _) => Fate::Back(clock::now()),
+            (Ended::NoRoom, _) => self.back_in(NO_ROOM_PAUSE),
         }
     }
 
-    async fn spool(&self) -> Result<Spool, NoContent> {
+    async fn spool(&self, channel: &Channel) -> Result<Spool, NoContent> {
         let order = self
             .transmission
             .order()
@@ -241,7 +245,7 @@ impl Attempt {
                 .of(&self.transmission, &self.people)
                 .await?,
             bulk: self.is_bulk(),
-            deadline: Instant::now() + self.shared.config.attempt,
+            deadline: Instant::now() + self.shared.config.attempt.max(channel.gateway.patience()),
         })
     }
 

@@ -9,7 +9,10 @@ use super::{
     peers::{Aiosmtpd, Scripted, Sink},
     send, send_within,
 };
-use crate::Gateway;
+use crate::{
+    Content, Ended, Gateway,
+    contract_suite::{self, Starts},
+};
 
 #[tokio::test]
 async fn one_connection_serves_many_mails_also_after_refusals() {
@@ -160,4 +163,25 @@ async fn no_more_connections_are_opened_than_configured() {
     }
     peer.log().has("taken", 20);
     peer.log().has("connected", 2);
+}
+
+#[tokio::test]
+async fn who_waits_too_long_for_a_domain_leaves_its_channel_to_others() {
+    let peer = Aiosmtpd::start(&[]);
+    let mut config = config(peer.port);
+    (config.connections, config.domain_connections) = (2, Some(1));
+    let gateway = gateway(config);
+    let attempt = |id| {
+        let content = Content::Email(Box::new(email()));
+        contract_suite::spool(id, "hang@one.test", content, Duration::from_secs(8))
+    };
+    let (first, second) = (attempt(1), attempt(2));
+    let starts = Starts::default();
+    let (first, second) = tokio::join!(
+        gateway.attempt(&first, &starts),
+        gateway.attempt(&second, &starts)
+    );
+    assert!(matches!(first, Ended::Reported(_)), "{first:?}");
+    assert_eq!(second, Ended::NoRoom);
+    assert_eq!(starts.seen(), 1);
 }
