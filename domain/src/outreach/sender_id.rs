@@ -7,6 +7,9 @@ use crate::values::PhoneNumber;
 /// The account setting that names whom its short messages come from.
 pub const SMS_SENDER: &str = "sms_sender";
 
+/// The most digits of an address (3GPP TS 23.040, 9.1.2.5; SMPP 3.4, 5.2.8).
+const DIGITS: usize = 20;
+
 /// A number, or a name of at most eleven letters, digits and spaces (3GPP TS 23.040,
 /// 9.1.2.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +29,10 @@ impl FromStr for SenderId {
         let text = text.trim();
         let letter = |c: char| c.is_ascii_alphanumeric() || c == ' ';
         let is_name = (1..=11).contains(&text.len()) && text.chars().all(letter);
+        let fits = text.chars().filter(char::is_ascii_digit).count() <= DIGITS;
         match text.parse::<PhoneNumber>() {
-            Ok(number) => Ok(Self(number.into())),
+            Ok(number) if fits => Ok(Self(number.into())),
+            Ok(_) => Err("must have at most 20 digits"),
             Err(_) if is_name => Ok(Self(text.to_owned())),
             Err(_) => Err("must be a number, or at most 11 letters, digits and spaces"),
         }
@@ -44,6 +49,7 @@ mod tests {
             let sender: SenderId = good.parse().unwrap();
             assert_eq!(sender.into_string(), good.trim());
         }
+        assert!("4".repeat(21).parse::<SenderId>().is_err());
         for bad in ["", " ", "far too long a name", "a\nb", "Ä", "a.b"] {
             assert!(bad.parse::<SenderId>().is_err(), "{bad:?}");
         }

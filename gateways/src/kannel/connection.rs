@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::{Request, client::conn::http1};
+use hyper::{Request, StatusCode, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::TcpStream,
@@ -12,7 +12,6 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::reply::{self, Reply};
 use crate::tls;
 
 /// A longer answer is none that we know.
@@ -24,6 +23,14 @@ const IDLE: Duration = Duration::from_secs(5);
 pub(super) struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
     used: Instant,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub status: StatusCode,
+    /// Nothing if it broke off, or is too long to be one.
+    pub body: Option<Bytes>,
 }
 
 /// What went wrong, and whether the request may have been taken.
@@ -58,7 +65,7 @@ impl Connection {
     }
 
     /// Sends a request and reads its answer.
-    pub async fn send(&mut self, request: Request<Vec<u8>>) -> Result<Reply, Lost> {
+    pub async fn send(&mut self, request: Request<Vec<u8>>) -> Result<Answer, Lost> {
         let request = request.map(|body| Full::new(Bytes::from(body)));
         let answer = self.sender.try_send_request(request).await;
         let answer = answer.map_err(|mut error| Lost {
@@ -68,12 +75,12 @@ impl Connection {
         })?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, ANSWER).collect().await;
-        // The status line says it all; Kannel's words are for people.
-        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+        let body = body.map(|body| body.to_bytes()).ok();
         self.used = Instant::now();
         // Without it the connection does not become ready for the next part.
         let _ = self.sender.ready().await;
-        Ok(reply::read(head.status, &body))
+        let status = head.status;
+        Ok(Answer { status, body })
     }
 }
 

@@ -1,13 +1,15 @@
-//! Kannel's sendsms, for providers of type `http`.
+//! Kannel's sendsms, and services like it by template, for providers of type `http`.
 //!
 //! A message goes out in as many requests as it has parts. Kannel takes it and says no id;
 //! the address that its report comes back to names the attempt instead
-//! ([`crate::callbacks`]). Without reports, taken is delivered.
+//! ([`crate::callbacks`]). Without reports, taken is delivered. What another service is
+//! asked, and what its answers mean, its provider's settings say (`template`).
 
 mod connection;
 mod message;
 mod reply;
 pub mod report;
+mod template;
 #[cfg(test)]
 mod tests;
 pub mod written;
@@ -23,7 +25,10 @@ use std::{
 use async_trait::async_trait;
 use domain::{
     Id,
-    delivery::{Outcome, Provider, settings::HttpSettings},
+    delivery::{
+        Outcome, Provider,
+        settings::{HttpSettings, HttpTemplate, Success},
+    },
 };
 use hyper::Request;
 use secrecy::SecretString;
@@ -76,6 +81,17 @@ impl KannelConfig {
             true => format!("[{}]:{}", self.host, self.port),
             false => format!("{}:{}", self.host, self.port),
         }
+    }
+
+    /// What an answer must say, where the status does not say it all.
+    fn success(&self) -> Option<&Success> {
+        self.settings.template.as_ref()?.success.as_ref()
+    }
+
+    /// Whether what is taken will be reported on.
+    fn awaits_reports(&self) -> bool {
+        let template = self.settings.template.as_ref();
+        self.settings.reports && template.is_none_or(HttpTemplate::asks_for_reports)
     }
 
     fn about(&self, spool: &Spool) -> About {
@@ -142,19 +158,65 @@ impl KannelGateway {
                 _ => ours(VIA, Outcome::Unavailable, late),
             };
         }
-        let reply = send_all(&mut connection, parts, self.patience(until)).await;
+        let reply = self.send_all(&mut connection, parts, until).await;
         self.note(true, None);
-        match reply {
-            Ok(reply) => {
-                self.keep(connection);
-                self.ended(reply)
+        if reply.answered {
+            self.keep(connection);
+        }
+        self.ended(reply)
+    }
+
+    /// Sends part after part. Of several, some of which were taken, none is sent again.
+    async fn send_all(
+        &self,
+        connection: &mut Connection,
+        parts: Vec<Request<Vec<u8>>>,
+        until: Instant,
+    ) -> Reply {
+        let count = parts.len();
+        let until = self.patience(until);
+        let mut last = Reply::of(Outcome::Rejected, "there is nothing to send");
+        for (taken, part) in parts.into_iter().enumerate() {
+            let again = (taken > 0).then(|| part.clone());
+            let mut reply = self.send(connection, part, until).await;
+            // Closed between two parts, as what stands before Kannel may do.
+            let is_unsent = reply.outcome == Outcome::Unavailable && !reply.answered;
+            if let Some(part) = again.filter(|_| is_unsent)
+                && let Ok(another) = self.ready(until).await
+            {
+                *connection = another;
+                reply = self.send(connection, part, until).await;
             }
-            Err(ended) => sms::report(
-                VIA,
-                ended.outcome,
-                ended.words,
-                ended.outcome == Outcome::Unknown,
-            ),
+            if reply.outcome != Outcome::Delivered {
+                return match taken {
+                    0 => reply,
+                    _ => reply.after(taken, count),
+                };
+            }
+            last = reply;
+        }
+        last
+    }
+
+    async fn send(
+        &self,
+        connection: &mut Connection,
+        part: Request<Vec<u8>>,
+        until: Instant,
+    ) -> Reply {
+        match timeout_at(until, connection.send(part)).await {
+            Ok(Ok(answer)) => reply::read(&answer, self.config.success()),
+            Ok(Err(Lost { sent, reason })) => {
+                let outcome = match sent {
+                    true => Outcome::Unknown,
+                    false => Outcome::Unavailable,
+                };
+                Reply::of(outcome, format!("the connection was lost: {reason}"))
+            }
+            Err(_) => {
+                let words = "the SMS gateway did not answer in time";
+                Reply::of(Outcome::Unknown, words)
+            }
         }
     }
 
@@ -187,11 +249,12 @@ impl KannelGateway {
 
     fn ended(&self, reply: Reply) -> Ended {
         let settings = &self.config.settings;
-        if reply.outcome != Outcome::Delivered || !settings.reports {
-            return sms::report(VIA, reply.outcome, reply.words, true);
+        if reply.outcome != Outcome::Delivered || !self.config.awaits_reports() {
+            let connected = reply.answered || reply.outcome == Outcome::Unknown;
+            return sms::report(VIA, reply.outcome, reply.words, connected);
         }
         Ended::Accepted(Accepted {
-            message_id: None,
+            message_id: reply.message_id,
             patience: Duration::from_secs(settings.report_seconds),
             if_silent: settings.if_silent,
             results: sms::results(VIA, Outcome::Delivered, &reply.words),
@@ -207,49 +270,6 @@ impl KannelGateway {
     }
 }
 
-/// Sends part after part. Of several, some of which were taken, none is sent again.
-async fn send_all(
-    connection: &mut Connection,
-    parts: Vec<Request<Vec<u8>>>,
-    until: Instant,
-) -> Result<Reply, Reply> {
-    let count = parts.len();
-    let mut answer = None;
-    for (taken, part) in parts.into_iter().enumerate() {
-        let reply = match timeout_at(until, connection.send(part)).await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(Lost { sent, reason })) => {
-                let outcome = if sent || taken > 0 {
-                    Outcome::Unknown
-                } else {
-                    Outcome::Unavailable
-                };
-                let words = format!("the connection was lost: {reason}");
-                return Err(Reply { outcome, words });
-            }
-            Err(_) => {
-                return Err(Reply {
-                    outcome: Outcome::Unknown,
-                    words: "the SMS gateway did not answer in time".to_owned(),
-                });
-            }
-        };
-        if reply.outcome != Outcome::Delivered && taken > 0 {
-            let words = format!("after {taken} of {count} parts were taken: {}", reply.words);
-            let outcome = Outcome::Rejected;
-            return Ok(Reply { outcome, words });
-        }
-        if reply.outcome != Outcome::Delivered {
-            return Ok(reply);
-        }
-        answer = Some(reply);
-    }
-    answer.ok_or_else(|| Reply {
-        outcome: Outcome::Rejected,
-        words: "there is nothing to send".to_owned(),
-    })
-}
-
 #[async_trait]
 impl Gateway for KannelGateway {
     async fn attempt(&self, spool: &Spool, progress: &dyn Progress) -> Ended {
@@ -258,7 +278,11 @@ impl Gateway for KannelGateway {
             let reason = "an SMS gateway carries nothing but short messages";
             return ours(VIA, Outcome::Rejected, reason);
         };
-        match message::requests(&self.config, spool, text) {
+        let requests = match &self.config.settings.template {
+            None => message::requests(&self.config, spool, text),
+            Some(template) => template::request(&self.config, template, spool, text),
+        };
+        match requests {
             Ok(parts) => self.deliver(parts, spool.until(), progress).await,
             Err(reason) => ours(VIA, Outcome::Rejected, reason),
         }
@@ -266,6 +290,10 @@ impl Gateway for KannelGateway {
 
     fn channels(&self) -> usize {
         self.config.settings.connections.max(1)
+    }
+
+    fn patience(&self) -> Duration {
+        sms::patience(self.config.settings.timeout_seconds)
     }
 
     fn health(&self) -> Health {

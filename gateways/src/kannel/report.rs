@@ -1,4 +1,4 @@
-//! Kannel's delivery reports.
+//! Kannel's delivery reports, and those of other services.
 
 use domain::delivery::Outcome;
 
@@ -15,13 +15,16 @@ const EXPIRED: u32 = 32;
 /// How much of what a message centre says is kept.
 const WORDS: usize = 400;
 
-/// Reads a report: `status` is a mask of bits (`%d`), `answer` what the message centre
-/// said (`%A`). Nothing, when the message is still on its way: buffered (4), acknowledged
-/// (8).
+/// Reads a report: `status` is a mask of bits (`%d`) or a word, `answer` what the message
+/// centre said (`%A`). Nothing, when the message is still on its way: buffered (4),
+/// acknowledged (8).
 ///
 /// # Errors
 /// When it is none.
 pub fn read(status: &str, answer: &str) -> Result<Option<Said>, &'static str> {
+    if status.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return in_a_word(status, answer);
+    }
     let digits = status.bytes().all(|byte| byte.is_ascii_digit());
     let bits: u32 = match status.parse() {
         Ok(bits) if digits && bits != 0 => bits,
@@ -34,6 +37,22 @@ pub fn read(status: &str, answer: &str) -> Result<Option<Said>, &'static str> {
         _ if bits & FAILURE != 0 && expired => (Outcome::Unanswered, "not delivered in time"),
         _ if bits & FAILURE != 0 => (Outcome::Rejected, "not delivered"),
         _ => return Ok(None),
+    };
+    Ok(Some(Said {
+        outcome,
+        words: words(what, answer),
+    }))
+}
+
+/// What services say that are not Kannel: the states of SMPP (3.4, 5.2.28), or plain words.
+fn in_a_word(status: &str, answer: &str) -> Result<Option<Said>, &'static str> {
+    let (outcome, what) = match status.to_ascii_uppercase().as_str() {
+        "DELIVRD" | "DELIVERED" => (Outcome::Delivered, "delivered"),
+        "REJECTD" | "REJECTED" => (Outcome::Rejected, "rejected by the message centre"),
+        "UNDELIV" | "UNDELIVERED" | "FAILED" | "DELETED" => (Outcome::Rejected, "not delivered"),
+        "EXPIRED" => (Outcome::Unanswered, "not delivered in time"),
+        "ENROUTE" | "ACCEPTD" | "ACCEPTED" | "QUEUED" | "SENT" | "BUFFERED" => return Ok(None),
+        _ => return Err("status must be a number above 0, or a word such as delivered"),
     };
     Ok(Some(Said {
         outcome,
@@ -69,6 +88,21 @@ mod tests {
         assert_eq!(outcome("16", ""), Some(Outcome::Rejected));
         for on_its_way in ["4", "8", "12", "32"] {
             assert_eq!(outcome(on_its_way, ""), None, "{on_its_way}");
+        }
+    }
+
+    #[test]
+    fn words_mean_the_same_in_any_case() {
+        for (status, expected) in [
+            ("delivered", Some(Outcome::Delivered)),
+            ("DELIVRD", Some(Outcome::Delivered)),
+            ("Failed", Some(Outcome::Rejected)),
+            ("UNDELIV", Some(Outcome::Rejected)),
+            ("REJECTD", Some(Outcome::Rejected)),
+            ("expired", Some(Outcome::Unanswered)),
+            ("sent", None),
+        ] {
+            assert_eq!(outcome(status, ""), expected, "{status}");
         }
     }
 

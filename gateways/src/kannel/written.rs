@@ -8,10 +8,16 @@ use std::collections::HashMap;
 use domain::{Id, delivery::Provider, outreach::sms::Encoding};
 use percent_encoding::percent_decode_str;
 
-use crate::inbox::{Part, Short};
+use crate::{
+    inbox::{Part, Short},
+    words::one_line,
+};
 
 /// More than any message has, with its header, however it is written.
 const LONGEST: usize = 4_096;
+
+/// How long an address or an id may be, in characters; the database knows no NUL in them.
+const WORDS: usize = 100;
 
 /// Reads it.
 ///
@@ -22,7 +28,7 @@ pub fn read(provider: Id<Provider>, query: &str) -> Result<Short, String> {
     let bytes = |name: &str| values.get(name).map_or(&[][..], Vec::as_slice);
     let text = |name: &str| {
         let value = std::str::from_utf8(bytes(name)).ok();
-        value.map(|value| value.trim().to_owned())
+        value.map(|value| one_line(value, WORDS))
     };
     let needed = |name: &str| {
         let value = text(name).filter(|value| !value.is_empty());

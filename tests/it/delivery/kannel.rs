@@ -15,10 +15,11 @@ struct Texting {
 impl Texting {
     /// Somebody who sends this text, by a provider with these settings.
     async fn of(text: &str, password: &str, settings: Value) -> Self {
+        let text = json!({"data": text});
         Self::through(Kannel::start().await, text, password, settings).await
     }
 
-    async fn through(kannel: Kannel, text: &str, password: &str, settings: Value) -> Self {
+    async fn through(kannel: Kannel, mut text: Value, password: &str, settings: Value) -> Self {
         let database = Database::create().await;
         let server = Setup::on(&database)
             .set("RETRY_BASE_SECONDS", "1")
@@ -27,7 +28,7 @@ impl Texting {
             .await;
         let client = server.admin().await;
         kannel.provider(&client, password, settings).await;
-        let text = json!({"name": unique_name("text"), "data": text});
+        text["name"] = json!(unique_name("text"));
         let text_id = client.post("/messages/texts", text).await.id("text_id");
         let program = json!({"name": unique_name("sms"), "text_id": text_id});
         let program = client.post("/programs/sendsms", program).await;
@@ -102,6 +103,27 @@ async fn a_long_text_arrives_in_parts_although_kannel_would_cut_it() {
         let header = format!("%03%0{number} data abc");
         assert!(message.contains(&header), "{message}");
     }
+}
+
+#[tokio::test]
+async fn a_service_is_spoken_to_as_its_template_says() {
+    // Kannel has another way of being asked, in XML, which stands for services of any kind.
+    let template = json!({
+        "url_template": "/cgi-bin/sendsms", "content_type": "text/xml", "sender": "ACME",
+        "body_template": "<?xml version=\"1.0\" encoding=\"UTF-8\"?><message><submit>\
+            <da><number>{to}</number></da><oa><number>{from}</number></oa><ud>{text}</ud>\
+            <from><username>{username}</username><password>{password}</password></from>\
+            <to>fake</to><statusrequest><dlr-mask>19</dlr-mask>\
+            <dlr-url>{report_url}?status=%d</dlr-url></statusrequest></submit></message>",
+        "success": "^[03]: ",
+    });
+    let texting = Texting::of("Fish & <chips>, 3 €", "s3same", template).await;
+    let ended = texting.sent().await;
+    assert_eq!(ended["outcome"], "delivered", "{ended}");
+    assert_eq!(ended["response"], "delivered", "{ended}");
+    let message = &texting.kannel.arrived(1).await[0];
+    assert!(message.contains("ACME +49309"), "{message}");
+    assert!(message.contains("Fish & <chips>, 3 €"), "{message}");
 }
 
 #[tokio::test]
@@ -184,10 +206,14 @@ async fn what_the_message_centre_behind_kannel_says_is_what_holds() {
     let kannel = Kannel::bound_to(centre.port).await;
     centre.said("bind", 1).await;
     let settings = json!({"smsc": "centre", "sender": "ACME"});
-    let texting = Texting::through(kannel, "Grüße €", "s3same", settings).await;
+    let text = json!({"data": "Grüße €"});
+    let texting = Texting::through(kannel, text, "s3same", settings).await;
     for (ending, outcome, response) in [
         ("900", "delivered", "delivered: id:"),
+        // Kannel itself sends again what it is told to send more slowly.
+        ("901", "delivered", "delivered: id:"),
         ("905", "rejected", "stat:UNDELIV"),
+        ("906", "unanswered", "stat:EXPIRED"),
         ("912", "rejected", "stat:REJECTD"),
         ("902", "rejected", "rejected by the message centre"),
     ] {
@@ -199,4 +225,26 @@ async fn what_the_message_centre_behind_kannel_says_is_what_holds() {
         assert!(words.contains(response), "{ending}: {ended}");
     }
     assert_eq!(centre.all("submit")[0]["text"], "Grüße €");
+}
+
+#[tokio::test]
+async fn a_class_and_bytes_reach_the_message_centre_behind_kannel() {
+    for (text, coding, said) in [
+        (json!({"data": "Now!", "class": 8}), 0xf0, "Now!"),
+        (json!({"data": "00ff10", "encoding": 1}), 0x04, "00ff10"),
+    ] {
+        let centre = Centre::start(&json!({"password": "s3same"}));
+        let kannel = Kannel::bound_to(centre.port).await;
+        centre.said("bind", 1).await;
+        let settings = json!({"smsc": "centre", "sender": "ACME"});
+        let texting = Texting::through(kannel, text, "s3same", settings).await;
+        let (transmission, _) = texting.send_to("+49309000900").await;
+        let ended = texting.mailing.ended(transmission).await;
+        assert_eq!(ended["outcome"], "delivered", "{ended}");
+        let submit = &centre.all("submit")[0];
+        assert_eq!(
+            (&submit["coding"], &submit["text"]),
+            (&json!(coding), &json!(said))
+        );
+    }
 }

@@ -148,47 +148,17 @@ fn spawn(program: &str, arguments: &[&str], dir: &Path, name: &str) -> Process {
 /// nobody else. smsbox is set to one part, beyond which it cuts. What somebody wrote is
 /// brought in the parts that it came in, and again if it was not answered.
 fn conf(admin: u16, boxes: u16, port: u16, centre: u16) -> String {
-    format!(
-        "group = core
-admin-interface = 127.0.0.1
-admin-port = {admin}
-admin-password = admin
-smsbox-interface = 127.0.0.1
-smsbox-port = {boxes}
-box-allow-ip = 127.0.0.1
-box-deny-ip = *.*.*.*
-dlr-storage = internal
-sms-combine-concatenated-mo = false
-
-group = smsc
-smsc = fake
-smsc-id = fake
-allowed-smsc-id = fake
-host = 127.0.0.1
-port = {centre}
-connect-allow-ip = 127.0.0.1
-
-group = smsbox
-bearerbox-host = 127.0.0.1
-bearerbox-port = {boxes}
-smsbox-id = box
-sendsms-interface = 127.0.0.1
-sendsms-port = {port}
-http-request-retry = 5
-http-queue-delay = 1
-
-group = sendsms-user
-username = ledgerline
-password = s3same
-max-messages = 1
-concatenation = false
-
-group = smsbox-route
-smsbox-id = box
-smsc-id = fake
-
-"
-    )
+    let mut conf = include_str!("../../files/kannel.conf").to_owned();
+    let ports = [
+        ("{admin}", admin),
+        ("{boxes}", boxes),
+        ("{port}", port),
+        ("{centre}", centre),
+    ];
+    for (name, port) in ports {
+        conf = conf.replace(name, &port.to_string());
+    }
+    conf
 }
 
 /// One more message centre, by SMPP.

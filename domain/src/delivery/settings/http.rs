@@ -1,10 +1,12 @@
-//! The settings of an SMS gateway that is spoken to over HTTP, as Kannel is.
+//! The settings of an SMS gateway that is spoken to over HTTP: Kannel, or another by
+//! template.
 
 use serde_json::{Map, Value};
 
 use super::{
     Wrong, each,
     read::{IF_SILENT, flag, line, pem, sender, within, word},
+    template::{self, Draft, HttpTemplate},
 };
 use crate::delivery::IfSilent;
 
@@ -15,6 +17,8 @@ pub struct HttpSettings {
     pub tls: bool,
     /// `path`: of the page that sends (`/cgi-bin/sendsms`).
     pub path: String,
+    /// `url_template` and what goes with it: how a service that is not Kannel is asked.
+    pub template: Option<HttpTemplate>,
     /// `smsc`: which of its message centres is to be used; else it chooses.
     pub smsc: Option<String>,
     /// `sender`: who messages come from where the account has no number.
@@ -43,6 +47,7 @@ impl Default for HttpSettings {
         Self {
             tls: false,
             path: "/cgi-bin/sendsms".to_owned(),
+            template: None,
             smsc: None,
             sender: None,
             reports: true,
@@ -64,7 +69,7 @@ impl HttpSettings {
     /// # Errors
     /// Names the field and says what it must be.
     pub fn parse(settings: &Map<String, Value>) -> Result<Self, Wrong> {
-        let mut parsed = Self::default();
+        let (mut parsed, mut draft) = (Self::default(), Draft::default());
         each(settings, |key, value| {
             Some(match key {
                 "tls" => flag(value).map(|it| parsed.tls = it),
@@ -79,9 +84,19 @@ impl HttpSettings {
                 "connections" => within(value, 1, 64).map(|it| parsed.connections = it as usize),
                 "timeout_seconds" => within(value, 1, 600).map(|it| parsed.timeout_seconds = it),
                 "ca_certificate" => pem(value).map(|it| parsed.ca_certificate = Some(it)),
+                "url_template" => template::url(value).map(|it| draft.url = Some(it)),
+                "body_template" => template::body(value).map(|it| draft.body = Some(it)),
+                "content_type" => template::kind(value).map(|it| draft.kind = Some(it)),
+                "headers" => template::headers(value).map(|it| draft.headers = Some(it)),
+                "authentication" => template::basic(value).map(|it| draft.basic = Some(it)),
+                "success" => template::success(value).map(|it| draft.success = Some(it)),
                 _ => return None,
             })
         })?;
+        parsed.template = draft.finish()?;
+        if parsed.template.is_some() {
+            template::only_kannels(settings)?;
+        }
         Ok(parsed)
     }
 }

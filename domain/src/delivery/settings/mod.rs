@@ -13,6 +13,7 @@ mod read;
 mod sip;
 mod smpp;
 mod smtp;
+mod template;
 
 use serde_json::{Map, Value};
 
@@ -22,6 +23,7 @@ pub use http::HttpSettings;
 pub use sip::{Dtmf, SipSettings, Transport};
 pub use smpp::{Alphabet, Bind, MessageIds, SmppSettings};
 pub use smtp::{ListUnsubscribe, SmtpSettings, Tls};
+pub use template::{BodyKind, HttpTemplate, Slot, Success, Template};
 
 /// What is wrong: the field, and what it must be.
 pub type Wrong = (String, String);

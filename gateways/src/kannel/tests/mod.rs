@@ -1,5 +1,8 @@
-//! Against a side of our own that behaves as asked; the real Kannel is a peer of the
-//! integration tests.
+//! Against a side of our own that behaves as asked, and the real Kannel ([`real`]), which is
+//! also a peer of the integration tests.
+
+mod real;
+mod template;
 
 use std::sync::{
     Arc,
@@ -96,7 +99,12 @@ async fn gateway(manner: Manner, settings: HttpSettings) -> (KannelGateway, Arc<
             }
         });
     }
-    let config = KannelConfig {
+    let gateway = KannelGateway::new(config(port, settings));
+    (gateway.unwrap(), heard)
+}
+
+fn config(port: u16, settings: HttpSettings) -> KannelConfig {
+    KannelConfig {
         provider: Id::new(7),
         host: "127.0.0.1".into(),
         port,
@@ -105,8 +113,7 @@ async fn gateway(manner: Manner, settings: HttpSettings) -> (KannelGateway, Arc<
         prefix: None,
         settings,
         addresses: Addresses::new("http://here", b"key".to_vec().into()),
-    };
-    (KannelGateway::new(config).unwrap(), heard)
+    }
 }
 
 fn text(text: &str, class: TextClass) -> Content {
@@ -123,22 +130,25 @@ struct KannelPeer;
 #[async_trait]
 impl Peer for KannelPeer {
     async fn stage(&self, manner: Manner) -> Option<Stage> {
-        // Whether somebody answers, only a report says.
-        if manner == Manner::Unanswering {
-            return None;
-        }
-        let silent = settings(serde_json::json!({"reports": false}));
-        let (gateway, heard) = gateway(manner, silent).await;
-        let (all, taken) = (Arc::clone(&heard), Arc::clone(&heard));
-        Some(Stage {
-            gateway: Arc::new(gateway),
-            destination: "+4930999".into(),
-            content: text("hello", TextClass::Off),
-            heard: Box::new(move || all.all().len()),
-            taken: Box::new(move || taken.taken.load(Ordering::SeqCst)),
-            _kept: Box::new(()),
-        })
+        staged(manner, serde_json::json!({"reports": false})).await
     }
+}
+
+async fn staged(manner: Manner, said: serde_json::Value) -> Option<Stage> {
+    // Whether somebody answers, only a report says.
+    if manner == Manner::Unanswering {
+        return None;
+    }
+    let (gateway, heard) = gateway(manner, settings(said)).await;
+    let (all, taken) = (Arc::clone(&heard), Arc::clone(&heard));
+    Some(Stage {
+        gateway: Arc::new(gateway),
+        destination: "+4930999".into(),
+        content: text("hello", TextClass::Off),
+        heard: Box::new(move || all.all().len()),
+        taken: Box::new(move || taken.taken.load(Ordering::SeqCst)),
+        _kept: Box::new(()),
+    })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -152,6 +162,13 @@ async fn sent(content: Content, said: serde_json::Value) -> (Ended, Vec<String>)
     let spool = contract_suite::spool(300, "+4930999", content, time);
     let ended = gateway.attempt(&spool, &Starts::default()).await;
     (ended, heard.all())
+}
+
+fn reported(ended: Ended) -> crate::Report {
+    match ended {
+        Ended::Reported(report) => report,
+        other => panic!("nothing was reported: {other:?}"),
+    }
 }
 
 #[tokio::test]
@@ -204,10 +221,60 @@ async fn a_text_of_too_many_parts_is_refused_and_not_cut() {
     let long = "a".repeat(161);
     let few = serde_json::json!({"max_messages": 1});
     let (ended, heard) = sent(text(&long, TextClass::Off), few).await;
-    let Ended::Reported(report) = ended else {
-        panic!("{ended:?}");
-    };
+    let report = reported(ended);
     assert_eq!(report.outcome, Outcome::Rejected);
     assert!(report.response.contains("2 messages"), "{report:?}");
     assert!(heard.is_empty(), "{heard:?}");
+}
+
+/// Answers one request on each connection with the next of these, and hangs up.
+async fn closing(answers: &'static [&'static str]) -> (KannelGateway, Arc<Heard>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let heard = Arc::new(Heard::default());
+    let noted = Arc::clone(&heard);
+    tokio::spawn(async move {
+        for answer in answers {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut stream = BufReader::new(stream);
+            let request = request(&mut stream).await.unwrap();
+            lock(&noted.requests).push(request);
+            let reply =
+                format!("HTTP/1.1 {answer}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+            stream.write_all(reply.as_bytes()).await.unwrap();
+        }
+    });
+    let config = config(port, settings(serde_json::json!({})));
+    (KannelGateway::new(config).unwrap(), heard)
+}
+
+async fn three_parts(answers: &'static [&'static str]) -> (Ended, usize) {
+    let (gateway, heard) = closing(answers).await;
+    let content = text(&"a".repeat(400), TextClass::Off);
+    let spool = contract_suite::spool(300, "+4930999", content, Duration::from_secs(10));
+    let ended = gateway.attempt(&spool, &Starts::default()).await;
+    (ended, heard.all().len())
+}
+
+#[tokio::test]
+async fn a_connection_that_is_closed_between_two_parts_is_opened_again() {
+    let (ended, heard) = three_parts(&["202 OK", "202 OK", "202 OK"]).await;
+    assert!(matches!(ended, Ended::Accepted(_)), "{ended:?}");
+    assert_eq!(heard, 3);
+}
+
+#[tokio::test]
+async fn what_nobody_can_tell_of_a_later_part_nobody_can_tell_of_the_whole() {
+    for (answers, outcome) in [
+        (&["202 OK", "502 Bad Gateway"], Outcome::Unknown),
+        (&["202 OK", "403 Forbidden"], Outcome::Rejected),
+    ] {
+        let (ended, heard) = three_parts(answers).await;
+        let report = reported(ended);
+        assert_eq!((report.outcome, heard), (outcome, 2), "{report:?}");
+        assert!(
+            report.response.starts_with("after 1 of 3 parts"),
+            "{report:?}"
+        );
+    }
 }
