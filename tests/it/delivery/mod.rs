@@ -28,6 +28,7 @@ mod schedules;
 mod schedules_fire;
 mod smpp;
 mod statistics;
+mod strange_texts;
 mod transmissions;
 mod unsubscribe;
 mod weights;

@@ -41,7 +41,7 @@ pub use self::{
     postfix::Postfix,
     postman::Postman,
     read_models::ReadModels,
-    receiving::Receiving,
+    receiving::{Brings, Receiving},
     recorder::{MailRecorder, Received, python},
     server::{ADMIN_PASSWORD, Server, Setup, USER_PASSWORD},
     sink::SmtpSink,
