@@ -261,6 +261,7 @@ async fn a_script_of_misbehaviour_is_lived_through() {
     for (provider, weight) in [(1, 10.0), (2, 15.0), (3, 40.0)] {
         let due = 265.0 / weight / whole;
         let off = (counts[&provider] as f64 - due).abs();
-        assert!(off <= 1.0, "seed {seed}: {counts:?}");
+        // Less than one at either end of what is counted.
+        assert!(off < 2.0, "seed {seed}: {counts:?}");
     }
 }
