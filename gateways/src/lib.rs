@@ -11,6 +11,7 @@ pub mod callbacks;
 pub mod compose;
 pub mod content;
 pub mod email;
+pub mod fuzzing;
 pub mod gateway;
 pub mod inbox;
 pub mod kannel;

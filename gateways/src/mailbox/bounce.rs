@@ -2,7 +2,7 @@
 
 use mail_parser::MessageParser;
 
-use super::report::fields_of;
+use super::{guarded::guarded, report::fields_of};
 use crate::words::one_line;
 
 /// How much of a report is kept.
@@ -19,11 +19,11 @@ pub enum Fate {
 
 /// Reads a report; nothing if the mail is none.
 pub fn read(mail: &[u8]) -> Option<Fate> {
-    let mail = MessageParser::default().parse(mail)?;
-    fate(&fields_of(
-        &mail,
-        &["delivery-status", "global-delivery-status"],
-    )?)
+    guarded(|| {
+        let mail = MessageParser::default().parse(mail)?;
+        let kinds = ["delivery-status", "global-delivery-status"];
+        fate(&fields_of(&mail, &kinds)?)
+    })
 }
 
 /// What the fields say: of several recipients, what failed.

@@ -4,7 +4,10 @@
 use domain::{Id, delivery::Spool};
 use mail_parser::{MessageParser, MessagePart, MimeHeaders};
 
-use super::report::{fields_of, is};
+use super::{
+    guarded::guarded,
+    report::{fields_of, is},
+};
 use crate::smtp::Tags;
 
 /// Types of report that complain about nothing: the mail is wanted after all, or a
@@ -13,7 +16,7 @@ const NO_COMPLAINTS: [&str; 2] = ["not-spam", "auth-failure"];
 
 /// What a report says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Report {
+pub(crate) struct Report {
     /// Whether the mail is complained about.
     pub complains: bool,
     /// The attempt that it is about, if it names one of ours.
@@ -24,7 +27,11 @@ pub(super) struct Report {
 ///
 /// Providers leave the recipient out, so the attempt is known by what we wrote: the return
 /// path that the report has, or the one or the Message-ID of the mail that it encloses.
-pub(super) fn read(mail: &[u8], tags: &Tags) -> Option<Report> {
+pub(crate) fn read(mail: &[u8], tags: &Tags) -> Option<Report> {
+    guarded(|| read_unguarded(mail, tags))
+}
+
+fn read_unguarded(mail: &[u8], tags: &Tags) -> Option<Report> {
     let mail = MessageParser::default().parse(mail)?;
     let fields = fields_of(&mail, &["feedback-report"])?;
     let field = |wanted: &str| {

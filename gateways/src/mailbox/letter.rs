@@ -3,6 +3,7 @@
 use domain::delivery::Message;
 use mail_parser::{MessageParser, MimeHeaders};
 
+use super::guarded::guarded;
 use crate::words::one_line;
 
 /// How much of a text is kept readable; the whole of it is in the original.
@@ -35,17 +36,17 @@ pub struct File {
 
 /// Reads a mail. Whatever it is, something can be said of it.
 pub fn read(bytes: &[u8]) -> Letter {
-    let Some(mail) = MessageParser::default().parse(bytes) else {
-        let text = String::from_utf8_lossy(bytes);
-        let message = Message {
-            text: Some(cut(&text)),
+    guarded(|| parsed(bytes)).unwrap_or_else(|| Letter {
+        message: Message {
+            text: Some(cut(&String::from_utf8_lossy(bytes))),
             ..Message::default()
-        };
-        return Letter {
-            message,
-            files: Vec::new(),
-        };
-    };
+        },
+        files: Vec::new(),
+    })
+}
+
+fn parsed(bytes: &[u8]) -> Option<Letter> {
+    let mail = MessageParser::default().parse(bytes)?;
     let from = mail.from().and_then(|from| from.first());
     let named = |text: Option<&str>| {
         text.map(|text| one_line(text, WORDS))
@@ -86,10 +87,10 @@ pub fn read(bytes: &[u8]) -> Letter {
                 bytes,
             }
         });
-    Letter {
+    Some(Letter {
         message,
         files: files.collect(),
-    }
+    })
 }
 
 /// A name and no path.

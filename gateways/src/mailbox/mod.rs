@@ -3,9 +3,10 @@
 //! Only what is for an account with a program that receives mail is taken, and each answer
 //! of success means that it is on record. There is nothing to be relayed to.
 
-mod bounce;
-mod complaint;
-mod letter;
+pub(crate) mod bounce;
+pub(crate) mod complaint;
+mod guarded;
+pub(crate) mod letter;
 mod report;
 mod returns;
 mod session;

@@ -266,6 +266,10 @@ impl<'m> Session<'m> {
         if self.recipients.len() >= RECIPIENTS {
             return answer("452 4.5.3 too many recipients");
         }
+        // The database knows no NUL, nor does anybody's address.
+        if to.address.contains(char::is_control) {
+            return self.mistaken(syntax(&Syntax::InvalidRecipientAddress));
+        }
         if self.mailbox.0.returns.at(&to.address).is_some() {
             self.recipients.push(to.address.clone());
             return answer("250 2.1.5 ok");

@@ -1,0 +1,5 @@
+//! Conversations by LMTP and SMTP.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gateways::fuzzing::lmtp(bytes));

@@ -1,0 +1,5 @@
+//! What Kannel asks.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gateways::fuzzing::query(bytes));
