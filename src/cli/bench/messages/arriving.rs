@@ -1,4 +1,4 @@
-//! Short messages out and in, and mails in, until they can be read.
+//! Short messages and mails that come in, until they can be read.
 
 use std::{
     net::SocketAddr,
@@ -6,8 +6,6 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use commands::Commands;
-use eventstore::{MasterKey, Store, database::connect};
 use futures::future::try_join_all;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -16,9 +14,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{
-    child::{MASTER_KEY, Server},
-    delivery::{self, Campaign},
+use crate::cli::bench::{
     http::{Connection, percentile},
     smsc::Smsc,
     table::{Row, Table},
@@ -28,61 +24,50 @@ use super::{
 const BRINGERS: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Measures all of it.
-pub async fn measure(
-    server: &Server,
-    token: &str,
+/// Short messages that a message centre delivers.
+pub async fn short(
+    connection: &mut Connection,
+    pool: &PgPool,
+    smsc: &Smsc,
     count: usize,
     table: &mut Table,
 ) -> anyhow::Result<()> {
-    let mut connection = Connection::open(server.address, token).await?;
-    let pool = connect(server.database()?, 8).await?;
-    let commands = Commands::new(Store::open(pool.clone(), &MasterKey::new(MASTER_KEY)).await?);
-    let smsc = Smsc::start().await?;
-    let provider = json!({
-        "name": "bench", "type": "smpp", "host": smsc.address.ip().to_string(),
-        "port": smsc.address.port(), "username": "bench",
-        "settings": {"window": 50, "sender": "BENCH"},
-    });
-    delivery::send_only_through(&mut connection, &provider).await?;
-    let campaign = Campaign::of_sms(&mut connection).await?;
-    let contacts = delivery::contacts(&commands, count).await?;
-    let rate = campaign.run(&commands, &contacts).await?;
-    let name = "queued to reported, SMPP, one bind, window 50";
-    table.add(Row::new(name, rate, "SMS/s").at_least(2_000.0));
-
     let number = "4930123456";
-    receiver(
-        &mut connection,
-        "receivesms",
-        "phone",
-        &format!("+{number}"),
-    )
-    .await?;
-    let before = received(&pool).await?;
+    receiver(connection, "receivesms", "phone", &format!("+{number}")).await?;
+    let before = received(pool).await?;
     let started = Instant::now();
     for at in 0..count {
         let from = format!("49151{:07}", at % 5_000);
         smsc.deliver(&from, number, &format!("message {at}"))
             .await?;
     }
-    all_received(&pool, before + i64::try_from(count)?).await?;
+    all_received(pool, before + i64::try_from(count)?).await?;
     let rate = count as f64 / started.elapsed().as_secs_f64();
     let name = "inbound SMS over SMPP to readable transmission";
     table.add(Row::new(name, rate, "SMS/s").at_least(1_000.0));
+    Ok(())
+}
 
+/// Mails that are handed over at this address.
+pub async fn mails(
+    connection: &mut Connection,
+    pool: &PgPool,
+    lmtp: SocketAddr,
+    count: usize,
+    table: &mut Table,
+) -> anyhow::Result<()> {
     let address = "desk@bench.example";
-    receiver(&mut connection, "receiveemail", "email", address).await?;
-    let before = received(&pool).await?;
+    receiver(connection, "receiveemail", "email", address).await?;
+    let before = received(pool).await?;
     let started = Instant::now();
     let each = count / BRINGERS;
-    try_join_all((0..BRINGERS).map(|who| bring(server.lmtp, address, who, each))).await?;
-    all_received(&pool, before + i64::try_from(each * BRINGERS)?).await?;
+    try_join_all((0..BRINGERS).map(|who| bring(lmtp, address, who, each))).await?;
+    all_received(pool, before + i64::try_from(each * BRINGERS)?).await?;
     let rate = (each * BRINGERS) as f64 / started.elapsed().as_secs_f64();
     let name = "inbound mail by LMTP, 16 connections, to readable transmission";
     table.add(Row::new(name, rate, "mails/s").at_least(1_000.0));
 
-    let p99 = paced(server.lmtp, address, &mut connection).await?;
+    let p99 = paced(lmtp, address, connection).await?;
     let name = "inbound mail at 100/s, last byte to readable, p99";
     table.add(Row::new(name, p99, "ms").at_most(100.0));
     Ok(())

@@ -1,0 +1,70 @@
+//! Mails with a signature (DKIM) beside mails without.
+
+use std::process::Stdio;
+
+use commands::Commands;
+use domain::{Id, people::Contact};
+use serde_json::json;
+use tokio::process::Command;
+
+use crate::cli::bench::{
+    delivery::{Campaign, SmtpSink, send_only_through},
+    http::Connection,
+    median,
+    table::{Row, Table, Target},
+};
+
+/// Measures both, three times in turn.
+pub async fn measure(
+    connection: &mut Connection,
+    commands: &Commands,
+    contacts: &[Id<Contact>],
+    table: &mut Table,
+) -> anyhow::Result<()> {
+    let Some(sink) = SmtpSink::start().await? else {
+        table.note("smtp-sink is not installed (Debian: postfix); signatures were not measured");
+        return Ok(());
+    };
+    let Some(key) = rsa_key().await else {
+        table.note("openssl is not installed; signatures were not measured");
+        return Ok(());
+    };
+    let campaign = Campaign::prepare(connection).await?;
+    let plain = json!({"tls": "none", "from_domain": "bench.example", "connections": 64});
+    let mut signed = plain.clone();
+    signed["dkim_domain"] = json!("bench.example");
+    signed["dkim_selector"] = json!("bench");
+    signed["dkim_key"] = json!(key);
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        for (settings, rates) in [(&plain, &mut without), (&signed, &mut with)] {
+            let provider = json!({
+                "name": "bench", "type": "smtp", "host": sink.address.ip().to_string(),
+                "port": sink.address.port(), "settings": settings,
+            });
+            send_only_through(connection, &provider).await?;
+            rates.push(campaign.run(commands, contacts).await?);
+        }
+    }
+    let (without, with) = (median(&mut without), median(&mut with));
+    table.add(Row::new(
+        "queued to completed, smtp-sink, no signature",
+        without,
+        "mails/s",
+    ));
+    let row = Row::new("the same with DKIM, RSA 2048", with, "mails/s");
+    table.add(row.ratio("no signature", with / without, Target::AtLeast(0.8)));
+    Ok(())
+}
+
+/// A key as the setting wants it.
+async fn rsa_key() -> Option<String> {
+    let made = Command::new("openssl")
+        .args(["genrsa", "-traditional", "2048"])
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .ok()?;
+    let key = String::from_utf8(made.stdout).ok()?;
+    (made.status.success() && !key.is_empty()).then_some(key)
+}
