@@ -39,11 +39,10 @@ pub async fn listen(
     returns: Returns,
     media: &MediaStore,
 ) -> anyhow::Result<Listening> {
-    let mut mailbox = MailboxConfig::of(host, config.mail_limit);
+    let mut common = MailboxConfig::of(host, config.mail_limit);
     if let Some((certificate, key)) = &config.certificate {
-        mailbox.tls = Some(acceptor(certificate, key)?);
+        common.tls = Some(acceptor(certificate, key)?);
     }
-    let mailbox = Mailbox::new(mailbox, receiving.clone(), returns, media.clone());
     let mut listening = Listening {
         tasks: Vec::new(),
         stopping: CancellationToken::new(),
@@ -53,6 +52,9 @@ pub async fn listen(
         ("LEDGERLINE_SMTP_LISTEN", config.smtp, Dialect::Smtp),
     ] {
         let Some(address) = address else { continue };
+        // Of its own, so that strangers take no room from the mail server that hands over.
+        let (receiving, returns) = (receiving.clone(), returns.clone());
+        let mailbox = Mailbox::new(common.clone(), receiving, returns, media.clone());
         let listener = TcpListener::bind(address).await;
         let listener = listener.with_context(|| format!("{name}: cannot listen on {address}"))?;
         let spoken = match dialect {
@@ -61,7 +63,7 @@ pub async fn listen(
         };
         tracing::info!(address = %listener.local_addr()?, "mail comes in by {spoken}");
         let stopping = listening.stopping.clone();
-        let served = mailbox.clone().serve(listener, dialect, stopping);
+        let served = mailbox.serve(listener, dialect, stopping);
         listening.tasks.push(tokio::spawn(served));
     }
     Ok(listening)

@@ -5,7 +5,10 @@ use std::{collections::HashMap, time::Duration};
 
 use commands::CommandError;
 use domain::{Id, delivery::Provider};
-use projections::delivery::queue::{self, Named};
+use projections::{
+    delivery::queue::{self, Named},
+    lag_of,
+};
 use quick_cache::sync::Cache;
 use sqlx::PgPool;
 use tokio::{
@@ -168,7 +171,7 @@ impl Desk {
         if let Some(known) = known {
             return Ok(*known);
         }
-        let lag = queue::lag(&self.pool).await;
+        let lag = lag_of(&self.pool, "dispatch").await;
         let lag = lag.map_err(|error| CommandError::Store(error.into()))?;
         Ok(*known.insert(lag > BEHIND))
     }

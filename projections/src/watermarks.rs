@@ -218,11 +218,18 @@ async fn poll(shared: Weak<Shared>, poll: Arc<Poll>) {
     }
 }
 
-/// How old the first event behind this position is, in seconds.
-pub(crate) async fn age_of_next(
-    pool: &PgPool,
-    position: Position,
-) -> Result<Option<f64>, sqlx::Error> {
+/// How far this projection is behind the log, as its checkpoint says.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn lag_of(pool: &PgPool, projection: &str) -> Result<Duration, sqlx::Error> {
+    let position = sqlx::query_scalar("select position from read.checkpoints where name = $1");
+    let position: Option<Position> = position.bind(projection).fetch_optional(pool).await?;
+    let age = age_of_next(pool, position.unwrap_or_default()).await?;
+    Ok(Duration::try_from_secs_f64(age.unwrap_or_default()).unwrap_or_default())
+}
+
+async fn age_of_next(pool: &PgPool, position: Position) -> Result<Option<f64>, sqlx::Error> {
     sqlx::query_scalar(
         "select greatest(extract(epoch from now() - occurred_at), 0)::float8
          from public.events where position > $1 order by position limit 1",

@@ -2,7 +2,7 @@
 
 use mail_parser::MessageParser;
 
-use super::{guarded::guarded, report::fields_of};
+use super::{guarded::guarded, report::fields_of, structure};
 use crate::words::one_line;
 
 /// How much of a report is kept.
@@ -20,7 +20,8 @@ pub enum Fate {
 /// Reads a report; nothing if the mail is none.
 pub fn read(mail: &[u8]) -> Option<Fate> {
     guarded(|| {
-        let mail = MessageParser::default().parse(mail)?;
+        let shut = structure::shut(mail)?;
+        let mail = MessageParser::default().parse(&*shut)?;
         let kinds = ["delivery-status", "global-delivery-status"];
         fate(&fields_of(&mail, &kinds)?)
     })

@@ -7,6 +7,7 @@ use mail_parser::{MessageParser, MessagePart, MimeHeaders};
 use super::{
     guarded::guarded,
     report::{fields_of, is},
+    structure,
 };
 use crate::smtp::Tags;
 
@@ -32,7 +33,8 @@ pub(crate) fn read(mail: &[u8], tags: &Tags) -> Option<Report> {
 }
 
 fn read_unguarded(mail: &[u8], tags: &Tags) -> Option<Report> {
-    let mail = MessageParser::default().parse(mail)?;
+    let shut = structure::shut(mail)?;
+    let mail = MessageParser::default().parse(&*shut)?;
     let fields = fields_of(&mail, &["feedback-report"])?;
     let field = |wanted: &str| {
         let mut found = fields.iter().filter(|(name, _)| name == wanted);

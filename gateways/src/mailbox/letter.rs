@@ -3,7 +3,7 @@
 use domain::delivery::Message;
 use mail_parser::{MessageParser, MimeHeaders};
 
-use super::guarded::guarded;
+use super::{guarded::guarded, structure};
 use crate::words::one_line;
 
 /// How much of a text is kept readable; the whole of it is in the original.
@@ -46,23 +46,18 @@ pub fn read(bytes: &[u8]) -> Letter {
 }
 
 fn parsed(bytes: &[u8]) -> Option<Letter> {
-    let mail = MessageParser::default().parse(bytes)?;
-    let from = mail.from().and_then(|from| from.first());
-    let named = |text: Option<&str>| {
-        text.map(|text| one_line(text, WORDS))
-            .filter(|it| !it.is_empty())
+    let Some(shut) = structure::shut(bytes) else {
+        return only_its_head(bytes);
     };
+    let mail = MessageParser::default().parse(&*shut)?;
     let message = Message {
-        sender: named(from.and_then(|from| from.name())),
-        source: named(from.and_then(|from| from.address())),
-        subject: named(mail.subject()),
         text: mail.body_text(0).map(|text| cut(&text)),
         // Of a mail that is only text it would be made up.
         html: (mail.html_body_count() > 0
             && mail.html_part(0).is_some_and(|part| part.is_text_html()))
         .then(|| mail.body_html(0).map(|html| cut(&html)))
         .flatten(),
-        ..Message::default()
+        ..headed(&mail)
     };
     let files = mail
         .attachments()
@@ -70,10 +65,12 @@ fn parsed(bytes: &[u8]) -> Option<Letter> {
         .enumerate()
         .map(|(at, part)| {
             let bytes = part.contents().to_vec();
-            let said = part.content_type().map(|kind| match kind.subtype() {
-                Some(subtype) => format!("{}/{subtype}", kind.ctype()).to_lowercase(),
-                None => kind.ctype().to_lowercase(),
-            });
+            let said = part
+                .content_type()
+                .map(|kind| match structure::subtype_of(kind) {
+                    Some(subtype) => format!("{}/{subtype}", kind.ctype()).to_lowercase(),
+                    None => kind.ctype().to_lowercase(),
+                });
             let sniffed = infer::get(&bytes).map(|kind| kind.mime_type().to_owned());
             File {
                 name: part
@@ -91,6 +88,31 @@ fn parsed(bytes: &[u8]) -> Option<Letter> {
         message,
         files: files.collect(),
     })
+}
+
+/// Of a mail that is not taken apart: who wrote it and about what, and all of it as text.
+fn only_its_head(bytes: &[u8]) -> Option<Letter> {
+    let head = MessageParser::default().parse_headers(structure::head(bytes))?;
+    let message = Message {
+        text: Some(cut(&String::from_utf8_lossy(bytes))),
+        ..headed(&head)
+    };
+    let files = Vec::new();
+    Some(Letter { message, files })
+}
+
+fn headed(mail: &mail_parser::Message<'_>) -> Message {
+    let named = |text: Option<&str>| {
+        text.map(|text| one_line(text, WORDS))
+            .filter(|it| !it.is_empty())
+    };
+    let from = mail.from().and_then(|from| from.first());
+    Message {
+        sender: named(from.and_then(|from| from.name())),
+        source: named(from.and_then(|from| from.address())),
+        subject: named(mail.subject()),
+        ..Message::default()
+    }
 }
 
 /// A name and no path.

@@ -10,6 +10,7 @@ pub(crate) mod letter;
 mod report;
 mod returns;
 mod session;
+mod structure;
 #[cfg(test)]
 mod tests;
 pub mod wire;
@@ -72,7 +73,7 @@ impl MailboxConfig {
             connections: (200, 50),
             patience: Duration::from_secs(120),
             whole_patience: Duration::from_secs(600),
-            memory: (256 << 20).max(4 * limit),
+            memory: (128 << 20).max(4 * limit),
             tls: None,
         }
     }
@@ -195,6 +196,7 @@ struct Visit {
 
 impl Visit {
     fn of(mailbox: &Mailbox, address: IpAddr) -> Option<Self> {
+        let address = one_host(address);
         let mut from = mailbox.visitors();
         let count = from.entry(address).or_default();
         if *count >= mailbox.0.config.connections.1 {
@@ -206,6 +208,18 @@ impl Visit {
             mailbox: mailbox.clone(),
             address,
         })
+    }
+}
+
+/// The part of an address that one host cannot change at will: whoever has one of IPv6 has
+/// the last 64 bits of it.
+fn one_host(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = u128::from(address) & !u128::from(u64::MAX);
+            IpAddr::V6(network.into())
+        }
+        address => address,
     }
 }
 

@@ -3,6 +3,8 @@
 
 use mail_parser::{ContentType, Message, MimeHeaders};
 
+use super::structure::subtype_of;
+
 /// How much of one is read.
 const LONGEST: usize = 64 << 10;
 
@@ -20,7 +22,7 @@ pub(super) fn fields_of(mail: &Message<'_>, subtypes: &[&str]) -> Option<Vec<(St
 
 /// Whether a part is of this type.
 pub(super) fn is(kind: &ContentType<'_>, wanted: &str, subtype: &str) -> bool {
-    let own = kind.subtype().unwrap_or_default();
+    let own = subtype_of(kind).unwrap_or_default();
     kind.ctype().eq_ignore_ascii_case(wanted) && own.eq_ignore_ascii_case(subtype)
 }
 

@@ -1,6 +1,8 @@
 //! What comes back on mails that were sent: bounces, to the return paths of their attempts,
 //! and complaints, to the address that mailbox providers were given.
 
+use std::time::Duration;
+
 use commands::{CommandError, Commands, suppression::Suppression};
 use domain::{
     Id,
@@ -9,13 +11,16 @@ use domain::{
     values::EmailAddress,
 };
 use eventstore::{Metadata, StoreError, clock};
-use projections::delivery::spools;
+use projections::{delivery::spools, lag_of};
 
 use super::{
     bounce::{self, Fate},
     complaint,
 };
 use crate::smtp::Tags;
+
+/// Read models that are so far behind may not know an attempt yet.
+const BEHIND: Duration = Duration::from_secs(1);
 
 const NOTED: &str = "250 2.0.0 ok, noted";
 const RECORDED: &str = "250 2.0.0 ok, it is on record";
@@ -65,27 +70,36 @@ impl Returns {
     /// # Errors
     /// When the log does not answer.
     pub(super) async fn take(&self, to: Return, mail: &[u8]) -> Result<&'static str, CommandError> {
-        match (complaint::read(mail, &self.tags), to) {
+        let (mail, tags) = (mail.to_vec(), self.tags.clone());
+        let read = move || (complaint::read(&mail, &tags), bounce::read(&mail));
+        let Ok((complaint, bounce)) = tokio::task::spawn_blocking(read).await else {
+            return Ok("451 4.3.0 try again later");
+        };
+        match (complaint, to) {
             (Some(report), _) if !report.complains => Ok(NOTED),
             (Some(_), Return::Path(spool)) => self.complained(spool).await,
             (Some(report), Return::Complaints) => match report.spool {
                 Some(spool) => self.complained(spool).await,
                 None => Ok("550 5.6.0 it names no mail that was sent from here"),
             },
-            (None, Return::Path(spool)) => self.bounced(spool, mail).await,
+            (None, Return::Path(spool)) => self.bounced(spool, bounce).await,
             (None, Return::Complaints) => Ok("550 5.6.0 only reports of complaints are taken here"),
         }
     }
 
     /// Turns the attempt into a failed one, if the report says so.
-    async fn bounced(&self, spool: Id<Spool>, mail: &[u8]) -> Result<&'static str, CommandError> {
-        let words = match bounce::read(mail) {
+    async fn bounced(
+        &self,
+        spool: Id<Spool>,
+        fate: Option<Fate>,
+    ) -> Result<&'static str, CommandError> {
+        let words = match fate {
             Some(Fate::Failed(words)) => words,
             Some(Fate::Other) => return Ok(NOTED),
             None => return Ok("550 5.6.0 only reports of delivery are taken here"),
         };
         let Some(transmission) = self.transmission_of(spool).await? else {
-            return Ok(UNKNOWN);
+            return self.unknown().await;
         };
         let bounce = TransmissionCommand::Bounce {
             spool,
@@ -104,10 +118,19 @@ impl Returns {
         })
     }
 
+    /// What is answered about an attempt that cannot be read: it may be too new for that.
+    async fn unknown(&self) -> Result<&'static str, CommandError> {
+        let lag = lag_of(self.commands.store().pool(), "transmissions").await;
+        Ok(match lag.map_err(StoreError::from)? > BEHIND {
+            true => "451 4.3.0 try again later",
+            false => UNKNOWN,
+        })
+    }
+
     /// Sends no more to whom that attempt reached.
     async fn complained(&self, spool: Id<Spool>) -> Result<&'static str, CommandError> {
         let Some(transmission) = self.transmission_of(spool).await? else {
-            return Ok(UNKNOWN);
+            return self.unknown().await;
         };
         let lists = Suppression::new(self.commands.store().clone());
         let attempt = (transmission, spool);

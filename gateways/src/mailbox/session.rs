@@ -94,14 +94,20 @@ impl<'m> Session<'m> {
             say(&mut stream, &greeting, config.patience).await?;
         }
         let mut buffer = BytesMut::new();
+        let mut until = Instant::now() + config.whole_patience;
         loop {
             let line = match wire::line(&mut buffer) {
                 Found::Line(line) => line,
                 Found::Nothing => {
-                    if !self.fill(&mut stream, &mut buffer).await? {
-                        return Ok(Next::Done);
+                    match timeout_at(until, self.fill(&mut stream, &mut buffer)).await {
+                        Ok(Ok(true)) => continue,
+                        Ok(filled) => return filled.map(|_| Next::Done),
+                        // It says something now and then, and never brings a mail.
+                        Err(_) => {
+                            let words = "421 4.4.2 it took too long";
+                            return self.goodbye(&mut stream, words).await;
+                        }
                     }
-                    continue;
                 }
                 Found::TooLong => {
                     let words = "500 5.5.2 the line is too long";
@@ -122,7 +128,10 @@ impl<'m> Session<'m> {
                 After::Encrypt => return Ok(Next::Encrypt(stream)),
                 After::Receive => match self.receive(&mut stream, &mut buffer).await? {
                     After::HangUp => return self.close(&mut stream).await,
-                    _ => self.forget(),
+                    _ => {
+                        self.forget();
+                        until = Instant::now() + config.whole_patience;
+                    }
                 },
             }
         }
@@ -252,6 +261,10 @@ impl<'m> Session<'m> {
         if self.sender.is_some() {
             return self.mistaken("503 5.5.1 one mail at a time");
         }
+        // The database knows no NUL, nor does anybody's address.
+        if from.address.contains(char::is_control) {
+            return self.mistaken(syntax(&Syntax::InvalidSenderAddress));
+        }
         if from.size > self.mailbox.0.config.limit {
             return answer("552 5.3.4 it is too large");
         }
@@ -266,7 +279,6 @@ impl<'m> Session<'m> {
         if self.recipients.len() >= RECIPIENTS {
             return answer("452 4.5.3 too many recipients");
         }
-        // The database knows no NUL, nor does anybody's address.
         if to.address.contains(char::is_control) {
             return self.mistaken(syntax(&Syntax::InvalidRecipientAddress));
         }

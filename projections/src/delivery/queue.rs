@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use domain::flow::Service;
 use sqlx::{Acquire, Executor as _, FromRow, PgConnection, PgPool, Postgres, QueryBuilder};
 
-pub use awaited::{Named, lag, named, silent};
+pub use awaited::{Named, named, silent};
 pub use dispatch::Dispatch;
 
 /// An attempt that a worker holds.

@@ -131,7 +131,7 @@ pub async fn reached_at(
     program_types: &[&str],
 ) -> Result<Vec<Option<Recipient>>, sqlx::Error> {
     let column = match service {
-        Service::Email => "lower(a.email)",
+        Service::Email => "lower(coalesce(a.email, ''))",
         Service::Voice | Service::Fax | Service::Sms => "reverse(a.phone)",
     };
     let (mut places, mut spelt) = (Vec::new(), Vec::new());

@@ -4,10 +4,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::harness::{
-    Client, Database, Mailing, Postfix, Postman, Receiving, Server, Setup, eventually, scratch_dir,
-    seconds,
-};
+use crate::harness::{MailDesk, Mailing, Postfix, Postman, Receiving, eventually, seconds};
 
 const MAIL: &str = "From: =?utf-8?q?Ada_L=C3=B6we?= <ada@example.com>\r\n\
     Subject: Hello\r\nMIME-Version: 1.0\r\n\
@@ -18,45 +15,9 @@ const MAIL: &str = "From: =?utf-8?q?Ada_L=C3=B6we?= <ada@example.com>\r\n\
     --x\r\nContent-Type: application/octet-stream\r\n\
     Content-Disposition: attachment; filename=\"a.pdf\"\r\n\r\n%PDF-1.4 x\r\n--x--";
 
-struct Desk {
-    server: Server,
-    client: Client,
-    receiving: Receiving,
-}
-
-impl Desk {
-    async fn open() -> Self {
-        Self::with(&[]).await
-    }
-
-    async fn with(settings: &[(&'static str, &str)]) -> Self {
-        let database = Database::create().await;
-        let setup = Setup::on(&database);
-        let setup = settings
-            .iter()
-            .fold(setup, |setup, (name, value)| setup.set(name, value));
-        let server = setup.start().await;
-        let client = server.admin().await;
-        let receiving = Receiving::mail(&client).await;
-        Self {
-            server,
-            client,
-            receiving,
-        }
-    }
-
-    async fn lmtp(&self) -> Postman {
-        Postman::greeted(self.server.mail_port("lmtp"), "LHLO tests").await
-    }
-
-    async fn smtp(&self) -> Postman {
-        Postman::greeted(self.server.mail_port("smtp"), "EHLO tests").await
-    }
-}
-
 #[tokio::test]
 async fn a_mail_becomes_a_transmission_with_its_text_and_its_files() {
-    let desk = Desk::open().await;
+    let desk = MailDesk::open().await;
     let to = desk.receiving.address.to_uppercase();
     let answers = desk.lmtp().await.bring(&[&to], MAIL).await;
     assert!(answers[0].starts_with("250 2.0.0"), "{answers:?}");
@@ -87,7 +48,7 @@ async fn a_mail_becomes_a_transmission_with_its_text_and_its_files() {
 
 #[tokio::test]
 async fn each_recipient_has_its_own_answer_and_strangers_are_refused() {
-    let desk = Desk::open().await;
+    let desk = MailDesk::open().await;
     let other = Receiving::mail(&desk.client).await;
     let to = [
         &desk.receiving.address[..],
@@ -111,7 +72,7 @@ async fn each_recipient_has_its_own_answer_and_strangers_are_refused() {
 
 #[tokio::test]
 async fn a_mail_that_is_brought_again_is_taken_in_once() {
-    let desk = Desk::open().await;
+    let desk = MailDesk::open().await;
     let mut postman = desk.lmtp().await;
     for _ in 0..2 {
         let answers = postman.bring(&[&desk.receiving.address], MAIL).await;
@@ -123,8 +84,19 @@ async fn a_mail_that_is_brought_again_is_taken_in_once() {
 }
 
 #[tokio::test]
+async fn a_large_mail_that_is_brought_again_is_not_stored_again() {
+    let desk = MailDesk::open().await;
+    let mut postman = desk.lmtp().await;
+    let mail = format!("{MAIL}\r\n{}", "x".repeat(70) + "\r\n").repeat(1_500);
+    for expected in ["ok, transmission", "ok, it is here"] {
+        let answers = postman.bring(&[&desk.receiving.address], &mail).await;
+        assert!(answers[0].contains(expected), "{answers:?}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_smuggled_behind_a_mail() {
-    let desk = Desk::open().await;
+    let desk = MailDesk::open().await;
     let address = &desk.receiving.address;
     for end in ["\n.\n", "\n.\r\n", "\r.\r", "\r\n.\n", "\r\n.\r"] {
         let mut postman = desk.smtp().await;
@@ -146,7 +118,7 @@ async fn nothing_is_smuggled_behind_a_mail() {
 
 #[tokio::test]
 async fn what_is_too_large_or_too_much_is_refused_in_words() {
-    let desk = Desk::with(&[("MAIL_LIMIT_MB", "1")]).await;
+    let desk = MailDesk::with(&[("MAIL_LIMIT_MB", "1")]).await;
     let address = desk.receiving.address.clone();
     let mut postman = desk.lmtp().await;
     let announced = postman
@@ -172,9 +144,13 @@ async fn what_is_too_large_or_too_much_is_refused_in_words() {
 
 #[tokio::test]
 async fn one_who_guesses_or_talks_nonsense_is_left() {
-    let desk = Desk::open().await;
+    let desk = MailDesk::open().await;
     let mut guessing = desk.smtp().await;
+    let nobody = guessing.say("MAIL FROM:<\"a\0b\"@example.com>").await;
+    assert!(nobody.starts_with("501"), "{nobody}");
     guessing.say("MAIL FROM:<>").await;
+    let nobody = guessing.say("RCPT TO:<\"a\0b\"@desk.example>").await;
+    assert!(nobody.starts_with("501"), "{nobody}");
     let mut last = String::new();
     for guess in 0..30 {
         let guess = format!("RCPT TO:<a{guess}@desk.example>");
@@ -207,7 +183,7 @@ async fn one_who_guesses_or_talks_nonsense_is_left() {
 
 #[tokio::test]
 async fn commands_may_be_sent_ahead_and_levels_may_be_many() {
-    let desk = Desk::open().await;
+    let desk = MailDesk::open().await;
     let address = &desk.receiving.address;
     let mut nested = String::from("Subject: deep\r\n");
     for level in 0..100 {
@@ -229,7 +205,7 @@ async fn commands_may_be_sent_ahead_and_levels_may_be_many() {
 
 #[tokio::test]
 async fn what_somebody_wrote_is_gone_once_they_are_erased() {
-    let desk = Desk::open().await;
+    let desk = MailDesk::open().await;
     let mut postman = desk.lmtp().await;
     postman.bring(&[&desk.receiving.address], MAIL).await;
     let row = desk.receiving.arrived(&desk.client, 1).await.remove(0);
@@ -245,20 +221,6 @@ async fn what_somebody_wrote_is_gone_once_they_are_erased() {
     assert_eq!(original.status, 404);
 }
 
-/// A certificate for nobody in particular, and its key.
-fn certificate() -> (String, String) {
-    let dir = scratch_dir("certificate");
-    let made = Command::new("openssl")
-        .args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split(' '))
-        .args("-days 2 -subj /CN=mx.example -keyout key.pem -out certificate.pem".split(' '))
-        .current_dir(&dir)
-        .output()
-        .expect("peer openssl is missing: install openssl");
-    assert!(made.status.success(), "{made:?}");
-    let file = |name| dir.join(name).display().to_string();
-    (file("certificate.pem"), file("key.pem"))
-}
-
 /// swaks with these arguments: whether it was content, and what was said.
 fn swaks(arguments: &[&str]) -> (bool, String) {
     let said = Command::new("swaks")
@@ -272,12 +234,7 @@ fn swaks(arguments: &[&str]) -> (bool, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_client_brings_mail_encrypted_ahead_and_with_what_is_not_known_here() {
-    let (certificate, key) = certificate();
-    let settings = [
-        ("SMTP_CERTIFICATE", &certificate[..]),
-        ("SMTP_CERTIFICATE_KEY", &key),
-    ];
-    let desk = Desk::with(&settings).await;
+    let desk = MailDesk::encrypting().await;
     let smtp = format!("127.0.0.1:{}", desk.server.mail_port("smtp"));
     let lmtp = format!("127.0.0.1:{}", desk.server.mail_port("lmtp"));
     let to = ["--to", &desk.receiving.address];
@@ -320,7 +277,7 @@ async fn another_client_brings_mail_encrypted_ahead_and_with_what_is_not_known_h
 
 #[tokio::test]
 async fn postfix_hands_over_with_an_answer_for_each_recipient() {
-    let desk = Desk::open().await;
+    let desk = MailDesk::open().await;
     let lmtp = desk.server.mail_port("lmtp");
     let postfix = Postfix::handing_over("desk.example", lmtp).await;
     let mut postman = Postman::greeted(postfix.port, "EHLO tests").await;
@@ -345,7 +302,7 @@ async fn postfix_hands_over_with_an_answer_for_each_recipient() {
 
 #[tokio::test]
 async fn a_mail_that_comes_back_has_failed_with_the_words_it_was_refused_with() {
-    let desk = Desk::open().await;
+    let desk = MailDesk::open().await;
     let lmtp = desk.server.mail_port("lmtp");
     let postfix = Postfix::handing_over("desk.example", lmtp).await;
     let provider = json!({

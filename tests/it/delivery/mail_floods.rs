@@ -1,55 +1,22 @@
 //! Those who bring too much, too long, or not to the end.
 
-use std::process::Command;
-
-use crate::harness::{
-    Client, Database, Postman, Receiving, Server, Setup, eventually, scratch_dir, seconds,
-};
+use crate::harness::{MailDesk, Postman, Receiving, eventually, seconds};
 
 const MAIL: &str = "Subject: Hello\r\n\r\nHello";
 
-struct Desk {
-    server: Server,
-    client: Client,
-    receiving: Receiving,
-}
-
-impl Desk {
-    async fn with(settings: &[(&'static str, &str)]) -> Self {
-        let database = Database::create().await;
-        let setup = Setup::on(&database);
-        let set = |setup: Setup, (name, value): &(&'static str, &str)| setup.set(name, value);
-        let server = settings.iter().fold(setup, set).start().await;
-        let client = server.admin().await;
-        let receiving = Receiving::mail(&client).await;
-        Self {
-            server,
-            client,
-            receiving,
-        }
-    }
-
-    async fn postman(&self) -> Postman {
-        Postman::greeted(self.server.mail_port("lmtp"), "LHLO tests").await
-    }
-
-    /// It takes in a mail as if nothing had happened.
-    async fn is_well(&self, so_far: usize) {
-        let answers = self
-            .postman()
-            .await
-            .bring(&[&self.receiving.address], MAIL)
-            .await;
-        assert!(answers[0].starts_with("250"), "{answers:?}");
-        let rows = self.receiving.arrived(&self.client, so_far + 1).await;
-        assert_eq!(rows.len(), so_far + 1);
-    }
+/// It takes in a mail as if nothing had happened.
+async fn is_well(desk: &MailDesk, so_far: usize) {
+    let to = [desk.receiving.address.as_str()];
+    let answers = desk.lmtp().await.bring(&to, MAIL).await;
+    assert!(answers[0].starts_with("250"), "{answers:?}");
+    let rows = desk.receiving.arrived(&desk.client, so_far + 1).await;
+    assert_eq!(rows.len(), so_far + 1);
 }
 
 #[tokio::test]
 async fn ten_thousand_recipients_are_put_off_beyond_a_hundred() {
-    let desk = Desk::with(&[]).await;
-    let mut postman = desk.postman().await;
+    let desk = MailDesk::open().await;
+    let mut postman = desk.lmtp().await;
     postman.say("MAIL FROM:<ada@example.com>").await;
     let line = format!("RCPT TO:<{}>\r\n", desk.receiving.address);
     let (mut taken, mut put_off) = (0, 0);
@@ -74,8 +41,8 @@ async fn ten_thousand_recipients_are_put_off_beyond_a_hundred() {
 
 #[tokio::test]
 async fn two_hundred_megabytes_are_read_to_their_end_and_refused() {
-    let desk = Desk::with(&[]).await;
-    let mut postman = desk.postman().await;
+    let desk = MailDesk::open().await;
+    let mut postman = desk.lmtp().await;
     // It lies about its size.
     let start = [
         "MAIL FROM:<ada@example.com> SIZE=10",
@@ -94,13 +61,13 @@ async fn two_hundred_megabytes_are_read_to_their_end_and_refused() {
     }
     let answer = postman.say(".").await;
     assert!(answer.starts_with("552 5.3.4"), "{answer}");
-    desk.is_well(0).await;
+    is_well(&desk, 0).await;
 }
 
 #[tokio::test]
 async fn who_hangs_up_before_the_end_has_brought_nothing() {
-    let desk = Desk::with(&[]).await;
-    let mut postman = desk.postman().await;
+    let desk = MailDesk::open().await;
+    let mut postman = desk.lmtp().await;
     postman.say("MAIL FROM:<ada@example.com>").await;
     postman
         .say(&format!("RCPT TO:<{}>", desk.receiving.address))
@@ -108,15 +75,15 @@ async fn who_hangs_up_before_the_end_has_brought_nothing() {
     postman.say("DATA").await;
     postman.send(MAIL.as_bytes()).await;
     drop(postman);
-    desk.is_well(0).await;
+    is_well(&desk, 0).await;
 }
 
 #[tokio::test]
 async fn one_address_has_fifty_connections_and_no_more() {
-    let desk = Desk::with(&[]).await;
+    let desk = MailDesk::open().await;
     let mut many = Vec::new();
     for _ in 0..50 {
-        many.push(desk.postman().await);
+        many.push(desk.lmtp().await);
     }
     let mut refused = Postman::calling(desk.server.mail_port("lmtp")).await;
     let answer = refused.hear().await;
@@ -127,27 +94,13 @@ async fn one_address_has_fifty_connections_and_no_more() {
         next.hear().await.starts_with("220").then_some(())
     })
     .await;
-    desk.is_well(0).await;
+    is_well(&desk, 0).await;
 }
 
 #[tokio::test]
 async fn what_is_said_before_the_encryption_does_not_count_behind_it() {
-    let dir = scratch_dir("certificate");
-    let made = Command::new("openssl")
-        .args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split(' '))
-        .args("-days 2 -subj /CN=mx.example -keyout key.pem -out certificate.pem".split(' '))
-        .current_dir(&dir)
-        .output()
-        .expect("peer openssl is missing: install openssl");
-    assert!(made.status.success(), "{made:?}");
-    let file = |name| dir.join(name).display().to_string();
-    let (certificate, key) = (file("certificate.pem"), file("key.pem"));
-    let desk = Desk::with(&[
-        ("SMTP_CERTIFICATE", &certificate),
-        ("SMTP_CERTIFICATE_KEY", &key),
-    ])
-    .await;
-    let mut postman = Postman::greeted(desk.server.mail_port("smtp"), "EHLO tests").await;
+    let desk = MailDesk::encrypting().await;
+    let mut postman = desk.smtp().await;
     postman
         .send(b"STARTTLS\r\nMAIL FROM:<ada@example.com>\r\n")
         .await;
@@ -156,7 +109,7 @@ async fn what_is_said_before_the_encryption_does_not_count_behind_it() {
 
 #[tokio::test]
 async fn an_international_address_is_the_same_in_either_form() {
-    let desk = Desk::with(&[]).await;
+    let desk = MailDesk::open().await;
     let kind = "receiveemail";
     for (stored, brought) in [
         ("ada@xn--bcher-kva.example", "ada@bücher.example"),
@@ -164,7 +117,7 @@ async fn an_international_address_is_the_same_in_either_form() {
         ("bär@bücher.example", "BÄR@xn--bcher-kva.example"),
     ] {
         let receiving = Receiving::of(&desk.client, kind, "email", stored.to_owned()).await;
-        let mut postman = desk.postman().await;
+        let mut postman = desk.lmtp().await;
         let start = "MAIL FROM:<grüße@bücher.example> SMTPUTF8";
         assert!(postman.say(start).await.starts_with("250"));
         let answer = postman.say(&format!("RCPT TO:<{brought}>")).await;
@@ -177,4 +130,32 @@ async fn an_international_address_is_the_same_in_either_form() {
     // All three came from the same one.
     let contacts = desk.client.get("/contacts").await.ok();
     assert_eq!(contacts.as_array().unwrap().len(), 1, "{contacts}");
+}
+
+#[tokio::test]
+async fn mails_that_are_made_to_be_expensive_are_taken_as_they_are() {
+    let desk = MailDesk::open().await;
+    let mut postman = desk.lmtp().await;
+    let enclosed = "Content-Type:message/rfc822\r\n\r\n";
+    let digest = "Content-Type:multipart/digest;boundary=b\r\n\r\n";
+    let endless = "--b\r\nContent-Type:multipart/x;boundary=q\r\n\r\n";
+    for mail in [
+        enclosed.repeat(150_000),
+        format!(
+            "{digest}{}",
+            "--b\n\na:b\n\nx\n".replace('\n', "\r\n").repeat(100_000)
+        ),
+        endless.repeat(100_000),
+        "a:\r\n".repeat(1_000_000),
+    ] {
+        let mail = format!("Subject: expensive\r\n{mail}x");
+        let answers = postman.bring(&[&desk.receiving.address], &mail).await;
+        assert!(answers[0].starts_with("250"), "{answers:?}");
+    }
+    let rows = desk.receiving.arrived(&desk.client, 4).await;
+    for row in &rows {
+        let message = Receiving::message(&desk.client, row).await;
+        assert_eq!(message["subject"], "expensive");
+    }
+    is_well(&desk, 4).await;
 }

@@ -11,6 +11,7 @@ mod guardian;
 mod kannel;
 mod log;
 mod lossy;
+mod mail_desk;
 mod mailing;
 mod postfix;
 mod postman;
@@ -37,6 +38,7 @@ pub use self::{
     kannel::Kannel,
     log::EventLog,
     lossy::Lossy,
+    mail_desk::MailDesk,
     mailing::{Mailing, sandbox_provider, smtp_provider},
     postfix::Postfix,
     postman::Postman,

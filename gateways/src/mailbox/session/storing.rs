@@ -21,6 +21,7 @@ use super::{
     super::{
         Dialect,
         letter::{self, Letter},
+        structure,
     },
     Session,
 };
@@ -28,12 +29,61 @@ use super::{
 /// How many bytes of a mail are stored with one statement.
 const SMALL: usize = 1 << 20;
 
+/// Of what is larger it is asked whether it is here before it is stored once more.
+const ASK_FIRST: usize = 64 << 10;
+/// How long, in seconds, a mail that has no name of its own is the same as one that says
+/// the same.
+const WINDOW: i64 = 3_600;
+const HERE: &str = "250 2.0.0 ok, it is here";
+
+/// What a mail is recognised by when it is brought again: its bytes. They say which mail it
+/// is if it has an id (RFC 5322, 3.6.4); without one, as alarms of machines may be, another
+/// one may say the same later.
+struct Recognised {
+    digest: String,
+    has_id: bool,
+}
+
+/// The same for one of its recipients.
+struct Key {
+    now: String,
+    earlier: Option<String>,
+}
+
+impl Recognised {
+    fn of(mail: &[u8]) -> Self {
+        const ID: &[u8] = b"\nmessage-id:";
+        let head = structure::head(mail);
+        let is_first = head.len() > ID.len() && head[..ID.len() - 1].eq_ignore_ascii_case(&ID[1..]);
+        let mut lines = head.windows(ID.len());
+        Self {
+            digest: hex::encode(Sha256::digest(mail)),
+            has_id: is_first || lines.any(|line| line.eq_ignore_ascii_case(ID)),
+        }
+    }
+
+    fn of_recipient(&self, recipient: &str, at: DateTime<Utc>) -> Key {
+        let mail = format!("mail/{recipient}/{}", self.digest);
+        if self.has_id {
+            return Key {
+                now: mail,
+                earlier: None,
+            };
+        }
+        let window = at.timestamp().div_euclid(WINDOW);
+        Key {
+            now: format!("{mail}/{window}"),
+            earlier: Some(format!("{mail}/{}", window - 1)),
+        }
+    }
+}
+
 impl Session<'_> {
     /// Puts it on record for each recipient. Of one answer for all, the worst: what was
     /// taken already is recognised when it comes again.
     pub(super) async fn store(&self, bytes: Vec<u8>) -> Vec<String> {
         let at = clock::now();
-        let digest = hex::encode(Sha256::digest(&bytes));
+        let recognised = Recognised::of(&bytes);
         let returns = &self.mailbox.0.returns;
         let mut answers = Vec::with_capacity(self.recipients.len());
         let mut message = None;
@@ -43,6 +93,11 @@ impl Session<'_> {
                     Ok(words) => words.to_owned(),
                     Err(error) => later("what came back could not be recorded", &error),
                 });
+                continue;
+            }
+            let key = recognised.of_recipient(recipient, at);
+            if bytes.len() > ASK_FIRST && self.is_known(&key).await {
+                answers.push(HERE.to_owned());
                 continue;
             }
             let message = match &mut message {
@@ -55,14 +110,14 @@ impl Session<'_> {
                     }
                 },
             };
-            let receipt = self.taken(recipient, &digest, message, at).await;
+            let receipt = self.taken(recipient, &key, message, at).await;
             answers.push(match receipt {
                 Ok(Receipt::Taken(id)) => {
                     metrics::counter!("ledgerline_received_total", "service" => "email")
                         .increment(1);
                     format!("250 2.0.0 ok, transmission {id}")
                 }
-                Ok(Receipt::Known) => "250 2.0.0 ok, it is here".to_owned(),
+                Ok(Receipt::Known) => HERE.to_owned(),
                 Ok(Receipt::Refused(reason)) => format!("550 5.1.1 {reason}"),
                 Err(error) => later("a mail could not be taken in", &error),
             });
@@ -76,7 +131,7 @@ impl Session<'_> {
     async fn taken(
         &self,
         recipient: &str,
-        digest: &str,
+        key: &Key,
         message: &Message,
         at: DateTime<Utc>,
     ) -> Result<Receipt, NotTaken> {
@@ -85,8 +140,8 @@ impl Session<'_> {
             service: Service::Email,
             provider: None,
             at,
-            key: format!("mail/{recipient}/{digest}"),
-            earlier_key: None,
+            key: key.now.clone(),
+            earlier_key: key.earlier.clone(),
             message: Message {
                 source: source.filter(|source| !source.is_empty()),
                 destination: recipient.to_owned(),
@@ -95,6 +150,17 @@ impl Session<'_> {
             results: Vec::new(),
         };
         self.mailbox.0.receiving.take(brought).await
+    }
+
+    /// If that cannot be found out, it is found out when it is put on record.
+    async fn is_known(&self, key: &Key) -> bool {
+        let keys: Vec<_> = [Some(&key.now), key.earlier.as_ref()]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect();
+        let known = self.mailbox.0.receiving.known(&keys).await;
+        known.is_ok_and(|known| known.contains(&true))
     }
 
     /// Reads it, with its files stored.

@@ -1,11 +1,7 @@
 //! Attempts that were taken and whose report is to come.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection, PgPool};
-
-use crate::watermarks::age_of_next;
 
 /// An attempt whose report is awaited.
 pub(super) struct Awaited {
@@ -91,12 +87,4 @@ pub async fn named(pool: &PgPool, wanted: &[(i64, String)]) -> Result<Vec<Named>
     .bind(messages)
     .fetch_all(pool)
     .await
-}
-
-/// How far what is awaited is behind the log.
-pub async fn lag(pool: &PgPool) -> Result<Duration, sqlx::Error> {
-    let sql = "select position from read.checkpoints where name = 'dispatch'";
-    let position: Option<i64> = sqlx::query_scalar(sql).fetch_optional(pool).await?;
-    let age = age_of_next(pool, position.unwrap_or_default()).await?;
-    Ok(Duration::try_from_secs_f64(age.unwrap_or_default()).unwrap_or_default())
 }

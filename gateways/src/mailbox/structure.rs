@@ -1,0 +1,239 @@
+//! Mails that would cost more to read than anybody's mail is worth, and those of which a
+//! part has to be left shut.
+//!
+//! mail-parser opens mails in mails, each within the one around it, and looks through all
+//! that follows for each boundary. Of a mail that somebody made for that, the first exhausts
+//! the stack or the memory and the second the processor. So enclosed mails stay shut: nobody
+//! looks into them here, they are files like others. And what has more boundaries, parts or
+//! fields than [`is_intricate`] allows is not taken apart.
+
+use std::{borrow::Cow, ops::Range};
+
+use mail_parser::ContentType;
+
+/// The most multiparts of a mail, each of which may be looked for to its end.
+const MULTIPARTS: usize = 250;
+/// The most places where a part may begin, two dashes each.
+const DASHES: usize = 250_000;
+/// The most lines where fields may be.
+const FIELDS: usize = 100_000;
+
+/// Subtypes that are opened, and what stands for them when they are to stay shut: as long,
+/// and no word that anybody uses.
+const SHUT: [(&str, &str); 3] = [
+    ("rfc822", "rfc82."),
+    ("global", "globa."),
+    ("digest", "diges."),
+];
+
+/// The mail with everything in it shut; nothing if it should not be taken apart.
+pub(super) fn shut(mail: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if is_intricate(mail) {
+        return None;
+    }
+    let mut shut = Cow::Borrowed(mail);
+    let mut multiparts = 0;
+    for value in content_types(mail) {
+        let text = mail[value.clone()].to_ascii_lowercase();
+        let is_multipart = text.windows(9).any(|word| word == b"multipart");
+        multiparts += usize::from(is_multipart);
+        if multiparts > MULTIPARTS {
+            return None;
+        }
+        let subtype = subtype(&text);
+        for (open, shut_word) in SHUT {
+            for at in words(&text[subtype.clone()], open.as_bytes()) {
+                let at = value.start + subtype.start + at;
+                shut.to_mut()[at..at + open.len()].copy_from_slice(shut_word.as_bytes());
+            }
+        }
+    }
+    Some(shut)
+}
+
+/// The subtype that a part came with, also if it was shut.
+pub(super) fn subtype_of<'t>(kind: &'t ContentType<'_>) -> Option<&'t str> {
+    let subtype = kind.subtype()?;
+    let was = SHUT.iter().find(|(_, shut)| *shut == subtype);
+    Some(was.map_or(subtype, |(open, _)| open))
+}
+
+/// The head of a mail, as far as it is one that can be read.
+pub(super) fn head(mail: &[u8]) -> &[u8] {
+    const MOST: usize = 64 << 10;
+    let head = &mail[..mail.len().min(MOST)];
+    let end = head.windows(4).position(|four| four == b"\r\n\r\n");
+    &head[..end.map_or(head.len(), |end| end + 4)]
+}
+
+/// Whether it has more parts or fields than a mail that somebody wrote. A part may begin at
+/// two dashes, and has fields until a blank line.
+fn is_intricate(mail: &[u8]) -> bool {
+    let (mut dashes, mut fields) = (0, 0);
+    let (mut in_head, mut last, mut is_blank) = (true, 0, true);
+    for &byte in mail {
+        match byte {
+            b'-' if last == b'-' => {
+                dashes += 1;
+                in_head = true;
+                is_blank = false;
+                // Three dashes are one and two.
+                last = 0;
+                continue;
+            }
+            b'\n' => {
+                in_head &= !is_blank;
+                fields += usize::from(in_head);
+                is_blank = true;
+            }
+            b'\r' => {}
+            _ => is_blank = false,
+        }
+        last = byte;
+    }
+    dashes > DASHES || fields > FIELDS
+}
+
+/// Where the values of Content-Type fields may be, with the lines that they go on in.
+fn content_types(mail: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    const NAME: &[u8] = b"content-type";
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let at = mail[from..]
+                .iter()
+                .position(|byte| byte.eq_ignore_ascii_case(&b'c'))?;
+            let start = from + at;
+            from = start + 1;
+            let name = mail.get(start..start + NAME.len());
+            if !name.is_some_and(|name| name.eq_ignore_ascii_case(NAME)) {
+                continue;
+            }
+            let start = start + NAME.len();
+            let rest = &mail[start..];
+            let ends =
+                |at: &usize| rest[*at] == b'\n' && !matches!(rest.get(at + 1), Some(b' ' | b'\t'));
+            let end = start + (0..rest.len()).find(ends).unwrap_or(rest.len());
+            from = end;
+            return Some(start..end);
+        }
+    })
+}
+
+/// From the slash to the parameters, whatever comments say.
+fn subtype(value: &[u8]) -> Range<usize> {
+    let Some(start) = value.iter().position(|byte| *byte == b'/') else {
+        return 0..0;
+    };
+    let mut depth = 0_usize;
+    let end = value[start..].iter().position(|byte| {
+        match byte {
+            b'(' => depth += 1,
+            b')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        *byte == b';' && depth == 0
+    });
+    start..end.map_or(value.len(), |end| start + end)
+}
+
+/// Where this stands as a word of its own.
+fn words<'t>(text: &'t [u8], word: &'t [u8]) -> impl Iterator<Item = usize> + 't {
+    let of_word = |byte: Option<&u8>| {
+        byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"-._+".contains(byte))
+    };
+    let places = text.windows(word.len()).enumerate();
+    places.filter_map(move |(at, found)| {
+        let before = at.checked_sub(1).and_then(|before| text.get(before));
+        let is_word = found == word && !of_word(before) && !of_word(text.get(at + word.len()));
+        is_word.then_some(at)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use mail_parser::{MessageParser, MimeHeaders, PartType};
+
+    use super::*;
+
+    fn nested(levels: usize, header: &str) -> Vec<u8> {
+        let mut mail = header.repeat(levels).into_bytes();
+        mail.extend(b"a: b\r\n\r\nx");
+        mail
+    }
+
+    #[test]
+    fn a_mail_in_a_mail_stays_shut_however_its_type_is_written() {
+        for header in [
+            "Content-Type: message/rfc822\r\n\r\n",
+            "content-type:MESSAGE/RFC822\r\n\r\n",
+            "Content-Type: message/global; x=y\r\n\r\n",
+            "Content-Type:\r\n message/rfc822\r\n\r\n",
+            "Content-Type: message / rfc822\r\n\r\n",
+            "Content-Type: message/(a;b) rfc822 (c)\r\n\r\n",
+        ] {
+            let mail = nested(3, header);
+            let shut = shut(&mail).unwrap();
+            let mail = MessageParser::default().parse(&*shut).unwrap();
+            let opened =
+                |it: &mail_parser::MessagePart<'_>| matches!(it.body, PartType::Message(_));
+            assert!(!mail.parts.iter().any(opened), "{header:?}");
+        }
+        let digest =
+            b"Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\na: b\r\n\r\nx\r\n--b--";
+        let shut = shut(digest).unwrap();
+        let mail = MessageParser::default().parse(&*shut).unwrap();
+        assert!(
+            !mail
+                .parts
+                .iter()
+                .any(|it| matches!(it.body, PartType::Message(_)))
+        );
+    }
+
+    #[test]
+    fn ten_thousands_of_levels_are_survived() {
+        let mail = nested(200_000, "Content-Type:message/rfc822\r\n\r\n");
+        let shut = shut(&mail).unwrap();
+        assert!(MessageParser::default().parse(&*shut).is_some());
+    }
+
+    #[test]
+    fn a_type_that_was_shut_is_known_as_what_it_was() {
+        let mail = b"Content-Type: message/rfc822; name=\"global plan; rfc822\"\r\n\r\nx";
+        let shut = shut(mail).unwrap();
+        let mail = MessageParser::default().parse(&*shut).unwrap();
+        let kind = mail.parts[0].content_type().unwrap();
+        assert_eq!(subtype_of(kind), Some("rfc822"));
+        assert_eq!(kind.attribute("name"), Some("global plan; rfc822"));
+    }
+
+    #[test]
+    fn what_is_not_opened_is_left_as_it_is() {
+        for mail in [
+            "Content-Type: message/delivery-status\r\n\r\nx",
+            "Content-Type: message/global-delivery-status\r\n\r\nx",
+            "Content-Type: text/rfc822-headers\r\n\r\nx",
+            "Content-Type: text/plain; name=/rfc822\r\n\r\nmessage/rfc822",
+            "Subject: content-type",
+            "",
+        ] {
+            let shut = shut(mail.as_bytes()).unwrap();
+            assert!(matches!(shut, Cow::Borrowed(_)), "{mail}");
+        }
+    }
+
+    #[test]
+    fn what_is_made_to_be_expensive_is_not_taken_apart() {
+        let boundaries =
+            "--b\r\nContent-Type:multipart/x;boundary=q\r\n\r\n".repeat(MULTIPARTS + 1);
+        let fields = "a:\r\n".repeat(FIELDS + 1);
+        let parts = "--b\n\n".repeat(DASHES + 1);
+        let dashes = "-".repeat(2 * DASHES + 2);
+        for mail in [boundaries, fields, parts, dashes] {
+            assert!(shut(mail.as_bytes()).is_none(), "{}", &mail[..20]);
+        }
+        let lines = format!("Subject: a\r\n\r\n{}", "a: b\r\n".repeat(2 * FIELDS));
+        assert!(shut(lines.as_bytes()).is_some());
+    }
+}

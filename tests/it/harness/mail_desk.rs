@@ -1,0 +1,67 @@
+//! A server that takes in mail, and an account that it is for.
+
+use std::process::Command;
+
+use super::{Client, Database, Postman, Receiving, Server, Setup, scratch_dir};
+
+/// Where mail comes to.
+pub struct MailDesk {
+    pub server: Server,
+    pub client: Client,
+    pub receiving: Receiving,
+}
+
+impl MailDesk {
+    pub async fn open() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With these settings of the server.
+    pub async fn with(settings: &[(&'static str, &str)]) -> Self {
+        let database = Database::create().await;
+        let setup = Setup::on(&database);
+        let set = |setup: Setup, (name, value): &(&'static str, &str)| setup.set(name, value);
+        let server = settings.iter().fold(setup, set).start().await;
+        let client = server.admin().await;
+        let receiving = Receiving::mail(&client).await;
+        Self {
+            server,
+            client,
+            receiving,
+        }
+    }
+
+    /// One that offers encryption.
+    pub async fn encrypting() -> Self {
+        let (certificate, key) = certificate();
+        let settings = [
+            ("SMTP_CERTIFICATE", certificate.as_str()),
+            ("SMTP_CERTIFICATE_KEY", &key),
+        ];
+        Self::with(&settings).await
+    }
+
+    /// A mail server that hands over.
+    pub async fn lmtp(&self) -> Postman {
+        Postman::greeted(self.server.mail_port("lmtp"), "LHLO tests").await
+    }
+
+    /// Anybody.
+    pub async fn smtp(&self) -> Postman {
+        Postman::greeted(self.server.mail_port("smtp"), "EHLO tests").await
+    }
+}
+
+/// A certificate for nobody in particular, and its key.
+fn certificate() -> (String, String) {
+    let dir = scratch_dir("certificate");
+    let made = Command::new("openssl")
+        .args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split(' '))
+        .args("-days 2 -subj /CN=mx.example -keyout key.pem -out certificate.pem".split(' '))
+        .current_dir(&dir)
+        .output()
+        .expect("peer openssl is missing: install openssl");
+    assert!(made.status.success(), "{made:?}");
+    let file = |name| dir.join(name).display().to_string();
+    (file("certificate.pem"), file("key.pem"))
+}
