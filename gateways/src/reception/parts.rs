@@ -1,7 +1,10 @@
 //! Parts of long messages, kept until the others are there.
 //!
 //! A part is answered when it is here, so it is kept in the database, sealed; the last one
-//! makes the message. What is not complete after ten minutes is taken in as it is.
+//! makes the message. What is not complete after ten minutes is taken in as it is. For an
+//! hour it is remembered what was taken in, since its answer may be lost and the part come
+//! again; one that says something else than it did under its number is of another message,
+//! whose sender has begun again with the numbers.
 
 use domain::{Id, outreach::sms::Encoding, values::Sealed};
 use eventstore::{Store, StoreError};
@@ -25,9 +28,21 @@ pub(super) struct Whole {
     pub name: String,
     /// The message.
     pub short: Short,
-    /// How many parts are in it, and how many there should be.
-    pub there: usize,
+    /// The parts that are in it, and how many there should be.
+    pub numbers: Vec<i16>,
     pub count: usize,
+}
+
+/// What a part came to.
+pub(super) enum Added {
+    /// Others are missing.
+    Waits,
+    /// It is on record.
+    Known,
+    /// It was the last one that was missing.
+    Completes(Whole),
+    /// It is of another message than those that wait under this name.
+    OfAnother(String),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,51 +61,70 @@ impl Parts {
         Self { pool, store }
     }
 
-    /// Keeps a part. The message, if it was the last one that was missing.
-    pub async fn add(&self, short: &Short) -> Result<Option<Whole>, StoreError> {
-        let Some(part) = short.part else {
-            return Ok(None);
-        };
+    /// Keeps a part.
+    pub async fn add(&self, short: &Short, part: Part) -> Result<Added, StoreError> {
         let name = self.name(short, part);
-        let kept = Kept {
-            source: short.source.clone(),
-            destination: short.destination.clone(),
-            encoding: short.encoding,
-            octets: hex::encode(&short.octets),
-        };
-        let kept = serde_json::to_vec(&kept).map_err(|error| decoding(error.into()))?;
-        let sealed = self.store.vault().seal(SEALED_FOR, &kept)?;
+        let octets = hex::encode(&short.octets);
+        let content = self.store.fingerprint(&octets);
         let mut transaction = self.pool.begin().await?;
         // Of two that come together, the second must see the first.
         sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 25))")
             .bind(&name)
             .execute(&mut *transaction)
             .await?;
+        let there: Vec<(i16, String, bool)> =
+            sqlx::query_as("select number, content, taken from dispatch.parts where message = $1")
+                .bind(&name)
+                .fetch_all(&mut *transaction)
+                .await?;
+        let same = there.iter().find(|row| row.0 == i16::from(part.number));
+        let is_taken = there.iter().any(|row| row.2);
+        match same {
+            Some((_, said, true)) if *said == content => return Ok(Added::Known),
+            Some((_, said, false)) if *said != content => return Ok(Added::OfAnother(name)),
+            _ => {}
+        }
+        if is_taken {
+            sqlx::query("delete from dispatch.parts where message = $1 and taken")
+                .bind(&name)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        let kept = Kept {
+            source: short.source.clone(),
+            destination: short.destination.clone(),
+            encoding: short.encoding,
+            octets,
+        };
+        let kept = serde_json::to_vec(&kept).map_err(|error| decoding(error.into()))?;
+        let sealed = self.store.vault().seal(SEALED_FOR, &kept)?;
         sqlx::query(
-            "insert into dispatch.parts (message, number, count, provider_id, sealed) \
-             values ($1, $2, $3, $4, $5) \
-             on conflict (message, number) do update set sealed = excluded.sealed",
+            "insert into dispatch.parts (message, number, count, provider_id, sealed, content) \
+             values ($1, $2, $3, $4, $5, $6) on conflict (message, number) do nothing",
         )
         .bind(&name)
         .bind(i16::from(part.number))
         .bind(i16::from(part.count))
         .bind(short.provider.get())
         .bind(sealed.as_str())
+        .bind(content)
         .execute(&mut *transaction)
         .await?;
         let rows = rows(&mut transaction, &name).await?;
         transaction.commit().await?;
-        match rows.len() == usize::from(part.count) {
-            true => self.whole(name, rows),
-            false => Ok(None),
-        }
+        Ok(match rows.len() == usize::from(part.count) {
+            true => self
+                .whole(name, rows)?
+                .map_or(Added::Waits, Added::Completes),
+            false => Added::Waits,
+        })
     }
 
     /// The names of those that have waited too long.
     pub async fn late(&self) -> Result<Vec<String>, StoreError> {
         let names = sqlx::query_scalar(
             "select distinct message from dispatch.parts \
-             where received_at < now() - interval '10 minutes' limit 100",
+             where received_at < now() - interval '10 minutes' and not taken limit 100",
         );
         Ok(names.fetch_all(&self.pool).await?)
     }
@@ -102,9 +136,24 @@ impl Parts {
         self.whole(name.to_owned(), rows)
     }
 
-    pub async fn forget(&self, name: &str) -> Result<(), StoreError> {
-        let sql = "delete from dispatch.parts where message = $1";
-        sqlx::query(sql).bind(name).execute(&self.pool).await?;
+    /// That its parts are on record. Others may have come since.
+    pub async fn taken(&self, whole: &Whole) -> Result<(), StoreError> {
+        sqlx::query(
+            "update dispatch.parts set taken = true, sealed = '' \
+             where message = $1 and number = any($2)",
+        )
+        .bind(&whole.name)
+        .bind(&whole.numbers)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Does not remember any more what was taken in long ago.
+    pub async fn forget(&self) -> Result<(), StoreError> {
+        let sql = "delete from dispatch.parts \
+                   where received_at < now() - interval '1 hour' and taken";
+        sqlx::query(sql).execute(&self.pool).await?;
         Ok(())
     }
 
@@ -123,9 +172,8 @@ impl Parts {
     }
 
     fn whole(&self, name: String, rows: Vec<Row>) -> Result<Option<Whole>, StoreError> {
-        let there = rows.len();
         let mut whole: Option<Whole> = None;
-        for (_, count, provider, sealed) in rows {
+        for (number, count, provider, sealed) in rows {
             let opened = self.store.vault().open(SEALED_FOR, &Sealed::new(sealed))?;
             let kept: Kept =
                 serde_json::from_slice(&opened).map_err(|error| decoding(error.into()))?;
@@ -141,10 +189,11 @@ impl Parts {
                     part: None,
                     name: None,
                 },
-                there,
+                numbers: Vec::new(),
                 count: usize::try_from(count).unwrap_or_default(),
             });
             whole.short.octets.extend(octets);
+            whole.numbers.push(number);
         }
         Ok(whole)
     }
@@ -157,7 +206,7 @@ fn decoding(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
 async fn rows(db: &mut PgConnection, name: &str) -> Result<Vec<Row>, sqlx::Error> {
     sqlx::query_as(
         "select number, count, provider_id, sealed from dispatch.parts \
-         where message = $1 order by number",
+         where message = $1 and not taken order by number",
     )
     .bind(name)
     .fetch_all(db)
