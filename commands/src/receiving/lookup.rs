@@ -32,6 +32,14 @@ impl Keys {
     }
 }
 
+/// Why something is not taken in.
+#[derive(Clone, Copy)]
+pub(super) struct Refusal {
+    pub reason: &'static str,
+    /// Whose account it came to all the same.
+    pub owner: Option<Id<User>>,
+}
+
 /// Where it is taken in: whose account, and what with.
 #[derive(Clone)]
 pub(super) struct Counter {
@@ -62,9 +70,14 @@ impl Desk {
 
     /// The keys of what is on record.
     pub async fn known(&self, keys: &[Keys]) -> Result<HashSet<String>, StoreError> {
-        let scope = Transmission::received_claim(String::new()).scope;
         let keys: Vec<_> = keys.iter().flat_map(Keys::all).cloned().collect();
-        let held = self.commands.store().holders_of(scope, &keys).await?;
+        self.holders(&keys).await
+    }
+
+    /// Those of these fingerprints that something on record has.
+    pub async fn holders(&self, keys: &[String]) -> Result<HashSet<String>, StoreError> {
+        let scope = Transmission::received_claim(String::new()).scope;
+        let held = self.commands.store().holders_of(scope, keys).await?;
         Ok(held.into_keys().collect())
     }
 
@@ -91,7 +104,7 @@ impl Desk {
     pub async fn counters(
         &self,
         brought: impl Iterator<Item = &Brought> + Clone,
-    ) -> Result<Vec<Result<Counter, &'static str>>, CommandError> {
+    ) -> Result<Vec<Result<Counter, Refusal>>, CommandError> {
         let mut recipients = HashMap::new();
         for service in Service::ALL {
             let of_it = brought.clone().filter(|it| it.service == service);
@@ -110,13 +123,19 @@ impl Desk {
         let programs = self.commands.store().load_many(&programs).await?;
         let counter = |brought: &Brought| {
             let to = recipients.get(&brought.service);
-            let recipient = *to
-                .and_then(|to| to.get(&brought.message.destination))
-                .ok_or(NOBODY)?;
-            let program = Id::new(recipient.program_id.ok_or(NOTHING)?);
-            let loaded = programs.get(&program).ok_or(NOTHING)?;
+            let recipient = to.and_then(|to| to.get(&brought.message.destination));
+            let recipient = *recipient.ok_or(Refusal {
+                reason: NOBODY,
+                owner: None,
+            })?;
+            let nothing = Refusal {
+                reason: NOTHING,
+                owner: Some(Id::new(recipient.user_id)),
+            };
+            let program = Id::new(recipient.program_id.ok_or(nothing)?);
+            let loaded = programs.get(&program).ok_or(nothing)?;
             let live = loaded.aggregate.exists();
-            let kind = loaded.aggregate.kind().filter(|_| live).ok_or(NOTHING)?;
+            let kind = loaded.aggregate.kind().filter(|_| live).ok_or(nothing)?;
             Ok(Counter {
                 recipient,
                 program,

@@ -118,6 +118,17 @@ impl Receiving {
         Ok(recipients.values().any(|it| it.program_id.is_some()))
     }
 
+    /// Which of these keys are those of something that is on record.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn known(&self, keys: &[String]) -> Result<Vec<bool>, StoreError> {
+        let store = self.desk.commands.store();
+        let keys: Vec<_> = keys.iter().map(|key| store.fingerprint(key)).collect();
+        let known = self.desk.holders(&keys).await?;
+        Ok(keys.iter().map(|key| known.contains(key)).collect())
+    }
+
     /// Puts it on record, and whatever follows from it, at once or not at all.
     ///
     /// # Errors

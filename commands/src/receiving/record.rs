@@ -1,9 +1,10 @@
 //! What is put on record of something that came in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use domain::{
     Entity, Id, Personal,
+    access::User,
     delivery::{
         Arrival, Direction, Order, ResultKind, SpoolResult, Transmission, TransmissionCommand,
     },
@@ -70,6 +71,16 @@ impl Desk {
         self.suppression.with(&fingerprints).await
     }
 
+    /// Which of these say last what their senders wish.
+    pub fn last_wishes(&self, coming: &[Coming<'_>]) -> HashSet<usize> {
+        let wishing = coming.iter().enumerate();
+        let wishing = wishing.filter(|(_, one)| self.wish(one.brought).is_some());
+        let last: HashMap<_, _> = wishing
+            .map(|(at, one)| (self.fingerprint(one), at))
+            .collect();
+        last.into_values().collect()
+    }
+
     /// What is done because the sender wishes it.
     pub async fn heed(
         &self,
@@ -81,31 +92,71 @@ impl Desk {
         let Some(wish) = self.wish(one.brought) else {
             return Ok(());
         };
-        match (wish, listed.get(&self.fingerprint(one))) {
-            (Wish::Stop { answer }, None) => {
+        let there = listed.get(&self.fingerprint(one)).copied();
+        let owner = one.counter.owner();
+        let is_new = self
+            .list(together, wish, owner, one.brought.source(), there)
+            .await?;
+        match wish {
+            Wish::Stop {
+                answer: Some(words),
+            } if is_new => self.confirm(together, one, contact, words).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for a message that no program of this owner's takes in: it is not kept, so
+    /// nothing is answered to it either.
+    pub async fn heed_unread(
+        &self,
+        together: &mut Together<'_>,
+        owner: Id<User>,
+        brought: &Brought,
+    ) -> Result<(), CommandError> {
+        let Some(wish) = self.wish(brought) else {
+            return Ok(());
+        };
+        let source = brought.source();
+        let fingerprint = self.suppression.fingerprint(owner, Channel::Sms, source);
+        let listed = self.suppression.with(std::slice::from_ref(&fingerprint));
+        let there = listed.await?.get(&fingerprint).copied();
+        self.list(together, wish, owner, source, there)
+            .await
+            .map(drop)
+    }
+
+    /// Puts a sender on the owner's list, or takes them off; whether they are new on it.
+    async fn list(
+        &self,
+        together: &mut Together<'_>,
+        wish: &Wish,
+        owner: Id<User>,
+        source: &str,
+        there: Option<Id<OptOut>>,
+    ) -> Result<bool, CommandError> {
+        match (wish, there) {
+            (Wish::Stop { .. }, None) => {
                 let id = self.commands.next_id("optout").await?;
-                let list = (one.counter.owner(), Channel::Sms);
-                let source = one.brought.source();
+                let list = (owner, Channel::Sms);
                 let listing = self
                     .suppression
                     .listing(id, list, source, OptOutSource::Stop);
                 // A name cannot be written to, and need not be listed.
-                if let Ok(add) = listing {
-                    settled(together.create(id, vec![add]).await?)?;
-                    if let Some(words) = answer {
-                        self.confirm(together, one, contact, words).await?;
-                    }
-                }
+                let Ok(add) = listing else {
+                    return Ok(false);
+                };
+                settled(together.create(id, vec![add]).await?)?;
+                return Ok(true);
             }
             (Wish::Start, Some(id)) => {
-                let optout = self.commands.store().load::<OptOut>(*id).await?;
+                let optout = self.commands.store().load::<OptOut>(id).await?;
                 if optout.aggregate.exists() {
-                    settled(together.send(*id, &optout, OptOutCommand::Remove).await?)?;
+                    settled(together.send(id, &optout, OptOutCommand::Remove).await?)?;
                 }
             }
             (Wish::Stop { .. }, Some(_)) | (Wish::Start, None) => {}
         }
-        Ok(())
+        Ok(false)
     }
 
     /// The one message that they get who wished no more of them.

@@ -2,11 +2,11 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use domain::{Id, delivery::Transmission};
+use domain::{Id, access::User, delivery::Transmission};
 use eventstore::{Metadata, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Brought, Desk, NotTaken, Receipt, TOGETHER, record::Coming};
+use super::{Brought, Desk, NotTaken, Receipt, TOGETHER, lookup::Refusal, record::Coming};
 use crate::CommandError;
 
 /// How often one is begun anew when somebody else was faster.
@@ -42,11 +42,12 @@ pub(super) async fn work(desk: Arc<Desk>, mut asking: mpsc::Receiver<Asked>) {
 }
 
 impl Desk {
-    /// Together if nobody else is faster, otherwise one by one.
+    /// Together if nobody else is faster and each can be taken, otherwise one by one.
     async fn take_all(&self, brought: &[Brought]) -> Vec<Result<Receipt, NotTaken>> {
         match self.try_take(brought).await {
             Ok(receipts) => receipts.into_iter().map(Ok).collect(),
-            Err(error) if is_race(&error) => {
+            // What the database will not have is one of them: the others go on without it.
+            Err(error) if is_race(&error) || (brought.len() > 1 && is_refused(&error)) => {
                 let mut receipts = Vec::with_capacity(brought.len());
                 for one in brought {
                     receipts.push(self.take_alone(one).await.map_err(NotTaken::from));
@@ -88,10 +89,15 @@ impl Desk {
         }
         let counters = self.counters(open.iter().map(|&at| &brought[at])).await?;
         let mut wanted = Vec::with_capacity(open.len());
+        // What nobody reads, a wish of its sender's holds all the same.
+        let mut unread = Vec::new();
         for (at, counter) in open.into_iter().zip(counters) {
             match counter {
                 Ok(counter) => wanted.push((at, counter)),
-                Err(reason) => receipts[at] = Some(Receipt::Refused(reason)),
+                Err(Refusal { reason, owner }) => {
+                    receipts[at] = Some(Receipt::Refused(reason));
+                    unread.extend(owner.map(|owner| (owner, &brought[at])));
+                }
             }
         }
         let coming: Vec<_> = wanted
@@ -102,7 +108,7 @@ impl Desk {
                 counter,
             })
             .collect();
-        let ids = self.record(&coming).await?;
+        let ids = self.record(&coming, &unread).await?;
         for ((at, _), id) in wanted.iter().zip(ids) {
             receipts[*at] = Some(Receipt::Taken(id));
         }
@@ -116,18 +122,28 @@ impl Desk {
     }
 
     /// Appends all of them; their transmissions, in the same order.
-    async fn record(&self, coming: &[Coming<'_>]) -> Result<Vec<Id<Transmission>>, CommandError> {
+    async fn record(
+        &self,
+        coming: &[Coming<'_>],
+        unread: &[(Id<User>, &Brought)],
+    ) -> Result<Vec<Id<Transmission>>, CommandError> {
         let senders = self.senders(coming).await?;
         let listed = self.listed(coming).await?;
+        let last_wishes = self.last_wishes(coming);
         let mut together = self.commands.together();
         let mut ids = Vec::with_capacity(coming.len());
-        for (one, sender) in coming.iter().zip(senders) {
+        for (at, (one, sender)) in coming.iter().zip(senders).enumerate() {
             if let Some(meet) = sender.meet {
                 settled(together.create(sender.contact, vec![meet]).await?)?;
             }
             ids.push(self.arrive(&mut together, one, sender.contact).await?);
-            self.heed(&mut together, one, sender.contact, &listed)
-                .await?;
+            if last_wishes.contains(&at) {
+                self.heed(&mut together, one, sender.contact, &listed)
+                    .await?;
+            }
+        }
+        for (owner, brought) in unread {
+            self.heed_unread(&mut together, *owner, brought).await?;
         }
         together.commit(&Metadata::default()).await?;
         Ok(ids)
@@ -137,6 +153,14 @@ impl Desk {
 /// What an aggregate refused in spite of what was looked up: somebody was faster.
 pub(super) fn settled<E>(decided: Result<(), E>) -> Result<(), CommandError> {
     decided.map_err(|_| CommandError::Contended)
+}
+
+/// Whether the database was there, and did not take what it was given.
+fn is_refused(error: &CommandError) -> bool {
+    matches!(
+        error,
+        CommandError::Store(StoreError::Database(sqlx::Error::Database(_)))
+    )
 }
 
 fn is_race(error: &CommandError) -> bool {

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Centre, Client, Database, Kannel, Lossy, Receiving, Server, Setup, eventually, seconds,
+    Centre, Client, Database, Kannel, Lossy, Receiving, Server, Setup, eventually, seconds, unique,
     unique_name,
 };
 
@@ -310,4 +310,66 @@ async fn of_many_at_once_each_is_taken_in_once_whatever_stands_among_them() {
     })
     .await;
     assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+}
+
+#[tokio::test]
+async fn a_wish_holds_although_nobody_reads_what_it_came_in() {
+    let desk = Desk::open().await;
+    let by = desk.receiving.kannel(&desk.client).await;
+    let mut unread = desk.receiving.clone();
+    unread.address = format!("+4930{:07}", unique());
+    let account = json!({"username": unique_name("unread"), "active": 1, "phone": unread.address});
+    desk.client.post("/accounts", account).await.ok();
+    let answer = unread.brought(&by, "from=%2B4930999&data=STOP&id=1").await;
+    assert_eq!(answer, StatusCode::NOT_FOUND);
+    let listed = eventually("the list is closed", seconds(20), async || {
+        let listed = desk.client.get("/optouts").await.ok();
+        (listed != json!([])).then_some(listed)
+    })
+    .await;
+    assert_eq!(listed[0]["source"], "stop", "{listed}");
+}
+
+#[tokio::test]
+async fn the_last_wish_is_the_one_that_holds() {
+    let (desk, centre) = Desk::bound().await;
+    for (number, word) in (1..).zip(["STOP", "START", "Stop", "Start", "stop!"]) {
+        desk.deliver(&centre, word.as_bytes(), json!({}));
+        centre.said("delivered", number).await;
+    }
+    desk.receiving.arrived(&desk.client, 5).await;
+    let listed = desk.client.get("/optouts").await.ok();
+    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+}
+
+#[tokio::test]
+async fn parts_that_come_again_are_known_and_others_under_their_number_are_not() {
+    let desk = Desk::open().await;
+    let by = desk.receiving.kannel(&desk.client).await;
+    let part = |number: u8, said: &str| {
+        format!("from=%2B4930999&coding=0&data={said}&udh=%05%00%03%07%02%0{number}")
+    };
+    for (number, said) in [
+        (1, "one+"),
+        (2, "two"),
+        // Our answer was lost.
+        (2, "two"),
+        // The sender has come round to the same reference.
+        (1, "three+"),
+        (2, "four"),
+        // And again, before all of it was there.
+        (1, "five+"),
+        (1, "six+"),
+        (2, "seven"),
+    ] {
+        desk.receiving.bring(&by, &part(number, said)).await;
+    }
+    let rows = desk.receiving.arrived(&desk.client, 4).await;
+    let mut texts = Vec::new();
+    for row in &rows {
+        let message = Receiving::message(&desk.client, row).await;
+        texts.push(message["text"].as_str().unwrap().to_owned());
+    }
+    texts.sort();
+    assert_eq!(texts, ["five ", "one two", "six seven", "three four"]);
 }
