@@ -19,8 +19,8 @@ use crate::{
 
 const KINDS: &str = "sip, smpp, http, smtp or sandbox";
 
-/// The most bytes of a secret among the settings.
-const SECRET_BYTES: usize = 1_024;
+/// The most bytes of a secret among the settings: an RSA key of 4,096 bits has 3,300 in PEM.
+const SECRET_BYTES: usize = 8_192;
 
 /// A provider's fields, what is secret still to be sealed.
 #[derive(Debug)]
