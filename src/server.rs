@@ -22,7 +22,7 @@ use gateways::{
     Installation, Reception, Registry, Worker, WorkerConfig,
     callbacks::{Addresses, Callbacks},
     mailbox::Returns,
-    reports::Reports,
+    reports::{Gathered, Reports},
     smtp::Tags,
     unsubscribe::Unsubscribe,
 };
@@ -212,7 +212,7 @@ impl Server {
             addresses: addresses.clone(),
         };
         let callbacks = Callbacks {
-            reports,
+            reports: Gathered::start(reports),
             addresses,
             reception,
             store: commands.store().clone(),

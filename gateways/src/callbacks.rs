@@ -26,7 +26,7 @@ use crate::{
     Reception, SETTING,
     inbox::{Inbox, Taken},
     kannel::{report, written},
-    reports::{About, Noted, Reports},
+    reports::{About, Gathered, Noted},
 };
 
 /// Bytes of a tag: 80 bits, against guessing at an HTTP server's pace.
@@ -124,7 +124,7 @@ fn unsubscribing(transmission: Id<Transmission>, spool: Id<Spool>) -> String {
 #[derive(Clone)]
 pub struct Callbacks {
     /// Puts them on record.
-    pub reports: Reports,
+    pub reports: Gathered,
     /// Which addresses are ours.
     pub addresses: Addresses,
     /// Takes in messages.
@@ -248,19 +248,11 @@ async fn take(
         Err(reason) => return answer(StatusCode::BAD_REQUEST, reason),
     };
     let no_such = "there is no such attempt under way";
-    match callbacks
-        .reports
-        .record(vec![(about, said)])
-        .await
-        .as_deref()
-    {
-        Ok([Noted::Yes]) => answer(StatusCode::OK, "noted"),
-        Ok([Noted::TooEarly]) => answer(StatusCode::CONFLICT, no_such),
-        Ok(_) => answer(StatusCode::NOT_FOUND, no_such),
-        Err(error) => {
-            tracing::warn!(spool.id = %about.spool, %error, "a report could not be recorded");
-            answer(StatusCode::SERVICE_UNAVAILABLE, "try again later")
-        }
+    match callbacks.reports.record(about, said).await {
+        Some(Noted::Yes) => answer(StatusCode::OK, "noted"),
+        Some(Noted::TooEarly) => answer(StatusCode::CONFLICT, no_such),
+        Some(Noted::NoSuch) => answer(StatusCode::NOT_FOUND, no_such),
+        None => answer(StatusCode::SERVICE_UNAVAILABLE, "try again later"),
     }
 }
 

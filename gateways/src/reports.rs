@@ -1,5 +1,7 @@
 //! What became of attempts that were taken, put on record as message centres report it.
 
+mod gathered;
+
 use std::collections::HashSet;
 
 use commands::{CommandError, Commands};
@@ -11,6 +13,8 @@ use domain::{
     },
 };
 use eventstore::{Metadata, clock};
+
+pub use self::gathered::Gathered;
 
 /// Which attempt a report is about, and by which provider it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -43,5 +43,7 @@ pub async fn measure(
     arriving::mails(&mut connection, &pool, server.lmtp, count, table).await?;
     let fewer = &contacts[..count / 2];
     kannel::measure(&mut connection, &commands, &campaign, fewer, table).await?;
+    // One that was not used for so long has been closed.
+    let mut connection = Connection::open(server.address, token).await?;
     signed::measure(&mut connection, &commands, fewer, table).await
 }
