@@ -57,7 +57,7 @@ pub async fn measure(
     let provider = json!({
         "name": "bench", "type": "http", "host": kannel.sendsms.ip().to_string(),
         "port": kannel.sendsms.port(), "username": "bench", "password": "bench",
-        "settings": {"sender": "BENCH"},
+        "settings": {"connections": 64, "sender": "BENCH"},
     });
     send_only_through(connection, &provider).await?;
     let (mut bare, mut ours) = (Vec::new(), Vec::new());
