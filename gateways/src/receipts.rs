@@ -34,6 +34,9 @@ const AGAIN: Duration = Duration::from_millis(50);
 const AGAIN_IF_MANY: Duration = Duration::from_millis(500);
 /// How many may wait for their attempt. Those beyond are put off.
 const WAITING: usize = 5_000;
+/// For how long one that keeps coming is put off before it is refused for good: what it is
+/// about may be taken, and not on record yet.
+const GRACE: Duration = Duration::from_secs(60);
 /// Read models that are so far behind may not know what is awaited yet.
 const BEHIND: Duration = Duration::from_secs(1);
 
@@ -58,6 +61,7 @@ impl Receipts {
             pool,
             reports,
             told: Cache::new(REMEMBERED),
+            unknown: Cache::new(REMEMBERED),
         };
         tokio::spawn(desk.work(receiver));
         Self(sender)
@@ -86,6 +90,8 @@ struct Desk {
     pool: PgPool,
     reports: Reports,
     told: Cache<Name, ()>,
+    /// Those whose attempt was looked for in vain, and since when.
+    unknown: Cache<Name, Instant>,
 }
 
 impl Desk {
@@ -138,7 +144,7 @@ impl Desk {
                     let _ = receipt.answer.send(Taken::Yes);
                 }
                 None if receipt.come.elapsed() < PATIENCE => rest.push(receipt),
-                None if self.is_behind(&mut behind).await? => {
+                None if self.may_be_known_yet(&name, &mut behind).await? => {
                     let _ = receipt.answer.send(Taken::Later);
                 }
                 None => {
@@ -164,6 +170,18 @@ impl Desk {
             let _ = answer.send(taken);
         }
         Ok(rest)
+    }
+
+    async fn may_be_known_yet(
+        &self,
+        name: &Name,
+        behind: &mut Option<bool>,
+    ) -> Result<bool, CommandError> {
+        let Some(since) = self.unknown.get(name) else {
+            self.unknown.insert(name.clone(), Instant::now());
+            return Ok(true);
+        };
+        Ok(since.elapsed() < GRACE || self.is_behind(behind).await?)
     }
 
     /// Whether what is awaited may not be known yet; found out once for many.

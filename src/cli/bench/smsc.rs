@@ -1,7 +1,11 @@
 //! A message centre that takes everything, reports everything as delivered, and delivers
-//! what it is told to. It is ours, so that what is measured is not another program's pace.
+//! what it is told to, again if it is put off. It is ours, so that what is measured is not another program's pace.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    collections::{HashMap, VecDeque},
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use futures::{SinkExt, StreamExt};
 use rusmpp::{
@@ -17,6 +21,8 @@ use tokio::{
 };
 use tokio_util::codec::Framed;
 
+/// When it delivers again what it was told to deliver later.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How many of its messages may wait for their answer.
 const WINDOW: usize = 50;
 
@@ -69,12 +75,23 @@ async fn serve(
     let mut framed = Framed::new(stream, CommandCodec::new());
     let ok = CommandStatus::EsmeRok;
     let (mut number, mut sequence, mut waiting) = (0_u64, 0_u32, 0_usize);
+    let (mut under_way, mut put_off) = (HashMap::new(), VecDeque::new());
+    let mut later = tokio::time::interval(AGAIN);
     loop {
         let command = tokio::select! {
             command = framed.next() => command,
             Some(deliver) = to_deliver.recv(), if waiting < WINDOW => {
                 (sequence, waiting) = (sequence + 1, waiting + 1);
+                under_way.insert(sequence, deliver.clone());
                 framed.send(Command::new(ok, sequence, deliver)).await?;
+                continue;
+            }
+            _ = later.tick() => {
+                for deliver in put_off.drain(..) {
+                    (sequence, waiting) = (sequence + 1, waiting + 1);
+                    under_way.insert(sequence, DeliverSm::clone(&deliver));
+                    framed.send(Command::new(ok, sequence, deliver)).await?;
+                }
                 continue;
             }
         };
@@ -100,9 +117,17 @@ async fn serve(
                 framed.feed(Command::new(ok, answer, taken)).await?;
                 sequence += 1;
                 let receipt = receipt(number, submit)?;
+                under_way.insert(sequence, receipt.clone());
+                waiting += 1;
                 framed.send(Command::new(ok, sequence, receipt)).await?;
             }
-            Some(Pdu::DeliverSmResp(_)) => waiting = waiting.saturating_sub(1),
+            Some(Pdu::DeliverSmResp(_)) => {
+                waiting = waiting.saturating_sub(1);
+                let delivered = under_way.remove(&answer);
+                if command.status() == CommandStatus::EsmeRxTAppn {
+                    put_off.extend(delivered);
+                }
+            }
             _ => {}
         }
     }

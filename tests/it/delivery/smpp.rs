@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Centre, Client, Database, Mailing, Server, Setup, unique, unique_name};
+use crate::harness::{
+    Centre, Client, Database, Mailing, Server, Setup, seconds, unique, unique_name,
+};
 
 struct Texting {
     _server: Server,
@@ -111,7 +113,7 @@ async fn an_account_sends_under_the_name_that_it_has() {
 }
 
 #[tokio::test]
-async fn a_receipt_that_nobody_waits_for_is_refused_for_good() {
+async fn a_receipt_that_nobody_waits_for_is_put_off_for_a_minute_and_then_refused() {
     let texting = Texting::of("hi", json!({}), json!({})).await;
     texting.centre.said("bind", 1).await;
     let words = "id:4711 sub:001 dlvrd:001 submit date:2611270000 done date:2611270000 \
@@ -121,6 +123,11 @@ async fn a_receipt_that_nobody_waits_for_is_refused_for_good() {
     });
     texting.centre.deliver(&receipt);
     let answer = texting.centre.said("delivered", 1).await.remove(0);
+    // ESME_RX_T_APPN
+    assert_eq!(answer["status"], 0x64, "{answer}");
+    tokio::time::sleep(seconds(60)).await;
+    texting.centre.deliver(&receipt);
+    let answer = texting.centre.said("delivered", 2).await.remove(1);
     // ESME_RX_P_APPN
     assert_eq!(answer["status"], 0x65, "{answer}");
 }
@@ -149,7 +156,7 @@ async fn what_another_provider_reports_says_nothing_of_a_message() {
         "from": "49309000907", "to": "4930901", "esm_class": 4, "hex": hex::encode(words),
     }));
     let answer = another.said("delivered", 1).await.remove(0);
-    assert_eq!(answer["status"], 0x65, "{answer}");
+    assert_eq!(answer["status"], 0x64, "{answer}");
     let read = client.get(&format!("/transmissions/{transmission}")).await;
     assert_eq!(read.ok()["status"], "processing");
 }
