@@ -34,7 +34,7 @@ pub struct HttpSettings {
     pub max_messages: u64,
     /// `rate`: how many messages a second it takes, 1 to 10,000; else as many as come.
     pub rate: Option<u64>,
-    /// `connections`: how many are kept open at most, 1 to 64 (32).
+    /// `connections`: how many are kept open at most, 1 to 64 (64).
     pub connections: usize,
     /// `timeout_seconds`: how long it may take to answer, 1 to 600 (30).
     pub timeout_seconds: u64,
@@ -55,7 +55,7 @@ impl Default for HttpSettings {
             if_silent: IfSilent::default(),
             max_messages: 4,
             rate: None,
-            connections: 32,
+            connections: 64,
             timeout_seconds: 30,
             ca_certificate: None,
         }
