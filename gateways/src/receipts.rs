@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How many that were told are remembered: a message centre that missed our answer sends
 /// its report again, when nobody waits for it any more.
 const REMEMBERED: usize = 10_000;
+/// How many that nobody waited for are remembered: those of a minute, at a thousand a second.
+const UNKNOWN: usize = 60_000;
 /// When those are looked for again, and when if they are many.
 const AGAIN: Duration = Duration::from_millis(50);
 const AGAIN_IF_MANY: Duration = Duration::from_millis(500);
@@ -61,7 +63,7 @@ impl Receipts {
             pool,
             reports,
             told: Cache::new(REMEMBERED),
-            unknown: Cache::new(REMEMBERED),
+            unknown: Cache::new(UNKNOWN),
         };
         tokio::spawn(desk.work(receiver));
         Self(sender)

@@ -18,6 +18,8 @@ use crate::{CommandError, Together};
 
 /// Something that is taken in: under which key, and where.
 pub(super) struct Coming<'b> {
+    /// Its place among all that were brought together.
+    pub at: usize,
     pub brought: &'b Brought,
     pub key: &'b str,
     pub counter: &'b Counter,
@@ -71,13 +73,18 @@ impl Desk {
         self.suppression.with(&fingerprints).await
     }
 
-    /// Which of these say last what their senders wish.
-    pub fn last_wishes(&self, coming: &[Coming<'_>]) -> HashSet<usize> {
-        let wishing = coming.iter().enumerate();
-        let wishing = wishing.filter(|(_, one)| self.wish(one.brought).is_some());
-        let last: HashMap<_, _> = wishing
-            .map(|(at, one)| (self.fingerprint(one), at))
-            .collect();
+    /// Which of these, by their places, say last what their senders wish of an owner.
+    pub fn last_wishes<'b>(
+        &self,
+        brought: impl Iterator<Item = (usize, Id<User>, &'b Brought)>,
+    ) -> HashSet<usize> {
+        let mut last = HashMap::new();
+        for (at, owner, brought) in brought.filter(|(_, _, it)| self.wish(it).is_some()) {
+            let source = brought.source();
+            let sender = self.suppression.fingerprint(owner, Channel::Sms, source);
+            let latest = last.entry(sender).or_insert(at);
+            *latest = at.max(*latest);
+        }
         last.into_values().collect()
     }
 

@@ -80,10 +80,11 @@ impl Desk {
         for (at, key) in keys.iter().enumerate() {
             if key.all().any(|key| known.contains(key)) {
                 receipts[at] = Some(Receipt::Known);
-            } else if let Some(&before) = first.get(&key.now) {
+            } else if let Some(&before) = key.all().find_map(|key| first.get(key)) {
                 twice.push((at, before));
             } else {
-                first.insert(&key.now, at);
+                // Also by the one of before: two may stand on either side of a boundary.
+                first.extend(key.all().map(|key| (key, at)));
                 open.push(at);
             }
         }
@@ -96,13 +97,14 @@ impl Desk {
                 Ok(counter) => wanted.push((at, counter)),
                 Err(Refusal { reason, owner }) => {
                     receipts[at] = Some(Receipt::Refused(reason));
-                    unread.extend(owner.map(|owner| (owner, &brought[at])));
+                    unread.extend(owner.map(|owner| (at, owner, &brought[at])));
                 }
             }
         }
         let coming: Vec<_> = wanted
             .iter()
             .map(|(at, counter)| Coming {
+                at: *at,
                 brought: &brought[*at],
                 key: &keys[*at].now,
                 counter,
@@ -125,25 +127,30 @@ impl Desk {
     async fn record(
         &self,
         coming: &[Coming<'_>],
-        unread: &[(Id<User>, &Brought)],
+        unread: &[(usize, Id<User>, &Brought)],
     ) -> Result<Vec<Id<Transmission>>, CommandError> {
         let senders = self.senders(coming).await?;
         let listed = self.listed(coming).await?;
-        let last_wishes = self.last_wishes(coming);
+        let read = coming
+            .iter()
+            .map(|it| (it.at, it.counter.owner(), it.brought));
+        let last_wishes = self.last_wishes(read.chain(unread.iter().copied()));
         let mut together = self.commands.together();
         let mut ids = Vec::with_capacity(coming.len());
-        for (at, (one, sender)) in coming.iter().zip(senders).enumerate() {
+        for (one, sender) in coming.iter().zip(senders) {
             if let Some(meet) = sender.meet {
                 settled(together.create(sender.contact, vec![meet]).await?)?;
             }
             ids.push(self.arrive(&mut together, one, sender.contact).await?);
-            if last_wishes.contains(&at) {
+            if last_wishes.contains(&one.at) {
                 self.heed(&mut together, one, sender.contact, &listed)
                     .await?;
             }
         }
-        for (owner, brought) in unread {
-            self.heed_unread(&mut together, *owner, brought).await?;
+        for (at, owner, brought) in unread {
+            if last_wishes.contains(at) {
+                self.heed_unread(&mut together, *owner, brought).await?;
+            }
         }
         together.commit(&Metadata::default()).await?;
         Ok(ids)

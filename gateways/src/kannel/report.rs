@@ -49,7 +49,10 @@ fn in_a_word(status: &str, answer: &str) -> Result<Option<Said>, &'static str> {
     let (outcome, what) = match status.to_ascii_uppercase().as_str() {
         "DELIVRD" | "DELIVERED" => (Outcome::Delivered, "delivered"),
         "REJECTD" | "REJECTED" => (Outcome::Rejected, "rejected by the message centre"),
-        "UNDELIV" | "UNDELIVERED" | "FAILED" | "DELETED" => (Outcome::Rejected, "not delivered"),
+        "UNDELIV" | "UNDELIVERED" | "FAILED" | "DELETED" | "SKIPPED" => {
+            (Outcome::Rejected, "not delivered")
+        }
+        "UNKNOWN" => (Outcome::Unknown, "nobody can tell"),
         "EXPIRED" => (Outcome::Unanswered, "not delivered in time"),
         "ENROUTE" | "ACCEPTD" | "ACCEPTED" | "QUEUED" | "SENT" | "BUFFERED" => return Ok(None),
         _ => return Err("status must be a number above 0, or a word such as delivered"),
@@ -100,6 +103,7 @@ mod tests {
             ("UNDELIV", Some(Outcome::Rejected)),
             ("REJECTD", Some(Outcome::Rejected)),
             ("expired", Some(Outcome::Unanswered)),
+            ("UNKNOWN", Some(Outcome::Unknown)),
             ("sent", None),
         ] {
             assert_eq!(outcome(status, ""), expected, "{status}");

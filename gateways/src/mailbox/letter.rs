@@ -75,7 +75,7 @@ fn parsed(bytes: &[u8]) -> Option<Letter> {
             File {
                 name: part
                     .attachment_name()
-                    .and_then(file_name)
+                    .and_then(|name| file_name(&structure::name_of(name)))
                     .unwrap_or_else(|| format!("attachment-{}", at + 1)),
                 media_type: sniffed
                     .or(said)

@@ -40,10 +40,10 @@ pub(super) fn shut(mail: &[u8]) -> Option<Cow<'_, [u8]>> {
         if multiparts > MULTIPARTS {
             return None;
         }
-        let subtype = subtype(&text);
+        // Wherever they stand: comments and quotes are read in more than one way.
         for (open, shut_word) in SHUT {
-            for at in words(&text[subtype.clone()], open.as_bytes()) {
-                let at = value.start + subtype.start + at;
+            for at in words(&text, open.as_bytes()) {
+                let at = value.start + at;
                 shut.to_mut()[at..at + open.len()].copy_from_slice(shut_word.as_bytes());
             }
         }
@@ -56,6 +56,12 @@ pub(super) fn subtype_of<'t>(kind: &'t ContentType<'_>) -> Option<&'t str> {
     let subtype = kind.subtype()?;
     let was = SHUT.iter().find(|(_, shut)| *shut == subtype);
     Some(was.map_or(subtype, |(open, _)| open))
+}
+
+/// A name as it was, where words of it were shut.
+pub(super) fn name_of(name: &str) -> String {
+    let reopened = |name: String, (open, shut): (&str, &str)| name.replace(shut, open);
+    SHUT.into_iter().fold(name.to_owned(), reopened)
 }
 
 /// The head of a mail, as far as it is one that can be read.
@@ -94,47 +100,28 @@ fn is_intricate(mail: &[u8]) -> bool {
     dashes > DASHES || fields > FIELDS
 }
 
-/// Where the values of Content-Type fields may be, with the lines that they go on in.
+/// Where the values of Content-Type fields may be, with the lines that they go on in. Their
+/// names may have white space in them, which mail-parser does not see.
 fn content_types(mail: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    const NAME: &[u8] = b"content-type";
-    let mut from = 0;
-    std::iter::from_fn(move || {
-        loop {
-            let at = mail[from..]
-                .iter()
-                .position(|byte| byte.eq_ignore_ascii_case(&b'c'))?;
-            let start = from + at;
-            from = start + 1;
-            let name = mail.get(start..start + NAME.len());
-            if !name.is_some_and(|name| name.eq_ignore_ascii_case(NAME)) {
-                continue;
-            }
-            let start = start + NAME.len();
-            let rest = &mail[start..];
-            let ends =
-                |at: &usize| rest[*at] == b'\n' && !matches!(rest.get(at + 1), Some(b' ' | b'\t'));
-            let end = start + (0..rest.len()).find(ends).unwrap_or(rest.len());
-            from = end;
-            return Some(start..end);
-        }
+    let colons = mail.iter().enumerate().filter(|(_, byte)| **byte == b':');
+    let values = colons.filter(|(at, _)| is_content_type(&mail[..*at]));
+    values.map(|(at, _)| {
+        let rest = &mail[at + 1..];
+        let ends =
+            |at: &usize| rest[*at] == b'\n' && !matches!(rest.get(at + 1), Some(b' ' | b'\t'));
+        let end = (0..rest.len()).find(ends).unwrap_or(rest.len());
+        at + 1..at + 1 + end
     })
 }
 
-/// From the slash to the parameters, whatever comments say.
-fn subtype(value: &[u8]) -> Range<usize> {
-    let Some(start) = value.iter().position(|byte| *byte == b'/') else {
-        return 0..0;
-    };
-    let mut depth = 0_usize;
-    let end = value[start..].iter().position(|byte| {
-        match byte {
-            b'(' => depth += 1,
-            b')' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        *byte == b';' && depth == 0
-    });
-    start..end.map_or(value.len(), |end| start + end)
+/// Whether a name that ends here is Content-Type.
+fn is_content_type(mail: &[u8]) -> bool {
+    const NAME: &[u8] = b"content-type";
+    let letters = mail.iter().rev().filter(|byte| !byte.is_ascii_whitespace());
+    let mut letters = letters.map(u8::to_ascii_lowercase);
+    NAME.iter()
+        .rev()
+        .all(|letter| letters.next() == Some(*letter))
 }
 
 /// Where this stands as a word of its own.
@@ -171,6 +158,11 @@ mod tests {
             "Content-Type:\r\n message/rfc822\r\n\r\n",
             "Content-Type: message / rfc822\r\n\r\n",
             "Content-Type: message/(a;b) rfc822 (c)\r\n\r\n",
+            "Content-Type: (/;) message/rfc822\r\n\r\n",
+            "Content-Type: (\"\\)) message/rfc822; x=\"\r\n\r\n",
+            "Content- Type: message/rfc822\r\n\r\n",
+            "Con \t tent-Type : message/rfc822\r\n\r\n",
+            "Content-Type: message/\"rfc822\"\r\n\r\n",
         ] {
             let mail = nested(3, header);
             let shut = shut(&mail).unwrap();
@@ -193,9 +185,14 @@ mod tests {
 
     #[test]
     fn ten_thousands_of_levels_are_survived() {
-        let mail = nested(200_000, "Content-Type:message/rfc822\r\n\r\n");
-        let shut = shut(&mail).unwrap();
-        assert!(MessageParser::default().parse(&*shut).is_some());
+        for header in [
+            "Content-Type:message/rfc822\r\n\r\n",
+            "Content- Type:message/rfc822\r\n\r\n",
+        ] {
+            let mail = nested(200_000, header);
+            let shut = shut(&mail).unwrap();
+            assert!(MessageParser::default().parse(&*shut).is_some());
+        }
     }
 
     #[test]
@@ -205,7 +202,8 @@ mod tests {
         let mail = MessageParser::default().parse(&*shut).unwrap();
         let kind = mail.parts[0].content_type().unwrap();
         assert_eq!(subtype_of(kind), Some("rfc822"));
-        assert_eq!(kind.attribute("name"), Some("global plan; rfc822"));
+        let name = kind.attribute("name").unwrap();
+        assert_eq!(name_of(name), "global plan; rfc822");
     }
 
     #[test]
@@ -214,7 +212,7 @@ mod tests {
             "Content-Type: message/delivery-status\r\n\r\nx",
             "Content-Type: message/global-delivery-status\r\n\r\nx",
             "Content-Type: text/rfc822-headers\r\n\r\nx",
-            "Content-Type: text/plain; name=/rfc822\r\n\r\nmessage/rfc822",
+            "Content-Type: text/plain; name=rfc822.txt\r\n\r\nmessage/rfc822",
             "Subject: content-type",
             "",
         ] {

@@ -128,7 +128,7 @@ impl Reception {
         };
         let text = text_of(&short.octets, short.encoding);
         let mut results = Vec::new();
-        let of_parts = whole.map(|whole| (whole.numbers.len(), whole.count));
+        let of_parts = whole.map(|whole| (whole.contents.len(), whole.count));
         results.extend(of_parts.map(|(there, count)| match there == count {
             true => SpoolResult::new(ResultKind::Info, "parts", count.to_string()),
             false => SpoolResult::new(ResultKind::Error, "parts", format!("{there} of {count}")),

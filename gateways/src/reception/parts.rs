@@ -28,8 +28,8 @@ pub(super) struct Whole {
     pub name: String,
     /// The message.
     pub short: Short,
-    /// The parts that are in it, and how many there should be.
-    pub numbers: Vec<i16>,
+    /// Fingerprints of the parts that are in it, and how many there should be.
+    pub contents: Vec<String>,
     pub count: usize,
 }
 
@@ -53,7 +53,7 @@ struct Kept {
     octets: String,
 }
 
-type Row = (i16, i16, i64, String);
+type Row = (String, i16, i64, String);
 
 impl Parts {
     pub fn new(store: Store) -> Self {
@@ -78,17 +78,22 @@ impl Parts {
                 .fetch_all(&mut *transaction)
                 .await?;
         let same = there.iter().find(|row| row.0 == i16::from(part.number));
-        let is_taken = there.iter().any(|row| row.2);
         match same {
-            Some((_, said, true)) if *said == content => return Ok(Added::Known),
-            Some((_, said, false)) if *said != content => return Ok(Added::OfAnother(name)),
-            _ => {}
-        }
-        if is_taken {
-            sqlx::query("delete from dispatch.parts where message = $1 and taken")
+            Some((_, said, true)) if *said == content => {
+                sqlx::query(
+                    "update dispatch.parts set again = true where message = $1 and number = $2",
+                )
                 .bind(&name)
+                .bind(i16::from(part.number))
                 .execute(&mut *transaction)
                 .await?;
+                transaction.commit().await?;
+                return Ok(Added::Known);
+            }
+            Some((_, said, false)) if *said != content => return Ok(Added::OfAnother(name)),
+            // Another message has begun.
+            Some((_, _, true)) => begin_another(&mut transaction, &name, part).await?,
+            _ => {}
         }
         let kept = Kept {
             source: short.source.clone(),
@@ -131,19 +136,24 @@ impl Parts {
 
     /// A message as far as its parts are there.
     pub async fn what_there_is(&self, name: &str) -> Result<Option<Whole>, StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        let rows = rows(&mut connection, name).await?;
+        let rows = sqlx::query_as(
+            "select content, count, provider_id, sealed from dispatch.parts \
+             where message = $1 and (not taken or again) and exists \
+               (select 1 from dispatch.parts where message = $1 and not taken) \
+             order by number",
+        );
+        let rows = rows.bind(name).fetch_all(&self.pool).await?;
         self.whole(name.to_owned(), rows)
     }
 
     /// That its parts are on record. Others may have come since.
     pub async fn taken(&self, whole: &Whole) -> Result<(), StoreError> {
         sqlx::query(
-            "update dispatch.parts set taken = true, sealed = '' \
-             where message = $1 and number = any($2)",
+            "update dispatch.parts set taken = true, again = false, received_at = now() \
+             where message = $1 and content = any($2)",
         )
         .bind(&whole.name)
-        .bind(&whole.numbers)
+        .bind(&whole.contents)
         .execute(&self.pool)
         .await?;
         Ok(())
@@ -173,7 +183,7 @@ impl Parts {
 
     fn whole(&self, name: String, rows: Vec<Row>) -> Result<Option<Whole>, StoreError> {
         let mut whole: Option<Whole> = None;
-        for (number, count, provider, sealed) in rows {
+        for (content, count, provider, sealed) in rows {
             let opened = self.store.vault().open(SEALED_FOR, &Sealed::new(sealed))?;
             let kept: Kept =
                 serde_json::from_slice(&opened).map_err(|error| decoding(error.into()))?;
@@ -189,14 +199,27 @@ impl Parts {
                     part: None,
                     name: None,
                 },
-                numbers: Vec::new(),
+                contents: Vec::new(),
                 count: usize::try_from(count).unwrap_or_default(),
             });
             whole.short.octets.extend(octets);
-            whole.numbers.push(number);
+            whole.contents.push(content);
         }
         Ok(whole)
     }
+}
+
+/// Forgets the message that was taken in under this name. What of it was brought again may
+/// be of the next one, should nothing else come under its number.
+async fn begin_another(db: &mut PgConnection, name: &str, part: Part) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "delete from dispatch.parts where message = $1 and taken and (number = $2 or not again)",
+    )
+    .bind(name)
+    .bind(i16::from(part.number))
+    .execute(db)
+    .await
+    .map(drop)
 }
 
 fn decoding(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
@@ -205,7 +228,7 @@ fn decoding(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
 
 async fn rows(db: &mut PgConnection, name: &str) -> Result<Vec<Row>, sqlx::Error> {
     sqlx::query_as(
-        "select number, count, provider_id, sealed from dispatch.parts \
+        "select content, count, provider_id, sealed from dispatch.parts \
          where message = $1 and not taken order by number",
     )
     .bind(name)

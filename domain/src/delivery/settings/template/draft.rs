@@ -59,6 +59,16 @@ impl Draft {
             basic: self.basic.unwrap_or_default(),
             success: self.success,
         };
+        let named = |name: &str| template.headers.iter().filter(|(it, _)| it == name).count();
+        if template.headers.iter().any(|(name, _)| named(name) > 1) {
+            return Err(wrong("headers", "has a name twice"));
+        }
+        if template.basic && named("authorization") > 0 {
+            return Err(wrong(
+                "authentication",
+                "says what the header authorization says, too",
+            ));
+        }
         if !template.has(Slot::To) || !template.has(Slot::Text) {
             let reason = "must, with body_template, hold {to} and {text}";
             return Err(wrong("url_template", reason));
@@ -278,6 +288,17 @@ mod tests {
                 "authentication",
             ),
             (json!({"url_template": url, "smsc": "fake"}), "smsc"),
+            (
+                json!({"url_template": url, "headers": {"a": "1", "A": "2"}}),
+                "headers",
+            ),
+            (
+                json!({
+                    "url_template": url, "authentication": "basic",
+                    "headers": {"Authorization": "Bearer {password}"},
+                }),
+                "authentication",
+            ),
             (
                 json!({
                     "url_template": url, "content_type": "application/json",
