@@ -64,43 +64,27 @@ impl Parts {
     /// Keeps a part.
     pub async fn add(&self, short: &Short, part: Part) -> Result<Added, StoreError> {
         let name = self.name(short, part);
-        let octets = hex::encode(&short.octets);
-        let content = self.store.fingerprint(&octets);
+        let kept = Kept {
+            source: short.source.clone(),
+            destination: short.destination.clone(),
+            encoding: short.encoding,
+            octets: hex::encode(&short.octets),
+        };
+        let content = self.store.fingerprint(&kept.octets);
         let mut transaction = self.pool.begin().await?;
         // Of two that come together, the second must see the first.
         sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 25))")
             .bind(&name)
             .execute(&mut *transaction)
             .await?;
-        let there: Vec<(i16, String, bool)> =
-            sqlx::query_as("select number, content, taken from dispatch.parts where message = $1")
-                .bind(&name)
-                .fetch_all(&mut *transaction)
-                .await?;
-        let same = there.iter().find(|row| row.0 == i16::from(part.number));
-        match same {
-            Some((_, said, true)) if *said == content => {
-                sqlx::query(
-                    "update dispatch.parts set again = true where message = $1 and number = $2",
-                )
-                .bind(&name)
-                .bind(i16::from(part.number))
-                .execute(&mut *transaction)
-                .await?;
+        match there(&mut transaction, &name, part, &content).await? {
+            There::Nothing => {}
+            There::OfAnother => return Ok(Added::OfAnother(name)),
+            There::Taken => {
                 transaction.commit().await?;
                 return Ok(Added::Known);
             }
-            Some((_, said, false)) if *said != content => return Ok(Added::OfAnother(name)),
-            // Another message has begun.
-            Some((_, _, true)) => begin_another(&mut transaction, &name, part).await?,
-            _ => {}
         }
-        let kept = Kept {
-            source: short.source.clone(),
-            destination: short.destination.clone(),
-            encoding: short.encoding,
-            octets,
-        };
         let kept = serde_json::to_vec(&kept).map_err(|error| decoding(error.into()))?;
         let sealed = self.store.vault().seal(SEALED_FOR, &kept)?;
         sqlx::query(
@@ -117,12 +101,11 @@ impl Parts {
         .await?;
         let rows = rows(&mut transaction, &name).await?;
         transaction.commit().await?;
-        Ok(match rows.len() == usize::from(part.count) {
-            true => self
-                .whole(name, rows)?
-                .map_or(Added::Waits, Added::Completes),
-            false => Added::Waits,
-        })
+        if rows.len() != usize::from(part.count) {
+            return Ok(Added::Waits);
+        }
+        let whole = self.whole(name, rows)?;
+        Ok(whole.map_or(Added::Waits, Added::Completes))
     }
 
     /// The names of those that have waited too long.
@@ -209,17 +192,48 @@ impl Parts {
     }
 }
 
-/// Forgets the message that was taken in under this name. What of it was brought again may
-/// be of the next one, should nothing else come under its number.
-async fn begin_another(db: &mut PgConnection, name: &str, part: Part) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "delete from dispatch.parts where message = $1 and taken and (number = $2 or not again)",
-    )
-    .bind(name)
-    .bind(i16::from(part.number))
-    .execute(db)
-    .await
-    .map(drop)
+/// What is under a part's number.
+enum There {
+    /// Nothing, or the same.
+    Nothing,
+    /// The same, and it is on record.
+    Taken,
+    /// Something else, of a message that is not complete.
+    OfAnother,
+}
+
+/// Finds out. What is on record and says something else is forgotten, with the message that
+/// it is of, for another one has begun; what of that was brought again stays, since it may be
+/// of the next one, should nothing else come under its number.
+async fn there(
+    db: &mut PgConnection,
+    name: &str,
+    part: Part,
+    content: &str,
+) -> Result<There, sqlx::Error> {
+    let number = i16::from(part.number);
+    let sql = "select content, taken from dispatch.parts where message = $1 and number = $2";
+    let there: Option<(String, bool)> = sqlx::query_as(sql)
+        .bind(name)
+        .bind(number)
+        .fetch_optional(&mut *db)
+        .await?;
+    let (there, sql) = match there {
+        None => return Ok(There::Nothing),
+        Some((said, false)) if said == content => return Ok(There::Nothing),
+        Some((_, false)) => return Ok(There::OfAnother),
+        Some((said, true)) if said == content => (
+            There::Taken,
+            "update dispatch.parts set again = true where message = $1 and number = $2",
+        ),
+        Some((_, true)) => (
+            There::Nothing,
+            "delete from dispatch.parts \
+             where message = $1 and taken and (number = $2 or not again)",
+        ),
+    };
+    sqlx::query(sql).bind(name).bind(number).execute(db).await?;
+    Ok(there)
 }
 
 fn decoding(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
