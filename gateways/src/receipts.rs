@@ -7,7 +7,7 @@ use commands::CommandError;
 use domain::{Id, delivery::Provider};
 use projections::{
     delivery::queue::{self, Named},
-    lag_of,
+    is_behind,
 };
 use quick_cache::sync::Cache;
 use sqlx::PgPool;
@@ -39,8 +39,6 @@ const WAITING: usize = 5_000;
 /// For how long one that keeps coming is put off before it is refused for good: what it is
 /// about may be taken, and not on record yet.
 const GRACE: Duration = Duration::from_secs(60);
-/// Read models that are so far behind may not know what is awaited yet.
-const BEHIND: Duration = Duration::from_secs(1);
 
 /// A way to tell what became of messages. Clones lead to the same place.
 #[derive(Clone, Debug)]
@@ -191,9 +189,9 @@ impl Desk {
         if let Some(known) = known {
             return Ok(*known);
         }
-        let lag = lag_of(&self.pool, "dispatch").await;
-        let lag = lag.map_err(|error| CommandError::Store(error.into()))?;
-        Ok(*known.insert(lag > BEHIND))
+        let found = is_behind(&self.pool, "dispatch").await;
+        let found = found.map_err(|error| CommandError::Store(error.into()))?;
+        Ok(*known.insert(found))
     }
 
     async fn attempts(&self, receipts: &[Receipt]) -> Result<HashMap<Name, About>, CommandError> {

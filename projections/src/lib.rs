@@ -38,4 +38,4 @@ pub use queue_signal::QueueSignal;
 pub use reads::{
     BadQuery, By, Cursor, Finders, Page, Paged, Query, Scope, View, count, find, list, page,
 };
-pub use watermarks::{ProjectionStatus, Stopped, Watermarks, lag_of};
+pub use watermarks::{ProjectionStatus, Stopped, Watermarks, is_behind};

@@ -218,15 +218,19 @@ async fn poll(shared: Weak<Shared>, poll: Arc<Poll>) {
     }
 }
 
-/// How far this projection is behind the log, as its checkpoint says.
+/// What is older than this should have been taken in.
+const BEHIND: f64 = 1.0;
+
+/// Whether this projection is behind the log, as its checkpoint says: then what it does not
+/// know may still be on record.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn lag_of(pool: &PgPool, projection: &str) -> Result<Duration, sqlx::Error> {
+pub async fn is_behind(pool: &PgPool, projection: &str) -> Result<bool, sqlx::Error> {
     let position = sqlx::query_scalar("select position from read.checkpoints where name = $1");
     let position: Option<Position> = position.bind(projection).fetch_optional(pool).await?;
     let age = age_of_next(pool, position.unwrap_or_default()).await?;
-    Ok(Duration::try_from_secs_f64(age.unwrap_or_default()).unwrap_or_default())
+    Ok(age.is_some_and(|age| age > BEHIND))
 }
 
 async fn age_of_next(pool: &PgPool, position: Position) -> Result<Option<f64>, sqlx::Error> {

@@ -118,15 +118,14 @@ impl Receiving {
         Ok(recipients.values().any(|it| it.program_id.is_some()))
     }
 
-    /// Which of these keys are those of something that is on record.
+    /// Whether one of these keys is that of something on record.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn known(&self, keys: &[String]) -> Result<Vec<bool>, StoreError> {
+    pub async fn knows(&self, keys: impl Iterator<Item = &String>) -> Result<bool, StoreError> {
         let store = self.desk.commands.store();
-        let keys: Vec<_> = keys.iter().map(|key| store.fingerprint(key)).collect();
-        let known = self.desk.holders(&keys).await?;
-        Ok(keys.iter().map(|key| known.contains(key)).collect())
+        let keys: Vec<_> = keys.map(|key| store.fingerprint(key)).collect();
+        Ok(!self.desk.holders(&keys).await?.is_empty())
     }
 
     /// Puts it on record, and whatever follows from it, at once or not at all.

@@ -64,7 +64,8 @@ fn parsed(bytes: &[u8]) -> Option<Letter> {
         .take(FILES)
         .enumerate()
         .map(|(at, part)| {
-            let bytes = part.contents().to_vec();
+            let mut bytes = part.contents().to_vec();
+            structure::reopen(&mut bytes);
             let said = part
                 .content_type()
                 .map(|kind| match structure::subtype_of(kind) {
@@ -75,7 +76,7 @@ fn parsed(bytes: &[u8]) -> Option<Letter> {
             File {
                 name: part
                     .attachment_name()
-                    .and_then(|name| file_name(&structure::name_of(name)))
+                    .and_then(|name| file_name(&structure::reopened(name)))
                     .unwrap_or_else(|| format!("attachment-{}", at + 1)),
                 media_type: sniffed
                     .or(said)
@@ -124,6 +125,7 @@ fn file_name(name: &str) -> Option<String> {
 }
 
 fn cut(text: &str) -> String {
+    let text = structure::reopened(text);
     let mut end = text.len().min(TEXT);
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -158,6 +160,24 @@ mod tests {
             ("a.pdf", "application/pdf")
         );
         assert!(file.bytes.starts_with(b"%PDF-1.4"));
+    }
+
+    #[test]
+    fn what_is_enclosed_is_a_file_as_it_came() {
+        let enclosed = "Subject: inner\r\nContent-Type: multipart/digest; boundary=z\r\n\r\n--z--";
+        let quoted = "See Content-Type: message/rfc822 and global warming.";
+        let mail = format!(
+            "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\n{quoted}\r\n--x\r\n\
+             Content-Type: message/rfc822; name=\"global plan.eml\"\r\n\r\n{enclosed}\r\n--x--\r\n"
+        );
+        let Letter { message, files } = read(mail.as_bytes());
+        assert_eq!(message.text.as_deref().map(str::trim), Some(quoted));
+        let [file] = &files[..] else {
+            panic!("{files:?}");
+        };
+        assert_eq!(file.name, "global plan.eml");
+        assert_eq!(file.media_type, "message/rfc822");
+        assert_eq!(String::from_utf8_lossy(&file.bytes).trim(), enclosed);
     }
 
     #[test]

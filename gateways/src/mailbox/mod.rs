@@ -94,6 +94,9 @@ struct Inner {
     from: Mutex<HashMap<IpAddr, usize>>,
 }
 
+/// What is answered when nothing of it happened, and may yet.
+const LATER: &str = "451 4.3.0 try again later";
+
 /// What memory is given out in.
 const PIECE: usize = 64 << 10;
 

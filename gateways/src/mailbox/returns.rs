@@ -1,8 +1,6 @@
 //! What comes back on mails that were sent: bounces, to the return paths of their attempts,
 //! and complaints, to the address that mailbox providers were given.
 
-use std::time::Duration;
-
 use commands::{CommandError, Commands, suppression::Suppression};
 use domain::{
     Id,
@@ -11,16 +9,14 @@ use domain::{
     values::EmailAddress,
 };
 use eventstore::{Metadata, StoreError, clock};
-use projections::{delivery::spools, lag_of};
+use projections::{delivery::spools, is_behind};
 
 use super::{
+    LATER,
     bounce::{self, Fate},
     complaint,
 };
 use crate::smtp::Tags;
-
-/// Read models that are so far behind may not know an attempt yet.
-const BEHIND: Duration = Duration::from_secs(1);
 
 const NOTED: &str = "250 2.0.0 ok, noted";
 const RECORDED: &str = "250 2.0.0 ok, it is on record";
@@ -73,7 +69,7 @@ impl Returns {
         let (mail, tags) = (mail.to_vec(), self.tags.clone());
         let read = move || (complaint::read(&mail, &tags), bounce::read(&mail));
         let Ok((complaint, bounce)) = tokio::task::spawn_blocking(read).await else {
-            return Ok("451 4.3.0 try again later");
+            return Ok(LATER);
         };
         match (complaint, to) {
             (Some(report), _) if !report.complains => Ok(NOTED),
@@ -120,9 +116,9 @@ impl Returns {
 
     /// What is answered about an attempt that cannot be read: it may be too new for that.
     async fn unknown(&self) -> Result<&'static str, CommandError> {
-        let lag = lag_of(self.commands.store().pool(), "transmissions").await;
-        Ok(match lag.map_err(StoreError::from)? > BEHIND {
-            true => "451 4.3.0 try again later",
+        let behind = is_behind(self.commands.store().pool(), "transmissions").await;
+        Ok(match behind.map_err(StoreError::from)? {
+            true => LATER,
             false => UNKNOWN,
         })
     }

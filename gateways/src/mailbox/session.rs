@@ -15,7 +15,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Dialect, Mailbox,
+    Dialect, LATER, Mailbox,
     wire::{self, Found},
 };
 
@@ -309,7 +309,7 @@ impl<'m> Session<'m> {
             }
             Err(error) => {
                 tracing::warn!(%error, "a recipient could not be looked up");
-                answer("451 4.3.0 try again later")
+                answer(LATER)
             }
         }
     }

@@ -19,11 +19,11 @@ const DASHES: usize = 250_000;
 const FIELDS: usize = 100_000;
 
 /// Subtypes that are opened, and what stands for them when they are to stay shut: as long,
-/// and no word that anybody uses.
+/// and with an octet at the end that no mail has there, so that they are found again.
 const SHUT: [(&str, &str); 3] = [
-    ("rfc822", "rfc82."),
-    ("global", "globa."),
-    ("digest", "diges."),
+    ("rfc822", "rfc82\x1a"),
+    ("global", "globa\x1a"),
+    ("digest", "diges\x1a"),
 ];
 
 /// The mail with everything in it shut; nothing if it should not be taken apart.
@@ -58,10 +58,30 @@ pub(super) fn subtype_of<'t>(kind: &'t ContentType<'_>) -> Option<&'t str> {
     Some(was.map_or(subtype, |(open, _)| open))
 }
 
-/// A name as it was, where words of it were shut.
-pub(super) fn name_of(name: &str) -> String {
-    let reopened = |name: String, (open, shut): (&str, &str)| name.replace(shut, open);
-    SHUT.into_iter().fold(name.to_owned(), reopened)
+/// A name or a text as it was, where words of it were shut.
+pub(super) fn reopened(text: &str) -> Cow<'_, str> {
+    if !text.contains('\x1a') {
+        return Cow::Borrowed(text);
+    }
+    let reopen = |text: String, (open, shut): (&str, &str)| text.replace(shut, open);
+    Cow::Owned(SHUT.into_iter().fold(text.to_owned(), reopen))
+}
+
+/// The same of a file.
+pub(super) fn reopen(file: &mut [u8]) {
+    for at in 0..file.len() {
+        if file[at] != 0x1a {
+            continue;
+        }
+        for (open, shut) in SHUT {
+            let word = (at + 1).checked_sub(shut.len()).map(|start| start..=at);
+            if let Some(word) = word.and_then(|word| file.get_mut(word))
+                && word == shut.as_bytes()
+            {
+                word.copy_from_slice(open.as_bytes());
+            }
+        }
+    }
 }
 
 /// The head of a mail, as far as it is one that can be read.
@@ -203,7 +223,7 @@ mod tests {
         let kind = mail.parts[0].content_type().unwrap();
         assert_eq!(subtype_of(kind), Some("rfc822"));
         let name = kind.attribute("name").unwrap();
-        assert_eq!(name_of(name), "global plan; rfc822");
+        assert_eq!(reopened(name), "global plan; rfc822");
     }
 
     #[test]

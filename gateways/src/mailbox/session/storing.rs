@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     super::{
-        Dialect,
+        Dialect, LATER,
         letter::{self, Letter},
         structure,
     },
@@ -154,13 +154,8 @@ impl Session<'_> {
 
     /// If that cannot be found out, it is found out when it is put on record.
     async fn is_known(&self, key: &Key) -> bool {
-        let keys: Vec<_> = [Some(&key.now), key.earlier.as_ref()]
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect();
-        let known = self.mailbox.0.receiving.known(&keys).await;
-        known.is_ok_and(|known| known.contains(&true))
+        let keys = std::iter::once(&key.now).chain(&key.earlier);
+        self.mailbox.0.receiving.knows(keys).await.unwrap_or(false)
     }
 
     /// Reads it, with its files stored.
@@ -221,5 +216,5 @@ impl Session<'_> {
 
 fn later(what: &str, error: &dyn std::fmt::Display) -> String {
     tracing::warn!(%error, "{what}");
-    "451 4.3.0 try again later".to_owned()
+    LATER.to_owned()
 }
