@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Centre, Database, Kannel, Mailing, Server, Setup, eventually, seconds, unique, unique_name,
+    Centre, Database, Kannel, Mailing, Server, Setup, eventually, seconds, unique,
 };
 
 struct Texting {
@@ -19,7 +19,7 @@ impl Texting {
         Self::through(Kannel::start().await, text, password, settings).await
     }
 
-    async fn through(kannel: Kannel, mut text: Value, password: &str, settings: Value) -> Self {
+    async fn through(kannel: Kannel, text: Value, password: &str, settings: Value) -> Self {
         let database = Database::create().await;
         let server = Setup::on(&database)
             .set("RETRY_BASE_SECONDS", "1")
@@ -28,15 +28,7 @@ impl Texting {
             .await;
         let client = server.admin().await;
         kannel.provider(&client, password, settings).await;
-        text["name"] = json!(unique_name("text"));
-        let text_id = client.post("/messages/texts", text).await.id("text_id");
-        let program = json!({"name": unique_name("sms"), "text_id": text_id});
-        let program = client.post("/programs/sendsms", program).await;
-        let mailing = Mailing {
-            program_id: program.id("program_id"),
-            template_id: 0,
-            client,
-        };
+        let mailing = Mailing::texting(&client, text).await;
         Self {
             server,
             kannel,

@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{
-    Centre, Client, Database, Mailing, Server, Setup, seconds, unique, unique_name,
-};
+use crate::harness::{Centre, Database, Mailing, Server, Setup, seconds, unique, unique_name};
 
 struct Texting {
     _server: Server,
@@ -31,7 +29,7 @@ impl Texting {
             "settings": settings,
         });
         let provider = client.post("/providers", provider).await.id("provider_id");
-        let mailing = texting(&client, text).await;
+        let mailing = Mailing::texting(&client, json!({"data": text})).await;
         Self {
             _server: server,
             centre,
@@ -59,18 +57,6 @@ impl Texting {
         assert_eq!(ended["outcome"], outcome, "{ending}: {ended}");
         let words = ended["response"].as_str().unwrap();
         assert!(words.contains(response), "{ending}: {ended}");
-    }
-}
-
-async fn texting(client: &Client, text: &str) -> Mailing {
-    let text = json!({"name": unique_name("text"), "data": text});
-    let text_id = client.post("/messages/texts", text).await.id("text_id");
-    let program = json!({"name": unique_name("sms"), "text_id": text_id});
-    let program = client.post("/programs/sendsms", program).await;
-    Mailing {
-        program_id: program.id("program_id"),
-        template_id: 0,
-        client: client.clone(),
     }
 }
 

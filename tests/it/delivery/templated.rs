@@ -51,15 +51,8 @@ impl Service {
         let made = client.post("/providers", provider).await.id("provider_id");
         let provider = client.get(&format!("/providers/{made}")).await.ok();
         assert!(!provider.to_string().contains("hush-hush"), "{provider}");
-        let text = json!({"name": unique_name("text"), "data": "say \"hi\"\nâ"});
-        let text_id = client.post("/messages/texts", text).await.id("text_id");
-        let program = json!({"name": unique_name("sms"), "text_id": text_id});
-        let program = client.post("/programs/sendsms", program).await;
-        let mailing = Mailing {
-            program_id: program.id("program_id"),
-            template_id: 0,
-            client: client.clone(),
-        };
+        let text = json!({"data": "say \"hi\"\nâ"});
+        let mailing = Mailing::texting(&client, text).await;
         Self {
             server,
             client,

@@ -46,6 +46,19 @@ impl Mailing {
         .await
     }
 
+    /// One that sends a short message with these fields, and no mail.
+    pub async fn texting(client: &Client, mut text: Value) -> Self {
+        text["name"] = json!(unique_name("text"));
+        let text_id = client.post("/messages/texts", text).await.id("text_id");
+        let program = json!({"name": unique_name("sms"), "text_id": text_id});
+        let program = client.post("/programs/sendsms", program).await;
+        Self {
+            program_id: program.id("program_id"),
+            template_id: 0,
+            client: client.clone(),
+        }
+    }
+
     /// One whose template has these fields.
     pub async fn saying(client: &Client, mut template: Value) -> Self {
         template["name"] = json!(unique_name("template"));
