@@ -237,8 +237,9 @@ async fn apply(
     event: &AccountEvent,
 ) -> Result<(), sqlx::Error> {
     use AccountEvent::{
-        AccountAssigned, AccountCreated, AccountDeleted, AccountDissociated, AccountSettingCleared,
-        AccountSettingSet, AccountSubscribed, AccountUnsubscribed, AccountUpdated,
+        AccountAssigned, AccountCreated, AccountDeactivated, AccountDeleted, AccountDissociated,
+        AccountSettingCleared, AccountSettingSet, AccountSubscribed, AccountUnsubscribed,
+        AccountUpdated,
     };
     let id = recorded.aggregate_id;
     match event {
@@ -288,6 +289,12 @@ async fn apply(
         }
         AccountAssigned { owner } => set_owner(db, id, Some(owner.get())).await?,
         AccountDissociated {} => set_owner(db, id, None).await?,
+        AccountDeactivated { .. } => {
+            sqlx::query("update accounts set active = false where account_id = $1")
+                .bind(id)
+                .execute(&mut *db)
+                .await?;
+        }
         AccountSettingSet { name, value } => {
             sqlx::query(
                 "insert into account_settings (account_id, name, value, updated_at) \

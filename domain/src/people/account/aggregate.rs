@@ -13,8 +13,9 @@ use crate::{
 };
 
 use super::AccountEvent::{
-    AccountAssigned, AccountCreated, AccountDeleted, AccountDissociated, AccountSettingCleared,
-    AccountSettingSet, AccountSubscribed, AccountUnsubscribed, AccountUpdated,
+    AccountAssigned, AccountCreated, AccountDeactivated, AccountDeleted, AccountDissociated,
+    AccountSettingCleared, AccountSettingSet, AccountSubscribed, AccountUnsubscribed,
+    AccountUpdated,
 };
 
 /// An account's state.
@@ -62,8 +63,8 @@ impl Account {
 
     fn decide(&self, command: AccountCommand) -> Result<Vec<AccountEvent>, Refusal> {
         use AccountCommand::{
-            Assign, ClearSetting, Create, Delete, Dissociate, SetSetting, Subscribe, Unsubscribe,
-            UnsubscribeAll, Update,
+            Assign, ClearSetting, Create, Deactivate, Delete, Dissociate, SetSetting, Subscribe,
+            Unsubscribe, UnsubscribeAll, Update,
         };
         Ok(match (self.stage, command) {
             (Absent, Create { id, owner, patch }) => {
@@ -108,6 +109,8 @@ impl Account {
                 events.push(AccountDissociated {});
                 events
             }
+            (Live, Deactivate { .. }) if !self.active => vec![],
+            (Live, Deactivate { reason }) => vec![AccountDeactivated { reason }],
             (Live, SetSetting { name, value }) if self.setting(&name) == Some(&value) => vec![],
             (Live, SetSetting { name, value }) => {
                 if name == SMS_SENDER {
@@ -215,6 +218,7 @@ impl Aggregate for Account {
             }
             AccountAssigned { owner } => self.owner = Some(owner),
             AccountDissociated {} => self.owner = None,
+            AccountDeactivated { .. } => self.active = false,
             AccountSettingSet { name, value } => {
                 self.settings
                     .insert(name, value.into_inner().unwrap_or_default());

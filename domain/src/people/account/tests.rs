@@ -7,7 +7,8 @@ use cqrs_es::{
 
 use super::{
     AccountEvent::{
-        AccountAssigned, AccountCreated, AccountDeleted, AccountSubscribed, AccountUnsubscribed,
+        AccountAssigned, AccountCreated, AccountDeactivated, AccountDeleted, AccountSubscribed,
+        AccountUnsubscribed,
     },
     *,
 };
@@ -44,6 +45,18 @@ fn a_new_owner_starts_without_the_old_ones_subscriptions() {
             AccountUnsubscribed { program_id },
             AccountAssigned { owner: Id::new(2) },
         ]);
+}
+
+#[test]
+fn an_account_is_deactivated_once() {
+    let reason = || "its user was deleted".to_owned();
+    let deactivated = || AccountDeactivated { reason: reason() };
+    given(vec![created()])
+        .when(AccountCommand::Deactivate { reason: reason() })
+        .then_expect_events(vec![deactivated()]);
+    given(vec![created(), deactivated()])
+        .when(AccountCommand::Deactivate { reason: reason() })
+        .then_expect_events(vec![]);
 }
 
 #[test]

@@ -97,6 +97,10 @@ pub enum AccountCommand {
     Assign(Id<User>),
     /// Takes it from its owner; nobody's until it is assigned again.
     Dissociate,
+    /// Deactivates it for a reason other than a change of the account itself.
+    Deactivate {
+        reason: String,
+    },
     SetSetting {
         name: String,
         value: String,
@@ -133,6 +137,10 @@ pub enum AccountEvent {
         owner: Id<User>,
     },
     AccountDissociated {},
+    /// Neither sends nor receives until an update activates it again.
+    AccountDeactivated {
+        reason: String,
+    },
     AccountSettingSet {
         name: String,
         value: Personal<String>,
@@ -143,8 +151,9 @@ pub enum AccountEvent {
     AccountDeleted {},
 }
 use AccountEvent::{
-    AccountAssigned, AccountCreated, AccountDeleted, AccountDissociated, AccountSettingCleared,
-    AccountSettingSet, AccountSubscribed, AccountUnsubscribed, AccountUpdated,
+    AccountAssigned, AccountCreated, AccountDeactivated, AccountDeleted, AccountDissociated,
+    AccountSettingCleared, AccountSettingSet, AccountSubscribed, AccountUnsubscribed,
+    AccountUpdated,
 };
 
 impl DomainEvent for AccountEvent {
@@ -156,6 +165,7 @@ impl DomainEvent for AccountEvent {
             AccountUnsubscribed { .. } => "AccountUnsubscribed",
             AccountAssigned { .. } => "AccountAssigned",
             AccountDissociated {} => "AccountDissociated",
+            AccountDeactivated { .. } => "AccountDeactivated",
             AccountSettingSet { .. } => "AccountSettingSet",
             AccountSettingCleared { .. } => "AccountSettingCleared",
             AccountDeleted {} => "AccountDeleted",
