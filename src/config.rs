@@ -3,6 +3,7 @@
 //! A new setting is a line in [`settings::SETTINGS`] (which is also the help) and a field below.
 
 mod error;
+mod identity;
 pub mod master_key;
 mod receiving;
 mod settings;
@@ -20,7 +21,8 @@ use sqlx::postgres::PgConnectOptions;
 use tracing_subscriber::EnvFilter;
 
 pub use self::{
-    error::ConfigError, receiving::ReceivingConfig, settings::SETTINGS, values::Sources,
+    error::ConfigError, identity::IdentityConfig, receiving::ReceivingConfig, settings::SETTINGS,
+    values::Sources,
 };
 use self::{master_key::MasterKeyError, values::Values};
 
@@ -44,6 +46,8 @@ pub struct Config {
     pub delivery: DeliveryConfig,
     /// Receiving.
     pub receiving: ReceivingConfig,
+    /// Addresses of accounts.
+    pub identity: IdentityConfig,
     /// The log.
     pub log: LogConfig,
     /// `LEDGERLINE_MASTER_KEY`, known to be well-formed.
@@ -186,6 +190,7 @@ impl Config {
             process: ProcessConfig::load(&values)?,
             delivery: DeliveryConfig::load(&values)?,
             receiving: ReceivingConfig::load(&values)?,
+            identity: IdentityConfig::load(&values)?,
             log: LogConfig::load(&values)?,
             master_key: values.secret("LEDGERLINE_MASTER_KEY"),
         };

@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod database;
 mod http;
+mod identity;
 mod mailbox;
 mod server;
 mod telemetry;

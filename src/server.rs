@@ -6,6 +6,7 @@ use anyhow::Context;
 use api::{ApiConfig, App, FirstUser, Parts};
 use commands::{
     Actor, Commands,
+    addresses::Adoption,
     conversion::Conversions,
     media::MediaStore,
     policies::{Policies, Running},
@@ -16,11 +17,12 @@ use domain::{
     Id, Patch,
     delivery::{Provider, ProviderCommand, ProviderKind, ProviderPatch},
 };
-use eventstore::{MasterKey, Store};
+use eventstore::{MasterKey, Store, clock};
 use futures::future::join_all;
 use gateways::{
     Installation, Reception, Registry, Worker, WorkerConfig,
     callbacks::{Addresses, Callbacks},
+    codes::Codes,
     mailbox::Returns,
     reports::{Gathered, Reports},
     smtp::Tags,
@@ -37,6 +39,7 @@ use crate::{
     config::{Config, Role},
     database::Database,
     http::Http,
+    identity,
     mailbox::{self, Listening},
 };
 
@@ -120,6 +123,12 @@ impl Server {
             false => Vec::new(),
         };
         let projector = Projector::start(store.log(), led, &watermarks, &stop);
+        let adoption = Adoption {
+            policy: config.identity.policy,
+            until: clock::now() + config.identity.grace,
+            at: clock::now(),
+        };
+        identity::start(&commands, adoption, &watermarks).await?;
         let at = match &listener {
             Some(listener) => listener.local_addr()?,
             None => config.server.listen,
@@ -191,6 +200,8 @@ impl Server {
             pool: readers,
             conversions,
             metrics: metrics()?,
+            codes: Arc::new(Codes::new(commands.clone(), registry.clone())),
+            code_key: master.derive("verification").to_vec().into(),
             gateways: Arc::new(move || registry.status()),
             closing: started.closing.clone(),
         };
@@ -295,6 +306,7 @@ fn api(config: &Config) -> ApiConfig {
         company: config.delivery.company.clone(),
         cpm_unit: config.delivery.cpm_unit,
         duplicates: config.delivery.campaign_duplicates,
+        addresses: config.identity.policy,
         trust_proxy: config.server.trust_proxy,
         cors_origins: config.server.cors_origins.clone(),
         deadlines: deadlines(config),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use commands::sending::Deadlines;
+use commands::{addresses::AddressPolicy, sending::Deadlines};
 use domain::delivery::PaceUnit;
 
 /// How the API behaves. The root package reads it from settings.
@@ -36,6 +36,8 @@ pub struct ApiConfig {
     pub cpm_unit: PaceUnit,
     /// Whether a campaign that does not say reaches the same phone or address twice (no).
     pub duplicates: bool,
+    /// Which accounts may use the addresses that are written into them.
+    pub addresses: AddressPolicy,
 }
 
 impl ApiConfig {
@@ -73,6 +75,7 @@ impl Default for ApiConfig {
             deadlines: Deadlines::default(),
             cpm_unit: PaceUnit::default(),
             duplicates: false,
+            addresses: AddressPolicy::default(),
         }
     }
 }

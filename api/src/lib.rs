@@ -40,12 +40,20 @@ mod system;
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use commands::{Commands, conversion::Conversions, media::MediaStore, sending::Sending};
+use commands::{
+    Commands,
+    addresses::Addresses,
+    conversion::Conversions,
+    media::MediaStore,
+    sending::Sending,
+    verification::{SendCode, Verification},
+};
 use cqrs_es::Aggregate;
 use domain::access::{Permission, Role, Session, User};
 use eventstore::{Position, Vault};
 use metrics_exporter_prometheus::PrometheusHandle;
 use projections::{Finders, Watermarks};
+use secrecy::SecretSlice;
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -84,6 +92,10 @@ pub struct Parts {
     pub metrics: PrometheusHandle,
     /// What `/readyz` shows of the gateways.
     pub gateways: Gateways,
+    /// A way to send verification codes.
+    pub codes: Arc<dyn SendCode>,
+    /// The key that verification codes follow from.
+    pub code_key: SecretSlice<u8>,
     /// Cancelled when the server is about to stop: what streams without end ends.
     pub closing: CancellationToken,
 }
@@ -97,6 +109,8 @@ struct Inner {
     config: ApiConfig,
     media: MediaStore,
     sending: Sending,
+    addresses: Addresses,
+    verification: Verification,
     followers: Arc<Semaphore>,
     finders: Finders,
     auth: Authenticator,
@@ -122,7 +136,14 @@ impl App {
         let media = MediaStore::new(parts.pool.clone());
         let finders = Finders::new(parts.pool.clone());
         let sending = Sending::new(parts.commands.clone(), parts.pool.clone(), config.deadlines);
+        let verification = Verification::new(
+            parts.commands.clone(),
+            parts.code_key.clone(),
+            Arc::clone(&parts.codes),
+        );
         let app = Self(Arc::new(Inner {
+            addresses: Addresses::new(parts.commands.clone()),
+            verification,
             parts,
             config,
             media,
@@ -168,6 +189,16 @@ impl App {
 
     pub(crate) fn sending(&self) -> &Sending {
         &self.0.sending
+    }
+
+    /// Rights to addresses.
+    pub(crate) fn addresses(&self) -> &Addresses {
+        &self.0.addresses
+    }
+
+    /// Proofs of addresses.
+    pub(crate) fn verification(&self) -> &Verification {
+        &self.0.verification
     }
 
     pub(crate) fn vault(&self) -> &Vault {

@@ -2,8 +2,9 @@ with claimed as (
     insert into claims (scope, value, holder)
     select * from unnest($10::text[], $11::text[], $12::text[])
 ), released as (
-    delete from claims c using unnest($13::text[], $14::text[]) as r (scope, value)
-     where c.scope = r.scope and c.value = r.value
+    delete from claims c
+     using unnest($13::text[], $14::text[], $22::text[]) as r (scope, value, holder)
+     where c.scope = r.scope and c.value = r.value and c.holder = r.holder
 ), keyed as (
     insert into subject_keys (subject, sealed)
     select * from unnest($15::text[], $16::bytea[])

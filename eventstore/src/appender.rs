@@ -47,7 +47,8 @@ pub(crate) struct NewEvent {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
     pub(crate) claim: Vec<(Claim, String)>,
-    pub(crate) release: Vec<Claim>,
+    /// Claims given up, each by its recorded holder.
+    pub(crate) release: Vec<(Claim, String)>,
     pub(crate) keys: Vec<(Subject, Vec<u8>)>,
     pub(crate) erase: Vec<Subject>,
     /// Attempts whose place in the dispatch queue is given up.

@@ -112,8 +112,9 @@ impl Store {
             .claims
             .iter()
             .filter(|old| !after.iter().any(|new| same(old, new)));
-        effects.release.extend(gone.cloned());
         let holder = format!("{}/{id}", A::TYPE);
+        let gone = gone.map(|claim| (claim.clone(), holder.clone()));
+        effects.release.extend(gone);
         for claim in after {
             if !before.claims.iter().any(|old| same(old, &claim)) {
                 effects.claim.push((claim, holder.clone()));

@@ -41,10 +41,10 @@ pub(crate) async fn append(
         let claims = effects.claim.iter();
         claims.map(|(claim, holder)| (claim.scope, claim.value.as_str(), holder.as_str()))
     }));
-    let (release_scope, release_value): (Vec<_>, Vec<_>) = effects()
-        .flat_map(|effects| &effects.release)
-        .map(|claim| (claim.scope, claim.value.as_str()))
-        .unzip();
+    let (release_scope, release_value, release_holder) = unzip3(effects().flat_map(|effects| {
+        let released = effects.release.iter();
+        released.map(|(claim, holder)| (claim.scope, claim.value.as_str(), holder.as_str()))
+    }));
     let (key_subject, key_sealed): (Vec<_>, Vec<_>) = effects()
         .flat_map(|effects| &effects.keys)
         .map(|(subject, sealed)| (subject.as_str(), sealed.as_slice()))
@@ -75,6 +75,7 @@ pub(crate) async fn append(
         .bind(mark_token)
         .bind(mark_fingerprint)
         .bind(mark_answer)
+        .bind(release_holder)
         .fetch_all(pool)
         .await
 }

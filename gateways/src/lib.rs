@@ -8,6 +8,7 @@
 
 mod breaker;
 pub mod callbacks;
+pub mod codes;
 pub mod compose;
 pub mod content;
 pub mod email;

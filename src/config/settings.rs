@@ -99,6 +99,12 @@ pub const SETTINGS: &[Setting] = &[
         "Company name that messages may insert."),
     setting("LEDGERLINE_CPM_UNIT", "cpm_unit", "second",
         "What a campaign's cpm counts: transmissions per second, or per minute as ICTCore does."),
+    setting("LEDGERLINE_ADDRESSES", "addresses", "verified",
+        "Which accounts receive at, and send as, the numbers and addresses written into them: verified (those \
+         that were verified or that an account administrator set) or trusted (all; for a single company)."),
+    setting("LEDGERLINE_SENDER_GRACE", "sender_grace", "30",
+        "Days for which accounts of an older version go on using addresses that nobody verified (0 to 3650); \
+         read once, at the first start of this version."),
     setting("LEDGERLINE_CAMPAIGN_DUPLICATES", "campaign_duplicates", "false",
         "Whether campaigns that do not say so reach a phone or address twice that two contacts have."),
     setting("LEDGERLINE_LEASE_SECONDS", "lease_seconds", "10",

@@ -5,6 +5,7 @@ use base64::{
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE},
 };
 
+use commands::addresses::AddressPolicy;
 use domain::people::Wish;
 
 use super::{values::Values, *};
@@ -88,6 +89,8 @@ const GOOD: &[(&str, &str)] = &[
     ("LEDGERLINE_NODE_ID", "4"),
     ("LEDGERLINE_COMPANY", "Muster & Söhne"),
     ("LEDGERLINE_CPM_UNIT", "minute"),
+    ("LEDGERLINE_ADDRESSES", "trusted"),
+    ("LEDGERLINE_SENDER_GRACE", "12"),
     ("LEDGERLINE_CAMPAIGN_DUPLICATES", "true"),
     ("LEDGERLINE_LEASE_SECONDS", "20"),
     ("LEDGERLINE_RETRY_BASE_SECONDS", "61"),
@@ -144,6 +147,7 @@ fn every_setting_is_in_the_help_and_arrives_from_environment_and_file() {
             process,
             delivery,
             receiving,
+            identity,
             log,
             master_key,
         } = Config::load(&sources).unwrap();
@@ -194,6 +198,8 @@ fn every_setting_is_in_the_help_and_arrives_from_environment_and_file() {
         let answer = Some("Bye".to_owned());
         assert_eq!(words.wish("genug"), Some(&Wish::Stop { answer }));
         assert_eq!(words.wish("weiter"), Some(&Wish::Start));
+        assert_eq!(identity.policy, AddressPolicy::Trusted);
+        assert_eq!(identity.grace.as_secs(), 12 * 24 * 60 * 60);
         assert_eq!(delivery.lease.as_secs(), 20);
         assert_eq!(delivery.retry_base.as_secs(), 61);
         assert_eq!(delivery.email_deadline.as_secs(), 101);

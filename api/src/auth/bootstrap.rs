@@ -237,6 +237,7 @@ impl<'a> Bootstrap<'a> {
             id: account,
             owner: id,
             patch,
+            assigned: Vec::new(),
         };
         self.create(account, create).await
     }

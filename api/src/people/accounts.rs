@@ -6,9 +6,10 @@ use domain::{
     people::{Account, AccountCommand, AccountKind, AccountPatch},
     values::Line,
 };
+use eventstore::clock;
 use projections::people::accounts::AccountRow;
 
-use super::account_fields::Said;
+use super::{account_addresses, account_fields::Said};
 use crate::{
     Error, Result,
     answer::Answer,
@@ -58,9 +59,14 @@ pub(super) fn routes() -> Routes {
 async fn create(accounts: Writer<Account, Create>, Input(said): Input<Said>) -> Result<Answer> {
     let (id, owner) = (accounts.next_id().await?, accounts.user());
     let patch = said.sealed(accounts.caller().app().vault(), id)?;
-    accounts
-        .created(id, AccountCommand::Create { id, owner, patch })
-        .await
+    let assigned = account_addresses::assigned(&accounts, id, &patch).await?;
+    let create = AccountCommand::Create {
+        id,
+        owner,
+        patch,
+        assigned,
+    };
+    accounts.created(id, create).await
 }
 
 async fn list(accounts: Reader<Account, List>, listing: Listing<AccountRow>) -> Result<Answer> {
@@ -104,13 +110,13 @@ async fn update(
     Input(said): Input<Said>,
 ) -> Result<Answer> {
     let patch = said.sealed(accounts.caller().app().vault(), id)?;
-    accounts
-        .updated::<AccountRow>(id, AccountCommand::Update(patch))
-        .await
+    let update = account_addresses::update(&accounts, id, patch).await?;
+    accounts.updated::<AccountRow>(id, update).await
 }
 
 async fn delete(accounts: Writer<Account, Delete>, Path(id): Path<Id<Account>>) -> Result<Answer> {
-    accounts.deleted(id, AccountCommand::Delete).await
+    let delete = AccountCommand::Delete { at: clock::now() };
+    accounts.deleted(id, delete).await
 }
 
 /// The account that a new user gets, with the same contact data.
@@ -132,10 +138,12 @@ pub(crate) async fn open_for<V: Verb>(
         active: Patch::Set(active),
         ..AccountPatch::default()
     };
+    let assigned = account_addresses::assigned(accounts, id, &patch).await?;
     let create = AccountCommand::Create {
         id,
         owner,
         patch: patch.clone(),
+        assigned: assigned.clone(),
     };
     match accounts.create(id, create).await {
         // The name belongs to somebody's account; the user's own id makes it unique.
@@ -146,9 +154,13 @@ pub(crate) async fn open_for<V: Verb>(
                 username: set(name),
                 ..patch
             };
-            accounts
-                .create(id, AccountCommand::Create { id, owner, patch })
-                .await
+            let create = AccountCommand::Create {
+                id,
+                owner,
+                patch,
+                assigned,
+            };
+            accounts.create(id, create).await
         }
         done => done,
     }

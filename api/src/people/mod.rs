@@ -1,5 +1,6 @@
 //! Whom one reaches, whom one does not, and as whom.
 
+mod account_addresses;
 mod account_fields;
 mod account_links;
 mod accounts;
@@ -21,6 +22,7 @@ pub(crate) use accounts::open_for;
 pub(crate) fn routes() -> Routes {
     Routes::new()
         .merge(accounts::routes())
+        .merge(account_addresses::routes())
         .merge(account_links::routes())
         .merge(contact_links::routes())
         .merge(contacts::routes())

@@ -151,6 +151,11 @@ where
         }
     }
 
+    /// The caller as the bus knows them, for services that send commands by themselves.
+    pub fn own_actor(&self) -> Actor {
+        self.actor(self.scope())
+    }
+
     fn actor(&self, scope: Scope) -> Actor {
         Actor {
             metadata: self.caller.metadata(),
@@ -169,7 +174,8 @@ where
         Ok(self.settle(committed).await)
     }
 
-    async fn settle(&self, committed: Committed) -> Done {
+    /// Waits until an append can be read.
+    pub async fn settle(&self, committed: Committed) -> Done {
         let app = self.caller.app();
         Done {
             late: app.settle(A::TYPE, committed.position).await,

@@ -11,7 +11,7 @@ use domain::{
     outreach::{Program, ProgramType},
     people::{normal_address, spellings},
 };
-use eventstore::StoreError;
+use eventstore::{StoreError, clock};
 use projections::people::accounts;
 
 use super::{Brought, Desk};
@@ -93,7 +93,8 @@ impl Desk {
             .filter(|kind| kind.direction() == Direction::Inbound && kind.service() == service)
             .map(ProgramType::as_str)
             .collect();
-        let found = accounts::reached_at(&self.pool, service, &wanted, &types).await?;
+        let found =
+            accounts::reached_at(&self.pool, service, &wanted, &types, clock::now()).await?;
         let found = to.iter().zip(found);
         Ok(found
             .filter_map(|(to, recipient)| Some(((*to).to_owned(), recipient?)))

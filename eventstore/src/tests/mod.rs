@@ -102,6 +102,7 @@ fn account(username: &str) -> AccountCommand {
             kind: Patch::Set(AccountKind::Account),
             ..AccountPatch::default()
         },
+        assigned: Vec::new(),
     }
 }
 
@@ -212,9 +213,16 @@ async fn of_two_who_want_one_name_one_gets_it_and_the_rest_of_the_group_goes_thr
     let holder = store.pool();
     let sql = "select split_part(holder, '/', 2)::bigint from claims where value = 'desk'";
     let holder: i64 = sqlx::query_scalar(sql).fetch_one(holder).await.unwrap();
-    carry_out::<Account>(&store, holder, AccountCommand::Delete, Basis::Log)
-        .await
-        .unwrap();
+    carry_out::<Account>(
+        &store,
+        holder,
+        AccountCommand::Delete {
+            at: crate::clock::now(),
+        },
+        Basis::Log,
+    )
+    .await
+    .unwrap();
     carry_out::<Account>(&store, 9, account("desk"), Basis::Nothing)
         .await
         .unwrap();

@@ -1,6 +1,10 @@
 //! The choice among the providers.
 
-use domain::{Id, delivery::Provider, flow::Service};
+use domain::{
+    Id,
+    delivery::{Provider, ProviderKind},
+    flow::Service,
+};
 use tokio::time::Instant;
 
 use super::{Channel, Entry, Registry, Trial, lock};
@@ -27,9 +31,38 @@ impl Registry {
         service: Service,
         avoid: &[i64],
     ) -> Result<(Channel, Trial), Option<Instant>> {
+        self.pick_among(|entry| self.serves(entry, service), avoid)
+    }
+
+    /// As [`Registry::pick`], among those that show no one what they carry: not the sandbox.
+    pub(crate) fn pick_confidential(
+        &self,
+        service: Service,
+        avoid: &[i64],
+    ) -> Result<(Channel, Trial), Option<Instant>> {
+        self.pick_among(|entry| self.serves_confidentially(entry, service), avoid)
+    }
+
+    /// Whether there is a provider for a service that shows no one what it carries.
+    pub(crate) fn carries_confidential(&self, service: Service) -> bool {
+        let entries = lock(&self.0.entries);
+        entries
+            .iter()
+            .any(|entry| self.serves_confidentially(entry, service))
+    }
+
+    fn serves_confidentially(&self, entry: &Entry, service: Service) -> bool {
+        self.serves(entry, service) && entry.details.kind != ProviderKind::Sandbox
+    }
+
+    fn pick_among(
+        &self,
+        serves: impl Fn(&Entry) -> bool,
+        avoid: &[i64],
+    ) -> Result<(Channel, Trial), Option<Instant>> {
         let mut entries = lock(&self.0.entries);
         let now = Instant::now();
-        let open = |entry: &Entry| self.serves(entry, service) && entry.closed_until(now).is_none();
+        let open = |entry: &Entry| serves(entry) && entry.closed_until(now).is_none();
         let fresh = |entry: &Entry| open(entry) && !avoid.contains(&entry.id.get());
         let mut among: Vec<&mut Entry> = entries.iter_mut().filter(|entry| fresh(entry)).collect();
         if among.is_empty() {
@@ -50,7 +83,7 @@ impl Registry {
                 return Ok((channel.clone(), channel.load.admit()));
             }
         }
-        let serving = entries.iter().filter(|entry| self.serves(entry, service));
+        let serving = entries.iter().filter(|entry| serves(entry));
         Err(serving.filter_map(|entry| entry.closed_until(now)).min())
     }
 

@@ -1,12 +1,14 @@
 //! Accounts, what they are subscribed to, and their settings.
 
+mod addresses;
+mod recipients;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use cqrs_es::Aggregate;
 use domain::{
     Event,
-    flow::Service,
     people::{Account, AccountEvent, AccountKind, AccountProfile},
     reference::TimeZone,
     values::Line,
@@ -16,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection, PgPool};
 use utoipa::{IntoParams, ToSchema};
 
+pub use self::recipients::{Provisional, Recipient, provisional, reached_at};
 use crate::{
     Projection, View,
     reads::{By, Conditions},
@@ -35,6 +38,10 @@ pub struct AccountRow {
     pub last_name: Option<String>,
     pub phone: Option<String>,
     pub email: Option<String>,
+    /// verified, assigned, provisional or unverified
+    pub phone_status: Option<String>,
+    /// verified, assigned, provisional or unverified
+    pub email_status: Option<String>,
     pub address: Option<String>,
     pub timezone: Option<String>,
     #[serde(serialize_with = "wire::flag")]
@@ -61,13 +68,20 @@ pub struct AccountFilter {
     pub phone: Option<String>,
     pub email: Option<String>,
     pub active: Option<bool>,
+    /// A number or an address that is neither verified nor assigned.
+    pub unverified: Option<bool>,
+    /// An address at which another account receives.
+    pub conflict: Option<bool>,
 }
 
 impl View for AccountRow {
     type Filter = AccountFilter;
 
     const COLUMNS: &'static str = "t.account_id, t.type, t.username, t.first_name, t.last_name, \
-        t.phone, t.email, t.address, t.timezone, t.active, t.user_id, \
+        t.phone, t.email, \
+        case when t.phone is not null then coalesce(t.phone_basis, 'unverified') end as phone_status, \
+        case when t.email is not null then coalesce(t.email_basis, 'unverified') end as email_status, \
+        t.address, t.timezone, t.active, t.user_id, \
         t.created_position, t.version";
     const FROM: &'static str = "from read.accounts t";
     const ID: &'static str = "t.account_id";
@@ -81,6 +95,8 @@ impl View for AccountRow {
         ("phone", By::Text("coalesce(t.phone, '')")),
         ("email", By::Text("lower(coalesce(t.email, ''))")),
         ("active", By::Flag("t.active")),
+        ("unverified", By::Flag("t.unverified")),
+        ("conflict", By::Flag("t.conflict")),
     ];
 
     fn narrow(filter: &AccountFilter, conditions: &mut Conditions<'_>) {
@@ -92,6 +108,8 @@ impl View for AccountRow {
         conditions.phone("t.phone", &filter.phone);
         conditions.email("t.email", &filter.email);
         conditions.exact("t.active", filter.active);
+        conditions.exact("t.unverified", filter.unverified);
+        conditions.exact("t.conflict", filter.conflict);
     }
 
     fn created_position(&self) -> i64 {
@@ -108,70 +126,6 @@ pub async fn newest_active(pool: &PgPool, user_id: i64) -> Result<Option<i64>, s
     .bind(user_id)
     .fetch_optional(pool)
     .await
-}
-
-/// An account that something came to, and the program that takes it in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Recipient {
-    /// The account.
-    pub account_id: i64,
-    /// Whose it is.
-    pub user_id: i64,
-    /// The program that it is subscribed to; none: nothing takes it in.
-    pub program_id: Option<i64>,
-}
-
-/// For each of these addresses, in the same order: the active account that is reached under
-/// one of its spellings, of a phone number or an email address (in lower case); one with a
-/// program of these types first, then the oldest.
-pub async fn reached_at(
-    pool: &PgPool,
-    service: Service,
-    addresses: &[Vec<String>],
-    program_types: &[&str],
-) -> Result<Vec<Option<Recipient>>, sqlx::Error> {
-    let column = match service {
-        Service::Email => "lower(coalesce(a.email, ''))",
-        Service::Voice | Service::Fax | Service::Sms => "reverse(a.phone)",
-    };
-    let (mut places, mut spelt) = (Vec::new(), Vec::new());
-    for (place, spellings) in (0_i32..).zip(addresses) {
-        for spelling in spellings {
-            places.push(place);
-            spelt.push(match service {
-                Service::Email => spelling.clone(),
-                _ => spelling.chars().rev().collect(),
-            });
-        }
-    }
-    let sql = format!(
-        "select distinct on (w.place) w.place, a.account_id, a.user_id, p.program_id \
-         from unnest($1::int[], $2::text[]) as w (place, spelling), \
-         lateral (select account_id, user_id, created_position from read.accounts a \
-           where {column} = w.spelling and active and user_id is not null offset 0) a \
-         left join lateral (select p.program_id from read.account_programs s \
-           join read.programs p using (program_id) \
-           where s.account_id = a.account_id and p.type = any($3) \
-           order by p.program_id desc limit 1) p on true \
-         order by w.place, p.program_id is null, a.created_position"
-    );
-    let found: Vec<(i32, i64, i64, Option<i64>)> = sqlx::query_as(&sql)
-        .bind(places)
-        .bind(spelt)
-        .bind(program_types)
-        .fetch_all(pool)
-        .await?;
-    let mut recipients = vec![None; addresses.len()];
-    for (place, account_id, user_id, program_id) in found {
-        if let Some(recipient) = recipients.get_mut(place as usize) {
-            *recipient = Some(Recipient {
-                account_id,
-                user_id,
-                program_id,
-            });
-        }
-    }
-    Ok(recipients)
 }
 
 /// The programs an account is subscribed to.
@@ -316,6 +270,7 @@ async fn apply(
                 .await?;
         }
         AccountDeleted {} => return delete(db, id).await,
+        event => addresses::apply(db, id, event).await?,
     }
     sqlx::query("update accounts set updated_at = $2, version = $3 where account_id = $1")
         .bind(id)
@@ -355,9 +310,9 @@ async fn set_profile(
     .bind(email.map(|email| email.as_str()))
     .bind(line(|profile| &profile.address))
     .bind(timezone.map(TimeZone::as_str))
-    .execute(db)
-    .await
-    .map(drop)
+    .execute(&mut *db)
+    .await?;
+    addresses::flag(db, id).await
 }
 
 async fn set_owner(db: &mut PgConnection, id: i64, owner: Option<i64>) -> Result<(), sqlx::Error> {

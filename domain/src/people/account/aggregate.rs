@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
-use super::{AccountCommand, AccountEvent, AccountKind, AccountPatch, AccountProfile};
+use super::{
+    AccountCommand, AccountEvent, AccountKind, AccountPatch, AccountProfile, AddressField,
+    AddressGrant, addresses::Addresses,
+};
 use crate::{
     Claim, Entity, Id, Personal, Refusal, Subject,
     access::User,
@@ -13,9 +17,11 @@ use crate::{
 };
 
 use super::AccountEvent::{
-    AccountAssigned, AccountCreated, AccountDeactivated, AccountDeleted, AccountDissociated,
-    AccountSettingCleared, AccountSettingSet, AccountSubscribed, AccountUnsubscribed,
-    AccountUpdated,
+    AccountAddressAssigned, AccountAddressProvided, AccountAddressReleased,
+    AccountAddressRelinquished, AccountAddressVerified, AccountAssigned, AccountCreated,
+    AccountDeactivated, AccountDeleted, AccountDissociated, AccountSettingCleared,
+    AccountSettingSet, AccountSubscribed, AccountUnsubscribed, AccountUpdated,
+    AccountVerificationFailed, AccountVerificationStarted,
 };
 
 /// An account's state.
@@ -29,6 +35,8 @@ pub struct Account {
     profile: AccountProfile,
     programs: BTreeSet<Id<Program>>,
     settings: BTreeMap<String, String>,
+    #[serde(default)]
+    addresses: Addresses,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,35 +69,114 @@ impl Account {
         self.settings.get(name).map(String::as_str)
     }
 
+    /// The address in this field.
+    pub fn address(&self, field: AddressField) -> Option<&str> {
+        field.value(&self.profile)
+    }
+
+    /// The right to use the address in this field, if there is one.
+    pub fn grant(&self, field: AddressField) -> Option<&AddressGrant> {
+        self.addresses.grant(field)
+    }
+
+    /// Whether it may send as the address in this field at this moment.
+    pub fn may_send_as(&self, field: AddressField, at: DateTime<Utc>) -> bool {
+        self.grant(field).is_some_and(|grant| grant.is_valid(at))
+    }
+
+    /// The challenge of the code that is awaited for the address in this field.
+    pub fn challenge(&self, field: AddressField, at: DateTime<Utc>) -> Option<&str> {
+        self.addresses.challenge(field, at)
+    }
+
     fn decide(&self, command: AccountCommand) -> Result<Vec<AccountEvent>, Refusal> {
         use AccountCommand::{
-            Assign, ClearSetting, Create, Deactivate, Delete, Dissociate, SetSetting, Subscribe,
-            Unsubscribe, UnsubscribeAll, Update,
+            Assign, AssignAddress, ClearSetting, ConfirmVerification, Create, Deactivate, Delete,
+            Dissociate, ProvideAddress, RelinquishAddress, SetSetting, StartVerification,
+            Subscribe, Unsubscribe, UnsubscribeAll, Update,
         };
         Ok(match (self.stage, command) {
-            (Absent, Create { id, owner, patch }) => {
+            (
+                Absent,
+                Create {
+                    id,
+                    owner,
+                    patch,
+                    assigned,
+                },
+            ) => {
                 let next = Self::default().patched(patch)?;
-                vec![AccountCreated {
+                let mut events = vec![AccountCreated {
                     id,
                     owner,
                     kind: next.kind,
                     active: next.active,
                     profile: Personal::of(id.subject(), next.profile),
-                }]
+                }];
+                let assigned = assigned.into_iter();
+                events.extend(assigned.filter_map(|it| self.addresses.assign(it)));
+                events
             }
             (_, Create { .. }) => return Err(Refusal::AlreadyExists),
-            (Live, Update(patch)) => {
+            (
+                Live,
+                Update {
+                    patch,
+                    assigned,
+                    at,
+                },
+            ) => {
                 let next = self.clone().patched(patch)?;
-                if next == *self {
-                    vec![]
-                } else {
-                    vec![AccountUpdated {
+                let released = self.addresses.changed(&self.profile, &next.profile, at);
+                let assigned = assigned.into_iter();
+                let assigned: Vec<_> = assigned
+                    .filter_map(|it| self.addresses.assign(it))
+                    .collect();
+                let mut events = Vec::new();
+                if next != *self {
+                    events.push(AccountUpdated {
                         kind: next.kind,
                         active: next.active,
                         profile: Personal::of(self.subject()?, next.profile),
-                    }]
+                    });
                 }
+                events.extend(released);
+                events.extend(assigned);
+                events
             }
+            (Live, AssignAddress(assignment)) => {
+                self.addresses.assign(assignment).into_iter().collect()
+            }
+            (Live, ProvideAddress { assignment, until }) => {
+                let provided = self.addresses.provide(assignment, until);
+                provided.into_iter().collect()
+            }
+            (
+                Live,
+                StartVerification {
+                    field,
+                    fingerprint,
+                    challenge,
+                    at,
+                },
+            ) => {
+                let started = self
+                    .addresses
+                    .start_verification(field, fingerprint, challenge, at);
+                vec![started]
+            }
+            (Live, ConfirmVerification { field, matches, at }) => {
+                vec![self.addresses.confirm(field, matches, at)?]
+            }
+            (
+                Live | Deleted,
+                RelinquishAddress {
+                    field,
+                    fingerprint,
+                    at,
+                    freely,
+                },
+            ) => self.addresses.relinquish(field, &fingerprint, at, freely)?,
             (Live, Subscribe(id)) if self.programs.contains(&id) => vec![],
             (Live, Subscribe(program_id)) => vec![AccountSubscribed { program_id }],
             (Live, Unsubscribe(id)) if !self.programs.contains(&id) => {
@@ -126,7 +213,11 @@ impl Account {
                 vec![AccountSettingCleared { name }]
             }
             (Live, ClearSetting { .. }) => return Err(Refusal::NotFound),
-            (Live, Delete) => vec![AccountDeleted {}],
+            (Live, Delete { at }) => {
+                let mut events = self.addresses.released(at);
+                events.push(AccountDeleted {});
+                events
+            }
             (Absent | Deleted, _) => return Err(Refusal::NotFound),
         })
     }
@@ -206,9 +297,11 @@ impl Aggregate for Account {
                 active,
                 profile,
             } => {
+                let profile = profile.into_inner().unwrap_or_default();
+                self.addresses.profile_changed(&self.profile, &profile);
                 self.kind = kind;
                 self.active = active;
-                self.profile = profile.into_inner().unwrap_or_default();
+                self.profile = profile;
             }
             AccountSubscribed { program_id } => {
                 self.programs.insert(program_id);
@@ -226,6 +319,13 @@ impl Aggregate for Account {
             AccountSettingCleared { name } => {
                 self.settings.remove(&name);
             }
+            event @ (AccountAddressVerified { .. }
+            | AccountAddressAssigned { .. }
+            | AccountAddressProvided { .. }
+            | AccountAddressReleased { .. }
+            | AccountAddressRelinquished { .. }
+            | AccountVerificationStarted { .. }
+            | AccountVerificationFailed { .. }) => self.addresses.apply(event),
             AccountDeleted {} => self.stage = Deleted,
         }
     }
@@ -253,6 +353,7 @@ impl Entity for Account {
             value: name.as_str().to_lowercase(),
         })
         .into_iter()
+        .chain(self.addresses.claims())
         .collect()
     }
 }

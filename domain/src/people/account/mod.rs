@@ -1,10 +1,13 @@
 //! An account: the identity under which one sends and is reached, such as a
 //! number, an extension or an address. `Absent → Live → Deleted`.
 
+mod address;
+mod addresses;
 mod aggregate;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
 
+pub use address::{AddressAssignment, AddressBasis, AddressField, AddressGrant};
 pub use aggregate::Account;
 pub use vocabulary::{AccountCommand, AccountEvent, AccountKind, AccountPatch, AccountProfile};

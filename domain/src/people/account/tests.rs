@@ -66,6 +66,7 @@ fn an_account_needs_a_username() {
             id: DESK,
             owner: Id::new(1),
             patch: AccountPatch::default(),
+            assigned: Vec::new(),
         })
         .then_expect_error(Refusal::invalid("username", "is required"));
 }
@@ -77,4 +78,212 @@ fn a_deleted_account_gives_its_name_back() {
     assert_eq!(account.claims().len(), 1);
     account.apply(AccountDeleted {});
     assert_eq!(account.claims(), vec![]);
+}
+
+mod addresses {
+    use chrono::{DateTime, TimeDelta, Utc};
+
+    use super::*;
+    use crate::Patch;
+    use crate::people::{
+        AccountEvent::{
+            AccountAddressAssigned, AccountAddressProvided, AccountAddressReleased,
+            AccountAddressRelinquished, AccountAddressVerified, AccountUpdated,
+            AccountVerificationFailed, AccountVerificationStarted,
+        },
+        AddressAssignment, AddressField,
+    };
+
+    const PHONE: AddressField = AddressField::Phone;
+
+    fn at(minutes: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)
+    }
+
+    fn assigned(fingerprint: &str) -> AccountEvent {
+        AccountAddressAssigned {
+            field: PHONE,
+            fingerprint: fingerprint.to_owned(),
+            receives: true,
+        }
+    }
+
+    fn started() -> AccountEvent {
+        AccountVerificationStarted {
+            field: PHONE,
+            fingerprint: "a".to_owned(),
+            challenge: "c".to_owned(),
+            expires_at: at(10),
+        }
+    }
+
+    fn confirm(matches: bool, minutes: i64) -> AccountCommand {
+        AccountCommand::ConfirmVerification {
+            field: PHONE,
+            matches,
+            at: at(minutes),
+        }
+    }
+
+    fn released(minutes: i64) -> AccountEvent {
+        AccountAddressReleased {
+            field: PHONE,
+            fingerprint: "a".to_owned(),
+            at: at(minutes),
+        }
+    }
+
+    fn relinquish(days: i64, freely: bool) -> AccountCommand {
+        AccountCommand::RelinquishAddress {
+            field: PHONE,
+            fingerprint: "a".to_owned(),
+            at: at(days * 24 * 60),
+            freely,
+        }
+    }
+
+    fn no_code() -> Refusal {
+        Refusal::invalid("code", "no code is valid any more: have another one sent")
+    }
+
+    fn state(events: Vec<AccountEvent>) -> Account {
+        let mut account = Account::default();
+        events.into_iter().for_each(|event| account.apply(event));
+        account
+    }
+
+    #[test]
+    fn the_right_code_in_time_verifies() {
+        given(vec![created(), started()])
+            .when(confirm(true, 9))
+            .then_expect_events(vec![AccountAddressVerified {
+                field: PHONE,
+                fingerprint: "a".to_owned(),
+            }]);
+    }
+
+    #[test]
+    fn a_code_expires_after_ten_minutes() {
+        given(vec![created(), started()])
+            .when(confirm(true, 10))
+            .then_expect_error(no_code());
+    }
+
+    #[test]
+    fn five_wrong_codes_end_a_verification() {
+        let failed = || AccountVerificationFailed { field: PHONE };
+        given(vec![
+            created(),
+            started(),
+            failed(),
+            failed(),
+            failed(),
+            failed(),
+        ])
+        .when(confirm(false, 1))
+        .then_expect_events(vec![failed()]);
+        let five = std::iter::repeat_with(failed).take(5);
+        given([created(), started()].into_iter().chain(five).collect())
+            .when(confirm(true, 1))
+            .then_expect_error(no_code());
+    }
+
+    #[test]
+    fn another_number_releases_the_old_one_and_ends_its_verification() {
+        let patch = AccountPatch {
+            phone: Patch::Set("+15550100".parse().unwrap()),
+            ..AccountPatch::default()
+        };
+        let update = AccountCommand::Update {
+            patch,
+            assigned: Vec::new(),
+            at: at(1),
+        };
+        let profile = AccountProfile {
+            username: "desk".parse().ok(),
+            phone: "+15550100".parse().ok(),
+            ..AccountProfile::default()
+        };
+        given(vec![created(), assigned("a"), started()])
+            .when(update)
+            .then_expect_events(vec![
+                AccountUpdated {
+                    kind: AccountKind::Account,
+                    active: true,
+                    profile: Personal::of(DESK.subject(), profile.clone()),
+                },
+                released(1),
+            ]);
+        let mut account = state(vec![created(), started()]);
+        account.apply(AccountUpdated {
+            kind: AccountKind::Account,
+            active: true,
+            profile: Personal::of(DESK.subject(), profile),
+        });
+        assert_eq!(account.challenge(PHONE, at(1)), None);
+    }
+
+    #[test]
+    fn a_released_address_stays_claimed() {
+        let account = state(vec![created(), assigned("a"), released(0)]);
+        assert!(account.claims().contains(&PHONE.claim("a".to_owned())));
+        assert!(!account.may_send_as(PHONE, at(1)));
+    }
+
+    #[test]
+    fn others_wait_for_ninety_days_after_a_release() {
+        let history = || vec![created(), assigned("a"), released(0), AccountDeleted {}];
+        let relinquished = AccountAddressRelinquished {
+            field: PHONE,
+            fingerprint: "a".to_owned(),
+        };
+        let taken = Refusal::Taken { field: "phone" };
+        given(history())
+            .when(relinquish(89, false))
+            .then_expect_error(taken);
+        for (days, freely) in [(90, false), (1, true)] {
+            given(history())
+                .when(relinquish(days, freely))
+                .then_expect_events(vec![relinquished.clone()]);
+        }
+    }
+
+    #[test]
+    fn an_assigned_address_is_not_left_to_others() {
+        given(vec![created(), assigned("a")])
+            .when(relinquish(400, true))
+            .then_expect_error(Refusal::Taken { field: "phone" });
+    }
+
+    #[test]
+    fn a_provisional_right_gives_way_and_ends() {
+        let provided = || AccountAddressProvided {
+            field: PHONE,
+            fingerprint: "a".to_owned(),
+            receives: true,
+            until: at(60),
+        };
+        let account = state(vec![created(), provided()]);
+        assert!(account.may_send_as(PHONE, at(59)));
+        assert!(!account.may_send_as(PHONE, at(60)));
+        let relinquished = AccountAddressRelinquished {
+            field: PHONE,
+            fingerprint: "a".to_owned(),
+        };
+        given(vec![created(), provided()])
+            .when(relinquish(0, false))
+            .then_expect_events(vec![released(0), relinquished]);
+    }
+
+    #[test]
+    fn assigning_what_is_assigned_says_nothing_new() {
+        let assignment = AddressAssignment {
+            field: PHONE,
+            fingerprint: "a".to_owned(),
+            receives: true,
+        };
+        given(vec![created(), assigned("a")])
+            .when(AccountCommand::AssignAddress(assignment))
+            .then_expect_events(vec![]);
+    }
 }

@@ -1,9 +1,10 @@
 //! What an account is told, and what happens to it.
 
+use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
-use super::Account;
+use super::{Account, AddressAssignment, AddressField};
 use crate::{
     Id, Patch, Personal,
     access::User,
@@ -87,8 +88,44 @@ pub enum AccountCommand {
         id: Id<Account>,
         owner: Id<User>,
         patch: AccountPatch,
+        /// The addresses in it that its writer may assign.
+        assigned: Vec<AddressAssignment>,
     },
-    Update(AccountPatch),
+    Update {
+        patch: AccountPatch,
+        /// The addresses in it that its writer may assign.
+        assigned: Vec<AddressAssignment>,
+        at: DateTime<Utc>,
+    },
+    /// Gives it an address that it has: an administrator's word that it is theirs.
+    AssignAddress(AddressAssignment),
+    /// Lets it go on using an address that it used before addresses were verified.
+    ProvideAddress {
+        assignment: AddressAssignment,
+        until: DateTime<Utc>,
+    },
+    /// Records that a code goes to an address. The code follows from the challenge and a
+    /// key outside the log.
+    StartVerification {
+        field: AddressField,
+        fingerprint: String,
+        challenge: String,
+        at: DateTime<Utc>,
+    },
+    /// Compares what somebody says the code is.
+    ConfirmVerification {
+        field: AddressField,
+        matches: bool,
+        at: DateTime<Utc>,
+    },
+    /// Leaves an address that it released, or has without proof, to another account.
+    RelinquishAddress {
+        field: AddressField,
+        fingerprint: String,
+        at: DateTime<Utc>,
+        /// Whether the address need not stay in quarantine first.
+        freely: bool,
+    },
     /// Enables it for inbound transmissions of a program.
     Subscribe(Id<Program>),
     Unsubscribe(Id<Program>),
@@ -108,7 +145,9 @@ pub enum AccountCommand {
     ClearSetting {
         name: String,
     },
-    Delete,
+    Delete {
+        at: DateTime<Utc>,
+    },
 }
 
 /// What happened to an account.
@@ -148,12 +187,56 @@ pub enum AccountEvent {
     AccountSettingCleared {
         name: String,
     },
+    /// It receives at this address and may send as it: a code sent there was repeated.
+    AccountAddressVerified {
+        field: AddressField,
+        fingerprint: String,
+    },
+    /// It may send as this address: an account administrator set it.
+    AccountAddressAssigned {
+        field: AddressField,
+        fingerprint: String,
+        /// Whether it receives there as well.
+        receives: bool,
+    },
+    /// It may use this address for a period of grace, since it did before.
+    AccountAddressProvided {
+        field: AddressField,
+        fingerprint: String,
+        receives: bool,
+        until: DateTime<Utc>,
+    },
+    /// It neither receives at this address nor sends as it any more. The claim on it stays
+    /// in quarantine.
+    AccountAddressReleased {
+        field: AddressField,
+        fingerprint: String,
+        at: DateTime<Utc>,
+    },
+    /// Its claim on this address ended, for another account to take it.
+    AccountAddressRelinquished {
+        field: AddressField,
+        fingerprint: String,
+    },
+    AccountVerificationStarted {
+        field: AddressField,
+        fingerprint: String,
+        /// A random number. The code follows from it and a key outside the log.
+        challenge: String,
+        expires_at: DateTime<Utc>,
+    },
+    /// A wrong code was given.
+    AccountVerificationFailed {
+        field: AddressField,
+    },
     AccountDeleted {},
 }
 use AccountEvent::{
-    AccountAssigned, AccountCreated, AccountDeactivated, AccountDeleted, AccountDissociated,
-    AccountSettingCleared, AccountSettingSet, AccountSubscribed, AccountUnsubscribed,
-    AccountUpdated,
+    AccountAddressAssigned, AccountAddressProvided, AccountAddressReleased,
+    AccountAddressRelinquished, AccountAddressVerified, AccountAssigned, AccountCreated,
+    AccountDeactivated, AccountDeleted, AccountDissociated, AccountSettingCleared,
+    AccountSettingSet, AccountSubscribed, AccountUnsubscribed, AccountUpdated,
+    AccountVerificationFailed, AccountVerificationStarted,
 };
 
 impl DomainEvent for AccountEvent {
@@ -168,6 +251,13 @@ impl DomainEvent for AccountEvent {
             AccountDeactivated { .. } => "AccountDeactivated",
             AccountSettingSet { .. } => "AccountSettingSet",
             AccountSettingCleared { .. } => "AccountSettingCleared",
+            AccountAddressVerified { .. } => "AccountAddressVerified",
+            AccountAddressAssigned { .. } => "AccountAddressAssigned",
+            AccountAddressProvided { .. } => "AccountAddressProvided",
+            AccountAddressReleased { .. } => "AccountAddressReleased",
+            AccountAddressRelinquished { .. } => "AccountAddressRelinquished",
+            AccountVerificationStarted { .. } => "AccountVerificationStarted",
+            AccountVerificationFailed { .. } => "AccountVerificationFailed",
             AccountDeleted {} => "AccountDeleted",
         }
         .to_owned()

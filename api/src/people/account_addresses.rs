@@ -1,0 +1,166 @@
+//! The addresses of accounts: assigned by administrators, verified by their holders.
+
+use commands::{addresses::AddressPolicy, verification::VerificationError};
+use domain::{
+    Id,
+    people::{Account, AccountCommand, AccountPatch, AddressAssignment, AddressField},
+};
+use eventstore::clock;
+use projections::people::accounts::AccountRow;
+use serde_json::json;
+
+use crate::{
+    Error, Result,
+    answer::Answer,
+    extract::{Fields, FromFields, Input, Path},
+    openapi::{Routes, Shape, op},
+    permit::{Update, Verb, Writer},
+};
+
+/// The permission whose holders assign addresses, and what they set counts as assigned.
+const ACCOUNT_ADMIN: &str = "account_admin";
+const FIELDS: &str = "email or phone";
+/// How long a code is valid, in seconds, as it is answered.
+const CODE_SECONDS: u32 = 600;
+
+/// The answer to a request for a code.
+const SENT: [(&str, Shape); 3] = [
+    ("account_id", Shape::Number),
+    ("field", Shape::Text),
+    ("expires_in", Shape::Number),
+];
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post(
+            "/accounts/{account_id}/verify",
+            verify,
+            op("Verifies an address of an account")
+                .note(
+                    "With `field` alone a code of six digits is sent to the address; with `code` \
+                     it is repeated, and from then on the account receives there and may send as \
+                     it. A code is valid for ten minutes and five guesses; an address is sent \
+                     three a day at most, a user sends twenty. 423 where no provider can carry one.",
+                )
+                .requires(&["field"])
+                .fields(&SENT),
+        )
+        .post(
+            "/accounts/{account_id}/assign",
+            assign,
+            op("Assigns an address to an account")
+                .note(
+                    "By holders of `account_admin`: the account receives at the address that \
+                     it has in `field`, and may send as it. 412 where another account does.",
+                )
+                .requires(&["field"])
+                .row::<AccountRow>(),
+        )
+}
+
+async fn verify(
+    accounts: Writer<Account, Update>,
+    Path(id): Path<Id<Account>>,
+    Input(Proof { field, code }): Input<Proof>,
+) -> Result<Answer> {
+    let field = field.ok_or_else(|| Error::invalid("field", "is required"))?;
+    let verification = accounts.caller().app().verification();
+    let actor = accounts.own_actor();
+    let Some(code) = code else {
+        let sent = verification.send(id, field, (accounts.user(), &actor, clock::now()));
+        let committed = sent.await?;
+        let answer = json!({
+            "account_id": id.get(), "field": field.as_str(), "expires_in": CODE_SECONDS,
+        });
+        return Ok(Answer::of(&answer)?.late(accounts.settle(committed).await));
+    };
+    let confirmed = verification.confirm(id, (field, &code), (&actor, clock::now()));
+    let committed = confirmed.await?;
+    let done = accounts.settle(committed).await;
+    accounts.now::<AccountRow>(id, done).await
+}
+
+async fn assign(
+    accounts: Writer<Account, Update>,
+    Path(id): Path<Id<Account>>,
+    Input(Proof { field, .. }): Input<Proof>,
+) -> Result<Answer> {
+    accounts.caller().must_hold(ACCOUNT_ADMIN)?;
+    let field = field.ok_or_else(|| Error::invalid("field", "is required"))?;
+    let account = accounts.load(id).await?.aggregate;
+    let address = account.address(field);
+    let address = address.ok_or_else(|| Error::invalid(field.as_str(), "the account has none"))?;
+    let addresses = accounts.caller().app().addresses();
+    let fingerprint = addresses.fingerprint(field, address);
+    let (metadata, at) = (accounts.caller().metadata(), clock::now());
+    let free = addresses.free(id, field, &fingerprint, true, (&metadata, at));
+    free.await?;
+    let assignment = AddressAssignment {
+        field,
+        fingerprint,
+        receives: true,
+    };
+    let assign = AccountCommand::AssignAddress(assignment);
+    accounts.updated::<AccountRow>(id, assign).await
+}
+
+/// The command that changes an account, with what its writer may assign.
+pub(super) async fn update<V: Verb>(
+    accounts: &Writer<Account, V>,
+    id: Id<Account>,
+    patch: AccountPatch,
+) -> Result<AccountCommand> {
+    Ok(AccountCommand::Update {
+        assigned: assigned(accounts, id, &patch).await?,
+        patch,
+        at: clock::now(),
+    })
+}
+
+/// The assignments that come with what somebody writes into an account: none, unless they
+/// are an account administrator, or everybody counts as one.
+pub(super) async fn assigned<V: Verb>(
+    accounts: &Writer<Account, V>,
+    id: Id<Account>,
+    patch: &AccountPatch,
+) -> Result<Vec<AddressAssignment>> {
+    let caller = accounts.caller();
+    let trusted = caller.app().config().addresses == AddressPolicy::Trusted;
+    if !trusted && caller.must_hold(ACCOUNT_ADMIN).is_err() {
+        return Ok(Vec::new());
+    }
+    let (addresses, metadata) = (caller.app().addresses(), caller.metadata());
+    let assigned = addresses.assignments(id, patch, (&metadata, clock::now()));
+    Ok(assigned.await?)
+}
+
+impl From<VerificationError> for Error {
+    fn from(error: VerificationError) -> Self {
+        match error {
+            VerificationError::Command(error) => error.into(),
+            VerificationError::TooMany { retry_after } => {
+                Self::TooMany(retry_after.to_std().unwrap_or_default())
+            }
+            VerificationError::NotSent(reason) => {
+                Self::NotReady(format!("no code was sent: {reason}"))
+            }
+        }
+    }
+}
+
+/// What is verified or assigned, and the code if there is one.
+struct Proof {
+    field: Option<AddressField>,
+    code: Option<String>,
+}
+
+impl FromFields for Proof {
+    fn from_fields(fields: &mut Fields) -> Self {
+        use crate::extract::Given;
+        let field = fields
+            .word("field", FIELDS, AddressField::from_word)
+            .given();
+        let code = fields.text_or_number::<String>("code").given();
+        Self { field, code }
+    }
+}

@@ -1,0 +1,157 @@
+//! Rights to addresses: who may assign one, and how a claim passes from one account to
+//! another.
+//!
+//! What an account decides is in `domain::people::Account`; here the facts are looked up
+//! that it decides on: the fingerprint of an address and who holds the claim on it.
+
+mod adoption;
+
+pub use adoption::{Adoption, adopt};
+
+use chrono::{DateTime, Utc};
+use domain::{
+    Entity, Id, Patch, Refusal,
+    people::{
+        Account, AccountCommand, AccountPatch, AddressAssignment, AddressField, normal_address,
+    },
+};
+use eventstore::{Metadata, Store, StoreError};
+
+use crate::{Actor, CommandError, Commands};
+
+/// Which accounts may use the addresses that are written into them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AddressPolicy {
+    /// Those whose address was verified, or assigned by an account administrator.
+    #[default]
+    Verified,
+    /// All: whatever is written counts as assigned. For installations of one company.
+    Trusted,
+}
+
+/// Looks up what decisions about addresses need. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    commands: Commands,
+}
+
+/// The holder of a claim on an address.
+enum Holder {
+    Nobody,
+    Itself,
+    Other(Id<Account>),
+}
+
+impl Addresses {
+    /// On this bus.
+    pub fn new(commands: Commands) -> Self {
+        Self { commands }
+    }
+
+    /// The keyed fingerprint of an address, whatever its spelling.
+    pub fn fingerprint(&self, field: AddressField, address: &str) -> String {
+        fingerprint(self.commands.store(), field, address)
+    }
+
+    /// The assignments that follow when an administrator writes this patch into an account.
+    /// An address that another account receives at becomes a shared caller id.
+    ///
+    /// # Errors
+    /// When the log cannot be read or appended to.
+    pub async fn assignments(
+        &self,
+        account: Id<Account>,
+        patch: &AccountPatch,
+        (metadata, at): (&Metadata, DateTime<Utc>),
+    ) -> Result<Vec<AddressAssignment>, CommandError> {
+        let mut assignments = Vec::new();
+        for field in AddressField::ALL {
+            let written = match field {
+                AddressField::Email => set(&patch.email),
+                AddressField::Phone => set(&patch.phone),
+            };
+            let Some(address) = written else { continue };
+            let fingerprint = self.fingerprint(field, &address);
+            let freed = self.free(account, field, &fingerprint, true, (metadata, at));
+            let receives = match freed.await {
+                Ok(()) => true,
+                Err(CommandError::Refused(Refusal::Taken { .. })) => false,
+                Err(error) => return Err(error),
+            };
+            assignments.push(AddressAssignment {
+                field,
+                fingerprint,
+                receives,
+            });
+        }
+        Ok(assignments)
+    }
+
+    /// Sees to it that no other account holds the claim on an address. `administers` says
+    /// that an account administrator asks, who need not wait for a quarantine to end.
+    ///
+    /// # Errors
+    /// [`Refusal::Taken`] where another account receives there by right, or gave it up too
+    /// short a time ago; otherwise when the log cannot be read or appended to.
+    pub async fn free(
+        &self,
+        account: Id<Account>,
+        field: AddressField,
+        fingerprint: &str,
+        administers: bool,
+        (metadata, at): (&Metadata, DateTime<Utc>),
+    ) -> Result<(), CommandError> {
+        let Holder::Other(holder) = self.holder(account, field, fingerprint).await? else {
+            return Ok(());
+        };
+        let store = self.commands.store();
+        let owner = store.load(account).await?.aggregate.owner();
+        let held_by = store.load(holder).await?.aggregate.owner();
+        let relinquish = AccountCommand::RelinquishAddress {
+            field,
+            fingerprint: fingerprint.to_owned(),
+            at,
+            freely: administers || (owner.is_some() && owner == held_by),
+        };
+        let actor = Actor {
+            metadata: Metadata {
+                once: None,
+                ..metadata.clone()
+            },
+            ..Actor::default()
+        };
+        self.commands
+            .send(holder, relinquish, &actor)
+            .await
+            .map(drop)
+    }
+
+    async fn holder(
+        &self,
+        account: Id<Account>,
+        field: AddressField,
+        fingerprint: &str,
+    ) -> Result<Holder, StoreError> {
+        let claim = field.claim(fingerprint.to_owned());
+        let holder = self.commands.store().holder_of(&claim).await?;
+        let holder = holder.and_then(|holder| holder.rsplit_once('/')?.1.parse().ok());
+        Ok(match holder {
+            None => Holder::Nobody,
+            Some(id) if id == account => Holder::Itself,
+            Some(id) => Holder::Other(id),
+        })
+    }
+}
+
+/// The keyed fingerprint of an address in its normal form.
+fn fingerprint(store: &Store, field: AddressField, address: &str) -> String {
+    let normal = normal_address(address);
+    store.fingerprint(&format!("address/{}/{normal}", field.as_str()))
+}
+
+fn set(value: &Patch<impl ToString>) -> Option<String> {
+    match value {
+        Patch::Set(value) => Some(value.to_string()),
+        Patch::Keep | Patch::Clear => None,
+    }
+}

@@ -1,0 +1,244 @@
+//! The one-time upgrade of addresses that were in use before they were verified.
+//!
+//! It cannot be a migration: addresses are sealed in the log, and claims are keyed
+//! fingerprints. What an account administrator (or the installation itself) wrote counts as
+//! assigned; the rest may be used for a period of grace. Of several accounts with one address
+//! the first that was created receives there, active ones before others.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use cqrs_es::Aggregate;
+use domain::{Entity, people::normal_address};
+use domain::{
+    Event, Id,
+    access::{Permission, Role, User},
+    people::{
+        Account, AccountCommand, AccountEvent, AccountProfile, AddressAssignment, AddressField,
+    },
+};
+use eventstore::{Metadata, Position, Recorded, Store, StoreError};
+
+use super::{AddressPolicy, fingerprint};
+use crate::{CommandError, Commands};
+
+/// The upgrade's name in `identity.upgrades`.
+const NAME: &str = "addresses";
+/// Events that are read, and accounts that are decided on, at a time.
+const PAGE: i64 = 1_000;
+const BATCH: usize = 200;
+/// The permission whose holders assign addresses.
+const ACCOUNT_ADMIN: &str = "account_admin";
+
+/// The terms of the upgrade.
+#[derive(Clone, Copy, Debug)]
+pub struct Adoption {
+    /// Whether whatever was written counts as assigned.
+    pub policy: AddressPolicy,
+    /// When the period of grace ends.
+    pub until: DateTime<Utc>,
+    /// The present time.
+    pub at: DateTime<Utc>,
+}
+
+/// An account with an address, as the log has it.
+#[derive(Default)]
+struct Candidate {
+    account: Account,
+    created: Position,
+    /// The user who wrote each present address; none: the installation itself.
+    writers: BTreeMap<AddressField, Option<Id<User>>>,
+}
+
+/// Gives accounts a right to what they use, once; answers the position of the last event, if
+/// there was one. Other processes wait meanwhile.
+///
+/// # Errors
+/// When the database does not answer; then it goes on at the next start.
+pub async fn adopt(commands: &Commands, terms: Adoption) -> Result<Option<Position>, CommandError> {
+    let store = commands.store();
+    let mut transaction = store.pool().begin().await.map_err(StoreError::Database)?;
+    sqlx::query("lock table identity.upgrades in exclusive mode")
+        .execute(&mut *transaction)
+        .await
+        .map_err(StoreError::Database)?;
+    let done: Option<i64> =
+        sqlx::query_scalar("select 1::bigint from identity.upgrades where name = $1")
+            .bind(NAME)
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(StoreError::Database)?;
+    if done.is_some() {
+        return Ok(None);
+    }
+    let candidates = candidates(store).await?;
+    let administrators = administrators(store, &candidates).await?;
+    let mut last = None;
+    for field in AddressField::ALL {
+        let decided = decide(store, &candidates, &administrators, field, terms).await?;
+        for batch in decided.chunks(BATCH) {
+            let sent = commands
+                .send_many(batch.to_vec(), &Metadata::default(), Vec::new())
+                .await?;
+            let positions = sent.iter().flatten().filter_map(|it| it.position);
+            last = last.max(positions.max());
+        }
+    }
+    sqlx::query("insert into identity.upgrades (name, done_at, accounts) values ($1, $2, $3)")
+        .bind(NAME)
+        .bind(terms.at)
+        .bind(i64::try_from(candidates.len()).unwrap_or(i64::MAX))
+        .execute(&mut *transaction)
+        .await
+        .map_err(StoreError::Database)?;
+    transaction.commit().await.map_err(StoreError::Database)?;
+    Ok(last)
+}
+
+/// The accounts there are, in the order in which they are considered.
+async fn candidates(store: &Store) -> Result<Vec<(Id<Account>, Candidate)>, StoreError> {
+    let mut found: HashMap<Id<Account>, Candidate> = HashMap::new();
+    let mut after = 0;
+    loop {
+        let events = store
+            .log()
+            .read_types(&[Account::TYPE], after, PAGE)
+            .await?;
+        let Some(last) = events.last() else { break };
+        after = last.position;
+        for recorded in &events {
+            if let Event::Account(event) = &recorded.event {
+                let candidate = found.entry(recorded.id()).or_default();
+                candidate.apply(recorded, event);
+            }
+        }
+    }
+    let mut candidates: Vec<_> = found.into_iter().collect();
+    candidates.retain(|(_, it)| it.account.exists());
+    let order = |it: &Candidate| {
+        let dormant = !it.account.is_active() || it.account.owner().is_none();
+        (dormant, it.created)
+    };
+    candidates.sort_by_key(|(_, it)| order(it));
+    Ok(candidates)
+}
+
+impl Candidate {
+    fn apply(&mut self, recorded: &Recorded, event: &AccountEvent) {
+        if matches!(event, AccountEvent::AccountCreated { .. }) {
+            self.created = recorded.position;
+        }
+        let before = normal(self.account.profile());
+        self.account.apply(event.clone());
+        let after = normal(self.account.profile());
+        for (field, address) in after {
+            if address.is_some() && before.get(&field) != Some(&address) {
+                self.writers.insert(field, recorded.metadata.user_id);
+            }
+        }
+    }
+}
+
+fn normal(profile: &AccountProfile) -> BTreeMap<AddressField, Option<String>> {
+    let fields = AddressField::ALL.into_iter();
+    fields
+        .map(|field| (field, field.value(profile).map(normal_address)))
+        .collect()
+}
+
+/// Those of the writers who hold the permission, by roles or by themselves. A user who was
+/// deleted counts by what they held then.
+async fn administrators(
+    store: &Store,
+    candidates: &[(Id<Account>, Candidate)],
+) -> Result<HashSet<Id<User>>, StoreError> {
+    let writers = candidates.iter().flat_map(|(_, it)| it.writers.values());
+    let writers: HashSet<Id<User>> = writers.copied().flatten().collect();
+    let writers: Vec<_> = writers.into_iter().collect();
+    let users = store.load_many(&writers).await?;
+    let roles: HashSet<Id<Role>> = users
+        .values()
+        .flat_map(|user| user.aggregate.roles().iter().copied())
+        .collect();
+    let roles = store
+        .load_many(&roles.into_iter().collect::<Vec<_>>())
+        .await?;
+    let permissions = permissions(store).await?;
+    let holds = |granted: &std::collections::BTreeSet<Id<Permission>>| {
+        permissions.iter().any(|wanted| granted.contains(wanted))
+    };
+    let is_administrator = |user: &User| {
+        let mut held = user.roles().iter().filter_map(|role| roles.get(role));
+        holds(user.permissions()) || held.any(|role| holds(role.aggregate.permissions()))
+    };
+    let administrators = users
+        .iter()
+        .filter(|(_, user)| is_administrator(&user.aggregate));
+    Ok(administrators.map(|(id, _)| *id).collect())
+}
+
+/// The permissions of the name that assigns addresses: one, unless it was made again.
+async fn permissions(store: &Store) -> Result<Vec<Id<Permission>>, StoreError> {
+    let ids = sqlx::query_scalar("select permission_id from read.permissions where name = $1")
+        .bind(ACCOUNT_ADMIN)
+        .fetch_all(store.pool())
+        .await?;
+    Ok(ids.into_iter().map(Id::new).collect())
+}
+
+/// The commands that give accounts a right to what they have in a field.
+async fn decide(
+    store: &Store,
+    candidates: &[(Id<Account>, Candidate)],
+    administrators: &HashSet<Id<User>>,
+    field: AddressField,
+    terms: Adoption,
+) -> Result<Vec<(Id<Account>, AccountCommand)>, StoreError> {
+    let mut holders = holders(store, candidates, field).await?;
+    let mut decided = Vec::new();
+    for (id, candidate) in candidates {
+        let Some(address) = candidate.account.address(field) else {
+            continue;
+        };
+        if candidate.account.grant(field).is_some() {
+            continue;
+        }
+        let fingerprint = fingerprint(store, field, address);
+        let holder = holders.entry(fingerprint.clone()).or_insert(*id);
+        let assignment = AddressAssignment {
+            field,
+            fingerprint,
+            receives: holder == id,
+        };
+        let writer = candidate.writers.get(&field).copied().flatten();
+        let assigned = terms.policy == AddressPolicy::Trusted
+            || writer.is_none_or(|writer| administrators.contains(&writer));
+        let command = if assigned {
+            AccountCommand::AssignAddress(assignment)
+        } else {
+            AccountCommand::ProvideAddress {
+                assignment,
+                until: terms.until,
+            }
+        };
+        decided.push((*id, command));
+    }
+    Ok(decided)
+}
+
+/// The claims that are held already: an upgrade that was cut short goes on from there.
+async fn holders(
+    store: &Store,
+    candidates: &[(Id<Account>, Candidate)],
+    field: AddressField,
+) -> Result<HashMap<String, Id<Account>>, StoreError> {
+    let addresses = candidates
+        .iter()
+        .filter_map(|(_, it)| it.account.address(field));
+    let fingerprints: Vec<_> = addresses.map(|it| fingerprint(store, field, it)).collect();
+    let held = store.holders_of(field.claim_scope(), &fingerprints).await?;
+    let parsed = held.into_iter().filter_map(|(fingerprint, holder)| {
+        Some((fingerprint, holder.rsplit_once('/')?.1.parse().ok()?))
+    });
+    Ok(parsed.collect())
+}

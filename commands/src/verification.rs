@@ -1,0 +1,272 @@
+//! Proof that an account's holder reads what comes to an address: a code is sent there, and
+//! repeated.
+//!
+//! The code is stored nowhere. It follows from a random challenge, which the log has, and a
+//! key that follows from the master key, which it has not.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{
+    Id, Refusal,
+    access::User,
+    flow::Service,
+    people::{Account, AccountCommand, AddressBasis, AddressField, Channel},
+};
+use eventstore::{Committed, StoreError};
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretSlice};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+use crate::{Actor, CommandError, Commands, addresses::Addresses, suppression::Suppression};
+
+/// Codes that go to one destination, and that one user has sent, within [`WINDOW`].
+const PER_DESTINATION: i64 = 3;
+const PER_USER: i64 = 20;
+const WINDOW: TimeDelta = TimeDelta::days(1);
+/// Codes are numbers of six digits.
+const CODES: u64 = 1_000_000;
+const DIGITS: usize = 6;
+
+/// A way to send a code, through a provider that shows its content to no one else.
+#[async_trait]
+pub trait SendCode: Send + Sync {
+    /// Whether some provider can carry one by this service.
+    fn carries(&self, service: Service) -> bool;
+
+    /// Sends it; an error says in words why it did not go out.
+    async fn send(&self, code: OutgoingCode) -> Result<(), String>;
+}
+
+/// A code on its way.
+pub struct OutgoingCode {
+    /// `sms` or `email`.
+    pub service: Service,
+    /// The address that is verified.
+    pub destination: String,
+    /// The text, with the code in it.
+    pub text: String,
+}
+
+/// The reason for which no code was sent, or none was accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum VerificationError {
+    /// A rule or the log says no.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// Too many codes were sent within a day.
+    #[error("too many codes were sent")]
+    TooMany {
+        /// When one may be sent again.
+        retry_after: TimeDelta,
+    },
+    /// No provider took it.
+    #[error("{0}")]
+    NotSent(String),
+}
+
+impl From<Refusal> for VerificationError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Command(refusal.into())
+    }
+}
+
+impl From<sqlx::Error> for VerificationError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Command(StoreError::Database(error).into())
+    }
+}
+
+/// Sends codes and compares them. Clones share it.
+#[derive(Clone)]
+pub struct Verification {
+    commands: Commands,
+    addresses: Addresses,
+    suppression: Suppression,
+    key: SecretSlice<u8>,
+    sender: Arc<dyn SendCode>,
+}
+
+impl Verification {
+    /// `key` is the one that codes follow from; every process of an installation has the same.
+    pub fn new(commands: Commands, key: SecretSlice<u8>, sender: Arc<dyn SendCode>) -> Self {
+        Self {
+            addresses: Addresses::new(commands.clone()),
+            suppression: Suppression::new(commands.store().clone()),
+            commands,
+            key,
+            sender,
+        }
+    }
+
+    /// Sends a code to the address in this field.
+    ///
+    /// # Errors
+    /// When there is no address, it is verified already, its owner does not contact it, no
+    /// provider can carry a code, too many were sent, or the one chosen did not take it.
+    pub async fn send(
+        &self,
+        id: Id<Account>,
+        field: AddressField,
+        (user, actor, at): (Id<User>, &Actor, DateTime<Utc>),
+    ) -> Result<Committed, VerificationError> {
+        let account = self.commands.load(id, actor.scope).await?.aggregate;
+        let address = account.address(field);
+        let address = address.ok_or_else(|| Refusal::invalid("field", "the account has none"))?;
+        let proven = |basis| matches!(basis, AddressBasis::Verified);
+        if account.grant(field).is_some_and(|it| proven(it.basis)) {
+            return Err(Refusal::invalid("field", "is verified already").into());
+        }
+        let service = carrier(field);
+        if !self.sender.carries(service) {
+            let reason = format!("no provider can carry a code by {}", service.name());
+            return Err(Refusal::not_ready(reason).into());
+        }
+        self.must_not_be_suppressed(user, field, address).await?;
+        let fingerprint = self.addresses.fingerprint(field, address);
+        self.count(&fingerprint, user, at).await?;
+        let challenge = challenge()?;
+        let outgoing = OutgoingCode {
+            service,
+            destination: address.to_owned(),
+            text: message(&self.code(id, field, &challenge)),
+        };
+        let start = AccountCommand::StartVerification {
+            field,
+            fingerprint,
+            challenge,
+            at,
+        };
+        let committed = self.commands.send(id, start, actor).await?;
+        let sent = self.sender.send(outgoing).await;
+        sent.map_err(VerificationError::NotSent)?;
+        Ok(committed)
+    }
+
+    /// Compares a code, and has the account receive at the address if it is the right one.
+    ///
+    /// # Errors
+    /// When it is not, none is awaited, or another account receives there.
+    pub async fn confirm(
+        &self,
+        id: Id<Account>,
+        (field, code): (AddressField, &str),
+        (actor, at): (&Actor, DateTime<Utc>),
+    ) -> Result<Committed, VerificationError> {
+        let account = self.commands.load(id, actor.scope).await?.aggregate;
+        let expected = account.challenge(field, at);
+        let expected = expected.map(|challenge| self.code(id, field, challenge));
+        let matches = expected
+            .is_some_and(|expected| expected.as_bytes().ct_eq(code.trim().as_bytes()).into());
+        if let Some(address) = account.address(field).filter(|_| matches) {
+            let fingerprint = self.addresses.fingerprint(field, address);
+            let free = self
+                .addresses
+                .free(id, field, &fingerprint, false, (&actor.metadata, at));
+            free.await?;
+        }
+        let confirm = AccountCommand::ConfirmVerification { field, matches, at };
+        let committed = self.commands.send(id, confirm, actor).await?;
+        if matches {
+            Ok(committed)
+        } else {
+            Err(Refusal::invalid("code", "is not the one that was sent").into())
+        }
+    }
+
+    async fn must_not_be_suppressed(
+        &self,
+        user: Id<User>,
+        field: AddressField,
+        address: &str,
+    ) -> Result<(), VerificationError> {
+        let channel = match field {
+            AddressField::Email => Channel::Email,
+            AddressField::Phone => Channel::Sms,
+        };
+        let channels = [channel, Channel::Any];
+        let fingerprints = channels.map(|it| self.suppression.fingerprint(user, it, address));
+        let listed = self.suppression.with(&fingerprints).await;
+        if listed.map_err(CommandError::from)?.is_empty() {
+            return Ok(());
+        }
+        let reason = "the address is on your list of those that are not contacted";
+        Err(Refusal::not_ready(reason).into())
+    }
+
+    /// Takes one of the codes that may be sent within a day. One that is not taken by a
+    /// provider counts too.
+    async fn count(
+        &self,
+        destination: &str,
+        user: Id<User>,
+        at: DateTime<Utc>,
+    ) -> Result<(), VerificationError> {
+        let mut transaction = self.commands.store().pool().begin().await?;
+        sqlx::query("lock table identity.codes_sent in share row exclusive mode")
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("delete from identity.codes_sent where sent_at <= $1")
+            .bind(at - WINDOW)
+            .execute(&mut *transaction)
+            .await?;
+        let (to_destination, by_user, oldest): (i64, i64, Option<DateTime<Utc>>) = sqlx::query_as(
+            "select count(*) filter (where destination = $1), count(*) filter (where user_id = $2), \
+               min(sent_at) \
+             from identity.codes_sent where destination = $1 or user_id = $2",
+        )
+        .bind(destination)
+        .bind(user.get())
+        .fetch_one(&mut *transaction)
+        .await?;
+        if to_destination >= PER_DESTINATION || by_user >= PER_USER {
+            let retry_after = oldest.map_or(WINDOW, |oldest| oldest + WINDOW - at);
+            return Err(VerificationError::TooMany { retry_after });
+        }
+        sqlx::query(
+            "insert into identity.codes_sent (destination, user_id, sent_at) values ($1, $2, $3)",
+        )
+        .bind(destination)
+        .bind(user.get())
+        .bind(at)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    fn code(&self, id: Id<Account>, field: AddressField, challenge: &str) -> String {
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(self.key.expose_secret())
+            .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+        mac.update(format!("{id}/{}/{challenge}", field.as_str()).as_bytes());
+        let whole = mac.finalize().into_bytes();
+        let mut number = [0; 8];
+        number.copy_from_slice(&whole[..8]);
+        let number = u64::from_be_bytes(number) % CODES;
+        format!("{number:0DIGITS$}")
+    }
+}
+
+/// The service that a code for an address goes by.
+fn carrier(field: AddressField) -> Service {
+    match field {
+        AddressField::Email => Service::Email,
+        AddressField::Phone => Service::Sms,
+    }
+}
+
+fn message(code: &str) -> String {
+    format!(
+        "{code} is the code that confirms this address. It is valid for ten minutes. If you did not ask for it, ignore this message."
+    )
+}
+
+/// A random number that no other code follows from.
+fn challenge() -> Result<String, VerificationError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|_| VerificationError::NotSent("the system has no randomness".to_owned()))?;
+    Ok(hex::encode(bytes))
+}

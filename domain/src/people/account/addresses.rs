@@ -1,0 +1,296 @@
+//! The grants, released claims and pending verifications of an account's addresses.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AccountEvent::{
+        self, AccountAddressAssigned, AccountAddressProvided, AccountAddressReleased,
+        AccountAddressRelinquished, AccountAddressVerified, AccountVerificationFailed,
+        AccountVerificationStarted,
+    },
+    AccountProfile, AddressAssignment, AddressBasis, AddressField, AddressGrant,
+};
+use crate::{Claim, Refusal, people::normal_address};
+
+/// How long a released address stays closed to other owners.
+const QUARANTINE: TimeDelta = TimeDelta::days(90);
+/// How long a verification code is valid.
+const CODE_LIFETIME: TimeDelta = TimeDelta::minutes(10);
+/// Wrong codes that end a verification.
+const GUESSES: u32 = 5;
+
+/// A claim that its holder gave up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct ReleasedAddress {
+    field: AddressField,
+    fingerprint: String,
+    at: DateTime<Utc>,
+}
+
+/// A code that was sent and not repeated yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct PendingVerification {
+    fingerprint: String,
+    challenge: String,
+    expires_at: DateTime<Utc>,
+    guesses: u32,
+}
+
+/// What an account's addresses are to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Addresses {
+    grants: BTreeMap<AddressField, AddressGrant>,
+    released: Vec<ReleasedAddress>,
+    pending: BTreeMap<AddressField, PendingVerification>,
+}
+
+impl Addresses {
+    pub fn grant(&self, field: AddressField) -> Option<&AddressGrant> {
+        self.grants.get(&field)
+    }
+
+    /// The challenge of the code that is awaited at this moment.
+    pub fn challenge(&self, field: AddressField, at: DateTime<Utc>) -> Option<&str> {
+        let pending = self.awaited(field, at)?;
+        Some(&pending.challenge)
+    }
+
+    fn awaited(&self, field: AddressField, at: DateTime<Utc>) -> Option<&PendingVerification> {
+        let pending = self.pending.get(&field)?;
+        (at < pending.expires_at && pending.guesses < GUESSES).then_some(pending)
+    }
+
+    /// The claims that are held, those in quarantine included.
+    pub fn claims(&self) -> impl Iterator<Item = Claim> + '_ {
+        let receiving = self.grants.iter().filter(|(_, grant)| grant.receives);
+        let held = receiving.map(|(field, grant)| field.claim(grant.fingerprint.clone()));
+        let released = self.released.iter();
+        held.chain(released.map(|it| it.field.claim(it.fingerprint.clone())))
+    }
+
+    /// The events that a changed profile brings about: what it no longer says is released.
+    pub fn changed(
+        &self,
+        old: &AccountProfile,
+        new: &AccountProfile,
+        at: DateTime<Utc>,
+    ) -> Vec<AccountEvent> {
+        let normal = |profile, field: AddressField| field.value(profile).map(normal_address);
+        let changed = |field: &AddressField| normal(old, *field) != normal(new, *field);
+        let fields = AddressField::ALL.into_iter().filter(changed);
+        fields.filter_map(|field| self.release(field, at)).collect()
+    }
+
+    /// The events that give up everything.
+    pub fn released(&self, at: DateTime<Utc>) -> Vec<AccountEvent> {
+        let fields = AddressField::ALL.into_iter();
+        fields.filter_map(|field| self.release(field, at)).collect()
+    }
+
+    fn release(&self, field: AddressField, at: DateTime<Utc>) -> Option<AccountEvent> {
+        let fingerprint = self.grants.get(&field)?.fingerprint.clone();
+        Some(AccountAddressReleased {
+            field,
+            fingerprint,
+            at,
+        })
+    }
+
+    /// An administrator's assignment; what is as good already stays as it is.
+    pub fn assign(&self, assignment: AddressAssignment) -> Option<AccountEvent> {
+        let AddressAssignment {
+            field,
+            fingerprint,
+            receives,
+        } = assignment;
+        let is_new = self.grants.get(&field).is_none_or(|grant| {
+            let provisional = matches!(grant.basis, AddressBasis::Provisional { .. });
+            grant.fingerprint != fingerprint || provisional || (receives && !grant.receives)
+        });
+        is_new.then_some(AccountAddressAssigned {
+            field,
+            fingerprint,
+            receives,
+        })
+    }
+
+    /// The right that what was in use before goes on being used, for a while.
+    pub fn provide(
+        &self,
+        assignment: AddressAssignment,
+        until: DateTime<Utc>,
+    ) -> Option<AccountEvent> {
+        let field = assignment.field;
+        (!self.grants.contains_key(&field)).then_some(AccountAddressProvided {
+            field,
+            fingerprint: assignment.fingerprint,
+            receives: assignment.receives,
+            until,
+        })
+    }
+
+    pub fn start_verification(
+        &self,
+        field: AddressField,
+        fingerprint: String,
+        challenge: String,
+        at: DateTime<Utc>,
+    ) -> AccountEvent {
+        AccountVerificationStarted {
+            field,
+            fingerprint,
+            challenge,
+            expires_at: at + CODE_LIFETIME,
+        }
+    }
+
+    pub fn confirm(
+        &self,
+        field: AddressField,
+        matches: bool,
+        at: DateTime<Utc>,
+    ) -> Result<AccountEvent, Refusal> {
+        let pending = self.awaited(field, at).ok_or_else(|| {
+            Refusal::invalid("code", "no code is valid any more: have another one sent")
+        })?;
+        Ok(if matches {
+            AccountAddressVerified {
+                field,
+                fingerprint: pending.fingerprint.clone(),
+            }
+        } else {
+            AccountVerificationFailed { field }
+        })
+    }
+
+    /// The events that leave an address to another account. `freely` is said of whoever need
+    /// not wait: an account administrator, and another account of the same owner.
+    pub fn relinquish(
+        &self,
+        field: AddressField,
+        fingerprint: &str,
+        at: DateTime<Utc>,
+        freely: bool,
+    ) -> Result<Vec<AccountEvent>, Refusal> {
+        let relinquished = AccountAddressRelinquished {
+            field,
+            fingerprint: fingerprint.to_owned(),
+        };
+        let held = self.grants.get(&field);
+        if let Some(grant) = held.filter(|it| it.receives && it.fingerprint == fingerprint) {
+            // A proof is better than what was in use without one.
+            return match grant.basis {
+                AddressBasis::Provisional { .. } => {
+                    let released = self.release(field, at);
+                    Ok(released.into_iter().chain([relinquished]).collect())
+                }
+                AddressBasis::Verified | AddressBasis::Assigned => Err(Refusal::Taken {
+                    field: field.as_str(),
+                }),
+            };
+        }
+        let released = self.released.iter();
+        let mut released = released.filter(|it| it.field == field && it.fingerprint == fingerprint);
+        if released.all(|it| freely || it.at + QUARANTINE <= at) {
+            return Ok(vec![relinquished]);
+        }
+        Err(Refusal::Taken {
+            field: field.as_str(),
+        })
+    }
+
+    /// Forgets what was sent to addresses that a profile no longer has.
+    pub fn profile_changed(&mut self, old: &AccountProfile, new: &AccountProfile) {
+        self.pending
+            .retain(|field, _| field.value(old) == field.value(new));
+    }
+
+    /// Takes in an event about addresses; any other leaves all as it is.
+    pub fn apply(&mut self, event: AccountEvent) {
+        match event {
+            AccountAddressVerified { field, fingerprint } => {
+                self.granted(field, AddressBasis::Verified, fingerprint, true);
+            }
+            AccountAddressAssigned {
+                field,
+                fingerprint,
+                receives,
+            } => self.granted(field, AddressBasis::Assigned, fingerprint, receives),
+            AccountAddressProvided {
+                field,
+                fingerprint,
+                receives,
+                until,
+            } => {
+                let basis = AddressBasis::Provisional { until };
+                self.granted(field, basis, fingerprint, receives);
+            }
+            AccountAddressReleased {
+                field,
+                fingerprint,
+                at,
+            } => self.gave_up(field, fingerprint, at),
+            AccountAddressRelinquished { field, fingerprint } => self.forget(field, &fingerprint),
+            AccountVerificationStarted {
+                field,
+                fingerprint,
+                challenge,
+                expires_at,
+            } => {
+                let pending = PendingVerification {
+                    fingerprint,
+                    challenge,
+                    expires_at,
+                    guesses: 0,
+                };
+                self.pending.insert(field, pending);
+            }
+            AccountVerificationFailed { field } => {
+                if let Some(pending) = self.pending.get_mut(&field) {
+                    pending.guesses += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The account's own quarantine of the address ends with the grant.
+    fn granted(
+        &mut self,
+        field: AddressField,
+        basis: AddressBasis,
+        fingerprint: String,
+        receives: bool,
+    ) {
+        self.forget(field, &fingerprint);
+        self.pending.remove(&field);
+        let grant = AddressGrant {
+            basis,
+            fingerprint,
+            receives,
+        };
+        self.grants.insert(field, grant);
+    }
+
+    /// What has been in quarantine for long enough is forgotten, and with it the claim.
+    fn gave_up(&mut self, field: AddressField, fingerprint: String, at: DateTime<Utc>) {
+        self.pending.remove(&field);
+        self.released.retain(|it| at < it.at + QUARANTINE);
+        if self.grants.remove(&field).is_some_and(|it| it.receives) {
+            self.forget(field, &fingerprint);
+            self.released.push(ReleasedAddress {
+                field,
+                fingerprint,
+                at,
+            });
+        }
+    }
+
+    fn forget(&mut self, field: AddressField, fingerprint: &str) {
+        self.released
+            .retain(|it| it.field != field || it.fingerprint != fingerprint);
+    }
+}

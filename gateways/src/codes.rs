@@ -1,0 +1,133 @@
+//! Verification codes, sent past the dispatch queue: what stands in the queue or the log
+//! names a message by its id, and a code is to stand nowhere.
+
+use async_trait::async_trait;
+use commands::{
+    Commands,
+    verification::{OutgoingCode, SendCode},
+};
+use domain::{
+    Id,
+    access::User,
+    delivery::{Outcome, Transmission},
+    flow::Service,
+    outreach::{TextClass, sms},
+    people::Contact,
+};
+use tokio::time::{Duration, Instant, timeout};
+
+use crate::{
+    Content, Ended, NotOurs, Progress, Registry, Spool, content::Sms, email::Email, words::one_line,
+};
+
+/// How long the providers that are tried have together: a client waits for the answer.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
+/// How many providers are tried.
+const PROVIDERS: usize = 3;
+const SUBJECT: &str = "Your code";
+/// Characters of a provider's words that are passed on.
+const WORDS: usize = 200;
+
+/// Sends codes through the providers that are there, the sandbox apart: whoever may read its
+/// outbox could read the code.
+pub struct Codes {
+    commands: Commands,
+    registry: Registry,
+}
+
+impl Codes {
+    /// Through the providers of this registry.
+    pub fn new(commands: Commands, registry: Registry) -> Self {
+        Self { commands, registry }
+    }
+
+    async fn attempt(&self, code: &OutgoingCode) -> Result<(), String> {
+        let mut tried: Vec<i64> = Vec::new();
+        let mut reason = "no provider is free".to_owned();
+        while tried.len() < PROVIDERS {
+            let picked = self.registry.pick_confidential(code.service, &tried);
+            let Ok((channel, trial)) = picked else { break };
+            if tried.contains(&channel.provider.get()) {
+                break;
+            }
+            tried.push(channel.provider.get());
+            let _permit = channel.permit(false).await;
+            let spool = self.spool(code).await?;
+            match channel.gateway.attempt(&spool, &Unrecorded).await {
+                Ended::Reported(report) => {
+                    trial.ended(&report);
+                    if report.outcome == Outcome::Delivered {
+                        return Ok(());
+                    }
+                    reason = one_line(&report.response, WORDS);
+                    if !matches!(report.outcome, Outcome::Unavailable) {
+                        break;
+                    }
+                }
+                Ended::Accepted(_) => return Ok(()),
+                Ended::NotOurs | Ended::NoRoom => {}
+            }
+        }
+        Err(reason)
+    }
+
+    async fn spool(&self, code: &OutgoingCode) -> Result<Spool, String> {
+        let id = self.commands.next_id("spool").await;
+        Ok(Spool {
+            id: id.map_err(|error| error.to_string())?,
+            transmission: Id::<Transmission>::new(0),
+            owner: Id::<User>::new(0),
+            contact: Id::<Contact>::new(0),
+            destination: code.destination.clone(),
+            content: content(code)?,
+            bulk: false,
+            deadline: Instant::now() + TIME_LIMIT,
+        })
+    }
+}
+
+#[async_trait]
+impl SendCode for Codes {
+    fn carries(&self, service: Service) -> bool {
+        self.registry.carries_confidential(service)
+    }
+
+    async fn send(&self, code: OutgoingCode) -> Result<(), String> {
+        let sent = timeout(TIME_LIMIT, self.attempt(&code)).await;
+        sent.unwrap_or_else(|_| Err("no provider took it in time".to_owned()))
+    }
+}
+
+fn content(code: &OutgoingCode) -> Result<Content, String> {
+    Ok(match code.service {
+        Service::Email => Content::Email(Box::new(Email {
+            from: String::new(),
+            from_name: None,
+            to_name: None,
+            subject: SUBJECT.to_owned(),
+            html: None,
+            text: code.text.clone(),
+            attachments: Vec::new(),
+        })),
+        Service::Sms => {
+            let encoded = sms::Sms::of(&code.text, Default::default());
+            Content::Sms(Box::new(Sms {
+                text: code.text.clone(),
+                encoded: encoded.map_err(|unfit| format!("the text {unfit}"))?,
+                class: TextClass::default(),
+                sender: None,
+            }))
+        }
+        Service::Voice | Service::Fax => return Err("codes are read, not heard".to_owned()),
+    })
+}
+
+/// No attempt of a transmission: there is nothing to put on record before the wire.
+struct Unrecorded;
+
+#[async_trait]
+impl Progress for Unrecorded {
+    async fn start(&self) -> Result<(), NotOurs> {
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! The accounts that inbound messages reach.
+
+use chrono::{DateTime, Utc};
+use domain::flow::Service;
+use sqlx::PgPool;
+
+/// An account that something came to, and the program that takes it in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// The account.
+    pub account_id: i64,
+    /// Whose it is.
+    pub user_id: i64,
+    /// The program that it is subscribed to; none: nothing takes it in.
+    pub program_id: Option<i64>,
+}
+
+/// For each of these addresses, in the same order: the account that receives at one of its
+/// spellings, of a phone number or an email address (in lower case). It holds the claim on the
+/// address, is active, and so is its user; its period of grace, if it has one, lasts at `at`.
+pub async fn reached_at(
+    pool: &PgPool,
+    service: Service,
+    addresses: &[Vec<String>],
+    program_types: &[&str],
+    at: DateTime<Utc>,
+) -> Result<Vec<Option<Recipient>>, sqlx::Error> {
+    let (column, field) = match service {
+        Service::Email => ("lower(coalesce(a.email, ''))", "email"),
+        Service::Voice | Service::Fax | Service::Sms => ("reverse(a.phone)", "phone"),
+    };
+    let (mut places, mut spelt) = (Vec::new(), Vec::new());
+    for (place, spellings) in (0_i32..).zip(addresses) {
+        for spelling in spellings {
+            places.push(place);
+            spelt.push(match service {
+                Service::Email => spelling.clone(),
+                _ => spelling.chars().rev().collect(),
+            });
+        }
+    }
+    let sql = format!(
+        "select distinct on (w.place) w.place, a.account_id, a.user_id, p.program_id \
+         from unnest($1::int[], $2::text[]) as w (place, spelling), \
+         lateral (select a.account_id, a.user_id, a.created_position from read.accounts a \
+           join read.users u on u.user_id = a.user_id and u.active \
+           where {column} = w.spelling and a.active and a.{field}_receives \
+             and (a.{field}_until is null or a.{field}_until > $4) offset 0) a \
+         left join lateral (select p.program_id from read.account_programs s \
+           join read.programs p using (program_id) \
+           where s.account_id = a.account_id and p.type = any($3) \
+           order by p.program_id desc limit 1) p on true \
+         order by w.place, p.program_id is null, a.created_position"
+    );
+    let found: Vec<(i32, i64, i64, Option<i64>)> = sqlx::query_as(&sql)
+        .bind(places)
+        .bind(spelt)
+        .bind(program_types)
+        .bind(at)
+        .fetch_all(pool)
+        .await?;
+    let mut recipients = vec![None; addresses.len()];
+    for (place, account_id, user_id, program_id) in found {
+        if let Some(recipient) = recipients.get_mut(place as usize) {
+            *recipient = Some(Recipient {
+                account_id,
+                user_id,
+                program_id,
+            });
+        }
+    }
+    Ok(recipients)
+}
+
+/// The accounts whose right to an address ends unless they verify it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Provisional {
+    /// How many there are.
+    pub count: i64,
+    /// When the first right ends.
+    pub until: Option<DateTime<Utc>>,
+    /// The first of them, by id.
+    pub first: Vec<i64>,
+}
+
+/// The accounts whose right to an address ends unless they verify it, the first `named` of
+/// them by id.
+pub async fn provisional(pool: &PgPool, named: i64) -> Result<Provisional, sqlx::Error> {
+    let (count, until, first): (i64, Option<DateTime<Utc>>, Vec<i64>) = sqlx::query_as(
+        "with provisional as (select account_id, least(phone_until, email_until) as until \
+           from read.accounts where unverified and (phone_until is not null or email_until is not null)) \
+         select count(*), min(until), \
+           array(select account_id from provisional order by account_id limit $1) from provisional",
+    )
+    .bind(named)
+    .fetch_one(pool)
+    .await?;
+    Ok(Provisional {
+        count,
+        until,
+        first,
+    })
+}

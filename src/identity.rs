@@ -1,0 +1,49 @@
+//! The upgrade of addresses that were in use before they were verified, at a start.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use commands::{
+    Commands,
+    addresses::{Adoption, adopt},
+};
+use projections::{Watermarks, people::accounts};
+
+/// The kind of what is upgraded.
+const ACCOUNT: &str = "account";
+/// How long the read models may take before the log says that they are awaited.
+const SAY_AFTER: Duration = Duration::from_secs(10);
+/// Accounts that the log names.
+const NAMED: i64 = 20;
+
+/// Upgrades what there is, and returns when the read models show it: until then, what comes
+/// in would be refused for good.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn start(
+    commands: &Commands,
+    adoption: Adoption,
+    watermarks: &Watermarks,
+) -> anyhow::Result<()> {
+    let adopted = adopt(commands, adoption).await;
+    let last = adopted.context("the addresses of accounts cannot be upgraded")?;
+    if let Some(last) = last {
+        while !watermarks.wait_for(ACCOUNT, last, SAY_AFTER).await {
+            tracing::warn!(position = last, "waiting for the read model of accounts");
+        }
+    }
+    let pool = commands.store().pool();
+    let unverified = accounts::provisional(pool, NAMED).await?;
+    if unverified.count > 0 {
+        tracing::warn!(
+            accounts = unverified.count,
+            until = unverified.until.map(|until| until.to_rfc3339()),
+            first = ?unverified.first,
+            "accounts use numbers or addresses that nobody verified or assigned: \
+             GET /accounts?unverified=1 lists them; after the period of grace they neither \
+             receive there nor send as them"
+        );
+    }
+    Ok(())
+}
