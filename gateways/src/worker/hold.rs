@@ -1,7 +1,7 @@
 //! What keeps an attempt from being made although it is due: its campaign was stopped, its
-//! recipient opted out, or has quiet hours.
+//! owner was deleted or deactivated, its recipient opted out, or has quiet hours.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use chrono::TimeDelta;
 use commands::suppression::Listed;
@@ -27,14 +27,19 @@ const LONG: Duration = Duration::from_secs(5);
 /// When to try again while nobody can tell whether the recipient opted out.
 const UNKNOWN: TimeDelta = TimeDelta::seconds(2);
 
-/// What the do-not-contact lists said of an attempt, and when.
+/// Why a transmission of a user who was deleted or is not active is not sent.
+const OWNER_LEFT: &str = "its owner was deleted or deactivated";
+
+/// What the do-not-contact lists said of an attempt, and whether its owner may send; when
+/// they were asked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
     pub at: Instant,
     pub listed: Option<Listed>,
+    pub owner_active: bool,
 }
 
-/// Asks the lists about many attempts at once.
+/// Asks the lists, and the log about the owners, for many attempts at once.
 pub(crate) async fn ask(
     shared: &Shared,
     transmissions: &[&Transmission],
@@ -43,9 +48,18 @@ pub(crate) async fn ask(
     let wanted: Vec<_> = transmissions.iter().map(|it| recipient(it)).collect();
     let known: Vec<_> = wanted.iter().flatten().copied().collect();
     let mut listed = shared.suppression.among(&known).await?.into_iter();
-    let asked = wanted.iter().map(|wanted| Asked {
+    let owners: HashSet<_> = transmissions.iter().filter_map(|it| it.owner()).collect();
+    let owners: Vec<Id<User>> = owners.into_iter().collect();
+    let owners = shared.commands.store().load_many(&owners).await?;
+    let is_active = |owner: Id<User>| {
+        owners
+            .get(&owner)
+            .is_some_and(|it| it.aggregate.is_active())
+    };
+    let asked = wanted.iter().zip(transmissions).map(|(wanted, it)| Asked {
         at,
         listed: wanted.and_then(|_| listed.next().flatten()),
+        owner_active: it.owner().is_none_or(is_active),
     });
     Ok(asked.collect())
 }
@@ -133,9 +147,17 @@ impl Attempt {
             return Ok(Some(self.withdrawal("the recipient has quiet hours")));
         }
         let log = self.shared.commands.store().log();
-        if !log.is_unchanged(OptOut::TYPE, asked.at, FRESH) {
+        let unchanged = |kind| log.is_unchanged(kind, asked.at, FRESH);
+        if !(unchanged(OptOut::TYPE) && unchanged(User::TYPE)) {
             let again = ask(&self.shared, &[&self.transmission]).await?;
             *asked = again.first().copied().unwrap_or(*asked);
+        }
+        if !asked.owner_active {
+            // A campaign goes on, with what it has not sent, once its owner is active again.
+            return Ok(Some(match self.is_bulk() {
+                true => self.withdrawal(OWNER_LEFT),
+                false => self.suppression(OWNER_LEFT.to_owned()),
+            }));
         }
         let listed = asked.listed.map(|listed| {
             let (channel, id) = (listed.channel.name(), listed.id);
