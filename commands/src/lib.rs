@@ -4,7 +4,7 @@
 //! decided and answers with its place in the log. Bytes that events name are in
 //! [`media`], those of a person in an [`envelope`]; [`conversion`] runs the programs that make other bytes of them,
 //! [`documents`] and [`sound`] say which for documents and recordings. [`sending`] is
-//! what a send needs to be there, [`addresses`] by what right an account uses its addresses, [`receiving`] what is done with what comes in; [`verification`] proves that one reads what comes to an address; who is not to be reached [`suppression`] knows. What
+//! what a send needs to be there, [`addresses`] by what right an account uses its addresses, [`deprovisioning`] what ends with a user, [`receiving`] what is done with what comes in; [`verification`] proves that one reads what comes to an address; who is not to be reached [`suppression`] knows. What
 //! turns events into commands, a policy, is one file each in [`policies`], named by what
 //! it does.
 //!
@@ -14,6 +14,7 @@
 pub mod addresses;
 mod bus;
 pub mod conversion;
+pub mod deprovisioning;
 pub mod documents;
 pub mod envelope;
 mod error;

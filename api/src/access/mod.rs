@@ -3,6 +3,7 @@
 mod permissions;
 mod roles;
 mod session;
+mod user_changes;
 mod user_csv;
 mod user_fields;
 mod user_rights;

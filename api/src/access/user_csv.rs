@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use super::{
+    user_changes::change,
     user_fields::Said,
     users::{change_password, made, may_deactivate, must_outrank},
 };
@@ -245,7 +246,7 @@ async fn update(users: &Writer<User, Create>, id: Id<User>, said: Said) -> Resul
         None => None,
     };
     let turn = may_deactivate(&changing, id, &said.patch).await?;
-    changing.send(id, UserCommand::Update(said.patch)).await?;
+    change(&changing, id, UserCommand::Update(said.patch), None).await?;
     drop(turn);
     if let (Some(passwords), Some(secret)) = (passwords, secret) {
         change_password(&passwords, id, &secret).await?;

@@ -6,18 +6,22 @@ use domain::{
     Id, Patch,
     access::{User, UserCommand, UserPatch, UserProfile},
 };
-use projections::access::users::UserRow;
+use projections::{View as _, access::users::UserRow};
 use secrecy::SecretString;
 
-use super::user_fields::{NewPassword, Said};
+use super::{
+    user_changes::change,
+    user_fields::{NewPassword, Said},
+};
 use crate::{
     Error, Result,
-    answer::Answer,
+    answer::{Answer, id_of},
     auth::Turn,
     extract::{Input, Listing, Path},
+    once::Recipe,
     openapi::{Routes, alias, op},
     people::open_for,
-    permit::{Create, Delete, Done, List, Password, Read, Reader, Update, Verb, Writer},
+    permit::{Create, Delete, Done, List, Noun as _, Password, Read, Reader, Update, Verb, Writer},
 };
 
 pub(super) fn routes() -> Routes {
@@ -38,9 +42,21 @@ pub(super) fn routes() -> Routes {
         .put(
             "/users/{user_id}",
             update,
-            op("Changes a user").row::<UserRow>(),
+            op("Changes a user")
+                .note(
+                    "Deactivating a user deactivates their accounts and ends their schedules; \
+                     activating the user again brings neither back. A new email or phone goes \
+                     to the user's first account too, where that has the old one.",
+                )
+                .row::<UserRow>(),
         )
-        .delete("/users/{user_id}", delete, op("Deletes a user").id("user"))
+        .delete(
+            "/users/{user_id}",
+            delete,
+            op("Deletes a user")
+                .note("Their accounts are deactivated, and their schedules end.")
+                .id("user"),
+        )
         .get(
             "/users/{user_id}/delete",
             delete,
@@ -111,13 +127,14 @@ async fn update(
     must_outrank(&users, id)?;
     let _turn = may_deactivate(&users, id, &said.patch).await?;
     if matches!(said.password, Patch::Keep) {
-        return users
-            .updated::<UserRow>(id, UserCommand::Update(said.patch))
-            .await;
+        let recipe = Recipe::Row(UserRow::ID.to_owned(), id.get());
+        let update = UserCommand::Update(said.patch);
+        let done = change(&users, id, update, Some(recipe)).await?;
+        return users.now::<UserRow>(id, done).await;
     }
     let passwords = users.also::<User, Password>()?;
     let secret = said.password.given_password()?;
-    users.send(id, UserCommand::Update(said.patch)).await?;
+    change(&users, id, UserCommand::Update(said.patch), None).await?;
     change_password(&passwords, id, &secret).await
 }
 
@@ -143,7 +160,10 @@ async fn delete(users: Writer<User, Delete>, Path(id): Path<Id<User>>) -> Result
     must_outrank(&users, id)?;
     let turn = users.caller().app().turn().await?;
     must_not_be_last(&users, id, &turn)?;
-    users.deleted(id, UserCommand::Delete).await
+    let answer = id_of(User::NAME, id.get());
+    let recipe = Recipe::Said(answer.clone());
+    let done = change(&users, id, UserCommand::Delete, Some(recipe)).await?;
+    Ok(Answer::of(&answer)?.late(done))
 }
 
 async fn password(

@@ -105,7 +105,7 @@ async fn assign(
 }
 
 /// The command that changes an account, with what its writer may assign.
-pub(super) async fn update<V: Verb>(
+pub(crate) async fn update<V: Verb>(
     accounts: &Writer<Account, V>,
     id: Id<Account>,
     patch: AccountPatch,

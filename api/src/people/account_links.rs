@@ -52,7 +52,9 @@ pub(super) fn routes() -> Routes {
         .put(
             "/accounts/{account_id}/users/{user_id}",
             assign,
-            op("Gives an account to a user").row::<AccountRow>(),
+            op("Gives an account to a user")
+                .note("With a user who is not active the account is not active either.")
+                .row::<AccountRow>(),
         )
         .get(
             "/accounts/{account_id}/settings/{name}",
@@ -111,7 +113,13 @@ async fn assign(
     users: Reader<User, Update>,
     Path((id, user)): Path<(Id<Account>, Id<User>)>,
 ) -> Result<Answer> {
-    users.row::<UserRow>(user.get()).await?;
+    let row = users.row::<UserRow>(user.get()).await?;
+    if !row.active {
+        let reason = "its user is not active".to_owned();
+        accounts
+            .send(id, AccountCommand::Deactivate { reason })
+            .await?;
+    }
     accounts
         .updated::<AccountRow>(id, AccountCommand::Assign(user))
         .await

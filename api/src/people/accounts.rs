@@ -1,7 +1,7 @@
 //! `/accounts`.
 
 use domain::{
-    Id, Patch,
+    Entity as _, Id, Patch,
     access::{User, UserProfile},
     people::{Account, AccountCommand, AccountKind, AccountPatch},
     values::Line,
@@ -36,7 +36,9 @@ pub(super) fn routes() -> Routes {
         .put(
             "/accounts/{account_id}",
             update,
-            op("Changes an account").row::<AccountRow>(),
+            op("Changes an account")
+                .note("An account of a user who is not active cannot be activated: 423.")
+                .row::<AccountRow>(),
         )
         .delete(
             "/accounts/{account_id}",
@@ -110,8 +112,24 @@ async fn update(
     Input(said): Input<Said>,
 ) -> Result<Answer> {
     let patch = said.sealed(accounts.caller().app().vault(), id)?;
+    if patch.active == Patch::Set(true) {
+        must_have_active_user(&accounts, id).await?;
+    }
     let update = account_addresses::update(&accounts, id, patch).await?;
     accounts.updated::<AccountRow>(id, update).await
+}
+
+/// Refuses to activate an account whose user is not active, or was deleted.
+async fn must_have_active_user(accounts: &Writer<Account, Update>, id: Id<Account>) -> Result<()> {
+    let account = accounts.load(id).await?.aggregate;
+    let Some(owner) = account.owner().filter(|_| !account.is_active()) else {
+        return Ok(());
+    };
+    let user = accounts.caller().mirror().user(owner);
+    match user.is_some_and(|user| user.is_active()) {
+        true => Ok(()),
+        false => Err(Error::NotReady("its user is not active".to_owned())),
+    }
 }
 
 async fn delete(accounts: Writer<Account, Delete>, Path(id): Path<Id<Account>>) -> Result<Answer> {

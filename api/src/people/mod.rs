@@ -16,6 +16,7 @@ mod optouts;
 
 use crate::openapi::Routes;
 
+pub(crate) use account_addresses::update as account_update;
 pub(crate) use accounts::open_for;
 
 /// The area's resources.

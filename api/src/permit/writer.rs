@@ -6,7 +6,7 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
-use commands::{Actor, Commands, Scope};
+use commands::{Actor, CommandError, Commands, Scope, Together};
 use domain::{Entity, Id, Refusal, access::User};
 use eventstore::{Committed, Loaded, Position};
 use serde_json::Value;
@@ -154,6 +154,32 @@ where
     /// The caller as the bus knows them, for services that send commands by themselves.
     pub fn own_actor(&self) -> Actor {
         self.actor(self.scope())
+    }
+
+    /// Appends what several aggregates decided for this request, and waits until read models
+    /// of these kinds show it. Nothing where another writer was faster: it is to be decided
+    /// again.
+    pub async fn commit(
+        &self,
+        together: Together<'_>,
+        recipe: Option<Recipe>,
+        kinds: &[&str],
+    ) -> Result<Option<Done>> {
+        let mut metadata = self.caller.metadata();
+        if let (Some(once), Some(recipe)) = (&mut metadata.once, recipe) {
+            once.answer = recipe.text();
+        }
+        let committed = match together.commit(&metadata).await {
+            Ok(committed) => committed,
+            Err(CommandError::Contended) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let position = committed.iter().filter_map(|it| it.position).max();
+        let mut late = None;
+        for kind in kinds {
+            late = late.max(self.caller.app().settle(kind, position).await);
+        }
+        Ok(Some(Done { late }))
     }
 
     fn actor(&self, scope: Scope) -> Actor {

@@ -2,7 +2,7 @@
 //! all.
 
 use domain::{Entity, Id};
-use eventstore::{Batch, Before, Committed, Loaded, Metadata, StoreError};
+use eventstore::{Batch, Before, Committed, Loaded, Metadata, Store, StoreError};
 
 use super::{
     Commands,
@@ -27,6 +27,16 @@ impl Commands {
 }
 
 impl Together<'_> {
+    /// The store that it is appended to.
+    pub(crate) fn store(&self) -> &Store {
+        self.commands.store()
+    }
+
+    /// Whether there is nothing to append.
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
     /// Lets an aggregate decide on a state that the caller has, at most once each. What
     /// it refuses leaves no trace.
     ///

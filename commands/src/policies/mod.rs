@@ -7,6 +7,7 @@
 //!
 //! To add one: its file, and a line in `conduct`.
 
+mod deprovision_users;
 mod fire_schedules;
 mod pace_campaign;
 
@@ -142,12 +143,16 @@ async fn conduct(policies: &Arc<Policies>, over: &CancellationToken) {
     let mut tasks = JoinSet::new();
     tasks.spawn(wake(Arc::clone(policies), Arc::clone(&woken)));
     let mut campaigns = Campaigns::default();
+    let mut looked = deprovision_users::Looked::default();
     while !over.is_cancelled() {
         campaigns.look(policies, over, &mut tasks).await;
         match fire_schedules::run(policies).await {
             Ok(true) => woken.notify_one(),
             Ok(false) => {}
             Err(error) => tracing::warn!(%error, "schedules wait for the database"),
+        }
+        if let Err(error) = looked.run(policies).await {
+            tracing::warn!(%error, "deprovisioning waits for the database");
         }
         tokio::select! {
             () = woken.notified() => {}

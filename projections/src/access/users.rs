@@ -110,6 +110,22 @@ pub async fn may(pool: &PgPool, user_id: i64, wanted: &str) -> Result<bool, sqlx
     .await
 }
 
+/// Users who were deleted or are not active, and who own active accounts or pending
+/// schedules all the same; at most so many.
+pub async fn inactive_owners(pool: &PgPool, limit: i64) -> Result<Vec<i64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select owned.user_id from (\
+           select user_id from read.accounts where active and user_id is not null \
+           union select user_id from read.schedules where state = 'pending') owned \
+         where not exists (select from read.users u \
+           where u.user_id = owned.user_id and u.active) \
+         order by owned.user_id limit $1",
+    )
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+}
+
 /// Keeps `users`, `user_roles` and `user_permissions`.
 pub struct Users;
 

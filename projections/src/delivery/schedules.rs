@@ -140,6 +140,22 @@ pub async fn due(
     .await
 }
 
+/// The pending schedules of a user, the oldest first, at most so many.
+pub async fn pending_of_user(
+    pool: &PgPool,
+    user_id: i64,
+    limit: i64,
+) -> Result<Vec<i64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select schedule_id from read.schedules where user_id = $1 and state = 'pending' \
+         order by created_position limit $2",
+    )
+    .bind(user_id)
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+}
+
 /// Keeps `schedules`.
 pub struct Schedules;
 

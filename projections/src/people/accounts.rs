@@ -128,6 +128,34 @@ pub async fn newest_active(pool: &PgPool, user_id: i64) -> Result<Option<i64>, s
     .await
 }
 
+/// The active accounts of a user, the oldest first, at most so many.
+pub async fn active_of_user(
+    pool: &PgPool,
+    user_id: i64,
+    limit: i64,
+) -> Result<Vec<i64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select account_id from read.accounts where user_id = $1 and active \
+         order by created_position limit $2",
+    )
+    .bind(user_id)
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+}
+
+/// The oldest account of a user, active or not: the one that came with the user, unless it
+/// was deleted or given away.
+pub async fn first_of_user(pool: &PgPool, user_id: i64) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select account_id from read.accounts where user_id = $1 \
+         order by created_position limit 1",
+    )
+    .bind(user_id)
+    .fetch_optional(pool)
+    .await
+}
+
 /// The programs an account is subscribed to.
 pub async fn programs(pool: &PgPool, account_id: i64) -> Result<Vec<i64>, sqlx::Error> {
     sqlx::query_scalar(

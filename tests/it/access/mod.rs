@@ -1,6 +1,7 @@
 //! Who gets in, and to what.
 
 mod administrators;
+mod deprovisioning;
 mod grants;
 mod isolation;
 mod limits;

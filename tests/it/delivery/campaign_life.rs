@@ -313,6 +313,13 @@ async fn one_whose_owner_is_deactivated_is_broken_and_goes_on_when_it_can() {
         assert_eq!(refused, "its owner is not active");
     }
     admin.put(&path, json!({"active": 1})).await.ok();
+    // Deactivated with its user, and activated by itself.
+    let accounts = admin.get("/accounts").await.ok();
+    let own = accounts.as_array().unwrap().iter();
+    for account in own.filter(|account| account["user_id"] == owner) {
+        let account = format!("/accounts/{}", account["account_id"]);
+        admin.put(&account, json!({"active": 1})).await.ok();
+    }
     admin
         .put(&format!("/campaigns/{id}"), json!({"cpm": 100}))
         .await

@@ -268,7 +268,7 @@ async fn nothing_fires_for_who_is_deleted_or_not_active() {
     for leaving in ["deleted", "inactive"] {
         let user = server.user(&["user"]).await;
         let mailing = Mailing::of(&user).await;
-        let delay = json!({"delay": 2});
+        let delay = json!({"delay": 60});
         let (transmission, schedule) = scheduled(&mailing, "never@example.com", delay).await;
         let path = format!("/users/{}", user.user_id);
         match leaving {
@@ -277,19 +277,9 @@ async fn nothing_fires_for_who_is_deleted_or_not_active() {
         };
         all.push((transmission, schedule));
     }
-    tokio::time::sleep(seconds(4)).await;
     for (transmission, schedule) in &all {
-        assert_eq!(queued(server, *transmission).await, 0);
         let history = log.history("schedule", *schedule).await;
-        let last = history.last().unwrap().as_str();
-        assert!(
-            ["ScheduleCancelled", "ScheduleFired"].contains(&last),
-            "{history:?}"
-        );
+        assert_eq!(history, ["ScheduleCreated", "ScheduleCancelled"]);
+        assert_eq!(queued(server, *transmission).await, 0);
     }
-    let refused = fired(&admin, all[1].1).await;
-    assert_eq!(
-        refused["last_result"], "its owner is not active",
-        "{refused}"
-    );
 }

@@ -1,0 +1,90 @@
+//! Deprovisioning: the accounts of a user who is deactivated or deleted are deactivated, and
+//! their schedules end.
+
+use domain::{
+    Entity, Id,
+    access::User,
+    delivery::{Schedule, ScheduleCommand},
+    people::{Account, AccountCommand},
+};
+use eventstore::StoreError;
+use projections::{delivery::schedules, people::accounts};
+use sqlx::PgPool;
+
+use crate::{CommandError, Together};
+
+/// The most accounts, and the most schedules, in one append.
+const AT_ONCE: usize = 500;
+
+/// Why accounts are deactivated and schedules end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    /// The user exists and is not active.
+    Deactivated,
+    /// The user was deleted.
+    Deleted,
+}
+
+impl Leaving {
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::Deactivated => "its user is not active",
+            Self::Deleted => "its user was deleted",
+        }
+    }
+}
+
+impl Together<'_> {
+    /// Adds the deactivation of a user's accounts, apart from one that the caller adds, and
+    /// the end of their schedules. True where there are more than one append takes.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn deprovision(
+        &mut self,
+        pool: &PgPool,
+        user: Id<User>,
+        leaving: Leaving,
+        apart: Option<Id<Account>>,
+    ) -> Result<bool, CommandError> {
+        let limit = AT_ONCE as i64;
+        let (accounts, schedules) = futures::try_join!(
+            accounts::active_of_user(pool, user.get(), limit),
+            schedules::pending_of_user(pool, user.get(), limit),
+        )
+        .map_err(StoreError::Database)?;
+        let more = accounts.len() == AT_ONCE || schedules.len() == AT_ONCE;
+        let accounts = accounts.into_iter().map(Id::<Account>::new);
+        let accounts: Vec<_> = accounts.filter(|id| Some(*id) != apart).collect();
+        let schedules: Vec<Id<Schedule>> = schedules.into_iter().map(Id::new).collect();
+        let reason = || leaving.reason().to_owned();
+        self.each_of(user, &accounts, || AccountCommand::Deactivate {
+            reason: reason(),
+        })
+        .await?;
+        self.each_of(user, &schedules, || ScheduleCommand::Abandon {
+            reason: reason(),
+        })
+        .await?;
+        Ok(more)
+    }
+
+    /// Sends a command to those that still belong to the user; what one refuses has ended.
+    async fn each_of<A: Entity>(
+        &mut self,
+        user: Id<User>,
+        ids: &[Id<A>],
+        command: impl Fn() -> A::Command,
+    ) -> Result<(), CommandError> {
+        let mut loaded = self.store().load_many(ids).await?;
+        for id in ids {
+            let Some(state) = loaded.remove(id) else {
+                continue;
+            };
+            if state.aggregate.exists() && state.aggregate.owner() == Some(user) {
+                let _ended_already = self.send(*id, &state, command()).await?;
+            }
+        }
+        Ok(())
+    }
+}
