@@ -126,12 +126,16 @@ impl Sending {
         account: Option<Id<Account>>,
         owner: Id<User>,
     ) -> Result<Briefing, CommandError> {
-        let ((), (flow, program_version), account_id, ()) = futures::try_join!(
+        let (sender, flow, account_id, provider) = futures::join!(
             self.sender(owner),
             self.flow(program),
             self.account(account, owner),
             self.provider(service),
-        )?;
+        );
+        // The accounts of an owner who is not active are not active either: the owner counts.
+        sender?;
+        let ((flow, program_version), account_id) = (flow?, account_id?);
+        provider?;
         Ok(Briefing {
             flow,
             program_version,
