@@ -8,7 +8,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use projections::{ProjectionStatus, delivery::queue};
+use projections::{ProjectionStatus, delivery::queue, people::accounts};
 use serde_json::{Value, json};
 
 use crate::{
@@ -46,13 +46,14 @@ async fn healthz() -> Json<Value> {
 /// gateways that are down are shown, and are no reason to take the API away.
 async fn readyz(State(app): State<App>) -> Response {
     let asked = async {
-        let (lag, depth) = tokio::join!(
+        let (lag, depth, provisional) = tokio::join!(
             app.watermarks().lag(),
-            queue::depth(app.pool(), eventstore::clock::now())
+            queue::depth(app.pool(), eventstore::clock::now()),
+            accounts::provisional(app.pool(), 0),
         );
-        Some((lag.ok()?, depth.ok()?))
+        Some((lag.ok()?, depth.ok()?, provisional.ok()?))
     };
-    let Ok(Some((lag, depth))) = tokio::time::timeout(PATIENCE, asked).await else {
+    let Ok(Some((lag, depth, provisional))) = tokio::time::timeout(PATIENCE, asked).await else {
         let body = json!({ "status": "unavailable", "database": "does not answer" });
         return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
     };
@@ -73,6 +74,10 @@ async fn readyz(State(app): State<App>) -> Response {
             "ready": depth.ready,
             "waiting": depth.waiting,
             "claimed": depth.claimed,
+        },
+        "provisional_addresses": {
+            "accounts": provisional.count,
+            "until": provisional.until.map(|until| until.timestamp()),
         },
         "gateways": (app.parts().gateways)(),
     });

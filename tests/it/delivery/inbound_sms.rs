@@ -338,8 +338,14 @@ async fn the_last_wish_is_the_one_that_holds() {
         centre.said("delivered", number).await;
     }
     desk.receiving.arrived(&desk.client, 5).await;
-    let listed = desk.client.get("/optouts").await.ok();
-    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+    let listed = eventually("the last wish is readable", seconds(60), async || {
+        let wishes = desk.client.get("/events?aggregate_type=optout").await.ok();
+        let listed = desk.client.get("/optouts").await.ok();
+        let (wishes, listed) = (wishes.as_array()?.len(), listed.as_array()?.len());
+        (wishes == 5).then_some(listed)
+    })
+    .await;
+    assert_eq!(listed, 1);
 }
 
 #[tokio::test]

@@ -39,6 +39,11 @@ impl Receiving {
         let mut account = json!({"username": unique_name("desk"), "active": 1});
         account[field] = json!(address);
         let account_id = client.post("/accounts", account).await.id("account_id");
+        Self::with(client, kind, account_id, address).await
+    }
+
+    /// This account, subscribed to a program of this type.
+    pub async fn with(client: &Client, kind: &str, account_id: i64, address: String) -> Self {
         let program = json!({"name": unique_name("in"), "account_id": account_id});
         let program = client.post(&format!("/programs/{kind}"), program).await;
         let program = program.id("program_id");

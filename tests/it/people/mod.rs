@@ -1,6 +1,7 @@
 //! Whom one reaches.
 
 mod accounts;
+mod addresses;
 mod contacts;
 mod csv;
 mod erasure;

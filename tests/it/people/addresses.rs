@@ -1,0 +1,351 @@
+//! Addresses of accounts: who receives at them, and how one comes by that.
+
+use serde_json::{Value, json};
+
+use crate::harness::{
+    Brings, Client, Database, MailRecorder, Receiving, Server, Setup, smtp_provider, unique,
+    unique_name,
+};
+
+/// A server of which every account's addresses are taken on trust, or not.
+async fn server(policy: &str) -> Server {
+    let setup = Setup::on(&Database::create().await);
+    setup.set("ADDRESSES", policy).start().await
+}
+
+fn number() -> String {
+    format!("+4930{:07}", unique())
+}
+
+fn mailbox() -> String {
+    format!("{}@people.example", unique_name("box"))
+}
+
+/// An account of a user's, into which they write an address themselves.
+async fn account(admin: &Client, user: &Client, field: &str, address: &str) -> i64 {
+    let account = json!({"username": unique_name("desk"), "active": 1});
+    let id = admin.post("/accounts", account).await.id("account_id");
+    let path = format!("/accounts/{id}/users/{}", user.user_id);
+    admin.put(&path, json!({})).await.ok();
+    let path = format!("/accounts/{id}");
+    user.put(&path, json!({ field: address })).await.ok();
+    id
+}
+
+async fn read(client: &Client, id: i64) -> Value {
+    client.get(&format!("/accounts/{id}")).await.ok()
+}
+
+async fn listed(client: &Client, filter: &str) -> Vec<i64> {
+    let rows = client.get(&format!("/accounts?{filter}=1")).await.ok();
+    let rows = rows.as_array().unwrap().iter();
+    rows.map(|row| row["account_id"].as_i64().unwrap())
+        .collect()
+}
+
+/// A number at which an administrator receives short messages.
+async fn receiver(admin: &Client, number: &str) -> Receiving {
+    Receiving::of(admin, "receivesms", "phone", number.to_owned()).await
+}
+
+/// A number that a user writes into an account of theirs, to receive short messages there.
+async fn written(admin: &Client, user: &Client, number: &str) -> Receiving {
+    let id = account(admin, user, "phone", number).await;
+    Receiving::with(user, "receivesms", id, number.to_owned()).await
+}
+
+async fn texted(receiving: &Receiving, by: &Brings, text: &str) -> u16 {
+    let query = format!("from=%2B4930999&data={text}&id={}", unique());
+    receiving.brought(by, &query).await.as_u16()
+}
+
+#[tokio::test]
+async fn a_number_that_a_user_writes_brings_them_nothing() {
+    let server = server("verified").await;
+    let admin = server.admin().await;
+    let mallory = server.user(&["user"]).await;
+    let number = number();
+    let stolen = written(&admin, &mallory, &number).await;
+    let by = stolen.kannel(&admin).await;
+    assert_eq!(texted(&stolen, &by, "hello").await, 404);
+    let own = receiver(&admin, &number).await;
+    assert_eq!(
+        read(&admin, own.account_id).await["phone_status"],
+        "assigned"
+    );
+    assert_eq!(texted(&own, &by, "hello").await, 200);
+    own.arrived(&admin, 1).await;
+    assert!(stolen.rows(&mallory).await.is_empty());
+    let theirs = read(&mallory, stolen.account_id).await;
+    assert_eq!(theirs["phone_status"], "unverified");
+    assert_eq!(listed(&mallory, "unverified").await, [stolen.account_id]);
+    assert!(listed(&mallory, "conflict").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_stop_to_an_unverified_number_is_not_theirs() {
+    let server = server("verified").await;
+    let admin = server.admin().await;
+    let mallory = server.user(&["user"]).await;
+    let stolen = written(&admin, &mallory, &number()).await;
+    let by = stolen.kannel(&admin).await;
+    assert_eq!(texted(&stolen, &by, "STOP").await, 404);
+    let optouts = mallory.get("/optouts").await.ok();
+    assert_eq!(optouts, json!([]));
+}
+
+#[tokio::test]
+async fn colleagues_share_a_number_that_one_of_them_receives_at() {
+    let server = server("verified").await;
+    let admin = server.admin().await;
+    let number = number();
+    let first = receiver(&admin, &number).await;
+    let second = receiver(&admin, &number.replace('+', "00")).await;
+    assert_eq!(
+        read(&admin, second.account_id).await["phone_status"],
+        "assigned"
+    );
+    assert_eq!(listed(&admin, "conflict").await, [second.account_id]);
+    let path = format!("/accounts/{}/assign", second.account_id);
+    let refused = admin.post(&path, json!({"field": "phone"})).await;
+    refused.expect(412);
+    assert!(
+        refused.text().contains("already in use"),
+        "{}",
+        refused.text()
+    );
+    let by = first.kannel(&admin).await;
+    assert_eq!(texted(&second, &by, "hello").await, 200);
+    first.arrived(&admin, 1).await;
+    // Once the first gives it up, an administrator can pass it on.
+    let gone = format!("/accounts/{}", first.account_id);
+    admin.delete(&gone).await.ok();
+    let passed_on = admin.post(&path, json!({"field": "phone"})).await.ok();
+    assert_eq!(passed_on["phone_status"], "assigned");
+    assert!(listed(&admin, "conflict").await.is_empty());
+    assert_eq!(texted(&second, &by, "again").await, 200);
+    second.arrived(&admin, 1).await;
+}
+
+#[tokio::test]
+async fn only_account_administrators_assign() {
+    let server = server("verified").await;
+    let (admin, user) = (server.admin().await, server.user(&["user"]).await);
+    let id = account(&admin, &user, "phone", &number()).await;
+    let path = format!("/accounts/{id}/assign");
+    user.post(&path, json!({"field": "phone"}))
+        .await
+        .expect(403);
+}
+
+/// A mail server of the outside, and one of ours that sends through it.
+struct Verifying {
+    _server: Server,
+    admin: Client,
+    user: Client,
+    mails: MailRecorder,
+}
+
+impl Verifying {
+    async fn open() -> Self {
+        let server = server("verified").await;
+        let admin = server.admin().await;
+        let mails = MailRecorder::start(0);
+        smtp_provider(&admin, mails.port, 2).await;
+        let user = server.user(&["user"]).await;
+        Self {
+            user,
+            admin,
+            mails,
+            _server: server,
+        }
+    }
+
+    async fn ask(&self, id: i64, said: Value) -> crate::harness::Answer {
+        self.user
+            .post(&format!("/accounts/{id}/verify"), said)
+            .await
+    }
+
+    /// Has a code sent, and reads it where it comes to.
+    async fn code(&self, id: i64, address: &str) -> String {
+        self.ask(id, json!({"field": "email"})).await.ok();
+        let mail = self.mails.mail_to(address).await;
+        let text = mail.text.unwrap();
+        text.split_whitespace().next().unwrap().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_is_repeated_verifies() {
+    let desk = Verifying::open().await;
+    let address = mailbox();
+    let id = account(&desk.admin, &desk.user, "email", &address).await;
+    let code = desk.code(id, &address).await;
+    assert!(
+        code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit()),
+        "{code}"
+    );
+    let verified = desk
+        .ask(id, json!({"field": "email", "code": code}))
+        .await
+        .ok();
+    assert_eq!(verified["email_status"], "verified");
+    let events = desk
+        .admin
+        .get("/events?aggregate_type=account&limit=1000")
+        .await
+        .ok();
+    assert!(!events.to_string().contains(&code), "{events}");
+    // Another value ends it.
+    let other = json!({"email": mailbox()});
+    let changed = desk.user.put(&format!("/accounts/{id}"), other).await.ok();
+    assert_eq!(changed["email_status"], "unverified");
+}
+
+#[tokio::test]
+async fn five_wrong_codes_end_a_verification() {
+    let desk = Verifying::open().await;
+    let address = mailbox();
+    let id = account(&desk.admin, &desk.user, "email", &address).await;
+    let code = desk.code(id, &address).await;
+    let wrong = format!("{:06}", (code.parse::<u32>().unwrap() + 1) % 1_000_000);
+    for _ in 0..5 {
+        let answer = desk.ask(id, json!({"field": "email", "code": wrong})).await;
+        assert_eq!(answer.fields(), ["code"]);
+    }
+    let late = desk.ask(id, json!({"field": "email", "code": code})).await;
+    late.expect(412);
+    assert!(late.text().contains("no code is valid"), "{}", late.text());
+}
+
+#[tokio::test]
+async fn three_codes_a_day_go_to_one_destination() {
+    let desk = Verifying::open().await;
+    let id = account(&desk.admin, &desk.user, "email", &mailbox()).await;
+    for _ in 0..3 {
+        desk.ask(id, json!({"field": "email"})).await.ok();
+    }
+    let refused = desk.ask(id, json!({"field": "email"})).await;
+    refused.expect(429);
+    assert!(refused.header("retry-after").is_some());
+}
+
+#[tokio::test]
+async fn one_user_has_twenty_codes_sent_a_day() {
+    let desk = Verifying::open().await;
+    for nth in 0..21 {
+        let id = account(&desk.admin, &desk.user, "email", &mailbox()).await;
+        let answer = desk.ask(id, json!({"field": "email"})).await;
+        answer.expect(if nth < 20 { 200 } else { 429 });
+    }
+}
+
+#[tokio::test]
+async fn an_opt_out_gets_no_code() {
+    let desk = Verifying::open().await;
+    let address = mailbox();
+    let optout = json!({"address": address, "channel": "email"});
+    desk.user.post("/optouts", optout).await.ok();
+    let id = account(&desk.admin, &desk.user, "email", &address).await;
+    desk.ask(id, json!({"field": "email"})).await.expect(423);
+}
+
+#[tokio::test]
+async fn a_code_needs_a_provider_that_hides_it() {
+    let server = server("verified").await;
+    let admin = server.admin().await;
+    crate::harness::sandbox_provider(&admin).await;
+    let user = server.user(&["user"]).await;
+    let id = account(&admin, &user, "email", &mailbox()).await;
+    let path = format!("/accounts/{id}/verify");
+    user.post(&path, json!({"field": "email"}))
+        .await
+        .expect(423);
+}
+
+#[tokio::test]
+async fn what_one_verified_nobody_else_can_until_long_after() {
+    let desk = Verifying::open().await;
+    let address = mailbox();
+    let id = account(&desk.admin, &desk.user, "email", &address).await;
+    let code = desk.code(id, &address).await;
+    desk.ask(id, json!({"field": "email", "code": code}))
+        .await
+        .ok();
+
+    let other = desk._server.user(&["user"]).await;
+    let theirs = account(&desk.admin, &other, "email", &address.to_uppercase()).await;
+    let path = format!("/accounts/{theirs}/verify");
+    other.post(&path, json!({"field": "email"})).await.ok();
+    let second =
+        crate::harness::eventually("a second code", crate::harness::seconds(60), async || {
+            let mails = desk.mails.mails();
+            let mut to_them = mails.into_iter().filter(|mail| {
+                mail.recipients
+                    .iter()
+                    .any(|to| to.eq_ignore_ascii_case(&address))
+            });
+            to_them.nth(1)
+        })
+        .await;
+    let code = second
+        .text
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .to_owned();
+    let proof = json!({"field": "email", "code": code});
+    let taken = other.post(&path, proof.clone()).await;
+    taken.expect(412);
+    assert!(
+        taken.text().contains("email: is already in use"),
+        "{}",
+        taken.text()
+    );
+    // Given up it still is not theirs; an administrator need not wait.
+    let given_up = json!({"email": mailbox()});
+    let path_of_first = format!("/accounts/{id}");
+    desk.user.put(&path_of_first, given_up).await.ok();
+    other.post(&path, proof).await.expect(412);
+    let assign = format!("/accounts/{theirs}/assign");
+    let assigned = desk
+        .admin
+        .post(&assign, json!({"field": "email"}))
+        .await
+        .ok();
+    assert_eq!(assigned["email_status"], "assigned");
+}
+
+#[tokio::test]
+async fn a_trusted_installation_takes_what_is_written() {
+    let server = server("trusted").await;
+    let admin = server.admin().await;
+    let user = server.user(&["user"]).await;
+    let number = number();
+    let first = written(&admin, &user, &number).await;
+    let by = first.kannel(&admin).await;
+    assert_eq!(texted(&first, &by, "hello").await, 200);
+    first.arrived(&user, 1).await;
+    let other = server.user(&["user"]).await;
+    let second = written(&admin, &other, &number).await;
+    assert_eq!(texted(&second, &by, "hello").await, 200);
+    first.arrived(&user, 2).await;
+    assert!(second.rows(&other).await.is_empty());
+}
+
+#[tokio::test]
+async fn accounts_of_inactive_users_receive_nothing() {
+    let server = server("verified").await;
+    let admin = server.admin().await;
+    let user = server.user(&["user"]).await;
+    let receiving = written(&admin, &user, &number()).await;
+    let path = format!("/accounts/{}/assign", receiving.account_id);
+    admin.post(&path, json!({"field": "phone"})).await.ok();
+    let by = receiving.kannel(&admin).await;
+    assert_eq!(texted(&receiving, &by, "hello").await, 200);
+    let user_path = format!("/users/{}", user.user_id);
+    admin.put(&user_path, json!({"active": 0})).await.ok();
+    assert_eq!(texted(&receiving, &by, "hello").await, 404);
+}
