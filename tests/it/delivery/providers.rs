@@ -263,13 +263,13 @@ async fn secrets_among_the_settings_are_never_seen_again() {
 }
 
 #[tokio::test]
-async fn a_changed_host_does_not_get_the_password_of_the_old_one() {
+async fn a_changed_host_port_or_protection_does_not_get_the_old_password() {
     let server = Server::alone().await;
     let admin = server.admin().await;
     let (first, second) = (MailRecorder::start(0), MailRecorder::start(0));
     let body = json!({
         "name": "moved", "type": "smtp", "host": "127.0.0.1", "port": first.port, "active": 0,
-        "username": "u", "password": "not-for-others-5", "settings": {"tls": "none"},
+        "username": "u", "password": "not-for-others-5", "settings": {"tls": "starttls"},
     });
     let id = admin.post("/providers", body).await.id("provider_id");
     let sealed = async || -> i64 {
@@ -282,11 +282,21 @@ async fn a_changed_host_does_not_get_the_password_of_the_old_one() {
         query.fetch_one(&mut sql_connection).await.unwrap()
     };
     let path = format!("/providers/{id}");
-    admin.put(&path, json!({"port": second.port})).await.ok();
-    assert_eq!(sealed().await, 1, "the host is the same");
-    admin.put(&path, json!({"host": "localhost"})).await.ok();
-    assert_eq!(sealed().await, 0);
-    let anew = json!({"host": "127.0.0.1", "password": "anew-6"});
-    admin.put(&path, anew).await.ok();
-    assert_eq!(sealed().await, 1);
+    let same = json!({"weight": 3, "port": first.port, "settings": {"tls": "implicit"}});
+    admin.put(&path, same).await.ok();
+    assert_eq!(sealed().await, 1, "it goes where it went, encrypted");
+    for change in [
+        json!({"port": second.port}),
+        json!({"host": "localhost"}),
+        json!({"settings": {"tls": "none"}}),
+    ] {
+        admin.put(&path, change.clone()).await.ok();
+        assert_eq!(sealed().await, 0, "{change}");
+        let anew = json!({
+            "host": "127.0.0.1", "port": first.port, "password": "anew-6",
+            "settings": {"tls": "starttls"},
+        });
+        admin.put(&path, anew).await.ok();
+        assert_eq!(sealed().await, 1);
+    }
 }

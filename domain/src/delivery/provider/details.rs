@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::{ProviderDetails, ProviderKind, ProviderPatch};
-use crate::{Patch, Refusal, delivery::settings::DESTINATIONS, flow::Service, personal::has_mark};
+use crate::{
+    Patch, Refusal, delivery::settings::Destination, flow::Service, personal::has_mark,
+    values::Line,
+};
 
 /// What a limit may be.
 const LIMITS: std::ops::RangeInclusive<u32> = 1..=100_000;
@@ -96,9 +99,9 @@ impl ProviderDetails {
             }
             Patch::Set(settings) => self.settings = settings,
         }
-        // Whoever may only say where to connect must not have it told to them what was
-        // kept for somewhere else.
-        if self.destination() != destination {
+        // A secret belongs to the host, the port and the protection that it was given for:
+        // whoever may change where to connect, and how, must not be sent it.
+        if !self.destination().may_have_secrets_of(&destination) {
             self.password = None;
             self.secrets = BTreeMap::new();
         }
@@ -113,14 +116,9 @@ impl ProviderDetails {
         self.checked()
     }
 
-    /// Where secrets are sent to.
-    fn destination(&self) -> (Option<String>, [Option<String>; 2]) {
-        let host = self.host.as_ref().map(|host| host.as_str().to_lowercase());
-        let setting = |name| {
-            let value = self.settings.get(name).and_then(Value::as_str)?.trim();
-            (!value.is_empty()).then(|| value.to_lowercase())
-        };
-        (host, DESTINATIONS.map(setting))
+    fn destination(&self) -> Destination {
+        let host = self.host.as_ref().map(Line::as_str);
+        Destination::new(self.kind, (host, self.port), &self.settings)
     }
 
     fn checked(self) -> Result<Self, Refusal> {

@@ -111,14 +111,19 @@ fn kept() -> ProviderDetails {
 }
 
 #[test]
-fn another_host_does_not_get_what_was_kept_for_the_first() {
-    let host = Patch::Set("elsewhere.example".parse().unwrap());
+fn another_host_or_port_does_not_get_what_was_kept_for_the_first() {
     let moved = ProviderPatch {
-        host,
+        host: Patch::Set("elsewhere.example".parse().unwrap()),
         ..ProviderPatch::default()
     };
-    let details = kept().patched(moved.clone()).unwrap();
-    assert_eq!((details.password, details.secrets.len()), (None, 0));
+    let another_port = ProviderPatch {
+        port: Patch::Set(5_070),
+        ..ProviderPatch::default()
+    };
+    for patch in [&moved, &another_port] {
+        let details = kept().patched(patch.clone()).unwrap();
+        assert_eq!((details.password, details.secrets.len()), (None, 0));
+    }
     let anew = Sealed::new("anew".to_owned());
     let details = kept().patched(ProviderPatch {
         password: Patch::Set(anew.clone()),

@@ -8,6 +8,7 @@
 //! Secrets among them ([`secrets`]) are never kept here: they are sealed apart, as the
 //! password is.
 
+mod destination;
 mod http;
 mod read;
 mod sip;
@@ -19,6 +20,7 @@ use serde_json::{Map, Value};
 
 use super::ProviderKind;
 
+pub(super) use destination::Destination;
 pub use http::HttpSettings;
 pub use sip::{Dtmf, SipSettings, Transport};
 pub use smpp::{Alphabet, Bind, MessageIds, SmppSettings};
@@ -37,9 +39,6 @@ pub const fn secrets(kind: ProviderKind) -> &'static [&'static str] {
         ProviderKind::Smpp | ProviderKind::Sandbox => &[],
     }
 }
-
-/// Settings that say, beside the host, where a connection goes.
-pub(super) const DESTINATIONS: [&str; 2] = ["outbound_proxy", "esl_host"];
 
 /// Whether these can be the settings of a provider of this type.
 ///
