@@ -27,7 +27,7 @@ use domain::{
     Id,
     delivery::{
         Outcome, Provider,
-        settings::{HttpSettings, HttpTemplate, Success},
+        settings::{HttpSettings, HttpTemplate},
     },
 };
 use hyper::Request;
@@ -81,11 +81,6 @@ impl KannelConfig {
             true => format!("[{}]:{}", self.host, self.port),
             false => format!("{}:{}", self.host, self.port),
         }
-    }
-
-    /// What an answer must say, where the status does not say it all.
-    fn success(&self) -> Option<&Success> {
-        self.settings.template.as_ref()?.success.as_ref()
     }
 
     /// Whether what is taken will be reported on.
@@ -205,7 +200,7 @@ impl KannelGateway {
         until: Instant,
     ) -> Reply {
         match timeout_at(until, connection.send(part)).await {
-            Ok(Ok(answer)) => reply::read(&answer, self.config.success()),
+            Ok(Ok(answer)) => reply::read(&answer, self.config.settings.template.as_ref()),
             Ok(Err(Lost { sent, reason })) => {
                 let outcome = match sent {
                     true => Outcome::Unknown,

@@ -1,15 +1,16 @@
 //! What sendsms answers, and other services.
 
-use domain::delivery::{Outcome, settings::Success};
+use domain::delivery::{
+    Outcome,
+    settings::{HttpTemplate, Success},
+};
 use hyper::StatusCode;
 
 use super::connection::Answer;
 use crate::words::one_line;
 
-/// How much of an answer is kept.
-const WORDS: usize = 300;
-/// How much of the id that a service gives.
-const ID: usize = 100;
+/// The most characters of an answer that are kept.
+const WORDS: usize = 100;
 
 /// An answer, classified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,39 +52,60 @@ impl Reply {
     }
 }
 
-/// Reads an answer by what its provider says that success looks like, or as Kannel's.
-pub(super) fn read(answer: &Answer, success: Option<&Success>) -> Reply {
-    // Where no pattern asks for more the status line says it all; the rest is for people.
-    let body = answer.body.as_deref().unwrap_or_default();
-    let reply = of_kannel(answer.status, body);
-    let Some(success) = success.filter(|_| reply.outcome == Outcome::Delivered) else {
-        return reply;
+/// Reads an answer: as Kannel's, or of another service as its template says.
+pub(super) fn read(answer: &Answer, template: Option<&HttpTemplate>) -> Reply {
+    match template {
+        None => of_kannel(answer.status, answer.body.as_deref().unwrap_or_default()),
+        Some(template) => of_service(answer, template.success.as_ref()),
+    }
+}
+
+/// What the sending page of Kannel answers, in its words.
+fn of_kannel(status: StatusCode, body: &[u8]) -> Reply {
+    let text = one_line(&String::from_utf8_lossy(body), WORDS);
+    let words = format!("{} {text}", status.as_u16());
+    answered(outcome(status, &text), words.trim())
+}
+
+/// What another service answers. Of its words only the id that `success` finds is kept: a
+/// template can ask any page of any host, which must not be read by it.
+fn of_service(answer: &Answer, success: Option<&Success>) -> Reply {
+    let body = String::from_utf8_lossy(answer.body.as_deref().unwrap_or_default());
+    let code = answer.status.as_u16();
+    let outcome = outcome(answer.status, &body);
+    let Some(success) = success.filter(|_| outcome == Outcome::Delivered) else {
+        return answered(outcome, answer.status.to_string());
     };
     if answer.body.is_none() {
-        let words = format!("{}: the answer broke off", answer.status.as_u16());
-        return Reply::of(Outcome::Unknown, words);
+        return Reply::of(Outcome::Unknown, format!("{code}: the answer broke off"));
     }
-    match success.matches(&String::from_utf8_lossy(body)) {
-        None => Reply {
-            outcome: Outcome::Rejected,
-            ..reply
-        },
-        Some(id) => {
-            let id = id.map(|id| one_line(&id, ID));
-            let message_id = id.filter(|id| !id.is_empty());
-            Reply {
-                message_id,
-                ..reply
-            }
-        }
+    let Some(id) = success.matches(&body) else {
+        let words = format!("{code}: the answer does not match `success`");
+        return answered(Outcome::Rejected, words);
+    };
+    let id = id.map(|id| one_line(&id, WORDS));
+    let message_id = id.filter(|id| !id.is_empty());
+    let words = match &message_id {
+        Some(id) => format!("{code} {id}"),
+        None => answer.status.to_string(),
+    };
+    Reply {
+        message_id,
+        ..answered(outcome, words)
+    }
+}
+
+fn answered(outcome: Outcome, words: impl Into<String>) -> Reply {
+    Reply {
+        answered: true,
+        ..Reply::of(outcome, words)
     }
 }
 
 /// Kannel takes what it answers 202 to, be it that it goes out at once (`0:`) or waits for
 /// a connection (`3:`).
-fn of_kannel(status: StatusCode, body: &[u8]) -> Reply {
-    let text = one_line(&String::from_utf8_lossy(body), WORDS);
-    let outcome = match status.as_u16() {
+fn outcome(status: StatusCode, text: &str) -> Outcome {
+    match status.as_u16() {
         200..=299 => Outcome::Delivered,
         // It is this installation that is not let in, not the message that is refused.
         401 | 403 if text.starts_with("Authorization failed") => Outcome::Unavailable,
@@ -93,16 +115,14 @@ fn of_kannel(status: StatusCode, body: &[u8]) -> Reply {
         503 => Outcome::Unavailable,
         // What stands before it may have lost the answer to what was taken.
         _ => Outcome::Unknown,
-    };
-    let words = format!("{} {text}", status.as_u16());
-    Reply {
-        answered: true,
-        ..Reply::of(outcome, words.trim())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::delivery::settings::HttpSettings;
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -137,6 +157,39 @@ mod tests {
     fn what_it_says_is_one_short_line() {
         let reply = of_kannel(StatusCode::ACCEPTED, "a\r\nb\0".repeat(1_000).as_bytes());
         assert!(!reply.words.contains(char::is_control));
-        assert!(reply.words.chars().count() < 400);
+        assert!(reply.words.chars().count() <= WORDS + "202 ".len());
+    }
+
+    fn of_template(status: u16, body: &str, success: Option<&str>) -> Reply {
+        let mut settings = json!({"url_template": "/?to={to}&text={text}"});
+        settings["success"] = json!(success);
+        let settings = HttpSettings::parse(settings.as_object().unwrap()).unwrap();
+        let answer = Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            body: Some(body.to_owned().into()),
+        };
+        read(&answer, settings.template.as_ref())
+    }
+
+    #[test]
+    fn of_a_service_only_what_success_matched_is_told() {
+        let page = format!("id=7 {}secret", "x".repeat(200));
+        for (status, success, words) in [
+            (200, Some("id=([0-9]+)"), "200 7"),
+            (200, Some("id="), "200 OK"),
+            (
+                200,
+                Some("none"),
+                "200: the answer does not match `success`",
+            ),
+            (200, None, "200 OK"),
+            (404, Some("id=([0-9]+)"), "404 Not Found"),
+            (500, None, "500 Internal Server Error"),
+        ] {
+            assert_eq!(of_template(status, &page, success).words, words);
+        }
+        let all = of_template(200, &page, Some("(.*)"));
+        assert_eq!(all.words.chars().count(), "200 ".len() + 100);
+        assert_eq!(all.message_id.unwrap().chars().count(), 100);
     }
 }

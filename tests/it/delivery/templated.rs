@@ -10,6 +10,10 @@ use crate::harness::{Client, Database, Mailing, Server, Setup, eventually, secon
 /// What the service was asked: who asked, and for what.
 type Asked = Arc<Mutex<Vec<(String, Value)>>>;
 
+/// What the service says beside what it must, longer than what may be told of it.
+const HIDDEN: &str = "internal internal internal internal internal internal internal internal \
+                      internal internal END-OF-NOTE";
+
 struct Service {
     server: Server,
     client: Client,
@@ -22,9 +26,9 @@ async fn take(State(asked): State<Asked>, headers: HeaderMap, body: Bytes) -> St
     let mut asked = asked.lock().unwrap();
     asked.push((who, serde_json::from_slice(&body).unwrap()));
     match asked.len() {
-        1 => r#"{"status": "queued", "id": "m-1"}"#.to_owned(),
+        1 => format!(r#"{{"status": "queued", "id": "m-1", "note": "{HIDDEN}"}}"#),
         // Many of them say no with 200.
-        _ => r#"{"status": "error", "reason": "no credit"}"#.to_owned(),
+        _ => format!(r#"{{"status": "error", "reason": "{HIDDEN}"}}"#),
     }
 }
 
@@ -127,7 +131,40 @@ async fn an_answer_without_success_is_a_refusal() {
     let transmission = service.send().await;
     let ended = service.mailing.ended(transmission).await;
     assert_eq!(ended["outcome"], "rejected", "{ended}");
-    assert!(ended["response"].as_str().unwrap().contains("no credit"));
+    let words = "200: the answer does not match `success`";
+    assert_eq!(ended["response"], words, "{ended}");
+}
+
+#[tokio::test]
+async fn of_an_answer_only_what_success_matched_is_told() {
+    let service = Service::start().await;
+    let provider = &service.client.get("/providers").await.ok()[0]["provider_id"];
+    let path = format!("/providers/{provider}");
+    let settings = json!({"url_template": "/v1/messages", "content_type": "application/json",
+        "headers": {"Authorization": "Bearer x"},
+        "body_template": r#"{"to": "{to}", "text": "{text}", "tell": "none"}"#});
+    for (success, words) in [
+        (json!(r#""id": *"([^"]+)""#), "200 m-1"),
+        (json!("(.*)"), ""),
+        (Value::Null, "200 OK"),
+    ] {
+        service.asked.lock().unwrap().clear();
+        let mut settings = settings.clone();
+        settings["success"] = success.clone();
+        let changed = json!({"settings": settings});
+        service.client.put(&path, changed).await.ok();
+        let transmission = service.send().await;
+        let ended = service.mailing.ended(transmission).await;
+        assert_eq!(ended["outcome"], "delivered", "{ended}");
+        let said = ended["response"].as_str().unwrap();
+        match success == json!("(.*)") {
+            true => assert_eq!(said.chars().count(), "200 ".len() + 100, "{said}"),
+            false => assert_eq!(said, words),
+        }
+        let detail = format!("/transmissions/{transmission}/detail");
+        let told = service.client.get(&detail).await.text();
+        assert!(!told.contains("END-OF-NOTE"), "{success}: {told}");
+    }
 }
 
 #[tokio::test]

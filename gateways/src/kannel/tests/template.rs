@@ -96,12 +96,12 @@ async fn the_id_that_the_service_gave_is_kept_where_reports_are_asked_for() {
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_say_success_is_a_refusal_in_its_words() {
+async fn an_answer_that_does_not_say_success_is_a_refusal() {
     let template = by_template(json!({"success": "^OK"}));
     let (ended, _) = sent(text("hi", TextClass::Off), template).await;
     let report = reported(ended);
     assert_eq!(report.outcome, Outcome::Rejected);
-    assert_eq!(report.response, "202 0: Accepted for delivery");
+    assert_eq!(report.response, "202: the answer does not match `success`");
 }
 
 #[tokio::test]
