@@ -14,11 +14,8 @@ use domain::{
 use eventstore::{StoreError, clock};
 use projections::people::accounts;
 
-use super::{Brought, Desk};
+use super::{Brought, Desk, NotReceived};
 use crate::CommandError;
-
-const NOBODY: &str = "nobody is reached there";
-const NOTHING: &str = "nothing is received there: the account is subscribed to no program for it";
 
 /// What something is recognised by, as fingerprints.
 pub(super) struct Keys {
@@ -35,7 +32,7 @@ impl Keys {
 /// Why something is not taken in.
 #[derive(Clone, Copy)]
 pub(super) struct Refusal {
-    pub reason: &'static str,
+    pub reason: NotReceived,
     /// Whose account it came to all the same.
     pub owner: Option<Id<User>>,
 }
@@ -52,6 +49,16 @@ pub(super) struct Counter {
 impl Counter {
     pub fn owner(&self) -> Id<User> {
         Id::new(self.recipient.user_id)
+    }
+}
+
+/// Whether the program that a recipient has for something takes it in.
+pub(super) fn takes_in(recipient: &accounts::Recipient) -> Result<(), NotReceived> {
+    match recipient.program_type {
+        None => Err(NotReceived::NoProgram),
+        // What it would be recorded as received by would never become the fax it is meant for.
+        Some(ProgramType::EmailToFax) => Err(NotReceived::NoFaxes),
+        Some(_) => Ok(()),
     }
 }
 
@@ -126,13 +133,15 @@ impl Desk {
             let to = recipients.get(&brought.service);
             let recipient = to.and_then(|to| to.get(&brought.message.destination));
             let recipient = *recipient.ok_or(Refusal {
-                reason: NOBODY,
+                reason: NotReceived::NoAccount,
                 owner: None,
             })?;
-            let nothing = Refusal {
-                reason: NOTHING,
+            let refusal = |reason| Refusal {
+                reason,
                 owner: Some(Id::new(recipient.user_id)),
             };
+            takes_in(&recipient).map_err(refusal)?;
+            let nothing = refusal(NotReceived::NoProgram);
             let program = Id::new(recipient.program_id.ok_or(nothing)?);
             let loaded = programs.get(&program).ok_or(nothing)?;
             let live = loaded.aggregate.exists();

@@ -71,8 +71,34 @@ pub enum Receipt {
     Taken(Id<Transmission>),
     /// It was before.
     Known,
-    /// Nobody here takes it in, and why.
-    Refused(&'static str),
+    /// It is not taken in, and why.
+    Refused(NotReceived),
+}
+
+/// The reason why something is not taken in, whoever brings it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotReceived {
+    /// No active account has the address.
+    NoAccount,
+    /// The account has no program for it.
+    NoProgram,
+    /// The account's program would send it on as a fax.
+    NoFaxes,
+}
+
+impl NotReceived {
+    /// The reason in words, for whoever brings it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoAccount => "nobody is reached there",
+            Self::NoProgram => {
+                "nothing is received there: the account is subscribed to no program for it"
+            }
+            Self::NoFaxes => {
+                "faxes cannot be sent yet, so the account's program emailtofax takes no mail"
+            }
+        }
+    }
 }
 
 /// Why something was not taken in: one reason can be that of many.
@@ -108,14 +134,19 @@ impl Receiving {
         Self { desk, asked }
     }
 
-    /// Whether something for this address would be taken in, as far as that can be said
-    /// beforehand.
+    /// Why something for this address would be refused, as far as that can be said
+    /// beforehand; nothing if it would be taken in.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn expects(&self, service: Service, to: &str) -> Result<bool, CommandError> {
+    pub async fn refusal(
+        &self,
+        service: Service,
+        to: &str,
+    ) -> Result<Option<NotReceived>, CommandError> {
         let recipients = self.desk.recipients(service, &[to]).await?;
-        Ok(recipients.values().any(|it| it.program_id.is_some()))
+        let recipient = recipients.values().next().ok_or(NotReceived::NoAccount);
+        Ok(recipient.and_then(lookup::takes_in).err())
     }
 
     /// Whether one of these keys is that of something on record.

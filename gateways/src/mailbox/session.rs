@@ -6,6 +6,7 @@ mod storing;
 use std::{io, time::Duration};
 
 use bytes::BytesMut;
+use commands::receiving::NotReceived;
 use domain::flow::Service;
 use smtp_proto::{Error as Syntax, MailFrom, RcptTo, Request};
 use tokio::{
@@ -286,17 +287,14 @@ impl<'m> Session<'m> {
             self.recipients.push(to.address.clone());
             return answer("250 2.1.5 ok");
         }
-        let expected = self
-            .mailbox
-            .0
-            .receiving
-            .expects(Service::Email, &to.address);
-        match expected.await {
-            Ok(true) => {
+        let receiving = &self.mailbox.0.receiving;
+        match receiving.refusal(Service::Email, &to.address).await {
+            Ok(None) => {
                 self.recipients.push(to.address.clone());
                 answer("250 2.1.5 ok")
             }
-            Ok(false) => {
+            Ok(Some(reason @ NotReceived::NoFaxes)) => answer(refused(reason)),
+            Ok(Some(NotReceived::NoAccount | NotReceived::NoProgram)) => {
                 self.guesses += 1;
                 // A mail server that hands over has looked nobody up, and guesses nothing.
                 match self.guesses > ERRORS && self.dialect == Dialect::Smtp {
@@ -320,6 +318,17 @@ impl<'m> Session<'m> {
         }
         let words = "354 until a dot on a line of its own".to_owned();
         (words, After::Receive)
+    }
+}
+
+/// The answer for a recipient who is there and does not take the mail in (RFC 3463, X.3.3:
+/// the system cannot do what is asked of it).
+fn refused(reason: NotReceived) -> String {
+    match reason {
+        NotReceived::NoFaxes => format!("550 5.3.3 {}", reason.as_str()),
+        NotReceived::NoAccount | NotReceived::NoProgram => {
+            format!("550 5.1.1 {}", reason.as_str())
+        }
     }
 }
 

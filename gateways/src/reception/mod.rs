@@ -156,7 +156,7 @@ impl Reception {
                 Taken::Yes
             }
             Receipt::Known => Taken::Yes,
-            Receipt::Refused(reason) => Taken::Never(reason),
+            Receipt::Refused(reason) => Taken::Never(reason.as_str()),
         })
     }
 
@@ -205,11 +205,11 @@ impl Inbox for Reception {
             Some(part) => match self
                 .0
                 .receiving
-                .expects(Service::Sms, &short.destination)
+                .refusal(Service::Sms, &short.destination)
                 .await
             {
-                Ok(false) => Ok(Taken::Never("nothing is received there")),
-                Ok(true) => self.part(short, part).await,
+                Ok(Some(reason)) => Ok(Taken::Never(reason.as_str())),
+                Ok(None) => self.part(short, part).await,
                 Err(error) => Err(error.into()),
             },
             None => self.take(short.clone(), None).await,

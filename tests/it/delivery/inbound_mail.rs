@@ -4,7 +4,9 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::harness::{MailDesk, Mailing, Postfix, Postman, Receiving, eventually, seconds};
+use crate::harness::{
+    MailDesk, Mailing, Postfix, Postman, Receiving, eventually, seconds, unique_name,
+};
 
 const MAIL: &str = "From: =?utf-8?q?Ada_L=C3=B6we?= <ada@example.com>\r\n\
     Subject: Hello\r\nMIME-Version: 1.0\r\n\
@@ -68,6 +70,47 @@ async fn each_recipient_has_its_own_answer_and_strangers_are_refused() {
         .bring(&["someone@example.org"], MAIL)
         .await;
     assert!(relayed[0].starts_with("550"), "{relayed:?}");
+}
+
+#[tokio::test]
+async fn mail_that_is_to_become_a_fax_is_refused_with_the_reason() {
+    const REASON: &str = "550 5.3.3 faxes cannot be sent yet";
+    let desk = MailDesk::open().await;
+    let address = format!("{}@desk.example", unique_name("fax"));
+    let fax = Receiving::of(&desk.client, "emailtofax", "email", address).await;
+    let mut postman = desk.lmtp().await;
+    let to = [&fax.address[..], &desk.receiving.address];
+    let answers = postman.bring(&to, MAIL).await;
+    assert!(answers[0].starts_with(REASON), "{answers:?}");
+    assert!(answers[1].starts_with("250"), "{answers:?}");
+
+    // Also of one who is subscribed between RCPT and DATA.
+    let late = Receiving::mail(&desk.client).await;
+    postman.say("MAIL FROM:<ada@example.com>").await;
+    for to in [&late.address, &desk.receiving.address] {
+        let answer = postman.say(&format!("RCPT TO:<{to}>")).await;
+        assert!(answer.starts_with("250"), "{answer}");
+    }
+    let program = json!({"name": unique_name("fax"), "account_id": late.account_id});
+    let program = desk.client.post("/programs/emailtofax", program).await;
+    let path = format!(
+        "/accounts/{}/programs/{}",
+        late.account_id,
+        program.id("program_id")
+    );
+    desk.client.put(&path, json!({})).await.ok();
+    assert!(postman.say("DATA").await.starts_with("354"));
+    let answer = postman.say(&format!("Another: one\r\n{MAIL}\r\n.")).await;
+    assert!(answer.starts_with(REASON), "{answer}");
+    assert!(postman.hear().await.starts_with("250"));
+
+    assert_eq!(desk.receiving.arrived(&desk.client, 2).await.len(), 2);
+    for refused in [&fax, &late] {
+        assert!(refused.rows(&desk.client).await.is_empty());
+    }
+    let mut relayed = desk.smtp().await;
+    let answers = relayed.bring(&[&fax.address], MAIL).await;
+    assert!(answers[0].starts_with(REASON), "{answers:?}");
 }
 
 #[tokio::test]

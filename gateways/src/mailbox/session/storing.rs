@@ -23,7 +23,7 @@ use super::{
         letter::{self, Letter},
         structure,
     },
-    Session,
+    Session, refused,
 };
 
 /// How many bytes of a mail are stored with one statement.
@@ -118,7 +118,7 @@ impl Session<'_> {
                     format!("250 2.0.0 ok, transmission {id}")
                 }
                 Ok(Receipt::Known) => HERE.to_owned(),
-                Ok(Receipt::Refused(reason)) => format!("550 5.1.1 {reason}"),
+                Ok(Receipt::Refused(reason)) => refused(reason),
                 Err(error) => later("a mail could not be taken in", &error),
             });
         }

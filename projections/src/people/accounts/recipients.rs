@@ -1,8 +1,8 @@
 //! The accounts that inbound messages reach.
 
 use chrono::{DateTime, Utc};
-use domain::flow::Service;
-use sqlx::PgPool;
+use domain::{flow::Service, outreach::ProgramType};
+use sqlx::{FromRow, PgPool};
 
 /// An account that something came to, and the program that takes it in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,18 @@ pub struct Recipient {
     pub user_id: i64,
     /// The program that it is subscribed to; none: nothing takes it in.
     pub program_id: Option<i64>,
+    /// That program's type.
+    pub program_type: Option<ProgramType>,
+}
+
+/// A recipient as the query finds it, by the place of its address.
+#[derive(FromRow)]
+struct Reached {
+    place: i32,
+    account_id: i64,
+    user_id: i64,
+    program_id: Option<i64>,
+    r#type: Option<String>,
 }
 
 /// For each of these addresses, in the same order: the account that receives at one of its
@@ -40,19 +52,19 @@ pub async fn reached_at(
         }
     }
     let sql = format!(
-        "select distinct on (w.place) w.place, a.account_id, a.user_id, p.program_id \
+        "select distinct on (w.place) w.place, a.account_id, a.user_id, p.program_id, p.type \
          from unnest($1::int[], $2::text[]) as w (place, spelling), \
          lateral (select a.account_id, a.user_id, a.created_position from read.accounts a \
            join read.users u on u.user_id = a.user_id and u.active \
            where {column} = w.spelling and a.active and a.{field}_receives \
              and (a.{field}_until is null or a.{field}_until > $4) offset 0) a \
-         left join lateral (select p.program_id from read.account_programs s \
+         left join lateral (select p.program_id, p.type from read.account_programs s \
            join read.programs p using (program_id) \
            where s.account_id = a.account_id and p.type = any($3) \
            order by p.program_id desc limit 1) p on true \
          order by w.place, p.program_id is null, a.created_position"
     );
-    let found: Vec<(i32, i64, i64, Option<i64>)> = sqlx::query_as(&sql)
+    let found: Vec<Reached> = sqlx::query_as(&sql)
         .bind(places)
         .bind(spelt)
         .bind(program_types)
@@ -60,12 +72,15 @@ pub async fn reached_at(
         .fetch_all(pool)
         .await?;
     let mut recipients = vec![None; addresses.len()];
-    for (place, account_id, user_id, program_id) in found {
-        if let Some(recipient) = recipients.get_mut(place as usize) {
+    for reached in found {
+        if let Some(recipient) = recipients.get_mut(reached.place as usize) {
             *recipient = Some(Recipient {
-                account_id,
-                user_id,
-                program_id,
+                account_id: reached.account_id,
+                user_id: reached.user_id,
+                program_id: reached.program_id,
+                program_type: reached
+                    .r#type
+                    .and_then(|word| ProgramType::from_word(&word)),
             });
         }
     }
