@@ -16,6 +16,7 @@ use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 use commands::conversion::Limits;
 use domain::delivery::PaceUnit;
 use eventstore::{MasterKey, embedded};
+use gateways::network::ProviderNetworks;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 use tracing_subscriber::EnvFilter;
@@ -158,6 +159,8 @@ pub struct DeliveryConfig {
     pub fax_deadline: Duration,
     /// `LEDGERLINE_TRY_VOICE_DEADLINE_SECONDS` (120)
     pub voice_deadline: Duration,
+    /// `LEDGERLINE_PROVIDER_NETWORKS` (none: all that are not forbidden)
+    pub provider_networks: ProviderNetworks,
 }
 
 /// The log.
@@ -369,6 +372,12 @@ impl DeliveryConfig {
             sms_deadline: values.seconds("LEDGERLINE_TRY_SMS_DEADLINE_SECONDS", 1..=WEEK)?,
             fax_deadline: values.seconds("LEDGERLINE_TRY_FAX_DEADLINE_SECONDS", 1..=WEEK)?,
             voice_deadline: values.seconds("LEDGERLINE_TRY_VOICE_DEADLINE_SECONDS", 1..=WEEK)?,
+            provider_networks: values
+                .optional(
+                    "LEDGERLINE_PROVIDER_NETWORKS",
+                    "networks as in 10.0.0.0/8, separated by commas",
+                )?
+                .unwrap_or_default(),
         })
     }
 }

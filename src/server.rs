@@ -348,6 +348,7 @@ fn installation(config: &Config, master: &MasterKey, at: SocketAddr) -> Installa
         domain: host_name(),
         tag_key: master.derive("return-path").to_vec().into(),
         node_id: config.process.node_id.and_then(|id| i32::try_from(id).ok()),
+        networks: config.delivery.provider_networks.clone(),
     }
 }
 

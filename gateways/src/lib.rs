@@ -17,6 +17,7 @@ pub mod gateway;
 pub mod inbox;
 pub mod kannel;
 pub mod mailbox;
+pub mod network;
 mod permits;
 mod receipts;
 mod reception;

@@ -28,12 +28,6 @@ pub(crate) fn connector(authority: Option<&str>) -> Result<TlsConnector, String>
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-/// A host without the brackets that an IPv6 address has in front of a port.
-pub(crate) fn bare(host: &str) -> &str {
-    let inside = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
-    inside.unwrap_or(host)
-}
-
 /// Puts TLS on a connection to `host`.
 pub(crate) async fn connect(
     tls: &TlsConnector,

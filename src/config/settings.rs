@@ -131,6 +131,9 @@ pub const SETTINGS: &[Setting] = &[
         "Address that mailbox providers send complaints about mails to (ARF). Unset: none."),
     setting("LEDGERLINE_MAIL_LIMIT_MB", "mail_limit_mb", "25",
         "Largest mail that comes in, in megabytes (1 to 256)."),
+    setting("LEDGERLINE_PROVIDER_NETWORKS", "provider_networks", "",
+        "Networks that providers may be in, as in 10.0.0.0/8,192.0.2.7, separated by commas. Unset: all but \
+         link-local ones and those of metadata services, which are never connected to."),
     setting("LEDGERLINE_STOP_LANGUAGES", "stop_languages", "en,de,fr,es,it,pt,nl",
         "Languages whose words such as STOP end short messages, and START brings them back."),
     setting("LEDGERLINE_STOP_WORDS", "stop_words", "",

@@ -104,6 +104,7 @@ const GOOD: &[(&str, &str)] = &[
     ("LEDGERLINE_SMTP_CERTIFICATE_KEY", "/etc/ledger.key"),
     ("LEDGERLINE_COMPLAINT_ADDRESS", "fbl@news.example"),
     ("LEDGERLINE_MAIL_LIMIT_MB", "30"),
+    ("LEDGERLINE_PROVIDER_NETWORKS", "10.0.0.0/8, 192.0.2.7"),
     ("LEDGERLINE_STOP_LANGUAGES", "en, de"),
     ("LEDGERLINE_STOP_WORDS", "Genug, Basta"),
     ("LEDGERLINE_START_WORDS", "Weiter"),
@@ -200,6 +201,8 @@ fn every_setting_is_in_the_help_and_arrives_from_environment_and_file() {
         assert_eq!(words.wish("weiter"), Some(&Wish::Start));
         assert_eq!(identity.policy, AddressPolicy::Trusted);
         assert_eq!(identity.grace.as_secs(), 12 * 24 * 60 * 60);
+        let elsewhere = "198.51.100.1".parse().unwrap();
+        assert!(delivery.provider_networks.check(elsewhere).is_err());
         assert_eq!(delivery.lease.as_secs(), 20);
         assert_eq!(delivery.retry_base.as_secs(), 61);
         assert_eq!(delivery.email_deadline.as_secs(), 101);
@@ -247,6 +250,7 @@ fn a_wrong_value_stops_the_start_and_is_named() {
         ("LEDGERLINE_NODE_ID", "0"),
         ("LEDGERLINE_ROLE", "boss"),
         ("LEDGERLINE_CPM_UNIT", "hour"),
+        ("LEDGERLINE_PROVIDER_NETWORKS", "10.0.0.0/33"),
         ("LEDGERLINE_STOP_LANGUAGES", "en,klingon"),
         ("LEDGERLINE_LMTP_LISTEN", "24"),
         ("LEDGERLINE_SMTP_CERTIFICATE", "/etc/ledger.pem"),

@@ -6,13 +6,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Request, StatusCode, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use tokio::{
-    net::TcpStream,
-    time::{Duration, Instant},
-};
+use tokio::time::{Duration, Instant};
 use tokio_rustls::TlsConnector;
 
-use crate::tls;
+use super::KannelConfig;
+use crate::{network::without_brackets, tls};
 
 /// A longer answer is none that we know.
 const ANSWER: usize = 64 * 1024;
@@ -42,10 +40,9 @@ pub(super) struct Lost {
 
 impl Connection {
     /// Connects, with TLS if there is a configuration for it.
-    pub async fn open(host: &str, port: u16, connector: Option<&TlsConnector>) -> io::Result<Self> {
-        let host = tls::bare(host);
-        let stream = TcpStream::connect((host, port)).await?;
-        stream.set_nodelay(true)?;
+    pub async fn open(config: &KannelConfig, connector: Option<&TlsConnector>) -> io::Result<Self> {
+        let host = without_brackets(&config.host);
+        let stream = config.networks.connect(host, config.port).await?;
         let sender = match connector {
             None => handshake(TokioIo::new(stream)).await,
             Some(connector) => {

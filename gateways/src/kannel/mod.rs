@@ -46,6 +46,7 @@ use crate::{
     Accepted, Content, Ended, Gateway, Health, Progress, Spool,
     callbacks::Addresses,
     gateway::Counted,
+    network::ProviderNetworks,
     reports::About,
     sms::{self, ours},
     tls,
@@ -63,6 +64,8 @@ pub struct KannelConfig {
     pub host: String,
     /// Its sendsms-port.
     pub port: u16,
+    /// The networks that it may be in.
+    pub networks: ProviderNetworks,
     /// Its sendsms-user, if it asks for one.
     pub username: Option<String>,
     /// Goes with the username.
@@ -227,8 +230,7 @@ impl KannelGateway {
                 return Ok(kept);
             }
         }
-        let KannelConfig { host, port, .. } = &self.config;
-        let opening = Connection::open(host, *port, self.tls.as_ref());
+        let opening = Connection::open(&self.config, self.tls.as_ref());
         match timeout_at(self.patience(until), opening).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(format!("the SMS gateway cannot be reached: {error}")),

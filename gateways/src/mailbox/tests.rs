@@ -1,5 +1,7 @@
 //! Those who bring nothing, slowly, too much at once, or too many at once.
 
+#![allow(clippy::disallowed_methods, reason = "a client of our own listener")]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use commands::{Commands, sending::Deadlines};

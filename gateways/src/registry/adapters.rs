@@ -60,6 +60,7 @@ fn smtp(
         domain, tag_key, ..
     } = &inner.installation;
     let mut config = SmtpConfig::new(id, (host, port), settings, domain, tag_key.clone());
+    config.networks = inner.installation.networks.clone();
     config.username = details.username.as_ref().map(ToString::to_string);
     config.password = password(inner, details)?;
     config.addresses = Some(inner.installation.addresses.clone());
@@ -79,6 +80,7 @@ fn kannel(
         provider: id,
         host: details.host.as_ref().ok_or("it has no host")?.to_string(),
         port: details.port.unwrap_or(80),
+        networks: inner.installation.networks.clone(),
         username: details.username.as_ref().map(ToString::to_string),
         password: password(inner, details)?,
         prefix: details.prefix.as_ref().map(ToString::to_string),
@@ -99,6 +101,7 @@ fn smpp(
         provider: id,
         host: details.host.as_ref().ok_or("it has no host")?.to_string(),
         port: details.port.unwrap_or(2775),
+        networks: inner.installation.networks.clone(),
         username: details.username.as_ref().map(ToString::to_string),
         password: password(inner, details)?,
         prefix: details.prefix.as_ref().map(ToString::to_string),

@@ -30,6 +30,7 @@ use crate::{
     Gateway,
     callbacks::Addresses,
     inbox::Inbox,
+    network::ProviderNetworks,
     permits::{Permit, Permits},
 };
 
@@ -52,6 +53,8 @@ pub struct Installation {
     pub addresses: Addresses,
     /// The number of this node; providers pinned to another are not used here.
     pub node_id: Option<i32>,
+    /// The networks that providers may be in.
+    pub networks: ProviderNetworks,
 }
 
 /// The providers, kept up to date from the log. Clones share them.

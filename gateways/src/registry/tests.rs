@@ -85,6 +85,7 @@ async fn registry(name: &str, weights: &[i32]) -> Registry {
             domain: "example.com".to_owned(),
             tag_key: vec![0].into(),
             node_id: None,
+            networks: crate::network::ProviderNetworks::default(),
         },
         entries: Mutex::default(),
         inbox: OnceLock::new(),

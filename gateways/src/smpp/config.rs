@@ -13,6 +13,7 @@ use rusmpp::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{link::Way, message::c_string};
+use crate::network::ProviderNetworks;
 
 /// One message centre and how to speak to it.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct SmppConfig {
     pub host: String,
     /// Its port.
     pub port: u16,
+    /// The networks that it may be in.
+    pub networks: ProviderNetworks,
     /// The system id that one binds with.
     pub username: Option<String>,
     /// Goes with it.

@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use rusmpp::{CommandId, CommandStatus, Pdu};
 use tokio::{
-    net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     time::{Instant, timeout},
 };
@@ -18,7 +17,7 @@ use super::{
     pdu::Frame,
     session::{Session, Timing},
 };
-use crate::tls;
+use crate::{network::without_brackets, tls};
 
 /// The first pause after a bind that failed, and the longest.
 const SOON: Duration = Duration::from_millis(500);
@@ -186,14 +185,14 @@ impl Opener {
         let SmppConfig {
             host,
             port,
+            networks,
             settings,
             ..
         } = &self.config;
         let unreached =
             |error: std::io::Error| format!("the message centre cannot be reached: {error}");
-        let host = tls::bare(host);
-        let stream = TcpStream::connect((host, *port)).await.map_err(unreached)?;
-        stream.set_nodelay(true).map_err(unreached)?;
+        let host = without_brackets(host);
+        let stream = networks.connect(host, *port).await.map_err(unreached)?;
         let timing = Timing {
             patience,
             enquire: Duration::from_secs(settings.enquire_seconds),

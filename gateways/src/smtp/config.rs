@@ -21,7 +21,7 @@ use lettre::{
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
 use super::dkim::Signer;
-use crate::{Spool, callbacks::Addresses};
+use crate::{Spool, callbacks::Addresses, network::ProviderNetworks};
 
 /// One mail server and how to speak to it.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct SmtpConfig {
     pub host: String,
     /// 25, 465, 587 …
     pub port: u16,
+    /// The networks that the server may be in.
+    pub networks: ProviderNetworks,
     /// Nothing or empty: no AUTH.
     pub username: Option<String>,
     /// Goes with the username.
@@ -100,6 +102,7 @@ impl SmtpConfig {
             provider,
             host,
             port,
+            networks: ProviderNetworks::default(),
             username: None,
             password: None,
             tls: settings.tls,

@@ -117,9 +117,7 @@ impl Connection {
             until,
             patience: config.timeout,
         };
-        let (tcp, watch) = limit
-            .at(Step::Connect, stream::open(&config.host, config.port))
-            .await?;
+        let (tcp, watch) = limit.at(Step::Connect, stream::open(config)).await?;
         let implicit = tls.filter(|_| config.tls == Tls::Implicit);
         let wire: Box<dyn AsyncTokioStream> = match implicit {
             Some(tls) => {

@@ -13,33 +13,18 @@ use lettre::transport::smtp::client::AsyncNetworkStream;
 use lettre::transport::smtp::client::{AsyncTokioStream, TlsParameters};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpStream, lookup_host},
-    time::{Duration, timeout},
+    net::TcpStream,
 };
 
-/// How long one of a server's addresses may take to answer before the next is tried.
-const PATIENCE: Duration = Duration::from_secs(10);
+use super::config::SmtpConfig;
 
-/// A connection to `host`, and a second handle on it that can be asked whether the
+/// A connection to the server, and a second handle on it that can be asked whether the
 /// server has closed it.
-///
-/// Without TCP_NODELAY each mail would wait about 40 ms for the server's delayed
-/// acknowledgement.
-pub(super) async fn open(host: &str, port: u16) -> io::Result<(TcpStream, StdStream)> {
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in lookup_host((host, port)).await? {
-        match timeout(PATIENCE, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                stream.set_nodelay(true)?;
-                let stream = stream.into_std()?;
-                let watch = stream.try_clone()?;
-                return Ok((TcpStream::from_std(stream)?, watch));
-            }
-            Ok(Err(error)) => failure = error,
-            Err(_) => failure = io::ErrorKind::TimedOut.into(),
-        }
-    }
-    Err(failure)
+pub(super) async fn open(config: &SmtpConfig) -> io::Result<(TcpStream, StdStream)> {
+    let stream = config.networks.connect(&config.host, config.port).await?;
+    let stream = stream.into_std()?;
+    let watch = stream.try_clone()?;
+    Ok((TcpStream::from_std(stream)?, watch))
 }
 
 /// `stream` with TLS on it from the first byte.

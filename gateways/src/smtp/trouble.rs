@@ -5,7 +5,7 @@ use std::{fmt, io::ErrorKind, time::Duration};
 use domain::delivery::Outcome;
 use lettre::transport::smtp;
 
-use crate::words::one_line;
+use crate::{network::AddressRefused, words::one_line};
 
 /// How many characters of a server's words are kept.
 pub(super) const WORDS: usize = 500;
@@ -47,6 +47,8 @@ pub(super) enum Fault {
     Said { code: u16, text: String },
     /// The server answered what it must not answer here.
     Nonsense(String),
+    /// The server's address is none that may be connected to.
+    Refused(AddressRefused),
     /// The connection broke, or was never made.
     Lost(String, Option<ErrorKind>),
     /// The server said nothing for too long.
@@ -92,6 +94,7 @@ impl Trouble {
             Fault::Said { code, text } if self.step >= Step::Mail => format!("{code} {text}"),
             Fault::Said { code, text } => format!("{code} {text} (while {step})"),
             Fault::Nonsense(what) => format!("the server broke the protocol at {step}: {what}"),
+            Fault::Refused(why) => format!("not connected: {why}"),
             Fault::Lost(why, _) => format!("the connection failed at {step}: {why}"),
             Fault::Silent(time) => {
                 format!("no answer within {:.1} s at {step}", time.as_secs_f32())
@@ -106,6 +109,7 @@ impl Trouble {
         match &self.fault {
             Fault::Said { code, .. } => format!("{step}: answered {code}"),
             Fault::Nonsense(_) => format!("{step}: protocol error"),
+            Fault::Refused(why) => format!("not connected: {why}"),
             Fault::Lost(_, Some(kind)) => format!("{step}: {kind}"),
             Fault::Lost(_, None) => format!("{step}: connection failed"),
             Fault::Silent(_) => format!("{step}: no answer in time"),
@@ -148,7 +152,10 @@ impl From<smtp::Error> for Fault {
 
 impl From<std::io::Error> for Fault {
     fn from(error: std::io::Error) -> Self {
-        Self::Lost(error.to_string(), Some(error.kind()))
+        match AddressRefused::of_error(&error) {
+            Some(refused) => Self::Refused(refused),
+            None => Self::Lost(error.to_string(), Some(error.kind())),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod main_job;
 mod outcomes;
 mod peers;
 mod provider_limits;
+mod provider_networks;
 mod provider_status;
 mod provider_troubles;
 mod providers;

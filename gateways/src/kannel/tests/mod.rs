@@ -108,6 +108,7 @@ fn config(port: u16, settings: HttpSettings) -> KannelConfig {
         provider: Id::new(7),
         host: "127.0.0.1".into(),
         port,
+        networks: crate::network::ProviderNetworks::default(),
         username: Some("user".into()),
         password: Some(SecretString::from("sesame")),
         prefix: None,

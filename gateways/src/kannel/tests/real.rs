@@ -1,5 +1,7 @@
 //! The contract with the real Kannel, over the message centre that comes with it.
 
+#![allow(clippy::disallowed_methods, reason = "waits for a peer of its own")]
+
 use std::{
     fs::{self, File},
     net::{TcpListener, TcpStream as Stream},

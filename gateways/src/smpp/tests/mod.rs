@@ -24,6 +24,7 @@ use crate::{
     content::Sms,
     contract_suite::{self, Manner, Peer, Stage, Starts},
     inbox::{Inbox, Short, Taken},
+    network::ProviderNetworks,
     reports::Said,
 };
 
@@ -32,6 +33,7 @@ fn config(port: u16, settings: Value) -> SmppConfig {
         provider: Id::new(7),
         host: "127.0.0.1".into(),
         port,
+        networks: ProviderNetworks::default(),
         username: Some("ledgerline".into()),
         password: Some(SecretString::from("s3same")),
         prefix: None,

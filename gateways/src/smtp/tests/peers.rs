@@ -1,6 +1,8 @@
 //! Starting and stopping the mail servers that tests speak to. One that is not
 //! installed fails the test by name.
 
+#![allow(clippy::disallowed_methods, reason = "waits for a peer of its own")]
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
