@@ -11,13 +11,12 @@ use projections::{Watermarks, people::accounts};
 
 /// The kind of what is upgraded.
 const ACCOUNT: &str = "account";
-/// How long the read models may take before the log says that they are awaited.
-const SAY_AFTER: Duration = Duration::from_secs(10);
+/// How long the read models are awaited: another process may lead them.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
 /// Accounts that the log names.
 const NAMED: i64 = 20;
 
-/// Upgrades what there is, and returns when the read models show it: until then, what comes
-/// in would be refused for good.
+/// Upgrades what there is, and waits for the read models to show it.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -28,10 +27,13 @@ pub async fn start(
 ) -> anyhow::Result<()> {
     let adopted = adopt(commands, adoption).await;
     let last = adopted.context("the addresses of accounts cannot be upgraded")?;
-    if let Some(last) = last {
-        while !watermarks.wait_for(ACCOUNT, last, SAY_AFTER).await {
-            tracing::warn!(position = last, "waiting for the read model of accounts");
-        }
+    if let Some(last) = last
+        && !watermarks.wait_for(ACCOUNT, last, TIME_LIMIT).await
+    {
+        tracing::warn!(
+            position = last,
+            "the read model of accounts is behind: inbound messages are put off until it is not"
+        );
     }
     let pool = commands.store().pool();
     let unverified = accounts::provisional(pool, NAMED).await?;

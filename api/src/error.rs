@@ -222,6 +222,7 @@ impl From<CommandError> for Error {
     fn from(error: CommandError) -> Self {
         match error {
             CommandError::Refused(refusal) => refusal.into(),
+            CommandError::Behind => Self::Unavailable("the read models are behind; try again"),
             CommandError::Contended => Self::Unavailable("too many writers at once; try again"),
             CommandError::Stale { actual } => Self::Stale(actual),
             CommandError::Store(error) => error.into(),

@@ -14,6 +14,9 @@ pub enum CommandError {
     /// Others changed the aggregate each time; trying again may help.
     #[error("too many writers at once")]
     Contended,
+    /// The read models that the decision rests on are behind the log; trying again may help.
+    #[error("the read models are behind")]
+    Behind,
     /// The caller expected another version.
     #[error("the version is {actual} now")]
     Stale {

@@ -12,10 +12,13 @@ use domain::{
     people::{normal_address, spellings},
 };
 use eventstore::{StoreError, clock};
-use projections::people::accounts;
+use projections::{is_behind, people::accounts};
 
 use super::{Brought, Desk, NotReceived};
 use crate::CommandError;
+
+/// The read model that inbound messages are routed by.
+const ACCOUNTS: &str = "accounts";
 
 /// What something is recognised by, as fingerprints.
 pub(super) struct Keys {
@@ -93,15 +96,23 @@ impl Desk {
         &self,
         service: Service,
         to: &[&str],
-    ) -> Result<HashMap<String, accounts::Recipient>, StoreError> {
+    ) -> Result<HashMap<String, accounts::Recipient>, CommandError> {
         let wanted: Vec<_> = to.iter().map(|to| spellings(&normal_address(to))).collect();
         let types: Vec<_> = ProgramType::ALL
             .into_iter()
             .filter(|kind| kind.direction() == Direction::Inbound && kind.service() == service)
             .map(ProgramType::as_str)
             .collect();
-        let found =
-            accounts::reached_at(&self.pool, service, &wanted, &types, clock::now()).await?;
+        let found = accounts::reached_at(&self.pool, service, &wanted, &types, clock::now()).await;
+        let found = found.map_err(StoreError::from)?;
+        // Refused is refused for good: not for an account that cannot be read yet.
+        if found.contains(&None)
+            && is_behind(&self.pool, ACCOUNTS)
+                .await
+                .map_err(StoreError::from)?
+        {
+            return Err(CommandError::Behind);
+        }
         let found = to.iter().zip(found);
         Ok(found
             .filter_map(|(to, recipient)| Some(((*to).to_owned(), recipient?)))
