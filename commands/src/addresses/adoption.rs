@@ -17,7 +17,7 @@ use domain::{
         Account, AccountCommand, AccountEvent, AccountProfile, AddressAssignment, AddressField,
     },
 };
-use eventstore::{Metadata, Position, Recorded, Store, StoreError};
+use eventstore::{Loaded, Metadata, Position, Recorded, Store, StoreError};
 
 use super::{AddressPolicy, fingerprint};
 use crate::{CommandError, Commands};
@@ -115,12 +115,24 @@ async fn candidates(store: &Store) -> Result<Vec<(Id<Account>, Candidate)>, Stor
     }
     let mut candidates: Vec<_> = found.into_iter().collect();
     candidates.retain(|(_, it)| it.account.exists());
-    let order = |it: &Candidate| {
-        let dormant = !it.account.is_active() || it.account.owner().is_none();
-        (dormant, it.created)
+    let users = owners(store, &candidates).await?;
+    let receives = |it: &Candidate| {
+        let owner = it.account.owner().and_then(|owner| users.get(&owner));
+        it.account.is_active() && owner.is_some_and(|owner| owner.aggregate.is_active())
     };
-    candidates.sort_by_key(|(_, it)| order(it));
+    candidates.sort_by_key(|(_, it)| (!receives(it), it.created));
     Ok(candidates)
+}
+
+async fn owners(
+    store: &Store,
+    candidates: &[(Id<Account>, Candidate)],
+) -> Result<HashMap<Id<User>, Loaded<User>>, StoreError> {
+    let owners = candidates.iter().filter_map(|(_, it)| it.account.owner());
+    let owners: HashSet<Id<User>> = owners.collect();
+    store
+        .load_many(&owners.into_iter().collect::<Vec<_>>())
+        .await
 }
 
 impl Candidate {
