@@ -13,6 +13,7 @@ mod values;
 
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
+use api::PasswordPolicy;
 use commands::conversion::Limits;
 use domain::delivery::PaceUnit;
 use eventstore::{MasterKey, embedded};
@@ -114,6 +115,10 @@ pub struct AccessConfig {
     pub token_ttl: Duration,
     /// `LEDGERLINE_LOGIN_ATTEMPTS` (10)
     pub login_attempts: u32,
+    /// `LEDGERLINE_LOGIN_ATTEMPTS_PER_ADDRESS` (100)
+    pub login_attempts_per_address: u32,
+    /// `LEDGERLINE_PASSWORD_POLICY` (basic)
+    pub password_policy: PasswordPolicy,
 }
 
 /// What this process is.
@@ -339,6 +344,9 @@ impl AccessConfig {
             admin_password: values.secret("LEDGERLINE_ADMIN_PASSWORD"),
             token_ttl: values.seconds("LEDGERLINE_TOKEN_TTL_SECONDS", 60..=YEAR)?,
             login_attempts: values.within("LEDGERLINE_LOGIN_ATTEMPTS", 1..=10_000)?,
+            login_attempts_per_address: values
+                .within("LEDGERLINE_LOGIN_ATTEMPTS_PER_ADDRESS", 1..=1_000_000)?,
+            password_policy: values.value("LEDGERLINE_PASSWORD_POLICY", "basic or strict")?,
         })
     }
 }

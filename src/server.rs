@@ -21,7 +21,7 @@ use eventstore::{MasterKey, Store, clock};
 use futures::future::join_all;
 use gateways::{
     Installation, Reception, Registry, Worker, WorkerConfig,
-    callbacks::{Addresses, Callbacks},
+    callbacks::{Addresses, Callbacks, ClientNetwork, Guesses},
     codes::Codes,
     mailbox::Returns,
     reports::{Gathered, Reports},
@@ -227,6 +227,7 @@ impl Server {
             addresses,
             reception,
             store: commands.store().clone(),
+            guesses: Guesses::new(client_network(config.server.trust_proxy)),
         };
         started.http = Some(Http::serve(
             listener,
@@ -290,6 +291,11 @@ fn has(config: &Config, part: Role) -> bool {
     config.process.role == Role::All || config.process.role == part
 }
 
+/// Tells clients apart by network, as the API does.
+fn client_network(trust_proxy: bool) -> ClientNetwork {
+    Arc::new(move |parts| api::client_network(parts, trust_proxy))
+}
+
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address).await;
     listener.with_context(|| format!("LEDGERLINE_LISTEN: cannot listen on {address}"))
@@ -299,6 +305,8 @@ fn api(config: &Config) -> ApiConfig {
     ApiConfig {
         token_ttl: config.access.token_ttl,
         login_attempts: config.access.login_attempts,
+        login_attempts_per_address: config.access.login_attempts_per_address,
+        password_policy: config.access.password_policy,
         upload_limit: config.server.upload_limit,
         document_pages: config.conversion.document_pages,
         recording_seconds: config.conversion.recording_seconds,
@@ -395,5 +403,5 @@ async fn register_sandbox(commands: &Commands) -> anyhow::Result<()> {
 }
 
 fn plain(error: api::Error) -> anyhow::Error {
-    anyhow::anyhow!("{error:?}")
+    anyhow::anyhow!("{error}")
 }

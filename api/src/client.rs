@@ -32,6 +32,11 @@ pub(crate) fn address(parts: &Parts, trust_proxy: bool) -> Option<IpAddr> {
     address.map(|address| address.to_canonical())
 }
 
+/// The network of a request's client, for limits that count by client elsewhere.
+pub fn client_network(parts: &Parts, trust_proxy: bool) -> Option<IpAddr> {
+    network(address(parts, trust_proxy))
+}
+
 /// What one client can be told by: all of an IPv6 network of 64 bits is one.
 pub(crate) fn network(address: Option<IpAddr>) -> Option<IpAddr> {
     address.map(|address| match address {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use commands::{addresses::AddressPolicy, sending::Deadlines};
 use domain::delivery::PaceUnit;
 
+use crate::PasswordPolicy;
+
 /// How the API behaves. The root package reads it from settings.
 #[derive(Clone, Debug)]
 pub struct ApiConfig {
@@ -12,6 +14,10 @@ pub struct ApiConfig {
     pub token_ttl: Duration,
     /// How many logins may fail per user and address in five minutes (10).
     pub login_attempts: u32,
+    /// How many logins may fail per address in five minutes, whatever the names (100).
+    pub login_attempts_per_address: u32,
+    /// What passwords that are set must be like (basic).
+    pub password_policy: PasswordPolicy,
     /// The most bytes of an uploaded medium (64 MiB).
     pub upload_limit: usize,
     /// The most pages of a document (500).
@@ -63,6 +69,8 @@ impl Default for ApiConfig {
         Self {
             token_ttl: Duration::from_secs(12 * 60 * 60),
             login_attempts: 10,
+            login_attempts_per_address: 100,
+            password_policy: PasswordPolicy::default(),
             upload_limit: 64 << 20,
             document_pages: 500,
             recording_seconds: 3_600,

@@ -58,12 +58,13 @@ use sqlx::PgPool;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-pub use auth::{Bootstrapped, FirstUser, bootstrap};
+pub use auth::{Bootstrapped, FirstUser, PasswordPolicy, bootstrap};
+pub use client::client_network;
 pub use config::ApiConfig;
 pub use error::{Error, Invalid, Result};
 pub use openapi::openapi;
 
-use auth::{Authenticator, Mirror, Passwords, Tokens};
+use auth::{Authenticator, LoginLimits, Mirror, Passwords, Tokens};
 use once::Claims;
 use openapi::Routes;
 
@@ -129,7 +130,11 @@ impl App {
         let tokens = Tokens::load(&parts.pool, store.vault(), config.token_ttl).await?;
         let mirror = Mirror::start(store.log().clone()).await?;
         let passwords = Passwords::new(store.vault().clone())?;
-        let auth = Authenticator::new(mirror, tokens, passwords, config.login_attempts)?;
+        let limits = LoginLimits {
+            per_name: config.login_attempts,
+            per_network: config.login_attempts_per_address,
+        };
+        let auth = Authenticator::new(mirror, tokens, passwords, limits)?;
         let fingerprints = auth::key(&parts.pool, store.vault(), "fingerprint").await?;
         // On the writers' connections, as the appends that it goes with.
         let once = Claims::new(store.pool().clone(), store.vault().clone(), fingerprints);

@@ -3,10 +3,17 @@
 //! The address of a report names the attempt and carries a tag that only this installation can make, so
 //! a report needs no password in a URL, and one for another attempt cannot be made up.
 
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
 use axum::{
     Router,
-    extract::{Path, Query, RawQuery, State},
-    http::{HeaderMap, StatusCode, header::AUTHORIZATION},
+    extract::{Path, Query, State},
+    http::{
+        HeaderMap, StatusCode,
+        header::{AUTHORIZATION, RETRY_AFTER},
+        request::Parts,
+    },
+    response::{IntoResponse, Response},
     routing::get,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -15,6 +22,7 @@ use domain::{
     delivery::{Provider, ProviderKind, Spool, Transmission},
 };
 use eventstore::{Store, StoreError};
+use guess_limits::{Guess, GuessLimits};
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretSlice};
 use serde::Deserialize;
@@ -120,6 +128,45 @@ fn unsubscribing(transmission: Id<Transmission>, spool: Id<Spool>) -> String {
     format!("unsubscribe:{transmission}:{spool}")
 }
 
+/// How many wrong passwords a provider's messages may come with from one client at once,
+/// and how many more in each period after that.
+const WRONG_PASSWORDS: u32 = 10;
+const WRONG_PASSWORDS_WITHIN: Duration = Duration::from_secs(50);
+
+/// Tells clients apart: the network that a request comes from.
+pub type ClientNetwork = Arc<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
+
+/// Wrong passwords of a provider's messages, by client.
+#[derive(Clone)]
+pub struct Guesses {
+    limits: GuessLimits<(Id<Provider>, Option<IpAddr>)>,
+    network: ClientNetwork,
+}
+
+impl Guesses {
+    /// Counted by these networks.
+    pub fn new(network: ClientNetwork) -> Self {
+        Self {
+            limits: GuessLimits::new(WRONG_PASSWORDS, WRONG_PASSWORDS_WITHIN),
+            network,
+        }
+    }
+
+    /// Waits for the turn of a request whose password is to be checked.
+    async fn admit(&self, provider: Id<Provider>, parts: &Parts) -> Result<Guess, Response> {
+        let client = (provider, (self.network)(parts));
+        self.limits.admit(&client, 0).await.map_err(|refused| {
+            metrics::counter!("ledgerline_callbacks_refused_total").increment(1);
+            let seconds = refused.retry_after.as_secs().max(1);
+            let refused = answer(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too many wrong passwords; try again later",
+            );
+            ([(RETRY_AFTER, seconds.to_string())], refused).into_response()
+        })
+    }
+}
+
 /// Takes reports and messages in.
 #[derive(Clone)]
 pub struct Callbacks {
@@ -131,6 +178,8 @@ pub struct Callbacks {
     pub reception: Reception,
     /// Where providers and their secrets are.
     pub store: Store,
+    /// Limits guesses of those secrets.
+    pub guesses: Guesses,
 }
 
 impl Callbacks {
@@ -183,28 +232,44 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
 async fn short(
     State(callbacks): State<Callbacks>,
     Path(provider): Path<String>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> (StatusCode, String) {
-    let later = || answer(StatusCode::SERVICE_UNAVAILABLE, "try again later");
-    let stranger = || {
-        answer(
-            StatusCode::UNAUTHORIZED,
-            "that is not this provider's password",
-        )
+    parts: Parts,
+) -> Response {
+    let wrong = || {
+        let words = "that is not this provider's password";
+        answer(StatusCode::UNAUTHORIZED, words).into_response()
     };
     let Ok(provider) = provider.parse() else {
-        return stranger();
+        return wrong();
     };
-    match callbacks.lets_in(provider, &headers).await {
-        Ok(true) => {}
-        Ok(false) => return stranger(),
+    let guess = match callbacks.guesses.admit(provider, &parts).await {
+        Ok(guess) => guess,
+        Err(refused) => return refused,
+    };
+    match callbacks.lets_in(provider, &parts.headers).await {
+        Ok(true) => drop(guess),
+        Ok(false) => {
+            guess.wrong();
+            return wrong();
+        }
         Err(error) => {
             tracing::warn!(provider.id = %provider, %error, "a message could not be taken in");
-            return later();
+            return later().into_response();
         }
     }
-    let short = match written::read(provider, &query.unwrap_or_default()) {
+    let query = parts.uri.query().unwrap_or_default();
+    take_in(&callbacks, provider, query).await.into_response()
+}
+
+fn later() -> (StatusCode, String) {
+    answer(StatusCode::SERVICE_UNAVAILABLE, "try again later")
+}
+
+async fn take_in(
+    callbacks: &Callbacks,
+    provider: Id<Provider>,
+    query: &str,
+) -> (StatusCode, String) {
+    let short = match written::read(provider, query) {
         Ok(short) => short,
         Err(reason) => return answer(StatusCode::BAD_REQUEST, &reason),
     };

@@ -90,7 +90,13 @@ pub const SETTINGS: &[Setting] = &[
     setting("LEDGERLINE_TOKEN_TTL_SECONDS", "token_ttl_seconds", "86400",
         "How long a token is valid (60 to 31536000)."),
     setting("LEDGERLINE_LOGIN_ATTEMPTS", "login_attempts", "10",
-        "Failed logins allowed for a user from an address in 5 minutes (1 to 10000)."),
+        "Failed logins allowed for a name from an address in 5 minutes (1 to 10000)."),
+    setting("LEDGERLINE_LOGIN_ATTEMPTS_PER_ADDRESS", "login_attempts_per_address", "100",
+        "Failed logins allowed from an address in 5 minutes, whatever the names; further attempts wait for their \
+         turn, at the same pace (1 to 1000000)."),
+    setting("LEDGERLINE_PASSWORD_POLICY", "password_policy", "basic",
+        "What passwords that are set must be like: basic (8 characters, not the username or email address) or strict \
+         (nor one of 11000 common ones)."),
     setting("LEDGERLINE_ROLE", "role", "all",
         "What this process does: all, api, worker or projector. Other than all needs a database URL."),
     setting("LEDGERLINE_NODE_ID", "node_id", "",

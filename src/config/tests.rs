@@ -85,6 +85,8 @@ const GOOD: &[(&str, &str)] = &[
     ("LEDGERLINE_ADMIN_PASSWORD", "hush-password"),
     ("LEDGERLINE_TOKEN_TTL_SECONDS", "600"),
     ("LEDGERLINE_LOGIN_ATTEMPTS", "3"),
+    ("LEDGERLINE_LOGIN_ATTEMPTS_PER_ADDRESS", "30"),
+    ("LEDGERLINE_PASSWORD_POLICY", "strict"),
     ("LEDGERLINE_ROLE", "worker"),
     ("LEDGERLINE_NODE_ID", "4"),
     ("LEDGERLINE_COMPANY", "Muster & Söhne"),
@@ -182,6 +184,8 @@ fn every_setting_is_in_the_help_and_arrives_from_environment_and_file() {
         );
         assert_eq!(access.token_ttl.as_secs(), 600);
         assert_eq!(access.login_attempts, 3);
+        assert_eq!(access.login_attempts_per_address, 30);
+        assert_eq!(access.password_policy, api::PasswordPolicy::Strict);
         assert_eq!((process.role, process.node_id), (Role::Worker, Some(4)));
         assert_eq!(delivery.company, "Muster & Söhne");
         assert_eq!(delivery.cpm_unit, PaceUnit::Minute);

@@ -34,7 +34,8 @@ pub(super) fn routes() -> Routes {
                 .answers(401, "Wrong credentials.")
                 .answers(
                     429,
-                    "Too many failed logins; `Retry-After` says when to try again.",
+                    "Too many failed logins of this name or from this address; `Retry-After` \
+                     says when to try again.",
                 ),
         )
         .post("/authentication", create, alias("POST /authenticate"))

@@ -1,7 +1,16 @@
-//! Failed logins, counted per user and client, so that passwords cannot be tried out.
+//! Failed logins, counted per name as it was typed and client network.
+//!
+//! What was typed counts, and not the user whom it names: were a user's username and email
+//! address locked together, the lock of one would tell that the other belongs to it.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    hash::{BuildHasher, RandomState},
+    net::IpAddr,
+    sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
+use domain::{Id, access::User};
 use quick_cache::sync::Cache;
 use tokio::{
     sync::{Mutex, OwnedMutexGuard},
@@ -11,73 +20,120 @@ use tokio::{
 use crate::{Error, Result};
 
 /// Within which time failures add up.
-const WINDOW: Duration = Duration::from_secs(5 * 60);
-/// How many pairs of user and client are remembered.
+pub(super) const WINDOW: Duration = Duration::from_secs(5 * 60);
+/// How long a name counts as familiar after it logged in from a network.
+const FAMILIAR: Duration = Duration::from_secs(24 * 60 * 60);
+/// How many pairs of name and network are remembered.
 const KEPT: usize = 65_536;
 
-/// Counts failed logins.
+/// Counts failed logins, and remembers where names log in from.
 #[derive(Clone)]
 pub(crate) struct Attempts {
     allowed: u32,
-    known: Arc<Cache<Key, Arc<Mutex<Window>>>>,
+    hasher: RandomState,
+    failed: Arc<Cache<Key, Arc<Pair>>>,
+    familiar: Arc<Cache<Key, Instant>>,
 }
 
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Key {
-    login: String,
-    client: Option<IpAddr>,
-}
+/// A name as it was typed, the user whom it names, and a client's network: hashed, under a
+/// key of this process, so that long names take no memory. A user who is given the name of
+/// another later has another key, and no lock is inherited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key(u64);
 
 #[derive(Default)]
+struct Pair {
+    turn: Arc<Mutex<()>>,
+    window: StdMutex<Window>,
+}
+
+#[derive(Clone, Copy, Default)]
 struct Window {
     failures: u32,
     since: Option<Instant>,
 }
 
-/// Leave to try one password. While it is held, nobody else tries one for the same
-/// user from the same place: a hundred guesses at once are counted as a hundred.
-pub(crate) struct Attempt(OwnedMutexGuard<Window>);
+/// Leave to try one password. While it is held, another one for the same name from the same
+/// network waits: a hundred guesses at once are counted as a hundred.
+pub(crate) struct Attempt {
+    pair: Arc<Pair>,
+    _turn: OwnedMutexGuard<()>,
+}
 
 impl Attempts {
     /// So many failures within five minutes are allowed.
     pub fn new(allowed: u32) -> Self {
         Self {
             allowed,
-            known: Arc::new(Cache::new(KEPT)),
+            hasher: RandomState::new(),
+            failed: Arc::new(Cache::new(KEPT)),
+            familiar: Arc::new(Cache::new(KEPT)),
+        }
+    }
+
+    /// What the failures of a name from a network are counted under.
+    pub fn key(&self, login: &str, user: Option<Id<User>>, network: Option<IpAddr>) -> Key {
+        let user = user.map(Id::get);
+        Key(self.hasher.hash_one((login, user, network)))
+    }
+
+    /// How often the name failed lately; refused where that was too often.
+    pub fn failures(&self, key: Key) -> Result<u32> {
+        match self.failed.get(&key) {
+            Some(pair) => pair.failures(self.allowed),
+            None => Ok(0),
         }
     }
 
     /// Waits for its turn; refused where too many have failed.
-    pub async fn begin(&self, login: &str, client: Option<IpAddr>) -> Result<Attempt> {
-        let key = Key {
-            login: login.to_owned(),
-            client,
-        };
+    pub async fn begin(&self, key: Key) -> Result<Attempt> {
         let fresh = || Ok::<_, std::convert::Infallible>(Arc::default());
-        let Ok(window) = self.known.get_or_insert_with(&key, fresh);
-        let mut window = window.lock_owned().await;
-        if let Some(since) = window.since {
-            let left = WINDOW.saturating_sub(since.elapsed());
-            if left.is_zero() {
-                *window = Window::default();
-            } else if window.failures >= self.allowed {
-                return Err(Error::TooMany(left));
-            }
+        let Ok(pair) = self.failed.get_or_insert_with(&key, fresh);
+        let turn = Arc::clone(&pair.turn).lock_owned().await;
+        pair.failures(self.allowed)?;
+        Ok(Attempt { pair, _turn: turn })
+    }
+
+    /// Whether the name logged in from this network lately.
+    pub fn is_familiar(&self, key: Key) -> bool {
+        let at = self.familiar.get(&key);
+        at.is_some_and(|at| at.elapsed() < FAMILIAR)
+    }
+
+    /// Remembers that the name logged in from this network.
+    pub fn remember(&self, key: Key) {
+        self.familiar.insert(key, Instant::now());
+    }
+}
+
+impl Pair {
+    fn window(&self) -> MutexGuard<'_, Window> {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failures(&self, allowed: u32) -> Result<u32> {
+        let mut window = self.window();
+        let left = window.since.map(|at| WINDOW.saturating_sub(at.elapsed()));
+        match left {
+            Some(Duration::ZERO) => *window = Window::default(),
+            Some(left) if window.failures >= allowed => return Err(Error::TooMany(left)),
+            _ => {}
         }
-        Ok(Attempt(window))
+        Ok(window.failures)
     }
 }
 
 impl Attempt {
     /// It was the right password.
-    pub fn succeeded(mut self) {
-        *self.0 = Window::default();
+    pub fn succeeded(self) {
+        *self.pair.window() = Window::default();
     }
 
     /// It was not.
-    pub fn failed(mut self) {
-        self.0.since.get_or_insert_with(Instant::now);
-        self.0.failures += 1;
+    pub fn failed(self) {
+        let mut window = self.pair.window();
+        window.since.get_or_insert_with(Instant::now);
+        window.failures += 1;
     }
 }
 
@@ -92,36 +148,58 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_eleventh_attempt_is_refused_and_a_later_one_is_not() {
         let attempts = Attempts::new(10);
+        let key = |login| attempts.key(login, Some(Id::new(1)), home());
+        let ada = key("ada");
         for _ in 0..10 {
-            attempts.begin("ada", home()).await.unwrap().failed();
+            attempts.begin(ada).await.unwrap().failed();
         }
-        let refused = attempts.begin("ada", home()).await.err().unwrap();
+        let refused = attempts.begin(ada).await.err().unwrap();
         assert!(matches!(refused, Error::TooMany(left) if left <= WINDOW));
-        assert!(attempts.begin("bob", home()).await.is_ok(), "another user");
-        assert!(attempts.begin("ada", None).await.is_ok(), "another client");
+        assert!(attempts.failures(ada).is_err());
+        let elsewhere = attempts.key("ada", Some(Id::new(1)), None);
+        let namesake = attempts.key("ada", Some(Id::new(2)), home());
+        for other in [key("ada@example.com"), elsewhere, namesake] {
+            assert!(attempts.begin(other).await.is_ok());
+        }
         tokio::time::advance(WINDOW).await;
-        assert!(attempts.begin("ada", home()).await.is_ok());
+        assert!(attempts.begin(ada).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_success_starts_the_count_anew() {
         let attempts = Attempts::new(2);
-        attempts.begin("ada", None).await.unwrap().failed();
-        attempts.begin("ada", None).await.unwrap().succeeded();
-        attempts.begin("ada", None).await.unwrap().failed();
-        assert!(attempts.begin("ada", None).await.is_ok());
+        let ada = attempts.key("ada", None, None);
+        attempts.begin(ada).await.unwrap().failed();
+        assert_eq!(attempts.failures(ada), Ok(1));
+        attempts.begin(ada).await.unwrap().succeeded();
+        attempts.begin(ada).await.unwrap().failed();
+        assert!(attempts.begin(ada).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn guesses_at_the_same_time_are_counted_one_by_one() {
         let attempts = Attempts::new(3);
+        let ada = attempts.key("ada", None, None);
         let guesses = (0..50).map(|_| async {
-            let attempt = attempts.begin("ada", None).await?;
+            let attempt = attempts.begin(ada).await?;
             tokio::task::yield_now().await;
             attempt.failed();
             Ok::<(), Error>(())
         });
         let tried = futures::future::join_all(guesses).await;
         assert_eq!(tried.iter().filter(|tried| tried.is_ok()).count(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_is_familiar_for_a_day_where_it_logged_in() {
+        let attempts = Attempts::new(3);
+        let (ada, other) = (
+            attempts.key("ada", Some(Id::new(1)), home()),
+            attempts.key("ada", Some(Id::new(1)), None),
+        );
+        attempts.remember(ada);
+        assert!(attempts.is_familiar(ada) && !attempts.is_familiar(other));
+        tokio::time::advance(FAMILIAR).await;
+        assert!(!attempts.is_familiar(ada));
     }
 }

@@ -12,8 +12,14 @@ use domain::{
 use eventstore::clock;
 use secrecy::{ExposeSecret, SecretString};
 
+use guess_limits::{Guess, GuessLimits};
+
 use super::{
-    Mirror, Passwords, Tokens, attempts::Attempts, credentials::Credentials, token::Holder,
+    Mirror, Passwords, Tokens,
+    attempts::{Attempts, WINDOW},
+    credentials::Credentials,
+    token::Holder,
+    turns::Network,
 };
 use crate::{Error, Result};
 
@@ -47,22 +53,33 @@ pub(crate) struct Authenticator {
     pub tokens: Tokens,
     pub passwords: Passwords,
     attempts: Attempts,
+    networks: GuessLimits<Network>,
     credentials: Credentials,
 }
 
+/// How many logins may fail in five minutes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LoginLimits {
+    /// For one name from one network.
+    pub per_name: u32,
+    /// From one network, whatever the names.
+    pub per_network: u32,
+}
+
 impl Authenticator {
-    /// One that lets so many logins fail.
+    /// One with these limits on failed logins.
     pub fn new(
         mirror: Mirror,
         tokens: Tokens,
         passwords: Passwords,
-        attempts: u32,
+        limits: LoginLimits,
     ) -> Result<Self> {
         Ok(Self {
             mirror,
             tokens,
             passwords,
-            attempts: Attempts::new(attempts),
+            attempts: Attempts::new(limits.per_name),
+            networks: GuessLimits::new(limits.per_network, WINDOW),
             credentials: Credentials::new()?,
         })
     }
@@ -113,30 +130,49 @@ impl Authenticator {
         let known = found
             .as_ref()
             .and_then(|(id, user)| Some((*id, user.password()?)));
-        // A user counts as one whether named by username or by address.
-        let counted = known.map_or_else(|| format!("?{login}"), |(id, _)| format!("#{id}"));
-        let attempt = self
-            .attempts
-            .begin(&counted, crate::client::network(client))
-            .await?;
+        let network = crate::client::network(client);
+        let key = self.attempts.key(&login, known.map(|(id, _)| id), network);
+        let failures = self.attempts.failures(key)?;
         let user = found.as_ref().filter(|(_, user)| user.is_active());
         if let Some((id, user)) = user
             && self.credentials.knows(*id, user.token_epoch(), password)
         {
             return Ok((*id, user.token_epoch()));
         }
-        let right = self.passwords.verify(known, password).await?;
+        // Who logs in here every day does not wait for what others guess from here.
+        let guess = match self.attempts.is_familiar(key) {
+            true => None,
+            false => Some(self.admit(network, failures).await?),
+        };
+        let attempt = self.attempts.begin(key).await?;
+        let right = self.passwords.verify(known, password, network).await?;
         match user.filter(|_| right) {
             Some((id, user)) => {
                 attempt.succeeded();
+                self.attempts.remember(key);
                 self.credentials.remember(*id, user.token_epoch(), password);
                 Ok((*id, user.token_epoch()))
             }
             None => {
                 attempt.failed();
+                // A wrong password of a familiar name is answered like any other.
+                let guess = match guess {
+                    Some(guess) => guess,
+                    None => self.admit(network, failures).await?,
+                };
+                guess.wrong();
                 Err(WRONG)
             }
         }
+    }
+
+    /// Waits until the network may guess once more.
+    async fn admit(&self, network: Network, failures: u32) -> Result<Guess> {
+        let admitted = self.networks.admit(&network, failures).await;
+        admitted.map_err(|refused| {
+            metrics::counter!("ledgerline_logins_refused_total").increment(1);
+            Error::TooMany(refused.retry_after)
+        })
     }
 
     /// A token for a user who has just proven who they are. The epoch is the one of

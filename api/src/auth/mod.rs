@@ -11,13 +11,17 @@ mod login;
 mod mirror;
 mod mirror_state;
 mod password;
+mod policy;
 mod token;
 mod turn;
+mod turns;
 
 pub use bootstrap::{Bootstrapped, FirstUser, bootstrap};
 pub(crate) use keys::key;
-pub(crate) use login::{Authenticator, Proof};
+pub(crate) use login::{Authenticator, LoginLimits, Proof};
 pub(crate) use mirror::Mirror;
 pub(crate) use password::Passwords;
+pub use policy::PasswordPolicy;
 pub(crate) use token::Tokens;
 pub(crate) use turn::Turn;
+pub(crate) use turns::Network;

@@ -1,9 +1,6 @@
 //! Passwords: Argon2id, off the async threads, so many at a time and no more.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::sync::{Arc, OnceLock};
 
 use argon2::{
     Argon2,
@@ -12,18 +9,15 @@ use argon2::{
 use domain::{Id, access::User, values::Sealed};
 use eventstore::Vault;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
 
+use super::turns::{Network, Turns};
 use crate::{Error, Result};
-
-/// How long a login waits for its turn before it is told to come back.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Hashes and verifies passwords.
 #[derive(Clone)]
 pub(crate) struct Passwords {
     vault: Vault,
-    turns: Arc<Semaphore>,
+    turns: Turns,
     /// Verified against where there is no user, so that this takes as long.
     nobody: Arc<OnceLock<String>>,
 }
@@ -34,16 +28,21 @@ impl Passwords {
         let at_a_time = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Self {
             vault,
-            turns: Arc::new(Semaphore::new(at_a_time)),
+            turns: Turns::new(at_a_time),
             nobody: Arc::default(),
         })
     }
 
-    /// A password's hash, sealed for this user.
-    pub async fn seal(&self, user: Id<User>, password: &SecretString) -> Result<Sealed> {
+    /// A password's hash, sealed for this user; made in the turn of the client's network.
+    pub async fn seal(
+        &self,
+        user: Id<User>,
+        password: &SecretString,
+        network: Network,
+    ) -> Result<Sealed> {
         let password = password.clone();
         let work = move || hash(password.expose_secret().as_bytes());
-        let hash = self.in_turn(work).await??;
+        let hash = self.in_turn(network, work).await??;
         Ok(self.vault.seal(&context(user), hash.as_bytes())?)
     }
 
@@ -52,6 +51,7 @@ impl Passwords {
         &self,
         user: Option<(Id<User>, &Sealed)>,
         password: &SecretString,
+        network: Network,
     ) -> Result<bool> {
         let stored = match user {
             Some((id, sealed)) => Some(self.vault.open(&context(id), sealed)?),
@@ -59,7 +59,7 @@ impl Passwords {
         };
         let (password, nobody) = (password.clone(), Arc::clone(&self.nobody));
         let right = self
-            .in_turn(move || {
+            .in_turn(network, move || {
                 // Made when it is first needed, since it takes as much memory as a login.
                 let nobody = || nobody.get_or_init(|| hash(b"nobody").unwrap_or_default());
                 let stored = match &stored {
@@ -78,12 +78,10 @@ impl Passwords {
 
     async fn in_turn<T: Send + 'static>(
         &self,
+        network: Network,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
-        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else {
-            return Err(Error::Unavailable("too many logins at once; try again"));
-        };
+        let turn = self.turns.take(network).await?;
         // The turn ends with the work, also when nobody waits for it any more.
         let done = tokio::task::spawn_blocking(move || {
             let done = work();
@@ -116,31 +114,31 @@ mod tests {
         let passwords = Passwords::new(vault.clone()).unwrap();
         let (ada, bob) = (Id::new(1), Id::new(2));
         let secret = SecretString::from("hunter2");
-        let sealed = passwords.seal(ada, &secret).await.unwrap();
+        let sealed = passwords.seal(ada, &secret, None).await.unwrap();
         let hash = vault.open("user/1/password", &sealed).unwrap();
         assert!(hash.starts_with(b"$argon2id$"));
         assert!(
             passwords
-                .verify(Some((ada, &sealed)), &secret)
+                .verify(Some((ada, &sealed)), &secret, None)
                 .await
                 .unwrap()
         );
         let wrong = SecretString::from("Hunter2");
         assert!(
             !passwords
-                .verify(Some((ada, &sealed)), &wrong)
+                .verify(Some((ada, &sealed)), &wrong, None)
                 .await
                 .unwrap()
         );
         assert!(
             passwords
-                .verify(Some((bob, &sealed)), &secret)
+                .verify(Some((bob, &sealed)), &secret, None)
                 .await
                 .is_err()
         );
         assert!(
             !passwords
-                .verify(None, &SecretString::from("nobody"))
+                .verify(None, &SecretString::from("nobody"), None)
                 .await
                 .unwrap()
         );

@@ -15,7 +15,7 @@ use crate::{App, Error, Result};
 
 const LOCK: i64 = 5_497_853_402;
 /// How long one waits for one's turn, and then for the log.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(10);
 const BUSY: Error = Error::Unavailable("too many changes of rights at once; try again");
 
 /// The turn; it ends when it is dropped.
@@ -28,11 +28,11 @@ pub(crate) struct Turn<'a> {
 impl App {
     /// Waits for a turn, and until this process knows all that was written before it.
     pub(crate) async fn turn(&self) -> Result<Turn<'_>> {
-        let here = tokio::time::timeout(PATIENCE, self.rights().lock());
+        let here = tokio::time::timeout(TIMEOUT, self.rights().lock());
         let here = here.await.map_err(|_| BUSY)?;
         let mut everywhere = self.pool().begin().await?;
         sqlx::query("select set_config('lock_timeout', $1, true)")
-            .bind(format!("{}s", PATIENCE.as_secs()))
+            .bind(format!("{}s", TIMEOUT.as_secs()))
             .execute(&mut *everywhere)
             .await?;
         let locked = sqlx::query("select pg_advisory_xact_lock($1)")
@@ -43,7 +43,7 @@ impl App {
             error => error.into(),
         })?;
         let head = self.commands().store().log().fresh_head().await?;
-        match self.auth().mirror.reaches(head, PATIENCE).await {
+        match self.auth().mirror.reaches(head, TIMEOUT).await {
             true => Ok(Turn {
                 _everywhere: everywhere,
                 _here: here,

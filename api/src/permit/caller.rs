@@ -11,7 +11,7 @@ use eventstore::{Metadata, Once};
 use super::{Noun, Verb};
 use crate::{
     App, Error, Result,
-    auth::{Mirror, Proof},
+    auth::{Mirror, Network, Proof},
     client,
     frame::RequestId,
     openapi::{Describe, Sketch},
@@ -34,6 +34,11 @@ impl Caller {
     /// How they were recognised.
     pub fn proof(&self) -> Proof {
         self.proof
+    }
+
+    /// The network that the request comes from.
+    pub fn network(&self) -> Network {
+        client::network(self.metadata.client)
     }
 
     /// What the events say that come of the request.

@@ -1,6 +1,6 @@
 //! Short messages that somebody wrote, from the message centre to the readable transmission.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Instant};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -378,4 +378,53 @@ async fn parts_that_come_again_are_known_and_others_under_their_number_are_not()
     }
     texts.sort();
     assert_eq!(texts, ["five ", "one two", "six seven", "three four"]);
+}
+
+/// Brings a message with a password of its own: the answer, and what it asks to wait.
+async fn knock(url: &str, provider: i64, password: &str) -> (u16, Option<u64>) {
+    let url = format!("{url}/callbacks/sms/{provider}?from=1&to=2&data=x");
+    let request = reqwest::Client::new().get(url);
+    let answer = request.basic_auth("kannel", Some(password)).send().await;
+    let answer = answer.unwrap();
+    let wait = answer.headers().get("retry-after");
+    let wait = wait.and_then(|wait| wait.to_str().ok()?.parse().ok());
+    (answer.status().as_u16(), wait)
+}
+
+#[tokio::test]
+async fn guesses_at_a_providers_password_are_limited() {
+    let server = Server::shared().await;
+    let admin = server.admin().await;
+    let receiving = Receiving::sms(&admin).await;
+    let (by, other) = (
+        receiving.kannel(&admin).await,
+        receiving.kannel(&admin).await,
+    );
+    let (url, start) = (admin.url.as_str(), Instant::now());
+    let guesses = (0..400).map(|n| async move {
+        let password = format!("{n:04}");
+        knock(url, by.provider_id, &password).await
+    });
+    let answers = futures::future::join_all(guesses).await;
+    let checked = answers.iter().filter(|(status, _)| *status == 401).count();
+    // Ten, and then one in five seconds.
+    let allowed = 10 + start.elapsed().as_secs() as usize / 5 + 2;
+    assert!((10..=allowed).contains(&checked), "{checked} of {allowed}");
+    for (status, wait) in answers {
+        assert!([401, 429].contains(&status), "{status}");
+        assert_eq!(status == 429, wait.is_some());
+    }
+    // Another provider's messages come in, and so do this one's when it is their turn.
+    assert_eq!(knock(url, other.provider_id, other.password).await.0, 404);
+    eventually("the right password is accepted", seconds(60), async || {
+        match knock(url, by.provider_id, by.password).await {
+            (429, wait) => {
+                tokio::time::sleep(seconds(wait.unwrap_or(1))).await;
+                None
+            }
+            // Nobody has the number 2: what decides about that is past the password.
+            (status, _) => Some(assert_eq!(status, 404)),
+        }
+    })
+    .await;
 }

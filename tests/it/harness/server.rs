@@ -99,6 +99,8 @@ impl Setup {
             ("SMTP_LISTEN", "127.0.0.1:0".to_owned()),
             ("DATA_DIR", data_dir.to_str().unwrap().to_owned()),
             ("ADMIN_PASSWORD", ADMIN_PASSWORD.to_owned()),
+            // All tests come from one address, and many of them fail to log in.
+            ("LOGIN_ATTEMPTS_PER_ADDRESS", "100000".to_owned()),
             ("LOG", "info".to_owned()),
         ] {
             settings
