@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use domain::{
     Id, Patch,
     access::{Permission, Role, RoleCommand, RolePatch},
+    values::Line,
 };
 use projections::access::roles::RoleRow;
 
@@ -12,9 +13,10 @@ use super::user_rights::held;
 use crate::{
     Error, Result,
     answer::Answer,
+    auth::Turn,
     extract::{Fields, FromFields, Given, Input, Listing, Path},
     openapi::{Routes, alias, op},
-    permit::{Create, Delete, List, Read, Reader, Update, Writer},
+    permit::{Create, Delete, List, Read, Reader, Update, Verb, Writer},
 };
 
 pub(super) fn routes() -> Routes {
@@ -22,7 +24,10 @@ pub(super) fn routes() -> Routes {
         .post(
             "/roles",
             create,
-            op("Creates a role").requires(&["name"]).id("role"),
+            op("Creates a role")
+                .note("A name that looks like that of another role, or mixes scripts, is 412.")
+                .requires(&["name"])
+                .id("role"),
         )
         .get("/roles", list, op("Lists roles"))
         .get(
@@ -33,7 +38,9 @@ pub(super) fn routes() -> Routes {
         .put(
             "/roles/{role_id}",
             update,
-            op("Changes a role").row::<RoleRow>(),
+            op("Changes a role")
+                .note("Whoever changes or deletes a role must hold all that it holds.")
+                .row::<RoleRow>(),
         )
         .delete(
             "/roles/{role_id}",
@@ -53,7 +60,9 @@ pub(super) fn routes() -> Routes {
         .delete(
             "/roles/{role_id}/permissions/{permission_id}",
             withdraw,
-            op("Takes a permission from a role").row::<RoleRow>(),
+            op("Takes a permission from a role")
+                .note("By those only who hold all that the role and each of its holders do.")
+                .row::<RoleRow>(),
         )
 }
 
@@ -61,6 +70,8 @@ async fn create(roles: Writer<Role, Create>, Input(patch): Input<RolePatch>) -> 
     let Patch::Set(name) = patch.name else {
         return Err(Error::invalid("name", "is required"));
     };
+    let _turn = roles.caller().app().turn().await?;
+    must_be_free(&roles, &name, None)?;
     let (id, description) = (roles.next_id().await?, patch.description.given());
     let permissions = BTreeSet::new();
     let create = RoleCommand::Create {
@@ -85,6 +96,13 @@ async fn update(
     Path(id): Path<Id<Role>>,
     Input(patch): Input<RolePatch>,
 ) -> Result<Answer> {
+    let _turn = may_change(&roles, id).await?;
+    let role = roles.load(id).await?.aggregate;
+    if let Patch::Set(name) = &patch.name
+        && role.name() != Some(name.as_str())
+    {
+        must_be_free(&roles, name, Some(id))?;
+    }
     roles
         .updated::<RoleRow>(id, RoleCommand::Update(patch))
         .await
@@ -92,7 +110,7 @@ async fn update(
 
 async fn delete(roles: Writer<Role, Delete>, Path(id): Path<Id<Role>>) -> Result<Answer> {
     // So that nobody is given it meanwhile.
-    let _turn = roles.caller().app().turn().await?;
+    let _turn = may_change(&roles, id).await?;
     let held = roles.caller().mirror().is_held(id);
     roles.deleted(id, RoleCommand::Delete { held }).await
 }
@@ -101,7 +119,7 @@ async fn grant(
     roles: Writer<Role, Update>,
     Path((id, permission)): Path<(Id<Role>, Id<Permission>)>,
 ) -> Result<Answer> {
-    roles.load(id).await?;
+    let _turn = may_change(&roles, id).await?;
     held(roles.caller().mirror().may_grant(roles.user(), permission))?;
     roles
         .updated::<RoleRow>(id, RoleCommand::Grant(permission))
@@ -112,9 +130,43 @@ async fn withdraw(
     roles: Writer<Role, Update>,
     Path((id, permission)): Path<(Id<Role>, Id<Permission>)>,
 ) -> Result<Answer> {
+    let _turn = may_change(&roles, id).await?;
+    if !roles.caller().mirror().outranks_holders(roles.user(), id) {
+        return Err(Error::Forbidden(
+            "a user with this role holds permissions that you do not".into(),
+        ));
+    }
     roles
         .updated::<RoleRow>(id, RoleCommand::Withdraw(permission))
         .await
+}
+
+/// The turn in which a role is changed by someone who holds all that it holds: whoever
+/// changes a role changes all who have it.
+async fn may_change<V: Verb>(roles: &Writer<Role, V>, id: Id<Role>) -> Result<Turn<'_>> {
+    roles.load(id).await?;
+    let turn = roles.caller().app().turn().await?;
+    match roles.caller().mirror().may_give(roles.user(), id) {
+        Some(true) => Ok(turn),
+        Some(false) => Err(Error::Forbidden(
+            "this role holds permissions that you do not".into(),
+        )),
+        None => Err(Error::NotFound),
+    }
+}
+
+/// Refuses a name that looks like that of another role. Its turn makes this exact: the
+/// claim of a name, which roles had before, knows no more than its case.
+fn must_be_free<V: Verb>(
+    roles: &Writer<Role, V>,
+    name: &Line,
+    own: Option<Id<Role>>,
+) -> Result<()> {
+    let like = roles.caller().mirror().role_like(name.as_str());
+    match like.filter(|like| Some(*like) != own) {
+        Some(_) => Err(Error::invalid("name", "is already in use")),
+        None => Ok(()),
+    }
 }
 
 impl FromFields for RolePatch {

@@ -163,6 +163,19 @@ impl Mirror {
         })
     }
 
+    /// The role whose name looks like this one.
+    pub fn role_like(&self, name: &str) -> Option<Id<Role>> {
+        self.look(|state| state.role_like(name))
+    }
+
+    /// Whether the user may do all that each holder of this role may.
+    pub fn outranks_holders(&self, user: Id<User>, role: Id<Role>) -> bool {
+        self.look(|state| {
+            let user = state.user(user);
+            user.is_some_and(|user| state.outranks_holders(user, role))
+        })
+    }
+
     /// Whether the user may do all that the other one may.
     pub fn outranks(&self, user: Id<User>, other: Id<User>) -> bool {
         self.look(|state| match (state.user(user), state.user(other)) {

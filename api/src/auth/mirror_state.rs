@@ -7,7 +7,10 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use domain::{
     Entity, Event, Id,
-    access::{Permission, PermissionEvent, Role, Session, SessionEvent, User, vocabulary},
+    access::{
+        Permission, PermissionEvent, Role, Session, SessionEvent, User, folded_role_name,
+        vocabulary,
+    },
 };
 use eventstore::Recorded;
 
@@ -100,6 +103,15 @@ impl State {
         self.roles.iter().find(named).map(|(id, _)| *id)
     }
 
+    /// The role whose name is the same as this one once both are folded.
+    pub fn role_like(&self, name: &str) -> Option<Id<Role>> {
+        let folded = folded_role_name(name);
+        let mut roles = self.roles.iter().filter(|(_, role)| role.state.exists());
+        let like =
+            roles.find(|(_, role)| role.state.name().map(folded_role_name) == Some(folded.clone()));
+        like.map(|(id, _)| *id)
+    }
+
     /// A permission's name.
     pub fn permission(&self, id: Id<Permission>) -> Option<&str> {
         self.permissions.get(&id).map(String::as_str)
@@ -158,6 +170,13 @@ impl State {
             .chain(other.permissions());
         held.into_iter()
             .all(|permission| self.covers(user, *permission))
+    }
+
+    /// Whether the user may do all that each holder of this role may.
+    pub fn outranks_holders(&self, user: &User, role: Id<Role>) -> bool {
+        let users = self.users.values().map(|other| &other.state);
+        let mut holders = users.filter(|other| other.exists() && other.roles().contains(&role));
+        holders.all(|holder| self.outranks(user, holder))
     }
 
     fn holds(&self, user: &User, permission: Id<Permission>) -> bool {

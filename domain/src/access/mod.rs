@@ -2,12 +2,14 @@
 
 mod permission;
 mod role;
+mod role_name;
 mod session;
 mod user;
 pub mod vocabulary;
 
 pub use permission::{Permission, PermissionCommand, PermissionEvent};
 pub use role::{Role, RoleCommand, RoleEvent, RolePatch};
+pub use role_name::folded_role_name;
 pub use session::{Session, SessionCommand, SessionEvent};
 pub use user::{User, UserCommand, UserEvent, UserPatch, UserProfile};
 pub use vocabulary::grants;

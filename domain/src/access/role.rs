@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Claim, Entity, Id, Patch, Refusal,
-    access::{Permission, vocabulary},
+    access::{Permission, role_name, vocabulary},
     values::Line,
 };
 
@@ -105,6 +105,7 @@ impl Role {
                     permissions,
                 },
             ) => {
+                role_name::check(&name)?;
                 vec![RoleCreated {
                     id,
                     name,
@@ -137,6 +138,9 @@ impl Role {
             return Err(Refusal::invalid("name", "is required"));
         }
         patch.description.apply(&mut description);
+        if self.name.as_ref() != Some(&name) {
+            role_name::check(&name)?;
+        }
         if self.is_admin() && self.name.as_ref() != Some(&name) {
             return Err(admin_is_fixed());
         }
