@@ -32,11 +32,13 @@ pub(super) async fn change<V: Verb>(
     command: UserCommand,
     recipe: Option<Recipe>,
 ) -> Result<Done> {
-    // What was written just before counts as well.
-    let app = users.caller().app();
-    let head = app.commands().store().log().fresh_head().await?;
-    app.settle(Account::TYPE, Some(head)).await;
-    app.settle(Schedule::TYPE, Some(head)).await;
+    if concerns_what_is_owned(&command) {
+        // What was written just before counts as well.
+        let app = users.caller().app();
+        let head = app.commands().store().log().fresh_head().await?;
+        app.settle(Account::TYPE, Some(head)).await;
+        app.settle(Schedule::TYPE, Some(head)).await;
+    }
     for _ in 0..ATTEMPTS {
         if let Some((mut done, leaving)) = attempt(users, id, &command, recipe.clone()).await? {
             if let Some(leaving) = leaving {
@@ -46,6 +48,19 @@ pub(super) async fn change<V: Verb>(
         }
     }
     Err(Error::Unavailable("others change the same user; try again"))
+}
+
+/// Whether accounts or schedules may change with the user.
+fn concerns_what_is_owned(command: &UserCommand) -> bool {
+    match command {
+        UserCommand::Delete => true,
+        UserCommand::Update(patch) => {
+            let (email, phone) = (&patch.email, &patch.phone);
+            let moves = matches!(email, Patch::Set(_)) || matches!(phone, Patch::Set(_));
+            moves || patch.active == Patch::Set(false)
+        }
+        _ => false,
+    }
 }
 
 /// Decides on the present state and appends; nothing where another writer was faster.

@@ -7,13 +7,12 @@ use domain::{
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use projections::access::users::UserRow;
-use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use super::{
     user_changes::change,
     user_fields::Said,
-    users::{change_password, made, may_deactivate, must_outrank},
+    users::{change_password, made, may_deactivate, must_outrank, patched},
 };
 use crate::{
     Error, Result,
@@ -232,24 +231,27 @@ async fn take_in(users: &Writer<User, Create>, name: &str, said: Said) -> Result
 async fn update(users: &Writer<User, Create>, id: Id<User>, said: Said) -> Result<()> {
     let changing: Writer<User, Update> = users.also()?;
     // Whoever may not see all users must not find out whose name is taken.
-    changing.load(id).await.map_err(|error| match error {
+    let user = changing.load(id).await.map_err(|error| match error {
         Error::NotFound => Error::invalid("username", "is already in use"),
         error => error,
     })?;
+    let user = user.aggregate;
     must_outrank(&changing, id)?;
-    let secret: Option<SecretString> = match said.password {
-        Patch::Set(secret) => Some(secret),
-        Patch::Keep | Patch::Clear => None,
-    };
-    let passwords = match secret {
-        Some(_) => Some(users.also::<User, Password>()?),
+    let passwords = match said.password.given() {
+        Some(_) => {
+            let passwords = users.also::<User, Password>()?;
+            let profile = patched(user.profile().clone(), &said.patch);
+            let policy = users.caller().app().config().password_policy;
+            said.password.required(policy, &profile)?;
+            Some(passwords)
+        }
         None => None,
     };
     let turn = may_deactivate(&changing, id, &said.patch).await?;
     change(&changing, id, UserCommand::Update(said.patch), None).await?;
     drop(turn);
-    if let (Some(passwords), Some(secret)) = (passwords, secret) {
-        change_password(&passwords, id, &secret).await?;
+    if let Some(passwords) = passwords {
+        change_password(&passwords, id, &said.password).await?;
     }
     Ok(())
 }
@@ -277,7 +279,7 @@ mod tests {
         let columns = COLUMNS.map(Some);
         let (name, said) = read(&columns, &owned(&["ada", "'x", "Ada"])).unwrap();
         assert_eq!(name, "ada");
-        assert!(matches!(said.password, Patch::Set(_)));
+        assert!(said.password.given().is_some());
         assert!(matches!(said.patch.last_name, Patch::Keep));
         for (row, field) in [
             (vec!["", "x"], "username"),

@@ -2,18 +2,21 @@
 
 use domain::{
     Patch,
-    access::UserPatch,
+    access::{UserPatch, UserProfile},
     reference::{TimeZone, country, timezone},
 };
 use secrecy::SecretString;
 
-use crate::extract::{Fields, FromFields};
+use crate::{
+    Error, PasswordPolicy, Result,
+    extract::{Fields, FromFields},
+};
 
 /// A user's fields, with the password as it was typed.
 #[derive(Debug)]
 pub(super) struct Said {
     pub patch: UserPatch,
-    pub password: Patch<SecretString>,
+    pub password: NewPassword,
 }
 
 impl FromFields for Said {
@@ -36,7 +39,7 @@ impl FromFields for Said {
         };
         Self {
             patch,
-            password: NewPassword::from_fields(fields).0,
+            password: NewPassword::from_fields(fields),
         }
     }
 }
@@ -84,15 +87,40 @@ fn zone(fields: &mut Fields) -> (Patch<i32>, Patch<TimeZone>) {
 }
 
 /// A password to be set: `passwd`, or `password`.
-pub(super) struct NewPassword(pub Patch<SecretString>);
+#[derive(Debug)]
+pub(super) struct NewPassword {
+    pub secret: Patch<SecretString>,
+    /// The field that it came in.
+    pub field: &'static str,
+}
+
+impl NewPassword {
+    /// The password, if one was given.
+    pub fn given(&self) -> Option<&SecretString> {
+        match &self.secret {
+            Patch::Set(secret) => Some(secret),
+            Patch::Keep | Patch::Clear => None,
+        }
+    }
+
+    /// The password, which must have been given, and be one for this user.
+    pub fn required(&self, policy: PasswordPolicy, user: &UserProfile) -> Result<&SecretString> {
+        let secret = self.given();
+        let secret = secret.ok_or_else(|| Error::invalid(self.field, "is required"))?;
+        policy.check(self.field, secret, user)?;
+        Ok(secret)
+    }
+}
 
 impl FromFields for NewPassword {
     fn from_fields(fields: &mut Fields) -> Self {
-        let (short, long) = (fields.secret("passwd"), fields.secret("password"));
-        Self(if matches!(short, Patch::Keep) {
-            long
-        } else {
-            short
-        })
+        let [short, long] = ["passwd", "password"].map(|field| Self {
+            secret: fields.new_password(field),
+            field,
+        });
+        match (&short.secret, &long.secret) {
+            (Patch::Keep, Patch::Set(_) | Patch::Clear) => long,
+            _ => short,
+        }
     }
 }

@@ -7,7 +7,6 @@ use domain::{
     access::{User, UserCommand, UserPatch, UserProfile},
 };
 use projections::{View as _, access::users::UserRow};
-use secrecy::SecretString;
 
 use super::{
     user_changes::change,
@@ -30,6 +29,11 @@ pub(super) fn routes() -> Routes {
             "/users",
             create,
             op("Creates a user, with an account")
+                .note(
+                    "A password has at least 8 characters and is neither the username nor the \
+                     email address; the installation may refuse common ones too. A username \
+                     has no colon.",
+                )
                 .requires(&["username", "passwd"])
                 .id("user"),
         )
@@ -65,7 +69,9 @@ pub(super) fn routes() -> Routes {
         .put(
             "/users/{user_id}/password",
             password,
-            op("Changes a password").row::<UserRow>(),
+            op("Changes a password")
+                .note("Under the rules of new users' passwords; every token of the user ends.")
+                .row::<UserRow>(),
         )
 }
 
@@ -79,17 +85,17 @@ pub(super) async fn made(
     users: &Writer<User, Create>,
     said: Said,
 ) -> Result<(Id<User>, Done, Done)> {
-    let Patch::Set(secret) = said.password else {
-        return Err(Error::invalid("passwd", "is required"));
-    };
+    let profile = patched(UserProfile::default(), &said.patch);
+    let policy = users.caller().app().config().password_policy;
+    let secret = said.password.required(policy, &profile)?;
     if !matches!(said.patch.username, Patch::Set(_)) {
         return Err(Error::invalid("username", "is required"));
     }
-    let id = users.next_id().await?;
+    let (id, network) = (users.next_id().await?, users.caller().network());
     let passwords = &users.caller().app().auth().passwords;
-    let password = passwords.seal(id, &secret).await?;
+    let password = passwords.seal(id, secret, network).await?;
     let (patch, roles) = (said.patch, BTreeSet::new());
-    let (profile, active) = (profile(&patch), patch.active == Patch::Set(true));
+    let active = patch.active == Patch::Set(true);
     let create = UserCommand::Create {
         id,
         patch,
@@ -123,19 +129,21 @@ async fn update(
     Input(said): Input<Said>,
 ) -> Result<Answer> {
     // The name and the address are what one logs in with.
-    users.load(id).await?;
+    let user = users.load(id).await?.aggregate;
     must_outrank(&users, id)?;
     let _turn = may_deactivate(&users, id, &said.patch).await?;
-    if matches!(said.password, Patch::Keep) {
+    if matches!(said.password.secret, Patch::Keep) {
         let recipe = Recipe::Row(UserRow::ID.to_owned(), id.get());
         let update = UserCommand::Update(said.patch);
         let done = change(&users, id, update, Some(recipe)).await?;
         return users.now::<UserRow>(id, done).await;
     }
     let passwords = users.also::<User, Password>()?;
-    let secret = said.password.given_password()?;
+    let policy = users.caller().app().config().password_policy;
+    let profile = patched(user.profile().clone(), &said.patch);
+    said.password.required(policy, &profile)?;
     change(&users, id, UserCommand::Update(said.patch), None).await?;
-    change_password(&passwords, id, &secret).await
+    change_password(&passwords, id, &said.password).await
 }
 
 /// The turn that a deactivation needs, if this is one.
@@ -169,26 +177,25 @@ async fn delete(users: Writer<User, Delete>, Path(id): Path<Id<User>>) -> Result
 async fn password(
     users: Writer<User, Password>,
     Path(id): Path<Id<User>>,
-    Input(NewPassword(secret)): Input<NewPassword>,
+    Input(password): Input<NewPassword>,
 ) -> Result<Answer> {
-    change_password(&users, id, &secret.given_password()?).await
+    if password.given().is_none() {
+        return Err(Error::invalid("password", "is required"));
+    }
+    change_password(&users, id, &password).await
 }
 
 pub(super) async fn change_password(
     users: &Writer<User, Password>,
     id: Id<User>,
-    secret: &SecretString,
+    password: &NewPassword,
 ) -> Result<Answer> {
     // Before the hash, which is slow: a stranger's id must not cost more than none.
-    users.load(id).await?;
+    let user = users.load(id).await?.aggregate;
     must_outrank(users, id)?;
-    let sealed = users
-        .caller()
-        .app()
-        .auth()
-        .passwords
-        .seal(id, secret)
-        .await?;
+    let (app, network) = (users.caller().app(), users.caller().network());
+    let secret = password.required(app.config().password_policy, user.profile())?;
+    let sealed = app.auth().passwords.seal(id, secret, network).await?;
     users
         .updated::<UserRow>(id, UserCommand::ChangePassword(sealed))
         .await
@@ -221,21 +228,8 @@ pub(super) fn must_not_be_last<V: Verb>(
     Ok(())
 }
 
-trait GivenPassword {
-    fn given_password(self) -> Result<SecretString>;
-}
-
-impl GivenPassword for Patch<SecretString> {
-    fn given_password(self) -> Result<SecretString> {
-        match self {
-            Self::Set(secret) => Ok(secret),
-            Self::Keep | Self::Clear => Err(Error::invalid("password", "is required")),
-        }
-    }
-}
-
-fn profile(patch: &UserPatch) -> UserProfile {
-    let mut profile = UserProfile::default();
+/// A profile with what a patch says of names and addresses.
+pub(super) fn patched(mut profile: UserProfile, patch: &UserPatch) -> UserProfile {
     let patch = patch.clone();
     patch.username.apply(&mut profile.username);
     patch.first_name.apply(&mut profile.first_name);

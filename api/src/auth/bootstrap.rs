@@ -7,12 +7,13 @@ use cqrs_es::Aggregate;
 use domain::{
     Entity, Id, Patch, Refusal,
     access::{
-        Permission, PermissionCommand, Role, RoleCommand, User, UserCommand, UserPatch, vocabulary,
+        Permission, PermissionCommand, Role, RoleCommand, User, UserCommand, UserPatch,
+        UserProfile, vocabulary,
     },
     people::{Account, AccountCommand, AccountPatch},
     values::Line,
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::Mirror;
 use crate::{App, Error, Result};
@@ -202,17 +203,21 @@ impl<'a> Bootstrap<'a> {
     }
 
     async fn user(&self, username: &str, password: &SecretString) -> Result<()> {
-        if password.expose_secret().is_empty() {
-            return Err(Error::invalid("password", "is required"));
-        }
+        let username = line("username", username)?;
+        let profile = UserProfile {
+            username: Some(username.clone()),
+            ..UserProfile::default()
+        };
+        let policy = self.app.config().password_policy;
+        policy.check("LEDGERLINE_ADMIN_PASSWORD", password, &profile)?;
         let id: Id<User> = self.commands.next_id(User::TYPE).await?;
-        let username = Patch::Set(line("username", username)?);
+        let username = Patch::Set(username);
         let patch = UserPatch {
             username: username.clone(),
             active: Patch::Set(true),
             ..UserPatch::default()
         };
-        let password = self.app.auth().passwords.seal(id, password).await?;
+        let password = self.app.auth().passwords.seal(id, password, None).await?;
         let roles = [vocabulary::ADMIN, vocabulary::USER].into_iter();
         let roles = roles
             .filter_map(|name| Some(self.mirror.role_named(name)?.0))
@@ -268,6 +273,8 @@ fn generate() -> Result<SecretString> {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret;
+
     use super::*;
 
     #[test]

@@ -113,6 +113,13 @@ impl Fields {
         })
     }
 
+    /// A password that is to be set, as it stands. Blank means none.
+    pub fn new_password(&mut self, field: &'static str) -> Patch<SecretString> {
+        // What is noted first stays.
+        self.note(field, schemas::new_password);
+        self.secret(field)
+    }
+
     /// An id, as a number or a numeric string. Zero means none, as clients of the
     /// original write it.
     pub fn id<A>(&mut self, field: &'static str) -> Patch<Id<A>> {

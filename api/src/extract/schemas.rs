@@ -34,6 +34,11 @@ pub(super) fn secret() -> ObjectBuilder {
         .write_only(Some(true))
 }
 
+/// A secret of at least eight characters.
+pub(super) fn new_password() -> ObjectBuilder {
+    secret().min_length(Some(8))
+}
+
 /// A whole number, or the same as a string.
 pub(super) fn number(range: &RangeInclusive<i64>) -> ObjectBuilder {
     of([Type::Integer, Type::String, Type::Null])

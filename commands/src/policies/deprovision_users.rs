@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use cqrs_es::Aggregate as _;
 use domain::{Entity, Id, access::User, delivery::Schedule, people::Account};
-use eventstore::{Metadata, Position, StoreError};
+use eventstore::{Position, StoreError};
 use projections::access::users;
 use tokio::time::Instant;
 
 use super::Policies;
-use crate::{CommandError, deprovisioning::Leaving};
+use crate::{Actor, CommandError, deprovisioning::Leaving};
 
 /// How often the read models are asked.
 const EVERY: Duration = Duration::from_secs(60);
@@ -59,11 +59,12 @@ async fn deprovision(policies: &Policies, id: Id<User>) -> Result<(), CommandErr
         (true, false) => Leaving::Deactivated,
         (false, false) => Leaving::Deleted,
     };
+    let actor = Actor::system(Some("deprovisioning".to_owned()));
     for _ in 0..APPENDS {
         let mut together = policies.commands.together();
         let more = together.deprovision(&policies.pool, id, leaving, None);
         let more = more.await?;
-        let committed = together.commit(&Metadata::default()).await?;
+        let committed = together.commit(&actor.metadata).await?;
         if !committed.is_empty() {
             let ended = committed.len();
             tracing::info!(user.id = id.get(), ended, "a user was deprovisioned");

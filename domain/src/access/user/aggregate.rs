@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{UserCommand, UserEvent, UserPatch, UserProfile};
 use crate::{
-    Claim, Entity, Id, Personal, Refusal,
+    Claim, Entity, Id, Patch, Personal, Refusal,
     access::{Permission, Role},
     values::Sealed,
 };
@@ -113,7 +113,7 @@ impl User {
         })
     }
 
-    fn update(&self, patch: UserPatch) -> Result<Vec<UserEvent>, Refusal> {
+    pub(super) fn update(&self, patch: UserPatch) -> Result<Vec<UserEvent>, Refusal> {
         let subject = self.id.map(Id::subject).ok_or(Refusal::NotFound)?;
         let (profile, active) = patched(self.profile.clone(), self.active, patch)?;
         let mut events = Vec::new();
@@ -136,6 +136,13 @@ fn patched(
     mut active: bool,
     patch: UserPatch,
 ) -> Result<(UserProfile, bool), Refusal> {
+    if let Patch::Set(name) = &patch.username
+        && profile.username.as_ref() != Some(name)
+        && name.as_str().contains(':')
+    {
+        // HTTP Basic (RFC 7617) ends the name there.
+        return Err(Refusal::invalid("username", "must not contain a colon"));
+    }
     patch.username.apply(&mut profile.username);
     patch.first_name.apply(&mut profile.first_name);
     patch.last_name.apply(&mut profile.last_name);

@@ -11,7 +11,7 @@ use super::{
     UserEvent::{UserActivated, UserCreated, UserDeactivated, UserPasswordChanged},
     *,
 };
-use crate::{Entity, Id, Patch, Personal, values::Sealed};
+use crate::{Entity, Id, Patch, Personal, Refusal, values::Sealed};
 
 fn created() -> UserEvent {
     UserCreated {
@@ -54,6 +54,39 @@ fn a_password_change_and_a_deactivation_end_every_token() {
     user.apply(UserDeactivated {});
     user.apply(UserActivated {});
     assert_eq!(user.token_epoch(), 2);
+}
+
+#[test]
+fn a_username_with_a_colon_stays_and_is_not_given() {
+    let named = |name: &str| UserPatch {
+        username: Patch::Set(name.parse().unwrap()),
+        ..UserPatch::default()
+    };
+    let refused = || Refusal::invalid("username", "must not contain a colon");
+    given(vec![created()])
+        .when(UserCommand::Update(named("ada:lovelace")))
+        .then_expect_error(refused());
+    given(vec![])
+        .when(UserCommand::Create {
+            id: Id::new(1),
+            patch: named("ada:lovelace"),
+            password: Sealed::new("hash".into()),
+            roles: BTreeSet::new(),
+        })
+        .then_expect_error(refused());
+
+    let mut old = User::default();
+    old.apply(created());
+    old.profile.username = "old:name".parse().ok();
+    let activated = UserPatch {
+        active: Patch::Set(false),
+        ..named("old:name")
+    };
+    assert_eq!(old.update(activated), Ok(vec![UserDeactivated {}]));
+    assert_eq!(
+        old.update(named("new-name")).map(|events| events.len()),
+        Ok(1)
+    );
 }
 
 #[test]
