@@ -26,29 +26,36 @@ use axum::http::Method;
 
 pub(crate) use about::{About, Shape, alias, component, op};
 pub(crate) use page::routes as page_routes;
-pub(crate) use routes::Routes;
+pub(crate) use routes::{Registered, Routes};
 pub(crate) use sketch::{Describe, Field, Sketch};
 
-/// The permissions that each route needs, by its method and path.
-static NEEDED: LazyLock<HashMap<(&'static str, String), Vec<String>>> = LazyLock::new(|| {
-    let routes = crate::routes();
-    let needed = routes.operations().iter().map(|it| {
-        let route = (it.method, it.path.clone());
-        (route, it.sketch.permissions.clone())
+/// The registered properties of each route, by its path and then by its method.
+static REGISTERED: LazyLock<HashMap<String, Vec<(&'static str, Registered)>>> =
+    LazyLock::new(|| {
+        let mut registered: HashMap<String, Vec<_>> = HashMap::new();
+        for (method, path, route) in crate::routes().registered() {
+            registered.entry(path).or_default().push((method, route));
+        }
+        registered
     });
-    needed.collect()
-});
 
-/// The permissions that a route needs; the path is as the router has it.
-pub(crate) fn permissions(method: &Method, path: &str) -> &'static [String] {
-    let method = match *method {
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        _ => "GET",
+/// The registered properties of the route that answers a request; `path` is as the router
+/// has it. HEAD is answered by the routes for GET.
+pub(crate) fn registered(method: &Method, path: &str) -> Option<&'static Registered> {
+    let method = match method.as_str() {
+        "HEAD" => "GET",
+        method => method,
     };
-    let needed = NEEDED.get(&(method, path.to_owned()));
-    needed.map(Vec::as_slice).unwrap_or_default()
+    let here = REGISTERED.get(path)?.iter();
+    here.into_iter()
+        .find_map(|(one, route)| (*one == method).then_some(route))
+}
+
+/// Whether a request can change something; of one that no route answers, its method says
+/// so.
+pub(crate) fn changes(method: &Method, route: Option<&Registered>) -> bool {
+    let by_method = ![Method::GET, Method::HEAD, Method::OPTIONS].contains(method);
+    route.map_or(by_method, |route| route.changes)
 }
 
 /// The description of every route there is, as `GET /openapi.json` answers it.

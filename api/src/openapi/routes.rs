@@ -24,6 +24,16 @@ pub(crate) struct Operation {
     handler: MethodRouter<App>,
 }
 
+/// The properties of a route that requests are held to before its handler runs.
+#[derive(Debug)]
+pub(crate) struct Registered {
+    /// Whether a request can change something: every method but GET, every GET whose
+    /// handler takes a `Writer`, and every other spelling of those.
+    pub changes: bool,
+    /// The permissions that are needed, all of them.
+    pub permissions: Vec<String>,
+}
+
 /// The routes of a resource, an area or everything.
 #[derive(Default)]
 pub(crate) struct Routes {
@@ -107,6 +117,26 @@ impl Routes {
     /// What is known of them.
     pub fn operations(&self) -> &[Operation] {
         &self.operations
+    }
+
+    /// The properties of each route, with its method and path.
+    pub fn registered(&self) -> impl Iterator<Item = (&'static str, String, Registered)> {
+        self.operations
+            .iter()
+            .map(|it| (it.method, it.path.clone(), self.properties(it)))
+    }
+
+    fn properties(&self, operation: &Operation) -> Registered {
+        let named = |of: &str| {
+            let same = |it: &&Operation| of.split_once(' ') == Some((it.method, it.path.as_str()));
+            self.operations.iter().find(same)
+        };
+        let original = operation.about.alias_of.as_deref().and_then(named);
+        let changes = |it: &Operation| it.method != "GET" || it.sketch.changes;
+        Registered {
+            changes: changes(operation) || original.is_some_and(changes),
+            permissions: operation.sketch.permissions.clone(),
+        }
     }
 
     fn add(

@@ -17,6 +17,8 @@ pub(crate) type Component = (String, RefOr<Schema>);
 pub(crate) struct Sketch {
     /// Whether one has to be logged in.
     pub authenticated: bool,
+    /// Whether the handler can change something.
+    pub changes: bool,
     /// The permissions that are needed, all of them.
     pub permissions: Vec<String>,
     /// The schemas of the parameters in the path, in their order.

@@ -67,6 +67,28 @@ fn every_route_is_in_the_lists_with_its_permission_and_the_other_way_round() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What changes something is said by hand in the list, and derived from handlers here.
+#[test]
+fn a_route_is_known_to_change_something_as_the_list_says() {
+    let mut changing = BTreeSet::new();
+    for line in LISTED.lines().skip(1) {
+        let columns: Vec<&str> = line.split('\t').collect();
+        let &[method, path, operation, _, alias_of, ..] = columns.as_slice() else {
+            panic!("{line}")
+        };
+        let writes = ["POST ", "PUT ", "DELETE "];
+        let is_alias = writes.iter().any(|verb| alias_of.starts_with(verb));
+        if method != "GET" || is_alias || operation == "transmission.clone" {
+            changing.insert((method.to_owned(), shape(path)));
+        }
+    }
+    let registered = crate::routes();
+    let registered = registered.registered();
+    let registered = registered.filter(|(_, _, route)| route.changes);
+    let registered = registered.map(|(method, path, _)| (method.to_owned(), shape(&path)));
+    assert_eq!(registered.collect::<BTreeSet<_>>(), changing);
+}
+
 #[test]
 fn another_spelling_is_one_of_something_that_is_there() {
     let routes = crate::routes();

@@ -227,6 +227,7 @@ impl<A: Noun, V: Verb> FromRequestParts<App> for Writer<A, V> {
 impl<A: Noun, V: Verb> Describe for Writer<A, V> {
     fn describe(sketch: &mut Sketch) {
         sketch.needs(format!("{}_{}", A::NAME, V::NAME));
+        sketch.changes = true;
         let said = "The `ETag` of what is to be changed; another version is 409.";
         let text = || ObjectBuilder::new().schema_type(Type::String);
         sketch.header("If-Match", said, text());

@@ -9,6 +9,7 @@ const TABLE: &str = include_str!("../../contract/routes.tsv");
 pub struct Route {
     pub method: &'static str,
     pub path: &'static str,
+    pub operation: &'static str,
     pub permission: &'static str,
     pub alias_of: &'static str,
 }
@@ -18,10 +19,10 @@ pub fn all() -> Vec<Route> {
     let rows = TABLE.lines().skip(1).map(|line| {
         let mut columns = line.split('\t');
         let mut next = || columns.next().unwrap_or_default();
-        let (method, path, _operation) = (next(), next(), next());
         Route {
-            method,
-            path,
+            method: next(),
+            path: next(),
+            operation: next(),
             permission: next(),
             alias_of: next(),
         }
@@ -35,6 +36,7 @@ impl Route {
         let segments = self.path.split('/').map(|segment| match segment {
             "{program_name}" => "sendemail",
             "{name}" => "anything",
+            "{action}" => "start",
             other if other.starts_with('{') => "999999999",
             other => other,
         });
@@ -77,10 +79,15 @@ impl Route {
 
     /// Whether it writes although it is a GET.
     pub fn is_mutating_get(&self) -> bool {
-        let writes = [
-            "/delete", "/send", "/retry", "/call", "/dial", "/clone", "/start", "/stop", "/resume",
-        ];
-        self.method == "GET" && writes.iter().any(|end| self.path.ends_with(end))
+        self.method == "GET" && self.changes_something()
+    }
+
+    /// Whether it writes: by its method, as another spelling of one that does, or as the
+    /// one documented GET that is neither.
+    pub fn changes_something(&self) -> bool {
+        let writes = ["POST ", "PUT ", "DELETE "];
+        let is_alias = writes.iter().any(|verb| self.alias_of.starts_with(verb));
+        self.method != "GET" || is_alias || self.operation == "transmission.clone"
     }
 }
 
