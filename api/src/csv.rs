@@ -12,7 +12,7 @@ mod guard;
 mod report;
 mod rows;
 
-pub(crate) use body::CsvBody;
+pub(crate) use body::{CSV, CsvBody};
 pub(crate) use export::{export, file};
 pub(crate) use guard::{guarded, unguarded};
 pub(crate) use report::Report;

@@ -45,7 +45,7 @@ pub enum Error {
     /// More bytes than are taken here: 413.
     TooLarge(usize),
     /// A body of a kind that is not taken here: 415.
-    UnsupportedMedia(&'static str),
+    UnsupportedMedia(Cow<'static, str>),
     /// Not in the present state: 423.
     NotReady(String),
     /// Too many attempts: 429.
@@ -97,10 +97,8 @@ impl Error {
     /// What went wrong, for people.
     pub(crate) fn detail(&self) -> String {
         match self {
-            Self::Unauthenticated(reason)
-            | Self::UnsupportedMedia(reason)
-            | Self::Unavailable(reason) => (*reason).to_owned(),
-            Self::Forbidden(reason) => reason.to_string(),
+            Self::Unauthenticated(reason) | Self::Unavailable(reason) => (*reason).to_owned(),
+            Self::Forbidden(reason) | Self::UnsupportedMedia(reason) => reason.to_string(),
             Self::NotFound => "not found".to_owned(),
             Self::Stale(actual) => format!("the version is {actual} now"),
             Self::KeyReused => {

@@ -2,6 +2,7 @@
 //! strictly everywhere else. Whatever is wrong is answered with the field's name.
 
 mod body;
+mod content_type;
 mod fields;
 mod path;
 mod query;
@@ -9,6 +10,7 @@ mod schemas;
 mod strict;
 
 pub(crate) use body::{FromFields, Input};
+pub(crate) use content_type::{content_types, declared_type, unlisted_type};
 pub(crate) use fields::{Fields, Given};
 pub(crate) use path::{Path, Segment};
 pub(crate) use query::{Listing, flag, query_pairs};

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     Error, Result,
     answer::Answer,
-    csv::{CsvBody, Report, Row, export, unguarded},
+    csv::{CSV, CsvBody, Report, Row, export, unguarded},
     extract::{Fields, FromFields, Listing},
     openapi::{Routes, op},
     permit::{Create, List, Password, Reader, Update, Writer},
@@ -77,7 +77,7 @@ pub(super) fn routes() -> Routes {
                      too, and user_password where it has a password. A new user needs a password \
                      and gets an account. A bad row stops nothing. At most 4 MiB.",
                 )
-                .takes(&["text/csv"])
+                .takes(CSV)
                 .json::<Report>(),
         )
 }

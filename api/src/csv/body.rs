@@ -9,14 +9,15 @@ use axum::{
 use super::Rows;
 use crate::{
     App, Error, Result,
+    extract::{content_types, declared_type},
     openapi::{Describe, Sketch},
 };
 
-/// What clients call CSV; the last is what browsers under Windows do.
-const KINDS: [&str; 5] = [
+/// The content types of lists; the last is what spreadsheets under Windows register. None
+/// of them is one that a form on a web page can send.
+pub(crate) const CSV: &[&str] = &[
     "text/csv",
     "application/csv",
-    "text/plain",
     "application/octet-stream",
     "application/vnd.ms-excel",
 ];
@@ -24,6 +25,7 @@ const KINDS: [&str; 5] = [
 /// A body of rows; nothing of it has been looked at yet.
 pub(crate) struct CsvBody {
     headers: HeaderMap,
+    content_types: &'static [&'static str],
     body: Body,
 }
 
@@ -33,6 +35,7 @@ impl FromRequest<App> for CsvBody {
     async fn from_request(request: Request, _app: &App) -> Result<Self> {
         let (parts, body) = request.into_parts();
         Ok(Self {
+            content_types: content_types(&parts),
             headers: parts.headers,
             body,
         })
@@ -47,21 +50,13 @@ impl Describe for CsvBody {
 }
 
 impl CsvBody {
-    /// Its rows, if it is of a right kind and not announced as too large. No kind at
-    /// all will do, as in an example of the documents.
+    /// The rows, unless the body has a content type that its route does not list or is
+    /// announced as too large. The content type may be missing, as in an example of the
+    /// documents.
     pub fn rows(self, limit: usize) -> Result<Rows> {
-        let said = |name| {
-            self.headers
-                .get(name)
-                .map(|value| value.to_str().unwrap_or("?"))
-        };
-        let kind = said(header::CONTENT_TYPE).unwrap_or(KINDS[0]);
-        let kind = kind.split(';').next().unwrap_or_default().trim();
-        if !KINDS.contains(&kind.to_ascii_lowercase().as_str()) {
-            let wanted = "the body must be the file itself, as text/csv";
-            return Err(Error::UnsupportedMedia(wanted));
-        }
-        let length = said(header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
+        declared_type(&self.headers, self.content_types)?;
+        let length = self.headers.get(header::CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         if length.is_some_and(|length| length > limit) {
             return Err(Error::TooLarge(limit));
         }

@@ -8,12 +8,13 @@ use axum::{
 use serde_json::{Map, Value};
 
 use super::{
+    content_type::{declared_type, unlisted_type},
     fields::Fields,
     strict::{Strict, duplicate},
 };
 use crate::{
     App, Error, Result,
-    openapi::{Describe, Sketch},
+    openapi::{Describe, JSON, Sketch},
 };
 
 /// The most bytes of a JSON body: a message's body of 1 MiB characters, escaped.
@@ -59,9 +60,7 @@ async fn object(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>> {
     if bytes.is_empty() {
         return Ok(Map::new());
     }
-    if !is_json(headers) {
-        return Err(Error::UnsupportedMedia("the body must be application/json"));
-    }
+    declared_type(headers, JSON)?.ok_or_else(|| unlisted_type(JSON))?;
     parse(&bytes)
 }
 
@@ -77,19 +76,6 @@ async fn collect(body: Body) -> Result<Vec<u8>> {
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let said = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let kind = said
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default();
-    let kind = kind.trim().to_ascii_lowercase();
-    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
 fn parse(bytes: &[u8]) -> Result<Map<String, Value>> {
@@ -125,12 +111,12 @@ mod tests {
         object(&headers, Body::from(body.to_owned())).await
     }
 
-    const JSON: Option<&str> = Some("application/json; charset=utf-8");
+    const JSON_UTF8: Option<&str> = Some("application/json; charset=utf-8");
 
     #[tokio::test]
     async fn nothing_reads_as_an_empty_object() {
         assert_eq!(read(None, "").await.unwrap().len(), 0);
-        assert_eq!(read(JSON, r#"{"a":1}"#).await.unwrap().len(), 1);
+        assert_eq!(read(JSON_UTF8, r#"{"a":1}"#).await.unwrap().len(), 1);
     }
 
     #[tokio::test]
@@ -159,7 +145,7 @@ mod tests {
             "\u{feff}{}",
             "{} {}",
         ] {
-            let Error::Invalid(errors) = read(JSON, body).await.unwrap_err() else {
+            let Error::Invalid(errors) = read(JSON_UTF8, body).await.unwrap_err() else {
                 panic!("{body}");
             };
             assert_eq!(errors[0].field, "body", "{body}");
@@ -170,7 +156,7 @@ mod tests {
     #[tokio::test]
     async fn a_huge_body_is_too_large_whether_announced_or_not() {
         let huge = " ".repeat(LIMIT + 1);
-        assert_eq!(read(JSON, &huge).await, Err(Error::TooLarge(LIMIT)));
+        assert_eq!(read(JSON_UTF8, &huge).await, Err(Error::TooLarge(LIMIT)));
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(100_u64 << 20));
         let refused = object(&headers, Body::empty()).await;

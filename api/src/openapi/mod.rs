@@ -26,7 +26,7 @@ use axum::http::Method;
 
 pub(crate) use about::{About, Shape, alias, component, op};
 pub(crate) use page::routes as page_routes;
-pub(crate) use routes::{Registered, Routes};
+pub(crate) use routes::{JSON, Registered, Routes};
 pub(crate) use sketch::{Describe, Field, Sketch};
 
 /// The registered properties of each route, by its path and then by its method.

@@ -11,6 +11,9 @@ use axum::{
 use super::{About, Describe, Sketch, alias};
 use crate::App;
 
+/// The content types of JSON bodies.
+pub(crate) const JSON: &[&str] = &["application/json", "application/*+json"];
+
 /// An operation as it was registered.
 pub(crate) struct Operation {
     /// In upper case.
@@ -32,6 +35,9 @@ pub(crate) struct Registered {
     pub changes: bool,
     /// The permissions that are needed, all of them.
     pub permissions: Vec<String>,
+    /// The content types that a body may have, `*` standing for any type or subtype.
+    /// None if the body is not read.
+    pub content_types: Option<&'static [&'static str]>,
 }
 
 /// The routes of a resource, an area or everything.
@@ -133,9 +139,15 @@ impl Routes {
         };
         let original = operation.about.alias_of.as_deref().and_then(named);
         let changes = |it: &Operation| it.method != "GET" || it.sketch.changes;
+        let content_types = match &operation.sketch {
+            sketch if sketch.bytes => Some(original.unwrap_or(operation).about.takes),
+            sketch if sketch.fields.is_some() => Some(JSON),
+            _ => None,
+        };
         Registered {
             changes: changes(operation) || original.is_some_and(changes),
             permissions: operation.sketch.permissions.clone(),
+            content_types,
         }
     }
 
@@ -144,9 +156,12 @@ impl Routes {
         method: &'static str,
         path: &str,
         handler: MethodRouter<App>,
-        sketch: Sketch,
+        mut sketch: Sketch,
         about: About,
     ) -> Self {
+        if method != "GET" || sketch.changes {
+            sketch.refuses(&[403, 415]);
+        }
         self.operations.push(Operation {
             method,
             path: path.to_owned(),

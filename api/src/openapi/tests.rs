@@ -90,6 +90,14 @@ fn a_route_is_known_to_change_something_as_the_list_says() {
 }
 
 #[test]
+fn every_body_has_a_content_type_that_its_route_lists() {
+    for (method, path, route) in crate::routes().registered() {
+        let types = route.content_types.unwrap_or(super::JSON);
+        assert!(!types.is_empty(), "{method} {path}");
+    }
+}
+
+#[test]
 fn another_spelling_is_one_of_something_that_is_there() {
     let routes = crate::routes();
     let all: BTreeSet<String> = routes

@@ -111,7 +111,8 @@ impl From<DocumentError> for Error {
     fn from(error: DocumentError) -> Self {
         match error {
             DocumentError::Unsupported => {
-                Self::UnsupportedMedia("the file is no PDF, TIFF, PNG, JPEG or office document")
+                let reason = "the file is no PDF, TIFF, PNG, JPEG or office document";
+                Self::UnsupportedMedia(reason.into())
             }
             DocumentError::Unfit(why) => Self::invalid("body", why),
             DocumentError::Conversion(error) => error.into(),

@@ -25,7 +25,9 @@ const KINDS: &[&str] = &[
     "image/tiff",
     "image/png",
     "image/jpeg",
-    "*/*",
+    "image/*",
+    "text/rtf",
+    "application/*",
 ];
 
 pub(super) fn routes() -> Routes {

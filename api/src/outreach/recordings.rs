@@ -16,10 +16,12 @@ use crate::{
 };
 
 /// As what it may be sent.
-const KINDS: [&str; 4] = [
+const KINDS: [&str; 6] = [
     "audio/wav",
     "audio/mpeg",
     "audio/ogg",
+    "audio/*",
+    "application/ogg",
     "application/octet-stream",
 ];
 /// What is taken.

@@ -17,7 +17,7 @@ use projections::{
 use super::{contact_csv, group_import::Import};
 use crate::{
     Error, Result,
-    csv::{CsvBody, Report, export, file},
+    csv::{CSV, CsvBody, Report, export, file},
     extract::Path,
     openapi::{Routes, alias, op},
     permit::{Caller, Create, List, Read, Reader, Update, Writer},
@@ -35,7 +35,7 @@ pub(super) fn routes() -> Routes {
             import_csv,
             op("Imports contacts into a group")
                 .note(taken)
-                .takes(&["text/csv"])
+                .takes(CSV)
                 .json::<Report>(),
         )
         .post(

@@ -17,7 +17,7 @@ use super::optout_listing::{Put, Wanted, put};
 use crate::{
     Error, Result,
     answer::Answer,
-    csv::{CsvBody, Report, Row, Rows, export, unguarded},
+    csv::{CSV, CsvBody, Report, Row, Rows, export, unguarded},
     extract::Listing,
     openapi::{Routes, op},
     permit::{Create, Done, List, Reader, Update, Writer},
@@ -58,7 +58,7 @@ pub(super) fn routes() -> Routes {
                      changes the reason if it has one, which takes optout_update too. A bad row \
                      stops nothing. At most 4 MiB.",
                 )
-                .takes(&["text/csv"])
+                .takes(CSV)
                 .json::<Report>(),
         )
 }

@@ -1,0 +1,130 @@
+//! The content type of a body, held against those that its route lists.
+
+use axum::{
+    extract::MatchedPath,
+    http::{HeaderMap, header, request::Parts},
+};
+
+use crate::{Error, Result, openapi};
+
+/// Content types that a web form can send; no wildcard stands for them.
+const FORMS: [&str; 2] = ["application/x-www-form-urlencoded", "multipart/form-data"];
+
+/// The content types that the route of a request lists.
+pub(crate) fn content_types(parts: &Parts) -> &'static [&'static str] {
+    let path = parts.extensions.get::<MatchedPath>();
+    let route = path.and_then(|path| openapi::registered(&parts.method, path.as_str()));
+    route
+        .and_then(|route| route.content_types)
+        .unwrap_or_default()
+}
+
+/// The `type/subtype` that a request declares, in lower case, if it is one of these. None
+/// if it declares nothing.
+pub(crate) fn declared_type(headers: &HeaderMap, types: &[&str]) -> Result<Option<String>> {
+    let mut declared = headers.get_all(header::CONTENT_TYPE).iter();
+    let Some(value) = declared.next() else {
+        return Ok(None);
+    };
+    let essence = value.to_str().unwrap_or_default();
+    let essence = essence.split(';').next().unwrap_or_default();
+    let essence = essence.trim().to_ascii_lowercase();
+    let is_listed = types.iter().any(|pattern| matches(pattern, &essence));
+    match is_listed && declared.next().is_none() {
+        true => Ok(Some(essence)),
+        false => Err(unlisted_type(types)),
+    }
+}
+
+/// The refusal of a body whose content type is none of these, or missing.
+pub(crate) fn unlisted_type(types: &[&str]) -> Error {
+    let types = types.join(", ");
+    Error::UnsupportedMedia(format!("the body's Content-Type must be one of: {types}").into())
+}
+
+fn matches(pattern: &str, essence: &str) -> bool {
+    let Some((before, after)) = pattern.split_once('*') else {
+        return pattern == essence;
+    };
+    let (before, after) = match (before, after) {
+        ("", _) => ("", ""),
+        both => both,
+    };
+    let inside = essence.strip_prefix(before);
+    let inside = inside.and_then(|rest| rest.strip_suffix(after));
+    inside.is_some_and(|inside| !inside.is_empty())
+        && is_media_type(essence)
+        && !FORMS.contains(&essence)
+}
+
+fn is_media_type(essence: &str) -> bool {
+    let token = |c: u8| c.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&c);
+    let whole = |part: &str| !part.is_empty() && part.bytes().all(token);
+    let halves = essence.split_once('/').filter(|_| essence.len() <= 127);
+    halves.is_some_and(|(kind, sub)| whole(kind) && whole(sub))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+    use crate::openapi::JSON;
+
+    fn declared(value: &'static str, types: &[&str]) -> Option<String> {
+        let value = HeaderValue::from_static(value);
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, value)]);
+        declared_type(&headers, types).ok().flatten()
+    }
+
+    #[test]
+    fn a_listed_type_is_known_with_parameters_and_in_any_case() {
+        for (value, types) in [
+            ("Application/JSON; charset=utf-8", JSON),
+            ("application/merge-patch+json", JSON),
+            ("audio/x-wav", &["audio/*"]),
+            ("text/plain", &["*/*"]),
+        ] {
+            assert!(declared(value, types).is_some(), "{value}");
+        }
+    }
+
+    #[test]
+    fn another_type_is_not_guessed_at() {
+        for (value, types) in [
+            ("text/json", JSON),
+            ("application/+json", JSON),
+            ("application/json, text/plain", JSON),
+            ("", JSON),
+            ("video/ogg", &["audio/*"]),
+            ("text/plain", &["text/csv"]),
+        ] {
+            assert_eq!(declared(value, types), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_stands_for_no_form_and_no_nonsense() {
+        for value in [
+            "multipart/form-data; boundary=x",
+            "application/x-www-form-urlencoded",
+            "pdf",
+            "a/",
+            "/b",
+            "a b/c",
+            "a/b/c",
+        ] {
+            assert_eq!(declared(value, &["*/*", "application/*"]), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn two_types_are_none() {
+        let mut headers = HeaderMap::new();
+        for value in ["application/json", "text/plain"] {
+            headers.append(header::CONTENT_TYPE, HeaderValue::from_static(value));
+        }
+        assert!(declared_type(&headers, JSON).is_err());
+        assert_eq!(declared_type(&HeaderMap::new(), JSON), Ok(None));
+    }
+}
