@@ -258,8 +258,19 @@ impl ServerConfig {
             header_timeout: values.seconds("LEDGERLINE_HEADER_SECONDS", 1..=600)?,
             upload_limit: megabytes * 1024 * 1024,
             import_limit: of_lists * 1024 * 1024,
-            url: values.text("LEDGERLINE_URL").map(str::to_owned),
+            url: url(values)?,
         })
+    }
+}
+
+/// The URL at which clients reach this installation.
+fn url(values: &Values) -> Result<Option<String>, ConfigError> {
+    let name = "LEDGERLINE_URL";
+    match values.text(name) {
+        Some(url) if !api::is_web_url(url) => {
+            Err(values.wrong(name, "a URL as in https://uc.example"))
+        }
+        url => Ok(url.map(str::to_owned)),
     }
 }
 
@@ -276,7 +287,7 @@ fn origins(values: &Values) -> Result<Vec<String>, ConfigError> {
         let host = ["https://", "http://"].map(|scheme| origin.strip_prefix(scheme));
         let host = host.into_iter().flatten().next().unwrap_or_default();
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:[]".contains(c);
-        !host.is_empty() && host.chars().all(plain)
+        !host.is_empty() && host.chars().all(plain) && api::is_origin(origin)
     };
     match origins.as_slice() {
         [all] if all == "*" => Ok(origins),

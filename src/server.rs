@@ -316,6 +316,7 @@ fn api(config: &Config) -> ApiConfig {
         duplicates: config.delivery.campaign_duplicates,
         addresses: config.identity.policy,
         trust_proxy: config.server.trust_proxy,
+        url: config.server.url.clone(),
         cors_origins: config.server.cors_origins.clone(),
         deadlines: deadlines(config),
         ..ApiConfig::default()

@@ -30,7 +30,11 @@ pub struct ApiConfig {
     pub company: String,
     /// Whether `X-Forwarded-For` is believed: only behind a proxy that sets it.
     pub trust_proxy: bool,
-    /// Whose pages may read answers in a browser: origins, or `*` (nobody's).
+    /// The URL at which clients reach this installation (unknown); pages of its origin may
+    /// change things.
+    pub url: Option<String>,
+    /// Whose pages may read answers in a browser: origins, or `*` (nobody's). Pages of the
+    /// origins that are listed by name may change things too.
     pub cors_origins: Vec<String>,
     /// How long a request may take until its answer begins (30 s).
     pub request_timeout: Duration,
@@ -77,6 +81,7 @@ impl Default for ApiConfig {
             import_limit: 256 << 20,
             company: "Ledgerline".to_owned(),
             trust_proxy: false,
+            url: None,
             cors_origins: Vec::new(),
             request_timeout: Duration::from_secs(30),
             upload_timeout: Duration::from_secs(15 * 60),

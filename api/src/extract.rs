@@ -10,7 +10,7 @@ mod schemas;
 mod strict;
 
 pub(crate) use body::{FromFields, Input};
-pub(crate) use content_type::{content_types, declared_type, unlisted_type};
+pub(crate) use content_type::{content_types, declared_type, refuse_unread, unlisted_type};
 pub(crate) use fields::{Fields, Given};
 pub(crate) use path::{Path, Segment};
 pub(crate) use query::{Listing, flag, query_pairs};

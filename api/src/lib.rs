@@ -11,6 +11,7 @@
 //! - `auth`: tokens, passwords, and the mirror of users and roles;
 //! - `frame`: what every request passes through;
 //! - `doors`: CORS and compression;
+//! - `cross_site`: what a browser may be made to send, and `origin`: whose pages may;
 //! - `once`: writes with an Idempotency-Key.
 //!
 //! To add an endpoint: a handler of six to ten lines in its resource's file, whose
@@ -23,6 +24,7 @@ mod answer;
 mod auth;
 mod client;
 mod config;
+mod cross_site;
 mod csv;
 mod delivery;
 mod doors;
@@ -32,6 +34,7 @@ mod frame;
 mod lingering;
 mod once;
 mod openapi;
+mod origin;
 mod outreach;
 mod people;
 mod permit;
@@ -63,10 +66,12 @@ pub use client::client_network;
 pub use config::ApiConfig;
 pub use error::{Error, Invalid, Result};
 pub use openapi::openapi;
+pub use origin::{is_origin, is_web_url};
 
 use auth::{Authenticator, LoginLimits, Mirror, Passwords, Tokens};
 use once::Claims;
 use openapi::Routes;
+use origin::Origins;
 
 /// How long a write waits until it can be read.
 const READABLE_WITHIN: Duration = Duration::from_secs(2);
@@ -246,7 +251,9 @@ impl App {
 /// The API, ready to be served. For the limits on logins it wants to be served with
 /// connect info (`into_make_service_with_connect_info::<SocketAddr>`).
 pub fn router(app: App) -> Router {
-    let origins = app.config().cors_origins.clone();
+    let config = app.config();
+    let origins = config.cors_origins.clone();
+    let admitted = Origins::new(config.url.as_deref(), &origins, config.trust_proxy);
     let router = routes()
         .into_router()
         .fallback(error::unknown_path)
@@ -254,6 +261,10 @@ pub fn router(app: App) -> Router {
         .layer(axum::middleware::from_fn_with_state(
             app.clone(),
             once::once,
+        ))
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::new(admitted),
+            cross_site::guard,
         ))
         .layer(axum::middleware::from_fn_with_state(
             app.clone(),

@@ -46,10 +46,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("LEDGERLINE_LISTEN", "listen", "127.0.0.1:8000",
         "Address and port of the REST API."),
     setting("LEDGERLINE_TRUST_PROXY", "trust_proxy", "false",
-        "Whether X-Forwarded-For is believed for the client's address: true behind a proxy that sets it."),
+        "Whether X-Forwarded-For is believed for the client's address and X-Forwarded-Host for the host: true \
+         behind a proxy that sets both."),
     setting("LEDGERLINE_CORS_ORIGINS", "cors_origins", "",
         "Whose pages may use the API from a browser: origins as in https://app.example, separated by commas, \
-         or * for all, without credentials. Unset: nobody's."),
+         or * for reading by all, without credentials. Unset: nobody's."),
     setting("LEDGERLINE_HEADER_SECONDS", "header_seconds", "60",
         "How long a connection may take to send a request's headers, and be idle between requests (1 to 600)."),
     setting("LEDGERLINE_UPLOAD_LIMIT_MB", "upload_limit_mb", "25",
@@ -149,7 +150,8 @@ pub const SETTINGS: &[Setting] = &[
     setting("LEDGERLINE_STOP_ANSWER", "stop_answer", "",
         "What is answered once to such a word. Unset: a sentence in the word's language; none: nothing."),
     setting("LEDGERLINE_URL", "url", "",
-        "Where this server is reached by `ledgerline demo` and by what reports to it. Unset: where LEDGERLINE_LISTEN says."),
+        "Where this server is reached by browsers, by `ledgerline demo` and by what reports to it; pages of its \
+         origin may change things. Unset: where LEDGERLINE_LISTEN says, and for browsers the host they ask for."),
     setting("LEDGERLINE_LOG", "log", "info",
         "What is logged, as a filter: info, or warn,ledgerline=debug."),
     setting("LEDGERLINE_LOG_FORMAT", "log_format", "human",

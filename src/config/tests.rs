@@ -258,6 +258,8 @@ fn a_wrong_value_stops_the_start_and_is_named() {
         ("LEDGERLINE_STOP_LANGUAGES", "en,klingon"),
         ("LEDGERLINE_LMTP_LISTEN", "24"),
         ("LEDGERLINE_SMTP_CERTIFICATE", "/etc/ledger.pem"),
+        ("LEDGERLINE_CORS_ORIGINS", "https://app.example:99999"),
+        ("LEDGERLINE_URL", "uc.example"),
         ("LEDGERLINE_LOG", "=,="),
         ("LEDGERLINE_LOG_FORMAT", "xml"),
     ] {

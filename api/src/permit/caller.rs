@@ -1,9 +1,6 @@
 //! Whoever sends a request.
 
-use axum::{
-    extract::FromRequestParts,
-    http::{Method, request::Parts},
-};
+use axum::{extract::FromRequestParts, http::request::Parts};
 use commands::Scope;
 use domain::{Id, access::User};
 use eventstore::{Metadata, Once};
@@ -132,44 +129,5 @@ impl Describe for Caller {
     fn describe(sketch: &mut Sketch) {
         sketch.authenticated = true;
         sketch.refuses(&[401, 429]);
-    }
-}
-
-/// Refuses what a link on a foreign page, or a preview of one, could set off: the
-/// documents have GETs that change things.
-pub(super) fn refuse_accidents(parts: &Parts) -> Result<()> {
-    if parts.method == Method::HEAD {
-        return Err(Error::NotFound);
-    }
-    let site = parts.headers.get("sec-fetch-site");
-    if parts.method == Method::GET && site.is_some_and(|site| site == "cross-site") {
-        return Err(Error::Forbidden("not from another site".into()));
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::http::Request;
-
-    use super::*;
-
-    fn parts(method: Method, site: &str) -> Parts {
-        let request = Request::builder()
-            .method(method)
-            .header("sec-fetch-site", site);
-        request.body(()).unwrap().into_parts().0
-    }
-
-    #[test]
-    fn a_changing_get_is_not_set_off_by_a_link_elsewhere() {
-        assert!(refuse_accidents(&parts(Method::GET, "same-origin")).is_ok());
-        assert!(refuse_accidents(&parts(Method::DELETE, "cross-site")).is_ok());
-        let refused = refuse_accidents(&parts(Method::GET, "cross-site"));
-        assert!(matches!(refused, Err(Error::Forbidden(_))));
-        assert_eq!(
-            refuse_accidents(&parts(Method::HEAD, "none")),
-            Err(Error::NotFound)
-        );
     }
 }

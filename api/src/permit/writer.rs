@@ -13,7 +13,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 use utoipa::openapi::{ObjectBuilder, schema::Type};
 
-use super::{Caller, Noun, Verb, caller::refuse_accidents};
+use super::{Caller, Noun, Verb};
 use crate::{
     App, Error, Result,
     answer::{Answer, Row, id_of},
@@ -213,7 +213,6 @@ impl<A: Noun, V: Verb> FromRequestParts<App> for Writer<A, V> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        refuse_accidents(parts)?;
         let caller = Caller::from_request_parts(parts, app).await?;
         caller.must::<A, V>()?;
         Ok(Self {

@@ -90,6 +90,9 @@ async fn who_presses_the_button_gets_no_more_mails_and_who_looks_does() {
     for _ in 0..2 {
         let pressed = http
             .post(format!("{base}{path}"))
+            // The link is the authority, whatever page it is followed from.
+            .header("origin", "null")
+            .header("sec-fetch-site", "cross-site")
             .form(&[("List-Unsubscribe", "One-Click")])
             .send()
             .await
