@@ -87,11 +87,13 @@ impl Predicate for Text {
 }
 
 fn is_text(headers: &HeaderMap) -> bool {
-    const KINDS: [&str; 5] = [
+    const KINDS: [&str; 7] = [
         "application/json",
         "application/problem+json",
+        "text/css",
         "text/csv",
         "text/html",
+        "text/javascript",
         "text/plain",
     ];
     let kind = headers.get(header::CONTENT_TYPE);

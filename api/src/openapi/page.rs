@@ -1,24 +1,41 @@
-//! `/openapi.json`, and `/docs`: the same to read and try, without a network.
+//! `/openapi.json`, `/docs`: the same to read and try, without a network; and `/`, which
+//! leads a browser there.
 
 use std::sync::{Arc, LazyLock};
 
 use axum::{
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
 use utoipa_swagger_ui::Config;
 
 use super::{Routes, op};
-use crate::{Error, Result, extract::Path};
+use crate::{Error, Result, cross_site::wants_html, extract::Path};
 
 /// It does not change while the program runs.
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| super::openapi().to_string());
-static PAGE: LazyLock<Arc<Config<'static>>> =
-    LazyLock::new(|| Arc::new(Config::from("/openapi.json")));
+/// Without the bar that loads other descriptions, whose logo has a style in the HTML, and
+/// without the badge of an online validator, which would be told the address of the page.
+static PAGE: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
+    let config = Config::from("/openapi.json");
+    Arc::new(config.use_base_layout().validator_url("none"))
+});
+/// The page runs and loads only what comes from here: no script and no style in the HTML.
+/// Its icons are `data:` images of its own style sheet.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'";
 
 /// The pages.
 pub(crate) fn routes() -> Routes {
     Routes::new()
+        .get(
+            "/",
+            root,
+            op("Leads a browser to /docs")
+                .file("text/html")
+                .answers(404, "The client is no browser."),
+        )
         .get(
             "/openapi.json",
             document,
@@ -44,6 +61,13 @@ async fn document() -> Response {
         .into_response()
 }
 
+async fn root(headers: HeaderMap) -> Result<Redirect> {
+    match wants_html(&headers) {
+        true => Ok(docs().await),
+        false => Err(Error::NotFound),
+    }
+}
+
 async fn docs() -> Redirect {
     Redirect::temporary("/docs/index.html")
 }
@@ -51,8 +75,11 @@ async fn docs() -> Redirect {
 async fn file(Path(name): Path<String>) -> Result<Response> {
     match utoipa_swagger_ui::serve(&name, Arc::clone(&PAGE)) {
         Ok(Some(file)) => {
-            let kind = [(header::CONTENT_TYPE, file.content_type)];
-            Ok((StatusCode::OK, kind, file.bytes.into_owned()).into_response())
+            let headers = [
+                (header::CONTENT_TYPE, file.content_type.as_str()),
+                (header::CONTENT_SECURITY_POLICY, POLICY),
+            ];
+            Ok((StatusCode::OK, headers, file.bytes.into_owned()).into_response())
         }
         Ok(None) => Err(Error::NotFound),
         Err(error) => {

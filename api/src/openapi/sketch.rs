@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use axum::extract::{MatchedPath, State};
+use axum::{
+    extract::{MatchedPath, State},
+    http::HeaderMap,
+};
 use utoipa::openapi::{
     RefOr,
     path::{Parameter, ParameterBuilder, ParameterIn},
@@ -103,6 +106,11 @@ pub(crate) trait Describe {
 
 /// What the program is made of, which no request says anything about.
 impl<S> Describe for State<S> {
+    fn describe(_sketch: &mut Sketch) {}
+}
+
+/// The headers of the request.
+impl Describe for HeaderMap {
     fn describe(_sketch: &mut Sketch) {}
 }
 

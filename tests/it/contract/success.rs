@@ -130,7 +130,11 @@ impl Case {
             Some(token) => client.with_token(token),
             None => client.clone(),
         };
-        let request = client.request(self.route.method, &self.path);
+        let mut request = client.request(self.route.method, &self.path);
+        if self.path == "/" {
+            // It leads browsers to the page, and nobody else.
+            request = request.header("accept", "text/html");
+        }
         let request = match &self.body {
             Body::None => request,
             Body::Json(body) => request.json(body),

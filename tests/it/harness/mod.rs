@@ -2,6 +2,7 @@
 //! up after itself, also where the tests themselves are killed.
 
 mod answer;
+mod browser;
 mod campaigning;
 #[path = "../../../gateways/src/smpp/tests/peers.rs"]
 mod centre;
@@ -31,6 +32,7 @@ use std::{
 
 pub use self::{
     answer::Answer,
+    browser::Browser,
     campaigning::{Campaigning, densest_second},
     centre::Centre,
     client::Client,
