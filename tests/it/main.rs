@@ -23,3 +23,4 @@ mod outreach;
 mod people;
 mod projections;
 mod readme;
+mod upgrade;

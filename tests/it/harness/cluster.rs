@@ -14,11 +14,14 @@ use tokio::sync::OnceCell;
 
 use super::{guardian::Guardian, process::Process, scratch_dir, seconds, unique};
 
+const MASTER_KEY: &str = "5f3a1c0e9b7d8642f1e0d3c2b5a49687786950413223140506f7e8d9cabb9cad";
+
 /// A database that nobody else in this run uses.
 #[derive(Debug, Clone)]
 pub struct Database {
     socket: PathBuf,
     name: String,
+    master_key: String,
 }
 
 #[derive(Debug)]
@@ -33,17 +36,39 @@ static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
 impl Database {
     /// A new one.
     pub async fn create() -> Self {
+        Self::made("").await
+    }
+
+    /// A new copy of another one, to which no session is connected.
+    pub async fn copy_of(other: &Self) -> Self {
+        let copy = Self::made(&format!("template {}", other.name)).await;
+        copy.with_key(&other.master_key)
+    }
+
+    async fn made(how: &str) -> Self {
         let cluster = CLUSTER.get_or_init(Cluster::start).await;
         let name = format!("test_{}", unique());
         let mut postgres = cluster.connect("postgres").await.unwrap();
         postgres
-            .execute(format!("create database {name}").as_str())
+            .execute(format!("create database {name} {how}").as_str())
             .await
             .unwrap();
         Self {
             socket: cluster.dir.clone(),
             name,
+            master_key: MASTER_KEY.to_owned(),
         }
+    }
+
+    /// This database, sealed with another master key than tests usually take.
+    pub fn with_key(self, master_key: &str) -> Self {
+        let master_key = master_key.to_owned();
+        Self { master_key, ..self }
+    }
+
+    /// The master key that its contents are sealed with.
+    pub fn master_key(&self) -> &str {
+        &self.master_key
     }
 
     /// Where it is, as the server is told.

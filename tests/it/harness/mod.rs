@@ -8,6 +8,7 @@ mod campaigning;
 mod centre;
 mod client;
 mod cluster;
+mod dump;
 mod guardian;
 mod kannel;
 mod log;
@@ -37,6 +38,7 @@ pub use self::{
     centre::Centre,
     client::Client,
     cluster::{Database, binary},
+    dump::Dump,
     kannel::Kannel,
     log::EventLog,
     lossy::Lossy,

@@ -18,6 +18,7 @@ pub struct Receiving {
 #[derive(Debug, Clone)]
 pub struct Brings {
     pub provider_id: i64,
+    pub username: &'static str,
     pub password: &'static str,
 }
 
@@ -49,22 +50,28 @@ impl Receiving {
         let program = program.id("program_id");
         let path = format!("/accounts/{account_id}/programs/{program}");
         client.put(&path, json!({})).await.ok();
+        Self::at(client, account_id, &address)
+    }
+
+    /// An account that exists already, reached under this address.
+    pub fn at(client: &Client, account_id: i64, address: &str) -> Self {
         Self {
             account_id,
-            address,
+            address: address.to_owned(),
             url: client.url.clone(),
         }
     }
 
     /// A provider that brings messages over HTTP.
     pub async fn kannel(&self, admin: &Client) -> Brings {
-        let password = "sesame-open";
+        let (username, password) = ("kannel", "sesame-open");
         let provider = json!({
             "name": unique_name("kannel"), "type": "http", "host": "127.0.0.1", "port": 1,
-            "username": "kannel", "settings": {"report_password": password},
+            "username": username, "settings": {"report_password": password},
         });
         Brings {
             provider_id: admin.post("/providers", provider).await.id("provider_id"),
+            username,
             password,
         }
     }
@@ -75,7 +82,7 @@ impl Receiving {
         let base = self.url.strip_suffix("/api").unwrap_or(&self.url);
         let url = format!("{base}/callbacks/sms/{}?to={to}&{query}", by.provider_id);
         let request = reqwest::Client::new().get(url);
-        let request = request.basic_auth("kannel", Some(by.password));
+        let request = request.basic_auth(by.username, Some(by.password));
         request.send().await.unwrap().status()
     }
 

@@ -25,7 +25,6 @@ use super::{
 pub const ADMIN_PASSWORD: &str = "correct-horse-battery-staple-9";
 /// What every other user of the tests logs in with.
 pub const USER_PASSWORD: &str = "Tr0ub4dor-and-three-more";
-const MASTER_KEY: &str = "5f3a1c0e9b7d8642f1e0d3c2b5a49687786950413223140506f7e8d9cabb9cad";
 
 /// A server to be started.
 #[derive(Debug, Default)]
@@ -63,7 +62,7 @@ impl Setup {
         };
         setup
             .set("DATABASE_URL", &database.url())
-            .set("MASTER_KEY", MASTER_KEY)
+            .set("MASTER_KEY", database.master_key())
             .set("POSTGRES_CONNECTIONS", "8")
     }
 

@@ -1,0 +1,141 @@
+//! The database of an earlier version, out of `tests/files/dump`.
+
+use std::{
+    fs::File,
+    io::{BufReader, Read, Write},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::LazyLock,
+};
+
+use flate2::read::GzDecoder;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use sqlx::{Connection, Executor, PgConnection};
+use tokio::sync::OnceCell;
+
+use super::{Database, binary};
+
+/// The dump's name, which its files share.
+const NAME: &str = "2026-11-30";
+/// Moves the times of work under way forward by the age of the dump, as if none had passed.
+const MOVE_TIMES: &str = "do $$
+declare
+    age interval := now() - (select max(occurred_at) from events);
+    place record;
+begin
+    for place in select table_schema, table_name, column_name from information_schema.columns
+        where table_schema in ('dispatch', 'once') and data_type = 'timestamp with time zone'
+    loop
+        execute format('update %1$I.%2$I set %3$I = %3$I + $1',
+            place.table_schema, place.table_name, place.column_name) using age;
+    end loop;
+end $$";
+
+static TEMPLATE: OnceCell<Database> = OnceCell::const_new();
+static RECORDED: LazyLock<Dump> = LazyLock::new(Dump::read);
+
+/// Facts recorded with the dump; its README lists them.
+#[derive(Debug, Deserialize)]
+pub struct Dump {
+    names: Map<String, Value>,
+    /// Answers of the API to `admin`, by path.
+    pub answers: Map<String, Value>,
+    /// SHA-256 of every downloaded file, by path.
+    pub media: Map<String, Value>,
+}
+
+impl Dump {
+    /// The facts of the dump that [`Database::from_dump`] restores.
+    pub fn recorded() -> &'static Self {
+        &RECORDED
+    }
+
+    fn read() -> Self {
+        let file = File::open(file("json")).unwrap();
+        serde_json::from_reader(BufReader::new(file)).unwrap()
+    }
+
+    /// The id recorded under this name, such as `account.victim`.
+    #[track_caller]
+    pub fn id(&self, name: &str) -> i64 {
+        let id = self.names.get(name).and_then(Value::as_i64);
+        id.unwrap_or_else(|| panic!("the dump names no {name}"))
+    }
+
+    /// The text recorded under this name, such as `password.weak`.
+    #[track_caller]
+    pub fn text(&self, name: &str) -> &str {
+        let text = self.names.get(name).and_then(Value::as_str);
+        text.unwrap_or_else(|| panic!("the dump names no {name}"))
+    }
+}
+
+impl Database {
+    /// A new one, restored from the dump, with its master key.
+    pub async fn from_dump() -> Self {
+        let template = TEMPLATE.get_or_init(restored).await;
+        let database = Self::copy_of(template).await;
+        let mut sql = PgConnection::connect_with(&database.options())
+            .await
+            .unwrap();
+        sql.execute(MOVE_TIMES).await.unwrap();
+        sql.close().await.unwrap();
+        database
+    }
+}
+
+/// The dump as it is, to be copied.
+async fn restored() -> Database {
+    let key = std::fs::read_to_string(file("key")).unwrap();
+    let database = Database::create().await.with_key(key.trim());
+    let here = database.clone();
+    let restore = move || {
+        let mut dump = Vec::new();
+        let packed = File::open(file("sql.gz")).unwrap();
+        GzDecoder::new(packed).read_to_end(&mut dump).unwrap();
+        psql(&here, &std::fs::read(folder().join("roles.sql")).unwrap());
+        psql(&here, &dump);
+    };
+    tokio::task::spawn_blocking(restore).await.unwrap();
+    database
+}
+
+/// Runs a script by psql, every statement of which must succeed.
+fn psql(database: &Database, script: &[u8]) {
+    let options = database.options();
+    let mut psql = Command::new(binary("psql"))
+        .args([
+            "-X",
+            "-q",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-U",
+            "ledgerline",
+            "-h",
+        ])
+        .arg(options.get_socket().expect("a socket"))
+        .args(["-d", options.get_database().unwrap()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // One that fails does not read the rest.
+    let written = psql.stdin.take().unwrap().write_all(script);
+    let ended = psql.wait_with_output().unwrap();
+    let complaint = String::from_utf8_lossy(&ended.stderr);
+    assert!(
+        ended.status.success(),
+        "the dump is not restored: {complaint}"
+    );
+    written.unwrap();
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files/dump")
+}
+
+fn file(kind: &str) -> PathBuf {
+    folder().join(format!("{NAME}.{kind}"))
+}
