@@ -47,10 +47,13 @@ pub(crate) async fn ask(
     let at = Instant::now();
     let wanted: Vec<_> = transmissions.iter().map(|it| recipient(it)).collect();
     let known: Vec<_> = wanted.iter().flatten().copied().collect();
-    let mut listed = shared.suppression.among(&known).await?.into_iter();
     let owners: HashSet<_> = transmissions.iter().filter_map(|it| it.owner()).collect();
     let owners: Vec<Id<User>> = owners.into_iter().collect();
-    let owners = shared.commands.store().load_many(&owners).await?;
+    let (listed, owners) = futures::try_join!(
+        shared.suppression.among(&known),
+        shared.commands.store().load_many(&owners),
+    )?;
+    let mut listed = listed.into_iter();
     let is_active = |owner: Id<User>| {
         owners
             .get(&owner)
@@ -81,7 +84,7 @@ impl Attempt {
         let command = match self.forbidden(&mut { self.asked }).await {
             Ok(command) => command?,
             Err(error) => {
-                tracing::warn!(spool.id = self.job.spool_id, %error, "nobody knows who opted out");
+                tracing::warn!(spool.id = self.job.spool_id, %error, "an attempt cannot be checked");
                 return Some(Fate::Back(clock::now() + UNKNOWN));
             }
         };
