@@ -6,7 +6,9 @@ mod session;
 mod user_changes;
 mod user_csv;
 mod user_fields;
+mod user_import;
 mod user_rights;
+mod user_rows;
 mod users;
 
 use crate::openapi::Routes;

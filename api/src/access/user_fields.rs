@@ -44,6 +44,23 @@ impl FromFields for Said {
     }
 }
 
+/// The fields of a user who is to be created.
+#[derive(Debug)]
+pub(super) struct NewUser {
+    pub said: Said,
+    /// A role, by its name or its id; cleared, it is none.
+    pub role: Patch<String>,
+}
+
+impl FromFields for NewUser {
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self {
+            said: Said::from_fields(fields),
+            role: fields.text_or_number("role"),
+        }
+    }
+}
+
 /// A row of a shipped table by its number; zero means none, as with other ids.
 fn numbered<T>(
     fields: &mut Fields,

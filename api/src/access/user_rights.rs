@@ -1,7 +1,7 @@
 //! Giving rights to users and taking them. Nobody can give what they do not hold.
 
 use domain::{
-    Id,
+    Id, Patch,
     access::{Permission, Role, User, UserCommand, vocabulary},
 };
 use projections::access::users::UserRow;
@@ -12,7 +12,7 @@ use crate::{
     answer::Answer,
     extract::Path,
     openapi::{Routes, op},
-    permit::{Update, Writer},
+    permit::{Update, Verb, Writer},
 };
 
 pub(super) fn routes() -> Routes {
@@ -88,6 +88,32 @@ async fn withdraw(
     users
         .updated::<UserRow>(id, UserCommand::Withdraw(permission))
         .await
+}
+
+/// The role of a new user, by the name or the id that was given; else role `user`, where
+/// the caller may grant it. A role that is deleted at this moment stays without effect.
+pub(super) fn first_role<V: Verb>(
+    users: &Writer<User, V>,
+    given: &Patch<String>,
+) -> Result<Option<Id<Role>>> {
+    let mirror = users.caller().mirror();
+    let may_give = |role| mirror.may_give(users.user(), role);
+    match given {
+        Patch::Clear => Ok(None),
+        Patch::Keep => {
+            let usual = mirror.role_named(vocabulary::USER).map(|(id, _)| id);
+            Ok(usual.filter(|role| may_give(*role) == Some(true)))
+        }
+        Patch::Set(text) => {
+            let by_id = text.parse().ok().map(Id::new);
+            let role = by_id.or_else(|| mirror.role_like(text));
+            let role = role.ok_or_else(|| Error::unknown("role"))?;
+            match may_give(role) {
+                None => Err(Error::unknown("role")),
+                may => held(may).map(|()| Some(role)),
+            }
+        }
+    }
 }
 
 /// Nothing: there is no such role or permission. False: the caller does not hold it.

@@ -1,16 +1,15 @@
 //! `/users`.
 
-use std::collections::BTreeSet;
-
 use domain::{
     Id, Patch,
-    access::{User, UserCommand, UserPatch, UserProfile},
+    access::{Role, User, UserCommand, UserPatch, UserProfile},
 };
 use projections::{View as _, access::users::UserRow};
 
 use super::{
     user_changes::change,
-    user_fields::{NewPassword, Said},
+    user_fields::{NewPassword, NewUser, Said},
+    user_rights::first_role,
 };
 use crate::{
     Error, Result,
@@ -32,7 +31,9 @@ pub(super) fn routes() -> Routes {
                 .note(
                     "A password has at least 8 characters and is neither the username nor the \
                      email address; the installation may refuse common ones too. A username \
-                     has no colon.",
+                     has no colon. `role` is the name or the id of a role that the caller may \
+                     grant; without it the user gets role `user` where the caller may grant \
+                     that, and with null none.",
                 )
                 .requires(&["username", "passwd"])
                 .id("user"),
@@ -75,26 +76,35 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-async fn create(users: Writer<User, Create>, Input(said): Input<Said>) -> Result<Answer> {
-    let (id, done, opened) = made(&users, said).await?;
-    Ok(Answer::id("user", id.get())?.late(done).late(opened))
+async fn create(users: Writer<User, Create>, Input(new): Input<NewUser>) -> Result<Answer> {
+    let made = made(&users, new).await?;
+    let answer = Answer::id("user", made.id.get())?;
+    Ok(answer.late(made.created).late(made.opened))
 }
 
-/// A new user, with an account: both, or neither.
-pub(super) async fn made(
-    users: &Writer<User, Create>,
-    said: Said,
-) -> Result<(Id<User>, Done, Done)> {
+/// A user who was created.
+pub(super) struct Made {
+    pub id: Id<User>,
+    /// The role that the user got.
+    pub role: Option<Id<Role>>,
+    created: Done,
+    opened: Done,
+}
+
+/// Creates a user with an account: both, or neither.
+pub(super) async fn made(users: &Writer<User, Create>, new: NewUser) -> Result<Made> {
+    let NewUser { said, role } = new;
     let profile = patched(UserProfile::default(), &said.patch);
     let policy = users.caller().app().config().password_policy;
     let secret = said.password.required(policy, &profile)?;
     if !matches!(said.patch.username, Patch::Set(_)) {
         return Err(Error::invalid("username", "is required"));
     }
+    let role = first_role(users, &role)?;
     let (id, network) = (users.next_id().await?, users.caller().network());
     let passwords = &users.caller().app().auth().passwords;
     let password = passwords.seal(id, secret, network).await?;
-    let (patch, roles) = (said.patch, BTreeSet::new());
+    let (patch, roles) = (said.patch, role.into_iter().collect());
     let active = patch.active == Patch::Set(true);
     let create = UserCommand::Create {
         id,
@@ -102,9 +112,14 @@ pub(super) async fn made(
         password,
         roles,
     };
-    let done = users.create(id, create).await?;
+    let created = users.create(id, create).await?;
     match open_for(&users.implied(), id, profile, active).await {
-        Ok(opened) => Ok((id, done, opened)),
+        Ok(opened) => Ok(Made {
+            id,
+            role,
+            created,
+            opened,
+        }),
         Err(error) => {
             // Whoever made them need not be one who sees them.
             let (commands, metadata) = (users.commands(), users.caller().metadata());

@@ -210,6 +210,11 @@ impl Mirror {
         })
     }
 
+    /// The name of a role.
+    pub fn role_name(&self, role: Id<Role>) -> Option<String> {
+        self.look(|state| state.role(role)?.name().map(str::to_owned))
+    }
+
     /// The permission of this name.
     pub fn permission_named(&self, name: &str) -> Option<Id<Permission>> {
         self.look(|state| state.permissions().get(name).copied())

@@ -7,11 +7,10 @@ use crate::harness::{ADMIN_PASSWORD, Client, Database, Server, Setup, USER_PASSW
 /// One more administrator, made by this one.
 async fn another(server: &Server, admin: &Client) -> Client {
     let name = unique_name("second");
-    let body = json!({"username": name, "passwd": USER_PASSWORD, "active": 1});
+    let body = json!({
+        "username": name, "passwd": USER_PASSWORD, "active": 1, "role": "admin",
+    });
     let id = admin.post("/users", body).await.id("user_id");
-    let roles = admin.get("/roles?name=admin").await.ok();
-    let path = format!("/users/{id}/roles/{}", roles[0]["role_id"]);
-    admin.put(&path, json!({})).await.ok();
     let stranger = server.stranger();
     stranger.login(&name, USER_PASSWORD).await.known_as(id)
 }

@@ -269,7 +269,7 @@ async fn a_new_user_of_an_old_name_inherits_nothing() {
     admin.delete(&format!("/users/{}", old.user_id)).await.ok();
 
     let other = "other-enough-9-words";
-    let new = json!({"username": name, "passwd": other, "active": 1});
+    let new = json!({"username": name, "passwd": other, "active": 1, "role": null});
     let new = admin.post("/users", new).await.id("user_id");
     assert_eq!(try_with(USER_PASSWORD).await, 401, "the old password");
     assert_eq!(try_with(other).await, 200, "no lock is inherited");

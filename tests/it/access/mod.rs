@@ -6,6 +6,7 @@ mod grants;
 mod isolation;
 mod limits;
 mod login;
+mod new_users;
 mod ownership;
 mod passwords;
 mod reference;

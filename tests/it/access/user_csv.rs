@@ -2,10 +2,18 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Client, Server, USER_PASSWORD, unique_name};
+use crate::harness::{ADMIN_PASSWORD, Answer, Client, Server, USER_PASSWORD, unique_name};
 
 async fn import(client: &Client, file: impl Into<Vec<u8>>) -> Answer {
-    let request = client.request("POST", "/users/csv");
+    import_to(client, "/users/csv", file).await
+}
+
+async fn import_passwords(client: &Client, file: impl Into<Vec<u8>>) -> Answer {
+    import_to(client, "/users/csv?update=passwords", file).await
+}
+
+async fn import_to(client: &Client, path: &str, file: impl Into<Vec<u8>>) -> Answer {
+    let request = client.request("POST", path);
     let request = request.header("content-type", "text/csv");
     client.send(request.body(file.into())).await
 }
@@ -37,6 +45,15 @@ async fn an_import_makes_users_changes_users_and_says_what_it_rejects() {
         .collect();
     assert_eq!(lines, [4, 5, 6, 7]);
     assert!(!said.to_string().contains(USER_PASSWORD));
+    let new_id = &said["rows"][0]["user_id"];
+    let done = |line: u64, id: &Value, did: &str, password: Value, role: Value| json!({"line": line, "user_id": id, "did": did, "password": password, "role": role});
+    let rows = json!([
+        done(2, new_id, "created", json!("set"), json!("user")),
+        done(3, &json!(known_id), "updated", Value::Null, Value::Null),
+        done(8, new_id, "updated", Value::Null, Value::Null),
+    ]);
+    assert_eq!(said["rows"], rows, "{said}");
+    assert_eq!(said["rows_not_listed"], 0);
 
     let read = admin.get(&format!("/users/{known_id}")).await.ok();
     assert_eq!(
@@ -62,6 +79,63 @@ async fn an_import_makes_users_changes_users_and_says_what_it_rejects() {
         .await
         .ok();
     server.stranger().login(&new, USER_PASSWORD).await;
+}
+
+#[tokio::test]
+async fn an_import_keeps_passwords_unless_told_to_change_them() {
+    let server = Server::shared().await;
+    let admin = server.admin().await;
+    let name = unique_name("kept");
+    let id = server.named_user(&name, &["user"]).await.user_id;
+    let row = format!("{name},another-9-words-long,Ada\n");
+
+    let said = import(&admin, row.clone()).await.ok();
+    let kept = json!([{
+        "line": 1, "user_id": id, "did": "updated", "password": "kept", "role": null,
+    }]);
+    assert_eq!(said["rows"], kept, "{said}");
+    let read = admin.get(&format!("/users/{id}")).await.ok();
+    assert_eq!(read["first_name"], "Ada");
+    server.stranger().login(&name, USER_PASSWORD).await;
+
+    let said = import_passwords(&admin, row).await.ok();
+    assert_eq!(said["rows"][0]["password"], "changed", "{said}");
+    let login = json!({"username": name, "password": USER_PASSWORD});
+    let refused = server.stranger().post("/authenticate", login).await;
+    assert_eq!(refused.status, 401);
+    server.stranger().login(&name, "another-9-words-long").await;
+
+    for query in ["update=all", "update=", "updates=passwords"] {
+        let path = format!("/users/csv?{query}");
+        import_to(&admin, &path, "x").await.expect(412);
+    }
+}
+
+#[tokio::test]
+async fn an_imported_user_gets_the_role_of_the_row() {
+    let server = Server::shared().await;
+    let admin = server.admin().await;
+    let (role, name) = (unique_name("Dispatch"), unique_name("new"));
+    let role_id = admin
+        .post("/roles", json!({"name": role}))
+        .await
+        .id("role_id");
+    let file = format!(
+        "username,passwd,role\n{name}-a,{USER_PASSWORD},{}\n{name}-b,{USER_PASSWORD},{role_id}\n\
+         {name}-c,{USER_PASSWORD},nonesuch\n{name}-d,{USER_PASSWORD},\n",
+        role.to_uppercase()
+    );
+    let said = import(&admin, file).await.ok();
+    let roles: Vec<_> = said["rows"].as_array().unwrap().iter().collect();
+    let roles: Vec<_> = roles.iter().map(|row| &row["role"]).collect();
+    assert_eq!(
+        roles,
+        [&json!(role), &json!(role), &json!("user")],
+        "{said}"
+    );
+    assert_eq!(said["rejections"][0]["line"], 4, "{said}");
+    let reason = said["rejections"][0]["reason"].as_str().unwrap();
+    assert_eq!(reason, "role: does not exist");
 }
 
 #[tokio::test]
@@ -109,7 +183,7 @@ async fn an_import_gives_nobody_more_than_they_may() {
     }
     for row in [
         "admin,,,,,clerk@example.com,,,,,",
-        "admin,taken-over-9-times,,,,,,,,,",
+        "admin,,Taken,,,,,,,,",
         "admin,,,,,,,,,,0",
     ] {
         let said = import(&clerk, row).await.ok();
@@ -119,6 +193,11 @@ async fn an_import_gives_nobody_more_than_they_may() {
             "{said}"
         );
     }
+    let said = import_passwords(&clerk, "admin,taken-over-9-times")
+        .await
+        .ok();
+    assert_eq!(said["rejected"], 1, "{said}");
+    server.stranger().login("admin", ADMIN_PASSWORD).await;
     let said = import(&admin, "admin,,,,,,,,,,0").await.ok();
     assert_eq!(said["rejected"], 1, "the last administrator: {said}");
     let read: Value = admin.get("/users/1").await.ok();

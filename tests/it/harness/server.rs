@@ -321,7 +321,7 @@ impl Server {
     pub async fn named_user(&self, username: &str, roles: &[&str]) -> Client {
         let admin = self.admin().await;
         let user = json!({
-            "username": username, "passwd": USER_PASSWORD, "active": 1,
+            "username": username, "passwd": USER_PASSWORD, "active": 1, "role": null,
             "first_name": "Test", "email": format!("{username}@users.example"),
         });
         let user_id = admin.post("/users", user).await.id("user_id");

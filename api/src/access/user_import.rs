@@ -1,0 +1,223 @@
+//! `POST /users/csv`: users from a file.
+
+use axum::{
+    extract::FromRequestParts,
+    http::request::Parts,
+    response::{IntoResponse, Response},
+};
+use domain::{
+    Id,
+    access::{User, UserCommand},
+};
+use serde::Serialize;
+use utoipa::{
+    ToSchema,
+    openapi::{ObjectBuilder, schema::Type},
+};
+
+use super::{
+    user_changes::change,
+    user_fields::{NewUser, Said},
+    user_rows::{COLUMNS, header, read},
+    users::{change_password, made, may_deactivate, must_outrank, patched},
+};
+use crate::{
+    App, Error, Result,
+    answer::Answer,
+    csv::{CsvBody, Report, Row},
+    extract::query_pairs,
+    openapi::{Describe, Sketch},
+    permit::{Create, Password, Update, Writer},
+};
+
+/// The most bytes of an import. Every new user's password is hashed, slowly on purpose.
+const LIMIT: usize = 4 << 20;
+/// The most rows whose effect is listed.
+const ROWS_LISTED: usize = 10_000;
+
+/// What an import of users came to.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = UserImportReport)]
+pub(super) struct UserReport {
+    #[serde(flatten)]
+    counts: Report,
+    /// What the rows did that were not rejected, the first 10,000 of them.
+    rows: Vec<Imported>,
+    /// The number of such rows beyond those.
+    rows_not_listed: u64,
+}
+
+/// What a row did.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ImportedUser)]
+struct Imported {
+    /// The line of the file on which it begins, from 1.
+    line: u64,
+    /// The user that it made or changed.
+    user_id: i64,
+    /// `created` or `updated`.
+    did: &'static str,
+    /// Of a row with a password: `set` for a new user, `changed`, or `kept` where the user
+    /// still has the old one. Null for a row without a password.
+    password: Option<&'static str>,
+    /// The role that a new user got; null for none, and for a user who was there.
+    role: Option<String>,
+}
+
+impl UserReport {
+    fn add(&mut self, imported: Imported) {
+        match imported.did {
+            CREATED => self.counts.created += 1,
+            _ => self.counts.updated += 1,
+        }
+        match self.rows.len() < ROWS_LISTED {
+            true => self.rows.push(imported),
+            false => self.rows_not_listed += 1,
+        }
+    }
+}
+
+const CREATED: &str = "created";
+const UPDATED: &str = "updated";
+
+/// `?update=passwords`: rows change the passwords of users who are there.
+pub(super) struct UpdatePasswords(bool);
+
+impl FromRequestParts<App> for UpdatePasswords {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self> {
+        let mut passwords = false;
+        for (name, value) in query_pairs(parts)? {
+            match (name.as_str(), value.as_str()) {
+                ("update", "passwords") => passwords = true,
+                ("update", _) => return Err(Error::invalid(name, "must be passwords")),
+                _ => return Err(Error::invalid(name, "is not known here; update is")),
+            }
+        }
+        Ok(Self(passwords))
+    }
+}
+
+impl Describe for UpdatePasswords {
+    fn describe(sketch: &mut Sketch) {
+        let word = ObjectBuilder::new().schema_type(Type::String);
+        let word = word.enum_values(Some(["passwords"]));
+        let said = "Changes the passwords of users who are there, where a row has one.";
+        sketch.query("update", said, word);
+    }
+}
+
+/// Takes one row after the other, so that an import never hashes two passwords at once and
+/// logins have their turn.
+pub(super) async fn import(
+    users: Writer<User, Create>,
+    UpdatePasswords(passwords): UpdatePasswords,
+    body: CsvBody,
+) -> Result<Response> {
+    let mut rows = body.rows(LIMIT)?;
+    let mut report = UserReport::default();
+    let mut columns: Option<Vec<Option<&'static str>>> = None;
+    loop {
+        let Row { line, fields } = match rows.next().await {
+            Ok(Some(row)) => row,
+            Ok(None) => break,
+            Err(error) => return Ok(error.telling(&report)),
+        };
+        let fields = match fields {
+            Ok(fields) => fields,
+            Err(reason) => {
+                report.counts.reject(line, reason);
+                continue;
+            }
+        };
+        if columns.is_none() {
+            let header = header(&fields);
+            let is_header = header.is_some();
+            columns = Some(header.unwrap_or_else(|| COLUMNS.map(Some).to_vec()));
+            if is_header {
+                continue;
+            }
+        }
+        let imported = match read(columns.as_deref().unwrap_or_default(), &fields) {
+            Ok((name, row)) => import_row(&users, passwords, line, &name, row).await,
+            Err(error) => Err(error),
+        };
+        match imported {
+            Ok(imported) => report.add(imported),
+            Err(error) if error.status().is_server_error() => return Ok(error.telling(&report)),
+            Err(error) => report.counts.reject(line, error.detail()),
+        }
+    }
+    Ok(Answer::of(&report)?.into_response())
+}
+
+/// Creates the user of a row, or changes the one of that name.
+async fn import_row(
+    users: &Writer<User, Create>,
+    passwords: bool,
+    line: u64,
+    name: &str,
+    row: NewUser,
+) -> Result<Imported> {
+    let mirror = users.caller().mirror();
+    let named = mirror.login(name).filter(|(_, user)| {
+        // Somebody's address logs in as well, and is not their name.
+        let username = user.profile().username.as_ref();
+        username.is_some_and(|it| it.as_str().to_lowercase() == name.to_lowercase())
+    });
+    let Some((id, _)) = named else {
+        let made = made(users, row).await?;
+        return Ok(Imported {
+            line,
+            user_id: made.id.get(),
+            did: CREATED,
+            password: Some("set"),
+            role: made.role.and_then(|role| mirror.role_name(role)),
+        });
+    };
+    let has_password = row.said.password.given().is_some();
+    update(users, passwords, id, row.said).await?;
+    let became = if passwords { "changed" } else { "kept" };
+    Ok(Imported {
+        line,
+        user_id: id.get(),
+        did: UPDATED,
+        password: has_password.then_some(became),
+        role: None,
+    })
+}
+
+/// Changes a user that is there; the password only if passwords are to be changed.
+async fn update(
+    users: &Writer<User, Create>,
+    passwords: bool,
+    id: Id<User>,
+    said: Said,
+) -> Result<()> {
+    let changing: Writer<User, Update> = users.also()?;
+    // Whoever may not see all users must not find out whose name is taken.
+    let user = changing.load(id).await.map_err(|error| match error {
+        Error::NotFound => Error::invalid("username", "is already in use"),
+        error => error,
+    })?;
+    let user = user.aggregate;
+    must_outrank(&changing, id)?;
+    let passwords = match said.password.given().filter(|_| passwords) {
+        Some(_) => {
+            let passwords = users.also::<User, Password>()?;
+            let profile = patched(user.profile().clone(), &said.patch);
+            let policy = users.caller().app().config().password_policy;
+            said.password.required(policy, &profile)?;
+            Some(passwords)
+        }
+        None => None,
+    };
+    let turn = may_deactivate(&changing, id, &said.patch).await?;
+    change(&changing, id, UserCommand::Update(said.patch), None).await?;
+    drop(turn);
+    if let Some(passwords) = passwords {
+        change_password(&passwords, id, &said.password).await?;
+    }
+    Ok(())
+}
