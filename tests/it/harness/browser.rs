@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::{eventually, guardian::Guardian, process::Process, scratch_dir, seconds};
 
-/// How long a page may take to show what is waited for.
-const TIMEOUT: std::time::Duration = seconds(60);
+/// How long a page may take to show what is waited for: some are large, and machines busy.
+const TIMEOUT: std::time::Duration = seconds(180);
 /// The key of an element's reference in WebDriver's JSON.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// Without a window, as root, and without talking to anybody but the pages opened.

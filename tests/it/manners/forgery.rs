@@ -7,7 +7,6 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde_json::Value;
 
 use crate::harness::{
     ADMIN_PASSWORD, Browser, Server, USER_PASSWORD, eventually, seconds, unique_name,
@@ -70,7 +69,7 @@ async fn a_strange_page_changes_nothing_with_a_kept_password() {
         .iter()
         .map(|id| format!("/contacts/{id}/delete"));
     for path in forged.chain(deleted) {
-        eventually(&format!("{path} is refused"), seconds(60), async || {
+        eventually(&format!("{path} is refused"), seconds(180), async || {
             let log = server.log();
             let refused = |line: &&str| line.contains(&path) && line.contains("http.status=403");
             log.lines().find(refused).map(|_| ())
@@ -91,14 +90,15 @@ async fn a_strange_page_changes_nothing_with_a_kept_password() {
     // The password itself is good: a script of our own page may use it.
     browser.open(&format!("{}/docs", server.url)).await;
     let delete = format!(
-        "return fetch('/contacts/{}/delete').then(answer => answer.status)",
+        "return fetch('/contacts/{}/delete').then(answer => answer.status, String)",
         contacts[0]
     );
-    eventually("our own page deletes it", seconds(60), async || {
-        // A busy server may say 503, and later.
+    eventually("our own page deletes it", seconds(180), async || {
+        // A busy server may say 503, or drop the connection.
         let status = browser.run(&delete).await;
-        assert!([200, 503].map(Value::from).contains(&status), "{status}");
-        (status == 200).then_some(())
+        let later = status == 503 || status.is_string();
+        assert!(later || status == 200, "{status}");
+        (!later).then_some(())
     })
     .await;
 }
