@@ -63,6 +63,7 @@ async fn verify(
     Path(id): Path<Id<Account>>,
     Input(Proof { field, code }): Input<Proof>,
 ) -> Result<Answer> {
+    accounts.load(id).await?;
     let field = field.ok_or_else(|| Error::invalid("field", "is required"))?;
     let verification = accounts.caller().app().verification();
     let actor = accounts.own_actor();
@@ -86,8 +87,8 @@ async fn assign(
     Input(Proof { field, .. }): Input<Proof>,
 ) -> Result<Answer> {
     accounts.caller().must_hold(ACCOUNT_ADMIN)?;
-    let field = field.ok_or_else(|| Error::invalid("field", "is required"))?;
     let account = accounts.load(id).await?.aggregate;
+    let field = field.ok_or_else(|| Error::invalid("field", "is required"))?;
     let address = account.address(field);
     let address = address.ok_or_else(|| Error::invalid(field.as_str(), "the account has none"))?;
     let addresses = accounts.caller().app().addresses();

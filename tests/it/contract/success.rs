@@ -39,6 +39,12 @@ const EXCEPTIONS: [(&str, &str, &str); 7] = [
     ("PUT /campaigns/{}/stop", "true", "the same"),
 ];
 
+/// Routes that succeed elsewhere, and why not here.
+const ELSEWHERE: [(&str, &str); 1] = [(
+    "/accounts/{account_id}/verify",
+    "a code needs a provider that is not the sandbox: people::addresses has one",
+)];
+
 /// What has to be tied before it can be taken apart.
 const TIES: [&str; 3] = [
     "/roles/{role_id}",
@@ -52,7 +58,8 @@ async fn every_route_succeeds_as_documented() {
     let things = Things::on(&server).await;
     let described = things.client.get("/openapi.json").await.ok();
     let mut wrong = Vec::new();
-    for route in routes::all() {
+    let here = |route: &Route| !ELSEWHERE.iter().any(|(path, _)| *path == route.path);
+    for route in routes::all().into_iter().filter(here) {
         let case = Case::of(route, &things).await;
         let answer = case.ask(&things.client).await;
         if let Some(said) = case.complaint(&answer, &described) {
@@ -258,6 +265,13 @@ async fn prepared(route: Route, kind: &str, things: &Things) -> i64 {
         "transmission" if path.ends_with("/retry") => things.sent("fail@example.com").await.0,
         "transmission" if path.ends_with("/message") => things.received().await,
         "transmission" if path.contains("/message/") => things.mailed().await,
+        "account" if path.ends_with("/assign") => {
+            let id = things.fresh(kind).await;
+            let own = json!({"phone": format!("+4930{:07}", crate::harness::unique())});
+            let account = format!("/accounts/{id}");
+            things.client.put(&account, own).await.ok();
+            id
+        }
         "spool" if path.ends_with("/resolve") => things.sent("unknown@example.com").await.1,
         "transmission" if path.ends_with("/schedule") && route.method == "DELETE" => {
             let id = things.fresh(kind).await;
@@ -352,6 +366,7 @@ async fn own_body(route: Route, things: &Things) -> Value {
         "/users/{user_id}/password" => json!({"password": "another-9-long-words"}),
         "/spools/{spool_id}/resolve" => json!({"status": "completed"}),
         path if path.contains("/settings/") => json!({"value": "x"}),
+        "/accounts/{account_id}/assign" => json!({"field": "phone"}),
         _ => json!({}),
     }
 }
