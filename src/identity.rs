@@ -11,7 +11,7 @@ use projections::{Watermarks, people::accounts};
 
 /// The kind of what is upgraded.
 const ACCOUNT: &str = "account";
-/// How long the read models are awaited: another process may lead them.
+/// Time limit for the read models: another process may lead them.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 /// Accounts that the log names.
 const NAMED: i64 = 20;

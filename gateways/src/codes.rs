@@ -20,9 +20,9 @@ use crate::{
     Content, Ended, NotOurs, Progress, Registry, Spool, content::Sms, email::Email, words::one_line,
 };
 
-/// How long the providers that are tried have together: a client waits for the answer.
+/// Time limit over all providers that are tried: a client waits for the answer.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
-/// How many providers are tried.
+/// The most providers that are tried.
 const PROVIDERS: usize = 3;
 const SUBJECT: &str = "Your code";
 /// Characters of a provider's words that are passed on.

@@ -20,7 +20,7 @@ use crate::{
 /// The permission whose holders assign addresses, and what they set counts as assigned.
 const ACCOUNT_ADMIN: &str = "account_admin";
 const FIELDS: &str = "email or phone";
-/// How long a code is valid, in seconds, as it is answered.
+/// The lifetime of a code in seconds, as it is answered.
 const CODE_SECONDS: u32 = 600;
 
 /// The answer to a request for a code.
@@ -149,7 +149,7 @@ impl From<VerificationError> for Error {
     }
 }
 
-/// What is verified or assigned, and the code if there is one.
+/// The body of a verification or an assignment: a field, and the code if there is one.
 struct Proof {
     field: Option<AddressField>,
     code: Option<String>,

@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{Claim, Refusal, people::normal_address};
 
-/// How long a released address stays closed to other owners.
+/// The period for which a released address stays closed to other owners.
 const QUARANTINE: TimeDelta = TimeDelta::days(90);
-/// How long a verification code is valid.
+/// The lifetime of a verification code.
 const CODE_LIFETIME: TimeDelta = TimeDelta::minutes(10);
 /// Wrong codes that end a verification.
 const GUESSES: u32 = 5;
@@ -39,7 +39,7 @@ struct PendingVerification {
     guesses: u32,
 }
 
-/// What an account's addresses are to it.
+/// The grants, released claims and pending verifications of one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Addresses {
     grants: BTreeMap<AddressField, AddressGrant>,
