@@ -124,10 +124,10 @@ async fn sound_of_every_kind_becomes_the_same_kind_of_wav() {
             17_000..=17_160,
             3,
         ),
-        // What it says of itself does not count.
+        // Its bytes decide, not its name and type.
         (
             "f.pdf",
-            "application/pdf",
+            "audio/mpeg",
             encoded(&telephone, "vorbis"),
             17_000..=17_000,
             3,
