@@ -14,11 +14,9 @@ use crate::{
     answer::Answer,
     extract::{Fields, FromFields, Input, Path},
     openapi::{Routes, Shape, op},
-    permit::{Update, Verb, Writer},
+    permit::{Admin, Reader, Update, Verb, Writer},
 };
 
-/// The permission whose holders assign addresses, and what they set counts as assigned.
-const ACCOUNT_ADMIN: &str = "account_admin";
 const FIELDS: &str = "email or phone";
 /// The lifetime of a code in seconds, as it is answered.
 const CODE_SECONDS: u32 = 600;
@@ -83,10 +81,10 @@ async fn verify(
 
 async fn assign(
     accounts: Writer<Account, Update>,
+    _administrator: Reader<Account, Admin>,
     Path(id): Path<Id<Account>>,
     Input(Proof { field, .. }): Input<Proof>,
 ) -> Result<Answer> {
-    accounts.caller().must_hold(ACCOUNT_ADMIN)?;
     let account = accounts.load(id).await?.aggregate;
     let field = field.ok_or_else(|| Error::invalid("field", "is required"))?;
     let address = account.address(field);
@@ -127,7 +125,7 @@ pub(super) async fn assigned<V: Verb>(
 ) -> Result<Vec<AddressAssignment>> {
     let caller = accounts.caller();
     let trusted = caller.app().config().addresses == AddressPolicy::Trusted;
-    if !trusted && caller.must_hold(ACCOUNT_ADMIN).is_err() {
+    if !trusted && !caller.may::<Account, Admin>() {
         return Ok(Vec::new());
     }
     let (addresses, metadata) = (caller.app().addresses(), caller.metadata());
