@@ -14,9 +14,9 @@ pub struct ApiConfig {
     pub token_ttl: Duration,
     /// How many logins may fail per user and address in five minutes (10).
     pub login_attempts: u32,
-    /// How many logins may fail per address in five minutes, whatever the names (100).
+    /// The most logins that may fail per address in five minutes, whatever the names (100).
     pub login_attempts_per_address: u32,
-    /// What passwords that are set must be like (basic).
+    /// The rules for passwords that are set (basic).
     pub password_policy: PasswordPolicy,
     /// The most bytes of an uploaded medium (64 MiB).
     pub upload_limit: usize,
@@ -33,7 +33,7 @@ pub struct ApiConfig {
     /// The URL at which clients reach this installation (unknown); pages of its origin may
     /// change things.
     pub url: Option<String>,
-    /// Whose pages may read answers in a browser: origins, or `*` (nobody's). Pages of the
+    /// The origins whose pages may read answers in a browser, or `*` (none). Pages of the
     /// origins that are listed by name may change things too.
     pub cors_origins: Vec<String>,
     /// How long a request may take until its answer begins (30 s).

@@ -1,7 +1,7 @@
 //! Cross-site request forgery: requests that a web page of another origin makes a browser
 //! send are refused where they could change something.
 //!
-//! What changes something is a property of the routes as they are registered
+//! That a request changes something is a property of its route as it is registered
 //! ([`Registered::changes`](openapi::Registered)). Programs send none of the headers that
 //! are looked at here, and are not affected.
 
@@ -115,7 +115,7 @@ fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h st
     }
 }
 
-/// Whether a request looks like a browser's. Browsers send `Sec-Fetch-…` only over HTTPS
+/// True if a request looks like a browser's. Browsers send `Sec-Fetch-…` only over HTTPS
 /// and to loopback addresses, so the other signs count too.
 pub(crate) fn is_browser(headers: &HeaderMap) -> bool {
     let signs = [
@@ -129,7 +129,7 @@ pub(crate) fn is_browser(headers: &HeaderMap) -> bool {
     is_mozilla || wants_html(headers) || signs.iter().any(|name| headers.contains_key(name))
 }
 
-/// Whether the client asks for a page to show.
+/// True if the client asks for a page to show.
 pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
     let accepts = headers.get_all(header::ACCEPT).iter();
     let mut accepts = accepts.filter_map(|value| value.to_str().ok());

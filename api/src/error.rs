@@ -113,7 +113,7 @@ impl Error {
             }
             Self::TooLarge(limit) => format!("at most {limit} bytes are accepted here"),
             Self::NotReady(reason) | Self::NotImplemented(reason) => reason.clone(),
-            Self::TooMany(_) => "too many failed attempts; try again later".to_owned(),
+            Self::TooMany(_) => "too many attempts; try again later".to_owned(),
             Self::Internal => "something went wrong here; the log has the details".to_owned(),
         }
     }

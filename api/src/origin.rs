@@ -26,12 +26,12 @@ impl Origins {
         }
     }
 
-    /// Whether a page of this origin is listed by name.
+    /// True if this origin is listed by name.
     pub fn lists(&self, origin: &url::Origin) -> bool {
         self.listed.contains(origin)
     }
 
-    /// Whether an origin is this installation's: that of its URL, else the host that the
+    /// True if an origin is this installation's: that of its URL, else the host that the
     /// request was sent to, under the scheme of that origin.
     pub fn is_own(&self, origin: &url::Origin, headers: &HeaderMap) -> bool {
         if let Some(own) = &self.own {
@@ -55,12 +55,12 @@ impl Origins {
     }
 }
 
-/// Whether this text is the origin of a web page.
+/// True if this text is the origin of a web page.
 pub fn is_origin(text: &str) -> bool {
     parse(text).is_some()
 }
 
-/// Whether this text is a URL of a web page.
+/// True if this text is a URL of a web page.
 pub fn is_web_url(text: &str) -> bool {
     of_url(text).is_some()
 }

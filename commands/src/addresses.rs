@@ -37,7 +37,7 @@ pub struct Addresses {
 
 /// The holder of a claim on an address.
 enum Holder {
-    Nobody,
+    None,
     Itself,
     Other(Id<Account>),
 }
@@ -136,7 +136,7 @@ impl Addresses {
         let holder = self.commands.store().holder_of(&claim).await?;
         let holder = holder.and_then(|holder| holder.rsplit_once('/')?.1.parse().ok());
         Ok(match holder {
-            None => Holder::Nobody,
+            None => Holder::None,
             Some(id) if id == account => Holder::Itself,
             Some(id) => Holder::Other(id),
         })

@@ -12,7 +12,7 @@ use domain::{
     Id, Refusal,
     access::User,
     flow::Service,
-    people::{Account, AccountCommand, AddressBasis, AddressField, Channel},
+    people::{Account, AccountCommand, AddressBasis, AddressField, CODE_LIFETIME, Channel},
 };
 use eventstore::{Committed, StoreError};
 use hmac::{Hmac, KeyInit, Mac};
@@ -33,7 +33,7 @@ const DIGITS: usize = 6;
 /// A way to send a code, through a provider that shows its content to no one else.
 #[async_trait]
 pub trait SendCode: Send + Sync {
-    /// Whether some provider can carry one by this service.
+    /// True if some provider can carry a code by this service.
     fn carries(&self, service: Service) -> bool;
 
     /// Sends it; an error says in words why it did not go out.
@@ -258,8 +258,9 @@ fn carrier(field: AddressField) -> Service {
 }
 
 fn message(code: &str) -> String {
+    let minutes = CODE_LIFETIME.num_minutes();
     format!(
-        "{code} is the code that confirms this address. It is valid for ten minutes. If you did not ask for it, ignore this message."
+        "{code} is the code that confirms this address. It is valid for {minutes} minutes. If you did not ask for it, ignore this message."
     )
 }
 

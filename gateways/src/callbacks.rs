@@ -128,7 +128,7 @@ fn unsubscribing(transmission: Id<Transmission>, spool: Id<Spool>) -> String {
     format!("unsubscribe:{transmission}:{spool}")
 }
 
-/// How many wrong passwords a provider's messages may come with from one client at once,
+/// The most wrong passwords that a provider's messages may come with from one client at once,
 /// and how many more in each period after that.
 const WRONG_PASSWORDS: u32 = 10;
 const WRONG_PASSWORDS_WITHIN: Duration = Duration::from_secs(50);

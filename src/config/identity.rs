@@ -1,4 +1,4 @@
-//! What is set about addresses of accounts.
+//! Settings about the addresses of accounts.
 
 use std::time::Duration;
 

@@ -20,7 +20,7 @@ use crate::{
     permit::{Done, Verb, Writer},
 };
 
-/// How often a change is decided again while others change the same.
+/// The most times that a change is decided again after a conflict with another writer.
 const ATTEMPTS: usize = 8;
 /// The most appends for what one user owns; a process manager ends what is left.
 const APPENDS: usize = 20;
@@ -50,7 +50,7 @@ pub(super) async fn change<V: Verb>(
     Err(Error::Unavailable("others change the same user; try again"))
 }
 
-/// Whether accounts or schedules may change with the user.
+/// True if accounts or schedules may change with the user.
 fn concerns_what_is_owned(command: &UserCommand) -> bool {
     match command {
         UserCommand::Delete => true,
@@ -95,7 +95,7 @@ async fn attempt<V: Verb>(
     Ok(done.map(|done| (done, leaving.filter(|_| more))))
 }
 
-/// Whether the command ends what the user may do.
+/// The way in which the command ends the user's rights, if it does.
 fn leaving(user: &User, command: &UserCommand) -> Option<Leaving> {
     match command {
         UserCommand::Delete => Some(Leaving::Deleted),
@@ -141,7 +141,7 @@ async fn update_first_account<V: Verb>(
     Ok(decided.is_ok().then_some(first))
 }
 
-/// What of a user's new email and phone goes to an account: what is new, and was the same
+/// The part of a user's new email and phone that an account follows: new values that were the same
 /// for both of them before.
 fn followed(user: &UserProfile, account: &AccountProfile, patch: &UserPatch) -> AccountPatch {
     let folded = |email: &domain::values::EmailAddress| email.as_str().to_lowercase();

@@ -35,19 +35,19 @@ const LIMIT: usize = 4 << 20;
 /// The most rows whose effect is listed.
 const ROWS_LISTED: usize = 10_000;
 
-/// What an import of users came to.
+/// The result of an import of users.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = UserImportReport)]
 pub(super) struct UserReport {
     #[serde(flatten)]
     counts: Report,
-    /// What the rows did that were not rejected, the first 10,000 of them.
+    /// The outcomes of the rows that were not rejected, the first 10,000 of them.
     rows: Vec<Imported>,
     /// The number of such rows beyond those.
     rows_not_listed: u64,
 }
 
-/// What a row did.
+/// The outcome of a row.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ImportedUser)]
 struct Imported {

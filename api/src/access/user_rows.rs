@@ -45,7 +45,7 @@ pub(super) fn header(row: &[String]) -> Option<Vec<Option<&'static str>>> {
         .then(|| names.iter().map(column).collect())
 }
 
-/// What a row says, under the rules that a body's fields have. An empty value says
+/// The username and the fields of a row, under the rules of a body's fields. An empty value says
 /// nothing.
 pub(super) fn read(columns: &[Option<&'static str>], row: &[String]) -> Result<(String, NewUser)> {
     let beyond = row.get(columns.len()..).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Failed logins, counted per name as it was typed and client network.
 //!
-//! What was typed counts, and not the user whom it names: were a user's username and email
+//! The typed name counts, and not the user whom it names: were a user's username and email
 //! address locked together, the lock of one would tell that the other belongs to it.
 
 use std::{
@@ -21,9 +21,9 @@ use crate::{Error, Result};
 
 /// Within which time failures add up.
 pub(super) const WINDOW: Duration = Duration::from_secs(5 * 60);
-/// How long a name counts as familiar after it logged in from a network.
+/// The time for which a name counts as familiar after it logged in from a network.
 const FAMILIAR: Duration = Duration::from_secs(24 * 60 * 60);
-/// How many pairs of name and network are remembered.
+/// The most pairs of name and network that are remembered.
 const KEPT: usize = 65_536;
 
 /// Counts failed logins, and remembers where names log in from.
@@ -71,13 +71,13 @@ impl Attempts {
         }
     }
 
-    /// What the failures of a name from a network are counted under.
+    /// The key under which the failures of a name from a network are counted.
     pub fn key(&self, login: &str, user: Option<Id<User>>, network: Option<IpAddr>) -> Key {
         let user = user.map(Id::get);
         Key(self.hasher.hash_one((login, user, network)))
     }
 
-    /// How often the name failed lately; refused where that was too often.
+    /// The number of recent failures of the name; refused where there are too many.
     pub fn failures(&self, key: Key) -> Result<u32> {
         match self.failed.get(&key) {
             Some(pair) => pair.failures(self.allowed),
@@ -94,7 +94,7 @@ impl Attempts {
         Ok(Attempt { pair, _turn: turn })
     }
 
-    /// Whether the name logged in from this network lately.
+    /// True if the name logged in from this network lately.
     pub fn is_familiar(&self, key: Key) -> bool {
         let at = self.familiar.get(&key);
         at.is_some_and(|at| at.elapsed() < FAMILIAR)

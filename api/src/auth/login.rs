@@ -57,7 +57,7 @@ pub(crate) struct Authenticator {
     credentials: Credentials,
 }
 
-/// How many logins may fail in five minutes.
+/// The most logins that may fail in five minutes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LoginLimits {
     /// For one name from one network.

@@ -168,7 +168,7 @@ impl Mirror {
         self.look(|state| state.role_like(name))
     }
 
-    /// Whether the user may do all that each holder of this role may.
+    /// True if the user may do all that each holder of this role may.
     pub fn outranks_holders(&self, user: Id<User>, role: Id<Role>) -> bool {
         self.look(|state| {
             let user = state.user(user);

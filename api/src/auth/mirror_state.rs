@@ -172,7 +172,7 @@ impl State {
             .all(|permission| self.covers(user, *permission))
     }
 
-    /// Whether the user may do all that each holder of this role may.
+    /// True if the user may do all that each holder of this role may.
     pub fn outranks_holders(&self, user: &User, role: Id<Role>) -> bool {
         let users = self.users.values().map(|other| &other.state);
         let mut holders = users.filter(|other| other.exists() && other.roles().contains(&role));

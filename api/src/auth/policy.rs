@@ -1,4 +1,4 @@
-//! What a password must be like when it is set.
+//! The password policy: rules for a password when it is set.
 
 use std::{collections::HashSet, str::FromStr, sync::OnceLock};
 
@@ -18,7 +18,7 @@ pub enum PasswordPolicy {
     /// At least 8 characters, and neither the username nor the email address.
     #[default]
     Basic,
-    /// The same, and not in the shipped list of common passwords.
+    /// The rules of `Basic`, and not in the shipped list of common passwords.
     Strict,
 }
 

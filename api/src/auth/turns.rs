@@ -14,7 +14,7 @@ use tokio::{sync::oneshot, time::timeout};
 
 use crate::{Error, Result};
 
-/// How long one waits for a turn before being told to come back.
+/// The longest wait for a turn; after it the client is told to come back.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The most that wait from one network.
 const PER_NETWORK: usize = 512;
@@ -117,7 +117,7 @@ impl Queue {
         Ok(Some(receiver))
     }
 
-    /// Who is next, from the network that is next; a free turn more where nobody waits.
+    /// The next waiter of the next network; a free turn more where no one waits.
     fn next(&mut self) -> Option<oneshot::Sender<HashTurn>> {
         while let Some(network) = self.rotation.pop_front() {
             let Some(line) = self.lines.get_mut(&network) else {

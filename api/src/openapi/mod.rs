@@ -51,7 +51,7 @@ pub(crate) fn registered(method: &Method, path: &str) -> Option<&'static Registe
         .find_map(|(one, route)| (*one == method).then_some(route))
 }
 
-/// Whether a request can change something; of one that no route answers, its method says
+/// True if a request can change something; of one that no route answers, its method says
 /// so.
 pub(crate) fn changes(method: &Method, route: Option<&Registered>) -> bool {
     let by_method = ![Method::GET, Method::HEAD, Method::OPTIONS].contains(method);

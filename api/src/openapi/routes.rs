@@ -30,7 +30,7 @@ pub(crate) struct Operation {
 /// The properties of a route that requests are held to before its handler runs.
 #[derive(Debug)]
 pub(crate) struct Registered {
-    /// Whether a request can change something: every method but GET, every GET whose
+    /// True if a request can change something: every method but GET, every GET whose
     /// handler takes a `Writer`, and every other spelling of those.
     pub changes: bool,
     /// The permissions that are needed, all of them.

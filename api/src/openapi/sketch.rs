@@ -20,7 +20,7 @@ pub(crate) type Component = (String, RefOr<Schema>);
 pub(crate) struct Sketch {
     /// Whether one has to be logged in.
     pub authenticated: bool,
-    /// Whether the handler can change something.
+    /// True if the handler can change something.
     pub changes: bool,
     /// The permissions that are needed, all of them.
     pub permissions: Vec<String>,

@@ -67,7 +67,7 @@ fn every_route_is_in_the_lists_with_its_permission_and_the_other_way_round() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What changes something is said by hand in the list, and derived from handlers here.
+/// The list says by hand which routes change something; here it is derived from handlers.
 #[test]
 fn a_route_is_known_to_change_something_as_the_list_says() {
     let mut changing = BTreeSet::new();

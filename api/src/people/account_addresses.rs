@@ -3,7 +3,9 @@
 use commands::{addresses::AddressPolicy, verification::VerificationError};
 use domain::{
     Id,
-    people::{Account, AccountCommand, AccountPatch, AddressAssignment, AddressField},
+    people::{
+        Account, AccountCommand, AccountPatch, AddressAssignment, AddressField, CODE_LIFETIME,
+    },
 };
 use eventstore::clock;
 use projections::people::accounts::AccountRow;
@@ -18,8 +20,6 @@ use crate::{
 };
 
 const FIELDS: &str = "email or phone";
-/// The lifetime of a code in seconds, as it is answered.
-const CODE_SECONDS: u32 = 600;
 
 /// The answer to a request for a code.
 const SENT: [(&str, Shape); 3] = [
@@ -69,7 +69,7 @@ async fn verify(
         let sent = verification.send(id, field, (accounts.user(), &actor, clock::now()));
         let committed = sent.await?;
         let answer = json!({
-            "account_id": id.get(), "field": field.as_str(), "expires_in": CODE_SECONDS,
+            "account_id": id.get(), "field": field.as_str(), "expires_in": CODE_LIFETIME.num_seconds(),
         });
         return Ok(Answer::of(&answer)?.late(accounts.settle(committed).await));
     };

@@ -33,7 +33,7 @@ const ACCOUNT_ADMIN: &str = "account_admin";
 /// The terms of the upgrade.
 #[derive(Clone, Copy, Debug)]
 pub struct Adoption {
-    /// Whether whatever was written counts as assigned.
+    /// The policy under which addresses are adopted.
     pub policy: AddressPolicy,
     /// When the period of grace ends.
     pub until: DateTime<Utc>,

@@ -32,7 +32,7 @@ impl Together<'_> {
         self.commands.store()
     }
 
-    /// Whether there is nothing to append.
+    /// True if there is nothing to append.
     pub fn is_empty(&self) -> bool {
         self.batch.is_empty()
     }

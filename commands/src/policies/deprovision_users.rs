@@ -13,11 +13,11 @@ use tokio::time::Instant;
 use super::Policies;
 use crate::{Actor, CommandError, deprovisioning::Leaving};
 
-/// How often the read models are asked.
+/// The time between two looks at the read models.
 const EVERY: Duration = Duration::from_secs(60);
 /// The most users between two looks.
 const AT_ONCE: i64 = 100;
-/// How long the read models may take to show what is in the log.
+/// The longest wait for the read models to show what is in the log.
 const READABLE_WITHIN: Duration = Duration::from_secs(2);
 /// The most appends for one user between two looks.
 const APPENDS: usize = 20;

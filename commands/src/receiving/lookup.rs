@@ -55,7 +55,7 @@ impl Counter {
     }
 }
 
-/// Whether the program that a recipient has for something takes it in.
+/// Refuses unless the recipient's program takes inbound messages of this service in.
 pub(super) fn takes_in(recipient: &accounts::Recipient) -> Result<(), NotReceived> {
     match recipient.program_type {
         None => Err(NotReceived::NoProgram),

@@ -90,7 +90,7 @@ impl NotReceived {
     /// The reason in words, for whoever brings it.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::NoAccount => "nobody is reached there",
+            Self::NoAccount => "no account receives there",
             Self::NoProgram => {
                 "nothing is received there: the account is subscribed to no program for it"
             }

@@ -98,7 +98,7 @@ impl Bucket {
         is_first.then(|| now + self.refilled_in(1))
     }
 
-    /// How long it takes to the next token.
+    /// The time until the next token.
     pub fn next_token(&self, now: Instant) -> Duration {
         let since = now.saturating_duration_since(self.refilled_at);
         self.refilled_in(1).saturating_sub(since)
@@ -134,7 +134,7 @@ impl Bucket {
         self.refilled_at = now;
     }
 
-    /// How long the bucket takes to hold so many tokens, if none comes back.
+    /// The time until the bucket holds this many tokens, if none is given back.
     fn refilled_in(&self, tokens: usize) -> Duration {
         let missing = (tokens as f64 - self.tokens).max(0.0);
         // A little more, so that what was rounded down is there.

@@ -26,9 +26,9 @@ use tokio::{
 
 use bucket::{Bucket, Ticket};
 
-/// How many keys are remembered.
+/// The most keys that are remembered.
 const KEYS: usize = 65_536;
-/// How long an attempt waits for its turn.
+/// The longest wait of an attempt for its turn.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A token bucket for each key. Clones share them.

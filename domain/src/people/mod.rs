@@ -10,7 +10,7 @@ mod stop_words;
 
 pub use account::{
     Account, AccountCommand, AccountEvent, AccountKind, AccountPatch, AccountProfile,
-    AddressAssignment, AddressBasis, AddressField, AddressGrant,
+    AddressAssignment, AddressBasis, AddressField, AddressGrant, CODE_LIFETIME,
 };
 pub use contact::{Contact, ContactCommand, ContactEvent, ContactPatch, ContactProfile};
 pub use group::{Group, GroupCommand, GroupEvent, GroupPatch};

@@ -60,14 +60,14 @@ pub(super) fn read(answer: &Answer, template: Option<&HttpTemplate>) -> Reply {
     }
 }
 
-/// What the sending page of Kannel answers, in its words.
+/// The answer of Kannel's sending page, in its words.
 fn of_kannel(status: StatusCode, body: &[u8]) -> Reply {
     let text = one_line(&String::from_utf8_lossy(body), WORDS);
     let words = format!("{} {text}", status.as_u16());
     answered(outcome(status, &text), words.trim())
 }
 
-/// What another service answers. Of its words only the id that `success` finds is kept: a
+/// The answer of another service. Of its words only the id that `success` finds is kept: a
 /// template can ask any page of any host, which must not be read by it.
 fn of_service(answer: &Answer, success: Option<&Success>) -> Reply {
     let body = String::from_utf8_lossy(answer.body.as_deref().unwrap_or_default());

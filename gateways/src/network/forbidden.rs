@@ -19,7 +19,7 @@ const METADATA_V6: [Ipv6Addr; 3] = [
     Ipv6Addr::new(0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x0042),
 ];
 
-/// Whether nothing may connect to this address, nor to an IPv4 address that it leads to.
+/// True if nothing may connect to this address, nor to an IPv4 address that it leads to.
 pub(super) fn is_forbidden(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_forbidden_v4(address),

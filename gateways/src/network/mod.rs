@@ -63,7 +63,7 @@ impl From<AddressRefused> for io::Error {
 }
 
 impl ProviderNetworks {
-    /// Whether this address may be connected to.
+    /// Refuses an address that must not be connected to.
     ///
     /// # Errors
     /// Why it may not.

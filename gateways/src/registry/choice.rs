@@ -43,7 +43,7 @@ impl Registry {
         self.pick_among(|entry| self.serves_confidentially(entry, service), avoid)
     }
 
-    /// Whether there is a provider for a service that shows no one what it carries.
+    /// True if there is a provider for a service that shows its messages to no other user.
     pub(crate) fn carries_confidential(&self, service: Service) -> bool {
         let entries = lock(&self.0.entries);
         entries

@@ -16,7 +16,7 @@ impl Registry {
         here.map(health).collect()
     }
 
-    /// What `/readyz` says of the gateways, to anybody: no error, since providers quote
+    /// The part of `/readyz` about gateways, which anybody may read: no error, since providers quote
     /// internals in theirs. Those are in the provider's status.
     pub fn status(&self) -> Value {
         let entries = lock(&self.0.entries);

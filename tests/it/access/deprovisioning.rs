@@ -1,5 +1,5 @@
-//! What ends with a user who is deactivated or deleted, and what a new user of the same
-//! name has of it: nothing.
+//! Deprovisioning of a user who is deactivated or deleted: a new user of the same
+//! name inherits nothing.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::harness::{
     sandbox_provider, seconds, unique_name,
 };
 
-/// How a user leaves.
+/// The ways in which a user leaves.
 const WAYS: [&str; 4] = ["update", "csv", "delete", "deleting GET"];
 
 async fn leave(admin: &Client, way: &str, user_id: i64, username: &str) {
@@ -46,7 +46,7 @@ async fn scheduled(user: &Client) -> i64 {
     user.put(&path, at).await.id("schedule_id")
 }
 
-/// Who appended the last event of something, in which transaction, and its type.
+/// The actor of an aggregate's last event, its transaction, and its type.
 async fn last_event(log: &mut EventLog, kind: &str, id: i64) -> (Option<i64>, String, String) {
     let sql = "select (metadata ->> 'user_id')::bigint, commit_id::text, event_type from events
                where aggregate_type = $1 and aggregate_id = $2 order by sequence desc limit 1";

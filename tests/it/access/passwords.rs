@@ -1,4 +1,4 @@
-//! What passwords and usernames must be like.
+//! The rules for passwords and usernames.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ async fn import(client: &Client, file: String) -> Answer {
     client.send(request.body(file)).await
 }
 
-/// Whether this password is refused for a user, on every way to set one.
+/// Asserts that this password is refused for a user, on every way to set one.
 async fn assert_refused(admin: &Client, name: &str, password: &str) {
     let body = json!({"username": name, "passwd": password});
     let refused = admin.post("/users", body).await;

@@ -1,4 +1,4 @@
-//! Who may change a role, and what it may be called.
+//! Rights to change a role, and the rules for its name.
 
 use serde_json::json;
 

@@ -82,7 +82,7 @@ impl Route {
         self.method == "GET" && self.changes_something()
     }
 
-    /// Whether it writes: by its method, as another spelling of one that does, or as the
+    /// True if it writes: by its method, as another spelling of one that does, or as the
     /// one documented GET that is neither.
     pub fn changes_something(&self) -> bool {
         let writes = ["POST ", "PUT ", "DELETE "];

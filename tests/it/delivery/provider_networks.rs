@@ -66,7 +66,7 @@ fn provider(kind: &str, host: &str, port: u16) -> Value {
     })
 }
 
-/// What the provider's status says went wrong, once it says so.
+/// The error in the provider's status, once there is one.
 async fn last_error(admin: &Client, provider: i64) -> String {
     let path = format!("/providers/{provider}/status");
     eventually("the status says why", seconds(60), async || {

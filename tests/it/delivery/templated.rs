@@ -10,7 +10,7 @@ use crate::harness::{Client, Database, Mailing, Server, Setup, eventually, secon
 /// What the service was asked: who asked, and for what.
 type Asked = Arc<Mutex<Vec<(String, Value)>>>;
 
-/// What the service says beside what it must, longer than what may be told of it.
+/// Text that the service answers beside the id, longer than what may be repeated of it.
 const HIDDEN: &str = "internal internal internal internal internal internal internal internal \
                       internal internal END-OF-NOTE";
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{eventually, guardian::Guardian, process::Process, scratch_dir, seconds};
 
-/// How long a page may take to show what is waited for: some are large, and machines busy.
+/// The longest wait for a page to show something: some are large, and machines busy.
 const TIMEOUT: std::time::Duration = seconds(180);
 /// The key of an element's reference in WebDriver's JSON.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -117,7 +117,7 @@ impl Browser {
         .await;
     }
 
-    /// What the first element of this CSS selector shows, once it shows something.
+    /// The text of the first element of this CSS selector, once it has one.
     pub async fn text(&self, css: &str) -> String {
         eventually(&format!("{css} shows something"), TIMEOUT, async || {
             let element = self.element(css).await.ok()?;
@@ -129,7 +129,7 @@ impl Browser {
         .await
     }
 
-    /// What a script returns.
+    /// The result of a script.
     pub async fn run(&self, script: &str) -> Value {
         let body = json!({"script": script, "args": []});
         self.post("execute/sync", body).await.expect(script)
@@ -148,7 +148,7 @@ impl Browser {
         }
     }
 
-    /// What pages have said on the console since it was last asked: errors of scripts, and
+    /// The messages of pages on the console since it was last asked: errors of scripts, and
     /// what a Content-Security-Policy blocked.
     pub async fn console(&self) -> Vec<String> {
         let said = self.post("se/log", json!({"type": "browser"})).await;

@@ -1,4 +1,4 @@
-//! What a body says it is.
+//! The content types of bodies.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::{
     harness::{ADMIN_PASSWORD, Answer, Client, Server, USER_PASSWORD, unique_name},
 };
 
-/// What a form on a web page can send without asking first.
+/// The content types that a form on a web page can send without a preflight request.
 const FORMS: [&str; 3] = [
     "text/plain",
     "application/x-www-form-urlencoded",

@@ -44,7 +44,7 @@ impl Destination {
         }
     }
 
-    /// Whether what was kept for `earlier` may be sent to this one: it is the same place,
+    /// True if secrets kept for `earlier` may be sent to this one: it is the same place,
     /// the connection is not less protected, and no other authority vouches for it.
     pub fn may_have_secrets_of(&self, earlier: &Self) -> bool {
         let same = |it: &Self| (it.host.clone(), it.port, it.others.clone());
@@ -54,7 +54,7 @@ impl Destination {
     }
 }
 
-/// Whether secrets leave on an encrypted connection only, to a server whose certificate
+/// True if secrets leave on an encrypted connection only, to a server whose certificate
 /// verifies. What cannot be read counts as not encrypted.
 fn is_encrypted(kind: ProviderKind, settings: &Map<String, Value>) -> bool {
     match kind {

@@ -87,12 +87,12 @@ pub struct AddressGrant {
     pub basis: AddressBasis,
     /// The keyed fingerprint of the address in its normal form.
     pub fingerprint: String,
-    /// Whether the account receives there; else it is a shared caller id.
+    /// True if the account receives there; else it is a shared caller id.
     pub receives: bool,
 }
 
 impl AddressGrant {
-    /// Whether it holds at this moment.
+    /// True if the grant holds at this moment.
     pub fn is_valid(&self, at: DateTime<Utc>) -> bool {
         match self.basis {
             AddressBasis::Provisional { until } => at < until,
@@ -108,6 +108,6 @@ pub struct AddressAssignment {
     pub field: AddressField,
     /// The keyed fingerprint of its normal form.
     pub fingerprint: String,
-    /// Whether the account is to receive there.
+    /// True if the account is to receive there.
     pub receives: bool,
 }

@@ -18,7 +18,7 @@ use crate::{Claim, Refusal, people::normal_address};
 /// The period for which a released address stays closed to other owners.
 const QUARANTINE: TimeDelta = TimeDelta::days(90);
 /// The lifetime of a verification code.
-const CODE_LIFETIME: TimeDelta = TimeDelta::minutes(10);
+pub const CODE_LIFETIME: TimeDelta = TimeDelta::minutes(10);
 /// Wrong codes that end a verification.
 const GUESSES: u32 = 5;
 
@@ -275,7 +275,7 @@ impl Addresses {
         self.grants.insert(field, grant);
     }
 
-    /// What has been in quarantine for long enough is forgotten, and with it the claim.
+    /// Puts an address that was given up into quarantine, and forgets those whose quarantine is over.
     fn gave_up(&mut self, field: AddressField, fingerprint: String, at: DateTime<Utc>) {
         self.pending.remove(&field);
         self.released.retain(|it| at < it.at + QUARANTINE);

@@ -79,7 +79,7 @@ impl Account {
         self.addresses.grant(field)
     }
 
-    /// Whether it may send as the address in this field at this moment.
+    /// True if the account may send as the address in this field at this moment.
     pub fn may_send_as(&self, field: AddressField, at: DateTime<Utc>) -> bool {
         self.grant(field).is_some_and(|grant| grant.is_valid(at))
     }

@@ -9,5 +9,6 @@ mod tests;
 mod vocabulary;
 
 pub use address::{AddressAssignment, AddressBasis, AddressField, AddressGrant};
+pub use addresses::CODE_LIFETIME;
 pub use aggregate::Account;
 pub use vocabulary::{AccountCommand, AccountEvent, AccountKind, AccountPatch, AccountProfile};

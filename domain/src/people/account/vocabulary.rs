@@ -123,7 +123,7 @@ pub enum AccountCommand {
         field: AddressField,
         fingerprint: String,
         at: DateTime<Utc>,
-        /// Whether the address need not stay in quarantine first.
+        /// True if the address need not stay in quarantine first.
         freely: bool,
     },
     /// Enables it for inbound transmissions of a program.
@@ -196,7 +196,7 @@ pub enum AccountEvent {
     AccountAddressAssigned {
         field: AddressField,
         fingerprint: String,
-        /// Whether it receives there as well.
+        /// True if the account receives there as well.
         receives: bool,
     },
     /// It may use this address for a period of grace, since it did before.

@@ -9,7 +9,7 @@ use sqlx::{FromRow, PgPool};
 pub struct Recipient {
     /// The account.
     pub account_id: i64,
-    /// Whose it is.
+    /// The user whom the account belongs to.
     pub user_id: i64,
     /// The program that it is subscribed to; none: nothing takes it in.
     pub program_id: Option<i64>,
@@ -90,7 +90,7 @@ pub async fn reached_at(
 /// The accounts whose right to an address ends unless they verify it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Provisional {
-    /// How many there are.
+    /// The number of provisional rights.
     pub count: i64,
     /// When the first right ends.
     pub until: Option<DateTime<Utc>>,
