@@ -4,6 +4,8 @@
 //! The code is stored nowhere. It follows from a random challenge, which the log has, and a
 //! key that follows from the master key, which it has not.
 
+mod sent_codes;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -22,10 +24,6 @@ use subtle::ConstantTimeEq;
 
 use crate::{Actor, CommandError, Commands, addresses::Addresses, suppression::Suppression};
 
-/// Codes that go to one destination, and that one user has sent, within [`WINDOW`].
-const PER_DESTINATION: i64 = 3;
-const PER_USER: i64 = 20;
-const WINDOW: TimeDelta = TimeDelta::days(1);
 /// Codes are numbers of six digits.
 const CODES: u64 = 1_000_000;
 const DIGITS: usize = 6;
@@ -126,7 +124,7 @@ impl Verification {
         }
         self.must_not_be_suppressed(user, field, address).await?;
         let fingerprint = self.addresses.fingerprint(field, address);
-        self.count(&fingerprint, user, at).await?;
+        sent_codes::count(self.commands.store().pool(), &fingerprint, user, at).await?;
         let challenge = challenge()?;
         let outgoing = OutgoingCode {
             service,
@@ -194,47 +192,6 @@ impl Verification {
         }
         let reason = "the address is on your list of those that are not contacted";
         Err(Refusal::not_ready(reason).into())
-    }
-
-    /// Takes one of the codes that may be sent within a day. One that is not taken by a
-    /// provider counts too.
-    async fn count(
-        &self,
-        destination: &str,
-        user: Id<User>,
-        at: DateTime<Utc>,
-    ) -> Result<(), VerificationError> {
-        let mut transaction = self.commands.store().pool().begin().await?;
-        sqlx::query("lock table identity.codes_sent in share row exclusive mode")
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query("delete from identity.codes_sent where sent_at <= $1")
-            .bind(at - WINDOW)
-            .execute(&mut *transaction)
-            .await?;
-        let (to_destination, by_user, oldest): (i64, i64, Option<DateTime<Utc>>) = sqlx::query_as(
-            "select count(*) filter (where destination = $1), count(*) filter (where user_id = $2), \
-               min(sent_at) \
-             from identity.codes_sent where destination = $1 or user_id = $2",
-        )
-        .bind(destination)
-        .bind(user.get())
-        .fetch_one(&mut *transaction)
-        .await?;
-        if to_destination >= PER_DESTINATION || by_user >= PER_USER {
-            let retry_after = oldest.map_or(WINDOW, |oldest| oldest + WINDOW - at);
-            return Err(VerificationError::TooMany { retry_after });
-        }
-        sqlx::query(
-            "insert into identity.codes_sent (destination, user_id, sent_at) values ($1, $2, $3)",
-        )
-        .bind(destination)
-        .bind(user.get())
-        .bind(at)
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(())
     }
 
     fn code(&self, id: Id<Account>, field: AddressField, challenge: &str) -> String {
