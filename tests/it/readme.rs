@@ -9,7 +9,7 @@ use std::{
 use crate::harness::{ADMIN_PASSWORD, Server, Setup, free_port, scratch_dir};
 
 /// The first line of the walk, which a reader may leave as it is and a test must not.
-const URL_LINE: &str = "export LEDGERLINE_URL=http://127.0.0.1:8000";
+const URL_LINE: &str = "SERVER=http://127.0.0.1:8000";
 
 fn readme() -> String {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -44,12 +44,9 @@ fn run(commands: &str, server: &Server) -> Output {
         commands.trim_start().starts_with(URL_LINE),
         "the walk begins with: {URL_LINE}"
     );
-    let url = format!("export LEDGERLINE_URL={}", server.url);
+    let url = format!("SERVER={}", server.url);
     let commands = commands.replacen(URL_LINE, &url, 1);
-    assert!(
-        !commands.contains(":8000"),
-        "a command does not use LEDGERLINE_URL"
-    );
+    assert!(!commands.contains(":8000"), "a command does not use SERVER");
     let tidy = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n";
     let dir = scratch_dir("walk");
     let output = Command::new("bash")
