@@ -164,7 +164,10 @@ fn must_be_free<V: Verb>(
 ) -> Result<()> {
     let like = roles.caller().mirror().role_like(name.as_str());
     match like.filter(|like| Some(*like) != own) {
-        Some(_) => Err(Error::invalid("name", "is already in use")),
+        Some(_) => Err(Error::invalid(
+            "name",
+            "is or looks like the name of another role",
+        )),
         None => Ok(()),
     }
 }

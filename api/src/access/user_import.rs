@@ -132,7 +132,7 @@ pub(super) async fn import(
             }
         };
         if columns.is_none() {
-            let header = header(&fields);
+            let header = header(&fields)?;
             let is_header = header.is_some();
             columns = Some(header.unwrap_or_else(|| COLUMNS.map(Some).to_vec()));
             if is_header {

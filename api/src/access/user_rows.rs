@@ -26,8 +26,12 @@ pub(super) const COLUMNS: [&str; 12] = [
     "role",
 ];
 
-/// The columns that a first row names, if it is a header.
-pub(super) fn header(row: &[String]) -> Option<Vec<Option<&'static str>>> {
+/// The columns that a first row names, if it is a header: a cell of it is `username`. A
+/// column without a name is not read.
+///
+/// # Errors
+/// When it names a column that there is not: its values would be left out silently.
+pub(super) fn header(row: &[String]) -> Result<Option<Vec<Option<&'static str>>>> {
     let folded = |name: &String| {
         unguarded(name)
             .trim()
@@ -35,14 +39,25 @@ pub(super) fn header(row: &[String]) -> Option<Vec<Option<&'static str>>> {
             .replace([' ', '-'], "_")
     };
     let names: Vec<String> = row.iter().map(folded).collect();
-    let column = |name: &String| {
-        let name = if name == "password" { "passwd" } else { name };
-        COLUMNS.into_iter().find(|column| *column == name)
-    };
-    names
-        .iter()
-        .any(|name| name == COLUMNS[0])
-        .then(|| names.iter().map(column).collect())
+    if !names.iter().any(|name| name == COLUMNS[0]) {
+        return Ok(None);
+    }
+    names.iter().map(column).collect::<Result<_>>().map(Some)
+}
+
+/// The column of this name; none for no name.
+fn column(name: &String) -> Result<Option<&'static str>> {
+    let name = if name == "password" { "passwd" } else { name };
+    let known = COLUMNS.into_iter().find(|column| *column == name);
+    if known.is_none() && !name.is_empty() {
+        let name: String = name.chars().take(50).collect();
+        let reason = format!(
+            "there is no column {name}; those there are: {}",
+            COLUMNS.join(", ")
+        );
+        return Err(Error::invalid("header", reason));
+    }
+    Ok(known)
 }
 
 /// The username and the fields of a row, under the rules of a body's fields. An empty value says
@@ -95,12 +110,27 @@ mod tests {
 
     #[test]
     fn a_header_is_known_by_the_username() {
-        let columns = header(&owned(&["E-mail", "User Name", "Username", "Password"]));
+        let columns = header(&owned(&["First Name", "", "Username", "Password"]));
         assert_eq!(
-            columns,
-            Some(vec![None, None, Some("username"), Some("passwd")])
+            columns.unwrap(),
+            Some(vec![
+                Some("first_name"),
+                None,
+                Some("username"),
+                Some("passwd")
+            ])
         );
-        assert_eq!(header(&owned(&["ada", "secret"])), None);
+        assert_eq!(header(&owned(&["ada", "secret"])).unwrap(), None);
+    }
+
+    #[test]
+    fn a_header_with_an_unknown_column_is_refused_by_its_name() {
+        let error = header(&owned(&["username", "enabled"])).unwrap_err();
+        let said = error.detail();
+        assert!(
+            said.starts_with("header: there is no column enabled"),
+            "{said}"
+        );
     }
 
     #[test]
