@@ -49,7 +49,12 @@ pub enum Error {
     /// Not in the present state: 423.
     NotReady(String),
     /// Too many attempts: 429.
-    TooMany(Duration),
+    TooMany {
+        /// The limit, in words.
+        limit: &'static str,
+        /// The time after which one may try again.
+        retry_after: Duration,
+    },
     /// Something broke here; the log says what: 500.
     Internal,
     /// Not on this installation, not built, or not said which: 501.
@@ -61,6 +66,14 @@ pub enum Error {
 impl Error {
     /// A request that took longer than it may.
     pub(crate) const TOO_SLOW: Self = Self::Unavailable("it took too long; try again");
+
+    /// Logins that failed too often.
+    pub(crate) fn too_many_logins(retry_after: Duration) -> Self {
+        Self::TooMany {
+            limit: "too many failed logins",
+            retry_after,
+        }
+    }
 
     /// One field that cannot be accepted.
     pub fn invalid(field: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
@@ -87,7 +100,7 @@ impl Error {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotReady(_) => StatusCode::LOCKED,
-            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -113,7 +126,7 @@ impl Error {
             }
             Self::TooLarge(limit) => format!("at most {limit} bytes are accepted here"),
             Self::NotReady(reason) | Self::NotImplemented(reason) => reason.clone(),
-            Self::TooMany(_) => "too many attempts; try again later".to_owned(),
+            Self::TooMany { limit, .. } => format!("{limit}; try again later"),
             Self::Internal => "something went wrong here; the log has the details".to_owned(),
         }
     }
@@ -161,7 +174,9 @@ impl Error {
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, kind);
         let retry_after = match self {
-            Self::TooMany(wait) => Some(HeaderValue::from(wait.as_secs().max(1))),
+            Self::TooMany { retry_after, .. } => {
+                Some(HeaderValue::from(retry_after.as_secs().max(1)))
+            }
             Self::Unavailable(_) => Some(HeaderValue::from_static("1")),
             _ => None,
         };
@@ -269,7 +284,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_waiting_time_is_said_in_seconds() {
-        let (status, _, headers) = problem(Error::TooMany(Duration::from_secs(90))).await;
+        let (status, _, headers) = problem(Error::too_many_logins(Duration::from_secs(90))).await;
         assert_eq!(
             (status.as_u16(), &headers["retry-after"]),
             (429, &HeaderValue::from(90))

@@ -53,8 +53,9 @@ impl Addresses {
         fingerprint(self.commands.store(), field, address)
     }
 
-    /// The assignments that follow when an administrator writes this patch into an account.
-    /// An address that another account receives at becomes a shared caller id.
+    /// The assignments that follow when an administrator writes this patch into an account:
+    /// of the addresses that it does not have already, and under [`AddressPolicy::Trusted`] of all. One that another account receives at
+    /// becomes a shared caller id.
     ///
     /// # Errors
     /// When the log cannot be read or appended to.
@@ -62,15 +63,23 @@ impl Addresses {
         &self,
         account: Id<Account>,
         patch: &AccountPatch,
+        policy: AddressPolicy,
         (metadata, at): (&Metadata, DateTime<Utc>),
     ) -> Result<Vec<AddressAssignment>, CommandError> {
         let mut assignments = Vec::new();
+        let present = self.commands.store().load(account).await?.aggregate;
         for field in AddressField::ALL {
             let written = match field {
                 AddressField::Email => set(&patch.email),
                 AddressField::Phone => set(&patch.phone),
             };
-            let Some(address) = written else { continue };
+            let Some(address) = written.map(|it| normal_address(&it)) else {
+                continue;
+            };
+            let is_kept = present.address(field).map(normal_address).as_ref() == Some(&address);
+            if is_kept && policy == AddressPolicy::Verified {
+                continue;
+            }
             let fingerprint = self.fingerprint(field, &address);
             let freed = self.free(account, field, &fingerprint, true, (metadata, at));
             let receives = match freed.await {
@@ -80,6 +89,7 @@ impl Addresses {
             };
             assignments.push(AddressAssignment {
                 field,
+                address,
                 fingerprint,
                 receives,
             });
@@ -88,7 +98,8 @@ impl Addresses {
     }
 
     /// Sees to it that no other account holds the claim on an address. `administers` says
-    /// that an account administrator asks, who need not wait for a quarantine to end.
+    /// that an account administrator asks, who need not wait for a quarantine to end. A holder
+    /// without proof gives it up in an append of its own, before the claim is taken.
     ///
     /// # Errors
     /// [`Refusal::Taken`] where another account receives there by right, or gave it up too

@@ -1,5 +1,5 @@
-//! Deprovisioning: the accounts of a user who is deactivated or deleted are deactivated, and
-//! their schedules end.
+//! Deprovisioning: the accounts of a user who is deactivated or deleted are deactivated, those
+//! of a deleted one release their addresses too, and their schedules end.
 
 use domain::{
     Entity, Id,
@@ -7,7 +7,7 @@ use domain::{
     delivery::{Schedule, ScheduleCommand},
     people::{Account, AccountCommand},
 };
-use eventstore::StoreError;
+use eventstore::{StoreError, clock};
 use projections::{delivery::schedules, people::accounts};
 use sqlx::PgPool;
 
@@ -49,7 +49,7 @@ impl Together<'_> {
     ) -> Result<bool, CommandError> {
         let limit = AT_ONCE as i64;
         let (accounts, schedules) = futures::try_join!(
-            accounts::active_of_user(pool, user.get(), limit),
+            accounts::in_use_of_user(pool, user.get(), leaving == Leaving::Deleted, limit),
             schedules::pending_of_user(pool, user.get(), limit),
         )
         .map_err(StoreError::Database)?;
@@ -58,8 +58,12 @@ impl Together<'_> {
         let accounts: Vec<_> = accounts.filter(|id| Some(*id) != apart).collect();
         let schedules: Vec<Id<Schedule>> = schedules.into_iter().map(Id::new).collect();
         let reason = || leaving.reason().to_owned();
-        self.each_of(user, &accounts, || AccountCommand::Deactivate {
-            reason: reason(),
+        self.each_of(user, &accounts, || match leaving {
+            Leaving::Deactivated => AccountCommand::Deactivate { reason: reason() },
+            Leaving::Deleted => AccountCommand::Abandon {
+                reason: reason(),
+                at: clock::now(),
+            },
         })
         .await?;
         self.each_of(user, &schedules, || ScheduleCommand::Abandon {

@@ -14,7 +14,10 @@ use domain::{
     Id, Refusal,
     access::User,
     flow::Service,
-    people::{Account, AccountCommand, AddressBasis, AddressField, CODE_LIFETIME, Channel},
+    people::{
+        Account, AccountCommand, AddressBasis, AddressField, CODE_LIFETIME, Channel,
+        no_code_is_awaited, normal_address,
+    },
 };
 use eventstore::{Committed, StoreError};
 use hmac::{Hmac, KeyInit, Mac};
@@ -34,8 +37,20 @@ pub trait SendCode: Send + Sync {
     /// True if some provider can carry a code by this service.
     fn carries(&self, service: Service) -> bool;
 
-    /// Sends it; an error says in words why it did not go out.
-    async fn send(&self, code: OutgoingCode) -> Result<(), String>;
+    /// Sends it.
+    async fn send(&self, code: OutgoingCode) -> Result<(), NotSent>;
+}
+
+/// The reason for which a code did not go out: never a provider's words, which may quote the
+/// code to whoever asked for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotSent {
+    /// No provider was reached, or none was free.
+    #[error("no code was sent: no provider is available at the moment")]
+    Unavailable,
+    /// A provider refused it, or did not say what became of it.
+    #[error("no code was sent: the provider did not take it for this address")]
+    Refused,
 }
 
 /// A code on its way.
@@ -55,14 +70,16 @@ pub enum VerificationError {
     #[error(transparent)]
     Command(#[from] CommandError),
     /// Too many codes were sent within a day.
-    #[error("too many codes were sent")]
+    #[error("{limit}")]
     TooMany {
+        /// The limit, in words.
+        limit: &'static str,
         /// When one may be sent again.
         retry_after: TimeDelta,
     },
     /// No provider took it.
-    #[error("{0}")]
-    NotSent(String),
+    #[error(transparent)]
+    NotSent(#[from] NotSent),
 }
 
 impl From<Refusal> for VerificationError {
@@ -119,28 +136,47 @@ impl Verification {
         }
         let service = carrier(field);
         if !self.sender.carries(service) {
-            let reason = format!("no provider can carry a code by {}", service.name());
+            let reason = format!(
+                "no provider can carry a code by {}: an account administrator can assign the address",
+                service.name()
+            );
             return Err(Refusal::not_ready(reason).into());
         }
         self.must_not_be_suppressed(user, field, address).await?;
         let fingerprint = self.addresses.fingerprint(field, address);
-        sent_codes::count(self.commands.store().pool(), &fingerprint, user, at).await?;
         let challenge = challenge()?;
         let outgoing = OutgoingCode {
             service,
             destination: address.to_owned(),
             text: message(&self.code(id, field, &challenge)),
         };
+        self.send_counted(outgoing, &fingerprint, user, at).await?;
+        // Only now, so that a code which did not go out ends no earlier one.
         let start = AccountCommand::StartVerification {
             field,
+            address: normal_address(address),
             fingerprint,
             challenge,
             at,
         };
-        let committed = self.commands.send(id, start, actor).await?;
-        let sent = self.sender.send(outgoing).await;
-        sent.map_err(VerificationError::NotSent)?;
-        Ok(committed)
+        Ok(self.commands.send(id, start, actor).await?)
+    }
+
+    /// Sends a code within the limits. It counts unless no provider was reached.
+    async fn send_counted(
+        &self,
+        code: OutgoingCode,
+        fingerprint: &str,
+        user: Id<User>,
+        at: DateTime<Utc>,
+    ) -> Result<(), VerificationError> {
+        let pool = self.commands.store().pool();
+        sent_codes::count(pool, fingerprint, user, at).await?;
+        let sent = self.sender.send(code).await;
+        if sent == Err(NotSent::Unavailable) {
+            sent_codes::forget(pool, fingerprint, user, at).await?;
+        }
+        Ok(sent?)
     }
 
     /// Compares a code, and has the account receive at the address if it is the right one.
@@ -154,10 +190,10 @@ impl Verification {
         (actor, at): (&Actor, DateTime<Utc>),
     ) -> Result<Committed, VerificationError> {
         let account = self.commands.load(id, actor.scope).await?.aggregate;
-        let expected = account.challenge(field, at);
-        let expected = expected.map(|challenge| self.code(id, field, challenge));
-        let matches = expected
-            .is_some_and(|expected| expected.as_bytes().ct_eq(code.trim().as_bytes()).into());
+        let challenge = account.challenge(field, at);
+        let challenge = challenge.ok_or_else(no_code_is_awaited)?.to_owned();
+        let expected = self.code(id, field, &challenge);
+        let matches: bool = expected.as_bytes().ct_eq(code.trim().as_bytes()).into();
         if let Some(address) = account.address(field).filter(|_| matches) {
             let fingerprint = self.addresses.fingerprint(field, address);
             let free = self
@@ -165,7 +201,12 @@ impl Verification {
                 .free(id, field, &fingerprint, false, (&actor.metadata, at));
             free.await?;
         }
-        let confirm = AccountCommand::ConfirmVerification { field, matches, at };
+        let confirm = AccountCommand::ConfirmVerification {
+            field,
+            challenge,
+            matches,
+            at,
+        };
         let committed = self.commands.send(id, confirm, actor).await?;
         if matches {
             Ok(committed)
@@ -224,7 +265,6 @@ fn message(code: &str) -> String {
 /// A random number that no other code follows from.
 fn challenge() -> Result<String, VerificationError> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|_| VerificationError::NotSent("the system has no randomness".to_owned()))?;
+    getrandom::fill(&mut bytes).map_err(|_| NotSent::Unavailable)?;
     Ok(hex::encode(bytes))
 }

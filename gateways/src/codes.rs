@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use commands::{
     Commands,
-    verification::{OutgoingCode, SendCode},
+    verification::{NotSent, OutgoingCode, SendCode},
 };
 use domain::{
     Id,
@@ -16,17 +16,13 @@ use domain::{
 };
 use tokio::time::{Duration, Instant, timeout};
 
-use crate::{
-    Content, Ended, NotOurs, Progress, Registry, Spool, content::Sms, email::Email, words::one_line,
-};
+use crate::{Content, Ended, NotOurs, Progress, Registry, Spool, content::Sms, email::Email};
 
 /// Time limit over all providers that are tried: a client waits for the answer.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
 /// The most providers that are tried.
 const PROVIDERS: usize = 3;
 const SUBJECT: &str = "Your code";
-/// Characters of a provider's words that are passed on.
-const WORDS: usize = 200;
 
 /// Sends codes through the providers that are there, the sandbox apart: whoever may read its
 /// outbox could read the code.
@@ -41,9 +37,8 @@ impl Codes {
         Self { commands, registry }
     }
 
-    async fn attempt(&self, code: &OutgoingCode) -> Result<(), String> {
+    async fn attempt(&self, code: &OutgoingCode) -> Result<(), NotSent> {
         let mut tried: Vec<i64> = Vec::new();
-        let mut reason = "no provider is free".to_owned();
         while tried.len() < PROVIDERS {
             let picked = self.registry.pick_confidential(code.service, &tried);
             let Ok((channel, trial)) = picked else { break };
@@ -56,25 +51,23 @@ impl Codes {
             match channel.gateway.attempt(&spool, &Unrecorded).await {
                 Ended::Reported(report) => {
                     trial.ended(&report);
-                    if report.outcome == Outcome::Delivered {
-                        return Ok(());
-                    }
-                    reason = one_line(&report.response, WORDS);
-                    if !matches!(report.outcome, Outcome::Unavailable) {
-                        break;
+                    match report.outcome {
+                        Outcome::Delivered | Outcome::Unknown => return Ok(()),
+                        Outcome::Unavailable => {}
+                        _ => return Err(NotSent::Refused),
                     }
                 }
                 Ended::Accepted(_) => return Ok(()),
                 Ended::NotOurs | Ended::NoRoom => {}
             }
         }
-        Err(reason)
+        Err(NotSent::Unavailable)
     }
 
-    async fn spool(&self, code: &OutgoingCode) -> Result<Spool, String> {
+    async fn spool(&self, code: &OutgoingCode) -> Result<Spool, NotSent> {
         let id = self.commands.next_id("spool").await;
         Ok(Spool {
-            id: id.map_err(|error| error.to_string())?,
+            id: id.map_err(|_| NotSent::Unavailable)?,
             transmission: Id::<Transmission>::new(0),
             owner: Id::<User>::new(0),
             contact: Id::<Contact>::new(0),
@@ -92,13 +85,13 @@ impl SendCode for Codes {
         self.registry.carries_confidential(service)
     }
 
-    async fn send(&self, code: OutgoingCode) -> Result<(), String> {
+    async fn send(&self, code: OutgoingCode) -> Result<(), NotSent> {
         let sent = timeout(TIME_LIMIT, self.attempt(&code)).await;
-        sent.unwrap_or_else(|_| Err("no provider took it in time".to_owned()))
+        sent.unwrap_or(Err(NotSent::Refused))
     }
 }
 
-fn content(code: &OutgoingCode) -> Result<Content, String> {
+fn content(code: &OutgoingCode) -> Result<Content, NotSent> {
     Ok(match code.service {
         Service::Email => Content::Email(Box::new(Email {
             from: String::new(),
@@ -113,12 +106,12 @@ fn content(code: &OutgoingCode) -> Result<Content, String> {
             let encoded = sms::Sms::of(&code.text, Default::default());
             Content::Sms(Box::new(Sms {
                 text: code.text.clone(),
-                encoded: encoded.map_err(|unfit| format!("the text {unfit}"))?,
+                encoded: encoded.map_err(|_| NotSent::Refused)?,
                 class: TextClass::default(),
                 sender: None,
             }))
         }
-        Service::Voice | Service::Fax => return Err("codes are read, not heard".to_owned()),
+        Service::Voice | Service::Fax => return Err(NotSent::Refused),
     })
 }
 

@@ -116,7 +116,7 @@ impl Pair {
         let left = window.since.map(|at| WINDOW.saturating_sub(at.elapsed()));
         match left {
             Some(Duration::ZERO) => *window = Window::default(),
-            Some(left) if window.failures >= allowed => return Err(Error::TooMany(left)),
+            Some(left) if window.failures >= allowed => return Err(Error::too_many_logins(left)),
             _ => {}
         }
         Ok(window.failures)
@@ -154,7 +154,7 @@ mod tests {
             attempts.begin(ada).await.unwrap().failed();
         }
         let refused = attempts.begin(ada).await.err().unwrap();
-        assert!(matches!(refused, Error::TooMany(left) if left <= WINDOW));
+        assert!(matches!(refused, Error::TooMany { retry_after, .. } if retry_after <= WINDOW));
         assert!(attempts.failures(ada).is_err());
         let elsewhere = attempts.key("ada", Some(Id::new(1)), None);
         let namesake = attempts.key("ada", Some(Id::new(2)), home());

@@ -171,7 +171,7 @@ impl Authenticator {
         let admitted = self.networks.admit(&network, failures).await;
         admitted.map_err(|refused| {
             metrics::counter!("ledgerline_logins_refused_total").increment(1);
-            Error::TooMany(refused.retry_after)
+            Error::too_many_logins(refused.retry_after)
         })
     }
 

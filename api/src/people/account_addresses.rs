@@ -5,6 +5,7 @@ use domain::{
     Id,
     people::{
         Account, AccountCommand, AccountPatch, AddressAssignment, AddressField, CODE_LIFETIME,
+        normal_address,
     },
 };
 use eventstore::clock;
@@ -14,7 +15,7 @@ use serde_json::json;
 use crate::{
     Error, Result,
     answer::Answer,
-    extract::{Fields, FromFields, Input, Path},
+    extract::{Fields, FromFields, Given, Input, Path},
     openapi::{Routes, Shape, op},
     permit::{Admin, Reader, Update, Verb, Writer},
 };
@@ -49,9 +50,10 @@ pub(super) fn routes() -> Routes {
             op("Assigns an address to an account")
                 .note(
                     "By holders of `account_admin`: the account receives at the address that \
-                     it has in `field`, and may send as it. 412 where another account does.",
+                     it has in `field`, and may send as it. 412 where another account does, \
+                     and where the account does not have this `address` in `field`.",
                 )
-                .requires(&["field"])
+                .requires(&["field", "address"])
                 .row::<AccountRow>(),
         )
 }
@@ -59,7 +61,7 @@ pub(super) fn routes() -> Routes {
 async fn verify(
     accounts: Writer<Account, Update>,
     Path(id): Path<Id<Account>>,
-    Input(Proof { field, code }): Input<Proof>,
+    Input(VerifyBody { field, code }): Input<VerifyBody>,
 ) -> Result<Answer> {
     accounts.load(id).await?;
     let field = field.ok_or_else(|| Error::invalid("field", "is required"))?;
@@ -83,19 +85,24 @@ async fn assign(
     accounts: Writer<Account, Update>,
     _administrator: Reader<Account, Admin>,
     Path(id): Path<Id<Account>>,
-    Input(Proof { field, .. }): Input<Proof>,
+    Input(AssignBody { field, address }): Input<AssignBody>,
 ) -> Result<Answer> {
     let account = accounts.load(id).await?.aggregate;
     let field = field.ok_or_else(|| Error::invalid("field", "is required"))?;
-    let address = account.address(field);
-    let address = address.ok_or_else(|| Error::invalid(field.as_str(), "the account has none"))?;
+    let address = address.ok_or_else(|| Error::invalid("address", "is required"))?;
+    let address = normal_address(&address);
+    if account.address(field).map(normal_address).as_ref() != Some(&address) {
+        let reason = format!("is not what the account has in {}", field.as_str());
+        return Err(Error::invalid("address", reason));
+    }
     let addresses = accounts.caller().app().addresses();
-    let fingerprint = addresses.fingerprint(field, address);
+    let fingerprint = addresses.fingerprint(field, &address);
     let (metadata, at) = (accounts.caller().metadata(), clock::now());
     let free = addresses.free(id, field, &fingerprint, true, (&metadata, at));
     free.await?;
     let assignment = AddressAssignment {
         field,
+        address,
         fingerprint,
         receives: true,
     };
@@ -124,12 +131,12 @@ pub(super) async fn assigned<V: Verb>(
     patch: &AccountPatch,
 ) -> Result<Vec<AddressAssignment>> {
     let caller = accounts.caller();
-    let trusted = caller.app().config().addresses == AddressPolicy::Trusted;
-    if !trusted && !caller.may::<Account, Admin>() {
+    let policy = caller.app().config().addresses;
+    if policy != AddressPolicy::Trusted && !caller.may::<Account, Admin>() {
         return Ok(Vec::new());
     }
     let (addresses, metadata) = (caller.app().addresses(), caller.metadata());
-    let assigned = addresses.assignments(id, patch, (&metadata, clock::now()));
+    let assigned = addresses.assignments(id, patch, policy, (&metadata, clock::now()));
     Ok(assigned.await?)
 }
 
@@ -137,25 +144,39 @@ impl From<VerificationError> for Error {
     fn from(error: VerificationError) -> Self {
         match error {
             VerificationError::Command(error) => error.into(),
-            VerificationError::TooMany { retry_after } => {
-                Self::TooMany(retry_after.to_std().unwrap_or_default())
-            }
-            VerificationError::NotSent(reason) => {
-                Self::NotReady(format!("no code was sent: {reason}"))
-            }
+            VerificationError::TooMany { limit, retry_after } => Self::TooMany {
+                limit,
+                retry_after: retry_after.to_std().unwrap_or_default(),
+            },
+            VerificationError::NotSent(reason) => Self::NotReady(reason.to_string()),
         }
     }
 }
 
-/// The body of a verification or an assignment: a field, and the code if there is one.
-struct Proof {
+/// The body of an assignment.
+struct AssignBody {
+    field: Option<AddressField>,
+    address: Option<String>,
+}
+
+impl FromFields for AssignBody {
+    fn from_fields(fields: &mut Fields) -> Self {
+        let field = fields.word("field", FIELDS, AddressField::from_word);
+        Self {
+            field: field.given(),
+            address: fields.text_or_number::<String>("address").given(),
+        }
+    }
+}
+
+/// The body of a verification.
+struct VerifyBody {
     field: Option<AddressField>,
     code: Option<String>,
 }
 
-impl FromFields for Proof {
+impl FromFields for VerifyBody {
     fn from_fields(fields: &mut Fields) -> Self {
-        use crate::extract::Given;
         let field = fields
             .word("field", FIELDS, AddressField::from_word)
             .given();

@@ -15,7 +15,7 @@ use crate::{
     answer::Answer,
     extract::{Input, Listing, Path},
     openapi::{Routes, alias, op},
-    permit::{Create, Delete, Done, List, Read, Reader, Update, Verb, Writer},
+    permit::{Admin, Create, Delete, Done, List, Read, Reader, Update, Verb, Writer},
 };
 
 pub(super) fn routes() -> Routes {
@@ -72,7 +72,20 @@ async fn create(accounts: Writer<Account, Create>, Input(said): Input<Said>) -> 
 }
 
 async fn list(accounts: Reader<Account, List>, listing: Listing<AccountRow>) -> Result<Answer> {
+    must_not_ask_for_conflicts(&accounts, &listing)?;
     accounts.list(listing).await
+}
+
+/// Refuses to list by `conflict` for any but account administrators: to others it would tell
+/// that an address is in use by another user.
+fn must_not_ask_for_conflicts(
+    accounts: &Reader<Account, List>,
+    listing: &Listing<AccountRow>,
+) -> Result<()> {
+    if listing.query.filter.conflict.is_none() {
+        return Ok(());
+    }
+    accounts.caller().must::<Account, Admin>()
 }
 
 async fn list_dids(
@@ -99,6 +112,7 @@ async fn list_kind(
         return Err(Error::invalid("type", "contradicts the path"));
     }
     *filter = Some(kind.as_str().to_owned());
+    must_not_ask_for_conflicts(accounts, &listing)?;
     accounts.list(listing).await
 }
 
@@ -125,11 +139,12 @@ async fn must_have_active_user(accounts: &Writer<Account, Update>, id: Id<Accoun
     let Some(owner) = account.owner().filter(|_| !account.is_active()) else {
         return Ok(());
     };
-    let user = accounts.caller().mirror().user(owner);
-    match user.is_some_and(|user| user.is_active()) {
-        true => Ok(()),
-        false => Err(Error::NotReady("its user is not active".to_owned())),
-    }
+    let reason = match accounts.caller().mirror().user(owner) {
+        Some(user) if user.is_active() => return Ok(()),
+        Some(_) => "its user is not active",
+        None => "its user was deleted: give it to another by PUT /accounts/{id}/users/{user_id}",
+    };
+    Err(Error::NotReady(reason.to_owned()))
 }
 
 async fn delete(accounts: Writer<Account, Delete>, Path(id): Path<Id<Account>>) -> Result<Answer> {

@@ -219,6 +219,7 @@ async fn decide(
         let holder = holders.entry(fingerprint.clone()).or_insert(*id);
         let assignment = AddressAssignment {
             field,
+            address: normal_address(address),
             fingerprint,
             receives: holder == id,
         };

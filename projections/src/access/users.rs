@@ -111,12 +111,16 @@ pub async fn may(pool: &PgPool, user_id: i64, wanted: &str) -> Result<bool, sqlx
 }
 
 /// Users who were deleted or are not active, and who own active accounts or pending
-/// schedules all the same; at most so many.
+/// schedules all the same, or who were deleted and own accounts with a right to an address; at
+/// most so many.
 pub async fn inactive_owners(pool: &PgPool, limit: i64) -> Result<Vec<i64>, sqlx::Error> {
     sqlx::query_scalar(
         "select owned.user_id from (\
            select user_id from read.accounts where active and user_id is not null \
-           union select user_id from read.schedules where state = 'pending') owned \
+           union select user_id from read.schedules where state = 'pending' \
+           union select user_id from read.accounts a \
+             where (phone_basis is not null or email_basis is not null) and user_id is not null \
+               and not exists (select from read.users u where u.user_id = a.user_id)) owned \
          where not exists (select from read.users u \
            where u.user_id = owned.user_id and u.active) \
          order by owned.user_id limit $1",

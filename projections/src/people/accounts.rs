@@ -70,7 +70,8 @@ pub struct AccountFilter {
     pub active: Option<bool>,
     /// A number or an address that is neither verified nor assigned.
     pub unverified: Option<bool>,
-    /// An address at which another account receives.
+    /// An address that was assigned and at which the account does not receive, since another
+    /// does or did. For account administrators.
     pub conflict: Option<bool>,
 }
 
@@ -79,8 +80,10 @@ impl View for AccountRow {
 
     const COLUMNS: &'static str = "t.account_id, t.type, t.username, t.first_name, t.last_name, \
         t.phone, t.email, \
-        case when t.phone is not null then coalesce(t.phone_basis, 'unverified') end as phone_status, \
-        case when t.email is not null then coalesce(t.email_basis, 'unverified') end as email_status, \
+        case when t.phone is null then null when t.phone_until <= now() then 'unverified' \
+          else coalesce(t.phone_basis, 'unverified') end as phone_status, \
+        case when t.email is null then null when t.email_until <= now() then 'unverified' \
+          else coalesce(t.email_basis, 'unverified') end as email_status, \
         t.address, t.timezone, t.active, t.user_id, \
         t.created_position, t.version";
     const FROM: &'static str = "from read.accounts t";
@@ -96,7 +99,6 @@ impl View for AccountRow {
         ("email", By::Text("lower(coalesce(t.email, ''))")),
         ("active", By::Flag("t.active")),
         ("unverified", By::Flag("t.unverified")),
-        ("conflict", By::Flag("t.conflict")),
     ];
 
     fn narrow(filter: &AccountFilter, conditions: &mut Conditions<'_>) {
@@ -128,17 +130,21 @@ pub async fn newest_active(pool: &PgPool, user_id: i64) -> Result<Option<i64>, s
     .await
 }
 
-/// The active accounts of a user, the oldest first, at most so many.
-pub async fn active_of_user(
+/// The active accounts of a user, and if asked for those that have a right to an address; the
+/// oldest first, at most so many.
+pub async fn in_use_of_user(
     pool: &PgPool,
     user_id: i64,
+    with_rights: bool,
     limit: i64,
 ) -> Result<Vec<i64>, sqlx::Error> {
     sqlx::query_scalar(
-        "select account_id from read.accounts where user_id = $1 and active \
-         order by created_position limit $2",
+        "select account_id from read.accounts where user_id = $1 and (active \
+           or $2 and (phone_basis is not null or email_basis is not null)) \
+         order by created_position limit $3",
     )
     .bind(user_id)
+    .bind(with_rights)
     .bind(limit)
     .fetch_all(pool)
     .await

@@ -1,7 +1,7 @@
 //! Every route once more, as it succeeds: with the document's own example where there is
 //! one, and an answer that is valid against the document's schema and against ours.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::OnceLock};
 
 use serde_json::{Value, json};
 
@@ -267,7 +267,7 @@ async fn prepared(route: Route, kind: &str, things: &Things) -> i64 {
         "transmission" if path.contains("/message/") => things.mailed().await,
         "account" if path.ends_with("/assign") => {
             let id = things.fresh(kind).await;
-            let own = json!({"phone": format!("+4930{:07}", crate::harness::unique())});
+            let own = json!({"phone": own_number()});
             let account = format!("/accounts/{id}");
             things.client.put(&account, own).await.ok();
             id
@@ -301,6 +301,12 @@ async fn prepared(route: Route, kind: &str, things: &Things) -> i64 {
         }
         _ => things.fresh(kind).await,
     }
+}
+
+/// The number of the account to which one is assigned.
+fn own_number() -> &'static str {
+    static NUMBER: OnceLock<String> = OnceLock::new();
+    NUMBER.get_or_init(|| format!("+4930{:07}", crate::harness::unique()))
 }
 
 /// What goes along: the document's example, or what there has to be where it has none.
@@ -366,7 +372,7 @@ async fn own_body(route: Route, things: &Things) -> Value {
         "/users/{user_id}/password" => json!({"password": "another-9-long-words"}),
         "/spools/{spool_id}/resolve" => json!({"status": "completed"}),
         path if path.contains("/settings/") => json!({"value": "x"}),
-        "/accounts/{account_id}/assign" => json!({"field": "phone"}),
+        "/accounts/{account_id}/assign" => json!({"field": "phone", "address": own_number()}),
         _ => json!({}),
     }
 }

@@ -81,6 +81,9 @@ class Recorder:
         if mode == "hang":
             await asyncio.sleep(3600)
         await asyncio.sleep(1.0 if mode == "slow" else self.delay)
+        if mode == "quote":
+            text = envelope.content.split(b"\r\n\r\n", 1)[-1].decode(errors="replace")
+            return "554 5.7.1 not wanted: " + " ".join(text.split())[:300]
         self.record(envelope)
         if mode == "lose":
             server.transport.abort()

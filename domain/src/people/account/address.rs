@@ -106,7 +106,9 @@ impl AddressGrant {
 pub struct AddressAssignment {
     /// The field that it stands in.
     pub field: AddressField,
-    /// The keyed fingerprint of its normal form.
+    /// Its normal form. An account that has another one by now is not assigned anything.
+    pub address: String,
+    /// The keyed fingerprint of the normal form.
     pub fingerprint: String,
     /// True if the account is to receive there.
     pub receives: bool,

@@ -99,12 +99,26 @@ impl Addresses {
         })
     }
 
-    /// An administrator's assignment; what is as good already stays as it is.
-    pub fn assign(&self, assignment: AddressAssignment) -> Option<AccountEvent> {
+    /// The events of an administrator's assignments to an account of this profile.
+    pub fn assign_all(
+        &self,
+        profile: &AccountProfile,
+        assignments: Vec<AddressAssignment>,
+    ) -> Result<Vec<AccountEvent>, Refusal> {
+        for assignment in &assignments {
+            must_have(profile, assignment.field, &assignment.address)?;
+        }
+        let assignments = assignments.into_iter();
+        Ok(assignments.filter_map(|it| self.assign(it)).collect())
+    }
+
+    /// The event of an assignment, unless a right as good is there already.
+    fn assign(&self, assignment: AddressAssignment) -> Option<AccountEvent> {
         let AddressAssignment {
             field,
             fingerprint,
             receives,
+            ..
         } = assignment;
         let is_new = self.grants.get(&field).is_none_or(|grant| {
             let provisional = matches!(grant.basis, AddressBasis::Provisional { .. });
@@ -117,45 +131,36 @@ impl Addresses {
         })
     }
 
-    /// The right that what was in use before goes on being used, for a while.
+    /// The event that lets an address which was in use before be used for a period of grace.
     pub fn provide(
         &self,
+        profile: &AccountProfile,
         assignment: AddressAssignment,
         until: DateTime<Utc>,
-    ) -> Option<AccountEvent> {
+    ) -> Result<Option<AccountEvent>, Refusal> {
         let field = assignment.field;
-        (!self.grants.contains_key(&field)).then_some(AccountAddressProvided {
+        must_have(profile, field, &assignment.address)?;
+        let provided = AccountAddressProvided {
             field,
             fingerprint: assignment.fingerprint,
             receives: assignment.receives,
             until,
-        })
+        };
+        Ok((!self.grants.contains_key(&field)).then_some(provided))
     }
 
-    pub fn start_verification(
-        &self,
-        field: AddressField,
-        fingerprint: String,
-        challenge: String,
-        at: DateTime<Utc>,
-    ) -> AccountEvent {
-        AccountVerificationStarted {
-            field,
-            fingerprint,
-            challenge,
-            expires_at: at + CODE_LIFETIME,
-        }
-    }
-
+    /// The event of a code that was compared with the one that follows from this challenge.
+    /// Whoever compared it may have seen an older state of the account.
     pub fn confirm(
         &self,
         field: AddressField,
+        challenge: &str,
         matches: bool,
         at: DateTime<Utc>,
     ) -> Result<AccountEvent, Refusal> {
-        let pending = self.awaited(field, at).ok_or_else(|| {
-            Refusal::invalid("code", "no code is valid any more: have another one sent")
-        })?;
+        let pending = self.awaited(field, at);
+        let pending = pending.filter(|pending| pending.challenge == challenge);
+        let pending = pending.ok_or_else(no_code_is_awaited)?;
         Ok(if matches {
             AccountAddressVerified {
                 field,
@@ -192,14 +197,15 @@ impl Addresses {
                 }),
             };
         }
-        let released = self.released.iter();
-        let mut released = released.filter(|it| it.field == field && it.fingerprint == fingerprint);
-        if released.all(|it| freely || it.at + QUARANTINE <= at) {
-            return Ok(vec![relinquished]);
+        let mut released = self.released.iter();
+        let released = released.find(|it| it.field == field && it.fingerprint == fingerprint);
+        match released {
+            None => Ok(Vec::new()),
+            Some(it) if freely || it.at + QUARANTINE <= at => Ok(vec![relinquished]),
+            Some(_) => Err(Refusal::Taken {
+                field: field.as_str(),
+            }),
         }
-        Err(Refusal::Taken {
-            field: field.as_str(),
-        })
     }
 
     /// Forgets what was sent to addresses that a profile no longer has.
@@ -293,4 +299,25 @@ impl Addresses {
         self.released
             .retain(|it| it.field != field || it.fingerprint != fingerprint);
     }
+}
+
+/// Refuses unless the profile has the address, given in its normal form, in this field: a
+/// decision about an address must not be applied to another that was written meanwhile.
+pub(super) fn must_have(
+    profile: &AccountProfile,
+    field: AddressField,
+    address: &str,
+) -> Result<(), Refusal> {
+    if field.value(profile).map(normal_address).as_deref() == Some(address) {
+        return Ok(());
+    }
+    Err(Refusal::invalid(
+        field.as_str(),
+        "was changed at the same time: look at it and try again",
+    ))
+}
+
+/// The refusal of a code where none is awaited.
+pub fn no_code_is_awaited() -> Refusal {
+    Refusal::invalid("code", "no code is valid any more: have another one sent")
 }

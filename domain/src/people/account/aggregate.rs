@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountCommand, AccountEvent, AccountKind, AccountPatch, AccountProfile, AddressField,
-    AddressGrant, addresses::Addresses,
+    AddressGrant,
+    addresses::{Addresses, CODE_LIFETIME, must_have},
 };
 use crate::{
     Claim, Entity, Id, Personal, Refusal, Subject,
@@ -91,8 +92,8 @@ impl Account {
 
     fn decide(&self, command: AccountCommand) -> Result<Vec<AccountEvent>, Refusal> {
         use AccountCommand::{
-            Assign, AssignAddress, ClearSetting, ConfirmVerification, Create, Deactivate, Delete,
-            Dissociate, ProvideAddress, RelinquishAddress, SetSetting, StartVerification,
+            Abandon, Assign, AssignAddress, ClearSetting, ConfirmVerification, Create, Deactivate,
+            Delete, Dissociate, ProvideAddress, RelinquishAddress, SetSetting, StartVerification,
             Subscribe, Unsubscribe, UnsubscribeAll, Update,
         };
         Ok(match (self.stage, command) {
@@ -106,6 +107,7 @@ impl Account {
                 },
             ) => {
                 let next = Self::default().patched(patch)?;
+                let assigned = self.addresses.assign_all(&next.profile, assigned)?;
                 let mut events = vec![AccountCreated {
                     id,
                     owner,
@@ -113,8 +115,7 @@ impl Account {
                     active: next.active,
                     profile: Personal::of(id.subject(), next.profile),
                 }];
-                let assigned = assigned.into_iter();
-                events.extend(assigned.filter_map(|it| self.addresses.assign(it)));
+                events.extend(assigned);
                 events
             }
             (_, Create { .. }) => return Err(Refusal::AlreadyExists),
@@ -128,10 +129,7 @@ impl Account {
             ) => {
                 let next = self.clone().patched(patch)?;
                 let released = self.addresses.changed(&self.profile, &next.profile, at);
-                let assigned = assigned.into_iter();
-                let assigned: Vec<_> = assigned
-                    .filter_map(|it| self.addresses.assign(it))
-                    .collect();
+                let assigned = self.addresses.assign_all(&next.profile, assigned)?;
                 let mut events = Vec::new();
                 if next != *self {
                     events.push(AccountUpdated {
@@ -145,29 +143,39 @@ impl Account {
                 events
             }
             (Live, AssignAddress(assignment)) => {
-                self.addresses.assign(assignment).into_iter().collect()
+                self.addresses.assign_all(&self.profile, vec![assignment])?
             }
             (Live, ProvideAddress { assignment, until }) => {
-                let provided = self.addresses.provide(assignment, until);
+                let provided = self.addresses.provide(&self.profile, assignment, until)?;
                 provided.into_iter().collect()
             }
             (
                 Live,
                 StartVerification {
                     field,
+                    address,
                     fingerprint,
                     challenge,
                     at,
                 },
             ) => {
-                let started = self
-                    .addresses
-                    .start_verification(field, fingerprint, challenge, at);
-                vec![started]
+                must_have(&self.profile, field, &address)?;
+                vec![AccountVerificationStarted {
+                    field,
+                    fingerprint,
+                    challenge,
+                    expires_at: at + CODE_LIFETIME,
+                }]
             }
-            (Live, ConfirmVerification { field, matches, at }) => {
-                vec![self.addresses.confirm(field, matches, at)?]
-            }
+            (
+                Live,
+                ConfirmVerification {
+                    field,
+                    challenge,
+                    matches,
+                    at,
+                },
+            ) => vec![self.addresses.confirm(field, &challenge, matches, at)?],
             (
                 Live | Deleted,
                 RelinquishAddress {
@@ -198,6 +206,11 @@ impl Account {
             }
             (Live, Deactivate { .. }) if !self.active => vec![],
             (Live, Deactivate { reason }) => vec![AccountDeactivated { reason }],
+            (Live, Abandon { reason, at }) => {
+                let deactivated = self.active.then_some(AccountDeactivated { reason });
+                let released = self.addresses.released(at);
+                deactivated.into_iter().chain(released).collect()
+            }
             (Live, SetSetting { name, value }) if self.setting(&name) == Some(&value) => vec![],
             (Live, SetSetting { name, value }) => {
                 if name == SMS_SENDER {

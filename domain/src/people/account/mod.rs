@@ -9,6 +9,6 @@ mod tests;
 mod vocabulary;
 
 pub use address::{AddressAssignment, AddressBasis, AddressField, AddressGrant};
-pub use addresses::CODE_LIFETIME;
+pub use addresses::{CODE_LIFETIME, no_code_is_awaited};
 pub use aggregate::Account;
 pub use vocabulary::{AccountCommand, AccountEvent, AccountKind, AccountPatch, AccountProfile};

@@ -26,6 +26,7 @@ fn created() -> AccountEvent {
             DESK.subject(),
             AccountProfile {
                 username: "desk".parse().ok(),
+                phone: "+15550199".parse().ok(),
                 ..AccountProfile::default()
             },
         ),
@@ -100,6 +101,15 @@ mod addresses {
         DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)
     }
 
+    fn assignment(address: &str) -> AddressAssignment {
+        AddressAssignment {
+            field: PHONE,
+            address: address.to_owned(),
+            fingerprint: "a".to_owned(),
+            receives: true,
+        }
+    }
+
     fn assigned(fingerprint: &str) -> AccountEvent {
         AccountAddressAssigned {
             field: PHONE,
@@ -120,6 +130,7 @@ mod addresses {
     fn confirm(matches: bool, minutes: i64) -> AccountCommand {
         AccountCommand::ConfirmVerification {
             field: PHONE,
+            challenge: "c".to_owned(),
             matches,
             at: at(minutes),
         }
@@ -186,6 +197,50 @@ mod addresses {
         given([created(), started()].into_iter().chain(five).collect())
             .when(confirm(true, 1))
             .then_expect_error(no_code());
+    }
+
+    #[test]
+    fn a_code_for_an_earlier_challenge_verifies_nothing() {
+        let later = AccountVerificationStarted {
+            field: PHONE,
+            fingerprint: "b".to_owned(),
+            challenge: "d".to_owned(),
+            expires_at: at(10),
+        };
+        given(vec![created(), started(), later])
+            .when(confirm(true, 1))
+            .then_expect_error(no_code());
+    }
+
+    #[test]
+    fn an_address_that_was_changed_meanwhile_gets_no_right() {
+        let changed = "was changed at the same time: look at it and try again";
+        let start = AccountCommand::StartVerification {
+            field: PHONE,
+            address: "15550100".to_owned(),
+            fingerprint: "b".to_owned(),
+            challenge: "d".to_owned(),
+            at: at(0),
+        };
+        for command in [start, AccountCommand::AssignAddress(assignment("15550100"))] {
+            given(vec![created()])
+                .when(command)
+                .then_expect_error(Refusal::invalid("phone", changed));
+        }
+        given(vec![created()])
+            .when(AccountCommand::AssignAddress(assignment("15550199")))
+            .then_expect_events(vec![assigned("a")]);
+    }
+
+    #[test]
+    fn an_account_of_a_deleted_user_keeps_no_address() {
+        let reason = "its user was deleted".to_owned();
+        given(vec![created(), assigned("a")])
+            .when(AccountCommand::Abandon {
+                reason: reason.clone(),
+                at: at(1),
+            })
+            .then_expect_events(vec![AccountDeactivated { reason }, released(1)]);
     }
 
     #[test]
@@ -276,14 +331,16 @@ mod addresses {
     }
 
     #[test]
+    fn an_account_without_the_claim_has_nothing_to_relinquish() {
+        given(vec![created()])
+            .when(relinquish(0, false))
+            .then_expect_events(vec![]);
+    }
+
+    #[test]
     fn assigning_what_is_assigned_says_nothing_new() {
-        let assignment = AddressAssignment {
-            field: PHONE,
-            fingerprint: "a".to_owned(),
-            receives: true,
-        };
         given(vec![created(), assigned("a")])
-            .when(AccountCommand::AssignAddress(assignment))
+            .when(AccountCommand::AssignAddress(assignment("15550199")))
             .then_expect_events(vec![]);
     }
 }

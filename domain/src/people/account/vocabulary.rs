@@ -108,13 +108,16 @@ pub enum AccountCommand {
     /// key outside the log.
     StartVerification {
         field: AddressField,
+        /// The normal form of the address that the code went to.
+        address: String,
         fingerprint: String,
         challenge: String,
         at: DateTime<Utc>,
     },
-    /// Compares what somebody says the code is.
+    /// Records whether a code was the one that follows from this challenge.
     ConfirmVerification {
         field: AddressField,
+        challenge: String,
         matches: bool,
         at: DateTime<Utc>,
     },
@@ -137,6 +140,11 @@ pub enum AccountCommand {
     /// Deactivates it for a reason other than a change of the account itself.
     Deactivate {
         reason: String,
+    },
+    /// Deactivates it and releases its addresses: its user was deleted.
+    Abandon {
+        reason: String,
+        at: DateTime<Utc>,
     },
     SetSetting {
         name: String,

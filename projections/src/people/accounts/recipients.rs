@@ -98,12 +98,12 @@ pub struct Provisional {
     pub first: Vec<i64>,
 }
 
-/// The accounts whose right to an address ends unless they verify it, the first `named` of
+/// The accounts whose right to an address will end unless they verify it, the first `named` of
 /// them by id.
 pub async fn provisional(pool: &PgPool, named: i64) -> Result<Provisional, sqlx::Error> {
     let (count, until, first): (i64, Option<DateTime<Utc>>, Vec<i64>) = sqlx::query_as(
         "with provisional as (select account_id, least(phone_until, email_until) as until \
-           from read.accounts where unverified and (phone_until is not null or email_until is not null)) \
+           from read.accounts where unverified and (phone_until > now() or email_until > now())) \
          select count(*), min(until), \
            array(select account_id from provisional order by account_id limit $1) from provisional",
     )
