@@ -7,7 +7,6 @@ use domain::{
     Id,
     delivery::{Transmission, TransmissionCommand},
 };
-use eventstore::clock;
 use projections::delivery::queue;
 use tokio::{sync::OnceCell, time::Instant};
 
@@ -48,9 +47,10 @@ impl Start<'_> {
         if !shared.leases.is_sound(job.spool_id) && !self.renewed().await {
             return Started::Not;
         }
-        if let Some(instead) = self.turn().await {
-            return instead;
-        }
+        let at = match self.turn().await {
+            Ok(at) => at,
+            Err(instead) => return instead,
+        };
         if self.attempt.is_too_late() {
             return Started::Not;
         }
@@ -59,7 +59,7 @@ impl Start<'_> {
             claim: job.claim_token.clone(),
             provider: self.channel.provider,
             worker: shared.config.name.clone(),
-            at: clock::now(),
+            at,
         };
         let id: Id<Transmission> = Id::new(job.transmission_id);
         let metadata = self.attempt.metadata();

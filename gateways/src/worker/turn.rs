@@ -3,7 +3,9 @@
 
 use std::{cmp::Reverse, time::Duration};
 
+use chrono::{DateTime, Utc};
 use domain::delivery::Spacing;
+use eventstore::clock;
 use tokio::time::Instant;
 
 use super::{
@@ -55,49 +57,50 @@ impl Line {
     }
 }
 
+/// The line whose slots are farther apart comes first: its slots hold for longer, and
+/// a slot of the other one is soon there.
+fn in_order(mut lines: Vec<Line>) -> Vec<Line> {
+    lines.sort_by_key(|line| Reverse(line.spacing.duration()));
+    lines
+}
+
 impl Start<'_> {
-    /// Waits until it may start; says what the answer is if that does not come to it. The
-    /// lease is renewed meanwhile, like those of all that are in hand.
-    pub(super) async fn turn(&self) -> Option<Started> {
+    /// Waits until it may start, and answers when that was: a time at which it had a slot
+    /// in each of its lines, however late it is put on record. The lease is renewed
+    /// meanwhile, like those of all that are in hand.
+    ///
+    /// # Errors
+    /// The answer instead, where it does not come to a start.
+    pub(super) async fn turn(&self) -> Result<DateTime<Utc>, Started> {
         let Attempt { shared, job, .. } = self.attempt;
-        let mut lines = match self.lines().await {
-            Ok(lines) => lines,
-            Err(instead) => return Some(instead),
-        };
+        let mut lines = self.lines().await?;
         let mut asked = self.attempt.asked;
         for nth in 0..TRIES {
             for line in lines.iter_mut().filter(|line| !line.has_slot()) {
-                match self.pass(line, nth > 0).await {
-                    Ok(slot) => line.slot = Some(slot),
-                    Err(instead) => return Some(instead),
-                }
+                line.slot = Some(self.pass(line, nth > 0).await?);
             }
             let forbidden = self.attempt.forbidden(&mut asked).await;
-            if let Err(instead) = self.keep_up(&mut lines).await {
-                return Some(instead);
-            }
+            self.keep_up(&mut lines).await?;
+            // Before the slots are looked at: what is looked at later is no later.
+            let at = clock::now();
             // A wait in the second line may have outlasted the slot of the first, and so
             // may the question who opted out.
             let late = lines.iter().any(|line| !line.has_slot());
             match forbidden {
-                Ok(Some(_)) | Err(_) => return Some(Started::Held),
+                Ok(Some(_)) | Err(_) => return Err(Started::Held),
                 Ok(None) if late => {
                     metrics::counter!("ledgerline_slots_missed_total").increment(1);
                 }
-                Ok(None) if shared.leases.is_sound(job.spool_id) => return None,
-                Ok(None) => return Some(Started::Not),
+                Ok(None) if shared.leases.is_sound(job.spool_id) => return Ok(at),
+                Ok(None) => return Err(Started::Not),
             }
         }
-        Some(Started::Later(Duration::ZERO))
+        Err(Started::Later(Duration::ZERO))
     }
 
-    /// The line whose slots are farther apart comes first: its slots hold for longer, and
-    /// a slot of the other one is soon there.
     async fn lines(&self) -> Result<Vec<Line>, Started> {
         let lines = self.campaign().await?.into_iter().chain(self.provider());
-        let mut lines: Vec<Line> = lines.collect();
-        lines.sort_by_key(|line| Reverse(line.spacing.duration()));
-        Ok(lines)
+        Ok(in_order(lines.collect()))
     }
 
     async fn campaign(&self) -> Result<Option<Line>, Started> {
@@ -149,5 +152,55 @@ impl Start<'_> {
                 Started::Full(pause)
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::delivery::{Pace, PaceUnit};
+
+    use super::*;
+
+    fn line(whose: Whose, per_second: f64) -> Line {
+        let pace = Pace::said(Some(per_second), None, PaceUnit::Second);
+        let spacing = Spacing::of_pace(pace.unwrap().unwrap());
+        Line::of(whose, String::new(), spacing)
+    }
+
+    /// Whoever waits for two slots at once must not lose one after the other.
+    #[test]
+    fn the_line_of_rarer_slots_comes_first() {
+        for (campaign, provider, first) in [
+            (50.0, 5.0, Whose::Provider),
+            (5.0, 50.0, Whose::Campaign),
+            (0.1, 1_000.0, Whose::Campaign),
+        ] {
+            let lines = vec![
+                line(Whose::Campaign, campaign),
+                line(Whose::Provider, provider),
+            ];
+            assert!(in_order(lines)[0].whose == first, "{campaign}, {provider}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slot_holds_until_its_time_and_at_its_pace_only() {
+        let mut line = line(Whose::Campaign, 10.0);
+        assert!(!line.has_slot());
+        let (from, spacing) = (Instant::now(), line.spacing);
+        let until = from + spacing.tolerance();
+        line.slot = Some(Window {
+            from,
+            until,
+            spacing,
+        });
+        assert!(line.has_slot());
+        line.spacing = self::line(Whose::Campaign, 2.0).spacing;
+        assert!(!line.has_slot(), "at a slower pace");
+        line.spacing = spacing;
+        tokio::time::advance(spacing.tolerance()).await;
+        assert!(line.has_slot());
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(!line.has_slot(), "too late");
     }
 }
