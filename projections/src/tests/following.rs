@@ -75,9 +75,8 @@ async fn a_projection_that_fails_stops_there_says_so_and_holds_up_nobody() {
     };
     assert_eq!(stopped.position, 2);
     assert_eq!(stopped.error, "division by zero (22012)");
-    let asked = Instant::now();
+    // Without an end to it, were what is stopped waited for.
     running.reached(Contact::TYPE, 3).await;
-    assert!(asked.elapsed() < Duration::from_secs(1));
     let elsewhere = Desk::another_store(&desk.pool).await;
     let fussy: Vec<Box<dyn Projection>> = vec![Box::new(Fussy {
         broken: broken.clone(),

@@ -30,7 +30,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Projection, ProjectionStatus, Projector, Watermarks, all};
 
-const LONG: Duration = Duration::from_secs(20);
+/// How long a busy machine may take for what has to happen.
+const LONG: Duration = Duration::from_secs(180);
 
 /// A database with a log.
 struct Desk {

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::delivery::queue::{self, Depth, Wanted};
 
-const LEASE: Duration = Duration::from_secs(10);
+const LEASE: Duration = Duration::from_secs(3_600);
 
 fn room_for(room: usize, services: &[i32]) -> Wanted<'_> {
     Wanted {

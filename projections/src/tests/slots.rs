@@ -9,6 +9,8 @@ use super::Desk;
 use crate::delivery::slots::{Slots, Wish, take};
 
 const HORIZON: Duration = Duration::from_secs(1);
+/// One that nothing here outlasts, however slow the machine.
+const HOUR: Duration = Duration::from_secs(3_600);
 
 fn wish(spacing: f64, count: u32) -> Wish {
     Wish {
@@ -64,11 +66,16 @@ async fn slots_of_many_workers_are_as_far_apart_as_those_of_one() {
 async fn no_more_are_given_than_lie_within_the_horizon_and_none_pile_up() {
     let desk = Desk::open().await;
     let at = async |key: &str, wish: Wish| take(&desk.pool, key, wish).await.unwrap();
-    let many = at("a", wish(0.1, 100)).await;
+    let far = |count| Wish {
+        horizon: HOUR,
+        ..wish(360.0, count)
+    };
+    let many = at("a", far(100)).await;
     assert_eq!((many.count, many.first - many.now), (11, 0));
-    let none = at("a", wish(0.1, 1)).await;
+    let none = at("a", far(1)).await;
     assert_eq!(none.count, 0);
-    assert_eq!(none.first, many.first + 1_100_000, "when to come again");
+    let next = many.first + 11 * 360_000_000;
+    assert_eq!(none.first, next, "when to come again");
     let other = at("b", wish(0.1, 1)).await;
     assert_eq!(
         (other.count, other.first),
@@ -76,8 +83,9 @@ async fn no_more_are_given_than_lie_within_the_horizon_and_none_pile_up() {
         "another key is free"
     );
 
+    assert!(at("c", wish(0.1, 100)).await.count > 1);
     tokio::time::sleep(Duration::from_millis(1_500)).await;
-    let late = at("a", wish(0.1, 1)).await;
+    let late = at("c", wish(0.1, 1)).await;
     assert_eq!(
         (late.count, late.first),
         (1, late.now),
@@ -87,7 +95,7 @@ async fn no_more_are_given_than_lie_within_the_horizon_and_none_pile_up() {
         lead: Duration::from_millis(300),
         ..wish(0.1, 1)
     };
-    let led = at("a", led).await;
+    let led = at("d", led).await;
     assert_eq!(led.first - led.now, 300_000);
     desk.close().await;
 }
@@ -95,13 +103,19 @@ async fn no_more_are_given_than_lie_within_the_horizon_and_none_pile_up() {
 #[tokio::test]
 async fn a_pace_that_changes_holds_from_the_next_slot_on() {
     let desk = Desk::open().await;
-    let at = async |spacing| take(&desk.pool, "c", wish(spacing, 1)).await.unwrap();
-    let slow = at(1_000.0).await;
+    let at = async |spacing| {
+        let wish = Wish {
+            horizon: HOUR,
+            ..wish(spacing, 1)
+        };
+        take(&desk.pool, "c", wish).await.unwrap()
+    };
+    let slow = at(1e6).await;
     assert_eq!(slow.count, 1);
-    assert_eq!(at(1_000.0).await.count, 0);
-    let fast = at(0.1).await;
-    assert_eq!((fast.count, fast.first), (1, slow.first + 100_000));
-    let slower = at(0.5).await;
-    assert_eq!(slower.first, fast.first + 500_000);
+    assert_eq!(at(1e6).await.count, 0);
+    let fast = at(500.0).await;
+    assert_eq!((fast.count, fast.first), (1, slow.first + 500_000_000));
+    let slower = at(1_000.0).await;
+    assert_eq!(slower.first, fast.first + 1_000_000_000);
     desk.close().await;
 }

@@ -159,7 +159,7 @@ async fn it_keeps_the_contract() {
 
 async fn sent(content: Content, said: serde_json::Value) -> (Ended, Vec<String>) {
     let (gateway, heard) = gateway(Manner::Takes, settings(said)).await;
-    let time = Duration::from_secs(10);
+    let time = Duration::from_secs(60);
     let spool = contract_suite::spool(300, "+4930999", content, time);
     let ended = gateway.attempt(&spool, &Starts::default()).await;
     (ended, heard.all())
@@ -252,7 +252,7 @@ async fn closing(answers: &'static [&'static str]) -> (KannelGateway, Arc<Heard>
 async fn three_parts(answers: &'static [&'static str]) -> (Ended, usize) {
     let (gateway, heard) = closing(answers).await;
     let content = text(&"a".repeat(400), TextClass::Off);
-    let spool = contract_suite::spool(300, "+4930999", content, Duration::from_secs(10));
+    let spool = contract_suite::spool(300, "+4930999", content, Duration::from_secs(60));
     let ended = gateway.attempt(&spool, &Starts::default()).await;
     (ended, heard.all().len())
 }

@@ -59,7 +59,7 @@ fn text(text: &str) -> Content {
 }
 
 async fn attempt(gateway: &SmppGateway, to: &str, content: Content) -> Ended {
-    let spool = contract_suite::spool(300, to, content, Duration::from_secs(10));
+    let spool = contract_suite::spool(300, to, content, Duration::from_secs(60));
     gateway.attempt(&spool, &Starts::default()).await
 }
 

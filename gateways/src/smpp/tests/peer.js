@@ -121,15 +121,17 @@ function receipt(message_id, pdu, state) {
     }, (answer) => tell('reported', {message_id, status: answer.command_status}));
 }
 
-// {"from", "to", "coding", "esm_class", "hex" of the whole short_message, "tlvs"}
+function hang_up() {
+    for (const session of sessions) session.destroy();
+}
+
+// {"from", "to", "coding", "esm_class", "hex" of the whole short_message, "tlvs", "then_drop"}
 const input = readline.createInterface({input: process.stdin});
 input.on('close', () => process.exit());
 input.on('line', (line) => {
     const wanted = JSON.parse(line);
-    if (wanted.drop) {
-        for (const session of sessions) session.destroy();
-        return;
-    }
+    if (wanted.echo) return tell('echo', {});
+    if (wanted.drop) return hang_up();
     const receiver = [...sessions].find((session) => session.receives);
     if (!receiver) {
         tell('undeliverable', {});
@@ -144,5 +146,8 @@ input.on('line', (line) => {
         data_coding: wanted.coding || 0,
         short_message: Buffer.from(wanted.hex || '', 'hex'),
         ...(wanted.tlvs || {}),
-    }, (answer) => tell('delivered', {tag: wanted.tag, status: answer.command_status}));
+    }, (answer) => {
+        tell('delivered', {tag: wanted.tag, status: answer.command_status});
+        if (wanted.then_drop) hang_up();
+    });
 });

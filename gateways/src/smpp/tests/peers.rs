@@ -68,7 +68,7 @@ impl Centre {
 
     /// The same, once it has said it so often.
     pub async fn said(&self, event: &str, times: usize) -> Vec<Value> {
-        let patience = Instant::now() + Duration::from_secs(10);
+        let patience = Instant::now() + Duration::from_secs(180);
         loop {
             let said = self.all(event);
             if said.len() >= times {
@@ -82,6 +82,14 @@ impl Centre {
     /// Has it deliver a message.
     pub fn deliver(&self, message: &Value) {
         writeln!(self.input.lock().unwrap(), "{message}").unwrap();
+    }
+
+    /// What it said under this name until now, and would be heard of only later.
+    pub async fn all_by_now(&self, event: &str) -> Vec<Value> {
+        let before = self.all("echo").len();
+        self.deliver(&json!({"echo": true}));
+        self.said("echo", before + 1).await;
+        self.all(event)
     }
 
     /// Has it hang up.

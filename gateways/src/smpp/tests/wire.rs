@@ -10,9 +10,7 @@ async fn submitted(settings: Value, to: &str, content: Content) -> (Report, Vec<
     settings["reports"] = json!(0);
     let gateway = gateway(centre.port, settings);
     let report = reported(attempt(&gateway, to, content).await);
-    // What it says comes a little later than its answer.
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    (report, centre.all("submit"))
+    (report, centre.all_by_now("submit").await)
 }
 
 #[tokio::test]
@@ -138,13 +136,14 @@ async fn binds_are_of_the_kind_and_the_number_that_was_said() {
 #[tokio::test]
 async fn no_more_wait_for_their_answer_than_the_window_has_places() {
     let centre = Centre::start(&json!({"behaviour": "904"}));
-    let settings = json!({"window": 3, "timeout_seconds": 1});
+    let settings = json!({"window": 3, "timeout_seconds": 10});
     let gateway = Arc::new(gateway(centre.port, settings));
     let attempts = (0..6).map(|_| {
         let gateway = Arc::clone(&gateway);
         tokio::spawn(async move { attempt(&gateway, "+4930999", text("hi")).await })
     });
     let attempts: Vec<_> = attempts.collect();
+    centre.said("submit", 3).await;
     tokio::time::sleep(Duration::from_millis(600)).await;
     assert_eq!(centre.all("submit").len(), 3, "{:?}", gateway.health());
     for attempt in attempts {

@@ -7,6 +7,7 @@ It prints its port, then one JSON object for each thing that happens.
   no-mail…   550 to the message      swallow…  reads it all, then hangs up
   grey…      450 to the first RCPT, then takes it
   slow…      takes the mail, and says so a second later
+  late…      the same, eight seconds later
 """
 
 import argparse
@@ -68,6 +69,8 @@ class Handler:
             await asyncio.sleep(3600)
         if to.startswith("slow"):
             await asyncio.sleep(1)
+        if to.startswith("late"):
+            await asyncio.sleep(8)
         if to.startswith("swallow"):
             say(event="taken", to=to)
             server.transport.abort()

@@ -269,7 +269,7 @@ impl Drop for Certificates {
 
 /// Waits for something that happens in another process.
 pub(crate) fn until(what: &str, happened: impl Fn() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(10);
+    let patience = Instant::now() + Duration::from_secs(180);
     while !happened() {
         assert!(Instant::now() < patience, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(5));

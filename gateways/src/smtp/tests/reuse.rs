@@ -35,7 +35,6 @@ async fn one_domain_has_so_many_connections_and_the_others_do_not_wait() {
     let all = [
         to("slow@one.test"),
         to("slow@ONE.test"),
-        to("slow@one.test"),
         to("slow@two.test"),
     ];
     let started = std::time::Instant::now();
@@ -43,7 +42,7 @@ async fn one_domain_has_so_many_connections_and_the_others_do_not_wait() {
         assert_eq!(report.outcome, Delivered, "{report:?}");
     }
     // A second each, one after the other.
-    assert!(started.elapsed() >= Duration::from_secs(3));
+    assert!(started.elapsed() >= Duration::from_secs(2));
     peer.log().has("connected", 2);
 }
 
@@ -66,10 +65,11 @@ async fn a_connection_that_broke_is_not_used_again() {
 async fn an_answer_that_comes_too_late_is_not_taken_for_the_next_mails() {
     let peer = Aiosmtpd::start(&[]);
     let gateway = gateway(config(peer.port));
-    let time = Duration::from_millis(600);
-    let report = send_within(&gateway, "slow@peer.test", email(), time).await;
+    // Enough for a busy machine to come to the message, whose answer comes later still.
+    let time = Duration::from_secs(5);
+    let report = send_within(&gateway, "late@peer.test", email(), time).await;
     assert_eq!(report.outcome, Unknown, "{}", report.response);
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
     let report = send(&gateway, "ok@peer.test", email()).await;
     assert_eq!(report.response, "250 2.0.0 taken as ok@peer.test");
     peer.log().has("connected", 2);
@@ -96,14 +96,14 @@ async fn a_server_that_was_restarted_between_two_mails_gets_both() {
 
 #[tokio::test]
 async fn a_connection_that_the_server_closed_for_idleness_is_replaced() {
-    let peer = Aiosmtpd::start(&["--idle", "0.3"]);
+    let peer = Aiosmtpd::start(&["--idle", "2"]);
     let gateway = gateway(config(peer.port));
     for _ in 0..3 {
         assert_eq!(
             send(&gateway, "ok@peer.test", email()).await.outcome,
             Delivered
         );
-        tokio::time::sleep(Duration::from_millis(600)).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
     }
     peer.log().has("connected", 3);
 }
@@ -173,7 +173,7 @@ async fn who_waits_too_long_for_a_domain_leaves_its_channel_to_others() {
     let gateway = gateway(config);
     let attempt = |id| {
         let content = Content::Email(Box::new(email()));
-        contract_suite::spool(id, "hang@one.test", content, Duration::from_secs(8))
+        contract_suite::spool(id, "hang@one.test", content, Duration::from_secs(20))
     };
     let (first, second) = (attempt(1), attempt(2));
     let starts = Starts::default();

@@ -51,7 +51,7 @@ async fn the_servers_own_words_are_kept_and_its_code_counts() {
         ),
     ] {
         let sink = Sink::start(&flags);
-        let report = once(&patient(&sink, 2)).await;
+        let report = once(&patient(&sink, 60)).await;
         assert_eq!(
             (report.outcome, &*report.response),
             (outcome, words),
@@ -64,28 +64,28 @@ async fn the_servers_own_words_are_kept_and_its_code_counts() {
 async fn a_server_may_take_its_time_within_the_patience() {
     for flags in [&["-w", "1"][..], &["-p", "-W", "MAIL:1"], &["-W", ".:1"]] {
         let sink = Sink::start(flags);
-        let report = once(&patient(&sink, 3)).await;
+        let report = once(&patient(&sink, 60)).await;
         assert_eq!(report.outcome, Delivered, "{flags:?}: {}", report.response);
     }
     let sink = Sink::start(&["-H", "1", "-T", "1024"]);
-    let report = much(&patient(&sink, 10)).await;
+    let report = much(&patient(&sink, 60)).await;
     assert_eq!(report.outcome, Delivered, "{}", report.response);
 }
 
 #[tokio::test]
 async fn a_server_that_asks_for_a_mail_and_does_not_read_it_leaves_a_doubt() {
-    let sink = Sink::start(&["-H", "30", "-T", "1024"]);
-    let report = much(&patient(&sink, 2)).await;
+    let sink = Sink::start(&["-H", "600", "-T", "1024"]);
+    let report = much(&patient(&sink, 5)).await;
     assert_eq!(report.outcome, Unknown, "{}", report.response);
-    let sink = Sink::start(&["-p", "-w", "30"]);
-    let report = once(&patient(&sink, 2)).await;
+    let sink = Sink::start(&["-p", "-w", "600"]);
+    let report = once(&patient(&sink, 5)).await;
     assert_eq!(report.outcome, Unavailable, "{}", report.response);
 }
 
 #[tokio::test]
 async fn a_server_that_hangs_up_on_the_idle_is_connected_to_again() {
     let sink = Sink::start(&["-t", "1"]);
-    let gateway = patient(&sink, 5);
+    let gateway = patient(&sink, 60);
     for _ in 0..2 {
         let report = once(&gateway).await;
         assert_eq!(report.outcome, Delivered, "{}", report.response);
@@ -96,7 +96,7 @@ async fn a_server_that_hangs_up_on_the_idle_is_connected_to_again() {
 #[tokio::test]
 async fn who_is_left_waiting_by_a_full_server_has_sent_nothing() {
     let sink = Sink::start(&["-m", "1", "-W", ".:1"]);
-    let gateway = patient(&sink, 3);
+    let gateway = patient(&sink, 10);
     let (one, other) = join(once(&gateway), once(&gateway)).await;
     let mut outcomes = [one.outcome, other.outcome];
     outcomes.sort_by_key(|outcome| *outcome != Delivered);
@@ -106,7 +106,7 @@ async fn who_is_left_waiting_by_a_full_server_has_sent_nothing() {
 #[tokio::test]
 async fn a_server_that_ends_after_some_mails_is_unavailable_for_the_next() {
     let sink = Sink::start(&["-M", "2"]);
-    let gateway = patient(&sink, 2);
+    let gateway = patient(&sink, 60);
     assert_eq!(once(&gateway).await.outcome, Delivered);
     // The last one may lose its answer to the end.
     let second = once(&gateway).await;
@@ -122,13 +122,13 @@ async fn trouble_between_two_mails_harms_neither() {
 
 async fn trouble_between_two(fault: &str) {
     let sink = Sink::start(&["-r", "RCPT", fault, "RSET"]);
-    let gateway = patient(&sink, 2);
+    let gateway = patient(&sink, 60);
     for _ in 0..2 {
         let report = once(&gateway).await;
         assert_eq!(report.outcome, Unavailable, "{fault} RSET: {report:?}");
     }
     let sink = Sink::start(&[fault, "NOOP"]);
-    let gateway = patient(&sink, 2);
+    let gateway = patient(&sink, 60);
     assert_eq!(once(&gateway).await.outcome, Delivered);
     // So long that the connection is asked whether it still is one.
     tokio::time::sleep(Duration::from_millis(5_200)).await;
@@ -138,11 +138,11 @@ async fn trouble_between_two(fault: &str) {
 
 #[tokio::test]
 async fn a_goodbye_without_an_answer_holds_nobody_up() {
-    for flags in [&["-W", "QUIT:30"][..], &["-q", "QUIT"], &["-f", "QUIT"]] {
+    for flags in [&["-W", "QUIT:600"][..], &["-q", "QUIT"], &["-f", "QUIT"]] {
         let sink = Sink::start(flags);
-        let gateway = patient(&sink, 2);
+        let gateway = patient(&sink, 60);
         assert_eq!(once(&gateway).await.outcome, Delivered);
-        let closing = tokio::time::timeout(Duration::from_secs(10), gateway.close());
+        let closing = tokio::time::timeout(Duration::from_secs(180), gateway.close());
         assert!(closing.await.is_ok(), "{flags:?}");
     }
 }
