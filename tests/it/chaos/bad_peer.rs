@@ -8,7 +8,7 @@ use sqlx::{query_as, query_scalar};
 use super::{storm::Acknowledged, verdict::account_for};
 use crate::harness::{
     Database, EventLog, MailRecorder, Mailing, ReadModels, Setup, eventually, seconds,
-    smtp_provider,
+    smtp_provider_within,
 };
 
 /// What the recorder does, to how many recipients, and what is to come of it.
@@ -24,12 +24,10 @@ const PLAYS: [(&str, usize, &str); 7] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_recipient_of_a_moody_server_gets_the_outcome_that_is_due() {
-    let setup = Setup::on(&Database::create().await)
-        .set("LEASE_SECONDS", "2")
-        .set("RETRY_BASE_SECONDS", "1");
+    let setup = Setup::on(&Database::create().await).set("RETRY_BASE_SECONDS", "1");
     let (server, recorder) = (setup.start().await, MailRecorder::start(30));
     let admin = server.admin().await;
-    smtp_provider(&admin, recorder.port, 8).await;
+    smtp_provider_within(30, &admin, recorder.port, 8).await;
     let mailing = Mailing::of(&admin).await;
     let recipients = (0..80).flat_map(|n| {
         let due = PLAYS.iter().filter(move |(_, count, _)| n < *count);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{storm::Storm, verdict::verdict};
-use crate::harness::{MailRecorder, Mailing, Setup, eventually, seconds, smtp_provider};
+use crate::harness::{MailRecorder, Mailing, Setup, smtp_provider};
 
 const KILLS: usize = 6;
 const CONNECTIONS: u32 = 8;
@@ -25,26 +25,22 @@ async fn six_kills_of_postgres_lose_nothing_and_deliver_nothing_twice() {
     let storm = Storm::over(&mailing);
 
     for _ in 0..KILLS {
-        let before = storm.watch(&recorder);
-        eventually("mails leave again", seconds(40), async || {
-            (storm.watch(&recorder) > before + 8).then_some(())
-        })
-        .await;
-        storm
-            .rage(
-                &recorder,
-                Duration::from_millis(random.random_range(0..700)),
-            )
-            .await;
+        storm.delivers(&recorder, 8).await;
+        recorder.hold_after(random.random_range(0..20));
+        let is_held = async || recorder.held() > 0;
+        storm.until(&recorder, "a mail is held", is_held).await;
+        let while_at = Duration::from_millis(random.random_range(0..700));
+        storm.rage(&recorder, while_at).await;
         server.kill9_postgres();
+        // What becomes of them is known while there is no database to tell it to.
+        recorder.release();
         server.ready().await;
     }
-    eventually(
-        "enough mails for this to mean something",
-        seconds(60),
-        async || (storm.watch(&recorder) >= 200).then_some(()),
-    )
-    .await;
+    storm
+        .until(&recorder, "enough mails to mean something", async || {
+            recorder.count() >= 200
+        })
+        .await;
     let acknowledged = storm.calm().await;
 
     let verdict = verdict(

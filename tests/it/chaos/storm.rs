@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::harness::{Client, MailRecorder, Mailing};
+use crate::harness::{Client, MailRecorder, Mailing, TIMEOUT, eventually};
 
 /// How many clients send at the same time.
 const CLIENTS: usize = 6;
@@ -68,6 +68,27 @@ impl Storm {
             );
         }
         count
+    }
+
+    /// Goes on until it is so.
+    pub async fn until(
+        &self,
+        recorder: &MailRecorder,
+        what: &str,
+        mut is: impl AsyncFnMut() -> bool,
+    ) {
+        eventually(what, TIMEOUT, async || {
+            self.watch(recorder);
+            is().await.then_some(())
+        })
+        .await;
+    }
+
+    /// Goes on until so many more mails have arrived.
+    pub async fn delivers(&self, recorder: &MailRecorder, more: usize) {
+        let enough = self.watch(recorder) + more;
+        self.until(recorder, "mails leave", async || recorder.count() >= enough)
+            .await;
     }
 
     /// Goes on for this long.

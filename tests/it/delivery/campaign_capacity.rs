@@ -1,9 +1,12 @@
 //! Campaigns that could go faster than their provider.
 
+use chrono::TimeDelta;
+use eventstore::clock;
 use serde_json::json;
 
 use crate::harness::{
-    Campaigning, Client, Database, EventLog, Server, Setup, densest_second, seconds,
+    Campaigning, Client, Database, EventLog, Server, Setup, TIMEOUT, densest_second, eventually,
+    seconds,
 };
 
 /// A server that gives mails so many seconds, and whose only provider has these limits.
@@ -26,15 +29,8 @@ async fn slow_group(campaigns: &Campaigning, count: usize) -> i64 {
     campaigns.group_of(&addresses).await
 }
 
-async fn slots_missed(client: &Client) -> usize {
-    let metrics = client.get("/metrics").await.text();
-    let name = "ledgerline_slots_missed_total ";
-    let missed = metrics.lines().find_map(|line| line.strip_prefix(name));
-    missed.map_or(0, |count| count.parse().unwrap())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_provider_with_a_lower_rate_than_the_campaign_is_used_to_the_full() {
+async fn a_provider_with_a_lower_rate_than_the_campaign_sets_the_pace() {
     const RATE: usize = 5;
     let (server, campaigns) = limited(600, Some(RATE as u32), None).await;
     let group = campaigns.group(60).await;
@@ -47,24 +43,22 @@ async fn a_provider_with_a_lower_rate_than_the_campaign_is_used_to_the_full() {
     assert_eq!(starts.len(), 60);
     let densest = densest_second(&starts);
     assert!(densest <= RATE, "{densest} in one second");
-    // Whoever waits for two slots at once must not lose one after the other.
-    let missed = slots_missed(&campaigns.client).await;
-    assert!(missed <= 60, "{missed} slots were missed by 60 starts");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_finds_no_free_channel_in_time_is_sent_to_later() {
-    let (server, campaigns) = limited(8, None, Some(4)).await;
-    let group = slow_group(&campaigns, 12).await;
+    // A channel does five in that time, and six are due.
+    let (server, campaigns) = limited(25, None, Some(4)).await;
+    let group = slow_group(&campaigns, 24).await;
     let id = campaigns.running(group, json!({"cpm": 100})).await;
     let ended = campaigns.ended(id).await;
     assert_eq!(
         (&ended["delivered"], &ended["unavailable"]),
-        (&json!(12), &json!(0)),
+        (&json!(24), &json!(0)),
         "{ended}"
     );
     let mut log = EventLog::of(&server).await;
-    assert_eq!(log.starts(id).await.len(), 12);
+    assert_eq!(log.starts(id).await.len(), 24);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -75,11 +69,20 @@ async fn what_waits_for_a_channel_does_not_start_after_a_stop() {
     let mut log = EventLog::of(&server).await;
     campaigns.on_the_wire(&mut log, id, 1).await;
     campaigns.put(id, "stop").await.ok();
-    tokio::time::sleep(seconds(6)).await;
-    assert_eq!(log.starts(id).await.len(), 1, "started after the stop");
-    for row in campaigns.transmissions(id).await.into_values() {
-        assert_ne!(row["status"], "processing", "{row}");
-    }
+    campaigns.is_known(&mut log, id, "stopped", None).await;
+    // A worker goes by what it has read of a campaign for a moment.
+    let stopped = clock::now() + TimeDelta::milliseconds(300);
+    eventually("what is on the wire ends", TIMEOUT, async || {
+        let rows = campaigns.transmissions(id).await;
+        let ended = rows.values().all(|row| row["status"] != "processing");
+        ended.then_some(())
+    })
+    .await;
+    // Long enough for whatever would take the channel by mistake.
+    tokio::time::sleep(seconds(3)).await;
+    let starts = log.starts(id).await;
+    let late = starts.iter().filter(|start| start.0 > stopped).count();
+    assert_eq!(late, 0, "started after the stop: {starts:?}");
 
     campaigns.put(id, "start").await.ok();
     assert_eq!(campaigns.ended(id).await["delivered"], 6);
@@ -88,7 +91,7 @@ async fn what_waits_for_a_channel_does_not_start_after_a_stop() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deleted_campaign_tries_nobody_again() {
     let setup = Setup::on(&Database::create().await);
-    let server = setup.set("RETRY_BASE_SECONDS", "1").start().await;
+    let server = setup.set("RETRY_BASE_SECONDS", "4").start().await;
     let campaigns = Campaigning::on(&server).await;
     // Not reached at first, and on the wire when the campaign goes.
     let addresses = ["busy+1@example.com", "slow+1@example.com"];
@@ -101,9 +104,21 @@ async fn a_deleted_campaign_tries_nobody_again() {
     campaigns.put(id, "stop").await.ok();
     let path = format!("/campaigns/{id}");
     campaigns.client.delete(&path).await.ok();
-    tokio::time::sleep(seconds(5)).await;
-    assert_eq!(log.starts(id).await.len(), 2);
-    let rows = campaigns.transmissions(id).await.into_values();
+    campaigns.is_known(&mut log, id, "ended", None).await;
+    let deleted = clock::now() + TimeDelta::milliseconds(300);
+    tokio::time::sleep(seconds(9)).await;
+    let starts = log.starts(id).await;
+    assert!(
+        starts.iter().all(|start| start.0 < deleted),
+        "started after {deleted}: {starts:?}"
+    );
+    let rows = eventually("all of them end", TIMEOUT, async || {
+        let rows: Vec<_> = campaigns.transmissions(id).await.into_values().collect();
+        let have_ended = rows.iter().all(|row| !row["outcome"].is_null());
+        have_ended.then_some(rows)
+    })
+    .await;
+    let rows = rows.into_iter();
     let mut outcomes: Vec<_> = rows
         .map(|row| row["outcome"].as_str().unwrap_or("none").to_owned())
         .collect();

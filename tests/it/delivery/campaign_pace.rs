@@ -1,12 +1,21 @@
-//! How fast a campaign goes, judged on the moments at which its attempts went on the wire.
-
-use std::time::{Duration, Instant};
+//! How fast a campaign goes, judged on the moments at which its attempts had their slots.
+//!
+//! No more may start than its pace allows, however late a busy machine is. That it uses
+//! the pace it has is decided by the slots that are offered, and is tested on a clock of its
+//! own: `gateways/src/worker/gate/tests.rs`.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use eventstore::clock;
 use serde_json::json;
+use sqlx::{query_as, query_scalar};
 
-use crate::harness::{Campaigning, EventLog, Mailing, Server, densest_second, eventually, seconds};
+use crate::harness::{
+    Campaigning, EventLog, Mailing, Server, TIMEOUT, densest_second, eventually, seconds,
+};
+
+/// How long a worker goes by what it has read of a campaign, and the end of a slot that had
+/// begun by then.
+const HELD_FOR: TimeDelta = TimeDelta::milliseconds(300);
 
 async fn moments(log: &mut EventLog, id: i64) -> Vec<DateTime<Utc>> {
     log.starts(id)
@@ -17,23 +26,28 @@ async fn moments(log: &mut EventLog, id: i64) -> Vec<DateTime<Utc>> {
 }
 
 /// The moments that lie between these two.
-fn within(moments: &[DateTime<Utc>], from: DateTime<Utc>, to: DateTime<Utc>) -> usize {
-    moments.iter().filter(|at| (from..to).contains(at)).count()
+fn between(
+    moments: &[DateTime<Utc>],
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Vec<DateTime<Utc>> {
+    let within = moments.iter().filter(|at| (from..to).contains(at));
+    within.copied().collect()
 }
 
-fn millis(count: i64) -> TimeDelta {
-    TimeDelta::milliseconds(count)
+/// How many there are in the fullest ten seconds.
+fn densest_ten_seconds(moments: &[DateTime<Utc>]) -> usize {
+    let ten = TimeDelta::seconds(10);
+    let counts = moments
+        .iter()
+        .map(|from| between(moments, *from, *from + ten).len());
+    counts.max().unwrap_or_default()
 }
 
-/// How many there are in the fullest and in the emptiest ten seconds.
-fn ten_seconds(moments: &[DateTime<Utc>]) -> (usize, usize) {
-    let last = moments[moments.len() - 1] - millis(10_000);
-    let spans = (0..).map(|nth| moments[0] + millis(nth * 100));
-    let counts: Vec<usize> = spans
-        .take_while(|from| *from <= last)
-        .map(|from| within(moments, from, from + millis(10_000)))
-        .collect();
-    (*counts.iter().min().unwrap(), *counts.iter().max().unwrap())
+/// The least time from one to the next.
+fn nearest(moments: &[DateTime<Utc>]) -> TimeDelta {
+    let apart = moments.windows(2).map(|pair| pair[1] - pair[0]);
+    apart.min().expect("two of them")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -47,11 +61,8 @@ async fn a_campaign_keeps_its_pace() {
     assert_eq!(moments.len(), 125);
     let densest = densest_second(&moments);
     assert!(densest <= 11, "{densest} in one second");
-    let (least, most) = ten_seconds(&moments);
-    assert!(
-        least >= 95 && most <= 105,
-        "{least} to {most} in ten seconds"
-    );
+    let densest = densest_ten_seconds(&moments);
+    assert!(densest <= 105, "{densest} in ten seconds");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -63,86 +74,109 @@ async fn another_pace_holds_at_once() {
     let mut log = EventLog::of(&server).await;
     campaigns.on_the_wire(&mut log, id, 4).await;
     let path = format!("/campaigns/{id}");
-    campaigns.client.put(&path, json!({"cpm": 15})).await.ok();
     let changed = clock::now();
-    tokio::time::sleep(seconds(6)).await;
+    campaigns.client.put(&path, json!({"cpm": 15})).await.ok();
+    let so_far = log.starts(id).await.len();
+    campaigns.on_the_wire(&mut log, id, so_far + 60).await;
     campaigns.client.put(&path, json!({"cpm": 2})).await.ok();
+    campaigns.is_known(&mut log, id, "running", Some(2.0)).await;
     let slowed = clock::now();
-    tokio::time::sleep(seconds(4)).await;
+    let so_far = log.starts(id).await.len();
+    campaigns.on_the_wire(&mut log, id, so_far + 8).await;
     campaigns.put(id, "stop").await.ok();
+
     let moments = moments(&mut log, id).await;
-    let slow = within(&moments, changed - millis(2_000), changed);
-    assert!((3..=5).contains(&slow), "{slow} in two seconds at 2");
-    let fast = within(&moments, changed + millis(2_000), slowed);
-    let wanted = (slowed - changed - millis(2_000)).as_seconds_f64() * 15.0;
-    assert!(
-        (fast as f64 - wanted).abs() <= wanted * 0.05 + 1.0,
-        "{fast} of {wanted} at 15"
-    );
-    // What had passed the gate when it was slowed down is on record a little later.
-    let next = within(&moments, slowed + millis(300), slowed + millis(1_300));
-    assert!(next <= 3, "{next} in the next second at 2");
-    let slow = within(&moments, slowed + millis(2_000), slowed + millis(4_000));
-    assert!((3..=5).contains(&slow), "{slow} in two seconds at 2 again");
-    let densest = densest_second(&moments);
-    assert!(densest <= 16, "{densest} in one second");
+    let (first, last) = (moments[0], clock::now());
+    let slow = densest_second(&between(&moments, first, changed));
+    assert!(slow <= 3, "{slow} in one second at 2");
+    let fast = between(&moments, changed, slowed);
+    // At 2 they are half a second apart.
+    let apart = nearest(&fast);
+    assert!(apart < TimeDelta::milliseconds(300), "{apart} apart at 15");
+    let densest = densest_second(&fast);
+    assert!(densest <= 16, "{densest} in one second at 15");
+    let slow = densest_second(&between(&moments, slowed + HELD_FOR, last));
+    assert!(slow <= 3, "{slow} in one second at 2 again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_caught_up_with_after_a_stop() {
     let server = Server::alone().await;
     let campaigns = Campaigning::on(&server).await;
-    let group = campaigns.group(120).await;
+    let group = campaigns.group(300).await;
     let id = campaigns.running(group, json!({"cpm": 20})).await;
     let mut log = EventLog::of(&server).await;
     campaigns.on_the_wire(&mut log, id, 30).await;
     campaigns.put(id, "stop").await.ok();
+    campaigns.is_known(&mut log, id, "stopped", None).await;
     let stopped = clock::now();
     tokio::time::sleep(seconds(3)).await;
-    campaigns.put(id, "start").await.ok();
     let resumed = clock::now();
+    campaigns.put(id, "start").await.ok();
     campaigns.ended(id).await;
     let moments = moments(&mut log, id).await;
-    assert_eq!(moments.len(), 120);
-    // Whoever stands before the gate already may pass it.
-    let standing = within(&moments, stopped + millis(1_500), resumed - millis(50));
-    assert_eq!(standing, 0, "{standing} started while it was stopped");
+    assert_eq!(moments.len(), 300);
+    let standing = between(&moments, stopped + HELD_FOR, resumed);
+    assert!(
+        standing.is_empty(),
+        "started while it was stopped: {standing:?}"
+    );
     let densest = densest_second(&moments);
     assert!(densest <= 21, "{densest} in one second");
 }
 
+/// How many attempts of campaigns started between the queueing of a transmission's
+/// attempt and its start.
+async fn overtaken_by(log: &mut EventLog, transmission: i64) -> i64 {
+    let sql = "select count(*) from events c, events q, events s
+               where q.aggregate_type = 'transmission' and q.aggregate_id = $1
+                 and q.event_type = 'SpoolQueued'
+                 and s.aggregate_type = 'transmission' and s.aggregate_id = $1
+                 and s.event_type = 'SpoolStarted'
+                 and c.event_type = 'SpoolStarted' and c.position between q.position and s.position
+                 and c.payload -> c.event_type ->> 'campaign' is not null";
+    let counted = query_scalar(sql).bind(transmission.to_string());
+    counted.fetch_one(log.sql()).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fast_campaign_holds_nobody_else_up() {
+    const CONTACTS: i64 = 2_000;
     let server = Server::alone().await;
     let campaigns = Campaigning::on(&server).await;
     let mailing = Mailing::of(&server.user(&["user"]).await).await;
-    let group = campaigns.group(2_000).await;
+    let group = campaigns.group(CONTACTS as usize).await;
     let id = campaigns.running(group, json!({"cpm": 1_000_000})).await;
     let (mut singles, mut meanwhile) = (Vec::new(), 0);
     // As long as it runs, and ten at least.
     loop {
-        let sent_at = Instant::now();
         let email = format!("single{}@example.com", singles.len());
         let transmission = mailing.send_to(&email).await;
         let ended = mailing.ended(transmission).await;
         assert_eq!(ended["outcome"], "delivered", "{ended}");
-        singles.push(sent_at.elapsed());
+        singles.push(transmission);
         match campaigns.read(id).await["status"] == "running" {
             true => meanwhile += 1,
             false if singles.len() >= 10 => break,
             false => {}
         }
     }
-    println!("{meanwhile} of {} while it ran: {singles:?}", singles.len());
     assert!(
         meanwhile >= 1,
         "the campaign was over before the first of them"
     );
-    let slowest = singles.iter().max().unwrap();
-    assert!(*slowest < seconds(10), "{singles:?}");
-    let ended = campaigns.ended_within(id, seconds(120)).await;
-    assert_eq!(ended["delivered"], 2_000, "{ended}");
-    assert_eq!(EventLog::of(&server).await.made(id).await, (2_000, 2_000));
+    let mut log = EventLog::of(&server).await;
+    let mut overtaken = Vec::new();
+    for single in singles {
+        overtaken.push(overtaken_by(&mut log, single).await);
+    }
+    println!("{meanwhile} while it ran; passed by {overtaken:?} of the campaign");
+    // Behind all of it the first would wait for nearly all.
+    let most = overtaken.into_iter().max().unwrap();
+    assert!(most < CONTACTS / 4, "one was passed by {most}");
+    let ended = campaigns.ended(id).await;
+    assert_eq!(ended["delivered"], CONTACTS, "{ended}");
+    assert_eq!(log.made(id).await, (CONTACTS, CONTACTS));
 }
 
 #[tokio::test]
@@ -151,26 +185,36 @@ async fn a_start_is_answered_at_once_and_progress_is_told_on_the_way() {
     let campaigns = Campaigning::on(&server).await;
     let group = campaigns.group(3_000).await;
     let id = campaigns.campaign(group, json!({"cpm": 10})).await;
-    let asked = Instant::now();
     campaigns.put(id, "start").await.ok();
-    assert!(asked.elapsed() < seconds(5), "{:?}", asked.elapsed());
-    let read = eventually("its rate is known", seconds(15), async || {
+    // What is answered is the start; the transmissions are made afterwards.
+    let mut log = EventLog::of(&server).await;
+    let sql = "select count(*), count(distinct event_type) from events
+               where commit_id = (select commit_id from events
+                   where event_type = 'CampaignStarted' and aggregate_id = $1)";
+    let together: (i64, i64) = query_as(sql)
+        .bind(id.to_string())
+        .fetch_one(log.sql())
+        .await
+        .unwrap();
+    assert_eq!(together, (1, 1), "events in the commit of its start");
+
+    let read = eventually("its rate is known", TIMEOUT, async || {
         let read = campaigns.read(id).await;
-        (read["rate"].as_f64().unwrap() >= 2.0).then_some(read)
+        (read["rate"].as_f64().unwrap() > 0.0).then_some(read)
     })
     .await;
     assert_eq!(
         (&read["status"], &read["contact_total"]),
         (&json!("running"), &json!(3_000))
     );
-    let left = read["expected_end"].as_i64().unwrap() - clock::now().timestamp();
-    // At ten a second it takes five minutes; the rate of the first seconds is not whole.
-    assert!((250..=1_600).contains(&left), "{left} s left: {read}");
+    let to_go = 3_000.0 - read["contact_done"].as_f64().unwrap();
+    let expected = to_go / read["rate"].as_f64().unwrap();
+    let left = read["expected_end"].as_f64().unwrap() - clock::now().timestamp() as f64;
+    assert!(left <= expected + 2.0, "{left} s left: {read}");
     campaigns.put(id, "stop").await.ok();
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    let read = campaigns.read(id).await;
-    assert_eq!(
-        (&read["status"], read["expected_end"].is_null()),
-        (&json!("paused"), true)
-    );
+    eventually("no end is expected any more", TIMEOUT, async || {
+        let read = campaigns.read(id).await;
+        (read["status"] == "paused" && read["expected_end"].is_null()).then_some(())
+    })
+    .await;
 }

@@ -2,12 +2,24 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Database, MailRecorder, Mailing, Server, Setup, free_port, smtp_provider};
+use crate::harness::{
+    Database, MailRecorder, Mailing, Server, Setup, free_port, smtp_provider_within,
+};
+
+/// A day, which is what mails have otherwise.
+const LONG: u32 = 86_400;
+/// Enough for two attempts, a second apart, on a machine that is busy.
+const SHORT: u32 = 25;
 
 /// Sends to this recipient of the recorder: the transmission as it ended, and its attempts.
 async fn sent_to(recipient: &str) -> (MailRecorder, Value, Vec<Value>) {
+    sent_within(LONG, recipient).await
+}
+
+/// The same, with so many seconds to send it in.
+async fn sent_within(deadline: u32, recipient: &str) -> (MailRecorder, Value, Vec<Value>) {
     let recorder = MailRecorder::start(0);
-    let (server, mailing) = sender(recorder.port).await;
+    let (server, mailing) = sender(recorder.port, deadline).await;
     let transmission = mailing.send_to(recipient).await;
     let ended = mailing.ended(transmission).await;
     let attempts = mailing.attempts(transmission).await;
@@ -15,15 +27,15 @@ async fn sent_to(recipient: &str) -> (MailRecorder, Value, Vec<Value>) {
     (recorder, ended, attempts)
 }
 
-async fn sender(port: u16) -> (Server, Mailing) {
+async fn sender(port: u16, deadline: u32) -> (Server, Mailing) {
     let database = Database::create().await;
     let server = Setup::on(&database)
         .set("RETRY_BASE_SECONDS", "1")
-        .set("TRY_EMAIL_DEADLINE_SECONDS", "6")
+        .set("TRY_EMAIL_DEADLINE_SECONDS", &deadline.to_string())
         .start()
         .await;
     let admin = server.admin().await;
-    smtp_provider(&admin, port, 1).await;
+    smtp_provider_within(30, &admin, port, 1).await;
     let mailing = Mailing::of(&admin).await;
     (server, mailing)
 }
@@ -62,7 +74,7 @@ async fn a_greylisted_mail_arrives_with_the_second_attempt() {
 
 #[tokio::test]
 async fn a_4xx_that_stays_ends_at_the_deadline_with_its_cause() {
-    let (recorder, ended, attempts) = sent_to("defer@example.com").await;
+    let (recorder, ended, attempts) = sent_within(SHORT, "defer@example.com").await;
     assert_eq!(ended["outcome"], "unavailable", "{ended}");
     assert!(attempts.len() >= 2, "{attempts:?}");
     assert!(
@@ -95,7 +107,7 @@ async fn a_server_that_hangs_after_data_is_unknown_when_its_time_is_up() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_unavailable_and_tried_again() {
-    let (_server, mailing) = sender(free_port()).await;
+    let (_server, mailing) = sender(free_port(), SHORT).await;
     let transmission = mailing.send_to("ada@example.com").await;
     let ended = mailing.ended(transmission).await;
     assert_eq!(ended["outcome"], "unavailable", "{ended}");
@@ -105,7 +117,7 @@ async fn a_server_that_is_not_there_is_unavailable_and_tried_again() {
 #[tokio::test]
 async fn a_server_that_never_greets_is_unavailable() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let (_server, mailing) = sender(silent.local_addr().unwrap().port()).await;
+    let (_server, mailing) = sender(silent.local_addr().unwrap().port(), SHORT).await;
     let transmission = mailing.send_to("ada@example.com").await;
     let ended = mailing.ended(transmission).await;
     assert_eq!(ended["outcome"], "unavailable", "{ended}");
@@ -114,8 +126,8 @@ async fn a_server_that_never_greets_is_unavailable() {
 #[tokio::test]
 async fn one_hanging_recipient_does_not_hold_up_the_others() {
     let recorder = MailRecorder::start(0);
-    let (server, mailing) = sender(recorder.port).await;
-    smtp_provider(&server.admin().await, recorder.port, 4).await;
+    let (server, mailing) = sender(recorder.port, LONG).await;
+    smtp_provider_within(30, &server.admin().await, recorder.port, 4).await;
     let hanging = mailing.send_to("hang@example.com").await;
     for n in 0..20 {
         let transmission = mailing.send_to(&format!("quick{n}@example.com")).await;

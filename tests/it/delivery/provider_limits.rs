@@ -4,16 +4,14 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::query_as;
 
-use crate::harness::{Client, Database, EventLog, Mailing, Server, Setup, eventually, seconds};
+use crate::harness::{
+    Campaigning, Client, Database, EventLog, Mailing, Server, Setup, TIMEOUT, eventually, seconds,
+};
 
 /// A server and a second worker on one database.
 async fn two_workers() -> (Server, Server) {
     let database = Database::create().await;
-    let process = |role: &str| {
-        Setup::on(&database)
-            .set("ROLE", role)
-            .set("LEASE_SECONDS", "3")
-    };
+    let process = |role: &str| Setup::on(&database).set("ROLE", role);
     let server = process("all").start().await;
     let worker = process("worker").spawn();
     (server, worker)
@@ -44,10 +42,33 @@ async fn no_second_holds_more_starts_than_the_rate_over_all_workers() {
     let (server, _worker) = two_workers().await;
     let admin = server.admin().await;
     sandbox(&admin, Some(RATE as u32), None).await;
+    Campaigning::of(&admin).await.workers(2).await;
     let mailing = Mailing::of(&admin).await;
+    let mut log = EventLog::of(&server).await;
+    let mut sent = 0;
+    let starts = eventually("both workers work", TIMEOUT, async || {
+        send_paced(&mailing, sent..sent + 120).await;
+        sent += 120;
+        let starts = starts(&mut log).await;
+        assert_eq!(starts.len(), sent);
+        let first = starts[0].1.clone();
+        starts.iter().any(|it| it.1 != first).then_some(starts)
+    })
+    .await;
+    for first in &starts {
+        let second = first.0 + chrono::TimeDelta::seconds(1);
+        let within = starts.iter().filter(|it| it.0 >= first.0 && it.0 < second);
+        let count = within.count();
+        assert!(count <= RATE, "{count} in the second from {}", first.0);
+    }
+}
+
+/// Sends to a new contact for each of these numbers, and waits until all is delivered.
+async fn send_paced(mailing: &Mailing, numbers: std::ops::Range<usize>) {
     let mut transmissions = Vec::new();
-    for n in 0..120 {
-        let contact = admin.contact(&format!("paced{n}@example.com")).await;
+    for n in numbers {
+        let email = format!("paced{n}@example.com");
+        let contact = mailing.client.contact(&email).await;
         transmissions.push(mailing.to(contact).await);
     }
     for transmission in &transmissions {
@@ -56,23 +77,6 @@ async fn no_second_holds_more_starts_than_the_rate_over_all_workers() {
     for transmission in transmissions {
         assert_eq!(mailing.ended(transmission).await["outcome"], "delivered");
     }
-
-    let mut log = EventLog::of(&server).await;
-    let starts = starts(&mut log).await;
-    assert_eq!(starts.len(), 120);
-    for first in &starts {
-        let second = first.0 + chrono::TimeDelta::seconds(1);
-        let within = starts.iter().filter(|it| it.0 >= first.0 && it.0 < second);
-        let count = within.count();
-        assert!(count <= RATE, "{count} in the second from {}", first.0);
-    }
-    let took = starts[119].0 - starts[0].0;
-    assert!(
-        took.num_seconds() < 15,
-        "it took {took}, six seconds are due"
-    );
-    let first = &starts[0].1;
-    assert!(starts.iter().any(|it| it.1 != *first), "both workers work");
 }
 
 #[tokio::test]
@@ -107,7 +111,7 @@ async fn no_more_attempts_are_under_way_than_there_are_channels_over_all_workers
         let during = spans.iter().filter(|(from, to)| from <= at && at < to);
         most = most.max(during.count());
     }
-    assert_eq!(most, CHANNELS);
+    assert!(most <= CHANNELS, "{most} at once");
 }
 
 #[tokio::test]
@@ -145,10 +149,19 @@ async fn a_limit_is_set_changed_and_taken_away() {
         read["rate_limit"].is_null() && read["channel_limit"].is_null(),
         "{read}"
     );
-    let began = std::time::Instant::now();
-    for n in 3..8 {
-        let transmission = mailing.send_to(&format!("single{n}@example.com")).await;
-        assert_eq!(mailing.ended(transmission).await["outcome"], "delivered");
-    }
-    assert!(began.elapsed() < seconds(5), "{:?}", began.elapsed());
+    let mut log = EventLog::of(&server).await;
+    let apart = |starts: &[(DateTime<Utc>, String)]| {
+        let apart = starts.windows(2).map(|pair| pair[1].0 - pair[0].0);
+        apart.min().unwrap()
+    };
+    let limited = apart(&starts(&mut log).await);
+    assert!(limited.num_milliseconds() >= 990, "{limited} apart");
+    let mut sent = 3;
+    eventually("two start within a second", TIMEOUT, async || {
+        send_paced(&mailing, sent..sent + 2).await;
+        sent += 2;
+        let apart = apart(&starts(&mut log).await);
+        (apart.num_milliseconds() < 900).then_some(())
+    })
+    .await;
 }

@@ -20,11 +20,7 @@ async fn status(admin: &Client, provider: i64, what: &str, fits: fn(&Value) -> b
 #[tokio::test]
 async fn a_worker_elsewhere_tells_what_it_knows() {
     let database = Database::create().await;
-    let process = |role: &str| {
-        Setup::on(&database)
-            .set("ROLE", role)
-            .set("LEASE_SECONDS", "2")
-    };
+    let process = |role: &str| Setup::on(&database).set("ROLE", role);
     let _projector = process("projector").spawn();
     let api = process("api").start().await;
     let admin = api.admin().await;
@@ -45,7 +41,10 @@ async fn a_worker_elsewhere_tells_what_it_knows() {
         let transmission = mailing.send_to(&format!("known{n}@example.com")).await;
         mailing.ended(transmission).await;
     }
-    let known = status(&admin, provider, "three were started", |it| it["rate"] == 3).await;
+    let known = status(&admin, provider, "three were started", |it| {
+        it["rate"] == 3 && it["in_flight"] == 0
+    })
+    .await;
     assert_eq!(
         (&known["reachable"], &known["in_flight"], &known["workers"]),
         (&json!(true), &json!(0), &json!(1))

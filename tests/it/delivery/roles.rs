@@ -3,13 +3,12 @@
 use futures::{StreamExt as _, stream};
 
 use crate::harness::{
-    Database, EventLog, MailRecorder, Mailing, ReadModels, Server, Setup, seconds, smtp_provider,
+    Campaigning, Database, EventLog, MailRecorder, Mailing, ReadModels, Server, Setup, seconds,
+    smtp_provider,
 };
 
 fn process(database: &Database, role: &str) -> Setup {
-    Setup::on(database)
-        .set("ROLE", role)
-        .set("LEASE_SECONDS", "2")
+    Setup::on(database).set("ROLE", role)
 }
 
 #[tokio::test]
@@ -44,6 +43,10 @@ async fn four_workers_share_the_work_and_repeat_none_of_it() {
     let recorder = MailRecorder::start(100);
     let admin = server.admin().await;
     smtp_provider(&admin, recorder.port, 2).await;
+    Campaigning::of(&admin)
+        .await
+        .workers(others.len() + 1)
+        .await;
     let mailing = Mailing::of(&admin).await;
     let addresses = (0..150).map(|n| format!("shared{n}@example.com"));
     let sends = stream::iter(addresses).map(async |address| mailing.send_to(&address).await);

@@ -19,7 +19,6 @@ impl Texting {
         let centre = Centre::start(&options);
         let server = Setup::on(&database)
             .set("RETRY_BASE_SECONDS", "1")
-            .set("TRY_SMS_DEADLINE_SECONDS", "4")
             .start()
             .await;
         let client = server.admin().await;
@@ -62,7 +61,7 @@ impl Texting {
 
 #[tokio::test]
 async fn what_becomes_of_a_message_is_what_the_message_centre_says() {
-    let settings = json!({"connections": 2, "timeout_seconds": 2, "sender": "ACME"});
+    let settings = json!({"connections": 2, "timeout_seconds": 15, "sender": "ACME"});
     let texting = Texting::of("Grüße €", json!({"password": "s3same"}), settings).await;
     for (ending, outcome, response) in [
         ("900", "delivered", "DELIVRD"),
@@ -79,7 +78,7 @@ async fn what_becomes_of_a_message_is_what_the_message_centre_says() {
     ] {
         texting.ends(ending, outcome, response).await;
     }
-    let submits = texting.centre.all("submit");
+    let submits = texting.centre.all_by_now("submit").await;
     assert_eq!(submits[0]["text"], "Grüße €");
     assert_eq!(submits[0]["from"], "ACME");
 }
@@ -92,7 +91,7 @@ async fn an_account_sends_under_the_name_that_it_has() {
     let path = format!("/accounts/{account}/settings/sms_sender");
     client.put(&path, json!({"value": "ACME Shop"})).await.ok();
     texting.ends("900", "delivered", "DELIVRD").await;
-    let submit = texting.centre.all("submit").remove(0);
+    let submit = texting.centre.all_by_now("submit").await.remove(0);
     assert_eq!(submit["from"], "ACME Shop");
     // Alphanumeric (3GPP TS 23.040, 9.1.2.5).
     assert_eq!(submit["ton"][0], 5);
@@ -178,7 +177,7 @@ async fn reports_come_by_the_bind_that_receives() {
     let settings = json!({"bind": "transmitter_and_receiver", "sender": "ACME"});
     let texting = Texting::of(&"long ".repeat(50), json!({}), settings).await;
     texting.ends("900", "delivered", "DELIVRD").await;
-    assert_eq!(texting.centre.all("submit").len(), 2);
+    assert_eq!(texting.centre.all_by_now("submit").await.len(), 2);
 }
 
 #[tokio::test]

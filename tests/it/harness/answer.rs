@@ -37,6 +37,16 @@ impl Answer {
         parsed.unwrap_or_else(|error| panic!("{}: {error}: {}", self.asked, self.text()))
     }
 
+    /// Whether it was refused because the server has not seen enough of the log lately.
+    pub fn is_behind(&self) -> bool {
+        const REASONS: [&str; 3] = [
+            "the log cannot be seen; try again",
+            "the log cannot be followed; try again",
+            "the read models are behind; try again",
+        ];
+        self.status == 503 && REASONS.iter().any(|reason| self.text().contains(reason))
+    }
+
     /// The body, of an answer that must have this status.
     #[track_caller]
     pub fn expect(&self, status: u16) -> Value {

@@ -9,10 +9,8 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{eventually, guardian::Guardian, process::Process, scratch_dir, seconds};
+use super::{TIMEOUT, eventually, guardian::Guardian, process::Process, scratch_dir};
 
-/// The longest wait for a page to show something: some are large, and machines busy.
-const TIMEOUT: std::time::Duration = seconds(180);
 /// The key of an element's reference in WebDriver's JSON.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// Without a window, as root, and without talking to anybody but the pages opened.

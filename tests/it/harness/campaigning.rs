@@ -1,14 +1,14 @@
 //! What has to be there before a campaign can run, and what came of one.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use sqlx::query_as;
 
 use super::{
-    Answer, Client, EventLog, Mailing, Server, eventually, sandbox_provider, seconds, unique,
-    unique_name,
+    Answer, Client, EventLog, Mailing, Server, TIMEOUT, eventually, sandbox_provider, unique,
+    unique_name, while_it_moves,
 };
 
 /// A user's mail program, to make campaigns of.
@@ -111,11 +111,7 @@ impl Campaigning {
 
     /// The campaign as it reads once it has ended.
     pub async fn ended(&self, id: i64) -> Value {
-        self.ended_within(id, seconds(60)).await
-    }
-
-    pub async fn ended_within(&self, id: i64, within: Duration) -> Value {
-        self.once(id, within, |campaign| {
+        self.once(id, |campaign| {
             ["completed", "broken"].contains(&campaign["status"].as_str().unwrap())
         })
         .await
@@ -123,30 +119,30 @@ impl Campaigning {
 
     /// The campaign once so many of its transmissions are done.
     pub async fn done(&self, id: i64, count: i64) -> Value {
-        self.once(id, seconds(60), |campaign| {
+        self.once(id, |campaign| {
             campaign["contact_done"].as_i64().unwrap() >= count
         })
         .await
     }
 
-    async fn once(&self, id: i64, within: Duration, is: impl Fn(&Value) -> bool) -> Value {
-        let mut last = Value::Null;
-        let until = tokio::time::Instant::now() + within;
-        loop {
+    /// Asks until it is so, for as long as it goes on.
+    async fn once(&self, id: i64, is: impl Fn(&Value) -> bool) -> Value {
+        let mut done = Value::Null;
+        while_it_moves(&format!("campaign {id} goes on"), async || {
             // One that was killed this moment comes back, and one that is so busy that it
             // has not seen the log for a second says 503 until it has.
             let request = self.client.request("GET", &format!("/campaigns/{id}"));
             let answer = self.client.try_send(request).await;
             if let Some(answer) = answer.ok().filter(|answer| answer.status != 503) {
-                last = answer.ok();
-                if is(&last) {
-                    return last;
+                let read = answer.ok();
+                if is(&read) {
+                    return Ok(read);
                 }
+                done = read["contact_done"].clone();
             }
-            let now = tokio::time::Instant::now();
-            assert!(now < until, "not within {within:?}: {last}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+            Err(done.clone())
+        })
+        .await
     }
 
     /// The campaign's transmissions, by contact: each contact has one.
@@ -176,11 +172,38 @@ impl Campaigning {
         self.client.post("/optouts", fields).await.id("optout_id")
     }
 
+    /// Waits until so many workers say that they run, and have its provider.
+    pub async fn workers(&self, count: usize) {
+        let providers = self.client.get("/providers").await.ok();
+        let path = format!("/providers/{}/status", providers[0]["provider_id"]);
+        eventually(&format!("{count} workers run"), TIMEOUT, async || {
+            let status = self.client.get(&path).await.ok();
+            (status["workers"] == count).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the workers can know of the campaign what an API client knows: its
+    /// state, such as `running`, and its pace.
+    pub async fn is_known(&self, log: &mut EventLog, id: i64, state: &str, pace: Option<f64>) {
+        let sql = "select state, pace::text from dispatch.campaigns where campaign_id = $1";
+        eventually("the workers know the campaign", TIMEOUT, async || {
+            let row = query_as(sql).bind(id).fetch_optional(log.sql()).await;
+            // What has ended may be forgotten.
+            let ended = || ("ended".to_owned(), None);
+            let (known, as_fast): (String, Option<String>) = row.unwrap().unwrap_or_else(ended);
+            let is_pace = |pace: f64| as_fast.and_then(|it| it.parse().ok()) == Some(pace);
+            (known == state && pace.is_none_or(is_pace)).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until so many of the campaign's attempts went on the wire.
     pub async fn on_the_wire(&self, log: &mut EventLog, id: i64, count: usize) {
         let what = format!("campaign {id} starts {count} attempts");
-        eventually(&what, seconds(60), async || {
-            (log.starts(id).await.len() >= count).then_some(())
+        while_it_moves(&what, async || match log.starts(id).await.len() {
+            enough if enough >= count => Ok(()),
+            started => Err(started),
         })
         .await;
     }

@@ -1,11 +1,11 @@
 //! A client of the API.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
-use super::Answer;
+use super::{Answer, TIMEOUT};
 
 /// Somebody who sends requests, logged in or not.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ impl Client {
     pub fn stranger(url: &str) -> Self {
         // The test's runtime ends with it, so connections cannot be shared among tests.
         let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(60))
+            .timeout(TIMEOUT)
             .no_proxy()
             .build()
             .unwrap();
@@ -76,9 +76,45 @@ impl Client {
         Answer::read(asked, self.http.execute(request).await?).await
     }
 
-    /// Sends a request that must be answered.
-    pub async fn send(&self, request: RequestBuilder) -> Answer {
-        self.try_send(request).await.expect("an answer")
+    /// Sends a request that must be answered. On a busy machine a server says that it is
+    /// behind, and does nothing, or that what it wrote cannot be read yet: then this asks
+    /// again, or waits until it can.
+    pub async fn send(&self, mut request: RequestBuilder) -> Answer {
+        let until = Instant::now() + TIMEOUT;
+        loop {
+            let again = request.try_clone();
+            let answer = self.try_send(request).await.expect("an answer");
+            match again.filter(|_| answer.is_behind() && Instant::now() < until) {
+                Some(again) => request = again,
+                None => {
+                    self.can_read(&answer, until).await;
+                    return answer;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Waits until the read models have reached the position that an answer names.
+    async fn can_read(&self, answer: &Answer, until: Instant) {
+        let Some(position) = answer.header("x-ledgerline-position") else {
+            return;
+        };
+        let position: i64 = position.parse().unwrap();
+        let is_behind = |row: &Value| {
+            let stopped = !row["stopped_at"].is_null();
+            !stopped && row["lag_events"] != 0 && row["position"].as_i64() < Some(position)
+        };
+        let base = self.url.strip_suffix("/api").unwrap_or(&self.url);
+        while Instant::now() < until {
+            let asked = self.try_send(self.http.get(format!("{base}/readyz"))).await;
+            let ready = asked.ok().map(|answer| answer.json()).unwrap_or_default();
+            let rows = ready["projections"].as_array();
+            if rows.is_some_and(|rows| !rows.iter().any(is_behind)) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {

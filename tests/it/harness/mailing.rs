@@ -12,8 +12,19 @@ pub struct Mailing {
     pub program_id: i64,
 }
 
-/// Makes mails leave through this port only, over so many connections; the provider.
+/// Makes mails leave through this port only, over so many connections; the provider. An
+/// answer is waited for as long as a test may hold one back.
 pub async fn smtp_provider(admin: &Client, port: u16, connections: u32) -> i64 {
+    smtp_provider_within(300, admin, port, connections).await
+}
+
+/// The same, where an answer is waited for so many seconds.
+pub async fn smtp_provider_within(
+    timeout: u32,
+    admin: &Client,
+    port: u16,
+    connections: u32,
+) -> i64 {
     for provider in admin.get("/providers").await.ok().as_array().unwrap() {
         let path = format!("/providers/{}", provider["provider_id"]);
         admin.delete(&path).await.ok();
@@ -22,7 +33,7 @@ pub async fn smtp_provider(admin: &Client, port: u16, connections: u32) -> i64 {
         "name": unique_name("mail"), "type": "smtp", "host": "127.0.0.1", "port": port, "active": 1,
         "settings": {
             "tls": "none", "from_domain": "sender.example",
-            "connections": connections, "timeout_seconds": 3,
+            "connections": connections, "timeout_seconds": timeout,
         },
     });
     admin.post("/providers", provider).await.id("provider_id")

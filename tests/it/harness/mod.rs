@@ -25,6 +25,7 @@ mod server;
 mod sink;
 
 use std::{
+    fmt::Debug,
     net::TcpListener,
     path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
@@ -43,7 +44,7 @@ pub use self::{
     log::EventLog,
     lossy::Lossy,
     mail_desk::MailDesk,
-    mailing::{Mailing, sandbox_provider, smtp_provider},
+    mailing::{Mailing, sandbox_provider, smtp_provider, smtp_provider_within},
     postfix::Postfix,
     postman::Postman,
     read_models::ReadModels,
@@ -53,18 +54,44 @@ pub use self::{
     sink::SmtpSink,
 };
 
-/// Asks until there is an answer; fails, saying what it waited for, when time is up.
+/// The least time that tests wait for something that has to happen. It is no measure of
+/// speed: machines are slow, and busy with other work.
+pub const TIMEOUT: Duration = seconds(180);
+
+/// Asks until there is an answer; fails, saying what it waited for, when time is up: after
+/// [`TIMEOUT`], or after `within` where that is longer.
 pub async fn eventually<T>(
     what: &str,
     within: Duration,
     mut probe: impl AsyncFnMut() -> Option<T>,
 ) -> T {
+    let within = within.max(TIMEOUT);
     let until = Instant::now() + within;
     loop {
         if let Some(found) = probe().await {
             return found;
         }
         assert!(Instant::now() < until, "not within {within:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Asks until there is an answer, for as long as what it is told instead, such as a count,
+/// changes; fails when that has stood still for [`TIMEOUT`].
+pub async fn while_it_moves<T, P: PartialEq + Debug>(
+    what: &str,
+    mut probe: impl AsyncFnMut() -> Result<T, P>,
+) -> T {
+    let (mut last, mut until) = (None, Instant::now());
+    loop {
+        let now = match probe().await {
+            Ok(found) => return found,
+            Err(now) => Some(now),
+        };
+        if now != last {
+            (last, until) = (now, Instant::now() + TIMEOUT);
+        }
+        assert!(Instant::now() < until, "at {last:?} it stands: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -6,7 +6,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::seconds;
+use super::TIMEOUT;
 
 /// A connection to a server for mail.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Postman {
         let mut answer = String::new();
         loop {
             let mut line = String::new();
-            let read = timeout(seconds(20), self.stream.read_line(&mut line));
+            let read = timeout(TIMEOUT, self.stream.read_line(&mut line));
             if read.await.expect("it answers").unwrap_or(0) == 0 {
                 return answer;
             }
@@ -69,7 +69,7 @@ impl Postman {
     /// Everything until the other side hangs up.
     pub async fn rest(mut self) -> String {
         let mut rest = String::new();
-        let read = timeout(seconds(20), self.stream.read_to_string(&mut rest));
+        let read = timeout(TIMEOUT, self.stream.read_to_string(&mut rest));
         let _ = read.await.expect("it hangs up");
         rest
     }

@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, ExitStatus},
+    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus},
     time::{Duration, Instant},
 };
 
@@ -34,6 +34,11 @@ impl Process {
             note,
             ended: None,
         }
+    }
+
+    /// Its standard input, which has to be a pipe.
+    pub fn take_stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().expect("piped")
     }
 
     /// The same, with its standard output to read from.
@@ -79,7 +84,7 @@ impl Drop for Process {
         if self.ended().is_some() {
             return;
         }
-        for (signal, patience) in [(Signal::SIGTERM, 15), (Signal::SIGKILL, 5)] {
+        for (signal, patience) in [(Signal::SIGTERM, 30), (Signal::SIGKILL, 30)] {
             self.signal(signal);
             let _ = kill(self.pid(), Signal::SIGCONT);
             if self.wait(Duration::from_secs(patience)).is_some() {

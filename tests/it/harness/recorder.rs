@@ -3,20 +3,28 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{ChildStdin, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use serde::Deserialize;
 
-use super::{eventually, guardian::Guardian, process::Process, scratch_dir, seconds};
+use super::{
+    TIMEOUT, eventually, guardian::Guardian, process::Process, scratch_dir, while_it_moves,
+};
 
 /// A running recorder. Recipients choose how it treats them; see the script.
 #[derive(Debug)]
 pub struct MailRecorder {
     pub port: u16,
     out: PathBuf,
+    held: Arc<AtomicUsize>,
+    input: Mutex<ChildStdin>,
     _process: Process,
     _guardian: Guardian,
 }
@@ -68,22 +76,67 @@ impl MailRecorder {
             .arg("--out")
             .arg(&out);
         command.args(["--delay-ms", &delay_ms.to_string()]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         command.stderr(fs::File::create(dir.join("recorder.log")).unwrap());
-        let (process, stdout) = Process::spawn_piped(command, &dir, "recorder");
+        let (mut process, stdout) = Process::spawn_piped(command, &dir, "recorder");
+        let mut stdout = BufReader::new(stdout);
         let mut port = String::new();
-        BufReader::new(stdout).read_line(&mut port).unwrap();
+        stdout.read_line(&mut port).unwrap();
         let log = || fs::read_to_string(dir.join("recorder.log")).unwrap_or_default();
         let port = port
             .trim()
             .parse()
             .unwrap_or_else(|_| panic!("peer recorder.py: {}", log()));
+        let held = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&held);
+        std::thread::spawn(move || {
+            for count in stdout.lines().map_while(Result::ok) {
+                counted.store(count.parse().unwrap(), Ordering::SeqCst);
+            }
+        });
         Self {
             port,
             out,
+            held,
+            input: Mutex::new(process.take_stdin()),
             _process: process,
             _guardian: guardian,
         }
+    }
+
+    /// Takes so many more mails, and then has each one wait for its answer.
+    pub fn hold_after(&self, count: usize) {
+        self.tell(&format!("hold {count}"));
+    }
+
+    /// Answers those that wait; those to come may wait again.
+    pub fn answer_held(&self) {
+        self.tell("answer");
+    }
+
+    /// Answers those that wait, and has none wait any more.
+    pub fn release(&self) {
+        self.tell("release");
+    }
+
+    /// How many mails wait for their answer now: they are on the wire.
+    pub fn held(&self) -> usize {
+        self.held.load(Ordering::SeqCst)
+    }
+
+    /// Waits until so many mails wait for their answer.
+    pub async fn holds(&self, count: usize) {
+        while_it_moves(&format!("{count} mails are held"), async || {
+            match self.held() {
+                enough if enough >= count => Ok(()),
+                held => Err((held, self.count())),
+            }
+        })
+        .await;
+    }
+
+    fn tell(&self, line: &str) {
+        writeln!(self.input.lock().unwrap(), "{line}").unwrap();
     }
 
     /// Everything it took.
@@ -106,7 +159,7 @@ impl MailRecorder {
     /// What it took for this recipient, once it has.
     pub async fn mail_to(&self, recipient: &str) -> Received {
         let what = format!("the recorder takes a mail to {recipient}");
-        eventually(&what, seconds(30), async || {
+        eventually(&what, TIMEOUT, async || {
             self.mails()
                 .into_iter()
                 .find(|mail| mail.recipients == [recipient])

@@ -17,8 +17,8 @@ use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::sync::OnceCell;
 
 use super::{
-    Client, Database, cluster, eventually, free_port, guardian::Guardian, process::Process,
-    scratch_dir, seconds, unique_name,
+    Client, Database, TIMEOUT, cluster, eventually, free_port, guardian::Guardian,
+    process::Process, scratch_dir, seconds, unique_name,
 };
 
 /// What `admin` logs in with.
@@ -101,6 +101,8 @@ impl Setup {
             // All tests come from one address, and many of them fail to log in.
             ("LOGIN_ATTEMPTS_PER_ADDRESS", "100000".to_owned()),
             ("LOG", "info".to_owned()),
+            // A worker may be held up for long on a busy machine.
+            ("LEASE_SECONDS", "30".to_owned()),
         ] {
             settings
                 .entry(format!("LEDGERLINE_{name}"))
@@ -245,17 +247,28 @@ impl Server {
     /// Kills it as a power cut would. An embedded Postgres stays behind.
     pub fn kill9(&mut self) {
         self.signal(Signal::SIGKILL);
-        let ended = self.process.take().unwrap().wait(seconds(5));
+        let ended = self.process.take().unwrap().wait(TIMEOUT);
         assert!(ended.is_some(), "killed and still there");
     }
 
-    /// Asks it to stop and waits; how it ended.
+    /// Asks it to stop and waits, [`TIMEOUT`] at least; how it ended.
     pub fn sigterm(&mut self, within: Duration) -> ExitStatus {
         self.signal(Signal::SIGTERM);
+        self.stopped(within)
+    }
+
+    /// Waits for the end of one that was asked to stop; how it ended.
+    pub fn stopped(&mut self, within: Duration) -> ExitStatus {
+        let within = within.max(TIMEOUT);
         let ended = self.process.as_mut().unwrap().wait(within);
         let ended = ended.unwrap_or_else(|| panic!("not stopped within {within:?}"));
         self.process = None;
         ended
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.as_mut().is_none_or(|it| it.ended().is_some())
     }
 
     /// Kills its embedded Postgres, found by the directory it works in.

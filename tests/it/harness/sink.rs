@@ -1,7 +1,6 @@
 //! Postfix' own test server: `smtp-sink`.
 
 use std::{
-    collections::BTreeMap,
     fs,
     net::TcpStream,
     path::{Path, PathBuf},
@@ -77,21 +76,5 @@ impl SmtpSink {
     /// How many mails it took.
     pub fn count(&self) -> usize {
         fs::read_dir(&self.dir).unwrap().count()
-    }
-
-    /// How often each recipient's mail was taken.
-    pub fn by_recipient(&self) -> BTreeMap<String, usize> {
-        let mut counts = BTreeMap::new();
-        for mail in self.mails() {
-            // The sink notes the recipients as the server named them.
-            let named = mail.lines().filter_map(|line| {
-                let argument = line.strip_prefix("X-Rcpt-Args: <")?;
-                argument.split_once('>').map(|(name, _)| name.to_owned())
-            });
-            for recipient in named {
-                *counts.entry(recipient).or_default() += 1;
-            }
-        }
-        counts
     }
 }

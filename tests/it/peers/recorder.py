@@ -12,7 +12,11 @@ answered. What it does with a mail hangs on the recipient's local part, up to a 
   hang     never answers to DATA
   slow     takes a second
 
-Anything else is taken after the delay.
+Anything else is taken after the delay, or held: after the line `hold 3` on standard input
+the next three are taken, and the others wait to be answered, until `hold` comes again or
+`release`, which holds none; `answer` lets go those that wait. Every second one is remembered
+before it waits, and is there though its sender may never hear of it. How many wait is told
+on standard output each time that it changes.
 """
 
 import argparse
@@ -51,6 +55,41 @@ class Recorder:
         self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         self.delay = delay
         self.grey = set()
+        # How many more are not held; None holds none.
+        self.passing = None
+        self.held = set()
+        self.number = 0
+
+    def obey(self, line):
+        word, *count = line.split()
+        if word != "answer":
+            self.passing = int(count[0]) if word == "hold" else None
+        for waiting in self.held:
+            waiting.set()
+
+    async def hold(self, envelope):
+        self.number += 1
+        is_remembered = self.number % 2 == 0
+        if is_remembered:
+            self.record(envelope)
+        waiting = asyncio.Event()
+        self.held.add(waiting)
+        print(len(self.held), flush=True)
+        try:
+            # Cancelled when the other side hangs up.
+            await waiting.wait()
+        finally:
+            self.held.discard(waiting)
+            print(len(self.held), flush=True)
+        if not is_remembered:
+            self.record(envelope)
+
+    async def take(self, envelope):
+        if self.passing == 0:
+            return await self.hold(envelope)
+        if self.passing is not None:
+            self.passing -= 1
+        self.record(envelope)
 
     def record(self, envelope):
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
@@ -84,7 +123,7 @@ class Recorder:
         if mode == "quote":
             text = envelope.content.split(b"\r\n\r\n", 1)[-1].decode(errors="replace")
             return "554 5.7.1 not wanted: " + " ".join(text.split())[:300]
-        self.record(envelope)
+        await self.take(envelope)
         if mode == "lose":
             server.transport.abort()
             await asyncio.sleep(3600)
@@ -106,6 +145,14 @@ class Server(SMTP):
         await super().smtp_DATA(arg)
 
 
+async def obey(recorder):
+    lines = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    while line := await lines.readline():
+        recorder.obey(line.decode())
+
+
 async def main():
     options = argparse.ArgumentParser()
     options.add_argument("--out", required=True)
@@ -118,8 +165,9 @@ async def main():
 
     server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0, backlog=512)
     print(server.sockets[0].getsockname()[1], flush=True)
+    lines = asyncio.create_task(obey(recorder))
     async with server:
-        await server.serve_forever()
+        await asyncio.gather(server.serve_forever(), lines)
 
 
 if __name__ == "__main__":
