@@ -296,7 +296,7 @@ async fn one_whose_owner_is_deactivated_is_broken_and_goes_on_when_it_can() {
     let campaigns = campaigning().await;
     let (admin, owner) = (server.admin().await, campaigns.client.user_id);
     let group = campaigns.group(40).await;
-    let id = campaigns.running(group, json!({"cpm": 5})).await;
+    let id = campaigns.running(group, json!({"cpm": 1})).await;
     campaigns.done(id, 2).await;
     let path = format!("/users/{owner}");
     admin.put(&path, json!({"active": 0})).await.ok();
@@ -347,7 +347,7 @@ async fn a_deleted_one_sends_nothing_more() {
     let server = Server::shared().await;
     let campaigns = campaigning().await;
     let group = campaigns.group(10).await;
-    let id = campaigns.running(group, json!({"cpm": 2})).await;
+    let id = campaigns.running(group, json!({"cpm": 0.2})).await;
     campaigns.done(id, 1).await;
     campaigns.put(id, "stop").await.ok();
     campaigns

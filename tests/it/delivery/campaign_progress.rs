@@ -1,12 +1,15 @@
 //! A campaign followed as it goes.
 
-use std::time::Duration;
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
 
 use reqwest::Response;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Campaigning, Client, Server, USER_PASSWORD, eventually, seconds, unique_name,
+    Campaigning, Client, Server, TIMEOUT, USER_PASSWORD, eventually, seconds, unique_name,
 };
 
 /// A server-sent event.
@@ -80,8 +83,10 @@ fn ids(events: &[Heard]) -> Vec<&str> {
 async fn who_follows_hears_how_far_it_is_and_its_end() {
     let campaigns = Campaigning::of(&Server::shared().await.user(&["user"]).await).await;
     let group = campaigns.group(30).await;
-    let id = campaigns.running(group, json!({"cpm": 10})).await;
-    let heard = Stream::of(&campaigns.client, id, None).await.rest().await;
+    let id = campaigns.campaign(group, json!({"cpm": 10})).await;
+    let stream = Stream::of(&campaigns.client, id, None).await;
+    campaigns.put(id, "start").await.ok();
+    let heard = stream.rest().await;
     assert!(heard.len() >= 3, "{heard:?}");
     let (end, before) = heard.split_last().unwrap();
     assert_eq!(end.kind, "end");
@@ -124,11 +129,14 @@ async fn who_follows_hears_how_far_it_is_and_its_end() {
 async fn who_comes_back_hears_nothing_twice() {
     let campaigns = Campaigning::of(&Server::shared().await.user(&["user"]).await).await;
     let group = campaigns.group(40).await;
-    let id = campaigns.running(group, json!({"cpm": 10})).await;
+    let id = campaigns.running(group, json!({"cpm": 1})).await;
     let mut stream = Stream::of(&campaigns.client, id, None).await;
     let first = [stream.next().await.unwrap(), stream.next().await.unwrap()];
     drop(stream);
     let again = Stream::of(&campaigns.client, id, Some(&first[1].id)).await;
+    let faster = json!({"cpm": 100});
+    let path = format!("/campaigns/{id}");
+    campaigns.client.put(&path, faster).await.ok();
     let rest = again.rest().await;
     assert_eq!(rest.last().unwrap().kind, "end");
     let twice: Vec<_> = ids(&rest)
@@ -178,12 +186,12 @@ async fn the_stream_ends_with_the_token_and_with_the_campaign() {
     mine.next().await.unwrap();
     others.next().await.unwrap();
     second.post("/authenticate/cancel", json!({})).await.ok();
-    let end = tokio::time::timeout(seconds(5), others.next()).await;
+    let end = tokio::time::timeout(TIMEOUT, others.next()).await;
     assert_eq!(end.expect("the end of the stream"), None);
     let goes_on = tokio::time::timeout(seconds(1), mine.next()).await;
     assert!(goes_on.is_err(), "{goes_on:?}");
     first.delete(&format!("/campaigns/{id}")).await.ok();
-    let end = tokio::time::timeout(seconds(5), mine.next()).await;
+    let end = tokio::time::timeout(TIMEOUT, mine.next()).await;
     assert_eq!(end.expect("the end of the stream"), None);
 }
 
@@ -206,28 +214,37 @@ async fn the_command_draws_it_and_ends_with_it() {
     let server = Server::alone().await;
     let campaigns = Campaigning::on(&server).await;
     let group = campaigns.group(20).await;
-    let id = campaigns.running(group, json!({"cpm": 10})).await;
+    let id = campaigns.running(group, json!({"cpm": 0.001})).await;
     let watch = |id: i64| {
         let mut command = server.command(&["campaign", "watch", &id.to_string()]);
         command.env("LEDGERLINE_URL", &server.url);
-        tokio::task::spawn_blocking(move || command.output().unwrap())
+        let piped = command.stdin(Stdio::null()).stdout(Stdio::piped());
+        piped.spawn().unwrap()
     };
-    let output = watch(id).await.unwrap();
-    let (out, err) = (
-        String::from_utf8(output.stdout),
-        String::from_utf8(output.stderr),
-    );
-    let (out, err) = (out.unwrap(), err.unwrap());
-    assert_eq!(output.status.code(), Some(0), "{out}{err}");
-    let lines: Vec<&str> = out.lines().collect();
+    let (mut watching, missing) = (watch(id), watch(999_999));
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    let (first, lines) = tokio::task::spawn_blocking(move || (lines.next(), lines))
+        .await
+        .unwrap();
+    // It is seen to run, and may end now.
+    let path = format!("/campaigns/{id}");
+    campaigns.client.put(&path, json!({"cpm": 10})).await.ok();
+    let ended = tokio::task::spawn_blocking(move || {
+        let lines: Vec<String> = first.into_iter().chain(lines).map(Result::unwrap).collect();
+        (watching.wait().unwrap(), lines)
+    });
+    let (ended, lines) = ended.await.unwrap();
+    let out = lines.join("\n");
+    assert_eq!(ended.code(), Some(0), "{out}");
     assert!(lines.len() >= 2, "{out}");
     assert!(lines[0].contains("/20 running"), "{out}");
-    let last = lines[lines.len() - 1];
+    let last = &lines[lines.len() - 1];
     assert!(
         last.contains("20/20 completed") && last.contains("delivered 20"),
         "{out}"
     );
-    let missing = watch(999_999).await.unwrap();
+    let missing = tokio::task::spawn_blocking(move || missing.wait_with_output());
+    let missing = missing.await.unwrap().unwrap();
     assert!(!missing.status.success());
 }
 
@@ -240,12 +257,12 @@ async fn a_server_that_stops_lets_its_followers_go() {
     let mut stream = Stream::of(&campaigns.client, id, None).await;
     stream.next().await.unwrap();
     assert!(server.sigterm(seconds(10)).success());
-    let end = tokio::time::timeout(seconds(2), stream.next()).await;
+    let end = tokio::time::timeout(TIMEOUT, stream.next()).await;
     assert_eq!(end.expect("the end of the stream"), None);
     server.start().await;
     eventually("it can be followed again", seconds(10), async || {
         let mut stream = Stream::of(&campaigns.client, id, None).await;
-        let next = tokio::time::timeout(Duration::from_secs(1), stream.next());
+        let next = tokio::time::timeout(TIMEOUT, stream.next());
         next.await.ok().flatten()
     })
     .await;

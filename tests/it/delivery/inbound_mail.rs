@@ -267,7 +267,7 @@ async fn what_somebody_wrote_is_gone_once_they_are_erased() {
 /// swaks with these arguments: whether it was content, and what was said.
 fn swaks(arguments: &[&str]) -> (bool, String) {
     let said = Command::new("swaks")
-        .args(["--from", "ada@example.com", "--timeout", "10"])
+        .args(["--from", "ada@example.com", "--timeout", "180"])
         .args(arguments)
         .output()
         .expect("peer swaks is missing: install swaks and libnet-ssleay-perl");

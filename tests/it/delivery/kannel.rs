@@ -20,12 +20,19 @@ impl Texting {
     }
 
     async fn through(kannel: Kannel, text: Value, password: &str, settings: Value) -> Self {
-        let database = Database::create().await;
-        let server = Setup::on(&database)
-            .set("RETRY_BASE_SECONDS", "1")
-            .set("TRY_SMS_DEADLINE_SECONDS", "4")
-            .start()
-            .await;
+        let setup = Setup::on(&Database::create().await);
+        let setup = setup.set("RETRY_BASE_SECONDS", "1");
+        Self::on(setup, kannel, text, password, settings).await
+    }
+
+    async fn on(
+        setup: Setup,
+        kannel: Kannel,
+        text: Value,
+        password: &str,
+        settings: Value,
+    ) -> Self {
+        let server = setup.start().await;
         let client = server.admin().await;
         kannel.provider(&client, password, settings).await;
         let mailing = Mailing::texting(&client, text).await;
@@ -120,7 +127,10 @@ async fn a_service_is_spoken_to_as_its_template_says() {
 
 #[tokio::test]
 async fn a_wrong_password_is_not_the_messages_fault_and_stands_in_the_report() {
-    let texting = Texting::of("hi", "wrong", by_fake()).await;
+    let setup = Setup::on(&Database::create().await);
+    let setup = setup.set("TRY_SMS_DEADLINE_SECONDS", "10");
+    let (kannel, text) = (Kannel::start().await, json!({"data": "hi"}));
+    let texting = Texting::on(setup, kannel, text, "wrong", by_fake()).await;
     let ended = texting.sent().await;
     assert_eq!(ended["outcome"], "unavailable", "{ended}");
     let response = ended["response"].as_str().unwrap();

@@ -165,14 +165,19 @@ async fn an_account_that_is_not_named_is_the_newest_active_one() {
 
 #[tokio::test]
 async fn a_transmission_on_the_wire_cannot_be_deleted_and_one_that_ended_can() {
-    let user = Server::shared().await.user(&["user"]).await;
+    let (server, recorder) = (Server::alone().await, MailRecorder::start(0));
+    let user = server.admin().await;
+    smtp_provider(&user, recorder.port, 1).await;
+    recorder.hold_after(0);
     let mailing = Mailing::of(&user).await;
-    let transmission = mailing.send_to("slow@example.com").await;
+    let transmission = mailing.send_to("held@example.com").await;
+    recorder.holds(1).await;
     let path = format!("/transmissions/{transmission}");
     user.delete(&path).await.expect(423);
     user.post(&format!("{path}/send"), json!({}))
         .await
         .expect(423);
+    recorder.release();
     mailing.ended(transmission).await;
     user.delete(&path).await.ok();
     assert_eq!(user.get(&path).await.status, 404);

@@ -5,7 +5,9 @@ use std::time::Duration;
 use eventstore::clock;
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Mailing, ReadModels, Server, Setup, unique_name};
+use crate::harness::{
+    Client, MailRecorder, Mailing, ReadModels, Server, Setup, smtp_provider, unique_name,
+};
 
 const FIELDS: [&str; 9] = [
     "campaign_active",
@@ -68,20 +70,25 @@ async fn numbers_follow_what_is_deleted_sent_again_and_settled() {
     let (mailing, campaign) = something(&user).await;
     let pending = mailing.to(user.contact("pending@example.com").await).await;
     assert_eq!(numbers(&user, "").await, expected(3, 3, 1, 1));
-    let slow = mailing.send_to("slow@example.com").await;
+    let admin = server.admin().await;
+    let recorder = MailRecorder::start(0);
+    smtp_provider(&admin, recorder.port, 1).await;
+    recorder.hold_after(0);
+    let slow = mailing.send_to("held@example.com").await;
+    recorder.holds(1).await;
     let busy = numbers(&user, "").await;
     assert_eq!(
         (&busy["transmission_active"], &busy["spool_total"]),
         (&json!(1), &json!(3))
     );
+    recorder.release();
     mailing.ended(slow).await;
     assert_eq!(numbers(&user, "").await, expected(4, 4, 2, 1));
-    let unknown = mailing.send_to("unknown@example.com").await;
+    let unknown = mailing.send_to("lose@example.com").await;
     mailing.ended(unknown).await;
     assert_eq!(numbers(&user, "").await, expected(5, 5, 2, 2));
     let spool = mailing.attempts(unknown).await[0]["spool_id"].clone();
     let settled = json!({"status": "completed"});
-    let admin = server.admin().await;
     admin
         .post(&format!("/spools/{spool}/resolve"), settled)
         .await
