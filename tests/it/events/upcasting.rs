@@ -26,7 +26,7 @@ async fn age(server: &Server, transmission: i64) {
 
 #[tokio::test]
 async fn an_attempt_queued_in_the_old_form_is_read_and_made() {
-    let setup = Setup::on(&Database::create().await).set("RETRY_BASE_SECONDS", "4");
+    let setup = Setup::on(&Database::create().await).set("RETRY_BASE_SECONDS", "20");
     let (mut server, recorder) = (setup.start().await, MailRecorder::start(0));
     let admin = server.admin().await;
     smtp_provider(&admin, recorder.port, 1).await;

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection, query_scalar};
 
 use super::idempotency::keyed;
-use crate::harness::{Answer, Client, Database, Mailing, Server, Setup, eventually, seconds};
+use crate::harness::{
+    Answer, Client, Database, Mailing, Server, Setup, TIMEOUT, eventually, seconds,
+};
 
 fn ada() -> Value {
     json!({"first_name": "Ada", "phone": "15550100"})
@@ -147,11 +149,13 @@ async fn a_client_that_went_away_comes_back_for_its_answer() {
     let lock = shut(&server, "append_lock").await;
     let request = admin.request("POST", "/contacts").json(&ada());
     let request = request.header("idempotency-key", "cut");
-    let hasty = request.timeout(std::time::Duration::from_millis(300));
-    assert!(
-        admin.try_send(hasty).await.is_err(),
-        "answered in spite of the lock"
-    );
+    let hasty = tokio::spawn(request.send());
+    eventually("it is claimed", TIMEOUT, async || {
+        (count(&server, "once.requests").await == 1).then_some(())
+    })
+    .await;
+    assert!(!hasty.is_finished(), "answered in spite of the lock");
+    hasty.abort();
     let waiting = tokio::spawn({
         let admin = admin.clone();
         async move { keyed(&admin, "POST", "/contacts", "cut", &ada()).await }

@@ -120,7 +120,7 @@ fn slow() -> Vec<u8> {
 
 #[tokio::test]
 async fn what_takes_too_long_is_stopped_and_leaves_nothing() {
-    let server = server(&[("CONVERSION_SECONDS", "1")]).await;
+    let server = server(&[("CONVERSION_SECONDS", "8")]).await;
     let admin = server.admin().await;
     let document = document(&admin).await;
     let answer = admin

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sqlx::{Connection, PgConnection, query, query_scalar};
 
-use crate::harness::{Database, ReadModels, Server, Setup, eventually, seconds};
+use crate::harness::{Database, ReadModels, Server, Setup, TIMEOUT, eventually, seconds};
 
 /// Which projections this process leads.
 async fn led(server: &Server) -> BTreeMap<String, bool> {
@@ -25,15 +25,13 @@ async fn two_processes_have_one_leader_for_each_projection() {
     let database = Database::create().await;
     let one = Setup::on(&database).start().await;
     let mut other = Setup::on(&database).start().await;
-    let (first, second) = (led(&one).await, led(&other).await);
-    assert!(first.len() >= 8, "{first:?}");
-    for (name, leads) in &first {
-        assert!(
-            *leads != second[name],
-            "{name}: {leads} and {}",
-            second[name]
-        );
-    }
+    eventually("each has one leader", TIMEOUT, async || {
+        let (first, second) = (led(&one).await, led(&other).await);
+        assert!(first.len() >= 8, "{first:?}");
+        let mut both = first.iter().map(|(name, leads)| (*leads, second[name]));
+        both.all(|(one, other)| one != other).then_some(())
+    })
+    .await;
     let id = other.admin().await.contact("either@example.com").await;
     one.admin().await.get(&format!("/contacts/{id}")).await.ok();
 

@@ -55,7 +55,14 @@ async fn a_rebuild_is_noticed_by_no_reader_and_no_writer() {
     };
 
     let mut rebuild = server.command(&["rebuild"]);
-    for _ in 0..3 {
+    let is_little = || {
+        [&reads, &writes]
+            .iter()
+            .any(|it| it.load(Ordering::Relaxed) <= 20)
+    };
+    let mut rebuilds = 0;
+    while rebuilds < 3 || is_little() {
+        rebuilds += 1;
         let output = tokio::task::spawn_blocking(move || {
             let output = rebuild.output();
             (rebuild, output)
@@ -77,17 +84,13 @@ async fn a_rebuild_is_noticed_by_no_reader_and_no_writer() {
         reads.load(Ordering::Relaxed),
         writes.load(Ordering::Relaxed),
     );
-    assert!(
-        reads > 20 && writes > 20,
-        "{reads} reads, {writes} writes: too few to mean something"
-    );
     // No side effects: whatever was sent was sent once.
     let mut log = EventLog::of(&server).await;
     let completed = async || log.count("SpoolCompleted").await as usize;
     eventually_equal(completed, writes).await;
     assert_eq!(log.count("SpoolStarted").await as usize, writes);
     ReadModels::assert_equal_a_rebuild(&server).await;
-    println!("three rebuilds beside {reads} rounds of reads and {writes} rounds of writes");
+    println!("{rebuilds} rebuilds beside {reads} rounds of reads and {writes} rounds of writes");
 }
 
 async fn eventually_equal(mut count: impl AsyncFnMut() -> usize, expected: usize) {
