@@ -14,7 +14,7 @@ use crate::{
     answer::Answer,
     client,
     extract::{Fields, FromFields, Given, Input},
-    openapi::{Describe, Routes, Shape, Sketch, alias, op},
+    openapi::{Describe, EXAMPLE_PASSWORD, Routes, Shape, Sketch, alias, op},
     permit::{Caller, Done},
 };
 
@@ -25,6 +25,7 @@ pub(super) fn routes() -> Routes {
             create,
             op("Logs in")
                 .requires(&["password"])
+                .example(json!({"username": "ada", "password": EXAMPLE_PASSWORD}))
                 .fields(&[
                     ("token", Shape::Text),
                     ("access_token", Shape::Text),

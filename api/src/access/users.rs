@@ -5,6 +5,7 @@ use domain::{
     access::{Role, User, UserCommand, UserPatch, UserProfile},
 };
 use projections::{View as _, access::users::UserRow};
+use serde_json::json;
 
 use super::{
     user_changes::change,
@@ -72,6 +73,7 @@ pub(super) fn routes() -> Routes {
             password,
             op("Changes a password")
                 .note("Under the rules of new users' passwords; every token of the user ends.")
+                .example(json!({"password": null}))
                 .row::<UserRow>(),
         )
 }

@@ -34,9 +34,11 @@ pub(super) fn secret() -> ObjectBuilder {
         .write_only(Some(true))
 }
 
-/// A secret of at least eight characters.
+/// A secret of at least eight characters; examples leave it to be chosen.
 pub(super) fn new_password() -> ObjectBuilder {
-    secret().min_length(Some(8))
+    secret()
+        .min_length(Some(8))
+        .description(Some("To be chosen; null is refused."))
 }
 
 /// A whole number, or the same as a string.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
 use utoipa::{
     ToSchema,
     openapi::{
@@ -24,6 +25,7 @@ pub(crate) struct About {
     pub(super) components: Vec<Component>,
     pub(super) also: Vec<(u16, &'static str)>,
     pub(super) takes: &'static [&'static str],
+    pub(super) example: Option<Value>,
 }
 
 /// What a 200 holds.
@@ -146,6 +148,12 @@ impl About {
     /// The kinds of body that are taken as they are, where they are not JSON.
     pub fn takes(mut self, content_types: &'static [&'static str]) -> Self {
         self.takes = content_types;
+        self
+    }
+
+    /// A request's body for people to begin with, where one made of its fields would not do.
+    pub fn example(mut self, body: Value) -> Self {
+        self.example = Some(body);
         self
     }
 

@@ -248,7 +248,10 @@ fn body(it: &Resolved<'_>) -> Option<RequestBody> {
     for required in it.about.required {
         object = object.required(*required);
     }
-    let content = ContentBuilder::new().schema(Some(object)).build();
+    let content = ContentBuilder::new()
+        .schema(Some(object))
+        .example(it.about.example.clone())
+        .build();
     let required = match it.about.required {
         [] => Required::False,
         _ => Required::True,

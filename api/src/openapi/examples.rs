@@ -1,28 +1,37 @@
-//! An example for every body, made of its schema: what a field is called says what stands
-//! in it.
+//! An example for every body that has none of its own, made of its schema: what a field is
+//! called says what stands in it.
+//!
+//! Pages send the example of a request as it stands, so a request that is sent unchanged must
+//! do no harm: the only role in one is `user`, and a password that is to be set is null, which
+//! is refused.
 
 use serde_json::{Map, Value, json};
 
 /// How deep examples go; schemas may refer to themselves.
 const DEPTH: usize = 6;
 
+/// A password in an example: shorter than any that can be set.
+pub(crate) const PASSWORD: &str = "secret";
+
 /// Adds an example to each body of each operation.
 pub(super) fn add(document: &mut Value) {
     let schemas = document["components"]["schemas"].clone();
+    let requests = Examples::new(&schemas, true);
+    let answers = Examples::new(&schemas, false);
     let Some(paths) = document["paths"].as_object_mut() else {
         return;
     };
     let operations = paths.values_mut().filter_map(Value::as_object_mut);
     for operation in operations.flat_map(|item| item.values_mut()) {
         if let Some(content) = operation["requestBody"]["content"].as_object_mut() {
-            add_to(content, &schemas);
+            requests.add_to(content);
         }
         let Some(responses) = operation["responses"].as_object_mut() else {
             continue;
         };
         for response in responses.values_mut() {
             if let Some(content) = response["content"].as_object_mut() {
-                add_to(content, &schemas);
+                answers.add_to(content);
             }
         }
         tidy(operation);
@@ -48,58 +57,102 @@ fn tidy(operation: &mut Value) {
     }
 }
 
-fn add_to(content: &mut Map<String, Value>, schemas: &Value) {
-    for (kind, body) in content {
-        if kind.ends_with("json") && body.get("example").is_none() {
-            body["example"] = of(&body["schema"], "", schemas, DEPTH);
-        }
-    }
+/// Makes examples of schemas.
+struct Examples<'a> {
+    schemas: &'a Value,
+    /// Whether they are sent, or else answered.
+    sent: bool,
 }
 
-/// An example of a schema, for a field of this name.
-fn of(schema: &Value, field: &str, schemas: &Value, depth: usize) -> Value {
-    if let Some(example) = schema["examples"].as_array().and_then(|of| of.first()) {
-        return example.clone();
+impl<'a> Examples<'a> {
+    fn new(schemas: &'a Value, sent: bool) -> Self {
+        Self { schemas, sent }
     }
-    if let Some(name) = schema["$ref"].as_str().and_then(|at| at.rsplit('/').next()) {
-        return of(&schemas[name], field, schemas, depth);
+
+    fn add_to(&self, content: &mut Map<String, Value>) {
+        for (kind, body) in content {
+            if kind.ends_with("json") && body.get("example").is_none() {
+                body["example"] = self.of(&body["schema"], "", DEPTH);
+            }
+        }
     }
-    if let Some(options) = schema["oneOf"].as_array() {
-        let some = options.iter().find(|option| option["type"] != "null");
-        return some.map_or(Value::Null, |option| of(option, field, schemas, depth));
+
+    /// An example of a schema, for a field of this name.
+    fn of(&self, schema: &Value, field: &str, depth: usize) -> Value {
+        if let Some(example) = schema["examples"].as_array().and_then(|of| of.first()) {
+            return example.clone();
+        }
+        if let Some(name) = schema["$ref"].as_str().and_then(|at| at.rsplit('/').next()) {
+            return self.of(&self.schemas[name], field, depth);
+        }
+        if let Some(options) = schema["oneOf"].as_array() {
+            let some = options.iter().find(|option| option["type"] != "null");
+            return some.map_or(Value::Null, |option| self.of(option, field, depth));
+        }
+        if let Some(parts) = schema["allOf"].as_array() {
+            let parts = parts.iter().map(|part| self.of(part, field, depth));
+            let fields = parts.filter_map(|part| part.as_object().cloned()).flatten();
+            return fields.collect::<Map<_, _>>().into();
+        }
+        let types = types(schema);
+        if depth > 0 && (schema.get("properties").is_some() || types.contains(&"object")) {
+            return self.object(schema, field, depth);
+        }
+        if types.contains(&"array") {
+            return match depth {
+                0 => json!([]),
+                _ => json!([self.of(&schema["items"], field, depth - 1)]),
+            };
+        }
+        fitting(schema, &types, field)
     }
-    let types = types(schema);
-    if depth > 0 && (schema.get("properties").is_some() || types.contains(&"object")) {
+
+    fn object(&self, schema: &Value, field: &str, depth: usize) -> Value {
         let Some(fields) = schema["properties"].as_object() else {
             return known(field).unwrap_or_else(|| json!({}));
         };
-        let example = |(name, schema): (&String, &Value)| {
-            (name.clone(), of(schema, name, schemas, depth - 1))
-        };
-        return fields.iter().map(example).collect::<Map<_, _>>().into();
+        let required = schema["required"].as_array();
+        let is_required =
+            |name: &String| required.is_some_and(|names| names.iter().any(|one| one == name));
+        let shown = fields.iter().filter(|(name, schema)| {
+            let chosen = *name == "active" || is_secret(schema);
+            !(self.sent && chosen) || is_required(name)
+        });
+        let example =
+            |(name, schema): (&String, &Value)| (name.clone(), self.of(schema, name, depth - 1));
+        shown.map(example).collect::<Map<_, _>>().into()
     }
-    if types.contains(&"array") {
-        return match depth {
-            0 => json!([]),
-            _ => json!([of(&schema["items"], field, schemas, depth - 1)]),
-        };
-    }
-    fitting(schema, &types, field)
+}
+
+/// Whether a field goes in and never out again, as passwords do.
+fn is_secret(schema: &Value) -> bool {
+    schema["writeOnly"] == true
 }
 
 fn fitting(schema: &Value, types: &[&str], field: &str) -> Value {
+    if is_secret(schema) {
+        return match schema.get("minLength") {
+            Some(_) => Value::Null,
+            None => json!(PASSWORD),
+        };
+    }
     if let Some(value) = known(field).filter(|value| fits(value, types)) {
         return value;
     }
     if let Some(first) = schema["enum"].as_array().and_then(|values| values.first()) {
         return first.clone();
     }
-    if types.contains(&"integer") || types.contains(&"number") {
-        return schema.get("minimum").cloned().unwrap_or_else(|| json!(1));
+    let is_number = types.contains(&"integer") || types.contains(&"number");
+    if let Some(minimum) = schema.get("minimum").filter(|_| is_number) {
+        return match minimum.as_i64() {
+            Some(..0) => json!(0),
+            _ => minimum.clone(),
+        };
     }
     match types.first() {
         Some(&"boolean") => json!(true),
         Some(&"string") => json!("text"),
+        _ if is_number => json!(1),
         _ => known(field).unwrap_or(Value::Null),
     }
 }
@@ -138,7 +191,8 @@ fn known(field: &str) -> Option<Value> {
         "custom1" | "custom2" | "custom3" => json!("blue"),
         "description" => json!("Met at the fair"),
         "username" => json!("ada"),
-        "passwd" | "password" => json!("correct horse battery"),
+        "role" => json!("user"),
+        "force" => json!(false),
         "company" => json!("Analytical Engines"),
         "name" => json!("Spring news"),
         "subject" => json!("Spring is here, [contact:first_name]"),
@@ -168,31 +222,58 @@ fn known(field: &str) -> Option<Value> {
 mod tests {
     use super::*;
 
+    fn answered(schema: &Value, schemas: &Value) -> Value {
+        Examples::new(schemas, false).of(schema, "", DEPTH)
+    }
+
+    fn sent(schema: &Value) -> Value {
+        Examples::new(&json!({}), true).of(schema, "", DEPTH)
+    }
+
     #[test]
     fn an_example_fits_its_schema() {
         let schema = json!({"type": "object", "properties": {
             "phone": {"type": ["string", "integer", "null"]},
             "contact_id": {"type": "integer", "minimum": 1},
+            "delay": {"type": ["integer", "string"], "minimum": -9},
             "rows": {"type": "array", "items": {"$ref": "#/components/schemas/Row"}},
         }});
         let schemas = json!({"Row": {"type": "object", "properties": {
             "active": {"type": "integer", "enum": [0, 1]}}}});
         assert_eq!(
-            of(&schema, "", &schemas, DEPTH),
-            json!({"phone": "+15550100", "contact_id": 1, "rows": [{"active": 0}]})
+            answered(&schema, &schemas),
+            json!({"phone": "+15550100", "contact_id": 1, "delay": 0, "rows": [{"active": 0}]})
         );
+    }
+
+    #[test]
+    fn an_example_of_several_schemas_has_the_fields_of_all() {
+        let schemas = json!({"Row": {"type": "object", "properties": {
+            "contact_id": {"type": "integer", "minimum": 1}}}});
+        let schema = json!({"allOf": [{"$ref": "#/components/schemas/Row"},
+            {"type": "object", "properties": {"phone": {"type": "string"}}}]});
+        let example = answered(&schema, &schemas);
+        assert_eq!(example, json!({"contact_id": 1, "phone": "+15550100"}));
+    }
+
+    #[test]
+    fn a_request_leaves_out_secrets_that_it_need_not_have() {
+        let secret = json!({"type": ["string", "null"], "writeOnly": true});
+        let mut chosen = secret.clone();
+        chosen["minLength"] = json!(8);
+        let schema = json!({"type": "object", "required": ["passwd", "password"], "properties": {
+            "username": {"type": "string"}, "passwd": chosen, "password": secret, "pin": secret,
+            "active": {"type": "boolean"}, "role": {"type": ["string", "integer"]}}});
+        let expected =
+            json!({"username": "ada", "passwd": null, "password": PASSWORD, "role": "user"});
+        assert_eq!(sent(&schema), expected);
     }
 
     #[test]
     fn a_schema_that_refers_to_itself_ends() {
         let schemas = json!({"Row": {"type": "object", "properties": {
             "child": {"$ref": "#/components/schemas/Row"}}}});
-        let example = of(
-            &json!({"$ref": "#/components/schemas/Row"}),
-            "",
-            &schemas,
-            DEPTH,
-        );
+        let example = answered(&json!({"$ref": "#/components/schemas/Row"}), &schemas);
         assert!(example.to_string().len() < 100, "{example}");
     }
 }

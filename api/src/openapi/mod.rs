@@ -25,6 +25,7 @@ use std::{collections::HashMap, sync::LazyLock};
 use axum::http::Method;
 
 pub(crate) use about::{About, Shape, alias, component, op};
+pub(crate) use examples::PASSWORD as EXAMPLE_PASSWORD;
 pub(crate) use page::routes as page_routes;
 pub(crate) use routes::{JSON, Registered, Routes};
 pub(crate) use sketch::{Describe, Field, Sketch};

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::access::UserProfile;
+use secrecy::SecretString;
 use serde_json::Value;
 
 use super::routes::Operation;
+use crate::PasswordPolicy;
 
 const LISTED: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -202,4 +205,45 @@ fn an_answer_looks_as_its_row_does() {
         serde_json::json!(["first_name", "phone"])
     );
     assert_eq!(body["example"]["phone"], "+15550100");
+}
+
+/// The fields of an example at any depth, by name.
+fn fields<'v>(example: &'v Value, found: &mut Vec<(&'v str, &'v Value)>) {
+    match example {
+        Value::Object(map) => {
+            for (name, value) in map {
+                found.push((name, value));
+                fields(value, found);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| fields(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn no_example_grants_a_role_or_sets_a_password() {
+    let document = super::openapi();
+    let nobody = UserProfile::default();
+    let mut seen = 0;
+    for (name, operation) in operations(&document) {
+        let content = operation["requestBody"]["content"].as_object();
+        let mut found = Vec::new();
+        for body in content.into_iter().flat_map(|content| content.values()) {
+            fields(&body["example"], &mut found);
+        }
+        for (field, value) in found {
+            if field.starts_with("role") {
+                assert_eq!(value, "user", "{name}: {field}");
+                seen += 1;
+            }
+            if field.contains("pass") && !value.is_null() {
+                let password = SecretString::from(value.as_str().unwrap());
+                let refused = PasswordPolicy::Basic.check("passwd", &password, &nobody);
+                assert!(refused.is_err(), "{name}: {field}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 2, "{seen} fields");
 }

@@ -1,6 +1,70 @@
 //! The API's description, as it is served and as it is printed.
 
+use serde_json::Value;
+
 use crate::harness::Server;
+
+/// The example of a request's body, as it is served.
+async fn example(server: &Server, path: &str, method: &str) -> Value {
+    let document = server.stranger().get("/openapi.json").await.ok();
+    let body = &document["paths"][path][method]["requestBody"]["content"]["application/json"];
+    body["example"].clone()
+}
+
+/// The JSON bodies of an operation, with what they are.
+fn bodies(operation: &Value) -> Vec<(&str, &Value)> {
+    let responses = operation["responses"].as_object().unwrap().iter();
+    let responses = responses.map(|(status, response)| (status.as_str(), response));
+    let all = std::iter::once(("a request", &operation["requestBody"])).chain(responses);
+    all.filter_map(|(what, of)| Some((what, json_body(of)?)))
+        .collect()
+}
+
+fn json_body(of: &Value) -> Option<&Value> {
+    let mut content = of["content"].as_object()?.iter();
+    content.find_map(|(kind, body)| kind.ends_with("json").then_some(body))
+}
+
+#[tokio::test]
+async fn every_example_is_valid_against_its_schema() {
+    let server = Server::shared().await;
+    let document = server.stranger().get("/openapi.json").await.ok();
+    let mut wrong = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            for (what, body) in bodies(operation) {
+                let mut schema = body["schema"].clone();
+                schema["components"] = document["components"].clone();
+                let validator = jsonschema::validator_for(&schema).unwrap();
+                let errors = validator.iter_errors(&body["example"]);
+                wrong.extend(errors.map(|error| {
+                    format!(
+                        "{method} {path}, {what}: {error} at {}",
+                        error.instance_path()
+                    )
+                }));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn the_example_of_a_user_waits_for_a_password() {
+    let server = Server::alone().await;
+    let admin = server.admin().await;
+    let mut user = example(&server, "/users", "post").await;
+    let refused = admin.post("/users", user.clone()).await.expect(412);
+    assert_eq!(refused["detail"], "passwd: is required");
+    user["passwd"] = "a-password-of-their-own".into();
+    let id = admin.post("/users", user).await.id("user_id");
+    let active = serde_json::json!({"active": 1});
+    admin.put(&format!("/users/{id}"), active).await.ok();
+    let ada = server.stranger().login("ada", "a-password-of-their-own");
+    let ada = ada.await;
+    assert_eq!(ada.get("/contacts").await.status, 200);
+    assert_eq!(ada.get("/roles").await.status, 403);
+}
 
 #[tokio::test]
 async fn what_is_printed_is_what_is_served() {
