@@ -28,7 +28,7 @@ pub struct Invalid {
 /// Why a request is not answered as it was meant to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// Nobody we know, or not any more: 401.
+    /// Missing, invalid or expired credentials: 401.
     Unauthenticated(&'static str),
     /// Known, but not allowed: 403.
     Forbidden(Cow<'static, str>),
@@ -152,7 +152,8 @@ impl Error {
         self.answer(problem)
     }
 
-    fn problem(&self) -> Value {
+    /// The body of the answer: RFC 9457, with the `error` that ICTCore's clients read.
+    pub(crate) fn problem(&self) -> Value {
         let (status, detail) = (self.status(), self.detail());
         let mut problem = json!({
             "type": "about:blank",

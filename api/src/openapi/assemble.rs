@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::openapi::{
     Components, ComponentsBuilder, ContentBuilder, Deprecated, HeaderBuilder, HttpMethod, Info,
-    License, ObjectBuilder, OpenApiBuilder, Paths, PathsBuilder, Ref, RefOr, Required,
-    ResponseBuilder, ResponsesBuilder,
+    License, ObjectBuilder, OpenApiBuilder, Paths, PathsBuilder, RefOr, Required, ResponseBuilder,
+    ResponsesBuilder,
     link::Link,
     path::{OperationBuilder, ParameterBuilder, ParameterIn},
     request_body::{RequestBody, RequestBodyBuilder},
@@ -17,7 +17,7 @@ use utoipa::openapi::{
 
 use super::{
     about::{About, Answered},
-    examples,
+    examples, problems,
     routes::Operation,
 };
 
@@ -42,7 +42,8 @@ pub(super) fn document(operations: &[Operation]) -> Value {
             .cloned(),
     );
     components = components
-        .schema("Problem", problem())
+        .schema(problems::SCHEMA, problems::schema())
+        .responses_from_iter(problems::responses())
         .security_scheme("bearer", scheme(HttpAuthScheme::Bearer))
         .security_scheme("basic", scheme(HttpAuthScheme::Basic));
     let info = Info::builder()
@@ -261,27 +262,22 @@ fn body(it: &Resolved<'_>) -> Option<RequestBody> {
 }
 
 fn responses(it: &Resolved<'_>, all: &[Resolved<'_>]) -> utoipa::openapi::Responses {
-    let mut said: BTreeMap<u16, &str> = BTreeMap::new();
-    let always = [500, 503];
-    for status in it.operation.sketch.refusals.iter().chain(&always) {
-        said.insert(*status, meaning(*status));
-    }
-    said.extend(it.about.also.iter().copied());
+    let refusals = it.operation.sketch.refusals.iter();
+    let mut said: BTreeMap<u16, Option<&str>> = refusals
+        .chain(&[500, 503])
+        .map(|status| (*status, None))
+        .collect();
+    let own = it.about.also.iter();
+    said.extend(own.map(|(status, meaning)| (*status, Some(*meaning))));
     let success = links(it, all)
         .into_iter()
         .fold(success(it), |success, (name, link)| {
             success.link(name, link)
         });
-    let mut responses = ResponsesBuilder::new().response("200", success.build());
-    for (status, meaning) in said {
-        let content = ContentBuilder::new()
-            .schema(Some(Ref::from_schema_name("Problem")))
-            .build();
-        let response = ResponseBuilder::new()
-            .description(meaning)
-            .content("application/problem+json", content);
-        responses = responses.response(status.to_string(), response.build());
-    }
+    let responses = ResponsesBuilder::new().response("200", success.build());
+    let responses = said.into_iter().fold(responses, |all, (status, meaning)| {
+        all.response(status.to_string(), problems::response(status, meaning))
+    });
     responses.build()
 }
 
@@ -370,57 +366,4 @@ fn id() -> ObjectBuilder {
 
 fn scheme(scheme: HttpAuthScheme) -> SecurityScheme {
     SecurityScheme::Http(HttpBuilder::new().scheme(scheme).build())
-}
-
-/// What a status means wherever it is answered.
-const fn meaning(status: u16) -> &'static str {
-    match status {
-        401 => "Nobody we know, or not any more.",
-        403 => "Known, but not allowed.",
-        404 => "No such thing, or none that the caller may know of.",
-        409 => "Another version than `If-Match` expects, or another request under the same key.",
-        412 => "Fields that cannot be accepted, by name.",
-        413 => "More bytes than are taken here.",
-        415 => "A body of a kind that is not taken here.",
-        423 => "Not in the present state; the reason is said.",
-        429 => "Too many failed logins; `Retry-After` says when to try again.",
-        500 => "Something broke here.",
-        501 => "Cannot be done here; `detail` says why.",
-        503 => "The same request may succeed a little later.",
-        _ => "Refused.",
-    }
-}
-
-/// RFC 9457, with what ICTCore's clients read beside it.
-fn problem() -> Schema {
-    let invalid = ObjectBuilder::new()
-        .property("field", text())
-        .property("message", text())
-        .required("field")
-        .required("message");
-    let error = ObjectBuilder::new()
-        .property("code", number())
-        .property("message", text())
-        .required("code")
-        .required("message");
-    ObjectBuilder::new()
-        .property("type", text())
-        .property("title", text())
-        .property("status", number())
-        .property("detail", text())
-        .property("error", error)
-        .property("errors", ArrayBuilder::new().items(invalid))
-        .required("type")
-        .required("status")
-        .required("detail")
-        .required("error")
-        .examples([json!({
-            "type": "about:blank",
-            "title": "Precondition Failed",
-            "status": 412,
-            "detail": "phone: is required",
-            "error": { "code": 412, "message": "phone: is required" },
-            "errors": [{ "field": "phone", "message": "is required" }],
-        })])
-        .into()
 }

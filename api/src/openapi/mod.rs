@@ -15,6 +15,7 @@ mod about;
 mod assemble;
 mod examples;
 mod page;
+mod problems;
 mod routes;
 mod sketch;
 #[cfg(test)]

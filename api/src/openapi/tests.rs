@@ -133,6 +133,56 @@ fn operations(document: &Value) -> Vec<(String, &Value)> {
         .collect()
 }
 
+/// What a reference leads to, or else the thing itself.
+fn followed<'v>(document: &'v Value, value: &'v Value) -> &'v Value {
+    let reference = value["$ref"].as_str();
+    reference.map_or(value, |to| {
+        document.pointer(to.trim_start_matches('#')).unwrap()
+    })
+}
+
+#[test]
+fn every_refusal_is_described_once_with_its_own_example() {
+    let document = super::openapi();
+    for (name, operation) in operations(&document) {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            if status.starts_with('2') {
+                continue;
+            }
+            assert!(response.get("content").is_none(), "{name} {status}");
+            let body = &followed(&document, response)["content"]["application/problem+json"];
+            let example = &body["example"];
+            assert_eq!(example["status"].to_string(), *status, "{name}");
+            assert_eq!(example["error"]["code"], example["status"], "{name}");
+            let names_fields = example.get("errors").is_some();
+            assert_eq!(names_fields, status == "412", "{name} {status}");
+        }
+    }
+    let size = document.to_string().len();
+    assert!(size < 450_000, "{size} bytes");
+}
+
+#[test]
+fn an_operation_gives_a_status_a_meaning_of_its_own() {
+    let document = super::openapi();
+    let login = &document["paths"]["/authenticate"]["post"]["responses"];
+    assert_eq!(login["401"]["description"], "Wrong credentials.");
+    let general = followed(&document, &login["429"])["description"].as_str();
+    let general = general.unwrap();
+    assert!(general.starts_with("Too many attempts; "), "{general}");
+    assert!(
+        login["429"]["description"]
+            .as_str()
+            .unwrap()
+            .contains("failed logins")
+    );
+    let list = &document["paths"]["/contacts"]["get"]["responses"];
+    assert!(list["429"].get("description").is_none());
+    let seen = &document["paths"]["/campaigns/{campaign_id}/progress"]["get"]["responses"]["204"];
+    assert_eq!(seen["description"], "The end was seen already.");
+    assert!(seen.get("content").is_none());
+}
+
 #[test]
 fn every_operation_says_what_it_does_what_it_needs_and_what_it_answers() {
     let document = super::openapi();
@@ -155,6 +205,7 @@ fn every_operation_says_what_it_does_what_it_needs_and_what_it_answers() {
             );
         }
         for (status, response) in statuses {
+            let response = followed(&document, response);
             for (kind, body) in response["content"].as_object().into_iter().flatten() {
                 if kind.ends_with("json") {
                     assert!(

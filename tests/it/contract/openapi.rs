@@ -12,9 +12,15 @@ async fn example(server: &Server, path: &str, method: &str) -> Value {
 }
 
 /// The JSON bodies of an operation, with what they are.
-fn bodies(operation: &Value) -> Vec<(&str, &Value)> {
+fn bodies<'v>(document: &'v Value, operation: &'v Value) -> Vec<(&'v str, &'v Value)> {
     let responses = operation["responses"].as_object().unwrap().iter();
-    let responses = responses.map(|(status, response)| (status.as_str(), response));
+    let followed = |response: &'v Value| {
+        let reference = response["$ref"].as_str();
+        reference.map_or(response, |to| {
+            document.pointer(to.trim_start_matches('#')).unwrap()
+        })
+    };
+    let responses = responses.map(|(status, response)| (status.as_str(), followed(response)));
     let all = std::iter::once(("a request", &operation["requestBody"])).chain(responses);
     all.filter_map(|(what, of)| Some((what, json_body(of)?)))
         .collect()
@@ -32,7 +38,7 @@ async fn every_example_is_valid_against_its_schema() {
     let mut wrong = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
-            for (what, body) in bodies(operation) {
+            for (what, body) in bodies(&document, operation) {
                 let mut schema = body["schema"].clone();
                 schema["components"] = document["components"].clone();
                 let validator = jsonschema::validator_for(&schema).unwrap();
