@@ -16,10 +16,21 @@ use crate::{Error, Result, cross_site::wants_html, extract::Path};
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| super::openapi().to_string());
 /// Without the bar that loads other descriptions, whose logo has a style in the HTML, and
 /// without the badge of an online validator, which would be told the address of the page.
+/// Every tag is closed at first: with some 250 operations shown the page takes seconds.
 static PAGE: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
-    let config = Config::from("/openapi.json");
-    Arc::new(config.use_base_layout().validator_url("none"))
+    let config = Config::from("/openapi.json")
+        .use_base_layout()
+        .validator_url("none")
+        .doc_expansion("none")
+        .filter(true);
+    Arc::new(config)
 });
+/// The file that is the page itself, and what is changed in it: its title, and the width
+/// that a phone lays it out in.
+const INDEX: &str = "index.html";
+const TITLE: &str = "<title>Swagger UI</title>";
+const HEAD: &str = "<title>Ledgerline API</title>\n    \
+    <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">";
 /// The page runs and loads only what comes from here: no script and no style in the HTML.
 /// Its icons are `data:` images of its own style sheet.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -79,7 +90,11 @@ async fn file(Path(name): Path<String>) -> Result<Response> {
                 (header::CONTENT_TYPE, file.content_type.as_str()),
                 (header::CONTENT_SECURITY_POLICY, POLICY),
             ];
-            Ok((StatusCode::OK, headers, file.bytes.into_owned()).into_response())
+            let bytes = match name.as_str() {
+                INDEX => titled(&file.bytes),
+                _ => file.bytes.into_owned(),
+            };
+            Ok((StatusCode::OK, headers, bytes).into_response())
         }
         Ok(None) => Err(Error::NotFound),
         Err(error) => {
@@ -87,4 +102,10 @@ async fn file(Path(name): Path<String>) -> Result<Response> {
             Err(Error::Internal)
         }
     }
+}
+
+/// The page with a head of ours.
+fn titled(page: &[u8]) -> Vec<u8> {
+    let page = String::from_utf8_lossy(page);
+    page.replacen(TITLE, HEAD, 1).into_bytes()
 }

@@ -89,6 +89,8 @@ async fn the_page_brings_all_it_needs_itself() {
     let page = stranger.get("/docs/index.html").await;
     assert_eq!(page.status, 200);
     let page = page.text();
+    assert!(page.contains("<title>Ledgerline API</title>"), "{page}");
+    assert!(page.contains("width=device-width"), "{page}");
     let parts = page
         .split(['"', '\''])
         .filter(|part| part.starts_with("./"));

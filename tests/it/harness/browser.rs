@@ -137,13 +137,20 @@ impl Browser {
     /// browser does that has been told a password for the server.
     pub async fn authorize(&self, value: &str) {
         let headers = json!({"headers": {"Authorization": value}});
-        for (command, parameters) in [
-            ("Network.enable", json!({})),
-            ("Network.setExtraHTTPHeaders", headers),
-        ] {
-            let command = json!({"cmd": command, "params": parameters});
-            self.post("goog/cdp/execute", command).await.unwrap();
-        }
+        self.devtools("Network.enable", json!({})).await;
+        self.devtools("Network.setExtraHTTPHeaders", headers).await;
+    }
+
+    /// Becomes a phone of this width.
+    pub async fn hold_as_phone(&self, width: u32) {
+        let screen = json!({"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": true});
+        self.devtools("Emulation.setDeviceMetricsOverride", screen)
+            .await;
+    }
+
+    async fn devtools(&self, command: &str, parameters: Value) {
+        let command = json!({"cmd": command, "params": parameters});
+        self.post("goog/cdp/execute", command).await.unwrap();
     }
 
     /// The messages of pages on the console since it was last asked: errors of scripts, and

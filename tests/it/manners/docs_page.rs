@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{ADMIN_PASSWORD, Browser, Server, unique_name};
+use crate::harness::{ADMIN_PASSWORD, Browser, Server, eventually, seconds, unique_name};
 
 /// An operation on the page, by its tag and its id.
 struct Operation<'b> {
@@ -12,8 +12,9 @@ struct Operation<'b> {
 }
 
 impl<'b> Operation<'b> {
-    /// Opens its part of the page, with the fields to try it in.
+    /// Opens its tag and its part of the page, with the fields to try it in.
     async fn opened(browser: &'b Browser, tag: &str, id: &str) -> Self {
+        browser.click(&format!("#operations-tag-{tag}")).await;
         let css = format!("#operations-{tag}-{id}");
         browser
             .click(&format!("{css} .opblock-summary-control"))
@@ -38,6 +39,26 @@ impl<'b> Operation<'b> {
     }
 }
 
+/// The number of elements of this CSS selector that the page has.
+async fn number_of(browser: &Browser, css: &str) -> i64 {
+    let script = format!("return document.querySelectorAll('{css}').length");
+    browser.run(&script).await.as_i64().unwrap()
+}
+
+#[tokio::test]
+async fn a_phone_lays_the_page_out_in_its_own_width() {
+    let server = Server::shared().await;
+    let browser = Browser::start().await;
+    browser.hold_as_phone(390).await;
+    browser
+        .open(&format!("{}/docs/index.html", server.url))
+        .await;
+    let width = browser
+        .run("return document.documentElement.clientWidth")
+        .await;
+    assert_eq!(width, 390);
+}
+
 #[tokio::test]
 async fn the_page_is_read_and_an_operation_is_tried() {
     let server = Server::shared().await;
@@ -55,12 +76,10 @@ async fn the_page_is_read_and_an_operation_is_tried() {
         browser.address().await,
         format!("{}/docs/index.html", server.url)
     );
-    let shown = browser
-        .run("return document.querySelectorAll('.opblock').length")
-        .await;
-    assert!(shown.as_i64().unwrap() > 200, "{shown} operations");
-    let summary = "#operations-contacts-get_contacts .opblock-summary-description";
-    assert_eq!(browser.text(summary).await, "Lists contacts");
+    assert_eq!(browser.run("return document.title").await, "Ledgerline API");
+    let tags = number_of(&browser, ".opblock-tag").await;
+    assert!(tags > 20, "{tags} tags");
+    assert_eq!(number_of(&browser, ".opblock").await, 0);
 
     let login = Operation::opened(&browser, "authenticate", "post_authenticate").await;
     let body = json!({"username": "admin", "password": ADMIN_PASSWORD}).to_string();
@@ -77,7 +96,14 @@ async fn the_page_is_read_and_an_operation_is_tried() {
         .await;
     browser.click(".auth-container .btn-done").await;
 
+    browser.fill(".operation-filter-input", "contacts").await;
+    eventually("one tag is left", seconds(60), async || {
+        (number_of(&browser, ".opblock-tag").await == 1).then_some(())
+    })
+    .await;
     let list = Operation::opened(&browser, "contacts", "get_contacts").await;
+    let summary = format!("{} .opblock-summary-description", list.css);
+    assert_eq!(browser.text(&summary).await, "Lists contacts");
     let filter = format!("{} tr[data-param-name=first_name] input", list.css);
     browser.fill(&filter, &name).await;
     let (status, answered) = list.executed().await;
