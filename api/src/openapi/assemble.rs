@@ -26,6 +26,11 @@ const DESCRIPTION: &str = "Contacts, messages and programs; calls, faxes, SMS an
     leniently: ids and flags as numbers or numeric strings, `null` clears an optional field. \
     Answers are strict: ids, flags and unix times are numbers, a phone is a string.";
 
+const BASIC: &str = "The login name (or the email address) and the password of a user.";
+const BEARER: &str = "The `token` that `POST /authenticate` answers.";
+/// The first segments of the paths that are about the installation itself.
+const SYSTEM: [&str; 5] = ["docs", "healthz", "metrics", "openapi.json", "readyz"];
+
 /// The whole of it.
 pub(super) fn document(operations: &[Operation]) -> Value {
     let resolved: Vec<Resolved<'_>> = operations
@@ -44,8 +49,8 @@ pub(super) fn document(operations: &[Operation]) -> Value {
     components = components
         .schema(problems::SCHEMA, problems::schema())
         .responses_from_iter(problems::responses())
-        .security_scheme("bearer", scheme(HttpAuthScheme::Bearer))
-        .security_scheme("basic", scheme(HttpAuthScheme::Basic));
+        .security_scheme("bearer", scheme(HttpAuthScheme::Bearer, BEARER))
+        .security_scheme("basic", scheme(HttpAuthScheme::Basic, BASIC));
     let info = Info::builder()
         .title("Ledgerline")
         .version(env!("CARGO_PKG_VERSION"))
@@ -122,7 +127,8 @@ impl<'a> Resolved<'a> {
         let mut parts = path.split('/').filter(|part| !part.is_empty());
         match parts.next() {
             Some("messages") => parts.next().unwrap_or("messages"),
-            other => other.unwrap_or("system"),
+            Some(first) if !SYSTEM.contains(&first) => first,
+            _ => "system",
         }
     }
 
@@ -364,6 +370,9 @@ fn id() -> ObjectBuilder {
     number().minimum(Some(1))
 }
 
-fn scheme(scheme: HttpAuthScheme) -> SecurityScheme {
-    SecurityScheme::Http(HttpBuilder::new().scheme(scheme).build())
+fn scheme(scheme: HttpAuthScheme, description: &str) -> SecurityScheme {
+    let http = HttpBuilder::new()
+        .scheme(scheme)
+        .description(Some(description));
+    SecurityScheme::Http(http.build())
 }

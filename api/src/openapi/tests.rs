@@ -298,3 +298,35 @@ fn no_example_grants_a_role_or_sets_a_password() {
     }
     assert!(seen >= 2, "{seen} fields");
 }
+
+#[test]
+fn the_page_says_what_to_log_in_with() {
+    let document = super::openapi();
+    let schemes = &document["components"]["securitySchemes"];
+    let said = |name: &str| schemes[name]["description"].as_str().unwrap();
+    assert!(said("basic").contains("email address"));
+    assert!(said("bearer").contains("POST /authenticate"));
+}
+
+#[test]
+fn what_is_about_the_installation_has_one_tag() {
+    let document = super::openapi();
+    let tags = document["tags"].as_array().unwrap();
+    let names: BTreeSet<&str> = tags
+        .iter()
+        .map(|tag| tag["name"].as_str().unwrap())
+        .collect();
+    for path in [
+        "/",
+        "/docs",
+        "/healthz",
+        "/metrics",
+        "/openapi.json",
+        "/readyz",
+    ] {
+        let tag = &document["paths"][path]["get"]["tags"];
+        assert_eq!(*tag, serde_json::json!(["system"]), "{path}");
+        assert!(!names.contains(path.trim_start_matches('/')), "{path}");
+    }
+    assert!(names.contains("system") && names.contains("contacts"));
+}
