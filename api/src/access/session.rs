@@ -118,11 +118,12 @@ impl FromFields for Login {
     fn from_fields(fields: &mut Fields) -> Self {
         let names = ["username", "email"];
         let login = names.map(|field| fields.text_or_number::<String>(field).given());
-        // The second is a slip of the documents that clients have copied.
-        let passwords = ["password", "passowrd"].map(|field| fields.secret(field).given());
+        let password = fields.secret("password").given();
+        // A slip of the documents that clients have copied.
+        let slip = fields.undescribed(|fields| fields.secret("passowrd").given());
         let read = Self {
             login: login.into_iter().flatten().next(),
-            password: passwords.into_iter().flatten().next(),
+            password: password.or(slip),
         };
         if read.login.is_none() {
             fields.refuse("username", "is required");

@@ -17,7 +17,7 @@ use crate::{
     extract::{Fields, FromFields},
 };
 
-const KINDS: &str = "sip, smpp, http, smtp or sandbox";
+const KINDS: [&str; 5] = ["sip", "smpp", "http", "smtp", "sandbox"];
 
 /// The most bytes of a secret among the settings: an RSA key of 4,096 bits has 3,300 in PEM.
 const SECRET_BYTES: usize = 8_192;
@@ -42,7 +42,7 @@ impl fmt::Debug for Settings {
 
 impl FromFields for Said {
     fn from_fields(fields: &mut Fields) -> Self {
-        let kind = fields.word("type", KINDS, |word| {
+        let kind = fields.one_of("type", &KINDS, |word| {
             ProviderKind::ALL
                 .into_iter()
                 .find(|kind| kind.as_str() == word)

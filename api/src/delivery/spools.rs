@@ -89,6 +89,10 @@ impl FromFields for Settled {
             "failed" => Some(false),
             _ => None,
         };
-        Self(fields.word("status", "completed or failed", word).given())
+        Self(
+            fields
+                .one_of("status", &["completed", "failed"], word)
+                .given(),
+        )
     }
 }

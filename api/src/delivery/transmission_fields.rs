@@ -40,7 +40,7 @@ impl FromFields for Said {
             contact_id: fields.id("contact_id").given(),
             account_id: fields.id("account_id").given(),
             direction: fields
-                .word("direction", "outbound or inbound", direction)
+                .one_of("direction", &["outbound", "inbound"], direction)
                 .given(),
             try_allowed: fields.number("try_allowed", 1..=100).given(),
         }

@@ -167,11 +167,22 @@ impl Fields {
         })
     }
 
-    /// One of a few words; `expected` says which.
+    /// One of these words, in any case.
+    pub fn one_of<T>(
+        &mut self,
+        field: &'static str,
+        words: &[&'static str],
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Patch<T> {
+        self.note(field, || schemas::one_of(words));
+        self.word(field, &listed(words), parse)
+    }
+
+    /// A word, in any case; `expected` says which there are, where a list would not do.
     pub fn word<T>(
         &mut self,
         field: &'static str,
-        expected: &'static str,
+        expected: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Patch<T> {
         self.note(field, || schemas::text().description(Some(expected)));
@@ -184,6 +195,14 @@ impl Fields {
                     .ok_or_else(|| format!("must be {expected}")),
             }
         })
+    }
+
+    /// Reads a field that is accepted and not described: a slip that clients have copied.
+    pub fn undescribed<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let described = self.described.take();
+        let read = read(self);
+        self.described = described;
+        read
     }
 
     /// The fields of an object within this one, if it is there.
@@ -263,6 +282,15 @@ fn some_text<T: FromStr<Err: Display>>(text: &str) -> Result<Option<T>, String> 
     text.parse()
         .map(Some)
         .map_err(|error: T::Err| error.to_string())
+}
+
+/// The words of a list in a sentence: `a, b or c`.
+fn listed(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [others @ .., last] => format!("{} or {last}", others.join(", ")),
+    }
 }
 
 fn text_or_number(value: &Value) -> Result<String, String> {
@@ -370,6 +398,41 @@ mod tests {
         }
         assert_eq!(read.text::<Body>("d"), Patch::Clear);
         assert_eq!(wrong(read), ["b", "c", "e"]);
+    }
+
+    #[test]
+    fn a_word_is_one_of_those_that_are_described() {
+        let words = ["red", "green", "blue"];
+        let known = |word: &str| words.into_iter().find(|known| *known == word);
+        let mut read = fields(json!({"a": " Green", "b": "", "c": "grey", "d": 7}));
+        assert_eq!(read.one_of("a", &words, known), Patch::Set("green"));
+        assert_eq!(read.one_of("b", &words, known), Patch::Clear);
+        assert_eq!(read.one_of("c", &words, known), Patch::Keep);
+        assert_eq!(read.errors[0].message, "must be red, green or blue");
+        read.one_of("d", &words, known).given();
+        assert_eq!(wrong(read), ["c", "d"]);
+        let mut described = Fields::describing();
+        described.one_of("a", &words, known).given();
+        let schema = json!(described.described()[0].schema);
+        assert_eq!(schema["enum"], json!(["red", "green", "blue", null]));
+    }
+
+    #[test]
+    fn an_undescribed_field_is_read_all_the_same() {
+        let mut read = fields(json!({"a": "x"}));
+        let text = read.undescribed(|fields| fields.text::<Line>("a"));
+        assert_eq!(text, Patch::Set("x".parse().unwrap()));
+        let mut described = Fields::describing();
+        described
+            .undescribed(|fields| fields.text::<Line>("a"))
+            .given();
+        described.text::<Line>("b").given();
+        let names: Vec<_> = described
+            .described()
+            .iter()
+            .map(|field| field.name)
+            .collect();
+        assert_eq!(names, ["b"]);
     }
 
     #[test]

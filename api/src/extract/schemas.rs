@@ -22,6 +22,12 @@ pub(super) fn text() -> ObjectBuilder {
     of([Type::String, Type::Null])
 }
 
+/// One of these words; null clears it.
+pub(super) fn one_of(words: &[&str]) -> ObjectBuilder {
+    let words = words.iter().map(|word| json!(word));
+    text().enum_values(Some(words.chain([json!(null)])))
+}
+
 /// Text, or a whole number that is taken as text.
 pub(super) fn text_or_number() -> ObjectBuilder {
     of([Type::String, Type::Integer, Type::Null])

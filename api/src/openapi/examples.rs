@@ -136,10 +136,12 @@ fn fitting(schema: &Value, types: &[&str], field: &str) -> Value {
             None => json!(PASSWORD),
         };
     }
-    if let Some(value) = known(field).filter(|value| fits(value, types)) {
+    let words = schema["enum"].as_array();
+    let is_allowed = |value: &Value| words.is_none_or(|words| words.contains(value));
+    if let Some(value) = known(field).filter(|value| fits(value, types) && is_allowed(value)) {
         return value;
     }
-    if let Some(first) = schema["enum"].as_array().and_then(|values| values.first()) {
+    if let Some(first) = words.and_then(|words| words.first()) {
         return first.clone();
     }
     let is_number = types.contains(&"integer") || types.contains(&"number");
@@ -236,13 +238,15 @@ mod tests {
             "phone": {"type": ["string", "integer", "null"]},
             "contact_id": {"type": "integer", "minimum": 1},
             "delay": {"type": ["integer", "string"], "minimum": -9},
+            "status": {"type": "string", "enum": ["completed", "failed"]},
             "rows": {"type": "array", "items": {"$ref": "#/components/schemas/Row"}},
         }});
         let schemas = json!({"Row": {"type": "object", "properties": {
             "active": {"type": "integer", "enum": [0, 1]}}}});
         assert_eq!(
             answered(&schema, &schemas),
-            json!({"phone": "+15550100", "contact_id": 1, "delay": 0, "rows": [{"active": 0}]})
+            json!({"phone": "+15550100", "contact_id": 1, "delay": 0,
+                "status": "completed", "rows": [{"active": 0}]})
         );
     }
 

@@ -300,6 +300,17 @@ fn no_example_grants_a_role_or_sets_a_password() {
 }
 
 #[test]
+fn a_misspelling_is_accepted_and_not_shown() {
+    let document = super::openapi();
+    let body = &document["paths"]["/authenticate"]["post"]["requestBody"];
+    let body = &body["content"]["application/json"];
+    let fields = body["schema"]["properties"].as_object().unwrap();
+    let names: BTreeSet<&str> = fields.keys().map(String::as_str).collect();
+    assert_eq!(names, BTreeSet::from(["email", "password", "username"]));
+    assert!(!document.to_string().contains("passowrd"));
+}
+
+#[test]
 fn the_page_says_what_to_log_in_with() {
     let document = super::openapi();
     let schemes = &document["components"]["securitySchemes"];

@@ -202,11 +202,11 @@ fn pdf_name(uploaded: Option<&str>, id: Id<Document>) -> String {
 impl FromFields for DocumentPatch {
     /// `type` is left unread: what a file is, it says itself.
     fn from_fields(fields: &mut Fields) -> Self {
-        const NAMES: &str = "basic, standard, fine, super, superior or ultra";
+        const NAMES: [&str; 6] = ["basic", "standard", "fine", "super", "superior", "ultra"];
         Self {
             name: fields.text("name"),
             description: fields.text("description"),
-            quality: fields.word("quality", NAMES, Quality::named),
+            quality: fields.one_of("quality", &NAMES, Quality::named),
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     permit::{Admin, Reader, Update, Verb, Writer},
 };
 
-const FIELDS: &str = "email or phone";
+const FIELDS: [&str; 2] = ["email", "phone"];
 
 /// The answer to a request for a code.
 const SENT: [(&str, Shape); 3] = [
@@ -161,7 +161,7 @@ struct AssignBody {
 
 impl FromFields for AssignBody {
     fn from_fields(fields: &mut Fields) -> Self {
-        let field = fields.word("field", FIELDS, AddressField::from_word);
+        let field = fields.one_of("field", &FIELDS, AddressField::from_word);
         Self {
             field: field.given(),
             address: fields.text_or_number::<String>("address").given(),
@@ -178,7 +178,7 @@ struct VerifyBody {
 impl FromFields for VerifyBody {
     fn from_fields(fields: &mut Fields) -> Self {
         let field = fields
-            .word("field", FIELDS, AddressField::from_word)
+            .one_of("field", &FIELDS, AddressField::from_word)
             .given();
         let code = fields.text_or_number::<String>("code").given();
         Self { field, code }

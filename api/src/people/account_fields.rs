@@ -13,7 +13,7 @@ use crate::{
     extract::{Fields, FromFields},
 };
 
-const KINDS: &str = "account, did, extension or eaddress";
+const KINDS: [&str; 4] = ["account", "did", "extension", "eaddress"];
 
 /// An account's fields, its secrets still to be sealed.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl FromFields for Said {
             email: fields.text("email"),
             address: fields.text("address"),
             timezone: fields.text("timezone"),
-            kind: fields.word("type", KINDS, AccountKind::from_word),
+            kind: fields.one_of("type", &KINDS, AccountKind::from_word),
             active: fields.flag("active"),
             ..AccountPatch::default()
         };

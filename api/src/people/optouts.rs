@@ -124,8 +124,8 @@ struct Said {
 
 impl FromFields for Said {
     fn from_fields(fields: &mut Fields) -> Self {
-        let words = "voice, fax, sms, email or any";
-        let channel = fields.word("channel", words, Channel::named).given();
+        let words = ["voice", "fax", "sms", "email", "any"];
+        let channel = fields.one_of("channel", &words, Channel::named).given();
         let spellings = [
             ("address", fields.text_or_number("address")),
             ("phone", mapped(fields.phone("phone"), Address::Phone)),
