@@ -5,6 +5,7 @@ use domain::{
     delivery::{Provider, ProviderCommand},
 };
 use projections::delivery::{health, providers::ProviderRow};
+use serde_json::json;
 
 use super::provider_fields::Said;
 use crate::{
@@ -22,6 +23,7 @@ pub(super) fn routes() -> Routes {
             create,
             op("Creates a provider")
                 .requires(&["name", "type"])
+                .example(json!({"name": "Trials", "type": "sandbox"}))
                 .id("provider"),
         )
         .get("/providers", list, op("Lists providers"))
@@ -33,7 +35,9 @@ pub(super) fn routes() -> Routes {
         .put(
             "/providers/{provider_id}",
             update,
-            op("Changes a provider").row::<ProviderRow>(),
+            op("Changes a provider")
+                .example(json!({"name": "Trials", "weight": 2}))
+                .row::<ProviderRow>(),
         )
         .delete(
             "/providers/{provider_id}",

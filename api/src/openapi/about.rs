@@ -6,7 +6,7 @@ use serde_json::Value;
 use utoipa::{
     ToSchema,
     openapi::{
-        ObjectBuilder, Ref, RefOr,
+        ObjectBuilder, OneOfBuilder, Ref, RefOr,
         schema::{Schema, SchemaType, Type},
     },
 };
@@ -113,6 +113,18 @@ impl About {
     pub fn json<T: ToSchema>(mut self) -> Self {
         self.answer = Answered::Json(Box::new(component::<T>(&mut self.components)));
         self
+    }
+
+    /// Answers what was said so far or else a single resource, its version in `ETag`.
+    pub fn or_row<T: ToSchema>(mut self) -> Self {
+        let Answered::Json(other) = std::mem::take(&mut self.answer) else {
+            return self.row::<T>();
+        };
+        let either = OneOfBuilder::new()
+            .item(*other)
+            .item(component::<T>(&mut self.components));
+        self.etag = true;
+        self.json_of(either)
     }
 
     /// Answers an array of these, all of them at once.

@@ -42,7 +42,9 @@ pub(super) fn routes() -> Routes {
                      three a day at most, a user sends twenty. 423 where no provider can carry one.",
                 )
                 .requires(&["field"])
-                .fields(&SENT),
+                .example(json!({"field": "email"}))
+                .fields(&SENT)
+                .or_row::<AccountRow>(),
         )
         .post(
             "/accounts/{account_id}/assign",
@@ -54,6 +56,7 @@ pub(super) fn routes() -> Routes {
                      and where the account does not have this `address` in `field`.",
                 )
                 .requires(&["field", "address"])
+                .example(json!({"field": "email", "address": "desk@example.com"}))
                 .row::<AccountRow>(),
         )
 }

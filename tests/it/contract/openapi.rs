@@ -73,6 +73,18 @@ async fn the_example_of_a_user_waits_for_a_password() {
 }
 
 #[tokio::test]
+async fn the_example_of_a_provider_makes_a_sandbox() {
+    let server = Server::alone().await;
+    let admin = server.admin().await;
+    let provider = example(&server, "/providers", "post").await;
+    let id = admin.post("/providers", provider).await.id("provider_id");
+    let path = format!("/providers/{id}");
+    assert_eq!(admin.get(&path).await.ok()["type"], "sandbox");
+    let change = example(&server, "/providers/{provider_id}", "put").await;
+    assert_eq!(admin.put(&path, change).await.ok()["weight"], 2);
+}
+
+#[tokio::test]
 async fn what_is_printed_is_what_is_served() {
     let server = Server::shared().await;
     let served = server.stranger().get("/openapi.json").await.ok();

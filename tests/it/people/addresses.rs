@@ -210,6 +210,31 @@ async fn a_code_that_is_repeated_verifies() {
 }
 
 #[tokio::test]
+async fn both_answers_of_a_verification_are_described() {
+    let desk = Verifying::open().await;
+    let address = mailbox();
+    let id = account(&desk.admin, &desk.user, "email", &address).await;
+    let document = desk.user.get("/openapi.json").await.ok();
+    let verify = &document["paths"]["/accounts/{account_id}/verify"]["post"];
+    let asked = verify["requestBody"]["content"]["application/json"]["example"].clone();
+    assert_eq!(asked, json!({"field": "email"}));
+    let mut schema = verify["responses"]["200"]["content"]["application/json"]["schema"].clone();
+    schema["components"] = document["components"].clone();
+    let described = jsonschema::validator_for(&schema).unwrap();
+
+    let sent = desk.ask(id, asked).await.ok();
+    assert_eq!(sent["field"], "email");
+    assert!(described.is_valid(&sent), "{sent}");
+    let mail = desk.mails.mail_to(&address).await.text.unwrap();
+    let code = mail.split_whitespace().next().unwrap();
+    let proof = json!({"field": "email", "code": code});
+    let verified = desk.ask(id, proof).await.ok();
+    assert_eq!(verified["email_status"], "verified");
+    assert!(described.is_valid(&verified), "{verified}");
+    assert!(!described.is_valid(&json!({"account_id": id})));
+}
+
+#[tokio::test]
 async fn five_wrong_codes_end_a_verification() {
     let desk = Verifying::open().await;
     let address = mailbox();
