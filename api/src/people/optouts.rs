@@ -33,6 +33,7 @@ pub(super) fn routes() -> Routes {
                      the default. An address that is listed already answers the opt-out that is \
                      there, however it is written.",
                 )
+                .example(json!({"phone": "+15550100", "channel": "sms"}))
                 .id("optout"),
         )
         .get("/optouts", list, op("Lists opt-outs"))
@@ -46,6 +47,7 @@ pub(super) fn routes() -> Routes {
             update,
             op("Changes the reason of an opt-out")
                 .note("Channel and address stay; another one of either is 412.")
+                .example(json!({"reason": "asked by phone"}))
                 .row::<OptOutRow>(),
         )
         .delete(
