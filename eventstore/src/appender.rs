@@ -19,7 +19,9 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{Log, Metadata, Position, Recorded, StoreError, once::Mark, statement, vault::random};
+use crate::{
+    Log, Metadata, Position, Recorded, StoreError, kept::Kept, once::Mark, statement, vault::random,
+};
 
 /// The most members a group has, and about the most events.
 const GROUP_MEMBERS: usize = 256;
@@ -132,8 +134,12 @@ impl Appender {
     }
 }
 
+/// Appends until the pool is closed. It keeps one connection of it: others who hold all of
+/// them for a while hold no append up.
 async fn run(pool: PgPool, log: Log, mut lanes: Lanes) {
-    while let Some(group) = lanes.next().await {
+    let mut closed = pool.close_event();
+    let mut db = Kept::of(pool);
+    while let Ok(Some(group)) = closed.do_until(lanes.next()).await {
         let events: usize = group.iter().map(Waiting::events).sum();
         metrics::histogram!("ledgerline_append_group_members").record(group.len() as f64);
         metrics::counter!("ledgerline_events_appended_total").increment(events as u64);
@@ -141,7 +147,7 @@ async fn run(pool: PgPool, log: Log, mut lanes: Lanes) {
             .into_iter()
             .map(|waiting| (waiting.member, waiting.reply))
             .unzip();
-        append_group(&pool, &log, members, replies).await;
+        append_group(&mut db, &log, members, replies).await;
     }
 }
 
@@ -190,22 +196,22 @@ fn fill(group: &mut Vec<Waiting>, lane: &mut mpsc::Receiver<Waiting>, most: usiz
 
 type Reply = oneshot::Sender<Result<Vec<Position>, StoreError>>;
 
-async fn append_group(pool: &PgPool, log: &Log, members: Vec<Member>, replies: Vec<Reply>) {
+async fn append_group(db: &mut Kept, log: &Log, members: Vec<Member>, replies: Vec<Reply>) {
     let asked_at = Instant::now();
-    match statement::append(pool, &members).await {
+    match append(db, &members).await {
         Ok(positions) => {
             let recorded = record(members, &positions, &mut replies.into_iter());
             log.offer(recorded, asked_at);
         }
         Err(error) if members.len() == 1 && !is_in_doubt(&error) && !is_busy(&error) => {
             if let Some((member, reply)) = members.into_iter().zip(replies).next() {
-                let _ = reply.send(Err(explain(pool, &member, error).await));
+                let _ = reply.send(Err(explain(db, &member, error).await));
             }
         }
         Err(error) => {
             tracing::debug!(members = members.len(), %error, "appending one by one");
             for (member, reply) in members.into_iter().zip(replies) {
-                append_alone(pool, log, member, reply).await;
+                append_alone(db, log, member, reply).await;
             }
         }
     }
@@ -213,16 +219,16 @@ async fn append_group(pool: &PgPool, log: &Log, members: Vec<Member>, replies: V
 
 /// Appends one member, looking first whether it is in the log already whenever an
 /// answer was lost.
-async fn append_alone(pool: &PgPool, log: &Log, member: Member, reply: Reply) {
+async fn append_alone(db: &mut Kept, log: &Log, member: Member, reply: Reply) {
     let give_up = Instant::now() + PATIENCE;
     let mut pause = Duration::from_millis(20);
     let members = [member];
     // Whichever try it was that appended, it was after this.
     let asked_at = Instant::now();
     let result = loop {
-        let attempt = match statement::positions_of(pool, &members[0]).await {
+        let attempt = match positions_of(db, &members[0]).await {
             Ok(Some(positions)) => Ok(positions),
-            Ok(None) => statement::append(pool, &members).await,
+            Ok(None) => append(db, &members).await,
             Err(error) => Err(error),
         };
         match attempt {
@@ -241,10 +247,28 @@ async fn append_alone(pool: &PgPool, log: &Log, member: Member, reply: Reply) {
             log.offer(recorded, asked_at);
         }
         Err(error) => {
-            let error = explain(pool, &member, error).await;
+            let error = explain(db, &member, error).await;
             let _ = reply.send(Err(error));
         }
     }
+}
+
+async fn append(db: &mut Kept, members: &[Member]) -> Result<Vec<Position>, sqlx::Error> {
+    let appended = statement::append(db.get().await?, members).await;
+    db.checked(appended)
+}
+
+async fn positions_of(
+    db: &mut Kept,
+    member: &Member,
+) -> Result<Option<Vec<Position>>, sqlx::Error> {
+    let positions = statement::positions_of(db.get().await?, member).await;
+    db.checked(positions)
+}
+
+async fn holder_of(db: &mut Kept, claim: &Claim) -> Result<Option<String>, sqlx::Error> {
+    let holder = statement::holder_of(db.get().await?, claim).await;
+    db.checked(holder)
 }
 
 /// Answers the senders, and makes what subscribers will see.
@@ -300,7 +324,7 @@ fn is_busy(error: &sqlx::Error) -> bool {
 }
 
 /// What a lone member's failure means to whoever sent it.
-async fn explain(pool: &PgPool, member: &Member, error: sqlx::Error) -> StoreError {
+async fn explain(db: &mut Kept, member: &Member, error: sqlx::Error) -> StoreError {
     if error
         .as_database_error()
         .is_some_and(|error| error.constraint() == Some("marks_token_fkey"))
@@ -317,7 +341,7 @@ async fn explain(pool: &PgPool, member: &Member, error: sqlx::Error) -> StoreErr
         return StoreError::Conflict;
     }
     for (claim, holder) in &member.effects.claim {
-        match statement::holder_of(pool, claim).await {
+        match holder_of(db, claim).await {
             Ok(Some(other)) if other != *holder => return StoreError::Taken { field: claim.field },
             Ok(_) => {}
             Err(error) => return StoreError::Database(error),

@@ -3,7 +3,7 @@
 //! - in: [`Store`] implements cqrs-es' `EventStore` over the group appender;
 //! - out: [`Log`] hands every subscriber the same events in the same order;
 //! - sealed: the [`codec`] seals personal data with its subject's key;
-//! - beside it: ids in blocks, claims, snapshots, upcasters, embedded Postgres.
+//! - beside it: ids in blocks, claims, locks, snapshots, upcasters, embedded Postgres.
 //!
 //! Nothing here knows what an event means. A new aggregate needs no change here;
 //! a changed event needs a line in `upcasters`.
@@ -16,7 +16,9 @@ pub mod database;
 pub mod embedded;
 mod error;
 mod ids;
+mod kept;
 mod keys;
+mod locks;
 mod log;
 mod memory;
 mod notices;
@@ -35,6 +37,7 @@ mod work;
 pub use commit::{Batch, Before, Prepared};
 pub use error::StoreError;
 pub use ids::Ids;
+pub use locks::{Lock, LockName, Locks};
 pub use log::{Log, Subscription};
 pub use once::Once;
 pub use recorded::{Committed, Metadata, Position, Recorded};

@@ -22,7 +22,7 @@ use tokio::{
 };
 
 use crate::{
-    Position, Recorded, StoreError,
+    Locks, Position, Recorded, StoreError,
     notices::{About, Notices},
     read::{COLUMNS, Reader, Row},
 };
@@ -50,6 +50,7 @@ struct Inner {
     changed_at: Mutex<HashMap<String, Instant>>,
     wake: Arc<Notify>,
     notices: Arc<Notices>,
+    locks: Locks,
 }
 
 /// The newest events, without a gap.
@@ -77,6 +78,7 @@ impl Log {
             changed_at: Mutex::default(),
             wake: notices.heard(About::Events),
             notices,
+            locks: Locks::start(&reader.pool),
             reader,
         }));
         tokio::spawn(follow_database(
@@ -116,6 +118,11 @@ impl Log {
     /// The connections that the log itself is read with.
     pub fn pool(&self) -> &PgPool {
         &self.0.reader.pool
+    }
+
+    /// The locks that this process may hold.
+    pub fn locks(&self) -> &Locks {
+        &self.0.locks
     }
 
     /// Every event above this position, as they come.

@@ -1,6 +1,6 @@
 //! The statements of the appender.
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use crate::{
     Position,
@@ -11,7 +11,7 @@ use domain::Claim;
 /// Appends all events of all members, with their effects, in one statement; one
 /// transaction, one round trip.
 pub(crate) async fn append(
-    pool: &PgPool,
+    db: &mut PgConnection,
     members: &[Member],
 ) -> Result<Vec<Position>, sqlx::Error> {
     let columns = Columns::of(members);
@@ -34,7 +34,7 @@ pub(crate) async fn append(
         .bind(columns.occurred_at)
         .bind(columns.commit_id);
     if !has_effects {
-        return query.fetch_all(pool).await;
+        return query.fetch_all(db).await;
     }
     let effects = || members.iter().map(|member| &member.effects);
     let (claim_scope, claim_value, claim_holder) = unzip3(effects().flat_map(|effects| {
@@ -76,13 +76,13 @@ pub(crate) async fn append(
         .bind(mark_fingerprint)
         .bind(mark_answer)
         .bind(release_holder)
-        .fetch_all(pool)
+        .fetch_all(db)
         .await
 }
 
 /// Where a member's events stand, if they are in the log.
 pub(crate) async fn positions_of(
-    pool: &PgPool,
+    db: &mut PgConnection,
     member: &Member,
 ) -> Result<Option<Vec<Position>>, sqlx::Error> {
     let Some(first) = member.events.first() else {
@@ -103,17 +103,20 @@ pub(crate) async fn positions_of(
     .bind(first.sequence as i64)
     .bind(&member.commit_id)
     .bind(member.events.len() as i64)
-    .fetch_all(pool)
+    .fetch_all(db)
     .await?;
     Ok((positions.len() == member.events.len()).then_some(positions))
 }
 
 /// Who holds a unique name.
-pub(crate) async fn holder_of(pool: &PgPool, claim: &Claim) -> Result<Option<String>, sqlx::Error> {
+pub(crate) async fn holder_of(
+    db: impl PgExecutor<'_>,
+    claim: &Claim,
+) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar("select holder from claims where scope = $1 and value = $2")
         .bind(claim.scope)
         .bind(&claim.value)
-        .fetch_optional(pool)
+        .fetch_optional(db)
         .await
 }
 

@@ -12,7 +12,7 @@ use postgres_es::PostgresEventRepository;
 use sqlx::PgPool;
 
 use crate::{
-    Ids, Log, MasterKey, StoreError, Terms, Vault, Work,
+    Ids, Locks, Log, MasterKey, StoreError, Terms, Vault, Work,
     appender::Appender,
     keys::Keys,
     memory::Memory,
@@ -82,6 +82,11 @@ impl Store {
     /// The log, for reading.
     pub fn log(&self) -> &Log {
         &self.0.log
+    }
+
+    /// The locks that this process may hold.
+    pub fn locks(&self) -> &Locks {
+        self.0.log.locks()
     }
 
     /// Who holds a unique name, as of now: an aggregate, written `schedule/12`.

@@ -1,6 +1,7 @@
 //! The log against a real Postgres: what must hold however many write at once.
 
 mod honesty;
+mod locks;
 mod memory;
 
 use std::{
@@ -315,5 +316,20 @@ async fn a_state_from_a_snapshot_equals_the_state_from_the_whole_history() {
     let long: Loaded<Account> = store.load(Id::new(1)).await.unwrap();
     assert_eq!((short.version, &short.aggregate), (251, &long.aggregate));
     assert_eq!(long.aggregate.setting("key4"), Some("value 249"));
+    scratch.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_waits_for_no_connection_of_others() {
+    let scratch = Scratch::start().await;
+    let store = scratch.store().await;
+    append(&store, 1).await.unwrap();
+    let mut held = Vec::new();
+    while let Ok(one) = timeout(Duration::from_secs(1), store.pool().acquire()).await {
+        held.push(one.unwrap());
+    }
+    assert!(held.len() >= 4, "{}", held.len());
+    let appended = timeout(Duration::from_secs(5), append(&store, 2)).await;
+    appended.expect("it waited").unwrap();
     scratch.stop().await;
 }

@@ -1,0 +1,32 @@
+//! A connection of a pool that stays with its user from one statement to the next.
+
+use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
+
+/// Borrowed when it is first needed, and after every error anew: the pool tests what is given
+/// back to it.
+pub(crate) struct Kept {
+    pool: PgPool,
+    db: Option<PoolConnection<Postgres>>,
+}
+
+impl Kept {
+    pub fn of(pool: PgPool) -> Self {
+        Self { pool, db: None }
+    }
+
+    pub async fn get(&mut self) -> Result<&mut PgConnection, sqlx::Error> {
+        let db = match self.db.take() {
+            Some(db) => db,
+            None => self.pool.acquire().await?,
+        };
+        Ok(self.db.insert(db))
+    }
+
+    /// Passes a result on; after an error the connection is not used again.
+    pub fn checked<T>(&mut self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        if result.is_err() {
+            self.db = None;
+        }
+        result
+    }
+}
