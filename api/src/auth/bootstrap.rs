@@ -13,13 +13,14 @@ use domain::{
     people::{Account, AccountCommand, AccountPatch},
     values::Line,
 };
+use eventstore::LockName;
 use secrecy::SecretString;
 
 use super::Mirror;
 use crate::{App, Error, Result};
 
 /// Only one process of an installation does this at a time.
-const LOCK: i64 = 5_497_853_401;
+const LOCK: LockName = LockName::Whole(5_497_853_401);
 /// The characters of a generated password; none looks like another.
 const ALPHABET: [u8; 32] = *b"abcdefghijkmnpqrstuvwxyz23456789";
 const LENGTH: usize = 20;
@@ -49,12 +50,14 @@ pub struct Bootstrapped {
 /// # Errors
 /// When the database does not answer, or the username cannot be one.
 pub async fn bootstrap(app: &App, first: FirstUser) -> Result<Bootstrapped> {
-    let mut connection = app.pool().acquire().await?.detach();
-    let lock = sqlx::query("select pg_advisory_lock($1)").bind(LOCK);
-    lock.execute(&mut connection).await?;
+    let locks = app.commands().store().locks();
+    let Some(alone) = locks.lock_within(LOCK, PATIENCE).await? else {
+        return Err(Error::Unavailable(
+            "another process is starting for too long",
+        ));
+    };
     let done = Bootstrap::of(app).run(first).await;
-    // The lock ends with the connection.
-    drop(connection);
+    alone.release().await;
     done
 }
 

@@ -16,9 +16,8 @@ use domain::{
     access::User,
     people::{Contact, ContactCommand, ContactProfile, Group},
 };
-use eventstore::{Committed, Metadata, Position};
+use eventstore::{Committed, Lock, LockName, Metadata, Position};
 use projections::people::groups::by_phone;
-use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::task::JoinHandle;
 
 use super::contact_csv::{Layout, change, together};
@@ -53,7 +52,7 @@ pub(super) struct Import {
     appending: Option<JoinHandle<Appended>>,
     known: HashMap<String, Id<Contact>>,
     last: Option<Position>,
-    _alone: PgConnection,
+    alone: Lock,
 }
 
 /// What rows say about one contact.
@@ -85,7 +84,7 @@ impl Import {
     /// would make the contacts that are in both lists.
     pub async fn begin(caller: &Caller, group: Id<Group>, owner: Id<User>) -> Result<Self> {
         let app = caller.app().clone();
-        let alone = alone(app.pool(), group).await?;
+        let alone = alone(&app, group).await?;
         Ok(Self {
             metadata: caller.metadata(),
             may_update: caller.may::<Contact, Update>(),
@@ -99,7 +98,7 @@ impl Import {
             appending: None,
             known: HashMap::new(),
             last: None,
-            _alone: alone,
+            alone,
         })
     }
 
@@ -112,6 +111,7 @@ impl Import {
             Err(error) => Err(error),
         };
         let late = self.app.settle(Contact::TYPE, self.last).await;
+        self.alone.release().await;
         let report = self.report.sorted();
         if let Err(error) = read.and(finished) {
             return Ok(error.telling(&report));
@@ -153,6 +153,9 @@ impl Import {
         let entries = mem::take(&mut self.batch);
         if entries.is_empty() {
             return Ok(());
+        }
+        if self.alone.is_lost() {
+            self.alone = alone(&self.app, self.group).await?;
         }
         // Of the batch before the last: the last is still being appended.
         if let Some(position) = self.last {
@@ -329,18 +332,10 @@ async fn append(
     appended
 }
 
-/// The right to be the only import into a group, anywhere; it goes with the connection.
-async fn alone(pool: &PgPool, group: Id<Group>) -> Result<PgConnection> {
-    let options = (*pool.connect_options()).clone();
-    let mut connection = PgConnection::connect_with(&options).await?;
-    let alone: bool = sqlx::query_scalar("select pg_try_advisory_lock($1, hashint8($2))")
-        .bind(IMPORTING)
-        .bind(group.get())
-        .fetch_one(&mut connection)
-        .await?;
-    if alone {
-        return Ok(connection);
-    }
+/// The right to be the only import into a group, anywhere.
+async fn alone(app: &App, group: Id<Group>) -> Result<Lock> {
+    let locks = app.commands().store().locks();
+    let alone = locks.try_lock(LockName::Id(IMPORTING, group.get())).await?;
     let reason = "another import into this group is under way";
-    Err(Error::NotReady(reason.to_owned()))
+    alone.ok_or_else(|| Error::NotReady(reason.to_owned()))
 }

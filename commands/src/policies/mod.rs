@@ -13,9 +13,9 @@ mod pace_campaign;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use eventstore::Metadata;
+use eventstore::{LockName, Metadata};
 use projections::{Watermarks, delivery::backlog};
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::PgPool;
 use tokio::{
     sync::Notify,
     task::{AbortHandle, JoinSet},
@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{Commands, sending::Sending};
 
 /// The advisory lock of whoever carries policies out.
-const LEADERSHIP: (i32, i32) = (0x4c45_4144, 0x706f_6c69);
+const LEADERSHIP: LockName = LockName::Pair(0x4c45_4144, 0x706f_6c69);
 /// Between two attempts to take the lead, and after trouble.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How often one looks for work although nothing woke us.
@@ -100,41 +100,22 @@ async fn lead(policies: Arc<Policies>, stop: CancellationToken) {
 
 /// Takes the lead, if nobody has it, and works until it is lost or the end comes.
 async fn turn(policies: &Arc<Policies>, stop: &CancellationToken) -> Result<(), sqlx::Error> {
-    let options = (*policies.pool.connect_options()).clone();
-    let mut db =
-        PgConnection::connect_with(&options.application_name("ledgerline policies")).await?;
-    let leads: bool = sqlx::query_scalar("select pg_try_advisory_lock($1, $2)")
-        .bind(LEADERSHIP.0)
-        .bind(LEADERSHIP.1)
-        .fetch_one(&mut db)
-        .await?;
-    if !leads {
-        return db.close().await;
-    }
+    let locks = policies.commands.store().locks();
+    let Some(lead) = locks.try_lock(LEADERSHIP).await? else {
+        return Ok(());
+    };
     metrics::gauge!("ledgerline_policies_leader").set(1.0);
     tracing::debug!("carrying out policies");
     let over = stop.child_token();
-    let lost = tokio::select! {
-        () = conduct(policies, &over) => None,
-        error = hold(&mut db) => Some(error),
-    };
+    tokio::select! {
+        () = conduct(policies, &over) => {}
+        () = lead.lost() => tracing::warn!("policies are not led from here any more"),
+    }
     over.cancel();
     metrics::gauge!("ledgerline_policies_leader").set(0.0);
-    match lost {
-        Some(error) => Err(error),
-        // The lock goes with the connection; whoever stands by takes over.
-        None => db.close().await,
-    }
-}
-
-/// Ends when the connection does, and with it the lock.
-async fn hold(db: &mut PgConnection) -> sqlx::Error {
-    loop {
-        sleep(PAUSE).await;
-        if let Err(error) = db.ping().await {
-            return error;
-        }
-    }
+    // Whoever stands by takes over.
+    lead.release().await;
+    Ok(())
 }
 
 /// The visible list: what is done while leading.
