@@ -2,10 +2,12 @@
 //!
 //! A new setting is a line in [`settings::SETTINGS`] (which is also the help) and a field below.
 
+mod connections;
 mod error;
 mod identity;
 pub mod master_key;
 mod receiving;
+mod role;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -23,8 +25,8 @@ use sqlx::postgres::PgConnectOptions;
 use tracing_subscriber::EnvFilter;
 
 pub use self::{
-    error::ConfigError, identity::IdentityConfig, receiving::ReceivingConfig, settings::SETTINGS,
-    values::Sources,
+    connections::Connections, error::ConfigError, identity::IdentityConfig,
+    receiving::ReceivingConfig, role::Role, settings::SETTINGS, values::Sources,
 };
 use self::{master_key::MasterKeyError, values::Values};
 
@@ -100,7 +102,7 @@ pub struct DatabaseConfig {
     pub postgres_listen: Option<SocketAddr>,
     /// `LEDGERLINE_READER_PASSWORD` (none: left as it is)
     pub reader_password: Option<SecretString>,
-    /// `LEDGERLINE_POSTGRES_CONNECTIONS` (16)
+    /// `LEDGERLINE_POSTGRES_CONNECTIONS` (32)
     pub connections: u32,
 }
 
@@ -128,19 +130,6 @@ pub struct ProcessConfig {
     pub role: Role,
     /// `LEDGERLINE_NODE_ID` (none)
     pub node_id: Option<i64>,
-}
-
-/// What a process does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// All of it.
-    All,
-    /// Answers requests.
-    Api,
-    /// Sends.
-    Worker,
-    /// Keeps the read models.
-    Projector,
 }
 
 /// Sending.
@@ -343,7 +332,8 @@ impl DatabaseConfig {
             postgres_bin: values.path("LEDGERLINE_POSTGRES_BIN"),
             postgres_listen,
             reader_password: values.secret("LEDGERLINE_READER_PASSWORD"),
-            connections: values.within("LEDGERLINE_POSTGRES_CONNECTIONS", 2..=500)?,
+            connections: values
+                .within("LEDGERLINE_POSTGRES_CONNECTIONS", Connections::LEAST..=500)?,
         })
     }
 }
@@ -414,20 +404,6 @@ impl LogConfig {
             filter,
             format: values.value("LEDGERLINE_LOG_FORMAT", "human or json")?,
         })
-    }
-}
-
-impl FromStr for Role {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "all" => Ok(Self::All),
-            "api" => Ok(Self::Api),
-            "worker" => Ok(Self::Worker),
-            "projector" => Ok(Self::Projector),
-            _ => Err(()),
-        }
     }
 }
 

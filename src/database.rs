@@ -11,7 +11,7 @@ use eventstore::{
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 
-use crate::config::Config;
+use crate::config::{Config, Connections};
 
 /// A database in use.
 #[derive(Debug)]
@@ -106,7 +106,8 @@ pub fn running(config: &Config) -> anyhow::Result<PgConnectOptions> {
 
 /// The store of a running server's database, for commands beside it.
 pub async fn store(config: &Config) -> anyhow::Result<Store> {
-    let pool = connect(running(config)?, 4).await?;
+    let connections = Connections::beside(config.database.connections);
+    let pool = connect(running(config)?, connections).await?;
     Ok(Store::open(pool, &config.master_key()?).await?)
 }
 

@@ -36,7 +36,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{Config, Role},
+    config::{Config, Connections, Role},
     database::Database,
     http::Http,
     identity,
@@ -80,9 +80,10 @@ impl Server {
             true => Some(listen(config.server.listen).await?),
             false => None,
         };
+        let shares = Connections::share(config.database.connections, config.process.role)?;
         let master = config.master_key()?;
         let database = Database::open(config).await?;
-        match Self::start_on(config, &master, &database, listener).await {
+        match Self::start_on(config, shares, &master, &database, listener).await {
             Ok(parts) => Ok(Self {
                 address: parts.address,
                 first_password: parts.first_password,
@@ -106,12 +107,13 @@ impl Server {
 
     async fn start_on(
         config: &Config,
+        shares: Connections,
         master: &MasterKey,
         database: &Database,
         listener: Option<TcpListener>,
     ) -> anyhow::Result<Started> {
         let stop = CancellationToken::new();
-        let pool = database.pool(config.database.connections).await?;
+        let pool = database.pool(shares.store).await?;
         if let Some(password) = &config.database.reader_password {
             Database::set_reader_password(&pool, password).await?;
         }
@@ -122,7 +124,8 @@ impl Server {
             true => projections::all(),
             false => Vec::new(),
         };
-        let projector = Projector::start(store.log(), led, &watermarks, &stop);
+        let projector =
+            Projector::start(store.log(), led, shares.lanes as usize, &watermarks, &stop);
         let adoption = Adoption {
             policy: config.identity.policy,
             until: clock::now() + config.identity.grace,
@@ -190,7 +193,7 @@ impl Server {
         let Some(listener) = listener else {
             return Ok(started);
         };
-        let readers = database.readers(config.database.connections);
+        let readers = database.readers(shares.readers);
         started.pools.push(readers.clone());
         let conversions = Conversions::find(config.conversion.limits);
         started.conversions = Some(conversions.clone());

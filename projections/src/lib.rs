@@ -2,7 +2,7 @@
 //! them, and the queue of work.
 //!
 //! - [`Projection`]: what turns events into rows; [`all`] is the list of them.
-//! - [`Projector`]: runs them, each on its own connection, one leader each.
+//! - [`Projector`]: runs them, on a few connections that they share, one leader each.
 //! - [`Watermarks`]: how far each is, so that a write can answer once it can be read.
 //! - [`rebuild`](rebuild::rebuild): builds one anew beside the running server.
 //! - [`View`]: a row as clients see it; [`find`], [`list`] and [`count`] read any of them.

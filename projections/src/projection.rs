@@ -78,6 +78,12 @@ pub trait Projection: Send + Sync + 'static {
         false
     }
 
+    /// Whether it takes in so many events at a time that small read models had better not wait
+    /// for it.
+    fn is_heavy(&self) -> bool {
+        false
+    }
+
     /// Whether this event is new work for somebody who should be woken.
     fn brings_work(&self, _event: &Recorded) -> bool {
         false

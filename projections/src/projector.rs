@@ -1,7 +1,8 @@
-//! Runs projections: one task, one connection and one leader each.
+//! Runs projections: one task and one leader each, on a few connections that they share.
 
 mod checkpoint;
 mod follower;
+mod lane;
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Projection, Watermarks};
 use follower::{Follower, Lost};
+use lane::{Lane, assign};
 
 /// The pause before a connection that was lost is opened again, and between two
 /// attempts to become the leader.
@@ -19,21 +21,28 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The running projections of this process.
 pub struct Projector {
     tasks: JoinSet<()>,
+    lanes: Vec<Arc<Lane>>,
 }
 
 impl Projector {
     /// Starts following the log, where this process leads, and standing by where it does
-    /// not, until `stop` is cancelled. Connections are opened with the options of the
-    /// log's pool, one for each projection.
+    /// not, until `stop` is cancelled. At most so many connections are opened, with the
+    /// options of the log's pool: each is a lane of some projections, which write one after
+    /// another and one transaction each, so that none stops another.
     pub fn start(
         log: &Log,
         projections: Vec<Box<dyn Projection>>,
+        connections: usize,
         watermarks: &Watermarks,
         stop: &CancellationToken,
     ) -> Self {
         let mut tasks = JoinSet::new();
-        for projection in projections {
-            let projection: Arc<dyn Projection> = projection.into();
+        let projections: Vec<Arc<dyn Projection>> =
+            projections.into_iter().map(Into::into).collect();
+        let assigned = assign(&projections, connections);
+        let count = assigned.iter().max().map_or(0, |last| last + 1);
+        let lanes: Vec<_> = (0..count).map(|_| Arc::new(Lane::of(log.pool()))).collect();
+        for (projection, lane) in projections.into_iter().zip(assigned) {
             let Some(mark) = watermarks.mark(projection.name()) else {
                 tracing::error!(
                     projection = projection.name(),
@@ -44,13 +53,14 @@ impl Projector {
             let follower = Follower {
                 projection,
                 log: log.clone(),
+                lane: Arc::clone(&lanes[lane]),
                 mark,
                 queue: watermarks.queue_signal(),
                 stop: stop.clone(),
             };
             tasks.spawn(run(follower));
         }
-        Self { tasks }
+        Self { tasks, lanes }
     }
 
     /// Waits until all of them have ended, which they do once `stop` is cancelled.
@@ -59,6 +69,9 @@ impl Projector {
             if let Err(error) = ended {
                 tracing::error!(%error, "a projection's task failed");
             }
+        }
+        for lane in &self.lanes {
+            lane.close().await;
         }
     }
 }
@@ -72,6 +85,7 @@ async fn run(follower: Follower) {
             Ok(()) => return,
             // Someone else moved the checkpoint, a rebuild for instance: go on from there.
             Err(Lost::Moved) => tracing::info!(projection = name, "the checkpoint was moved"),
+            Err(Lost::Lead) => tracing::warn!(projection = name, "lost the lead"),
             Err(Lost::Connection(error)) => {
                 tracing::warn!(projection = name, %error, "lost the database");
                 tokio::select! {

@@ -69,8 +69,9 @@ pub const SETTINGS: &[Setting] = &[
         "Largest list of contacts that can be imported, in megabytes (1 to 16384)."),
     secret("LEDGERLINE_DATABASE_URL", "database_url",
         "postgres:// URL of a PostgreSQL 14 or newer. Without it an embedded one runs in the data directory."),
-    setting("LEDGERLINE_POSTGRES_CONNECTIONS", "postgres_connections", "16",
-        "Database connections this process may open (2 to 500; the embedded Postgres allows 100 in all)."),
+    setting("LEDGERLINE_POSTGRES_CONNECTIONS", "postgres_connections", "32",
+        "Most database connections of this process, whatever for (8 to 500; role api from 7, worker from 5, \
+         projector from 6). The embedded Postgres allows 100 in all."),
     setting("LEDGERLINE_DATA_DIR", "data_dir", "./var",
         "Directory of the embedded Postgres and the master key's file."),
     setting("LEDGERLINE_POSTGRES_BIN", "postgres_bin", "",

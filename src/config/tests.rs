@@ -43,7 +43,7 @@ fn without_any_setting_the_defaults_hold() {
     assert_eq!(config.server.import_limit, 256 * 1024 * 1024);
     assert!(config.database.url.is_none());
     assert_eq!(config.database.data_dir, PathBuf::from("./var"));
-    assert_eq!(config.database.connections, 16);
+    assert_eq!(config.database.connections, 32);
     assert_eq!(config.access.admin_username, "admin");
     assert_eq!(config.access.token_ttl, Duration::from_secs(86_400));
     assert_eq!(config.delivery.lease, Duration::from_secs(10));
@@ -246,6 +246,7 @@ fn a_wrong_value_stops_the_start_and_is_named() {
         ("LEDGERLINE_TRUST_PROXY", "maybe"),
         ("LEDGERLINE_UPLOAD_LIMIT_MB", "0"),
         ("LEDGERLINE_POSTGRES_CONNECTIONS", "-1"),
+        ("LEDGERLINE_POSTGRES_CONNECTIONS", "4"),
         ("LEDGERLINE_POSTGRES_LISTEN", "0.0.0.0:5433"),
         ("LEDGERLINE_LEASE_SECONDS", "1"),
         ("LEDGERLINE_LEASE_SECONDS", "3601"),

@@ -270,6 +270,10 @@ impl Projection for Campaigns {
         &["campaigns", "campaign_counts"]
     }
 
+    fn is_heavy(&self) -> bool {
+        true
+    }
+
     async fn apply(
         &self,
         db: &mut PgConnection,

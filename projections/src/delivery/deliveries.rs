@@ -83,6 +83,10 @@ impl Projection for Deliveries {
         )
     }
 
+    fn is_heavy(&self) -> bool {
+        true
+    }
+
     async fn apply(
         &self,
         db: &mut PgConnection,

@@ -162,6 +162,10 @@ impl Projection for Contacts {
         &["contacts", "contact_counts"]
     }
 
+    fn is_heavy(&self) -> bool {
+        true
+    }
+
     async fn apply(
         &self,
         db: &mut PgConnection,

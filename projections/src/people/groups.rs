@@ -162,6 +162,10 @@ impl Projection for Groups {
         ) && self.follows().contains(&event.aggregate_type.as_str())
     }
 
+    fn is_heavy(&self) -> bool {
+        true
+    }
+
     async fn apply(
         &self,
         db: &mut PgConnection,

@@ -3,7 +3,7 @@
 use eventstore::Position;
 use sqlx::{Executor as _, PgConnection};
 
-use crate::Stopped;
+use crate::{Projection, Stopped, projection::schema};
 
 /// Reads how far a projection is, entering it at 0 if it is new.
 pub(super) async fn read(db: &mut PgConnection, name: &str) -> Result<Position, sqlx::Error> {
@@ -17,22 +17,23 @@ pub(super) async fn read(db: &mut PgConnection, name: &str) -> Result<Position, 
         .await
 }
 
-/// Opens a transaction that moves the checkpoint; false, and no transaction, if it is
-/// not where this process left it. One round trip, because this happens at every batch.
+/// Opens a transaction in the projection's schema that moves its checkpoint; false, and no
+/// transaction, if that is not where this process left it. One round trip, because this
+/// happens at every batch.
 ///
 /// The checkpoint comes first, so that a rebuild which holds its row has the tables for
 /// itself without either waiting for the other in a circle.
 pub(super) async fn begin(
     db: &mut PgConnection,
-    name: &'static str,
-    from: Position,
-    to: Position,
+    projection: &dyn Projection,
+    (from, to): (Position, Position),
     durably: bool,
 ) -> Result<bool, sqlx::Error> {
+    let (name, schema) = (projection.name(), schema(projection));
     let durably = if durably { "on" } else { "off" };
     let moved = db
         .execute(&*format!(
-            "begin; set local synchronous_commit = {durably}; \
+            "begin; set local synchronous_commit = {durably}; set local search_path = {schema}; \
          update read.checkpoints set position = {to}, stopped_at_position = null, \
          error = null, stopped_since = null, updated_at = now() \
          where name = '{name}' and position = {from}"

@@ -2,15 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use eventstore::{Log, Position, Recorded, StoreError};
-use sqlx::{Connection, Executor as _, PgConnection};
+use eventstore::{Lock, LockName, Log, Position, Recorded, StoreError};
+use sqlx::PgConnection;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{PAUSE, checkpoint};
+use super::{PAUSE, checkpoint, lane::Lane};
 use crate::{
     Projection, QueueSignal, Stopped,
-    projection::{BY_KEY, apply, schema, wanted},
+    projection::{apply, wanted},
     source::Source,
     watermarks::Mark,
 };
@@ -49,6 +49,8 @@ const LAST_RETRY: Duration = Duration::from_secs(30);
 pub(super) enum Lost {
     /// The checkpoint is not where it was left.
     Moved,
+    /// The lock that says who leads went with its connection.
+    Lead,
     /// The database is gone, or said something that passes by itself.
     Connection(sqlx::Error),
 }
@@ -75,6 +77,7 @@ impl From<sqlx::Error> for Trouble {
 pub(super) struct Follower {
     pub projection: Arc<dyn Projection>,
     pub log: Log,
+    pub lane: Arc<Lane>,
     pub mark: Arc<Mark>,
     pub queue: QueueSignal,
     pub stop: CancellationToken,
@@ -91,14 +94,26 @@ struct Progress {
 impl Follower {
     /// Becomes the leader and follows the log until told to stop.
     pub(super) async fn lead(&self) -> Result<(), Lost> {
-        let mut db = self.connect().await?;
-        while !self.lock(&mut db).await? {
+        let name = LockName::Text(LEADERSHIP, self.projection.name());
+        let lead = loop {
+            if let Some(lead) = self.log.locks().try_lock(name).await? {
+                break lead;
+            }
             tokio::select! {
                 () = self.stop.cancelled() => return Ok(()),
                 () = sleep(PAUSE) => {}
             }
-        }
-        let position = checkpoint::read(&mut db, self.projection.name()).await?;
+        };
+        let followed = self.follow(&lead).await;
+        // Whoever stands by takes over at once.
+        lead.release().await;
+        followed
+    }
+
+    async fn follow(&self, lead: &Lock) -> Result<(), Lost> {
+        let mut place = self.lane.enter().await?;
+        let position = checkpoint::read(&mut place.db, self.projection.name()).await?;
+        place.leave();
         self.mark.lead(position);
         tracing::debug!(projection = self.projection.name(), position, "leading");
         let mut progress = Progress {
@@ -109,45 +124,23 @@ impl Follower {
         };
         let mut source = Source::new(&self.log, self.projection.needs(), position);
         while !self.stop.is_cancelled() {
-            self.step(&mut db, &mut source, &mut progress).await?;
+            self.step(lead, &mut source, &mut progress).await?;
         }
-        self.save(&mut db, &mut progress).await?;
-        // The lock goes with the connection; whoever stands by takes over at once.
-        db.close().await.map_err(Lost::from)
-    }
-
-    async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
-        let options = (*self.log.pool().connect_options()).clone();
-        let name = format!("ledgerline projection {}", self.projection.name());
-        let mut db = PgConnection::connect_with(&options.application_name(&name)).await?;
-        let schema = schema(self.projection.as_ref());
-        db.execute(&*format!(
-            "set search_path = {schema}; set lock_timeout = '10s'; \
-             set idle_in_transaction_session_timeout = '30s'; {BY_KEY}"
-        ))
-        .await?;
-        Ok(db)
-    }
-
-    async fn lock(&self, db: &mut PgConnection) -> Result<bool, sqlx::Error> {
-        sqlx::query_scalar("select pg_try_advisory_lock($1, hashtext($2))")
-            .bind(LEADERSHIP)
-            .bind(self.projection.name())
-            .fetch_one(db)
-            .await
+        self.save(&mut progress).await
     }
 
     async fn step(
         &self,
-        db: &mut PgConnection,
+        lead: &Lock,
         source: &mut Source,
         progress: &mut Progress,
     ) -> Result<(), Lost> {
         let unsaved = progress.seen != progress.saved;
         let batch = tokio::select! {
             () = self.stop.cancelled() => return Ok(()),
+            () = lead.lost() => return Err(Lost::Lead),
             () = sleep_until(progress.save_at), if unsaved => {
-                self.save(db, progress).await?;
+                self.save(progress).await?;
                 source.seek(progress.seen);
                 return Ok(());
             }
@@ -156,7 +149,7 @@ impl Follower {
         let stopped = match batch {
             Ok(batch) => {
                 let seen = source.position();
-                self.take_in(db, &batch, seen, progress).await?
+                self.take_in(&batch, seen, progress).await?
             }
             Err(StoreError::Database(error)) => return Err(error.into()),
             Err(StoreError::Closed) => {
@@ -169,7 +162,7 @@ impl Follower {
             }),
         };
         match stopped {
-            Some(stopped) => self.stand_still(db, stopped, progress).await?,
+            Some(stopped) => self.stand_still(stopped, progress).await?,
             None => progress.retry = FIRST_RETRY,
         }
         source.seek(progress.seen);
@@ -179,7 +172,6 @@ impl Follower {
     /// Takes in a batch, or as much of it as can be; says what it stopped at.
     async fn take_in(
         &self,
-        db: &mut PgConnection,
         batch: &[Arc<Recorded>],
         seen: Position,
         progress: &mut Progress,
@@ -199,7 +191,7 @@ impl Follower {
             self.mark.reach(seen, self.log.head().max(seen));
             return Ok(None);
         }
-        match self.write(db, &wanted, seen, progress).await {
+        match self.write(&wanted, seen, progress).await {
             Ok(()) => {
                 self.rest(wanted.len(), seen).await;
                 return Ok(None);
@@ -210,7 +202,7 @@ impl Follower {
         // One by one, to get as far as possible and to name the one that fails.
         for event in wanted {
             let position = event.position;
-            match self.write(db, &[event], position, progress).await {
+            match self.write(&[event], position, progress).await {
                 Ok(()) => {}
                 Err(Trouble::Lost(lost)) => return Err(lost),
                 Err(Trouble::Failed(error)) => return Ok(Some(Stopped { position, error })),
@@ -229,7 +221,6 @@ impl Follower {
     /// Takes in these events and moves the checkpoint, both or neither.
     async fn write(
         &self,
-        db: &mut PgConnection,
         events: &[Arc<Recorded>],
         to: Position,
         progress: &mut Progress,
@@ -237,18 +228,20 @@ impl Follower {
         let work = events
             .iter()
             .any(|event| self.projection.brings_work(event));
-        let name = self.projection.name();
-        if !checkpoint::begin(db, name, progress.saved, to, work).await? {
-            return Err(Trouble::Lost(Lost::Moved));
-        }
-        if let Err(error) = apply(self.projection.as_ref(), db, events).await {
-            if passes_by_itself(&error) {
-                return Err(error.into());
+        let mut place = self.lane.enter().await?;
+        let moves = (progress.saved, to);
+        let written = self.transact(&mut place.db, events, moves, work).await;
+        let is_usable = match &written {
+            // It may be within a transaction, or dead.
+            Err(Trouble::Lost(Lost::Connection(_))) => {
+                checkpoint::rollback(&mut place.db).await.is_ok()
             }
-            checkpoint::rollback(db).await?;
-            return Err(Trouble::Failed(in_words(&error)));
+            _ => true,
+        };
+        if is_usable {
+            place.leave();
         }
-        checkpoint::commit(db).await?;
+        written?;
         progress.saved = to;
         progress.seen = to;
         self.mark.reach(to, self.log.head().max(to));
@@ -258,17 +251,41 @@ impl Follower {
         Ok(())
     }
 
-    async fn save(&self, db: &mut PgConnection, progress: &mut Progress) -> Result<(), Lost> {
+    async fn transact(
+        &self,
+        db: &mut PgConnection,
+        events: &[Arc<Recorded>],
+        moves: (Position, Position),
+        durably: bool,
+    ) -> Result<(), Trouble> {
+        let projection = self.projection.as_ref();
+        if !checkpoint::begin(db, projection, moves, durably).await? {
+            return Err(Trouble::Lost(Lost::Moved));
+        }
+        if let Err(error) = apply(projection, db, events).await {
+            if passes_by_itself(&error) {
+                return Err(error.into());
+            }
+            checkpoint::rollback(db).await?;
+            return Err(Trouble::Failed(in_words(&error)));
+        }
+        Ok(checkpoint::commit(db).await?)
+    }
+
+    async fn save(&self, progress: &mut Progress) -> Result<(), Lost> {
         if progress.seen == progress.saved {
             return Ok(());
         }
-        let name = self.projection.name();
-        if !checkpoint::begin(db, name, progress.saved, progress.seen, false).await? {
-            return Err(Lost::Moved);
+        let mut place = self.lane.enter().await?;
+        let moves = (progress.saved, progress.seen);
+        let is_there = checkpoint::begin(&mut place.db, self.projection.as_ref(), moves, false);
+        let is_there = is_there.await?;
+        if is_there {
+            checkpoint::commit(&mut place.db).await?;
+            progress.saved = progress.seen;
         }
-        checkpoint::commit(db).await?;
-        progress.saved = progress.seen;
-        Ok(())
+        place.leave();
+        is_there.then_some(()).ok_or(Lost::Moved)
     }
 
     async fn rest(&self, taken: usize, seen: Position) {
@@ -281,14 +298,11 @@ impl Follower {
     }
 
     /// Says that it stands still, and waits before the next attempt.
-    async fn stand_still(
-        &self,
-        db: &mut PgConnection,
-        stopped: Stopped,
-        progress: &mut Progress,
-    ) -> Result<(), Lost> {
+    async fn stand_still(&self, stopped: Stopped, progress: &mut Progress) -> Result<(), Lost> {
         let name = self.projection.name();
-        checkpoint::stop(db, name, progress.saved, &stopped).await?;
+        let mut place = self.lane.enter().await?;
+        checkpoint::stop(&mut place.db, name, progress.saved, &stopped).await?;
+        place.leave();
         if self.mark.stop(stopped.clone(), self.log.head()) {
             tracing::error!(
                 projection = name,

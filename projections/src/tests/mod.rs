@@ -33,6 +33,9 @@ use crate::{Projection, ProjectionStatus, Projector, Watermarks, all};
 /// How long a busy machine may take for what has to happen.
 const LONG: Duration = Duration::from_secs(180);
 
+/// Connections for the projections of a process.
+const LANES: usize = 3;
+
 /// A database with a log.
 struct Desk {
     postgres: EmbeddedPostgres,
@@ -135,7 +138,7 @@ impl Running {
     fn start(log: &Log, projections: Vec<Box<dyn Projection>>) -> Self {
         let watermarks = Watermarks::new(log.clone(), &projections);
         let stop = CancellationToken::new();
-        let projector = Projector::start(log, projections, &watermarks, &stop);
+        let projector = Projector::start(log, projections, LANES, &watermarks, &stop);
         Self {
             projector,
             watermarks,

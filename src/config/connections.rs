@@ -1,0 +1,141 @@
+//! How a process shares out its connections to Postgres, so that together they are never more
+//! than `LEDGERLINE_POSTGRES_CONNECTIONS`.
+//!
+//! One, besides those in [`Connections`], holds the process's locks. A start, before the pools
+//! are there, has one at a time.
+
+use super::{ConfigError, Role};
+
+/// The one that holds the locks.
+const LOCKS: u32 = 1;
+/// Least for the log: one that appends, one that listens, and two for everything else, because
+/// the upgrade of a start holds a transaction while it reads and appends.
+const STORE: u32 = 4;
+/// Those of them that have one task for good: appending and listening.
+const KEPT: u32 = 2;
+/// Least for reading: a change of rights holds a transaction while it reads.
+const READERS: u32 = 2;
+/// Most for the projections: one for the queue, one for small read models, one for each heavy.
+const LANES: u32 = 6;
+
+/// The connections of a process by what they are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// The log, commands and the queue.
+    pub store: u32,
+    /// What answers requests for reading.
+    pub readers: u32,
+    /// The projections.
+    pub lanes: u32,
+}
+
+impl Connections {
+    /// The fewest that this version works with, whatever the role.
+    pub const LEAST: u32 = LOCKS + STORE;
+
+    /// The fewest that a role works with.
+    pub fn least(role: Role) -> u32 {
+        Self::LEAST + readers(role) + u32::from(has_lanes(role))
+    }
+
+    /// Shares so many out.
+    ///
+    /// # Errors
+    /// When they are too few for the role.
+    pub fn share(total: u32, role: Role) -> Result<Self, ConfigError> {
+        let least = Self::least(role);
+        if total < least {
+            return Err(ConfigError::Wrong {
+                setting: "LEDGERLINE_POSTGRES_CONNECTIONS".to_owned(),
+                given: format!("\"{total}\""),
+                expected: format!("at least {least} for role {role}"),
+            });
+        }
+        let free = total - LOCKS;
+        let lanes = match has_lanes(role) {
+            true => (free / 4).clamp(1, LANES),
+            false => 0,
+        };
+        let both = free - lanes;
+        let readers = match readers(role) {
+            0 => 0,
+            _ => (both - KEPT) / 2,
+        };
+        Ok(Self {
+            store: both - readers,
+            readers,
+            lanes,
+        })
+    }
+
+    /// The store's pool of a command beside a running server, which opens at most two more.
+    pub fn beside(total: u32) -> u32 {
+        total.saturating_sub(2).clamp(STORE - 1, STORE)
+    }
+}
+
+fn has_lanes(role: Role) -> bool {
+    matches!(role, Role::All | Role::Projector)
+}
+
+fn readers(role: Role) -> u32 {
+    match role {
+        Role::All | Role::Api => READERS,
+        Role::Worker | Role::Projector => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROLES: [Role; 4] = [Role::All, Role::Api, Role::Worker, Role::Projector];
+
+    #[test]
+    fn the_shares_of_any_setting_add_up_to_it() {
+        for role in ROLES {
+            for total in Connections::least(role)..=500 {
+                let shares = Connections::share(total, role).unwrap();
+                let Connections {
+                    store,
+                    readers: shared,
+                    lanes,
+                } = shares;
+                assert_eq!(LOCKS + store + shared + lanes, total, "{role} {shares:?}");
+                assert!(store >= STORE, "{role} {total} {shares:?}");
+                assert!(shared >= readers(role), "{role} {total} {shares:?}");
+                assert_eq!(lanes > 0, has_lanes(role), "{role} {total} {shares:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_default_leaves_most_to_requests_and_sending() {
+        let shares = Connections::share(32, Role::All).unwrap();
+        let expected = Connections {
+            store: 14,
+            readers: 11,
+            lanes: 6,
+        };
+        assert_eq!(shares, expected);
+    }
+
+    #[test]
+    fn too_few_for_the_role_are_refused_with_the_least() {
+        for (role, least) in ROLES.into_iter().zip([8, 7, 5, 6]) {
+            let said = Connections::share(least - 1, role).unwrap_err().to_string();
+            let expected = format!(
+                "LEDGERLINE_POSTGRES_CONNECTIONS is \"{}\", but it must be at least {least} for role {role}",
+                least - 1
+            );
+            assert_eq!(said, expected);
+        }
+    }
+
+    #[test]
+    fn a_command_beside_the_server_stays_within_the_setting() {
+        for total in Connections::LEAST..=500 {
+            assert!(Connections::beside(total) + 2 <= total);
+        }
+    }
+}
