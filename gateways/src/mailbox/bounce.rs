@@ -1,8 +1,6 @@
 //! Bounces: reports of mail servers that a mail did not arrive (RFC 3464).
 
-use mail_parser::MessageParser;
-
-use super::{guarded::guarded, report::fields_of, structure};
+use super::{bounds, guarded::guarded, report::fields_of, structure};
 use crate::words::one_line;
 
 /// How much of a report is kept.
@@ -20,8 +18,8 @@ pub enum Fate {
 /// Reads a report; nothing if the mail is none.
 pub fn read(mail: &[u8]) -> Option<Fate> {
     guarded(|| {
-        let shut = structure::shut(mail)?;
-        let mail = MessageParser::default().parse(&*shut)?;
+        let neutral = structure::neutralise(mail)?;
+        let mail = bounds::parser().parse(&*neutral)?;
         let kinds = ["delivery-status", "global-delivery-status"];
         fate(&fields_of(&mail, &kinds)?)
     })

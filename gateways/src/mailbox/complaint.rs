@@ -2,9 +2,10 @@
 //! RFC 5965).
 
 use domain::{Id, delivery::Spool};
-use mail_parser::{MessageParser, MessagePart, MimeHeaders};
+use mail_parser::{MessagePart, MimeHeaders};
 
 use super::{
+    bounds,
     guarded::guarded,
     report::{fields_of, is},
     structure,
@@ -33,8 +34,8 @@ pub(crate) fn read(mail: &[u8], tags: &Tags) -> Option<Report> {
 }
 
 fn read_unguarded(mail: &[u8], tags: &Tags) -> Option<Report> {
-    let shut = structure::shut(mail)?;
-    let mail = MessageParser::default().parse(&*shut)?;
+    let neutral = structure::neutralise(mail)?;
+    let mail = bounds::parser().parse(&*neutral)?;
     let fields = fields_of(&mail, &["feedback-report"])?;
     let field = |wanted: &str| {
         let mut found = fields.iter().filter(|(name, _)| name == wanted);
@@ -60,7 +61,8 @@ fn enclosed(part: &MessagePart<'_>) -> Option<(String, String)> {
     if !is(kind, "message", "rfc822") && !is(kind, "text", "rfc822-headers") {
         return None;
     }
-    let head = MessageParser::default().parse_headers(part.contents())?;
+    // Where it was encoded, its fields were not counted.
+    let head = bounds::raw_parser().parse_headers(structure::head(part.contents()))?;
     let of = |name: &str| head.header_raw(name).unwrap_or_default().trim().to_owned();
     Some((of("Return-Path"), of("Message-ID")))
 }

@@ -1,9 +1,9 @@
 //! What a mail says, read from what came in.
 
 use domain::delivery::Message;
-use mail_parser::{MessageParser, MimeHeaders};
+use mail_parser::MimeHeaders;
 
-use super::{guarded::guarded, structure};
+use super::{bounds, guarded::guarded, structure};
 use crate::words::one_line;
 
 /// How much of a text is kept readable; the whole of it is in the original.
@@ -46,10 +46,10 @@ pub fn read(bytes: &[u8]) -> Letter {
 }
 
 fn parsed(bytes: &[u8]) -> Option<Letter> {
-    let Some(shut) = structure::shut(bytes) else {
-        return only_its_head(bytes);
+    let Some(neutral) = structure::neutralise(bytes) else {
+        return Some(not_taken_apart(bytes));
     };
-    let mail = MessageParser::default().parse(&*shut)?;
+    let mail = bounds::parser().parse(&*neutral)?;
     let message = Message {
         text: mail.body_text(0).map(|text| cut(&text)),
         // Of a mail that is only text it would be made up.
@@ -65,7 +65,7 @@ fn parsed(bytes: &[u8]) -> Option<Letter> {
         .enumerate()
         .map(|(at, part)| {
             let mut bytes = part.contents().to_vec();
-            structure::reopen(&mut bytes);
+            structure::restore_bytes(&mut bytes);
             let said = part
                 .content_type()
                 .map(|kind| match structure::subtype_of(kind) {
@@ -76,7 +76,7 @@ fn parsed(bytes: &[u8]) -> Option<Letter> {
             File {
                 name: part
                     .attachment_name()
-                    .and_then(|name| file_name(&structure::reopened(name)))
+                    .and_then(|name| file_name(&structure::restored(name)))
                     .unwrap_or_else(|| format!("attachment-{}", at + 1)),
                 media_type: sniffed
                     .or(said)
@@ -91,15 +91,18 @@ fn parsed(bytes: &[u8]) -> Option<Letter> {
     })
 }
 
-/// Of a mail that is not taken apart: who wrote it and about what, and all of it as text.
-fn only_its_head(bytes: &[u8]) -> Option<Letter> {
-    let head = MessageParser::default().parse_headers(structure::head(bytes))?;
+/// A mail that is not taken apart: all of it as text, and who wrote it and about what, unless
+/// its head is out of bounds by itself.
+fn not_taken_apart(bytes: &[u8]) -> Letter {
+    metrics::counter!("ledgerline_mails_not_taken_apart_total").increment(1);
+    let head = Some(structure::head(bytes)).filter(|head| bounds::is_within_bounds(head));
+    let head = head.and_then(|head| bounds::parser().parse_headers(head));
     let message = Message {
         text: Some(cut(&String::from_utf8_lossy(bytes))),
-        ..headed(&head)
+        ..head.as_ref().map(headed).unwrap_or_default()
     };
     let files = Vec::new();
-    Some(Letter { message, files })
+    Letter { message, files }
 }
 
 fn headed(mail: &mail_parser::Message<'_>) -> Message {
@@ -125,7 +128,7 @@ fn file_name(name: &str) -> Option<String> {
 }
 
 fn cut(text: &str) -> String {
-    let text = structure::reopened(text);
+    let text = structure::restored(text);
     let mut end = text.len().min(TEXT);
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -185,6 +188,32 @@ mod tests {
         let letter = read(b"From: a@example.com\r\n\r\nhello\r\n");
         assert_eq!(letter.message.text.as_deref().map(str::trim), Some("hello"));
         assert_eq!(letter.message.html, None);
+    }
+
+    #[test]
+    fn a_mail_out_of_bounds_is_kept_as_text_with_its_head() {
+        let parameters: String = (0..20_000).map(|at| format!(";a{at}*1=b")).collect();
+        let part = format!("--b\r\nContent-Type: text/plain{parameters}\r\n\r\nx\r\n--b--\r\n");
+        let head = "From: a@example.com\r\nSubject: Hello\r\n\
+            Content-Type: multipart/mixed; boundary=b\r\n\r\n";
+        let Letter { message, files } = read(format!("{head}{part}").as_bytes());
+        assert_eq!(message.source.as_deref(), Some("a@example.com"));
+        assert_eq!(message.subject.as_deref(), Some("Hello"));
+        assert!(
+            message
+                .text
+                .is_some_and(|text| text.contains(";a19999*1=b"))
+        );
+        assert!(files.is_empty());
+    }
+
+    #[test]
+    fn a_head_out_of_bounds_is_text_and_not_parsed() {
+        let subject = "=?ab?q?x ".repeat(20_000);
+        let mail = format!("From: a@example.com\r\nSubject: {subject}\r\n\r\nhello");
+        let Letter { message, .. } = read(mail.as_bytes());
+        assert_eq!((message.source, message.subject), (None, None));
+        assert!(message.text.is_some_and(|text| text.ends_with("hello")));
     }
 
     #[test]

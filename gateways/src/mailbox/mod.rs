@@ -4,6 +4,7 @@
 //! of success means that it is on record. There is nothing to be relayed to.
 
 pub(crate) mod bounce;
+mod bounds;
 pub(crate) mod complaint;
 mod guarded;
 pub(crate) mod letter;

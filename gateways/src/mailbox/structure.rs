@@ -1,82 +1,85 @@
-//! Mails that would cost more to read than anybody's mail is worth, and those of which a
-//! part has to be left shut.
+//! Mails that are not taken apart, and parts of mails that are not opened.
 //!
 //! mail-parser opens mails in mails, each within the one around it, and looks through all
-//! that follows for each boundary. Of a mail that somebody made for that, the first exhausts
-//! the stack or the memory and the second the processor. So enclosed mails stay shut: nobody
-//! looks into them here, they are files like others. And what has more boundaries, parts or
-//! fields than [`is_intricate`] allows is not taken apart.
+//! that follows for each boundary. Of a hostile mail the first exhausts the stack or the
+//! memory, and the second the processor. So enclosed mails are neutralised: they are files
+//! like others. And what is out of [`bounds`], or has more multiparts than are looked for
+//! here, is not taken apart.
 
 use std::{borrow::Cow, ops::Range};
 
 use mail_parser::ContentType;
 
-/// The most multiparts of a mail, each of which may be looked for to its end.
-const MULTIPARTS: usize = 250;
-/// The most places where a part may begin, two dashes each.
-const DASHES: usize = 250_000;
-/// The most lines where fields may be.
-const FIELDS: usize = 100_000;
+use super::bounds::{colons, ends_with_name, is_within_bounds, unfolded};
 
-/// Subtypes that are opened, and what stands for them when they are to stay shut: as long,
+/// The most multiparts of a mail.
+const MULTIPARTS: usize = 250;
+/// The most bytes in which their boundaries may be looked for: each may be to the end.
+const SOUGHT: usize = 1 << 30;
+
+/// Subtypes that are opened, and what stands for them when they are not to be: as long,
 /// and with an octet at the end that no mail has there, so that they are found again.
-const SHUT: [(&str, &str); 3] = [
+const NEUTRAL: [(&str, &str); 3] = [
     ("rfc822", "rfc82\x1a"),
     ("global", "globa\x1a"),
     ("digest", "diges\x1a"),
 ];
 
-/// The mail with everything in it shut; nothing if it should not be taken apart.
-pub(super) fn shut(mail: &[u8]) -> Option<Cow<'_, [u8]>> {
-    if is_intricate(mail) {
+/// The mail with the mails in it neutralised; nothing if it should not be taken apart.
+pub(super) fn neutralise(mail: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if !is_within_bounds(mail) {
         return None;
     }
-    let mut shut = Cow::Borrowed(mail);
+    let mut neutralised = Cow::Borrowed(mail);
     let mut multiparts = 0;
     for value in content_types(mail) {
         let text = mail[value.clone()].to_ascii_lowercase();
         let is_multipart = text.windows(9).any(|word| word == b"multipart");
         multiparts += usize::from(is_multipart);
-        if multiparts > MULTIPARTS {
+        if multiparts > MULTIPARTS || multiparts * mail.len() > SOUGHT {
+            return None;
+        }
+        // It may have line ends in it, behind which fields would begin unseen.
+        if is_multipart && has_encoded_boundary(&text) {
             return None;
         }
         // Wherever they stand: comments and quotes are read in more than one way.
-        for (open, shut_word) in SHUT {
+        for (open, neutral) in NEUTRAL {
             for at in words(&text, open.as_bytes()) {
                 let at = value.start + at;
-                shut.to_mut()[at..at + open.len()].copy_from_slice(shut_word.as_bytes());
+                neutralised.to_mut()[at..at + open.len()].copy_from_slice(neutral.as_bytes());
             }
         }
     }
-    Some(shut)
+    Some(neutralised)
 }
 
-/// The subtype that a part came with, also if it was shut.
+/// The subtype that a part came with, also if it was neutralised.
 pub(super) fn subtype_of<'t>(kind: &'t ContentType<'_>) -> Option<&'t str> {
     let subtype = kind.subtype()?;
-    let was = SHUT.iter().find(|(_, shut)| *shut == subtype);
+    let was = NEUTRAL.iter().find(|(_, neutral)| *neutral == subtype);
     Some(was.map_or(subtype, |(open, _)| open))
 }
 
-/// A name or a text as it was, where words of it were shut.
-pub(super) fn reopened(text: &str) -> Cow<'_, str> {
+/// A name or a text as it was, where words of it were neutralised.
+pub(super) fn restored(text: &str) -> Cow<'_, str> {
     if !text.contains('\x1a') {
         return Cow::Borrowed(text);
     }
-    let reopen = |text: String, (open, shut): (&str, &str)| text.replace(shut, open);
-    Cow::Owned(SHUT.into_iter().fold(text.to_owned(), reopen))
+    let restore = |text: String, (open, neutral): (&str, &str)| text.replace(neutral, open);
+    Cow::Owned(NEUTRAL.into_iter().fold(text.to_owned(), restore))
 }
 
-/// The same of a file.
-pub(super) fn reopen(file: &mut [u8]) {
+/// Restores what was neutralised in a file.
+pub(super) fn restore_bytes(file: &mut [u8]) {
     for at in 0..file.len() {
         if file[at] != 0x1a {
             continue;
         }
-        for (open, shut) in SHUT {
-            let word = (at + 1).checked_sub(shut.len()).map(|start| start..=at);
+        for (open, neutral) in NEUTRAL {
+            let word = (at + 1).checked_sub(neutral.len()).map(|start| start..=at);
             if let Some(word) = word.and_then(|word| file.get_mut(word))
-                && word == shut.as_bytes()
+                && word == neutral.as_bytes()
             {
                 word.copy_from_slice(open.as_bytes());
             }
@@ -92,56 +95,26 @@ pub(super) fn head(mail: &[u8]) -> &[u8] {
     &head[..end.map_or(head.len(), |end| end + 4)]
 }
 
-/// Whether it has more parts or fields than a mail that somebody wrote. A part may begin at
-/// two dashes, and has fields until a blank line.
-fn is_intricate(mail: &[u8]) -> bool {
-    let (mut dashes, mut fields) = (0, 0);
-    let (mut in_head, mut last, mut is_blank) = (true, 0, true);
-    for &byte in mail {
-        match byte {
-            b'-' if last == b'-' => {
-                dashes += 1;
-                in_head = true;
-                is_blank = false;
-                // Three dashes are one and two.
-                last = 0;
-                continue;
-            }
-            b'\n' => {
-                in_head &= !is_blank;
-                fields += usize::from(in_head);
-                is_blank = true;
-            }
-            b'\r' => {}
-            _ => is_blank = false,
-        }
-        last = byte;
-    }
-    dashes > DASHES || fields > FIELDS
-}
-
-/// Where the values of Content-Type fields may be, with the lines that they go on in. Their
-/// names may have white space in them, which mail-parser does not see.
+/// Where the values of Content-Type fields may be, with the lines that are folded onto them.
 fn content_types(mail: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    let colons = mail.iter().enumerate().filter(|(_, byte)| **byte == b':');
-    let values = colons.filter(|(at, _)| is_content_type(&mail[..*at]));
-    values.map(|(at, _)| {
-        let rest = &mail[at + 1..];
-        let ends =
-            |at: &usize| rest[*at] == b'\n' && !matches!(rest.get(at + 1), Some(b' ' | b'\t'));
-        let end = (0..rest.len()).find(ends).unwrap_or(rest.len());
-        at + 1..at + 1 + end
+    unfolded(mail).filter_map(|(start, line)| {
+        let is_content_type = |at: &usize| ends_with_name(&line[..*at], b"content-type");
+        let colon = colons(line).find(is_content_type)?;
+        Some(start + colon + 1..start + line.len())
     })
 }
 
-/// Whether a name that ends here is Content-Type.
-fn is_content_type(mail: &[u8]) -> bool {
-    const NAME: &[u8] = b"content-type";
-    let letters = mail.iter().rev().filter(|byte| !byte.is_ascii_whitespace());
-    let mut letters = letters.map(u8::to_ascii_lowercase);
-    NAME.iter()
-        .rev()
-        .all(|letter| letters.next() == Some(*letter))
+/// Whether a boundary may be encoded, as a parameter (RFC 2231) or a word (RFC 2047).
+fn has_encoded_boundary(value: &[u8]) -> bool {
+    const NAME: &[u8] = b"boundary";
+    let places = value.windows(NAME.len()).enumerate();
+    let mut ends = places.filter_map(|(at, found)| (found == NAME).then_some(at + NAME.len()));
+    let Some(first) = ends.next() else {
+        return false;
+    };
+    let is_parameter = |end: usize| value[end..].trim_ascii_start().starts_with(b"*");
+    let has_word = value[first..].windows(2).any(|two| two == b"=?");
+    has_word || is_parameter(first) || ends.any(is_parameter)
 }
 
 /// Where this stands as a word of its own.
@@ -170,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_in_a_mail_stays_shut_however_its_type_is_written() {
+    fn a_mail_in_a_mail_is_not_opened_however_its_type_is_written() {
         for header in [
             "Content-Type: message/rfc822\r\n\r\n",
             "content-type:MESSAGE/RFC822\r\n\r\n",
@@ -185,16 +158,16 @@ mod tests {
             "Content-Type: message/\"rfc822\"\r\n\r\n",
         ] {
             let mail = nested(3, header);
-            let shut = shut(&mail).unwrap();
-            let mail = MessageParser::default().parse(&*shut).unwrap();
+            let neutral = neutralise(&mail).unwrap();
+            let mail = MessageParser::default().parse(&*neutral).unwrap();
             let opened =
                 |it: &mail_parser::MessagePart<'_>| matches!(it.body, PartType::Message(_));
             assert!(!mail.parts.iter().any(opened), "{header:?}");
         }
         let digest =
             b"Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\na: b\r\n\r\nx\r\n--b--";
-        let shut = shut(digest).unwrap();
-        let mail = MessageParser::default().parse(&*shut).unwrap();
+        let neutral = neutralise(digest).unwrap();
+        let mail = MessageParser::default().parse(&*neutral).unwrap();
         assert!(
             !mail
                 .parts
@@ -210,20 +183,20 @@ mod tests {
             "Content- Type:message/rfc822\r\n\r\n",
         ] {
             let mail = nested(200_000, header);
-            let shut = shut(&mail).unwrap();
-            assert!(MessageParser::default().parse(&*shut).is_some());
+            let neutral = neutralise(&mail).unwrap();
+            assert!(MessageParser::default().parse(&*neutral).is_some());
         }
     }
 
     #[test]
-    fn a_type_that_was_shut_is_known_as_what_it_was() {
+    fn a_neutralised_type_is_known_as_what_it_was() {
         let mail = b"Content-Type: message/rfc822; name=\"global plan; rfc822\"\r\n\r\nx";
-        let shut = shut(mail).unwrap();
-        let mail = MessageParser::default().parse(&*shut).unwrap();
+        let neutral = neutralise(mail).unwrap();
+        let mail = MessageParser::default().parse(&*neutral).unwrap();
         let kind = mail.parts[0].content_type().unwrap();
         assert_eq!(subtype_of(kind), Some("rfc822"));
         let name = kind.attribute("name").unwrap();
-        assert_eq!(reopened(name), "global plan; rfc822");
+        assert_eq!(restored(name), "global plan; rfc822");
     }
 
     #[test]
@@ -236,8 +209,8 @@ mod tests {
             "Subject: content-type",
             "",
         ] {
-            let shut = shut(mail.as_bytes()).unwrap();
-            assert!(matches!(shut, Cow::Borrowed(_)), "{mail}");
+            let neutral = neutralise(mail.as_bytes()).unwrap();
+            assert!(matches!(neutral, Cow::Borrowed(_)), "{mail}");
         }
     }
 
@@ -245,13 +218,20 @@ mod tests {
     fn what_is_made_to_be_expensive_is_not_taken_apart() {
         let boundaries =
             "--b\r\nContent-Type:multipart/x;boundary=q\r\n\r\n".repeat(MULTIPARTS + 1);
-        let fields = "a:\r\n".repeat(FIELDS + 1);
-        let parts = "--b\n\n".repeat(DASHES + 1);
-        let dashes = "-".repeat(2 * DASHES + 2);
-        for mail in [boundaries, fields, parts, dashes] {
-            assert!(shut(mail.as_bytes()).is_none(), "{}", &mail[..20]);
+        let long = "Content-Type:multipart/x;boundary=q\r\n\r\n".repeat(50) + &"x".repeat(25 << 20);
+        let fields = "a:\r\n".repeat(200_000);
+        let star = "Content-Type: multipart/x; boundary *0*=''%0A%0A\r\n\r\n".to_owned();
+        let word = "Content-Type: multipart/x; boundary==?utf-8?q?=0A=0A?=\r\n\r\n".to_owned();
+        for mail in [boundaries, long, fields, star, word] {
+            assert!(neutralise(mail.as_bytes()).is_none(), "{}", &mail[..20]);
         }
-        let lines = format!("Subject: a\r\n\r\n{}", "a: b\r\n".repeat(2 * FIELDS));
-        assert!(shut(lines.as_bytes()).is_some());
+    }
+
+    #[test]
+    fn types_on_one_line_are_one_value() {
+        let line = "Content-Type: message/rfc822;".repeat(1_000);
+        assert_eq!(content_types(line.as_bytes()).count(), 1);
+        let neutral = neutralise(line.as_bytes()).unwrap();
+        assert!(!neutral.windows(6).any(|word| word == b"rfc822"));
     }
 }

@@ -159,3 +159,67 @@ async fn mails_that_are_made_to_be_expensive_are_taken_as_they_are() {
     }
     is_well(&desk, 4).await;
 }
+
+#[tokio::test]
+async fn fields_out_of_bounds_hold_up_no_other_mail() {
+    let desk = MailDesk::open().await;
+    let parameters: String = (0..200_000).map(|at| format!(";a{at}*1=b")).collect();
+    let words = "=?ab?q?x ".repeat(100_000);
+    let types = "Content-Type:".repeat(500_000);
+    for mail in [
+        format!("Content-Type: text/plain{parameters}\r\n\r\nx"),
+        format!(
+            "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Disposition: x{parameters}"
+        ),
+        format!("From: {words}\r\n\r\nx"),
+        format!("X: {types}\r\n\r\nx"),
+    ] {
+        let mail = format!("Subject: out of bounds\r\n{mail}");
+        let mut hostile = desk.lmtp().await;
+        let to = [desk.receiving.address.as_str()];
+        let (answers, behind) = tokio::join!(hostile.bring(&to, &mail), async {
+            desk.lmtp().await.bring(&to, MAIL).await
+        });
+        assert!(answers[0].starts_with("250"), "{answers:?}");
+        assert!(behind[0].starts_with("250"), "{behind:?}");
+    }
+    // The same mail that came behind each of them is one.
+    let rows = desk.receiving.arrived(&desk.client, 5).await;
+    let mut subjects = Vec::new();
+    for row in &rows {
+        let message = Receiving::message(&desk.client, row).await;
+        assert!(
+            message["text"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty())
+        );
+        subjects.push(message["subject"].as_str().unwrap_or_default().to_owned());
+    }
+    subjects.sort();
+    // Of the third the head alone is out of bounds; the text has all of it.
+    assert_eq!(
+        subjects,
+        [
+            "",
+            "Hello",
+            "out of bounds",
+            "out of bounds",
+            "out of bounds"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_report_out_of_bounds_is_refused_with_a_reason() {
+    let complaints = "complaints@desk.example";
+    let desk = MailDesk::with(&[("COMPLAINT_ADDRESS", complaints)]).await;
+    let parameters: String = (0..200_000).map(|at| format!(";a{at}*1=b")).collect();
+    let report = format!(
+        "Content-Type: multipart/report; boundary=b{parameters}\r\n\r\n--b\r\n\
+         Content-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\n\r\n--b--"
+    );
+    let mut postman = desk.lmtp().await;
+    let answers = postman.bring(&[complaints], &report).await;
+    assert!(answers[0].starts_with("550 5.6.0"), "{answers:?}");
+    is_well(&desk, 0).await;
+}
