@@ -17,7 +17,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
     config::{self, Config, Sources},
-    telemetry,
+    output, telemetry,
 };
 
 /// A self-hosted, event-sourced unified-communications backend.
@@ -63,8 +63,9 @@ pub fn run() -> ExitCode {
     match start(cli) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("ledgerline: {error:#}");
-            ExitCode::FAILURE
+            let (sentence, code) = output::failure(&error);
+            output::note(sentence.unwrap_or_default());
+            code
         }
     }
 }
@@ -81,7 +82,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Command::Sql(sql) = cli.command {
         return sql.run(&config);
     }
-    telemetry::start(&config.log);
+    let log = telemetry::start(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -98,5 +99,12 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
         }
     });
     runtime.shutdown_background();
-    result.map(|()| ExitCode::SUCCESS)
+    // Standard error may be a pipe that is not read: the end waits for it no longer than
+    // for the log.
+    let (sentence, code) = match result {
+        Ok(()) => (None, ExitCode::SUCCESS),
+        Err(error) => output::failure(&error),
+    };
+    log.finish(sentence.as_deref());
+    Ok(code)
 }

@@ -1,12 +1,16 @@
 //! Ledgerline: the program. Wiring only: settings, the command line, and which
 //! parts of the workspace a process runs.
 
+// They panic where a pipe was closed; `output` does not.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod cli;
 mod config;
 mod database;
 mod http;
 mod identity;
 mod mailbox;
+mod output;
 mod server;
 mod telemetry;
 

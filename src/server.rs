@@ -41,6 +41,7 @@ use crate::{
     http::Http,
     identity,
     mailbox::{self, Listening},
+    telemetry,
 };
 
 /// How long the end may take altogether; what is on the wire gets most of it.
@@ -380,6 +381,7 @@ fn metrics() -> anyhow::Result<PrometheusHandle> {
         .set_buckets(&SECONDS)?
         .set_buckets_for_metric(Matcher::Suffix("_members".to_owned()), &MEMBERS)?
         .install_recorder()?;
+    telemetry::register_metrics();
     let upkeep = handle.clone();
     tokio::spawn(async move {
         loop {

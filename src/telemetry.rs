@@ -1,22 +1,66 @@
-//! The log on standard error.
+//! The log on standard error, which never holds up the process.
 
-use std::io::IsTerminal;
+mod lines;
+
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    io::{self, IsTerminal},
+    os::fd::AsFd,
+    panic::PanicHookInfo,
+    time::Duration,
+};
 
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
+use self::lines::Lines;
 use crate::config::{LogConfig, LogFormat};
 
+/// How long the end of the process waits for the last lines.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// The log of this process.
+pub struct Log(Lines);
+
+impl Log {
+    /// Writes what is left, as far as it is read, and this text after it.
+    pub fn finish(self, text: Option<&str>) {
+        if let Some(text) = text {
+            self.0.push(text.as_bytes());
+        }
+        self.0.flush_within(LAST_LINES);
+    }
+}
+
 /// Starts logging. The filter was checked with the settings.
-pub fn start(config: &LogConfig) {
+pub fn start(config: &LogConfig) -> io::Result<Log> {
+    let stderr = io::stderr();
+    let lines = Lines::to(stderr.as_fd())?;
     let filter = filter(&config.filter);
     let registry = tracing_subscriber::registry().with(filter);
-    let ansi = std::io::stderr().is_terminal();
-    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(ansi);
+    let writer = lines.clone();
+    let layer = fmt::layer()
+        .with_writer(move || writer.clone())
+        .with_ansi(stderr.is_terminal());
     // Only the first call in a process counts; a second one changes nothing.
     let _ = match config.format {
         LogFormat::Human => registry.with(layer).try_init(),
         LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
     };
+    // The hook of the standard library writes to standard error itself, and waits for it.
+    std::panic::set_hook(Box::new(log_panic));
+    Ok(Log(lines))
+}
+
+/// Makes the log's metrics known, at zero, to a recorder that was just installed.
+pub fn register_metrics() {
+    metrics::counter!(lines::DROPPED).increment(0);
+}
+
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let backtrace = Backtrace::capture();
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then_some(backtrace);
+    let backtrace = backtrace.as_ref().map(tracing::field::display);
+    tracing::error!(%panic, backtrace, "a thread panicked");
 }
 
 /// The HTML parser's own log holds the messages that go through it, at `debug`; a

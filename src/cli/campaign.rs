@@ -11,7 +11,7 @@ use futures::StreamExt as _;
 use serde_json::Value;
 
 use super::session::{Login, Session};
-use crate::config::Config;
+use crate::{config::Config, output};
 
 /// How wide the bar is.
 const WIDTH: u64 = 30;
@@ -56,7 +56,7 @@ impl Campaign {
             tokio::time::sleep(PAUSE).await;
         };
         if std::io::stdout().is_terminal() {
-            println!();
+            output::print("")?;
         }
         match end["status"].as_str() {
             Some("completed") => Ok(()),

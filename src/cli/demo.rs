@@ -1,7 +1,7 @@
 //! `ledgerline demo`
 
 use std::{
-    io::{IsTerminal, Write},
+    io::IsTerminal,
     time::{Duration, Instant},
 };
 
@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::session::{Login, Session};
-use crate::config::Config;
+use crate::{config::Config, output};
 
 /// How long the demonstration waits for its mail to be through.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -62,9 +62,9 @@ impl Demo {
             .0
             .create("transmissions", "transmission_id", transmission)
             .await?;
-        println!(
+        output::print(format_args!(
             "contact {contact}, template {template}, program {program}, transmission {transmission}"
-        );
+        ))?;
         let sent = format!("transmissions/{transmission}/send");
         server.0.call(Method::POST, &sent, None).await?;
         server.follow(transmission).await
@@ -90,7 +90,9 @@ impl Show {
             "name": format!("mail server {smtp}"), "type": "smtp", "host": host, "port": port,
         });
         let provider = self.0.create("providers", "provider_id", provider).await?;
-        println!("provider {provider} sends through {smtp}; the others are switched off");
+        output::print(format_args!(
+            "provider {provider} sends through {smtp}; the others are switched off"
+        ))?;
         Ok(())
     }
 
@@ -112,8 +114,8 @@ impl Show {
             let answer = self.0.call(Method::GET, &path("status"), None).await?;
             let status = answer["status"].as_str().unwrap_or_default().to_owned();
             if draw {
-                eprint!("\r{status:<12} {:>6} ms", started.elapsed().as_millis());
-                std::io::stderr().flush()?;
+                let ms = started.elapsed().as_millis();
+                output::note(format_args!("\r{status:<12} {ms:>6} ms"));
             }
             if matches!(status.as_str(), "completed" | "failed" | "invalid") {
                 break status;
@@ -124,13 +126,14 @@ impl Show {
             tokio::time::sleep(Duration::from_millis(20)).await;
         };
         if draw {
-            eprintln!();
+            output::note("\n");
         }
         for part in ["detail", "result"] {
             let report = self.0.call(Method::GET, &path(part), None).await?;
-            println!("{part}: {}", serde_json::to_string_pretty(&report)?);
+            let report = serde_json::to_string_pretty(&report)?;
+            output::print(format_args!("{part}: {report}"))?;
         }
-        println!("transmission {transmission} is {status}");
+        output::print(format_args!("transmission {transmission} is {status}"))?;
         if status != "completed" {
             bail!("the message was not delivered");
         }

@@ -7,7 +7,7 @@ use domain::{
     people::{Contact, ContactCommand},
 };
 
-use crate::{config::Config, database};
+use crate::{config::Config, database, output};
 
 /// Make what the log holds of someone unreadable, for ever.
 #[derive(Debug, Args)]
@@ -34,7 +34,7 @@ impl Erase {
         commands
             .send(id, ContactCommand::Erase, &Actor::default())
             .await?;
-        println!("contact {contact_id} is erased");
+        output::print(format_args!("contact {contact_id} is erased"))?;
         Ok(())
     }
 }

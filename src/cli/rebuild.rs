@@ -1,10 +1,10 @@
 //! `ledgerline rebuild`
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use clap::Args;
 
-use crate::{config::Config, database};
+use crate::{config::Config, database, output};
 
 /// Build read models anew, beside the running server.
 #[derive(Debug, Args)]
@@ -39,16 +39,17 @@ impl Rebuild {
             projections::rebuild::rebuild(store.log(), name, |done, head| {
                 events = done;
                 if draw {
-                    eprint!("\r{name}: {done} of {head}");
-                    let _ = std::io::stderr().flush();
+                    output::note(format_args!("\r{name}: {done} of {head}"));
                 }
             })
             .await?;
             if draw {
-                eprintln!();
+                output::note("\n");
             }
             let seconds = started.elapsed().as_secs_f64();
-            println!("{name}: rebuilt up to position {events} in {seconds:.1} s");
+            output::print(format_args!(
+                "{name}: rebuilt up to position {events} in {seconds:.1} s"
+            ))?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     config::{Config, ConfigError, Role},
+    output,
     server::Server,
 };
 
@@ -47,16 +48,18 @@ impl Serve {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
         };
+        let mut lines = Vec::new();
         if let Some((username, password)) = &server.first_password {
-            println!(
-                "The first user is {username}, with the password {}",
+            lines.push(format!(
+                "The first user is {username}, with the password {}\n\
+                 It is shown this once. Change it with PUT /users/{{user_id}}/password.",
                 password.expose_secret()
-            );
-            println!("It is shown this once. Change it with PUT /users/{{user_id}}/password.");
+            ));
         }
         if let Some(address) = server.address {
-            println!("Ledgerline listens on http://{address}");
+            lines.push(format!("Ledgerline listens on http://{address}"));
         }
+        output::announce(lines);
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

@@ -1,9 +1,6 @@
 //! A client of a running server, for the commands that are one.
 
-use std::{
-    io::{IsTerminal, Write},
-    time::Duration,
-};
+use std::{io::IsTerminal, time::Duration};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -11,7 +8,7 @@ use reqwest::{Client, Method, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use crate::config::Config;
+use crate::{config::Config, output};
 
 /// Which server, and as whom.
 #[derive(Debug, Args)]
@@ -48,8 +45,7 @@ fn ask_password(username: &str) -> anyhow::Result<SecretString> {
     if !std::io::stdin().is_terminal() {
         bail!("set LEDGERLINE_ADMIN_PASSWORD to the password of {username}");
     }
-    eprint!("Password of {username}: ");
-    std::io::stderr().flush()?;
+    output::note(format_args!("Password of {username}: "));
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     Ok(SecretString::from(line.trim_end_matches('\n')))

@@ -27,6 +27,8 @@ use eventstore::{MasterKey, Store, database::connect};
 use serde_json::{Value, json};
 use sqlx::ConnectOptions;
 
+use crate::output;
+
 use self::{
     child::{MASTER_KEY, PASSWORD, Server},
     delivery::{Campaign, SmtpSink},
@@ -61,10 +63,10 @@ impl Bench {
         let result = self.measure(&data_dir, &mut table).await;
         match &self.json {
             Some(path) if path.as_os_str() == "-" => {
-                println!("{}", serde_json::to_string_pretty(&table.json())?);
+                output::print(serde_json::to_string_pretty(&table.json())?)?;
             }
             path => {
-                print!("{}", table.text());
+                output::print(table.text().trim_end())?;
                 if let Some(path) = path {
                     std::fs::write(path, serde_json::to_string_pretty(&table.json())?)?;
                 }
@@ -307,7 +309,7 @@ impl Bench {
 }
 
 fn step(name: &str) {
-    eprintln!("measuring {name} …");
+    output::note(format_args!("measuring {name} …\n"));
 }
 
 fn median(values: &mut [f64]) -> f64 {
@@ -329,7 +331,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            eprintln!("{} stays behind: {error}", self.0.display());
+            output::note(format_args!("{} stays behind: {error}\n", self.0.display()));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod bad_peer;
 mod campaign_killed;
+mod log_unread;
 mod postgres_killed;
 mod server_killed;
 mod stopped_gently;

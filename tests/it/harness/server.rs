@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, OpenOptions},
+    io::PipeWriter,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Output, Stdio},
     time::Duration,
@@ -31,6 +32,7 @@ pub const USER_PASSWORD: &str = "Tr0ub4dor-and-three-more";
 pub struct Setup {
     settings: BTreeMap<String, String>,
     database: Option<Database>,
+    stderr: Option<PipeWriter>,
 }
 
 /// A server of this test's own, or the one that ordinary tests share.
@@ -41,6 +43,7 @@ pub struct Server {
     settings: BTreeMap<String, String>,
     database: Option<Database>,
     process: Option<Process>,
+    stderr: Option<PipeWriter>,
     admin: OnceCell<String>,
     // Last, so that it finds everything else ended.
     _guardian: Guardian,
@@ -80,6 +83,12 @@ impl Setup {
         self
     }
 
+    /// With its standard error in this pipe, instead of a file, when it starts first.
+    pub fn stderr(mut self, pipe: PipeWriter) -> Self {
+        self.stderr = Some(pipe);
+        self
+    }
+
     /// Starts it and waits until it is ready.
     pub async fn start(self) -> Server {
         let mut server = self.spawn();
@@ -115,6 +124,7 @@ impl Setup {
             settings,
             database: self.database,
             process: None,
+            stderr: self.stderr,
             admin: OnceCell::new(),
         };
         server.spawn();
@@ -148,10 +158,12 @@ impl Server {
             .open(self.log_file())
             .unwrap();
         let mut serve = self.command(&["serve"]);
+        let stdout = log.try_clone().unwrap();
+        let stderr = self.stderr.take();
         serve
             .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log);
+            .stdout(stdout)
+            .stderr(stderr.map_or(Stdio::from(log), Stdio::from));
         self.process = Some(Process::spawn(serve, &self.data_dir, "server"));
     }
 

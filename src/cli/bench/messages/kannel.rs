@@ -26,13 +26,16 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::cli::bench::{
-    child::free_address,
-    delivery::{Campaign, send_only_through},
-    http::Connection,
-    median,
-    smsc::Smsc,
-    table::{Row, Table, Target},
+use crate::{
+    cli::bench::{
+        child::free_address,
+        delivery::{Campaign, send_only_through},
+        http::Connection,
+        median,
+        smsc::Smsc,
+        table::{Row, Table, Target},
+    },
+    output,
 };
 
 const BEARERBOX: &str = "/usr/sbin/bearerbox";
@@ -138,7 +141,10 @@ impl Kannel {
 impl Drop for Kannel {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.dir) {
-            eprintln!("{} stays behind: {error}", self.dir.display());
+            output::note(format_args!(
+                "{} stays behind: {error}\n",
+                self.dir.display()
+            ));
         }
     }
 }
