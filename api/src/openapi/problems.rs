@@ -78,7 +78,7 @@ fn example(status: u16) -> Error {
             "the body's Content-Type must be one of: application/json".into(),
         ),
         423 => Error::NotReady("the transmission is in processing".to_owned()),
-        429 => Error::TooMany(Duration::from_secs(30)),
+        429 => Error::too_many_logins(Duration::from_secs(30)),
         501 => Error::NotImplemented("soffice has to be installed on this server".to_owned()),
         503 => Error::Unavailable("the store does not answer; try again"),
         _ => Error::Internal,

@@ -66,8 +66,8 @@ async fn the_example_of_a_user_waits_for_a_password() {
     let id = admin.post("/users", user).await.id("user_id");
     let active = serde_json::json!({"active": 1});
     admin.put(&format!("/users/{id}"), active).await.ok();
-    let ada = server.stranger().login("ada", "a-password-of-their-own");
-    let ada = ada.await;
+    let stranger = server.stranger();
+    let ada = stranger.login("ada", "a-password-of-their-own").await;
     assert_eq!(ada.get("/contacts").await.status, 200);
     assert_eq!(ada.get("/roles").await.status, 403);
 }

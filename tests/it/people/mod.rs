@@ -1,6 +1,7 @@
 //! Whom one reaches.
 
 mod accounts;
+mod address_abuse;
 mod addresses;
 mod contacts;
 mod csv;
