@@ -5,6 +5,7 @@
 mod connections;
 mod error;
 mod identity;
+mod limits;
 pub mod master_key;
 mod receiving;
 mod role;
@@ -25,7 +26,7 @@ use sqlx::postgres::PgConnectOptions;
 use tracing_subscriber::EnvFilter;
 
 pub use self::{
-    connections::Connections, error::ConfigError, identity::IdentityConfig,
+    connections::Connections, error::ConfigError, identity::IdentityConfig, limits::LimitsConfig,
     receiving::ReceivingConfig, role::Role, settings::SETTINGS, values::Sources,
 };
 use self::{master_key::MasterKeyError, values::Values};
@@ -38,6 +39,8 @@ const WEEK: u64 = 7 * 24 * 3600;
 pub struct Config {
     /// The REST API.
     pub server: ServerConfig,
+    /// Connections of clients, and bodies.
+    pub limits: LimitsConfig,
     /// What becomes of uploads.
     pub conversion: ConversionConfig,
     /// The database.
@@ -181,6 +184,7 @@ impl Config {
         let values = Values::resolve(sources)?;
         let config = Self {
             server: ServerConfig::load(&values)?,
+            limits: LimitsConfig::load(&values)?,
             conversion: ConversionConfig::load(&values)?,
             database: DatabaseConfig::load(&values)?,
             access: AccessConfig::load(&values)?,

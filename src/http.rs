@@ -1,26 +1,54 @@
-//! Connections of clients: how long they may dawdle, and how they end.
+//! Connections of clients: how many there are, how long they may dawdle, and how they
+//! end.
 //!
 //! axum's own `serve` sets no limit for the headers of a request, so that whoever sends
-//! them slowly enough holds a connection for ever.
+//! them slowly enough holds a connection for ever, and none on connections.
 
-use std::{io::ErrorKind, net::SocketAddr, time::Duration};
+mod connections;
+mod files;
+mod listeners;
 
-use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
-use hyper::{body::Incoming, server::conn::http1};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::{GracefulShutdown, Watcher},
-    service::TowerToHyperService,
+use std::{
+    io::ErrorKind,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, Once},
+    task::{Context, Poll},
+    time::Duration,
 };
+
+use axum::{
+    Router,
+    body::{Body, Bytes, HttpBody},
+    extract::ConnectInfo,
+    http::{HeaderMap, Request, Response},
+};
+use hyper::{
+    body::{Frame, Incoming, SizeHint},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinHandle,
+    time::Instant,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_io_timeout::TimeoutStream;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
-/// How long to wait when the system has no connection to give.
+use self::connections::{Busy, Connections, Place};
+pub use self::listeners::Listeners;
+
+/// How long to wait when the system has no connection to give and none is closed.
 const SHORTAGE: Duration = Duration::from_secs(1);
+/// How often a shortage is said in the log.
+const SAID_EVERY: Duration = Duration::from_secs(10);
+/// How long a connection that is shed may take to send the end of its last answer.
+const LAST_BYTES: Duration = Duration::from_millis(250);
+/// Bytes of headers, and of a body that is not read yet, that a connection has in memory.
+const BUFFER: usize = 64 << 10;
 
 /// A listener at work.
 pub struct Http {
@@ -28,13 +56,34 @@ pub struct Http {
     stop: CancellationToken,
 }
 
+/// What holds for every connection of a listener.
+#[derive(Clone)]
+pub struct HttpConfig {
+    /// How long a connection may take to send the headers of a request, to begin the next
+    /// one, or to take some of an answer.
+    pub patience: Duration,
+    /// Whether clients come through a proxy.
+    pub trust_proxy: bool,
+    /// Where connections are counted.
+    pub connections: Connections,
+}
+
 impl Http {
-    /// Serves whoever connects. A connection that takes longer than `headers` to send
-    /// those of a request, or to begin the next one, is closed.
-    pub fn serve(listener: TcpListener, router: Router, headers: Duration) -> Self {
+    /// Serves whoever connects.
+    pub fn serve(listener: TcpListener, router: Router, config: HttpConfig) -> Self {
         let stop = CancellationToken::new();
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(config.patience)
+            .max_buf_size(BUFFER);
+        let acceptor = Acceptor {
+            http,
+            router,
+            config,
+            stop: stop.clone(),
+        };
         Self {
-            task: tokio::spawn(accept(listener, router, headers, stop.clone())),
+            task: tokio::spawn(acceptor.accept(listener)),
             stop,
         }
     }
@@ -46,53 +95,129 @@ impl Http {
     }
 }
 
-async fn accept(listener: TcpListener, router: Router, headers: Duration, stop: CancellationToken) {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(headers);
-    let open = GracefulShutdown::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stop.cancelled() => break,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                let connection = connection(&http, &router, open.watcher(), stream, peer);
-                tokio::spawn(connection);
-            }
-            Err(error) if is_of_one_connection(error.kind()) => {}
-            Err(error) => {
-                tracing::error!(%error, "no connection can be accepted");
-                tokio::time::sleep(SHORTAGE).await;
-            }
-        }
-    }
-    drop(listener);
-    open.shutdown().await;
+#[derive(Clone)]
+struct Acceptor {
+    http: http1::Builder,
+    router: Router,
+    config: HttpConfig,
+    stop: CancellationToken,
 }
 
-fn connection(
-    http: &http1::Builder,
-    router: &Router,
-    open: Watcher,
-    stream: TcpStream,
-    peer: SocketAddr,
-) -> impl Future<Output = ()> + use<> {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "answers may wait for Nagle");
+impl Acceptor {
+    async fn accept(self, listener: TcpListener) {
+        let (open, mut said) = (TaskTracker::new(), None);
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = self.stop.cancelled() => break,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    if let Some(place) = self.config.connections.admit(peer.ip()) {
+                        open.spawn(self.clone().attend(stream, peer, place));
+                    }
+                }
+                Err(error) if is_of_one_connection(error.kind()) => {}
+                Err(error) => {
+                    if said.is_none_or(|at: Instant| at.elapsed() > SAID_EVERY) {
+                        tracing::error!(%error, "no connection can be accepted");
+                        said = Some(Instant::now());
+                    }
+                    self.config.connections.shed_one(SHORTAGE).await;
+                }
+            }
+        }
+        drop(listener);
+        open.close();
+        open.wait().await;
     }
-    let service = router
-        .clone()
-        .map_request(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            request.map(Body::new)
+
+    /// Serves a connection to its end.
+    async fn attend(self, stream: TcpStream, peer: SocketAddr, place: Place) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "answers may wait for Nagle");
+        }
+        let place = Arc::new(place);
+        let (router, trust_proxy) = (self.router, self.config.trust_proxy);
+        let own = Arc::clone(&place);
+        let service = service_fn(move |request: Request<Incoming>| {
+            if !trust_proxy {
+                warn_of_proxy(request.headers());
+            }
+            answer(router.clone(), Arc::clone(&own), peer, request)
         });
-    let service = TowerToHyperService::new(service);
-    let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
-    async move {
-        if let Err(error) = connection.await {
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.config.patience));
+        let stream = TokioIo::new(Box::pin(stream));
+        let connection = self.http.serve_connection(stream, service);
+        tokio::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => Some(ended),
+            () = place.shed().cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                tokio::time::timeout(LAST_BYTES, connection.as_mut()).await.ok()
+            }
+            () = self.stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                Some(connection.as_mut().await)
+            }
+        };
+        if let Some(Err(error)) = ended {
             tracing::debug!(%error, "a connection ended");
         }
+    }
+}
+
+/// The answer to a request. The connection is busy until the last of it is sent.
+async fn answer(
+    router: Router,
+    place: Arc<Place>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, std::convert::Infallible> {
+    let busy = place.begin();
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(ConnectInfo(peer));
+    let response = router.oneshot(request).await?;
+    Ok(response.map(|body| Body::new(Answer { body, _busy: busy })))
+}
+
+/// The body of an answer, until whose end the connection is busy.
+struct Answer {
+    body: Body,
+    _busy: Busy,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Says once that clients seem to come through a proxy that is not trusted.
+fn warn_of_proxy(headers: &HeaderMap) {
+    static SAID: Once = Once::new();
+    if headers.contains_key("x-forwarded-for") {
+        SAID.call_once(|| {
+            tracing::warn!(
+                "a request came with X-Forwarded-For, which is not believed: behind a proxy set \
+                 LEDGERLINE_TRUST_PROXY=true, or all its clients count as one address"
+            );
+        });
     }
 }
 

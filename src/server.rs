@@ -2,8 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use anyhow::Context;
-use api::{ApiConfig, App, FirstUser, Parts};
+use api::{ApiConfig, App, FirstUser, Gateways, Health, Parts};
 use commands::{
     Actor, Commands,
     addresses::Adoption,
@@ -28,17 +27,15 @@ use gateways::{
     smtp::Tags,
     unsubscribe::Unsubscribe,
 };
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use projections::{Projector, Watermarks};
 use secrecy::SecretString;
 use sqlx::PgPool;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{Config, Connections, Role},
     database::Database,
-    http::Http,
+    http::{Http, Listeners},
     identity,
     mailbox::{self, Listening},
     telemetry,
@@ -51,9 +48,6 @@ const LAST_QUERIES: Duration = Duration::from_millis(500);
 /// How long one attempt may take on the wire.
 const ATTEMPT: Duration = Duration::from_secs(60);
 
-/// How often recorded samples are folded into the metrics.
-const METRICS_UPKEEP: Duration = Duration::from_secs(5);
-
 /// A running process.
 pub struct Server {
     /// Where it listens.
@@ -62,6 +56,7 @@ pub struct Server {
     pub first_password: Option<(String, SecretString)>,
     database: Database,
     http: Option<Http>,
+    health: Option<Http>,
     conversions: Option<Conversions>,
     worker: Option<Worker>,
     policies: Option<Running>,
@@ -76,19 +71,17 @@ pub struct Server {
 impl Server {
     /// Starts what the role asks for.
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
-        let listener = match has(config, Role::Api) {
-            // Before anything else: a port in use is a wrong setting.
-            true => Some(listen(config.server.listen).await?),
-            false => None,
-        };
+        // Before anything else: a port in use is a wrong setting.
+        let listeners = Listeners::bind(config).await?;
         let shares = Connections::share(config.database.connections, config.process.role)?;
         let master = config.master_key()?;
         let database = Database::open(config).await?;
-        match Self::start_on(config, shares, &master, &database, listener).await {
+        match Self::start_on(config, shares, &master, &database, listeners).await {
             Ok(parts) => Ok(Self {
                 address: parts.address,
                 first_password: parts.first_password,
                 http: parts.http,
+                health: parts.health,
                 conversions: parts.conversions,
                 worker: parts.worker,
                 policies: parts.policies,
@@ -111,9 +104,10 @@ impl Server {
         shares: Connections,
         master: &MasterKey,
         database: &Database,
-        listener: Option<TcpListener>,
+        listeners: Listeners,
     ) -> anyhow::Result<Started> {
         let stop = CancellationToken::new();
+        let metrics = telemetry::metrics()?;
         let pool = database.pool(shares.store).await?;
         if let Some(password) = &config.database.reader_password {
             Database::set_reader_password(&pool, password).await?;
@@ -133,8 +127,8 @@ impl Server {
             at: clock::now(),
         };
         identity::start(&commands, adoption, &watermarks).await?;
-        let at = match &listener {
-            Some(listener) => listener.local_addr()?,
+        let at = match &listeners.api {
+            Some((listener, _)) => listener.local_addr()?,
             None => config.server.listen,
         };
         let installation = installation(config, master, at);
@@ -182,6 +176,7 @@ impl Server {
             address: None,
             first_password: None,
             http: None,
+            health: None,
             conversions: None,
             worker,
             policies,
@@ -191,7 +186,19 @@ impl Server {
             closing: CancellationToken::new(),
             stop,
         };
-        let Some(listener) = listener else {
+        let status = registry.clone();
+        let gateways: Gateways = Arc::new(move || status.status());
+        if let Some((listener, http)) = listeners.health {
+            let health = Health {
+                watermarks: watermarks.clone(),
+                pool: store.pool().clone(),
+                gateways: Arc::clone(&gateways),
+                metrics: metrics.clone(),
+                company: config.delivery.company.clone(),
+            };
+            started.health = Some(Http::serve(listener, health.router(), http));
+        }
+        let Some((listener, http)) = listeners.api else {
             return Ok(started);
         };
         let readers = database.readers(shares.readers);
@@ -203,10 +210,10 @@ impl Server {
             watermarks,
             pool: readers,
             conversions,
-            metrics: metrics()?,
+            metrics,
             codes: Arc::new(Codes::new(commands.clone(), registry.clone())),
             code_key: master.derive("verification").to_vec().into(),
-            gateways: Arc::new(move || registry.status()),
+            gateways,
             closing: started.closing.clone(),
         };
         let app = App::start(parts, api(config)).await.map_err(plain)?;
@@ -238,7 +245,7 @@ impl Server {
             api::router(app)
                 .merge(callbacks.router())
                 .merge(unsubscribe.router()),
-            config.server.header_timeout,
+            http,
         ));
         Ok(started)
     }
@@ -264,6 +271,9 @@ impl Server {
         if let Some(worker) = self.worker {
             worker.stop(LAST_ATTEMPTS).await;
         }
+        if let Some(health) = self.health {
+            health.stop(LAST_QUERIES).await;
+        }
         self.stop.cancel();
         self.projector.ended().await;
         let closing = self.pools.iter().map(PgPool::close);
@@ -281,6 +291,7 @@ struct Started {
     address: Option<SocketAddr>,
     first_password: Option<(String, SecretString)>,
     http: Option<Http>,
+    health: Option<Http>,
     conversions: Option<Conversions>,
     worker: Option<Worker>,
     policies: Option<Running>,
@@ -298,11 +309,6 @@ fn has(config: &Config, part: Role) -> bool {
 /// Tells clients apart by network, as the API does.
 fn client_network(trust_proxy: bool) -> ClientNetwork {
     Arc::new(move |parts| api::client_network(parts, trust_proxy))
-}
-
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(address).await;
-    listener.with_context(|| format!("LEDGERLINE_LISTEN: cannot listen on {address}"))
 }
 
 fn api(config: &Config) -> ApiConfig {
@@ -371,25 +377,6 @@ fn host_name() -> String {
         .and_then(|name| name.into_string().ok());
     name.filter(|name| !name.is_empty())
         .unwrap_or_else(|| "localhost".to_owned())
-}
-
-/// With buckets, so that a histogram nobody scrapes does not grow.
-fn metrics() -> anyhow::Result<PrometheusHandle> {
-    const SECONDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0, 10.0];
-    const MEMBERS: [f64; 6] = [1.0, 4.0, 16.0, 64.0, 128.0, 256.0];
-    let handle = PrometheusBuilder::new()
-        .set_buckets(&SECONDS)?
-        .set_buckets_for_metric(Matcher::Suffix("_members".to_owned()), &MEMBERS)?
-        .install_recorder()?;
-    telemetry::register_metrics();
-    let upkeep = handle.clone();
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(METRICS_UPKEEP).await;
-            upkeep.run_upkeep();
-        }
-    });
-    Ok(handle)
 }
 
 /// So that a first mail can be sent at once.

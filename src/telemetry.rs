@@ -1,4 +1,4 @@
-//! The log on standard error, which never holds up the process.
+//! The log on standard error, which never holds up the process, and the metrics.
 
 mod lines;
 
@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use self::lines::Lines;
@@ -17,6 +18,9 @@ use crate::config::{LogConfig, LogFormat};
 
 /// How long the end of the process waits for the last lines.
 const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// How often recorded samples are folded into the metrics.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 /// The log of this process.
 pub struct Log(Lines);
@@ -51,9 +55,23 @@ pub fn start(config: &LogConfig) -> io::Result<Log> {
     Ok(Log(lines))
 }
 
-/// Makes the log's metrics known, at zero, to a recorder that was just installed.
-pub fn register_metrics() {
+/// Starts to count. With buckets, so that a histogram that is not scraped does not grow.
+pub fn metrics() -> anyhow::Result<PrometheusHandle> {
+    const SECONDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0, 10.0];
+    const MEMBERS: [f64; 6] = [1.0, 4.0, 16.0, 64.0, 128.0, 256.0];
+    let handle = PrometheusBuilder::new()
+        .set_buckets(&SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_members".to_owned()), &MEMBERS)?
+        .install_recorder()?;
     metrics::counter!(lines::DROPPED).increment(0);
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(METRICS_UPKEEP).await;
+            upkeep.run_upkeep();
+        }
+    });
+    Ok(handle)
 }
 
 fn log_panic(panic: &PanicHookInfo<'_>) {

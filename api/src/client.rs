@@ -34,18 +34,18 @@ pub(crate) fn address(parts: &Parts, trust_proxy: bool) -> Option<IpAddr> {
 
 /// The network of a request's client, for limits that count by client elsewhere.
 pub fn client_network(parts: &Parts, trust_proxy: bool) -> Option<IpAddr> {
-    network(address(parts, trust_proxy))
+    address(parts, trust_proxy).map(network)
 }
 
 /// What one client can be told by: all of an IPv6 network of 64 bits is one.
-pub(crate) fn network(address: Option<IpAddr>) -> Option<IpAddr> {
-    address.map(|address| match address {
+pub fn network(address: IpAddr) -> IpAddr {
+    match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => {
             let network = v6.to_bits() & !u128::from(u64::MAX);
             IpAddr::V6(Ipv6Addr::from_bits(network))
         }
-    })
+    }
 }
 
 #[cfg(test)]
@@ -76,8 +76,9 @@ mod tests {
 
     #[test]
     fn an_ipv6_network_is_one_client() {
-        let a = network("2001:db8::1".parse().ok());
-        assert_eq!(a, network("2001:db8::ffff".parse().ok()));
-        assert_ne!(a, network("2001:db8:0:1::1".parse().ok()));
+        let network_of = |address: &str| network(address.parse().unwrap());
+        let a = network_of("2001:db8::1");
+        assert_eq!(a, network_of("2001:db8::ffff"));
+        assert_ne!(a, network_of("2001:db8:0:1::1"));
     }
 }

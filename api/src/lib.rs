@@ -62,11 +62,12 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use auth::{Bootstrapped, FirstUser, PasswordPolicy, bootstrap};
-pub use client::client_network;
+pub use client::{client_network, network};
 pub use config::ApiConfig;
 pub use error::{Error, Invalid, Result};
 pub use openapi::openapi;
 pub use origin::{is_origin, is_web_url};
+pub use system::Health;
 
 use auth::{Authenticator, LoginLimits, Mirror, Passwords, Tokens};
 use once::Claims;
@@ -225,6 +226,18 @@ impl App {
 
     pub(crate) fn once(&self) -> &Claims {
         &self.0.once
+    }
+
+    /// How the process is doing.
+    pub(crate) fn health(&self) -> Health {
+        let parts = self.parts();
+        Health {
+            watermarks: parts.watermarks.clone(),
+            pool: parts.pool.clone(),
+            gateways: Arc::clone(&parts.gateways),
+            metrics: parts.metrics.clone(),
+            company: self.config().company.clone(),
+        }
     }
 
     /// Held by whoever changes who holds what; see `auth/turn.rs`.

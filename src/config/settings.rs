@@ -52,7 +52,16 @@ pub const SETTINGS: &[Setting] = &[
         "Whose pages may use the API from a browser: origins as in https://app.example, separated by commas, \
          or * for reading by all, without credentials. Unset: nobody's."),
     setting("LEDGERLINE_HEADER_SECONDS", "header_seconds", "60",
-        "How long a connection may take to send a request's headers, and be idle between requests (1 to 600)."),
+        "How long a connection may take to send a request's headers, be idle between requests, and take nothing of \
+         an answer (1 to 600)."),
+    setting("LEDGERLINE_MAX_CONNECTIONS", "max_connections", "",
+        "Connections of clients that are open at the same time (16 to 1000000); beyond, the one that is idle longest \
+         is closed. Unset: as many as the limit on open files leaves room for, at most 10000."),
+    setting("LEDGERLINE_MAX_CONNECTIONS_PER_ADDRESS", "max_connections_per_address", "512",
+        "The same from one address, IPv6 by its /64 (1 to 1000000). Loopback is not limited, nor anybody under \
+         LEDGERLINE_TRUST_PROXY."),
+    setting("LEDGERLINE_HEALTH_LISTEN", "health_listen", "",
+        "Address and port where /healthz, /readyz and /metrics are answered too, whatever the role. Unset: none."),
     setting("LEDGERLINE_UPLOAD_LIMIT_MB", "upload_limit_mb", "25",
         "Largest upload, in megabytes (1 to 1024)."),
     setting("LEDGERLINE_DOCUMENT_PAGES", "document_pages", "500",

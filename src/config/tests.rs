@@ -41,6 +41,9 @@ fn without_any_setting_the_defaults_hold() {
     assert!(!config.server.trust_proxy);
     assert_eq!(config.server.upload_limit, 25 * 1024 * 1024);
     assert_eq!(config.server.import_limit, 256 * 1024 * 1024);
+    assert_eq!(config.limits.connections, None);
+    assert_eq!(config.limits.connections_per_address, 512);
+    assert_eq!(config.limits.health_listen, None);
     assert!(config.database.url.is_none());
     assert_eq!(config.database.data_dir, PathBuf::from("./var"));
     assert_eq!(config.database.connections, 32);
@@ -67,6 +70,9 @@ const GOOD: &[(&str, &str)] = &[
         "https://app.example, http://[::1]:3000",
     ),
     ("LEDGERLINE_HEADER_SECONDS", "5"),
+    ("LEDGERLINE_MAX_CONNECTIONS", "300"),
+    ("LEDGERLINE_MAX_CONNECTIONS_PER_ADDRESS", "31"),
+    ("LEDGERLINE_HEALTH_LISTEN", "127.0.0.1:9001"),
     ("LEDGERLINE_UPLOAD_LIMIT_MB", "7"),
     ("LEDGERLINE_DOCUMENT_PAGES", "8"),
     ("LEDGERLINE_RECORDING_SECONDS", "11"),
@@ -145,6 +151,7 @@ fn every_setting_is_in_the_help_and_arrives_from_environment_and_file() {
         let Config {
             server,
             conversion,
+            limits,
             database,
             access,
             process,
@@ -157,6 +164,9 @@ fn every_setting_is_in_the_help_and_arrives_from_environment_and_file() {
         assert_eq!(server.listen.to_string(), "[::]:9000");
         assert!(server.trust_proxy);
         assert_eq!(server.upload_limit, 7 << 20);
+        assert_eq!(limits.connections, Some(300));
+        assert_eq!(limits.connections_per_address, 31);
+        assert_eq!(limits.health_listen, "127.0.0.1:9001".parse().ok());
         assert_eq!(conversion.document_pages, 8);
         assert_eq!(conversion.recording_seconds, 11);
         assert_eq!(conversion.limits.time.as_secs(), 9);

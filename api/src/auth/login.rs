@@ -130,7 +130,7 @@ impl Authenticator {
         let known = found
             .as_ref()
             .and_then(|(id, user)| Some((*id, user.password()?)));
-        let network = crate::client::network(client);
+        let network = client.map(crate::client::network);
         let key = self.attempts.key(&login, known.map(|(id, _)| id), network);
         let failures = self.attempts.failures(key)?;
         let user = found.as_ref().filter(|(_, user)| user.is_active());

@@ -35,7 +35,7 @@ impl Caller {
 
     /// The network that the request comes from.
     pub fn network(&self) -> Network {
-        client::network(self.metadata.client)
+        self.metadata.client.map(client::network)
     }
 
     /// What the events say that come of the request.

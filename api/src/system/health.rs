@@ -1,18 +1,21 @@
-//! How it is doing: nobody has to log in to ask.
+//! The health of a process, which is told without a login.
 
 use std::time::Duration;
 
 use axum::{
-    Json,
+    Json, Router,
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
+    routing,
 };
-use projections::{ProjectionStatus, delivery::queue, people::accounts};
+use metrics_exporter_prometheus::PrometheusHandle;
+use projections::{ProjectionStatus, Watermarks, delivery::queue, people::accounts};
 use serde_json::{Value, json};
+use sqlx::PgPool;
 
 use crate::{
-    App,
+    App, Gateways,
     openapi::{Routes, Shape, op},
 };
 
@@ -38,50 +41,99 @@ pub(super) fn routes() -> Routes {
         )
 }
 
+/// The health of a process, also of one that serves nothing else.
+#[derive(Clone)]
+pub struct Health {
+    /// How far the projections are.
+    pub watermarks: Watermarks,
+    /// For reading.
+    pub pool: PgPool,
+    /// What `/readyz` shows of the gateways.
+    pub gateways: Gateways,
+    /// What `/metrics` renders.
+    pub metrics: PrometheusHandle,
+    /// What `/readyz` calls this installation.
+    pub company: String,
+}
+
+impl Health {
+    /// `/healthz`, `/readyz` and `/metrics`, for a listener of their own.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/healthz", routing::get(healthz))
+            .route(
+                "/readyz",
+                routing::get(|State(health): State<Self>| async move { health.ready().await }),
+            )
+            .route(
+                "/metrics",
+                routing::get(|State(health): State<Self>| async move { health.rendered() }),
+            )
+            .with_state(self)
+    }
+}
+
 async fn healthz() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// 503 only without a database, before migration or with a stopped projector:
-/// gateways that are down are shown, and are no reason to take the API away.
 async fn readyz(State(app): State<App>) -> Response {
-    let asked = async {
-        let (lag, depth, provisional) = tokio::join!(
-            app.watermarks().lag(),
-            queue::depth(app.pool(), eventstore::clock::now()),
-            accounts::provisional(app.pool(), 0),
-        );
-        Some((lag.ok()?, depth.ok()?, provisional.ok()?))
-    };
-    let Ok(Some((lag, depth, provisional))) = tokio::time::timeout(PATIENCE, asked).await else {
-        let body = json!({ "status": "unavailable", "database": "does not answer" });
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
-    };
-    let stopped = lag.iter().any(|projection| projection.stopped.is_some());
-    let (status, word) = match stopped {
-        true => (StatusCode::SERVICE_UNAVAILABLE, "stopped"),
-        false => (StatusCode::OK, "ready"),
-    };
-    let worst = |lag_of: fn(&ProjectionStatus) -> f64| lag.iter().map(lag_of).fold(0.0, f64::max);
-    let body = json!({
-        "status": word,
-        "company": &app.config().company,
-        "database": "ok",
-        "lag_events": lag.iter().map(|projection| projection.lag_events).max().unwrap_or(0),
-        "lag_seconds": worst(|projection| projection.lag_seconds),
-        "projections": lag.iter().map(projection).collect::<Vec<_>>(),
-        "queue": {
-            "ready": depth.ready,
-            "waiting": depth.waiting,
-            "claimed": depth.claimed,
-        },
-        "provisional_addresses": {
-            "accounts": provisional.count,
-            "until": provisional.until.map(|until| until.timestamp()),
-        },
-        "gateways": (app.parts().gateways)(),
-    });
-    (status, Json(body)).into_response()
+    app.health().ready().await
+}
+
+async fn metrics(State(app): State<App>) -> Response {
+    app.health().rendered()
+}
+
+impl Health {
+    /// 503 only without a database, before migration or with a stopped projector:
+    /// gateways that are down are shown, and are no reason to take the API away.
+    async fn ready(&self) -> Response {
+        let asked = async {
+            let (lag, depth, provisional) = tokio::join!(
+                self.watermarks.lag(),
+                queue::depth(&self.pool, eventstore::clock::now()),
+                accounts::provisional(&self.pool, 0),
+            );
+            Some((lag.ok()?, depth.ok()?, provisional.ok()?))
+        };
+        let Ok(Some((lag, depth, provisional))) = tokio::time::timeout(PATIENCE, asked).await
+        else {
+            let body = json!({ "status": "unavailable", "database": "does not answer" });
+            return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
+        };
+        let stopped = lag.iter().any(|projection| projection.stopped.is_some());
+        let (status, word) = match stopped {
+            true => (StatusCode::SERVICE_UNAVAILABLE, "stopped"),
+            false => (StatusCode::OK, "ready"),
+        };
+        let worst =
+            |lag_of: fn(&ProjectionStatus) -> f64| lag.iter().map(lag_of).fold(0.0, f64::max);
+        let body = json!({
+            "status": word,
+            "company": &self.company,
+            "database": "ok",
+            "lag_events": lag.iter().map(|projection| projection.lag_events).max().unwrap_or(0),
+            "lag_seconds": worst(|projection| projection.lag_seconds),
+            "projections": lag.iter().map(projection).collect::<Vec<_>>(),
+            "queue": {
+                "ready": depth.ready,
+                "waiting": depth.waiting,
+                "claimed": depth.claimed,
+            },
+            "provisional_addresses": {
+                "accounts": provisional.count,
+                "until": provisional.until.map(|until| until.timestamp()),
+            },
+            "gateways": (self.gateways)(),
+        });
+        (status, Json(body)).into_response()
+    }
+
+    fn rendered(&self) -> Response {
+        let kind = "text/plain; version=0.0.4; charset=utf-8";
+        ([(header::CONTENT_TYPE, kind)], self.metrics.render()).into_response()
+    }
 }
 
 fn projection(status: &ProjectionStatus) -> Value {
@@ -94,9 +146,4 @@ fn projection(status: &ProjectionStatus) -> Value {
         "leader": status.leader,
         "stopped_at": status.stopped.as_ref().map(|stopped| stopped.position),
     })
-}
-
-async fn metrics(State(app): State<App>) -> Response {
-    let kind = "text/plain; version=0.0.4; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], app.parts().metrics.render()).into_response()
 }

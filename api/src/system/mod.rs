@@ -7,6 +7,8 @@ mod reference;
 mod shipped;
 mod statistics;
 
+pub use health::Health;
+
 use crate::openapi::Routes;
 
 /// The area's resources.

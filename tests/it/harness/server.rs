@@ -33,6 +33,7 @@ pub struct Setup {
     settings: BTreeMap<String, String>,
     database: Option<Database>,
     stderr: Option<PipeWriter>,
+    files: Option<String>,
 }
 
 /// A server of this test's own, or the one that ordinary tests share.
@@ -44,6 +45,7 @@ pub struct Server {
     database: Option<Database>,
     process: Option<Process>,
     stderr: Option<PipeWriter>,
+    files: Option<String>,
     admin: OnceCell<String>,
     // Last, so that it finds everything else ended.
     _guardian: Guardian,
@@ -89,6 +91,12 @@ impl Setup {
         self
     }
 
+    /// With this soft and hard limit on open files.
+    pub fn files(mut self, soft: u32, hard: u32) -> Self {
+        self.files = Some(format!("--nofile={soft}:{hard}"));
+        self
+    }
+
     /// Starts it and waits until it is ready.
     pub async fn start(self) -> Server {
         let mut server = self.spawn();
@@ -125,6 +133,7 @@ impl Setup {
             database: self.database,
             process: None,
             stderr: self.stderr,
+            files: self.files,
             admin: OnceCell::new(),
         };
         server.spawn();
@@ -157,7 +166,11 @@ impl Server {
             .append(true)
             .open(self.log_file())
             .unwrap();
-        let mut serve = self.command(&["serve"]);
+        let binary = env!("CARGO_BIN_EXE_ledgerline");
+        let mut serve = match &self.files {
+            Some(limit) => self.program("prlimit", &[limit, "--", binary, "serve"]),
+            None => self.program(binary, &["serve"]),
+        };
         let stdout = log.try_clone().unwrap();
         let stderr = self.stderr.take();
         serve
@@ -212,7 +225,11 @@ impl Server {
 
     /// A command of the binary, with this server's settings and no others.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ledgerline"));
+        self.program(env!("CARGO_BIN_EXE_ledgerline"), arguments)
+    }
+
+    fn program(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .current_dir(&self.data_dir)

@@ -1,0 +1,84 @@
+//! Where a process listens for HTTP, and for how many clients.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+
+use super::{
+    HttpConfig,
+    connections::{ConnectionLimits, Connections},
+    files::{connections_within, raise_limit},
+};
+use crate::config::{Config, Role};
+
+/// What the listeners for mail are limited to, each.
+const MAIL_CONNECTIONS: u64 = 200;
+/// Who may ask the listener for health at the same time.
+const HEALTH_CONNECTIONS: ConnectionLimits = ConnectionLimits {
+    all: 32,
+    per_network: Some(16),
+};
+
+/// A listener, and what holds for its connections.
+pub type Bound = (TcpListener, HttpConfig);
+
+/// The listeners of a process.
+pub struct Listeners {
+    /// For everything.
+    pub api: Option<Bound>,
+    /// For health and metrics only.
+    pub health: Option<Bound>,
+}
+
+impl Listeners {
+    /// Begins to listen, after raising the limit on open files.
+    ///
+    /// # Errors
+    /// When an address is taken.
+    pub async fn bind(config: &Config) -> anyhow::Result<Self> {
+        let limits = connection_limits(config);
+        let has_api = matches!(config.process.role, Role::All | Role::Api);
+        Ok(Self {
+            api: match has_api {
+                true => {
+                    let listener = listen("LEDGERLINE_LISTEN", config.server.listen).await?;
+                    Some((listener, http_config(config, "api", limits)))
+                }
+                false => None,
+            },
+            health: match config.limits.health_listen {
+                Some(address) => {
+                    let listener = listen("LEDGERLINE_HEALTH_LISTEN", address).await?;
+                    Some((listener, http_config(config, "health", HEALTH_CONNECTIONS)))
+                }
+                None => None,
+            },
+        })
+    }
+}
+
+async fn listen(setting: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener.with_context(|| format!("{setting}: cannot listen on {address}"))
+}
+
+fn connection_limits(config: &Config) -> ConnectionLimits {
+    let mail = [config.receiving.lmtp, config.receiving.smtp];
+    let mail = mail.iter().flatten().map(|_| MAIL_CONNECTIONS).sum::<u64>();
+    let others = u64::from(config.database.connections) + mail;
+    let per_address = config.limits.connections_per_address;
+    ConnectionLimits {
+        all: connections_within(raise_limit(), others, config.limits.connections),
+        // Under it every peer is a proxy, whose clients are not told apart by connections.
+        per_network: (!config.server.trust_proxy).then_some(per_address),
+    }
+}
+
+fn http_config(config: &Config, listener: &'static str, limits: ConnectionLimits) -> HttpConfig {
+    HttpConfig {
+        patience: config.server.header_timeout,
+        trust_proxy: config.server.trust_proxy,
+        connections: Connections::new(listener, limits),
+    }
+}
