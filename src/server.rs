@@ -321,6 +321,7 @@ fn api(config: &Config) -> ApiConfig {
         document_pages: config.conversion.document_pages,
         recording_seconds: config.conversion.recording_seconds,
         import_limit: config.server.import_limit,
+        body_memory: config.limits.body_memory,
         company: config.delivery.company.clone(),
         cpm_unit: config.delivery.cpm_unit,
         duplicates: config.delivery.campaign_duplicates,

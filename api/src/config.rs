@@ -26,6 +26,9 @@ pub struct ApiConfig {
     pub recording_seconds: u32,
     /// The most bytes of a list that is imported (256 MiB).
     pub import_limit: usize,
+    /// The most bytes that bodies of requests take in memory, over all connections
+    /// (256 MiB).
+    pub body_memory: usize,
     /// What `[company:name]` says in messages, and `/readyz` calls this installation.
     pub company: String,
     /// Whether `X-Forwarded-For` is believed: only behind a proxy that sets it.
@@ -79,6 +82,7 @@ impl Default for ApiConfig {
             document_pages: 500,
             recording_seconds: 3_600,
             import_limit: 256 << 20,
+            body_memory: 256 << 20,
             company: "Ledgerline".to_owned(),
             trust_proxy: false,
             url: None,

@@ -13,7 +13,13 @@ use futures::FutureExt;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::{App, Error, doors::Uncompressed, lingering::Lingering, once::is_login};
+use crate::{
+    App, Error,
+    bodies::{Hold, Paced},
+    doors::Uncompressed,
+    lingering::Lingering,
+    once::is_login,
+};
 
 /// The request's id, as answered and as put on record.
 #[derive(Clone, Debug)]
@@ -52,9 +58,14 @@ pub(crate) async fn frame(State(app): State<App>, request: Request, next: Next) 
 
 async fn answer(mut request: Request, id: &str, limit: Duration, next: Next) -> Response {
     request.extensions_mut().insert(RequestId(id.to_owned()));
-    let request = request.map(Lingering::wrap);
+    // What the request reserves is held until it is answered.
+    let hold = Hold::default();
+    request.extensions_mut().insert(hold.clone());
+    let request = request.map(|body| Lingering::wrap(Paced::wrap(body)));
     let caught = AssertUnwindSafe(next.run(request)).catch_unwind();
-    match tokio::time::timeout(limit, caught).await {
+    let answered = tokio::time::timeout(limit, caught).await;
+    drop(hold);
+    match answered {
         Ok(Ok(response)) => response,
         Ok(Err(_panic)) => {
             tracing::error!("a handler panicked");

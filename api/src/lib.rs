@@ -9,6 +9,7 @@
 //! - `answer`: what goes out; `error`: the one place of status codes;
 //! - `openapi`: how routes are registered, and the description made of them;
 //! - `auth`: tokens, passwords, and the mirror of users and roles;
+//! - `bodies`: the memory and the time that bodies of requests may take;
 //! - `frame`: what every request passes through;
 //! - `doors`: CORS and compression;
 //! - `cross_site`: what a browser may be made to send, and `origin`: whose pages may;
@@ -22,6 +23,7 @@
 mod access;
 mod answer;
 mod auth;
+mod bodies;
 mod client;
 mod config;
 mod cross_site;
@@ -70,6 +72,7 @@ pub use origin::{is_origin, is_web_url};
 pub use system::Health;
 
 use auth::{Authenticator, LoginLimits, Mirror, Passwords, Tokens};
+use bodies::BodyMemory;
 use once::Claims;
 use openapi::Routes;
 use origin::Origins;
@@ -122,6 +125,7 @@ struct Inner {
     finders: Finders,
     auth: Authenticator,
     once: Claims,
+    bodies: BodyMemory,
     rights: tokio::sync::Mutex<()>,
 }
 
@@ -155,6 +159,7 @@ impl App {
         let app = Self(Arc::new(Inner {
             addresses: Addresses::new(parts.commands.clone()),
             verification,
+            bodies: BodyMemory::new(config.body_memory),
             parts,
             config,
             media,
@@ -226,6 +231,11 @@ impl App {
 
     pub(crate) fn once(&self) -> &Claims {
         &self.0.once
+    }
+
+    /// The memory for bodies of requests.
+    pub(crate) fn bodies(&self) -> &BodyMemory {
+        &self.0.bodies
     }
 
     /// How the process is doing.

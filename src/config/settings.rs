@@ -60,6 +60,9 @@ pub const SETTINGS: &[Setting] = &[
     setting("LEDGERLINE_MAX_CONNECTIONS_PER_ADDRESS", "max_connections_per_address", "512",
         "The same from one address, IPv6 by its /64 (1 to 1000000). Loopback is not limited, nor anybody under \
          LEDGERLINE_TRUST_PROXY."),
+    setting("LEDGERLINE_BODY_MEMORY_MB", "body_memory_mb", "256",
+        "Memory for bodies of requests over all connections, in megabytes (32 to 65536); beyond, they wait and are \
+         then refused with 503."),
     setting("LEDGERLINE_HEALTH_LISTEN", "health_listen", "",
         "Address and port where /healthz, /readyz and /metrics are answered too, whatever the role. Unset: none."),
     setting("LEDGERLINE_UPLOAD_LIMIT_MB", "upload_limit_mb", "25",

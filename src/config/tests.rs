@@ -43,6 +43,7 @@ fn without_any_setting_the_defaults_hold() {
     assert_eq!(config.server.import_limit, 256 * 1024 * 1024);
     assert_eq!(config.limits.connections, None);
     assert_eq!(config.limits.connections_per_address, 512);
+    assert_eq!(config.limits.body_memory, 256 << 20);
     assert_eq!(config.limits.health_listen, None);
     assert!(config.database.url.is_none());
     assert_eq!(config.database.data_dir, PathBuf::from("./var"));
@@ -72,6 +73,7 @@ const GOOD: &[(&str, &str)] = &[
     ("LEDGERLINE_HEADER_SECONDS", "5"),
     ("LEDGERLINE_MAX_CONNECTIONS", "300"),
     ("LEDGERLINE_MAX_CONNECTIONS_PER_ADDRESS", "31"),
+    ("LEDGERLINE_BODY_MEMORY_MB", "33"),
     ("LEDGERLINE_HEALTH_LISTEN", "127.0.0.1:9001"),
     ("LEDGERLINE_UPLOAD_LIMIT_MB", "7"),
     ("LEDGERLINE_DOCUMENT_PAGES", "8"),
@@ -166,6 +168,7 @@ fn every_setting_is_in_the_help_and_arrives_from_environment_and_file() {
         assert_eq!(server.upload_limit, 7 << 20);
         assert_eq!(limits.connections, Some(300));
         assert_eq!(limits.connections_per_address, 31);
+        assert_eq!(limits.body_memory, 33 << 20);
         assert_eq!(limits.health_listen, "127.0.0.1:9001".parse().ok());
         assert_eq!(conversion.document_pages, 8);
         assert_eq!(conversion.recording_seconds, 11);

@@ -115,6 +115,8 @@ struct Login {
 }
 
 impl FromFields for Login {
+    const LIMIT: usize = 64 << 10;
+
     fn from_fields(fields: &mut Fields) -> Self {
         let names = ["username", "email"];
         let login = names.map(|field| fields.text_or_number::<String>(field).given());

@@ -3,12 +3,13 @@
 use axum::{
     body::Body,
     extract::{FromRequest, Request},
-    http::{HeaderMap, header},
+    http::HeaderMap,
 };
 
 use super::Rows;
 use crate::{
     App, Error, Result,
+    bodies::{announced, reserve_window},
     extract::{content_types, declared_type},
     openapi::{Describe, Sketch},
 };
@@ -22,6 +23,10 @@ pub(crate) const CSV: &[&str] = &[
     "application/vnd.ms-excel",
 ];
 
+/// The most bytes of a body that are in memory while it is read: a row, and what came in
+/// with it.
+const ROWS: usize = 1 << 20;
+
 /// A body of rows; nothing of it has been looked at yet.
 pub(crate) struct CsvBody {
     headers: HeaderMap,
@@ -32,8 +37,9 @@ pub(crate) struct CsvBody {
 impl FromRequest<App> for CsvBody {
     type Rejection = Error;
 
-    async fn from_request(request: Request, _app: &App) -> Result<Self> {
+    async fn from_request(request: Request, app: &App) -> Result<Self> {
         let (parts, body) = request.into_parts();
+        reserve_window(app, &parts, ROWS).await?;
         Ok(Self {
             content_types: content_types(&parts),
             headers: parts.headers,
@@ -55,9 +61,7 @@ impl CsvBody {
     /// documents.
     pub fn rows(self, limit: usize) -> Result<Rows> {
         declared_type(&self.headers, self.content_types)?;
-        let length = self.headers.get(header::CONTENT_LENGTH);
-        let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if length.is_some_and(|length| length > limit) {
+        if announced(&self.headers).is_some_and(|length| length > limit) {
             return Err(Error::TooLarge(limit));
         }
         Ok(Rows::of(self.body, limit))

@@ -5,7 +5,7 @@ use csv_core::{ReadRecordResult, Reader};
 use encoding_rs::WINDOWS_1252;
 use futures::StreamExt;
 
-use crate::{Error, Result};
+use crate::{Error, Result, bodies::broken};
 
 /// The most bytes of a row. What is longer is most likely a quote that is not closed.
 const LONGEST: usize = 1 << 20;
@@ -124,7 +124,7 @@ impl Rows {
             self.ended = true;
             return Ok(false);
         };
-        let chunk = chunk.map_err(|_| Error::invalid("body", "ended early"))?;
+        let chunk = chunk.map_err(broken)?;
         self.left = match self.left.checked_sub(chunk.len()) {
             Some(left) => left,
             None => {

@@ -1,20 +1,22 @@
 //! The JSON body of a request.
 
 use axum::{
-    body::Body,
+    body::{Body, HttpBody as _},
     extract::{FromRequest, Request},
-    http::{HeaderMap, header},
+    http::request::Parts,
 };
 use serde_json::{Map, Value};
 
 use super::{
     content_type::{declared_type, unlisted_type},
     fields::Fields,
-    strict::{Strict, duplicate},
+    strict::{self, duplicate, is_too_many},
 };
 use crate::{
     App, Error, Result,
+    bodies::{BodyMemory, Hold, Lane, SHORT, announced, read_whole},
     openapi::{Describe, JSON, Sketch},
+    permit::Caller,
 };
 
 /// The most bytes of a JSON body: a message's body of 1 MiB characters, escaped.
@@ -22,6 +24,9 @@ const LIMIT: usize = 8 << 20;
 
 /// Something that is read from the fields of a JSON object.
 pub(crate) trait FromFields: Sized {
+    /// The most bytes of the object.
+    const LIMIT: usize = LIMIT;
+
     /// Takes what it needs; what is wrong is noted in `fields`.
     fn from_fields(fields: &mut Fields) -> Self;
 }
@@ -30,14 +35,12 @@ pub(crate) trait FromFields: Sized {
 #[derive(Debug)]
 pub(crate) struct Input<T>(pub T);
 
-impl<T: FromFields> FromRequest<App> for Input<T> {
+impl<T: FromFields + Send + 'static> FromRequest<App> for Input<T> {
     type Rejection = Error;
 
-    async fn from_request(request: Request, _app: &App) -> Result<Self> {
+    async fn from_request(request: Request, app: &App) -> Result<Self> {
         let (parts, body) = request.into_parts();
-        let mut fields = Fields::new(object(&parts.headers, body).await?);
-        let value = T::from_fields(&mut fields);
-        fields.finish(value).map(Self)
+        input(&parts, body, app.bodies()).await.map(Self)
     }
 }
 
@@ -50,38 +53,54 @@ impl<T: FromFields> Describe for Input<T> {
     }
 }
 
-async fn object(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>> {
-    let announced = headers.get(header::CONTENT_LENGTH);
-    let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > LIMIT) {
-        return Err(Error::TooLarge(LIMIT));
+async fn input<T>(parts: &Parts, body: Body, memory: &BodyMemory) -> Result<T>
+where
+    T: FromFields + Send + 'static,
+{
+    if announced(&parts.headers).is_some_and(|length| length > T::LIMIT) {
+        return Err(Error::TooLarge(T::LIMIT));
     }
-    let bytes = collect(body).await?;
+    let is_json = || {
+        let declared = declared_type(&parts.headers, JSON)?;
+        declared.ok_or_else(|| unlisted_type(JSON)).map(drop)
+    };
+    if body.size_hint().lower() > 0 {
+        is_json()?;
+    }
+    let lane = match parts.extensions.get::<Caller>() {
+        Some(_) => Lane::Caller,
+        None => Lane::Anonymous,
+    };
+    let (bytes, reserved) = read_whole(memory, lane, body, T::LIMIT).await?;
+    if let Some(hold) = parts.extensions.get::<Hold>() {
+        hold.keep(reserved);
+    }
     if bytes.is_empty() {
-        return Ok(Map::new());
+        return from_object(Map::new());
     }
-    declared_type(headers, JSON)?.ok_or_else(|| unlisted_type(JSON))?;
-    parse(&bytes)
+    is_json()?;
+    if bytes.len() <= SHORT {
+        return from_object(parse(&bytes)?);
+    }
+    let turn = memory.parser().await?;
+    let parsed = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        from_object(parse(&bytes)?)
+    });
+    parsed.await.unwrap_or(Err(Error::Internal))
 }
 
-async fn collect(body: Body) -> Result<Vec<u8>> {
-    use futures::StreamExt;
-    let mut chunks = body.into_data_stream();
-    let mut bytes = Vec::new();
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| Error::invalid("body", "ended early"))?;
-        if bytes.len() + chunk.len() > LIMIT {
-            return Err(Error::TooLarge(LIMIT));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
+fn from_object<T: FromFields>(object: Map<String, Value>) -> Result<T> {
+    let mut fields = Fields::new(object);
+    let value = T::from_fields(&mut fields);
+    fields.finish(value)
 }
 
 fn parse(bytes: &[u8]) -> Result<Map<String, Value>> {
-    match serde_json::from_slice(bytes) {
-        Ok(Strict(Value::Object(map))) => Ok(map),
+    match strict::parse(bytes) {
+        Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(Error::invalid("body", "must be a JSON object")),
+        Err(error) if is_too_many(&error) => Err(Error::invalid("body", "has too many values")),
         Err(error) => Err(match duplicate(&error) {
             Some(name) => Error::invalid(name, "stands twice"),
             // The parser's words may quote the body, which may hold a password.
@@ -99,24 +118,42 @@ fn parse(bytes: &[u8]) -> Result<Map<String, Value>> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
+    use axum::http::{HeaderValue, header};
 
     use super::*;
+    use crate::extract::Given as _;
 
-    async fn read(kind: Option<&'static str>, body: &str) -> Result<Map<String, Value>> {
-        let mut headers = HeaderMap::new();
-        if let Some(kind) = kind {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    /// The length of a field.
+    struct Length(Option<usize>);
+
+    impl FromFields for Length {
+        fn from_fields(fields: &mut Fields) -> Self {
+            let text = fields.text_or_number::<String>("a").given();
+            Self(text.map(|text| text.len()))
         }
-        object(&headers, Body::from(body.to_owned())).await
+    }
+
+    async fn read_from(request: Request) -> Result<Option<usize>> {
+        let (parts, body) = request.into_parts();
+        let memory = BodyMemory::new(64 << 20);
+        input::<Length>(&parts, body, &memory).await.map(|it| it.0)
+    }
+
+    async fn read(kind: Option<&'static str>, body: &str) -> Result<Option<usize>> {
+        let mut request = Request::new(Body::from(body.to_owned()));
+        if let Some(kind) = kind {
+            let kind = HeaderValue::from_static(kind);
+            request.headers_mut().insert(header::CONTENT_TYPE, kind);
+        }
+        read_from(request).await
     }
 
     const JSON_UTF8: Option<&str> = Some("application/json; charset=utf-8");
 
     #[tokio::test]
     async fn nothing_reads_as_an_empty_object() {
-        assert_eq!(read(None, "").await.unwrap().len(), 0);
-        assert_eq!(read(JSON_UTF8, r#"{"a":1}"#).await.unwrap().len(), 1);
+        assert_eq!(read(None, "").await, Ok(None));
+        assert_eq!(read(JSON_UTF8, r#"{"a":1}"#).await, Ok(Some(1)));
     }
 
     #[tokio::test]
@@ -157,9 +194,19 @@ mod tests {
     async fn a_huge_body_is_too_large_whether_announced_or_not() {
         let huge = " ".repeat(LIMIT + 1);
         assert_eq!(read(JSON_UTF8, &huge).await, Err(Error::TooLarge(LIMIT)));
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(100_u64 << 20));
-        let refused = object(&headers, Body::empty()).await;
+        let announced = Request::builder().header("content-length", 100_u64 << 20);
+        let refused = read_from(announced.body(Body::empty()).unwrap()).await;
         assert_eq!(refused, Err(Error::TooLarge(LIMIT)));
+    }
+
+    #[tokio::test]
+    async fn a_long_body_is_read_like_a_short_one() {
+        let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(2 * SHORT));
+        assert_eq!(read(JSON_UTF8, &long).await, Ok(Some(2 * SHORT)));
+        let wrong = format!(r#"{{"a":"{}"#, "x".repeat(2 * SHORT));
+        assert!(matches!(
+            read(JSON_UTF8, &wrong).await,
+            Err(Error::Invalid(_))
+        ));
     }
 }

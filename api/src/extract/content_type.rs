@@ -10,6 +10,7 @@ use http_body::Body as _;
 
 use crate::{
     Error, Result,
+    bodies::broken,
     openapi::{self, JSON},
 };
 
@@ -55,10 +56,13 @@ pub(crate) async fn refuse_unread(request: Request) -> Result<Request> {
     if is_json || request.body().is_end_stream() {
         return Ok(request);
     }
+    if request.body().size_hint().lower() > 0 {
+        return Err(unlisted_type(JSON));
+    }
     let (parts, body) = request.into_parts();
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| Error::invalid("body", "ended early"))?;
+        let chunk = chunk.map_err(broken)?;
         if !chunk.is_empty() {
             return Err(unlisted_type(JSON));
         }

@@ -29,7 +29,7 @@ use tracing::Instrument;
 pub(crate) use claims::Claims;
 pub(crate) use recipe::Recipe;
 
-use crate::{App, Error, Result, openapi, permit::Caller};
+use crate::{App, Error, Result, bodies::Hold, openapi, permit::Caller};
 use claims::{Claim, Found, LEASE};
 use fingerprint::Reading;
 use kept::Kept;
@@ -124,7 +124,9 @@ async fn carry_out(
     next: Next,
 ) -> Response {
     let limit = app.config().time_limit(request.uri().path());
+    let hold = request.extensions().get::<Hold>().cloned();
     let attempt = async move {
+        let _until_answered = hold;
         let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
         let response = tokio::select! {
             handled = tokio::time::timeout(limit, handled) => match handled {

@@ -15,11 +15,14 @@ use tokio::io::AsyncWriteExt;
 
 use crate::{
     App, Error, Result,
+    bodies::{announced, broken, reserve_window},
     extract::{content_types, declared_type, unlisted_type},
     openapi::{Describe, Sketch},
 };
 
 const NAME_LENGTH: usize = 128;
+/// The most bytes of an upload that are in memory while it is stored.
+const PIECE: usize = 512 << 10;
 
 /// A body of bytes of some kind.
 pub(super) struct Upload {
@@ -37,11 +40,10 @@ impl FromRequest<App> for Upload {
         let (parts, body) = request.into_parts();
         let types = content_types(&parts);
         let declared = declared_type(&parts.headers, types);
-        let announced = parts.headers.get(header::CONTENT_LENGTH);
-        let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if announced.is_some_and(|length| length > limit) {
+        if announced(&parts.headers).is_some_and(|length| length > limit) {
             return Err(Error::TooLarge(limit));
         }
+        reserve_window(app, &parts, PIECE).await?;
         Ok(Self {
             content_type: declared.and_then(|kind| kind.ok_or_else(|| unlisted_type(types))),
             file_name: file_name(&parts.headers),
@@ -102,7 +104,7 @@ impl Upload {
         let mut size = 0_usize;
         let mut pieces = self.body.into_data_stream();
         while let Some(piece) = pieces.next().await {
-            let piece = piece.map_err(|_| MediaError::BrokenOff)?;
+            let piece = piece.map_err(broken)?;
             size = size.saturating_add(piece.len());
             if size > limit {
                 return Err(Error::TooLarge(limit));

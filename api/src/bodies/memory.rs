@@ -1,0 +1,197 @@
+//! Memory for bodies, given out over all connections.
+//!
+//! A body reserves what it may need before it is read, and the reservation lives until
+//! the request is answered. Short bodies reserve nothing: there is one for each
+//! connection at most, and connections are limited. The others wait in three lanes, each
+//! with memory of its own, so that strangers do not hold up callers, nor long bodies
+//! shorter ones. A body of a length that is not announced changes lanes once, upwards,
+//! and nothing in a lane waits for a lower one: they cannot wait in a circle.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread::available_parallelism,
+    time::Duration,
+};
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+use crate::{Error, Result};
+
+/// Bodies that reserve nothing.
+const FREE: usize = 8 << 10;
+/// The longest bodies that do not count as long.
+pub(crate) const SHORT: usize = 64 << 10;
+/// What memory is given out in.
+const PIECE: usize = 1 << 10;
+/// Each byte counts so often: as it came, and as what was read from it.
+const COPIES: usize = 2;
+/// How long a body waits for memory.
+const WAIT: Duration = Duration::from_secs(5);
+/// Long bodies that are parsed at the same time.
+const PARSERS: std::ops::RangeInclusive<usize> = 1..=4;
+
+const FULL: Error = Error::Unavailable("too many large requests at once; try again");
+
+/// The memory that bodies may take. Clones share it.
+#[derive(Clone)]
+pub(crate) struct BodyMemory(Arc<Lanes>);
+
+struct Lanes {
+    anonymous: Arc<Semaphore>,
+    short: Arc<Semaphore>,
+    long: Arc<Semaphore>,
+    parsers: Arc<Semaphore>,
+}
+
+/// Who sends a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Somebody who is not recognised yet.
+    Anonymous,
+    /// Somebody with permission to do what they ask for.
+    Caller,
+}
+
+/// Memory that is reserved until this is dropped.
+pub(crate) struct Reserved {
+    bytes: usize,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl BodyMemory {
+    /// An eighth is for short bodies, an eighth for those of strangers, the rest for
+    /// long ones.
+    pub fn new(bytes: usize) -> Self {
+        let lane = |bytes: usize| Arc::new(Semaphore::new(pieces(bytes)));
+        let processors = available_parallelism().map_or(1, usize::from);
+        let parsers = processors.clamp(*PARSERS.start(), *PARSERS.end());
+        Self(Arc::new(Lanes {
+            anonymous: lane(bytes / 8),
+            short: lane(bytes / 8),
+            long: lane(bytes - bytes / 4),
+            parsers: Arc::new(Semaphore::new(parsers)),
+        }))
+    }
+
+    /// Reserves memory for a body of this length, as soon as there is some.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when there is none in time.
+    pub async fn reserve(&self, lane: Lane, bytes: usize) -> Result<Reserved> {
+        if bytes <= FREE {
+            return Ok(Reserved {
+                bytes: FREE,
+                _permit: None,
+            });
+        }
+        let lane = match lane {
+            Lane::Anonymous => &self.0.anonymous,
+            Lane::Caller if bytes <= SHORT => &self.0.short,
+            Lane::Caller => &self.0.long,
+        };
+        let wanted = u32::try_from(pieces(bytes.saturating_mul(COPIES))).map_err(|_| FULL)?;
+        let permit = timeout(WAIT, Arc::clone(lane).acquire_many_owned(wanted)).await;
+        let Ok(Ok(permit)) = permit else {
+            metrics::counter!("ledgerline_bodies_refused_total").increment(1);
+            return Err(FULL);
+        };
+        Ok(Reserved {
+            bytes,
+            _permit: Some(permit),
+        })
+    }
+
+    /// The length to reserve for a body that has grown to `length` and may grow on.
+    pub fn step(length: usize, limit: usize) -> usize {
+        match length <= SHORT {
+            true => SHORT.min(limit),
+            false => limit,
+        }
+    }
+
+    /// A turn to parse a long body.
+    pub async fn parser(&self) -> Result<OwnedSemaphorePermit> {
+        let turn = Arc::clone(&self.0.parsers).acquire_owned().await;
+        turn.map_err(|_| Error::Internal)
+    }
+}
+
+impl Reserved {
+    /// The length that it is enough for.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// What a request has reserved. It is among the request's extensions, and with whoever
+/// waits for the answer: the last of them gives it back.
+#[derive(Clone, Default)]
+pub(crate) struct Hold(Arc<Mutex<Vec<Reserved>>>);
+
+impl Hold {
+    /// Holds this too.
+    pub fn keep(&self, reserved: Reserved) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.push(reserved);
+    }
+}
+
+fn pieces(bytes: usize) -> usize {
+    bytes.div_ceil(PIECE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: usize = 16 << 20;
+
+    fn long(memory: &BodyMemory) -> impl Future<Output = Result<Reserved>> {
+        memory.reserve(Lane::Caller, 6 << 20)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_without_memory_is_refused_after_a_while() {
+        let memory = BodyMemory::new(ALL);
+        let first = long(&memory).await.unwrap();
+        assert_eq!(long(&memory).await.err(), Some(FULL));
+        drop(first);
+        assert!(long(&memory).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn short_bodies_do_not_wait_behind_long_ones() {
+        let memory = BodyMemory::new(ALL);
+        let _first = long(&memory).await.unwrap();
+        let waiting = long(&memory);
+        tokio::pin!(waiting);
+        assert!(futures::poll!(waiting.as_mut()).is_pending());
+        for bytes in [100, FREE, SHORT] {
+            let short = memory.reserve(Lane::Caller, bytes);
+            tokio::pin!(short);
+            assert!(futures::poll!(short).is_ready(), "{bytes}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn strangers_hold_up_no_callers_and_no_short_bodies() {
+        let memory = BodyMemory::new(ALL);
+        let mut held = Vec::new();
+        while let Ok(reserved) = memory.reserve(Lane::Anonymous, SHORT).await {
+            held.push(reserved);
+        }
+        assert_eq!(held.len(), ALL / 8 / COPIES / SHORT);
+        assert!(memory.reserve(Lane::Caller, SHORT).await.is_ok());
+        assert!(memory.reserve(Lane::Anonymous, FREE).await.is_ok());
+    }
+
+    #[test]
+    fn a_growing_body_reserves_twice() {
+        assert_eq!(BodyMemory::step(10_000, 8 << 20), SHORT);
+        assert_eq!(BodyMemory::step(SHORT + 1, 8 << 20), 8 << 20);
+        assert_eq!(BodyMemory::step(10_000, 20_000), 20_000);
+    }
+}
