@@ -71,11 +71,8 @@ pub(super) fn unfolded(mail: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 pub(super) fn ends_with_name(before_colon: &[u8], name: &[u8]) -> bool {
     let letters = before_colon.iter().rev();
     let mut letters = letters.filter(|byte| !byte.is_ascii_whitespace());
-    let mut is_next = |letter: &u8| {
-        let found = letters.next().map(u8::to_ascii_lowercase);
-        found == Some(*letter)
-    };
-    name.iter().rev().all(|letter| is_next(letter))
+    let mut next = || letters.next().map(u8::to_ascii_lowercase);
+    name.iter().rev().all(|letter| next() == Some(*letter))
 }
 
 /// Where the colons of a line are.
