@@ -1,0 +1,129 @@
+//! seccomp: no sockets, no other processes, and none of the ways to change a file that
+//! Landlock leaves open. All else goes on as it was.
+
+use std::collections::BTreeMap;
+
+use seccompiler::{
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
+    SeccompFilter, SeccompRule,
+};
+
+use crate::RestrictError;
+
+/// Sockets, and what opens them unseen.
+const NETWORK: &[i64] = &[
+    libc::SYS_socket,
+    libc::SYS_socketpair,
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+];
+
+/// Signals to processes, their memory, their descriptors, their pace; groups and sessions, in
+/// which one would escape being killed with the others.
+const PROCESSES: &[i64] = &[
+    libc::SYS_kill,
+    libc::SYS_tkill,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_rt_tgsigqueueinfo,
+    libc::SYS_pidfd_open,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_pidfd_send_signal,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_process_madvise,
+    libc::SYS_kcmp,
+    libc::SYS_setpriority,
+    libc::SYS_setpgid,
+    libc::SYS_setsid,
+];
+
+/// Owners, modes, attributes and, before the third version of Landlock, lengths of files.
+const FILES: &[i64] = &[
+    libc::SYS_truncate,
+    libc::SYS_fchmodat,
+    libc::SYS_fchownat,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+];
+/// The same by older names, which newer processors do not have.
+#[cfg(target_arch = "x86_64")]
+const OLDER_FILES: &[i64] = &[libc::SYS_chmod, libc::SYS_chown, libc::SYS_lchown];
+#[cfg(not(target_arch = "x86_64"))]
+const OLDER_FILES: &[i64] = &[];
+
+/// Memory shared with, and messages to, other processes of this user.
+const SHARED: &[i64] = &[
+    libc::SYS_shmget,
+    libc::SYS_shmat,
+    libc::SYS_shmctl,
+    libc::SYS_semget,
+    libc::SYS_semop,
+    libc::SYS_semtimedop,
+    libc::SYS_semctl,
+    libc::SYS_msgget,
+    libc::SYS_msgsnd,
+    libc::SYS_msgrcv,
+    libc::SYS_msgctl,
+    libc::SYS_mq_open,
+];
+
+/// Parts of the kernel that converting needs nothing of.
+const KERNEL: &[i64] = &[
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_unshare,
+    libc::SYS_setns,
+];
+
+/// Allowed on the process itself, which is the first argument or 0.
+const ITSELF: &[i64] = &[
+    libc::SYS_tgkill,
+    libc::SYS_prlimit64,
+    libc::SYS_sched_setaffinity,
+    libc::SYS_sched_setscheduler,
+    libc::SYS_sched_setparam,
+    libc::SYS_sched_setattr,
+];
+
+/// What a system call of the x32 ABI has in its number.
+const X32: i64 = 0x4000_0000;
+
+pub(super) fn restrict() -> Result<(), RestrictError> {
+    let failed = |error: String| RestrictError::Syscalls(error);
+    let filter = filter(std::process::id()).map_err(|error| failed(error.to_string()))?;
+    seccompiler::apply_filter(&filter).map_err(|error| failed(error.to_string()))
+}
+
+fn filter(pid: u32) -> Result<BpfProgram, BackendError> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+    for calls in [NETWORK, PROCESSES, FILES, OLDER_FILES, SHARED, KERNEL] {
+        rules.extend(calls.iter().map(|call| (*call, Vec::new())));
+    }
+    for call in ITSELF {
+        let is_not = |value: u32| {
+            let (length, value) = (SeccompCmpArgLen::Dword, u64::from(value));
+            SeccompCondition::new(0, length, SeccompCmpOp::Ne, value)
+        };
+        rules.insert(
+            *call,
+            vec![SeccompRule::new(vec![is_not(0)?, is_not(pid)?])?],
+        );
+    }
+    if cfg!(target_arch = "x86_64") {
+        let same: Vec<_> = rules
+            .iter()
+            .map(|(call, rule)| (call | X32, rule.clone()))
+            .collect();
+        rules.extend(same);
+    }
+    let denied = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+    let arch = std::env::consts::ARCH.try_into()?;
+    SeccompFilter::new(rules, SeccompAction::Allow, denied, arch)?.try_into()
+}
