@@ -2,6 +2,7 @@
 
 mod bench;
 mod campaign;
+mod confined;
 mod demo;
 mod erase;
 mod events;
@@ -51,6 +52,9 @@ enum Command {
     Erase(erase::Erase),
     /// Measure this machine and the product on it, in one run on a scratch database.
     Bench(bench::Bench),
+    /// Become a program that converts, without network, other files and other processes.
+    #[command(hide = true)]
+    Confined(confined::Confined),
 }
 
 /// Runs what the command line asks for.
@@ -75,6 +79,10 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
     if matches!(cli.command, Command::Openapi) {
         return openapi::print();
     }
+    // Before there are settings, secrets among them, and threads.
+    if let Command::Confined(confined) = cli.command {
+        return Ok(confined.become_it());
+    }
     let mut config = Config::load(&Sources::of_process(cli.config.as_deref())?)?;
     if let Command::Serve(serve) = &cli.command {
         serve.apply(&mut config)?;
@@ -95,7 +103,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Rebuild(rebuild) => rebuild.run(&config).await,
             Command::Erase(erase) => erase.run(&config).await,
             Command::Bench(bench) => bench.run().await,
-            Command::Openapi | Command::Sql(_) => Ok(()),
+            Command::Openapi | Command::Sql(_) | Command::Confined(_) => Ok(()),
         }
     });
     runtime.shutdown_background();

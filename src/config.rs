@@ -3,6 +3,7 @@
 //! A new setting is a line in [`settings::SETTINGS`] (which is also the help) and a field below.
 
 mod connections;
+mod conversion;
 mod error;
 mod identity;
 mod limits;
@@ -17,7 +18,6 @@ mod values;
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use api::PasswordPolicy;
-use commands::conversion::Limits;
 use domain::delivery::PaceUnit;
 use eventstore::{MasterKey, embedded};
 use gateways::network::ProviderNetworks;
@@ -26,8 +26,9 @@ use sqlx::postgres::PgConnectOptions;
 use tracing_subscriber::EnvFilter;
 
 pub use self::{
-    connections::Connections, error::ConfigError, identity::IdentityConfig, limits::LimitsConfig,
-    receiving::ReceivingConfig, role::Role, settings::SETTINGS, values::Sources,
+    connections::Connections, conversion::ConversionConfig, error::ConfigError,
+    identity::IdentityConfig, limits::LimitsConfig, receiving::ReceivingConfig, role::Role,
+    settings::SETTINGS, values::Sources,
 };
 use self::{master_key::MasterKeyError, values::Values};
 
@@ -78,18 +79,6 @@ pub struct ServerConfig {
     pub import_limit: usize,
     /// `LEDGERLINE_URL` (none: where `listen` says), for commands that are clients.
     pub url: Option<String>,
-}
-
-/// What becomes of uploads.
-#[derive(Debug, Clone)]
-pub struct ConversionConfig {
-    /// `LEDGERLINE_DOCUMENT_PAGES` (500)
-    pub document_pages: u32,
-    /// `LEDGERLINE_RECORDING_SECONDS` (3600)
-    pub recording_seconds: u32,
-    /// `LEDGERLINE_CONVERSION_SECONDS` (60), `LEDGERLINE_CONVERSION_MEMORY_MB` (1024) and
-    /// `LEDGERLINE_CONVERSIONS` (2)
-    pub limits: Limits,
 }
 
 /// The database.
@@ -185,7 +174,7 @@ impl Config {
         let config = Self {
             server: ServerConfig::load(&values)?,
             limits: LimitsConfig::load(&values)?,
-            conversion: ConversionConfig::load(&values)?,
+            conversion: ConversionConfig::load(&values, sources)?,
             database: DatabaseConfig::load(&values)?,
             access: AccessConfig::load(&values)?,
             process: ProcessConfig::load(&values)?,
@@ -289,22 +278,6 @@ fn origins(values: &Values) -> Result<Vec<String>, ConfigError> {
             name,
             "origins as in https://app.example, in small letters, or *",
         )),
-    }
-}
-
-impl ConversionConfig {
-    fn load(values: &Values) -> Result<Self, ConfigError> {
-        let megabytes: u64 = values.within("LEDGERLINE_CONVERSION_MEMORY_MB", 128..=65_536)?;
-        Ok(Self {
-            recording_seconds: values.within("LEDGERLINE_RECORDING_SECONDS", 1..=14_400)?,
-            document_pages: values.within("LEDGERLINE_DOCUMENT_PAGES", 1..=10_000)?,
-            limits: Limits {
-                time: values.seconds("LEDGERLINE_CONVERSION_SECONDS", 1..=300)?,
-                memory: megabytes << 20,
-                at_once: values.within("LEDGERLINE_CONVERSIONS", 1..=64)?,
-                ..Limits::default()
-            },
-        })
     }
 }
 

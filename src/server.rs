@@ -6,7 +6,7 @@ use api::{ApiConfig, App, FirstUser, Gateways, Health, Parts};
 use commands::{
     Actor, Commands,
     addresses::Adoption,
-    conversion::Conversions,
+    conversion::{Confinement, ConfinementConfig, Conversions},
     media::MediaStore,
     policies::{Policies, Running},
     receiving::Receiving,
@@ -195,6 +195,7 @@ impl Server {
                 gateways: Arc::clone(&gateways),
                 metrics: metrics.clone(),
                 company: config.delivery.company.clone(),
+                confinement: None,
             };
             started.health = Some(Http::serve(listener, health.router(), http));
         }
@@ -203,7 +204,8 @@ impl Server {
         };
         let readers = database.readers(shares.readers);
         started.pools.push(readers.clone());
-        let conversions = Conversions::find(config.conversion.limits);
+        let confinement = Confinement::find(confinement(config)).await;
+        let conversions = Conversions::find(config.conversion.limits, confinement);
         started.conversions = Some(conversions.clone());
         let parts = Parts {
             commands: commands.clone(),
@@ -331,6 +333,14 @@ fn api(config: &Config) -> ApiConfig {
         cors_origins: config.server.cors_origins.clone(),
         deadlines: deadlines(config),
         ..ApiConfig::default()
+    }
+}
+
+fn confinement(config: &Config) -> ConfinementConfig {
+    ConfinementConfig {
+        policy: config.conversion.confinement,
+        helper: std::env::current_exe().ok(),
+        hidden: config.conversion.hidden.clone(),
     }
 }
 

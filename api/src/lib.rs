@@ -247,6 +247,7 @@ impl App {
             gateways: Arc::clone(&parts.gateways),
             metrics: parts.metrics.clone(),
             company: self.config().company.clone(),
+            confinement: Some(parts.conversions.confinement().name()),
         }
     }
 

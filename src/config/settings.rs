@@ -77,6 +77,9 @@ pub const SETTINGS: &[Setting] = &[
         "Address space of a program that converts, in megabytes (128 to 65536)."),
     setting("LEDGERLINE_CONVERSIONS", "conversions", "2",
         "Programs that convert at the same time (1 to 64)."),
+    setting("LEDGERLINE_CONFINEMENT", "confinement", "auto",
+        "Whether programs that convert run without network, other files and other processes: auto (where \
+         bubblewrap or Landlock works), required (else nothing is converted) or off."),
     setting("LEDGERLINE_IMPORT_LIMIT_MB", "import_limit_mb", "256",
         "Largest list of contacts that can be imported, in megabytes (1 to 16384)."),
     secret("LEDGERLINE_DATABASE_URL", "database_url",

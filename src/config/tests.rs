@@ -5,7 +5,7 @@ use base64::{
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE},
 };
 
-use commands::addresses::AddressPolicy;
+use commands::{addresses::AddressPolicy, conversion::ConfinementPolicy};
 use domain::people::Wish;
 
 use super::{values::Values, *};
@@ -81,6 +81,7 @@ const GOOD: &[(&str, &str)] = &[
     ("LEDGERLINE_CONVERSION_SECONDS", "9"),
     ("LEDGERLINE_CONVERSION_MEMORY_MB", "256"),
     ("LEDGERLINE_CONVERSIONS", "3"),
+    ("LEDGERLINE_CONFINEMENT", "required"),
     ("LEDGERLINE_IMPORT_LIMIT_MB", "9"),
     ("LEDGERLINE_DATABASE_URL", "postgres://u:hush-url@db/ledger"),
     ("LEDGERLINE_POSTGRES_CONNECTIONS", "40"),
@@ -175,6 +176,12 @@ fn every_setting_is_in_the_help_and_arrives_from_environment_and_file() {
         assert_eq!(conversion.limits.time.as_secs(), 9);
         assert_eq!(conversion.limits.memory, 256 << 20);
         assert_eq!(conversion.limits.at_once, 3);
+        assert_eq!(conversion.confinement, ConfinementPolicy::Required);
+        assert!(
+            conversion
+                .hidden
+                .contains(&PathBuf::from("/srv/ledgerline"))
+        );
         assert_eq!(server.import_limit, 9 << 20);
         assert_eq!(
             database.url.unwrap().expose_secret(),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use commands::{
-    conversion::Workroom,
+    conversion::{self, Workroom},
     documents::{BEFORE, DocumentError, Documents, FAX, PDF, UPLOAD},
 };
 use domain::outreach::{MediaHash, Pages, Quality};
@@ -12,18 +12,19 @@ use tokio::{fs::File, io::AsyncWriteExt};
 use tokio_util::io::ReaderStream;
 
 use super::media::Upload;
-use crate::{App, Error, Result};
+use crate::{App, Error, Result, permit::Caller};
 
 /// Pages made of what was uploaded, behind those that there were `before`.
 pub(super) async fn of_upload(
-    app: &App,
+    caller: &Caller,
     upload: Upload,
     before: Option<&Pages>,
     quality: Quality,
 ) -> Result<Pages> {
+    let app = caller.app();
     let documents = documents(app);
     documents.ready()?;
-    let mut room = app.parts().conversions.room()?;
+    let mut room = app.parts().conversions.room(caller.user())?;
     let file_name = upload.file_name().map(str::to_owned);
     let path = room.path(UPLOAD);
     room.fill(upload.save(app, &path)).await??;
@@ -46,9 +47,10 @@ pub(super) async fn of_upload(
 }
 
 /// The same pages in another quality.
-pub(super) async fn anew(app: &App, pages: &Pages, quality: Quality) -> Result<Pages> {
+pub(super) async fn anew(caller: &Caller, pages: &Pages, quality: Quality) -> Result<Pages> {
+    let app = caller.app();
     documents(app).ready()?;
-    let mut room = app.parts().conversions.room()?;
+    let mut room = app.parts().conversions.room(caller.user())?;
     fetch(app, &pages.pdf, &room.path(PDF)).await?;
     let drawn = draw(app, &mut room, quality).await?;
     Ok(Pages {
@@ -82,7 +84,8 @@ async fn draw(app: &App, room: &mut Workroom, quality: Quality) -> Result<Drawn>
 
 /// Puts a file of the room among the media.
 async fn keep(app: &App, room: &Workroom, file: &str) -> Result<(MediaHash, i64)> {
-    let file = File::open(room.path(file)).await.map_err(broken)?;
+    let file = conversion::open(&room.path(file)).map_err(broken)?;
+    let file = File::from_std(file);
     let bytes = ReaderStream::with_capacity(file, 256 << 10);
     let (media, size) = app.media().put(bytes, usize::MAX).await?;
     Ok((media, i64::try_from(size).unwrap_or(i64::MAX)))
@@ -95,7 +98,7 @@ async fn fetch(app: &App, media: &MediaHash, path: &Path) -> Result<()> {
         return Err(Error::Internal);
     };
     let mut pieces = std::pin::pin!(pieces);
-    let mut file = File::create(path).await.map_err(broken)?;
+    let mut file = File::from_std(conversion::create(path).map_err(broken)?);
     while let Some(piece) = pieces.next().await {
         file.write_all(&piece?).await.map_err(broken)?;
     }

@@ -129,8 +129,8 @@ async fn update(
     if let Some(quality) = quality {
         let document = documents.load(id).await?.aggregate;
         if let Some(pages) = document.pages().filter(|pages| pages.quality != quality) {
-            let app = documents.caller().app();
-            anew = Some(document_pages::anew(app, pages, quality).await?);
+            let caller = documents.caller();
+            anew = Some(document_pages::anew(caller, pages, quality).await?);
         }
     }
     documents
@@ -152,8 +152,8 @@ async fn replace(
 ) -> Result<Answer> {
     // Before the bytes are taken: they are nobody's business if the document is not.
     let quality = documents.load(id).await?.aggregate.content().quality;
-    let app = documents.caller().app();
-    let pages = document_pages::of_upload(app, upload, None, quality).await?;
+    let caller = documents.caller();
+    let pages = document_pages::of_upload(caller, upload, None, quality).await?;
     let done = documents.send(id, DocumentCommand::Replace(pages)).await?;
     Ok(Answer::id("document", id.get())?.late(done))
 }
@@ -165,8 +165,8 @@ async fn append(
 ) -> Result<Answer> {
     let document = documents.load(id).await?.aggregate;
     let (before, quality) = (document.pages(), document.content().quality);
-    let app = documents.caller().app();
-    let whole = document_pages::of_upload(app, upload, before, quality).await?;
+    let caller = documents.caller();
+    let whole = document_pages::of_upload(caller, upload, before, quality).await?;
     let after = before.map(|pages| pages.pdf.clone());
     let extend = DocumentCommand::Extend { after, whole };
     let done = documents.send(id, extend).await?;

@@ -8,7 +8,11 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use commands::{conversion::ConversionError, envelope::Envelope, media::MediaError};
+use commands::{
+    conversion::{self, ConversionError},
+    envelope::Envelope,
+    media::MediaError,
+};
 use domain::outreach::Attachment;
 use futures::StreamExt;
 use tokio::io::AsyncWriteExt;
@@ -100,7 +104,8 @@ impl Upload {
     pub async fn save(self, app: &App, path: &Path) -> Result<()> {
         self.content_type?;
         let limit = app.config().upload_limit;
-        let mut file = tokio::fs::File::create(path).await.map_err(unwritten)?;
+        let file = conversion::create(path).map_err(unwritten)?;
+        let mut file = tokio::fs::File::from_std(file);
         let mut size = 0_usize;
         let mut pieces = self.body.into_data_stream();
         while let Some(piece) = pieces.next().await {
@@ -140,7 +145,10 @@ impl From<ConversionError> for Error {
             ConversionError::Missing(program) => {
                 Self::NotImplemented(format!("{program} has to be installed on this server"))
             }
-            ConversionError::Busy => Self::Unavailable("others are being converted; try again"),
+            error @ ConversionError::Unconfined => Self::NotImplemented(error.to_string()),
+            ConversionError::Busy => {
+                Self::Unavailable("too many conversions wait already; try again")
+            }
             ConversionError::Stopping => Self::Unavailable("the server is stopping; try again"),
             ConversionError::TooSlow(_) => Self::invalid("body", "takes too long to convert"),
             ConversionError::TooLarge(_) => Self::invalid("body", "becomes too large"),

@@ -17,7 +17,7 @@ use crate::{
     App, Error, Result,
     answer::{Answer, id_of},
     extract::Path,
-    permit::{Read, Reader, Update, Writer},
+    permit::{Caller, Read, Reader, Update, Writer},
 };
 
 /// What the upload is called in its room.
@@ -32,9 +32,9 @@ pub(super) async fn upload(
 ) -> Result<Answer> {
     // Before the bytes are taken: they are nobody's business if the recording is not.
     recordings.load(id).await?;
-    let app = recordings.caller().app();
-    let new = Uploaded::receive(app, upload).await?;
-    let sound = new.stored(app, None).await?;
+    let caller = recordings.caller();
+    let new = Uploaded::receive(caller, upload).await?;
+    let sound = new.stored(caller.app(), None).await?;
     let replace = RecordingCommand::Replace(sound);
     recordings
         .answered(id, replace, id_of("recording", id.get()))
@@ -48,8 +48,7 @@ pub(super) async fn append(
 ) -> Result<Answer> {
     let before = recordings.load(id).await?;
     let mut before = before.aggregate.sound().cloned();
-    let app = recordings.caller().app();
-    let new = Uploaded::receive(app, upload).await?;
+    let new = Uploaded::receive(recordings.caller(), upload).await?;
     for _ in 1..TRIES {
         match extend(&recordings, id, &new, before.as_ref()).await {
             Err(Error::NotReady(_)) => {
@@ -110,8 +109,9 @@ struct Uploaded {
 }
 
 impl Uploaded {
-    async fn receive(app: &App, upload: Upload) -> Result<Self> {
-        let mut room = app.parts().conversions.room()?;
+    async fn receive(caller: &Caller, upload: Upload) -> Result<Self> {
+        let app = caller.app();
+        let mut room = app.parts().conversions.room(caller.user())?;
         let file_name = upload.file_name().map(str::to_owned);
         let path = room.path(UPLOAD);
         room.fill(upload.save(app, &path)).await??;

@@ -54,6 +54,8 @@ pub struct Health {
     pub metrics: PrometheusHandle,
     /// What `/readyz` calls this installation.
     pub company: String,
+    /// The confinement of conversions, where this process converts.
+    pub confinement: Option<&'static str>,
 }
 
 impl Health {
@@ -125,6 +127,7 @@ impl Health {
                 "accounts": provisional.count,
                 "until": provisional.until.map(|until| until.timestamp()),
             },
+            "conversions": { "confinement": self.confinement },
             "gateways": (self.gateways)(),
         });
         (status, Json(body)).into_response()

@@ -1,13 +1,16 @@
 //! Converting what clients upload, by programs of the system.
 //!
 //! A [`Workroom`] is a folder of one's own in which one [`Program`] after another is
-//! run, without a shell and with limits on time, memory and what it writes. Files in
-//! it are named by their name alone, since programs run in it. When it is dropped,
+//! run, without a shell, confined to it ([`Confinement`]) and with limits on time, memory and
+//! what it writes. Files in it are named by their name alone, since programs run in it. Users
+//! are served in rotation. When it is dropped,
 //! also because the request was cancelled, what still runs is killed and the folder
 //! removed.
 //!
 //! To convert with another program: a line in each of [`Program`]'s lists.
 
+mod confinement;
+mod files;
 mod folder;
 mod program;
 mod running;
@@ -23,20 +26,26 @@ use std::{
     time::Duration,
 };
 
+use domain::{Id, access::User};
+use fair_turns::{Bounds, Turn, Turns};
 use thiserror::Error;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 
 use tokio_util::{
     sync::CancellationToken,
     task::{TaskTracker, task_tracker::TaskTrackerToken},
 };
 
-pub use self::program::Program;
+pub use self::{
+    confinement::{Confinement, ConfinementConfig, ConfinementPolicy},
+    files::{create, open},
+    program::Program,
+};
 use self::{folder::Folder, program::Wrappers, running::Running};
 
+/// The most conversions that may wait for one user, and in all.
+const WAITING_PER_USER: usize = 32;
+const WAITING: usize = 256;
 /// How long the rooms may take to be gone at the end.
 const LAST_ROOMS: Duration = Duration::from_secs(1);
 
@@ -73,6 +82,9 @@ pub enum ConversionError {
     /// Others are being converted, and it would have been too long a wait.
     #[error("too many conversions at once")]
     Busy,
+    /// It would run unconfined, and must not.
+    #[error("conversions are refused: they cannot be confined on this server")]
+    Unconfined,
     /// The server stops.
     #[error("the server stops")]
     Stopping,
@@ -121,7 +133,8 @@ struct Inner {
     limits: Limits,
     found: HashMap<Program, PathBuf>,
     wrappers: Option<Wrappers>,
-    slots: Arc<Semaphore>,
+    confinement: Confinement,
+    turns: Turns<Id<User>>,
     stop: CancellationToken,
     rooms: TaskTracker,
 }
@@ -129,22 +142,27 @@ struct Inner {
 impl Conversions {
     /// Looks for the programs on `PATH`, once, and removes what processes that were
     /// killed have left behind.
-    pub fn find(limits: Limits) -> Self {
+    pub fn find(limits: Limits, confinement: Confinement) -> Self {
         folder::sweep();
         let found = Program::ALL
             .iter()
             .filter_map(|program| Some((*program, program::on_path(program.file())?)))
             .collect();
-        Self::with(limits, found)
+        Self::with(limits, confinement, found)
     }
 
-    pub(crate) fn with(limits: Limits, found: HashMap<Program, PathBuf>) -> Self {
+    pub(crate) fn with(
+        limits: Limits,
+        confinement: Confinement,
+        found: HashMap<Program, PathBuf>,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 limits,
                 found,
                 wrappers: Wrappers::find(),
-                slots: Arc::new(Semaphore::new(limits.at_once.max(1))),
+                confinement,
+                turns: Turns::new(bounds(limits)),
                 stop: CancellationToken::new(),
                 rooms: TaskTracker::new(),
             }),
@@ -156,24 +174,25 @@ impl Conversions {
     /// # Errors
     /// [`ConversionError::Missing`], with the first that cannot.
     pub fn need(&self, programs: &[Program]) -> Result<(), ConversionError> {
-        if self.inner.wrappers.is_none() {
-            return Err(ConversionError::Missing(Wrappers::NAMES));
-        }
-        let missing = programs
-            .iter()
-            .find(|program| !self.inner.found.contains_key(program));
-        match missing {
-            Some(program) => Err(ConversionError::Missing(program.title())),
-            None => Ok(()),
-        }
+        let mut needed = programs.iter();
+        needed.try_for_each(|program| self.inner.command_of(*program).map(drop))
     }
 
-    /// An empty room.
+    /// How programs are confined.
+    pub fn confinement(&self) -> &Confinement {
+        &self.inner.confinement
+    }
+
+    /// An empty room for a user.
     ///
     /// # Errors
-    /// When no folder can be made.
-    pub fn room(&self) -> Result<Workroom, ConversionError> {
+    /// [`ConversionError::Busy`] where too many wait already, or when no folder can be made.
+    pub fn room(&self, owner: Id<User>) -> Result<Workroom, ConversionError> {
+        if self.inner.turns.is_full(&owner) {
+            return Err(ConversionError::Busy);
+        }
         Ok(Workroom {
+            owner,
             folder: Folder::make()?,
             shop: self.inner.clone(),
             spent: Duration::ZERO,
@@ -195,6 +214,7 @@ impl Conversions {
 /// A folder of one's own and what is left of the time that its conversion may take.
 #[derive(Debug)]
 pub struct Workroom {
+    owner: Id<User>,
     folder: Folder,
     shop: Arc<Inner>,
     spent: Duration,
@@ -208,6 +228,11 @@ impl Workroom {
         self.folder.path().join(name)
     }
 
+    /// Where a program that is run in the room finds a file of this name.
+    pub fn path_inside(&self, name: &str) -> PathBuf {
+        self.shop.confinement.inside(self.folder.path()).join(name)
+    }
+
     /// Runs a program in the room, and waits for its end and that of all it started.
     ///
     /// # Errors
@@ -219,14 +244,16 @@ impl Workroom {
     ) -> Result<Finished, ConversionError> {
         let limits = self.shop.limits;
         let (wrappers, path) = self.shop.command_of(program)?;
-        let _slot = self.shop.slot().await?;
+        let _turn = self.shop.turn(self.owner).await?;
         let left = limits.time.saturating_sub(self.spent);
         let started = Instant::now();
-        let mut command = wrappers.command(path, left, &limits);
+        let (confinement, folder) = (&self.shop.confinement, self.folder.path());
+        let chain = wrappers.chain(path, left, &limits);
+        let mut command = program::command(confinement.wrap(&chain, folder))?;
         command.args(arguments);
+        let running = Running::start(command, folder, confinement.inside(folder))?;
         // Unless it is seen to end, it may still be writing when the folder goes.
         self.folder.is_in_use(true);
-        let running = Running::start(command, self.folder.path())?;
         let finished = running.finish(left, &self.shop.stop).await;
         self.folder.is_in_use(false);
         self.spent += started.elapsed();
@@ -253,10 +280,10 @@ impl Workroom {
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ConversionError> {
-        let slot = self.shop.slot().await?;
+        let turn = self.shop.turn(self.owner).await?;
         self.folder.is_in_use(true);
         let working = tokio::task::spawn_blocking(move || {
-            let _slot = slot;
+            let _turn = turn;
             work()
         });
         let done = working.await;
@@ -279,26 +306,44 @@ impl Workroom {
             });
         };
         tracing::debug!(program = program.file(), status = %finished.status, "converted");
-        match (finished.status.code(), finished.status.signal()) {
-            // Of what wraps it: it could not be started.
-            (Some(126 | 127), _) => Err(std::io::Error::other(format!(
-                "{} could not be started",
-                program.file()
-            ))
-            .into()),
-            (_, Some(SIGXCPU)) => Err(ConversionError::TooSlow(limits.time)),
-            (_, Some(SIGXFSZ)) => Err(ConversionError::TooLarge(limits.file)),
+        let code = finished.status.code();
+        let confinement = &self.shop.confinement;
+        let of_confined = code.and_then(|code| confinement.signal_of(code));
+        let is_started = !matches!(code, Some(126 | 127))
+            && !code.is_some_and(|code| confinement.failed(code, &finished.stderr));
+        match finished.status.signal().or(of_confined) {
+            // Of what wraps it.
+            _ if !is_started => {
+                let said = String::from_utf8_lossy(&finished.stderr);
+                let said = said.lines().next().unwrap_or_default();
+                let file = program.file();
+                let why = format!("{file} could not be started: {said}");
+                Err(std::io::Error::other(why).into())
+            }
+            Some(SIGXCPU) => Err(ConversionError::TooSlow(limits.time)),
+            Some(SIGXFSZ) => Err(ConversionError::TooLarge(limits.file)),
             _ => Ok(finished),
         }
     }
 }
 
+/// Of several turns one user never has all.
+fn bounds(limits: Limits) -> Bounds {
+    Bounds {
+        at_once: limits.at_once,
+        at_once_per_key: limits.at_once.saturating_sub(1),
+        waiting_per_key: WAITING_PER_USER,
+        waiting: WAITING,
+        timeout: limits.time,
+        gauge: "ledgerline_conversions_waiting",
+    }
+}
+
 impl Inner {
-    async fn slot(&self) -> Result<OwnedSemaphorePermit, ConversionError> {
-        let turn = timeout(self.limits.time, self.slots.clone().acquire_owned());
-        let turn = self.stop.run_until_cancelled(turn).await;
+    async fn turn(&self, owner: Id<User>) -> Result<Turn<Id<User>>, ConversionError> {
+        let turn = self.stop.run_until_cancelled(self.turns.take(owner)).await;
         let turn = turn.ok_or(ConversionError::Stopping)?;
-        turn.ok().and_then(Result::ok).ok_or(ConversionError::Busy)
+        turn.map_err(|_| ConversionError::Busy)
     }
 
     fn command_of(&self, program: Program) -> Result<(&Wrappers, &Path), ConversionError> {
@@ -306,6 +351,14 @@ impl Inner {
             .wrappers
             .as_ref()
             .ok_or(ConversionError::Missing(Wrappers::NAMES))?;
+        if self.confinement.refuses() {
+            return Err(ConversionError::Unconfined);
+        }
+        if self.found.contains_key(&program) && !self.confinement.suits(program) {
+            return Err(ConversionError::Missing(
+                "bubblewrap (bwrap), for LibreOffice,",
+            ));
+        }
         let path = self.found.get(&program);
         let path = path.ok_or(ConversionError::Missing(program.title()))?;
         Ok((wrappers, path))

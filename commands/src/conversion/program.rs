@@ -2,6 +2,8 @@
 
 use std::{
     env,
+    ffi::OsString,
+    io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::Duration,
@@ -64,7 +66,8 @@ impl Program {
     }
 }
 
-/// Where on `PATH` a program is.
+/// Where on `PATH` a program is, with links resolved: they may lie where a confined program
+/// sees nothing.
 pub(super) fn on_path(file: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     let candidates = env::split_paths(&path).map(|folder| folder.join(file));
@@ -73,7 +76,16 @@ pub(super) fn on_path(file: &str) -> Option<PathBuf> {
         candidate.is_absolute()
             && found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
     });
-    runnable.next()
+    runnable.next()?.canonicalize().ok()
+}
+
+/// A command of these words: a program and its first arguments.
+pub(super) fn command(words: Vec<OsString>) -> io::Result<Command> {
+    let mut words = words.into_iter();
+    let program = words.next().ok_or(io::ErrorKind::NotFound)?;
+    let mut command = Command::new(program);
+    command.args(words);
+    Ok(command)
 }
 
 /// Programs of util-linux that set limits for the one they become: setting them
@@ -96,21 +108,67 @@ impl Wrappers {
         })
     }
 
-    /// The command that becomes `program`: dead with this process, however that ends,
-    /// without new privileges, and within the limits.
-    pub fn command(&self, program: &Path, time: Duration, limits: &Limits) -> Command {
+    /// A program that does nothing when it is asked for its version.
+    pub fn nothing(&self) -> PathBuf {
+        self.prlimit.clone()
+    }
+
+    /// The programs that one after the other become `program`.
+    pub fn chain<'c>(&'c self, program: &'c Path, time: Duration, limits: &'c Limits) -> Chain<'c> {
+        Chain {
+            wrappers: self,
+            program,
+            time,
+            limits,
+        }
+    }
+}
+
+/// A program, and those that hold it within its limits before they become it.
+#[derive(Debug)]
+pub(super) struct Chain<'c> {
+    wrappers: &'c Wrappers,
+    program: &'c Path,
+    time: Duration,
+    limits: &'c Limits,
+}
+
+impl Chain<'_> {
+    /// All that have to be found where it is confined.
+    pub fn programs(&self) -> [&Path; 3] {
+        [&self.wrappers.setpriv, &self.wrappers.prlimit, self.program]
+    }
+
+    /// Ends with this process, however that ends.
+    pub fn dies_with_parent(&self, more: &[&str]) -> Vec<OsString> {
+        let mut words = vec![self.wrappers.setpriv.clone().into_os_string()];
+        words.extend(["--pdeathsig", "KILL"].map(OsString::from));
+        words.extend(more.iter().map(OsString::from));
+        words.push("--".into());
+        words
+    }
+
+    /// Root without what makes it more than another user.
+    pub fn without_capabilities(&self) -> Vec<OsString> {
+        let mut words = vec![self.wrappers.setpriv.clone().into_os_string()];
+        words.extend(["--bounding-set=-all", "--inh-caps=-all", "--"].map(OsString::from));
+        words
+    }
+
+    /// The program within its limits; its arguments follow.
+    pub fn limited(&self) -> Vec<OsString> {
         // Programs can work with several threads at once; the clock on the wall is
         // kept by us, this is for what escapes us.
-        let cpu = time.as_secs().saturating_add(1).saturating_mul(2);
-        let mut command = Command::new(&self.setpriv);
-        command
-            .args(["--pdeathsig", "KILL", "--no-new-privs", "--"])
-            .arg(&self.prlimit)
-            .arg(format!("--as={}", limits.memory))
-            .arg(format!("--cpu={cpu}:{}", cpu + 1))
-            .arg(format!("--fsize={}", limits.file))
-            .args(["--core=0", "--nofile=1024", "--"])
-            .arg(program);
-        command
+        let cpu = self.time.as_secs().saturating_add(1).saturating_mul(2);
+        let limits = [
+            format!("--as={}", self.limits.memory),
+            format!("--cpu={cpu}:{}", cpu + 1),
+            format!("--fsize={}", self.limits.file),
+        ];
+        let mut words = vec![self.wrappers.prlimit.clone().into_os_string()];
+        words.extend(limits.map(OsString::from));
+        words.extend(["--core=0", "--nofile=1024", "--"].map(OsString::from));
+        words.push(self.program.into());
+        words
     }
 }

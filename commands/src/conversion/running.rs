@@ -31,13 +31,14 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub fn start(mut command: Command, folder: &Path) -> io::Result<Self> {
+    /// Starts it in a folder, which it finds at `inside`.
+    pub fn start(mut command: Command, folder: &Path, inside: &Path) -> io::Result<Self> {
         let child = command
             .current_dir(folder)
             .env_clear()
             .env("PATH", PATH)
-            .env("HOME", folder)
-            .env("TMPDIR", folder)
+            .env("HOME", inside)
+            .env("TMPDIR", inside)
             .env("LC_ALL", "C.UTF-8")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -5,11 +5,16 @@ use std::{collections::HashMap, time::Duration};
 use nix::{errno::Errno, sys::signal::killpg, unistd::Pid};
 use tokio::time::{Instant, sleep};
 
-use super::{ConversionError, Conversions, Finished, Limits, Program, Workroom};
+use domain::Id;
+
+use super::{
+    Confinement, ConfinementConfig, ConfinementPolicy, ConversionError, Conversions, Finished,
+    Limits, Program, WAITING_PER_USER, Workroom,
+};
 
 fn shop(limits: Limits) -> Conversions {
     let found = HashMap::from([(Program::PdfInfo, "/bin/sh".into())]);
-    Conversions::with(limits, found)
+    Conversions::with(limits, Confinement::none(), found)
 }
 
 fn room(time: Duration) -> Workroom {
@@ -17,7 +22,7 @@ fn room(time: Duration) -> Workroom {
         time,
         ..Limits::default()
     };
-    shop(limits).room().unwrap()
+    shop(limits).room(Id::new(1)).unwrap()
 }
 
 async fn sh(room: &mut Workroom, script: &str) -> Result<Finished, ConversionError> {
@@ -154,7 +159,7 @@ async fn a_file_does_not_grow_past_its_limit() {
         file: 1 << 20,
         ..Limits::default()
     };
-    let mut room = shop(limits).room().unwrap();
+    let mut room = shop(limits).room(Id::new(1)).unwrap();
     let ended = sh(&mut room, "exec head -c 5000000 /dev/zero > big").await;
     assert!(
         matches!(ended, Err(ConversionError::TooLarge(_))),
@@ -169,7 +174,7 @@ async fn memory_does_not_grow_past_its_limit() {
         memory: 64 << 20,
         ..Limits::default()
     };
-    let mut room = shop(limits).room().unwrap();
+    let mut room = shop(limits).room(Id::new(1)).unwrap();
     // tail keeps what has no line end.
     let done = sh(&mut room, "head -c 200000000 /dev/zero | tail -n 1 | wc -c").await;
     assert_eq!(done.unwrap().text().trim(), "0");
@@ -183,19 +188,119 @@ async fn no_more_run_at_once_than_may() {
         ..Limits::default()
     };
     let shop = shop(limits);
-    let mut first = shop.room().unwrap();
+    let mut first = shop.room(Id::new(1)).unwrap();
     let path = first.path("");
     let first = tokio::spawn(async move { sh(&mut first, "echo $$ > pid; sleep 5").await });
     group(&path).await;
     // It waits for its turn, and its own time begins then.
-    sh(&mut shop.room().unwrap(), "sleep 5").await.unwrap();
+    sh(&mut shop.room(Id::new(1)).unwrap(), "sleep 5")
+        .await
+        .unwrap();
     first.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn one_user_does_not_have_all_turns() {
+    let shop = shop(Limits::default());
+    let (mut mine, mut also_mine) = (
+        shop.room(Id::new(1)).unwrap(),
+        shop.room(Id::new(1)).unwrap(),
+    );
+    let path = mine.path("");
+    let first = tokio::spawn(async move { sh(&mut mine, "echo $$ > pid; sleep 1000").await });
+    group(&path).await;
+    let second = tokio::spawn(async move { sh(&mut also_mine, "true").await });
+    sh(&mut shop.room(Id::new(2)).unwrap(), "true")
+        .await
+        .unwrap();
+    assert!(!first.is_finished() && !second.is_finished());
+    first.abort();
+    second.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn too_many_of_one_user_are_refused_before_they_upload() {
+    let shop = shop(Limits::default());
+    let mut first = shop.room(Id::new(1)).unwrap();
+    let path = first.path("");
+    let first = tokio::spawn(async move { sh(&mut first, "echo $$ > pid; sleep 1000").await });
+    group(&path).await;
+    let mut rooms: Vec<_> = (0..WAITING_PER_USER)
+        .map(|_| shop.room(Id::new(1)).unwrap())
+        .collect();
+    let waiting = rooms.iter_mut().map(|room| sh(room, "true"));
+    let mut waiting = std::pin::pin!(futures::future::join_all(waiting));
+    assert!(futures::poll!(&mut waiting).is_pending());
+    let refused = shop.room(Id::new(1));
+    assert!(matches!(refused, Err(ConversionError::Busy)));
+    shop.room(Id::new(2)).unwrap();
+    first.abort();
+    assert!(waiting.await.iter().all(Result::is_ok));
+}
+
+/// Bubblewrap, or why it does not work on this machine.
+async fn bubblewrap() -> Result<Confinement, &'static str> {
+    let config = ConfinementConfig {
+        helper: None,
+        ..ConfinementConfig::default()
+    };
+    let found = Confinement::find(config).await;
+    match found.name() {
+        "bubblewrap" => Ok(found),
+        _ => Err("bubblewrap does not work on this machine"),
+    }
+}
+
+#[tokio::test]
+async fn a_program_in_bubblewrap_keeps_its_folder_and_its_limits() {
+    let limits = Limits {
+        file: 1 << 20,
+        ..Limits::default()
+    };
+    let found = HashMap::from([(Program::PdfInfo, "/bin/sh".into())]);
+    let confinement = match bubblewrap().await {
+        Ok(confinement) => confinement,
+        Err(reason) => {
+            eprintln!("{reason}");
+            return;
+        }
+    };
+    let shop = Conversions::with(limits, confinement, found);
+    let mut room = shop.room(Id::new(1)).unwrap();
+    std::fs::write(room.path("in"), b"hello").unwrap();
+    let script = "cat in > out; pwd; echo $TMPDIR; echo x > /dev/shm/x; echo x > /x; exit 3";
+    let done = sh(&mut room, script).await.unwrap();
+    assert_eq!(done.status.code(), Some(3));
+    assert_eq!(done.text(), "/tmp\n/tmp\n");
+    assert_eq!(std::fs::read(room.path("out")).unwrap(), b"hello");
+    let big = sh(&mut room, "exec head -c 5000000 /dev/zero > big").await;
+    assert!(matches!(big, Err(ConversionError::TooLarge(_))), "{big:?}");
+}
+
+#[tokio::test]
+async fn where_nothing_confines_what_must_be_confined_is_refused() {
+    let required = Confinement::find(ConfinementConfig {
+        policy: ConfinementPolicy::Required,
+        helper: Some("/usr/bin/false".into()),
+        ..ConfinementConfig::default()
+    });
+    let required = required.await;
+    let is_confined = required.name() == "bubblewrap";
+    let found = HashMap::from([(Program::PdfInfo, "/bin/sh".into())]);
+    let shop = Conversions::with(Limits::default(), required, found);
+    match shop.need(&[Program::PdfInfo]) {
+        Ok(()) => assert!(is_confined),
+        Err(error) => assert!(matches!(error, ConversionError::Unconfined), "{error}"),
+    }
 }
 
 #[tokio::test]
 async fn at_the_end_everything_is_killed_and_every_room_is_gone() {
     let shop = shop(Limits::default());
-    let (mut runs, mut fills) = (shop.room().unwrap(), shop.room().unwrap());
+    let (mut runs, mut fills) = (
+        shop.room(Id::new(1)).unwrap(),
+        shop.room(Id::new(1)).unwrap(),
+    );
     let paths = [runs.path(""), fills.path("")];
     let running = tokio::spawn(async move { sh(&mut runs, "echo $$ > pid; sleep 1000").await });
     let filling = tokio::spawn(async move { fills.fill(std::future::pending::<()>()).await });
@@ -220,7 +325,11 @@ async fn what_is_not_installed_is_named() {
         missing.unwrap_err().to_string(),
         "LibreOffice (soffice) is not installed"
     );
-    let run = shop.room().unwrap().run(Program::Ghostscript, ["-h"]).await;
+    let run = shop
+        .room(Id::new(1))
+        .unwrap()
+        .run(Program::Ghostscript, ["-h"])
+        .await;
     assert!(matches!(
         run,
         Err(ConversionError::Missing("Ghostscript (gs)"))

@@ -1,7 +1,6 @@
 //! PNG and JPEG: one image, one page of PDF.
 
 use std::{
-    fs::{self, File},
     io::{BufReader, Write},
     path::Path,
 };
@@ -11,7 +10,7 @@ use pdf_writer::{Content, Filter, Finish, Name, Pdf, Rect, Ref};
 use png::{ColorType, Decoder, DecodingError, Limits, Transformations};
 
 use super::{DocumentError, Kind, PDF, Result, UPLOAD, few_enough_pixels, kind};
-use crate::conversion::Workroom;
+use crate::conversion::{Workroom, create, open};
 
 /// A4 in points.
 const SHORT: f32 = 595.0;
@@ -42,7 +41,7 @@ pub(super) async fn to_pdf(room: &mut Workroom, kind: Kind) -> Result<()> {
             Kind::Png => read_png(&from)?,
             _ => read_jpeg(&from)?,
         };
-        Ok(fs::write(to, page(&image))?)
+        Ok(create(&to)?.write_all(&page(&image))?)
     });
     written.await?
 }
@@ -97,7 +96,7 @@ fn read_png(path: &Path) -> Result<Image> {
     let limits = Limits {
         bytes: DECODER_BYTES,
     };
-    let mut decoder = Decoder::new_with_limits(BufReader::new(File::open(path)?), limits);
+    let mut decoder = Decoder::new_with_limits(BufReader::new(open(path)?), limits);
     decoder.set_transformations(Transformations::normalize_to_color8());
     let mut reader = decoder.read_info().map_err(refuse_png)?;
     let (width, height) = (reader.info().width, reader.info().height);

@@ -1,13 +1,12 @@
 //! What a file is.
 
 use std::{
-    fs::File,
     io::{self, Read},
     path::Path,
 };
 
 use super::{Result, office};
-use crate::conversion::Program;
+use crate::conversion::{Program, open};
 
 /// A kind of file that can be faxed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,7 +76,7 @@ impl Kind {
 /// PostScript, also if a PDF comes later in it.
 pub(super) fn sniff(path: &Path) -> Result<Option<Kind>> {
     let mut head = Vec::new();
-    File::open(path)?.take(512).read_to_end(&mut head)?;
+    open(path)?.take(512).read_to_end(&mut head)?;
     Ok(match head.as_slice() {
         [b'%', b'P', b'D', b'F', b'-', ..] => Some(Kind::Pdf),
         [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(Kind::Tiff),
@@ -93,7 +92,7 @@ pub(super) fn sniff(path: &Path) -> Result<Option<Kind>> {
 /// A whole file, if it is not larger than what is read into memory.
 pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
-    let file = File::open(path)?;
+    let file = open(path)?;
     file.take(super::MOST_BYTES + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= super::MOST_BYTES).then_some(bytes))
 }

@@ -29,9 +29,10 @@ pub(super) async fn to_pdf(room: &mut Workroom, kind: Kind) -> Result<()> {
     let named = format!("{UPLOAD}.{}", kind.extension());
     fs::rename(room.path(UPLOAD), room.path(&named))?;
     let profile = room.path("profile");
+    let profile_inside = room.path_inside("profile");
     fs::create_dir_all(profile.join("user"))?;
     fs::write(profile.join("user/registrymodifications.xcu"), SETTINGS)?;
-    let installation = format!("-env:UserInstallation=file://{}", profile.display());
+    let installation = format!("-env:UserInstallation=file://{}", profile_inside.display());
     let arguments = [
         installation.as_str(),
         "--headless",

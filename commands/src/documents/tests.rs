@@ -2,10 +2,10 @@
 
 use std::{collections::HashMap, os::unix::fs::PermissionsExt};
 
-use domain::outreach::Quality;
+use domain::{Id, outreach::Quality};
 
 use super::*;
-use crate::conversion::Limits;
+use crate::conversion::{Confinement, Limits};
 
 macro_rules! file {
     ($name:literal) => {
@@ -47,7 +47,7 @@ struct Shop {
 impl Shop {
     fn new() -> Self {
         Self {
-            conversions: Conversions::find(Limits::default()),
+            conversions: Conversions::find(Limits::default(), Confinement::none()),
             most_pages: 20,
         }
     }
@@ -63,7 +63,7 @@ impl Shop {
             .map(|(file, program)| (program, format!("/usr/bin/{file}").into()))
             .into();
         found.insert(Program::LibreOffice, office);
-        let conversions = Conversions::with(Limits::default(), found);
+        let conversions = Conversions::with(Limits::default(), Confinement::none(), found);
         let shop = Self {
             conversions,
             most_pages: 20,
@@ -80,7 +80,7 @@ impl Shop {
 
     /// The kind, the number of pages, and the room they are in.
     async fn convert(&self, bytes: &[u8]) -> Result<(Kind, u32, Workroom)> {
-        let mut room = self.conversions.room()?;
+        let mut room = self.conversions.room(Id::new(1))?;
         fs::write(room.path(UPLOAD), bytes)?;
         let kind = self.documents().to_pdf(&mut room).await?;
         let pages = self
@@ -136,7 +136,7 @@ fn dots(fax: &[u8]) -> (u32, u32) {
 #[tokio::test]
 async fn a_quality_is_a_resolution() {
     let shop = Shop::new();
-    let mut room = shop.conversions.room().unwrap();
+    let mut room = shop.conversions.room(Id::new(1)).unwrap();
     fs::write(room.path(UPLOAD), pdf(1)).unwrap();
     shop.documents().to_pdf(&mut room).await.unwrap();
     let mut sizes = Vec::new();

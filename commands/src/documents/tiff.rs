@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{DocumentError, Kind, Result, few_enough_pixels, too_many};
+use crate::conversion::open;
 
 /// The most fields of a page, and the most pieces that all images together are in.
 const MOST_FIELDS: u64 = 1024;
@@ -59,7 +60,7 @@ struct Field {
 
 impl Tiff {
     fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path)?;
+        let file = open(path)?;
         let size = file.metadata()?.len();
         let mut file = BufReader::new(file);
         let mut order = [0; 2];

@@ -8,7 +8,6 @@ mod kind;
 pub mod wav;
 
 use std::{
-    fs::File,
     io,
     path::{Path, PathBuf},
 };
@@ -21,7 +20,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
 use self::{kind::Kind, wav::Wav};
-use crate::conversion::{ConversionError, Program, Workroom};
+use crate::conversion::{ConversionError, Program, Workroom, open};
 
 /// Why an upload did not become sound.
 #[derive(Debug, Error)]
@@ -95,7 +94,7 @@ impl Samples {
     /// # Errors
     /// When the file cannot be read.
     pub async fn bytes(&self) -> io::Result<impl Stream<Item = io::Result<Bytes>> + Send + use<>> {
-        let mut file = tokio::fs::File::open(&self.file).await?;
+        let mut file = tokio::fs::File::from_std(open(&self.file)?);
         file.seek(io::SeekFrom::Start(self.start)).await?;
         Ok(ReaderStream::with_capacity(
             file.take(self.count * 2),
@@ -111,9 +110,9 @@ pub fn most_samples(seconds: u32) -> u64 {
 
 async fn look_into(file: PathBuf) -> Result<(Kind, Option<Wav>), SoundError> {
     let look = move || {
-        let kind = Kind::of(File::open(&file)?)?;
+        let kind = Kind::of(open(&file)?)?;
         let wav = match kind {
-            Kind::Wav => Some(Wav::read(io::BufReader::new(File::open(&file)?))?),
+            Kind::Wav => Some(Wav::read(io::BufReader::new(open(&file)?))?),
             _ => None,
         };
         Ok((kind, wav))
@@ -178,7 +177,7 @@ async fn convert(
 }
 
 async fn bytes_in(file: &Path) -> io::Result<u64> {
-    match tokio::fs::metadata(file).await {
+    match tokio::fs::symlink_metadata(file).await {
         Ok(found) => Ok(found.len()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
         Err(error) => Err(error),

@@ -1,7 +1,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::*;
-use crate::conversion::{Conversions, Limits};
+use crate::conversion::{Confinement, Conversions, Limits};
 
 const LONGEST: u32 = 10;
 
@@ -34,7 +34,9 @@ async fn room() -> Workroom {
         time: Duration::from_secs(180),
         ..Limits::default()
     };
-    Conversions::find(limits).room().unwrap()
+    Conversions::find(limits, Confinement::none())
+        .room(domain::Id::new(1))
+        .unwrap()
 }
 
 async fn samples(bytes: &[u8]) -> Result<(u64, Vec<u8>), SoundError> {
@@ -120,8 +122,8 @@ async fn a_broken_file_of_each_kind_is_refused() {
 
 #[tokio::test]
 async fn without_sox_there_is_wav_and_a_name_for_what_is_missing() {
-    let without = Conversions::with(Limits::default(), HashMap::new());
-    let mut room = without.room().unwrap();
+    let without = Conversions::with(Limits::default(), Confinement::none(), HashMap::new());
+    let mut room = without.room(domain::Id::new(1)).unwrap();
     let ogg = [&b"OggS\0\x02"[..], &[0; 22], b"\x01vorbis"].concat();
     tokio::fs::write(room.path("ogg"), ogg).await.unwrap();
     tokio::fs::write(room.path("wav"), tone(8)).await.unwrap();

@@ -15,16 +15,27 @@ async fn document(user: &Client) -> String {
     format!("/messages/documents/{}", id.id("document_id"))
 }
 
-/// The processes whose parent is this one.
-fn children(pid: i32) -> Vec<String> {
+/// The processes that this one has started, and those that they have: id and name.
+fn descendants(pid: i32) -> Vec<(i32, String)> {
     let processes = fs::read_dir("/proc").unwrap().flatten();
-    let named = processes.filter_map(|entry| {
-        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
-        let (name, rest) = stat.rsplit_once(')')?;
-        let parent: i32 = rest.split_whitespace().nth(1)?.parse().ok()?;
-        (parent == pid).then(|| name.to_owned())
-    });
-    named.collect()
+    let all: Vec<(i32, i32, String)> = processes
+        .filter_map(|entry| {
+            let id = entry.file_name().to_str()?.parse().ok()?;
+            let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+            let (name, rest) = stat.rsplit_once(')')?;
+            let name = name.split_once('(')?.1.to_owned();
+            Some((id, rest.split_whitespace().nth(1)?.parse().ok()?, name))
+        })
+        .collect();
+    let mut found: Vec<(i32, String)> = Vec::new();
+    let mut parents = vec![pid];
+    while let Some(parent) = parents.pop() {
+        for (id, _, name) in all.iter().filter(|(_, of, _)| *of == parent) {
+            parents.push(*id);
+            found.push((*id, name.clone()));
+        }
+    }
+    found
 }
 
 #[tokio::test]
@@ -130,7 +141,7 @@ async fn what_takes_too_long_is_stopped_and_leaves_nothing() {
         answer.expect(412)["errors"][0]["message"],
         "takes too long to convert"
     );
-    assert_eq!(children(server.pid().as_raw()), Vec::<String>::new());
+    assert!(descendants(server.pid().as_raw()).is_empty());
     assert_eq!(rooms(&server), Vec::<PathBuf>::new());
     assert_eq!(admin.get(&document).await.ok()["pages"], json!(null));
     let few = admin
@@ -146,14 +157,14 @@ async fn a_client_that_goes_away_leaves_nothing_running() {
     let media = format!("{}/media", document(&admin).await);
     let upload = admin.upload(&media, "application/pdf", slow());
     let converting = eventually("a conversion has begun", seconds(20), async || {
-        (!children(server.pid().as_raw()).is_empty()).then_some(())
+        (!descendants(server.pid().as_raw()).is_empty()).then_some(())
     });
     tokio::select! {
         _ = upload => panic!("answered before its time"),
         () = converting => {}
     }
     eventually("all is gone", seconds(10), async || {
-        (children(server.pid().as_raw()).is_empty() && rooms(&server).is_empty()).then_some(())
+        (descendants(server.pid().as_raw()).is_empty() && rooms(&server).is_empty()).then_some(())
     })
     .await;
 }
@@ -173,23 +184,23 @@ async fn a_server_that_stops_or_is_killed_leaves_nothing_running() {
             let _cut_off = client.try_send(request.body(bytes)).await;
         });
         let pid = server.pid().as_raw();
-        let room = eventually("a conversion has begun", seconds(20), async || {
-            let running = children(pid).iter().any(|name| name.ends_with("gs"));
-            rooms(&server).pop().filter(|_| running)
+        let (room, running) = eventually("a conversion has begun", seconds(20), async || {
+            let running = descendants(pid);
+            let is_drawing = running.iter().any(|(_, name)| name == "gs");
+            let room = rooms(&server).pop().filter(|_| is_drawing)?;
+            Some((room, running))
         })
         .await;
         match killed {
             true => server.kill9(),
             false => drop(server.sigterm(seconds(10))),
         }
-        let works_there = |room: &PathBuf| {
-            let processes = fs::read_dir("/proc").unwrap().flatten();
-            processes
-                .filter_map(|entry| fs::read_link(entry.path().join("cwd")).ok())
-                .any(|folder| folder.starts_with(room))
-        };
-        eventually("nobody works there", seconds(5), async || {
-            (!works_there(&room)).then_some(())
+        eventually("none of them runs", seconds(5), async || {
+            let lives = |(id, _): &(i32, String)| {
+                let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+                !stat.is_empty() && !stat.contains(") Z ")
+            };
+            (!running.iter().any(lives)).then_some(())
         })
         .await;
         upload.await.unwrap();

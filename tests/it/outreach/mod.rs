@@ -1,7 +1,9 @@
 //! What is said to whom.
 
+mod confinement;
 mod document_files;
 mod documents;
+mod fair_conversions;
 mod hostile_uploads;
 mod programs;
 mod recordings;

@@ -1,0 +1,59 @@
+//! Files of a room, which a hostile program may have replaced by links to other files, or by
+//! pipes that would never end.
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+
+/// Opens a file of a room to be read.
+///
+/// # Errors
+/// When it is not there, or is no regular file.
+pub fn open(path: &Path) -> io::Result<File> {
+    regular(OpenOptions::new().read(true), path)
+}
+
+/// Makes a file of a room, or cuts it to nothing.
+///
+/// # Errors
+/// When it is there and no regular file, or the system does not make it.
+pub fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    regular(options.write(true).create(true).truncate(true), path)
+}
+
+fn regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("no regular file")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+
+    #[test]
+    fn links_and_pipes_are_not_opened() {
+        let room = tempfile::tempdir().unwrap();
+        let path = |name: &str| room.path().join(name);
+        fs::write(path("secret"), b"key").unwrap();
+        symlink(path("secret"), path("link")).unwrap();
+        nix::unistd::mkfifo(&path("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for name in ["link", "pipe", "."] {
+            assert!(open(&path(name)).is_err(), "{name}");
+            assert!(create(&path(name)).is_err(), "{name}");
+        }
+        assert_eq!(fs::read(path("secret")).unwrap(), b"key");
+        open(&path("secret")).unwrap();
+        create(&path("new")).unwrap();
+    }
+}

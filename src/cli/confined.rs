@@ -1,0 +1,46 @@
+//! `ledgerline confined`: restricts itself and becomes a program that converts.
+
+use std::{
+    ffi::OsString,
+    os::unix::process::CommandExt,
+    path::PathBuf,
+    process::{Command, ExitCode},
+};
+
+use clap::Args;
+use confinement::Allowed;
+
+/// The exit status of a program that could not be started, as shells have it.
+const NOT_STARTED: u8 = 126;
+
+/// Becomes a program that sees no files but these, no network and no other processes.
+#[derive(Debug, Args)]
+pub struct Confined {
+    /// A file or folder that it may read and run.
+    #[arg(long)]
+    read: Vec<PathBuf>,
+    /// A folder that it may write to.
+    #[arg(long)]
+    write: Vec<PathBuf>,
+    /// The program and its arguments.
+    #[arg(last = true, required = true)]
+    program: Vec<OsString>,
+}
+
+impl Confined {
+    /// Does not return unless it fails.
+    pub fn become_it(self) -> ExitCode {
+        let (read, write) = (self.read, self.write);
+        if let Err(error) = confinement::restrict(&Allowed { read, write }) {
+            eprintln!("ledgerline: not confined: {error}");
+            return ExitCode::from(NOT_STARTED);
+        }
+        let mut words = self.program.into_iter();
+        let Some(program) = words.next() else {
+            return ExitCode::from(NOT_STARTED);
+        };
+        let error = Command::new(program).args(words).exec();
+        eprintln!("ledgerline: not started: {error}");
+        ExitCode::from(NOT_STARTED)
+    }
+}

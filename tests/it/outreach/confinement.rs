@@ -1,0 +1,209 @@
+//! Programs that convert see the system's files and their own folder, and nothing else: a
+//! program that is taken over reads no secret, opens no connection and reaches no process.
+//!
+//! In the place of sox stands a script that tries all of it and notes, as sound, what it
+//! found.
+
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+};
+
+use serde_json::json;
+
+use crate::harness::{Answer, Client, Database, Server, Setup, scratch_dir};
+
+/// A server with such a script.
+struct Spied {
+    server: Server,
+    admin: Client,
+    media: String,
+    programs: PathBuf,
+    // What the script tries to connect to.
+    listener: TcpListener,
+}
+
+impl Spied {
+    /// A server that finds these programs of the system on its `PATH`.
+    async fn with(programs: &[&str], policy: &str) -> Self {
+        let folder = scratch_dir("spied");
+        for name in programs {
+            let on_path = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+                .map(|path| path.join(name))
+                .find(|path| path.exists());
+            let on_path = on_path.unwrap_or_else(|| panic!("{name} is missing: install it"));
+            symlink(on_path, folder.join(name)).unwrap();
+        }
+        script(&folder.join("sox"), "exit 1");
+        Self::on(folder, policy).await
+    }
+
+    /// The same with these programs in a folder, which is seen for sox lies there. So would be
+    /// the data directory, which lies in it too.
+    async fn on(programs: PathBuf, policy: &str) -> Self {
+        let data = programs.join("data");
+        fs::create_dir(&data).unwrap();
+        fs::write(data.join("master.key"), "secret\n").unwrap();
+        let setup = Setup::on(&Database::create().await)
+            .path(&programs)
+            .set("DATA_DIR", data.to_str().unwrap())
+            .set("CONFINEMENT", policy);
+        let server = setup.start().await;
+        let admin = server.admin().await;
+        let body = json!({"name": "spied", "description": "d"});
+        let recording = admin.post("/messages/recordings", body).await;
+        Self {
+            media: format!(
+                "/messages/recordings/{}/media",
+                recording.id("recording_id")
+            ),
+            listener: TcpListener::bind("127.0.0.1:0").unwrap(),
+            server,
+            admin,
+            programs,
+        }
+    }
+
+    /// How programs are confined, as `/readyz` says.
+    async fn way(&self) -> String {
+        let ready = self.server.stranger().get("/readyz").await.ok();
+        ready["conversions"]["confinement"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Whether programs are confined this way; if not, it is said why, and the log must have
+    /// said so.
+    async fn is(&self, way: &str) -> bool {
+        let found = self.way().await;
+        if found == way {
+            return true;
+        }
+        let log = self.server.log();
+        let said = log.lines().find(|line| {
+            line.contains("conversions cannot be confined this way") && line.contains(way)
+        });
+        let said = said.unwrap_or_else(|| panic!("{found} instead of {way}: {log}"));
+        eprintln!("{way} does not work on this machine: {said}");
+        false
+    }
+
+    /// Uploads what sox is called for.
+    async fn convert(&self) -> Answer {
+        let upload = b"ID3\x03\0\0\0\0\0\0 no sound".to_vec();
+        self.admin.upload(&self.media, "audio/mpeg", upload).await
+    }
+
+    fn key(&self) -> PathBuf {
+        self.programs.join("data/master.key")
+    }
+
+    /// What a program finds.
+    async fn found(&self) -> String {
+        let (pid, port) = (
+            self.server.pid(),
+            self.listener.local_addr().unwrap().port(),
+        );
+        let (key, outside) = (self.key(), self.programs.join("written"));
+        let log = self.server.data_dir.join("server.log");
+        let lines = [
+            "exec 2>/dev/null; printf 'ran' > samples.raw".to_owned(),
+            "found() { printf ' %s' \"$1\" >> samples.raw; }".to_owned(),
+            format!("cat '{}' && found key", key.display()),
+            format!("cat '{}' && found log", log.display()),
+            "cat /etc/passwd && found passwd".to_owned(),
+            format!("(: > '{}') && found writing", outside.display()),
+            format!("(: < /dev/tcp/127.0.0.1/{port}) && found network"),
+            format!("kill -0 {pid} && found signals"),
+            format!("cat /proc/{pid}/environ && found environment"),
+            "printf '    ' >> samples.raw; exit 0".to_owned(),
+        ];
+        script(&self.programs.join("sox"), &lines.join("\n"));
+        self.convert().await.id("recording_id");
+        let file = self.admin.get(&self.media).await;
+        let text = String::from_utf8_lossy(&file.body[44..]).into_owned();
+        text.trim().to_owned()
+    }
+}
+
+const NOTHING: &str = "ran";
+const ALL: &str = "ran key log passwd writing network signals environment";
+
+/// A program that bash runs.
+fn script(path: &Path, text: &str) {
+    fs::write(path, format!("#!/bin/bash\n{text}\n")).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Stands in the place of setpriv, and refuses to start what confines.
+fn refusing_setpriv(folder: &Path) {
+    let refuse = "case \" $* \" in *' confined '*|*bwrap*) echo 'not here' >&2; exit 1;; esac";
+    script(
+        &folder.join("setpriv"),
+        &format!("{refuse}\nexec /usr/bin/setpriv \"$@\""),
+    );
+    symlink("/usr/bin/prlimit", folder.join("prlimit")).unwrap();
+    script(&folder.join("sox"), "exit 1");
+}
+
+#[tokio::test]
+async fn a_program_in_bubblewrap_finds_nothing() {
+    let spied = Spied::with(&["setpriv", "prlimit", "bwrap"], "auto").await;
+    if spied.is("bubblewrap").await {
+        assert_eq!(spied.found().await, NOTHING);
+    }
+}
+
+#[tokio::test]
+async fn a_program_under_landlock_finds_nothing() {
+    let spied = Spied::with(&["setpriv", "prlimit"], "required").await;
+    if spied.is("landlock").await {
+        assert_eq!(spied.found().await, NOTHING);
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_confines_it_is_said_and_converted() {
+    let folder = scratch_dir("spied");
+    refusing_setpriv(&folder);
+    let spied = Spied::on(folder, "auto").await;
+    assert_eq!(spied.way().await, "none");
+    let log = spied.server.log();
+    assert!(log.contains("conversions are not confined"), "{log}");
+    // What the script tries is possible, unless it is confined.
+    assert_eq!(spied.found().await, ALL);
+}
+
+#[tokio::test]
+async fn what_must_be_confined_and_cannot_be_is_refused() {
+    let folder = scratch_dir("spied");
+    refusing_setpriv(&folder);
+    let spied = Spied::on(folder, "required").await;
+    assert_eq!(spied.way().await, "none");
+    let said = spied.convert().await.expect(501);
+    assert!(
+        said["detail"].to_string().contains("cannot be confined"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn confinement_can_be_switched_off_and_says_so() {
+    let spied = Spied::with(&["setpriv", "prlimit"], "off").await;
+    assert_eq!(spied.way().await, "none");
+    assert!(spied.server.log().contains("LEDGERLINE_CONFINEMENT is off"));
+    assert_eq!(spied.found().await, ALL);
+}
+
+#[tokio::test]
+async fn a_link_that_a_program_leaves_is_not_followed() {
+    let spied = Spied::with(&["setpriv", "prlimit"], "auto").await;
+    let link = format!("ln -s '{}' samples.raw", spied.key().display());
+    script(&spied.programs.join("sox"), &link);
+    let answer = spied.convert().await;
+    assert_ne!(answer.status, 200, "{}", answer.text());
+    spied.admin.get(&spied.media).await.expect(404);
+}
