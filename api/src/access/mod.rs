@@ -9,6 +9,7 @@ mod user_fields;
 mod user_import;
 mod user_rights;
 mod user_rows;
+mod user_senders;
 mod users;
 
 use crate::openapi::Routes;
@@ -20,6 +21,7 @@ pub(crate) fn routes() -> Routes {
         .merge(users::routes())
         .merge(user_csv::routes())
         .merge(user_rights::routes())
+        .merge(user_senders::routes())
         .merge(roles::routes())
         .merge(permissions::routes())
 }

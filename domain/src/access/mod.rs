@@ -11,5 +11,5 @@ pub use permission::{Permission, PermissionCommand, PermissionEvent};
 pub use role::{Role, RoleCommand, RoleEvent, RolePatch};
 pub use role_name::folded_role_name;
 pub use session::{Session, SessionCommand, SessionEvent};
-pub use user::{User, UserCommand, UserEvent, UserPatch, UserProfile};
+pub use user::{SmsSenders, User, UserCommand, UserEvent, UserPatch, UserProfile};
 pub use vocabulary::grants;

@@ -22,7 +22,7 @@ pub use quality::Quality;
 pub use recording::{
     Recording, RecordingCommand, RecordingContent, RecordingEvent, RecordingPatch, Sound,
 };
-pub use sender_id::{SMS_SENDER, SenderId};
+pub use sender_id::{SMS_SENDER, SenderId, is_same_sender};
 pub use template::{
     Attachment, MediaHash, Template, TemplateCommand, TemplateContent, TemplateEvent, TemplatePatch,
 };

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::values::PhoneNumber;
+use crate::{people::normal_address, values::PhoneNumber};
 
 /// The account setting that names whom its short messages come from.
 pub const SMS_SENDER: &str = "sms_sender";
@@ -39,9 +39,28 @@ impl FromStr for SenderId {
     }
 }
 
+/// True if two senders are one number, however it is spelt, or the same name.
+pub fn is_same_sender(one: &str, other: &str) -> bool {
+    let (one, other) = (one.trim(), other.trim());
+    let is_number = |text: &str| text.parse::<PhoneNumber>().is_ok();
+    match is_number(one) && is_number(other) {
+        true => normal_address(one) == normal_address(other),
+        false => one == other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_the_same_in_any_spelling_and_names_are_not() {
+        assert!(is_same_sender("+4930123", "004930123"));
+        assert!(is_same_sender(" ACME ", "ACME"));
+        for (one, other) in [("00ABC", "ABC"), ("Bank", "BANK"), ("49301", "49302")] {
+            assert!(!is_same_sender(one, other), "{one}");
+        }
+    }
 
     #[test]
     fn a_sender_is_a_number_or_a_short_name() {

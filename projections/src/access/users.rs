@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use domain::{
     Event,
@@ -110,6 +111,62 @@ pub async fn may(pool: &PgPool, user_id: i64, wanted: &str) -> Result<bool, sqlx
     .await
 }
 
+/// The senders that short messages of a user's accounts may name, as clients see them.
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
+pub struct SmsSendersRow {
+    /// The user.
+    pub user_id: i64,
+    /// Names and numbers that an account administrator listed.
+    pub names: Vec<String>,
+    /// Those that were in use before there was a list.
+    pub provisional: Vec<String>,
+    /// The time until which those may be used, in unix seconds.
+    pub provisional_until: Option<i64>,
+}
+
+/// The senders that short messages of this user's accounts may name.
+pub async fn sms_senders(
+    pool: &PgPool,
+    user_id: i64,
+) -> Result<Option<SmsSendersRow>, sqlx::Error> {
+    sqlx::query_as(
+        "select user_id, sms_senders as names, sms_senders_provisional as provisional, \
+           extract(epoch from sms_senders_until)::bigint as provisional_until \
+         from read.users where user_id = $1",
+    )
+    .bind(user_id)
+    .fetch_optional(pool)
+    .await
+}
+
+/// Users with senders whose right ends unless an account administrator lists them.
+#[derive(Clone, Debug, FromRow)]
+pub struct ProvisionalSenders {
+    /// How many there are.
+    pub count: i64,
+    /// When the first right ends.
+    pub until: Option<DateTime<Utc>>,
+    /// The first of them, by id.
+    pub first: Vec<i64>,
+}
+
+/// The users with provisional senders of short messages, the first `named` of them by id.
+pub async fn provisional_senders(
+    pool: &PgPool,
+    named: i64,
+) -> Result<ProvisionalSenders, sqlx::Error> {
+    sqlx::query_as(
+        "with provisional as (select user_id, sms_senders_until as until \
+           from read.users where sms_senders_until is not null) \
+         select count(*) as count, min(until) as until, \
+           array(select user_id from provisional order by user_id limit $1) as first \
+         from provisional",
+    )
+    .bind(named)
+    .fetch_one(pool)
+    .await
+}
+
 /// Users who were deleted or are not active, and who own active accounts or pending
 /// schedules all the same, or who were deleted and own accounts with a right to an address; at
 /// most so many.
@@ -168,7 +225,8 @@ async fn apply(
 ) -> Result<(), sqlx::Error> {
     use UserEvent::{
         UserActivated, UserCreated, UserDeactivated, UserDeleted, UserPasswordChanged,
-        UserPermissionGranted, UserPermissionWithdrawn, UserRoleGiven, UserRoleTaken, UserUpdated,
+        UserPermissionGranted, UserPermissionWithdrawn, UserRoleGiven, UserRoleTaken,
+        UserSmsSendersListed, UserSmsSendersProvided, UserUpdated,
     };
     let id = recorded.aggregate_id;
     match event {
@@ -217,6 +275,17 @@ async fn apply(
         UserPermissionWithdrawn { permission_id } => {
             let sql = "delete from user_permissions where user_id = $1 and permission_id = $2";
             pair(db, sql, id, permission_id.get()).await?;
+        }
+        UserSmsSendersListed { names } => {
+            let sql = "update users set sms_senders = $2, sms_senders_provisional = '{}', \
+                         sms_senders_until = $3 where user_id = $1";
+            set_senders(db, sql, id, (names.get(), None)).await?;
+        }
+        UserSmsSendersProvided { names, until } => {
+            let sql = "update users set \
+                         sms_senders_provisional = sms_senders_provisional || $2, \
+                         sms_senders_until = $3 where user_id = $1";
+            set_senders(db, sql, id, (names.get(), Some(*until))).await?;
         }
         UserDeleted {} => return delete(db, id).await,
     }
@@ -267,6 +336,21 @@ async fn set_active(db: &mut PgConnection, id: i64, active: bool) -> Result<(), 
     sqlx::query("update users set active = $2 where user_id = $1")
         .bind(id)
         .bind(active)
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+async fn set_senders(
+    db: &mut PgConnection,
+    sql: &'static str,
+    id: i64,
+    (names, until): (Option<&Vec<String>>, Option<DateTime<Utc>>),
+) -> Result<(), sqlx::Error> {
+    sqlx::query(sql)
+        .bind(id)
+        .bind(names.map_or(&[][..], Vec::as_slice))
+        .bind(until)
         .execute(db)
         .await
         .map(drop)

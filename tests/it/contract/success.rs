@@ -373,6 +373,7 @@ async fn own_body(route: Route, things: &Things) -> Value {
         "/spools/{spool_id}/resolve" => json!({"status": "completed"}),
         path if path.contains("/settings/") => json!({"value": "x"}),
         "/accounts/{account_id}/assign" => json!({"field": "phone", "address": own_number()}),
+        "/users/{user_id}/sms_senders" => json!({"names": ["ACME Shop"]}),
         _ => json!({}),
     }
 }

@@ -2,19 +2,22 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
-use super::{UserCommand, UserEvent, UserPatch, UserProfile};
+use super::{SmsSenders, UserCommand, UserEvent, UserPatch, UserProfile};
 use crate::{
     Claim, Entity, Id, Patch, Personal, Refusal,
     access::{Permission, Role},
+    outreach::SenderId,
     values::Sealed,
 };
 
 use super::UserEvent::{
     UserActivated, UserCreated, UserDeactivated, UserDeleted, UserPasswordChanged,
-    UserPermissionGranted, UserPermissionWithdrawn, UserRoleGiven, UserRoleTaken, UserUpdated,
+    UserPermissionGranted, UserPermissionWithdrawn, UserRoleGiven, UserRoleTaken,
+    UserSmsSendersListed, UserSmsSendersProvided, UserUpdated,
 };
 
 /// A user's state.
@@ -28,6 +31,8 @@ pub struct User {
     roles: BTreeSet<Id<Role>>,
     permissions: BTreeSet<Id<Permission>>,
     token_epoch: u32,
+    #[serde(default)]
+    sms_senders: SmsSenders,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,9 +76,15 @@ impl User {
         self.token_epoch
     }
 
+    /// The senders that short messages of its accounts may name.
+    pub fn sms_senders(&self) -> &SmsSenders {
+        &self.sms_senders
+    }
+
     fn decide(&self, command: UserCommand) -> Result<Vec<UserEvent>, Refusal> {
         use UserCommand::{
-            ChangePassword, Create, Delete, GiveRole, Grant, TakeRole, Update, Withdraw,
+            ChangePassword, Create, Delete, GiveRole, Grant, ListSmsSenders, ProvideSmsSenders,
+            TakeRole, Update, Withdraw,
         };
         Ok(match (self.stage, command) {
             (
@@ -108,9 +119,39 @@ impl User {
                 return Err(Refusal::NotFound);
             }
             (Live, Withdraw(permission_id)) => vec![UserPermissionWithdrawn { permission_id }],
+            (Live, ListSmsSenders(names)) => self.list_sms_senders(names)?,
+            (Live, ProvideSmsSenders { names, until }) => self.provide_sms_senders(names, until)?,
             (Live, Delete) => vec![UserDeleted {}],
             (Absent | Deleted, _) => return Err(Refusal::NotFound),
         })
+    }
+
+    fn list_sms_senders(&self, names: Vec<SenderId>) -> Result<Vec<UserEvent>, Refusal> {
+        let subject = self.id.map(Id::subject).ok_or(Refusal::NotFound)?;
+        let names = SmsSenders::set(names)?;
+        let next = SmsSenders {
+            listed: names.clone(),
+            ..SmsSenders::default()
+        };
+        if next == self.sms_senders {
+            return Ok(vec![]);
+        }
+        let names = Personal::of(subject, names);
+        Ok(vec![UserSmsSendersListed { names }])
+    }
+
+    fn provide_sms_senders(
+        &self,
+        names: Vec<SenderId>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<UserEvent>, Refusal> {
+        let subject = self.id.map(Id::subject).ok_or(Refusal::NotFound)?;
+        let names = self.sms_senders.unknown(names);
+        if names.is_empty() {
+            return Ok(vec![]);
+        }
+        let names = Personal::of(subject, names);
+        Ok(vec![UserSmsSendersProvided { names, until }])
     }
 
     pub(super) fn update(&self, patch: UserPatch) -> Result<Vec<UserEvent>, Refusal> {
@@ -218,6 +259,17 @@ impl Aggregate for User {
             }
             UserPermissionWithdrawn { permission_id } => {
                 self.permissions.remove(&permission_id);
+            }
+            UserSmsSendersListed { names } => {
+                self.sms_senders = SmsSenders {
+                    listed: names.into_inner().unwrap_or_default(),
+                    ..SmsSenders::default()
+                };
+            }
+            UserSmsSendersProvided { names, until } => {
+                let names = names.into_inner().unwrap_or_default();
+                self.sms_senders.provisional.extend(names);
+                self.sms_senders.until = Some(until);
             }
             UserDeleted {} => self.stage = Deleted,
         }

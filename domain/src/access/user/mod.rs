@@ -1,9 +1,11 @@
 //! A user: who logs in and owns things. `Absent → Live → Deleted`.
 
 mod aggregate;
+mod sms_senders;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
 
 pub use aggregate::User;
+pub use sms_senders::SmsSenders;
 pub use vocabulary::{UserCommand, UserEvent, UserPatch, UserProfile};

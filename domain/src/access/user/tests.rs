@@ -2,16 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use chrono::DateTime;
 use cqrs_es::{
     Aggregate,
     test::{AggregateTestExecutor, TestFramework},
 };
 
 use super::{
-    UserEvent::{UserActivated, UserCreated, UserDeactivated, UserPasswordChanged},
+    UserEvent::{
+        UserActivated, UserCreated, UserDeactivated, UserPasswordChanged, UserSmsSendersListed,
+        UserSmsSendersProvided,
+    },
     *,
 };
-use crate::{Entity, Id, Patch, Personal, Refusal, values::Sealed};
+use crate::{Entity, Id, Patch, Personal, Refusal, outreach::SenderId, values::Sealed};
 
 fn created() -> UserEvent {
     UserCreated {
@@ -87,6 +91,49 @@ fn a_username_with_a_colon_stays_and_is_not_given() {
         old.update(named("new-name")).map(|events| events.len()),
         Ok(1)
     );
+}
+
+fn senders(names: &[&str]) -> Vec<SenderId> {
+    names.iter().map(|name| name.parse().unwrap()).collect()
+}
+
+#[test]
+fn senders_of_short_messages_are_listed_once_each() {
+    let names = Personal::of(
+        Id::<User>::new(1).subject(),
+        vec!["ACME".to_owned(), "+4930123".to_owned()],
+    );
+    let list = UserCommand::ListSmsSenders(senders(&["ACME", "+4930123", "004930123", "ACME"]));
+    given(vec![created()])
+        .when(list.clone())
+        .then_expect_events(vec![UserSmsSendersListed {
+            names: names.clone(),
+        }]);
+    given(vec![created(), UserSmsSendersListed { names }])
+        .when(list)
+        .then_expect_events(vec![]);
+    let many: Vec<String> = (0..51).map(|n| format!("N{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    given(vec![created()])
+        .when(UserCommand::ListSmsSenders(senders(&many)))
+        .then_expect_error(Refusal::invalid("names", "must be at most 50"));
+}
+
+#[test]
+fn a_provisional_sender_may_be_named_until_its_grace_ends() {
+    let at = |second| DateTime::from_timestamp(second, 0).unwrap();
+    let mut user = User::default();
+    user.apply(created());
+    let names = Personal::of(Id::<User>::new(1).subject(), vec!["BANK".to_owned()]);
+    user.apply(UserSmsSendersProvided {
+        names: names.clone(),
+        until: at(100),
+    });
+    assert!(user.sms_senders().allow("BANK", at(99)));
+    assert!(!user.sms_senders().allow("BANK", at(100)));
+    user.apply(UserSmsSendersListed { names });
+    assert!(user.sms_senders().allow("BANK", at(100)));
+    assert!(!user.sms_senders().allow("Bank", at(1)));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,7 @@ use super::User;
 use crate::{
     Id, Patch, Personal,
     access::{Permission, Role},
+    outreach::SenderId,
     reference::TimeZone,
     values::{EmailAddress, Line, PhoneNumber, Sealed},
 };
@@ -65,6 +67,13 @@ pub enum UserCommand {
     TakeRole(Id<Role>),
     Grant(Id<Permission>),
     Withdraw(Id<Permission>),
+    /// Replaces the list of the senders that short messages of the user's accounts may name.
+    ListSmsSenders(Vec<SenderId>),
+    /// Lets the user's accounts go on naming senders that they named before there was a list.
+    ProvideSmsSenders {
+        names: Vec<SenderId>,
+        until: DateTime<Utc>,
+    },
     Delete,
 }
 
@@ -101,11 +110,21 @@ pub enum UserEvent {
     UserPermissionWithdrawn {
         permission_id: Id<Permission>,
     },
+    /// The list of the senders that short messages of the user's accounts may name.
+    UserSmsSendersListed {
+        names: Personal<Vec<String>>,
+    },
+    /// Senders that were in use before there was a list, for a period of grace.
+    UserSmsSendersProvided {
+        names: Personal<Vec<String>>,
+        until: DateTime<Utc>,
+    },
     UserDeleted {},
 }
 use UserEvent::{
     UserActivated, UserCreated, UserDeactivated, UserDeleted, UserPasswordChanged,
-    UserPermissionGranted, UserPermissionWithdrawn, UserRoleGiven, UserRoleTaken, UserUpdated,
+    UserPermissionGranted, UserPermissionWithdrawn, UserRoleGiven, UserRoleTaken,
+    UserSmsSendersListed, UserSmsSendersProvided, UserUpdated,
 };
 
 impl DomainEvent for UserEvent {
@@ -120,6 +139,8 @@ impl DomainEvent for UserEvent {
             UserRoleTaken { .. } => "UserRoleTaken",
             UserPermissionGranted { .. } => "UserPermissionGranted",
             UserPermissionWithdrawn { .. } => "UserPermissionWithdrawn",
+            UserSmsSendersListed { .. } => "UserSmsSendersListed",
+            UserSmsSendersProvided { .. } => "UserSmsSendersProvided",
             UserDeleted {} => "UserDeleted",
         }
         .to_owned()
