@@ -7,10 +7,11 @@ use commands::{
     Commands,
     addresses::{Adoption, adopt},
 };
-use projections::{Watermarks, people::accounts};
+use projections::{Watermarks, access::users, people::accounts};
 
-/// The kind of what is upgraded.
+/// The kinds of what is upgraded.
 const ACCOUNT: &str = "account";
+const USER: &str = "user";
 /// Time limit for the read models: another process may lead them.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 /// Accounts that the log names.
@@ -45,6 +46,22 @@ pub async fn start(
             "accounts use numbers or addresses that nobody verified or assigned: \
              GET /accounts?unverified=1 lists them; after the period of grace they neither \
              receive there nor send as them"
+        );
+    }
+    if let Some(last) = last
+        && !watermarks.wait_for(USER, last, TIME_LIMIT).await
+    {
+        tracing::debug!(position = last, "the read model of users is behind");
+    }
+    let senders = users::provisional_senders(pool, NAMED).await?;
+    if senders.count > 0 {
+        tracing::warn!(
+            users = senders.count,
+            until = senders.until.map(|until| until.to_rfc3339()),
+            first = ?senders.first,
+            "accounts of users send short messages under names or numbers that no account \
+             administrator listed: GET /users/{{id}}/sms_senders shows them; after the period of \
+             grace nothing is sent under them"
         );
     }
     Ok(())

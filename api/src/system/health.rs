@@ -10,7 +10,7 @@ use axum::{
     routing,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use projections::{ProjectionStatus, Watermarks, delivery::queue, people::accounts};
+use projections::{ProjectionStatus, Watermarks, access::users, delivery::queue, people::accounts};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -92,15 +92,16 @@ impl Health {
     /// gateways that are down are shown, and are no reason to take the API away.
     async fn ready(&self) -> Response {
         let asked = async {
-            let (lag, depth, provisional) = tokio::join!(
+            let (lag, depth, provisional, senders) = tokio::join!(
                 self.watermarks.lag(),
                 queue::depth(&self.pool, eventstore::clock::now()),
                 accounts::provisional(&self.pool, 0),
+                users::provisional_senders(&self.pool, 0),
             );
-            Some((lag.ok()?, depth.ok()?, provisional.ok()?))
+            Some((lag.ok()?, depth.ok()?, provisional.ok()?, senders.ok()?))
         };
-        let Ok(Some((lag, depth, provisional))) = tokio::time::timeout(PATIENCE, asked).await
-        else {
+        let known = tokio::time::timeout(PATIENCE, asked).await;
+        let Ok(Some((lag, depth, provisional, senders))) = known else {
             let body = json!({ "status": "unavailable", "database": "does not answer" });
             return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
         };
@@ -126,6 +127,10 @@ impl Health {
             "provisional_addresses": {
                 "accounts": provisional.count,
                 "until": provisional.until.map(|until| until.timestamp()),
+            },
+            "provisional_senders": {
+                "users": senders.count,
+                "until": senders.until.map(|until| until.timestamp()),
             },
             "conversions": { "confinement": self.confinement },
             "gateways": (self.gateways)(),

@@ -5,6 +5,8 @@
 //! assigned; the rest may be used for a period of grace. Of several accounts with one address
 //! the first that was created receives there, active ones before others.
 
+mod sms_senders;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
@@ -18,12 +20,14 @@ use domain::{
     },
 };
 use eventstore::{Loaded, Metadata, Position, Recorded, Store, StoreError};
+use sqlx::PgConnection;
 
 use super::{AddressPolicy, fingerprint};
 use crate::{CommandError, Commands};
 
-/// The upgrade's name in `identity.upgrades`.
-const NAME: &str = "addresses";
+/// The upgrades' names in `identity.upgrades`.
+const ADDRESSES: &str = "addresses";
+const SMS_SENDERS: &str = "sms_senders";
 /// Events that are read, and accounts that are decided on, at a time.
 const PAGE: i64 = 1_000;
 const BATCH: usize = 200;
@@ -62,17 +66,53 @@ pub async fn adopt(commands: &Commands, terms: Adoption) -> Result<Option<Positi
         .execute(&mut *transaction)
         .await
         .map_err(StoreError::Database)?;
-    let done: Option<i64> =
-        sqlx::query_scalar("select 1::bigint from identity.upgrades where name = $1")
-            .bind(NAME)
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(StoreError::Database)?;
-    if done.is_some() {
-        return Ok(None);
+    let mut last = None;
+    if !is_done(&mut transaction, ADDRESSES).await? {
+        let (accounts, position) = adopt_addresses(commands, terms).await?;
+        last = last.max(position);
+        done(&mut transaction, ADDRESSES, (terms.at, accounts)).await?;
     }
+    if !is_done(&mut transaction, SMS_SENDERS).await? {
+        let (accounts, position) = sms_senders::adopt(commands, terms).await?;
+        last = last.max(position);
+        done(&mut transaction, SMS_SENDERS, (terms.at, accounts)).await?;
+    }
+    transaction.commit().await.map_err(StoreError::Database)?;
+    Ok(last)
+}
+
+async fn is_done(db: &mut PgConnection, name: &str) -> Result<bool, StoreError> {
+    let is_done =
+        sqlx::query_scalar("select exists (select from identity.upgrades where name = $1)")
+            .bind(name)
+            .fetch_one(db)
+            .await?;
+    Ok(is_done)
+}
+
+async fn done(
+    db: &mut PgConnection,
+    name: &str,
+    (at, accounts): (DateTime<Utc>, usize),
+) -> Result<(), StoreError> {
+    sqlx::query("insert into identity.upgrades (name, done_at, accounts) values ($1, $2, $3)")
+        .bind(name)
+        .bind(at)
+        .bind(i64::try_from(accounts).unwrap_or(i64::MAX))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// How many accounts there are, and the position of the last event.
+async fn adopt_addresses(
+    commands: &Commands,
+    terms: Adoption,
+) -> Result<(usize, Option<Position>), CommandError> {
+    let store = commands.store();
     let candidates = candidates(store).await?;
-    let administrators = administrators(store, &candidates).await?;
+    let writers = candidates.iter().flat_map(|(_, it)| it.writers.values());
+    let administrators = administrators(store, writers.copied().flatten()).await?;
     let mut last = None;
     for field in AddressField::ALL {
         let decided = decide(store, &candidates, &administrators, field, terms).await?;
@@ -84,15 +124,7 @@ pub async fn adopt(commands: &Commands, terms: Adoption) -> Result<Option<Positi
             last = last.max(positions.max());
         }
     }
-    sqlx::query("insert into identity.upgrades (name, done_at, accounts) values ($1, $2, $3)")
-        .bind(NAME)
-        .bind(terms.at)
-        .bind(i64::try_from(candidates.len()).unwrap_or(i64::MAX))
-        .execute(&mut *transaction)
-        .await
-        .map_err(StoreError::Database)?;
-    transaction.commit().await.map_err(StoreError::Database)?;
-    Ok(last)
+    Ok((candidates.len(), last))
 }
 
 /// The accounts there are, in the order in which they are considered.
@@ -162,10 +194,9 @@ fn normal(profile: &AccountProfile) -> BTreeMap<AddressField, Option<String>> {
 /// deleted counts by what they held then.
 async fn administrators(
     store: &Store,
-    candidates: &[(Id<Account>, Candidate)],
+    writers: impl Iterator<Item = Id<User>>,
 ) -> Result<HashSet<Id<User>>, StoreError> {
-    let writers = candidates.iter().flat_map(|(_, it)| it.writers.values());
-    let writers: HashSet<Id<User>> = writers.copied().flatten().collect();
+    let writers: HashSet<Id<User>> = writers.collect();
     let writers: Vec<_> = writers.into_iter().collect();
     let users = store.load_many(&writers).await?;
     let roles: HashSet<Id<Role>> = users

@@ -1,0 +1,132 @@
+//! The senders of short messages that accounts named before users had a list of them.
+//!
+//! What an account administrator set is listed for the account's user; the rest may be named
+//! for the period of grace. An account's own number needs no entry.
+
+use std::collections::{BTreeMap, HashMap};
+
+use cqrs_es::Aggregate;
+use domain::{
+    Entity, Event, Id,
+    access::{User, UserCommand},
+    outreach::{SMS_SENDER, SenderId, is_same_sender},
+    people::{Account, AccountEvent, AddressField},
+};
+use eventstore::{Metadata, Position, Store, StoreError};
+
+use super::{Adoption, PAGE, administrators};
+use crate::{CommandError, Commands, addresses::AddressPolicy};
+
+/// An account as the log has it, and who set the sender that it names.
+#[derive(Default)]
+struct Candidate {
+    account: Account,
+    writer: Option<Id<User>>,
+}
+
+/// The senders that the accounts of a user name.
+#[derive(Default)]
+struct Named {
+    listed: Vec<SenderId>,
+    provisional: Vec<SenderId>,
+}
+
+/// Lists senders that are in use; how many accounts name one, and the position of the last
+/// event.
+pub(super) async fn adopt(
+    commands: &Commands,
+    terms: Adoption,
+) -> Result<(usize, Option<Position>), CommandError> {
+    let store = commands.store();
+    let candidates = candidates(store).await?;
+    let writers = candidates.iter().filter_map(|it| it.writer);
+    let administrators = administrators(store, writers).await?;
+    let mut users: BTreeMap<Id<User>, Named> = BTreeMap::new();
+    for Candidate { account, writer } in &candidates {
+        let sender = account.setting(SMS_SENDER).and_then(|it| it.parse().ok());
+        let (Some(owner), Some(sender)) = (account.owner(), sender) else {
+            continue;
+        };
+        let named = users.entry(owner).or_default();
+        let is_assigned = terms.policy == AddressPolicy::Trusted
+            || writer.is_none_or(|writer| administrators.contains(&writer));
+        match is_assigned {
+            true => named.listed.push(sender),
+            false => named.provisional.push(sender),
+        }
+    }
+    let mut last = None;
+    for (user, named) in users {
+        last = last.max(provide(commands, user, named, terms).await?);
+    }
+    Ok((candidates.len(), last))
+}
+
+/// Adds to the list of one user.
+async fn provide(
+    commands: &Commands,
+    id: Id<User>,
+    named: Named,
+    terms: Adoption,
+) -> Result<Option<Position>, CommandError> {
+    let user = commands.store().load(id).await?.aggregate;
+    if !user.exists() {
+        return Ok(None);
+    }
+    let known = user.sms_senders().listed().iter();
+    let mut names: Vec<SenderId> = known.filter_map(|name| name.parse().ok()).collect();
+    names.extend(named.listed);
+    let names = UserCommand::ListSmsSenders(names);
+    let provisional = UserCommand::ProvideSmsSenders {
+        names: named.provisional,
+        until: terms.until,
+    };
+    let mut last = None;
+    for command in [names, provisional] {
+        let metadata = Metadata::default();
+        let sent = commands.send_many(vec![(id, command)], &metadata, Vec::new());
+        for answer in sent.await? {
+            match answer {
+                Ok(committed) => last = last.max(committed.position),
+                Err(refusal) => {
+                    tracing::warn!(user.id = %id, %refusal, "senders of short messages are not listed");
+                }
+            }
+        }
+    }
+    Ok(last)
+}
+
+/// The accounts that name a sender which is not their own number.
+async fn candidates(store: &Store) -> Result<Vec<Candidate>, StoreError> {
+    let mut found: HashMap<Id<Account>, Candidate> = HashMap::new();
+    let mut after = 0;
+    loop {
+        let events = store
+            .log()
+            .read_types(&[Account::TYPE], after, PAGE)
+            .await?;
+        let Some(last) = events.last() else { break };
+        after = last.position;
+        for recorded in &events {
+            let Event::Account(event) = &recorded.event else {
+                continue;
+            };
+            let candidate = found.entry(recorded.id()).or_default();
+            candidate.account.apply(event.clone());
+            let names = matches!(event,
+                AccountEvent::AccountSettingSet { name, .. } if name == SMS_SENDER);
+            if names {
+                candidate.writer = recorded.metadata.user_id;
+            }
+        }
+    }
+    let is_foreign = |it: &Candidate| {
+        let own = it.account.address(AddressField::Phone);
+        let named = it.account.setting(SMS_SENDER);
+        named.is_some_and(|named| !own.is_some_and(|own| is_same_sender(own, named)))
+    };
+    let mut candidates: Vec<Candidate> = found.into_values().collect();
+    candidates.retain(|it| it.account.exists() && is_foreign(it));
+    Ok(candidates)
+}
