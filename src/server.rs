@@ -169,7 +169,12 @@ impl Server {
         });
         let policies = has(config, Role::Worker).then(|| {
             let pool = store.pool().clone();
-            let sending = Sending::new(commands.clone(), pool.clone(), deadlines(config));
+            let sending = Sending::new(
+                commands.clone(),
+                pool.clone(),
+                deadlines(config),
+                config.identity.policy,
+            );
             Policies::new(commands.clone(), pool, sending, watermarks.clone()).start()
         });
         let mut started = Started {
@@ -366,6 +371,7 @@ fn worker(config: &Config) -> WorkerConfig {
             .unwrap_or(u32::MAX),
         attempt: ATTEMPT,
         company: (!company.is_empty()).then_some(company),
+        addresses: config.identity.policy,
     }
 }
 

@@ -150,7 +150,12 @@ impl App {
         let once = Claims::new(store.pool().clone(), store.vault().clone(), fingerprints);
         let media = MediaStore::new(parts.pool.clone());
         let finders = Finders::new(parts.pool.clone());
-        let sending = Sending::new(parts.commands.clone(), parts.pool.clone(), config.deadlines);
+        let sending = Sending::new(
+            parts.commands.clone(),
+            parts.pool.clone(),
+            config.deadlines,
+            config.addresses,
+        );
         let verification = Verification::new(
             parts.commands.clone(),
             parts.code_key.clone(),

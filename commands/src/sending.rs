@@ -7,12 +7,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     Entity, Id, Personal, Refusal,
     access::User,
-    delivery::{Briefing, Campaign, CampaignCommand, Direction, Order, Spool, TransmissionCommand},
+    delivery::{
+        Briefing, Campaign, CampaignCommand, Direction, Order, ProviderSenders, Spool,
+        TransmissionCommand,
+    },
     flow::{Flow, Service},
     outreach::{MessageId, Program},
-    people::{Account, Contact},
+    people::{Account, Contact, SenderTerms},
 };
-use eventstore::{Loaded, StoreError};
+use eventstore::{Loaded, StoreError, clock};
 use projections::{
     access::users,
     delivery::providers,
@@ -20,7 +23,7 @@ use projections::{
 };
 use sqlx::PgPool;
 
-use crate::{CommandError, Commands, Scope};
+use crate::{CommandError, Commands, Scope, addresses::AddressPolicy};
 
 /// How long a send is tried until everything about it must have ended, by service.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +65,7 @@ pub struct Sending {
     commands: Commands,
     pool: PgPool,
     deadlines: Deadlines,
+    addresses: AddressPolicy,
 }
 
 /// Everything that one send needs.
@@ -82,12 +86,18 @@ pub struct Manner {
 }
 
 impl Sending {
-    /// `pool` is for the read models.
-    pub fn new(commands: Commands, pool: PgPool, deadlines: Deadlines) -> Self {
+    /// `pool` is for the read models; `addresses` says as which addresses accounts may send.
+    pub fn new(
+        commands: Commands,
+        pool: PgPool,
+        deadlines: Deadlines,
+        addresses: AddressPolicy,
+    ) -> Self {
         Self {
             commands,
             pool,
             deadlines,
+            addresses,
         }
     }
 
@@ -126,16 +136,16 @@ impl Sending {
         account: Option<Id<Account>>,
         owner: Id<User>,
     ) -> Result<Briefing, CommandError> {
-        let (sender, flow, account_id, provider) = futures::join!(
+        let (sender, flow, account, carriers) = futures::join!(
             self.sender(owner),
             self.flow(program),
             self.account(account, owner),
-            self.provider(service),
+            self.carriers(service),
         );
         // The accounts of an owner who is not active are not active either: the owner counts.
         sender?;
-        let ((flow, program_version), account_id) = (flow?, account_id?);
-        provider?;
+        let ((flow, program_version), (account_id, account)) = (flow?, account?);
+        self.check_sender(service, &account, &carriers?).await?;
         Ok(Briefing {
             flow,
             program_version,
@@ -208,11 +218,13 @@ impl Sending {
         &self,
         given: Option<Id<Account>>,
         owner: Id<User>,
-    ) -> Result<Id<Account>, CommandError> {
+    ) -> Result<(Id<Account>, Account), CommandError> {
+        let none = "there is no active account to send as";
         let Some(id) = given else {
             let newest = accounts::newest_active(&self.pool, owner.get()).await;
             let newest = newest.map_err(StoreError::Database)?.map(Id::new);
-            return newest.ok_or_else(|| not_ready("there is no active account to send as"));
+            let id = newest.ok_or_else(|| not_ready(none))?;
+            return Ok((id, self.there(id, none).await?.aggregate));
         };
         let account = self.there(id, "its account was deleted").await?.aggregate;
         // It may have been given to somebody else since, who is nobody's sender.
@@ -222,7 +234,45 @@ impl Sending {
                 return Err(not_ready("its account is somebody else's by now"));
             }
         }
-        Ok(id)
+        Ok((id, account))
+    }
+
+    /// Refuses what no provider can carry under a sender that its account may name.
+    async fn check_sender(
+        &self,
+        service: Service,
+        account: &Account,
+        carriers: &[ProviderSenders],
+    ) -> Result<(), CommandError> {
+        let user = match account.owner().filter(|_| service == Service::Sms) {
+            Some(owner) => Some(self.commands.store().load(owner).await?.aggregate),
+            None => None,
+        };
+        let terms = SenderTerms {
+            trusted: self.addresses == AddressPolicy::Trusted,
+            user: user.as_ref(),
+            at: clock::now(),
+        };
+        let sender = match service {
+            Service::Email => account.mail_sender(terms),
+            Service::Sms => account.text_sender(terms),
+            Service::Voice | Service::Fax => account.caller_id(terms),
+        };
+        let refused = carriers.iter().map(|it| it.check(sender.as_ref()));
+        match refused.reduce(Result::or) {
+            Some(Err(reason)) => Err(not_ready(reason)),
+            Some(Ok(())) | None => Ok(()),
+        }
+    }
+
+    /// The senders of the providers that can carry this service, at least one.
+    async fn carriers(&self, service: Service) -> Result<Vec<ProviderSenders>, CommandError> {
+        let carriers = providers::senders(&self.pool, service).await;
+        let carriers = carriers.map_err(StoreError::Database)?;
+        match carriers.is_empty() {
+            true => Err(no_provider(service)),
+            false => Ok(carriers),
+        }
     }
 
     /// The command that starts a campaign, or goes on with it.
@@ -263,10 +313,7 @@ impl Sending {
     pub async fn provider(&self, service: Service) -> Result<(), CommandError> {
         let active = providers::active(&self.pool, service).await;
         match active.map_err(StoreError::Database)? {
-            0 => Err(not_ready(&format!(
-                "there is no provider for service {}: none that can carry it is active",
-                service.name()
-            ))),
+            0 => Err(no_provider(service)),
             _ => Ok(()),
         }
     }
@@ -319,6 +366,13 @@ pub(crate) const fn lacking(service: Service) -> &'static str {
         Service::Email => "no email address",
         Service::Voice | Service::Fax | Service::Sms => "no phone number",
     }
+}
+
+fn no_provider(service: Service) -> CommandError {
+    not_ready(&format!(
+        "there is no provider for service {}: none that can carry it is active",
+        service.name()
+    ))
 }
 
 fn not_ready(reason: &str) -> CommandError {

@@ -94,7 +94,7 @@ impl SendCode for Codes {
 fn content(code: &OutgoingCode) -> Result<Content, NotSent> {
     Ok(match code.service {
         Service::Email => Content::Email(Box::new(Email {
-            from: String::new(),
+            from: None,
             from_name: None,
             to_name: None,
             subject: SUBJECT.to_owned(),

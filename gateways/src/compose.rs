@@ -2,7 +2,10 @@
 
 use std::panic::catch_unwind;
 
-use domain::outreach::tokens::{Landing, Person, Tokens, fill};
+use domain::{
+    delivery::SenderAddress,
+    outreach::tokens::{Landing, Person, Tokens, fill},
+};
 
 use crate::email::{Attachment, Email};
 
@@ -31,10 +34,12 @@ pub struct Parts<'a> {
     pub attachments: Vec<Attachment>,
 }
 
-/// The email that says this to the contact in `tokens`, from this address and name;
-/// without one, the adapter puts its provider's default sender.
-pub fn compose(parts: Parts<'_>, tokens: &Tokens, from: Option<(String, Option<String>)>) -> Email {
-    let (from, from_name) = from.unwrap_or_default();
+/// The author of an email: an account's address, if it has one, and its name.
+pub type From = (Option<SenderAddress>, Option<String>);
+
+/// The email that says this to the contact in `tokens`, from this address and name; without
+/// one, or a right to it, the adapter puts its provider's sender.
+pub fn compose(parts: Parts<'_>, tokens: &Tokens, (from, from_name): From) -> Email {
     let html = parts.html.map(|html| fill(html, tokens, Landing::Html));
     let text = match (parts.text, &html) {
         (Some(text), _) => fill(text, tokens, Landing::Plain),
@@ -98,6 +103,8 @@ fn convertible(html: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use domain::delivery::SenderRight;
+
     use super::*;
 
     fn ada(first_name: &str) -> Tokens {
@@ -126,12 +133,12 @@ mod tests {
             text: Some("[contact:first_name]"),
             attachments: Vec::new(),
         };
-        let email = compose(parts, &ada("<A>\r\nBcc: x"), None);
+        let email = compose(parts, &ada("<A>\r\nBcc: x"), (None, None));
         assert_eq!(email.subject, "Hi <A>  Bcc: x");
         assert_eq!(email.html.unwrap(), "<p>&lt;A&gt;\r\nBcc: x</p>");
         assert_eq!(email.text, "<A>\r\nBcc: x");
         assert_eq!(email.to_name.unwrap(), "<A>  Bcc: x Lovelace");
-        assert_eq!((email.from.as_str(), email.from_name), ("", None));
+        assert_eq!((email.from, email.from_name), (None, None));
     }
 
     #[test]
@@ -139,18 +146,22 @@ mod tests {
         let email = compose(
             html("<p>Hi <b>[contact:first_name]</b> &amp; co</p>"),
             &ada("<A>"),
-            None,
+            (None, None),
         );
         assert_eq!(email.text.trim(), "Hi **<A>** & co");
     }
 
     #[test]
     fn a_sender_is_taken_over_as_one_line() {
-        let from = Some(("a@b.c".to_owned(), Some("A\r\nB".to_owned())));
+        let address = SenderAddress {
+            address: "a@b.c".to_owned(),
+            right: SenderRight::Granted,
+        };
+        let from = (Some(address.clone()), Some("A\r\nB".to_owned()));
         let email = compose(Parts::default(), &Tokens::default(), from);
         assert_eq!(
-            (email.from.as_str(), email.from_name.as_deref()),
-            ("a@b.c", Some("A  B"))
+            (email.from, email.from_name.as_deref()),
+            (Some(address), Some("A  B"))
         );
         assert_eq!((email.to_name, email.text.as_str()), (None, ""));
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::{
-    delivery::SpoolResult,
+    delivery::{SenderAddress, SpoolResult},
     flow::{After, Service, application},
     outreach::{TextClass, sms},
 };
@@ -45,7 +45,7 @@ pub struct Fax {
     pub tiff: Bytes,
     /// How many there are.
     pub pages: u32,
-    /// The number that calls, if the account has one.
+    /// The number that calls, if the account may send as one.
     pub caller: Option<String>,
 }
 
@@ -58,14 +58,14 @@ pub struct Sms {
     pub encoded: sms::Sms,
     /// What the telephone is to do with it.
     pub class: TextClass,
-    /// The number that it comes from, if the account has one.
-    pub sender: Option<String>,
+    /// The number or name of the account, and its right to send as it.
+    pub sender: Option<SenderAddress>,
 }
 
 /// A call: steps, of which those begin that follow nothing.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// The number that calls, if the account has one.
+    /// The number that calls, if the account may send as one.
     pub caller: Option<String>,
     /// What is done.
     pub steps: Vec<CallStep>,

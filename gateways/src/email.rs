@@ -1,6 +1,7 @@
 //! An email as adapters get it: composed, tokens filled, checked.
 
 use bytes::Bytes;
+use domain::delivery::SenderAddress;
 
 /// A file that goes along.
 #[derive(Debug, Clone)]
@@ -16,8 +17,8 @@ pub struct Attachment {
 /// Everything an email says. Header values hold no line ends.
 #[derive(Debug, Clone)]
 pub struct Email {
-    /// The author's address.
-    pub from: String,
+    /// The address of the account, and its right to send as it.
+    pub from: Option<SenderAddress>,
     /// The author's name.
     pub from_name: Option<String>,
     /// The recipient's name; the address is the spool's destination.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use domain::{
     Id,
     access::User,
-    delivery::{IfSilent, Outcome, Spool as SpoolMark, SpoolResult, Transmission},
+    delivery::{IfSilent, Outcome, SenderAddress, Spool as SpoolMark, SpoolResult, Transmission},
     people::Contact,
 };
 use tokio::time::{Duration, Instant};
@@ -114,6 +114,14 @@ pub trait Gateway: Send + Sync {
     /// How long an attempt may take at least, where that is more than usual.
     fn patience(&self) -> Duration {
         Duration::ZERO
+    }
+
+    /// Whether a message of an account that names this sender can leave by it.
+    ///
+    /// # Errors
+    /// The reason for which it cannot.
+    fn accepts(&self, _sender: Option<&SenderAddress>) -> Result<(), &'static str> {
+        Ok(())
     }
 
     /// What `/readyz` and the provider's status say of it.

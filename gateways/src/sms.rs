@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::{
     Id,
-    delivery::{Outcome, ResultKind, Spool as SpoolMark, SpoolResult},
+    delivery::{Outcome, ResultKind, Spool as SpoolMark, SpoolResult, text_sender},
     flow::application::SMS_SEND,
 };
 
@@ -19,6 +19,14 @@ pub(crate) fn fits(sms: &Sms, most: u64) -> Result<(), String> {
         )),
         false => Ok(()),
     }
+}
+
+/// The sender that a message is written with: its account's, else its provider's.
+pub(crate) fn sender<'a>(
+    sms: &'a Sms,
+    default: Option<&'a str>,
+) -> Result<Option<&'a str>, &'static str> {
+    text_sender(sms.sender.as_ref(), default)
 }
 
 /// How long an attempt may take where an answer may take so many seconds: the other half

@@ -16,12 +16,19 @@ use crate::{
     permit::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
+/// The settings that decide on senders.
+const SENDERS: &str = "`default_sender` in the `settings` of type smtp is the author of mails whose \
+                       account may not send as its own address, or whose address is not within \
+                       `dkim_domain`; it must itself be within it (412). `sender` of http and smpp \
+                       is that of short messages whose account has none that it may use.";
+
 pub(super) fn routes() -> Routes {
     Routes::new()
         .post(
             "/providers",
             create,
             op("Creates a provider")
+                .note(SENDERS)
                 .requires(&["name", "type"])
                 .example(json!({"name": "Trials", "type": "sandbox"}))
                 .id("provider"),
@@ -36,6 +43,7 @@ pub(super) fn routes() -> Routes {
             "/providers/{provider_id}",
             update,
             op("Changes a provider")
+                .note(SENDERS)
                 .example(json!({"name": "Trials", "weight": 2}))
                 .row::<ProviderRow>(),
         )

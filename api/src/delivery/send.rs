@@ -23,7 +23,11 @@ pub(super) fn routes() -> Routes {
             "/transmissions/{transmission_id}/send",
             send,
             op("Sends a transmission")
-                .note("Answers the first attempt. What is sent is fixed at this moment.")
+                .note(
+                    "Answers the first attempt. What is sent is fixed at this moment. 423 with the \
+                     reason where something is missing: a provider, or one that may send for an \
+                     account whose address is neither verified nor assigned.",
+                )
                 .id("spool"),
         )
         .get(

@@ -1,11 +1,13 @@
 //! What an account is tied to: programs, its user, settings.
 
+use commands::addresses::AddressPolicy;
 use domain::{
-    Id,
+    Entity as _, Id,
     access::User,
-    outreach::Program,
-    people::{Account, AccountCommand},
+    outreach::{Program, SMS_SENDER, SenderId},
+    people::{Account, AccountCommand, SenderTerms},
 };
+use eventstore::clock;
 use projections::{
     access::users::UserRow,
     outreach::programs,
@@ -65,6 +67,10 @@ pub(super) fn routes() -> Routes {
             "/accounts/{account_id}/settings/{name}",
             write_setting,
             op("Writes a setting of an account")
+                .note(
+                    "`sms_sender` must be the account's own number, verified or assigned, or be \
+                     listed for its user (`PUT /users/{user_id}/sms_senders`).",
+                )
                 .requires(&["value"])
                 .fields(&SETTING),
         )
@@ -152,11 +158,46 @@ async fn write_setting(
 ) -> Result<Answer> {
     check_name(&name)?;
     let value = value.ok_or_else(|| Error::invalid("value", "is required"))?;
+    if name == SMS_SENDER {
+        must_be_allowed(&accounts, id, &value).await?;
+    }
     let answer = Answer::of(&json!({ "name": &name, "value": &value }))?;
     let done = accounts
         .send(id, AccountCommand::SetSetting { name, value })
         .await?;
     Ok(answer.late(done))
+}
+
+/// Refuses a sender of short messages that the account may not name.
+async fn must_be_allowed(
+    accounts: &Writer<Account, Update>,
+    id: Id<Account>,
+    sender: &str,
+) -> Result<()> {
+    let account = accounts.load(id).await?.aggregate;
+    // Of what is no sender at all, the account says so.
+    let is_sender = sender.parse::<SenderId>().is_ok();
+    let app = accounts.caller().app();
+    if !is_sender || app.config().addresses == AddressPolicy::Trusted {
+        return Ok(());
+    }
+    let user = match account.owner() {
+        Some(owner) => Some(app.commands().store().load(owner).await?.aggregate),
+        None => None,
+    };
+    let terms = SenderTerms {
+        trusted: false,
+        user: user.as_ref(),
+        at: clock::now(),
+    };
+    match account.may_text_as(sender, terms) {
+        true => Ok(()),
+        false => Err(Error::invalid(
+            SMS_SENDER,
+            "must be the account's own number, verified or assigned, or one of the senders that \
+             an account administrator listed for its user",
+        )),
+    }
 }
 
 async fn delete_setting(

@@ -7,6 +7,7 @@ mod outcome;
 mod pace;
 mod provider;
 pub mod schedule;
+mod sender;
 pub mod settings;
 #[cfg(test)]
 mod simulated;
@@ -22,6 +23,9 @@ pub use provider::{
     Provider, ProviderCommand, ProviderDetails, ProviderEvent, ProviderKind, ProviderPatch,
 };
 pub use schedule::{Job, Schedule, ScheduleCommand, ScheduleEvent};
+pub use sender::{
+    Author, MailSenders, ProviderSenders, SenderAddress, SenderRight, is_within, text_sender,
+};
 pub use spacing::Spacing;
 pub use transmission::{
     Acceptance, Arrival, Assignment, Attachment, Awaited, Direction, IfSilent, Message, Order,

@@ -18,7 +18,7 @@ use super::KannelConfig;
 use crate::{
     Spool,
     content::Sms,
-    sms::{dialled, fits, part_header},
+    sms::{dialled, fits, part_header, sender},
 };
 
 /// Reports that are asked for: delivered 1, not delivered 2, rejected 16.
@@ -79,7 +79,7 @@ fn part(
     if let Some(password) = &config.password {
         say("x-kannel-password", password.expose_secret())?;
     }
-    if let Some(sender) = sms.sender.as_ref().or(settings.sender.as_ref()) {
+    if let Some(sender) = sender(sms, settings.sender.as_deref())? {
         say("x-kannel-from", sender)?;
     }
     if let Some(smsc) = &settings.smsc {

@@ -26,7 +26,7 @@ use async_trait::async_trait;
 use domain::{
     Id,
     delivery::{
-        Outcome, Provider,
+        Outcome, Provider, ProviderSenders, SenderAddress,
         settings::{HttpSettings, HttpTemplate},
     },
 };
@@ -291,6 +291,10 @@ impl Gateway for KannelGateway {
 
     fn patience(&self) -> Duration {
         sms::patience(self.config.settings.timeout_seconds)
+    }
+
+    fn accepts(&self, sender: Option<&SenderAddress>) -> Result<(), &'static str> {
+        ProviderSenders::of_http(&self.config.settings).check(sender)
     }
 
     fn health(&self) -> Health {

@@ -19,7 +19,7 @@ use super::KannelConfig;
 use crate::{
     Spool,
     content::Sms,
-    sms::{dialled, fits},
+    sms::{dialled, fits, sender},
 };
 
 /// All but what is unreserved (RFC 3986, 2.3).
@@ -43,7 +43,16 @@ pub(super) fn request(
     if sms.encoded.encoding == Encoding::Binary || sms.class != TextClass::Off {
         return Err("this provider's template carries texts without a class only".to_owned());
     }
-    let values = Values { config, spool, sms };
+    let sender = match template.has(Slot::From) {
+        true => sender(sms, config.settings.sender.as_deref())?,
+        false => None,
+    };
+    let values = Values {
+        config,
+        spool,
+        sms,
+        sender,
+    };
     let url = template.url.fill(|slot| in_url(&values.of(slot)));
     let method = match template.body {
         Some(_) => Method::POST,
@@ -78,16 +87,16 @@ struct Values<'a> {
     config: &'a KannelConfig,
     spool: &'a Spool,
     sms: &'a Sms,
+    sender: Option<&'a str>,
 }
 
 impl Values<'_> {
     fn of(&self, slot: Slot) -> String {
-        let Self { config, spool, sms } = self;
-        let sender = sms.sender.as_ref().or(config.settings.sender.as_ref());
+        let Self { config, spool, .. } = self;
         match slot {
             Slot::To => dialled(config.prefix.as_deref(), &spool.destination),
-            Slot::From => sender.cloned().unwrap_or_default(),
-            Slot::Text => sms.text.clone(),
+            Slot::From => self.sender.unwrap_or_default().to_owned(),
+            Slot::Text => self.sms.text.clone(),
             Slot::Username => config.username.clone().unwrap_or_default(),
             Slot::Password => {
                 let password = config.password.as_ref();

@@ -2,7 +2,7 @@
 
 use domain::{
     Id,
-    delivery::{Provider, ProviderKind},
+    delivery::{Provider, ProviderKind, SenderAddress},
     flow::Service,
 };
 use tokio::time::Instant;
@@ -20,18 +20,35 @@ pub(crate) struct Limited {
 }
 
 impl Registry {
-    /// The next provider for a service, those in `avoid` only if there is no other, and
-    /// none that rests or whose rate is used up. Over time each that can be picked gets
-    /// a share in proportion to 1/weight.
+    /// The next provider for a service and for messages from this sender, those in `avoid`
+    /// only if there is no other, and none that rests or whose rate is used up. Over time
+    /// each that can be picked gets a share in proportion to 1/weight.
     ///
     /// # Errors
     /// When there is none: from when on there may be one, if any serves it.
     pub(crate) fn pick(
         &self,
         service: Service,
+        sender: Option<&SenderAddress>,
         avoid: &[i64],
     ) -> Result<(Channel, Trial), Option<Instant>> {
-        self.pick_among(|entry| self.serves(entry, service), avoid)
+        self.pick_among(|entry| self.carries(entry, service, sender), avoid)
+    }
+
+    /// The reason for which no provider of a service, wherever it runs, can carry messages
+    /// from this sender, if there are providers and none can.
+    pub(crate) fn refusal(
+        &self,
+        service: Service,
+        sender: Option<&SenderAddress>,
+    ) -> Option<&'static str> {
+        let entries = lock(&self.0.entries);
+        let serving = entries.iter().filter(|entry| entry.details.serves(service));
+        let mut refused = None;
+        for channel in serving.filter_map(|entry| entry.gateway.as_ref().ok()) {
+            refused = Some(channel.gateway.accepts(sender).err()?);
+        }
+        refused
     }
 
     /// As [`Registry::pick`], among those that show no one what they carry: not the sandbox.
@@ -88,12 +105,17 @@ impl Registry {
     }
 
     /// Whether a provider that works and has not been tried could take it at once.
-    pub(crate) fn elsewhere(&self, service: Service, tried: &[i64], last: Id<Provider>) -> bool {
+    pub(crate) fn elsewhere(
+        &self,
+        (service, sender): (Service, Option<&SenderAddress>),
+        tried: &[i64],
+        last: Id<Provider>,
+    ) -> bool {
         let entries = lock(&self.0.entries);
         entries.iter().any(|entry| {
             let untried = entry.id != last && !tried.contains(&entry.id.get());
             let works = entry.gateway.as_ref().is_ok_and(|it| it.load.works());
-            untried && works && self.serves(entry, service)
+            untried && works && self.carries(entry, service, sender)
         })
     }
 
@@ -165,6 +187,12 @@ impl Registry {
     /// Waits until somebody waits for a channel, or a limit has changed.
     pub(crate) async fn short(&self) {
         self.0.short.notified().await;
+    }
+
+    fn carries(&self, entry: &Entry, service: Service, sender: Option<&SenderAddress>) -> bool {
+        let gateway = entry.gateway.as_ref().ok();
+        let accepts = gateway.is_some_and(|it| it.gateway.accepts(sender).is_ok());
+        accepts && self.serves(entry, service)
     }
 
     fn serves(&self, entry: &Entry, service: Service) -> bool {

@@ -17,7 +17,7 @@ use super::SmppConfig;
 use crate::{
     Spool,
     content::Sms,
-    sms::{dialled, fits, part_header},
+    sms::{dialled, fits, part_header, sender},
 };
 
 /// The text begins with a header.
@@ -39,7 +39,7 @@ pub(super) fn parts(
     let settings = &config.settings;
     let sms = &in_alphabet(sms, settings.alphabet)?;
     fits(sms, settings.max_messages)?;
-    let sender = sms.sender.as_deref().or(settings.sender.as_deref());
+    let sender = sender(sms, settings.sender.as_deref())?;
     let (source_ton, source_npi, source) = address(sender.unwrap_or_default(), settings.source)
         .ok_or("the sender cannot be written in an SMPP address")?;
     let destination = dialled(config.prefix.as_deref(), &spool.destination);

@@ -27,7 +27,7 @@ use std::{
 
 use async_trait::async_trait;
 use domain::delivery::{
-    Outcome,
+    Outcome, ProviderSenders, SenderAddress,
     settings::{Bind, SmppSettings},
 };
 use rusmpp::pdus::SubmitSm;
@@ -297,6 +297,11 @@ impl Gateway for SmppGateway {
 
     fn patience(&self) -> Duration {
         sms::patience(self.opener.config.settings.timeout_seconds)
+    }
+
+    fn accepts(&self, sender: Option<&SenderAddress>) -> Result<(), &'static str> {
+        let default = self.opener.config.settings.sender.clone();
+        ProviderSenders::Text(default).check(sender)
     }
 
     fn health(&self) -> Health {

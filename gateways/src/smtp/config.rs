@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::{
     Id,
     delivery::{
-        Provider,
+        MailSenders, Provider,
         settings::{ListUnsubscribe, SmtpSettings, Tls},
     },
 };
@@ -46,6 +46,8 @@ pub struct SmtpConfig {
     pub from_domain: String,
     /// Behind the `@` of return paths, if another.
     pub verp_domain: Option<String>,
+    /// The author of mails whose account cannot be it; without one, such mails are refused.
+    pub default_sender: Option<String>,
     /// The domains that mails are signed for; none: `from_domain`.
     pub dkim_domains: Vec<String>,
     /// Under what name their key stands in the DNS; without it nothing is signed.
@@ -106,6 +108,7 @@ impl SmtpConfig {
             username: None,
             password: None,
             tls: settings.tls,
+            default_sender: settings.default_sender,
             ca_certificate: settings.ca_certificate,
             from_domain: settings
                 .from_domain
@@ -136,6 +139,15 @@ impl SmtpConfig {
             url: addresses.unsubscribe(spool.transmission, spool.id),
             one_click: addresses.is_secure(),
         })
+    }
+
+    /// The authors that mails may have.
+    pub(super) fn senders(&self) -> MailSenders {
+        let is_signed = self.dkim_selector.is_some();
+        MailSenders {
+            default_sender: self.default_sender.clone(),
+            ..MailSenders::of_domain(&self.from_domain, &self.dkim_domains, is_signed)
+        }
     }
 
     /// What signs mails, one for each domain.

@@ -1,7 +1,11 @@
 //! An email in the form in which it goes over the wire.
 
 use chrono::{DateTime, Utc};
-use domain::{Id, delivery::Spool, people::in_ascii};
+use domain::{
+    Id,
+    delivery::{MailSenders, Spool},
+    people::in_ascii,
+};
 use lettre::{
     Address, Message,
     message::{
@@ -41,7 +45,14 @@ pub(super) struct Letterhead {
     pub tags: Tags,
     pub from_domain: String,
     pub verp_domain: String,
+    pub senders: MailSenders,
     pub signers: Vec<Signer>,
+}
+
+/// The fields of a letter that say who wrote it.
+struct Author {
+    from: Mailbox,
+    reply_to: Option<Mailbox>,
 }
 
 impl Letterhead {
@@ -60,21 +71,16 @@ impl Letterhead {
             &format!("{}@{}", self.tags.return_path(spool), self.verp_domain),
             "the return path",
         )?;
-        let author = if email.from.is_empty() {
-            address(
-                &format!("noreply@{}", self.from_domain),
-                "the sender's address",
-            )?
-        } else {
-            address(&email.from, "the sender's address")?
-        };
-        let builder = Message::builder()
+        let Author { from, reply_to } = self.author(email)?;
+        let author = from.email.clone();
+        let mut builder = Message::builder()
             .message_id(Some(self.tags.message_id(spool, &self.from_domain)))
             .date(date.into())
-            .from(Mailbox::new(
-                name(email.from_name.as_deref()),
-                author.clone(),
-            ))
+            .from(from);
+        if let Some(reply_to) = reply_to {
+            builder = builder.reply_to(reply_to);
+        }
+        let builder = builder
             .to(Mailbox::new(
                 name(email.to_name.as_deref()),
                 recipient.clone(),
@@ -123,6 +129,25 @@ impl Letterhead {
             recipient,
             international: !text.is_ascii(),
             wire: wire(&text),
+        })
+    }
+
+    /// The account, if it may be the author, else the provider's default sender, with the
+    /// account's address for answers.
+    fn author(&self, email: &Email) -> Result<Author, String> {
+        let author = self.senders.author(email.from.as_ref())?;
+        let named = email.from_name.as_deref();
+        // A mail program may show the name alone: under another's address it must not look
+        // like one.
+        let is_own = email.from.is_some() && author.reply_to.is_none();
+        let named = named.filter(|name| is_own || !name.contains('@'));
+        let from = address(author.from, "the sender's address")?;
+        let reply_to = author
+            .reply_to
+            .map(|text| address(text, "the account's address"));
+        Ok(Author {
+            from: Mailbox::new(name(named), from),
+            reply_to: reply_to.transpose()?.map(|it| Mailbox::new(None, it)),
         })
     }
 }

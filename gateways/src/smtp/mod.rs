@@ -40,7 +40,7 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
-    delivery::{Outcome, ResultKind, SpoolResult},
+    delivery::{Outcome, ResultKind, SenderAddress, SpoolResult},
     flow::application::EMAIL_SEND,
 };
 use futures::future::join_all;
@@ -102,6 +102,7 @@ impl SmtpGateway {
                 tags: Tags::new(config.key.clone()),
                 from_domain: config.from_domain.clone(),
                 verp_domain,
+                senders: config.senders(),
                 signers: config.signers()?,
             },
             domains: config.domain_connections.map(Domains::new),
@@ -246,6 +247,10 @@ impl Gateway for SmtpGateway {
 
     fn patience(&self) -> Duration {
         self.config.timeout.saturating_add(CONVERSATION)
+    }
+
+    fn accepts(&self, sender: Option<&SenderAddress>) -> Result<(), &'static str> {
+        self.letterhead.senders.author(sender).map(drop)
     }
 
     fn health(&self) -> Health {

@@ -19,7 +19,7 @@ use tracing::Instrument;
 
 use super::{
     NO_PROVIDER_PAUSE, Shared,
-    content::{NoContent, People},
+    content::{NoContent, People, Senders},
     hold::Asked,
     start::{Start, Started},
 };
@@ -90,14 +90,15 @@ impl Attempt {
         let Some(service) = service else {
             return Fate::Back(clock::now() + NO_PROVIDER_PAUSE);
         };
-        let (channel, trial, permit) = match self.channel(service).await {
+        let senders = self.senders();
+        let (channel, trial, permit) = match self.channel(service, &senders).await {
             Ok(found) => found,
             Err(fate) => return fate,
         };
         if self.is_too_late() {
             return self.too_late(Some(service)).await;
         }
-        let spool = match self.spool(&channel).await {
+        let spool = match self.spool(&channel, senders).await {
             Ok(spool) => spool,
             Err(NoContent::Never(reason)) => return self.reject(&reason).await,
             Err(error) => {
@@ -121,34 +122,6 @@ impl Attempt {
             false => {
                 let reason = "its deadline passed before it could be sent";
                 self.expire(reason).await
-            }
-        }
-    }
-
-    /// A provider with a channel that is free for it. What waits here has not started, and
-    /// goes back when the worker stops.
-    async fn channel(&self, service: Service) -> Result<(Channel, Trial, Permit), Fate> {
-        let Shared {
-            registry, stopping, ..
-        } = self.shared.as_ref();
-        loop {
-            let (channel, trial) = match registry.pick(service, &self.job.avoid) {
-                Ok(picked) => picked,
-                Err(None) => return Err(Fate::Back(clock::now() + NO_PROVIDER_PAUSE)),
-                Err(Some(until)) => {
-                    return Err(self.back_in(until.saturating_duration_since(Instant::now())));
-                }
-            };
-            let permit = tokio::select! {
-                permit = channel.permit(self.is_bulk()) => permit,
-                () = stopping.cancelled() => return Err(Fate::Back(clock::now())),
-            };
-            if stopping.is_cancelled() {
-                return Err(Fate::Back(clock::now()));
-            }
-            // It may rest since: then another is picked.
-            if trial.stands() {
-                return Ok((channel, trial, permit));
             }
         }
     }
@@ -222,7 +195,7 @@ impl Attempt {
         }
     }
 
-    async fn spool(&self, channel: &Channel) -> Result<Spool, NoContent> {
+    async fn spool(&self, channel: &Channel, senders: Senders) -> Result<Spool, NoContent> {
         let order = self
             .transmission
             .order()
@@ -242,7 +215,7 @@ impl Attempt {
             content: self
                 .shared
                 .contents
-                .of(&self.transmission, &self.people)
+                .of(&self.transmission, &self.people, senders)
                 .await?,
             bulk: self.is_bulk(),
             deadline: Instant::now() + self.shared.config.attempt.max(channel.gateway.patience()),
@@ -282,7 +255,7 @@ impl Attempt {
         }
     }
 
-    async fn reject(&self, reason: &str) -> Fate {
+    pub(super) async fn reject(&self, reason: &str) -> Fate {
         let report = Report {
             outcome: Outcome::Rejected,
             response: reason.to_owned(),
@@ -347,7 +320,9 @@ impl Attempt {
         let service = Service::from_flag(i32::from(self.job.service));
         let elsewhere = service.zip(failed).is_some_and(|(service, failed)| {
             let registry = &self.shared.registry;
-            registry.elsewhere(service, &self.job.avoid, failed)
+            let senders = self.senders();
+            let wanted = (service, senders.of(service));
+            registry.elsewhere(wanted, &self.job.avoid, failed)
         });
         let spool = self
             .persist("a further attempt", || {

@@ -14,13 +14,14 @@ mod content;
 pub(crate) mod gate;
 mod hold;
 mod leases;
+mod picking;
 mod silence;
 mod start;
 mod turn;
 
 use std::{sync::Arc, time::Duration};
 
-use commands::{Commands, media::MediaStore, suppression::Suppression};
+use commands::{Commands, addresses::AddressPolicy, media::MediaStore, suppression::Suppression};
 use projections::{
     QueueSignal,
     delivery::{
@@ -56,6 +57,8 @@ pub struct WorkerConfig {
     pub attempt: Duration,
     /// What `[company:name]` says.
     pub company: Option<String>,
+    /// Which accounts may use the addresses that are written into them.
+    pub addresses: AddressPolicy,
 }
 
 /// What everything in a worker shares.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cqrs_es::Aggregate;
 use domain::{
     Event,
-    delivery::{Provider, ProviderDetails, ProviderEvent, ProviderKind},
+    delivery::{Provider, ProviderDetails, ProviderEvent, ProviderKind, ProviderSenders},
     flow::Service,
     values::Line,
 };
@@ -130,6 +130,26 @@ pub async fn active(pool: &PgPool, service: Service) -> Result<i64, sqlx::Error>
     .bind(spoken.map(ProviderKind::as_str).collect::<Vec<_>>())
     .fetch_one(pool)
     .await
+}
+
+/// The senders of the active providers that carry this service and that there is a gateway
+/// to, one entry for each.
+pub async fn senders(pool: &PgPool, service: Service) -> Result<Vec<ProviderSenders>, sqlx::Error> {
+    let rows: Vec<(String, Json<Map<String, Value>>)> = sqlx::query_as(
+        "select type, settings from read.providers \
+         where active and service_flag & $1 <> 0 \
+           and (type <> 'smpp' or settings->>'bind' is distinct from 'receiver')",
+    )
+    .bind(service.flag())
+    .fetch_all(pool)
+    .await?;
+    let spoken = rows.iter().filter_map(|(kind, settings)| {
+        let mut kinds = ProviderKind::ALL.into_iter();
+        let kind = kinds.find(|known| known.as_str() == kind)?;
+        let senders = ProviderSenders::new(kind, settings);
+        kind.has_gateway().then_some(senders)
+    });
+    Ok(spoken.collect())
 }
 
 /// Keeps `providers`.

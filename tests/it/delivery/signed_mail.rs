@@ -8,7 +8,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
 
-use crate::harness::{Database, Mailing, Setup, SmtpSink};
+use crate::harness::{Database, Mailing, Setup, SmtpSink, unique_name};
 
 fn openssl(arguments: &str, input: &[u8]) -> Vec<u8> {
     piped(Command::new("openssl").args(arguments.split(' ')), input)
@@ -37,11 +37,70 @@ fn verified(mail: &str, record: &str) -> String {
     String::from_utf8(said).unwrap().trim().to_owned()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mail_is_signed_over_its_link_by_a_key_that_is_kept_sealed() {
+/// A key for a provider's settings, and its record in the DNS.
+fn rsa() -> (String, String) {
     let key = String::from_utf8(openssl("genrsa -traditional 2048", b"")).unwrap();
     let public = openssl("rsa -pubout -outform DER", key.as_bytes());
     let record = format!("v=DKIM1; k=rsa; p={}", STANDARD.encode(public));
+    (key, record)
+}
+
+/// A mail as it left: what the sink noted stands before the first header of ours.
+fn ours(mail: &str) -> String {
+    let mail = mail.replace("\r\n", "\n");
+    let lines = mail.lines().skip_while(|line| line.starts_with("X-"));
+    lines.collect::<Vec<_>>().join("\r\n") + "\r\n"
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_authors_within_the_signed_domain_are_signed_as() {
+    let (key, record) = rsa();
+    let sink = SmtpSink::start().await;
+    let server = Setup::on(&Database::create().await).start().await;
+    let client = server.admin().await;
+    let provider = json!({
+        "name": "signing", "type": "smtp", "host": "127.0.0.1", "port": sink.port,
+        "settings": {
+            "tls": "none", "dkim_domain": "sender.example", "dkim_selector": "s1",
+            "dkim_key": key, "default_sender": "mail@sender.example",
+        },
+    });
+    client.post("/providers", provider).await.ok();
+    let account = client.get("/accounts").await.ok()[0]["account_id"].clone();
+    let mailing = Mailing::of(&client).await;
+    for (address, author) in [
+        ("ceo@corp.example", "mail@sender.example"),
+        ("ceo@notsender.example", "mail@sender.example"),
+        ("desk@shop.sender.example", "desk@shop.sender.example"),
+    ] {
+        let email = json!({ "email": address });
+        client
+            .put(&format!("/accounts/{account}"), email)
+            .await
+            .ok();
+        let to = format!("{}@example.com", unique_name("to"));
+        let ended = mailing.ended(mailing.send_to(&to).await).await;
+        assert_eq!(ended["outcome"], "delivered", "{ended}");
+        let mails = sink.mails().into_iter();
+        let mail = mails
+            .map(|mail| ours(&mail))
+            .find(|mail| mail.contains(&to));
+        let mail = mail.unwrap();
+        let from = mail
+            .lines()
+            .find(|line| line.starts_with("From: "))
+            .unwrap();
+        assert!(from.contains(author), "{address}: {from}");
+        let answers = mail.contains(&format!("Reply-To: {address}"));
+        assert_eq!(answers, author != address, "{mail}");
+        assert_eq!(verified(&mail, &record), "True", "{mail}");
+        assert!(mail.contains("d=sender.example"), "{mail}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mail_is_signed_over_its_link_by_a_key_that_is_kept_sealed() {
+    let (key, record) = rsa();
     let sink = SmtpSink::start().await;
     let server = Setup::on(&Database::create().await).start().await;
     let client = server.admin().await;
@@ -57,13 +116,7 @@ async fn a_mail_is_signed_over_its_link_by_a_key_that_is_kept_sealed() {
     let transmission = mailing.send_to("ada@example.com").await;
     let ended = mailing.ended(transmission).await;
     assert_eq!(ended["outcome"], "delivered", "{ended}");
-    let mail = sink.mails().pop().unwrap().replace("\r\n", "\n");
-    // Before the first header of ours stands what the sink noted.
-    let ours: Vec<_> = mail
-        .lines()
-        .skip_while(|line| line.starts_with("X-"))
-        .collect();
-    let mail = ours.join("\r\n") + "\r\n";
+    let mail = ours(&sink.mails().pop().unwrap());
     assert_eq!(verified(&mail, &record), "True", "{mail}");
     assert_eq!(
         verified(&mail.replace("/unsubscribe/", "/elsewhere/"), &record),

@@ -87,8 +87,13 @@ async fn what_becomes_of_a_message_is_what_the_message_centre_says() {
 async fn an_account_sends_under_the_name_that_it_has() {
     let texting = Texting::of("hi", json!({}), json!({"sender": "provider"})).await;
     let client = &texting.mailing.client;
-    let account = client.get("/accounts").await.ok()[0]["account_id"].clone();
-    let path = format!("/accounts/{account}/settings/sms_sender");
+    let account = client.get("/accounts").await.ok()[0].clone();
+    let list = format!("/users/{}/sms_senders", account["user_id"]);
+    client
+        .put(&list, json!({"names": ["ACME Shop"]}))
+        .await
+        .ok();
+    let path = format!("/accounts/{}/settings/sms_sender", account["account_id"]);
     client.put(&path, json!({"value": "ACME Shop"})).await.ok();
     texting.ends("900", "delivered", "DELIVRD").await;
     let submit = texting.centre.all_by_now("submit").await.remove(0);

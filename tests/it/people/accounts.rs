@@ -58,9 +58,13 @@ async fn settings_are_kept_read_and_taken_away() {
 
 #[tokio::test]
 async fn the_sender_of_short_messages_is_a_number_or_a_short_name() {
-    let user = Server::shared().await.user(&["user"]).await;
+    let server = Server::shared().await;
+    let user = server.user(&["user"]).await;
     let account = user.get("/accounts").await.ok()[0]["account_id"].clone();
     let path = format!("/accounts/{account}/settings/sms_sender");
+    let list = format!("/users/{}/sms_senders", user.user_id);
+    let names = json!({"names": ["ACME Shop", "+4930123"]});
+    server.admin().await.put(&list, names).await.ok();
     for good in ["ACME Shop", "+4930123"] {
         user.put(&path, json!({"value": good})).await.ok();
     }

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Database, Dump, Server, Setup};
+use crate::harness::{
+    Answer, Client, Database, Dump, MailRecorder, Mailing, Server, Setup, smtp_provider,
+};
 
 async fn upgraded(settings: &[(&str, &str)]) -> (Server, Client) {
     let database = Database::from_dump().await;
@@ -154,4 +156,52 @@ async fn without_grace_nothing_provisional_receives() {
     let to = assigned["email"].as_str().unwrap().to_owned();
     let answers = postman.bring(&[&to], "Subject: hello\r\n\r\nhello").await;
     assert!(answers[0].starts_with("250"), "{answers:?}");
+}
+
+/// Asks for a mail from an account of the dump.
+async fn mail_from(admin: &Client, name: &str, to: &str) -> Answer {
+    let account = Dump::recorded().id(&format!("account.{name}"));
+    let contact = admin.contact(to).await;
+    let mailing = Mailing::of(admin).await;
+    let fields = json!({"contact_id": contact, "account_id": account});
+    let transmission = mailing.with(fields).await;
+    let path = format!("/transmissions/{transmission}/send");
+    admin.post(&path, json!({})).await
+}
+
+#[tokio::test]
+async fn what_was_in_use_is_sent_as_within_the_grace_only() {
+    for (grace, works) in [("30", true), ("0", false)] {
+        let (_server, admin) = upgraded(&[("SENDER_GRACE", grace)]).await;
+        let mails = MailRecorder::start(0);
+        smtp_provider(&admin, mails.port, 2).await;
+        mail_from(&admin, "account", "assigned@example.com")
+            .await
+            .ok();
+        let mail = mails.mail_to("assigned@example.com").await;
+        assert!(mail.header("from")[0].contains("box@corp.example"));
+        let answer = mail_from(&admin, "plain", "provisional@example.com").await;
+        if !works {
+            answer.expect(423);
+            continue;
+        }
+        answer.ok();
+        let mail = mails.mail_to("provisional@example.com").await;
+        assert!(mail.header("from")[0].contains("plain@corp.example"));
+    }
+}
+
+#[tokio::test]
+async fn senders_that_an_administrator_set_are_listed() {
+    let (_server, admin) = upgraded(&[]).await;
+    for (name, sender) in [("account", "BANK"), ("plain", "+4930111099")] {
+        let user = account(&admin, name).await["user_id"].clone();
+        let list = admin.get(&format!("/users/{user}/sms_senders")).await.ok();
+        let names = list["names"].as_array().unwrap();
+        assert!(names.contains(&json!(sender)), "{list}");
+    }
+    let did = account(&admin, "did").await["user_id"].clone();
+    let list = admin.get(&format!("/users/{did}/sms_senders")).await.ok();
+    // Its own number needs no entry.
+    assert!(!list.to_string().contains("+4930111007"), "{list}");
 }

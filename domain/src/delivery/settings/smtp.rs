@@ -3,8 +3,13 @@
 use serde_json::{Map, Value};
 
 use super::{
-    each,
+    Wrong, each,
     read::{domain, line, pem, within, word},
+};
+use crate::{
+    delivery::{MailSenders, is_within},
+    people::in_ascii,
+    values::EmailAddress,
 };
 
 /// Whether and how a connection to a mail server is encrypted.
@@ -70,6 +75,9 @@ pub struct SmtpSettings {
     /// `from_domain`: what stands behind the `@` of senders and of Message-IDs;
     /// the installation's own name where it is absent.
     pub from_domain: Option<String>,
+    /// `default_sender`: the author of mail whose account has no right to its address, or
+    /// one that is not within `dkim_domain`; without it such mail is not sent.
+    pub default_sender: Option<String>,
     /// `verp_domain`: where bounces go, if not to `from_domain`.
     pub verp_domain: Option<String>,
     /// `dkim_domain`: the domains that mails are signed for, with commas between them; none:
@@ -97,6 +105,7 @@ impl Default for SmtpSettings {
         Self {
             tls: Tls::Auto,
             from_domain: None,
+            default_sender: None,
             verp_domain: None,
             dkim_domains: Vec::new(),
             dkim_selector: None,
@@ -112,12 +121,13 @@ impl Default for SmtpSettings {
 impl SmtpSettings {
     /// Reads `settings`; an error names the field and says what it must be. `null`
     /// and the empty string mean the default; numbers may come as text.
-    pub fn parse(settings: &Map<String, Value>) -> Result<Self, (String, String)> {
+    pub fn parse(settings: &Map<String, Value>) -> Result<Self, Wrong> {
         let mut parsed = Self::default();
         each(settings, |key, value| {
             Some(match key {
                 "tls" => tls(value).map(|tls| parsed.tls = tls),
                 "from_domain" => domain(value).map(|name| parsed.from_domain = Some(name)),
+                "default_sender" => address(value).map(|it| parsed.default_sender = Some(it)),
                 "verp_domain" => domain(value).map(|name| parsed.verp_domain = Some(name)),
                 "dkim_domain" => domains(value).map(|names| parsed.dkim_domains = names),
                 "dkim_selector" => selector(value).map(|name| parsed.dkim_selector = Some(name)),
@@ -133,8 +143,35 @@ impl SmtpSettings {
                 _ => return None,
             })
         })?;
+        parsed.check_default_sender()?;
         Ok(parsed)
     }
+
+    /// Refuses a default sender that could not be signed for.
+    fn check_default_sender(&self) -> Result<(), Wrong> {
+        let Some(sender) = &self.default_sender else {
+            return Ok(());
+        };
+        let signed = MailSenders::new(self, "").signed_domains;
+        match signed.is_empty() || signed.iter().any(|domain| is_within(sender, domain)) {
+            true => Ok(()),
+            false => Err((
+                "settings.default_sender".to_owned(),
+                format!(
+                    "must be an address within {} (dkim_domain)",
+                    signed.join(", ")
+                ),
+            )),
+        }
+    }
+}
+
+/// An email address, its domain in ASCII.
+fn address(value: &Value) -> Result<String, String> {
+    let address = value.as_str().unwrap_or_default().parse::<EmailAddress>();
+    let address = address.map_err(|error| error.to_string())?;
+    in_ascii(address.as_str())
+        .ok_or_else(|| "must have a domain that mail can be sent from".to_owned())
 }
 
 /// Domain names, with commas between them.
@@ -184,7 +221,7 @@ mod tests {
         let settings = parse(json!({
             "tls": "implicit", "from_domain": "Mail.Example.com", "connections": "16",
             "verp_domain": "bounces.example.com", "timeout_seconds": 5,
-            "dkim_domain": "example.com, Shop.example",
+            "dkim_domain": "example.com, Shop.example", "default_sender": "Desk@shop.example",
         }))
         .unwrap();
         assert_eq!(
@@ -194,6 +231,10 @@ mod tests {
         assert_eq!(settings.from_domain.as_deref(), Some("mail.example.com"));
         assert_eq!(settings.verp_domain.as_deref(), Some("bounces.example.com"));
         assert_eq!(settings.dkim_domains, ["example.com", "shop.example"]);
+        assert_eq!(
+            settings.default_sender.as_deref(),
+            Some("Desk@shop.example")
+        );
     }
 
     #[test]
@@ -207,6 +248,18 @@ mod tests {
             (
                 json!({"from_domain": "bücher.example"}),
                 "settings.from_domain",
+            ),
+            (
+                json!({"default_sender": "ours.example"}),
+                "settings.default_sender",
+            ),
+            (
+                json!({"default_sender": "a@b.c", "dkim_domain": "c.d"}),
+                "settings.default_sender",
+            ),
+            (
+                json!({"default_sender": "a@b.c", "from_domain": "c.d", "dkim_selector": "s"}),
+                "settings.default_sender",
             ),
             (json!({"verp_domain": 7}), "settings.verp_domain"),
             (json!({"dkim_domain": "a b"}), "settings.dkim_domain"),

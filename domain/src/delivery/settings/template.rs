@@ -159,7 +159,8 @@ impl HttpTemplate {
         self.has(Slot::ReportUrl)
     }
 
-    fn has(&self, slot: Slot) -> bool {
+    /// Whether this placeholder is in the URL, the body or a header.
+    pub fn has(&self, slot: Slot) -> bool {
         let mut headers = self.headers.iter().map(|(_, value)| value);
         self.url.has(slot)
             || self.body.as_ref().is_some_and(|it| it.has(slot))

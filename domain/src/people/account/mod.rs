@@ -4,6 +4,7 @@
 mod address;
 mod addresses;
 mod aggregate;
+mod senders;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
@@ -11,4 +12,5 @@ mod vocabulary;
 pub use address::{AddressAssignment, AddressBasis, AddressField, AddressGrant};
 pub use addresses::{CODE_LIFETIME, no_code_is_awaited};
 pub use aggregate::Account;
+pub use senders::SenderTerms;
 pub use vocabulary::{AccountCommand, AccountEvent, AccountKind, AccountPatch, AccountProfile};

@@ -9,7 +9,10 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use domain::outreach::{TextClass, sms};
+use domain::{
+    delivery::SenderRight,
+    outreach::{TextClass, sms},
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -122,7 +125,10 @@ fn text(text: &str, class: TextClass) -> Content {
         text: text.to_owned(),
         encoded: sms::Sms::of(text, None).unwrap(),
         class,
-        sender: Some("+4930123".into()),
+        sender: Some(SenderAddress {
+            address: "+4930123".into(),
+            right: SenderRight::Granted,
+        }),
     }))
 }
 

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use domain::{
     Id,
-    delivery::{Provider, settings::SmppSettings},
+    delivery::{Provider, SenderAddress, SenderRight, settings::SmppSettings},
     outreach::{
         TextClass,
         sms::{Encoding, Sms as Encoded},
@@ -45,12 +45,20 @@ fn gateway(port: u16, settings: Value) -> SmppGateway {
     SmppGateway::new(config(port, settings)).unwrap()
 }
 
+/// A sender that the account may name.
+fn granted(sender: &str) -> Option<SenderAddress> {
+    Some(SenderAddress {
+        address: sender.to_owned(),
+        right: SenderRight::Granted,
+    })
+}
+
 fn content(text: &str, asked: Option<Encoding>, class: TextClass) -> Content {
     Content::Sms(Box::new(Sms {
         text: text.to_owned(),
         encoded: Encoded::of(text, asked).unwrap(),
         class,
-        sender: Some("+4930123".into()),
+        sender: granted("+4930123"),
     }))
 }
 

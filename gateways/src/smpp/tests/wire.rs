@@ -75,7 +75,7 @@ async fn a_name_and_a_short_number_are_addresses_of_their_kind() {
     let Content::Sms(mut sms) = text("hi") else {
         panic!("it is one");
     };
-    sms.sender = Some("ACME Shop".into());
+    sms.sender = granted("ACME Shop");
     let (_, submitted) = submitted(json!({}), "90012", Content::Sms(sms)).await;
     assert_eq!(submitted[0]["from"], "ACME Shop");
     assert_eq!(submitted[0]["ton"], json!([5, 3]));

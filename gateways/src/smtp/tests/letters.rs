@@ -5,7 +5,7 @@ use bytes::Bytes;
 use domain::delivery::Outcome::{Delivered, Rejected};
 use serde_json::{Value, json};
 
-use super::{config, email, gateway, peers::Aiosmtpd, send};
+use super::{config, email, gateway, granted, peers::Aiosmtpd, send};
 use crate::{
     email::{Attachment, Email},
     smtp::{SmtpConfig, Tags},
@@ -67,7 +67,7 @@ async fn a_mail_without_a_sender_comes_from_the_provider() {
         ..config(peer.port)
     };
     let unsigned = Email {
-        from: String::new(),
+        from: None,
         from_name: None,
         ..email()
     };
@@ -247,7 +247,7 @@ async fn international_addresses_need_a_server_that_takes_them() {
         ("ok@peer.test", "мир@b.example"),
     ] {
         let email = Email {
-            from: from.to_owned(),
+            from: granted(from),
             ..email()
         };
         let report = send(&gateway(config(old.port)), to, email).await;
@@ -280,7 +280,7 @@ async fn an_address_that_could_break_the_envelope_is_refused_unsent() {
         &gateway,
         "ok@peer.test",
         Email {
-            from: "a\r\nb@c".to_owned(),
+            from: granted("a\r\nb@c"),
             ..email()
         },
     )

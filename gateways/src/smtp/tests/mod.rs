@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::delivery::{Outcome, settings::SmtpSettings};
+use domain::delivery::{Outcome, SenderAddress, SenderRight, settings::SmtpSettings};
 
 use self::peers::{Aiosmtpd, Log, Sink};
 use super::{SmtpConfig, SmtpGateway};
@@ -47,9 +47,19 @@ fn gateway(config: SmtpConfig) -> SmtpGateway {
     SmtpGateway::new(config, clock).unwrap()
 }
 
+/// An address that the account may send as.
+fn granted(address: &str) -> Option<SenderAddress> {
+    owned(address, SenderRight::Granted)
+}
+
+fn owned(address: &str, right: SenderRight) -> Option<SenderAddress> {
+    let address = address.to_owned();
+    Some(SenderAddress { address, right })
+}
+
 fn email() -> Email {
     Email {
-        from: "desk@sender.example".to_owned(),
+        from: granted("desk@sender.example"),
         from_name: Some("Desk".to_owned()),
         to_name: Some("Ada".to_owned()),
         subject: "Hello".to_owned(),

@@ -6,11 +6,11 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use domain::delivery::Outcome;
+use domain::delivery::{Outcome, SenderRight};
 use secrecy::SecretString;
 
 use super::{
-    config, email, gateway,
+    config, email, gateway, granted, owned,
     peers::{Aiosmtpd, python},
     send,
 };
@@ -117,16 +117,48 @@ async fn a_signature_of_another_key_or_mail_fails() {
 #[tokio::test]
 async fn nothing_is_signed_for_an_author_of_another_domain() {
     let (key, record) = ed25519();
-    let of = |from: &str| Email {
-        from: from.to_owned(),
+    let of = |from: &str, right| Email {
+        from: owned(from, right),
         ..email()
     };
     for foreign in ["a@other.example", "a@notsender.example"] {
-        let said = verified(of(foreign), &key, &record).await;
-        assert_eq!(said, "fails", "{foreign}");
+        let trusted = of(foreign, SenderRight::Trusted);
+        assert_eq!(verified(trusted, &key, &record).await, "fails", "{foreign}");
     }
-    let below = verified(of("a@mail.sender.example"), &key, &record).await;
-    assert_eq!(below, HOLDS);
+    let below = of("a@mail.sender.example", SenderRight::Granted);
+    assert_eq!(verified(below, &key, &record).await, HOLDS);
+}
+
+#[tokio::test]
+async fn mail_that_cannot_be_signed_as_written_goes_as_the_default() {
+    let (key, record) = ed25519();
+    for (from, right) in [
+        ("a@other.example", SenderRight::Granted),
+        ("ceo@sender.example", SenderRight::Missing),
+    ] {
+        let peer = Aiosmtpd::start(&[]);
+        let refusing = signing(peer.port, &key);
+        let email = || Email {
+            from: owned(from, right),
+            from_name: Some("ceo@corp.example".to_owned()),
+            ..email()
+        };
+        let report = send(&gateway(refusing.clone()), "ok@peer.test", email()).await;
+        assert_eq!(report.outcome, Outcome::Rejected, "{report:?}");
+        assert!(report.response.contains("default_sender"), "{report:?}");
+        assert!(peer.log().all("connected").is_empty());
+        let gateway = gateway(SmtpConfig {
+            default_sender: Some("mail@sender.example".to_owned()),
+            ..refusing
+        });
+        let report = send(&gateway, "ok@peer.test", email()).await;
+        assert_eq!(report.outcome, Outcome::Delivered, "{report:?}");
+        let mail = peer.log().mail();
+        assert_eq!(mail["headers"]["from"], "mail@sender.example");
+        assert_eq!(mail["headers"]["reply-to"], from);
+        let raw = STANDARD.decode(mail["raw"].as_str().unwrap()).unwrap();
+        assert_eq!(verify(&raw, &record), HOLDS, "{from}");
+    }
 }
 
 #[tokio::test]
@@ -143,7 +175,7 @@ async fn of_several_domains_the_nearest_to_the_author_signs() {
             dkim_domains: domains.map(ToOwned::to_owned).to_vec(),
             ..signing(peer.port, &key)
         });
-        let from = author.to_owned();
+        let from = granted(author);
         let report = send(&gateway, "ok@peer.test", Email { from, ..email() }).await;
         assert_eq!(report.outcome, Outcome::Delivered, "{report:?}");
         let mail = peer.log().mail();

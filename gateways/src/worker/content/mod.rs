@@ -17,8 +17,9 @@ use domain::{
 };
 use eventstore::StoreError;
 
+use self::messages::Messages;
 pub(crate) use self::people::People;
-use self::{messages::Messages, people::Sender};
+pub(crate) use self::people::Senders;
 use crate::{
     Content,
     compose::{Parts, compose},
@@ -55,7 +56,15 @@ pub(crate) struct Contents {
 /// What is filled into a message, and as whom it goes out.
 struct Filling {
     tokens: Tokens,
-    sender: Sender,
+    senders: Senders,
+}
+
+impl Filling {
+    /// The number that calls, if the account may send as one.
+    fn caller(&self) -> Option<String> {
+        let caller = self.senders.caller.as_ref()?;
+        caller.permitted().map(ToOwned::to_owned)
+    }
 }
 
 impl Contents {
@@ -72,11 +81,12 @@ impl Contents {
         People::of(self.commands.store(), transmissions).await
     }
 
-    /// The message of one transmission.
+    /// The message of one transmission, from these senders.
     pub async fn of(
         &self,
         transmission: &Transmission,
         people: &People,
+        senders: Senders,
     ) -> Result<Content, NoContent> {
         let order = transmission
             .order()
@@ -94,7 +104,7 @@ impl Contents {
                 company_name: self.company.clone(),
                 ..people.tokens(transmission)?
             },
-            sender: people.sender(transmission),
+            senders,
         };
         self.filled(assignment.flow, filling).await
     }
@@ -139,7 +149,8 @@ impl Contents {
             text: letter.text.as_deref(),
             attachments: letter.attachments.clone(),
         };
-        let email = compose(parts, &filling.tokens, filling.sender.email);
+        let from = (filling.senders.mail, filling.senders.name);
+        let email = compose(parts, &filling.tokens, from);
         Ok(Content::Email(Box::new(email)))
     }
 
@@ -154,7 +165,7 @@ impl Contents {
             name: scan.name.clone(),
             tiff: scan.tiff.clone(),
             pages: scan.pages,
-            caller: filling.sender.phone,
+            caller: filling.caller(),
         })))
     }
 
@@ -180,7 +191,7 @@ impl Contents {
             });
         }
         Ok(Content::Voice(Box::new(Call {
-            caller: filling.sender.phone,
+            caller: filling.caller(),
             steps,
         })))
     }
@@ -231,6 +242,6 @@ fn short(text: String, asked: &TextContent, filling: Filling) -> Result<Content,
         text,
         encoded,
         class: asked.class,
-        sender: filling.sender.sms,
+        sender: filling.senders.text,
     })))
 }

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
+use commands::addresses::AddressPolicy;
 use domain::{
     Entity, Id,
     access::User,
-    delivery::Transmission,
-    outreach::{
-        SMS_SENDER,
-        tokens::{Person, Tokens},
-    },
-    people::{Account, Contact},
+    delivery::{SenderAddress, Transmission},
+    flow::Service,
+    outreach::tokens::{Person, Tokens},
+    people::{Account, Contact, SenderTerms},
 };
 use eventstore::{Loaded, Store, StoreError};
 
@@ -24,15 +24,28 @@ pub(crate) struct People {
     users: HashMap<Id<User>, Loaded<User>>,
 }
 
-/// As whom something is sent.
+/// The senders that an account names, and its rights to them.
 #[derive(Default)]
-pub(super) struct Sender {
-    /// The account's address, and its name.
-    pub email: Option<(String, Option<String>)>,
-    /// The account's number, or the name that its short messages come from.
-    pub sms: Option<String>,
-    /// The account's number.
-    pub phone: Option<String>,
+pub(crate) struct Senders {
+    /// The account's name.
+    pub name: Option<String>,
+    /// The author of its mail.
+    pub mail: Option<SenderAddress>,
+    /// The sender of its short messages.
+    pub text: Option<SenderAddress>,
+    /// The number that its calls and faxes come from.
+    pub caller: Option<SenderAddress>,
+}
+
+impl Senders {
+    /// The one that messages of a service name.
+    pub fn of(&self, service: Service) -> Option<&SenderAddress> {
+        match service {
+            Service::Email => self.mail.as_ref(),
+            Service::Sms => self.text.as_ref(),
+            Service::Voice | Service::Fax => self.caller.as_ref(),
+        }
+    }
 }
 
 impl People {
@@ -44,15 +57,17 @@ impl People {
         let assignments = transmissions
             .iter()
             .filter_map(|transmission| transmission.assignment());
+        let contacts = unique(orders.map(|order| order.contact_id));
+        let accounts = unique(assignments.map(|it| it.account_id));
+        let (contacts, accounts) =
+            futures::try_join!(store.load_many(&contacts), store.load_many(&accounts))?;
         let owners = transmissions.iter().filter_map(|t| t.owner());
+        let theirs = accounts.values().filter_map(|it| it.aggregate.owner());
+        let users = store.load_many(&unique(owners.chain(theirs))).await?;
         Ok(Self {
-            contacts: store
-                .load_many(&unique(orders.map(|order| order.contact_id)))
-                .await?,
-            accounts: store
-                .load_many(&unique(assignments.map(|it| it.account_id)))
-                .await?,
-            users: store.load_many(&unique(owners)).await?,
+            contacts,
+            accounts,
+            users,
         })
     }
 
@@ -79,18 +94,26 @@ impl People {
         })
     }
 
-    /// As whom it is sent.
-    pub(super) fn sender(&self, transmission: &Transmission) -> Sender {
+    /// The senders that its account names at this moment.
+    pub(crate) fn senders(
+        &self,
+        transmission: &Transmission,
+        (policy, at): (AddressPolicy, DateTime<Utc>),
+    ) -> Senders {
         let Some(account) = self.account(transmission) else {
-            return Sender::default();
+            return Senders::default();
         };
-        let person = account_person(account);
-        let name = full_name(&person);
-        let named = account.setting(SMS_SENDER).map(ToOwned::to_owned);
-        Sender {
-            email: person.email.map(|email| (email, name)),
-            sms: named.or_else(|| person.phone.clone()),
-            phone: person.phone,
+        let user = account.owner().and_then(|owner| self.users.get(&owner));
+        let terms = SenderTerms {
+            trusted: policy == AddressPolicy::Trusted,
+            user: user.map(|it| &it.aggregate),
+            at,
+        };
+        Senders {
+            name: full_name(&account_person(account)),
+            mail: account.mail_sender(terms),
+            text: account.text_sender(terms),
+            caller: account.caller_id(terms),
         }
     }
 

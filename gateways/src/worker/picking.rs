@@ -1,0 +1,75 @@
+//! The provider of an attempt: one with a free channel that may send as its account.
+
+use domain::{
+    delivery::{ProviderSenders, SenderAddress},
+    flow::Service,
+};
+use eventstore::clock;
+use projections::delivery::providers;
+use tokio::time::Instant;
+
+use super::{
+    NO_PROVIDER_PAUSE, Shared,
+    attempt::{Attempt, Fate},
+    content::Senders,
+};
+use crate::{Channel, Permit, registry::Trial};
+
+impl Attempt {
+    /// The senders that its account names now.
+    pub(super) fn senders(&self) -> Senders {
+        let terms = (self.shared.config.addresses, clock::now());
+        self.people.senders(&self.transmission, terms)
+    }
+
+    /// A provider with a channel that is free for it. What waits here has not started, and
+    /// goes back when the worker stops.
+    pub(super) async fn channel(
+        &self,
+        service: Service,
+        senders: &Senders,
+    ) -> Result<(Channel, Trial, Permit), Fate> {
+        let sender = senders.of(service);
+        let Shared {
+            registry, stopping, ..
+        } = self.shared.as_ref();
+        loop {
+            let (channel, trial) = match registry.pick(service, sender, &self.job.avoid) {
+                Ok(picked) => picked,
+                Err(None) => return Err(self.no_provider(service, sender).await),
+                Err(Some(until)) => {
+                    return Err(self.back_in(until.saturating_duration_since(Instant::now())));
+                }
+            };
+            let permit = tokio::select! {
+                permit = channel.permit(self.is_bulk()) => permit,
+                () = stopping.cancelled() => return Err(Fate::Back(clock::now())),
+            };
+            if stopping.is_cancelled() {
+                return Err(Fate::Back(clock::now()));
+            }
+            // It may rest since: then another is picked.
+            if trial.stands() {
+                return Ok((channel, trial, permit));
+            }
+        }
+    }
+
+    /// For one that no provider here can carry: it waits for one, unless there are some and
+    /// none of them may send as its account.
+    async fn no_provider(&self, service: Service, sender: Option<&SenderAddress>) -> Fate {
+        let later = Fate::Back(clock::now() + NO_PROVIDER_PAUSE);
+        let Some(reason) = self.shared.registry.refusal(service, sender) else {
+            return later;
+        };
+        // Whoever asked for it may know of a provider that is not known here yet.
+        let known = providers::senders(&self.shared.pool, service).await;
+        let refuse = |all: &Vec<ProviderSenders>| {
+            !all.is_empty() && all.iter().all(|it| it.check(sender).is_err())
+        };
+        match known.is_ok_and(|all| refuse(&all)) {
+            true => self.reject(reason).await,
+            false => later,
+        }
+    }
+}
