@@ -106,8 +106,7 @@ pub fn running(config: &Config) -> anyhow::Result<PgConnectOptions> {
 
 /// The store of a running server's database, for commands beside it.
 pub async fn store(config: &Config) -> anyhow::Result<Store> {
-    let connections = Connections::beside(config.database.connections);
-    let pool = connect(running(config)?, connections).await?;
+    let pool = connect(running(config)?, Connections::BESIDE).await?;
     Ok(Store::open(pool, &config.master_key()?).await?)
 }
 

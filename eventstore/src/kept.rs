@@ -23,7 +23,7 @@ impl Kept {
     }
 
     /// Passes a result on; after an error the connection is not used again.
-    pub fn checked<T>(&mut self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+    pub fn checked<T, E>(&mut self, result: Result<T, E>) -> Result<T, E> {
         if result.is_err() {
             self.db = None;
         }

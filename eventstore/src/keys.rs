@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use domain::Subject;
 use quick_cache::sync::Cache;
-use sqlx::PgPool;
+use sqlx::{PgExecutor, PgPool};
 
 use crate::{
     StoreError,
@@ -56,6 +56,15 @@ impl Keys {
         &self,
         subjects: impl IntoIterator<Item = Subject>,
     ) -> Result<HashMap<Subject, SubjectKey>, StoreError> {
+        self.of_on(&self.pool, subjects).await
+    }
+
+    /// The same, read over this connection.
+    pub async fn of_on(
+        &self,
+        db: impl PgExecutor<'_>,
+        subjects: impl IntoIterator<Item = Subject>,
+    ) -> Result<HashMap<Subject, SubjectKey>, StoreError> {
         let mut found = HashMap::new();
         let mut missing = Vec::new();
         for subject in subjects {
@@ -76,7 +85,7 @@ impl Keys {
         let rows: Vec<(String, Vec<u8>)> =
             sqlx::query_as("select subject, sealed from subject_keys where subject = any($1)")
                 .bind(names)
-                .fetch_all(&self.pool)
+                .fetch_all(db)
                 .await?;
         for (subject, sealed) in rows {
             let bytes = self.master.open_bytes(&subject, &sealed)?;

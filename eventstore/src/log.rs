@@ -23,6 +23,7 @@ use tokio::{
 
 use crate::{
     Locks, Position, Recorded, StoreError,
+    kept::Kept,
     notices::{About, Notices},
     read::{COLUMNS, Reader, Row},
 };
@@ -84,6 +85,7 @@ impl Log {
         tokio::spawn(follow_database(
             Arc::downgrade(&log.0),
             Arc::clone(&log.0.wake),
+            log.pool().clone(),
         ));
         Ok(log)
     }
@@ -165,7 +167,7 @@ impl Log {
             .bind(after)
             .bind(limit);
         let rows = query.fetch_all(&self.0.reader.pool).await?;
-        self.0.reader.recorded(rows).await
+        self.0.reader.recorded(self.pool(), rows).await
     }
 
     /// Takes events that this process has just appended, which it began at `asked_at`. If
@@ -305,13 +307,18 @@ async fn newest(pool: &PgPool) -> Result<Position, StoreError> {
     Ok(sqlx::query_scalar(sql).fetch_one(pool).await?)
 }
 
-/// Runs for as long as somebody has the log: it holds on to it only while it works.
-async fn follow_database(inner: Weak<Inner>, wake: Arc<Notify>) {
+/// Runs for as long as somebody has the log: it holds on to it only while it works. It keeps
+/// a connection: a process that waits for one with all its requests would not see the log,
+/// and refuse them.
+async fn follow_database(inner: Weak<Inner>, wake: Arc<Notify>, pool: PgPool) {
+    let mut closed = pool.close_event();
+    let mut db = Kept::of(pool);
     loop {
         let Some(log) = inner.upgrade() else { return };
         let head = lock(&log.recent).head;
         let asked_at = Instant::now();
-        let more = match log.reader.after(head, BATCH as i64).await {
+        let events = read_on(&mut db, &log.reader, head).await;
+        let more = match db.checked(events) {
             Ok(events) => {
                 let more = events.len() == BATCH;
                 log.push(&mut lock(&log.recent), events);
@@ -330,9 +337,21 @@ async fn follow_database(inner: Weak<Inner>, wake: Arc<Notify>) {
         drop(log);
         if !more {
             // Passing of the time is the ordinary case.
-            let _ = tokio::time::timeout(POLL, wake.notified()).await;
+            let woken = tokio::time::timeout(POLL, wake.notified());
+            if closed.do_until(woken).await.is_err() {
+                return;
+            }
         }
     }
+}
+
+async fn read_on(
+    db: &mut Kept,
+    reader: &Reader,
+    head: Position,
+) -> Result<Vec<Arc<Recorded>>, StoreError> {
+    let db = db.get().await?;
+    reader.after_on(db, head, BATCH as i64).await
 }
 
 /// A panic elsewhere leaves what these locks guard whole: every change is one step.

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use domain::{Event, Subject};
 use serde_json::Value;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use crate::{
     Metadata, Position, Recorded, StoreError,
@@ -65,16 +65,29 @@ impl Reader {
         position: Position,
         limit: i64,
     ) -> Result<Vec<Arc<Recorded>>, StoreError> {
-        let sql =
-            format!("select {COLUMNS} from events where position > $1 order by position limit $2");
-        let query = sqlx::query_as::<_, Row>(&sql).bind(position).bind(limit);
-        let rows = query.fetch_all(&self.pool).await?;
-        self.recorded(rows).await
+        let rows = rows_after(&self.pool, position, limit).await?;
+        self.recorded(&self.pool, rows).await
+    }
+
+    /// The same, all of it over one connection.
+    pub async fn after_on(
+        &self,
+        db: &mut PgConnection,
+        position: Position,
+        limit: i64,
+    ) -> Result<Vec<Arc<Recorded>>, StoreError> {
+        let rows = rows_after(&mut *db, position, limit).await?;
+        self.recorded(db, rows).await
     }
 
     /// Decodes rows in their order, with one look-up of all keys that are needed.
-    pub async fn recorded(&self, mut rows: Vec<Row>) -> Result<Vec<Arc<Recorded>>, StoreError> {
-        let keys = self.keys_for(rows.iter().map(|row| &row.payload)).await?;
+    pub async fn recorded(
+        &self,
+        db: impl PgExecutor<'_>,
+        mut rows: Vec<Row>,
+    ) -> Result<Vec<Arc<Recorded>>, StoreError> {
+        let payloads = rows.iter().map(|row| &row.payload);
+        let keys = self.keys_for(db, payloads).await?;
         let mut events = Vec::with_capacity(rows.len());
         for row in rows.drain(..) {
             events.push(Arc::new(self.decode(row, &keys)));
@@ -130,9 +143,8 @@ impl Reader {
         &self,
         events: Vec<SerializedEvent>,
     ) -> Result<Vec<SerializedEvent>, StoreError> {
-        let keys = self
-            .keys_for(events.iter().map(|event| &event.payload))
-            .await?;
+        let payloads = events.iter().map(|event| &event.payload);
+        let keys = self.keys_for(&self.pool, payloads).await?;
         events
             .into_iter()
             .map(|event| self.opened(event, &keys))
@@ -141,11 +153,12 @@ impl Reader {
 
     async fn keys_for<'a>(
         &self,
+        db: impl PgExecutor<'_>,
         payloads: impl Iterator<Item = &'a Value>,
     ) -> Result<HashMap<Subject, SubjectKey>, StoreError> {
         let mut subjects = HashSet::new();
         payloads.for_each(|payload| collect_subjects(payload, &mut subjects));
-        self.keys.of(subjects).await
+        self.keys.of_on(db, subjects).await
     }
 
     fn opened(
@@ -161,6 +174,17 @@ impl Reader {
         unseal(&mut event.payload, place, keys)?;
         Ok(upcasters::upcast(&self.upcasters, event))
     }
+}
+
+async fn rows_after(
+    db: impl PgExecutor<'_>,
+    position: Position,
+    limit: i64,
+) -> Result<Vec<Row>, sqlx::Error> {
+    let sql =
+        format!("select {COLUMNS} from events where position > $1 order by position limit $2");
+    let query = sqlx::query_as(&sql).bind(position).bind(limit);
+    query.fetch_all(db).await
 }
 
 /// The error that names a stored event which cannot be read.

@@ -8,11 +8,11 @@ use super::{ConfigError, Role};
 
 /// The one that holds the locks.
 const LOCKS: u32 = 1;
-/// Least for the log: one that appends, one that listens, and two for everything else, because
-/// the upgrade of a start holds a transaction while it reads and appends.
-const STORE: u32 = 4;
-/// Those of them that have one task for good: appending and listening.
-const KEPT: u32 = 2;
+/// Those of the store's pool that have one task for good: appending, following the log, and
+/// listening for notices.
+const KEPT: u32 = 3;
+/// Least for that pool. One is enough for all else: nothing waits for one while it has one.
+const STORE: u32 = KEPT + 1;
 /// Least for reading: a change of rights holds a transaction while it reads.
 const READERS: u32 = 2;
 /// Most for the projections: one for the queue, one for small read models, one for each heavy.
@@ -30,12 +30,15 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// The fewest that this version works with, whatever the role.
-    pub const LEAST: u32 = LOCKS + STORE;
+    /// The store's pool of a command beside a running server.
+    pub const BESIDE: u32 = STORE;
+    /// The fewest that any process works with: a rebuild opens two beside that pool.
+    pub const LEAST: u32 = Self::BESIDE + 2;
 
     /// The fewest that a role works with.
     pub fn least(role: Role) -> u32 {
-        Self::LEAST + readers(role) + u32::from(has_lanes(role))
+        let least = LOCKS + STORE + readers(role) + u32::from(has_lanes(role));
+        least.max(Self::LEAST)
     }
 
     /// Shares so many out.
@@ -59,18 +62,13 @@ impl Connections {
         let both = free - lanes;
         let readers = match readers(role) {
             0 => 0,
-            _ => (both - KEPT) / 2,
+            least => ((both - KEPT) / 2).max(least),
         };
         Ok(Self {
             store: both - readers,
             readers,
             lanes,
         })
-    }
-
-    /// The store's pool of a command beside a running server, which opens at most two more.
-    pub fn beside(total: u32) -> u32 {
-        total.saturating_sub(2).clamp(STORE - 1, STORE)
     }
 }
 
@@ -122,20 +120,13 @@ mod tests {
 
     #[test]
     fn too_few_for_the_role_are_refused_with_the_least() {
-        for (role, least) in ROLES.into_iter().zip([8, 7, 5, 6]) {
+        for (role, least) in ROLES.into_iter().zip([8, 7, 6, 6]) {
             let said = Connections::share(least - 1, role).unwrap_err().to_string();
             let expected = format!(
                 "LEDGERLINE_POSTGRES_CONNECTIONS is \"{}\", but it must be at least {least} for role {role}",
                 least - 1
             );
             assert_eq!(said, expected);
-        }
-    }
-
-    #[test]
-    fn a_command_beside_the_server_stays_within_the_setting() {
-        for total in Connections::LEAST..=500 {
-            assert!(Connections::beside(total) + 2 <= total);
         }
     }
 }

@@ -85,7 +85,7 @@ pub const SETTINGS: &[Setting] = &[
     secret("LEDGERLINE_DATABASE_URL", "database_url",
         "postgres:// URL of a PostgreSQL 14 or newer. Without it an embedded one runs in the data directory."),
     setting("LEDGERLINE_POSTGRES_CONNECTIONS", "postgres_connections", "32",
-        "Most database connections of this process, whatever for (8 to 500; role api from 7, worker from 5, \
+        "Most database connections of this process, whatever for (8 to 500; role api from 7, worker and \
          projector from 6). The embedded Postgres allows 100 in all."),
     setting("LEDGERLINE_DATA_DIR", "data_dir", "./var",
         "Directory of the embedded Postgres and the master key's file."),

@@ -266,7 +266,7 @@ fn a_wrong_value_stops_the_start_and_is_named() {
         ("LEDGERLINE_TRUST_PROXY", "maybe"),
         ("LEDGERLINE_UPLOAD_LIMIT_MB", "0"),
         ("LEDGERLINE_POSTGRES_CONNECTIONS", "-1"),
-        ("LEDGERLINE_POSTGRES_CONNECTIONS", "4"),
+        ("LEDGERLINE_POSTGRES_CONNECTIONS", "5"),
         ("LEDGERLINE_POSTGRES_LISTEN", "0.0.0.0:5433"),
         ("LEDGERLINE_LEASE_SECONDS", "1"),
         ("LEDGERLINE_LEASE_SECONDS", "3601"),

@@ -7,7 +7,10 @@
 
 mod sms_senders;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
@@ -19,8 +22,8 @@ use domain::{
         Account, AccountCommand, AccountEvent, AccountProfile, AddressAssignment, AddressField,
     },
 };
-use eventstore::{Loaded, Metadata, Position, Recorded, Store, StoreError};
-use sqlx::PgConnection;
+use eventstore::{Loaded, LockName, Metadata, Position, Recorded, Store, StoreError};
+use sqlx::PgPool;
 
 use super::{AddressPolicy, fingerprint};
 use crate::{CommandError, Commands};
@@ -28,6 +31,10 @@ use crate::{CommandError, Commands};
 /// The upgrades' names in `identity.upgrades`.
 const ADDRESSES: &str = "addresses";
 const SMS_SENDERS: &str = "sms_senders";
+/// The lock of the process that makes them.
+const UPGRADE: LockName = LockName::Text(0x5550_4752, ADDRESSES);
+/// Time limit for a process that waits for another one's upgrade.
+const TIME_LIMIT: Duration = Duration::from_secs(3600);
 /// Events that are read, and accounts that are decided on, at a time.
 const PAGE: i64 = 1_000;
 const BATCH: usize = 200;
@@ -61,46 +68,56 @@ struct Candidate {
 /// When the database does not answer; then it goes on at the next start.
 pub async fn adopt(commands: &Commands, terms: Adoption) -> Result<Option<Position>, CommandError> {
     let store = commands.store();
-    let mut transaction = store.pool().begin().await.map_err(StoreError::Database)?;
-    sqlx::query("lock table identity.upgrades in exclusive mode")
-        .execute(&mut *transaction)
-        .await
-        .map_err(StoreError::Database)?;
+    let alone = store.locks().lock_within(UPGRADE, TIME_LIMIT).await;
+    let alone = alone.map_err(StoreError::Database)?;
+    let alone = alone.ok_or(CommandError::Contended)?;
+    let adopted = adopt_alone(commands, terms).await;
+    alone.release().await;
+    adopted
+}
+
+async fn adopt_alone(
+    commands: &Commands,
+    terms: Adoption,
+) -> Result<Option<Position>, CommandError> {
+    let pool = commands.store().pool();
     let mut last = None;
-    if !is_done(&mut transaction, ADDRESSES).await? {
+    if !is_done(pool, ADDRESSES).await? {
         let (accounts, position) = adopt_addresses(commands, terms).await?;
         last = last.max(position);
-        done(&mut transaction, ADDRESSES, (terms.at, accounts)).await?;
+        done(pool, ADDRESSES, (terms.at, accounts)).await?;
     }
-    if !is_done(&mut transaction, SMS_SENDERS).await? {
+    if !is_done(pool, SMS_SENDERS).await? {
         let (accounts, position) = sms_senders::adopt(commands, terms).await?;
         last = last.max(position);
-        done(&mut transaction, SMS_SENDERS, (terms.at, accounts)).await?;
+        done(pool, SMS_SENDERS, (terms.at, accounts)).await?;
     }
-    transaction.commit().await.map_err(StoreError::Database)?;
     Ok(last)
 }
 
-async fn is_done(db: &mut PgConnection, name: &str) -> Result<bool, StoreError> {
+async fn is_done(pool: &PgPool, name: &str) -> Result<bool, StoreError> {
     let is_done =
         sqlx::query_scalar("select exists (select from identity.upgrades where name = $1)")
             .bind(name)
-            .fetch_one(db)
+            .fetch_one(pool)
             .await?;
     Ok(is_done)
 }
 
 async fn done(
-    db: &mut PgConnection,
+    pool: &PgPool,
     name: &str,
     (at, accounts): (DateTime<Utc>, usize),
 ) -> Result<(), StoreError> {
-    sqlx::query("insert into identity.upgrades (name, done_at, accounts) values ($1, $2, $3)")
-        .bind(name)
-        .bind(at)
-        .bind(i64::try_from(accounts).unwrap_or(i64::MAX))
-        .execute(db)
-        .await?;
+    sqlx::query(
+        "insert into identity.upgrades (name, done_at, accounts) values ($1, $2, $3) \
+         on conflict (name) do nothing",
+    )
+    .bind(name)
+    .bind(at)
+    .bind(i64::try_from(accounts).unwrap_or(i64::MAX))
+    .execute(pool)
+    .await?;
     Ok(())
 }
 
