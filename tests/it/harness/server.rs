@@ -68,7 +68,7 @@ impl Setup {
         setup
             .set("DATABASE_URL", &database.url())
             .set("MASTER_KEY", database.master_key())
-            .set("POSTGRES_CONNECTIONS", "8")
+            .set("POSTGRES_CONNECTIONS", "24")
     }
 
     /// With this setting, named without `LEDGERLINE_`.

@@ -1,5 +1,6 @@
 //! Read models: how they follow the log, and how they are built anew.
 
+mod connections;
 mod following;
 mod poison;
 mod rebuilding;

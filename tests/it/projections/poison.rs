@@ -22,7 +22,9 @@ async fn poison(server: &Server, contact: i64) -> i64 {
 
 #[tokio::test]
 async fn a_projector_stops_at_it_and_says_so_and_writers_go_on() {
-    let server = Setup::on(&Database::create().await).start().await;
+    // The fewest connections: all read models are written over one.
+    let setup = Setup::on(&Database::create().await).set("POSTGRES_CONNECTIONS", "8");
+    let server = setup.start().await;
     let admin = server.admin().await;
     let contact = admin.contact("poisoned@example.com").await;
 
@@ -60,6 +62,9 @@ async fn a_projector_stops_at_it_and_says_so_and_writers_go_on() {
         in_vain += usize::from(answer.header("x-ledgerline-position").is_some());
     }
     assert!(in_vain < 10, "all of them waited for what has stopped");
+    let group = json!({"name": "beside"});
+    let id = admin.post("/groups", group).await.id("group_id");
+    admin.get(&format!("/groups/{id}")).await.ok();
     let mut log = EventLog::of(&server).await;
     let sql = "select position from read.checkpoints where name = 'contacts'";
     let reached: i64 = sqlx::query_scalar(sql).fetch_one(log.sql()).await.unwrap();
