@@ -2,6 +2,8 @@
 
 use std::{
     ffi::OsString,
+    fmt::Display,
+    io::{self, Write as _},
     os::unix::process::CommandExt,
     path::PathBuf,
     process::{Command, ExitCode},
@@ -32,15 +34,19 @@ impl Confined {
     pub fn become_it(self) -> ExitCode {
         let (read, write) = (self.read, self.write);
         if let Err(error) = confinement::restrict(&Allowed { read, write }) {
-            eprintln!("ledgerline: not confined: {error}");
-            return ExitCode::from(NOT_STARTED);
+            return failed("not confined", &error);
         }
         let mut words = self.program.into_iter();
         let Some(program) = words.next() else {
             return ExitCode::from(NOT_STARTED);
         };
         let error = Command::new(program).args(words).exec();
-        eprintln!("ledgerline: not started: {error}");
-        ExitCode::from(NOT_STARTED)
+        failed("not started", &error)
     }
+}
+
+/// Standard error is the converter's own, which whoever started it reads; it may be closed.
+fn failed(step: &str, error: &dyn Display) -> ExitCode {
+    let _ = writeln!(io::stderr(), "ledgerline: {step}: {error}");
+    ExitCode::from(NOT_STARTED)
 }

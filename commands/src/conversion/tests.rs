@@ -90,7 +90,8 @@ async fn nothing_of_our_environment_is_passed_on() {
 
 #[tokio::test]
 async fn what_is_too_slow_is_killed_with_all_it_started() {
-    let mut room = room(Duration::from_secs(3));
+    // Long enough for it to have begun, also on a busy machine.
+    let mut room = room(Duration::from_secs(5));
     let ended = sh(&mut room, "echo $$ > pid; sleep 1000 & sleep 1000").await;
     assert!(
         matches!(ended, Err(ConversionError::TooSlow(_))),
@@ -101,9 +102,11 @@ async fn what_is_too_slow_is_killed_with_all_it_started() {
 
 #[tokio::test]
 async fn the_time_is_for_all_programs_of_a_room_together() {
-    let mut room = room(Duration::from_secs(8));
-    sh(&mut room, "sleep 5").await.unwrap();
-    let ended = sh(&mut room, "sleep 5").await;
+    let mut room = room(LONG);
+    sh(&mut room, "true").await.unwrap();
+    assert!(room.spent > Duration::ZERO);
+    room.spent = LONG;
+    let ended = sh(&mut room, "sleep 1000").await;
     assert!(
         matches!(ended, Err(ConversionError::TooSlow(_))),
         "{ended:?}"
@@ -183,20 +186,25 @@ async fn memory_does_not_grow_past_its_limit() {
 #[tokio::test]
 async fn no_more_run_at_once_than_may() {
     let limits = Limits {
-        time: Duration::from_secs(8),
         at_once: 1,
         ..Limits::default()
     };
     let shop = shop(limits);
     let mut first = shop.room(Id::new(1)).unwrap();
     let path = first.path("");
-    let first = tokio::spawn(async move { sh(&mut first, "echo $$ > pid; sleep 5").await });
+    let wait = "echo $$ > pid; until test -e go; do sleep 0.01; done";
+    let first = tokio::spawn(async move { sh(&mut first, wait).await });
     group(&path).await;
-    // It waits for its turn, and its own time begins then.
-    sh(&mut shop.room(Id::new(1)).unwrap(), "sleep 5")
-        .await
-        .unwrap();
+    let mut room = shop.room(Id::new(2)).unwrap();
+    {
+        let mut second = std::pin::pin!(sh(&mut room, "true"));
+        assert!(futures::poll!(&mut second).is_pending());
+        std::fs::write(path.join("go"), b"").unwrap();
+        second.await.unwrap();
+    }
     first.await.unwrap().unwrap();
+    // Its own time has begun with its turn.
+    assert!(room.spent < LONG);
 }
 
 #[tokio::test]

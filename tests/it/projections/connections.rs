@@ -102,7 +102,7 @@ async fn work(server: &Server) {
     let groups = join_all((0..4).map(|_| campaigns.group(60)));
     let (groups, ()) = tokio::join!(groups, burst(&campaigns.client));
     let id = campaigns.running(groups[0], json!({"cpm": 30})).await;
-    let ended = campaigns.ended_within(id, seconds(300));
+    let ended = campaigns.ended(id);
     let (ended, ()) = tokio::join!(ended, burst(&campaigns.client));
     assert_eq!(ended["delivered"], 60, "{ended}");
 }
@@ -221,7 +221,7 @@ async fn a_lost_lead_is_taken_again_and_no_event_is_missed() {
             ask(&client, "POST", "/contacts", &contact).await;
         }
     }
-    let ended = campaigns.ended_within(id, seconds(300)).await;
+    let ended = campaigns.ended(id).await;
     assert_eq!(ended["delivered"], 60, "{ended}");
     let mut log = EventLog::of(&servers[0]).await;
     assert_eq!(log.made(id).await, (60, 60));
