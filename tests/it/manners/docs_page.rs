@@ -53,6 +53,7 @@ async fn a_phone_lays_the_page_out_in_its_own_width() {
     browser
         .open(&format!("{}/docs/index.html", server.url))
         .await;
+    browser.text("h2.title").await;
     let width = browser
         .run("return document.documentElement.clientWidth")
         .await;
