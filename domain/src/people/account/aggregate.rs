@@ -207,9 +207,9 @@ impl Account {
             (Live, Deactivate { .. }) if !self.active => vec![],
             (Live, Deactivate { reason }) => vec![AccountDeactivated { reason }],
             (Live, Abandon { reason, at }) => {
-                let deactivated = self.active.then_some(AccountDeactivated { reason });
-                let released = self.addresses.released(at);
-                deactivated.into_iter().chain(released).collect()
+                let mut events = self.addresses.released(at);
+                events.extend(self.active.then_some(AccountDeactivated { reason }));
+                events
             }
             (Live, SetSetting { name, value }) if self.setting(&name) == Some(&value) => vec![],
             (Live, SetSetting { name, value }) => {

@@ -240,7 +240,7 @@ mod addresses {
                 reason: reason.clone(),
                 at: at(1),
             })
-            .then_expect_events(vec![AccountDeactivated { reason }, released(1)]);
+            .then_expect_events(vec![released(1), AccountDeactivated { reason }]);
     }
 
     #[test]
