@@ -91,6 +91,7 @@ struct Cost {
 }
 
 impl Cost {
+    /// Counts until a bound is passed.
     fn of(mail: &[u8]) -> Self {
         let mut cost = Self::default();
         let mut in_head = true;
@@ -107,6 +108,9 @@ impl Cost {
             }
             if is_field {
                 cost.add(field);
+            }
+            if !cost.is_within_bounds() {
+                break;
             }
         }
         cost
