@@ -13,14 +13,7 @@ pub(crate) fn address(parts: &Parts, trust_proxy: bool) -> Option<IpAddr> {
             .get_all("x-forwarded-for")
             .iter()
             .next_back()?;
-        header
-            .to_str()
-            .ok()?
-            .rsplit(',')
-            .next()?
-            .trim()
-            .parse()
-            .ok()
+        forwarded_address(header.to_str().ok()?.rsplit(',').next()?.trim())
     };
     let connected = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let connected = connected.map(|ConnectInfo(address)| address.ip());
@@ -30,6 +23,13 @@ pub(crate) fn address(parts: &Parts, trust_proxy: bool) -> Option<IpAddr> {
         connected
     };
     address.map(|address| address.to_canonical())
+}
+
+/// An address in `X-Forwarded-For`, to which some proxies append the client's port.
+fn forwarded_address(text: &str) -> Option<IpAddr> {
+    let with_port = || text.parse().ok().map(|address: SocketAddr| address.ip());
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    text.parse().ok().or_else(with_port).or_else(bracketed)
 }
 
 /// The network of a request's client, for limits that count by client elsewhere.
@@ -67,6 +67,18 @@ mod tests {
         let parts = parts("1.1.1.1, 203.0.113.7");
         assert_eq!(address(&parts, true), "203.0.113.7".parse().ok());
         assert_eq!(address(&parts, false), "10.0.0.9".parse().ok());
+    }
+
+    #[test]
+    fn a_port_that_a_proxy_appends_is_left_out() {
+        for forwarded in [
+            "203.0.113.7:4711",
+            "[::ffff:203.0.113.7]:4711",
+            "[::ffff:203.0.113.7]",
+        ] {
+            let forwarded = address(&parts(forwarded), true);
+            assert_eq!(forwarded, "203.0.113.7".parse().ok());
+        }
     }
 
     #[test]
