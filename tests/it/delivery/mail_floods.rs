@@ -196,17 +196,9 @@ async fn fields_out_of_bounds_hold_up_no_other_mail() {
         subjects.push(message["subject"].as_str().unwrap_or_default().to_owned());
     }
     subjects.sort();
-    // Of the third the head alone is out of bounds; the text has all of it.
-    assert_eq!(
-        subjects,
-        [
-            "",
-            "Hello",
-            "out of bounds",
-            "out of bounds",
-            "out of bounds"
-        ]
-    );
+    // Of the first and the third the head alone is out of bounds; the text has all of it.
+    let read = "out of bounds";
+    assert_eq!(subjects, ["", "", "Hello", read, read]);
 }
 
 #[tokio::test]
