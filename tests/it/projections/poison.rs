@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sqlx::query;
 
-use crate::harness::{Database, EventLog, Server, Setup, eventually, seconds};
+use crate::harness::{Database, EventLog, Server, Setup, eventually, sandbox_provider, seconds};
 
 /// Appends an event that no decoder knows what to do with; its position.
 async fn poison(server: &Server, contact: i64) -> i64 {
@@ -62,9 +62,8 @@ async fn a_projector_stops_at_it_and_says_so_and_writers_go_on() {
         in_vain += usize::from(answer.header("x-ledgerline-position").is_some());
     }
     assert!(in_vain < 10, "all of them waited for what has stopped");
-    let group = json!({"name": "beside"});
-    let id = admin.post("/groups", group).await.id("group_id");
-    admin.get(&format!("/groups/{id}")).await.ok();
+    let id = sandbox_provider(&admin).await;
+    admin.get(&format!("/providers/{id}")).await.ok();
     let mut log = EventLog::of(&server).await;
     let sql = "select position from read.checkpoints where name = 'contacts'";
     let reached: i64 = sqlx::query_scalar(sql).fetch_one(log.sql()).await.unwrap();
