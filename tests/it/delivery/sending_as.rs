@@ -61,6 +61,9 @@ impl Desk {
     async fn assigns(&self, address: &str) {
         let email = json!({ "email": address });
         self.admin.put(&self.account(), email).await.ok();
+        let assign = format!("{}/assign", self.account());
+        let named = json!({"field": "email", "address": address});
+        self.admin.post(&assign, named).await.ok();
     }
 
     /// Asks for a mail to somebody new: the recipient, the transmission and the answer.

@@ -125,7 +125,7 @@ async fn a_number_needs_to_be_verified_or_assigned() {
     assert_eq!(desk.names(&number).await.fields(), ["sms_sender"]);
     let assign = format!("/accounts/{}/assign", desk.account);
     desk.admin
-        .post(&assign, json!({"field": "phone"}))
+        .post(&assign, json!({"field": "phone", "address": number}))
         .await
         .ok();
     assert_eq!(desk.sent().await, number.trim_start_matches('+'));
