@@ -16,6 +16,8 @@ comment on column read.accounts.email_receives is 'Whether mail to the address c
 comment on column read.accounts.email_until is 'When a provisional right to the email address ends.';
 comment on column read.accounts.unverified is 'Whether it has a number or an address that is neither verified nor assigned.';
 comment on column read.accounts.conflict is 'Whether another account receives at a number or an address that this one may use.';
+-- Rights are given once the program has the keys; what is left without one stays listed.
+update read.accounts set unverified = true where phone is not null or email is not null;
 create index on read.accounts (unverified, created_position);
 create index on read.accounts (conflict, created_position);
 

@@ -165,6 +165,11 @@ async fn candidates(store: &Store) -> Result<Vec<(Id<Account>, Candidate)>, Stor
     let mut candidates: Vec<_> = found.into_iter().collect();
     candidates.retain(|(_, it)| it.account.exists());
     let users = owners(store, &candidates).await?;
+    // Accounts of deleted users get no right that deprovisioning would have to take again.
+    candidates.retain(|(_, it)| {
+        let owner = it.account.owner();
+        owner.is_none_or(|it| users.get(&it).is_some_and(|user| user.aggregate.exists()))
+    });
     let receives = |it: &Candidate| {
         let owner = it.account.owner().and_then(|owner| users.get(&owner));
         it.account.is_active() && owner.is_some_and(|owner| owner.aggregate.is_active())

@@ -41,7 +41,7 @@ async fn a_worker_listens_for_health_only_where_it_is_told_to() {
     let _api = Setup::on(&database).start().await;
     let worker = Setup::on(&database).set("ROLE", "worker").spawn();
     eventually("the worker is at work", seconds(60), async || {
-        worker.log().contains("mail comes in by SMTP").then_some(())
+        worker.log().contains("mail comes in by smtp").then_some(())
     })
     .await;
     let asked = worker.stranger();
