@@ -62,7 +62,7 @@ pub struct HttpConfig {
     /// How long a connection may take to send the headers of a request, to begin the next
     /// one, or to take some of an answer.
     pub patience: Duration,
-    /// Whether clients come through a proxy.
+    /// True if clients come through a proxy.
     pub trust_proxy: bool,
     /// Where connections are counted.
     pub connections: Connections,

@@ -25,7 +25,7 @@ pub fn announce(lines: Vec<String>) {
     tokio::task::spawn_blocking(move || lines.into_iter().try_for_each(print));
 }
 
-/// Whether a command ended because its output is not read to the end.
+/// True if a command ended because its output is not read to the end.
 fn is_unread(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<io::Error>();
     error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)

@@ -124,7 +124,7 @@ impl Locks {
 }
 
 impl Lock {
-    /// Whether others may have it by now.
+    /// True if others may have it by now.
     pub fn is_lost(&self) -> bool {
         self.lost.is_cancelled()
     }

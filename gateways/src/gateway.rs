@@ -116,7 +116,7 @@ pub trait Gateway: Send + Sync {
         Duration::ZERO
     }
 
-    /// Whether a message of an account that names this sender can leave by it.
+    /// True if a message of an account that names this sender can leave by it.
     ///
     /// # Errors
     /// The reason for which it cannot.

@@ -78,7 +78,7 @@ pub trait Projection: Send + Sync + 'static {
         false
     }
 
-    /// Whether it takes in so many events at a time that small read models had better not wait
+    /// True if it takes in so many events at a time that small read models had better not wait
     /// for it.
     fn is_heavy(&self) -> bool {
         false

@@ -125,7 +125,7 @@ impl Shared {
         is_limited.then(|| api::network(address))
     }
 
-    /// Whether there is room for one more connection, after shedding one where there
+    /// True if there is room for one more connection, after shedding one where there
     /// was none.
     fn make_room(&self, table: &mut Table, network: Option<IpAddr>) -> bool {
         if let (Some(limit), Some(network)) = (self.limits.per_network, network)

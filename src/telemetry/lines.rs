@@ -40,7 +40,7 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     text: Vec<u8>,
-    /// Whether the thread has lines that it has not written yet.
+    /// True if the thread has lines that it has not written yet.
     writing: bool,
 }
 

@@ -92,7 +92,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
 const MANY: &str = "too many values";
 
-/// Whether the trouble was that there are too many values.
+/// True if the trouble was that there are too many values.
 pub(crate) fn is_too_many(error: &serde_json::Error) -> bool {
     error.to_string().starts_with(MANY)
 }

@@ -60,7 +60,7 @@ fn tidy(operation: &mut Value) {
 /// Makes examples of schemas.
 struct Examples<'a> {
     schemas: &'a Value,
-    /// Whether they are sent, or else answered.
+    /// True if they are sent, or else answered.
     sent: bool,
 }
 
@@ -124,7 +124,7 @@ impl<'a> Examples<'a> {
     }
 }
 
-/// Whether a field goes in and never out again, as passwords do.
+/// True if a field goes in and never out again, as passwords do.
 fn is_secret(schema: &Value) -> bool {
     schema["writeOnly"] == true
 }

@@ -134,12 +134,12 @@ impl Confinement {
         }
     }
 
-    /// Whether nothing is to be converted here.
+    /// True if nothing is to be converted here.
     pub(super) fn refuses(&self) -> bool {
         self.is_required && matches!(self.way, Way::Unconfined)
     }
 
-    /// Whether this program runs under it. LibreOffice needs sockets in its own folder.
+    /// True if this program runs under it. LibreOffice needs sockets in its own folder.
     pub(super) fn suits(&self, program: Program) -> bool {
         program != Program::LibreOffice || !matches!(self.way, Way::Landlock(_))
     }
@@ -158,7 +158,7 @@ impl Confinement {
         (matches!(self.way, Way::Bubblewrap(_)) && signal > 0).then_some(signal)
     }
 
-    /// Whether these are words of what confines a program, which was not started then.
+    /// True if these are words of what confines a program, which was not started then.
     pub(super) fn failed(&self, code: i32, stderr: &[u8]) -> bool {
         matches!(self.way, Way::Bubblewrap(_)) && code == 1 && stderr.starts_with(b"bwrap: ")
     }

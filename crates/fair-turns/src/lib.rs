@@ -84,7 +84,7 @@ impl<K: Hash + Eq + Clone> Turns<K> {
         }
     }
 
-    /// Whether one more would be refused at once.
+    /// True if one more would be refused at once.
     pub fn is_full(&self, key: &K) -> bool {
         self.lock().is_full(key)
     }

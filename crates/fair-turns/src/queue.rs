@@ -52,7 +52,7 @@ impl<K: Hash + Eq + Clone> Queue<K> {
         Ok(Some(receiver))
     }
 
-    /// Whether no more may wait, in all or under this key. Those who went away are forgotten
+    /// True if no more may wait, in all or under this key. Those who went away are forgotten
     /// first.
     pub fn is_full(&mut self, key: &K) -> bool {
         if self.waiting >= self.bounds.waiting || self.is_line_full(key) {

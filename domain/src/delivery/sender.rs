@@ -175,7 +175,7 @@ impl ProviderSenders {
         }
     }
 
-    /// Whether a message of an account that names this sender can leave.
+    /// True if a message of an account that names this sender can leave.
     ///
     /// # Errors
     /// The reason for which it cannot.

@@ -45,7 +45,7 @@ pub(super) fn raw_parser() -> MessageParser {
         .default_header_ignore()
 }
 
-/// Whether the parser is done with a mail in time and memory that are in proportion to its
+/// True if the parser is done with a mail in time and memory that are in proportion to its
 /// length.
 pub(super) fn is_within_bounds(mail: &[u8]) -> bool {
     Cost::of(mail).is_within_bounds()
@@ -66,7 +66,7 @@ pub(super) fn unfolded(mail: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     })
 }
 
-/// Whether the name of a field ends here, in whatever case of letters. White space in names
+/// True if the name of a field ends here, in whatever case of letters. White space in names
 /// is not seen by the parser.
 pub(super) fn ends_with_name(before_colon: &[u8], name: &[u8]) -> bool {
     let letters = before_colon.iter().rev();

@@ -104,7 +104,7 @@ fn content_types(mail: &[u8]) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Whether a boundary may be encoded, as a parameter (RFC 2231) or a word (RFC 2047).
+/// True if a boundary may be encoded, as a parameter (RFC 2231) or a word (RFC 2047).
 fn has_encoded_boundary(value: &[u8]) -> bool {
     const NAME: &[u8] = b"boundary";
     let places = value.windows(NAME.len()).enumerate();

@@ -37,7 +37,7 @@ impl Answer {
         parsed.unwrap_or_else(|error| panic!("{}: {error}: {}", self.asked, self.text()))
     }
 
-    /// Whether it was refused because the server has not seen enough of the log lately.
+    /// True if it was refused because the server has not seen enough of the log lately.
     pub fn is_behind(&self) -> bool {
         const REASONS: [&str; 3] = [
             "the log cannot be seen; try again",

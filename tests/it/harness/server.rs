@@ -295,7 +295,7 @@ impl Server {
         ended
     }
 
-    /// Whether it has ended.
+    /// True if it has ended.
     pub fn has_ended(&mut self) -> bool {
         self.process.as_mut().is_none_or(|it| it.ended().is_some())
     }

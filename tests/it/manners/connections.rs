@@ -43,7 +43,7 @@ impl Connection {
         answer.starts_with(b"HTTP/1.1 200")
     }
 
-    /// Whether the server has closed it.
+    /// True if the server has closed it.
     fn is_closed(&self) -> bool {
         let mut byte = [0];
         match self.0.try_read(&mut byte) {

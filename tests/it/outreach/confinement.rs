@@ -75,7 +75,7 @@ impl Spied {
             .to_owned()
     }
 
-    /// Whether programs are confined this way; if not, it is said why, and the log must have
+    /// True if programs are confined this way; if not, it is said why, and the log must have
     /// said so.
     async fn is(&self, way: &str) -> bool {
         let found = self.way().await;

@@ -26,7 +26,7 @@ impl SmsSenders {
         &self.listed
     }
 
-    /// Whether a message may come from this name or number at this moment.
+    /// True if a message may come from this name or number at this moment.
     pub fn allow(&self, sender: &str, at: DateTime<Utc>) -> bool {
         let in_grace = self.until.is_some_and(|until| at < until);
         let provisional = self.provisional.iter().filter(|_| in_grace);

@@ -159,7 +159,7 @@ impl HttpTemplate {
         self.has(Slot::ReportUrl)
     }
 
-    /// Whether this placeholder is in the URL, the body or a header.
+    /// True if this placeholder is in the URL, the body or a header.
     pub fn has(&self, slot: Slot) -> bool {
         let mut headers = self.headers.iter().map(|(_, value)| value);
         self.url.has(slot)

@@ -12,7 +12,7 @@ use crate::{
 /// The terms on which an account may name senders.
 #[derive(Clone, Copy, Debug)]
 pub struct SenderTerms<'a> {
-    /// Whether whatever is written into accounts may be used.
+    /// True if whatever is written into accounts may be used.
     pub trusted: bool,
     /// The user of the account, whose list has the senders of short messages.
     pub user: Option<&'a User>,
@@ -52,7 +52,7 @@ impl Account {
         }
     }
 
-    /// Whether its short messages may come from this number or name: its own number, if it
+    /// True if its short messages may come from this number or name: its own number, if it
     /// may send as that, or one in the list of its user.
     pub fn may_text_as(&self, sender: &str, terms: SenderTerms<'_>) -> bool {
         let own = self.address(AddressField::Phone);
