@@ -121,7 +121,7 @@ async fn done(
     Ok(())
 }
 
-/// How many accounts there are, and the position of the last event.
+/// Gives accounts their rights. Answers the number of accounts, and the position of the last event.
 async fn adopt_addresses(
     commands: &Commands,
     terms: Adoption,
@@ -144,24 +144,35 @@ async fn adopt_addresses(
     Ok((candidates.len(), last))
 }
 
-/// The accounts there are, in the order in which they are considered.
-async fn candidates(store: &Store) -> Result<Vec<(Id<Account>, Candidate)>, StoreError> {
-    let mut found: HashMap<Id<Account>, Candidate> = HashMap::new();
+/// Reads all events of accounts, in their order.
+async fn for_each_event(
+    store: &Store,
+    mut take: impl FnMut(&Recorded, &AccountEvent),
+) -> Result<(), StoreError> {
     let mut after = 0;
     loop {
-        let events = store
-            .log()
-            .read_types(&[Account::TYPE], after, PAGE)
-            .await?;
-        let Some(last) = events.last() else { break };
+        let types = &[Account::TYPE];
+        let events = store.log().read_types(types, after, PAGE).await?;
+        let Some(last) = events.last() else {
+            return Ok(());
+        };
         after = last.position;
         for recorded in &events {
             if let Event::Account(event) = &recorded.event {
-                let candidate = found.entry(recorded.id()).or_default();
-                candidate.apply(recorded, event);
+                take(recorded, event);
             }
         }
     }
+}
+
+/// The accounts there are, in the order in which they are considered.
+async fn candidates(store: &Store) -> Result<Vec<(Id<Account>, Candidate)>, StoreError> {
+    let mut found: HashMap<Id<Account>, Candidate> = HashMap::new();
+    for_each_event(store, |recorded, event| {
+        let candidate = found.entry(recorded.id()).or_default();
+        candidate.apply(recorded, event);
+    })
+    .await?;
     let mut candidates: Vec<_> = found.into_iter().collect();
     candidates.retain(|(_, it)| it.account.exists());
     let users = owners(store, &candidates).await?;

@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use cqrs_es::Aggregate;
 use domain::{
-    Entity, Event, Id,
+    Entity, Id,
     access::{User, UserCommand},
     outreach::{SMS_SENDER, SenderId, is_same_sender},
     people::{Account, AccountEvent, AddressField},
 };
 use eventstore::{Metadata, Position, Store, StoreError};
 
-use super::{Adoption, PAGE, administrators};
+use super::{Adoption, administrators, for_each_event};
 use crate::{CommandError, Commands, addresses::AddressPolicy};
 
 /// An account as the log has it, and who set the sender that it names.
@@ -100,27 +100,16 @@ async fn provide(
 /// The accounts that name a sender which is not their own number.
 async fn candidates(store: &Store) -> Result<Vec<Candidate>, StoreError> {
     let mut found: HashMap<Id<Account>, Candidate> = HashMap::new();
-    let mut after = 0;
-    loop {
-        let events = store
-            .log()
-            .read_types(&[Account::TYPE], after, PAGE)
-            .await?;
-        let Some(last) = events.last() else { break };
-        after = last.position;
-        for recorded in &events {
-            let Event::Account(event) = &recorded.event else {
-                continue;
-            };
-            let candidate = found.entry(recorded.id()).or_default();
-            candidate.account.apply(event.clone());
-            let names = matches!(event,
-                AccountEvent::AccountSettingSet { name, .. } if name == SMS_SENDER);
-            if names {
-                candidate.writer = recorded.metadata.user_id;
-            }
+    for_each_event(store, |recorded, event| {
+        let candidate = found.entry(recorded.id()).or_default();
+        candidate.account.apply(event.clone());
+        let names = matches!(event,
+            AccountEvent::AccountSettingSet { name, .. } if name == SMS_SENDER);
+        if names {
+            candidate.writer = recorded.metadata.user_id;
         }
-    }
+    })
+    .await?;
     let is_foreign = |it: &Candidate| {
         let own = it.account.address(AddressField::Phone);
         let named = it.account.setting(SMS_SENDER);
