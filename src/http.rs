@@ -41,11 +41,11 @@ use tower::ServiceExt;
 use self::connections::{Busy, Connections, Place};
 pub use self::listeners::Listeners;
 
-/// How long to wait when the system has no connection to give and none is closed.
+/// The pause when the system has no connection to give and none is closed.
 const SHORTAGE: Duration = Duration::from_secs(1);
-/// How often a shortage is said in the log.
+/// The time between two lines in the log about a shortage.
 const SAID_EVERY: Duration = Duration::from_secs(10);
-/// How long a connection that is shed may take to send the end of its last answer.
+/// Time limit for a connection that is shed to send the end of its last answer.
 const LAST_BYTES: Duration = Duration::from_millis(250);
 /// Bytes of headers, and of a body that is not read yet, that a connection has in memory.
 const BUFFER: usize = 64 << 10;
@@ -56,7 +56,7 @@ pub struct Http {
     stop: CancellationToken,
 }
 
-/// What holds for every connection of a listener.
+/// The settings of every connection of a listener.
 #[derive(Clone)]
 pub struct HttpConfig {
     /// How long a connection may take to send the headers of a request, to begin the next

@@ -16,7 +16,7 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberI
 use self::lines::Lines;
 use crate::config::{LogConfig, LogFormat};
 
-/// How long the end of the process waits for the last lines.
+/// The longest wait for the last lines at the end of the process.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// How often recorded samples are folded into the metrics.

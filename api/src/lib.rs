@@ -243,7 +243,7 @@ impl App {
         &self.0.bodies
     }
 
-    /// How the process is doing.
+    /// The health of the process.
     pub(crate) fn health(&self) -> Health {
         let parts = self.parts();
         Health {

@@ -23,7 +23,7 @@ const LANES: u32 = 6;
 pub struct Connections {
     /// The log, commands and the queue.
     pub store: u32,
-    /// What answers requests for reading.
+    /// Connections that answer requests for reading.
     pub readers: u32,
     /// The projections.
     pub lanes: u32,

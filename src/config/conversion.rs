@@ -1,4 +1,4 @@
-//! What is set about uploads.
+//! Settings about uploads.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use super::{
     values::{Sources, Values},
 };
 
-/// What becomes of uploads.
+/// The conversion of uploads.
 #[derive(Debug, Clone)]
 pub struct ConversionConfig {
     /// `LEDGERLINE_DOCUMENT_PAGES` (500)

@@ -1,4 +1,4 @@
-//! What is set about connections of clients and the bodies that they send.
+//! Settings about connections of clients and the bodies that they send.
 
 use std::net::SocketAddr;
 

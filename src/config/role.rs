@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-/// What a process does.
+/// The part of the work that a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// All of it.

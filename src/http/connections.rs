@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// How many connections may be open.
+/// The limits on open connections.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionLimits {
     /// In all.

@@ -7,7 +7,7 @@ const MOST: usize = 10_000;
 const FEWEST: usize = 16;
 /// Descriptors of listeners, the log, the runtime, and files that are open for a moment.
 const OWN: u64 = 64;
-/// What is assumed where the limit cannot be read.
+/// The limit that is assumed where it cannot be read.
 const USUAL: u64 = 1_024;
 
 /// Raises the soft limit on open files to the hard one; the limit that holds then.

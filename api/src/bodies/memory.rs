@@ -24,11 +24,11 @@ use crate::{Error, Result};
 const FREE: usize = 8 << 10;
 /// The longest bodies that do not count as long.
 pub(crate) const SHORT: usize = 64 << 10;
-/// What memory is given out in.
+/// The unit in which memory is given out, in bytes.
 const PIECE: usize = 1 << 10;
 /// Each byte counts so often: as it came, and as what was read from it.
 const COPIES: usize = 2;
-/// How long a body waits for memory.
+/// The longest wait of a body for memory.
 const WAIT: Duration = Duration::from_secs(5);
 /// Long bodies that are parsed at the same time.
 const PARSERS: std::ops::RangeInclusive<usize> = 1..=4;
@@ -46,7 +46,7 @@ struct Lanes {
     parsers: Arc<Semaphore>,
 }
 
-/// Who sends a body.
+/// The sender of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane {
     /// Somebody who is not recognised yet.
@@ -126,7 +126,7 @@ impl Reserved {
     }
 }
 
-/// What a request has reserved. It is among the request's extensions, and with whoever
+/// The reservations of a request. They are among the request's extensions, and with whoever
 /// waits for the answer: the last of them gives it back.
 #[derive(Clone, Default)]
 pub(crate) struct Hold(Arc<Mutex<Vec<Reserved>>>);

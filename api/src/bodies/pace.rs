@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::Error;
 
-/// How long a body may be waited for at most.
+/// The longest wait for a body.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes that make up for a second of waiting.
 const BYTES_PER_SECOND: f64 = 4096.0;
@@ -22,7 +22,7 @@ const BYTES_PER_SECOND: f64 = 4096.0;
 /// waits for it counts, and at most twenty seconds can be saved up.
 pub(crate) struct Paced {
     body: Body,
-    /// How long it may be waited for now.
+    /// The time for which it may be waited for now.
     left: Duration,
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
 }

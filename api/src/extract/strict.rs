@@ -20,7 +20,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
 
 #[derive(Clone, Copy)]
 struct Reader<'a> {
-    /// How many more values may come.
+    /// The number of values that may still come.
     left: &'a Cell<usize>,
 }
 

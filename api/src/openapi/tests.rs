@@ -133,7 +133,7 @@ fn operations(document: &Value) -> Vec<(String, &Value)> {
         .collect()
 }
 
-/// What a reference leads to, or else the thing itself.
+/// The target of a reference, or the thing itself.
 fn followed<'v>(document: &'v Value, value: &'v Value) -> &'v Value {
     let reference = value["$ref"].as_str();
     reference.map_or(value, |to| {

@@ -44,15 +44,15 @@ pub(super) fn routes() -> Routes {
 /// The health of a process, also of one that serves nothing else.
 #[derive(Clone)]
 pub struct Health {
-    /// How far the projections are.
+    /// The positions of the projections.
     pub watermarks: Watermarks,
     /// For reading.
     pub pool: PgPool,
-    /// What `/readyz` shows of the gateways.
+    /// The part of `/readyz` about gateways.
     pub gateways: Gateways,
-    /// What `/metrics` renders.
+    /// The metrics of `/metrics`.
     pub metrics: PrometheusHandle,
-    /// What `/readyz` calls this installation.
+    /// The name of this installation in `/readyz`.
     pub company: String,
     /// The confinement of conversions, where this process converts.
     pub confinement: Option<&'static str>,

@@ -24,7 +24,7 @@ use super::{
     running::Running,
 };
 
-/// How long an attempt at a way may take at the start.
+/// Time limit for trying a way at the start.
 const PROBE: Duration = Duration::from_secs(20);
 /// Where a program in bubblewrap finds its folder.
 const INSIDE: &str = "/tmp";
@@ -54,7 +54,7 @@ impl FromStr for ConfinementPolicy {
     }
 }
 
-/// How programs are to be confined.
+/// The confinement that is asked for.
 #[derive(Clone, Debug, Default)]
 pub struct ConfinementConfig {
     /// When.
@@ -125,7 +125,7 @@ impl Confinement {
         confinement
     }
 
-    /// How programs are confined, as `/readyz` says it.
+    /// The confinement of programs, in the word of `/readyz`.
     pub fn name(&self) -> &'static str {
         match self.way {
             Way::Bubblewrap(_) => "bubblewrap",

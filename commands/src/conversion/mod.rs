@@ -178,7 +178,7 @@ impl Conversions {
         needed.try_for_each(|program| self.inner.command_of(*program).map(drop))
     }
 
-    /// How programs are confined.
+    /// The confinement of programs.
     pub fn confinement(&self) -> &Confinement {
         &self.inner.confinement
     }

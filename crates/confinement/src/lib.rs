@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// What a restricted process may still do with files.
+/// The files that a restricted process may still use.
 #[derive(Debug, Default)]
 pub struct Allowed {
     /// Files and folders that may be read and run, with all that is in them.

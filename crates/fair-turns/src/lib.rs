@@ -17,18 +17,18 @@ use tokio::time::timeout;
 
 use queue::Queue;
 
-/// How many turns there are, and how many may wait for one.
+/// The number of turns, and the most that wait for one.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// Turns at a time.
     pub at_once: usize,
     /// Turns at a time under one key.
     pub at_once_per_key: usize,
-    /// How many may wait under one key.
+    /// The most that wait under one key.
     pub waiting_per_key: usize,
-    /// How many may wait in all.
+    /// The most that wait in all.
     pub waiting: usize,
-    /// How long one waits.
+    /// The longest wait for a turn.
     pub timeout: Duration,
     /// The name of the metric that shows how many wait.
     pub gauge: &'static str,

@@ -81,7 +81,7 @@ pub(super) fn colons(line: &[u8]) -> impl Iterator<Item = usize> {
     bytes.filter_map(|(at, byte)| (*byte == b':').then_some(at))
 }
 
-/// What a mail may cost.
+/// The bounds on the cost of a mail.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Cost {
     dashes: usize,

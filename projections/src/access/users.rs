@@ -142,7 +142,7 @@ pub async fn sms_senders(
 /// Users with senders whose right ends unless an account administrator lists them.
 #[derive(Clone, Debug, FromRow)]
 pub struct ProvisionalSenders {
-    /// How many there are.
+    /// The number of users.
     pub count: i64,
     /// When the first right ends.
     pub until: Option<DateTime<Utc>>,

@@ -31,7 +31,7 @@ const SYSTEM: &[&str] = &[
 /// Where packages have a folder each.
 const PACKAGES: &str = "/opt";
 
-/// What is seen, and what of it is not.
+/// The paths that a program sees, and those among them that are hidden.
 #[derive(Debug)]
 pub(super) struct Visible<'h> {
     /// Symbolic links at the root, to folders of the system, and what they say.
@@ -41,7 +41,7 @@ pub(super) struct Visible<'h> {
 }
 
 impl<'h> Visible<'h> {
-    /// What these programs need, without what is hidden.
+    /// The paths that these programs need, without those that are hidden.
     pub fn to(programs: &[&Path], hidden: &'h [PathBuf]) -> Self {
         let (mut links, mut paths) = (Vec::new(), Vec::new());
         for path in SYSTEM.iter().map(Path::new) {
