@@ -145,7 +145,6 @@ impl Addresses {
     ) -> Result<Holder, StoreError> {
         let claim = field.claim(fingerprint.to_owned());
         let holder = self.commands.store().holder_of(&claim).await?;
-        let holder = holder.and_then(|holder| holder.rsplit_once('/')?.1.parse().ok());
         Ok(match holder {
             None => Holder::None,
             Some(id) if id == account => Holder::Itself,

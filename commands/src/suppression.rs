@@ -122,12 +122,7 @@ impl Suppression {
             return Ok(HashMap::new());
         }
         let scope = OptOut::claim(String::new()).scope;
-        let found = self.store.holders_of(scope, fingerprints).await?;
-        let id = |holder: &str| holder.rsplit_once('/')?.1.parse().ok();
-        let found = found.into_iter();
-        Ok(found
-            .filter_map(|(fingerprint, holder)| Some((fingerprint, id(&holder)?)))
-            .collect())
+        self.store.holders_of(scope, fingerprints).await
     }
 
     /// For each attempt, in the same order: what forbids it, if anything does. An attempt

@@ -89,25 +89,27 @@ impl Store {
         self.0.log.locks()
     }
 
-    /// Who holds a unique name, as of now: an aggregate, written `schedule/12`.
+    /// The aggregate that holds a unique name, as of now.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn holder_of(&self, claim: &Claim) -> Result<Option<String>, StoreError> {
-        Ok(statement::holder_of(&self.0.pool, claim).await?)
+    pub async fn holder_of<A: Entity>(&self, claim: &Claim) -> Result<Option<Id<A>>, StoreError> {
+        let holder = statement::holder_of(&self.0.pool, claim).await?;
+        Ok(holder.and_then(|holder| id_within(&holder)))
     }
 
-    /// Which of these names are held in a scope, and by whom, as of now.
+    /// Those of these names that are held in a scope, each with its holder, as of now.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn holders_of(
+    pub async fn holders_of<A: Entity>(
         &self,
         scope: &str,
         values: &[String],
-    ) -> Result<HashMap<String, String>, StoreError> {
+    ) -> Result<HashMap<String, Id<A>>, StoreError> {
         let found = statement::holders_of(&self.0.pool, scope, values).await?;
-        Ok(found.into_iter().collect())
+        let parsed = |(value, holder): (String, String)| Some((value, id_within(&holder)?));
+        Ok(found.into_iter().filter_map(parsed).collect())
     }
 
     /// What stands for something personal where it is compared and must not be read: the
@@ -298,6 +300,15 @@ fn apply<A: Entity>(loaded: &mut Loaded<A>, event: SerializedEvent) -> Result<()
     loaded.aggregate.apply(payload);
     loaded.version = sequence;
     Ok(())
+}
+
+/// The id in a claim's holder, which is written `schedule/12`.
+fn id_within<A: Entity>(holder: &str) -> Option<Id<A>> {
+    let (kind, id) = holder.split_once('/')?;
+    if kind != A::TYPE {
+        return None;
+    }
+    id.parse().ok()
 }
 
 /// cqrs-es' persistence errors, as ours.

@@ -106,9 +106,7 @@ pub(super) async fn still_there<A: Noun + Entity>(
 /// The schedule for it: from the claims, which are never behind the log.
 async fn scheduled(caller: &Caller, job: Job) -> Result<Option<Id<Schedule>>> {
     let store = caller.app().commands().store();
-    let holder = store.holder_of(&job.claim()).await?;
-    let id = holder.and_then(|holder| holder.rsplit_once('/')?.1.parse().ok());
-    Ok(id)
+    Ok(store.holder_of(&job.claim()).await?)
 }
 
 fn actor(caller: &Caller) -> Actor {

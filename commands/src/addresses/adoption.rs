@@ -313,9 +313,5 @@ async fn holders(
         .iter()
         .filter_map(|(_, it)| it.account.address(field));
     let fingerprints: Vec<_> = addresses.map(|it| fingerprint(store, field, it)).collect();
-    let held = store.holders_of(field.claim_scope(), &fingerprints).await?;
-    let parsed = held.into_iter().filter_map(|(fingerprint, holder)| {
-        Some((fingerprint, holder.rsplit_once('/')?.1.parse().ok()?))
-    });
-    Ok(parsed.collect())
+    store.holders_of(field.claim_scope(), &fingerprints).await
 }

@@ -87,7 +87,11 @@ impl Desk {
     /// Those of these fingerprints that something on record has.
     pub async fn holders(&self, keys: &[String]) -> Result<HashSet<String>, StoreError> {
         let scope = Transmission::received_claim(String::new()).scope;
-        let held = self.commands.store().holders_of(scope, keys).await?;
+        let held = self
+            .commands
+            .store()
+            .holders_of::<Transmission>(scope, keys)
+            .await?;
         Ok(held.into_keys().collect())
     }
 

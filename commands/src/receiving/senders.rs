@@ -78,9 +78,9 @@ impl Desk {
             .collect();
         let claimed: Vec<_> = met.keys().cloned().collect();
         let scope = Contact::met_claim(String::new()).scope;
-        for (known_by, holder) in self.commands.store().holders_of(scope, &claimed).await? {
-            let contact = holder.rsplit_once('/').and_then(|(_, id)| id.parse().ok());
-            if let (Some(reached), Some(contact)) = (met.get(&known_by), contact) {
+        let held = self.commands.store().holders_of(scope, &claimed).await?;
+        for (known_by, contact) in held {
+            if let Some(reached) = met.get(&known_by) {
                 known.insert((*reached).clone(), contact);
             }
         }
