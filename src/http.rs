@@ -39,7 +39,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
 use self::connections::{Busy, Connections, Place};
-pub use self::listeners::Listeners;
+pub use self::listeners::{Bound, Listeners};
 
 /// The pause when the system has no connection to give and none is closed.
 const SHORTAGE: Duration = Duration::from_secs(1);
@@ -61,7 +61,7 @@ pub struct Http {
 pub struct HttpConfig {
     /// How long a connection may take to send the headers of a request, to begin the next
     /// one, or to take some of an answer.
-    pub patience: Duration,
+    pub header_timeout: Duration,
     /// True if clients come through a proxy.
     pub trust_proxy: bool,
     /// Where connections are counted.
@@ -74,7 +74,7 @@ impl Http {
         let stop = CancellationToken::new();
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
-            .header_read_timeout(config.patience)
+            .header_read_timeout(config.header_timeout)
             .max_buf_size(BUFFER);
         let acceptor = Acceptor {
             http,
@@ -147,7 +147,7 @@ impl Acceptor {
             answer(router.clone(), Arc::clone(&own), peer, request)
         });
         let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(self.config.patience));
+        stream.set_write_timeout(Some(self.config.header_timeout));
         let stream = TokioIo::new(Box::pin(stream));
         let connection = self.http.serve_connection(stream, service);
         tokio::pin!(connection);

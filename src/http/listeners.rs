@@ -77,7 +77,7 @@ fn connection_limits(config: &Config) -> ConnectionLimits {
 
 fn http_config(config: &Config, listener: &'static str, limits: ConnectionLimits) -> HttpConfig {
     HttpConfig {
-        patience: config.server.header_timeout,
+        header_timeout: config.server.header_timeout,
         trust_proxy: config.server.trust_proxy,
         connections: Connections::new(listener, limits),
     }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::Error;
 
 /// The longest wait for a body.
-const PATIENCE: Duration = Duration::from_secs(20);
+const GRACE: Duration = Duration::from_secs(20);
 /// Bytes that make up for a second of waiting.
 const BYTES_PER_SECOND: f64 = 4096.0;
 
@@ -39,7 +39,7 @@ impl Paced {
         }
         Body::new(Self {
             body,
-            left: PATIENCE,
+            left: GRACE,
             waiting: None,
         })
     }
@@ -49,7 +49,7 @@ impl Paced {
             self.left = self.left.saturating_sub(since.elapsed());
         }
         let earned = Duration::from_secs_f64(bytes as f64 / BYTES_PER_SECOND);
-        self.left = self.left.saturating_add(earned).min(PATIENCE);
+        self.left = self.left.saturating_add(earned).min(GRACE);
     }
 }
 
