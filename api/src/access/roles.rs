@@ -13,7 +13,7 @@ use super::user_rights::held;
 use crate::{
     Error, Result,
     answer::Answer,
-    auth::Turn,
+    auth::RightsLock,
     extract::{Fields, FromFields, Given, Input, Listing, Path},
     openapi::{Routes, alias, op},
     permit::{Create, Delete, List, Read, Reader, Update, Verb, Writer},
@@ -70,7 +70,7 @@ async fn create(roles: Writer<Role, Create>, Input(patch): Input<RolePatch>) -> 
     let Patch::Set(name) = patch.name else {
         return Err(Error::invalid("name", "is required"));
     };
-    let _turn = roles.caller().app().turn().await?;
+    let _lock = roles.caller().app().lock_rights().await?;
     must_be_free(&roles, &name, None)?;
     let (id, description) = (roles.next_id().await?, patch.description.given());
     let permissions = BTreeSet::new();
@@ -96,7 +96,7 @@ async fn update(
     Path(id): Path<Id<Role>>,
     Input(patch): Input<RolePatch>,
 ) -> Result<Answer> {
-    let _turn = may_change(&roles, id).await?;
+    let _lock = may_change(&roles, id).await?;
     let role = roles.load(id).await?.aggregate;
     if let Patch::Set(name) = &patch.name
         && role.name() != Some(name.as_str())
@@ -110,7 +110,7 @@ async fn update(
 
 async fn delete(roles: Writer<Role, Delete>, Path(id): Path<Id<Role>>) -> Result<Answer> {
     // So that nobody is given it meanwhile.
-    let _turn = may_change(&roles, id).await?;
+    let _lock = may_change(&roles, id).await?;
     let held = roles.caller().mirror().is_held(id);
     roles.deleted(id, RoleCommand::Delete { held }).await
 }
@@ -119,7 +119,7 @@ async fn grant(
     roles: Writer<Role, Update>,
     Path((id, permission)): Path<(Id<Role>, Id<Permission>)>,
 ) -> Result<Answer> {
-    let _turn = may_change(&roles, id).await?;
+    let _lock = may_change(&roles, id).await?;
     held(roles.caller().mirror().may_grant(roles.user(), permission))?;
     roles
         .updated::<RoleRow>(id, RoleCommand::Grant(permission))
@@ -130,7 +130,7 @@ async fn withdraw(
     roles: Writer<Role, Update>,
     Path((id, permission)): Path<(Id<Role>, Id<Permission>)>,
 ) -> Result<Answer> {
-    let _turn = may_change(&roles, id).await?;
+    let _lock = may_change(&roles, id).await?;
     if !roles.caller().mirror().outranks_holders(roles.user(), id) {
         return Err(Error::Forbidden(
             "a user with this role holds permissions that you do not".into(),
@@ -141,13 +141,13 @@ async fn withdraw(
         .await
 }
 
-/// The turn in which a role is changed by someone who holds all that it holds: whoever
+/// The lock on rights, for a change of a role by someone who holds all that it holds: whoever
 /// changes a role changes all who have it.
-async fn may_change<V: Verb>(roles: &Writer<Role, V>, id: Id<Role>) -> Result<Turn<'_>> {
+async fn may_change<V: Verb>(roles: &Writer<Role, V>, id: Id<Role>) -> Result<RightsLock<'_>> {
     roles.load(id).await?;
-    let turn = roles.caller().app().turn().await?;
+    let lock = roles.caller().app().lock_rights().await?;
     match roles.caller().mirror().may_give(roles.user(), id) {
-        Some(true) => Ok(turn),
+        Some(true) => Ok(lock),
         Some(false) => Err(Error::Forbidden(
             "this role holds permissions that you do not".into(),
         )),
@@ -155,7 +155,7 @@ async fn may_change<V: Verb>(roles: &Writer<Role, V>, id: Id<Role>) -> Result<Tu
     }
 }
 
-/// Refuses a name that looks like that of another role. Its turn makes this exact: the
+/// Refuses a name that looks like that of another role. The lock on rights makes this exact: the
 /// claim of a name, which roles had before, knows no more than its case.
 fn must_be_free<V: Verb>(
     roles: &Writer<Role, V>,

@@ -213,9 +213,9 @@ async fn update(
         }
         None => None,
     };
-    let turn = may_deactivate(&changing, id, &said.patch).await?;
+    let lock = may_deactivate(&changing, id, &said.patch).await?;
     change(&changing, id, UserCommand::Update(said.patch), None).await?;
-    drop(turn);
+    drop(lock);
     if let Some(passwords) = passwords {
         change_password(&passwords, id, &said.password).await?;
     }

@@ -45,7 +45,7 @@ async fn give_role(
 ) -> Result<Answer> {
     users.load(id).await?;
     // So that the role is not deleted meanwhile for want of anybody who holds it.
-    let _turn = users.caller().app().turn().await?;
+    let _lock = users.caller().app().lock_rights().await?;
     held(users.caller().mirror().may_give(users.user(), role))?;
     users
         .updated::<UserRow>(id, UserCommand::GiveRole(role))
@@ -58,10 +58,10 @@ async fn take_role(
 ) -> Result<Answer> {
     users.load(id).await?;
     must_outrank(&users, id)?;
-    let turn = users.caller().app().turn().await?;
+    let lock = users.caller().app().lock_rights().await?;
     let admin = users.caller().mirror().role_named(vocabulary::ADMIN);
     if admin.is_some_and(|(admin, _)| admin == role) {
-        must_not_be_last(&users, id, &turn)?;
+        must_not_be_last(&users, id, &lock)?;
     }
     users
         .updated::<UserRow>(id, UserCommand::TakeRole(role))

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Error, Result,
     answer::{Answer, id_of},
-    auth::Turn,
+    auth::RightsLock,
     extract::{Input, Listing, Path},
     once::Recipe,
     openapi::{Routes, alias, op},
@@ -148,7 +148,7 @@ async fn update(
     // The name and the address are what one logs in with.
     let user = users.load(id).await?.aggregate;
     must_outrank(&users, id)?;
-    let _turn = may_deactivate(&users, id, &said.patch).await?;
+    let _lock = may_deactivate(&users, id, &said.patch).await?;
     if matches!(said.password.secret, Patch::Keep) {
         let recipe = Recipe::Row(UserRow::ID.to_owned(), id.get());
         let update = UserCommand::Update(said.patch);
@@ -163,18 +163,18 @@ async fn update(
     change_password(&passwords, id, &said.password).await
 }
 
-/// The turn that a deactivation needs, if this is one.
+/// The lock on rights that a deactivation needs, if this is one.
 pub(super) async fn may_deactivate<'w>(
     users: &'w Writer<User, Update>,
     id: Id<User>,
     patch: &UserPatch,
-) -> Result<Option<Turn<'w>>> {
+) -> Result<Option<RightsLock<'w>>> {
     if patch.active != Patch::Set(false) {
         return Ok(None);
     }
-    let turn = users.caller().app().turn().await?;
-    must_not_be_last(users, id, &turn)?;
-    Ok(Some(turn))
+    let lock = users.caller().app().lock_rights().await?;
+    must_not_be_last(users, id, &lock)?;
+    Ok(Some(lock))
 }
 
 async fn delete(users: Writer<User, Delete>, Path(id): Path<Id<User>>) -> Result<Answer> {
@@ -183,8 +183,8 @@ async fn delete(users: Writer<User, Delete>, Path(id): Path<Id<User>>) -> Result
     }
     users.load(id).await?;
     must_outrank(&users, id)?;
-    let turn = users.caller().app().turn().await?;
-    must_not_be_last(&users, id, &turn)?;
+    let lock = users.caller().app().lock_rights().await?;
+    must_not_be_last(&users, id, &lock)?;
     let answer = id_of(User::NAME, id.get());
     let recipe = Recipe::Said(answer.clone());
     let done = change(&users, id, UserCommand::Delete, Some(recipe)).await?;
@@ -234,7 +234,7 @@ pub(super) fn must_outrank<V: Verb>(users: &Writer<User, V>, other: Id<User>) ->
 pub(super) fn must_not_be_last<V: Verb>(
     users: &Writer<User, V>,
     id: Id<User>,
-    _turn: &Turn<'_>,
+    _lock: &RightsLock<'_>,
 ) -> Result<()> {
     let mirror = users.caller().mirror();
     let is_one = mirror.is_admin(id) && mirror.user(id).is_some_and(|user| user.is_active());

@@ -18,8 +18,8 @@ use super::{
     Mirror, Passwords, Tokens,
     attempts::{Attempts, WINDOW},
     credentials::Credentials,
+    hash_queue::Network,
     token::Holder,
-    turns::Network,
 };
 use crate::{Error, Result};
 

@@ -6,22 +6,22 @@
 mod attempts;
 mod bootstrap;
 mod credentials;
+mod hash_queue;
 mod keys;
 mod login;
 mod mirror;
 mod mirror_state;
 mod password;
 mod policy;
+mod rights_lock;
 mod token;
-mod turn;
-mod turns;
 
 pub use bootstrap::{Bootstrapped, FirstUser, bootstrap};
+pub(crate) use hash_queue::Network;
 pub(crate) use keys::key;
 pub(crate) use login::{Authenticator, LoginLimits, Proof};
 pub(crate) use mirror::Mirror;
 pub(crate) use password::Passwords;
 pub use policy::PasswordPolicy;
+pub(crate) use rights_lock::RightsLock;
 pub(crate) use token::Tokens;
-pub(crate) use turn::Turn;
-pub(crate) use turns::Network;

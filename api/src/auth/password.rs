@@ -10,14 +10,14 @@ use domain::{Id, access::User, values::Sealed};
 use eventstore::Vault;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::turns::{Network, Turns};
+use super::hash_queue::{HashQueue, Network};
 use crate::{Error, Result};
 
 /// Hashes and verifies passwords.
 #[derive(Clone)]
 pub(crate) struct Passwords {
     vault: Vault,
-    turns: Turns,
+    queue: HashQueue,
     /// Verified against where there is no user, so that this takes as long.
     nobody: Arc<OnceLock<String>>,
 }
@@ -28,12 +28,12 @@ impl Passwords {
         let at_a_time = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Self {
             vault,
-            turns: Turns::new(at_a_time),
+            queue: HashQueue::new(at_a_time),
             nobody: Arc::default(),
         })
     }
 
-    /// A password's hash, sealed for this user; made in the turn of the client's network.
+    /// A password's hash, sealed for this user; queued by the client's network.
     pub async fn seal(
         &self,
         user: Id<User>,
@@ -42,7 +42,7 @@ impl Passwords {
     ) -> Result<Sealed> {
         let password = password.clone();
         let work = move || hash(password.expose_secret().as_bytes());
-        let hash = self.in_turn(network, work).await??;
+        let hash = self.queued(network, work).await??;
         Ok(self.vault.seal(&context(user), hash.as_bytes())?)
     }
 
@@ -59,7 +59,7 @@ impl Passwords {
         };
         let (password, nobody) = (password.clone(), Arc::clone(&self.nobody));
         let right = self
-            .in_turn(network, move || {
+            .queued(network, move || {
                 // Made when it is first needed, since it takes as much memory as a login.
                 let nobody = || nobody.get_or_init(|| hash(b"nobody").unwrap_or_default());
                 let stored = match &stored {
@@ -76,12 +76,12 @@ impl Passwords {
         Ok(right && user.is_some())
     }
 
-    async fn in_turn<T: Send + 'static>(
+    async fn queued<T: Send + 'static>(
         &self,
         network: Network,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
-        let turn = self.turns.take(network).await?;
+        let turn = self.queue.take(network).await?;
         // The turn ends with the work, also when nobody waits for it any more.
         let done = tokio::task::spawn_blocking(move || {
             let done = work();

@@ -1,10 +1,10 @@
-//! One at a time, over all processes: changes to who holds what, where a decision about
+//! The lock on rights: one change at a time, over all processes, where a decision about
 //! one user or role rests on what others hold.
 //!
 //! Two administrators who remove each other would each see that the other one is left.
-//! So whoever takes a right away, or gives a role that may be about to go, takes a turn:
-//! a lock in this process, then the same one in the database, then everything that had
-//! been written until then. The next one sees what this one wrote.
+//! So a request that takes a right away, or gives a role that may be about to go, takes a
+//! lock in this process, then the same one in the database, then reads everything that had
+//! been written until then. The next holder sees what this one wrote.
 
 use std::time::Duration;
 
@@ -14,20 +14,21 @@ use tokio::sync::MutexGuard;
 use crate::{App, Error, Result};
 
 const LOCK: i64 = 5_497_853_402;
-/// How long one waits for one's turn, and then for the log.
+/// Time limit for the lock, and then for the log.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const BUSY: Error = Error::Unavailable("too many changes of rights at once; try again");
 
-/// The turn; it ends when it is dropped.
-pub(crate) struct Turn<'a> {
+/// The lock on rights, held until it is dropped.
+pub(crate) struct RightsLock<'a> {
     // In this order: the next one here does not wait for a connection while another has it.
     _everywhere: Transaction<'static, Postgres>,
     _here: MutexGuard<'a, ()>,
 }
 
 impl App {
-    /// Waits for a turn, and until this process knows all that was written before it.
-    pub(crate) async fn turn(&self) -> Result<Turn<'_>> {
+    /// Takes the lock on rights, and waits until this process knows all that was written
+    /// before.
+    pub(crate) async fn lock_rights(&self) -> Result<RightsLock<'_>> {
         let here = tokio::time::timeout(TIMEOUT, self.rights().lock());
         let here = here.await.map_err(|_| BUSY)?;
         let mut everywhere = self.pool().begin().await?;
@@ -43,12 +44,12 @@ impl App {
             error => error.into(),
         })?;
         let head = self.commands().store().log().fresh_head().await?;
-        match self.auth().mirror.reaches(head, TIMEOUT).await {
-            true => Ok(Turn {
-                _everywhere: everywhere,
-                _here: here,
-            }),
-            false => Err(Error::Unavailable("the log cannot be followed; try again")),
+        if !self.auth().mirror.reaches(head, TIMEOUT).await {
+            return Err(Error::Unavailable("the log cannot be followed; try again"));
         }
+        Ok(RightsLock {
+            _everywhere: everywhere,
+            _here: here,
+        })
     }
 }

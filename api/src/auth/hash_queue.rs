@@ -1,4 +1,4 @@
-//! Turns at hashing passwords: so many at a time, handed out to client networks in rotation.
+//! The queue for hashing passwords: a bounded number at a time, client networks in rotation.
 //!
 //! Each hash takes 19 MiB and some fifty milliseconds.
 
@@ -8,23 +8,23 @@ use fair_turns::{Bounds, Turn};
 
 use crate::{Error, Result};
 
-/// How long one waits for a turn before being told to come back.
+/// Time limit of waiting, then 503.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The most that wait from one network.
+/// Bound on those that wait from one network.
 const PER_NETWORK: usize = 512;
-/// The most that wait in all.
+/// Bound on those that wait in all.
 const IN_ALL: usize = 8_192;
 const BUSY: Error = Error::Unavailable("too many logins at once; try again");
 
 /// The network that a hash is for; nothing for what no client asked for.
 pub(crate) type Network = Option<IpAddr>;
 
-/// Hands out turns. Clones share them.
+/// The queue. Clones share it.
 #[derive(Clone)]
-pub(crate) struct Turns(fair_turns::Turns<Network>);
+pub(crate) struct HashQueue(fair_turns::Turns<Network>);
 
-impl Turns {
-    /// So many at a time.
+impl HashQueue {
+    /// A queue for so many hashes at a time.
     pub fn new(at_a_time: usize) -> Self {
         Self(fair_turns::Turns::new(Bounds {
             at_once: at_a_time,
