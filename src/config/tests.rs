@@ -1,4 +1,4 @@
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 
 use base64::{
     Engine,
@@ -6,7 +6,7 @@ use base64::{
 };
 
 use commands::{addresses::AddressPolicy, conversion::ConfinementPolicy};
-use domain::people::Wish;
+use domain::{delivery::PaceUnit, people::Wish};
 
 use super::{values::Values, *};
 

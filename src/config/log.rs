@@ -1,0 +1,53 @@
+//! Settings of the log that is written to standard error.
+
+use std::str::FromStr;
+
+use tracing_subscriber::EnvFilter;
+
+use super::{error::ConfigError, values::Values};
+
+/// The log.
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// `LEDGERLINE_LOG` (info), known to be a filter.
+    pub filter: String,
+    /// `LEDGERLINE_LOG_FORMAT` (human)
+    pub format: LogFormat,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For a terminal.
+    Human,
+    /// A JSON object a line.
+    Json,
+}
+
+impl LogConfig {
+    pub(super) fn load(values: &Values) -> Result<Self, ConfigError> {
+        let filter: String = values.value("LEDGERLINE_LOG", "a filter")?;
+        if EnvFilter::try_new(&filter).is_err() {
+            return Err(values.wrong(
+                "LEDGERLINE_LOG",
+                "a filter, as in info or warn,ledgerline=debug",
+            ));
+        }
+        Ok(Self {
+            filter,
+            format: values.value("LEDGERLINE_LOG_FORMAT", "human or json")?,
+        })
+    }
+}
+
+impl FromStr for LogFormat {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "human" => Ok(Self::Human),
+            "json" => Ok(Self::Json),
+            _ => Err(()),
+        }
+    }
+}
