@@ -49,14 +49,14 @@ impl Serve {
             _ = interrupt.recv() => return Ok(()),
         };
         let mut lines = Vec::new();
-        if let Some((username, password)) = &server.first_password {
+        if let Some((username, password)) = server.first_password() {
             lines.push(format!(
                 "The first user is {username}, with the password {}\n\
                  It is shown this once. Change it with PUT /users/{{user_id}}/password.",
                 password.expose_secret()
             ));
         }
-        if let Some(address) = server.address {
+        if let Some(address) = server.address() {
             lines.push(format!("Ledgerline listens on http://{address}"));
         }
         output::announce(lines);

@@ -1,0 +1,207 @@
+//! What the parts of every role share: the log, the bus, providers, and the inbound side.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use api::{Gateways, Health};
+use commands::{
+    Commands,
+    media::MediaStore,
+    policies::{Policies, Running},
+    receiving::Receiving,
+    sending::Sending,
+};
+use eventstore::{MasterKey, Store};
+use gateways::{
+    Reception, Registry, Worker,
+    callbacks::{Addresses, Callbacks, Guesses},
+    mailbox::Returns,
+    reports::{Gathered, Reports},
+    smtp::Tags,
+    unsubscribe::Unsubscribe,
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use projections::{Projector, Watermarks};
+use tokio_util::sync::CancellationToken;
+
+use super::parts;
+use crate::{
+    config::{Config, Connections, Role},
+    database::Database,
+    http::{Bound, Http},
+    identity,
+    mailbox::{self, Listening},
+    telemetry,
+};
+
+/// The shared parts of a process.
+pub struct Core<'a> {
+    /// The settings.
+    pub config: &'a Config,
+    /// The key that others derive from.
+    pub master: &'a MasterKey,
+    /// The bus, on the log.
+    pub commands: Commands,
+    /// Positions of the read models.
+    pub watermarks: Watermarks,
+    /// The providers.
+    pub registry: Registry,
+    /// The numbers that `/metrics` shows.
+    pub metrics: PrometheusHandle,
+    addresses: Addresses,
+    tags: Tags,
+    reports: Reports,
+    receiving: Receiving,
+    reception: Reception,
+}
+
+impl<'a> Core<'a> {
+    /// Opens the log, starts the read models if the role leads them, upgrades addresses, and
+    /// follows the providers. `listening` is the address of the API.
+    ///
+    /// # Errors
+    /// When the database does not answer or its schema cannot be brought up to date.
+    pub async fn start(
+        config: &'a Config,
+        master: &'a MasterKey,
+        database: &Database,
+        shares: Connections,
+        listening: SocketAddr,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<(Self, Projector)> {
+        let metrics = telemetry::metrics()?;
+        let pool = database.pool(shares.store).await?;
+        if let Some(password) = &config.database.reader_password {
+            Database::set_reader_password(&pool, password).await?;
+        }
+        let store = Store::open(pool, master).await?;
+        let commands = Commands::new(store.clone());
+        let watermarks = Watermarks::new(store.log().clone(), &projections::all());
+        let led = if has(config, Role::Projector) {
+            projections::all()
+        } else {
+            Vec::new()
+        };
+        let lanes = shares.lanes as usize;
+        let projector = Projector::start(store.log(), led, lanes, &watermarks, stop);
+        identity::start(&commands, parts::adoption(config), &watermarks).await?;
+
+        let installation = parts::installation(config, master, listening);
+        let addresses = installation.addresses.clone();
+        let tags = Tags::new(installation.tag_key.clone());
+        let registry = Registry::follow(store.clone(), installation).await?;
+        let reports = Reports::new(commands.clone(), parts::retry_base_seconds(config));
+        let receiving = Receiving::start(
+            commands.clone(),
+            store.pool().clone(),
+            config.receiving.words.clone(),
+            parts::deadlines(config),
+        );
+        let reception = Reception::new(store, receiving.clone(), reports.clone());
+        let core = Self {
+            config,
+            master,
+            commands,
+            watermarks,
+            registry,
+            metrics,
+            addresses,
+            tags,
+            reports,
+            receiving,
+            reception,
+        };
+        Ok((core, projector))
+    }
+
+    /// The log.
+    pub fn store(&self) -> &Store {
+        self.commands.store()
+    }
+
+    /// Listens for mail where that is set.
+    ///
+    /// # Errors
+    /// When an address is taken, or the certificate cannot be used.
+    pub async fn listen_for_mail(&self) -> anyhow::Result<Listening> {
+        let config = &self.config.receiving;
+        let complaints = config.complaints.clone();
+        let returns = Returns::new(self.tags.clone(), self.commands.clone(), complaints);
+        let (host, media) = (parts::host_name(), self.media());
+        mailbox::listen(config, host, &self.receiving, returns, &media).await
+    }
+
+    /// Starts to send what is queued.
+    pub fn start_worker(&self) -> Worker {
+        Worker::start(
+            self.commands.clone(),
+            self.media(),
+            self.registry.clone(),
+            self.reception.clone(),
+            self.watermarks.queue_signal(),
+            parts::worker(self.config),
+        )
+    }
+
+    /// Starts the process managers.
+    pub fn start_policies(&self) -> Running {
+        let pool = self.store().pool().clone();
+        let sending = Sending::new(
+            self.commands.clone(),
+            pool.clone(),
+            parts::deadlines(self.config),
+            self.config.identity.policy,
+        );
+        Policies::new(
+            self.commands.clone(),
+            pool,
+            sending,
+            self.watermarks.clone(),
+        )
+        .start()
+    }
+
+    /// The state of the providers, when asked.
+    pub fn gateways(&self) -> Gateways {
+        let registry = self.registry.clone();
+        Arc::new(move || registry.status())
+    }
+
+    /// Serves health and metrics only.
+    pub fn serve_health(&self, (listener, config): Bound) -> Http {
+        let health = Health {
+            watermarks: self.watermarks.clone(),
+            pool: self.store().pool().clone(),
+            gateways: self.gateways(),
+            metrics: self.metrics.clone(),
+            company: self.config.delivery.company.clone(),
+            confinement: None,
+        };
+        Http::serve(listener, health.router(), config)
+    }
+
+    /// The routes whose URL or password is the authority: callbacks of providers, and
+    /// unsubscribing.
+    pub fn public_routes(&self) -> axum::Router {
+        let unsubscribe = Unsubscribe {
+            commands: self.commands.clone(),
+            addresses: self.addresses.clone(),
+        };
+        let callbacks = Callbacks {
+            reports: Gathered::start(self.reports.clone()),
+            addresses: self.addresses.clone(),
+            reception: self.reception.clone(),
+            store: self.store().clone(),
+            guesses: Guesses::new(parts::client_network(self.config)),
+        };
+        callbacks.router().merge(unsubscribe.router())
+    }
+
+    fn media(&self) -> MediaStore {
+        MediaStore::new(self.store().pool().clone())
+    }
+}
+
+/// Whether this process has a part.
+pub fn has(config: &Config, part: Role) -> bool {
+    config.process.role == Role::All || config.process.role == part
+}
