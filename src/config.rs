@@ -50,13 +50,13 @@ pub struct Config {
     pub server: ServerConfig,
     /// Connections of clients, and bodies.
     pub limits: LimitsConfig,
-    /// What becomes of uploads.
+    /// The conversion of uploads.
     pub conversion: ConversionConfig,
     /// The database.
     pub database: DatabaseConfig,
     /// Users and tokens.
     pub access: AccessConfig,
-    /// What this process is.
+    /// The part of this process in an installation.
     pub process: ProcessConfig,
     /// Sending.
     pub delivery: DeliveryConfig,
@@ -129,7 +129,7 @@ impl Config {
     }
 }
 
-/// What `--help` says about the settings.
+/// The settings as `--help` lists them.
 pub fn settings_help() -> String {
     let mut help = String::from(
         "Settings, from the environment or, by the key in brackets, from ledgerline.toml; the environment goes first:\n",

@@ -1,4 +1,4 @@
-//! What commands print. `println!` panics where standard output is a pipe that its reader
+//! Output of commands. `println!` panics where standard output is a pipe that its reader
 //! has closed; this says so to the caller, and what goes to standard error may get lost.
 
 use std::{

@@ -19,7 +19,7 @@ use crate::config::{LogConfig, LogFormat};
 /// The longest wait for the last lines at the end of the process.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// How often recorded samples are folded into the metrics.
+/// Interval at which recorded samples are folded into the metrics.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 /// The log of this process.

@@ -34,7 +34,7 @@ pub(crate) enum Manner {
     Hangs,
 }
 
-/// How late a busy machine may notice what happened in time.
+/// Delay with which a busy machine may notice what happened in time.
 const LATE: Duration = Duration::from_secs(60);
 
 /// A gateway and the remote side that it speaks to.

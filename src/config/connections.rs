@@ -1,4 +1,4 @@
-//! How a process shares out its connections to Postgres, so that together they are never more
+//! The shares of a process's parts in its connections to Postgres: together never more
 //! than `LEDGERLINE_POSTGRES_CONNECTIONS`.
 //!
 //! One, besides those in [`Connections`], holds the process's locks. A start, before the pools

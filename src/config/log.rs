@@ -15,7 +15,7 @@ pub struct LogConfig {
     pub format: LogFormat,
 }
 
-/// How the log is written.
+/// The form of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For a terminal.

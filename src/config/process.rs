@@ -2,7 +2,7 @@
 
 use super::{error::ConfigError, role::Role, values::Values};
 
-/// What this process is.
+/// The part of this process in an installation.
 #[derive(Debug, Clone)]
 pub struct ProcessConfig {
     /// `LEDGERLINE_ROLE` (all)

@@ -31,7 +31,7 @@ pub fn raise_limit() -> u64 {
     }
 }
 
-/// How many connections may be open below a limit on open files, when `others` are counted
+/// The connections that may be open below a limit on open files, when `others` are counted
 /// elsewhere: three quarters of the rest, so that a quarter is left for connections to
 /// providers, uploads and conversions. `wanted` is taken where it is less, and needed to
 /// have more than 10,000.

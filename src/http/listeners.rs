@@ -12,9 +12,9 @@ use super::{
 };
 use crate::config::{Config, Role};
 
-/// What the listeners for mail are limited to, each.
+/// Bound on the connections of each listener for mail.
 const MAIL_CONNECTIONS: u64 = 200;
-/// Who may ask the listener for health at the same time.
+/// Bounds on the connections of the listener for health.
 const HEALTH_CONNECTIONS: ConnectionLimits = ConnectionLimits {
     all: 32,
     per_network: Some(16),

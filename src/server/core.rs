@@ -1,4 +1,4 @@
-//! What the parts of every role share: the log, the bus, providers, and the inbound side.
+//! The shared parts of every role: the log, the bus, providers, and the inbound side.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -201,7 +201,7 @@ impl<'a> Core<'a> {
     }
 }
 
-/// Whether this process has a part.
+/// True if this process has a part.
 pub fn has(config: &Config, part: Role) -> bool {
     config.process.role == Role::All || config.process.role == part
 }

@@ -29,7 +29,7 @@ async fn sh(room: &mut Workroom, script: &str) -> Result<Finished, ConversionErr
     room.run(Program::PdfInfo, ["-c", script]).await
 }
 
-/// How long a busy machine may take for what has to happen.
+/// Time limit for what has to happen, on a busy machine.
 const LONG: Duration = Duration::from_secs(180);
 
 /// The process group that a script has written down.

@@ -7,9 +7,9 @@ use landlock::{
 
 use crate::{Allowed, RestrictError};
 
-/// What must be there; reading, writing and running files are.
+/// Rights that the kernel must support: reading, writing and running files.
 const LEAST: ABI = ABI::V1;
-/// What is used where it is there: cutting files short, TCP, signals.
+/// Rights that are used where the kernel supports them: truncation, TCP, signals.
 const MOST: ABI = ABI::V6;
 /// Devices that programs expect, and that lead nowhere.
 const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"];

@@ -92,7 +92,7 @@ const ITSELF: &[i64] = &[
     libc::SYS_sched_setattr,
 ];
 
-/// What a system call of the x32 ABI has in its number.
+/// The bit in the number of a system call of the x32 ABI.
 const X32: i64 = 0x4000_0000;
 
 pub(super) fn restrict() -> Result<(), RestrictError> {

@@ -1,4 +1,4 @@
-//! Who has a turn, and who waits for one.
+//! The keys that have a turn, and those that wait for one.
 
 use std::{
     collections::{HashMap, VecDeque},

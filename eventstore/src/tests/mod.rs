@@ -24,7 +24,7 @@ use crate::{
     embedded::{EmbeddedConfig, EmbeddedPostgres},
 };
 
-/// How long a busy machine may take for what has to happen.
+/// Time limit for what has to happen, on a busy machine.
 const LONG: Duration = Duration::from_secs(180);
 const WRITERS: i64 = 16;
 const EACH: i64 = 60;

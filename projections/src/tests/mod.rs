@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Projection, ProjectionStatus, Projector, Watermarks, all};
 
-/// How long a busy machine may take for what has to happen.
+/// Time limit for what has to happen, on a busy machine.
 const LONG: Duration = Duration::from_secs(180);
 
 /// Connections for the projections of a process.

@@ -13,7 +13,7 @@ use crate::harness::{Campaigning, EventLog, MailRecorder, Server, Setup, smtp_pr
 
 const CONTACTS: usize = 3_000;
 const KILLS: usize = 10;
-/// How many mails leave before each kill: few enough that some are left after the last.
+/// Mails that leave before each kill: few enough that some are left after the last.
 const BETWEEN: usize = CONTACTS / (KILLS + 6);
 const CONNECTIONS: u32 = 8;
 

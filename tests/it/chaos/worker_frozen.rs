@@ -10,7 +10,7 @@ use crate::harness::{Database, EventLog, MailRecorder, Mailing, Server, Setup, s
 
 const FREEZES: usize = 5;
 const CONNECTIONS: u32 = 4;
-/// How many attempts of each worker there have to be for it to have worked.
+/// Attempts that a worker must have to count as having worked.
 const WORKED: i64 = 20;
 
 async fn server(database: &Database) -> Server {

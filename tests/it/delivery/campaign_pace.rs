@@ -1,4 +1,4 @@
-//! How fast a campaign goes, judged on the moments at which its attempts had their slots.
+//! The pace of a campaign, judged on the moments at which its attempts had their slots.
 //!
 //! No more may start than its pace allows, however late a busy machine is. That it uses
 //! the pace it has is decided by the slots that are offered, and is tested on a clock of its
@@ -13,8 +13,8 @@ use crate::harness::{
     Campaigning, EventLog, Mailing, Server, TIMEOUT, densest_second, eventually, seconds,
 };
 
-/// How long a worker goes by what it has read of a campaign, and the end of a slot that had
-/// begun by then.
+/// The age at which a worker still uses what it read of a campaign, and the rest of a slot
+/// that had begun by then.
 const HELD_FOR: TimeDelta = TimeDelta::milliseconds(300);
 
 async fn moments(log: &mut EventLog, id: i64) -> Vec<DateTime<Utc>> {
@@ -35,7 +35,7 @@ fn between(
     within.copied().collect()
 }
 
-/// How many there are in the fullest ten seconds.
+/// The count in the fullest ten seconds.
 fn densest_ten_seconds(moments: &[DateTime<Utc>]) -> usize {
     let ten = TimeDelta::seconds(10);
     let counts = moments
@@ -125,7 +125,7 @@ async fn nothing_is_caught_up_with_after_a_stop() {
     assert!(densest <= 21, "{densest} in one second");
 }
 
-/// How many attempts of campaigns started between the queueing of a transmission's
+/// The attempts of campaigns that started between the queueing of a transmission's
 /// attempt and its start.
 async fn overtaken_by(log: &mut EventLog, transmission: i64) -> i64 {
     let sql = "select count(*) from events c, events q, events s

@@ -1,4 +1,4 @@
-//! How many clients may be connected, and which of them make room for others.
+//! Limits on connected clients, and the shedding of idle ones.
 
 use std::{
     fs,

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::document_files::pdf;
 use crate::harness::{Answer, Client, Database, Server, Setup, eventually, scratch_dir, seconds};
 
-/// How many conversions of one user may wait.
+/// Bound on the waiting conversions of one user.
 const WAITING: usize = 32;
 
 /// A server on which a PDF of many pages takes for ever.
@@ -47,7 +47,7 @@ async fn upload(user: &Client, media: &str, pages: usize) -> Answer {
     user.send(request.body(pdf(pages))).await
 }
 
-/// How many conversions wait, as the metrics say.
+/// Waiting conversions, from the metrics.
 async fn waiting(server: &Server) -> usize {
     let metrics = server.stranger().get("/metrics").await.text();
     let line = metrics

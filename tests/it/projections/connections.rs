@@ -20,7 +20,7 @@ use crate::harness::{
 
 /// The fewest that a process of each role starts with.
 const LEAST: [(&str, i64); 4] = [("all", 8), ("api", 7), ("worker", 6), ("projector", 6)];
-/// What a rebuild beside the server is given.
+/// Connections of a rebuild beside the server.
 const REBUILD: i64 = 6;
 
 /// The most sessions of the program that a database had at once, looked at again and again.
@@ -174,7 +174,7 @@ async fn cut_locks(db: &mut PgConnection) -> i64 {
     query_scalar(sql).fetch_one(db).await.unwrap()
 }
 
-/// How many leads are taken, by whichever process.
+/// The leads that are taken, by whichever process.
 async fn locks(db: &mut PgConnection) -> i64 {
     let sql = "select count(*) from pg_locks
                where locktype = 'advisory' and granted and classid = x'4c454144'::int
@@ -182,7 +182,7 @@ async fn locks(db: &mut PgConnection) -> i64 {
     query_scalar(sql).fetch_one(db).await.unwrap()
 }
 
-/// How many read models this process leads, and how many there are.
+/// The read models that this process leads, and all that there are.
 async fn led(server: &Server) -> Option<(usize, usize)> {
     let answer = server.stranger().get("/readyz").await;
     let ready: Value = serde_json::from_str(&answer.text()).ok()?;

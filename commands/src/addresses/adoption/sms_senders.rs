@@ -1,6 +1,6 @@
 //! The senders of short messages that accounts named before users had a list of them.
 //!
-//! What an account administrator set is listed for the account's user; the rest may be named
+//! Senders that an account administrator set are listed for the account's user; others may be named
 //! for the period of grace. An account's own number needs no entry.
 
 use std::collections::{BTreeMap, HashMap};
