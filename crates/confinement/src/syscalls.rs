@@ -42,13 +42,23 @@ const PROCESSES: &[i64] = &[
 /// Owners, modes, attributes and, before the third version of Landlock, lengths of files.
 const FILES: &[i64] = &[
     libc::SYS_truncate,
+    libc::SYS_fchmod,
     libc::SYS_fchmodat,
+    libc::SYS_fchmodat2,
+    libc::SYS_fchown,
     libc::SYS_fchownat,
     libc::SYS_setxattr,
     libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    SETXATTRAT,
     libc::SYS_removexattr,
     libc::SYS_lremovexattr,
+    libc::SYS_fremovexattr,
+    REMOVEXATTRAT,
 ];
+/// Calls that the C library's headers do not name yet; their numbers are the same everywhere.
+const SETXATTRAT: i64 = 463;
+const REMOVEXATTRAT: i64 = 466;
 /// The same by older names, which newer processors do not have.
 #[cfg(target_arch = "x86_64")]
 const OLDER_FILES: &[i64] = &[libc::SYS_chmod, libc::SYS_chown, libc::SYS_lchown];
@@ -96,9 +106,23 @@ const ITSELF: &[i64] = &[
 const X32: i64 = 0x4000_0000;
 
 pub(super) fn restrict() -> Result<(), RestrictError> {
-    let failed = |error: String| RestrictError::Syscalls(error);
-    let filter = filter(std::process::id()).map_err(|error| failed(error.to_string()))?;
-    seccompiler::apply_filter(&filter).map_err(|error| failed(error.to_string()))
+    let failed = |error: &dyn std::fmt::Display| RestrictError::Syscalls(error.to_string());
+    let filters = [filter(std::process::id()), without_clone3()];
+    for filter in filters {
+        let filter = filter.map_err(|error| failed(&error))?;
+        seccompiler::apply_filter(&filter).map_err(|error| failed(&error))?;
+    }
+    Ok(())
+}
+
+/// A filter cannot read the flags of `clone3`, which lie in memory; told that the kernel does
+/// not have it, the C library uses `clone`.
+fn without_clone3() -> Result<BpfProgram, BackendError> {
+    let calls = [libc::SYS_clone3, libc::SYS_clone3 | X32];
+    let rules = calls.into_iter().map(|call| (call, Vec::new())).collect();
+    let absent = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
+    let arch = std::env::consts::ARCH.try_into()?;
+    SeccompFilter::new(rules, SeccompAction::Allow, absent, arch)?.try_into()
 }
 
 fn filter(pid: u32) -> Result<BpfProgram, BackendError> {
@@ -116,6 +140,15 @@ fn filter(pid: u32) -> Result<BpfProgram, BackendError> {
             vec![SeccompRule::new(vec![is_not(0)?, is_not(pid)?])?],
         );
     }
+    // Threads and children are allowed, in the namespaces that there are.
+    let new_user = u64::from(libc::CLONE_NEWUSER.unsigned_abs());
+    let flags = SeccompCondition::new(
+        0,
+        SeccompCmpArgLen::Qword,
+        SeccompCmpOp::MaskedEq(new_user),
+        new_user,
+    )?;
+    rules.insert(libc::SYS_clone, vec![SeccompRule::new(vec![flags])?]);
     if cfg!(target_arch = "x86_64") {
         let same: Vec<_> = rules
             .iter()

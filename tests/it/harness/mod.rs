@@ -26,6 +26,7 @@ mod sink;
 
 use std::{
     fmt::Debug,
+    io::Write as _,
     net::TcpListener,
     path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
@@ -53,6 +54,12 @@ pub use self::{
     server::{ADMIN_PASSWORD, Server, Setup, USER_PASSWORD},
     sink::SmtpSink,
 };
+
+/// Says what could not be tested on this machine, also where the output of tests that pass is
+/// not shown.
+pub fn cannot_run(what: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "not tested here: {what}: {why}");
+}
 
 /// The least time that tests wait for something that has to happen. It is no measure of
 /// speed: machines are slow, and busy with other work.

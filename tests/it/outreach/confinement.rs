@@ -13,7 +13,7 @@ use std::{
 
 use serde_json::json;
 
-use crate::harness::{Answer, Client, Database, Server, Setup, scratch_dir};
+use crate::harness::{Answer, Client, Database, Server, Setup, cannot_run, scratch_dir};
 
 /// A server with such a script.
 struct Spied {
@@ -87,7 +87,7 @@ impl Spied {
             line.contains("conversions cannot be confined this way") && line.contains(way)
         });
         let said = said.unwrap_or_else(|| panic!("{found} instead of {way}: {log}"));
-        eprintln!("{way} does not work on this machine: {said}");
+        cannot_run(&format!("conversions confined by {way}"), said);
         false
     }
 
@@ -119,6 +119,11 @@ impl Spied {
             format!("(: < /dev/tcp/127.0.0.1/{port}) && found network"),
             format!("kill -0 {pid} && found signals"),
             format!("cat /proc/{pid}/environ && found environment"),
+            format!(
+                "(chmod 640 '{0}' || perl -e \"exit !!syscall({FCHMODAT2}, -100, '{0}', 0640, 0)\") \
+                 && found mode",
+                key.display()
+            ),
             "printf '    ' >> samples.raw; exit 0".to_owned(),
         ];
         script(&self.programs.join("sox"), &lines.join("\n"));
@@ -130,7 +135,9 @@ impl Spied {
 }
 
 const NOTHING: &str = "ran";
-const ALL: &str = "ran key log passwd writing network signals environment";
+const ALL: &str = "ran key log passwd writing network signals environment mode";
+/// The number of a system call that `chmod` does not make.
+const FCHMODAT2: i64 = 452;
 
 /// A program that bash runs.
 fn script(path: &Path, text: &str) {
@@ -147,6 +154,14 @@ fn refusing_setpriv(folder: &Path) {
     );
     symlink("/usr/bin/prlimit", folder.join("prlimit")).unwrap();
     script(&folder.join("sox"), "exit 1");
+}
+
+/// Else the tests of both ways would say nothing.
+#[tokio::test]
+async fn some_way_to_confine_works_on_this_machine() {
+    let spied = Spied::with(&["setpriv", "prlimit", "bwrap"], "auto").await;
+    let (way, log) = (spied.way().await, spied.server.log());
+    assert!(["bubblewrap", "landlock"].contains(&way.as_str()), "{log}");
 }
 
 #[tokio::test]
