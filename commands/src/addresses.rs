@@ -54,8 +54,8 @@ impl Addresses {
     }
 
     /// The assignments that follow when an administrator writes this patch into an account:
-    /// of the addresses that it does not have already, and under [`AddressPolicy::Trusted`] of all. One that another account receives at
-    /// becomes a shared caller id.
+    /// of the addresses that it does not have already, and under [`AddressPolicy::Trusted`] of
+    /// all. An address at which another account receives is assigned as a shared caller id.
     ///
     /// # Errors
     /// When the log cannot be read or appended to.

@@ -17,7 +17,7 @@ use cqrs_es::Aggregate;
 use domain::{Entity, people::normal_address};
 use domain::{
     Event, Id,
-    access::{Permission, Role, User},
+    access::{Permission, PermissionEvent, Role, User},
     people::{
         Account, AccountCommand, AccountEvent, AccountProfile, AddressAssignment, AddressField,
     },
@@ -38,6 +38,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(3600);
 /// Events that are read, and accounts that are decided on, at a time.
 const PAGE: i64 = 1_000;
 const BATCH: usize = 200;
+/// Passes over the accounts, where others change them meanwhile.
+const PASSES: usize = 5;
 /// The permission whose holders assign addresses.
 const ACCOUNT_ADMIN: &str = "account_admin";
 
@@ -67,13 +69,19 @@ struct Candidate {
 /// # Errors
 /// When the database does not answer; then it goes on at the next start.
 pub async fn adopt(commands: &Commands, terms: Adoption) -> Result<Option<Position>, CommandError> {
-    let store = commands.store();
-    let alone = store.locks().lock_within(UPGRADE, TIME_LIMIT).await;
-    let alone = alone.map_err(StoreError::Database)?;
-    let alone = alone.ok_or(CommandError::Contended)?;
-    let adopted = adopt_alone(commands, terms).await;
-    alone.release().await;
-    adopted
+    let locks = commands.store().locks();
+    loop {
+        let alone = locks.lock_within(UPGRADE, TIME_LIMIT).await;
+        let alone = alone.map_err(StoreError::Database)?;
+        let alone = alone.ok_or(CommandError::Contended)?;
+        tokio::select! {
+            adopted = adopt_alone(commands, terms) => {
+                alone.release().await;
+                return adopted;
+            }
+            () = alone.lost() => tracing::warn!("the upgrade of addresses begins again: its lock was lost"),
+        }
+    }
 }
 
 async fn adopt_alone(
@@ -122,55 +130,93 @@ async fn done(
 }
 
 /// Gives accounts their rights. Answers the number of accounts, and the position of the last event.
+/// An account that a process of the version before changes meanwhile is decided on again.
 async fn adopt_addresses(
     commands: &Commands,
     terms: Adoption,
 ) -> Result<(usize, Option<Position>), CommandError> {
+    let mut last = None;
+    for pass in 1.. {
+        let adopted = adopt_once(commands, terms).await?;
+        last = last.max(adopted.last);
+        if adopted.refused.is_empty() {
+            return Ok((adopted.accounts, last));
+        }
+        if pass == PASSES {
+            let accounts = &adopted.refused;
+            tracing::warn!(
+                ?accounts,
+                "accounts have no right to the addresses that they used"
+            );
+            return Ok((adopted.accounts, last));
+        }
+    }
+    unreachable!("the last pass returns")
+}
+
+/// What one pass over all accounts did.
+struct Adopted {
+    accounts: usize,
+    refused: Vec<i64>,
+    last: Option<Position>,
+}
+
+async fn adopt_once(commands: &Commands, terms: Adoption) -> Result<Adopted, CommandError> {
     let store = commands.store();
     let candidates = candidates(store).await?;
     let writers = candidates.iter().flat_map(|(_, it)| it.writers.values());
     let administrators = administrators(store, writers.copied().flatten()).await?;
     let mut last = None;
+    let mut refused = Vec::new();
     for field in AddressField::ALL {
         let decided = decide(store, &candidates, &administrators, field, terms).await?;
         for batch in decided.chunks(BATCH) {
             let sent = commands
                 .send_many(batch.to_vec(), &Metadata::default(), Vec::new())
                 .await?;
-            let positions = sent.iter().flatten().filter_map(|it| it.position);
-            last = last.max(positions.max());
+            for ((id, _), answer) in batch.iter().zip(sent) {
+                match answer {
+                    Ok(committed) => last = last.max(committed.position),
+                    Err(refusal) => {
+                        tracing::debug!(account.id = %id, %refusal, "an address is not adopted yet");
+                        refused.push(id.get());
+                    }
+                }
+            }
         }
     }
-    Ok((candidates.len(), last))
+    Ok(Adopted {
+        accounts: candidates.len(),
+        refused,
+        last,
+    })
 }
 
-/// Reads all events of accounts, in their order.
-async fn for_each_event(
+/// Reads all events of one kind of aggregate, in their order.
+async fn for_each_event<A: Entity>(
     store: &Store,
-    mut take: impl FnMut(&Recorded, &AccountEvent),
+    mut take: impl FnMut(&Recorded),
 ) -> Result<(), StoreError> {
     let mut after = 0;
     loop {
-        let types = &[Account::TYPE];
+        let types = &[A::TYPE];
         let events = store.log().read_types(types, after, PAGE).await?;
         let Some(last) = events.last() else {
             return Ok(());
         };
         after = last.position;
-        for recorded in &events {
-            if let Event::Account(event) = &recorded.event {
-                take(recorded, event);
-            }
-        }
+        events.iter().for_each(|recorded| take(recorded));
     }
 }
 
 /// The accounts there are, in the order in which they are considered.
 async fn candidates(store: &Store) -> Result<Vec<(Id<Account>, Candidate)>, StoreError> {
     let mut found: HashMap<Id<Account>, Candidate> = HashMap::new();
-    for_each_event(store, |recorded, event| {
-        let candidate = found.entry(recorded.id()).or_default();
-        candidate.apply(recorded, event);
+    for_each_event::<Account>(store, |recorded| {
+        if let Event::Account(event) = &recorded.event {
+            let candidate = found.entry(recorded.id()).or_default();
+            candidate.apply(recorded, event);
+        }
     })
     .await?;
     let mut candidates: Vec<_> = found.into_iter().collect();
@@ -253,13 +299,20 @@ async fn administrators(
     Ok(administrators.map(|(id, _)| *id).collect())
 }
 
-/// The permissions of the name that assigns addresses: one, unless it was made again.
+/// The permissions of the name that assigns addresses, from the log: their read model may be
+/// behind.
 async fn permissions(store: &Store) -> Result<Vec<Id<Permission>>, StoreError> {
-    let ids = sqlx::query_scalar("select permission_id from read.permissions where name = $1")
-        .bind(ACCOUNT_ADMIN)
-        .fetch_all(store.pool())
-        .await?;
-    Ok(ids.into_iter().map(Id::new).collect())
+    let mut ids = Vec::new();
+    for_each_event::<Permission>(store, |recorded| {
+        if let Event::Permission(PermissionEvent::PermissionCreated { id, name, .. }) =
+            &recorded.event
+            && name.as_str() == ACCOUNT_ADMIN
+        {
+            ids.push(*id);
+        }
+    })
+    .await?;
+    Ok(ids)
 }
 
 /// The commands that give accounts a right to what they have in a field.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use cqrs_es::Aggregate;
 use domain::{
-    Entity, Id,
+    Entity, Event, Id, Refusal,
     access::{User, UserCommand},
     outreach::{SMS_SENDER, SenderId, is_same_sender},
     people::{Account, AccountEvent, AddressField},
@@ -50,9 +50,10 @@ pub(super) async fn adopt(
         let named = users.entry(owner).or_default();
         let is_assigned = terms.policy == AddressPolicy::Trusted
             || writer.is_none_or(|writer| administrators.contains(&writer));
-        match is_assigned {
-            true => named.listed.push(sender),
-            false => named.provisional.push(sender),
+        if is_assigned {
+            named.listed.push(sender);
+        } else {
+            named.provisional.push(sender);
         }
     }
     let mut last = None;
@@ -69,28 +70,22 @@ async fn provide(
     named: Named,
     terms: Adoption,
 ) -> Result<Option<Position>, CommandError> {
-    let user = commands.store().load(id).await?.aggregate;
-    if !user.exists() {
-        return Ok(None);
-    }
-    let known = user.sms_senders().listed().iter();
-    let mut names: Vec<SenderId> = known.filter_map(|name| name.parse().ok()).collect();
-    names.extend(named.listed);
-    let names = UserCommand::ListSmsSenders(names);
-    let provisional = UserCommand::ProvideSmsSenders {
-        names: named.provisional,
+    let adopt = UserCommand::AdoptSmsSenders {
+        listed: named.listed,
+        provisional: named.provisional,
         until: terms.until,
     };
+    let sent = commands
+        .send_many(vec![(id, adopt)], &Metadata::default(), Vec::new())
+        .await?;
     let mut last = None;
-    for command in [names, provisional] {
-        let metadata = Metadata::default();
-        let sent = commands.send_many(vec![(id, command)], &metadata, Vec::new());
-        for answer in sent.await? {
-            match answer {
-                Ok(committed) => last = last.max(committed.position),
-                Err(refusal) => {
-                    tracing::warn!(user.id = %id, %refusal, "senders of short messages are not listed");
-                }
+    for answer in sent {
+        match answer {
+            Ok(committed) => last = last.max(committed.position),
+            // Deleted meanwhile, or before: accounts of its keep its id.
+            Err(Refusal::NotFound) => {}
+            Err(refusal) => {
+                tracing::warn!(user.id = %id, %refusal, "senders of short messages are not listed");
             }
         }
     }
@@ -100,7 +95,10 @@ async fn provide(
 /// The accounts that name a sender which is not their own number.
 async fn candidates(store: &Store) -> Result<Vec<Candidate>, StoreError> {
     let mut found: HashMap<Id<Account>, Candidate> = HashMap::new();
-    for_each_event(store, |recorded, event| {
+    for_each_event::<Account>(store, |recorded| {
+        let Event::Account(event) = &recorded.event else {
+            return;
+        };
         let candidate = found.entry(recorded.id()).or_default();
         candidate.account.apply(event.clone());
         let names = matches!(event,

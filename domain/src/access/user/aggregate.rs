@@ -83,7 +83,7 @@ impl User {
 
     fn decide(&self, command: UserCommand) -> Result<Vec<UserEvent>, Refusal> {
         use UserCommand::{
-            ChangePassword, Create, Delete, GiveRole, Grant, ListSmsSenders, ProvideSmsSenders,
+            AdoptSmsSenders, ChangePassword, Create, Delete, GiveRole, Grant, ListSmsSenders,
             TakeRole, Update, Withdraw,
         };
         Ok(match (self.stage, command) {
@@ -119,16 +119,22 @@ impl User {
                 return Err(Refusal::NotFound);
             }
             (Live, Withdraw(permission_id)) => vec![UserPermissionWithdrawn { permission_id }],
-            (Live, ListSmsSenders(names)) => self.list_sms_senders(names)?,
-            (Live, ProvideSmsSenders { names, until }) => self.provide_sms_senders(names, until)?,
+            (Live, ListSmsSenders(names)) => self.list_sms_senders(SmsSenders::set(names)?)?,
+            (
+                Live,
+                AdoptSmsSenders {
+                    listed,
+                    provisional,
+                    until,
+                },
+            ) => self.adopt_sms_senders(listed, (provisional, until))?,
             (Live, Delete) => vec![UserDeleted {}],
             (Absent | Deleted, _) => return Err(Refusal::NotFound),
         })
     }
 
-    fn list_sms_senders(&self, names: Vec<SenderId>) -> Result<Vec<UserEvent>, Refusal> {
+    fn list_sms_senders(&self, names: Vec<String>) -> Result<Vec<UserEvent>, Refusal> {
         let subject = self.id.map(Id::subject).ok_or(Refusal::NotFound)?;
-        let names = SmsSenders::set(names)?;
         let next = SmsSenders {
             listed: names.clone(),
             ..SmsSenders::default()
@@ -140,18 +146,25 @@ impl User {
         Ok(vec![UserSmsSendersListed { names }])
     }
 
-    fn provide_sms_senders(
+    fn adopt_sms_senders(
         &self,
-        names: Vec<SenderId>,
-        until: DateTime<Utc>,
+        listed: Vec<SenderId>,
+        (provisional, until): (Vec<SenderId>, DateTime<Utc>),
     ) -> Result<Vec<UserEvent>, Refusal> {
         let subject = self.id.map(Id::subject).ok_or(Refusal::NotFound)?;
-        let names = self.sms_senders.unknown(names);
-        if names.is_empty() {
-            return Ok(vec![]);
+        let mut senders = self.sms_senders.clone();
+        let mut events = Vec::new();
+        let added = senders.unknown(listed);
+        if !added.is_empty() {
+            senders.listed.extend(added);
+            events = self.list_sms_senders(senders.listed.clone())?;
         }
-        let names = Personal::of(subject, names);
-        Ok(vec![UserSmsSendersProvided { names, until }])
+        let names = senders.unknown(provisional);
+        if !names.is_empty() {
+            let names = Personal::of(subject, names);
+            events.push(UserSmsSendersProvided { names, until });
+        }
+        Ok(events)
     }
 
     pub(super) fn update(&self, patch: UserPatch) -> Result<Vec<UserEvent>, Refusal> {

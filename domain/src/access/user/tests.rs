@@ -119,6 +119,36 @@ fn senders_of_short_messages_are_listed_once_each() {
         .then_expect_error(Refusal::invalid("names", "must be at most 50"));
 }
 
+/// Of what was in use nothing is lost, however much that was.
+#[test]
+fn senders_in_use_are_adopted_without_a_bound() {
+    let many: Vec<String> = (0..51).map(|n| format!("N{n}")).collect();
+    let listed: Vec<&str> = many.iter().map(String::as_str).collect();
+    let until = DateTime::from_timestamp(100, 0).unwrap();
+    let adopt = UserCommand::AdoptSmsSenders {
+        listed: senders(&listed),
+        provisional: senders(&["BANK", "N3"]),
+        until,
+    };
+    let subject = || Id::<User>::new(1).subject();
+    let adopted = || {
+        vec![
+            UserSmsSendersListed {
+                names: Personal::of(subject(), many.clone()),
+            },
+            UserSmsSendersProvided {
+                names: Personal::of(subject(), vec!["BANK".to_owned()]),
+                until,
+            },
+        ]
+    };
+    given(vec![created()])
+        .when(adopt.clone())
+        .then_expect_events(adopted());
+    let history = [vec![created()], adopted()].concat();
+    given(history).when(adopt).then_expect_events(vec![]);
+}
+
 #[test]
 fn a_provisional_sender_may_be_named_until_its_grace_ends() {
     let at = |second| DateTime::from_timestamp(second, 0).unwrap();

@@ -69,9 +69,11 @@ pub enum UserCommand {
     Withdraw(Id<Permission>),
     /// Replaces the list of the senders that short messages of the user's accounts may name.
     ListSmsSenders(Vec<SenderId>),
-    /// Lets the user's accounts go on naming senders that they named before there was a list.
-    ProvideSmsSenders {
-        names: Vec<SenderId>,
+    /// Takes over senders that the user's accounts named before there was a list: some into
+    /// the list, however many, the others for a period of grace.
+    AdoptSmsSenders {
+        listed: Vec<SenderId>,
+        provisional: Vec<SenderId>,
         until: DateTime<Utc>,
     },
     Delete,
