@@ -53,7 +53,7 @@ pub async fn start(
     {
         tracing::debug!(position = last, "the read model of users is behind");
     }
-    let senders = users::provisional_senders(pool, NAMED).await?;
+    let senders = users::provisional_senders(pool, adoption.at, NAMED).await?;
     if senders.count > 0 {
         tracing::warn!(
             users = senders.count,

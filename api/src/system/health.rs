@@ -19,20 +19,20 @@ use crate::{
     openapi::{Routes, Shape, op},
 };
 
-/// How long the database may take: whoever asks is not patient either.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Time limit of the database's answer.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) fn routes() -> Routes {
     Routes::new()
         .get(
             "/healthz",
             healthz,
-            op("Whether the process lives").fields(&[("status", Shape::Text)]),
+            op("Liveness of the process").fields(&[("status", Shape::Text)]),
         )
         .get(
             "/readyz",
             readyz,
-            op("Whether it can serve, and how it is doing").fields(&[("status", Shape::Text)]),
+            op("Readiness, and the state of its parts").fields(&[("status", Shape::Text)]),
         )
         .get(
             "/metrics",
@@ -96,11 +96,11 @@ impl Health {
                 self.watermarks.lag(),
                 queue::depth(&self.pool, eventstore::clock::now()),
                 accounts::provisional(&self.pool, 0),
-                users::provisional_senders(&self.pool, 0),
+                users::provisional_senders(&self.pool, eventstore::clock::now(), 0),
             );
             Some((lag.ok()?, depth.ok()?, provisional.ok()?, senders.ok()?))
         };
-        let known = tokio::time::timeout(PATIENCE, asked).await;
+        let known = tokio::time::timeout(QUERY_TIMEOUT, asked).await;
         let Ok(Some((lag, depth, provisional, senders))) = known else {
             let body = json!({ "status": "unavailable", "database": "does not answer" });
             return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();

@@ -2,52 +2,64 @@
 //! schedules: those that came to them at the moment they left, and those from before
 //! deactivating a user deactivated anything else.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use cqrs_es::Aggregate as _;
 use domain::{Entity, Id, access::User, delivery::Schedule, people::Account};
 use eventstore::{Position, StoreError};
 use projections::access::users;
-use tokio::time::Instant;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::Policies;
 use crate::{Actor, CommandError, deprovisioning::Leaving};
 
 /// The time between two looks at the read models.
 const EVERY: Duration = Duration::from_secs(60);
-/// The most users between two looks.
+/// The most users that one look finds.
 const AT_ONCE: i64 = 100;
 /// The longest wait for the read models to show what is in the log.
 const READABLE_WITHIN: Duration = Duration::from_secs(2);
 /// The most appends for one user between two looks.
 const APPENDS: usize = 20;
 
-/// When the read models were last asked.
-#[derive(Default)]
-pub(super) struct Looked(Option<Instant>);
+/// Looks for them from time to time, until it is over.
+pub(super) async fn run(policies: Arc<Policies>, over: CancellationToken) {
+    while !over.is_cancelled() {
+        if let Err(error) = look(&policies, &over).await {
+            tracing::warn!(%error, "deprovisioning waits for the database");
+        }
+        tokio::select! {
+            () = sleep(EVERY) => {}
+            () = over.cancelled() => {}
+        }
+    }
+}
 
-impl Looked {
-    /// Deprovisions them, if it is time to look.
-    pub async fn run(&mut self, policies: &Policies) -> Result<(), CommandError> {
-        if self.0.is_some_and(|at| at.elapsed() < EVERY) {
-            return Ok(());
-        }
-        // What is written now is found by the next look.
-        let head = policies.commands.store().log().head();
-        if !readable(policies, &[User::TYPE, Account::TYPE, Schedule::TYPE], head).await {
-            return Ok(());
-        }
-        let left = users::inactive_owners(&policies.pool, AT_ONCE).await;
+/// Deprovisions all that the read models show, in the order of their ids.
+async fn look(policies: &Policies, over: &CancellationToken) -> Result<(), CommandError> {
+    // What is written now is found by the next look.
+    let head = policies.commands.store().log().head();
+    if !readable(policies, &[User::TYPE, Account::TYPE, Schedule::TYPE], head).await {
+        return Ok(());
+    }
+    let mut after = 0;
+    loop {
+        let left = users::inactive_owners(&policies.pool, after, AT_ONCE).await;
         let left = left.map_err(StoreError::Database)?;
-        let all = (left.len() as i64) < AT_ONCE;
+        let Some(last) = left.last() else {
+            return Ok(());
+        };
+        after = *last;
         for user in left {
+            if over.is_cancelled() {
+                return Ok(());
+            }
             match deprovision(policies, Id::new(user)).await {
                 Ok(()) | Err(CommandError::Contended) => {}
                 Err(error) => return Err(error),
             }
         }
-        self.0 = all.then(Instant::now);
-        Ok(())
     }
 }
 

@@ -123,17 +123,14 @@ async fn conduct(policies: &Arc<Policies>, over: &CancellationToken) {
     let woken = Arc::new(Notify::new());
     let mut tasks = JoinSet::new();
     tasks.spawn(wake(Arc::clone(policies), Arc::clone(&woken)));
+    tasks.spawn(deprovision_users::run(Arc::clone(policies), over.clone()));
     let mut campaigns = Campaigns::default();
-    let mut looked = deprovision_users::Looked::default();
     while !over.is_cancelled() {
         campaigns.look(policies, over, &mut tasks).await;
         match fire_schedules::run(policies).await {
             Ok(true) => woken.notify_one(),
             Ok(false) => {}
             Err(error) => tracing::warn!(%error, "schedules wait for the database"),
-        }
-        if let Err(error) = looked.run(policies).await {
-            tracing::warn!(%error, "deprovisioning waits for the database");
         }
         tokio::select! {
             () = woken.notified() => {}

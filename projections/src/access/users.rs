@@ -150,27 +150,33 @@ pub struct ProvisionalSenders {
     pub first: Vec<i64>,
 }
 
-/// The users with provisional senders of short messages, the first `named` of them by id.
+/// The users with provisional senders of short messages at `at`, the first `named` of them by id.
 pub async fn provisional_senders(
     pool: &PgPool,
+    at: DateTime<Utc>,
     named: i64,
 ) -> Result<ProvisionalSenders, sqlx::Error> {
     sqlx::query_as(
         "with provisional as (select user_id, sms_senders_until as until \
-           from read.users where sms_senders_until is not null) \
+           from read.users where sms_senders_until > $2) \
          select count(*) as count, min(until) as until, \
            array(select user_id from provisional order by user_id limit $1) as first \
          from provisional",
     )
     .bind(named)
+    .bind(at)
     .fetch_one(pool)
     .await
 }
 
 /// Users who were deleted or are not active, and who own active accounts or pending
 /// schedules all the same, or who were deleted and own accounts with a right to an address; at
-/// most so many.
-pub async fn inactive_owners(pool: &PgPool, limit: i64) -> Result<Vec<i64>, sqlx::Error> {
+/// most so many, from those with higher ids than `after`.
+pub async fn inactive_owners(
+    pool: &PgPool,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<i64>, sqlx::Error> {
     sqlx::query_scalar(
         "select owned.user_id from (\
            select user_id from read.accounts where active and user_id is not null \
@@ -178,10 +184,11 @@ pub async fn inactive_owners(pool: &PgPool, limit: i64) -> Result<Vec<i64>, sqlx
            union select user_id from read.accounts a \
              where (phone_basis is not null or email_basis is not null) and user_id is not null \
                and not exists (select from read.users u where u.user_id = a.user_id)) owned \
-         where not exists (select from read.users u \
+         where owned.user_id > $1 and not exists (select from read.users u \
            where u.user_id = owned.user_id and u.active) \
-         order by owned.user_id limit $1",
+         order by owned.user_id limit $2",
     )
+    .bind(after)
     .bind(limit)
     .fetch_all(pool)
     .await
