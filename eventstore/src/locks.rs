@@ -193,6 +193,8 @@ impl Keeper {
 
     async fn carry_out(&mut self, request: Request) {
         match request {
+            // Whoever asked has gone meanwhile, as a request that ran out of time does.
+            Request::Take(_, reply, _) if reply.is_closed() => {}
             Request::Take(name, reply, locks) => {
                 let taken = self.take(name).await.map(|taken| {
                     taken.map(|lost| Lock {
