@@ -7,8 +7,8 @@ use commands::CommandError;
 use domain::{
     Entity, Id,
     delivery::{
-        Acceptance, Awaited, Outcome, Provider, Retry, Spool as SpoolMark, SpoolReport,
-        Transmission, TransmissionCommand, TransmissionError,
+        Acceptance, Awaited, Outcome, Provider, Retry, SenderAddress, Spool as SpoolMark,
+        SpoolReport, Transmission, TransmissionCommand, TransmissionError,
     },
     flow::Service,
 };
@@ -90,7 +90,11 @@ impl Attempt {
         let Some(service) = service else {
             return Fate::Back(clock::now() + NO_PROVIDER_PAUSE);
         };
-        let senders = self.senders();
+        let senders = match self.senders().await {
+            Ok(senders) => senders,
+            Err(error) => return self.not_readable(&error),
+        };
+        let sender = senders.of(service).cloned();
         let (channel, trial, permit) = match self.channel(service, &senders).await {
             Ok(found) => found,
             Err(fate) => return fate,
@@ -101,12 +105,16 @@ impl Attempt {
         let spool = match self.spool(&channel, senders).await {
             Ok(spool) => spool,
             Err(NoContent::Never(reason)) => return self.reject(&reason).await,
-            Err(error) => {
-                tracing::warn!(spool.id = self.job.spool_id, %error, "no content yet");
-                return Fate::Back(clock::now() + NO_PROVIDER_PAUSE);
-            }
+            Err(error) => return self.not_readable(&error),
         };
-        self.deliver((channel, trial, permit), &spool).await
+        let sender = (service, sender.as_ref());
+        self.deliver((channel, trial, permit), &spool, sender).await
+    }
+
+    /// For one about which something cannot be read: it is tried again.
+    fn not_readable(&self, error: &dyn std::fmt::Display) -> Fate {
+        tracing::warn!(spool.id = self.job.spool_id, %error, "no content yet");
+        Fate::Back(clock::now() + NO_PROVIDER_PAUSE)
     }
 
     pub(super) fn is_too_late(&self) -> bool {
@@ -136,7 +144,12 @@ impl Attempt {
         self.job.campaign_id.is_some()
     }
 
-    async fn deliver(&self, through: (Channel, Trial, Permit), spool: &Spool) -> Fate {
+    async fn deliver(
+        &self,
+        through: (Channel, Trial, Permit),
+        spool: &Spool,
+        sender: (Service, Option<&SenderAddress>),
+    ) -> Fate {
         // Its channel is free when what became of it is on record: a worker that dies
         // leaves no more unknown than it had channels.
         let (channel, trial, _permit) = through;
@@ -144,6 +157,7 @@ impl Attempt {
             attempt: self,
             channel: &channel,
             trial: &trial,
+            sender,
             until: spool.until(),
             answer: OnceCell::new(),
         };
@@ -320,7 +334,7 @@ impl Attempt {
         let service = Service::from_flag(i32::from(self.job.service));
         let elsewhere = service.zip(failed).is_some_and(|(service, failed)| {
             let registry = &self.shared.registry;
-            let senders = self.senders();
+            let senders = self.senders_as_claimed();
             let wanted = (service, senders.of(service));
             registry.elsewhere(wanted, &self.job.avoid, failed)
         });

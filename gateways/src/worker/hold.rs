@@ -21,7 +21,7 @@ use super::{Shared, attempt::Attempt, attempt::Fate, campaigns::Standing};
 /// While this process has not seen the log for so long, what the lists said before does not
 /// count. It sees what it appends itself at once, so this is what an opt-out that another
 /// process takes may be late by.
-const FRESH: Duration = Duration::from_millis(250);
+pub(super) const FRESH: Duration = Duration::from_millis(250);
 /// So long no attempt of a campaign waits in the queue for its turn.
 const LONG: Duration = Duration::from_secs(5);
 /// When to try again while nobody can tell whether the recipient opted out.

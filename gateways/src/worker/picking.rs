@@ -4,7 +4,7 @@ use domain::{
     delivery::{ProviderSenders, SenderAddress},
     flow::Service,
 };
-use eventstore::clock;
+use eventstore::{StoreError, clock};
 use projections::delivery::providers;
 use tokio::time::Instant;
 
@@ -12,14 +12,43 @@ use super::{
     NO_PROVIDER_PAUSE, Shared,
     attempt::{Attempt, Fate},
     content::Senders,
+    hold::FRESH,
 };
 use crate::{Channel, Permit, registry::Trial};
 
 impl Attempt {
-    /// The senders that its account names now.
-    pub(super) fn senders(&self) -> Senders {
+    /// The senders that its account names now: by what was read with its batch, unless an
+    /// account or a user has changed since.
+    pub(super) async fn senders(&self) -> Result<Senders, StoreError> {
+        let store = self.shared.commands.store();
+        if self.people.is_current(store.log(), FRESH) {
+            return Ok(self.senders_as_claimed());
+        }
+        let people = self.shared.contents.people(&[&self.transmission]).await?;
+        let terms = (self.shared.config.addresses, clock::now());
+        Ok(people.senders(&self.transmission, terms))
+    }
+
+    /// The senders by what was read with its batch.
+    pub(super) fn senders_as_claimed(&self) -> Senders {
         let terms = (self.shared.config.addresses, clock::now());
         self.people.senders(&self.transmission, terms)
+    }
+
+    /// True if its account still names the sender that the message was made for, by the same
+    /// right. False where that cannot be looked up.
+    pub(super) async fn still_sends_as(
+        &self,
+        service: Service,
+        sender: Option<&SenderAddress>,
+    ) -> bool {
+        match self.senders().await {
+            Ok(now) => now.of(service) == sender,
+            Err(error) => {
+                tracing::warn!(spool.id = self.job.spool_id, %error, "a sender cannot be checked");
+                false
+            }
+        }
     }
 
     /// A provider with a channel that is free for it. What waits here has not started, and

@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     Id,
-    delivery::{Transmission, TransmissionCommand},
+    delivery::{SenderAddress, Transmission, TransmissionCommand},
+    flow::Service,
 };
 use projections::delivery::queue;
 use tokio::{sync::OnceCell, time::Instant};
@@ -36,6 +37,8 @@ pub(super) struct Start<'a> {
     pub attempt: &'a Attempt,
     pub channel: &'a Channel,
     pub trial: &'a Trial,
+    /// The sender that its message was made for.
+    pub sender: (Service, Option<&'a SenderAddress>),
     /// When the adapter gives up.
     pub until: Instant,
     pub answer: OnceCell<Started>,

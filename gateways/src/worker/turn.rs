@@ -15,8 +15,8 @@ use super::{
     start::{Start, Started},
 };
 
-/// So long before an attempt would run out of time it stops to wait for its start.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The time before its deadline at which an attempt gives up waiting for its start.
+const START_MARGIN: Duration = Duration::from_secs(1);
 /// How much longer than until the next slot is near a provider is taken to be full, so
 /// that several attempts come back at once and not each for itself.
 const FULL_PAUSE: Duration = Duration::from_millis(400);
@@ -80,6 +80,8 @@ impl Start<'_> {
                 line.slot = Some(self.pass(line, nth > 0).await?);
             }
             let forbidden = self.attempt.forbidden(&mut asked).await;
+            let (service, sender) = self.sender;
+            let may_name_sender = self.attempt.still_sends_as(service, sender).await;
             self.keep_up(&mut lines).await?;
             // Before the slots are looked at: what is looked at later is no later.
             let at = clock::now();
@@ -91,6 +93,7 @@ impl Start<'_> {
                 Ok(None) if late => {
                     metrics::counter!("ledgerline_slots_missed_total").increment(1);
                 }
+                Ok(None) if !may_name_sender => return Err(Started::Not),
                 Ok(None) if shared.leases.is_sound(job.spool_id) => return Ok(at),
                 Ok(None) => return Err(Started::Not),
             }
@@ -139,10 +142,10 @@ impl Start<'_> {
     async fn pass(&self, line: &Line, again: bool) -> Result<Window, Started> {
         let shared = &self.attempt.shared;
         let bulk = self.attempt.is_bulk();
-        let patience = self.until.checked_sub(PATIENCE).unwrap_or(self.until);
+        let give_up_at = self.until.checked_sub(START_MARGIN).unwrap_or(self.until);
         let passed = tokio::select! {
             passed = shared.gate.pass_until(&line.key, line.spacing, bulk, again) => passed,
-            () = tokio::time::sleep_until(patience) => Err(Duration::ZERO),
+            () = tokio::time::sleep_until(give_up_at) => Err(Duration::ZERO),
             () = shared.stopping.cancelled() => return Err(Started::Not),
         };
         passed.map_err(|pause| match line.whose {

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Answer, Centre, Client, Database, Mailing, Server, Setup, eventually, seconds, unique,
-    unique_name,
+    Answer, Centre, Client, Database, EventLog, Mailing, Server, Setup, eventually, seconds,
+    unique, unique_name,
 };
 
 /// A message centre, and a user of ours who sends through it.
@@ -114,6 +114,54 @@ async fn a_name_is_sent_under_once_and_while_it_is_listed() {
     assert_eq!(desk.sent().await, number.trim_start_matches('+'));
 }
 
+/// Those that wait for the provider's rate were claimed, and made, before.
+#[tokio::test]
+async fn a_message_that_waits_does_not_leave_under_a_name_that_was_taken_off() {
+    const MESSAGES: usize = 12;
+    let desk = desk(json!({"sender": "provider"})).await;
+    let provider = desk.admin.get("/providers").await.ok();
+    let is_ours = |it: &&Value| it["type"] == "smpp";
+    let provider = provider.as_array().unwrap().iter().find(is_ours).unwrap();
+    let path = format!("/providers/{}", provider["provider_id"]);
+    let slowly = json!({"rate_limit": 1});
+    desk.admin.put(&path, slowly).await.ok();
+    desk.lists(&["BANK"]).await;
+    desk.names("BANK").await.ok();
+    for _ in 0..MESSAGES {
+        desk.ask().await.1.ok();
+    }
+    let senders = || {
+        let submits = desk.centre.all("submit");
+        let from = |it: &Value| it["from"].as_str().map(ToOwned::to_owned);
+        submits.iter().filter_map(from).collect::<Vec<_>>()
+    };
+    eventually("the first has left", seconds(60), async || {
+        (!senders().is_empty()).then_some(())
+    })
+    .await;
+    desk.lists(&[]).await;
+    eventually("all have left", seconds(120), async || {
+        (senders().len() == MESSAGES).then_some(())
+    })
+    .await;
+    let mut log = EventLog::of(&desk.server).await;
+    let started_after: i64 = sqlx::query_scalar(
+        "select count(*) from events where event_type = 'SpoolStarted' and position > \
+           (select max(position) from events where event_type = 'UserSmsSendersListed')",
+    )
+    .fetch_one(log.sql())
+    .await
+    .unwrap();
+    let under_it = senders().iter().filter(|it| *it == "BANK").count();
+    assert!(started_after > 1, "all had left before");
+    // One may have been about to start.
+    let before = MESSAGES - usize::try_from(started_after).unwrap();
+    assert!(
+        (before..=before + 1).contains(&under_it),
+        "{under_it} under it, {before} started before"
+    );
+}
+
 #[tokio::test]
 async fn a_number_needs_to_be_verified_or_assigned() {
     let desk = desk(json!({})).await;
@@ -205,10 +253,12 @@ async fn a_name_in_use_before_may_be_sent_under_for_a_while() {
         let list = desk.user.get(&desk.list()).await.ok();
         assert_eq!(list["provisional"], json!(["BANK"]), "{list}");
         let readyz = stranger.get("/readyz").await.ok();
-        assert_eq!(readyz["provisional_senders"]["users"], 1, "{readyz}");
-        match works {
-            true => assert_eq!(desk.sent().await, "BANK"),
-            false => drop(desk.ask().await.1.expect(423)),
+        let shown = &readyz["provisional_senders"]["users"];
+        assert_eq!(*shown, i64::from(works), "{readyz}");
+        if works {
+            assert_eq!(desk.sent().await, "BANK");
+        } else {
+            desk.ask().await.1.expect(423);
         }
         let listed = desk.lists(&["BANK"]).await;
         assert_eq!(listed["provisional"], json!([]), "{listed}");

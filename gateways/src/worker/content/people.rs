@@ -1,9 +1,10 @@
 //! Whom an attempt is about, as tokens have them.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 use commands::addresses::AddressPolicy;
+use cqrs_es::Aggregate as _;
 use domain::{
     Entity, Id,
     access::User,
@@ -12,13 +13,16 @@ use domain::{
     outreach::tokens::{Person, Tokens},
     people::{Account, Contact, SenderTerms},
 };
-use eventstore::{Loaded, Store, StoreError};
+use eventstore::{Loaded, Log, Store, StoreError};
+use tokio::time::Instant;
 
 use super::NoContent;
 
 /// The people whom a batch of attempts is about, read with one query for each kind.
 #[derive(Default)]
 pub(crate) struct People {
+    /// When they were read.
+    read_at: Option<Instant>,
     contacts: HashMap<Id<Contact>, Loaded<Contact>>,
     accounts: HashMap<Id<Account>, Loaded<Account>>,
     users: HashMap<Id<User>, Loaded<User>>,
@@ -51,6 +55,7 @@ impl Senders {
 impl People {
     /// Everyone these transmissions are about.
     pub async fn of(store: &Store, transmissions: &[&Transmission]) -> Result<Self, StoreError> {
+        let read_at = Some(Instant::now());
         let orders = transmissions
             .iter()
             .filter_map(|transmission| transmission.order());
@@ -65,6 +70,7 @@ impl People {
         let theirs = accounts.values().filter_map(|it| it.aggregate.owner());
         let users = store.load_many(&unique(owners.chain(theirs))).await?;
         Ok(Self {
+            read_at,
             contacts,
             accounts,
             users,
@@ -92,6 +98,14 @@ impl People {
             user: owner.map(|it| user(&it.aggregate)).unwrap_or_default(),
             ..Tokens::default()
         })
+    }
+
+    /// True if no account and no user has changed since these were read, as far as was known
+    /// `within` this time.
+    pub(crate) fn is_current(&self, log: &Log, within: Duration) -> bool {
+        let is_unchanged = |at, kind| log.is_unchanged(kind, at, within);
+        self.read_at
+            .is_some_and(|at| is_unchanged(at, Account::TYPE) && is_unchanged(at, User::TYPE))
     }
 
     /// The senders that its account names at this moment.
