@@ -24,6 +24,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretSlice};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
+use tracing::Instrument;
 
 use crate::{Actor, CommandError, Commands, addresses::Addresses, suppression::Suppression};
 
@@ -150,16 +151,28 @@ impl Verification {
             destination: address.to_owned(),
             text: message(&self.code(id, field, &challenge)),
         };
-        self.send_counted(outgoing, &fingerprint, user, at).await?;
-        // Only now, so that a code which did not go out ends no earlier one.
         let start = AccountCommand::StartVerification {
             field,
             address: normal_address(address),
-            fingerprint,
+            fingerprint: fingerprint.clone(),
             challenge,
             at,
         };
-        Ok(self.commands.send(id, start, actor).await?)
+        let (sending, actor) = (self.clone(), actor.clone());
+        let sent = async move {
+            let counted = sending.send_counted(outgoing, &fingerprint, user, at);
+            counted.await?;
+            // Only now, so that a code which did not go out ends no earlier one.
+            Ok(sending.commands.send(id, start, &actor).await?)
+        };
+        // In a task of its own: a client that goes away must not leave a code that was sent
+        // and does not count.
+        tokio::spawn(sent.in_current_span())
+            .await
+            .unwrap_or_else(|error| {
+                tracing::error!(%error, "a code was lost");
+                Err(NotSent::Unavailable.into())
+            })
     }
 
     /// Sends a code within the limits. It counts unless no provider was reached.
