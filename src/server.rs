@@ -35,6 +35,8 @@ use crate::{
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
 const LAST_ATTEMPTS: Duration = Duration::from_secs(6);
 const LAST_QUERIES: Duration = Duration::from_millis(500);
+/// Time limit of all parts together: a database that is silent holds up none of them for longer.
+const ALL_PARTS: Duration = Duration::from_secs(9);
 
 /// A running process.
 pub struct Server {
@@ -75,7 +77,10 @@ impl Server {
     /// Stops taking requests, finishes what is on the wire, and closes everything,
     /// within ten seconds.
     pub async fn stop(self) {
-        self.parts.stop().await;
+        let parts = tokio::time::timeout(ALL_PARTS, self.parts.stop()).await;
+        if parts.is_err() {
+            tracing::warn!("parts were still running at the end");
+        }
         self.database.close().await;
     }
 }
@@ -142,7 +147,12 @@ impl Started {
             started.worker = Some(core.start_worker());
             started.policies = Some(core.start_policies());
         }
-        started.health = listeners.health.map(|bound| core.serve_health(bound));
+        let confinement = started
+            .conversions
+            .as_ref()
+            .map(|it| it.confinement().name());
+        let health = listeners.health;
+        started.health = health.map(|bound| core.serve_health(bound, confinement));
         if let (Some(app), Some((listener, http))) = (app, listeners.api) {
             let routes = api::router(app).merge(core.public_routes());
             started.http = Some(Http::serve(listener, routes, http));

@@ -166,15 +166,20 @@ impl<'a> Core<'a> {
         Arc::new(move || registry.status())
     }
 
-    /// Serves health and metrics only.
-    pub fn serve_health(&self, (listener, config): Bound) -> Http {
+    /// Serves health and metrics only; where this process converts uploads, with the name of
+    /// the confinement.
+    pub fn serve_health(
+        &self,
+        (listener, config): Bound,
+        confinement: Option<&'static str>,
+    ) -> Http {
         let health = Health {
             watermarks: self.watermarks.clone(),
             pool: self.store().pool().clone(),
             gateways: self.gateways(),
             metrics: self.metrics.clone(),
             company: self.config.delivery.company.clone(),
-            confinement: None,
+            confinement,
         };
         Http::serve(listener, health.router(), config)
     }

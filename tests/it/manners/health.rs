@@ -36,6 +36,22 @@ async fn every_role_answers_health_where_it_is_told_to() {
 }
 
 #[tokio::test]
+async fn a_listener_for_health_says_as_much_as_the_api() {
+    let (mut server, health) = in_role(&Database::create().await, "all").await;
+    server.ready().await;
+    let (own, of_api) = (health.get("/readyz"), server.stranger());
+    let own = own.await.ok();
+    let of_api = of_api.get("/readyz").await.ok();
+    assert!(own["conversions"]["confinement"].is_string(), "{own}");
+    assert_eq!(own["conversions"], of_api["conversions"]);
+    let parts = |answer: &serde_json::Value| {
+        let parts = answer.as_object().unwrap().keys().cloned();
+        parts.collect::<Vec<_>>()
+    };
+    assert_eq!(parts(&own), parts(&of_api));
+}
+
+#[tokio::test]
 async fn a_worker_listens_for_health_only_where_it_is_told_to() {
     let database = Database::create().await;
     let _api = Setup::on(&database).start().await;
