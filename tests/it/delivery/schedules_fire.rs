@@ -160,11 +160,21 @@ async fn what_is_refused_when_it_is_time_is_on_record() {
 async fn what_was_missed_in_an_outage_runs_once() {
     let mut server = Server::alone().await;
     let mailing = on_its_own(&server).await;
-    let delay = json!({"delay": 10});
-    let (transmission, schedule) = scheduled(&mailing, "missed@example.com", delay).await;
-    server.kill9();
-    assert_eq!(queued(&server, transmission).await, 0, "it was due already");
-    tokio::time::sleep(seconds(11)).await;
+    // A machine may be so busy that it is due before the kill; then it gets more time.
+    let mut delay = 10;
+    let (transmission, schedule) = loop {
+        let after = json!({ "delay": delay });
+        let (transmission, schedule) = scheduled(&mailing, "missed@example.com", after).await;
+        server.kill9();
+        if queued(&server, transmission).await == 0 {
+            break (transmission, schedule);
+        }
+        delay *= 3;
+        assert!(delay < 300, "it is always due already");
+        server.start().await;
+        mailing.ended(transmission).await;
+    };
+    tokio::time::sleep(seconds(delay + 1)).await;
     server.start().await;
     assert_eq!(mailing.ended(transmission).await["outcome"], "delivered");
     let read = fired(&mailing.client, schedule).await;
@@ -174,7 +184,9 @@ async fn what_was_missed_in_an_outage_runs_once() {
     );
     tokio::time::sleep(seconds(2)).await;
     assert_eq!(queued(&server, transmission).await, 1);
-    assert_eq!(EventLog::of(&server).await.count("ScheduleFired").await, 1);
+    let mut log = EventLog::of(&server).await;
+    let history = log.history("schedule", schedule).await;
+    assert_eq!(history, ["ScheduleCreated", "ScheduleFired"]);
     ReadModels::assert_equal_a_rebuild(&server).await;
 }
 
@@ -184,9 +196,9 @@ async fn of_what_recurs_the_missed_times_run_once_or_not_at_all_as_it_says() {
     let mut server = Server::alone().await;
     let admin = server.admin().await;
     let mailing = on_its_own(&server).await;
-    // Both have to be made, and the server killed, before the next minute begins.
+    // All have to be made, and the server killed, before the next minute begins.
     let second = clock::now().timestamp().rem_euclid(60);
-    if second > 20 {
+    if second > 5 {
         tokio::time::sleep(seconds(61 - second as u64)).await;
     }
     let every = |if_missed: &str| json!({"minute": "*", "if_missed": if_missed});
