@@ -256,7 +256,7 @@ impl App {
         }
     }
 
-    /// Held by whoever changes who holds what; see `auth/turn.rs`.
+    /// The lock on rights within this process; see `auth/rights_lock.rs`.
     pub(crate) fn rights(&self) -> &tokio::sync::Mutex<()> {
         &self.0.rights
     }

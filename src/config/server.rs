@@ -19,7 +19,8 @@ pub struct ServerConfig {
     pub upload_limit: usize,
     /// `LEDGERLINE_IMPORT_LIMIT_MB` (256), in bytes.
     pub import_limit: usize,
-    /// `LEDGERLINE_URL` (none: where `listen` says), for commands that are clients.
+    /// `LEDGERLINE_URL` (none: where `listen` says), at which browsers, providers and commands
+    /// reach this installation.
     pub url: Option<String>,
 }
 

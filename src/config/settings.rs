@@ -46,10 +46,10 @@ pub const SETTINGS: &[Setting] = &[
     setting("LEDGERLINE_LISTEN", "listen", "127.0.0.1:8000",
         "Address and port of the REST API."),
     setting("LEDGERLINE_TRUST_PROXY", "trust_proxy", "false",
-        "Whether X-Forwarded-For is believed for the client's address and X-Forwarded-Host for the host: true \
+        "Believe X-Forwarded-For for the client's address and X-Forwarded-Host for the host (true or false): only \
          behind a proxy that sets both."),
     setting("LEDGERLINE_CORS_ORIGINS", "cors_origins", "",
-        "Whose pages may use the API from a browser: origins as in https://app.example, separated by commas, \
+        "Origins whose pages may use the API from a browser, as in https://app.example, separated by commas, \
          or * for reading by all, without credentials. Unset: nobody's."),
     setting("LEDGERLINE_HEADER_SECONDS", "header_seconds", "60",
         "How long a connection may take to send a request's headers, be idle between requests, and take nothing of \
@@ -58,7 +58,7 @@ pub const SETTINGS: &[Setting] = &[
         "Connections of clients that are open at the same time (16 to 1000000); beyond, the one that is idle longest \
          is closed. Unset: as many as the limit on open files leaves room for, at most 10000."),
     setting("LEDGERLINE_MAX_CONNECTIONS_PER_ADDRESS", "max_connections_per_address", "512",
-        "The same from one address, IPv6 by its /64 (1 to 1000000). Loopback is not limited, nor anybody under \
+        "Connections from one address that are open at the same time, IPv6 by its /64 (1 to 1000000). Loopback is not limited, nor anybody under \
          LEDGERLINE_TRUST_PROXY."),
     setting("LEDGERLINE_BODY_MEMORY_MB", "body_memory_mb", "256",
         "Memory for bodies of requests over all connections, in megabytes (32 to 65536); beyond, they wait and are \
@@ -78,7 +78,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("LEDGERLINE_CONVERSIONS", "conversions", "2",
         "Programs that convert at the same time (1 to 64)."),
     setting("LEDGERLINE_CONFINEMENT", "confinement", "auto",
-        "Whether programs that convert run without network, other files and other processes: auto (where \
+        "Confinement of programs that convert, without network, other files and other processes: auto (where \
          bubblewrap or Landlock works), required (else nothing is converted) or off."),
     setting("LEDGERLINE_IMPORT_LIMIT_MB", "import_limit_mb", "256",
         "Largest list of contacts that can be imported, in megabytes (1 to 16384)."),
@@ -112,7 +112,7 @@ pub const SETTINGS: &[Setting] = &[
         "Failed logins allowed from an address in 5 minutes, whatever the names; further attempts wait for their \
          turn, at the same pace (1 to 1000000)."),
     setting("LEDGERLINE_PASSWORD_POLICY", "password_policy", "basic",
-        "What passwords that are set must be like: basic (8 characters, not the username or email address) or strict \
+        "Policy on passwords that are set: basic (8 characters, not the username or email address) or strict \
          (nor one of 11000 common ones)."),
     setting("LEDGERLINE_ROLE", "role", "all",
         "What this process does: all, api, worker or projector. Other than all needs a database URL."),
@@ -123,7 +123,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("LEDGERLINE_CPM_UNIT", "cpm_unit", "second",
         "What a campaign's cpm counts: transmissions per second, or per minute as ICTCore does."),
     setting("LEDGERLINE_ADDRESSES", "addresses", "verified",
-        "Which accounts receive at, and send as, the numbers and addresses written into them: verified (those \
+        "Accounts that receive at, and send as, the numbers and addresses written into them: verified (those \
          that were verified or that an account administrator set) or trusted (all; for a single company)."),
     setting("LEDGERLINE_SENDER_GRACE", "sender_grace", "30",
         "Days for which accounts of an older version go on using addresses that nobody verified (0 to 3650); \

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context;
+use gateways::mailbox;
 use tokio::net::TcpListener;
 
 use super::{
@@ -12,9 +13,7 @@ use super::{
 };
 use crate::config::{Config, Role};
 
-/// Bound on the connections of each listener for mail.
-const MAIL_CONNECTIONS: u64 = 200;
-/// Bounds on the connections of the listener for health.
+/// The connection limits of the listener for health.
 const HEALTH_CONNECTIONS: ConnectionLimits = ConnectionLimits {
     all: 32,
     per_network: Some(16),
@@ -65,7 +64,11 @@ async fn listen(setting: &str, address: SocketAddr) -> anyhow::Result<TcpListene
 
 fn connection_limits(config: &Config) -> ConnectionLimits {
     let mail = [config.receiving.lmtp, config.receiving.smtp];
-    let mail = mail.iter().flatten().map(|_| MAIL_CONNECTIONS).sum::<u64>();
+    let mail = mail
+        .iter()
+        .flatten()
+        .map(|_| mailbox::CONNECTIONS as u64)
+        .sum::<u64>();
     let others = u64::from(config.database.connections) + mail;
     let per_address = config.limits.connections_per_address;
     ConnectionLimits {

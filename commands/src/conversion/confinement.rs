@@ -29,7 +29,7 @@ const PROBE: Duration = Duration::from_secs(20);
 /// Where a program in bubblewrap finds its folder.
 const INSIDE: &str = "/tmp";
 
-/// When programs are confined.
+/// The policy on confining programs that convert.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ConfinementPolicy {
     /// Where it can be done; otherwise they run unconfined, which is said.
@@ -57,7 +57,7 @@ impl FromStr for ConfinementPolicy {
 /// The confinement that is asked for.
 #[derive(Clone, Debug, Default)]
 pub struct ConfinementConfig {
-    /// When.
+    /// The policy.
     pub policy: ConfinementPolicy,
     /// This program, whose command `confined` restricts itself and becomes another.
     pub helper: Option<PathBuf>,

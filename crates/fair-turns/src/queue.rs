@@ -1,4 +1,4 @@
-//! The keys that have a turn, and those that wait for one.
+//! Turns in use by key, and the waiting lines that are served in rotation.
 
 use std::{
     collections::{HashMap, VecDeque},

@@ -1,4 +1,4 @@
-//! One token bucket, and who waits for its tokens.
+//! A token bucket with a bounded waiting line.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

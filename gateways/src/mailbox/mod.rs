@@ -46,6 +46,9 @@ pub enum Dialect {
     Smtp,
 }
 
+/// The connections that a mail server has at the same time.
+pub const CONNECTIONS: usize = 200;
+
 /// How mail is received.
 #[derive(Clone)]
 pub struct MailboxConfig {
@@ -66,12 +69,12 @@ pub struct MailboxConfig {
 }
 
 impl MailboxConfig {
-    /// As it is meant to be, for a host of this name.
+    /// The default settings, for a host of this name.
     pub fn of(host: String, limit: usize) -> Self {
         Self {
             host,
             limit,
-            connections: (200, 50),
+            connections: (CONNECTIONS, 50),
             patience: Duration::from_secs(120),
             whole_patience: Duration::from_secs(600),
             memory: (128 << 20).max(4 * limit),
