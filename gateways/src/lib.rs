@@ -6,7 +6,7 @@
 //! `registry.rs`, its provider type's word in `ProviderKind::has_gateway` (sending
 //! counts only what has one), and its entry in the shared contract suite.
 
-mod breaker;
+mod circuit_breaker;
 pub mod callbacks;
 pub mod codes;
 pub mod compose;

@@ -21,7 +21,7 @@ pub(crate) struct Limited {
 
 impl Registry {
     /// The next provider for a service and for messages from this sender, those in `avoid`
-    /// only if there is no other, and none that rests or whose rate is used up. Over time
+    /// only if there is no other, and none whose circuit is open or whose rate is used up. Over time
     /// each that can be picked gets a share in proportion to 1/weight.
     ///
     /// # Errors
@@ -79,7 +79,7 @@ impl Registry {
     ) -> Result<(Channel, Trial), Option<Instant>> {
         let mut entries = lock(&self.0.entries);
         let now = Instant::now();
-        let open = |entry: &Entry| serves(entry) && entry.closed_until(now).is_none();
+        let open = |entry: &Entry| serves(entry) && entry.refuses_until(now).is_none();
         let fresh = |entry: &Entry| open(entry) && !avoid.contains(&entry.id.get());
         let mut among: Vec<&mut Entry> = entries.iter_mut().filter(|entry| fresh(entry)).collect();
         if among.is_empty() {
@@ -101,7 +101,7 @@ impl Registry {
             }
         }
         let serving = entries.iter().filter(|entry| serves(entry));
-        Err(serving.filter_map(|entry| entry.closed_until(now)).min())
+        Err(serving.filter_map(|entry| entry.refuses_until(now)).min())
     }
 
     /// Whether a provider that works and has not been tried could take it at once.
@@ -124,7 +124,7 @@ impl Registry {
         let now = Instant::now();
         lock(&self.0.entries)
             .iter()
-            .any(|entry| self.serves(entry, service) && entry.closed_until(now).is_none())
+            .any(|entry| self.serves(entry, service) && entry.refuses_until(now).is_none())
     }
 
     /// The services that can be sent by now without regard to a rate, as `service_flag`
@@ -153,7 +153,7 @@ impl Registry {
         let room = |service: Service| {
             let mut open = entries
                 .iter()
-                .filter(|entry| self.serves(entry, service) && entry.closed_until(now).is_none())
+                .filter(|entry| self.serves(entry, service) && entry.refuses_until(now).is_none())
                 .peekable();
             open.peek()?;
             let sum = open.try_fold(0, |sum: usize, entry| Some(sum + entry.room()?));
@@ -218,8 +218,8 @@ impl Registry {
 }
 
 impl Entry {
-    fn closed_until(&self, now: Instant) -> Option<Instant> {
-        self.gateway.as_ref().ok()?.load.closed_until(now)
+    fn refuses_until(&self, now: Instant) -> Option<Instant> {
+        self.gateway.as_ref().ok()?.load.refuses_until(now)
     }
 
     fn channels(&self) -> Option<usize> {

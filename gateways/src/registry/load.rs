@@ -1,5 +1,5 @@
-//! How a provider is doing here: whether it rests, how much is on its way to it, and
-//! what came of the attempts of the last minute.
+//! The load of a provider in this worker: its circuit breaker, the attempts in flight, and
+//! the outcomes of the last minute.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::rate::Rate;
 use crate::{
     Report,
-    breaker::{Breaker, State, Verdict},
+    circuit_breaker::{CircuitBreaker, State, Verdict},
 };
 
 /// All outcomes, in the order of the columns that count them.
@@ -30,7 +30,7 @@ pub(super) struct Load(Mutex<Loaded>);
 
 #[derive(Debug)]
 struct Loaded {
-    breaker: Breaker,
+    breaker: CircuitBreaker,
     /// Until when its rate limit is used up.
     full_until: Option<Instant>,
     /// Attempts that have it and have not started.
@@ -51,7 +51,7 @@ pub(super) struct Shown {
 impl Default for Load {
     fn default() -> Self {
         Self(Mutex::new(Loaded {
-            breaker: Breaker::new(),
+            breaker: CircuitBreaker::new(),
             full_until: None,
             waiting: 0,
             started: Rate::new(),
@@ -61,19 +61,19 @@ impl Default for Load {
 }
 
 impl Load {
-    /// From when on it can be picked; nothing: now.
-    pub fn closed_until(&self, now: Instant) -> Option<Instant> {
+    /// The time from which on it can be picked; `None`: now.
+    pub fn refuses_until(&self, now: Instant) -> Option<Instant> {
         let loaded = self.lock();
         let full = loaded.full_until.filter(|until| *until > now);
-        full.max(loaded.breaker.closed_until(now))
+        full.max(loaded.breaker.refuses_until(now))
     }
 
-    /// Whether it may be relied on: it neither rests nor is being probed.
+    /// True if its circuit is closed.
     pub fn works(&self) -> bool {
-        self.lock().breaker.state() == State::Working
+        self.lock().breaker.state() == State::Closed
     }
 
-    /// How many attempts have it and have not started.
+    /// The attempts that picked it and have not started.
     pub fn waiting(&self) -> usize {
         self.lock().waiting
     }
@@ -116,7 +116,7 @@ pub(crate) struct Trial {
 }
 
 impl Trial {
-    /// Whether it is still right to go on: the provider does not rest since, or this is
+    /// Whether it is still right to go on: the provider does not open_for since, or this is
     /// what probes it.
     pub fn stands(&self) -> bool {
         self.probe || self.load.works()

@@ -16,7 +16,7 @@ use tokio::time::{Instant, advance};
 use super::*;
 use crate::{
     Ended, Health, Progress, Report, Spool,
-    breaker::{LONGEST_REST, State, UNREACHED},
+    breaker::{LONGEST_OPEN, State, UNREACHED},
 };
 
 const CHANNELS: usize = 8;
@@ -251,13 +251,13 @@ async fn a_script_of_misbehaviour_is_lived_through() {
                 _ => report(Outcome::Unavailable, true),
             };
             trial.ended(&report);
-            if let State::Resting { until } = channel_state(&registry, at) {
+            if let State::Open { until } = channel_state(&registry, at) {
                 rests_until[at] = until;
             }
         }
     }
     drop(open);
-    advance(LONGEST_REST).await;
+    advance(LONGEST_OPEN).await;
     let counts = picked(&registry, 260);
     assert_eq!(counts.len(), 3, "seed {seed}: {counts:?}");
     let counts = picked(&registry, 265);

@@ -68,10 +68,10 @@ fn health(entry: &Entry) -> ProviderHealth {
         ended,
     } = channel.load.shown();
     let resting_until = match state {
-        State::Resting { until } => {
+        State::Open { until } => {
             Some(clock::now() + until.saturating_duration_since(Instant::now()))
         }
-        State::Working | State::Probing => None,
+        State::Closed | State::HalfOpen => None,
     };
     ProviderHealth {
         rate: number(started),

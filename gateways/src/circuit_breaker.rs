@@ -1,6 +1,6 @@
-//! When a provider that keeps failing is left alone, and when it is tried again.
+//! The circuit breaker of a provider: it opens after failures in a row, and a probe closes it.
 //!
-//! `Working → Resting → Probing → Working`, or back to resting. Each worker judges for
+//! `Closed → Open → HalfOpen → Closed`, or back to open. Each worker judges for
 //! itself. Time is a parameter.
 
 use std::time::Duration;
@@ -10,28 +10,27 @@ use tokio::time::Instant;
 
 use crate::Report;
 
-/// So many attempts in a row that never reached it, and it rests.
+/// Attempts in a row that did not reach the provider, after which the circuit opens.
 pub(crate) const UNREACHED: u32 = 5;
-/// So many in a row that it put off although it was reached, and it rests. More than of
-/// the others: some put off every recipient once.
-pub(crate) const PUT_OFF: u32 = 50;
-/// The first rest.
-pub(crate) const FIRST_REST: Duration = Duration::from_secs(5);
-/// The longest: each that ends with a probe that reaches nobody is followed by one twice
-/// as long.
-pub(crate) const LONGEST_REST: Duration = Duration::from_secs(300);
-/// When to ask again while a probe is under way.
+/// Attempts in a row that the provider deferred, after which the circuit opens: more, since
+/// some (greylisting) defer every recipient once.
+pub(crate) const DEFERRED: u32 = 50;
+/// The time for which the circuit is open at first.
+pub(crate) const FIRST_OPEN: Duration = Duration::from_secs(5);
+/// The longest: each failed probe doubles the time before.
+pub(crate) const LONGEST_OPEN: Duration = Duration::from_secs(300);
+/// The pause before asking again while a probe is under way.
 pub(crate) const PROBE_PAUSE: Duration = Duration::from_millis(500);
 
-/// What an attempt says of its provider.
+/// What an attempt tells about its provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It took something.
     Delivered,
     /// It was spoken to, and answered about this recipient.
     Answered,
-    /// It was spoken to, and said "later".
-    PutOff,
+    /// It was reached, and deferred the attempt.
+    Deferred,
     /// It was not reached.
     Unreached,
     /// Nothing: the attempt never came to it, or nobody knows what it did.
@@ -43,52 +42,52 @@ impl Verdict {
         match (report.outcome, report.connected) {
             (Outcome::Delivered, _) => Self::Delivered,
             (Outcome::Rejected | Outcome::Unanswered, true) => Self::Answered,
-            (Outcome::Unavailable, true) => Self::PutOff,
+            (Outcome::Unavailable, true) => Self::Deferred,
             (Outcome::Unavailable, false) => Self::Unreached,
             (Outcome::Rejected | Outcome::Unanswered | Outcome::Unknown, _) => Self::Nothing,
         }
     }
 }
 
-/// How a provider is doing, as this worker has it.
+/// The state of a provider's circuit, as this worker has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    Working,
-    Resting {
+    Closed,
+    Open {
         /// When one attempt may try it.
         until: Instant,
     },
-    /// That attempt is under way.
-    Probing,
+    /// That attempt, the probe, is under way.
+    HalfOpen,
 }
 
 impl State {
     /// The documented word.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Working => "working",
-            Self::Resting { .. } => "resting",
-            Self::Probing => "probing",
+            Self::Closed => "working",
+            Self::Open { .. } => "resting",
+            Self::HalfOpen => "probing",
         }
     }
 }
 
-/// The breaker of one provider.
+/// The circuit breaker of one provider.
 #[derive(Clone, Debug)]
-pub(crate) struct Breaker {
+pub(crate) struct CircuitBreaker {
     state: State,
     unreached: u32,
-    put_off: u32,
-    rest: Duration,
+    deferred: u32,
+    open_for: Duration,
 }
 
-impl Breaker {
+impl CircuitBreaker {
     pub fn new() -> Self {
         Self {
-            state: State::Working,
+            state: State::Closed,
             unreached: 0,
-            put_off: 0,
-            rest: FIRST_REST,
+            deferred: 0,
+            open_for: FIRST_OPEN,
         }
     }
 
@@ -98,24 +97,24 @@ impl Breaker {
 
     /// Failures in a row.
     pub fn failures(&self) -> u32 {
-        self.unreached.saturating_add(self.put_off)
+        self.unreached.saturating_add(self.deferred)
     }
 
     /// From when on an attempt is let through; nothing: at once.
-    pub fn closed_until(&self, now: Instant) -> Option<Instant> {
+    pub fn refuses_until(&self, now: Instant) -> Option<Instant> {
         match self.state {
-            State::Working => None,
-            State::Resting { until } => Some(until).filter(|until| *until > now),
-            State::Probing => Some(now + PROBE_PAUSE),
+            State::Closed => None,
+            State::Open { until } => Some(until).filter(|until| *until > now),
+            State::HalfOpen => Some(now + PROBE_PAUSE),
         }
     }
 
     /// Lets an attempt through; says whether it is the probe. Only what is not
-    /// [closed](Self::closed_until) may be asked.
+    /// [closed](Self::refuses_until) may be asked.
     pub fn admit(&mut self) -> bool {
-        let probe = matches!(self.state, State::Resting { .. });
+        let probe = matches!(self.state, State::Open { .. });
         if probe {
-            self.state = State::Probing;
+            self.state = State::HalfOpen;
         }
         probe
     }
@@ -123,43 +122,43 @@ impl Breaker {
     /// Takes in how an attempt ended, the probe or another one.
     pub fn ended(&mut self, verdict: Verdict, probe: bool, now: Instant) {
         match verdict {
-            Verdict::Delivered => (self.unreached, self.put_off) = (0, 0),
+            Verdict::Delivered => (self.unreached, self.deferred) = (0, 0),
             Verdict::Answered => self.unreached = 0,
-            Verdict::PutOff => {
+            Verdict::Deferred => {
                 self.unreached = 0;
-                self.put_off = self.put_off.saturating_add(1);
+                self.deferred = self.deferred.saturating_add(1);
             }
             Verdict::Unreached => self.unreached = self.unreached.saturating_add(1),
             Verdict::Nothing => {}
         }
         match (self.state, verdict) {
-            // What was under way before it rested says nothing new of it.
-            (State::Resting { .. }, _) => {}
-            (State::Probing, _) if !probe => {}
-            (State::Probing, Verdict::Nothing) => self.state = State::Resting { until: now },
-            (State::Probing, Verdict::Unreached) => {
-                self.rest = (self.rest * 2).min(LONGEST_REST);
-                self.begin_rest(now);
+            // What was under way before it opened says nothing new of it.
+            (State::Open { .. }, _) => {}
+            (State::HalfOpen, _) if !probe => {}
+            (State::HalfOpen, Verdict::Nothing) => self.state = State::Open { until: now },
+            (State::HalfOpen, Verdict::Unreached) => {
+                self.open_for = (self.open_for * 2).min(LONGEST_OPEN);
+                self.open(now);
             }
-            // It is there. If it puts off everything it rests again before long.
-            (State::Probing, _) => {
+            // It is there. If it defers everything the circuit opens again before long.
+            (State::HalfOpen, _) => {
                 *self = Self {
-                    put_off: self.put_off.min(PUT_OFF / 2),
+                    deferred: self.deferred.min(DEFERRED / 2),
                     ..Self::new()
                 };
             }
-            (State::Working, _) => {
-                if self.unreached >= UNREACHED || self.put_off >= PUT_OFF {
-                    self.rest = FIRST_REST;
-                    self.begin_rest(now);
+            (State::Closed, _) => {
+                if self.unreached >= UNREACHED || self.deferred >= DEFERRED {
+                    self.open_for = FIRST_OPEN;
+                    self.open(now);
                 }
             }
         }
     }
 
-    fn begin_rest(&mut self, now: Instant) {
-        self.state = State::Resting {
-            until: now + self.rest,
+    fn open(&mut self, now: Instant) {
+        self.state = State::Open {
+            until: now + self.open_for,
         };
     }
 }
@@ -174,10 +173,10 @@ mod tests {
         start + Duration::from_secs(seconds)
     }
 
-    fn rested(now: Instant) -> Breaker {
-        let mut breaker = Breaker::new();
+    fn opened(now: Instant) -> CircuitBreaker {
+        let mut breaker = CircuitBreaker::new();
         for _ in 0..UNREACHED {
-            assert_eq!(breaker.state(), State::Working);
+            assert_eq!(breaker.state(), State::Closed);
             assert!(!breaker.admit());
             breaker.ended(Verdict::Unreached, false, now);
         }
@@ -185,76 +184,76 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_that_cannot_be_reached_rests_and_is_probed_by_one() {
+    fn an_unreachable_provider_opens_the_circuit_and_is_probed_by_one() {
         let start = Instant::now();
-        let mut breaker = rested(start);
-        assert_eq!(breaker.closed_until(start), Some(start + FIRST_REST));
+        let mut breaker = opened(start);
+        assert_eq!(breaker.refuses_until(start), Some(start + FIRST_OPEN));
         let now = after(start, 5);
-        assert_eq!(breaker.closed_until(now), None);
+        assert_eq!(breaker.refuses_until(now), None);
         assert!(breaker.admit(), "the probe");
-        assert!(breaker.closed_until(now).is_some(), "and nobody else");
+        assert!(breaker.refuses_until(now).is_some(), "and nobody else");
         breaker.ended(Verdict::Delivered, true, now);
-        assert_eq!((breaker.state(), breaker.failures()), (State::Working, 0));
+        assert_eq!((breaker.state(), breaker.failures()), (State::Closed, 0));
     }
 
     #[test]
-    fn rests_grow_to_five_minutes_and_begin_anew_once_it_was_reached() {
+    fn the_circuit_stays_open_longer_each_time_until_it_was_reached() {
         let mut now = Instant::now();
-        let mut breaker = rested(now);
+        let mut breaker = opened(now);
         let mut rests = Vec::new();
         for _ in 0..8 {
-            let until = breaker.closed_until(now).unwrap();
+            let until = breaker.refuses_until(now).unwrap();
             rests.push((until - now).as_secs());
             now = until;
             breaker.admit();
             breaker.ended(Verdict::Unreached, true, now);
         }
         assert_eq!(rests, [5, 10, 20, 40, 80, 160, 300, 300]);
-        now = breaker.closed_until(now).unwrap();
+        now = breaker.refuses_until(now).unwrap();
         breaker.admit();
         breaker.ended(Verdict::Answered, true, now);
         for _ in 0..UNREACHED {
             breaker.ended(Verdict::Unreached, false, now);
         }
-        assert_eq!(breaker.closed_until(now), Some(now + FIRST_REST));
+        assert_eq!(breaker.refuses_until(now), Some(now + FIRST_OPEN));
     }
 
     #[test]
     fn a_probe_that_comes_to_nothing_leaves_its_place_to_the_next() {
         let start = Instant::now();
-        let mut breaker = rested(start);
+        let mut breaker = opened(start);
         let now = after(start, 5);
         breaker.admit();
         breaker.ended(Verdict::Nothing, true, now);
-        assert_eq!(breaker.closed_until(now), None);
+        assert_eq!(breaker.refuses_until(now), None);
         assert!(breaker.admit());
     }
 
     #[test]
     fn attempts_from_before_the_rest_change_nothing() {
         let start = Instant::now();
-        let mut breaker = rested(start);
+        let mut breaker = opened(start);
         breaker.ended(Verdict::Unreached, false, after(start, 3));
-        assert_eq!(breaker.closed_until(start), Some(start + FIRST_REST));
+        assert_eq!(breaker.refuses_until(start), Some(start + FIRST_OPEN));
         breaker.admit();
         breaker.ended(Verdict::Unreached, false, after(start, 6));
-        assert_eq!(breaker.state(), State::Probing);
+        assert_eq!(breaker.state(), State::HalfOpen);
     }
 
     #[test]
-    fn what_puts_everything_off_rests_a_little_again_and_again() {
+    fn a_provider_that_defers_everything_opens_the_circuit_again_and_again() {
         let mut now = Instant::now();
-        let mut breaker = Breaker::new();
+        let mut breaker = CircuitBreaker::new();
         for rests in 0..3 {
             let mut let_through = 0;
-            while breaker.closed_until(now).is_none() {
+            while breaker.refuses_until(now).is_none() {
                 let probe = breaker.admit();
-                breaker.ended(Verdict::PutOff, probe, now);
+                breaker.ended(Verdict::Deferred, probe, now);
                 let_through += 1;
             }
-            assert!(let_through >= PUT_OFF / 2, "{rests}: {let_through}");
-            assert_eq!(breaker.closed_until(now), Some(now + FIRST_REST));
-            now += FIRST_REST;
+            assert!(let_through >= DEFERRED / 2, "{rests}: {let_through}");
+            assert_eq!(breaker.refuses_until(now), Some(now + FIRST_OPEN));
+            now += FIRST_OPEN;
         }
     }
 
@@ -266,12 +265,12 @@ mod tests {
         println!("seed {seed}");
         let mut random = StdRng::seed_from_u64(seed);
         let mut now = Instant::now();
-        let (mut breaker, mut open) = (Breaker::new(), Vec::new());
+        let (mut breaker, mut open) = (CircuitBreaker::new(), Vec::new());
         for step in 0..20_000 {
             now += Duration::from_millis(random.random_range(0..400));
             let down = (step / 500) % 2 == 1;
-            if breaker.closed_until(now).is_none() {
-                let resting = breaker.state() != State::Working;
+            if breaker.refuses_until(now).is_none() {
+                let resting = breaker.state() != State::Closed;
                 let probe = breaker.admit();
                 assert_eq!(resting, probe, "seed {seed}, step {step}");
                 open.push(probe);
@@ -279,7 +278,7 @@ mod tests {
             let probes = open.iter().filter(|probe| **probe).count();
             assert!(probes <= 1, "seed {seed}, step {step}");
             assert_eq!(
-                breaker.state() == State::Probing,
+                breaker.state() == State::HalfOpen,
                 probes == 1,
                 "seed {seed}"
             );
@@ -287,7 +286,7 @@ mod tests {
                 let probe = open.swap_remove(random.random_range(0..open.len()));
                 let verdict = match random.random_range(0..10) {
                     0 => Verdict::Nothing,
-                    1 => Verdict::PutOff,
+                    1 => Verdict::Deferred,
                     _ if down => Verdict::Unreached,
                     2 => Verdict::Answered,
                     _ => Verdict::Delivered,
@@ -295,10 +294,10 @@ mod tests {
                 breaker.ended(verdict, probe, now);
             }
         }
-        now += LONGEST_REST;
+        now += LONGEST_OPEN;
         for probe in open {
             breaker.ended(Verdict::Nothing, probe, now);
         }
-        assert_eq!(breaker.closed_until(now), None, "seed {seed}");
+        assert_eq!(breaker.refuses_until(now), None, "seed {seed}");
     }
 }
