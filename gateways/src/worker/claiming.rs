@@ -134,7 +134,7 @@ async fn claim_some(shared: &Shared, room: &Room, sweep: bool) -> Result<Vec<Job
         let bulk = room.bulk.saturating_sub(taken);
         jobs.extend(claim_of(shared, &[service], all, bulk).await?);
     }
-    // One that is in hand already was only lost sight of by the database.
+    // One that is in hand already was only lost clock_offset of by the database.
     let new = |job: &Job| shared.leases.take(job, until);
     Ok(jobs.into_iter().filter(new).collect())
 }

@@ -11,7 +11,7 @@ mod campaigns;
 mod channels;
 mod claiming;
 mod content;
-pub(crate) mod gate;
+pub(crate) mod rate_limiter;
 mod hold;
 mod leases;
 mod picking;
@@ -34,7 +34,7 @@ use sqlx::PgPool;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{campaigns::Campaigns, content::Contents, gate::Gate, leases::Leases};
+use self::{campaigns::Campaigns, content::Contents, rate_limiter::RateLimiter, leases::Leases};
 use crate::{Reception, Registry};
 
 /// How often the queue is looked at although nothing woke us.
@@ -71,7 +71,7 @@ pub(crate) struct Shared {
     pub suppression: Suppression,
     pub campaigns: Campaigns,
     /// Where starts wait that a pace or a limit holds back.
-    pub gate: Gate,
+    pub rate_limiter: RateLimiter,
     pub config: WorkerConfig,
     pub stopping: CancellationToken,
     /// Rings when there is more room in the hand.
@@ -110,7 +110,7 @@ impl Worker {
             leases: Leases::default(),
             suppression: Suppression::new(commands.store().clone()),
             campaigns: Campaigns::new(commands.store().pool().clone()),
-            gate: Gate::new(commands.store().pool().clone()),
+            rate_limiter: RateLimiter::new(commands.store().pool().clone()),
             stopping: CancellationToken::new(),
             freed: Notify::new(),
             returned: Notify::new(),

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{
     attempt::Attempt,
     campaigns::Standing,
-    gate::Window,
+    rate_limiter::Window,
     start::{Start, Started},
 };
 
@@ -144,7 +144,7 @@ impl Start<'_> {
         let bulk = self.attempt.is_bulk();
         let give_up_at = self.until.checked_sub(START_MARGIN).unwrap_or(self.until);
         let passed = tokio::select! {
-            passed = shared.gate.pass_until(&line.key, line.spacing, bulk, again) => passed,
+            passed = shared.rate_limiter.pass_until(&line.key, line.spacing, bulk, again) => passed,
             () = tokio::time::sleep_until(give_up_at) => Err(Duration::ZERO),
             () = shared.stopping.cancelled() => return Err(Started::Not),
         };

@@ -5,8 +5,8 @@
 //! begin: single sends before those of campaigns. A start that comes too late for its
 //! slot waits for another one; the slot is lost, so that nothing is ever caught up with.
 
-mod hand;
-mod sight;
+mod reserved_slots;
+mod clock_offset;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -26,8 +26,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-pub(crate) use self::sight::Window;
-use self::{hand::Hand, sight::Sight, source::Source};
+pub(crate) use self::clock_offset::Window;
+use self::{reserved_slots::ReservedSlots, clock_offset::ClockOffset, source::Source};
 
 /// How far ahead slots are taken.
 pub(crate) const HORIZON: Duration = Duration::from_secs(1);
@@ -53,12 +53,12 @@ pub(crate) enum Passed {
 
 /// Where starts wait for their slots. One for each worker; clones share it.
 #[derive(Clone)]
-pub(crate) struct Gate(Arc<Inner>);
+pub(crate) struct RateLimiter(Arc<Inner>);
 
 struct Inner {
     source: Box<dyn Source>,
     lines: Mutex<HashMap<String, Line>>,
-    sight: Mutex<Sight>,
+    clock_offset: Mutex<ClockOffset>,
 }
 
 /// Those that wait for one key.
@@ -85,7 +85,7 @@ struct Taken {
 
 type Asking = Pin<Box<dyn Future<Output = Result<Taken, sqlx::Error>> + Send>>;
 
-impl Gate {
+impl RateLimiter {
     /// A gate whose slots come from this database.
     pub fn new(pool: PgPool) -> Self {
         Self::from(Box::new(pool))
@@ -95,7 +95,7 @@ impl Gate {
         Self(Arc::new(Inner {
             source,
             lines: Mutex::default(),
-            sight: Mutex::new(Sight::new()),
+            clock_offset: Mutex::new(ClockOffset::new()),
         }))
     }
 
@@ -177,7 +177,7 @@ impl Gate {
 
 /// Serves a line for as long as anybody stands in it or a slot is left.
 async fn serve(inner: Arc<Inner>, key: String, changed: Arc<Notify>) {
-    let mut slots = Hand::default();
+    let mut slots = ReservedSlots::default();
     let mut asking: Option<Asking> = None;
     loop {
         inner.hand_out(&key, &mut slots);
@@ -226,7 +226,7 @@ enum Missing {
 
 impl Inner {
     /// Gives the slots that have begun to those in line.
-    fn hand_out(&self, key: &str, slots: &mut Hand) {
+    fn hand_out(&self, key: &str, slots: &mut ReservedSlots) {
         let now = Instant::now();
         let mut lines = lock(&self.lines);
         if let Some(line) = lines.get(key) {
@@ -246,8 +246,8 @@ impl Inner {
 
     /// What those in line still need beside these slots. While there are slots for some
     /// time nothing is asked for, so that many are asked for at once.
-    fn missing(&self, key: &str, slots: &Hand) -> Missing {
-        let soon = Instant::now() + SPARE + lock(&self.sight).lead() * 4;
+    fn missing(&self, key: &str, slots: &ReservedSlots) -> Missing {
+        let soon = Instant::now() + SPARE + lock(&self.clock_offset).lead() * 4;
         let mut lines = lock(&self.lines);
         let Some(line) = lines.get_mut(key) else {
             return Missing::Nobody;
@@ -274,21 +274,21 @@ impl Inner {
         let wish = Wish {
             spacing: spacing.duration(),
             count: u32::try_from(wanted).unwrap_or(u32::MAX),
-            lead: lock(&self.sight).lead(),
+            lead: lock(&self.clock_offset).lead(),
             horizon: HORIZON,
         };
         let sent = Instant::now();
         let answer = self.source.take(&key, wish).await?;
         let received = Instant::now();
-        let mut sight = lock(&self.sight);
-        sight.seen(sent, received, answer.now);
+        let mut clock_offset = lock(&self.clock_offset);
+        clock_offset.seen(sent, received, answer.now);
         let nanos = wish.spacing.as_nanos() as f64;
         let begins = |n: i64| answer.first + (n as f64 * nanos / 1_000.0) as i64;
         let next = begins(answer.count) - answer.now;
         Ok(Taken {
             wanted,
             slots: (0..answer.count)
-                .map(|n| sight.window(begins(n), spacing))
+                .map(|n| clock_offset.window(begins(n), spacing))
                 .collect(),
             next: Duration::from_micros(u64::try_from(next).unwrap_or_default()),
             spacing: wish.spacing,
@@ -296,7 +296,7 @@ impl Inner {
     }
 
     /// Keeps what was taken; those for whom there is nothing are sent away.
-    fn taken(&self, key: &str, taken: Result<Taken, sqlx::Error>, slots: &mut Hand) {
+    fn taken(&self, key: &str, taken: Result<Taken, sqlx::Error>, slots: &mut ReservedSlots) {
         let mut lines = lock(&self.lines);
         let Some(line) = lines.get_mut(key) else {
             return;

@@ -31,8 +31,8 @@ impl Memory {
         }
     }
 
-    fn gate(&self) -> Gate {
-        Gate::from(Box::new(self.clone()))
+    fn gate(&self) -> RateLimiter {
+        RateLimiter::from(Box::new(self.clone()))
     }
 }
 
@@ -73,13 +73,13 @@ fn pace(per_second: f64) -> Spacing {
 }
 
 /// Starts of several workers that always have more to do, for this long.
-async fn starts(gates: &[Gate], spacing: Spacing, time: Duration, held: Duration) -> Vec<Instant> {
+async fn starts(gates: &[RateLimiter], spacing: Spacing, time: Duration, held: Duration) -> Vec<Instant> {
     starts_at(gates, &Arc::new(Mutex::new(spacing)), time, held).await
 }
 
 /// The same at a spacing that may change: nobody starts with a slot of a smaller one.
 async fn starts_at(
-    gates: &[Gate],
+    gates: &[RateLimiter],
     spacing: &Arc<Mutex<Spacing>>,
     time: Duration,
     held: Duration,

@@ -31,7 +31,7 @@ impl Window {
 /// What is known of the database's clock. Every answer was made between the question
 /// and its arrival; the best of them together leave little doubt. In microseconds.
 #[derive(Debug)]
-pub(super) struct Sight {
+pub(super) struct ClockOffset {
     origin: Instant,
     offset: Option<Offset>,
     round_trip: Duration,
@@ -45,7 +45,7 @@ struct Offset {
     at: i64,
 }
 
-impl Sight {
+impl ClockOffset {
     pub fn new() -> Self {
         Self {
             origin: Instant::now(),
@@ -126,39 +126,39 @@ mod tests {
         spacing
     }
 
-    fn after(sight: &Sight, millis: u64) -> Instant {
-        sight.origin + Duration::from_millis(millis)
+    fn after(clock_offset: &ClockOffset, millis: u64) -> Instant {
+        clock_offset.origin + Duration::from_millis(millis)
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_best_answers_together_leave_little_doubt() {
-        let mut sight = Sight::new();
+        let mut clock_offset = ClockOffset::new();
         // It is a second ahead of us; one answer was slow to go, the other to come.
-        sight.seen(after(&sight, 0), after(&sight, 10), THERE + 1_009_000);
-        sight.seen(after(&sight, 20), after(&sight, 30), THERE + 1_021_000);
-        let window = sight.window(THERE + 2_000_000, spacing());
-        let ideal = after(&sight, 1_000);
+        clock_offset.seen(after(&clock_offset, 0), after(&clock_offset, 10), THERE + 1_009_000);
+        clock_offset.seen(after(&clock_offset, 20), after(&clock_offset, 30), THERE + 1_021_000);
+        let window = clock_offset.window(THERE + 2_000_000, spacing());
+        let ideal = after(&clock_offset, 1_000);
         assert!(window.from >= ideal && window.from < ideal + Duration::from_millis(2));
         let last = ideal + TOLERANCE;
         assert!(window.until <= last && window.until > last - Duration::from_millis(2));
-        assert_eq!(sight.lead(), Duration::from_millis(10));
+        assert_eq!(clock_offset.lead(), Duration::from_millis(10));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_clock_that_was_set_is_believed() {
-        let mut sight = Sight::new();
-        sight.seen(after(&sight, 0), after(&sight, 2), THERE + 1_000);
-        sight.seen(after(&sight, 10), after(&sight, 12), THERE + 3_600_011_000);
-        let window = sight.window(THERE + 3_600_111_000, spacing());
-        assert!(window.from >= after(&sight, 110) && window.from <= after(&sight, 112));
+        let mut clock_offset = ClockOffset::new();
+        clock_offset.seen(after(&clock_offset, 0), after(&clock_offset, 2), THERE + 1_000);
+        clock_offset.seen(after(&clock_offset, 10), after(&clock_offset, 12), THERE + 3_600_011_000);
+        let window = clock_offset.window(THERE + 3_600_111_000, spacing());
+        assert!(window.from >= after(&clock_offset, 110) && window.from <= after(&clock_offset, 112));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_database_far_away_is_no_reason_to_wait_for_ever() {
-        let mut sight = Sight::new();
-        sight.seen(after(&sight, 0), after(&sight, 200), THERE + 100_000);
-        let window = sight.window(THERE + 1_000_000, spacing());
+        let mut clock_offset = ClockOffset::new();
+        clock_offset.seen(after(&clock_offset, 0), after(&clock_offset, 200), THERE + 100_000);
+        let window = clock_offset.window(THERE + 1_000_000, spacing());
         assert!(window.until >= window.from + TOLERANCE / 2);
-        assert_eq!(sight.lead(), Duration::from_millis(200));
+        assert_eq!(clock_offset.lead(), Duration::from_millis(200));
     }
 }

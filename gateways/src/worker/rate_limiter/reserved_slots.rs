@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use domain::delivery::Spacing;
 use tokio::time::Instant;
 
-use super::sight::Window;
+use super::clock_offset::Window;
 
 /// Slots in their order.
 #[derive(Default)]
-pub(super) struct Hand {
+pub(super) struct ReservedSlots {
     slots: VecDeque<Window>,
     /// The last one that was given away.
     last: Option<Instant>,
@@ -17,7 +17,7 @@ pub(super) struct Hand {
     narrowest: Option<Spacing>,
 }
 
-impl Hand {
+impl ReservedSlots {
     pub fn len(&self) -> usize {
         self.slots.len()
     }
