@@ -14,10 +14,10 @@ mod content;
 pub(crate) mod rate_limiter;
 mod hold;
 mod leases;
+mod pacing;
 mod picking;
 mod silence;
 mod start;
-mod turn;
 
 use std::{sync::Arc, time::Duration};
 

@@ -50,7 +50,7 @@ impl Start<'_> {
         if !shared.leases.is_sound(job.spool_id) && !self.renewed().await {
             return Started::Not;
         }
-        let at = match self.turn().await {
+        let at = match self.wait_for_slot().await {
             Ok(at) => at,
             Err(instead) => return instead,
         };

@@ -1,5 +1,5 @@
-//! An attempt's turn: the moment at which its campaign's pace and its provider's rate let
-//! it start.
+//! Pacing: the moment at which its campaign's pace and its provider's rate let an attempt
+//! start.
 
 use std::{cmp::Reverse, time::Duration};
 
@@ -71,7 +71,7 @@ impl Start<'_> {
     ///
     /// # Errors
     /// The answer instead, where it does not come to a start.
-    pub(super) async fn turn(&self) -> Result<DateTime<Utc>, Started> {
+    pub(super) async fn wait_for_slot(&self) -> Result<DateTime<Utc>, Started> {
         let Attempt { shared, job, .. } = self.attempt;
         let mut lines = self.lines().await?;
         let mut asked = self.attempt.asked;
