@@ -20,7 +20,7 @@ use tracing::Instrument;
 use super::{
     NO_PROVIDER_PAUSE, Shared,
     content::{NoContent, People, Senders},
-    hold::Asked,
+    suppression_check::SuppressionCheck,
     start::{Start, Started},
 };
 use crate::{Accepted, Channel, Ended, Permit, Report, Spool, registry::Trial};
@@ -34,7 +34,7 @@ pub(crate) struct Attempt {
     pub job: Job,
     pub transmission: Transmission,
     pub people: Arc<People>,
-    pub asked: Asked,
+    pub suppression_check: SuppressionCheck,
 }
 
 /// What is to become of the attempt's place in the queue.
@@ -84,7 +84,7 @@ impl Attempt {
         if self.is_too_late() {
             return self.too_late(service).await;
         }
-        if let Some(fate) = self.held_back().await {
+        if let Some(fate) = self.check_suppression().await {
             return fate;
         }
         let Some(service) = service else {
@@ -200,8 +200,8 @@ impl Attempt {
                 self.back_in(if open { Duration::ZERO } else { *pause })
             }
             (Ended::NotOurs, Some(Started::Later(pause))) => self.later(*pause).await,
-            (Ended::NotOurs, Some(Started::Held)) => {
-                let fate = self.held_back().await;
+            (Ended::NotOurs, Some(Started::Suppressed)) => {
+                let fate = self.check_suppression().await;
                 fate.unwrap_or_else(|| Fate::Back(clock::now()))
             }
             (Ended::NotOurs, _) => Fate::Back(clock::now()),

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const MARGIN: Duration = Duration::from_millis(500);
 
 /// What is held at a provider.
-struct Held {
+struct Suppressed {
     /// By what the database was last told.
     most: u32,
     until: Instant,
@@ -30,7 +30,7 @@ struct Held {
 
 /// Keeps asking, until the worker has stopped and nothing is in hand any more.
 pub(super) async fn keep(shared: Arc<Shared>) {
-    let mut held: HashMap<Id<Provider>, Held> = HashMap::new();
+    let mut held: HashMap<Id<Provider>, Suppressed> = HashMap::new();
     while !(shared.stopping.is_cancelled() && shared.leases.len() == 0) {
         let limited = shared.registry.limited();
         held.retain(|id, _| limited.iter().any(|it| it.provider == *id));
@@ -49,7 +49,7 @@ pub(super) async fn keep(shared: Arc<Shared>) {
 }
 
 /// Asks for what a provider's attempts could use; says whether they got less.
-async fn ask(shared: &Shared, it: &Limited, held: &mut HashMap<Id<Provider>, Held>) -> bool {
+async fn ask(shared: &Shared, it: &Limited, held: &mut HashMap<Id<Provider>, Suppressed>) -> bool {
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let demand = it.permits.demand();
     let wanted = number(demand.wanted.min(it.channels)).min(it.limit);
@@ -74,7 +74,7 @@ async fn ask(shared: &Shared, it: &Limited, held: &mut HashMap<Id<Provider>, Hel
             it.permits.resize((granted as usize).min(it.channels));
             // What was in use may still be on record as held.
             let most = granted.max(question.held);
-            held.insert(it.provider, Held { most, until });
+            held.insert(it.provider, Suppressed { most, until });
             granted < wanted
         }
         Err(error) => {

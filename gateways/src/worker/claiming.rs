@@ -30,7 +30,7 @@ const BULK_PAUSE: Duration = Duration::from_millis(25);
 pub(super) async fn run(shared: Arc<Shared>, queued: QueueSignal, tasks: TaskTracker) {
     let mut swept_at = Instant::now();
     let mut bulk_at = Instant::now();
-    // Held while attempts of campaigns are being set going; no more of them are claimed then.
+    // Suppressed while attempts of campaigns are being set going; no more of them are claimed then.
     let turn = Arc::new(Semaphore::new(1));
     // Whether something may be there that belongs to none.
     let mut hungry = true;
@@ -194,7 +194,7 @@ async fn begin(shared: &Arc<Shared>, jobs: Vec<Job>, tasks: &TaskTracker) {
         Some((job, transmission))
     });
     let (jobs, of): (Vec<Job>, Vec<&Transmission>) = jobs.unzip();
-    let asked = match hold::ask(shared, &of).await {
+    let asked = match suppression_check::ask(shared, &of).await {
         Ok(asked) => asked,
         Err(error) => return give_back(shared, &jobs, &error),
     };
@@ -203,7 +203,7 @@ async fn begin(shared: &Arc<Shared>, jobs: Vec<Job>, tasks: &TaskTracker) {
             shared: Arc::clone(shared),
             transmission: transmission.clone(),
             people: Arc::clone(&people),
-            asked,
+            suppression_check: asked,
             job,
         };
         tasks.spawn(attempt.run());

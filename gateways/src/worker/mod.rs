@@ -12,12 +12,12 @@ mod channels;
 mod claiming;
 mod content;
 pub(crate) mod rate_limiter;
-mod hold;
 mod leases;
 mod pacing;
 mod picking;
 mod silence;
 mod start;
+mod suppression_check;
 
 use std::{sync::Arc, time::Duration};
 

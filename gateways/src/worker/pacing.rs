@@ -74,7 +74,7 @@ impl Start<'_> {
     pub(super) async fn wait_for_slot(&self) -> Result<DateTime<Utc>, Started> {
         let Attempt { shared, job, .. } = self.attempt;
         let mut lines = self.lines().await?;
-        let mut asked = self.attempt.asked;
+        let mut asked = self.attempt.suppression_check;
         for nth in 0..TRIES {
             for line in lines.iter_mut().filter(|line| !line.has_slot()) {
                 line.slot = Some(self.pass(line, nth > 0).await?);
@@ -89,7 +89,7 @@ impl Start<'_> {
             // may the question who opted out.
             let late = lines.iter().any(|line| !line.has_slot());
             match forbidden {
-                Ok(Some(_)) | Err(_) => return Err(Started::Held),
+                Ok(Some(_)) | Err(_) => return Err(Started::Suppressed),
                 Ok(None) if late => {
                     metrics::counter!("ledgerline_slots_missed_total").increment(1);
                 }
@@ -113,7 +113,7 @@ impl Start<'_> {
         };
         let pace = match shared.campaigns.standing(id).await {
             Ok(Standing::Runs(pace)) => pace,
-            Ok(Standing::Stands | Standing::Gone) | Err(_) => return Err(Started::Held),
+            Ok(Standing::Stands | Standing::Gone) | Err(_) => return Err(Started::Suppressed),
         };
         let line = |pace| {
             let spacing = Spacing::of_pace(pace);

@@ -12,7 +12,7 @@ use super::{
     NO_PROVIDER_PAUSE, Shared,
     attempt::{Attempt, Fate},
     content::Senders,
-    hold::FRESH,
+    suppression_check::FRESH,
 };
 use crate::{Channel, Permit, registry::Trial};
 

@@ -29,7 +29,7 @@ pub(super) enum Started {
     /// Its campaign's pace has no room for so long.
     Later(Duration),
     /// It must not be made now.
-    Held,
+    Suppressed,
 }
 
 /// Puts the start on record when the adapter's connection is ready.
@@ -112,7 +112,7 @@ impl Progress for Start<'_> {
             | Started::Not
             | Started::Full(_)
             | Started::Later(_)
-            | Started::Held => Err(NotOurs),
+            | Started::Suppressed => Err(NotOurs),
         }
     }
 }

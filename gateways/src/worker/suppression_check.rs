@@ -1,5 +1,5 @@
-//! What keeps an attempt from being made although it is due: its campaign was stopped, its
-//! owner was deleted or deactivated, its recipient opted out, or has quiet hours.
+//! The suppression check before an attempt: its campaign was stopped, its owner was deleted or
+//! deactivated, its recipient opted out, or has quiet hours.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -33,7 +33,7 @@ const OWNER_LEFT: &str = "its owner was deleted or deactivated";
 /// What the do-not-contact lists said of an attempt, and whether its owner may send; when
 /// they were asked.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct SuppressionCheck {
     pub at: Instant,
     pub listed: Option<Listed>,
     pub owner_active: bool,
@@ -43,7 +43,7 @@ pub(crate) struct Asked {
 pub(crate) async fn ask(
     shared: &Shared,
     transmissions: &[&Transmission],
-) -> Result<Vec<Asked>, StoreError> {
+) -> Result<Vec<SuppressionCheck>, StoreError> {
     let at = Instant::now();
     let wanted: Vec<_> = transmissions.iter().map(|it| recipient(it)).collect();
     let known: Vec<_> = wanted.iter().flatten().copied().collect();
@@ -59,7 +59,7 @@ pub(crate) async fn ask(
             .get(&owner)
             .is_some_and(|it| it.aggregate.is_active())
     };
-    let asked = wanted.iter().zip(transmissions).map(|(wanted, it)| Asked {
+    let asked = wanted.iter().zip(transmissions).map(|(wanted, it)| SuppressionCheck {
         at,
         listed: wanted.and_then(|_| listed.next().flatten()),
         owner_active: it.owner().is_none_or(is_active),
@@ -80,8 +80,8 @@ fn recipient(transmission: &Transmission) -> Option<(Id<User>, Service, &str)> {
 
 impl Attempt {
     /// Ends the attempt, or puts it off, if it must not be made now.
-    pub(super) async fn held_back(&self) -> Option<Fate> {
-        let command = match self.forbidden(&mut { self.asked }).await {
+    pub(super) async fn check_suppression(&self) -> Option<Fate> {
+        let command = match self.forbidden(&mut { self.suppression_check }).await {
             Ok(command) => command?,
             Err(error) => {
                 tracing::warn!(spool.id = self.job.spool_id, %error, "an attempt cannot be checked");
@@ -131,7 +131,7 @@ impl Attempt {
     /// is asked now.
     pub(super) async fn forbidden(
         &self,
-        asked: &mut Asked,
+        asked: &mut SuppressionCheck,
     ) -> Result<Option<TransmissionCommand>, StoreError> {
         if let Some(campaign) = self.job.campaign_id {
             match self.shared.campaigns.standing(campaign).await? {
