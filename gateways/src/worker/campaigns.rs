@@ -8,7 +8,7 @@ use projections::delivery::queue;
 use sqlx::PgPool;
 use tokio::{sync::Mutex, time::Instant};
 
-/// For so long what was read holds. A stop, or another pace, reaches what is in hand this
+/// For so long what was read holds. A stop, or another pace, reaches what is in flight this
 /// much later at most.
 const FRESH: Duration = Duration::from_millis(100);
 /// So many are remembered before those that are not fresh any more are forgotten.

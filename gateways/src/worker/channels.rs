@@ -28,7 +28,7 @@ struct Suppressed {
     until: Instant,
 }
 
-/// Keeps asking, until the worker has stopped and nothing is in hand any more.
+/// Keeps asking, until the worker has stopped and nothing is in flight any more.
 pub(super) async fn keep(shared: Arc<Shared>) {
     let mut held: HashMap<Id<Provider>, Suppressed> = HashMap::new();
     while !(shared.stopping.is_cancelled() && shared.leases.len() == 0) {

@@ -1,6 +1,6 @@
-//! Claiming: which attempts are taken in hand, and how they are set going.
+//! Claiming: the attempts that are taken from the queue, and their start.
 //!
-//! Campaigns never fill the hand, and reading what many of their attempts are about does
+//! Campaigns never use all of the capacity, and reading what many of their attempts are about does
 //! not hold up the next claim: what belongs to no campaign is taken as soon as it is queued.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{NO_PROVIDER_PAUSE, POLL, Shared, attempt::Attempt, hold};
 
-/// The most attempts in hand at once, whatever the adapters could take.
+/// Bound on the attempts in flight, whatever the adapters could take.
 const MOST_IN_HAND: usize = 1_024;
 /// The most that are claimed at once.
 const CLAIM: usize = 256;
@@ -83,7 +83,7 @@ async fn wait(shared: &Shared, queued: &QueueSignal, bulk_at: Instant) -> bool {
     }
 }
 
-/// How much more is taken in hand.
+/// The capacity for further attempts.
 struct Room {
     all: usize,
     /// Of that, for campaigns.
@@ -134,7 +134,7 @@ async fn claim_some(shared: &Shared, room: &Room, sweep: bool) -> Result<Vec<Job
         let bulk = room.bulk.saturating_sub(taken);
         jobs.extend(claim_of(shared, &[service], all, bulk).await?);
     }
-    // One that is in hand already was only lost clock_offset of by the database.
+    // One that is in flight already was only lost from view by the database.
     let new = |job: &Job| shared.leases.take(job, until);
     Ok(jobs.into_iter().filter(new).collect())
 }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 /// A lease this close to its end does not count: the other side's clock may differ.
 const MARGIN: Duration = Duration::from_millis(500);
 
-/// The attempts in hand.
+/// The leases of the attempts in flight.
 #[derive(Debug, Default)]
 pub(crate) struct Leases(Mutex<HashMap<i64, Lease>>);
 
@@ -27,7 +27,7 @@ struct Lease {
 }
 
 impl Leases {
-    /// Takes an attempt in hand. Says no if it is in hand already: then only its
+    /// Adds an attempt in flight. False if it is in flight already: then only its
     /// lease was renewed under a new token.
     pub fn take(&self, job: &Job, until: Instant) -> bool {
         let lease = Lease {
@@ -56,7 +56,7 @@ impl Leases {
         self.lock().get(&spool).map(|lease| lease.token.clone())
     }
 
-    /// The attempts in hand, by token.
+    /// The attempts in flight, by token.
     pub fn by_token(&self) -> HashMap<String, Vec<i64>> {
         let mut tokens: HashMap<String, Vec<i64>> = HashMap::new();
         for (spool, lease) in self.lock().iter() {
@@ -77,12 +77,12 @@ impl Leases {
         }
     }
 
-    /// How many of the attempts in hand belong to campaigns.
+    /// The number of attempts in flight that belong to campaigns.
     pub fn bulk(&self) -> usize {
         self.lock().values().filter(|lease| lease.bulk).count()
     }
 
-    /// How many attempts are in hand.
+    /// The number of attempts in flight.
     pub fn len(&self) -> usize {
         self.lock().len()
     }

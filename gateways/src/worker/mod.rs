@@ -74,7 +74,7 @@ pub(crate) struct Shared {
     pub rate_limiter: RateLimiter,
     pub config: WorkerConfig,
     pub stopping: CancellationToken,
-    /// Rings when there is more room in the hand.
+    /// Rings when there is more capacity.
     pub freed: Notify,
     /// Rings when an attempt went back to the queue.
     pub returned: Notify,
@@ -191,7 +191,7 @@ fn gauge(known: &[ProviderHealth]) {
     }
 }
 
-/// Keeps what is in hand ours, until nothing is in hand any more.
+/// Renews the leases of attempts in flight, until none is.
 async fn renew(shared: Arc<Shared>, tasks: TaskTracker) {
     let every = shared.config.lease / 3;
     loop {

@@ -67,7 +67,7 @@ fn in_order(mut lines: Vec<Line>) -> Vec<Line> {
 impl Start<'_> {
     /// Waits until it may start, and answers when that was: a time at which it had a slot
     /// in each of its lines, however late it is put on record. The lease is renewed
-    /// meanwhile, like those of all that are in hand.
+    /// meanwhile, like those of all that are in flight.
     ///
     /// # Errors
     /// The answer instead, where it does not come to a start.

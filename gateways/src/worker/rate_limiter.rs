@@ -36,7 +36,7 @@ pub(crate) const HORIZON: Duration = Duration::from_secs(1);
 const EARLY: Duration = Duration::from_millis(900);
 /// When to come again while the database does not answer.
 const NO_ANSWER_PAUSE: Duration = Duration::from_millis(500);
-/// More slots are taken when those in hand last no longer than this and a few round trips.
+/// More slots are taken when those reserved last no longer than this and a few round trips.
 const SPARE: Duration = Duration::from_millis(5);
 /// The most slots that are taken at once.
 const MOST_AT_ONCE: usize = 100_000;
