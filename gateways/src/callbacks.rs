@@ -32,8 +32,8 @@ use subtle::ConstantTimeEq;
 
 use crate::{
     Reception, SETTING,
-    inbox::{Inbox, Taken},
-    kannel::{report, written},
+    inbox::{Inbox, Ingested},
+    kannel::{report, mobile_originated},
     reports::{About, Gathered, Noted},
 };
 
@@ -188,7 +188,7 @@ impl Callbacks {
         let report = "/callbacks/reports/{provider}/{transmission}/{spool}/{tag}";
         Router::new()
             .route(report, get(take))
-            .route("/callbacks/sms/{provider}", get(short))
+            .route("/callbacks/sms/{provider}", get(sms))
             .with_state(self)
     }
 
@@ -229,7 +229,7 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
 }
 
 /// A message that somebody wrote. What is answered with 200 is on record.
-async fn short(
+async fn sms(
     State(callbacks): State<Callbacks>,
     Path(provider): Path<String>,
     parts: Parts,
@@ -269,15 +269,15 @@ async fn take_in(
     provider: Id<Provider>,
     query: &str,
 ) -> (StatusCode, String) {
-    let short = match written::read(provider, query) {
-        Ok(short) => short,
+    let sms = match mobile_originated::read(provider, query) {
+        Ok(sms) => sms,
         Err(reason) => return answer(StatusCode::BAD_REQUEST, &reason),
     };
-    match callbacks.reception.short(&short).await {
+    match callbacks.reception.sms(&sms).await {
         // Kannel sends what is answered to whom it came from.
-        Taken::Yes => (StatusCode::OK, String::new()),
-        Taken::Later => later(),
-        Taken::Never(reason) => answer(StatusCode::NOT_FOUND, reason),
+        Ingested::Ack => (StatusCode::OK, String::new()),
+        Ingested::Retry => later(),
+        Ingested::Reject(reason) => answer(StatusCode::NOT_FOUND, reason),
     }
 }
 

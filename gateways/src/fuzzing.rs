@@ -12,7 +12,7 @@ use smtp_proto::Request;
 use tokio_util::codec::Decoder as _;
 
 use crate::{
-    inbox::{Part, Short},
+    inbox::{Part, InboundSms},
     kannel,
     mailbox::{
         bounce, complaint, letter,
@@ -21,7 +21,7 @@ use crate::{
     reports::Said,
     smpp::{
         pdu::{Deliver, Frames, message_id},
-        receipt, written,
+        receipt, mobile_originated,
     },
     smtp::Tags,
 };
@@ -54,11 +54,11 @@ fn delivered(deliver: &Deliver) {
         }
     }
     for alphabet in [Alphabet::Gsm, Alphabet::Latin1] {
-        short_message(&written::read(Id::new(1), deliver, alphabet));
+        short_message(&mobile_originated::read(Id::new(1), deliver, alphabet));
     }
 }
 
-fn short_message(short: &Short) {
+fn short_message(short: &InboundSms) {
     if let Some(part) = short.part {
         assert_eq!(
             Part::of(part.reference, part.count, part.number),
@@ -96,7 +96,7 @@ pub fn header(bytes: &[u8]) {
 /// What Kannel asks us with, a query each: a message, and a report.
 pub fn query(bytes: &[u8]) {
     let query = String::from_utf8_lossy(bytes);
-    if let Ok(short) = kannel::written::read(Id::new(1), &query) {
+    if let Ok(short) = kannel::mobile_originated::read(Id::new(1), &query) {
         short_message(&short);
     }
     let (status, answer) = query.split_once('&').unwrap_or((&query, ""));

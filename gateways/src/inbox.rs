@@ -1,25 +1,24 @@
-//! Where adapters put what their remote side sends by itself.
+//! The inbox: where adapters hand over what their remote side sends by itself.
 
 use async_trait::async_trait;
 use domain::{Id, delivery::Provider, outreach::sms::Encoding};
 
 use crate::reports::Said;
 
-/// What became of something that came in. The remote side is answered accordingly: what is
-/// not on record here is for it to keep.
+/// The answer to something that came in. The remote side keeps what is not on record here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
+pub enum Ingested {
     /// It is on record, or was before.
-    Yes,
+    Ack,
     /// Not now; it is to be sent again.
-    Later,
-    /// Nobody here takes it in, and why.
-    Never(&'static str),
+    Retry,
+    /// No account here takes it in, and why.
+    Reject(&'static str),
 }
 
-/// A short message, or a part of one, that somebody wrote.
+/// An inbound (mobile-originated) SMS, or a part of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Short {
+pub struct InboundSms {
     /// Who brings it.
     pub provider: Id<Provider>,
     /// The number or the name that it came from.
@@ -47,18 +46,18 @@ pub struct Part {
     pub number: u8,
 }
 
-/// Takes what comes in. An answer is given once it is on record.
+/// Takes in what comes. It answers once that is on record.
 #[async_trait]
 pub trait Inbox: Send + Sync {
-    /// What became of a message, by the name that the provider gave it.
-    async fn report(&self, provider: Id<Provider>, message_id: String, said: Said) -> Taken;
+    /// Takes in a delivery receipt, by the id that the provider gave the message.
+    async fn report(&self, provider: Id<Provider>, message_id: String, said: Said) -> Ingested;
 
-    /// A short message that somebody wrote.
-    async fn short(&self, short: &Short) -> Taken;
+    /// Takes in an inbound SMS or a part of one.
+    async fn sms(&self, sms: &InboundSms) -> Ingested;
 
-    /// The remote side knows that we have this one: from now on the same words are another
-    /// message.
-    fn settled(&self, short: &Short);
+    /// Notes that the remote side has the acknowledgement: from now on the same words are
+    /// another message.
+    fn settled(&self, sms: &InboundSms);
 }
 
 impl Part {

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    inbox::Taken,
+    inbox::Ingested,
     reports::{About, Noted, Reports, Said},
 };
 
@@ -50,7 +50,7 @@ struct Receipt {
     message_id: String,
     said: Said,
     come: Instant,
-    answer: oneshot::Sender<Taken>,
+    answer: oneshot::Sender<Ingested>,
 }
 
 impl Receipts {
@@ -68,7 +68,7 @@ impl Receipts {
     }
 
     /// Tells one; answers when it is on record.
-    pub async fn tell(&self, provider: Id<Provider>, message_id: String, said: Said) -> Taken {
+    pub async fn tell(&self, provider: Id<Provider>, message_id: String, said: Said) -> Ingested {
         let (answer, told) = oneshot::channel();
         let receipt = Receipt {
             provider,
@@ -78,8 +78,8 @@ impl Receipts {
             answer,
         };
         match self.0.send(receipt).await {
-            Ok(()) => told.await.unwrap_or(Taken::Later),
-            Err(_) => Taken::Later,
+            Ok(()) => told.await.unwrap_or(Ingested::Retry),
+            Err(_) => Ingested::Retry,
         }
     }
 }
@@ -141,11 +141,11 @@ impl Desk {
                     answers.push((name, receipt.answer));
                 }
                 None if self.told.get(&name).is_some() => {
-                    let _ = receipt.answer.send(Taken::Yes);
+                    let _ = receipt.answer.send(Ingested::Ack);
                 }
                 None if receipt.come.elapsed() < PATIENCE => rest.push(receipt),
                 None if self.may_be_known_yet(&name, &mut behind).await? => {
-                    let _ = receipt.answer.send(Taken::Later);
+                    let _ = receipt.answer.send(Ingested::Retry);
                 }
                 None => {
                     metrics::counter!("ledgerline_reports_unknown_total").increment(1);
@@ -154,17 +154,17 @@ impl Desk {
                         "a report on a message that is not awaited"
                     );
                     let reason = "no attempt waits for it";
-                    let _ = receipt.answer.send(Taken::Never(reason));
+                    let _ = receipt.answer.send(Ingested::Reject(reason));
                 }
             }
         }
         let noted = self.reports.record(told).await?;
         for (noted, (name, answer)) in noted.into_iter().zip(answers) {
             let taken = match noted {
-                Noted::Yes | Noted::NoSuch => Taken::Yes,
-                Noted::TooEarly => Taken::Later,
+                Noted::Yes | Noted::NoSuch => Ingested::Ack,
+                Noted::TooEarly => Ingested::Retry,
             };
-            if taken == Taken::Yes {
+            if taken == Ingested::Ack {
                 self.told.insert(name, ());
             }
             let _ = answer.send(taken);

@@ -12,7 +12,7 @@ pub mod report;
 mod template;
 #[cfg(test)]
 mod tests;
-pub mod written;
+pub mod mobile_originated;
 
 use std::{
     sync::{

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::parts::{Added, Parts, Whole};
 use crate::{
-    inbox::{Inbox, Part, Short, Taken},
+    inbox::{Inbox, Part, InboundSms, Ingested},
     receipts::Receipts,
     reports::{Reports, Said},
 };
@@ -90,18 +90,18 @@ impl Reception {
 
     async fn what_there_is(&self, name: &str) -> Result<(), NotTaken> {
         if let Some(whole) = self.0.parts.what_there_is(name).await? {
-            self.take(whole.short.clone(), Some(&whole)).await?;
+            self.take(whole.sms.clone(), Some(&whole)).await?;
             self.0.parts.taken(&whole).await?;
         }
         Ok(())
     }
 
-    async fn part(&self, short: &Short, part: Part) -> Result<Taken, NotTaken> {
+    async fn part(&self, sms: &InboundSms, part: Part) -> Result<Ingested, NotTaken> {
         loop {
-            match self.0.parts.add(short, part).await? {
-                Added::Waits | Added::Known => return Ok(Taken::Yes),
+            match self.0.parts.add(sms, part).await? {
+                Added::Waits | Added::Known => return Ok(Ingested::Ack),
                 Added::Completes(whole) => {
-                    let taken = self.take(whole.short.clone(), Some(&whole)).await?;
+                    let taken = self.take(whole.sms.clone(), Some(&whole)).await?;
                     self.0.parts.taken(&whole).await?;
                     return Ok(taken);
                 }
@@ -111,41 +111,41 @@ impl Reception {
     }
 
     /// Puts a message on record, by the name that it has or the words that it says.
-    async fn take(&self, short: Short, whole: Option<&Whole>) -> Result<Taken, NotTaken> {
+    async fn take(&self, sms: InboundSms, whole: Option<&Whole>) -> Result<Ingested, NotTaken> {
         let at = clock::now();
         let window = at.timestamp().div_euclid(WINDOW);
-        let (key, earlier_key) = match (whole, &short.name) {
+        let (key, earlier_key) = match (whole, &sms.name) {
             (Some(whole), _) => {
-                let octets = hex::encode(&short.octets);
+                let octets = hex::encode(&sms.octets);
                 let key = |window| format!("parts/{}/{octets}/{window}", whole.name);
                 (key(window), Some(key(window - 1)))
             }
-            (None, Some(name)) => (format!("short/{}/{name}", short.provider), None),
+            (None, Some(name)) => (format!("short/{}/{name}", sms.provider), None),
             (None, None) => {
-                let earlier = self.key(&short, window - 1);
-                (self.key(&short, window), Some(earlier))
+                let earlier = self.key(&sms, window - 1);
+                (self.key(&sms, window), Some(earlier))
             }
         };
-        let text = text_of(&short.octets, short.encoding);
+        let text = text_of(&sms.octets, sms.encoding);
         let mut results = Vec::new();
         let of_parts = whole.map(|whole| (whole.contents.len(), whole.count));
         results.extend(of_parts.map(|(there, count)| match there == count {
             true => SpoolResult::new(ResultKind::Info, "parts", count.to_string()),
             false => SpoolResult::new(ResultKind::Error, "parts", format!("{there} of {count}")),
         }));
-        if short.encoding == Encoding::Binary {
+        if sms.encoding == Encoding::Binary {
             results.push(SpoolResult::new(ResultKind::Info, "encoding", "binary"));
         }
         let brought = Brought {
             service: Service::Sms,
-            provider: Some(short.provider),
+            provider: Some(sms.provider),
             at,
             key,
             earlier_key,
             message: Message {
-                source: Some(short.source).filter(|source| !source.trim().is_empty()),
-                destination: short.destination,
-                text: Some(text.unwrap_or_else(|| hex::encode(&short.octets))),
+                source: Some(sms.source).filter(|source| !source.trim().is_empty()),
+                destination: sms.destination,
+                text: Some(text.unwrap_or_else(|| hex::encode(&sms.octets))),
                 ..Message::default()
             },
             results,
@@ -153,16 +153,16 @@ impl Reception {
         Ok(match self.0.receiving.take(brought).await? {
             Receipt::Taken(_) => {
                 metrics::counter!("ledgerline_received_total", "service" => "sms").increment(1);
-                Taken::Yes
+                Ingested::Ack
             }
-            Receipt::Known => Taken::Yes,
-            Receipt::Refused(reason) => Taken::Never(reason.as_str()),
+            Receipt::Known => Ingested::Ack,
+            Receipt::Refused(reason) => Ingested::Reject(reason.as_str()),
         })
     }
 
     /// The key of a message without a name, in this stretch of time.
-    fn key(&self, short: &Short, window: i64) -> String {
-        let words = words(short);
+    fn key(&self, sms: &InboundSms, window: i64) -> String {
+        let words = words(sms);
         let settled = self.0.settled.get(&self.counted(&words, window));
         let settled = settled.unwrap_or(0);
         format!("{words}/{window}/{settled}")
@@ -173,55 +173,55 @@ impl Reception {
         self.0.hashing.hash_one((words, window))
     }
 
-    fn answered(&self, what: &str, taken: Result<Taken, NotTaken>) -> Taken {
+    fn answered(&self, what: &str, taken: Result<Ingested, NotTaken>) -> Ingested {
         taken.unwrap_or_else(|error| {
             tracing::warn!(%error, "{what} could not be taken in");
-            Taken::Later
+            Ingested::Retry
         })
     }
 }
 
-fn words(short: &Short) -> String {
-    let Short {
+fn words(sms: &InboundSms) -> String {
+    let InboundSms {
         provider,
         source,
         destination,
         octets,
         ..
-    } = short;
+    } = sms;
     let octets = hex::encode(octets);
     format!("words/{provider}/{destination}/{octets}/{source}")
 }
 
 #[async_trait]
 impl Inbox for Reception {
-    async fn report(&self, provider: Id<Provider>, message_id: String, said: Said) -> Taken {
+    async fn report(&self, provider: Id<Provider>, message_id: String, said: Said) -> Ingested {
         self.0.receipts.tell(provider, message_id, said).await
     }
 
-    async fn short(&self, short: &Short) -> Taken {
-        let taken = match short.part {
+    async fn sms(&self, sms: &InboundSms) -> Ingested {
+        let taken = match sms.part {
             // What nobody would take in need not wait for its other parts.
             Some(part) => match self
                 .0
                 .receiving
-                .refusal(Service::Sms, &short.destination)
+                .refusal(Service::Sms, &sms.destination)
                 .await
             {
-                Ok(Some(reason)) => Ok(Taken::Never(reason.as_str())),
-                Ok(None) => self.part(short, part).await,
+                Ok(Some(reason)) => Ok(Ingested::Reject(reason.as_str())),
+                Ok(None) => self.part(sms, part).await,
                 Err(error) => Err(error.into()),
             },
-            None => self.take(short.clone(), None).await,
+            None => self.take(sms.clone(), None).await,
         };
         self.answered("a short message", taken)
     }
 
-    fn settled(&self, short: &Short) {
-        if short.name.is_some() || short.part.is_some() {
+    fn settled(&self, sms: &InboundSms) {
+        if sms.name.is_some() || sms.part.is_some() {
             return;
         }
-        let words = words(short);
+        let words = words(sms);
         let window = clock::now().timestamp().div_euclid(WINDOW);
         for window in [window - 1, window] {
             let key = self.counted(&words, window);

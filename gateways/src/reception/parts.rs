@@ -11,7 +11,7 @@ use eventstore::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 
-use crate::inbox::{Part, Short};
+use crate::inbox::{Part, InboundSms};
 
 /// What they are sealed for.
 const SEALED_FOR: &str = "received.part";
@@ -27,7 +27,7 @@ pub(super) struct Whole {
     /// What its parts are kept under.
     pub name: String,
     /// The message.
-    pub short: Short,
+    pub sms: InboundSms,
     /// Fingerprints of the parts that are in it, and how many there should be.
     pub contents: Vec<String>,
     pub count: usize,
@@ -62,13 +62,13 @@ impl Parts {
     }
 
     /// Keeps a part.
-    pub async fn add(&self, short: &Short, part: Part) -> Result<Added, StoreError> {
-        let name = self.name(short, part);
+    pub async fn add(&self, sms: &InboundSms, part: Part) -> Result<Added, StoreError> {
+        let name = self.name(sms, part);
         let kept = Kept {
-            source: short.source.clone(),
-            destination: short.destination.clone(),
-            encoding: short.encoding,
-            octets: hex::encode(&short.octets),
+            source: sms.source.clone(),
+            destination: sms.destination.clone(),
+            encoding: sms.encoding,
+            octets: hex::encode(&sms.octets),
         };
         let content = self.store.fingerprint(&kept.octets);
         let mut transaction = self.pool.begin().await?;
@@ -94,7 +94,7 @@ impl Parts {
         .bind(&name)
         .bind(i16::from(part.number))
         .bind(i16::from(part.count))
-        .bind(short.provider.get())
+        .bind(sms.provider.get())
         .bind(sealed.as_str())
         .bind(content)
         .execute(&mut *transaction)
@@ -150,13 +150,13 @@ impl Parts {
         Ok(())
     }
 
-    fn name(&self, short: &Short, part: Part) -> String {
-        let Short {
+    fn name(&self, sms: &InboundSms, part: Part) -> String {
+        let InboundSms {
             provider,
             source,
             destination,
             ..
-        } = short;
+        } = sms;
         let Part {
             reference, count, ..
         } = part;
@@ -173,7 +173,7 @@ impl Parts {
             let octets = hex::decode(&kept.octets).map_err(|error| decoding(error.into()))?;
             let whole = whole.get_or_insert_with(|| Whole {
                 name: name.clone(),
-                short: Short {
+                sms: InboundSms {
                     provider: Id::new(provider),
                     source: kept.source,
                     destination: kept.destination,
@@ -185,7 +185,7 @@ impl Parts {
                 contents: Vec::new(),
                 count: usize::try_from(count).unwrap_or_default(),
             });
-            whole.short.octets.extend(octets);
+            whole.sms.octets.extend(octets);
             whole.contents.push(content);
         }
         Ok(whole)

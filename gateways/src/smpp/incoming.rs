@@ -17,9 +17,9 @@ use super::{
     pdu::{Deliver, Frame},
     receipt::{self, Receipt},
     session::Session,
-    written,
+    mobile_originated,
 };
-use crate::inbox::{Inbox, Taken};
+use crate::inbox::{Inbox, Ingested};
 
 /// How many messages may be under way on all binds of a provider, and how many receipts,
 /// which may have to wait for what they are about; the next ones wait unread.
@@ -76,17 +76,17 @@ impl Incoming {
                 return answer(&session, sequence, CommandStatus::EsmeRxTAppn).await;
             };
             let written = (kind(&deliver) == MESSAGE)
-                .then(|| written::read(this.provider, &deliver, this.alphabet));
+                .then(|| mobile_originated::read(this.provider, &deliver, this.alphabet));
             let status = match &written {
-                Some(short) => status(inbox.short(short).await),
+                Some(sms) => status(inbox.sms(sms).await),
                 None => this.told(inbox.as_ref(), &deliver).await,
             };
             answer(&session, sequence, status).await;
             drop(place);
-            if let Some(short) = written.filter(|_| status == CommandStatus::EsmeRok) {
+            if let Some(sms) = written.filter(|_| status == CommandStatus::EsmeRok) {
                 tokio::time::sleep(SETTLED).await;
                 if session.is_open() {
-                    inbox.settled(&short);
+                    inbox.settled(&sms);
                 }
             }
         });
@@ -100,14 +100,14 @@ impl Incoming {
                     said: Some(said),
                 }) => inbox.report(self.provider, message_id, said).await,
                 // On its way still.
-                Some(Receipt { said: None, .. }) => Taken::Yes,
+                Some(Receipt { said: None, .. }) => Ingested::Ack,
                 None => {
                     metrics::counter!("ledgerline_reports_unreadable_total").increment(1);
                     return CommandStatus::EsmeRxPAppn;
                 }
             },
             // Acknowledgements of the recipient, notices on the way: nothing is lost.
-            _ => Taken::Yes,
+            _ => Ingested::Ack,
         };
         status(taken)
     }
@@ -122,11 +122,11 @@ fn kind(deliver: &Deliver) -> u8 {
     deliver.esm_class & KIND
 }
 
-fn status(taken: Taken) -> CommandStatus {
+fn status(taken: Ingested) -> CommandStatus {
     match taken {
-        Taken::Yes => CommandStatus::EsmeRok,
-        Taken::Later => CommandStatus::EsmeRxTAppn,
-        Taken::Never(reason) => {
+        Ingested::Ack => CommandStatus::EsmeRok,
+        Ingested::Retry => CommandStatus::EsmeRxTAppn,
+        Ingested::Reject(reason) => {
             tracing::info!(reason, "a short message is refused");
             CommandStatus::EsmeRxPAppn
         }

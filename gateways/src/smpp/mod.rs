@@ -15,7 +15,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 mod throttle;
-pub mod written;
+pub mod mobile_originated;
 
 use std::{
     sync::{

@@ -23,7 +23,7 @@ use crate::{
     Content, Ended, Gateway, Report,
     content::Sms,
     contract_suite::{self, Manner, Peer, Stage, Starts},
-    inbox::{Inbox, Short, Taken},
+    inbox::{Inbox, InboundSms, Ingested},
     network::ProviderNetworks,
     reports::Said,
 };
@@ -84,16 +84,16 @@ struct Kept(Mutex<Vec<(String, Said)>>);
 
 #[async_trait]
 impl Inbox for Kept {
-    async fn report(&self, _provider: Id<Provider>, message_id: String, said: Said) -> Taken {
+    async fn report(&self, _provider: Id<Provider>, message_id: String, said: Said) -> Ingested {
         self.0.lock().await.push((message_id, said));
-        Taken::Yes
+        Ingested::Ack
     }
 
-    async fn short(&self, _short: &Short) -> Taken {
-        Taken::Later
+    async fn sms(&self, _short: &InboundSms) -> Ingested {
+        Ingested::Retry
     }
 
-    fn settled(&self, _short: &Short) {}
+    fn settled(&self, _short: &InboundSms) {}
 }
 
 struct SmppPeer;

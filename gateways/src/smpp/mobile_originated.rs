@@ -1,15 +1,15 @@
-//! A short message that somebody wrote, out of a deliver_sm (SMPP 3.4, 4.6.1).
+//! Mobile-originated SMS: an inbound short message out of a deliver_sm (SMPP 3.4, 4.6.1).
 
 use domain::{Id, delivery::Provider, delivery::settings::Alphabet, outreach::sms::Encoding};
 
 use super::pdu::{Address, Deliver};
-use crate::inbox::{Part, Short};
+use crate::inbox::{Part, InboundSms};
 
 /// The text begins with a header.
 const WITH_HEADER: u8 = 0x40;
 
 /// Reads it. `alphabet` is what data_coding 0 means there.
-pub fn read(provider: Id<Provider>, deliver: &Deliver, alphabet: Alphabet) -> Short {
+pub fn read(provider: Id<Provider>, deliver: &Deliver, alphabet: Alphabet) -> InboundSms {
     let mut octets = &deliver.octets[..];
     let mut in_header = None;
     if deliver.esm_class & WITH_HEADER != 0
@@ -23,7 +23,7 @@ pub fn read(provider: Id<Provider>, deliver: &Deliver, alphabet: Alphabet) -> Sh
         Part::of(reference?, count?, number?)
     });
     let (encoding, octets) = decoded(deliver.data_coding, octets, alphabet);
-    Short {
+    InboundSms {
         provider,
         source: address(&deliver.source),
         destination: address(&deliver.destination),
@@ -102,20 +102,20 @@ mod tests {
         }
     }
 
-    fn short(deliver: &Deliver) -> Short {
+    fn sms(deliver: &Deliver) -> InboundSms {
         read(Id::new(7), deliver, Alphabet::Gsm)
     }
 
     fn text(octets: &'static [u8], coding: u8) -> Option<String> {
-        let short = short(&deliver(octets, coding, 0));
-        text_of(&short.octets, short.encoding)
+        let sms = sms(&deliver(octets, coding, 0));
+        text_of(&sms.octets, sms.encoding)
     }
 
     #[test]
     fn addresses_are_of_the_kind_that_they_are_said_to_be() {
-        let short = short(&deliver(b"hi", 0, 0));
-        assert_eq!(short.source, "+4930999");
-        assert_eq!(short.destination, "80012");
+        let sms = sms(&deliver(b"hi", 0, 0));
+        assert_eq!(sms.source, "+4930999");
+        assert_eq!(sms.destination, "80012");
     }
 
     #[test]
@@ -140,18 +140,18 @@ mod tests {
     #[test]
     fn parts_are_known_by_their_header_or_by_their_parameters() {
         let headed = deliver(b"\x05\x00\x03\x07\x02\x01abc", 0, 0x40);
-        assert_eq!(short(&headed).part, Part::of(7, 2, 1));
-        assert_eq!(short(&headed).octets, b"abc");
+        assert_eq!(sms(&headed).part, Part::of(7, 2, 1));
+        assert_eq!(sms(&headed).octets, b"abc");
         let mut numbered = deliver(b"abc", 0, 0);
         numbered.part = (Some(300), Some(2), Some(2));
-        assert_eq!(short(&numbered).part, Part::of(300, 2, 2));
+        assert_eq!(sms(&numbered).part, Part::of(300, 2, 2));
     }
 
     #[test]
     fn a_header_that_makes_no_sense_is_text() {
-        let broken = short(&deliver(b"\xffabc", 0, 0x40));
+        let broken = sms(&deliver(b"\xffabc", 0, 0x40));
         assert_eq!((broken.part, &broken.octets[..]), (None, &b"\xffabc"[..]));
-        let empty = short(&deliver(b"", 0, 0x40));
+        let empty = sms(&deliver(b"", 0, 0x40));
         assert_eq!(empty.part, None);
     }
 }

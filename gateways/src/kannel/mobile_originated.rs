@@ -9,7 +9,7 @@ use domain::{Id, delivery::Provider, outreach::sms::Encoding};
 use percent_encoding::percent_decode_str;
 
 use crate::{
-    inbox::{Part, Short},
+    inbox::{Part, InboundSms},
     words::one_line,
 };
 
@@ -23,7 +23,7 @@ const WORDS: usize = 100;
 ///
 /// # Errors
 /// What is missing or cannot be read.
-pub fn read(provider: Id<Provider>, query: &str) -> Result<Short, String> {
+pub fn read(provider: Id<Provider>, query: &str) -> Result<InboundSms, String> {
     let values = values(query);
     let bytes = |name: &str| values.get(name).map_or(&[][..], Vec::as_slice);
     let text = |name: &str| {
@@ -46,7 +46,7 @@ pub fn read(provider: Id<Provider>, query: &str) -> Result<Short, String> {
         "" | "0" => (Encoding::Unicode, utf16(data, &charset, "UTF-8")?),
         _ => return Err("coding must be 0, 1 or 2".to_owned()),
     };
-    Ok(Short {
+    Ok(InboundSms {
         provider,
         source: text("from").unwrap_or_default(),
         destination: needed("to")?,
