@@ -33,7 +33,7 @@ use subtle::ConstantTimeEq;
 use crate::{
     Reception, SETTING,
     inbox::{Inbox, Ingested},
-    kannel::{report, mobile_originated},
+    kannel::{mobile_originated, report},
     reports::{About, Gathered, Noted},
 };
 

@@ -12,7 +12,7 @@ use smtp_proto::Request;
 use tokio_util::codec::Decoder as _;
 
 use crate::{
-    inbox::{Part, InboundSms},
+    inbox::{InboundSms, Part},
     kannel,
     mailbox::{
         bounce, complaint, letter,
@@ -20,8 +20,9 @@ use crate::{
     },
     reports::Said,
     smpp::{
+        mobile_originated,
         pdu::{Deliver, Frames, message_id},
-        receipt, mobile_originated,
+        receipt,
     },
     smtp::Tags,
 };

@@ -6,8 +6,8 @@
 //! `registry.rs`, its provider type's word in `ProviderKind::has_gateway` (sending
 //! counts only what has one), and its entry in the shared contract suite.
 
-mod circuit_breaker;
 pub mod callbacks;
+mod circuit_breaker;
 pub mod codes;
 pub mod compose;
 pub mod content;

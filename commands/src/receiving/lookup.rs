@@ -1,5 +1,4 @@
-//! What is on record already, and where the rest is taken in: of many, with one query for
-//! each question.
+//! Deduplication and routing of many inbound messages, with one query for each question.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,13 +13,13 @@ use domain::{
 use eventstore::{StoreError, clock};
 use projections::{is_behind, people::accounts};
 
-use super::{Brought, Desk, NotReceived};
+use super::{InboundMessage, Ingest, NotReceived};
 use crate::CommandError;
 
 /// The read model that inbound messages are routed by.
 const ACCOUNTS: &str = "accounts";
 
-/// What something is recognised by, as fingerprints.
+/// The keys of a message for deduplication, as fingerprints.
 pub(super) struct Keys {
     pub now: String,
     earlier: Option<String>,
@@ -32,24 +31,24 @@ impl Keys {
     }
 }
 
-/// Why something is not taken in.
+/// The reason for which a message has no route.
 #[derive(Clone, Copy)]
-pub(super) struct Refusal {
+pub(super) struct NotRouted {
     pub reason: NotReceived,
-    /// Whose account it came to all the same.
+    /// The owner of the account that it came to all the same.
     pub owner: Option<Id<User>>,
 }
 
-/// Where it is taken in: whose account, and what with.
+/// The route of an inbound message: the account and the program that takes it in.
 #[derive(Clone)]
-pub(super) struct Counter {
+pub(super) struct Route {
     pub recipient: accounts::Recipient,
     pub program: Id<Program>,
     pub program_version: u64,
     pub flow: Flow,
 }
 
-impl Counter {
+impl Route {
     pub fn owner(&self) -> Id<User> {
         Id::new(self.recipient.user_id)
     }
@@ -65,15 +64,16 @@ pub(super) fn takes_in(recipient: &accounts::Recipient) -> Result<(), NotReceive
     }
 }
 
-impl Desk {
-    pub fn keys(&self, brought: &[Brought]) -> Vec<Keys> {
+impl Ingest {
+    pub fn keys(&self, inbound: &[InboundMessage]) -> Vec<Keys> {
         let store = self.commands.store();
-        let earlier = |brought: &Brought| Some(store.fingerprint(brought.earlier_key.as_deref()?));
-        brought
+        let earlier =
+            |inbound: &InboundMessage| Some(store.fingerprint(inbound.earlier_key.as_deref()?));
+        inbound
             .iter()
-            .map(|brought| Keys {
-                now: store.fingerprint(&brought.key),
-                earlier: earlier(brought),
+            .map(|inbound| Keys {
+                now: store.fingerprint(&inbound.key),
+                earlier: earlier(inbound),
             })
             .collect()
     }
@@ -124,13 +124,13 @@ impl Desk {
     }
 
     /// Where each of these is taken in, or why nowhere.
-    pub async fn counters(
+    pub async fn routes(
         &self,
-        brought: impl Iterator<Item = &Brought> + Clone,
-    ) -> Result<Vec<Result<Counter, Refusal>>, CommandError> {
+        inbound: impl Iterator<Item = &InboundMessage> + Clone,
+    ) -> Result<Vec<Result<Route, NotRouted>>, CommandError> {
         let mut recipients = HashMap::new();
         for service in Service::ALL {
-            let of_it = brought.clone().filter(|it| it.service == service);
+            let of_it = inbound.clone().filter(|it| it.service == service);
             let to: HashSet<&str> = of_it.map(|it| &*it.message.destination).collect();
             let to: Vec<&str> = to.into_iter().collect();
             if !to.is_empty() {
@@ -144,14 +144,14 @@ impl Desk {
             .collect();
         let programs: Vec<_> = programs.into_iter().collect();
         let programs = self.commands.store().load_many(&programs).await?;
-        let counter = |brought: &Brought| {
-            let to = recipients.get(&brought.service);
-            let recipient = to.and_then(|to| to.get(&brought.message.destination));
-            let recipient = *recipient.ok_or(Refusal {
+        let route = |inbound: &InboundMessage| {
+            let to = recipients.get(&inbound.service);
+            let recipient = to.and_then(|to| to.get(&inbound.message.destination));
+            let recipient = *recipient.ok_or(NotRouted {
                 reason: NotReceived::NoAccount,
                 owner: None,
             })?;
-            let refusal = |reason| Refusal {
+            let refusal = |reason| NotRouted {
                 reason,
                 owner: Some(Id::new(recipient.user_id)),
             };
@@ -161,13 +161,13 @@ impl Desk {
             let loaded = programs.get(&program).ok_or(nothing)?;
             let live = loaded.aggregate.exists();
             let kind = loaded.aggregate.kind().filter(|_| live).ok_or(nothing)?;
-            Ok(Counter {
+            Ok(Route {
                 recipient,
                 program,
                 program_version: loaded.version,
                 flow: Flow::of(program, kind, loaded.version),
             })
         };
-        Ok(brought.map(counter).collect())
+        Ok(inbound.map(route).collect())
     }
 }

@@ -1,7 +1,7 @@
-//! What is done with what comes in, whoever brings it: the account that it came to, the
-//! program that takes it in, the contact that it came from, and one append of all that.
+//! Inbound messages of all protocols: the account that each came to, the program that takes
+//! it in, the contact that it came from, and one append of all that.
 //!
-//! What comes at the same time is looked up and appended together (`together`).
+//! Messages that come at the same time are looked up and appended together (`together`).
 
 mod lookup;
 mod record;
@@ -25,19 +25,19 @@ use tokio::sync::{mpsc, oneshot};
 use self::together::Asked;
 use crate::{CommandError, Commands, sending::Deadlines, suppression::Suppression};
 
-/// How much is looked up and appended together at most.
+/// Bound on the messages that are looked up and appended together.
 const TOGETHER: usize = 100;
 
-/// Takes in what comes. Clones share it.
+/// Takes in inbound messages. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Receiving {
-    desk: Arc<Desk>,
+    ingest: Arc<Ingest>,
     asked: mpsc::Sender<Asked>,
 }
 
-/// What it is done with.
+/// The log and the read models that inbound messages are taken in with.
 #[derive(Debug)]
-struct Desk {
+struct Ingest {
     commands: Commands,
     pool: PgPool,
     suppression: Suppression,
@@ -45,33 +45,33 @@ struct Desk {
     deadlines: Deadlines,
 }
 
-/// Something that somebody brings.
+/// An inbound message, as an adapter hands it over.
 #[derive(Clone, Debug)]
-pub struct Brought {
-    /// What it is.
+pub struct InboundMessage {
+    /// Its service.
     pub service: Service,
-    /// Who brings it, where that is a provider.
+    /// The provider that brings it, where it is one.
     pub provider: Option<Id<Provider>>,
-    /// When it came.
+    /// The time of arrival.
     pub at: DateTime<Utc>,
-    /// What it is recognised by when it is brought again.
+    /// The key for deduplication.
     pub key: String,
-    /// What it may have been recognised by before.
+    /// The key that it may have had in an earlier delivery.
     pub earlier_key: Option<String>,
-    /// What it says, from whom, and to where.
+    /// Text, sender and destination.
     pub message: Message,
-    /// What is worth knowing beside that.
+    /// Further facts, such as headers.
     pub results: Vec<SpoolResult>,
 }
 
-/// What became of it.
+/// The result of taking in an inbound message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Receipt {
+pub enum IngestResult {
     /// It is on record as this transmission.
     Taken(Id<Transmission>),
-    /// It was before.
+    /// It was on record before.
     Known,
-    /// It is not taken in, and why.
+    /// It is not taken in, for this reason.
     Refused(NotReceived),
 }
 
@@ -122,7 +122,7 @@ impl Receiving {
     /// Starts to take in, until the last clone is gone. `pool` is for the read models,
     /// `words` are those that stop short messages.
     pub fn start(commands: Commands, pool: PgPool, words: StopWords, deadlines: Deadlines) -> Self {
-        let desk = Arc::new(Desk {
+        let ingest = Arc::new(Ingest {
             suppression: Suppression::new(commands.store().clone()),
             commands,
             pool,
@@ -130,8 +130,8 @@ impl Receiving {
             deadlines,
         });
         let (asked, asking) = mpsc::channel(TOGETHER);
-        tokio::spawn(together::work(Arc::clone(&desk), asking));
-        Self { desk, asked }
+        tokio::spawn(together::work(Arc::clone(&ingest), asking));
+        Self { ingest, asked }
     }
 
     /// Why something for this address would be refused, as far as that can be said
@@ -144,7 +144,7 @@ impl Receiving {
         service: Service,
         to: &str,
     ) -> Result<Option<NotReceived>, CommandError> {
-        let recipients = self.desk.recipients(service, &[to]).await?;
+        let recipients = self.ingest.recipients(service, &[to]).await?;
         let recipient = recipients.values().next().ok_or(NotReceived::NoAccount);
         Ok(recipient.and_then(lookup::takes_in).err())
     }
@@ -154,19 +154,19 @@ impl Receiving {
     /// # Errors
     /// When the database does not answer.
     pub async fn knows(&self, keys: impl Iterator<Item = &String>) -> Result<bool, StoreError> {
-        let store = self.desk.commands.store();
+        let store = self.ingest.commands.store();
         let keys: Vec<_> = keys.map(|key| store.fingerprint(key)).collect();
-        Ok(!self.desk.holders(&keys).await?.is_empty())
+        Ok(!self.ingest.holders(&keys).await?.is_empty())
     }
 
     /// Puts it on record, and whatever follows from it, at once or not at all.
     ///
     /// # Errors
     /// When the database does not answer; then nothing of it happened.
-    pub async fn take(&self, brought: Brought) -> Result<Receipt, NotTaken> {
+    pub async fn take(&self, inbound: InboundMessage) -> Result<IngestResult, NotTaken> {
         let (answer, answered) = oneshot::channel();
         let stopped = || NotTaken::from(StoreError::Closed);
-        let asked = Asked { brought, answer };
+        let asked = Asked { inbound, answer };
         self.asked.send(asked).await.map_err(|_| stopped())?;
         answered.await.unwrap_or_else(|_| Err(stopped()))
     }

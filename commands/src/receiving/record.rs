@@ -1,4 +1,4 @@
-//! What is put on record of something that came in.
+//! The events of inbound messages.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,53 +13,51 @@ use domain::{
 };
 use eventstore::StoreError;
 
-use super::{Brought, Desk, lookup::Counter, together::settled};
+use super::{InboundMessage, Ingest, lookup::Route, together::settled};
 use crate::{CommandError, Together};
 
-/// Something that is taken in: under which key, and where.
-pub(super) struct Coming<'b> {
-    /// Its place among all that were brought together.
+/// An inbound message with its key and its route.
+pub(super) struct RoutedMessage<'b> {
+    /// Its place among all that came together.
     pub at: usize,
-    pub brought: &'b Brought,
+    pub inbound: &'b InboundMessage,
     pub key: &'b str,
-    pub counter: &'b Counter,
+    pub route: &'b Route,
 }
 
 /// The opt-outs that there are, by what they claim.
 type Listed = HashMap<String, Id<OptOut>>;
 
-impl Brought {
+impl InboundMessage {
     /// Who sent it, as far as is known.
     pub(super) fn source(&self) -> &str {
         self.message.source.as_deref().unwrap_or_default()
     }
 }
 
-impl Desk {
+impl Ingest {
     /// The message itself.
     pub async fn arrive(
         &self,
         together: &mut Together<'_>,
-        one: &Coming<'_>,
+        one: &RoutedMessage<'_>,
         contact: Id<Contact>,
     ) -> Result<Id<Transmission>, CommandError> {
-        let Coming {
-            brought, counter, ..
-        } = one;
+        let RoutedMessage { inbound, route, .. } = one;
         let id = self.commands.next_id("transmission").await?;
         let arrival = Arrival {
             id,
-            owner: counter.owner(),
-            order: order(brought.service, counter, contact, Direction::Inbound),
+            owner: route.owner(),
+            order: order(inbound.service, route, contact, Direction::Inbound),
             spool: self.commands.next_id("spool").await?,
-            at: brought.at,
-            provider: brought.provider,
-            account_id: Id::new(counter.recipient.account_id),
-            flow: counter.flow.clone(),
-            program_version: counter.program_version,
+            at: inbound.at,
+            provider: inbound.provider,
+            account_id: Id::new(route.recipient.account_id),
+            flow: route.flow.clone(),
+            program_version: route.program_version,
             key: one.key.to_owned(),
-            message: brought.message.clone(),
-            results: results(brought, self.wish(brought)),
+            message: inbound.message.clone(),
+            results: results(inbound, self.wish(inbound)),
         };
         let receive = TransmissionCommand::Receive(Box::new(arrival));
         settled(together.create(id, vec![receive]).await?)?;
@@ -67,8 +65,8 @@ impl Desk {
     }
 
     /// The opt-outs that those who wish something have already.
-    pub async fn listed(&self, coming: &[Coming<'_>]) -> Result<Listed, StoreError> {
-        let wishing = coming.iter().filter(|it| self.wish(it.brought).is_some());
+    pub async fn listed(&self, routed: &[RoutedMessage<'_>]) -> Result<Listed, StoreError> {
+        let wishing = routed.iter().filter(|it| self.wish(it.inbound).is_some());
         let fingerprints: Vec<_> = wishing.map(|one| self.fingerprint(one)).collect();
         self.suppression.with(&fingerprints).await
     }
@@ -76,11 +74,11 @@ impl Desk {
     /// Which of these, by their places, say last what their senders wish of an owner.
     pub fn last_wishes<'b>(
         &self,
-        brought: impl Iterator<Item = (usize, Id<User>, &'b Brought)>,
+        inbound: impl Iterator<Item = (usize, Id<User>, &'b InboundMessage)>,
     ) -> HashSet<usize> {
         let mut last = HashMap::new();
-        for (at, owner, brought) in brought.filter(|(_, _, it)| self.wish(it).is_some()) {
-            let source = brought.source();
+        for (at, owner, inbound) in inbound.filter(|(_, _, it)| self.wish(it).is_some()) {
+            let source = inbound.source();
             let sender = self.suppression.fingerprint(owner, Channel::Sms, source);
             let latest = last.entry(sender).or_insert(at);
             *latest = at.max(*latest);
@@ -92,17 +90,17 @@ impl Desk {
     pub async fn heed(
         &self,
         together: &mut Together<'_>,
-        one: &Coming<'_>,
+        one: &RoutedMessage<'_>,
         contact: Id<Contact>,
         listed: &Listed,
     ) -> Result<(), CommandError> {
-        let Some(wish) = self.wish(one.brought) else {
+        let Some(wish) = self.wish(one.inbound) else {
             return Ok(());
         };
         let there = listed.get(&self.fingerprint(one)).copied();
-        let owner = one.counter.owner();
+        let owner = one.route.owner();
         let is_new = self
-            .list(together, wish, owner, one.brought.source(), there)
+            .list(together, wish, owner, one.inbound.source(), there)
             .await?;
         match wish {
             Wish::Stop {
@@ -118,12 +116,12 @@ impl Desk {
         &self,
         together: &mut Together<'_>,
         owner: Id<User>,
-        brought: &Brought,
+        inbound: &InboundMessage,
     ) -> Result<(), CommandError> {
-        let Some(wish) = self.wish(brought) else {
+        let Some(wish) = self.wish(inbound) else {
             return Ok(());
         };
-        let source = brought.source();
+        let source = inbound.source();
         let fingerprint = self.suppression.fingerprint(owner, Channel::Sms, source);
         let listed = self.suppression.with(std::slice::from_ref(&fingerprint));
         let there = listed.await?.get(&fingerprint).copied();
@@ -170,27 +168,25 @@ impl Desk {
     async fn confirm(
         &self,
         together: &mut Together<'_>,
-        one: &Coming<'_>,
+        one: &RoutedMessage<'_>,
         contact: Id<Contact>,
         words: &str,
     ) -> Result<(), CommandError> {
-        let Coming {
-            brought, counter, ..
-        } = one;
+        let RoutedMessage { inbound, route, .. } = one;
         let id = self.commands.next_id("transmission").await?;
         let create = TransmissionCommand::Create {
             id,
-            owner: counter.owner(),
-            order: order(Service::Sms, counter, contact, Direction::Outbound),
+            owner: route.owner(),
+            order: order(Service::Sms, route, contact, Direction::Outbound),
         };
         let send = TransmissionCommand::Send {
             spool: self.commands.next_id("spool").await?,
-            at: brought.at,
-            deadline: brought.at + self.deadlines.of(Service::Sms),
+            at: inbound.at,
+            deadline: inbound.at + self.deadlines.of(Service::Sms),
             flow: Flow::confirming(words.to_owned()),
-            program_version: counter.program_version,
-            account_id: Id::new(counter.recipient.account_id),
-            destination: Personal::of(contact.subject(), brought.source().to_owned()),
+            program_version: route.program_version,
+            account_id: Id::new(route.recipient.account_id),
+            destination: Personal::of(contact.subject(), inbound.source().to_owned()),
             again: false,
             force: false,
             paced: false,
@@ -199,23 +195,23 @@ impl Desk {
     }
 
     /// What the sender wishes, if the message is nothing but that.
-    fn wish(&self, brought: &Brought) -> Option<&Wish> {
-        let text = brought.message.text.as_deref()?;
-        let is_sms = brought.service == Service::Sms;
+    fn wish(&self, inbound: &InboundMessage) -> Option<&Wish> {
+        let text = inbound.message.text.as_deref()?;
+        let is_sms = inbound.service == Service::Sms;
         is_sms.then(|| self.words.wish(text)).flatten()
     }
 
-    fn fingerprint(&self, one: &Coming<'_>) -> String {
-        let owner = one.counter.owner();
+    fn fingerprint(&self, one: &RoutedMessage<'_>) -> String {
+        let owner = one.route.owner();
         self.suppression
-            .fingerprint(owner, Channel::Sms, one.brought.source())
+            .fingerprint(owner, Channel::Sms, one.inbound.source())
     }
 }
 
-fn results(brought: &Brought, wish: Option<&Wish>) -> Vec<SpoolResult> {
-    let message = &brought.message;
+fn results(inbound: &InboundMessage, wish: Option<&Wish>) -> Vec<SpoolResult> {
+    let message = &inbound.message;
     let info = |name: &str, data: &str| SpoolResult::new(ResultKind::Info, name, data);
-    let received = received_by(brought.service);
+    let received = received_by(inbound.service);
     let mut results = vec![SpoolResult::new(
         ResultKind::Application,
         received,
@@ -224,24 +220,24 @@ fn results(brought: &Brought, wish: Option<&Wish>) -> Vec<SpoolResult> {
     results.extend(message.source.as_deref().map(|it| info("source", it)));
     results.push(info("destination", &message.destination));
     results.extend(message.subject.as_deref().map(|it| info("subject", it)));
-    if brought.service == Service::Sms {
+    if inbound.service == Service::Sms {
         results.extend(message.text.as_deref().map(|it| info("text", it)));
     }
     results.extend(wish.map(|wish| match wish {
         Wish::Stop { .. } => info("wish", "stop"),
         Wish::Start => info("wish", "start"),
     }));
-    results.extend(brought.results.iter().cloned());
+    results.extend(inbound.results.iter().cloned());
     results
 }
 
-fn order(service: Service, counter: &Counter, contact: Id<Contact>, direction: Direction) -> Order {
+fn order(service: Service, route: &Route, contact: Id<Contact>, direction: Direction) -> Order {
     Order {
         title: None,
         origin: "inbound".parse().ok(),
         contact_id: contact,
-        account_id: Some(Id::new(counter.recipient.account_id)),
-        program_id: counter.program,
+        account_id: Some(Id::new(route.recipient.account_id)),
+        program_id: route.program,
         service,
         direction,
         try_allowed: 1,

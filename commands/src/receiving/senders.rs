@@ -11,47 +11,47 @@ use domain::{
 use eventstore::StoreError;
 use projections::people::contacts;
 
-use super::{Brought, Desk, record::Coming};
+use super::{InboundMessage, Ingest, record::RoutedMessage};
 use crate::CommandError;
 
-/// A contact, and how it is met if it is new.
+/// A contact, and the command that creates it if it is new.
 pub(super) struct Sender {
     pub contact: Id<Contact>,
-    pub meet: Option<ContactCommand>,
+    pub create: Option<ContactCommand>,
 }
 
 /// Whose contact, by what it is reached, and its address as it is compared.
 type Reached = (Id<User>, Service, String);
 
-impl Desk {
+impl Ingest {
     /// The contacts that these came from: those that are known by their address, or new
-    /// ones, each met once.
-    pub async fn senders(&self, coming: &[Coming<'_>]) -> Result<Vec<Sender>, CommandError> {
-        let reached = |one: &Coming<'_>| -> Reached {
-            let address = normal_address(one.brought.source());
-            (one.counter.owner(), one.brought.service, address)
+    /// ones, each created once.
+    pub async fn senders(&self, routed: &[RoutedMessage<'_>]) -> Result<Vec<Sender>, CommandError> {
+        let reached = |one: &RoutedMessage<'_>| -> Reached {
+            let address = normal_address(one.inbound.source());
+            (one.route.owner(), one.inbound.service, address)
         };
-        let wanted: Vec<_> = coming.iter().map(reached).collect();
+        let wanted: Vec<_> = routed.iter().map(reached).collect();
         let mut known = self.known_contacts(&wanted).await?;
         let old: Vec<_> = known.values().copied().collect();
         self.commands.store().warm_keys(&old).await?;
-        let mut senders = Vec::with_capacity(coming.len());
-        for (one, reached) in coming.iter().zip(wanted) {
-            let (contact, meet) = match known.get(&reached) {
+        let mut senders = Vec::with_capacity(routed.len());
+        for (one, reached) in routed.iter().zip(wanted) {
+            let (contact, create) = match known.get(&reached) {
                 Some(&contact) => (contact, None),
                 None => {
                     let id = self.commands.next_id("contact").await?;
-                    let meet = self.meet(id, one.brought, &reached);
+                    let create = self.create_from_inbound(id, one.inbound, &reached);
                     known.insert(reached, id);
-                    (id, Some(meet))
+                    (id, Some(create))
                 }
             };
-            senders.push(Sender { contact, meet });
+            senders.push(Sender { contact, create });
         }
         Ok(senders)
     }
 
-    /// By the read models or, if those are late, by what was claimed when they were met.
+    /// By the read models or, if those are late, by the claims made when they were created.
     async fn known_contacts(
         &self,
         wanted: &[Reached],
@@ -74,29 +74,34 @@ impl Desk {
         let met: HashMap<_, _> = wanted
             .iter()
             .filter(|reached| !known.contains_key(*reached))
-            .map(|reached| (self.known_by(reached), reached))
+            .map(|reached| (self.address_fingerprint(reached), reached))
             .collect();
         let claimed: Vec<_> = met.keys().cloned().collect();
         let scope = Contact::met_claim(String::new()).scope;
         let held = self.commands.store().holders_of(scope, &claimed).await?;
-        for (known_by, contact) in held {
-            if let Some(reached) = met.get(&known_by) {
+        for (address_fingerprint, contact) in held {
+            if let Some(reached) = met.get(&address_fingerprint) {
                 known.insert((*reached).clone(), contact);
             }
         }
         Ok(known)
     }
 
-    /// What whom is met under this address is known by, until it can be read.
-    fn known_by(&self, (owner, _, address): &Reached) -> String {
+    /// The fingerprint that a contact created from this address claims, until it can be read.
+    fn address_fingerprint(&self, (owner, _, address): &Reached) -> String {
         let store = self.commands.store();
         store.fingerprint(&format!("contact/{owner}/{address}"))
     }
 
-    fn meet(&self, id: Id<Contact>, brought: &Brought, reached: &Reached) -> ContactCommand {
-        let source = brought.source();
-        let name = brought.message.sender.as_deref().unwrap_or(source);
-        let by_mail = brought.service == Service::Email;
+    fn create_from_inbound(
+        &self,
+        id: Id<Contact>,
+        inbound: &InboundMessage,
+        reached: &Reached,
+    ) -> ContactCommand {
+        let source = inbound.source();
+        let name = inbound.message.sender.as_deref().unwrap_or(source);
+        let by_mail = inbound.service == Service::Email;
         let profile = ContactProfile {
             first_name: name.parse().ok().or_else(|| "unknown".parse().ok()),
             phone: source.parse().ok().filter(|_| !by_mail),
@@ -107,7 +112,7 @@ impl Desk {
             id,
             owner: reached.0,
             profile,
-            known_by: self.known_by(reached),
+            known_by: self.address_fingerprint(reached),
         }
     }
 }

@@ -6,7 +6,10 @@ use domain::{Id, access::User, delivery::Transmission};
 use eventstore::{Metadata, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Brought, Desk, NotTaken, Receipt, TOGETHER, lookup::Refusal, record::Coming};
+use super::{
+    InboundMessage, Ingest, IngestResult, NotTaken, TOGETHER, lookup::NotRouted,
+    record::RoutedMessage,
+};
 use crate::CommandError;
 
 /// How often one is begun anew when somebody else was faster.
@@ -15,20 +18,20 @@ const ATTEMPTS: usize = 5;
 /// Somebody waits for what becomes of it.
 #[derive(Debug)]
 pub(super) struct Asked {
-    pub brought: Brought,
-    pub answer: oneshot::Sender<Result<Receipt, NotTaken>>,
+    pub inbound: InboundMessage,
+    pub answer: oneshot::Sender<Result<IngestResult, NotTaken>>,
 }
 
 /// Takes in what is asked for, until nobody can ask any more.
-pub(super) async fn work(desk: Arc<Desk>, mut asking: mpsc::Receiver<Asked>) {
+pub(super) async fn work(ingest: Arc<Ingest>, mut asking: mpsc::Receiver<Asked>) {
     let mut asked = Vec::with_capacity(TOGETHER);
     while asking.recv_many(&mut asked, TOGETHER).await > 0 {
-        let (brought, answers): (Vec<_>, Vec<_>) =
-            asked.drain(..).map(|it| (it.brought, it.answer)).unzip();
-        let desk = Arc::clone(&desk);
+        let (inbound, answers): (Vec<_>, Vec<_>) =
+            asked.drain(..).map(|it| (it.inbound, it.answer)).unzip();
+        let ingest = Arc::clone(&ingest);
         // A task of its own: whoever brought what makes it fail gets no answer, and the
         // next ones do.
-        let taken = tokio::spawn(async move { desk.take_all(&brought).await });
+        let taken = tokio::spawn(async move { ingest.take_all(&inbound).await });
         match taken.await {
             Ok(taken) => {
                 for (answer, taken) in answers.into_iter().zip(taken) {
@@ -41,26 +44,26 @@ pub(super) async fn work(desk: Arc<Desk>, mut asking: mpsc::Receiver<Asked>) {
     }
 }
 
-impl Desk {
+impl Ingest {
     /// Together if nobody else is faster and each can be taken, otherwise one by one.
-    async fn take_all(&self, brought: &[Brought]) -> Vec<Result<Receipt, NotTaken>> {
-        match self.try_take(brought).await {
-            Ok(receipts) => receipts.into_iter().map(Ok).collect(),
+    async fn take_all(&self, inbound: &[InboundMessage]) -> Vec<Result<IngestResult, NotTaken>> {
+        match self.try_take(inbound).await {
+            Ok(answers) => answers.into_iter().map(Ok).collect(),
             // What the database will not have is one of them: the others go on without it.
-            Err(error) if is_race(&error) || (brought.len() > 1 && is_refused(&error)) => {
-                let mut receipts = Vec::with_capacity(brought.len());
-                for one in brought {
-                    receipts.push(self.take_alone(one).await.map_err(NotTaken::from));
+            Err(error) if is_race(&error) || (inbound.len() > 1 && is_refused(&error)) => {
+                let mut answers = Vec::with_capacity(inbound.len());
+                for one in inbound {
+                    answers.push(self.take_alone(one).await.map_err(NotTaken::from));
                 }
-                receipts
+                answers
             }
-            Err(error) => vec![Err(error.into()); brought.len()],
+            Err(error) => vec![Err(error.into()); inbound.len()],
         }
     }
 
-    async fn take_alone(&self, brought: &Brought) -> Result<Receipt, CommandError> {
+    async fn take_alone(&self, inbound: &InboundMessage) -> Result<IngestResult, CommandError> {
         for _ in 0..ATTEMPTS {
-            match self.try_take(std::slice::from_ref(brought)).await {
+            match self.try_take(std::slice::from_ref(inbound)).await {
                 // The message, the contact or the opt-out is there by now.
                 Err(error) if is_race(&error) => {}
                 taken => return Ok(taken?.remove(0)),
@@ -69,17 +72,20 @@ impl Desk {
         Err(CommandError::Contended)
     }
 
-    /// One receipt for each.
-    async fn try_take(&self, brought: &[Brought]) -> Result<Vec<Receipt>, CommandError> {
-        let keys = self.keys(brought);
+    /// Takes them in by one append: one result for each.
+    async fn try_take(
+        &self,
+        inbound: &[InboundMessage],
+    ) -> Result<Vec<IngestResult>, CommandError> {
+        let keys = self.keys(inbound);
         let known = self.known(&keys).await?;
-        let mut receipts: Vec<Option<Receipt>> = vec![None; brought.len()];
+        let mut answers: Vec<Option<IngestResult>> = vec![None; inbound.len()];
         let mut twice = Vec::new();
         let mut first = HashMap::new();
         let mut open = Vec::new();
         for (at, key) in keys.iter().enumerate() {
             if key.all().any(|key| known.contains(key)) {
-                receipts[at] = Some(Receipt::Known);
+                answers[at] = Some(IngestResult::Known);
             } else if let Some(&before) = key.all().find_map(|key| first.get(key)) {
                 twice.push((at, before));
             } else {
@@ -88,58 +94,58 @@ impl Desk {
                 open.push(at);
             }
         }
-        let counters = self.counters(open.iter().map(|&at| &brought[at])).await?;
+        let routes = self.routes(open.iter().map(|&at| &inbound[at])).await?;
         let mut wanted = Vec::with_capacity(open.len());
         // What nobody reads, a wish of its sender's holds all the same.
         let mut unread = Vec::new();
-        for (at, counter) in open.into_iter().zip(counters) {
-            match counter {
-                Ok(counter) => wanted.push((at, counter)),
-                Err(Refusal { reason, owner }) => {
-                    receipts[at] = Some(Receipt::Refused(reason));
-                    unread.extend(owner.map(|owner| (at, owner, &brought[at])));
+        for (at, route) in open.into_iter().zip(routes) {
+            match route {
+                Ok(route) => wanted.push((at, route)),
+                Err(NotRouted { reason, owner }) => {
+                    answers[at] = Some(IngestResult::Refused(reason));
+                    unread.extend(owner.map(|owner| (at, owner, &inbound[at])));
                 }
             }
         }
-        let coming: Vec<_> = wanted
+        let routed: Vec<_> = wanted
             .iter()
-            .map(|(at, counter)| Coming {
+            .map(|(at, route)| RoutedMessage {
                 at: *at,
-                brought: &brought[*at],
+                inbound: &inbound[*at],
                 key: &keys[*at].now,
-                counter,
+                route,
             })
             .collect();
-        let ids = self.record(&coming, &unread).await?;
+        let ids = self.record(&routed, &unread).await?;
         for ((at, _), id) in wanted.iter().zip(ids) {
-            receipts[*at] = Some(Receipt::Taken(id));
+            answers[*at] = Some(IngestResult::Taken(id));
         }
         for (at, before) in twice {
-            receipts[at] = match &receipts[before] {
-                Some(Receipt::Taken(_)) => Some(Receipt::Known),
+            answers[at] = match &answers[before] {
+                Some(IngestResult::Taken(_)) => Some(IngestResult::Known),
                 same => same.clone(),
             };
         }
-        Ok(receipts.into_iter().flatten().collect())
+        Ok(answers.into_iter().flatten().collect())
     }
 
     /// Appends all of them; their transmissions, in the same order.
     async fn record(
         &self,
-        coming: &[Coming<'_>],
-        unread: &[(usize, Id<User>, &Brought)],
+        routed: &[RoutedMessage<'_>],
+        unread: &[(usize, Id<User>, &InboundMessage)],
     ) -> Result<Vec<Id<Transmission>>, CommandError> {
-        let senders = self.senders(coming).await?;
-        let listed = self.listed(coming).await?;
-        let read = coming
+        let senders = self.senders(routed).await?;
+        let listed = self.listed(routed).await?;
+        let read = routed
             .iter()
-            .map(|it| (it.at, it.counter.owner(), it.brought));
+            .map(|it| (it.at, it.route.owner(), it.inbound));
         let last_wishes = self.last_wishes(read.chain(unread.iter().copied()));
         let mut together = self.commands.together();
-        let mut ids = Vec::with_capacity(coming.len());
-        for (one, sender) in coming.iter().zip(senders) {
-            if let Some(meet) = sender.meet {
-                settled(together.create(sender.contact, vec![meet]).await?)?;
+        let mut ids = Vec::with_capacity(routed.len());
+        for (one, sender) in routed.iter().zip(senders) {
+            if let Some(create) = sender.create {
+                settled(together.create(sender.contact, vec![create]).await?)?;
             }
             ids.push(self.arrive(&mut together, one, sender.contact).await?);
             if last_wishes.contains(&one.at) {
@@ -147,9 +153,9 @@ impl Desk {
                     .await?;
             }
         }
-        for (at, owner, brought) in unread {
+        for (at, owner, inbound) in unread {
             if last_wishes.contains(at) {
-                self.heed_unread(&mut together, *owner, brought).await?;
+                self.heed_unread(&mut together, *owner, inbound).await?;
             }
         }
         together.commit(&Metadata::default()).await?;

@@ -9,7 +9,7 @@ use domain::{Id, delivery::Provider, outreach::sms::Encoding};
 use percent_encoding::percent_decode_str;
 
 use crate::{
-    inbox::{Part, InboundSms},
+    inbox::{InboundSms, Part},
     words::one_line,
 };
 

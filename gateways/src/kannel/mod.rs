@@ -7,12 +7,12 @@
 
 mod connection;
 mod message;
+pub mod mobile_originated;
 mod reply;
 pub mod report;
 mod template;
 #[cfg(test)]
 mod tests;
-pub mod mobile_originated;
 
 use std::{
     sync::{

@@ -14,7 +14,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use commands::receiving::{Brought, NotTaken, Receipt, Receiving};
+use commands::receiving::{InboundMessage, IngestResult, NotTaken, Receiving};
 use domain::{
     Id,
     delivery::{Message, Provider, ResultKind, SpoolResult},
@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::parts::{Added, Parts, Whole};
 use crate::{
-    inbox::{Inbox, Part, InboundSms, Ingested},
+    inbox::{InboundSms, Inbox, Ingested, Part},
     receipts::Receipts,
     reports::{Reports, Said},
 };
@@ -136,7 +136,7 @@ impl Reception {
         if sms.encoding == Encoding::Binary {
             results.push(SpoolResult::new(ResultKind::Info, "encoding", "binary"));
         }
-        let brought = Brought {
+        let brought = InboundMessage {
             service: Service::Sms,
             provider: Some(sms.provider),
             at,
@@ -151,12 +151,12 @@ impl Reception {
             results,
         };
         Ok(match self.0.receiving.take(brought).await? {
-            Receipt::Taken(_) => {
+            IngestResult::Taken(_) => {
                 metrics::counter!("ledgerline_received_total", "service" => "sms").increment(1);
                 Ingested::Ack
             }
-            Receipt::Known => Ingested::Ack,
-            Receipt::Refused(reason) => Ingested::Reject(reason.as_str()),
+            IngestResult::Known => Ingested::Ack,
+            IngestResult::Refused(reason) => Ingested::Reject(reason.as_str()),
         })
     }
 

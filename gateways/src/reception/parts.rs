@@ -11,7 +11,7 @@ use eventstore::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 
-use crate::inbox::{Part, InboundSms};
+use crate::inbox::{InboundSms, Part};
 
 /// What they are sealed for.
 const SEALED_FOR: &str = "received.part";

@@ -13,11 +13,10 @@ use rusmpp::{CommandStatus, pdus::DeliverSmResp};
 use tokio::sync::Semaphore;
 
 use super::{
-    SmppConfig,
+    SmppConfig, mobile_originated,
     pdu::{Deliver, Frame},
     receipt::{self, Receipt},
     session::Session,
-    mobile_originated,
 };
 use crate::inbox::{Inbox, Ingested};
 

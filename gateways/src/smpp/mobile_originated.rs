@@ -3,7 +3,7 @@
 use domain::{Id, delivery::Provider, delivery::settings::Alphabet, outreach::sms::Encoding};
 
 use super::pdu::{Address, Deliver};
-use crate::inbox::{Part, InboundSms};
+use crate::inbox::{InboundSms, Part};
 
 /// The text begins with a header.
 const WITH_HEADER: u8 = 0x40;

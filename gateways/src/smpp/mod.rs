@@ -9,13 +9,13 @@ mod config;
 mod incoming;
 mod link;
 mod message;
+pub mod mobile_originated;
 pub mod pdu;
 pub mod receipt;
 mod session;
 #[cfg(test)]
 mod tests;
 mod throttle;
-pub mod mobile_originated;
 
 use std::{
     sync::{

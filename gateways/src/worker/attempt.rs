@@ -20,8 +20,8 @@ use tracing::Instrument;
 use super::{
     NO_PROVIDER_PAUSE, Shared,
     content::{NoContent, People, Senders},
-    suppression_check::SuppressionCheck,
     start::{Start, Started},
+    suppression_check::SuppressionCheck,
 };
 use crate::{Accepted, Channel, Ended, Permit, Report, Spool, registry::Trial};
 

@@ -11,10 +11,10 @@ mod campaigns;
 mod channels;
 mod claiming;
 mod content;
-pub(crate) mod rate_limiter;
 mod leases;
 mod pacing;
 mod picking;
+pub(crate) mod rate_limiter;
 mod silence;
 mod start;
 mod suppression_check;
@@ -34,7 +34,7 @@ use sqlx::PgPool;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{campaigns::Campaigns, content::Contents, rate_limiter::RateLimiter, leases::Leases};
+use self::{campaigns::Campaigns, content::Contents, leases::Leases, rate_limiter::RateLimiter};
 use crate::{Reception, Registry};
 
 /// How often the queue is looked at although nothing woke us.

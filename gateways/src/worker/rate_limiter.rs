@@ -5,8 +5,8 @@
 //! begin: single sends before those of campaigns. A start that comes too late for its
 //! slot waits for another one; the slot is lost, so that nothing is ever caught up with.
 
-mod reserved_slots;
 mod clock_offset;
+mod reserved_slots;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -27,7 +27,7 @@ use tokio::{
 };
 
 pub(crate) use self::clock_offset::Window;
-use self::{reserved_slots::ReservedSlots, clock_offset::ClockOffset, source::Source};
+use self::{clock_offset::ClockOffset, reserved_slots::ReservedSlots, source::Source};
 
 /// How far ahead slots are taken.
 pub(crate) const HORIZON: Duration = Duration::from_secs(1);

@@ -59,11 +59,14 @@ pub(crate) async fn ask(
             .get(&owner)
             .is_some_and(|it| it.aggregate.is_active())
     };
-    let asked = wanted.iter().zip(transmissions).map(|(wanted, it)| SuppressionCheck {
-        at,
-        listed: wanted.and_then(|_| listed.next().flatten()),
-        owner_active: it.owner().is_none_or(is_active),
-    });
+    let asked = wanted
+        .iter()
+        .zip(transmissions)
+        .map(|(wanted, it)| SuppressionCheck {
+            at,
+            listed: wanted.and_then(|_| listed.next().flatten()),
+            owner_active: it.owner().is_none_or(is_active),
+        });
     Ok(asked.collect())
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use commands::{
     envelope::Envelope,
     media::MediaError,
-    receiving::{Brought, NotTaken, Receipt},
+    receiving::{InboundMessage, IngestResult, NotTaken},
 };
 use domain::{
     delivery::{Attachment, Message},
@@ -112,13 +112,13 @@ impl Session<'_> {
             };
             let receipt = self.taken(recipient, &key, message, at).await;
             answers.push(match receipt {
-                Ok(Receipt::Taken(id)) => {
+                Ok(IngestResult::Taken(id)) => {
                     metrics::counter!("ledgerline_received_total", "service" => "email")
                         .increment(1);
                     format!("250 2.0.0 ok, transmission {id}")
                 }
-                Ok(Receipt::Known) => HERE.to_owned(),
-                Ok(Receipt::Refused(reason)) => refused(reason),
+                Ok(IngestResult::Known) => HERE.to_owned(),
+                Ok(IngestResult::Refused(reason)) => refused(reason),
                 Err(error) => later("a mail could not be taken in", &error),
             });
         }
@@ -134,9 +134,9 @@ impl Session<'_> {
         key: &Key,
         message: &Message,
         at: DateTime<Utc>,
-    ) -> Result<Receipt, NotTaken> {
+    ) -> Result<IngestResult, NotTaken> {
         let source = message.source.clone().or_else(|| self.sender.clone());
-        let brought = Brought {
+        let brought = InboundMessage {
             service: Service::Email,
             provider: None,
             at,

@@ -23,7 +23,7 @@ use crate::{
     Content, Ended, Gateway, Report,
     content::Sms,
     contract_suite::{self, Manner, Peer, Stage, Starts},
-    inbox::{Inbox, InboundSms, Ingested},
+    inbox::{InboundSms, Inbox, Ingested},
     network::ProviderNetworks,
     reports::Said,
 };

@@ -134,8 +134,16 @@ mod tests {
     async fn the_best_answers_together_leave_little_doubt() {
         let mut clock_offset = ClockOffset::new();
         // It is a second ahead of us; one answer was slow to go, the other to come.
-        clock_offset.seen(after(&clock_offset, 0), after(&clock_offset, 10), THERE + 1_009_000);
-        clock_offset.seen(after(&clock_offset, 20), after(&clock_offset, 30), THERE + 1_021_000);
+        clock_offset.seen(
+            after(&clock_offset, 0),
+            after(&clock_offset, 10),
+            THERE + 1_009_000,
+        );
+        clock_offset.seen(
+            after(&clock_offset, 20),
+            after(&clock_offset, 30),
+            THERE + 1_021_000,
+        );
         let window = clock_offset.window(THERE + 2_000_000, spacing());
         let ideal = after(&clock_offset, 1_000);
         assert!(window.from >= ideal && window.from < ideal + Duration::from_millis(2));
@@ -147,16 +155,30 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_clock_that_was_set_is_believed() {
         let mut clock_offset = ClockOffset::new();
-        clock_offset.seen(after(&clock_offset, 0), after(&clock_offset, 2), THERE + 1_000);
-        clock_offset.seen(after(&clock_offset, 10), after(&clock_offset, 12), THERE + 3_600_011_000);
+        clock_offset.seen(
+            after(&clock_offset, 0),
+            after(&clock_offset, 2),
+            THERE + 1_000,
+        );
+        clock_offset.seen(
+            after(&clock_offset, 10),
+            after(&clock_offset, 12),
+            THERE + 3_600_011_000,
+        );
         let window = clock_offset.window(THERE + 3_600_111_000, spacing());
-        assert!(window.from >= after(&clock_offset, 110) && window.from <= after(&clock_offset, 112));
+        assert!(
+            window.from >= after(&clock_offset, 110) && window.from <= after(&clock_offset, 112)
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_database_far_away_is_no_reason_to_wait_for_ever() {
         let mut clock_offset = ClockOffset::new();
-        clock_offset.seen(after(&clock_offset, 0), after(&clock_offset, 200), THERE + 100_000);
+        clock_offset.seen(
+            after(&clock_offset, 0),
+            after(&clock_offset, 200),
+            THERE + 100_000,
+        );
         let window = clock_offset.window(THERE + 1_000_000, spacing());
         assert!(window.until >= window.from + TOLERANCE / 2);
         assert_eq!(clock_offset.lead(), Duration::from_millis(200));

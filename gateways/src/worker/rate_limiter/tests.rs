@@ -73,7 +73,12 @@ fn pace(per_second: f64) -> Spacing {
 }
 
 /// Starts of several workers that always have more to do, for this long.
-async fn starts(gates: &[RateLimiter], spacing: Spacing, time: Duration, held: Duration) -> Vec<Instant> {
+async fn starts(
+    gates: &[RateLimiter],
+    spacing: Spacing,
+    time: Duration,
+    held: Duration,
+) -> Vec<Instant> {
     starts_at(gates, &Arc::new(Mutex::new(spacing)), time, held).await
 }
 
