@@ -59,7 +59,7 @@ impl Deadlines {
     }
 }
 
-/// Looks up what sends need.
+/// Looks up the facts that sends need.
 #[derive(Clone, Debug)]
 pub struct Sending {
     commands: Commands,
@@ -68,7 +68,7 @@ pub struct Sending {
     addresses: AddressPolicy,
 }
 
-/// Everything that one send needs.
+/// The facts that one send needs.
 #[derive(Clone, Debug)]
 pub struct Ready {
     briefing: Briefing,
@@ -76,12 +76,12 @@ pub struct Ready {
     within: TimeDelta,
 }
 
-/// How a send is meant.
+/// The options of a send.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Manner {
-    /// Whether only a failed one may be sent.
+pub struct SendOptions {
+    /// True if only a failed transmission may be sent.
     pub again: bool,
-    /// Whether an unknown outcome is no obstacle.
+    /// True if it may be sent although its outcome is unknown.
     pub force: bool,
 }
 
@@ -338,7 +338,7 @@ impl Ready {
         self,
         spool: Id<Spool>,
         at: DateTime<Utc>,
-        manner: Manner,
+        options: SendOptions,
     ) -> TransmissionCommand {
         let Briefing {
             flow,
@@ -353,8 +353,8 @@ impl Ready {
             program_version,
             account_id,
             destination: self.destination,
-            again: manner.again,
-            force: manner.force,
+            again: options.again,
+            force: options.force,
             paced: false,
         }
     }

@@ -1,4 +1,4 @@
-//! What a client says of a campaign.
+//! The request fields of a campaign.
 
 use domain::{
     Id, Patch,
@@ -21,7 +21,7 @@ use crate::{
     permit::{Caller, own},
 };
 
-/// How fast a campaign goes if nobody says: two in the unit that the installation counts.
+/// The pace of a campaign that does not set one: two in the unit that the installation counts.
 const CPM: f64 = 2.0;
 
 /// A campaign's fields.
@@ -74,7 +74,7 @@ fn decimal(fields: &mut Fields, field: &'static str) -> Option<f64> {
 }
 
 impl Said {
-    /// What a new campaign is to do: what it refers to must be there, and the caller's.
+    /// The details of a new campaign; whatever they refer to must exist and be the caller's.
     pub async fn details(self, caller: &Caller) -> Result<CampaignDetails> {
         let unit = caller.app().config().cpm_unit;
         let pace = match Pace::said(self.cpm, self.delay, unit)? {
@@ -106,7 +106,7 @@ impl Said {
         })
     }
 
-    /// What changes of one that is there.
+    /// The changes of an existing campaign.
     pub async fn patch(self, caller: &Caller) -> Result<CampaignPatch> {
         let unit: PaceUnit = caller.app().config().cpm_unit;
         let pace = Pace::said(self.cpm, self.delay, unit)?;
@@ -130,7 +130,7 @@ impl Said {
         })
     }
 
-    /// The service of the program it names. Everything it names must be the caller's.
+    /// The service of the program that the fields name. Everything they name must be the caller's.
     async fn service(&self, caller: &Caller) -> Result<Option<Service>> {
         let program = async {
             match &self.program_id {

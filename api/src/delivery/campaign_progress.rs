@@ -1,4 +1,4 @@
-//! How far a campaign is, as it happens: server-sent events.
+//! The progress of a campaign, live: server-sent events.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -26,13 +26,13 @@ use crate::{
     permit::{Read, Reader},
 };
 
-/// How often one looks whether there is something new.
+/// Interval of checking for progress.
 const LOOK: Duration = Duration::from_millis(500);
-/// How often something is sent although there is nothing, so that nobody on the way takes
-/// the connection for dead.
+/// Interval of heartbeats while there is no progress, so that no proxy on the way takes the
+/// connection for dead.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How long one connection is kept. Clients come back by themselves, with a credential
-/// that is looked at again.
+/// The longest life of one connection. Clients reconnect by themselves, with a credential that is
+/// checked again.
 const LONGEST: Duration = Duration::from_secs(300);
 
 pub(super) fn routes() -> Routes {
@@ -83,9 +83,9 @@ async fn progress(
     Ok(response)
 }
 
-/// A campaign as it is at a moment.
+/// The state of a campaign at a moment.
 struct Moment {
-    /// Tells it from another one.
+    /// Identifies the state: version, contacts done, unknown outcomes and rate.
     id: String,
     ended: bool,
     data: Value,
@@ -110,7 +110,7 @@ async fn seen<const PER_MINUTE: bool>(
 ) -> Result<(([i64; 4], bool), Value)> {
     let row: CampaignRow<PER_MINUTE> = campaigns.row(id.get()).await?;
     let ended = matches!(row.status.as_str(), "completed" | "broken");
-    // After the end its last rate says nothing.
+    // After the end the last rate means nothing.
     let rate = if ended { 0 } else { (row.rate * 10.0) as i64 };
     let data = serde_json::to_value(&row).map_err(|_| Error::Internal)?;
     // An outcome that was unknown may be settled later, and nothing else changes then.
@@ -118,7 +118,7 @@ async fn seen<const PER_MINUTE: bool>(
     Ok(((numbers, ended), data))
 }
 
-/// A stream of events on its way.
+/// A stream of events that is being sent.
 struct Following {
     campaigns: Reader<Campaign, Read>,
     id: Id<Campaign>,
@@ -132,11 +132,11 @@ struct Following {
 }
 
 impl Following {
-    /// The next piece; nothing at the end.
+    /// The next chunk; `None` at the end.
     async fn next(&mut self) -> Option<String> {
         while !self.over {
             let app = self.campaigns.caller().app();
-            // What has ended, or may not be seen any more, ends the stream.
+            // A campaign that is gone, or may not be seen any more, ends the stream.
             let moment = look(&self.campaigns, self.id).await.ok()?;
             if self.seen.as_ref() != Some(&moment.id) {
                 self.silent_since = Instant::now();
@@ -165,15 +165,15 @@ impl Following {
     }
 }
 
-/// Who follows, and from where on.
+/// The client that follows: its headers, and the id of the last event that it has seen.
 struct Follower {
     headers: HeaderMap,
     last: Option<String>,
 }
 
 impl Follower {
-    /// Whether the token is still good. A password was good when the stream began, and is
-    /// asked for again when it ends.
+    /// True if the token is still valid. A password was right when the stream began, and is checked
+    /// again when the client reconnects.
     async fn is_known(&self, app: &App) -> bool {
         let basic =
             |value: &HeaderValue| value.as_bytes().to_ascii_lowercase().starts_with(b"basic");

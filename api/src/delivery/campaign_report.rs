@@ -1,4 +1,4 @@
-//! What came of each contact of a campaign, as CSV.
+//! The outcomes of the contacts of a campaign, as CSV.
 
 use std::sync::{
     Arc,
@@ -29,7 +29,7 @@ use crate::{
     permit::{List, Read, Reader},
 };
 
-/// How many contacts are read at a time.
+/// The number of contacts that are read at a time.
 const PAGE: usize = 1_000;
 
 pub(super) fn routes() -> Routes {
@@ -50,8 +50,8 @@ async fn report(
     Path(id): Path<Id<Campaign>>,
 ) -> Result<Response> {
     let row: CampaignRow<false> = campaigns.row(id.get()).await?;
-    // Contacts come in the order of their ids. What is made while the report is read is
-    // among the transmissions by the time they have been read.
+    // Contacts are reached in the order of their ids. Transmissions made while the report is read
+    // are in their list by the time it has been read.
     let reached = campaigns.load(id).await?.aggregate.reached();
     let reached = Arc::new(AtomicI64::new(reached.map_or(0, Id::get)));
     let wanted = Query::<TransmissionRow>::by(TransmissionFilter {
@@ -78,7 +78,7 @@ async fn report(
     export(&format!("campaign-{id}.csv"), lines.boxed(), Line::fields).await
 }
 
-/// Contacts of a campaign that were not reached yet, those after this one.
+/// Contacts of a campaign that were not reached yet, with ids above `after`.
 fn waiting(
     pool: PgPool,
     (campaign, group): (i64, i64),

@@ -17,7 +17,7 @@ use crate::{
     permit::{Create, Delete, List, Read, Reader, Start, Stop, Update, Writer},
 };
 
-/// With `cpm` as documented, and as the original counted.
+/// Rows with `cpm` per second, as documented; `PerMinute` is as the original counted.
 type PerSecond = CampaignRow<false>;
 type PerMinute = CampaignRow<true>;
 
@@ -106,7 +106,7 @@ async fn list(campaigns: Reader<Campaign, List>, listing: Listing<PerSecond>) ->
     }
 }
 
-/// The same list of rows that count otherwise.
+/// The request for the same list, of rows with `cpm` per minute.
 fn per_minute(listing: Listing<PerSecond>) -> Listing<PerMinute> {
     let Listing { query, pairs, path } = listing;
     Listing {
@@ -156,7 +156,7 @@ async fn delete(
 
 async fn start(campaigns: Writer<Campaign, Start>, Path(id): Path<Id<Campaign>>) -> Result<Answer> {
     let campaign = campaigns.load(id).await?.aggregate;
-    // What is wrong with itself goes before what is wrong with what it needs.
+    // An error in the campaign itself goes before an error in what it needs.
     if let Some(reason) = campaign.is_settled() {
         return Err(Error::NotReady(reason.to_owned()));
     }

@@ -1,4 +1,4 @@
-//! `/transmissions/{transmission_id}/message`: what was received, and the files in it.
+//! `/transmissions/{transmission_id}/message`: a received message, and the files in it.
 
 use axum::response::Response;
 use domain::{

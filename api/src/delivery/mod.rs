@@ -1,5 +1,4 @@
-//! How it gets there: providers, transmissions, their attempts, campaigns, schedules,
-//! the sandbox's outbox.
+//! Delivery: providers, transmissions, their attempts, campaigns, schedules, the sandbox's outbox.
 
 mod campaign_fields;
 mod campaign_progress;
@@ -21,7 +20,7 @@ use crate::openapi::Routes;
 
 pub(crate) use transmission_fields::{Said as SaidTransmission, order};
 
-/// The area's resources.
+/// The area's routes.
 pub(crate) fn routes() -> Routes {
     Routes::new()
         .merge(campaigns::routes())

@@ -1,4 +1,4 @@
-//! What a client says of a provider.
+//! The request fields of a provider.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -22,7 +22,7 @@ const KINDS: [&str; 5] = ["sip", "smpp", "http", "smtp", "sandbox"];
 /// The most bytes of a secret among the settings: an RSA key of 4,096 bits has 3,300 in PEM.
 const SECRET_BYTES: usize = 8_192;
 
-/// A provider's fields, what is secret still to be sealed.
+/// A provider's fields, with secrets that are still to be sealed.
 #[derive(Debug)]
 pub(super) struct Said {
     patch: ProviderPatch,
@@ -30,7 +30,7 @@ pub(super) struct Said {
     settings: Patch<Settings>,
 }
 
-/// Settings as they were said, with secrets among them.
+/// Settings as they were given, with secrets among them.
 #[derive(PartialEq)]
 struct Settings(Map<String, Value>);
 
@@ -76,7 +76,7 @@ impl FromFields for Said {
 }
 
 impl Said {
-    /// The type it names, where it names one.
+    /// The type, if the fields name one.
     pub fn kind(&self) -> Option<ProviderKind> {
         match self.patch.kind {
             Patch::Set(kind) => Some(kind),
@@ -84,8 +84,8 @@ impl Said {
         }
     }
 
-    /// What is put on record for a provider of this type: settings checked against it,
-    /// the password sealed for the gateways.
+    /// The patch for a provider of this type: settings checked against it, the password sealed for
+    /// the gateways.
     pub fn checked(self, vault: &Vault, kind: Option<ProviderKind>) -> Result<Box<ProviderPatch>> {
         let mut secrets = BTreeMap::new();
         let settings = match (self.settings, kind) {
@@ -114,7 +114,7 @@ impl Said {
     }
 }
 
-/// Takes the secret ones out and seals them; `null` and nothing clear one.
+/// Takes the secret settings out and seals them; `null` and an empty string clear a secret.
 fn take_secrets(
     vault: &Vault,
     kind: ProviderKind,
@@ -139,7 +139,7 @@ fn take_secrets(
     Ok(secrets)
 }
 
-/// An object, the string of one, or `key=value` lines.
+/// Settings as an object, as the JSON text of an object, or as `key=value` lines.
 fn in_any_form(value: &Value) -> Result<Option<Settings>, String> {
     read_settings(value).map(|read| read.map(Settings))
 }

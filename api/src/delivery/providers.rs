@@ -85,7 +85,7 @@ async fn read(providers: Reader<Provider, Read>, Path(id): Path<Id<Provider>>) -
     providers.find::<ProviderRow>(id.get()).await
 }
 
-/// As the workers have it, wherever they run.
+/// The status that the workers report, wherever they run.
 async fn status(providers: Reader<Provider, Read>, Path(id): Path<Id<Provider>>) -> Result<Answer> {
     providers.row::<ProviderRow>(id.get()).await?;
     Answer::of(&health::status(providers.pool(), id.get()).await?)

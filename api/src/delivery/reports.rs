@@ -1,4 +1,4 @@
-//! What became of a transmission.
+//! The status, attempts and results of a transmission.
 
 use domain::{
     Id,

@@ -1,4 +1,4 @@
-//! `/sandbox/outbox`: what the sandbox has delivered.
+//! `/sandbox/outbox`: deliveries of the sandbox.
 
 use chrono::{DateTime, Utc, serde::ts_seconds};
 use domain::delivery::Spool;
@@ -27,7 +27,7 @@ async fn list(deliveries: Reader<Spool, List>, listing: Listing<Delivery>) -> Re
     deliveries.list(listing).await
 }
 
-/// Something that arrived.
+/// A delivery of the sandbox.
 #[derive(FromRow, Serialize, ToSchema)]
 struct Delivery {
     outbox_id: i64,
@@ -63,7 +63,7 @@ impl View for Delivery {
 
     const COLUMNS: &'static str = "t.outbox_id, t.provider_id, t.spool_id, t.transmission_id, \
         t.owner_id, t.contact_id, t.destination, t.service, t.subject, t.content, t.received_at";
-    // It is no read model; these two columns make it listable like one.
+    // The outbox is no read model; these two columns make it listable like one.
     const FROM: &'static str = "from (select o.*, o.outbox_id as created_position, \
         o.received_at as created_at from sandbox.outbox o) t";
     const ID: &'static str = "t.outbox_id";

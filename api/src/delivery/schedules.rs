@@ -111,11 +111,11 @@ async fn read(schedules: Reader<Schedule, Read>, Path(id): Path<Id<Schedule>>) -
     schedules.find::<ScheduleRow>(id.get()).await
 }
 
-/// When a schedule is due.
+/// The next runs of a schedule.
 #[derive(Serialize, ToSchema)]
 struct Runs {
     schedule_id: i64,
-    /// Unix seconds, the next first; none when it is done.
+    /// Unix seconds, the next run first; empty when the schedule is done.
     runs: Vec<i64>,
 }
 
@@ -132,7 +132,7 @@ async fn runs(
     })
 }
 
-/// How many of the next runs: `limit`.
+/// The number of runs to list: `limit`.
 struct HowMany(usize);
 
 impl HowMany {
@@ -235,7 +235,7 @@ async fn stop_later(
     Ok(answer)
 }
 
-/// Neither started nor stopped later.
+/// Cancels the schedules for starting and for stopping a campaign.
 async fn unschedule_campaign(
     campaigns: Writer<Campaign, Update>,
     Path(campaign_id): Path<Id<Campaign>>,
@@ -246,12 +246,12 @@ async fn unschedule_campaign(
     Ok(Answer::id(Campaign::NAME, campaign_id.get())?.late(done))
 }
 
-/// Start and stop are the only actions, and have routes of their own.
+/// Refuses any other action: start and stop are the only ones, and have routes of their own.
 async fn nothing_else(_leave: StartOrStop, _path: Path<(Id<Campaign>, String)>) -> Result<Answer> {
     Err(Error::NotFound)
 }
 
-/// Leave to start or to stop campaigns.
+/// Permission to start or to stop campaigns.
 struct StartOrStop;
 
 impl FromRequestParts<App> for StartOrStop {

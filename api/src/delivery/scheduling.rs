@@ -1,5 +1,5 @@
-//! Doing something later: what transmissions and campaigns have in common. One and the
-//! same thing has one schedule at most; scheduling it again changes that one.
+//! Scheduling of transmissions and campaigns. A job has one schedule at most; scheduling the job
+//! again changes that schedule.
 
 use commands::{Actor, CommandError};
 use cqrs_es::Aggregate;
@@ -21,11 +21,11 @@ use crate::{
     permit::{Caller, Done, Noun},
 };
 
-/// How often it is tried while others schedule the same.
+/// The most attempts while other requests schedule the same job.
 const ATTEMPTS: usize = 4;
 
-/// Schedules it, or changes its schedule; answers the schedule's id. Whoever may do the
-/// thing may do it later; the schedule belongs to whom the thing belongs to.
+/// Schedules a job, or changes its schedule; answers the schedule's id. Whoever may do the job now
+/// may do it later; the schedule belongs to `owner`, the owner of the transmission or campaign.
 pub(super) async fn schedule(
     caller: &Caller,
     owner: Id<User>,
@@ -35,7 +35,7 @@ pub(super) async fn schedule(
     for _ in 0..ATTEMPTS {
         let (id, sent) = attempt(caller, owner, job, timing.clone()).await?;
         match sent {
-            // Somebody else scheduled it just now, or cancelled it, or it fired.
+            // Another request scheduled or cancelled the job just now, or the schedule fired.
             Err(CommandError::Refused(
                 Refusal::Taken { .. } | Refusal::NotFound | Refusal::NotReady(_),
             )) => {}
@@ -71,7 +71,7 @@ async fn attempt(
     Ok((id, commands.send_new(id, create, &actor).await))
 }
 
-/// Cancels the schedule for it, if there is one.
+/// Cancels the schedule of a job, if there is one.
 pub(super) async fn cancel(caller: &Caller, job: Job) -> Result<Done> {
     let none = Done { late: None };
     let Some(id) = scheduled(caller, job).await? else {
@@ -83,13 +83,14 @@ pub(super) async fn cancel(caller: &Caller, job: Job) -> Result<Done> {
         .await
     {
         Ok(committed) => Ok(settle(caller, committed).await),
-        // Somebody else cancelled it just now, or it fired.
+        // Another request cancelled the schedule just now, or it fired.
         Err(CommandError::Refused(Refusal::NotFound | Refusal::NotReady(_))) => Ok(none),
         Err(error) => Err(error.into()),
     }
 }
 
-/// After scheduling: what was deleted meanwhile is not done later either.
+/// Checks after scheduling: if the transmission or campaign was deleted meanwhile, its schedule is
+/// cancelled.
 pub(super) async fn still_there<A: Noun + Entity>(
     caller: &Caller,
     id: Id<A>,
@@ -103,7 +104,7 @@ pub(super) async fn still_there<A: Noun + Entity>(
     Ok(())
 }
 
-/// The schedule for it: from the claims, which are never behind the log.
+/// The schedule of a job, read from the claims, which are never behind the log.
 async fn scheduled(caller: &Caller, job: Job) -> Result<Option<Id<Schedule>>> {
     let store = caller.app().commands().store();
     Ok(store.holder_of(&job.claim()).await?)

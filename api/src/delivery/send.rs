@@ -1,6 +1,6 @@
-//! Sending: what is sent is fixed at this moment, by id and version.
+//! Sending of transmissions: the content is fixed at this moment, by id and version.
 
-use commands::sending::Manner;
+use commands::sending::SendOptions;
 use domain::{
     Entity as _, Id,
     delivery::{Spool, Transmission},
@@ -87,12 +87,12 @@ async fn queue(
     let app = transmissions.caller().app();
     let ready = app.sending().ready(order, owner).await?;
     let spool: Id<Spool> = app.commands().next_id(Spool::NAME).await?;
-    let command = ready.command(spool, clock::now(), Manner { again, force });
+    let command = ready.command(spool, clock::now(), SendOptions { again, force });
     let answer = json!({ "spool_id": spool });
     transmissions.answered(id, command, answer).await
 }
 
-/// `{"force": true}`: also what may have arrived already.
+/// `{"force": true}`: sends again even if an earlier attempt may have arrived.
 struct Force(bool);
 
 impl FromFields for Force {

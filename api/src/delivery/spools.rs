@@ -59,7 +59,7 @@ async fn result(
     Answer::of(&spool_results::of_spool(spools.pool(), id.get(), spools.scope()).await?)
 }
 
-/// Settles an attempt of which nobody could tell whether it arrived.
+/// Settles an attempt of unknown outcome.
 async fn resolve(
     transmissions: Writer<Transmission, Admin>,
     Path(spool): Path<Id<Spool>>,
@@ -79,7 +79,7 @@ async fn resolve(
     Ok(Answer::of(&row.ok_or(Error::NotFound)?)?.late(done))
 }
 
-/// `completed` or `failed`.
+/// The outcome: `completed` or `failed`.
 struct Settled(Option<bool>);
 
 impl FromFields for Settled {

@@ -1,4 +1,4 @@
-//! What a client says of a transmission.
+//! The request fields of a transmission.
 
 use domain::{
     Id, Patch,
@@ -47,8 +47,8 @@ impl FromFields for Said {
     }
 }
 
-/// An order for this program, if it can be made of what was said: what it refers to
-/// must be there, and the caller's.
+/// An order for this program, if the fields suffice for one: whatever they refer to must exist and
+/// be the caller's.
 pub(crate) async fn order(
     caller: &Caller,
     said: Said,
@@ -78,7 +78,7 @@ pub(crate) async fn order(
     })
 }
 
-/// What a client says is to be different in a transmission.
+/// The fields of a change of a transmission.
 #[derive(Debug)]
 pub(super) struct Changes {
     program_id: Option<Id<Program>>,
@@ -103,7 +103,7 @@ impl FromFields for Changes {
 }
 
 impl Changes {
-    /// The same, if everything that it newly refers to is there and the caller's.
+    /// The patch, if everything that it newly refers to exists and is the caller's.
     pub async fn checked(self, caller: &Caller) -> Result<OrderPatch> {
         let mut patch = self.patch;
         if let Some(id) = patch.contact_id {

@@ -121,7 +121,7 @@ async fn delete(
     Ok(answer)
 }
 
-/// A new one for the same order; it has not been sent, whatever became of the first.
+/// Creates a transmission with the same order; it has not been sent, whatever became of the first.
 async fn clone(
     transmissions: Writer<Transmission, Create>,
     Path(original): Path<Id<Transmission>>,
@@ -162,7 +162,7 @@ async fn emails(
     by(transmissions, listing, Service::Email).await
 }
 
-/// Those of one service; a filter for others contradicts the path.
+/// Lists the transmissions of one service; a filter for others contradicts the path.
 async fn by(
     transmissions: Reader<Transmission, List>,
     mut listing: Listing<TransmissionRow>,

@@ -15,7 +15,7 @@ use futures::{StreamExt as _, stream};
 use projections::delivery::schedules;
 
 use super::Policies;
-use crate::{CommandError, Scope, sending::Manner};
+use crate::{CommandError, Scope, sending::SendOptions};
 
 /// How many are looked at in one go.
 const AT_ONCE: i64 = 200;
@@ -153,7 +153,7 @@ impl Due<'_> {
         let (order, owner) = order.zip(owner).ok_or(Refusal::NotFound)?;
         let ready = self.policies.sending.ready(order, owner).await?;
         let spool = self.policies.commands.next_id("spool").await?;
-        let send = ready.command(spool, clock::now(), Manner::default());
+        let send = ready.command(spool, clock::now(), SendOptions::default());
         self.together(id, transmission, send).await
     }
 

@@ -1,4 +1,4 @@
-//! Campaigns, from start to completed, and what they do to everybody else.
+//! Campaigns, from start to completed, and their effect on single sends beside them.
 
 use std::{
     fmt::Write as _,
@@ -18,11 +18,11 @@ use super::{
     table::{Row, Table},
 };
 
-/// How long a campaign may stand still.
+/// Time limit for a campaign without progress.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often one looks how far it is.
+/// Interval of reading a campaign's progress.
 const LOOK: Duration = Duration::from_millis(100);
-/// How many contacts one file of them has.
+/// The most contacts of one file.
 const FILE: usize = 100_000;
 /// How many single sends are timed.
 const SINGLES: usize = 300;
@@ -59,13 +59,13 @@ pub async fn measure(
 struct Campaigns {
     connection: Connection,
     program: i64,
-    /// Numbers the contacts, so that no two have the same address.
+    /// The number of the next contact; no two have the same address.
     next: usize,
 }
 
-/// What happens beside a campaign.
+/// Something that happens beside a campaign.
 trait Beside {
-    /// Called whenever it is looked how far the campaign is, until that is the end.
+    /// Called whenever the progress of the campaign has been read, until its end.
     async fn look(&mut self, done: usize) -> anyhow::Result<()>;
 }
 
@@ -77,11 +77,11 @@ impl Beside for Nobody {
     }
 }
 
-/// How a campaign went.
+/// The course of a campaign.
 struct Run {
     started_in: Duration,
     took: Duration,
-    /// How many were done after how long, at every look.
+    /// The time since the start and the number done, at every look.
     marks: Vec<(Duration, usize)>,
 }
 
@@ -90,7 +90,7 @@ impl Run {
         self.between(0.0, 1.0)
     }
 
-    /// The rate between two parts of the way.
+    /// The rate between two shares of the whole.
     fn between(&self, from: f64, to: f64) -> f64 {
         let all = self.marks.last().map_or(0, |(_, done)| *done) as f64;
         let at = |part: f64| {
@@ -135,7 +135,7 @@ impl Campaigns {
         })
     }
 
-    /// A group of so many contacts.
+    /// Makes a group of `count` contacts.
     async fn group(&mut self, count: usize) -> anyhow::Result<i64> {
         let body = json!({"name": format!("bench {count}")});
         let group = made(&mut self.connection, "/groups", "group_id", body).await?;
@@ -157,7 +157,7 @@ impl Campaigns {
         Ok(group)
     }
 
-    /// Starts a campaign as fast as it goes and waits for its end.
+    /// Starts a campaign at full pace and waits for its end.
     async fn run(
         &mut self,
         group: i64,
@@ -194,7 +194,7 @@ impl Campaigns {
         })
     }
 
-    /// A large campaign, with single sends beside it.
+    /// Measures a large campaign, with single sends beside it.
     async fn singles(
         &mut self,
         server: &Server,
@@ -242,7 +242,7 @@ impl Campaigns {
     }
 }
 
-/// Somebody else who sends.
+/// Another user, who sends single messages.
 struct Singles<'s> {
     connection: Connection,
     order: Value,
@@ -268,8 +268,8 @@ impl Singles<'_> {
         Ok(())
     }
 
-    /// How long they waited from the queue to the wire, in milliseconds: p50 and p99.
-    /// Forgets them.
+    /// The times of the single sends from the queue to the wire, in milliseconds: p50 and p99.
+    /// Forgets the sends.
     async fn waited(&mut self) -> anyhow::Result<(f64, f64)> {
         tokio::time::sleep(Duration::from_secs(2)).await;
         let ids: Vec<String> = self.made.drain(..).map(|id| id.to_string()).collect();

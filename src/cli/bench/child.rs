@@ -24,18 +24,18 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server on a scratch data directory.
 pub struct Server {
-    /// Where it listens.
+    /// The address of the API.
     pub address: SocketAddr,
-    /// Where mail is handed over.
+    /// The address at which mail is handed over.
     pub lmtp: SocketAddr,
-    /// How long it took to be ready.
+    /// The time from the start of the process until it was ready.
     pub ready_after: Duration,
     data_dir: PathBuf,
     child: Child,
 }
 
 impl Server {
-    /// Starts it and waits until it is ready.
+    /// Starts the server and waits until it is ready.
     pub async fn start(data_dir: &Path) -> anyhow::Result<Self> {
         let (address, lmtp) = (free_address()?, free_address()?);
         let log = std::fs::File::create(data_dir.with_extension("log"))?;
@@ -94,7 +94,7 @@ impl Server {
         }
     }
 
-    /// How to connect to its database.
+    /// The options for connecting to its database.
     pub fn database(&self) -> anyhow::Result<PgConnectOptions> {
         Ok(EmbeddedPostgres::locate(&self.data_dir)?.connect_options())
     }
@@ -109,7 +109,7 @@ impl Server {
         Ok(kilobytes / 1024.0)
     }
 
-    /// Stops it in good order.
+    /// Stops the server in good order.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         if let Some(id) = self.child.id() {
             kill(Pid::from_raw(i32::try_from(id)?), Signal::SIGTERM)?;

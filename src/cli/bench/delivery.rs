@@ -1,4 +1,4 @@
-//! From queued to completed: through the sandbox and through a real mail server.
+//! Delivery, from queued to completed: through the sandbox and through a real mail server.
 
 use std::{
     collections::HashMap,
@@ -35,22 +35,22 @@ use super::{
     log::person,
 };
 
-/// How many commands go into one transaction.
+/// The number of commands in one transaction.
 const BATCH: usize = 500;
-/// How long the last of many may take.
+/// Time limit for the last of many transmissions.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Something to send, made once over the API.
+/// A program to send, made once over the API.
 pub struct Campaign {
     flow: Flow,
-    /// How its contacts are reached.
+    /// The address of a contact.
     destination: fn(Id<Contact>) -> String,
     program: Id<Program>,
     account: Id<Account>,
 }
 
 impl Campaign {
-    /// Makes a template, a program and finds an account.
+    /// Makes a template and a program for mails, and finds an account.
     pub async fn prepare(connection: &mut Connection) -> anyhow::Result<Self> {
         let template = json!({
             "name": "bench", "subject": "Hello [contact:first_name]",
@@ -73,7 +73,7 @@ impl Campaign {
         })
     }
 
-    /// The same for a short message.
+    /// Makes a text and a program for short messages, and finds an account.
     pub async fn of_sms(connection: &mut Connection) -> anyhow::Result<Self> {
         let text =
             json!({"name": "bench", "data": "Dear [contact:first_name], this is a measurement."});
@@ -97,9 +97,9 @@ impl Campaign {
         })
     }
 
-    /// Queues as many sends as there are contacts and waits until every read model
-    /// shows them completed. Answers transmissions a second, from the first one
-    /// queued to the last one visible.
+    /// Queues as many sends as there are contacts and waits until every read model shows them
+    /// completed. Returns transmissions a second, from the first one queued to the last one
+    /// visible.
     pub async fn run(&self, commands: &Commands, contacts: &[Id<Contact>]) -> anyhow::Result<f64> {
         let transmissions = self.create(commands, contacts).await?;
         let pool = commands.store().pool();
@@ -194,13 +194,13 @@ fn number(value: &serde_json::Value) -> anyhow::Result<i64> {
     value.as_i64().context("an id is missing")
 }
 
-/// As whom it is sent.
+/// The account that sends.
 async fn account(connection: &mut Connection) -> anyhow::Result<Id<Account>> {
     let accounts = connection.json("GET", "/accounts?limit=1", None).await?;
     Ok(Id::new(number(&accounts[0]["account_id"])?))
 }
 
-/// Makes contacts.
+/// Makes `count` contacts.
 pub async fn contacts(commands: &Commands, count: usize) -> anyhow::Result<Vec<Id<Contact>>> {
     numbered_contacts(commands, 0..count).await
 }
@@ -238,7 +238,7 @@ async fn completed(pool: &PgPool) -> anyhow::Result<i64> {
     Ok(sqlx::query_scalar(sql).fetch_one(pool).await?)
 }
 
-/// How many events a sent transmission leaves, on average.
+/// The number of events of a transmission, on average.
 pub async fn events_per_transmission(pool: &PgPool) -> anyhow::Result<f64> {
     let sql = "select count(*)::float8 / greatest(count(distinct aggregate_id), 1) from events \
                where aggregate_type = 'transmission'";
@@ -247,13 +247,13 @@ pub async fn events_per_transmission(pool: &PgPool) -> anyhow::Result<f64> {
 
 /// smtp-sink of Debian's postfix, as a child.
 pub struct SmtpSink {
-    /// Where it listens.
+    /// The address at which it listens.
     pub address: SocketAddr,
     _child: Child,
 }
 
 impl SmtpSink {
-    /// Starts it, if it is installed.
+    /// Starts smtp-sink, if it is installed.
     pub async fn start() -> anyhow::Result<Option<Self>> {
         let Some(program) = [
             "/usr/sbin/smtp-sink",
@@ -300,7 +300,7 @@ pub async fn send_through(connection: &mut Connection, smtp: SocketAddr) -> anyh
     send_only_through(connection, &provider).await
 }
 
-/// Makes this the only provider that is active.
+/// Makes this provider the only active one.
 pub async fn send_only_through(
     connection: &mut Connection,
     provider: &serde_json::Value,
@@ -318,9 +318,9 @@ pub async fn send_only_through(
     Ok(())
 }
 
-/// The time from a send request to the peer's DATA, on an idle system, for each of
-/// many sends one after the other: p50 and p99 in milliseconds. The peer is a bare
-/// listener of ours, because smtp-sink does not say when it saw what.
+/// The time from a send request to the peer's DATA, on an idle system, for each of many sends one
+/// after the other: p50 and p99 in milliseconds, without the first 20. The peer is a bare listener
+/// of the bench's own, because smtp-sink does not report when it saw a command.
 pub async fn latency(
     connection: &mut Connection,
     campaign: &Campaign,
@@ -347,7 +347,7 @@ pub async fn latency(
     Ok((percentile(&mut times, 0.5), percentile(&mut times, 0.99)))
 }
 
-/// A listener that speaks just enough SMTP and reports when it is told DATA.
+/// A listener that speaks just enough SMTP and reports the time of each DATA.
 async fn stopwatch() -> anyhow::Result<(SocketAddr, mpsc::UnboundedReceiver<Instant>)> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;

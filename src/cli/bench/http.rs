@@ -1,4 +1,4 @@
-//! Load over HTTP: keep-alive connections that ask as fast as they are answered.
+//! Load over HTTP: keep-alive connections that send as fast as they are answered.
 
 use std::{
     net::SocketAddr,
@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-/// One keep-alive connection.
+/// A keep-alive connection.
 pub struct Connection {
     sender: SendRequest<Full<Bytes>>,
     bearer: Arc<str>,
@@ -40,7 +40,7 @@ impl Connection {
         self.bearer.trim_start_matches("Bearer ")
     }
 
-    /// Asks and reads the whole answer, which must be a success.
+    /// Sends a request and reads the whole answer, which must be a success.
     pub async fn call(
         &mut self,
         method: &str,
@@ -52,7 +52,7 @@ impl Connection {
             .await
     }
 
-    /// The same with a body of any kind.
+    /// Like [`Self::call`], with a body of any content type.
     pub async fn send(
         &mut self,
         method: &str,
@@ -116,7 +116,7 @@ impl Connection {
         })
     }
 
-    /// As `call`, as JSON.
+    /// Like [`Self::call`], with the answer as JSON.
     pub async fn json(
         &mut self,
         method: &str,
@@ -129,11 +129,11 @@ impl Connection {
     }
 }
 
-/// How long an answer took.
+/// The times of an answer.
 pub struct Streamed {
-    /// Until it began.
+    /// The time until its first byte.
     pub first_byte: Duration,
-    /// Until its end.
+    /// The time until its end.
     pub whole: Duration,
 }
 
@@ -147,16 +147,16 @@ pub async fn log_in(address: SocketAddr, username: &str, password: &str) -> anyh
     Ok(answer["token"].as_str().context("no token")?.to_owned())
 }
 
-/// What a load came to.
+/// The result of a load.
 pub struct Load {
     /// Requests a second.
     pub rate: f64,
-    /// The slowest of a hundred, in milliseconds.
+    /// The 99th percentile of the answer times, in milliseconds.
     pub p99: f64,
 }
 
-/// Has `connections` clients make requests for a while. `request` says what the
-/// n-th request of a client is.
+/// Lets `connections` clients make requests for the time `lasting`. `request` gives the n-th
+/// request of a client.
 pub async fn load<F>(
     address: SocketAddr,
     token: &str,

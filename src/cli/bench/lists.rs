@@ -1,4 +1,4 @@
-//! Lists of a million contacts: all of it, the far end of it, and a few found in it.
+//! Lists of a million contacts: the whole list, deep pages, and searches.
 
 use std::time::{Duration, Instant};
 
@@ -13,14 +13,14 @@ use super::{
     table::{Row, Table, Target},
 };
 
-/// How many batches are appended at once.
+/// The number of batches that are appended at once.
 const WRITERS: usize = 4;
-/// How long the read models may take to follow.
+/// Time limit for the read models to catch up.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// How often a page, or a search, is asked for.
+/// The number of requests for each page and of searches.
 const ASKED: usize = 500;
 
-/// Appends so many contacts and waits until they can be read.
+/// Appends `count` contacts and waits until they can be read.
 pub async fn seed(commands: &commands::Commands, count: usize) -> anyhow::Result<()> {
     let share = count.div_ceil(WRITERS);
     let writers = stream::iter(0..WRITERS).map(|writer| {
@@ -34,7 +34,7 @@ pub async fn seed(commands: &commands::Commands, count: usize) -> anyhow::Result
     caught_up(commands.store().pool()).await
 }
 
-/// Waits until every read model has taken in everything.
+/// Waits until every read model has caught up with the log.
 pub async fn caught_up(pool: &PgPool) -> anyhow::Result<()> {
     let head: i64 = sqlx::query_scalar("select coalesce(max(position), 0) from events")
         .fetch_one(pool)
@@ -60,7 +60,7 @@ pub async fn caught_up(pool: &PgPool) -> anyhow::Result<()> {
     }
 }
 
-/// Measures the lists of the contacts that there are.
+/// Measures the lists of the existing contacts.
 pub async fn measure(
     server: &Server,
     connection: &mut Connection,
@@ -81,7 +81,7 @@ async fn whole(
     rows: i64,
     table: &mut Table,
 ) -> anyhow::Result<()> {
-    // What the first list of all leaves behind is not growth by the size of a list.
+    // The first list of all allocates memory whatever its size, which is not to be measured.
     connection.call("GET", "/contacts?limit=1000", None).await?;
     let before = server.resident()?;
     let (mut rates, mut first_bytes, mut largest) = (Vec::new(), Vec::new(), before);
