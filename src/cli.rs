@@ -57,7 +57,7 @@ enum Command {
     Confined(confined::Confined),
 }
 
-/// Runs what the command line asks for.
+/// Runs the command that the command line names.
 pub fn run() -> ExitCode {
     let command = Cli::command().after_long_help(config::settings_help());
     let cli = match Cli::from_arg_matches(&command.get_matches()) {
@@ -75,7 +75,7 @@ pub fn run() -> ExitCode {
 }
 
 fn start(cli: Cli) -> anyhow::Result<ExitCode> {
-    // Nothing that is set matters to it.
+    // No setting matters to this command.
     if matches!(cli.command, Command::Openapi) {
         return openapi::print();
     }
@@ -107,8 +107,8 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
         }
     });
     runtime.shutdown_background();
-    // Standard error may be a pipe that is not read: the end waits for it no longer than
-    // for the log.
+    // Standard error may be a pipe that is not read: the process waits for it no longer than for
+    // the log.
     let (sentence, code) = match result {
         Ok(()) => (None, ExitCode::SUCCESS),
         Err(error) => output::failure(&error),

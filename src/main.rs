@@ -9,7 +9,7 @@ mod config;
 mod database;
 mod http;
 mod identity;
-mod mailbox;
+mod inbound_mail;
 mod output;
 mod server;
 mod telemetry;

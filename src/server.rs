@@ -28,7 +28,7 @@ use crate::{
     config::{Config, Connections, Role},
     database::Database,
     http::{Http, Listeners},
-    mailbox::Listening,
+    inbound_mail::Listening,
 };
 
 /// Time limits of the parts when stopping, most of it for attempts on the wire.

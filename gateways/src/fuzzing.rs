@@ -14,7 +14,7 @@ use tokio_util::codec::Decoder as _;
 use crate::{
     inbox::{InboundSms, Part},
     kannel,
-    mailbox::{
+    inbound_mail::{
         bounce, complaint, letter,
         wire::{self, Data, Found},
     },
@@ -24,7 +24,7 @@ use crate::{
         pdu::{Deliver, Frames, message_id},
         receipt,
     },
-    smtp::Tags,
+    smtp::Verp,
 };
 
 /// More than is kept of anything that others say.
@@ -125,7 +125,7 @@ pub fn mail(bytes: &[u8]) {
         );
         assert!(!words.contains(char::is_control), "{words:?}");
     }
-    let tags = Tags::new(b"nobody knows this key".to_vec().into());
+    let tags = Verp::new(b"nobody knows this key".to_vec().into());
     let complaint = complaint::read(bytes, &tags);
     let spool = complaint.and_then(|complaint| complaint.spool);
     assert_eq!(spool, None, "a tag was made up");

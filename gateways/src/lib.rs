@@ -16,7 +16,7 @@ pub mod fuzzing;
 pub mod gateway;
 pub mod inbox;
 pub mod kannel;
-pub mod mailbox;
+pub mod inbound_mail;
 pub mod network;
 mod permits;
 mod receipts;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context;
-use gateways::mailbox;
+use gateways::inbound_mail;
 use tokio::net::TcpListener;
 
 use super::{
@@ -67,7 +67,7 @@ fn connection_limits(config: &Config) -> ConnectionLimits {
     let mail = mail
         .iter()
         .flatten()
-        .map(|_| mailbox::CONNECTIONS as u64)
+        .map(|_| inbound_mail::CONNECTIONS as u64)
         .sum::<u64>();
     let others = u64::from(config.database.connections) + mail;
     let per_address = config.limits.connections_per_address;

@@ -14,9 +14,9 @@ use eventstore::{MasterKey, Store};
 use gateways::{
     Reception, Registry, Worker,
     callbacks::{Addresses, Callbacks, Guesses},
-    mailbox::Returns,
+    inbound_mail::Returns,
     reports::{Gathered, Reports},
-    smtp::Tags,
+    smtp::Verp,
     unsubscribe::Unsubscribe,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -29,7 +29,7 @@ use crate::{
     database::Database,
     http::{Bound, Http},
     identity,
-    mailbox::{self, Listening},
+    inbound_mail::{self, Listening},
     telemetry,
 };
 
@@ -48,7 +48,7 @@ pub struct Core<'a> {
     /// The numbers that `/metrics` shows.
     pub metrics: PrometheusHandle,
     addresses: Addresses,
-    tags: Tags,
+    verp: Verp,
     reports: Reports,
     receiving: Receiving,
     reception: Reception,
@@ -87,7 +87,7 @@ impl<'a> Core<'a> {
 
         let installation = parts::installation(config, master, listening);
         let addresses = installation.addresses.clone();
-        let tags = Tags::new(installation.tag_key.clone());
+        let tags = Verp::new(installation.tag_key.clone());
         let registry = Registry::follow(store.clone(), installation).await?;
         let reports = Reports::new(commands.clone(), parts::retry_base_seconds(config));
         let receiving = Receiving::start(
@@ -125,9 +125,9 @@ impl<'a> Core<'a> {
     pub async fn listen_for_mail(&self) -> anyhow::Result<Listening> {
         let config = &self.config.receiving;
         let complaints = config.complaints.clone();
-        let returns = Returns::new(self.tags.clone(), self.commands.clone(), complaints);
+        let returns = Returns::new(self.verp.clone(), self.commands.clone(), complaints);
         let (host, media) = (parts::host_name(), self.media());
-        mailbox::listen(config, host, &self.receiving, returns, &media).await
+        inbound_mail::listen(config, host, &self.receiving, returns, &media).await
     }
 
     /// Starts to send what is queued.

@@ -17,7 +17,7 @@ use lettre::{
 use super::{
     config::Unsubscribe,
     dkim::{Signer, signer_of},
-    tag::Tags,
+    verp::Verp,
 };
 use crate::email::{self, Email};
 
@@ -42,7 +42,7 @@ pub(super) struct Letter {
 /// What a provider puts on every letter.
 #[derive(Debug)]
 pub(super) struct Letterhead {
-    pub tags: Tags,
+    pub verp: Verp,
     pub from_domain: String,
     pub verp_domain: String,
     pub senders: MailSenders,
@@ -68,13 +68,13 @@ impl Letterhead {
     ) -> Result<Letter, String> {
         let recipient = address(destination, "the recipient's address")?;
         let sender = address(
-            &format!("{}@{}", self.tags.return_path(spool), self.verp_domain),
+            &format!("{}@{}", self.verp.return_path(spool), self.verp_domain),
             "the return path",
         )?;
         let Author { from, reply_to } = self.author(email)?;
         let author = from.email.clone();
         let mut builder = Message::builder()
-            .message_id(Some(self.tags.message_id(spool, &self.from_domain)))
+            .message_id(Some(self.verp.message_id(spool, &self.from_domain)))
             .date(date.into())
             .from(from);
         if let Some(reply_to) = reply_to {

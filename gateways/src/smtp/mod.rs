@@ -23,8 +23,8 @@ mod dkim;
 mod domains;
 mod letter;
 mod stream;
-mod tag;
 mod trouble;
+mod verp;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -52,7 +52,7 @@ use tokio::{
 
 pub use self::{
     config::{InvalidConfig, SmtpConfig},
-    tag::Tags,
+    verp::Verp,
 };
 use self::{
     connection::Connection,
@@ -99,7 +99,7 @@ impl SmtpGateway {
             hello: config.client_id()?,
             tls: config.tls_parameters()?,
             letterhead: Letterhead {
-                tags: Tags::new(config.key.clone()),
+                verp: Verp::new(config.key.clone()),
                 from_domain: config.from_domain.clone(),
                 verp_domain,
                 senders: config.senders(),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{config, email, gateway, granted, peers::Aiosmtpd, send};
 use crate::{
     email::{Attachment, Email},
-    smtp::{SmtpConfig, Tags},
+    smtp::{SmtpConfig, Verp},
 };
 
 /// Sends it and gives what was read at the other end.
@@ -44,7 +44,7 @@ async fn a_mail_has_a_plain_and_an_html_body_and_the_headers_it_needs() {
     let (local_part, domain) = sender.split_once('@').unwrap();
     assert_eq!(domain, "sender.example");
     assert_eq!(
-        Tags::new(b"key".to_vec().into()).bounced(local_part),
+        Verp::new(b"key".to_vec().into()).bounced(local_part),
         Some(domain::Id::new(7))
     );
 }

@@ -21,7 +21,7 @@ impl Session<'_> {
         stream: &mut S,
         buffer: &mut BytesMut,
     ) -> io::Result<After> {
-        let config = &self.mailbox.0.config;
+        let config = &self.mail_server.0.config;
         let until = Instant::now() + config.whole_patience;
         let mut data = Data::default();
         let mut memory: Option<SemaphorePermit<'_>> = None;
@@ -29,7 +29,7 @@ impl Session<'_> {
         while !data.take(buffer, config.limit) {
             let needed = data.bytes.len() / PIECE + 1;
             while pieces < needed && !data.too_long {
-                match self.mailbox.0.memory.try_acquire() {
+                match self.mail_server.0.memory.try_acquire() {
                     Ok(permit) => {
                         pieces += 1;
                         match &mut memory {

@@ -4,7 +4,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use anyhow::Context;
 use commands::{media::MediaStore, receiving::Receiving};
-use gateways::mailbox::{Dialect, Mailbox, MailboxConfig, Returns};
+use gateways::inbound_mail::{Dialect, MailServer, MailServerConfig, Returns};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_rustls::{TlsAcceptor, rustls};
@@ -39,7 +39,7 @@ pub async fn listen(
     returns: Returns,
     media: &MediaStore,
 ) -> anyhow::Result<Listening> {
-    let mut common = MailboxConfig::of(host, config.mail_limit);
+    let mut common = MailServerConfig::of(host, config.mail_limit);
     if let Some((certificate, key)) = &config.certificate {
         common.tls = Some(acceptor(certificate, key)?);
     }
@@ -54,7 +54,7 @@ pub async fn listen(
         let Some(address) = address else { continue };
         // Of its own, so that strangers take no room from the mail server that hands over.
         let (receiving, returns) = (receiving.clone(), returns.clone());
-        let mailbox = Mailbox::new(common.clone(), receiving, returns, media.clone());
+        let mail_server = MailServer::new(common.clone(), receiving, returns, media.clone());
         let listener = TcpListener::bind(address).await;
         let listener = listener.with_context(|| format!("{name}: cannot listen on {address}"))?;
         let spoken = match dialect {
@@ -63,7 +63,7 @@ pub async fn listen(
         };
         tracing::info!(address = %listener.local_addr()?, "mail comes in by {spoken}");
         let stopping = listening.stopping.clone();
-        let served = mailbox.serve(listener, dialect, stopping);
+        let served = mail_server.serve(listener, dialect, stopping);
         listening.tasks.push(tokio::spawn(served));
     }
     Ok(listening)

@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Dialect, LATER, Mailbox,
+    Dialect, LATER, MailServer,
     wire::{self, Found},
 };
 
@@ -36,7 +36,7 @@ pub(super) enum Next<S> {
 
 /// A conversation's state.
 pub(super) struct Session<'m> {
-    mailbox: &'m Mailbox,
+    mail_server: &'m MailServer,
     dialect: Dialect,
     encrypted: bool,
     stopping: CancellationToken,
@@ -63,13 +63,13 @@ fn answer(words: impl Into<String>) -> Answer {
 
 impl<'m> Session<'m> {
     pub fn new(
-        mailbox: &'m Mailbox,
+        mail_server: &'m MailServer,
         dialect: Dialect,
         encrypted: bool,
         stopping: CancellationToken,
     ) -> Self {
         Self {
-            mailbox,
+            mail_server,
             dialect,
             encrypted,
             stopping,
@@ -85,7 +85,7 @@ impl<'m> Session<'m> {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let config = &self.mailbox.0.config;
+        let config = &self.mail_server.0.config;
         let protocol = match self.dialect {
             Dialect::Lmtp => "LMTP",
             Dialect::Smtp => "ESMTP",
@@ -144,7 +144,7 @@ impl<'m> Session<'m> {
         stream: &mut S,
         buffer: &mut BytesMut,
     ) -> io::Result<bool> {
-        let config = &self.mailbox.0.config;
+        let config = &self.mail_server.0.config;
         buffer.reserve(READ);
         let read = tokio::select! {
             read = timeout(config.patience, stream.read_buf(buffer)) => read,
@@ -189,7 +189,7 @@ impl<'m> Session<'m> {
             Ok(request) => request,
             Err(error) => return self.mistaken(syntax(&error)),
         };
-        let host = &self.mailbox.0.config.host;
+        let host = &self.mail_server.0.config.host;
         match (self.dialect, request) {
             (Dialect::Lmtp, Request::Lhlo { .. }) | (Dialect::Smtp, Request::Ehlo { .. }) => {
                 self.forget();
@@ -222,11 +222,11 @@ impl<'m> Session<'m> {
     }
 
     fn offers_tls(&self) -> bool {
-        self.dialect == Dialect::Smtp && !self.encrypted && self.mailbox.0.config.tls.is_some()
+        self.dialect == Dialect::Smtp && !self.encrypted && self.mail_server.0.config.tls.is_some()
     }
 
     fn extensions(&self) -> String {
-        let config = &self.mailbox.0.config;
+        let config = &self.mail_server.0.config;
         let mut lines = vec![
             config.host.clone(),
             "PIPELINING".to_owned(),
@@ -266,7 +266,7 @@ impl<'m> Session<'m> {
         if from.address.contains(char::is_control) {
             return self.mistaken(syntax(&Syntax::InvalidSenderAddress));
         }
-        if from.size > self.mailbox.0.config.limit {
+        if from.size > self.mail_server.0.config.limit {
             return answer("552 5.3.4 it is too large");
         }
         self.sender = Some(from.address.clone());
@@ -283,11 +283,11 @@ impl<'m> Session<'m> {
         if to.address.contains(char::is_control) {
             return self.mistaken(syntax(&Syntax::InvalidRecipientAddress));
         }
-        if self.mailbox.0.returns.at(&to.address).is_some() {
+        if self.mail_server.0.returns.at(&to.address).is_some() {
             self.recipients.push(to.address.clone());
             return answer("250 2.1.5 ok");
         }
-        let receiving = &self.mailbox.0.receiving;
+        let receiving = &self.mail_server.0.receiving;
         match receiving.refusal(Service::Email, &to.address).await {
             Ok(None) => {
                 self.recipients.push(to.address.clone());

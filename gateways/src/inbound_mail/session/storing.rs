@@ -84,7 +84,7 @@ impl Session<'_> {
     pub(super) async fn store(&self, bytes: Vec<u8>) -> Vec<String> {
         let at = clock::now();
         let recognised = Recognised::of(&bytes);
-        let returns = &self.mailbox.0.returns;
+        let returns = &self.mail_server.0.returns;
         let mut answers = Vec::with_capacity(self.recipients.len());
         let mut message = None;
         for recipient in &self.recipients {
@@ -149,13 +149,13 @@ impl Session<'_> {
             },
             results: Vec::new(),
         };
-        self.mailbox.0.receiving.take(brought).await
+        self.mail_server.0.receiving.take(brought).await
     }
 
     /// If that cannot be found out, it is found out when it is put on record.
     async fn is_known(&self, key: &Key) -> bool {
         let keys = std::iter::once(&key.now).chain(&key.earlier);
-        self.mailbox.0.receiving.knows(keys).await.unwrap_or(false)
+        self.mail_server.0.receiving.knows(keys).await.unwrap_or(false)
     }
 
     /// Reads it, with its files stored.
@@ -197,7 +197,7 @@ impl Session<'_> {
         if media.iter().map(|it| it.len()).sum::<usize>() <= SMALL {
             let sealed = media.iter().map(|it| envelope.seal(it));
             let sealed = sealed.collect::<Result<Vec<_>, _>>()?;
-            return Ok(self.mailbox.0.media.put_small(&sealed).await?);
+            return Ok(self.mail_server.0.media.put_small(&sealed).await?);
         }
         let mut stored = Vec::with_capacity(media.len());
         for one in media {
@@ -209,7 +209,7 @@ impl Session<'_> {
     async fn put(&self, bytes: Vec<u8>) -> Result<MediaHash, MediaError> {
         let limit = bytes.len();
         let piece = Ok::<_, io::Error>(bytes::Bytes::from(bytes));
-        let stored = self.mailbox.0.media.put(stream::iter([piece]), limit);
+        let stored = self.mail_server.0.media.put(stream::iter([piece]), limit);
         stored.await.map(|(media, _)| media)
     }
 }

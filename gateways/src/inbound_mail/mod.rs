@@ -51,7 +51,7 @@ pub const CONNECTIONS: usize = 200;
 
 /// How mail is received.
 #[derive(Clone)]
-pub struct MailboxConfig {
+pub struct MailServerConfig {
     /// The name of this host, in greetings.
     pub host: String,
     /// The most bytes of a mail.
@@ -68,7 +68,7 @@ pub struct MailboxConfig {
     pub tls: Option<TlsAcceptor>,
 }
 
-impl MailboxConfig {
+impl MailServerConfig {
     /// The default settings, for a host of this name.
     pub fn of(host: String, limit: usize) -> Self {
         Self {
@@ -85,10 +85,10 @@ impl MailboxConfig {
 
 /// Takes in mail. Clones share what they have room for.
 #[derive(Clone)]
-pub struct Mailbox(Arc<Inner>);
+pub struct MailServer(Arc<Inner>);
 
 struct Inner {
-    config: MailboxConfig,
+    config: MailServerConfig,
     receiving: Receiving,
     returns: Returns,
     media: MediaStore,
@@ -104,10 +104,10 @@ const LATER: &str = "451 4.3.0 try again later";
 /// What memory is given out in.
 const PIECE: usize = 64 << 10;
 
-impl Mailbox {
+impl MailServer {
     /// One that puts on record through `receiving`, and files into `media`.
     pub fn new(
-        config: MailboxConfig,
+        config: MailServerConfig,
         receiving: Receiving,
         returns: Returns,
         media: MediaStore,
@@ -197,22 +197,22 @@ async fn refuse(mut stream: TcpStream, host: &str) -> io::Result<()> {
 
 /// One of the connections that an address has.
 struct Visit {
-    mailbox: Mailbox,
+    mail_server: MailServer,
     address: IpAddr,
 }
 
 impl Visit {
-    fn of(mailbox: &Mailbox, address: IpAddr) -> Option<Self> {
+    fn of(mail_server: &MailServer, address: IpAddr) -> Option<Self> {
         let address = one_host(address);
-        let mut from = mailbox.visitors();
+        let mut from = mail_server.visitors();
         let count = from.entry(address).or_default();
-        if *count >= mailbox.0.config.connections.1 {
+        if *count >= mail_server.0.config.connections.1 {
             return None;
         }
         *count += 1;
         drop(from);
         Some(Self {
-            mailbox: mailbox.clone(),
+            mail_server: mail_server.clone(),
             address,
         })
     }
@@ -232,7 +232,7 @@ fn one_host(address: IpAddr) -> IpAddr {
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        let mut from = self.mailbox.visitors();
+        let mut from = self.mail_server.visitors();
         if let Some(count) = from.get_mut(&self.address) {
             *count -= 1;
             if *count == 0 {
@@ -242,7 +242,7 @@ impl Drop for Visit {
     }
 }
 
-impl Mailbox {
+impl MailServer {
     fn visitors(&self) -> std::sync::MutexGuard<'_, HashMap<IpAddr, usize>> {
         self.0.from.lock().unwrap_or_else(PoisonError::into_inner)
     }

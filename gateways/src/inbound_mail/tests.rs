@@ -14,7 +14,7 @@ use eventstore::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use crate::smtp::Tags;
+use crate::smtp::Verp;
 
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
@@ -22,13 +22,13 @@ struct Desk {
     postgres: EmbeddedPostgres,
     dir: std::path::PathBuf,
     commands: Commands,
-    tags: Tags,
+    verp: Verp,
 }
 
 impl Desk {
     async fn open() -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("ledgerline-mailbox-{}-{number}", std::process::id());
+        let name = format!("ledgerline-mail-server-{}-{number}", std::process::id());
         let dir = std::env::temp_dir().join(name);
         let postgres = EmbeddedPostgres::start(EmbeddedConfig {
             data_dir: dir.clone(),
@@ -44,27 +44,27 @@ impl Desk {
             postgres,
             dir,
             commands: Commands::new(store),
-            tags: Tags::new(b"key".to_vec().into()),
+            verp: Verp::new(b"key".to_vec().into()),
         }
     }
 
     /// Somebody connected to a listener with these limits.
-    async fn caller(&self, config: MailboxConfig) -> (SocketAddr, TcpStream) {
+    async fn caller(&self, config: MailServerConfig) -> (SocketAddr, TcpStream) {
         let pool = self.commands.store().pool().clone();
         let words = StopWords::of(&[], None);
         let deadlines = Deadlines::default();
         let receiving = Receiving::start(self.commands.clone(), pool.clone(), words, deadlines);
-        let returns = Returns::new(self.tags.clone(), self.commands.clone(), None);
-        let mailbox = Mailbox::new(config, receiving, returns, MediaStore::new(pool));
+        let returns = Returns::new(self.verp.clone(), self.commands.clone(), None);
+        let mail_server = MailServer::new(config, receiving, returns, MediaStore::new(pool));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(mailbox.serve(listener, Dialect::Lmtp, CancellationToken::new()));
+        tokio::spawn(mail_server.serve(listener, Dialect::Lmtp, CancellationToken::new()));
         (address, TcpStream::connect(address).await.unwrap())
     }
 
     /// Everything up to a mail, to an address that is taken.
     fn beginning(&self) -> String {
-        let to = self.tags.return_path(Id::new(1));
+        let to = self.verp.return_path(Id::new(1));
         format!("LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<{to}@desk.example>\r\nDATA\r\n")
     }
 
@@ -74,8 +74,8 @@ impl Desk {
     }
 }
 
-fn config() -> MailboxConfig {
-    MailboxConfig::of("mx.example".to_owned(), 1 << 20)
+fn config() -> MailServerConfig {
+    MailServerConfig::of("mx.example".to_owned(), 1 << 20)
 }
 
 /// What is said until the other side hangs up.
@@ -89,7 +89,7 @@ async fn rest(mut stream: TcpStream) -> String {
 #[tokio::test]
 async fn who_is_slow_or_brings_too_much_is_told_so_and_hung_up_on() {
     let desk = Desk::open().await;
-    let silent = MailboxConfig {
+    let silent = MailServerConfig {
         patience: Duration::from_millis(200),
         ..config()
     };
@@ -100,7 +100,7 @@ async fn who_is_slow_or_brings_too_much_is_told_so_and_hung_up_on() {
         "{heard}"
     );
 
-    let slow = MailboxConfig {
+    let slow = MailServerConfig {
         whole_patience: Duration::from_secs(3),
         ..config()
     };
@@ -123,7 +123,7 @@ async fn who_is_slow_or_brings_too_much_is_told_so_and_hung_up_on() {
         .expect("it hangs up");
     assert!(heard.contains("421 4.4.2 it took too long\r\n"), "{heard}");
 
-    let little = MailboxConfig {
+    let little = MailServerConfig {
         memory: 2 * PIECE,
         ..config()
     };
@@ -147,7 +147,7 @@ async fn who_is_slow_or_brings_too_much_is_told_so_and_hung_up_on() {
 #[tokio::test]
 async fn too_many_at_once_are_refused_and_the_next_are_not() {
     let desk = Desk::open().await;
-    let few = MailboxConfig {
+    let few = MailServerConfig {
         connections: (1, 5),
         ..config()
     };

@@ -10,7 +10,7 @@ use super::{
     report::{fields_of, is},
     structure,
 };
-use crate::smtp::Tags;
+use crate::smtp::Verp;
 
 /// Types of report that complain about nothing: the mail is wanted after all, or a
 /// signature could not be verified (RFC 6591).
@@ -29,11 +29,11 @@ pub(crate) struct Report {
 ///
 /// Providers leave the recipient out, so the attempt is known by what we wrote: the return
 /// path that the report has, or the one or the Message-ID of the mail that it encloses.
-pub(crate) fn read(mail: &[u8], tags: &Tags) -> Option<Report> {
-    guarded(|| read_unguarded(mail, tags))
+pub(crate) fn read(mail: &[u8], verp: &Verp) -> Option<Report> {
+    guarded(|| read_unguarded(mail, verp))
 }
 
-fn read_unguarded(mail: &[u8], tags: &Tags) -> Option<Report> {
+fn read_unguarded(mail: &[u8], verp: &Verp) -> Option<Report> {
     let neutral = structure::neutralise(mail)?;
     let mail = bounds::parser().parse(&*neutral)?;
     let fields = fields_of(&mail, &["feedback-report"])?;
@@ -47,8 +47,8 @@ fn read_unguarded(mail: &[u8], tags: &Tags) -> Option<Report> {
     let from = field("original-mail-from").unwrap_or_default();
     let spool = [from, &return_path]
         .into_iter()
-        .find_map(|path| tags.bounced(local_part(path)?))
-        .or_else(|| tags.mentioned(local_part(&message_id)?));
+        .find_map(|path| verp.bounced(local_part(path)?))
+        .or_else(|| verp.mentioned(local_part(&message_id)?));
     Some(Report {
         complains: !NO_COMPLAINTS.iter().any(|it| kind.eq_ignore_ascii_case(it)),
         spool,
@@ -76,8 +76,8 @@ fn local_part(address: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn tags() -> Tags {
-        Tags::new(b"key".to_vec().into())
+    fn verp() -> Verp {
+        Verp::new(b"key".to_vec().into())
     }
 
     fn report(fields: &str, enclosed: &str) -> Option<Report> {
@@ -87,7 +87,7 @@ mod tests {
              Content-Type: message/feedback-report\r\n\r\n{fields}\r\n--x\r\n\
              {enclosed}\r\n--x--\r\n"
         );
-        read(mail.as_bytes(), &tags())
+        read(mail.as_bytes(), &verp())
     }
 
     #[test]
@@ -97,8 +97,8 @@ mod tests {
             complains: true,
             spool: Some(spool),
         });
-        let path = format!("{}@verp.example", tags().return_path(spool));
-        let id = tags().message_id(spool, "sender.example");
+        let path = format!("{}@verp.example", verp().return_path(spool));
+        let id = verp().message_id(spool, "sender.example");
         let kind = "Feedback-Type: abuse\r\nVersion: 1\r\n";
         let fields = format!("{kind}Original-Mail-From: <{path}>\r\n");
         assert_eq!(report(&fields, "\r\n"), complaint);
@@ -137,7 +137,7 @@ mod tests {
     fn what_is_no_report_is_none() {
         assert_eq!(report("Version: 1\r\n", "\r\n"), None);
         assert_eq!(
-            read(b"Subject: unwanted\r\n\r\nFeedback-Type: abuse", &tags()),
+            read(b"Subject: unwanted\r\n\r\nFeedback-Type: abuse", &verp()),
             None
         );
     }

@@ -16,7 +16,7 @@ use super::{
     bounce::{self, Fate},
     complaint,
 };
-use crate::smtp::Tags;
+use crate::smtp::Verp;
 
 const NOTED: &str = "250 2.0.0 ok, noted";
 const RECORDED: &str = "250 2.0.0 ok, it is on record";
@@ -25,7 +25,7 @@ const UNKNOWN: &str = "550 5.1.1 there is no such attempt any more";
 /// Recognises what comes back, and puts it on record.
 #[derive(Clone)]
 pub struct Returns {
-    tags: Tags,
+    verp: Verp,
     commands: Commands,
     complaints: Option<EmailAddress>,
 }
@@ -40,11 +40,11 @@ pub(super) enum Return {
 }
 
 impl Returns {
-    /// `tags` are those that return paths are made with, `complaints` is the address that
+    /// `verp` are those that return paths are made with, `complaints` is the address that
     /// mailbox providers report to.
-    pub fn new(tags: Tags, commands: Commands, complaints: Option<EmailAddress>) -> Self {
+    pub fn new(verp: Verp, commands: Commands, complaints: Option<EmailAddress>) -> Self {
         Self {
-            tags,
+            verp,
             commands,
             complaints,
         }
@@ -53,7 +53,7 @@ impl Returns {
     /// What comes back to this address; nothing if it is none of ours.
     pub(super) fn at(&self, address: &str) -> Option<Return> {
         let (local_part, _) = address.rsplit_once('@')?;
-        if let Some(spool) = self.tags.bounced(local_part) {
+        if let Some(spool) = self.verp.bounced(local_part) {
             return Some(Return::Path(spool));
         }
         let complaints = self.complaints.as_ref()?;
@@ -66,8 +66,8 @@ impl Returns {
     /// # Errors
     /// When the log does not answer.
     pub(super) async fn take(&self, to: Return, mail: &[u8]) -> Result<&'static str, CommandError> {
-        let (mail, tags) = (mail.to_vec(), self.tags.clone());
-        let read = move || (complaint::read(&mail, &tags), bounce::read(&mail));
+        let (mail, verp) = (mail.to_vec(), self.verp.clone());
+        let read = move || (complaint::read(&mail, &verp), bounce::read(&mail));
         let Ok((complaint, bounce)) = tokio::task::spawn_blocking(read).await else {
             return Ok(LATER);
         };

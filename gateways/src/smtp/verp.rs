@@ -10,12 +10,12 @@ const DIGITS: usize = 10;
 
 /// Makes return paths and Message-IDs for attempts, and recognises them.
 #[derive(Clone, Debug)]
-pub struct Tags {
+pub struct Verp {
     key: SecretSlice<u8>,
 }
 
-impl Tags {
-    /// Tags signed with this key. A bounce is recognised by the key it was sent with.
+impl Verp {
+    /// Verp signed with this key. A bounce is recognised by the key it was sent with.
     pub fn new(key: SecretSlice<u8>) -> Self {
         Self { key }
     }
@@ -72,26 +72,26 @@ impl Tags {
 mod tests {
     use super::*;
 
-    fn tags(key: &[u8]) -> Tags {
-        Tags::new(key.to_vec().into())
+    fn verp(key: &[u8]) -> Verp {
+        Verp::new(key.to_vec().into())
     }
 
     #[test]
     fn a_bounce_names_its_attempt() {
-        let path = tags(b"key").return_path(Id::new(42));
+        let path = verp(b"key").return_path(Id::new(42));
         assert!(path.starts_with("bounce+42.") && path.len() == 20, "{path}");
-        assert_eq!(tags(b"key").bounced(&path), Some(Id::new(42)));
+        assert_eq!(verp(b"key").bounced(&path), Some(Id::new(42)));
         assert_eq!(
-            tags(b"key").bounced(&path.to_uppercase()),
+            verp(b"key").bounced(&path.to_uppercase()),
             Some(Id::new(42))
         );
     }
 
     #[test]
     fn a_forged_bounce_is_nobodys() {
-        let path = tags(b"key").return_path(Id::new(42));
-        assert_eq!(tags(b"other").bounced(&path), None);
-        assert_eq!(tags(b"key").bounced(&path.replace("42.", "43.")), None);
+        let path = verp(b"key").return_path(Id::new(42));
+        assert_eq!(verp(b"other").bounced(&path), None);
+        assert_eq!(verp(b"key").bounced(&path.replace("42.", "43.")), None);
         for text in [
             "",
             "bounce",
@@ -101,16 +101,16 @@ mod tests {
             "bounce+42.00",
             "bounce+x.0011223344",
         ] {
-            assert_eq!(tags(b"key").bounced(text), None, "{text}");
+            assert_eq!(verp(b"key").bounced(text), None, "{text}");
         }
     }
 
     #[test]
     fn a_message_id_is_stable_and_does_not_give_the_return_path_away() {
-        let id = tags(b"key").message_id(Id::new(42), "example.com");
-        assert_eq!(id, tags(b"key").message_id(Id::new(42), "example.com"));
-        assert_ne!(id, tags(b"key").message_id(Id::new(43), "example.com"));
-        let path = tags(b"key").return_path(Id::new(42));
+        let id = verp(b"key").message_id(Id::new(42), "example.com");
+        assert_eq!(id, verp(b"key").message_id(Id::new(42), "example.com"));
+        assert_ne!(id, verp(b"key").message_id(Id::new(43), "example.com"));
+        let path = verp(b"key").return_path(Id::new(42));
         assert!(!id.contains(path.rsplit_once('.').unwrap().1));
     }
 }
