@@ -156,9 +156,10 @@ impl Sending {
     /// That whose it is may send.
     async fn sender(&self, owner: Id<User>) -> Result<(), CommandError> {
         let user = self.there(owner, "its owner was deleted").await?;
-        match user.aggregate.is_active() {
-            true => Ok(()),
-            false => Err(not_ready("its owner is not active")),
+        if user.aggregate.is_active() {
+            Ok(())
+        } else {
+            Err(not_ready("its owner is not active"))
         }
     }
 
@@ -269,9 +270,10 @@ impl Sending {
     async fn carriers(&self, service: Service) -> Result<Vec<ProviderSenders>, CommandError> {
         let carriers = providers::senders(&self.pool, service).await;
         let carriers = carriers.map_err(StoreError::Database)?;
-        match carriers.is_empty() {
-            true => Err(no_provider(service)),
-            false => Ok(carriers),
+        if carriers.is_empty() {
+            Err(no_provider(service))
+        } else {
+            Ok(carriers)
         }
     }
 
@@ -291,13 +293,12 @@ impl Sending {
         let contacts = groups::contacts(&self.pool, details.group_id.get()).await;
         let contacts = contacts.map_err(StoreError::Database)?;
         // Nobody to reach is what one wants to hear before anything about how.
-        let briefing = match contacts == 0 && campaign.reached().is_none() {
-            true => return Err(not_ready("its group is empty")),
-            false => {
-                let (program, account) = (details.program_id, details.account_id);
-                self.briefing(program, details.service, account, owner)
-                    .await?
-            }
+        let briefing = if contacts == 0 && campaign.reached().is_none() {
+            return Err(not_ready("its group is empty"));
+        } else {
+            let (program, account) = (details.program_id, details.account_id);
+            self.briefing(program, details.service, account, owner)
+                .await?
         };
         Ok(CampaignCommand::Start {
             at,

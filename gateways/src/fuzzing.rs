@@ -12,12 +12,12 @@ use smtp_proto::Request;
 use tokio_util::codec::Decoder as _;
 
 use crate::{
-    inbox::{InboundSms, Part},
-    kannel,
     inbound_mail::{
         bounce, complaint, letter,
         wire::{self, Data, Found},
     },
+    inbox::{InboundSms, Part},
+    kannel,
     reports::Said,
     smpp::{
         mobile_originated,

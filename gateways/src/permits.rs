@@ -64,9 +64,10 @@ impl Permits {
             let granted = {
                 let (waiter, granted) = oneshot::channel();
                 let mut state = self.0.lock();
-                match bulk {
-                    true => state.bulk.push_back(waiter),
-                    false => state.single.push_back(waiter),
+                if bulk {
+                    state.bulk.push_back(waiter)
+                } else {
+                    state.single.push_back(waiter)
                 }
                 state.grant(&self.0);
                 let waiting = state.waiting();

@@ -100,9 +100,10 @@ impl Desk {
         loop {
             let mut come = Vec::new();
             let more = receiver.recv_many(&mut come, BATCH);
-            let count = match waiting.is_empty() {
-                true => Ok(more.await),
-                false => tokio::time::timeout_at(again, more).await,
+            let count = if waiting.is_empty() {
+                Ok(more.await)
+            } else {
+                tokio::time::timeout_at(again, more).await
             };
             if count == Ok(0) {
                 return;
@@ -118,9 +119,10 @@ impl Desk {
             }
             waiting.truncate(WAITING);
             if Instant::now() >= again {
-                let pause = match waiting.len() > BATCH {
-                    true => AGAIN_IF_MANY,
-                    false => AGAIN,
+                let pause = if waiting.len() > BATCH {
+                    AGAIN_IF_MANY
+                } else {
+                    AGAIN
                 };
                 again = Instant::now() + pause;
             }

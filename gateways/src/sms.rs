@@ -13,11 +13,12 @@ use crate::{Ended, Report, content::Sms};
 /// That the text has no more parts than the provider takes: it is refused, never cut.
 pub(crate) fn fits(sms: &Sms, most: u64) -> Result<(), String> {
     let count = sms.encoded.parts.len();
-    match count > usize::try_from(most).unwrap_or(usize::MAX) {
-        true => Err(format!(
+    if count > usize::try_from(most).unwrap_or(usize::MAX) {
+        Err(format!(
             "the text takes {count} messages; this provider takes at most {most}"
-        )),
-        false => Ok(()),
+        ))
+    } else {
+        Ok(())
     }
 }
 

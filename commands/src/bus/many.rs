@@ -94,9 +94,10 @@ impl Commands {
             }
         }
         // What was refused has not ended, and keeps its place in the queue.
-        let dequeue = match answers.iter().all(Result::is_ok) {
-            true => dequeue.to_vec(),
-            false => Vec::new(),
+        let dequeue = if answers.iter().all(Result::is_ok) {
+            dequeue.to_vec()
+        } else {
+            Vec::new()
         };
         if prepared.is_empty() && dequeue.is_empty() {
             return Ok(answers);

@@ -118,9 +118,10 @@ impl Confinement {
             }
         }
         confinement.way = Way::Unconfined;
-        match confinement.is_required {
-            true => tracing::error!("conversions are refused: they cannot be confined here"),
-            false => tracing::warn!("conversions are not confined: install bubblewrap"),
+        if confinement.is_required {
+            tracing::error!("conversions are refused: they cannot be confined here")
+        } else {
+            tracing::warn!("conversions are not confined: install bubblewrap")
         }
         confinement
     }

@@ -29,9 +29,10 @@ pub fn create(path: &Path) -> io::Result<File> {
 
 fn regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let file = options.custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::other("no regular file")),
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("no regular file"))
     }
 }
 

@@ -300,9 +300,10 @@ impl Workroom {
         use std::os::unix::process::ExitStatusExt;
         let limits = self.shop.limits;
         let Some(finished) = finished else {
-            return Err(match self.shop.stop.is_cancelled() {
-                true => ConversionError::Stopping,
-                false => ConversionError::TooSlow(limits.time),
+            return Err(if self.shop.stop.is_cancelled() {
+                ConversionError::Stopping
+            } else {
+                ConversionError::TooSlow(limits.time)
             });
         };
         tracing::debug!(program = program.file(), status = %finished.status, "converted");

@@ -50,9 +50,10 @@ pub(super) async fn to_pdf(room: &mut Workroom, kind: Kind) -> Result<()> {
 fn page(image: &Image) -> Vec<u8> {
     let [catalog, tree, page, picture, content] = [1, 2, 3, 4, 5].map(Ref::new);
     let (width, height) = (image.width as f32, image.height as f32);
-    let (paper_width, paper_height) = match width > height {
-        true => (LONG, SHORT),
-        false => (SHORT, LONG),
+    let (paper_width, paper_height) = if width > height {
+        (LONG, SHORT)
+    } else {
+        (SHORT, LONG)
     };
     let dot = DOT.min(paper_width / width).min(paper_height / height);
     let (width, height) = (width * dot, height * dot);

@@ -120,9 +120,10 @@ impl Documents<'_> {
         let added = "added.pdf";
         fs::rename(room.path(PDF), room.path(added))?;
         let united = room.run(Program::PdfUnite, [BEFORE, added, PDF]).await?;
-        match united.success() && self.pages(room, PDF).await? == pages {
-            true => Ok(()),
-            false => Err(DocumentError::unreadable(Kind::Pdf)),
+        if united.success() && self.pages(room, PDF).await? == pages {
+            Ok(())
+        } else {
+            Err(DocumentError::unreadable(Kind::Pdf))
         }
     }
 
@@ -147,9 +148,10 @@ impl Documents<'_> {
         let pages = room.work(move || tiff::pages(&path, most)).await??;
         let arguments = ["-z", "-p", "A4", "-F", "-o", PDF, UPLOAD];
         let done = room.run(Program::Tiff2Pdf, arguments).await?;
-        match done.success() && self.pages(room, PDF).await? == pages {
-            true => Ok(()),
-            false => Err(DocumentError::unreadable(Kind::Tiff)),
+        if done.success() && self.pages(room, PDF).await? == pages {
+            Ok(())
+        } else {
+            Err(DocumentError::unreadable(Kind::Tiff))
         }
     }
 
@@ -160,9 +162,10 @@ impl Documents<'_> {
     }
 
     fn few_enough(&self, pages: u32) -> Result<()> {
-        match pages <= self.most_pages {
-            true => Ok(()),
-            false => Err(too_many(pages, self.most_pages)),
+        if pages <= self.most_pages {
+            Ok(())
+        } else {
+            Err(too_many(pages, self.most_pages))
         }
     }
 }
@@ -173,10 +176,11 @@ fn too_many(pages: u32, most: u32) -> DocumentError {
 
 fn few_enough_pixels(width: u64, height: u64) -> Result<()> {
     let pixels = width.saturating_mul(height);
-    match (1..=MOST_PIXELS).contains(&pixels) {
-        true => Ok(()),
-        false => Err(DocumentError::unfit(format!(
+    if (1..=MOST_PIXELS).contains(&pixels) {
+        Ok(())
+    } else {
+        Err(DocumentError::unfit(format!(
             "has an image of {width} by {height} pixels; {MOST_PIXELS} in all are taken"
-        ))),
+        )))
     }
 }

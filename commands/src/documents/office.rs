@@ -48,9 +48,10 @@ pub(super) async fn to_pdf(room: &mut Workroom, kind: Kind) -> Result<()> {
     let done = room.run(Program::LibreOffice, arguments).await?;
     let made = room.path(&format!("{UPLOAD}.pdf"));
     // It is content with what it could not read, too.
-    match done.success() && made.exists() {
-        true => Ok(fs::rename(made, room.path(PDF))?),
-        false => Err(DocumentError::unreadable(kind)),
+    if done.success() && made.exists() {
+        Ok(fs::rename(made, room.path(PDF))?)
+    } else {
+        Err(DocumentError::unreadable(kind))
     }
 }
 

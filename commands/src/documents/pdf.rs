@@ -51,9 +51,10 @@ pub(super) async fn draw(room: &mut Workroom, pages: u32, quality: Quality) -> R
         PDF.to_owned(),
     ];
     let done = room.run(Program::Ghostscript, arguments).await?;
-    match done.success() && room.path(FAX).exists() {
-        true => Ok(()),
-        false => Err(DocumentError::unreadable(Kind::Pdf)),
+    if done.success() && room.path(FAX).exists() {
+        Ok(())
+    } else {
+        Err(DocumentError::unreadable(Kind::Pdf))
     }
 }
 

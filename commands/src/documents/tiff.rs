@@ -99,9 +99,10 @@ impl Tiff {
         few_enough_pixels(width, height)?;
         let mut pieces = offsets.iter().zip(&lengths);
         let is_there = |(at, length): (&u64, &u64)| at + length <= self.size;
-        match !offsets.is_empty() && offsets.len() == lengths.len() && pieces.all(is_there) {
-            true => Ok(next),
-            false => Err(DocumentError::unfit("is a TIFF that ends early")),
+        if !offsets.is_empty() && offsets.len() == lengths.len() && pieces.all(is_there) {
+            Ok(next)
+        } else {
+            Err(DocumentError::unfit("is a TIFF that ends early"))
         }
     }
 

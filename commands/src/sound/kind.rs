@@ -48,9 +48,10 @@ impl Kind {
             head if is_mp3(head) => Ok(Self::Mp3),
             _ => {
                 file.rewind()?;
-                match is_gsm(file)? {
-                    true => Ok(Self::Gsm),
-                    false => Err(SoundError::Unfit("is no WAV, MP3, OGG or GSM")),
+                if is_gsm(file)? {
+                    Ok(Self::Gsm)
+                } else {
+                    Err(SoundError::Unfit("is no WAV, MP3, OGG or GSM"))
                 }
             }
         }

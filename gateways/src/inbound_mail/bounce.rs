@@ -42,9 +42,10 @@ fn fate(fields: &[(String, String)]) -> Option<Fate> {
             _ => continue,
         }
         if action == "failed" {
-            let words = match diagnostic.contains(&status) {
-                true => diagnostic.clone(),
-                false => format!("{status} {diagnostic}"),
+            let words = if diagnostic.contains(&status) {
+                diagnostic.clone()
+            } else {
+                format!("{status} {diagnostic}")
             };
             let words = one_line(&words, WORDS);
             fate = Some(Fate::Failed(match words.as_str() {

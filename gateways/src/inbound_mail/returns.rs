@@ -117,9 +117,10 @@ impl Returns {
     /// What is answered about an attempt that cannot be read: it may be too new for that.
     async fn unknown(&self) -> Result<&'static str, CommandError> {
         let behind = is_behind(self.commands.store().pool(), "transmissions").await;
-        Ok(match behind.map_err(StoreError::from)? {
-            true => LATER,
-            false => UNKNOWN,
+        Ok(if behind.map_err(StoreError::from)? {
+            LATER
+        } else {
+            UNKNOWN
         })
     }
 
@@ -131,12 +132,11 @@ impl Returns {
         let lists = Suppression::new(self.commands.store().clone());
         let attempt = (transmission, spool);
         let listing = lists.add_recipient(&self.commands, attempt, OptOutSource::Complaint);
-        Ok(match listing.await? {
-            true => {
-                metrics::counter!("ledgerline_complaints_total").increment(1);
-                RECORDED
-            }
-            false => UNKNOWN,
+        Ok(if listing.await? {
+            metrics::counter!("ledgerline_complaints_total").increment(1);
+            RECORDED
+        } else {
+            UNKNOWN
         })
     }
 

@@ -239,9 +239,12 @@ impl<'m> Session<'m> {
             lines.push("STARTTLS".to_owned());
         }
         let last = lines.len() - 1;
-        let line = |(at, line): (usize, &String)| match at == last {
-            true => format!("250 {line}"),
-            false => format!("250-{line}"),
+        let line = |(at, line): (usize, &String)| {
+            if at == last {
+                format!("250 {line}")
+            } else {
+                format!("250-{line}")
+            }
         };
         let lines: Vec<_> = lines.iter().enumerate().map(line).collect();
         lines.join("\r\n")
@@ -249,9 +252,10 @@ impl<'m> Session<'m> {
 
     fn mistaken(&mut self, words: &str) -> Answer {
         self.errors += 1;
-        match self.errors > ERRORS {
-            true => ("421 4.7.0 too many errors".to_owned(), After::HangUp),
-            false => answer(words),
+        if self.errors > ERRORS {
+            ("421 4.7.0 too many errors".to_owned(), After::HangUp)
+        } else {
+            answer(words)
         }
     }
 
@@ -297,12 +301,13 @@ impl<'m> Session<'m> {
             Ok(Some(NotReceived::NoAccount | NotReceived::NoProgram)) => {
                 self.guesses += 1;
                 // A mail server that hands over has looked nobody up, and guesses nothing.
-                match self.guesses > ERRORS && self.dialect == Dialect::Smtp {
-                    true => (
+                if self.guesses > ERRORS && self.dialect == Dialect::Smtp {
+                    (
                         "421 4.7.0 too many unknown recipients".to_owned(),
                         After::HangUp,
-                    ),
-                    false => answer("550 5.1.1 nobody receives mail there"),
+                    )
+                } else {
+                    answer("550 5.1.1 nobody receives mail there")
                 }
             }
             Err(error) => {

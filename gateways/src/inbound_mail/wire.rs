@@ -102,9 +102,10 @@ impl Data {
                 _ => (State::Text, std::slice::from_ref(&byte)),
             };
             self.state = state;
-            match self.bytes.len() + keep.len() > limit {
-                true => self.too_long = true,
-                false => self.bytes.extend_from_slice(keep),
+            if self.bytes.len() + keep.len() > limit {
+                self.too_long = true
+            } else {
+                self.bytes.extend_from_slice(keep)
             }
             if complete {
                 break;

@@ -80,9 +80,10 @@ pub struct KannelConfig {
 
 impl KannelConfig {
     fn authority(&self) -> String {
-        match self.host.contains(':') && !self.host.starts_with('[') {
-            true => format!("[{}]:{}", self.host, self.port),
-            false => format!("{}:{}", self.host, self.port),
+        if self.host.contains(':') && !self.host.starts_with('[') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
         }
     }
 
@@ -205,9 +206,10 @@ impl KannelGateway {
         match timeout_at(until, connection.send(part)).await {
             Ok(Ok(answer)) => reply::read(&answer, self.config.settings.template.as_ref()),
             Ok(Err(Lost { sent, reason })) => {
-                let outcome = match sent {
-                    true => Outcome::Unknown,
-                    false => Outcome::Unavailable,
+                let outcome = if sent {
+                    Outcome::Unknown
+                } else {
+                    Outcome::Unavailable
                 };
                 Reply::of(outcome, format!("the connection was lost: {reason}"))
             }

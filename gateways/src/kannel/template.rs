@@ -43,9 +43,10 @@ pub(super) fn request(
     if sms.encoded.encoding == Encoding::Binary || sms.class != TextClass::Off {
         return Err("this provider's template carries texts without a class only".to_owned());
     }
-    let sender = match template.has(Slot::From) {
-        true => sender(sms, config.settings.sender.as_deref())?,
-        false => None,
+    let sender = if template.has(Slot::From) {
+        sender(sms, config.settings.sender.as_deref())?
+    } else {
+        None
     };
     let values = Values {
         config,

@@ -75,9 +75,10 @@ impl ProviderNetworks {
             return Ok(());
         };
         let address = address.to_canonical();
-        match listed.iter().any(|network| network.contains(&address)) {
-            true => Ok(()),
-            false => Err(AddressRefused::NotListed),
+        if listed.iter().any(|network| network.contains(&address)) {
+            Ok(())
+        } else {
+            Err(AddressRefused::NotListed)
         }
     }
 

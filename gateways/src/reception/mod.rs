@@ -129,9 +129,12 @@ impl Reception {
         let text = text_of(&sms.octets, sms.encoding);
         let mut results = Vec::new();
         let of_parts = whole.map(|whole| (whole.contents.len(), whole.count));
-        results.extend(of_parts.map(|(there, count)| match there == count {
-            true => SpoolResult::new(ResultKind::Info, "parts", count.to_string()),
-            false => SpoolResult::new(ResultKind::Error, "parts", format!("{there} of {count}")),
+        results.extend(of_parts.map(|(there, count)| {
+            if there == count {
+                SpoolResult::new(ResultKind::Info, "parts", count.to_string())
+            } else {
+                SpoolResult::new(ResultKind::Error, "parts", format!("{there} of {count}"))
+            }
         }));
         if sms.encoding == Encoding::Binary {
             results.push(SpoolResult::new(ResultKind::Info, "encoding", "binary"));

@@ -110,9 +110,10 @@ impl Link {
                     if opened.elapsed() >= STEADY {
                         pause = SOON;
                     }
-                    self.say(match pause > SOON {
-                        true => State::Down("the message centre ends the bind soon".to_owned()),
-                        false => State::Opening,
+                    self.say(if pause > SOON {
+                        State::Down("the message centre ends the bind soon".to_owned())
+                    } else {
+                        State::Opening
                     });
                 }
                 Err(reason) => {

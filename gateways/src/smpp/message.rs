@@ -49,9 +49,10 @@ pub(super) fn parts(
     let latin = settings.alphabet == Alphabet::Latin1 && sms.encoded.encoding == Encoding::Gsm;
     let part = |(at, octets): (usize, &Vec<u8>)| {
         let header = part_header(spool.id, count, at + 1);
-        let body = match latin {
-            true => latin1(octets),
-            false => octets.clone(),
+        let body = if latin {
+            latin1(octets)
+        } else {
+            octets.clone()
         };
         let message = [header.map(Vec::from).unwrap_or_default(), body].concat();
         let message = OctetString::from_slice(&message)
@@ -66,9 +67,10 @@ pub(super) fn parts(
             .destination_addr(destination.clone())
             .esm_class(EsmClass::from(header.map_or(0, |_| WITH_HEADER)))
             .registered_delivery(RegisteredDelivery::from(
-                match is_last && settings.awaits_reports() {
-                    true => REPORT,
-                    false => 0,
+                if is_last && settings.awaits_reports() {
+                    REPORT
+                } else {
+                    0
                 },
             ))
             .data_coding(DataCoding::from(coding(sms.encoded.encoding, sms.class)))

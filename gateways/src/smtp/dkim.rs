@@ -50,9 +50,10 @@ impl Signer {
     /// When it is neither.
     pub fn new(domain: &str, selector: &str, key: &SecretString) -> Result<Self, InvalidConfig> {
         let key = key.expose_secret().trim();
-        let algorithm = match key.contains("-----BEGIN") {
-            true => DkimSigningAlgorithm::Rsa,
-            false => DkimSigningAlgorithm::Ed25519,
+        let algorithm = if key.contains("-----BEGIN") {
+            DkimSigningAlgorithm::Rsa
+        } else {
+            DkimSigningAlgorithm::Ed25519
         };
         let key = DkimSigningKey::new(key, algorithm).map_err(|_| InvalidConfig {
             field: "settings.dkim_key",

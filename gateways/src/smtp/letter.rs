@@ -200,12 +200,11 @@ fn alternative(email: &Email, html: SinglePart) -> MultiPart {
         .map(|file| attachment(file, content_id(file)))
         .collect();
     let alternative = MultiPart::alternative().singlepart(plain(email));
-    match shown.is_empty() {
-        true => alternative.singlepart(html),
-        false => {
-            let related = MultiPart::related().singlepart(html);
-            alternative.multipart(shown.into_iter().fold(related, MultiPart::singlepart))
-        }
+    if shown.is_empty() {
+        alternative.singlepart(html)
+    } else {
+        let related = MultiPart::related().singlepart(html);
+        alternative.multipart(shown.into_iter().fold(related, MultiPart::singlepart))
     }
 }
 

@@ -109,9 +109,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
         let before = buffer.filled().len();
         std::task::ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         self.heard = self.heard.saturating_add(buffer.filled().len() - before);
-        match self.heard > MOST {
-            true => Poll::Ready(Err(io::Error::other("the server says too much"))),
-            false => Poll::Ready(Ok(())),
+        if self.heard > MOST {
+            Poll::Ready(Err(io::Error::other("the server says too much")))
+        } else {
+            Poll::Ready(Ok(()))
         }
     }
 }

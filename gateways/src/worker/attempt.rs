@@ -125,12 +125,11 @@ impl Attempt {
     /// are channels that is no fault of a provider: it is sent again when there may be one.
     async fn too_late(&self, service: Option<Service>) -> Fate {
         let is_open = service.is_some_and(|service| self.shared.registry.is_open(service));
-        match self.is_bulk() && self.job.attempt == 1 && is_open {
-            true => self.withdraw("no channel was free in time").await,
-            false => {
-                let reason = "its deadline passed before it could be sent";
-                self.expire(reason).await
-            }
+        if self.is_bulk() && self.job.attempt == 1 && is_open {
+            self.withdraw("no channel was free in time").await
+        } else {
+            let reason = "its deadline passed before it could be sent";
+            self.expire(reason).await
         }
     }
 

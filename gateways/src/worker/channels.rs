@@ -41,9 +41,10 @@ pub(super) async fn keep(shared: Arc<Shared>) {
         sleep(GAP).await;
         let round = if short { SHORT_ROUND } else { ROUND };
         // Somebody who has to wait rings; who already does would ring all the time.
-        match short {
-            true => sleep(round).await,
-            false => drop(timeout(round, shared.registry.short()).await),
+        if short {
+            sleep(round).await
+        } else {
+            drop(timeout(round, shared.registry.short()).await)
         }
     }
 }

@@ -118,12 +118,11 @@ async fn claim_some(shared: &Shared, room: &Room, sweep: bool) -> Result<Vec<Job
     if room.all == 0 {
         return Ok(Vec::new());
     }
-    let services: Vec<i32> = match sweep {
-        true => {
-            let free = |it: &i32| room.rationed.iter().all(|(service, _)| service != it);
-            queue::all_services().into_iter().filter(free).collect()
-        }
-        false => shared.registry.services(),
+    let services: Vec<i32> = if sweep {
+        let free = |it: &i32| room.rationed.iter().all(|(service, _)| service != it);
+        queue::all_services().into_iter().filter(free).collect()
+    } else {
+        shared.registry.services()
     };
     let until = Instant::now() + shared.config.lease;
     let mut jobs = claim_of(shared, &services, room.all, room.bulk).await?;

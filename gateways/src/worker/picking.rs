@@ -96,9 +96,10 @@ impl Attempt {
         let refuse = |all: &Vec<ProviderSenders>| {
             !all.is_empty() && all.iter().all(|it| it.check(sender).is_err())
         };
-        match known.is_ok_and(|all| refuse(&all)) {
-            true => self.reject(reason).await,
-            false => later,
+        if known.is_ok_and(|all| refuse(&all)) {
+            self.reject(reason).await
+        } else {
+            later
         }
     }
 }

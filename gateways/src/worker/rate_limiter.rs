@@ -166,9 +166,10 @@ impl RateLimiter {
         } else {
             &mut line.single
         };
-        match again {
-            true => lane.push_front(waiter),
-            false => lane.push_back(waiter),
+        if again {
+            lane.push_front(waiter)
+        } else {
+            lane.push_back(waiter)
         }
         line.changed.notify_one();
         answer

@@ -160,9 +160,10 @@ impl Attempt {
         }
         if !asked.owner_active {
             // A campaign goes on, with what it has not sent, once its owner is active again.
-            return Ok(Some(match self.is_bulk() {
-                true => self.withdrawal(OWNER_LEFT),
-                false => self.suppression(OWNER_LEFT.to_owned()),
+            return Ok(Some(if self.is_bulk() {
+                self.withdrawal(OWNER_LEFT)
+            } else {
+                self.suppression(OWNER_LEFT.to_owned())
             }));
         }
         let listed = asked.listed.map(|listed| {

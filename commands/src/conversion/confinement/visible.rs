@@ -88,9 +88,10 @@ impl<'h> Visible<'h> {
             say(&[&"--symlink", to, link]);
         }
         for path in self.hidden_within() {
-            match path.is_dir() {
-                true => say(&[&"--tmpfs", path, &"--remount-ro", path]),
-                false => say(&[&"--ro-bind", &"/dev/null", path]),
+            if path.is_dir() {
+                say(&[&"--tmpfs", path, &"--remount-ro", path])
+            } else {
+                say(&[&"--ro-bind", &"/dev/null", path])
             }
         }
         say(&[&"--chdir", &inside]);

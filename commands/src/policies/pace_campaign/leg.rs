@@ -139,9 +139,10 @@ impl Pacer {
         budget: usize,
     ) -> Result<Vec<Turn>, CommandError> {
         let service = state.details.service;
-        let twins = match state.details.duplicates {
-            true => HashMap::new(),
-            false => self.twins(service, members).await?,
+        let twins = if state.details.duplicates {
+            HashMap::new()
+        } else {
+            self.twins(service, members).await?
         };
         let (mut left, now) = (budget, clock::now());
         let turns = members.iter().map(|member| {

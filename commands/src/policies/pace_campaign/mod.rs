@@ -224,9 +224,10 @@ impl Pacer {
         );
         let ready = ready.await.map_err(StoreError::Database)?.len();
         // Half of them may go before the next ones are made, so that appends stay few.
-        Ok(match ready * 2 <= ahead {
-            true => ahead.max(budget),
-            false => budget,
+        Ok(if ready * 2 <= ahead {
+            ahead.max(budget)
+        } else {
+            budget
         })
     }
 
@@ -331,9 +332,10 @@ impl Pacer {
 /// than they take in that time: they would only wait until their deadline.
 fn room(waiting: &[backlog::Waiting]) -> usize {
     let long_ago = clock::now() - PROMPT;
-    match waiting.iter().any(|one| one.due_at < long_ago) {
-        true => 0,
-        false => WAITING.saturating_sub(waiting.len()),
+    if waiting.iter().any(|one| one.due_at < long_ago) {
+        0
+    } else {
+        WAITING.saturating_sub(waiting.len())
     }
 }
 

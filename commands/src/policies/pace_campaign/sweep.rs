@@ -73,9 +73,10 @@ impl Pacer {
             return Ok(Some(BUSY));
         }
         let swept = backlog::sweep(&policies.pool, id, ADDRESSES).await;
-        Ok(match swept.map_err(StoreError::Database)? {
-            true => None,
-            false => Some(BUSY),
+        Ok(if swept.map_err(StoreError::Database)? {
+            None
+        } else {
+            Some(BUSY)
         })
     }
 }

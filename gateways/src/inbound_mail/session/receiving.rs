@@ -61,9 +61,10 @@ impl Session<'_> {
             }
             return Ok(After::HangUp);
         }
-        let answers = match data.too_long {
-            true => vec!["552 5.3.4 it is too large".to_owned(); self.answers()],
-            false => self.store(data.bytes).await,
+        let answers = if data.too_long {
+            vec!["552 5.3.4 it is too large".to_owned(); self.answers()]
+        } else {
+            self.store(data.bytes).await
         };
         drop(memory);
         say(stream, &answers.join("\r\n"), config.patience).await?;

@@ -155,7 +155,12 @@ impl Session<'_> {
     /// If that cannot be found out, it is found out when it is put on record.
     async fn is_known(&self, key: &Key) -> bool {
         let keys = std::iter::once(&key.now).chain(&key.earlier);
-        self.mail_server.0.receiving.knows(keys).await.unwrap_or(false)
+        self.mail_server
+            .0
+            .receiving
+            .knows(keys)
+            .await
+            .unwrap_or(false)
     }
 
     /// Reads it, with its files stored.
