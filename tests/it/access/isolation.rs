@@ -81,9 +81,10 @@ fn body(route: Route) -> Value {
     let known = examples::all().into_iter();
     let mut known = known.filter(|it| it.method == route.method && it.path == route.path);
     let example = known.next().and_then(|it| it.body(&|_| None, "isolated"));
-    let other = match route.path.contains("/schedule") {
-        true => json!({"delay": 3600}),
-        false => json!({"name": "isolated", "value": "x", "status": "failed"}),
+    let other = if route.path.contains("/schedule") {
+        json!({"delay": 3600})
+    } else {
+        json!({"name": "isolated", "value": "x", "status": "failed"})
     };
     example.unwrap_or(other)
 }
@@ -131,12 +132,7 @@ async fn somebody_elses_thing_is_answered_as_one_that_is_not_there() {
             .collect();
         // Each place in turn holds hers, the others his own.
         for kind in &kinds {
-            let with = |id: i64| {
-                move |of: &str| match of == *kind {
-                    true => Some(id),
-                    false => None,
-                }
-            };
+            let with = |id: i64| move |of: &str| if of == *kind { Some(id) } else { None };
             let at = |id: i64| {
                 let hers = with(id);
                 path(route, &|of| hers(of).or_else(|| bob.ids.get(of).copied()))
@@ -190,9 +186,12 @@ async fn nobody_can_use_what_is_somebody_elses() {
         let path = path(route, &|kind| bob.ids.get(kind).copied());
         for (field, kind) in &references {
             let asked = async |id: i64| {
-                let ids = |of: &str| match of == field {
-                    true => Some(id),
-                    false => refers(of).map(|kind| bob.ids[kind]),
+                let ids = |of: &str| {
+                    if of == field {
+                        Some(id)
+                    } else {
+                        refers(of).map(|kind| bob.ids[kind])
+                    }
                 };
                 let body = example
                     .body(&ids, &crate::harness::unique_name("use"))

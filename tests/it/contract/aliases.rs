@@ -76,9 +76,10 @@ async fn a_get_of_delete_deletes_as_delete_does() {
     let mut answers = Vec::new();
     for by_alias in [false, true] {
         for (path, field, id) in one_of_each(&admin).await {
-            let answer = match by_alias {
-                false => admin.delete(&format!("{path}/{id}")).await,
-                true => admin.get(&format!("{path}/{id}/delete")).await,
+            let answer = if by_alias {
+                admin.get(&format!("{path}/{id}/delete")).await
+            } else {
+                admin.delete(&format!("{path}/{id}")).await
             };
             assert_eq!(answer.ok(), json!({ field: id }), "{path}");
             answers.push((

@@ -119,9 +119,10 @@ impl Case {
         if route.method == "DELETE" && TIES.iter().any(|tie| route.path.contains(tie)) {
             things.client.put(&path, json!({})).await.ok();
         }
-        let token = match route.path.ends_with("/authenticate/cancel") {
-            true => Some(server_token(&things.client).await),
-            false => None,
+        let token = if route.path.ends_with("/authenticate/cancel") {
+            Some(server_token(&things.client).await)
+        } else {
+            None
         };
         Self {
             route,

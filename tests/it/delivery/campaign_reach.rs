@@ -126,9 +126,10 @@ async fn the_report_has_each_once(campaigns: &Campaigning, id: i64) {
     for row in &report {
         let contact: i64 = row["contact_id"].parse().unwrap();
         let transmission = &transmissions[&contact];
-        let outcome = match transmission["suppressed"] == 1 {
-            true => "suppressed",
-            false => transmission["outcome"].as_str().unwrap(),
+        let outcome = if transmission["suppressed"] == 1 {
+            "suppressed"
+        } else {
+            transmission["outcome"].as_str().unwrap()
         };
         assert_eq!(row["outcome"], outcome, "{row:?}");
         for field in ["transmission_id", "status", "try_done"] {

@@ -159,9 +159,10 @@ async fn a_schedule_is_cancelled_by_its_id_under_both_spellings() {
         let schedule = scheduled(&user, &path, json!({"delay": 600})).await;
         let id = &schedule["schedule_id"];
         let one = format!("/schedules/{id}");
-        let answer = match by_alias {
-            false => user.delete(&one).await,
-            true => user.get(&format!("{one}/delete")).await,
+        let answer = if by_alias {
+            user.get(&format!("{one}/delete")).await
+        } else {
+            user.delete(&one).await
         };
         assert_eq!(answer.ok(), json!({"schedule_id": id}));
         assert_eq!(user.get(&one).await.status, 404);

@@ -82,9 +82,10 @@ impl Postman {
         let mut answers = Vec::new();
         for address in to {
             let answer = self.say(&format!("RCPT TO:<{address}>")).await;
-            match answer.starts_with("250") {
-                true => accepted += 1,
-                false => answers.push(answer),
+            if answer.starts_with("250") {
+                accepted += 1
+            } else {
+                answers.push(answer)
             }
         }
         if accepted == 0 {

@@ -48,9 +48,10 @@ async fn paths(client: &Client) -> Vec<(Route, String)> {
         let path = known.fold(route.path.to_owned(), |path, (name, id)| {
             path.replace(name, id)
         });
-        match path.contains('{') {
-            true => (route, route.unknown()),
-            false => (route, path),
+        if path.contains('{') {
+            (route, route.unknown())
+        } else {
+            (route, path)
         }
     };
     let changing = routes::all().into_iter().filter(Route::changes_something);

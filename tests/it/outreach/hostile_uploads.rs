@@ -191,9 +191,10 @@ async fn a_server_that_stops_or_is_killed_leaves_nothing_running() {
             Some((room, running))
         })
         .await;
-        match killed {
-            true => server.kill9(),
-            false => drop(server.sigterm(seconds(10))),
+        if killed {
+            server.kill9()
+        } else {
+            drop(server.sigterm(seconds(10)))
         }
         eventually("none of them runs", seconds(5), async || {
             let lives = |(id, _): &(i32, String)| {
