@@ -1,37 +1,39 @@
-//! What the store and the bus ask of every aggregate beyond cqrs-es' own trait.
+//! The trait that the event store and the command bus require of every aggregate, beyond that of
+//! cqrs-es.
 
 use cqrs_es::Aggregate;
 
 use crate::{Event, Id, Subject, access::User};
 
-/// A name that only one live aggregate may hold, for instance a username.
+/// A unique name or key, a username for instance, which one aggregate at most may hold. A deleted
+/// aggregate may keep its claim.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Claim {
-    /// What kind of name, as clients call the field.
+    /// The field of the name, as clients write it.
     pub field: &'static str,
-    /// Within which set it is unique, `user.username` for instance.
+    /// The set within which the name is unique, `user.login` for instance.
     pub scope: &'static str,
-    /// The name, already folded to the form in which it is compared.
+    /// The name, normalised to the form in which names are compared.
     pub value: String,
 }
 
-/// An aggregate of Ledgerline: owned by a user, holding unique names, erasable.
+/// An aggregate of Ledgerline: it may have an owner, unique names, and data to erase.
 pub trait Entity: Aggregate<Services = (), Event: Into<Event>> + Clone + 'static {
-    /// Whether it exists now: not before its creation, not after its deletion.
+    /// True if the aggregate exists: created and not deleted.
     fn exists(&self) -> bool;
 
-    /// Whose it is; nobody's if it belongs to the installation.
+    /// The owner; `None` if the aggregate belongs to the installation.
     fn owner(&self) -> Option<Id<User>> {
         None
     }
 
-    /// The unique names that it holds in its present state. The store claims and
+    /// The unique names that the aggregate holds in its present state. The store claims and
     /// releases the difference in the transaction of the append.
     fn claims(&self) -> Vec<Claim> {
         Vec::new()
     }
 
-    /// The subject whose key is to be destroyed with the append that led here.
+    /// The subject whose key the append that led to this state destroys (crypto-shredding).
     fn erased(&self) -> Option<Subject> {
         None
     }

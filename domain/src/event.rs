@@ -1,4 +1,4 @@
-//! Every event there is, for whoever follows the log as a whole.
+//! The events of all aggregates as one type, for subscribers of the whole log.
 
 use cqrs_es::Aggregate;
 use serde_json::{Value, json};
@@ -41,13 +41,13 @@ pub enum Event {
     Text(TextEvent),
     Transmission(Box<TransmissionEvent>),
     User(UserEvent),
-    /// One that cannot be read, and why. Who needs events of its kind must not pass it.
+    /// An event that cannot be decoded, with the reason. A subscriber that needs events of its kind
+    /// must not advance past it.
     Unreadable(String),
 }
 
 impl Event {
-    /// Reads the payload of an event of this aggregate type; nothing if the type
-    /// is not one of ours.
+    /// Decodes the payload of an event of this aggregate type; `None` for an unknown type.
     pub fn decode(aggregate_type: &str, payload: Value) -> Option<serde_json::Result<Self>> {
         use serde_json::from_value;
         Some(match aggregate_type {
@@ -72,10 +72,10 @@ impl Event {
         })
     }
 
-    /// The event as its payload in the log reads.
+    /// The payload of the event as it stands in the log.
     ///
     /// # Errors
-    /// Never, for the events there are; their fields all have a JSON form.
+    /// None for the present events, whose fields all have a JSON form.
     pub fn payload(&self) -> serde_json::Result<Value> {
         use serde_json::to_value;
         match self {
@@ -100,7 +100,7 @@ impl Event {
         }
     }
 
-    /// Why it cannot be read, if it cannot.
+    /// The reason for which the event cannot be decoded; `None` if it was decoded.
     pub fn unreadable(&self) -> Option<&str> {
         match self {
             Self::Unreadable(reason) => Some(reason),

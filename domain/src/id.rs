@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Subject;
 
-/// The id of an `A`: an integer per kind, from 1, with gaps allowed.
+/// The id of an aggregate `A`: an integer, counted per aggregate type from 1, with gaps allowed.
 pub struct Id<A>(i64, PhantomData<fn() -> A>);
 
 impl<A> Id<A> {
@@ -16,14 +16,14 @@ impl<A> Id<A> {
         Self(value, PhantomData)
     }
 
-    /// The bare number, for SQL and for JSON.
+    /// The plain number, for SQL and for JSON.
     pub const fn get(self) -> i64 {
         self.0
     }
 }
 
 impl<A: Aggregate> Id<A> {
-    /// The person-data subject that this aggregate is.
+    /// The subject of the personal data of this aggregate.
     pub fn subject(self) -> Subject {
         Subject::new(A::TYPE, self.0)
     }

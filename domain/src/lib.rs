@@ -1,12 +1,12 @@
-//! What Ledgerline knows and the rules it keeps: aggregates, their commands and
-//! events, and the values they are made of.
+//! Domain model of Ledgerline: aggregates, their commands and events, and the values they are made
+//! of.
 //!
-//! Everything here is pure. There is no I/O, no clock and no randomness: what a
-//! decision needs from outside (the time, an id, a hash) travels in the command.
+//! All code here is pure: no I/O, no clock, no randomness. Inputs of a decision that come from
+//! outside (the time, an id, a hash) travel in the command.
 //!
-//! To add an aggregate: one file in its area (`people`, `access`, `outreach`,
-//! `delivery`), in the order life, state, vocabulary, decision, plumbing, tests;
-//! then one line in [`Event`] and [`Event::decode`].
+//! To add an aggregate: one file in its area (`people`, `access`, `outreach`, `delivery`), in the
+//! order life cycle, state, vocabulary, decision, trait plumbing, tests; then one line in [`Event`]
+//! and [`Event::decode`].
 
 pub mod access;
 pub mod delivery;

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Deserializer};
 
-/// What an update says of one field: an absent field stays, `null` clears it.
+/// The update of one field: an absent field stays as it is, `null` clears it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Patch<T> {
-    /// The field was not named.
+    /// The field was absent.
     #[default]
     Keep,
     /// The field was `null`.
@@ -24,7 +24,7 @@ impl<T> Patch<T> {
         }
     }
 
-    /// Applies the update to a field that must have a value; says whether it could.
+    /// Applies the update to a field that must have a value; false for [`Patch::Clear`].
     #[must_use]
     pub fn apply_required(self, field: &mut T) -> bool {
         match self {
@@ -37,7 +37,7 @@ impl<T> Patch<T> {
         }
     }
 
-    /// The same update of another type.
+    /// Converts the new value, if there is one.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Patch<U> {
         match self {
             Self::Keep => Patch::Keep,

@@ -1,23 +1,23 @@
-//! Marking what belongs to a person, so that the store can seal it and forget it.
+//! Marks of personal data, by which the event store encrypts it and can erase it.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::Value;
 
-/// Whose data something is: an aggregate, written `contact/12`. The event store
-/// keeps one key for each subject; deleting the key erases the subject from history.
+/// The subject of personal data: an aggregate, written `contact/12`. The event store keeps one key
+/// for each subject; deleting the key erases the subject from history (crypto-shredding).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Subject(String);
 
 impl Subject {
-    /// The subject that the aggregate of this type and id is.
+    /// The subject for the aggregate of this type and id.
     pub fn new(aggregate_type: &str, id: i64) -> Self {
         Self(format!("{aggregate_type}/{id}"))
     }
 
-    /// As written in storage.
+    /// The subject as it is written in storage.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -35,9 +35,8 @@ impl fmt::Display for Subject {
     }
 }
 
-/// Whether a client's own JSON has a name in it, however deep, that is kept for
-/// marks: the store would take it for personal data, and for damage what it cannot
-/// open.
+/// True if a client's own JSON has a name, at any depth, that begins with `$`. Such names are
+/// reserved for marks: the store would take the value for personal data, and fail to decrypt it.
 pub(crate) fn has_mark(name: &str, value: &Value) -> bool {
     name.starts_with('$')
         || match value {
@@ -47,12 +46,11 @@ pub(crate) fn has_mark(name: &str, value: &Value) -> bool {
         }
 }
 
-/// Personal data inside an event: readable while its subject's key exists, and
-/// nothing once the subject was erased.
+/// Personal data inside an event: readable while its subject's key exists, `None` once the subject
+/// was erased.
 ///
-/// In JSON it is `{"$of": subject, "$value": …}`; the store's codec replaces
-/// `$value` by `$sealed` before anything is written, so this form never reaches
-/// the disk.
+/// The JSON form is `{"$of": subject, "$value": …}`; the store's codec replaces `$value` by
+/// `$sealed` before the event is written, so this form never reaches the disk.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Personal<T> {
     subject: Subject,
@@ -60,7 +58,7 @@ pub struct Personal<T> {
 }
 
 impl<T> Personal<T> {
-    /// Data of this subject.
+    /// Personal data of this subject.
     pub fn of(subject: Subject, value: T) -> Self {
         Self {
             subject,
@@ -68,17 +66,17 @@ impl<T> Personal<T> {
         }
     }
 
-    /// Whose it is.
+    /// The subject of the data.
     pub fn subject(&self) -> &Subject {
         &self.subject
     }
 
-    /// What it says; nothing after an erasure.
+    /// The data; `None` after an erasure.
     pub fn get(&self) -> Option<&T> {
         self.value.as_ref()
     }
 
-    /// What it says, taken out; nothing after an erasure.
+    /// Consumes the mark and returns the data; `None` after an erasure.
     pub fn into_inner(self) -> Option<T> {
         self.value
     }

@@ -1,38 +1,38 @@
-//! Why an aggregate says no.
+//! The reasons for which an aggregate rejects a command.
 
 use thiserror::Error;
 
-/// A decision's no, in the domain's own words. What it becomes on the wire is
-/// decided in the API's one error file.
+/// The rejection of a command, in the domain's terms. The API's one error file maps it to an HTTP
+/// status.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {
-    /// There is no such thing, or none any more.
+    /// The aggregate or the named part of it does not exist, or was deleted.
     #[error("not found")]
     NotFound,
-    /// The id is taken: a create met something that exists.
+    /// The id is in use: a create command for an aggregate that exists or existed.
     #[error("already exists")]
     AlreadyExists,
-    /// A field's value cannot be accepted.
+    /// A field has an invalid value.
     #[error("{field}: {reason}")]
     Invalid {
         /// The field as clients write it.
         field: &'static str,
-        /// A sentence for people.
+        /// The reason, as a text for people.
         reason: String,
     },
-    /// Someone else holds the name.
+    /// Another aggregate holds the claim on the name or address.
     #[error("{field} is already in use")]
     Taken {
         /// The field as clients write it.
         field: &'static str,
     },
-    /// It cannot be done in the present state.
+    /// The command is not possible in the present state.
     #[error("{0}")]
     NotReady(String),
 }
 
 impl Refusal {
-    /// A field's value cannot be accepted.
+    /// A refusal of a field's value.
     pub fn invalid(field: &'static str, reason: impl Into<String>) -> Self {
         Self::Invalid {
             field,
@@ -40,7 +40,7 @@ impl Refusal {
         }
     }
 
-    /// It cannot be done in the present state.
+    /// A refusal of a command that the present state does not allow.
     pub fn not_ready(reason: impl Into<String>) -> Self {
         Self::NotReady(reason.into())
     }

@@ -1,23 +1,23 @@
-//! Values that are checked once, where they enter, and never again.
+//! Value types that are validated once, where they enter, and never again.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Why a value was not accepted.
+/// The reason for which a value is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidValue {
-    /// Nothing was given where something must be.
+    /// The value is empty where one is required.
     #[error("must not be empty")]
     Empty,
-    /// Longer than the field allows.
+    /// The value has more characters than the field allows.
     #[error("must have at most {0} characters")]
     TooLong(usize),
-    /// A character that has no place here.
+    /// The value has a control character.
     #[error("must not contain control characters")]
     Control,
-    /// Not of the form that the field has.
+    /// The value does not have the form of the field.
     #[error("{0}")]
     Form(&'static str),
 }
@@ -78,10 +78,10 @@ impl FromStr for Body {
     }
 }
 
-/// A telephone number as it is dialled: an optional `+`, then 1 to 32 of
-/// `0-9 * #`. Separators people write (space, dot, dash, slash, brackets) are dropped,
-/// so is a `00` behind the `+`, which says the same, and the `(0)` that some write behind
-/// the country for who dials within it.
+/// A telephone number as it is dialled: an optional `+`, then 1 to 32 of `0-9 * #`. Removes the
+/// separators that people write (space, dot, dash, slash, parentheses), a `00` behind the `+`,
+/// which means the same, and a `(0)` behind the country code, which is a trunk prefix for calls
+/// within the country.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PhoneNumber(String);
@@ -116,14 +116,14 @@ impl FromStr for PhoneNumber {
     }
 }
 
-/// Without the separators that people write.
+/// Removes the separators that people write.
 fn bare(number: &str) -> String {
     let separates = |c: &char| matches!(c, ' ' | '.' | '-' | '/' | '(' | ')');
     number.trim().chars().filter(|c| !separates(c)).collect()
 }
 
-/// Whether this is a country (1 to 3 digits, ITU-T E.164) whose trunk prefix is not dialled
-/// from abroad. That of Italy and San Marino has become a part of the number.
+/// True if this is a country code (1 to 3 digits, ITU-T E.164) whose trunk prefix is not dialled
+/// from abroad. In Italy and San Marino (39, 378) the trunk prefix has become a part of the number.
 fn omits_trunk_prefix(country: &str) -> bool {
     let plus = country.strip_prefix('+');
     let zeros = plus.unwrap_or(country).strip_prefix("00");
@@ -133,14 +133,14 @@ fn omits_trunk_prefix(country: &str) -> bool {
     })
 }
 
-/// An email address that can be put on an envelope: `local@domain`, dot-atom
-/// local part (RFC 5322 section 3.2.3), at most 254 octets (RFC 5321 section 4.5.3.1).
+/// An email address for an SMTP envelope: `local@domain`, dot-atom local part (RFC 5322 section
+/// 3.2.3), at most 254 octets (RFC 5321 section 4.5.3.1).
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EmailAddress(String);
 
 impl EmailAddress {
-    /// What stands behind the `@`.
+    /// The domain: the part behind the `@`.
     pub fn domain(&self) -> &str {
         self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
     }
@@ -178,8 +178,7 @@ fn is_atext(c: char) -> bool {
     c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c)
 }
 
-/// A language as speech is made in it: `en`, `en-GB`, `yue`; the first two parts of a
-/// BCP 47 tag.
+/// A language for speech synthesis: `en`, `en-GB`, `yue`; the first two parts of a BCP 47 tag.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Language(String);
@@ -207,18 +206,18 @@ impl FromStr for Language {
     }
 }
 
-/// Something sealed with the master key, opaque here. Never shown.
+/// A secret that is encrypted with the master key; opaque here, and never shown.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sealed(String);
 
 impl Sealed {
-    /// Wraps what the vault made.
+    /// Wraps a ciphertext of the vault.
     pub fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// For the vault to open.
+    /// The ciphertext, for the vault to decrypt.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -233,7 +232,7 @@ impl fmt::Debug for Sealed {
 macro_rules! reads_as_text {
     ($($name:ident),*) => {$(
         impl $name {
-            /// As text.
+            /// The value as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

@@ -1,4 +1,4 @@
-//! Who may do what: users, roles, permissions and revoked sessions.
+//! Access control: users, roles, permissions and revoked sessions.
 
 mod permission;
 mod role;

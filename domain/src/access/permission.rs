@@ -11,7 +11,7 @@ pub struct Permission {
     name: Option<Line>,
 }
 
-/// What one can ask of a permission.
+/// A command to a permission.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum PermissionCommand {
@@ -22,7 +22,7 @@ pub enum PermissionCommand {
     },
 }
 
-/// What happened to a permission.
+/// An event of a permission.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum PermissionEvent {
@@ -35,7 +35,7 @@ pub enum PermissionEvent {
 use PermissionEvent::PermissionCreated;
 
 impl Permission {
-    /// What it is called.
+    /// The name, once created.
     pub fn name(&self) -> Option<&str> {
         self.name.as_ref().map(Line::as_str)
     }

@@ -29,7 +29,7 @@ enum Stage {
 }
 use Stage::{Absent, Deleted, Live};
 
-/// What an update changes.
+/// A partial update of a role.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]
 pub struct RolePatch {
@@ -37,7 +37,7 @@ pub struct RolePatch {
     pub description: Patch<Line>,
 }
 
-/// What one can ask of a role.
+/// A command to a role.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum RoleCommand {
@@ -50,13 +50,13 @@ pub enum RoleCommand {
     Update(RolePatch),
     Grant(Id<Permission>),
     Withdraw(Id<Permission>),
-    /// `held`: whether a user holds it, as the read model knew it.
+    /// `held`: true if a user holds the role, according to the read model.
     Delete {
         held: bool,
     },
 }
 
-/// What happened to a role.
+/// An event of a role.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum RoleEvent {
@@ -83,12 +83,12 @@ use RoleEvent::{
 };
 
 impl Role {
-    /// What it is called.
+    /// The name, once created.
     pub fn name(&self) -> Option<&str> {
         self.name.as_ref().map(Line::as_str)
     }
 
-    /// What it holds.
+    /// The permissions that the role holds.
     pub fn permissions(&self) -> &BTreeSet<Id<Permission>> {
         &self.permissions
     }
@@ -157,7 +157,7 @@ impl Role {
     }
 }
 
-/// The installation must never be left without a role that holds everything.
+/// The refusal of a change that would leave the installation without a role with all permissions.
 fn admin_is_fixed() -> Refusal {
     Refusal::not_ready("the role admin cannot be renamed, reduced or deleted")
 }

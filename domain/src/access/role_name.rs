@@ -1,4 +1,4 @@
-//! Names of roles, compared as people see them: none may pass for another.
+//! Names of roles, compared by their appearance: no name may be mistaken for another.
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_security::{
@@ -7,12 +7,12 @@ use unicode_security::{
 
 use crate::{Refusal, values::Line};
 
-/// Drawn over a letter that has a dot already.
+/// The combining dot above. Over `i` and `j`, which have a dot already, it cannot be seen.
 const DOT_ABOVE: char = '\u{307}';
 
-/// A role's name as it is compared: in compatibility form and lower case, with what looks
-/// like an ASCII letter (Unicode Technical Standard 39) replaced by it. Names of ASCII
-/// letters differ unless they are the same but for their case.
+/// A role's name as it is compared: in compatibility form (NFKC) and lower case, with every
+/// character that looks like an ASCII letter (Unicode Technical Standard 39) replaced by that
+/// letter. Two names of ASCII letters are equal only if they differ in nothing but case.
 pub fn folded_role_name(name: &str) -> String {
     let mut folded = String::with_capacity(name.len());
     for c in name.nfkc().flat_map(char::to_lowercase) {
@@ -40,8 +40,8 @@ fn push_as_seen(folded: &mut String, c: char) {
     }
 }
 
-/// Refuses a new name that holds characters that one does not see or tell from others, or
-/// letters of several scripts. Japanese, Chinese and Korean go together, and with Latin.
+/// Refuses a new name with invisible or confusable characters, or with letters of several scripts.
+/// Japanese, Chinese and Korean may be mixed with one another, and each with Latin.
 pub(super) fn check(name: &Line) -> Result<(), Refusal> {
     let name = name.as_str();
     let plain = |c: char| c.is_ascii() || c.identifier_allowed();

@@ -1,5 +1,5 @@
-//! A session: a token that was handed out. Issuing one writes nothing; it exists
-//! in the log from the moment it is revoked. `Absent → Revoked`.
+//! A session: a token that was issued. Issuing a token writes no event; the session exists in the
+//! log from its revocation. `Absent → Revoked`.
 
 use chrono::{DateTime, Utc};
 use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Entity, Id, Refusal, access::User};
 
-/// A session's state. Its id is the token's own id (`jti`).
+/// A session's state. Its id is that of the token (`jti`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Session {
     revoked: bool,
 }
 
-/// What one can ask of a session.
+/// A command to a session.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum SessionCommand {
@@ -23,13 +23,13 @@ pub enum SessionCommand {
     },
 }
 
-/// What happened to a session.
+/// An event of a session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum SessionEvent {
     SessionRevoked {
         user: Id<User>,
-        /// After this time the token is refused by its own date.
+        /// The expiry of the token, from which it is invalid in any case.
         expires_at: DateTime<Utc>,
     },
 }

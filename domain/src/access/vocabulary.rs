@@ -1,12 +1,12 @@
-//! The permission names there are, and what the two predefined roles hold.
+//! The permission names, and the permissions of the two predefined roles.
 
-/// The role that holds everything.
+/// The name of the role that holds every permission.
 pub const ADMIN: &str = "admin";
-/// The role of an ordinary user.
+/// The name of the role of an ordinary user.
 pub const USER: &str = "user";
 
-/// Every permission name, sorted. A bare prefix (`contact`) stands for every
-/// `contact_*` but `contact_admin`.
+/// Every permission name, sorted. A bare prefix (`contact`) grants every `contact_*` but
+/// `contact_admin`.
 pub fn permissions() -> Vec<String> {
     const CRUD: [&str; 6] = ["create", "list", "read", "update", "delete", "admin"];
     const KINDS: [&str; 26] = [
@@ -76,7 +76,7 @@ pub fn permissions() -> Vec<String> {
     names
 }
 
-/// What role `user` holds.
+/// The permissions that role `user` gets when the installation is set up.
 pub const USER_ROLE: [&str; 22] = [
     "account_list",
     "account_read",
@@ -102,11 +102,12 @@ pub const USER_ROLE: [&str; 22] = [
     "user_read",
 ];
 
-/// What of that came after the first installations were made. Where one of these names
-/// is new, role `user` gets it too; what an administrator takes away stays away.
+/// The permissions of [`USER_ROLE`] that were added after the first installations. An upgrade that
+/// introduces such a permission also grants it to role `user`, once: a permission that an
+/// administrator withdraws stays withdrawn.
 pub const USER_ROLE_SINCE: [&str; 1] = ["optout"];
 
-/// Whether holding `held` grants `wanted`.
+/// True if a holder of permission `held` has permission `wanted`.
 pub fn grants(held: &str, wanted: &str) -> bool {
     if held == wanted {
         return true;

@@ -1,5 +1,4 @@
-//! How it gets there: providers, transmissions and their attempts, campaigns of many,
-//! schedules, quiet hours.
+//! Delivery: providers, transmissions and their attempts, campaigns, schedules, quiet hours.
 
 mod campaign;
 pub mod hours;

@@ -1,27 +1,27 @@
-//! How an attempt can end.
+//! The outcomes of attempts and their result rows.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Classified once, by the gateway's adapter, and never reinterpreted.
+/// The outcome of an attempt, classified once by the gateway's adapter and never reinterpreted.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// The remote side took it.
+    /// The remote side accepted the message.
     Delivered,
-    /// A final no: trying again would get the same answer.
+    /// A permanent failure: a retry would get the same answer.
     Rejected,
-    /// Reached, and busy or silent.
+    /// The recipient was reached, and was busy or did not answer.
     Unanswered,
-    /// The remote side was never reached.
+    /// The remote side was not reached.
     Unavailable,
-    /// It may or may not have happened; nobody can tell.
+    /// The message may or may not have been delivered.
     Unknown,
 }
 
 impl Outcome {
-    /// The documented word.
+    /// The documented name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
@@ -39,24 +39,24 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What kind of thing a result row says.
+/// The kind of a result row.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ResultKind {
     /// An application's own result.
     Application,
-    /// A contact that came up.
+    /// A contact that the attempt met.
     Contact,
-    /// A message that was used.
+    /// A message that the attempt used.
     Message,
-    /// Something worth knowing.
+    /// Other information.
     Info,
-    /// Something that went wrong.
+    /// An error.
     Error,
 }
 
 impl ResultKind {
-    /// The documented word.
+    /// The documented name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Application => "application",
@@ -68,19 +68,19 @@ impl ResultKind {
     }
 }
 
-/// One thing learned during an attempt: a row of `GET spools/{id}/result`.
+/// A result of an attempt: a row of `GET spools/{id}/result`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SpoolResult {
-    /// What kind of thing it says.
+    /// The kind of the row.
     pub kind: ResultKind,
-    /// Which application or field.
+    /// The name of the application or field.
     pub name: String,
-    /// What was learned. The remote side's words may hold a person's address.
+    /// The value. A response of the remote side may contain a person's address.
     pub data: String,
 }
 
 impl SpoolResult {
-    /// A result row.
+    /// Makes a result row.
     pub fn new(kind: ResultKind, name: impl Into<String>, data: impl Into<String>) -> Self {
         Self {
             kind,

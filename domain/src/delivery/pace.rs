@@ -1,4 +1,4 @@
-//! How fast a campaign goes.
+//! The pace of a campaign.
 
 use std::{fmt, str::FromStr};
 
@@ -6,23 +6,23 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::Refusal;
 
-/// Transmissions per second, 0.001 to 1,000,000, in units of 10⁻¹²: exact, so that it
-/// reads the same wherever it is read.
+/// Transmissions per second, 0.001 to 1,000,000, as an integer in units of 10⁻¹²: exact, so that
+/// every reader gets the same number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Pace(i64);
 
-/// In what clients count `cpm`.
+/// The unit of `cpm` in the API.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum PaceUnit {
     /// Transmissions per second, as documented.
     #[default]
     Second,
-    /// Per minute, as the original counted.
+    /// Transmissions per minute, as in the original system.
     Minute,
 }
 
 impl PaceUnit {
-    /// How many seconds it is.
+    /// The length of the unit in seconds.
     pub const fn seconds(self) -> u32 {
         match self {
             Self::Second => 1,
@@ -44,18 +44,18 @@ impl FromStr for PaceUnit {
 }
 
 const UNITS: f64 = 1e12;
-/// In those units.
+/// The slowest and the fastest pace, in units of 10⁻¹² per second.
 const SLOWEST: i64 = 1_000_000_000;
 const FASTEST: i64 = 1_000_000_000_000_000_000;
-/// How far `cpm` and `delay` may be apart and still say the same.
+/// The greatest relative difference at which `cpm` and `delay` count as equal.
 const TOLERANCE: f64 = 1e-6;
 
 impl Pace {
-    /// What `cpm` and `delay` (milliseconds from one transmission to the next) say;
-    /// nothing if neither is said.
+    /// The pace given by `cpm` or by `delay` (milliseconds from one transmission to the next);
+    /// `None` if both are absent.
     ///
     /// # Errors
-    /// When it is out of range, or the two contradict each other.
+    /// The pace is out of range, or the two fields contradict each other.
     pub fn said(
         cpm: Option<f64>,
         delay: Option<f64>,
@@ -80,7 +80,7 @@ impl Pace {
 
     fn checked(field: &'static str, rate: f64) -> Result<Self, Refusal> {
         let units = (rate * UNITS).round();
-        // NaN and the infinities are in no range.
+        // NaN and the infinities are not in the range.
         match (SLOWEST as f64..=FASTEST as f64).contains(&units) {
             true => Ok(Self(units as i64)),
             false => Err(Refusal::invalid(

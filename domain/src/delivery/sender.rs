@@ -21,9 +21,9 @@ const NO_TEXT_SENDER: &str = "its account may send neither as its number nor und
 pub enum SenderRight {
     /// The installation trusts whatever is written into accounts.
     Trusted,
-    /// It is verified, assigned, listed, or provisional and within the period of grace.
+    /// The sender is verified, assigned, listed, or provisional and within the period of grace.
     Granted,
-    /// There is none.
+    /// The account has no right to the sender.
     Missing,
 }
 
@@ -32,7 +32,7 @@ pub enum SenderRight {
 pub struct SenderAddress {
     /// The sender as it is written.
     pub address: String,
-    /// The account's right to it.
+    /// The account's right to the sender.
     pub right: SenderRight,
 }
 
@@ -59,13 +59,13 @@ pub struct MailSenders {
     pub default_sender: Option<String>,
     /// The sender of mail whose account has no address of its own.
     pub no_reply: String,
-    /// The domains that mails are signed for; none: any author will do.
+    /// The domains that mails are signed for; if empty, any author is allowed.
     pub signed_domains: Vec<String>,
 }
 
 impl MailSenders {
-    /// Those that a provider's settings tell; `installation` is the domain that stands in
-    /// where they name none.
+    /// The senders from a provider's settings; `installation` is the domain that is used where they
+    /// name none.
     pub fn new(settings: &SmtpSettings, installation: &str) -> Self {
         let domain = settings.from_domain.as_deref().unwrap_or(installation);
         let is_signed = settings.dkim_selector.is_some() && !domain.is_empty();
@@ -75,8 +75,8 @@ impl MailSenders {
         }
     }
 
-    /// Those of a provider without a default sender, by the domain of its other senders and
-    /// those that it names to sign for.
+    /// The senders of a provider without a default sender: `domain` is that of its `no_reply`
+    /// sender, and the one signed for where `dkim_domains` is empty.
     pub fn of_domain(domain: &str, dkim_domains: &[String], is_signed: bool) -> Self {
         let signed_domains = match dkim_domains {
             [] if is_signed => vec![domain.to_owned()],
@@ -89,7 +89,7 @@ impl MailSenders {
         }
     }
 
-    /// The author of a mail of an account with this address of its own.
+    /// The author of a mail of an account whose own address is `own`.
     ///
     /// # Errors
     /// The reason for which no mail can be sent for this account.
@@ -139,16 +139,17 @@ pub fn is_within(address: &str, domain: &str) -> bool {
 /// The senders of messages that leave by one provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProviderSenders {
-    /// Whatever is named, or the service's own: nothing that is named gets out.
+    /// No restriction: the sender that an account names does not reach the service, which uses its
+    /// own.
     Any,
-    /// Those of mail.
+    /// The senders of mail.
     Mail(MailSenders),
-    /// Numbers and names that accounts may send as, else this one.
+    /// Numbers and names that accounts may send as, else this default.
     Text(Option<String>),
 }
 
 impl ProviderSenders {
-    /// Those of a provider of this type with these settings.
+    /// The senders of a provider of this type with these settings.
     pub fn new(kind: ProviderKind, settings: &Map<String, Value>) -> Self {
         match kind {
             ProviderKind::Sandbox | ProviderKind::Sip => Self::Any,
@@ -166,8 +167,7 @@ impl ProviderSenders {
         }
     }
 
-    /// Those of a service that is asked over HTTP. A template without a place for the sender
-    /// names none.
+    /// The senders of an HTTP service. A template without a placeholder for the sender sends none.
     pub fn of_http(settings: &HttpSettings) -> Self {
         match &settings.template {
             Some(template) if !template.has(Slot::From) => Self::Any,
@@ -178,7 +178,7 @@ impl ProviderSenders {
     /// True if a message of an account that names this sender can leave.
     ///
     /// # Errors
-    /// The reason for which it cannot.
+    /// The reason for which the message cannot leave.
     pub fn check(&self, own: Option<&SenderAddress>) -> Result<(), &'static str> {
         match self {
             Self::Any => Ok(()),
@@ -188,8 +188,8 @@ impl ProviderSenders {
     }
 }
 
-/// The sender of a short message: the account's, else the provider's; nothing where neither
-/// names one.
+/// The sender of a short message: the account's, else the provider's; `None` if neither names a
+/// sender.
 ///
 /// # Errors
 /// The reason for which no message can be sent for this account.

@@ -1,4 +1,4 @@
-//! What a step of a flow does.
+//! The actions of the steps of a flow.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::{
     outreach::{Document, Program, Recording, Template, Text},
 };
 
-/// The applications' names, as flows and result rows have them.
+/// The names of the applications, as they stand in flows and result rows.
 #[allow(missing_docs)]
 pub mod application {
     pub const CONNECT: &str = "connect";
@@ -25,75 +25,74 @@ pub mod application {
     pub const WAIT: &str = "wait";
 }
 
-/// One step of a flow. A `version` is an aggregate's sequence: the message is sent as
-/// it was then.
+/// The action of one step of a flow. A `version` is an aggregate's sequence number: the message is
+/// sent as it was at that version.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "application", rename_all = "snake_case")]
 pub enum Action {
-    /// Answers a call that came in.
+    /// Answers an inbound call.
     Connect,
     /// Hangs up.
     Disconnect,
-    /// Takes in an email.
+    /// Receives an email.
     EmailReceive,
     /// Sends an email made from a template.
     EmailSend {
         /// The template.
         template_id: Id<Template>,
-        /// Its sequence at the moment of sending.
+        /// Its sequence number at the time of sending.
         version: u64,
     },
-    /// Takes in a fax, on a call that was answered.
+    /// Receives a fax, on a call that was answered.
     FaxReceive,
     /// Sends a fax, on a call that was answered.
     FaxSend {
         /// The document.
         document_id: Id<Document>,
-        /// Its sequence at the moment of sending.
+        /// Its sequence number at the time of sending.
         version: u64,
     },
-    /// A call that came in.
+    /// Starts with an inbound call.
     Inbound,
-    /// Calls the destination; a success once somebody answers.
+    /// Calls the destination; succeeds once the call is answered.
     Originate,
-    /// Answers somebody who wished to get no more short messages: the one that they get in
-    /// spite of it.
+    /// Confirms an opt-out by short message: the one message that is sent in spite of the opt-out.
     SmsConfirm {
-        /// What is said.
+        /// The text of the confirmation.
         words: String,
     },
-    /// Takes in a short message.
+    /// Receives a short message.
     SmsReceive,
     /// Sends a short message.
     SmsSend {
         /// The text.
         text_id: Id<Text>,
-        /// Its sequence at the moment of sending.
+        /// Its sequence number at the time of sending.
         version: u64,
     },
     /// Reads out the text of a program.
     Tts {
-        /// The program, whose own the text is.
+        /// The program, which holds the text itself.
         program_id: Id<Program>,
-        /// Its sequence at the moment of sending.
+        /// Its sequence number at the time of sending.
         version: u64,
     },
     /// Plays a recording.
     VoicePlay {
         /// The recording.
         recording_id: Id<Recording>,
-        /// Its sequence at the moment of sending.
+        /// Its sequence number at the time of sending.
         version: u64,
     },
-    /// Stays silent.
+    /// Plays silence.
     Wait {
-        /// For so long.
+        /// The duration, in seconds.
         seconds: u32,
     },
 }
 
 impl Action {
-    /// The application's name.
+    /// The name of the action's application.
     pub const fn application(&self) -> &'static str {
         match self {
             Self::Connect => application::CONNECT,

@@ -1,4 +1,4 @@
-//! From a program to its flow.
+//! Compiles programs to flows.
 
 use super::{
     Action::{
@@ -13,19 +13,19 @@ use crate::{
 };
 
 impl Flow {
-    /// Answers somebody who wished to get no more short messages.
+    /// The flow that confirms an opt-out by short message, with this text.
     pub fn confirming(words: String) -> Self {
         Self::chain(Service::Sms, [SmsConfirm { words }])
     }
 
-    /// Whether it may go to somebody who opted out.
+    /// True if the flow confirms an opt-out, and so may go to a recipient who opted out.
     pub fn confirms(&self) -> bool {
         let mut steps = self.steps.iter();
         steps.any(|step| matches!(step.action, SmsConfirm { .. }))
     }
 
-    /// What this program does. `version` is the sequence of the message that it refers
-    /// to or, where what is said is its own, the program's.
+    /// The flow of a program. `version` is the sequence number of the message that the program
+    /// refers to or, where the program holds the text itself, that of the program.
     pub fn of(program_id: Id<Program>, kind: &ProgramKind, version: u64) -> Self {
         let service = kind.service();
         match *kind {
@@ -56,7 +56,7 @@ impl Flow {
                 Self::chain(service, [Originate, say(), wait, say(), Disconnect])
             }
             ProgramKind::ReceiveSms { .. } => Self::chain(service, [SmsReceive]),
-            // What follows a mail or a fax that came in is a transmission of its own.
+            // The forwarding of a received mail or fax is a transmission of its own.
             ProgramKind::ReceiveEmail { .. } | ProgramKind::EmailToFax { .. } => {
                 Self::chain(service, [EmailReceive])
             }

@@ -1,9 +1,9 @@
-//! Flows: what a program does, as data. A transmission carries the flow it was
-//! queued with, so that it always shows what it was meant to do.
+//! Flows: the steps of a program, as data. A transmission carries the flow it was queued with, so
+//! that it always shows the steps that were meant.
 //!
-//! A flow is steps joined by conditions on what came of the step before. Whoever runs
-//! one begins with the steps that follow nothing; when a step has its results, every
-//! step runs that one of its [`After`]s leads to; when none does, the attempt is over.
+//! A flow is a list of steps joined by conditions on the results of earlier steps. Execution begins
+//! with the steps that follow none; when a step has its results, every step runs that one of its
+//! [`After`]s leads to; when none does, the attempt is over.
 
 mod action;
 mod compile;
@@ -20,44 +20,44 @@ use crate::{
 pub use action::{Action, application};
 pub use service::Service;
 
-/// The result of an application that did what it is for.
+/// The result of an application that succeeded.
 pub const SUCCESS: &str = "success";
 
-/// A step and when it runs.
+/// A step: its action and the conditions under which it runs.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Step {
-    /// What is done.
+    /// The action.
     #[serde(flatten)]
     pub action: Action,
-    /// The ways that lead here; none: it runs first.
+    /// The conditions of which one starts this step; a step without any runs first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<After>,
 }
 
-/// A way from one step to another: the step before, and what must have come of it. In
-/// JSON a plain number is a step that must have succeeded.
+/// A condition: an earlier step and the result that it must have. In JSON a plain number is a step
+/// that must have succeeded.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(from = "AfterWire", into = "AfterWire")]
 pub struct After {
-    /// The step before, by index.
+    /// The index of the earlier step.
     pub step: usize,
-    /// Which of its results decides; the application's own, where none is named.
+    /// The name of the result that decides; `None`: the application's own result.
     pub name: Option<String>,
-    /// What that result must be.
+    /// The value that the result must have.
     pub is: String,
 }
 
-/// A program, compiled.
+/// A compiled program.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Flow {
-    /// The service whose providers can run it.
+    /// The service whose providers can run the flow.
     pub service: Service,
-    /// The steps; the first is where it starts.
+    /// The steps; those without conditions run first.
     pub steps: Vec<Step>,
 }
 
 impl After {
-    /// The success of this step.
+    /// The condition that this step succeeded.
     pub fn success(step: usize) -> Self {
         Self {
             step,
@@ -66,20 +66,20 @@ impl After {
         }
     }
 
-    /// Whether this way is open once that step has these results.
+    /// True if the condition is met once that step has these results.
     pub fn leads_from(&self, step: usize, results: &[SpoolResult]) -> bool {
         let decides = |row: &&SpoolResult| match &self.name {
             Some(name) => row.name == *name,
             None => row.kind == ResultKind::Application,
         };
-        // A later word on the same thing is the one that holds.
+        // The last result of a name overrides earlier ones.
         let last = results.iter().rev().find(decides);
         self.step == step && last.is_some_and(|row| row.data == self.is)
     }
 }
 
 impl Flow {
-    /// Steps of which each follows on the success of the one before.
+    /// A flow of steps of which each runs after the success of the step before.
     fn chain<const N: usize>(service: Service, actions: [Action; N]) -> Self {
         let steps = actions.into_iter().enumerate().map(|(at, action)| Step {
             action,
@@ -91,7 +91,7 @@ impl Flow {
         }
     }
 
-    /// The flow of program `sendemail`: one email, nothing before or after.
+    /// The flow of program `sendemail`: the one step that sends an email.
     pub fn send_email(template_id: Id<Template>, version: u64) -> Self {
         let send = Action::EmailSend {
             template_id,

@@ -1,9 +1,9 @@
-//! The services there are.
+//! The services: voice, fax, SMS and email.
 
 use serde::{Deserialize, Serialize};
 
-/// A kind of transmission; a provider serves one or more. The numbers are the
-/// documented `service_flag` bits.
+/// A service of transmissions; a provider serves one or more. The numbers are the documented
+/// `service_flag` bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Service {
@@ -18,7 +18,7 @@ pub enum Service {
 }
 
 impl Service {
-    /// All of them, in the order of their bits.
+    /// All services, in the order of their bits.
     pub const ALL: [Self; 4] = [Self::Voice, Self::Fax, Self::Sms, Self::Email];
 
     /// The documented `service_flag` bit.
@@ -31,12 +31,12 @@ impl Service {
         }
     }
 
-    /// The service of exactly this bit.
+    /// The service with exactly this bit.
     pub fn from_flag(flag: i32) -> Option<Self> {
         Self::ALL.into_iter().find(|service| service.flag() == flag)
     }
 
-    /// As people name it.
+    /// The documented name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Voice => "voice",

@@ -1,4 +1,4 @@
-//! A document: pages to be faxed. `Absent → Live → Deleted`.
+//! A document: the pages of a fax. `Absent → Live → Deleted`.
 
 use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ enum Stage {
 }
 use Stage::{Absent, Deleted, Live};
 
-/// What a document is called, and how it is to look.
+/// The name, description and quality of a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs)]
@@ -39,26 +39,26 @@ pub struct DocumentContent {
     pub quality: Quality,
 }
 
-/// Its pages, in the media store: as PDF for people, as TIFF (G4) for fax machines.
+/// The pages of a document, in the media store: as PDF for people, as TIFF (G4) for fax machines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pages {
     /// The PDF.
     pub pdf: MediaHash,
-    /// Its bytes.
+    /// The size of the PDF in bytes.
     pub size: i64,
     /// The TIFF.
     pub fax: MediaHash,
-    /// What resolution that has.
+    /// The quality of the TIFF, which sets its resolution.
     pub quality: Quality,
-    /// How many pages both have.
+    /// The number of pages of both.
     pub count: i32,
-    /// What was uploaded last, as the usual ending of such files: `pdf`, `tif`, `docx`.
+    /// The type of the last upload, as the usual file extension: `pdf`, `tif`, `docx`.
     pub kind: String,
-    /// What the client called that file, if it did.
+    /// The file name of the last upload, if the client gave one.
     pub file_name: Option<String>,
 }
 
-/// What an update changes.
+/// A partial update of a document.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]
 pub struct DocumentPatch {
@@ -67,7 +67,7 @@ pub struct DocumentPatch {
     pub quality: Patch<Quality>,
 }
 
-/// What one can ask of a document.
+/// A command to a document.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum DocumentCommand {
@@ -76,14 +76,15 @@ pub enum DocumentCommand {
         owner: Id<User>,
         patch: DocumentPatch,
     },
-    /// Another quality takes the same pages, made anew in that quality.
+    /// Changes the content. A change of quality needs `anew`: the same pages rendered in that
+    /// quality.
     Update {
         patch: DocumentPatch,
         anew: Option<Pages>,
     },
-    /// Puts these pages in the place of those there are.
+    /// Replaces the pages.
     Replace(Pages),
-    /// Lets it have these pages, which begin with those of `after`.
+    /// Appends pages: `whole` has all pages, beginning with those of the PDF `after`.
     Extend {
         after: Option<MediaHash>,
         whole: Pages,
@@ -91,7 +92,7 @@ pub enum DocumentCommand {
     Delete,
 }
 
-/// What happened to a document.
+/// An event of a document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum DocumentEvent {
@@ -103,7 +104,7 @@ pub enum DocumentEvent {
     DocumentUpdated {
         content: Personal<DocumentContent>,
     },
-    /// All the pages that it has from now on.
+    /// All pages of the document after the change.
     DocumentPagesSet {
         pages: Personal<Pages>,
     },
@@ -112,12 +113,12 @@ pub enum DocumentEvent {
 use DocumentEvent::{DocumentCreated, DocumentDeleted, DocumentPagesSet, DocumentUpdated};
 
 impl Document {
-    /// What it is called, and how it is to look.
+    /// The name, description and quality.
     pub fn content(&self) -> &DocumentContent {
         &self.content
     }
 
-    /// Its pages, if it has any yet.
+    /// The pages, if it has any yet.
     pub fn pages(&self) -> Option<&Pages> {
         self.pages.as_ref()
     }

@@ -1,4 +1,4 @@
-//! What is said and how: messages and programs.
+//! Outreach: the messages and the programs that send them.
 
 mod document;
 mod program;

@@ -1,4 +1,4 @@
-//! A program: what is done with a message, compiled to a flow when it is sent.
+//! A program: how a message is sent or received, compiled to a flow at that time.
 //! `Absent → Live → Deleted`.
 
 use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
@@ -31,7 +31,7 @@ enum Stage {
 }
 use Stage::{Absent, Deleted, Live};
 
-/// What a create or an update says.
+/// The fields of a create or an update.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]
 pub struct ProgramPatch {
@@ -40,7 +40,7 @@ pub struct ProgramPatch {
     pub parameters: ParametersPatch,
 }
 
-/// What one can ask of a program.
+/// A command to a program.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum ProgramCommand {
@@ -48,27 +48,27 @@ pub enum ProgramCommand {
         id: Id<Program>,
         owner: Id<User>,
         kind: ProgramType,
-        /// Its name is its type's where the client gives none.
+        /// The fields; the default name is that of the type.
         patch: Box<ProgramPatch>,
     },
-    /// What was sent before keeps the program as it was then.
+    /// Changes the program. Transmissions that were sent before keep it as it was.
     Update(Box<ProgramPatch>),
-    /// What is in use stays.
+    /// Deletes the program, unless it is in use.
     Delete(ProgramUses),
 }
 
-/// What uses a program, as the read models knew it.
+/// The uses of a program, according to the read models.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProgramUses {
-    /// How many transmissions of it have not ended.
+    /// The number of its transmissions that have not ended.
     pub transmissions: i64,
-    /// How many accounts receive by it.
+    /// The number of accounts that are subscribed to it.
     pub accounts: i64,
-    /// How many campaigns of it have not ended.
+    /// The number of its campaigns that have not ended.
     pub campaigns: i64,
 }
 
-/// What happened to a program.
+/// An event of a program.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum ProgramEvent {
@@ -89,12 +89,12 @@ pub enum ProgramEvent {
 use ProgramEvent::{ProgramCreated, ProgramDeleted, ProgramUpdated};
 
 impl Program {
-    /// What it does.
+    /// The type and parameters, once created.
     pub fn kind(&self) -> Option<&ProgramKind> {
         self.kind.as_ref()
     }
 
-    /// What it is called.
+    /// The name, once created.
     pub fn name(&self) -> Option<&str> {
         self.name.as_ref().map(Line::as_str)
     }
@@ -163,14 +163,15 @@ impl Program {
     }
 }
 
-/// What it is called where nobody says.
+/// The default name of a program of this type.
 fn own_name(kind: ProgramType) -> Result<Line, Refusal> {
     let name = kind.as_str().parse();
     name.map_err(|_| Refusal::invalid("name", "is required"))
 }
 
 impl ProgramUses {
-    /// The first use of it that there is, as a reason to leave it.
+    /// The first use, as the reason for which the program cannot be deleted; `None` if there is
+    /// none.
     fn said(self) -> Option<String> {
         [
             (

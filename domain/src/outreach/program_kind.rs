@@ -1,4 +1,4 @@
-//! The types of program, each with what it needs.
+//! The types of program, each with its parameters.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,11 +11,10 @@ use crate::{
     values::{Body, Language},
 };
 
-/// How long `voicetts` is silent between its two readings where nothing is said, in
-/// seconds.
+/// The default pause of `voicetts` between its two readings, in seconds.
 pub const DEFAULT_DELAY: u32 = 2;
 
-/// The documented types.
+/// The documented types of program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum ProgramType {
@@ -32,7 +31,7 @@ pub enum ProgramType {
 }
 
 impl ProgramType {
-    /// All of them, by name.
+    /// All types, sorted by name.
     pub const ALL: [Self; 10] = [
         Self::EmailToFax,
         Self::FaxToEmail,
@@ -46,7 +45,7 @@ impl ProgramType {
         Self::VoiceTts,
     ];
 
-    /// The documented word.
+    /// The documented name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::EmailToFax => "emailtofax",
@@ -62,12 +61,12 @@ impl ProgramType {
         }
     }
 
-    /// The type that this word names.
+    /// The type of this name.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 
-    /// The service of its transmissions.
+    /// The service of the program's transmissions.
     pub const fn service(self) -> Service {
         match self {
             Self::EmailToFax | Self::ReceiveEmail | Self::SendEmail => Service::Email,
@@ -77,7 +76,7 @@ impl ProgramType {
         }
     }
 
-    /// Which way its transmissions go.
+    /// The direction of the program's transmissions.
     pub const fn direction(self) -> Direction {
         match self {
             Self::EmailToFax
@@ -94,21 +93,21 @@ impl ProgramType {
     }
 }
 
-/// A program's type and parameters. Those that send may say for which account they were
-/// made; those that receive must.
+/// A program's type and parameters. Programs that send may name the account they were made for;
+/// those that receive must.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum ProgramKind {
-    /// Sends a fax of each file in the mails that an account gets.
+    /// Sends each file attached to the mails of an account as a fax.
     EmailToFax { account_id: Id<Account> },
-    /// Mails an account the faxes that it gets.
+    /// Sends the faxes that an account receives to it by email.
     FaxToEmail { account_id: Id<Account> },
-    /// Takes in an account's mails.
+    /// Receives an account's mails.
     ReceiveEmail { account_id: Id<Account> },
-    /// Takes in an account's faxes.
+    /// Receives an account's faxes.
     ReceiveFax { account_id: Id<Account> },
-    /// Takes in an account's short messages.
+    /// Receives an account's short messages.
     ReceiveSms { account_id: Id<Account> },
     /// Sends a template as an email.
     SendEmail {
@@ -139,7 +138,7 @@ pub enum ProgramKind {
         text: Personal<Body>,
         /// The silence between the two readings, in seconds.
         delay: u32,
-        /// In which language it is read, `en` or `en-GB` for instance.
+        /// The language of the speech, `en` or `en-GB` for instance.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         language: Option<Language>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -157,7 +156,7 @@ pub enum MessageId {
     Text(Id<Text>),
 }
 
-/// Everything that a program of any type can need, beside each other.
+/// The parameters of all types of program together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Parameters {
@@ -171,7 +170,7 @@ pub struct Parameters {
     pub language: Option<Language>,
 }
 
-/// What a client says of them.
+/// A partial update of the parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct ParametersPatch {
@@ -186,7 +185,7 @@ pub struct ParametersPatch {
 }
 
 impl ParametersPatch {
-    /// What a program of this type needs or can use; the rest is no matter.
+    /// Keeps the parameters that this type of program uses, and drops the others.
     pub fn of(self, kind: ProgramType) -> Self {
         let needed = Self {
             account_id: self.account_id,
@@ -225,23 +224,23 @@ impl ParametersPatch {
 }
 
 impl ProgramKind {
-    /// A program of this type. Its own text belongs to `whose`.
+    /// Makes a program of this type. The text of `voicetts` is personal data of `whose`.
     ///
     /// # Errors
-    /// When something that the type needs is missing.
+    /// A parameter that the type needs is missing.
     pub fn new(kind: ProgramType, said: ParametersPatch, whose: Subject) -> Result<Self, Refusal> {
         Parameters::default().patched(said).of(kind, whose)
     }
 
-    /// The same program with other parameters.
+    /// The program with the parameters updated.
     ///
     /// # Errors
-    /// When something that the type needs is taken away.
+    /// A parameter that the type needs is cleared.
     pub fn patched(&self, said: ParametersPatch, whose: Subject) -> Result<Self, Refusal> {
         self.parameters().patched(said).of(self.kind(), whose)
     }
 
-    /// Its type.
+    /// The type.
     pub const fn kind(&self) -> ProgramType {
         match self {
             Self::EmailToFax { .. } => ProgramType::EmailToFax,
@@ -257,12 +256,12 @@ impl ProgramKind {
         }
     }
 
-    /// The service of its transmissions.
+    /// The service of the program's transmissions.
     pub const fn service(&self) -> Service {
         self.kind().service()
     }
 
-    /// The message that it sends; none if it receives, or says what is its own.
+    /// The message that the program sends; `None` if it receives, or holds the text itself.
     pub const fn message(&self) -> Option<MessageId> {
         Some(match *self {
             Self::SendEmail { template_id, .. } => MessageId::Template(template_id),
@@ -273,7 +272,7 @@ impl ProgramKind {
         })
     }
 
-    /// Its parameters.
+    /// The parameters.
     pub fn parameters(&self) -> Parameters {
         let mut all = Parameters::default();
         match self {

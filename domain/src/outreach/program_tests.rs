@@ -37,7 +37,7 @@ fn update(patch: ProgramPatch) -> ProgramCommand {
     ProgramCommand::Update(Box::new(patch))
 }
 
-/// One of everything.
+/// A value for every parameter.
 fn everything() -> ParametersPatch {
     ParametersPatch {
         account_id: Patch::Set(Id::new(9)),

@@ -1,8 +1,8 @@
-//! How finely a fax is drawn.
+//! The quality of faxes.
 
 use serde::{Deserialize, Serialize};
 
-/// One of the six qualities that clients know by name.
+/// One of the six documented qualities of a fax.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -17,7 +17,7 @@ pub enum Quality {
 }
 
 impl Quality {
-    /// All of them, from the coarsest.
+    /// All qualities, from the coarsest to the finest.
     pub const ALL: [Self; 6] = [
         Self::Basic,
         Self::Standard,
@@ -27,7 +27,7 @@ impl Quality {
         Self::Ultra,
     ];
 
-    /// What clients call it.
+    /// The name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Basic => "basic",
@@ -39,12 +39,12 @@ impl Quality {
         }
     }
 
-    /// The one of this name.
+    /// The quality of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|quality| quality.name() == name)
     }
 
-    /// Dots per inch, across and down.
+    /// The horizontal and vertical resolution in dots per inch.
     pub const fn resolution(self) -> (u32, u32) {
         match self {
             Self::Basic => (100, 98),

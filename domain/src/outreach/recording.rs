@@ -1,4 +1,4 @@
-//! A recording: what is played to people on the telephone. `Absent → Live → Deleted`.
+//! A recording: audio that is played in calls. `Absent → Live → Deleted`.
 
 use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ enum Stage {
 }
 use Stage::{Absent, Deleted, Live};
 
-/// What a recording is called.
+/// The name and description of a recording.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs)]
@@ -38,31 +38,31 @@ pub struct RecordingContent {
     pub description: Option<Body>,
 }
 
-/// What is heard: a WAV file of 16 bits, 8 kHz, mono, in the media store.
+/// The audio of a recording: a WAV file of 16 bits, 8 kHz, mono, in the media store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sound {
     /// The file.
     pub media: MediaHash,
-    /// What it was called when it was uploaded, if it was.
+    /// The file name of the upload, if there was one.
     pub file_name: Option<String>,
-    /// In bytes.
+    /// The size in bytes.
     pub size: i64,
-    /// How many samples it has.
+    /// The number of samples.
     pub samples: i64,
 }
 
 impl Sound {
-    /// Samples in a second.
+    /// The sample rate, in samples per second.
     pub const RATE: i64 = 8_000;
 
-    /// How long it plays, in seconds, rounded up.
+    /// The duration in seconds, rounded up.
     pub fn seconds(&self) -> i64 {
         let whole = self.samples / Self::RATE;
         whole + i64::from(self.samples % Self::RATE > 0)
     }
 }
 
-/// What an update changes.
+/// A partial update of a recording.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]
 pub struct RecordingPatch {
@@ -70,7 +70,7 @@ pub struct RecordingPatch {
     pub description: Patch<Body>,
 }
 
-/// What one can ask of a recording.
+/// A command to a recording.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum RecordingCommand {
@@ -80,9 +80,9 @@ pub enum RecordingCommand {
         patch: RecordingPatch,
     },
     Update(RecordingPatch),
-    /// Puts this in the place of what is heard.
+    /// Replaces the audio.
     Replace(Sound),
-    /// Lets this be heard, which goes on where `after` ended.
+    /// Appends audio: `whole` has all of it, beginning with that of the file `after`.
     Extend {
         after: Option<MediaHash>,
         whole: Sound,
@@ -90,7 +90,7 @@ pub enum RecordingCommand {
     Delete,
 }
 
-/// What happened to a recording.
+/// An event of a recording.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum RecordingEvent {
@@ -102,7 +102,7 @@ pub enum RecordingEvent {
     RecordingUpdated {
         content: Personal<RecordingContent>,
     },
-    /// The whole of what is heard from now on.
+    /// The whole audio after the change.
     RecordingSoundSet {
         sound: Personal<Sound>,
     },
@@ -111,12 +111,12 @@ pub enum RecordingEvent {
 use RecordingEvent::{RecordingCreated, RecordingDeleted, RecordingSoundSet, RecordingUpdated};
 
 impl Recording {
-    /// What it is called.
+    /// The name and description.
     pub fn content(&self) -> &RecordingContent {
         &self.content
     }
 
-    /// What is heard, if there is anything yet.
+    /// The audio, if there is any yet.
     pub fn sound(&self) -> Option<&Sound> {
         self.sound.as_ref()
     }

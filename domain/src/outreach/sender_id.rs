@@ -1,22 +1,22 @@
-//! Whom short messages come from.
+//! The senders of short messages.
 
 use std::str::FromStr;
 
 use crate::{people::normal_address, values::PhoneNumber};
 
-/// The account setting that names whom its short messages come from.
+/// The account setting that names the sender of the account's short messages.
 pub const SMS_SENDER: &str = "sms_sender";
 
-/// The most digits of an address (3GPP TS 23.040, 9.1.2.5; SMPP 3.4, 5.2.8).
+/// The most digits of a sender's number (3GPP TS 23.040, 9.1.2.5; SMPP 3.4, 5.2.8).
 const DIGITS: usize = 20;
 
-/// A number, or a name of at most eleven letters, digits and spaces (3GPP TS 23.040,
-/// 9.1.2.5).
+/// The sender of a short message: a number, or a name of at most eleven letters, digits and spaces
+/// (3GPP TS 23.040, 9.1.2.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SenderId(String);
 
 impl SenderId {
-    /// As it goes out.
+    /// The sender as it is sent.
     pub fn into_string(self) -> String {
         self.0
     }
@@ -39,7 +39,7 @@ impl FromStr for SenderId {
     }
 }
 
-/// True if two senders are one number, however it is spelt, or the same name.
+/// True if two senders are the same number in any spelling, or the same name.
 pub fn is_same_sender(one: &str, other: &str) -> bool {
     let (one, other) = (one.trim(), other.trim());
     let is_number = |text: &str| text.parse::<PhoneNumber>().is_ok();

@@ -1,33 +1,34 @@
-//! How a text becomes short messages: what it is encoded in and the parts it takes.
+//! SMS encoding: the alphabet of a text and its segmentation into the parts of a concatenated
+//! message.
 //!
-//! A single message has 140 octets: 160 letters of the GSM alphabet (3GPP TS 23.038) at
-//! seven bits, 70 UTF-16 units or 140 bytes. In a longer text each part gives up six
-//! octets to the header that puts the parts together again. A letter that takes two
-//! units, behind the escape of the extension table or as a surrogate pair, is never
-//! divided between two parts: telephones show each part as it comes.
+//! A single message has 140 octets: 160 letters of the GSM alphabet (3GPP TS 23.038) at seven bits,
+//! 70 UTF-16 units or 140 bytes. In a longer text each part gives up six octets to the user data
+//! header (UDH) by which the parts are reassembled. A letter that takes two units, behind the
+//! escape of the extension table or as a surrogate pair, is never divided between two parts:
+//! telephones show each part as it arrives.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The most parts: the header counts them in one octet.
+/// The most parts of a message: the UDH counts them in one octet.
 pub const MOST_PARTS: usize = 255;
 
-/// What a text is sent in.
+/// The encoding of a short message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Encoding {
     /// The GSM alphabet and its extension table.
     Gsm,
-    /// Bytes, which are written as hex digits.
+    /// Bytes, which the text gives in hex.
     Binary,
     /// UTF-16.
     Unicode,
 }
 
 impl Encoding {
-    /// As clients write it in words.
+    /// The name in the API.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Gsm => "plain",
@@ -36,7 +37,7 @@ impl Encoding {
         }
     }
 
-    /// As clients write it in numbers.
+    /// The number in the API.
     pub const fn number(self) -> i32 {
         match self {
             Self::Gsm => 0,
@@ -45,7 +46,7 @@ impl Encoding {
         }
     }
 
-    /// The one of this number.
+    /// The encoding of this number.
     pub const fn of_number(number: i32) -> Option<Self> {
         match number {
             0 => Some(Self::Gsm),
@@ -55,10 +56,10 @@ impl Encoding {
         }
     }
 
-    /// How many octets a single message has, and how many a part of several.
+    /// The octets of a single message, and those of one part of several.
     const fn room(self) -> (usize, usize) {
         match self {
-            // Septets, one to an octet until they are packed.
+            // The GSM alphabet: septets, kept one to an octet until they are packed.
             Self::Gsm => (160, 153),
             Self::Binary | Self::Unicode => (140, 134),
         }
@@ -72,43 +73,43 @@ impl Encoding {
     }
 }
 
-/// Why a text cannot be sent as it was asked to be.
+/// The reason for which a text cannot be encoded as requested.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Unfit {
-    /// It was to be GSM.
+    /// The text, requested as GSM, has a character outside the GSM alphabet.
     #[error(
         "has {0:?}, which the GSM alphabet has not; say unicode, or nothing and it is chosen by the text"
     )]
     Letter(char),
-    /// It was to be bytes.
+    /// The text, requested as binary, is not hex.
     #[error("must be bytes in hex, two digits each, when it is binary")]
     Hex,
-    /// It is too long for any telephone.
+    /// The text takes more than [`MOST_PARTS`] parts.
     #[error("takes more than {MOST_PARTS} messages")]
     TooLong,
 }
 
-/// A text as it goes out.
+/// An encoded text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sms {
-    /// What it is encoded in.
+    /// The encoding.
     pub encoding: Encoding,
-    /// How long it is in what is counted: letters of the GSM alphabet, those of the
-    /// extension table twice; UTF-16 units; bytes.
+    /// The length in the units of the encoding: letters of the GSM alphabet, those of the extension
+    /// table counted twice; UTF-16 units; bytes.
     pub length: usize,
-    /// The octets of each part without their header, GSM letters one to an octet.
+    /// The octets of each part without the UDH, GSM letters one to an octet.
     pub parts: Vec<Vec<u8>>,
 }
 
 impl Sms {
-    /// Encodes a text as was asked, or else in GSM if it has all the letters and in
-    /// unicode if not, and divides it into parts.
+    /// Encodes a text as requested, or else in GSM if that has all its letters and in UTF-16 if
+    /// not, and divides it into parts.
     ///
     /// # Errors
-    /// As [`Unfit`] says. What was asked for is never changed silently: a letter would be
-    /// lost, or the text become several times as dear.
+    /// See [`Unfit`]. A requested encoding is never changed silently: a letter would be lost, or
+    /// the text would cost several times as much.
     pub fn of(text: &str, asked: Option<Encoding>) -> Result<Self, Unfit> {
-        // Before anything is made of it; no unit takes more than four bytes to write.
+        // A bound on the work, checked before encoding: no unit has more than four bytes of UTF-8.
         if text.len() > 4 * MOST_PARTS * Encoding::Gsm.room().0 {
             return Err(Unfit::TooLong);
         }
@@ -134,7 +135,7 @@ impl Sms {
     }
 }
 
-/// What must stay together: at most four octets.
+/// The octets of one character, at most four, which stay in one part.
 #[derive(Clone, Copy)]
 struct Letter {
     octets: [u8; 4],
@@ -169,11 +170,11 @@ fn divided(letters: &[Letter], octets: usize, encoding: Encoding) -> Vec<Vec<u8>
     parts
 }
 
-/// The letters of the GSM alphabet in their order; the escape is where it is.
+/// The letters of the GSM alphabet in the order of their codes, with the escape in its place.
 const ALPHABET: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\u{1b}ÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
     ¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
 const ESCAPE: u8 = 0x1b;
-/// The letters behind the escape.
+/// The extension table: letters with their codes behind the escape.
 const EXTENSION: [(char, u8); 10] = [
     ('\u{0c}', 0x0a),
     ('^', 0x14),
@@ -187,7 +188,7 @@ const EXTENSION: [(char, u8); 10] = [
     ('€', 0x65),
 ];
 
-/// The text in GSM letters, or the first that is none.
+/// Encodes a text in the GSM alphabet; the error is the first character that is not in it.
 fn gsm(text: &str) -> Result<Vec<Letter>, char> {
     text.chars().map(|c| gsm_letter(c).ok_or(c)).collect()
 }
@@ -201,8 +202,8 @@ fn gsm_letter(c: char) -> Option<Letter> {
     Some(Letter::of(&[code]))
 }
 
-/// What the octets of a part say: the reverse of what [`Sms::of`] does to a text. Octets
-/// that are no letter show as U+FFFD; nothing, if they are bytes.
+/// Decodes the octets of a part, the reverse of [`Sms::of`]. Invalid octets become U+FFFD; `None`
+/// for binary parts.
 pub fn text_of(part: &[u8], encoding: Encoding) -> Option<String> {
     match encoding {
         Encoding::Binary => None,
@@ -249,7 +250,7 @@ fn unicode(text: &str) -> Vec<Letter> {
     text.chars().map(letter).collect()
 }
 
-/// Bytes from their hex digits, between which there may be space.
+/// Parses bytes from hex digits, with or without white space between them.
 fn bytes(text: &str) -> Option<Vec<Letter>> {
     let digits: Cow<str> = match text.contains(char::is_whitespace) {
         true => text.split_whitespace().collect::<String>().into(),

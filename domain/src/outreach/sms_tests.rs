@@ -4,13 +4,13 @@ fn sms(text: &str) -> Sms {
     Sms::of(text, None).unwrap()
 }
 
-/// Encoding, length and parts of a text that was left to itself.
+/// Encoding, length and number of parts of a text without a requested encoding.
 fn measured(text: &str) -> (Encoding, usize, usize) {
     let sms = sms(text);
     (sms.encoding, sms.length, sms.parts.len())
 }
 
-/// What a telephone shows.
+/// The text that a telephone shows.
 fn shown(sms: &Sms) -> String {
     let octets: Vec<u8> = sms.parts.concat();
     match sms.encoding {
@@ -39,7 +39,7 @@ fn shown(sms: &Sms) -> String {
     }
 }
 
-/// Numbers that look random and are the same in every run.
+/// Pseudo-random numbers, the same in every run.
 fn numbers(seed: u64) -> impl Iterator<Item = usize> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     std::iter::repeat_with(move || {
@@ -84,7 +84,7 @@ fn a_text_of_gsm_letters_has_160_or_153_to_a_part() {
 fn a_letter_of_the_extension_table_counts_twice_and_is_not_divided() {
     assert_eq!(measured(&"€".repeat(80)), (Gsm, 160, 1));
     assert_eq!(measured(&"€".repeat(81)), (Gsm, 162, 2));
-    // The 153rd place would take the escape and the next part what it escapes.
+    // The 153rd place would take the escape, and the next part the code behind it.
     let text = format!("{}€{}", "a".repeat(152), "b".repeat(20));
     let parts = sms(&text).parts;
     assert_eq!((parts[0].len(), parts[1].len()), (152, 22));
@@ -111,7 +111,7 @@ fn what_was_asked_for_is_kept_or_refused() {
     assert_eq!(Sms::of("abc", Some(Unicode)).unwrap().encoding, Unicode);
     assert_eq!(Sms::of("añł", Some(Gsm)), Err(Unfit::Letter('ł')));
     assert_eq!(Sms::of("\u{1b}", Some(Gsm)), Err(Unfit::Letter('\u{1b}')));
-    // Not the capital that the alphabet has in its place.
+    // The capital letter, which the alphabet has, does not replace the small one.
     assert_eq!(Sms::of("ç", Some(Gsm)), Err(Unfit::Letter('ç')));
 }
 
@@ -151,8 +151,8 @@ fn no_text_has_more_parts_than_can_be_counted() {
     assert_eq!(Sms::of(&"a".repeat(1 << 20), None), Err(Unfit::TooLong));
 }
 
-/// Any text comes out of its parts as it went in, no part is larger than it may be, and
-/// no part but the last has room for the letter that follows.
+/// Every text is restored from its parts, no part exceeds its limit, and no part but the last has
+/// room for the letter that follows.
 #[test]
 fn any_text_survives_being_divided() {
     const LETTERS: [&str; 4] = ["aZ09 @\n", "€^{}[]~\\|", "жłçŁ", "😀𝄞"];
@@ -193,7 +193,7 @@ fn check_room(sms: &Sms, seed: u64) {
             (Unicode, _) => 2,
         };
         assert!(pair[0].len() + next > several, "seed {seed}");
-        // A part never begins in the middle of a pair.
+        // No part begins in the middle of a surrogate pair.
         assert!(sms.encoding != Unicode || !(0xdc..=0xdf).contains(&pair[1][0]));
     }
 }

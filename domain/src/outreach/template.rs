@@ -28,7 +28,7 @@ enum Stage {
 }
 use Stage::{Absent, Deleted, Live};
 
-/// What a template says.
+/// The content of a template.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs)]
@@ -36,32 +36,32 @@ pub struct TemplateContent {
     pub name: Option<Line>,
     pub description: Option<Body>,
     pub subject: Option<Line>,
-    /// HTML.
+    /// The HTML body.
     pub body: Option<Body>,
-    /// The plain alternative; made from the HTML where there is none.
+    /// The plain text alternative; if absent, mails get one made from the HTML.
     pub body_alt: Option<Body>,
-    /// The kind of file attached, three letters, as the client says.
+    /// The type of the attached file, three letters, as given by the client.
     #[serde(rename = "type")]
     pub kind: Option<Line>,
 }
 
-/// The name of a medium: the SHA-256 of its bytes, in hex.
+/// The name of a file in the media store: the SHA-256 of its bytes, in hex.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MediaHash(pub String);
 
-/// A file that goes along with the mail; its bytes are in the media store.
+/// A file attached to the mail; its content is in the media store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Attachment {
     pub media: MediaHash,
     pub file_name: String,
     pub content_type: String,
-    /// In bytes.
+    /// The size in bytes.
     pub size: i64,
 }
 
-/// What an update changes.
+/// A partial update of a template.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]
 pub struct TemplatePatch {
@@ -73,7 +73,7 @@ pub struct TemplatePatch {
     pub kind: Patch<Line>,
 }
 
-/// What one can ask of a template.
+/// A command to a template.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum TemplateCommand {
@@ -83,18 +83,18 @@ pub enum TemplateCommand {
         patch: TemplatePatch,
     },
     Update(TemplatePatch),
-    /// Replaces what is attached.
+    /// Replaces all attachments.
     Attach(Attachment),
-    /// Attaches this as well.
+    /// Adds an attachment.
     AttachAlso {
         attachment: Attachment,
-        /// The most bytes of all that is attached.
+        /// The limit of the size of all attachments, in bytes.
         most_bytes: i64,
     },
     Delete,
 }
 
-/// What happened to a template.
+/// An event of a template.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum TemplateEvent {
@@ -114,20 +114,20 @@ pub enum TemplateEvent {
 use TemplateEvent::{TemplateCreated, TemplateDeleted, TemplateMediaAttached, TemplateUpdated};
 
 impl Template {
-    /// What it says.
+    /// The content.
     pub fn content(&self) -> &TemplateContent {
         &self.content
     }
 
-    /// What goes along.
+    /// The attachments.
     pub fn attachments(&self) -> &[Attachment] {
         &self.attachments
     }
 
-    /// How many bytes more can be attached, where `most_bytes` is the most in all.
+    /// The number of bytes that can still be attached, if all attachments may have `most_bytes`.
     ///
     /// # Errors
-    /// When nothing more can.
+    /// Nothing more can be attached.
     pub fn room(&self, most_bytes: i64) -> Result<i64, Refusal> {
         if self.attachments.len() >= Attachment::MOST {
             let most = Attachment::MOST;
@@ -196,7 +196,7 @@ fn too_much(most_bytes: i64) -> Refusal {
 }
 
 impl Attachment {
-    /// The most of them that a template has.
+    /// The most attachments of a template.
     pub const MOST: usize = 20;
 }
 

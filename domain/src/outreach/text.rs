@@ -1,4 +1,4 @@
-//! A text, which goes out as short messages. `Absent → Live → Deleted`.
+//! A text that is sent as short messages. `Absent → Live → Deleted`.
 
 use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ enum Stage {
 }
 use Stage::{Absent, Deleted, Live};
 
-/// What a text says and how.
+/// The content of a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs)]
@@ -38,29 +38,29 @@ pub struct TextContent {
     /// The message, with tokens; bytes in hex if it is binary.
     pub data: Option<Body>,
     pub class: TextClass,
-    /// As the user asked; none: chosen by the letters of what is sent.
+    /// The requested encoding; `None`: chosen by the letters of the message sent.
     pub encoding: Option<Encoding>,
 }
 
-/// What a telephone is to do with it, numbered as clients write it.
+/// The message class, which tells a telephone how to treat the message, with its number in the API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TextClass {
-    /// As it likes: 0.
+    /// No class; the telephone decides: 0.
     #[default]
     Off,
-    /// Keep it: 1.
+    /// Store the message: 1.
     Normal,
-    /// Keep it on the SIM: 2.
+    /// Store the message on the SIM: 2.
     Sim,
-    /// Hand it to the SIM toolkit: 4.
+    /// Pass the message to the SIM toolkit: 4.
     Toolkit,
-    /// Show it at once and do not keep it: 8.
+    /// Show the message at once and do not store it: 8.
     Flash,
 }
 
 impl TextClass {
-    /// As clients write it.
+    /// The number in the API.
     pub const fn number(self) -> i32 {
         match self {
             Self::Off => 0,
@@ -71,7 +71,7 @@ impl TextClass {
         }
     }
 
-    /// The one of this number.
+    /// The class of this number.
     pub const fn of_number(number: i32) -> Option<Self> {
         match number {
             0 => Some(Self::Off),
@@ -84,7 +84,7 @@ impl TextClass {
     }
 }
 
-/// What an update changes.
+/// A partial update of a text.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]
 pub struct TextPatch {
@@ -95,7 +95,7 @@ pub struct TextPatch {
     pub encoding: Patch<Encoding>,
 }
 
-/// What one can ask of a text.
+/// A command to a text.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum TextCommand {
@@ -108,7 +108,7 @@ pub enum TextCommand {
     Delete,
 }
 
-/// What happened to a text.
+/// An event of a text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum TextEvent {
@@ -125,7 +125,7 @@ pub enum TextEvent {
 use TextEvent::{TextCreated, TextDeleted, TextUpdated};
 
 impl Text {
-    /// What it says and how.
+    /// The content.
     pub fn content(&self) -> &TextContent {
         &self.content
     }
@@ -160,7 +160,7 @@ impl Text {
 }
 
 impl TextContent {
-    /// The messages it makes as it stands, its tokens unfilled; none if it was erased.
+    /// The encoded text with its tokens not replaced; `None` if the content was erased.
     pub fn sms(&self) -> Option<Sms> {
         let data = self.data.as_ref()?;
         Sms::of(data.as_str(), self.encoding).ok()

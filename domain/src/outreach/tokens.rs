@@ -1,32 +1,32 @@
-//! Filling `[contact:first_name]` and its like into a message, once per recipient.
+//! Replacement of tokens such as `[contact:first_name]` in a message, for each recipient.
 //!
-//! The names are a fixed list: nothing of the configuration, of a request or of a
-//! secret can be reached through them. The text is passed over once; what was
-//! filled in is not looked at again, so a value that looks like a token stays text.
+//! The names are a fixed list: no configuration, request or secret can be reached through them. The
+//! text is scanned once; a value that was filled in is not scanned again, so a value that looks
+//! like a token stays text.
 //!
-//! | token | says |
+//! | token | value |
 //! |---|---|
-//! | `[contact:…]` | whom it goes to, or who wrote in |
-//! | `[account:…]` | the account it is sent from, or came in to |
-//! | `[destination:…]`, `[source:…]` | the same two, as sent |
+//! | `[contact:…]` | the recipient, or the sender of an inbound message |
+//! | `[account:…]` | the sending or receiving account |
+//! | `[destination:…]`, `[source:…]` | recipient and sender; contact and account where not set |
 //! | `[user:…]` | the account's owner |
-//! | `[transmission:title]`, `[program:name]`, `[company:name]` | themselves |
-//! | `[result:NAME:data]` | what the step NAME has found out so far |
+//! | `[transmission:title]`, `[program:name]`, `[company:name]` | the field of that name |
+//! | `[result:NAME:data]` | the data of the result NAME of earlier steps |
 //!
-//! The first two lines may be written with `transmission:` before them. The fields
-//! of a person are `first_name last_name phone email address custom1 custom2 custom3
-//! description`, and `username` for accounts and users.
+//! The tokens of the first three rows may be written with `transmission:` before them. The fields
+//! of a person are `first_name last_name phone email address custom1 custom2 custom3 description`,
+//! and `username` for accounts and users.
 
 use std::collections::BTreeMap;
 
-/// Values are left out of a text that they have made this long, in bytes: a message
-/// full of tokens must not fill the memory.
+/// The limit of the length of a filled text, in bytes: a value that would exceed it is left out, so
+/// that a message full of tokens cannot exhaust memory.
 pub const MOST: usize = 4 << 20;
 
-/// Longer names do not exist, so the search for a closing bracket stops there.
+/// The greatest length of a token's name in bytes, at which the search for a closing bracket stops.
 const LONGEST: usize = 128;
 
-/// What can be said about a person or an account.
+/// The fields of a person or an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Person {
@@ -39,41 +39,41 @@ pub struct Person {
     pub custom2: Option<String>,
     pub custom3: Option<String>,
     pub description: Option<String>,
-    /// Of accounts and users only.
+    /// The username, for accounts and users only.
     pub username: Option<String>,
 }
 
-/// The values that tokens stand for. What is not there reads as nothing.
+/// The values of the tokens. An absent value is replaced by nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tokens {
-    /// `[contact:…]`
+    /// The values of `[contact:…]`.
     pub contact: Person,
-    /// `[account:…]`
+    /// The values of `[account:…]`.
     pub account: Person,
-    /// `[user:…]`
+    /// The values of `[user:…]`.
     pub user: Person,
-    /// `[destination:…]`, where it is not the contact.
+    /// The values of `[destination:…]`, if it is not the contact.
     pub destination: Option<Person>,
-    /// `[source:…]`, where it is not the account.
+    /// The values of `[source:…]`, if it is not the account.
     pub source: Option<Person>,
-    /// `[transmission:title]`
+    /// The value of `[transmission:title]`.
     pub title: Option<String>,
-    /// `[program:name]`
+    /// The value of `[program:name]`.
     pub program_name: Option<String>,
-    /// `[company:name]`
+    /// The value of `[company:name]`.
     pub company_name: Option<String>,
-    /// `[result:NAME:data]`, by name.
+    /// The values of `[result:NAME:data]`, by name.
     pub results: BTreeMap<String, String>,
 }
 
-/// Where the filled text goes, and with it how values are escaped.
+/// The format of the filled text, which decides how values are escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Landing {
-    /// HTML, text or attribute: `& < > " '` become entities.
+    /// HTML, in text or attributes: `& < > " '` become entities.
     Html,
-    /// Plain text: as it is, without NUL.
+    /// Plain text: values are unchanged, but for NUL, which is removed.
     Plain,
-    /// A header or anything else of one line: control characters become spaces.
+    /// A header or other single line: control characters become spaces.
     Header,
 }
 
@@ -102,8 +102,8 @@ pub fn fill(text: &str, tokens: &Tokens, landing: Landing) -> String {
     filled
 }
 
-/// What stands between the bracket that `text` begins with and the one that closes it,
-/// if it could be a token's name.
+/// The text between the bracket that `text` begins with and the closing one, if it has the form of
+/// a token's name.
 fn name(text: &str) -> Option<&str> {
     let name = &text[1..];
     let end = name
@@ -129,8 +129,8 @@ fn escape(value: &str, landing: Landing, filled: &mut String) {
 }
 
 impl Tokens {
-    /// What this name stands for: `None` if there is no such token, nothing if there
-    /// is no value.
+    /// The value of the token of this name: `None` if there is no such token, the empty string if
+    /// it has no value.
     fn value(&self, name: &str) -> Option<&str> {
         let value = match name.strip_prefix("transmission:") {
             Some("title") => &self.title,

@@ -158,7 +158,7 @@ fn a_value_is_never_scanned_again() {
             );
         }
     }
-    // Not even when value and text together would make a token.
+    // Also if value and text together look like a token.
     let split = first_name("[contact:");
     assert_eq!(
         fill("[contact:first_name]last_name]", &split, Plain),
@@ -197,7 +197,7 @@ fn the_text_around_tokens_is_not_escaped() {
     );
 }
 
-/// Small, seeded, enough to shake out slicing mistakes.
+/// A small seeded random number generator, good enough to find slicing errors.
 struct Dice(u64);
 
 impl Dice {

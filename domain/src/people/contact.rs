@@ -1,5 +1,5 @@
-//! A contact: someone a user reaches. `Absent → Live → Deleted`, and from
-//! anywhere after its creation it can be erased.
+//! A contact: a person whom a user sends messages to. `Absent → Live → Deleted → Erased`; a live
+//! contact can also be erased at once.
 
 use std::collections::BTreeSet;
 
@@ -38,7 +38,7 @@ enum Stage {
 }
 use Stage::{Absent, Deleted, Erased, Live};
 
-/// What is known of a contact; all of it personal.
+/// The personal details of a contact; all of them are personal data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs)]
@@ -55,7 +55,7 @@ pub struct ContactProfile {
     pub description: Option<Body>,
 }
 
-/// What an update changes.
+/// A partial update of a contact.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct ContactPatch {
@@ -71,7 +71,7 @@ pub struct ContactPatch {
     pub description: Patch<Body>,
 }
 
-/// What one can ask of a contact.
+/// A command to a contact.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum ContactCommand {
@@ -80,14 +80,14 @@ pub enum ContactCommand {
         owner: Id<User>,
         profile: ContactProfile,
     },
-    /// Creates it out of a list, where a phone may be all that is known.
+    /// Creates the contact from an imported list, in which a phone number may be the only field.
     Import {
         id: Id<Contact>,
         owner: Id<User>,
         profile: ContactProfile,
     },
-    /// Creates it for somebody who wrote and was not known. Of whom one address is all
-    /// that is known; `known_by` is its fingerprint, so that nobody is made twice.
+    /// Creates the contact from an inbound message of an unknown sender, of whom only one address
+    /// is known; `known_by` is the fingerprint of that address, for deduplication.
     Meet {
         id: Id<Contact>,
         owner: Id<User>,
@@ -95,19 +95,19 @@ pub enum ContactCommand {
         known_by: String,
     },
     Update(ContactPatch),
-    /// Puts it into a group, of which `owner` is the owner.
+    /// Puts the contact into a group; `owner` is the owner of the group.
     Link {
         group: Id<Group>,
         owner: Id<User>,
     },
     Unlink(Id<Group>),
     Delete,
-    /// Deletes it and destroys its key: what the log holds of the person becomes
-    /// unreadable.
+    /// Deletes the contact and destroys its key (crypto-shredding): the person's data in the log
+    /// becomes unreadable.
     Erase,
 }
 
-/// What happened to a contact.
+/// An event of a contact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum ContactEvent {
@@ -115,7 +115,7 @@ pub enum ContactEvent {
         id: Id<Contact>,
         owner: Id<User>,
         profile: Personal<ContactProfile>,
-        /// Of one who was met: the fingerprint of the address.
+        /// The fingerprint of the address, if the contact was created from an inbound message.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         known_by: Option<String>,
     },
@@ -128,7 +128,7 @@ pub enum ContactEvent {
     ContactUnlinked {
         group: Id<Group>,
     },
-    /// It leaves its groups with this.
+    /// The contact was deleted, and left all its groups.
     ContactDeleted {},
     ContactErased {},
 }
@@ -137,12 +137,12 @@ use ContactEvent::{
 };
 
 impl Contact {
-    /// What is known of it; all empty after an erasure.
+    /// The personal details; all empty after an erasure.
     pub fn profile(&self) -> &ContactProfile {
         &self.profile
     }
 
-    /// Where this service reaches it; nothing if it has no such address.
+    /// The address for this service; `None` if the contact has none.
     pub fn address(&self, service: Service) -> Option<String> {
         match service {
             Service::Email => self.profile.email.as_ref().map(ToString::to_string),
@@ -152,7 +152,8 @@ impl Contact {
         }
     }
 
-    /// What a contact claims that was met under an address of this fingerprint.
+    /// The claim of a contact that was created from an inbound message, by the fingerprint of its
+    /// address.
     pub fn met_claim(fingerprint: String) -> Claim {
         Claim {
             field: "contact",
@@ -161,7 +162,7 @@ impl Contact {
         }
     }
 
-    /// Whether it is in this group.
+    /// True if the contact is in this group.
     pub fn is_in(&self, group: Id<Group>) -> bool {
         self.groups.contains(&group)
     }
@@ -220,8 +221,8 @@ impl Contact {
         })
     }
 
-    /// The profile after an update: what a contact must have cannot be taken away,
-    /// and one that came without it may stay so.
+    /// The profile after an update: a required field cannot be cleared, but a contact created
+    /// without it may stay so.
     fn patched(&self, patch: ContactPatch) -> Result<ContactProfile, Refusal> {
         let profile = self.profile.clone().patched(patch);
         if self.profile.first_name.is_some() {

@@ -1,7 +1,7 @@
-//! A group: contacts that are reached together. `Absent → Live → Deleted`.
+//! A group of contacts, which campaigns send to. `Absent → Live → Deleted`.
 //!
-//! Who is in it is the contacts' business (`ContactLinked`), so that its own history
-//! stays short however many they are.
+//! Membership is recorded by the contacts (`ContactLinked`), so that the group's own history stays
+//! short however many there are.
 
 use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ enum Stage {
 }
 use Stage::{Absent, Deleted, Live};
 
-/// What an update changes; what a new group is made of.
+/// The fields of a new group, or a partial update.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct GroupPatch {
@@ -38,7 +38,7 @@ pub struct GroupPatch {
     pub description: Patch<Body>,
 }
 
-/// What one can ask of a group.
+/// A command to a group.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum GroupCommand {
@@ -48,13 +48,14 @@ pub enum GroupCommand {
         patch: GroupPatch,
     },
     Update(GroupPatch),
-    /// `campaigns`: how many of those that reach it have not ended, as the read model knew.
+    /// `campaigns`: the number of campaigns of this group that have not ended, according to the
+    /// read model.
     Delete {
         campaigns: i64,
     },
 }
 
-/// What happened to a group.
+/// An event of a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum GroupEvent {
@@ -68,7 +69,7 @@ pub enum GroupEvent {
         name: Line,
         description: Option<Body>,
     },
-    /// Its contacts are in it no more.
+    /// The group was deleted; its contacts are no longer in it.
     GroupDeleted {},
 }
 use GroupEvent::{GroupCreated, GroupDeleted, GroupUpdated};

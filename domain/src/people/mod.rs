@@ -1,5 +1,4 @@
-//! Whom one reaches, whom one does not, and as whom: contacts, their groups, opt-outs, and
-//! accounts.
+//! People: contacts, their groups, opt-outs, and accounts.
 
 mod account;
 mod contact;

@@ -1,9 +1,8 @@
-//! An opt-out: an address at which its owner reaches nobody any more.
-//! `Absent → Live → Removed`.
+//! An opt-out: an address that its owner no longer sends to. `Absent → Live → Removed`.
 //!
-//! One address of one owner and channel is listed once: an opt-out claims its
-//! fingerprint, a keyed hash that is calculated outside and travels in the command,
-//! because the list of claims is not sealed.
+//! An address is listed once for each owner and channel: an opt-out claims its fingerprint, a keyed
+//! hash that is calculated outside and travels in the command, because the list of claims is not
+//! encrypted.
 
 use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
@@ -30,8 +29,8 @@ enum Stage {
 }
 use Stage::{Absent, Live, Removed};
 
-/// What an update says. Where and on which channel nobody is reached stays: a client
-/// may repeat it, and another needs another opt-out.
+/// A partial update of an opt-out. Address and channel cannot change: a client may repeat them, and
+/// another address or channel needs another opt-out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct OptOutPatch {
@@ -40,7 +39,7 @@ pub struct OptOutPatch {
     pub fingerprint: Option<String>,
 }
 
-/// What one can ask of an opt-out.
+/// A command to an opt-out.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum OptOutCommand {
@@ -57,7 +56,7 @@ pub enum OptOutCommand {
     Remove,
 }
 
-/// What happened to an opt-out.
+/// An event of an opt-out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum OptOutEvent {
@@ -73,18 +72,18 @@ pub enum OptOutEvent {
     OptOutChanged {
         reason: Option<Line>,
     },
-    /// The address may be written to again, and listed again.
+    /// The owner may send to the address again, and list it again.
     OptOutRemoved {},
 }
 use OptOutEvent::{OptOutAdded, OptOutChanged, OptOutRemoved};
 
 impl OptOut {
-    /// Which channel it closes.
+    /// The channel that is closed.
     pub fn channel(&self) -> Channel {
         self.channel
     }
 
-    /// What an opt-out of this fingerprint claims: whoever holds it is that opt-out.
+    /// The claim on this fingerprint; its holder is the opt-out.
     pub fn claim(fingerprint: String) -> Claim {
         Claim {
             field: "address",

@@ -1,4 +1,4 @@
-//! The words of opt-outs: channels, addresses, and where one came from.
+//! The channels, addresses and sources of opt-outs.
 
 use std::str::FromStr;
 
@@ -9,7 +9,7 @@ use crate::{
     values::{EmailAddress, InvalidValue, PhoneNumber},
 };
 
-/// By which way an address is not to be reached.
+/// The channel that an opt-out closes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -18,18 +18,18 @@ pub enum Channel {
     Fax,
     Sms,
     Email,
-    /// By none at all.
+    /// All channels.
     #[default]
     Any,
 }
 
 impl Channel {
-    /// All of them.
+    /// All variants.
     pub const ALL: [Self; 5] = [Self::Voice, Self::Fax, Self::Sms, Self::Email, Self::Any];
-    /// Their names.
+    /// The names of all variants.
     pub const NAMES: [&'static str; 5] = ["voice", "fax", "sms", "email", "any"];
 
-    /// As clients write it.
+    /// The name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Voice => "voice",
@@ -40,17 +40,17 @@ impl Channel {
         }
     }
 
-    /// The one of this name.
+    /// The channel of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|channel| channel.name() == name)
     }
 
-    /// Whether it closes a service.
+    /// True if the channel includes this service.
     pub fn covers(self, service: Service) -> bool {
         self == Self::Any || self == Self::from(service)
     }
 
-    /// Whether addresses of this kind are reached by it.
+    /// True if the channel uses addresses of this kind.
     pub fn takes(self, address: &Address) -> bool {
         match self {
             Self::Voice | Self::Fax | Self::Sms => matches!(address, Address::Phone(_)),
@@ -59,7 +59,7 @@ impl Channel {
         }
     }
 
-    /// Which addresses it takes, as a sentence about one that it does not.
+    /// The rule for addresses of the channel, as the error text for one that breaks it.
     pub const fn wanted(self) -> &'static str {
         match self {
             Self::Voice | Self::Fax | Self::Sms => "must be a phone number for this channel",
@@ -80,27 +80,27 @@ impl From<Service> for Channel {
     }
 }
 
-/// Where from an opt-out came.
+/// The source of an opt-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OptOutSource {
-    /// A request for this one.
+    /// A request for this opt-out alone.
     Api,
-    /// A list.
+    /// An imported list.
     Csv,
-    /// The person answered STOP.
+    /// The person replied STOP, or another keyword of opt-outs.
     Stop,
     /// The person followed a link in a mail.
     Unsubscribe,
-    /// The person's provider passed on a complaint.
+    /// The person's provider forwarded a complaint.
     Complaint,
 }
 
 impl OptOutSource {
-    /// Their names.
+    /// The names of all variants.
     pub const NAMES: [&'static str; 5] = ["api", "csv", "stop", "unsubscribe", "complaint"];
 
-    /// As clients read it.
+    /// The name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Api => "api",
@@ -121,7 +121,7 @@ pub enum Address {
 }
 
 impl Address {
-    /// As it was written.
+    /// The address as it was written.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Phone(phone) => phone.as_str(),
@@ -130,10 +130,10 @@ impl Address {
     }
 }
 
-/// An address in the form in which two are the same. Email addresses are wholly in lower
-/// case: no server in use keeps two mailboxes apart by it. Their domain is in Unicode, also
-/// where it was written in its ASCII form (RFC 5890 section 2.3.2.1). A phone number has no
-/// `+` or `00` in front, which are two ways to write the same.
+/// The normal form of an address, in which equal addresses compare equal. Email addresses are
+/// wholly in lower case: no server in use keeps two mailboxes apart by it. Their domain is in
+/// Unicode, also where it was written in its ASCII form (RFC 5890 section 2.3.2.1). A phone number
+/// has no `+` or `00` in front, which mean the same.
 pub fn normal_address(address: &str) -> String {
     if let Some((local, domain)) = address.rsplit_once('@') {
         let (unicode, valid) = idna::domain_to_unicode(domain);
@@ -146,8 +146,8 @@ pub fn normal_address(address: &str) -> String {
     rest.unwrap_or(address).to_owned()
 }
 
-/// An email address with its domain in ASCII (RFC 5890 section 2.3.2.1), the form that every
-/// mail server takes; nothing if it has no such form.
+/// An email address with its domain in ASCII (RFC 5890 section 2.3.2.1), the form that every mail
+/// server accepts; `None` if it has no such form.
 pub fn in_ascii(address: &str) -> Option<String> {
     let (local, domain) = address.rsplit_once('@')?;
     Some(format!("{local}@{}", idna::domain_to_ascii(domain).ok()?))

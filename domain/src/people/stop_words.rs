@@ -1,17 +1,16 @@
-//! The words by which people say in a short message that they want no more of them, or want
-//! them again.
+//! The keywords of short messages by which people opt out, or in again.
 
 use std::collections::BTreeMap;
 
-/// What somebody wants who wrote such a word.
+/// The meaning of a keyword.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
-    /// No more messages. With what is answered, if anything is.
+    /// Opts out of messages.
     Stop {
-        /// The text.
+        /// The text of the confirmation; `None` to send none.
         answer: Option<String>,
     },
-    /// Messages again.
+    /// Opts in again.
     Start,
 }
 
@@ -19,7 +18,7 @@ struct Language {
     code: &'static str,
     stop: &'static [&'static str],
     start: &'static [&'static str],
-    /// In letters of the GSM alphabet, and short enough for one message.
+    /// The default confirmation, in letters of the GSM alphabet, and short enough for one message.
     answer: &'static str,
 }
 
@@ -77,18 +76,18 @@ const LANGUAGES: [Language; 7] = [
     },
 ];
 
-/// The words that count here.
+/// The keywords that are in use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StopWords(BTreeMap<String, Wish>);
 
 impl StopWords {
-    /// The languages that there are words in.
+    /// The codes of the languages that have keywords.
     pub fn languages() -> impl Iterator<Item = &'static str> {
         LANGUAGES.iter().map(|language| language.code)
     }
 
-    /// The words of these languages, and what is answered to those that stop: in the word's
-    /// own language, unless `answer` says something else; nothing if that is empty.
+    /// The keywords of these languages. An opt-out is confirmed in the keyword's own language,
+    /// unless `answer` gives another text; an empty `answer` turns confirmations off.
     pub fn of(languages: &[String], answer: Option<&str>) -> Self {
         let mut words = BTreeMap::new();
         let wanted = |language: &&Language| languages.iter().any(|code| code == language.code);
@@ -106,7 +105,7 @@ impl StopWords {
         Self(words)
     }
 
-    /// More words; those that stop are answered with `answer`.
+    /// Adds keywords; opt-outs by these are confirmed with `answer`.
     pub fn with(mut self, stop: &[String], start: &[String], answer: Option<&str>) -> Self {
         let answer = answer
             .map(str::to_owned)
@@ -121,10 +120,10 @@ impl StopWords {
         self
     }
 
-    /// What a text wishes: one that is nothing but such a word, in any case, with or without
-    /// punctuation around it. "Stop by at six" wishes nothing.
+    /// The meaning of a text that consists of nothing but a keyword, in any case, with or without
+    /// punctuation around it. "Stop by at six" has none.
     pub fn wish(&self, text: &str) -> Option<&Wish> {
-        // Longer than any of them.
+        // A bound on the work: a text of more than 100 bytes is not taken for a keyword.
         if text.len() > 100 {
             return None;
         }

@@ -1,20 +1,19 @@
-//! Which country a telephone number is of, and whose clocks that country shows. A row
-//! of `calling_codes.tsv` is a prefix in international form, the country, and its zone
-//! if all who are reached by that prefix live by one. Of a code that several countries
-//! share the row names the largest.
+//! Country calling codes: the country of a telephone number, and its time zone. A row of
+//! `calling_codes.tsv` is a prefix in international form, the country, and its zone if all numbers
+//! of that prefix are in one. For a code that several countries share the row names the largest.
 
 use std::{collections::HashMap, sync::LazyLock};
 
 use crate::values::PhoneNumber;
 
-/// What numbers begin with.
+/// A prefix of telephone numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallingCode {
     /// The digits after the `+`.
     pub prefix: &'static str,
     /// ISO 3166-1 alpha-2; `XK` for Kosovo, which has no code of ISO's.
     pub country: &'static str,
-    /// The name of its time zone, if it has one in practice.
+    /// The name of its time zone, if the prefix has only one in practice.
     pub zone: Option<&'static str>,
 }
 

@@ -22,12 +22,12 @@ static COUNTRIES: LazyLock<Vec<Country>> = LazyLock::new(|| {
         .collect()
 });
 
-/// All of them, in the order of their numbers.
+/// All countries, in the order of their numbers.
 pub fn countries() -> &'static [Country] {
     &COUNTRIES
 }
 
-/// The one with this number.
+/// The country with this number.
 pub fn country(id: i32) -> Option<&'static Country> {
     let at = COUNTRIES.binary_search_by_key(&id, |country| country.id);
     at.ok().map(|at| &COUNTRIES[at])

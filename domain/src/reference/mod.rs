@@ -1,6 +1,5 @@
-//! Tables that are shipped, not kept: countries and time zones, which other things point
-//! to by number, so that a row's number never changes and no row goes away; and the
-//! codes that telephone numbers begin with.
+//! Static tables: countries and time zones, which other data refers to by number, so that a row's
+//! number never changes and no row is removed; and the calling codes of telephone numbers.
 
 mod calling_codes;
 mod countries;

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::values::InvalidValue;
 
-/// A row of the list.
+/// A time zone of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Zone {
-    /// Its number here.
+    /// The number in the list.
     pub id: i32,
-    /// Its name, such as `Europe/Vienna`.
+    /// The name, such as `Europe/Vienna`.
     pub name: &'static str,
 }
 
@@ -27,18 +27,18 @@ static BY_NAME: LazyLock<HashMap<String, &'static Zone>> = LazyLock::new(|| {
     timezones().iter().map(named).collect()
 });
 
-/// All of them, in the order of their numbers.
+/// All time zones, in the order of their numbers.
 pub fn timezones() -> &'static [Zone] {
     &ZONES
 }
 
-/// The one with this number.
+/// The time zone with this number.
 pub fn timezone(id: i32) -> Option<&'static Zone> {
     let at = ZONES.binary_search_by_key(&id, |zone| zone.id);
     at.ok().map(|at| &ZONES[at])
 }
 
-/// The one of this name, in upper or lower case.
+/// The time zone of this name, in any case.
 pub fn timezone_named(name: &str) -> Option<&'static Zone> {
     BY_NAME.get(&name.to_ascii_lowercase()).copied()
 }
@@ -49,18 +49,18 @@ fn row(line: &'static str) -> Option<Zone> {
     Some(Zone { id, name })
 }
 
-/// The name of a time zone that there is, as the database writes it.
+/// The name of a time zone in the list, as the IANA database spells it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TimeZone(String);
 
 impl TimeZone {
-    /// As text.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Its number in the list.
+    /// The number in the list.
     pub fn id(&self) -> Option<i32> {
         timezone_named(&self.0).map(|zone| zone.id)
     }

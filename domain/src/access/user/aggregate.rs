@@ -1,4 +1,4 @@
-//! A user's state, what it decides, and how events change it.
+//! The state, decisions and event application of a user.
 
 use std::collections::BTreeSet;
 
@@ -45,12 +45,12 @@ enum Stage {
 use Stage::{Absent, Deleted, Live};
 
 impl User {
-    /// Who it is.
+    /// The personal details.
     pub fn profile(&self) -> &UserProfile {
         &self.profile
     }
 
-    /// Whether it may log in.
+    /// True if the user may log in.
     pub fn is_active(&self) -> bool {
         self.stage == Live && self.active
     }
@@ -60,23 +60,23 @@ impl User {
         self.password.as_ref()
     }
 
-    /// The roles it has.
+    /// The roles of the user.
     pub fn roles(&self) -> &BTreeSet<Id<Role>> {
         &self.roles
     }
 
-    /// The permissions it has of its own.
+    /// The permissions of the user beside those of its roles.
     pub fn permissions(&self) -> &BTreeSet<Id<Permission>> {
         &self.permissions
     }
 
-    /// How often its tokens have been ended all at once; a token carries the
-    /// number it was issued under, and is good while it is still this.
+    /// The number of times that all tokens of the user were revoked. A token carries the epoch it
+    /// was issued in, and is valid while that is the present one.
     pub fn token_epoch(&self) -> u32 {
         self.token_epoch
     }
 
-    /// The senders that short messages of its accounts may name.
+    /// The senders that short messages of the user's accounts may name.
     pub fn sms_senders(&self) -> &SmsSenders {
         &self.sms_senders
     }
@@ -194,7 +194,7 @@ fn patched(
         && profile.username.as_ref() != Some(name)
         && name.as_str().contains(':')
     {
-        // HTTP Basic (RFC 7617) ends the name there.
+        // HTTP Basic (RFC 7617) ends the username at the first colon.
         return Err(Refusal::invalid("username", "must not contain a colon"));
     }
     patch.username.apply(&mut profile.username);
@@ -302,8 +302,8 @@ impl Entity for User {
         if !self.exists() {
             return Vec::new();
         }
-        // One scope for both, since either of them logs in: nobody may take
-        // another's email address for a username.
+        // One scope for both, since either of them logs in: a username must not be another user's
+        // email address.
         let login = |field, value: &str| Claim {
             field,
             scope: "user.login",

@@ -1,4 +1,4 @@
-//! A user: who logs in and owns things. `Absent → Live → Deleted`.
+//! A user, who logs in and owns other aggregates. `Absent → Live → Deleted`.
 
 mod aggregate;
 mod sms_senders;

@@ -1,4 +1,4 @@
-//! The list of a user's senders of short messages, which account administrators keep.
+//! A user's list of senders of short messages, kept by account administrators.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -8,20 +8,20 @@ use crate::{
     outreach::{SenderId, is_same_sender},
 };
 
-/// The most senders of one user.
+/// The greatest number of senders that an account administrator can list for one user.
 const MOST: usize = 50;
 
 /// The names and numbers that short messages of a user's accounts may come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SmsSenders {
     pub(super) listed: Vec<String>,
-    /// Those in use before there was a list, and the end of their period of grace.
+    /// Senders in use before the list was introduced; valid until the end of their period of grace.
     pub(super) provisional: Vec<String>,
     pub(super) until: Option<DateTime<Utc>>,
 }
 
 impl SmsSenders {
-    /// Those that an account administrator listed.
+    /// The senders that an account administrator listed.
     pub fn listed(&self) -> &[String] {
         &self.listed
     }
@@ -34,10 +34,10 @@ impl SmsSenders {
         all.any(|it| is_same_sender(it, sender))
     }
 
-    /// The list that these make, each once, in their order.
+    /// The list of these senders without duplicates, in their order.
     ///
     /// # Errors
-    /// When there are too many.
+    /// More than `MOST` senders.
     pub(super) fn set(names: Vec<SenderId>) -> Result<Vec<String>, Refusal> {
         let mut listed: Vec<String> = Vec::new();
         for name in names.into_iter().map(SenderId::into_string) {
@@ -51,7 +51,7 @@ impl SmsSenders {
         }
     }
 
-    /// Those of these that are in neither list yet.
+    /// The senders among `names` that are neither listed nor provisional yet, without duplicates.
     pub(super) fn unknown(&self, names: Vec<SenderId>) -> Vec<String> {
         let mut known: Vec<&String> = self.listed.iter().chain(&self.provisional).collect();
         let names: Vec<String> = names.into_iter().map(SenderId::into_string).collect();

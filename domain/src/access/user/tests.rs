@@ -119,7 +119,7 @@ fn senders_of_short_messages_are_listed_once_each() {
         .then_expect_error(Refusal::invalid("names", "must be at most 50"));
 }
 
-/// Of what was in use nothing is lost, however much that was.
+/// All senders in use are adopted, also more than the list may otherwise have.
 #[test]
 fn senders_in_use_are_adopted_without_a_bound() {
     let many: Vec<String> = (0..51).map(|n| format!("N{n}")).collect();

@@ -1,4 +1,4 @@
-//! What a user is told, and what happens to it.
+//! The commands and events of a user.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::{
     values::{EmailAddress, Line, PhoneNumber, Sealed},
 };
 
-/// Who a user is; all of it personal.
+/// The personal details of a user; all of them are personal data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs)]
@@ -32,7 +32,7 @@ pub struct UserProfile {
     pub timezone: Option<TimeZone>,
 }
 
-/// What an update changes.
+/// A partial update of a user.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]
 pub struct UserPatch {
@@ -45,12 +45,12 @@ pub struct UserPatch {
     pub company: Patch<Line>,
     pub country_id: Patch<i32>,
     pub timezone_id: Patch<i32>,
-    /// The name to that number; the two go together.
+    /// The name of the zone with that number; set together with `timezone_id`.
     pub timezone: Patch<TimeZone>,
     pub active: Patch<bool>,
 }
 
-/// What one can ask of a user.
+/// A command to a user.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum UserCommand {
@@ -69,8 +69,8 @@ pub enum UserCommand {
     Withdraw(Id<Permission>),
     /// Replaces the list of the senders that short messages of the user's accounts may name.
     ListSmsSenders(Vec<SenderId>),
-    /// Takes over senders that the user's accounts named before there was a list: some into
-    /// the list, however many, the others for a period of grace.
+    /// Adopts senders that the user's accounts named before the list was introduced: `listed` into
+    /// the list, without a limit, `provisional` for a period of grace.
     AdoptSmsSenders {
         listed: Vec<SenderId>,
         provisional: Vec<SenderId>,
@@ -79,7 +79,7 @@ pub enum UserCommand {
     Delete,
 }
 
-/// What happened to a user.
+/// An event of a user.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum UserEvent {
@@ -94,9 +94,9 @@ pub enum UserEvent {
         profile: Personal<UserProfile>,
     },
     UserActivated {},
-    /// Ends every token of the user.
+    /// Revokes every token of the user.
     UserDeactivated {},
-    /// Ends every token of the user.
+    /// Revokes every token of the user.
     UserPasswordChanged {
         password: Sealed,
     },
@@ -112,11 +112,12 @@ pub enum UserEvent {
     UserPermissionWithdrawn {
         permission_id: Id<Permission>,
     },
-    /// The list of the senders that short messages of the user's accounts may name.
+    /// The whole list of the senders that short messages of the user's accounts may name. Ends the
+    /// period of grace of provisional senders.
     UserSmsSendersListed {
         names: Personal<Vec<String>>,
     },
-    /// Senders that were in use before there was a list, for a period of grace.
+    /// Senders that were in use before the list was introduced, allowed for a period of grace.
     UserSmsSendersProvided {
         names: Personal<Vec<String>>,
         until: DateTime<Utc>,

@@ -1,9 +1,9 @@
-//! A campaign: a program for every contact of a group, at a pace. `Absent → New →
-//! Running ⇄ Paused → Completed`, or `Broken` when it cannot go on; what is broken can
-//! be started again.
+//! A campaign: a program for every contact of a group, at a pace.
+//! `Absent → New → Running ⇄ Paused → Completed`, or `Broken` on an error; a broken campaign can be
+//! started again.
 //!
-//! It counts, it does not list: how far it is in its group is the last contact it
-//! looked at, which goes on record together with the transmissions made up to there.
+//! The aggregate does not list its transmissions. Its progress is the last contact processed,
+//! recorded in the same append as the transmissions created up to that contact.
 
 mod vocabulary;
 
@@ -28,16 +28,16 @@ pub struct Campaign {
     stage: Stage,
     owner: Option<Id<User>>,
     details: Option<CampaignDetails>,
-    /// What its transmissions do, since it was last started.
+    /// The send plan of its transmissions since it was last started.
     #[serde(default)]
     briefing: Option<Briefing>,
-    /// The last contact it looked at.
+    /// The last contact processed.
     #[serde(default)]
     reached: Option<Id<Contact>>,
-    /// Whether it has looked at all of them.
+    /// True if all contacts of the group have been processed.
     #[serde(default)]
     through: bool,
-    /// Whether it was changed after it had begun.
+    /// True if the campaign was changed after it had been started.
     #[serde(default)]
     amended: bool,
 }
@@ -55,37 +55,38 @@ enum Stage {
 }
 
 impl Campaign {
-    /// What it is to do.
+    /// The details that the client set.
     pub fn details(&self) -> Option<&CampaignDetails> {
         self.details.as_ref()
     }
 
-    /// What its transmissions do, if it is running.
+    /// The send plan of the campaign's transmissions; `None` unless it is running.
     pub fn running(&self) -> Option<&Briefing> {
         self.briefing.as_ref().filter(|_| self.stage == Running)
     }
 
-    /// The last contact of its group that it looked at.
+    /// The last contact of the group that was processed.
     pub fn reached(&self) -> Option<Id<Contact>> {
         self.reached
     }
 
-    /// Whether it has looked at its whole group.
+    /// True if the whole group has been processed.
     pub fn is_through(&self) -> bool {
         self.through
     }
 
-    /// Whether it was changed after it had begun: what was made before may not fit.
+    /// True if the campaign was changed after it had been started: transmissions created before may
+    /// not match its details.
     pub fn is_amended(&self) -> bool {
         self.amended
     }
 
-    /// Whether everybody has been reached: it neither starts nor stops again.
+    /// True if all transmissions are done: the campaign can be neither started nor stopped again.
     pub fn is_completed(&self) -> bool {
         self.stage == Completed
     }
 
-    /// Why it can neither be started now nor resumed, if it cannot.
+    /// The reason for which the campaign can be neither started nor resumed; `None` if it can.
     pub fn is_settled(&self) -> Option<&'static str> {
         match self.stage {
             Running => Some("it is running already"),
@@ -146,8 +147,8 @@ impl Campaign {
         })
     }
 
-    /// Of one that is running only the pace can change, and once it has made
-    /// transmissions it stays with its group.
+    /// The events of an update. While the campaign is running only the pace can change; once it has
+    /// been started, its group and service cannot.
     fn updated(&self, patch: CampaignPatch) -> Result<Vec<CampaignEvent>, Refusal> {
         let before = self.details.as_ref().ok_or(Refusal::NotFound)?;
         let details = before.clone().patched(patch)?;

@@ -1,4 +1,4 @@
-//! What a campaign is asked and what happens to it.
+//! The commands and events of a campaign.
 
 use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent;
@@ -19,39 +19,39 @@ use crate::{
     values::Line,
 };
 
-/// What a campaign is to do.
+/// The details of a campaign that the client sets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct CampaignDetails {
     pub program_id: Id<Program>,
-    /// The program's.
+    /// The service of the program.
     pub service: Service,
     pub group_id: Id<Group>,
-    /// The sender's newest active account at the moment of starting, if none is named.
+    /// The sending account; `None`: the owner's newest active account at the time of starting.
     pub account_id: Option<Id<Account>>,
     pub pace: Pace,
-    /// How many attempts of each transmission may end unanswered.
+    /// The number of unanswered attempts after which a transmission fails.
     pub try_allowed: u32,
-    /// What made it, as the client says.
+    /// The source of the campaign, as given by the client.
     pub source: Option<Line>,
-    /// Whether a phone or address that two contacts have is reached twice.
+    /// True if a phone number or address that several contacts share gets a transmission for each.
     #[serde(default)]
     pub duplicates: bool,
-    /// When nobody is to be reached, by the recipient's clocks.
+    /// The hours in which nothing is sent, in the recipient's time zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quiet: Option<QuietHours>,
 }
 
-/// What an update changes.
+/// A partial update of a campaign.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct CampaignPatch {
-    /// With its service.
+    /// The program and its service.
     pub program: Patch<(Id<Program>, Service)>,
     pub group_id: Patch<Id<Group>>,
     pub account_id: Patch<Id<Account>>,
     pub pace: Option<Pace>,
-    /// Once if cleared.
+    /// Becomes 1 if cleared.
     pub try_allowed: Patch<u32>,
     pub source: Patch<Line>,
     pub duplicates: Option<bool>,
@@ -60,29 +60,30 @@ pub struct CampaignPatch {
     pub quiet_days: Patch<Part>,
 }
 
-/// What is sent, and as whom: fixed at the moment of sending, by id and version.
+/// The send plan: flow, program version and sending account, fixed at the time of sending by id and
+/// version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Briefing {
-    /// What is done.
+    /// The steps to run.
     pub flow: Flow,
-    /// The program's sequence at that moment.
+    /// The program's sequence number at that time.
     pub program_version: u64,
-    /// As whom.
+    /// The sending account.
     pub account_id: Id<Account>,
 }
 
-/// A piece of a campaign's way through its group.
+/// A batch of the contacts of a campaign's group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leg {
-    /// The last contact that was looked at; contacts come in the order of their ids.
+    /// The last contact of the batch; contacts are processed in the order of their ids.
     pub to: Id<Contact>,
-    /// How many transmissions were made on it.
+    /// The number of transmissions created for the batch.
     pub made: u64,
-    /// Whether it was the last one.
+    /// True if this is the last batch.
     pub last: bool,
 }
 
-/// What became of a campaign's transmissions.
+/// The number of a campaign's transmissions by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Tally {
@@ -91,11 +92,11 @@ pub struct Tally {
     pub unanswered: u64,
     pub unavailable: u64,
     pub unknown: u64,
-    /// Not sent, because they must not be or cannot be.
+    /// The transmissions not sent because sending was forbidden or impossible.
     pub suppressed: u64,
 }
 
-/// What one can ask of a campaign.
+/// A command to a campaign.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum CampaignCommand {
@@ -105,24 +106,24 @@ pub enum CampaignCommand {
         details: CampaignDetails,
     },
     Update(Box<CampaignPatch>),
-    /// Starts it, or goes on where it was stopped.
+    /// Starts the campaign, or resumes it after its last batch.
     Start {
         at: DateTime<Utc>,
         briefing: Box<Briefing>,
-        /// How many contacts are in its group.
+        /// The number of contacts in the group.
         contacts: u64,
     },
     Stop {
         at: DateTime<Utc>,
     },
-    /// A piece of the group has its transmissions.
+    /// Records that the transmissions of a batch were created.
     Advance(Leg),
-    /// All its transmissions are done.
+    /// Records that all transmissions of the campaign are done.
     Complete {
         at: DateTime<Utc>,
         tally: Tally,
     },
-    /// It cannot go on.
+    /// Records an error after which the campaign cannot go on.
     Break {
         at: DateTime<Utc>,
         reason: String,
@@ -130,7 +131,7 @@ pub enum CampaignCommand {
     Delete,
 }
 
-/// What happened to a campaign.
+/// An event of a campaign.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum CampaignEvent {
@@ -142,7 +143,8 @@ pub enum CampaignEvent {
     CampaignUpdated {
         details: CampaignDetails,
     },
-    /// Who is in the group at this position is reached, and nobody who comes later.
+    /// Fixes the recipients: the contacts that are in the group at the log position of this event.
+    /// Contacts added later are not reached.
     CampaignStarted {
         at: DateTime<Utc>,
         briefing: Briefing,

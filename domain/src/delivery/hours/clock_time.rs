@@ -1,4 +1,4 @@
-//! What a clock shows.
+//! Times of day.
 
 use std::{fmt, str::FromStr};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::values::InvalidValue;
 
-/// A time of day to the minute, 00:00 to 23:59; in minutes since midnight.
+/// A time of day to the minute, 00:00 to 23:59, kept as minutes since midnight.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ClockTime(u16);
 

@@ -1,4 +1,4 @@
-//! Quiet hours: when people are left alone, by the clocks where they are.
+//! Quiet hours, in which recipients get no messages, in the recipients' time zones.
 
 mod clock_time;
 mod quiet;
@@ -13,22 +13,22 @@ pub use whereabouts::zone_of;
 
 use super::schedule::Zone;
 
-/// Somebody's quiet hours: which, and by whose clocks.
+/// The quiet hours of a recipient and the time zone they apply in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hours {
-    /// Which.
+    /// The quiet hours.
     pub quiet: QuietHours,
-    /// By whose clocks.
+    /// The recipient's time zone.
     pub zone: Zone,
 }
 
 impl Hours {
-    /// If nothing may go out now.
+    /// True if `at` is within the quiet hours.
     pub fn is_quiet(&self, at: DateTime<Utc>) -> bool {
         self.quiet.is_quiet(at, self.zone)
     }
 
-    /// When something may go out: now, or at the end of the quiet.
+    /// The first moment from `at` on that is not quiet.
     pub fn opens(&self, at: DateTime<Utc>) -> DateTime<Utc> {
         self.quiet.opens(at, self.zone)
     }

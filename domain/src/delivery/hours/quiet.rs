@@ -1,4 +1,4 @@
-//! Which hours are quiet, and when they end.
+//! The quiet hours and the calculation of their end.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,26 +12,26 @@ use crate::{
 const MINUTE: i64 = 60;
 const DAY: i64 = 86_400;
 const WEEK: u32 = 7;
-/// In no zone do clocks change twice within this many seconds, so that equal offsets
-/// this far apart mean that nothing changed between.
+/// An interval, in seconds, in which the UTC offset of no zone changes twice: equal offsets this
+/// far apart mean that there was no change in between.
 const STEADY: i64 = DAY / 2;
-/// How often clocks may change before something opens. They did so once in any week
-/// that ever was.
+/// The limit of offset changes in the search for the end of the quiet hours. No week in the time
+/// zone database has more than one.
 const CHANGES: usize = 64;
 
-/// When nobody is bothered: from one time of day to another, past midnight if the first
-/// is the later one, and on whole days of the week. What clocks show counts, so an hour
-/// that they show twice is quiet twice. Something is open in every week.
+/// Quiet hours: from one time of day to another, past midnight if the first is the later one, and
+/// on whole days of the week. They apply to local time, so an hour that occurs twice when clocks go
+/// back is quiet twice. Every week has some time that is not quiet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Said", into = "Said")]
 pub struct QuietHours {
     daily: Option<(ClockTime, ClockTime)>,
     days: Option<Part>,
-    /// The same days, a bit for each; the lowest is Sunday.
+    /// The days as a bit mask; the lowest bit is Sunday.
     mask: u8,
 }
 
-/// As it is written down.
+/// The serialised form of [`QuietHours`].
 #[derive(Clone, Serialize, Deserialize)]
 struct Said {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,11 +63,11 @@ impl TryFrom<Said> for QuietHours {
 }
 
 impl QuietHours {
-    /// What a client says; nothing if nothing is said. Days are a weekday's part, 1 is
-    /// Sunday.
+    /// The quiet hours from a client's fields; `None` if all are absent. `days` is a [`Part`] of
+    /// weekdays, in which 1 is Sunday.
     ///
     /// # Errors
-    /// When one end of the hours is missing, both are the same, or no day is left.
+    /// One end of the hours is missing, both are equal, or all days of the week are quiet.
     pub fn said(
         from: Option<ClockTime>,
         to: Option<ClockTime>,
@@ -95,12 +95,12 @@ impl QuietHours {
         Ok(said.then_some(Self { daily, days, mask }))
     }
 
-    /// From when on it is quiet.
+    /// The time of day at which the quiet hours begin.
     pub fn from(&self) -> Option<ClockTime> {
         self.daily.map(|(from, _)| from)
     }
 
-    /// The first minute that is not quiet any more.
+    /// The time of day at which the quiet hours end: the first minute that is not quiet.
     pub fn to(&self) -> Option<ClockTime> {
         self.daily.map(|(_, to)| to)
     }
@@ -110,13 +110,13 @@ impl QuietHours {
         self.days.as_ref()
     }
 
-    /// If it is quiet at this moment where these clocks are.
+    /// True if this moment is quiet in this zone.
     pub fn is_quiet(&self, at: DateTime<Utc>, zone: Zone) -> bool {
         let at = at.timestamp();
         self.quiet_until(at + zone.offset(at)).is_some()
     }
 
-    /// This moment, or the first after it that is not quiet.
+    /// This moment if it is not quiet, else the first one after it.
     pub fn opens(&self, at: DateTime<Utc>, zone: Zone) -> DateTime<Utc> {
         let mut now = at.timestamp();
         for _ in 0..CHANGES {
@@ -125,7 +125,8 @@ impl QuietHours {
                 break;
             };
             let open = open - offset;
-            // Either clocks run on until then, or it is asked again when they change.
+            // If the UTC offset changes before that time, the calculation starts again at the
+            // change.
             match first_change(zone, now, open) {
                 None => {
                     now = open;
@@ -140,15 +141,15 @@ impl QuietHours {
         }
     }
 
-    /// When clocks that run evenly show the first time that is not quiet; nothing if
-    /// they do now. Clocks are counted in seconds as if they were UTC's.
+    /// The first local time after `clock` that is not quiet, if the UTC offset does not change;
+    /// `None` if `clock` is not quiet. Local times are counted in seconds as if they were UTC.
     fn opens_on_clocks(&self, clock: i64) -> Option<i64> {
         let first = self.quiet_until(clock)?;
         let then = std::iter::successors(Some(first), |clock| self.quiet_until(*clock));
         then.last()
     }
 
-    /// Until what clocks show at least, if it is quiet when they show this.
+    /// A local time until which it stays quiet at least, if it is quiet at local time `clock`.
     fn quiet_until(&self, clock: i64) -> Option<i64> {
         let (day, second) = (clock.div_euclid(DAY), clock.rem_euclid(DAY));
         let until = |second: i64| Some(day * DAY + second);
@@ -168,8 +169,8 @@ impl QuietHours {
     }
 }
 
-/// The first second after `from`, not after `to`, in which clocks are another way ahead
-/// of UTC than the second before.
+/// The first second after `from`, up to `to`, in which the zone's UTC offset differs from that of
+/// the second before.
 fn first_change(zone: Zone, from: i64, to: i64) -> Option<i64> {
     let mut before = from;
     while before < to {
@@ -182,7 +183,7 @@ fn first_change(zone: Zone, from: i64, to: i64) -> Option<i64> {
     None
 }
 
-/// The second of the change that lies between.
+/// The second of the offset change between `before` and `after`, by bisection.
 fn change_between(zone: Zone, mut before: i64, mut after: i64) -> i64 {
     let offset = zone.offset(before);
     while after - before > 1 {

@@ -1,5 +1,5 @@
-//! What is said is read, and ten years of days in all zones against a walk from minute
-//! to minute.
+//! Parsing of quiet hours, and their end compared with a minute-by-minute search, over ten years in
+//! all zones.
 
 use chrono::{Datelike, TimeDelta, TimeZone as _, Timelike};
 use rand::{Rng, RngExt};
@@ -99,7 +99,7 @@ fn clocks_that_go_back_make_a_quiet_night_longer() {
     let night = quiet("21:00", "08:00", "");
     let open = opens(&night, "Europe/Vienna", "2027-10-30T20:00:00Z");
     assert_eq!(open, "2027-10-31T07:00:00Z");
-    // 02:30 comes, goes back to 02:00 while it is quiet from 02:00 to 02:30, and comes again.
+    // The clocks go back from 03:00 to 02:00, so the quiet time from 02:00 to 02:30 occurs twice.
     let twice = quiet("02:00", "02:30", "");
     let open = |at| opens(&twice, "Europe/Vienna", at);
     assert_eq!(open("2027-10-31T00:10:00Z"), "2027-10-31T00:30:00Z");
@@ -111,7 +111,7 @@ fn clocks_that_go_back_make_a_quiet_night_longer() {
 fn clocks_that_go_back_may_end_the_quiet_for_an_hour() {
     let late = quiet("02:30", "08:00", "");
     let open = |at| opens(&late, "Europe/Vienna", at);
-    // 02:30 to 03:00 is quiet, then it is 02:00 again.
+    // The time from 02:30 to 03:00 is not quiet, then it is 02:00 again.
     assert_eq!(open("2027-10-31T00:45:00Z"), "2027-10-31T01:00:00Z");
     assert_eq!(open("2027-10-31T01:29:59Z"), "2027-10-31T01:29:59Z");
     assert_eq!(open("2027-10-31T01:30:00Z"), "2027-10-31T07:00:00Z");
@@ -119,11 +119,11 @@ fn clocks_that_go_back_may_end_the_quiet_for_an_hour() {
 
 #[test]
 fn clocks_that_go_ahead_may_skip_what_was_open_or_end_what_was_quiet() {
-    // What ends at 02:30 ends at 03:00, which is when clocks skip it.
+    // Quiet hours until 02:30 end at 03:00 in the night in which the clocks skip that time.
     let early = quiet("01:00", "02:30", "");
     let open = opens(&early, "Europe/Vienna", "2027-03-28T00:15:00Z");
     assert_eq!(open, "2027-03-28T01:00:00Z");
-    // Only 02:00 to 03:00 is open, and that night does not have it.
+    // Only the hour from 02:00 to 03:00 is not quiet, and that night does not have it.
     let hour = quiet("03:00", "02:00", "");
     let open = opens(&hour, "Europe/Vienna", "2027-03-27T12:00:00Z");
     assert_eq!(open, "2027-03-29T00:00:00Z");
@@ -138,14 +138,14 @@ fn the_ends_of_time_are_no_trouble() {
     }
 }
 
-/// What clocks show, by chrono alone, as a minute of the week from Sunday 00:00.
+/// The local time as a minute of the week from Sunday 00:00, calculated with chrono alone.
 fn minute_of_week(at: DateTime<Utc>, tz: chrono_tz::Tz) -> u32 {
     let local = tz.from_utc_datetime(&at.naive_utc());
     let day = local.weekday().num_days_from_sunday();
     day * 24 * 60 + local.hour() * 60 + local.minute()
 }
 
-/// The same hours, spelt out minute by minute.
+/// Quiet hours as a table with one entry for each minute of the week.
 fn table(from: u32, to: u32, days: &[u32]) -> Vec<bool> {
     let day = 24 * 60;
     let mut table = vec![false; 7 * day as usize];
@@ -160,8 +160,8 @@ fn table(from: u32, to: u32, days: &[u32]) -> Vec<bool> {
     table
 }
 
-/// Hours at random, with their table; those of the night begin and end when clocks
-/// are changed.
+/// Random quiet hours and their table; with `night`, they begin and end in the hours in which
+/// clocks are changed.
 fn random_hours(random: &mut impl Rng, night: bool) -> (QuietHours, Vec<bool>) {
     loop {
         let ends = random.random_range(0..5) > 0;
@@ -184,7 +184,7 @@ fn random_hours(random: &mut impl Rng, night: bool) -> (QuietHours, Vec<bool>) {
     }
 }
 
-/// No moment from this one to where it opens is open, and where it opens is.
+/// Asserts that every minute from `at` to the end of the quiet hours is quiet, and the end is not.
 fn walk(quiet: &QuietHours, table: &[bool], zone: Zone, at: DateTime<Utc>) {
     let is_quiet = |at| table[minute_of_week(at, zone.tz()) as usize];
     let case = || format!("{quiet:?} in {zone} at {at}");

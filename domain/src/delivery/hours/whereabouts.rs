@@ -1,4 +1,4 @@
-//! By whose clocks a person lives.
+//! The time zone of a recipient.
 
 use crate::{
     delivery::schedule::Zone,
@@ -6,8 +6,8 @@ use crate::{
     values::PhoneNumber,
 };
 
-/// The zone of whom a transmission goes to: the contact's own, else that of the number's
-/// country if it has one, else the account's, else the owner's, else UTC.
+/// The time zone of a transmission's recipient: the contact's own, else that of the phone number's
+/// country if all of it has one zone, else the account's, else the owner's, else UTC.
 pub fn zone_of(
     contact: Option<&TimeZone>,
     number: Option<&PhoneNumber>,

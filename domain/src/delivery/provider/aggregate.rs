@@ -1,4 +1,4 @@
-//! A provider's state, what it decides, and how events change it.
+//! The state, decisions and event application of a provider.
 
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
@@ -26,12 +26,12 @@ enum Stage {
 use Stage::{Absent, Deleted, Live};
 
 impl Provider {
-    /// Everything about it, while it exists.
+    /// The details; `None` unless the provider exists.
     pub fn details(&self) -> Option<&ProviderDetails> {
         self.details.as_ref().filter(|_| self.stage == Live)
     }
 
-    /// Its id, once created.
+    /// The id, once created.
     pub fn id(&self) -> Option<Id<Provider>> {
         self.id
     }

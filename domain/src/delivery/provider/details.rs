@@ -1,4 +1,4 @@
-//! What a provider may look like, and how an update changes it.
+//! Validation and update of a provider's details.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,16 @@ use crate::{
     values::Line,
 };
 
-/// What a limit may be.
+/// The valid range of the limits.
 const LIMITS: std::ops::RangeInclusive<u32> = 1..=100_000;
 
 impl ProviderDetails {
-    /// Whether it serves this service now.
+    /// True if the provider is active and can send for this service.
     pub fn serves(&self, service: Service) -> bool {
         self.active && self.service_flag & service.flag() != 0 && !self.only_receives()
     }
 
-    /// Whether nothing goes out by it.
+    /// True if the provider only receives: an SMPP bind as receiver.
     fn only_receives(&self) -> bool {
         let bind = self.settings.get("bind").and_then(Value::as_str);
         self.kind == ProviderKind::Smpp && bind.is_some_and(|bind| bind.trim() == "receiver")
@@ -99,8 +99,8 @@ impl ProviderDetails {
             }
             Patch::Set(settings) => self.settings = settings,
         }
-        // A secret belongs to the host, the port and the protection that it was given for:
-        // whoever may change where to connect, and how, must not be sent it.
+        // A secret belongs to the host, the port and the connection security that it was given for:
+        // a user who may change these must not have the secret sent elsewhere.
         if !self.destination().may_have_secrets_of(&destination) {
             self.password = None;
             self.secrets = BTreeMap::new();
@@ -174,8 +174,8 @@ impl ProviderDetails {
     }
 }
 
-/// Digits that go before the number; for SIP also a list of `remove|add`, of which the
-/// first that fits is used.
+/// True if the prefix is valid: digits that go before the number; for SIP also a list of
+/// `remove|add` rules, of which the first that matches applies.
 fn fits_prefix(kind: ProviderKind, prefix: &str) -> bool {
     let dialled = |text: &str| {
         text.chars()

@@ -1,4 +1,4 @@
-//! A provider: a way out, such as a mail server or a trunk. It belongs to the
+//! A provider: a route to the outside, such as a mail server or a trunk. It belongs to the
 //! installation. `Absent → Live → Deleted`.
 
 mod aggregate;

@@ -1,4 +1,4 @@
-//! What a provider is told, and what happens to it.
+//! The commands and events of a provider.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::{
     values::{Line, Sealed},
 };
 
-/// What speaks to it.
+/// The type of a provider, which selects the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -25,10 +25,10 @@ pub enum ProviderKind {
 }
 
 impl ProviderKind {
-    /// All of them.
+    /// All types.
     pub const ALL: [Self; 5] = [Self::Sip, Self::Smpp, Self::Http, Self::Smtp, Self::Sandbox];
 
-    /// The documented type word.
+    /// The documented name of the type.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sip => "sip",
@@ -39,8 +39,8 @@ impl ProviderKind {
         }
     }
 
-    /// Whether there is a gateway that speaks to it. What has none can be put on
-    /// record, and nothing can be sent by it yet.
+    /// True if there is a gateway for this type. A provider without one can be created, and cannot
+    /// send yet.
     pub const fn has_gateway(self) -> bool {
         match self {
             Self::Http | Self::Smpp | Self::Smtp | Self::Sandbox => true,
@@ -48,7 +48,8 @@ impl ProviderKind {
         }
     }
 
-    /// The services it can serve, as a `service_flag` mask; also its default.
+    /// The services that the type can serve, as a `service_flag` mask; also the default of that
+    /// field.
     pub const fn services(self) -> i32 {
         match self {
             Self::Sip => 3,
@@ -69,7 +70,7 @@ impl ProviderKind {
         }
     }
 
-    /// The port it listens on where none is given.
+    /// The default port.
     pub const fn default_port(self) -> Option<u16> {
         match self {
             Self::Sip => Some(5060),
@@ -80,13 +81,13 @@ impl ProviderKind {
         }
     }
 
-    /// Whether it works without a username.
+    /// True if a provider of this type must have a username.
     pub(super) const fn needs_username(self) -> bool {
         matches!(self, Self::Smpp)
     }
 }
 
-/// Everything about a provider.
+/// The details of a provider.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct ProviderDetails {
@@ -102,21 +103,21 @@ pub struct ProviderDetails {
     pub dialstring: Option<Line>,
     pub prefix: Option<Line>,
     pub settings: Map<String, Value>,
-    /// Settings that are secret.
+    /// The secret settings, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, Sealed>,
     pub register: bool,
     pub weight: i32,
     pub active: bool,
-    /// The most attempts that start in any second, over all workers.
+    /// The rate limit: the most attempts that start in any second, over all workers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<u32>,
-    /// The most attempts at the same time, over all workers.
+    /// The concurrency limit: the most attempts at the same time, over all workers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel_limit: Option<u32>,
 }
 
-/// What a create or an update says.
+/// The fields of a create or an update.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]
 pub struct ProviderPatch {
@@ -131,9 +132,9 @@ pub struct ProviderPatch {
     pub password: Patch<Sealed>,
     pub dialstring: Patch<Line>,
     pub prefix: Patch<Line>,
-    /// All of them but the secret ones.
+    /// All settings but the secret ones.
     pub settings: Patch<Map<String, Value>>,
-    /// Secret settings; one that is not named stays.
+    /// Secret settings; those that are absent stay as they are.
     pub secrets: BTreeMap<String, Patch<Sealed>>,
     pub register: Patch<bool>,
     pub weight: Patch<i32>,
@@ -142,7 +143,7 @@ pub struct ProviderPatch {
     pub channel_limit: Patch<u32>,
 }
 
-/// What one can ask of a provider.
+/// A command to a provider.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum ProviderCommand {
@@ -154,7 +155,7 @@ pub enum ProviderCommand {
     Delete,
 }
 
-/// What happened to a provider.
+/// An event of a provider.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum ProviderEvent {

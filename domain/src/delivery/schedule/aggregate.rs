@@ -1,6 +1,6 @@
-//! A schedule's life: `Absent → Pending → Done | Cancelled`. What it is for has one
-//! pending at most: scheduling again changes it. Done is what comes no more: what was
-//! to be once, what had its last time, and what is for something that has ended.
+//! A schedule. `Absent → Pending → Done | Cancelled`. A job has one pending schedule at most:
+//! scheduling it again changes that schedule. A schedule is done when no run is left: after its
+//! single or last run, and after a run that finds that its job is over.
 
 use chrono::{DateTime, Utc};
 use cqrs_es::{Aggregate, event_sink::EventSink};
@@ -21,7 +21,7 @@ pub struct Schedule {
     stage: Stage,
     owner: Option<Id<User>>,
     job: Option<Job>,
-    /// Its `next_run` moves on each time it fires.
+    /// The plan; its `next_run` advances at every run.
     plan: Option<Plan>,
 }
 
@@ -36,28 +36,28 @@ enum Stage {
 use Stage::{Absent, Cancelled, Done, Pending};
 
 impl Schedule {
-    /// What is to be done.
+    /// The job.
     pub fn job(&self) -> Option<Job> {
         self.job
     }
 
-    /// If it is time.
+    /// True if the schedule is due.
     pub fn is_due(&self, at: DateTime<Utc>) -> bool {
         self.will_run(at) != Verdict::NotYet
     }
 
-    /// What `Fire` comes to at this moment.
+    /// The verdict on a `Fire` at this moment.
     pub fn will_run(&self, at: DateTime<Utc>) -> Verdict {
         self.pending()
             .map_or(Verdict::NotYet, |plan| plan.verdict(at))
     }
 
-    /// When it is due next, if it is still to come.
+    /// The next run; `None` unless the schedule is pending.
     pub fn next_run(&self) -> Option<DateTime<Utc>> {
         self.pending().map(|plan| plan.next_run)
     }
 
-    /// When it is due, the next time first.
+    /// All future runs, beginning with the next.
     pub fn runs(&self) -> impl Iterator<Item = DateTime<Utc>> {
         self.pending().into_iter().flat_map(|plan| {
             let after = |at: &DateTime<Utc>| plan.when.next_after(*at, plan.zone);
@@ -94,7 +94,8 @@ impl Schedule {
                 reason: Some(reason),
             }],
             (Pending, Fire { at, refused, over }) => self.fire(at, refused, over),
-            // Somebody else was faster, or there is nothing left to call off.
+            // Another worker fired it before, or the last run is over and there is nothing to
+            // cancel.
             (Done, Fire { .. } | Abandon { .. }) => vec![],
             (Done, Change { .. } | Cancel) => {
                 return Err(Refusal::not_ready("it has been fired"));

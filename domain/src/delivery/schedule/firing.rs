@@ -1,4 +1,4 @@
-//! When a schedule fires, and what becomes of what it missed.
+//! The verdict on a due schedule, and the handling of missed runs.
 
 use std::str::FromStr;
 
@@ -8,22 +8,22 @@ use serde::{Deserialize, Serialize};
 use super::{Plan, When};
 use crate::values::InvalidValue;
 
-/// How late is not yet missed.
+/// The lateness from which a run counts as missed.
 pub const GRACE: TimeDelta = TimeDelta::seconds(60);
 
-/// What is done, after an outage, about the times that passed in it.
+/// The handling of runs that were missed in an outage.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IfMissed {
-    /// It runs once for all of them.
+    /// Run once for all of them.
     #[default]
     Run,
-    /// It goes on with the next.
+    /// Skip them and go on with the next.
     Skip,
 }
 
 impl IfMissed {
-    /// The word for it.
+    /// The documented name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Run => "run",
@@ -44,19 +44,19 @@ impl FromStr for IfMissed {
     }
 }
 
-/// What it is time for.
+/// The verdict on a schedule at a moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// Nothing: it is not due.
+    /// The schedule is not due.
     NotYet,
-    /// To do what it is for.
+    /// The job is to be run.
     Run,
-    /// To put down that it was missed.
+    /// The run was missed, and is to be recorded as such.
     Skip,
 }
 
 impl Plan {
-    /// What it is time for.
+    /// The verdict at this moment.
     pub(super) fn verdict(&self, at: DateTime<Utc>) -> Verdict {
         let late = at - self.next_run;
         match (&self.when, self.if_missed) {
@@ -66,8 +66,8 @@ impl Plan {
         }
     }
 
-    /// When it is due next, after it ran or was missed. What was missed may be followed
-    /// by a time that is due already, and not yet missed.
+    /// The run after the present one was run or missed at this moment. After a missed run the next
+    /// may be due already, if it is late by less than [`GRACE`].
     pub(super) fn next_run_after(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let from = match self.verdict(at) {
             Verdict::Skip => at - GRACE,

@@ -1,4 +1,4 @@
-//! A schedule: something to be done at a moment, or again and again.
+//! A schedule: a job to run at a moment, or repeatedly.
 
 mod aggregate;
 mod firing;

@@ -1,5 +1,5 @@
-//! Again and again: fields as cron has them, each a `*`, `n`, `a,b`, `a-b` or `*/n`.
-//! A moment fits when all of them do. What the next one is, is croner's to say.
+//! Recurrences: fields as in cron, each a `*`, `n`, `a,b`, `a-b` or `*/n`. A moment matches if all
+//! fields match. The next match is calculated by croner.
 
 use std::{ops::RangeInclusive, str::FromStr};
 
@@ -27,7 +27,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// The numbers there are.
+    /// The valid numbers of the field.
     pub const fn range(self) -> RangeInclusive<u32> {
         match self {
             Self::Year => 1970..=2099,
@@ -40,16 +40,16 @@ impl Unit {
     }
 }
 
-/// Which numbers of a unit fit, in the canonical spelling of the client's.
+/// The numbers of a field that match, as text in canonical form.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Part(String);
 
 impl Part {
-    /// Reads `*`, `n`, `a,b`, `a-b` or `*/n`.
+    /// Parses `*`, `n`, `a,b`, `a-b` or `*/n`.
     ///
     /// # Errors
-    /// When it is none of these, or a number is out of range.
+    /// The text has none of these forms, or a number is out of range.
     pub fn parse(unit: Unit, text: &str) -> Result<Self, InvalidValue> {
         const FORM: InvalidValue = InvalidValue::Form("must be *, n, a,b, a-b or */n");
         const RANGE: InvalidValue = InvalidValue::Form("has a number that is out of range");
@@ -91,22 +91,22 @@ impl Part {
         }
     }
 
-    /// All of them.
+    /// The part that every number matches.
     pub fn any() -> Self {
         Self("*".to_owned())
     }
 
-    /// Only the first there is.
+    /// The part that only the first number of the unit matches.
     pub fn first(unit: Unit) -> Self {
         Self(unit.range().start().to_string())
     }
 
-    /// As text.
+    /// The part as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The numbers of the unit that fit. A step counts from the first there is.
+    /// The numbers of the unit that match. A step counts from the first number of the unit.
     pub fn numbers(&self, unit: Unit) -> impl Iterator<Item = u32> {
         let range = unit.range();
         let first = *range.start();
@@ -121,8 +121,8 @@ impl Part {
         })
     }
 
-    /// The same for croner, which counts `*/n` of years from year 1: here it is the
-    /// years that n divides.
+    /// The years for croner, which counts `*/n` of years from year 1: here `*/n` means the years
+    /// divisible by n.
     fn of_years(&self) -> String {
         let range = Unit::Year.range();
         let step = self.0.strip_prefix("*/");
@@ -138,14 +138,14 @@ impl Part {
     }
 }
 
-/// If `n` or `a-b` has this number.
+/// True if the member, `n` or `a-b`, contains this number.
 fn among(member: &str, number: u32) -> bool {
     let (first, last) = member.split_once('-').unwrap_or((member, member));
     let (first, last) = (first.parse(), last.parse());
     first.is_ok_and(|first: u32| first <= number) && last.is_ok_and(|last: u32| number <= last)
 }
 
-/// Again and again, at every minute that fits.
+/// A recurrence: every minute that matches all fields.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Recurrence {
@@ -158,11 +158,10 @@ pub struct Recurrence {
 }
 
 impl Recurrence {
-    /// The first moment after this one that fits; nothing if there is none. Where the
-    /// hour is any (`*`) or each so many (`*/n`), it runs by the hours as they pass: twice
-    /// in one that clocks show twice, never in one that they skip. Where hours are named,
-    /// each is meant once a day: it is the first of two, and what is skipped comes right
-    /// after the gap.
+    /// The first match after this moment; `None` if there is none. If the hour is `*` or `*/n`,
+    /// hours count as they pass: a match in an hour that occurs twice runs twice, a match in a
+    /// skipped hour never runs. If hours are named, each runs once a day: in the first of two equal
+    /// hours, and right after the gap if it is skipped.
     pub fn next_after(&self, at: DateTime<Utc>, zone: Zone) -> Option<DateTime<Utc>> {
         let cron = self.cron()?;
         let local = at.with_timezone(&zone.tz());
@@ -170,8 +169,8 @@ impl Recurrence {
             let next = cron.find_next_occurrence(&local, false).ok()?;
             return Some(next.to_utc());
         }
-        // What clocks show goes on evenly as UTC does, and then is looked up in the zone.
-        // Within a repeated hour that may be over already.
+        // The search runs in local time, as if it had no gaps, and each match is then looked up in
+        // the zone. Within a repeated hour that moment may be over already.
         let mut shown = local.naive_local().and_utc();
         loop {
             shown = cron.find_next_occurrence(&shown, false).ok()?;
@@ -184,7 +183,7 @@ impl Recurrence {
 
     fn cron(&self) -> Option<Cron> {
         let years = self.year.of_years();
-        // No year at all is divisible by this one's step.
+        // No year in the range is divisible by the step.
         if years.is_empty() {
             return None;
         }

@@ -1,4 +1,4 @@
-//! A schedule's rules, one after another.
+//! The rules of a schedule.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cqrs_es::{Aggregate, test::TestFramework};
@@ -73,7 +73,7 @@ fn another_time_replaces_the_first() {
         .then_expect_events(vec![]);
 }
 
-/// Every full hour from one o'clock on.
+/// A schedule that is due at every full hour, first at 13:00.
 fn hourly(if_missed: IfMissed) -> ScheduleEvent {
     let timing = Timing {
         minute: Part::parse(Unit::Minute, "0").ok(),
@@ -205,7 +205,7 @@ fn what_is_not_to_be_made_up_for_is_missed() {
     given(vec![hourly(IfMissed::Skip)])
         .when(fire("15:30:00"))
         .then_expect_events(vec![missed("13:00:00", "15:30:00", "16:00:00")]);
-    // A little late is not missed.
+    // A run that is late by less than the grace period is not missed.
     given(vec![hourly(IfMissed::Skip)])
         .when(fire("13:00:59.999"))
         .then_expect_events(vec![fired("13:00:00", "13:00:59.999", Some("14:00:00"))]);

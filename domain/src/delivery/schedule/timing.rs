@@ -1,4 +1,4 @@
-//! When: as a client says it, and what it comes to.
+//! The time of a schedule: the fields of the client and the plan made from them.
 
 use std::str::FromStr;
 
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::{IfMissed, Part, Recurrence, Unit, Zone};
 use crate::{Refusal, values::InvalidValue};
 
-/// The last second of the last year that a recurrence has.
+/// The last second of 2099, the last year of recurrences, in Unix seconds.
 const LAST: i64 = 4_102_444_799;
 
-/// A moment as written: with an offset from UTC, or on the clocks of a zone.
+/// A moment as written: with an offset from UTC, or in local time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
 pub enum Moment {
@@ -47,12 +47,12 @@ impl FromStr for Moment {
     }
 }
 
-/// A second 60, which chrono reads; the clocks that schedules go by have none.
+/// True for a second 60, which chrono accepts and schedules do not know.
 fn is_leap_second(time: &impl Timelike) -> bool {
     time.nanosecond() >= 1_000_000_000
 }
 
-/// When, as a client says it: one of the first three, or any of the others.
+/// The time fields of a client: one of the first three, or any of `year` to `minute`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[allow(missing_docs)]
 pub struct Timing {
@@ -67,13 +67,13 @@ pub struct Timing {
     pub weekday: Option<Part>,
     pub hour: Option<Part>,
     pub minute: Option<Part>,
-    /// UTC, if none is said.
+    /// The time zone; UTC if absent.
     pub zone: Option<Zone>,
-    /// What of a time that passed in an outage; of one time only, it runs.
+    /// The handling of missed runs; a single run can only be `run`.
     pub if_missed: Option<IfMissed>,
 }
 
-/// Once, or again and again.
+/// The time of a job: once, or repeatedly.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
@@ -83,7 +83,7 @@ pub enum When {
 }
 
 impl When {
-    /// The first moment after this one.
+    /// The first run after this moment.
     pub fn next_after(&self, at: DateTime<Utc>, zone: Zone) -> Option<DateTime<Utc>> {
         match self {
             Self::Once { at: once } => (*once > at).then_some(*once),
@@ -92,25 +92,25 @@ impl When {
     }
 }
 
-/// What a timing comes to.
+/// The plan made from a [`Timing`].
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Plan {
-    /// When.
+    /// The time or recurrence.
     pub when: When,
-    /// By whose clocks.
+    /// The time zone of the recurrence.
     pub zone: Zone,
-    /// What of a time that passed in an outage.
+    /// The handling of missed runs.
     #[serde(default)]
     pub if_missed: IfMissed,
-    /// The first time.
+    /// The next run.
     pub next_run: DateTime<Utc>,
 }
 
 impl Timing {
-    /// What it comes to, said now.
+    /// The plan, made at the time `now`.
     ///
     /// # Errors
-    /// When it says nothing, contradicts itself, or names a time that never comes.
+    /// No field is given, the fields contradict each other, or the time is past or never comes.
     pub fn plan(self, now: DateTime<Utc>) -> Result<Plan, Refusal> {
         let zone = self.zone.unwrap_or_default();
         let once = [
@@ -179,8 +179,9 @@ impl Timing {
         })
     }
 
-    /// What is not said is any, where something finer is, and otherwise the first: `hour`
-    /// 9 alone means 9:00 every day, not every minute from then to 9:59.
+    /// The recurrence of the given fields; `None` if there is none. An absent field matches every
+    /// number if it is the weekday or not finer than the finest given field, else only its first:
+    /// `hour` 9 alone means 9:00 every day, not every minute from then to 9:59.
     fn recurrence(&self) -> Option<Recurrence> {
         let fields = [
             (Unit::Year, &self.year, 0),

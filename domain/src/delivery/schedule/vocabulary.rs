@@ -1,4 +1,4 @@
-//! What a schedule is for, what one can ask of it, and what happens to it.
+//! The jobs, commands and events of a schedule.
 
 use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent;
@@ -11,7 +11,7 @@ use crate::{
     delivery::{Campaign, Transmission},
 };
 
-/// What is to be done.
+/// The job of a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 #[allow(missing_docs)]
@@ -22,7 +22,7 @@ pub enum Job {
 }
 
 impl Job {
-    /// The word for it.
+    /// The documented name of the action.
     pub const fn action(self) -> &'static str {
         match self {
             Self::TransmissionSend { .. } => "transmission_send",
@@ -31,7 +31,7 @@ impl Job {
         }
     }
 
-    /// The transmission it is about.
+    /// The transmission to send.
     pub fn transmission(self) -> Option<Id<Transmission>> {
         match self {
             Self::TransmissionSend { transmission_id } => Some(transmission_id),
@@ -39,7 +39,7 @@ impl Job {
         }
     }
 
-    /// The campaign it is about.
+    /// The campaign to start or stop.
     pub fn campaign(self) -> Option<Id<Campaign>> {
         match self {
             Self::TransmissionSend { .. } => None,
@@ -49,7 +49,7 @@ impl Job {
         }
     }
 
-    /// What one schedule at most holds: the right to do it later.
+    /// The claim on the job, which one pending schedule can hold.
     pub fn claim(self) -> Claim {
         let (scope, id) = match self {
             Self::TransmissionSend { transmission_id } => {
@@ -66,41 +66,41 @@ impl Job {
     }
 }
 
-/// What one can ask of a schedule.
+/// A command to a schedule.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum ScheduleCommand {
-    /// It belongs to whom its transmission or campaign belongs to.
+    /// Creates the schedule, with the owner of its transmission or campaign.
     Create {
         id: Id<Schedule>,
         owner: Id<User>,
         job: Job,
         timing: Timing,
-        /// Now.
+        /// The present time.
         at: DateTime<Utc>,
     },
-    /// Another time for the same.
+    /// Changes the time of the job.
     Change {
         timing: Timing,
         at: DateTime<Utc>,
     },
     Cancel,
-    /// It is time, if it is: what it is for was done, or refused for this reason. In the
-    /// same commit as what was done, so that it is done once.
+    /// Records that the job was run, or was refused for this reason, if the schedule is due.
+    /// Appended in the same commit as the job's own events, so that the job is run once.
     Fire {
-        /// Now.
+        /// The present time.
         at: DateTime<Utc>,
         refused: Option<String>,
-        /// Whether there will be nothing to do the next time either.
+        /// True if no later run will have anything to do.
         over: bool,
     },
-    /// What it is for is gone, or whose it was.
+    /// Cancels the schedule because its transmission, its campaign or its owner was deleted.
     Abandon {
         reason: String,
     },
 }
 
-/// What happened to a schedule.
+/// An event of a schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum ScheduleEvent {
@@ -113,25 +113,25 @@ pub enum ScheduleEvent {
     ScheduleChanged {
         plan: Plan,
     },
-    /// It was time.
+    /// The schedule was due, and its job was run or refused.
     ScheduleFired {
-        /// Since when.
+        /// The time at which it was due.
         due_at: DateTime<Utc>,
         at: DateTime<Utc>,
-        /// Why what it is for was not done.
+        /// The reason for which the job was refused; `None` if it was run.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         refused: Option<String>,
-        /// When it is due again.
+        /// The next run, if there is one.
         next_run: Option<DateTime<Utc>>,
     },
-    /// It was time, and nobody was there to do it while it was.
+    /// A run was missed: it was late by the grace period or more, and missed runs are skipped.
     ScheduleMissed {
         due_at: DateTime<Utc>,
         at: DateTime<Utc>,
         next_run: Option<DateTime<Utc>>,
     },
     ScheduleCancelled {
-        /// Where nobody asked for it.
+        /// The reason of a cancellation by the system; `None` if a user cancelled.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },

@@ -1,5 +1,4 @@
-//! Ten years of days in all zones, from one run to the next: nothing fires early, or
-//! twice for one time, and no time is left out.
+//! Ten years of days in all zones, from one run to the next: no run is early, repeated or left out.
 
 use std::collections::BTreeSet;
 
@@ -13,23 +12,23 @@ use crate::{
     delivery::simulated::{random, random_zone},
 };
 
-/// How many runs of one schedule are looked at.
+/// The most runs of one schedule that are checked.
 const RUNS: usize = 8;
 
 fn first_day() -> DateTime<Utc> {
     "2026-01-01T00:00:00Z".parse().unwrap()
 }
 
-/// Fields of a schedule, each with the numbers that its text means.
+/// Random fields of a schedule, each with the numbers that match its text.
 struct Fields {
     texts: Vec<(Unit, String)>,
-    /// A bit for each number.
+    /// The numbers as bit masks.
     numbers: Vec<(Unit, u64)>,
 }
 
 impl Fields {
-    /// Dates are mostly any, so that days are not empty; hours are often those of the
-    /// night, when clocks are changed.
+    /// Date fields are mostly `*`, so that most days have runs; hours are often those of the night,
+    /// in which clocks are changed.
     fn random(random: &mut StdRng) -> Self {
         let mut fields = Self {
             texts: Vec::new(),
@@ -70,17 +69,17 @@ impl Fields {
         }
     }
 
-    /// If hours are counted as they pass, and not named.
+    /// True if the hour is `*` or `*/n`, so that hours count as they pass.
     fn any_hour(&self) -> bool {
         let hour = self.texts.iter().find(|(unit, _)| *unit == Unit::Hour);
         hour.is_some_and(|(_, text)| text.starts_with('*'))
     }
 
-    /// If they fit what clocks show, in seconds as if these were UTC's.
+    /// True if the fields match this local time, in seconds as if it were UTC.
     fn fit(&self, clock: i64) -> bool {
         let minutes = clock.div_euclid(60) as u32;
         let shown = DateTime::from_timestamp(clock, 0).unwrap();
-        // The fastest first.
+        // The cheapest comparison first.
         self.numbers.iter().rev().all(|(unit, numbers)| {
             let number = match unit {
                 Unit::Minute => minutes % 60,
@@ -94,7 +93,7 @@ impl Fields {
         })
     }
 
-    /// If it is due in this minute, going by what clocks show and nothing else.
+    /// True if the schedule is due in this minute, calculated from local time alone.
     fn due(&self, minute: i64, zone: Zone) -> bool {
         let shows = |at: i64| {
             let at = DateTime::from_timestamp(at, 0).unwrap();
@@ -109,7 +108,8 @@ impl Fields {
             return self.fit(now);
         }
         let skipped = (shows(minute - 60) + 60..now).step_by(60);
-        // Clocks were put back by as much as they showed less than they should.
+        // If the clocks show less than three hours after the time three hours ago, they were put
+        // back by the difference.
         let again = || {
             let earlier = shows(minute - 3 * 3600) + 3 * 3600 - now;
             earlier > 0 && shows(minute - earlier) == now
@@ -118,14 +118,14 @@ impl Fields {
     }
 }
 
-/// A bit for each of them.
+/// A bit mask of the numbers.
 fn bits(numbers: impl IntoIterator<Item = u32>) -> u64 {
     numbers
         .into_iter()
         .fold(0, |bits, number| bits | 1 << number)
 }
 
-/// A field that is not any, with what it means.
+/// A random text of a field, with the numbers that match it.
 fn some(random: &mut StdRng, unit: Unit) -> (String, u64) {
     let range = match unit {
         Unit::Hour if random.random_range(0..2) == 0 => 0..=4,
@@ -148,7 +148,7 @@ fn some(random: &mut StdRng, unit: Unit) -> (String, u64) {
     }
 }
 
-/// A schedule of these fields, made at this moment; nothing if they never fit.
+/// A schedule with this timing, created at this moment; `None` if it never runs.
 fn scheduled(timing: Timing, at: DateTime<Utc>) -> Option<Schedule> {
     let mut schedule = Schedule::default();
     let created = schedule.decide(ScheduleCommand::Create {
@@ -183,7 +183,7 @@ fn fire(schedule: &mut Schedule, at: DateTime<Utc>) -> Vec<ScheduleEvent> {
     events
 }
 
-/// A zone; one whose clocks change on that day, if one of a few does.
+/// A random zone; of twelve, one whose clocks change on that day, if there is such a zone.
 fn zone_on(random: &mut StdRng, day: DateTime<Utc>) -> Zone {
     let noon = day.timestamp();
     let changing = |zone: &Zone| zone.offset(noon) != zone.offset(noon + 86_400);
@@ -200,7 +200,7 @@ fn ten_years_of_days_fire_when_clocks_show_what_fits_and_never_else() {
         let zone = zone_on(&mut random, day);
         let fields = Fields::random(&mut random);
         let start = day + TimeDelta::milliseconds(random.random_range(0..86_400_000));
-        // A whole second: what is due then is after the end, whichever way it is compared.
+        // The end is a whole second, so that comparisons in seconds and in fractions agree on it.
         let mut end = (start + TimeDelta::hours(12)).trunc_subsecs(0);
         let case = format!("{:?} in {zone} from {start}", fields.texts);
 
@@ -237,7 +237,7 @@ fn an_outage_of_any_length_is_made_up_for_once_or_not_at_all() {
         };
         let mut now = first_day();
         while now < last {
-            // From a second to some hundred days.
+            // Outages from one second to about a hundred days.
             let seconds = 2_f64.powf(random.random_range(0.0..23.0));
             now += TimeDelta::milliseconds((seconds * 1000.0) as i64);
             woken(&mut schedule, &fields, zone, now, if_missed);
@@ -245,7 +245,7 @@ fn an_outage_of_any_length_is_made_up_for_once_or_not_at_all() {
     }
 }
 
-/// What happens when somebody looks at it again.
+/// Fires the schedule after an outage, and asserts the runs and the missed runs.
 fn woken(
     schedule: &mut Schedule,
     fields: &Fields,
@@ -255,7 +255,7 @@ fn woken(
 ) {
     let case = format!("{:?} in {zone} at {now}", fields.texts);
     let due = schedule.next_run().filter(|due| *due <= now);
-    // Of the times that are not yet missed there is one at most: that of this minute.
+    // Of the runs that do not count as missed there is one at most: that of this minute.
     let minute = now.timestamp().div_euclid(60) * 60;
     let fresh = due.is_some_and(|due| due.timestamp() <= minute) && fields.due(minute, zone);
     let mut events = Vec::new();

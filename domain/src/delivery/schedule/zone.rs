@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{reference::TimeZone, values::InvalidValue};
 
-/// The longest stretch that a zone ever left out: a whole day.
+/// The search limit for the end of a gap in local time. The longest gap of any zone is a whole day.
 const LONGEST_GAP_MINUTES: usize = 25 * 60;
 
 /// A time zone of the IANA database.
@@ -18,7 +18,7 @@ const LONGEST_GAP_MINUTES: usize = 25 * 60;
 pub struct Zone(Tz);
 
 impl Zone {
-    /// Its name, `Europe/Vienna`.
+    /// The name, `Europe/Vienna` for instance.
     pub fn name(self) -> &'static str {
         self.0.name()
     }
@@ -27,15 +27,15 @@ impl Zone {
         self.0
     }
 
-    /// How many seconds clocks there are ahead of UTC at a moment, in unix seconds.
+    /// The offset from UTC in seconds, positive if ahead, at a moment in Unix seconds.
     pub(in crate::delivery) fn offset(self, at: i64) -> i64 {
         let at = DateTime::from_timestamp(at, 0).unwrap_or_default();
         let offset = self.0.offset_from_utc_datetime(&at.naive_utc());
         i64::from(offset.fix().local_minus_utc())
     }
 
-    /// When clocks there show this. Of two such moments, as when clocks go back, the
-    /// first; where clocks skip it, the first moment after.
+    /// The moment of a local time: the first of two if the clocks go back, the first after the gap
+    /// if they skip it.
     pub fn moment(self, local: NaiveDateTime) -> Option<DateTime<Utc>> {
         let minutes = std::iter::successors(Some(local), |local| {
             let next = local.checked_add_signed(TimeDelta::minutes(1))?;
@@ -58,7 +58,7 @@ impl Default for Zone {
 }
 
 impl Zone {
-    /// The one of this name; nothing if its clocks are not known.
+    /// The zone of this name; `None` if the time zone database of the build does not have it.
     pub fn of(listed: &TimeZone) -> Option<Self> {
         listed.as_str().parse().ok().map(Self)
     }

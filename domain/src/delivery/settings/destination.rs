@@ -1,11 +1,11 @@
-//! Where a provider's secrets are sent to, and how they are protected on the way.
+//! The destination of a provider's secrets and the security of the connection.
 
 use serde_json::{Map, Value};
 
 use super::{HttpSettings, SipSettings, SmppSettings, SmtpSettings, Tls, Transport};
 use crate::delivery::ProviderKind;
 
-/// Settings that say, beside host and port, where a connection goes.
+/// Settings that, beside host and port, select the destination of a connection.
 const DESTINATIONS: [&str; 3] = ["outbound_proxy", "esl_host", "esl_port"];
 
 /// The destination of a provider's secrets, and the protection of the connection there.
@@ -44,8 +44,9 @@ impl Destination {
         }
     }
 
-    /// True if secrets kept for `earlier` may be sent to this one: it is the same place,
-    /// the connection is not less protected, and no other authority vouches for it.
+    /// True if secrets kept for `earlier` may be sent to this destination: host, port and other
+    /// destination settings are equal, the connection is not less protected, and it trusts no other
+    /// CA certificate.
     pub fn may_have_secrets_of(&self, earlier: &Self) -> bool {
         let same = |it: &Self| (it.host.clone(), it.port, it.others.clone());
         let as_protected = self.encrypted || !earlier.encrypted;
@@ -54,8 +55,8 @@ impl Destination {
     }
 }
 
-/// True if secrets leave on an encrypted connection only, to a server whose certificate
-/// verifies. What cannot be read counts as not encrypted.
+/// True if secrets leave on an encrypted connection only, to a server whose certificate verifies.
+/// Settings that do not parse count as not encrypted.
 fn is_encrypted(kind: ProviderKind, settings: &Map<String, Value>) -> bool {
     match kind {
         ProviderKind::Http => HttpSettings::parse(settings).is_ok_and(|it| it.tls),

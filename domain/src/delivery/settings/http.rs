@@ -1,5 +1,4 @@
-//! The settings of an SMS gateway that is spoken to over HTTP: Kannel, or another by
-//! template.
+//! The settings of an SMS gateway with an HTTP interface: Kannel, or another by template.
 
 use serde_json::{Map, Value};
 
@@ -13,32 +12,33 @@ use crate::delivery::IfSilent;
 /// The settings of a provider of type `http`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpSettings {
-    /// `tls`: whether it is spoken to over HTTPS, with a certificate that verifies (false).
+    /// `tls`: true to use HTTPS, with a certificate that verifies (false).
     pub tls: bool,
-    /// `path`: of the page that sends (`/cgi-bin/sendsms`).
+    /// `path`: the path of the send request (`/cgi-bin/sendsms`).
     pub path: String,
-    /// `url_template` and what goes with it: how a service that is not Kannel is asked.
+    /// `url_template` and the settings that belong to it: the request to a service other than
+    /// Kannel.
     pub template: Option<HttpTemplate>,
-    /// `smsc`: which of its message centres is to be used; else it chooses.
+    /// `smsc`: the SMSC that the gateway is to use; if absent, the gateway selects one.
     pub smsc: Option<String>,
-    /// `sender`: who messages come from where the account has no number.
+    /// `sender`: the sender of messages whose account has no number.
     pub sender: Option<String>,
-    /// `reports`: whether delivery reports are asked for (true).
+    /// `reports`: true to request delivery reports (true).
     pub reports: bool,
-    /// `report_seconds`: how long a report is awaited, 1 to 604,800 (86,400).
+    /// `report_seconds`: the time-out of a delivery report in seconds, 1 to 604,800 (86,400).
     pub report_seconds: u64,
-    /// `if_silent`: what a message came to that was taken and never reported on: `unknown`
+    /// `if_silent`: the outcome of an accepted message without a delivery report: `unknown`
     /// (default) or `delivered`.
     pub if_silent: IfSilent,
-    /// `max_messages`: of how many parts a text may be, 1 to 10 (4).
+    /// `max_messages`: the most parts of a text, 1 to 10 (4).
     pub max_messages: u64,
-    /// `rate`: how many messages a second it takes, 1 to 10,000; else as many as come.
+    /// `rate`: the most messages per second, 1 to 10,000; unlimited if absent.
     pub rate: Option<u64>,
-    /// `connections`: how many are kept open at most, 1 to 64 (64).
+    /// `connections`: the most connections kept open, 1 to 64 (64).
     pub connections: usize,
-    /// `timeout_seconds`: how long it may take to answer, 1 to 600 (30).
+    /// `timeout_seconds`: the time-out of an answer in seconds, 1 to 600 (30).
     pub timeout_seconds: u64,
-    /// `ca_certificate`: an authority in PEM that is trusted beside the system's.
+    /// `ca_certificate`: a CA certificate in PEM, trusted beside those of the system.
     pub ca_certificate: Option<String>,
 }
 
@@ -63,11 +63,11 @@ impl Default for HttpSettings {
 }
 
 impl HttpSettings {
-    /// Reads `settings`. `report_password`, which reports must bring along, is a secret
-    /// and not among them.
+    /// Parses `settings`. `report_password`, which report callbacks must carry, is a secret and not
+    /// among them.
     ///
     /// # Errors
-    /// Names the field and says what it must be.
+    /// The invalid field, and the rule that its value must follow.
     pub fn parse(settings: &Map<String, Value>) -> Result<Self, Wrong> {
         let (mut parsed, mut draft) = (Self::default(), Draft::default());
         each(settings, |key, value| {
@@ -101,7 +101,7 @@ impl HttpSettings {
     }
 }
 
-/// The path of a URL, without a query: that is for the message.
+/// Parses the path of a URL, without a query, which is made for each message.
 fn path(value: &Value) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "/-._~%".contains(c);
     line(value, 200)

@@ -1,12 +1,12 @@
-//! What a provider's `settings` may say, by type; read here once for the API, which
-//! refuses what is wrong, and for the adapters.
+//! The `settings` of providers, by type; parsed here once for the API, which refuses invalid ones,
+//! and for the adapters.
 //!
-//! Each type has a struct of its settings, which is their list: the name, what it may
-//! be, and what holds without it. What is not in it is no setting of that type. `null`
-//! and the empty string mean the default; numbers and flags may come as text.
+//! Each type has a struct that lists its settings: the name, the valid values, and the default. A
+//! name that is not in the struct is refused. `null` and the empty string mean the default; numbers
+//! and flags may be given as text.
 //!
-//! Secrets among them ([`secrets`]) are never kept here: they are sealed apart, as the
-//! password is.
+//! Secret settings ([`secrets`]) are not kept here: they are encrypted separately, as the password
+//! is.
 
 mod destination;
 mod http;
@@ -27,10 +27,10 @@ pub use smpp::{Alphabet, Bind, MessageIds, SmppSettings};
 pub use smtp::{ListUnsubscribe, SmtpSettings, Tls};
 pub use template::{BodyKind, HttpTemplate, Slot, Success, Template};
 
-/// What is wrong: the field, and what it must be.
+/// An invalid setting: the field, and the rule that its value must follow.
 pub type Wrong = (String, String);
 
-/// Settings that are secret, by type.
+/// The names of the secret settings of a type.
 pub const fn secrets(kind: ProviderKind) -> &'static [&'static str] {
     match kind {
         ProviderKind::Http => &["report_password"],
@@ -40,10 +40,10 @@ pub const fn secrets(kind: ProviderKind) -> &'static [&'static str] {
     }
 }
 
-/// Whether these can be the settings of a provider of this type.
+/// Checks the settings of a provider of this type.
 ///
 /// # Errors
-/// The first that is wrong.
+/// The first invalid setting.
 pub fn check(kind: ProviderKind, settings: &Map<String, Value>) -> Result<(), Wrong> {
     match kind {
         ProviderKind::Http => HttpSettings::parse(settings).map(drop),
@@ -59,8 +59,7 @@ pub fn check(kind: ProviderKind, settings: &Map<String, Value>) -> Result<(), Wr
 
 const UNKNOWN: &str = "is not a setting of a provider of this type";
 
-/// Reads every setting that says something; `read` does not know a name by answering
-/// nothing.
+/// Parses every setting that has a value; `read` returns `None` for an unknown name.
 fn each(
     settings: &Map<String, Value>,
     mut read: impl FnMut(&str, &Value) -> Option<Result<(), String>>,

@@ -1,4 +1,4 @@
-//! Reading single settings; an error says what one must be.
+//! Parsers of single settings. An error is the rule that the value must follow.
 
 use serde_json::Value;
 
@@ -8,14 +8,14 @@ use crate::{
     values::{EmailAddress, Line},
 };
 
-/// What holds of a message that was taken and never reported on.
+/// The values of `if_silent`, the outcome of an accepted message without a delivery report.
 pub(super) const IF_SILENT: [(&str, IfSilent); 2] = [
     ("unknown", IfSilent::Unknown),
     ("delivered", IfSilent::Delivered),
 ];
 
-/// A domain that can stand behind an `@` on any envelope: ASCII only, since not
-/// every server takes the other kind, and a sender must work with all of them.
+/// Parses a domain for envelope addresses: ASCII only, since not every server supports
+/// international domains, and a sender must work with all of them.
 pub(super) fn domain(value: &Value) -> Result<String, String> {
     let text = value.as_str().unwrap_or_default().trim();
     let address = format!("a@{text}").parse::<EmailAddress>();
@@ -30,7 +30,7 @@ pub(super) fn domain(value: &Value) -> Result<String, String> {
     }
 }
 
-/// A whole number, also as text.
+/// Parses an integer, also as text.
 pub(super) fn within(value: &Value, least: u64, most: u64) -> Result<u64, String> {
     value
         .as_u64()
@@ -39,7 +39,7 @@ pub(super) fn within(value: &Value, least: u64, most: u64) -> Result<u64, String
         .ok_or_else(|| format!("must be a whole number from {least} to {most}"))
 }
 
-/// A certificate.
+/// Parses a certificate in PEM, at most 65,536 bytes.
 pub(super) fn pem(value: &Value) -> Result<String, String> {
     value
         .as_str()
@@ -48,7 +48,7 @@ pub(super) fn pem(value: &Value) -> Result<String, String> {
         .ok_or_else(|| "must be a certificate in PEM".to_owned())
 }
 
-/// True or false, in any of the spellings that flags have.
+/// Parses a flag: true, false, 1 or 0, also as text.
 pub(super) fn flag(value: &Value) -> Result<bool, String> {
     let word = match value {
         Value::String(text) => text.trim().to_ascii_lowercase(),
@@ -61,7 +61,7 @@ pub(super) fn flag(value: &Value) -> Result<bool, String> {
     }
 }
 
-/// One of a few words.
+/// Parses one of these words.
 pub(super) fn word<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, String> {
     let said = value.as_str().unwrap_or_default().trim();
     let known = words.iter().find(|(word, _)| *word == said);
@@ -71,7 +71,7 @@ pub(super) fn word<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, Str
     })
 }
 
-/// One line of text of at most so many characters.
+/// Parses one line of text of at most `most` characters.
 pub(super) fn line(value: &Value, most: usize) -> Result<String, String> {
     let line = value.as_str().unwrap_or_default().parse::<Line>();
     line.ok()
@@ -80,7 +80,7 @@ pub(super) fn line(value: &Value, most: usize) -> Result<String, String> {
         .ok_or_else(|| format!("must be one line of at most {most} characters"))
 }
 
-/// A host name or an address, and perhaps a port.
+/// Parses a host name or an IP address, optionally with a port.
 pub(super) fn host(value: &Value) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
     line(value, 255)
@@ -89,7 +89,7 @@ pub(super) fn host(value: &Value) -> Result<String, String> {
         .ok_or_else(|| "must be a host name or an IP address".to_owned())
 }
 
-/// Who an SMS comes from: a number, or up to eleven letters and digits.
+/// Parses the sender of an SMS: a number, or up to eleven letters, digits and spaces.
 pub(super) fn sender(value: &Value) -> Result<String, String> {
     let text = match value {
         Value::Number(number) => number.to_string(),

@@ -1,4 +1,4 @@
-//! The settings of a SIP trunk, spoken to directly or through FreeSWITCH.
+//! The settings of a SIP trunk, used directly or through FreeSWITCH.
 
 use serde_json::{Map, Value};
 
@@ -7,7 +7,7 @@ use super::{
     read::{flag, host, line, pem, within, word},
 };
 
-/// What SIP messages travel over.
+/// The transport of SIP messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Transport {
@@ -17,15 +17,15 @@ pub enum Transport {
     Tls,
 }
 
-/// How digits are sent during a call.
+/// The transport of DTMF digits during a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Dtmf {
-    /// As telephone-events among the audio.
+    /// As telephone-events in the RTP stream.
     #[default]
     Rfc4733,
-    /// As INFO messages.
+    /// As SIP INFO messages.
     Info,
-    /// As tones.
+    /// As tones in the audio.
     Inband,
 }
 
@@ -34,36 +34,36 @@ pub enum Dtmf {
 pub struct SipSettings {
     /// `transport`: `udp` (default), `tcp` or `tls`.
     pub transport: Transport,
-    /// `outbound_proxy`: a host, with a port if need be, through which all goes.
+    /// `outbound_proxy`: the host, optionally with a port, to which all requests are sent.
     pub outbound_proxy: Option<String>,
-    /// `auth_username`: the name in digests, if not the username.
+    /// `auth_username`: the username of digest authentication, if it is not `username`.
     pub auth_username: Option<String>,
-    /// `from_domain`: what stands behind the `@` of callers; else the host.
+    /// `from_domain`: the domain in From; the host if absent.
     pub from_domain: Option<String>,
-    /// `caller_id`: who calls where the account has no number.
+    /// `caller_id`: the caller id of calls whose account has no number.
     pub caller_id: Option<String>,
-    /// `expires_seconds`: for how long one registers, 60 to 86,400 (3,600).
+    /// `expires_seconds`: the lifetime of a registration in seconds, 60 to 86,400 (3,600).
     pub expires_seconds: u64,
-    /// `channels`: how many calls it carries at the same time, 1 to 1,000 (30).
+    /// `channels`: the most simultaneous calls, 1 to 1,000 (30).
     pub channels: usize,
-    /// `calls_per_second`: how many may begin in a second, 1 to 1,000; else as many as come.
+    /// `calls_per_second`: the most calls started per second, 1 to 1,000; unlimited if absent.
     pub calls_per_second: Option<u64>,
-    /// `silence_seconds`: without any answer for so long the trunk counts as unreachable,
-    /// 1 to 32 (5).
+    /// `silence_seconds`: the time without any answer, in seconds, after which the trunk counts as
+    /// unreachable, 1 to 32 (5).
     pub silence_seconds: u64,
-    /// `ring_seconds`: how long it may ring, 5 to 300 (60).
+    /// `ring_seconds`: the time-out of ringing in seconds, 5 to 300 (60).
     pub ring_seconds: u64,
     /// `dtmf`: `rfc4733` (default), `info` or `inband`.
     pub dtmf: Dtmf,
-    /// `t38`: whether faxes may be sent over T.38 where the far side offers it (true).
+    /// `t38`: true to send faxes over T.38 where the remote side offers it (true).
     pub t38: bool,
-    /// `ca_certificate`: an authority in PEM that is trusted beside the system's.
+    /// `ca_certificate`: a CA certificate in PEM, trusted beside those of the system.
     pub ca_certificate: Option<String>,
-    /// `esl_host`: the event socket of a FreeSWITCH, for `gateway_flag` 8.
+    /// `esl_host`: the host of a FreeSWITCH event socket, for `gateway_flag` 8.
     pub esl_host: Option<String>,
-    /// `esl_port`: its port (8021).
+    /// `esl_port`: the port of the event socket (8021).
     pub esl_port: u16,
-    /// `esl_gateway`: what the trunk is called there.
+    /// `esl_gateway`: the name of the trunk in FreeSWITCH.
     pub esl_gateway: Option<String>,
 }
 
@@ -102,11 +102,11 @@ const DTMF: [(&str, Dtmf); 3] = [
 ];
 
 impl SipSettings {
-    /// Reads `settings`. `esl_password`, which the event socket wants, is a secret and
-    /// not among them.
+    /// Parses `settings`. `esl_password`, the password of the event socket, is a secret and not
+    /// among them.
     ///
     /// # Errors
-    /// Names the field and says what it must be.
+    /// The invalid field, and the rule that its value must follow.
     pub fn parse(settings: &Map<String, Value>) -> Result<Self, Wrong> {
         let mut parsed = Self::default();
         each(settings, |key, value| {
@@ -147,7 +147,7 @@ fn number(value: &Value) -> Result<String, String> {
     number.map(String::from).map_err(|error| error.to_string())
 }
 
-/// What ends up in a dial string, where most other characters mean something.
+/// Parses a name that becomes part of a dial string, where most other characters have a meaning.
 fn name(value: &Value) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     line(value, 64)

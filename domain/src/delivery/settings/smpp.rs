@@ -1,4 +1,4 @@
-//! The settings of a message centre that speaks SMPP 3.4.
+//! The settings of an SMSC that is reached over SMPP 3.4.
 
 use serde_json::{Map, Value};
 
@@ -8,41 +8,41 @@ use super::{
 };
 use crate::delivery::IfSilent;
 
-/// In which directions messages go.
+/// The bind type, which sets the directions of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Bind {
-    /// Both, on one connection.
+    /// Both directions, on one connection.
     #[default]
     Transceiver,
-    /// Out only.
+    /// Outbound only.
     Transmitter,
-    /// In only.
+    /// Inbound only.
     Receiver,
-    /// Both, each on a connection of its own.
+    /// Both directions, each on a connection of its own.
     Pair,
 }
 
 impl Bind {
-    /// Whether messages and reports come in by it.
+    /// True if the bind receives inbound messages and delivery reports.
     pub const fn receives(self) -> bool {
         !matches!(self, Self::Transmitter)
     }
 }
 
-/// In what a message's id is written; message centres may answer a message in one notation
-/// and report on it in another.
+/// The notation of message ids; an SMSC may use one in `submit_sm_resp` and another in delivery
+/// reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum MessageIds {
-    /// The same in both.
+    /// The same in responses and reports.
     #[default]
     Same,
-    /// The answer is hexadecimal, the report decimal.
+    /// Hexadecimal in the response, decimal in the report.
     HexThenDecimal,
-    /// The answer is decimal, the report hexadecimal.
+    /// Decimal in the response, hexadecimal in the report.
     DecimalThenHex,
 }
 
-/// What the message centre takes for its default alphabet.
+/// The default alphabet of the SMSC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Alphabet {
     /// GSM 03.38.
@@ -58,41 +58,44 @@ pub struct SmppSettings {
     /// `bind`: `transceiver` (default), `transmitter`, `receiver` or
     /// `transmitter_and_receiver`.
     pub bind: Bind,
-    /// `system_type`: what the message centre wants to hear there, at most 12 characters.
+    /// `system_type`: the `system_type` of the bind, at most 12 ASCII characters.
     pub system_type: Option<String>,
-    /// `sender`: who messages come from where the account has no number.
+    /// `sender`: the sender of messages whose account has no number.
     pub sender: Option<String>,
     /// `alphabet`: `gsm` (default) or `latin1`.
     pub alphabet: Alphabet,
-    /// `source_ton`, `source_npi`: of senders, 0 to 255; else by what the sender is.
+    /// `source_ton`, `source_npi`: TON and NPI of senders, 0 to 255; derived from the sender if
+    /// absent.
     pub source: (Option<u64>, Option<u64>),
-    /// `dest_ton`, `dest_npi`: of recipients, 0 to 255; else by what the number is.
+    /// `dest_ton`, `dest_npi`: TON and NPI of recipients, 0 to 255; derived from the number if
+    /// absent.
     pub dest: (Option<u64>, Option<u64>),
-    /// `reports`: whether delivery reports are asked for (true).
+    /// `reports`: true to request delivery reports (true).
     pub reports: bool,
-    /// `report_seconds`: how long a report is awaited, 1 to 604,800 (86,400).
+    /// `report_seconds`: the time-out of a delivery report in seconds, 1 to 604,800 (86,400).
     pub report_seconds: u64,
-    /// `if_silent`: what a message came to that was taken and never reported on: `unknown`
+    /// `if_silent`: the outcome of an accepted message without a delivery report: `unknown`
     /// (default) or `delivered`.
     pub if_silent: IfSilent,
-    /// `message_ids`: `same` (default), `hex_then_decimal` or `decimal_then_hex`: how ids
-    /// are written in answers, and how in reports.
+    /// `message_ids`: the notation of ids in responses and in reports: `same` (default),
+    /// `hex_then_decimal` or `decimal_then_hex`.
     pub message_ids: MessageIds,
-    /// `max_messages`: of how many parts a text may be, 1 to 10 (4).
+    /// `max_messages`: the most parts of a text, 1 to 10 (4).
     pub max_messages: u64,
-    /// `rate`: how many messages a second it takes, 1 to 10,000; else as many as come.
+    /// `rate`: the most messages per second, 1 to 10,000; unlimited if absent.
     pub rate: Option<u64>,
-    /// `window`: how many may wait for an answer at the same time, 1 to 1,000 (10).
+    /// `window`: the most requests in flight, 1 to 1,000 (10).
     pub window: u64,
-    /// `connections`: how many binds are held, 1 to 16 (1).
+    /// `connections`: the number of binds, 1 to 16 (1).
     pub connections: usize,
-    /// `enquire_seconds`: how often an idle connection is asked, 5 to 600 (30).
+    /// `enquire_seconds`: the interval of `enquire_link` on an idle connection in seconds, 5 to 600
+    /// (30).
     pub enquire_seconds: u64,
-    /// `timeout_seconds`: how long an answer may take, 1 to 600 (30).
+    /// `timeout_seconds`: the time-out of a response in seconds, 1 to 600 (30).
     pub timeout_seconds: u64,
-    /// `tls`: whether the connection is encrypted, with a certificate that verifies (false).
+    /// `tls`: true to encrypt the connection, with a certificate that verifies (false).
     pub tls: bool,
-    /// `ca_certificate`: an authority in PEM that is trusted beside the system's.
+    /// `ca_certificate`: a CA certificate in PEM, trusted beside those of the system.
     pub ca_certificate: Option<String>,
 }
 
@@ -135,15 +138,15 @@ const MESSAGE_IDS: [(&str, MessageIds); 3] = [
 const ALPHABETS: [(&str, Alphabet); 2] = [("gsm", Alphabet::Gsm), ("latin1", Alphabet::Latin1)];
 
 impl SmppSettings {
-    /// Whether reports are asked for, and can come.
+    /// True if delivery reports are requested and the bind can receive them.
     pub const fn awaits_reports(&self) -> bool {
         self.reports && self.bind.receives()
     }
 
-    /// Reads `settings`.
+    /// Parses `settings`.
     ///
     /// # Errors
-    /// Names the field and says what it must be.
+    /// The invalid field, and the rule that its value must follow.
     pub fn parse(settings: &Map<String, Value>) -> Result<Self, Wrong> {
         let mut parsed = Self::default();
         each(settings, |key, value| {

@@ -12,33 +12,33 @@ use crate::{
     values::EmailAddress,
 };
 
-/// Whether and how a connection to a mail server is encrypted.
+/// The encryption of a connection to a mail server.
 ///
 /// With a username, `Auto` demands what `Starttls` demands: credentials leave on an
 /// unencrypted or unverified connection only where `None` was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Tls {
-    /// Encrypted where the server offers STARTTLS, without looking at its
-    /// certificate, as mail servers do among themselves.
+    /// Encrypted if the server offers STARTTLS, without verification of its certificate
+    /// (opportunistic TLS, as between mail servers).
     #[default]
     Auto,
-    /// Never.
+    /// Not encrypted.
     None,
-    /// By STARTTLS, with a certificate that verifies; else not at all.
+    /// Encrypted by STARTTLS, with a certificate that verifies; without it nothing is sent.
     Starttls,
-    /// From the first byte, with a certificate that verifies.
+    /// Encrypted from the first byte, with a certificate that verifies.
     Implicit,
 }
 
-/// Which mails carry a link by which their recipient ends them.
+/// The mails that carry a link by which the recipient unsubscribes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ListUnsubscribe {
-    /// Those of campaigns.
+    /// Mails of campaigns.
     #[default]
     Campaigns,
-    /// All.
+    /// All mails.
     Always,
-    /// None.
+    /// No mails.
     Never,
 }
 
@@ -56,7 +56,7 @@ impl Tls {
         ("implicit", Self::Implicit),
     ];
 
-    /// The word in `settings`.
+    /// The value in `settings`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -72,31 +72,30 @@ impl Tls {
 pub struct SmtpSettings {
     /// `tls`: `auto` (default), `none`, `starttls` or `implicit`.
     pub tls: Tls,
-    /// `from_domain`: what stands behind the `@` of senders and of Message-IDs;
-    /// the installation's own name where it is absent.
+    /// `from_domain`: the domain of senders and Message-IDs; if absent, that of the installation.
     pub from_domain: Option<String>,
-    /// `default_sender`: the author of mail whose account has no right to its address, or
-    /// one that is not within `dkim_domain`; without it such mail is not sent.
+    /// `default_sender`: the author of mail whose account has no right to its address, or an
+    /// address outside `dkim_domain`; without it such mail is not sent.
     pub default_sender: Option<String>,
-    /// `verp_domain`: where bounces go, if not to `from_domain`.
+    /// `verp_domain`: the domain of bounce addresses (VERP), if it is not `from_domain`.
     pub verp_domain: Option<String>,
-    /// `dkim_domain`: the domains that mails are signed for, with commas between them; none:
+    /// `dkim_domain`: the domains that mails are signed for, separated by commas; if absent,
     /// `from_domain`.
     pub dkim_domains: Vec<String>,
-    /// `dkim_selector`: under what name its key stands in the DNS; without it nothing is
-    /// signed. The key itself, `dkim_key`, is a secret and not among these.
+    /// `dkim_selector`: the DKIM selector of the key in the DNS; without it nothing is signed. The
+    /// key itself, `dkim_key`, is a secret and not among these settings.
     pub dkim_selector: Option<String>,
-    /// `list_unsubscribe`: which mails carry a link that ends them: `campaigns` (default),
+    /// `list_unsubscribe`: the mails that carry an unsubscribe link: `campaigns` (default),
     /// `always` or `never`.
     pub list_unsubscribe: ListUnsubscribe,
-    /// `domain_connections`: how many mails go to one recipient's domain at the same time,
-    /// 1 to 64; else as many as there are connections.
+    /// `domain_connections`: the most simultaneous deliveries to one recipient domain, 1 to 64; if
+    /// absent, limited by `connections` only.
     pub domain_connections: Option<usize>,
-    /// `connections`: how many are kept open at most, 1 to 64 (8).
+    /// `connections`: the most connections kept open, 1 to 64 (8).
     pub connections: usize,
-    /// `timeout_seconds`: how long the server may take for each answer, 1 to 600 (60).
+    /// `timeout_seconds`: the time-out of each reply of the server in seconds, 1 to 600 (60).
     pub timeout_seconds: u64,
-    /// `ca_certificate`: an authority in PEM that is trusted beside the system's.
+    /// `ca_certificate`: a CA certificate in PEM, trusted beside those of the system.
     pub ca_certificate: Option<String>,
 }
 
@@ -119,8 +118,8 @@ impl Default for SmtpSettings {
 }
 
 impl SmtpSettings {
-    /// Reads `settings`; an error names the field and says what it must be. `null`
-    /// and the empty string mean the default; numbers may come as text.
+    /// Parses `settings`; an error names the field and the rule that its value must follow. `null`
+    /// and the empty string mean the default; numbers may be given as text.
     pub fn parse(settings: &Map<String, Value>) -> Result<Self, Wrong> {
         let mut parsed = Self::default();
         each(settings, |key, value| {
@@ -147,7 +146,7 @@ impl SmtpSettings {
         Ok(parsed)
     }
 
-    /// Refuses a default sender that could not be signed for.
+    /// Refuses a default sender outside the domains that mails are signed for.
     fn check_default_sender(&self) -> Result<(), Wrong> {
         let Some(sender) = &self.default_sender else {
             return Ok(());
@@ -166,7 +165,7 @@ impl SmtpSettings {
     }
 }
 
-/// An email address, its domain in ASCII.
+/// Parses an email address and converts its domain to ASCII.
 fn address(value: &Value) -> Result<String, String> {
     let address = value.as_str().unwrap_or_default().parse::<EmailAddress>();
     let address = address.map_err(|error| error.to_string())?;
@@ -174,7 +173,7 @@ fn address(value: &Value) -> Result<String, String> {
         .ok_or_else(|| "must have a domain that mail can be sent from".to_owned())
 }
 
-/// Domain names, with commas between them.
+/// Parses domain names that are separated by commas.
 fn domains(value: &Value) -> Result<Vec<String>, String> {
     let names = value.as_str().unwrap_or_default().split(',');
     names
@@ -182,7 +181,7 @@ fn domains(value: &Value) -> Result<Vec<String>, String> {
         .collect()
 }
 
-/// Labels of a domain name.
+/// Parses a DKIM selector: labels of a domain name.
 fn selector(value: &Value) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     line(value, 63)

@@ -1,8 +1,8 @@
-//! Requests to HTTP services that are not Kannel, by template.
+//! Request templates for HTTP services other than Kannel.
 //!
-//! `{to}`, `{from}`, `{text}`, `{username}`, `{password}` and `{report_url}` stand for what
-//! differs from message to message. Braces around anything but small letters are only
-//! braces, so that a body can be JSON.
+//! `{to}`, `{from}`, `{text}`, `{username}`, `{password}` and `{report_url}` are replaced for each
+//! message. Braces around anything but small letters and underscores are literal, so that a body
+//! can be JSON.
 
 mod draft;
 
@@ -10,20 +10,20 @@ use regex::Regex;
 
 pub(super) use self::draft::{Draft, basic, body, headers, kind, only_kannels, success, url};
 
-/// What a placeholder stands for.
+/// A placeholder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
-    /// `{to}`: the number that the message goes to.
+    /// `{to}`: the recipient's number.
     To,
-    /// `{from}`: who it comes from; nothing if nobody is named.
+    /// `{from}`: the sender; empty if none is named.
     From,
-    /// `{text}`: what it says.
+    /// `{text}`: the text of the message.
     Text,
-    /// `{username}`: the provider's.
+    /// `{username}`: the username of the provider.
     Username,
-    /// `{password}`: the provider's.
+    /// `{password}`: the password of the provider.
     Password,
-    /// `{report_url}`: where reports of this attempt come to.
+    /// `{report_url}`: the callback URL for delivery reports of this attempt.
     ReportUrl,
 }
 
@@ -42,7 +42,7 @@ enum Piece {
     Slot(Slot),
 }
 
-/// Words with placeholders among them.
+/// A text with placeholders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template(Vec<Piece>);
 
@@ -73,12 +73,12 @@ impl Template {
         Ok(Self(pieces))
     }
 
-    /// Whether this placeholder is in it.
+    /// True if the template contains this placeholder.
     pub fn has(&self, slot: Slot) -> bool {
         self.0.contains(&Piece::Slot(slot))
     }
 
-    /// The words, with these values in the placeholders' stead.
+    /// Renders the template with these values of the placeholders.
     pub fn fill(&self, value: impl Fn(Slot) -> String) -> String {
         let piece = |piece: &Piece| match piece {
             Piece::Words(words) => words.clone(),
@@ -88,7 +88,7 @@ impl Template {
     }
 }
 
-/// What a body is, and so how values are written in it.
+/// The media type of a body, which also decides how values are escaped in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BodyKind {
     /// `application/x-www-form-urlencoded`.
@@ -114,13 +114,13 @@ impl BodyKind {
     }
 }
 
-/// What an answer says that means "taken"; its first group, if it has one, is the id that
-/// the service gave.
+/// The pattern of a response that means acceptance; its first group, if it has one, is the message
+/// id of the service.
 #[derive(Clone, Debug)]
 pub struct Success(Regex);
 
 impl Success {
-    /// Whether this answer means it, and the id that it names.
+    /// `Some` if the response means acceptance, with the message id if it contains one.
     pub fn matches(&self, answer: &str) -> Option<Option<String>> {
         let found = self.0.captures(answer)?;
         Some(found.get(1).map(|id| id.as_str().to_owned()))
@@ -135,26 +135,27 @@ impl PartialEq for Success {
 
 impl Eq for Success {}
 
-/// How one service is asked to send a message.
+/// The template of the request by which a service sends a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpTemplate {
-    /// `url_template`: path and query, behind the provider's host and port.
+    /// `url_template`: the path and query; host and port are those of the provider.
     pub url: Template,
-    /// `body_template`: what is posted; without it, it is a GET.
+    /// `body_template`: the body of a POST; without it the request is a GET.
     pub body: Option<Template>,
-    /// `content_type`: what the body is.
+    /// `content_type`: the media type of the body.
     pub kind: BodyKind,
-    /// `headers`: more header fields, by name.
+    /// `headers`: additional header fields, by name.
     pub headers: Vec<(String, Template)>,
-    /// `authentication` at `basic`: username and password go along as HTTP has it
-    /// (RFC 7617).
+    /// `authentication`: true to send username and password by HTTP Basic authentication (RFC
+    /// 7617).
     pub basic: bool,
-    /// `success`: a regular expression that a 2xx answer must match; else each is one.
+    /// `success`: a regular expression that a 2xx response must match to be a success; without it
+    /// every 2xx response is one.
     pub success: Option<Success>,
 }
 
 impl HttpTemplate {
-    /// Whether reports are asked for.
+    /// True if the request asks for delivery reports.
     pub fn asks_for_reports(&self) -> bool {
         self.has(Slot::ReportUrl)
     }

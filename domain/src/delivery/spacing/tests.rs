@@ -1,4 +1,4 @@
-//! Slots on a simulated clock: whatever the workers do, no second holds too many starts.
+//! Slots on a simulated clock: no behaviour of the workers puts too many starts into a second.
 
 use std::collections::BinaryHeap;
 
@@ -18,7 +18,7 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap()
 }
 
-/// What the database does: a slot is a spacing after the last one, and not in the past.
+/// The slot allocation of the database: a slot is one spacing after the last, and not in the past.
 struct Slots(u64);
 
 impl Slots {
@@ -72,7 +72,7 @@ fn seeded() -> (u64, StdRng) {
     (seed, StdRng::seed_from_u64(seed))
 }
 
-/// Rates of every size, whole and broken.
+/// Rates of every size, integers and fractions.
 fn rates(random: &mut StdRng) -> Vec<f64> {
     let mut rates = vec![
         0.001, 0.1, 0.999, 1.0, 1.001, 2.0, 10.0, 49.0, 51.0, 333.333, 2_500.0,
@@ -120,7 +120,7 @@ fn any_ten_seconds_hold_the_pace_within_five_per_cent_or_one() {
         while from + 10 * SECOND < until {
             let within = |at: &&u64| (from..from + 10 * SECOND).contains(*at);
             let count = starts.iter().filter(within).count() as f64;
-            // A count is whole, and what is due need not be.
+            // The count is an integer, the expected number need not be.
             let off = (0.05 * due).max(1.0);
             let fits = (due - off).floor() <= count && count <= (due + off).ceil();
             assert!(fits, "seed {seed}, {rate}: {count} from {from}");

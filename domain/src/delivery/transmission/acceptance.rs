@@ -1,5 +1,5 @@
-//! Between the remote side's yes and its report: an attempt that was taken, and whose end
-//! somebody else will tell, or nobody.
+//! Accepted attempts: the time between the acceptance by the remote side and its delivery report,
+//! which may never come.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -15,46 +15,48 @@ use crate::{
     delivery::{Outcome, Provider, SpoolResult},
 };
 
-/// What an attempt comes to that was taken and never reported.
+/// The outcome of an accepted attempt without a delivery report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum IfSilent {
-    /// Nobody can tell.
+    /// The outcome is unknown.
     #[default]
     Unknown,
-    /// It was taken, and that is enough.
+    /// The acceptance counts as delivery.
     Delivered,
 }
 
-/// A report that is to come.
+/// A delivery report that is awaited.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Awaited {
-    /// Whose report it is.
+    /// The provider that is to report.
     pub provider: Id<Provider>,
-    /// What the provider calls the message, where it says.
+    /// The provider's id of the message, if it gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
-    /// When it is late enough to be given up.
+    /// The time at which the report is overdue and no longer awaited.
     pub until: DateTime<Utc>,
-    /// What holds without it.
+    /// The outcome without a report.
     pub if_silent: IfSilent,
 }
 
-/// That the remote side took an attempt.
+/// The acceptance of an attempt by the remote side.
 #[derive(Clone, Debug)]
 pub struct Acceptance {
     /// The attempt.
     pub spool: Id<Spool>,
-    /// When it was taken.
+    /// The time of acceptance.
     pub at: DateTime<Utc>,
-    /// The report that is to come.
+    /// The report that is awaited.
     pub awaited: Awaited,
-    /// What was learned.
+    /// The results so far.
     pub results: Vec<SpoolResult>,
 }
 
 impl Transmission {
-    /// A report may come before the answer that it is of; the answer then says nothing new.
+    /// Records the acceptance of a started attempt and its results. A repeated acceptance adds
+    /// nothing. A report may overtake the response that it belongs to: the attempt has ended then,
+    /// and the acceptance is refused.
     pub(super) fn accept(&self, acceptance: Acceptance) -> Decision {
         let Acceptance {
             spool,

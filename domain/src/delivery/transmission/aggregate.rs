@@ -1,4 +1,4 @@
-//! A transmission's state, and how events change it.
+//! The state and event application of a transmission.
 
 use chrono::{DateTime, Utc};
 use cqrs_es::{Aggregate, event_sink::EventSink};
@@ -27,10 +27,10 @@ pub struct Transmission {
     pub(super) stage: Stage,
     pub(super) owner: Option<Id<User>>,
     pub(super) order: Option<Order>,
-    /// What the present round of attempts was queued with.
+    /// The send options of the present round of attempts.
     pub(super) sending: Option<Sending>,
     pub(super) spools: Vec<Attempt>,
-    /// What it is recognised by, if it came in.
+    /// The fingerprint by which an inbound message is deduplicated.
     #[serde(default)]
     pub(super) key: Option<String>,
 }
@@ -41,14 +41,14 @@ pub(super) enum Stage {
     Absent,
     Pending,
     Processing,
-    /// Its attempt was taken off the queue; its round goes on when it is sent again.
+    /// The queued attempt was withdrawn; the round goes on when the transmission is sent again.
     Withdrawn,
     Completed,
     Failed,
     Deleted,
 }
 
-/// What all attempts since the last `send` have in common.
+/// The send options of a round: of all attempts since the last `Send` command.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Sending {
     pub deadline: DateTime<Utc>,
@@ -56,26 +56,26 @@ pub(super) struct Sending {
     pub program_version: u64,
     pub account_id: Id<Account>,
     pub destination: Personal<String>,
-    /// The campaign at whose pace it goes.
+    /// The campaign that paces the round.
     #[serde(default)]
     pub campaign: Option<Id<Campaign>>,
-    /// How many attempts came before this round.
+    /// The number of attempts before this round.
     pub before: usize,
-    /// What the round's last failed attempt was told.
+    /// The response to the round's last failed attempt.
     #[serde(default)]
     pub last_answer: Option<Personal<String>>,
 }
 
-/// What an attempt is to do.
+/// The work of an attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Assignment<'a> {
-    /// The steps.
+    /// The steps to run.
     pub flow: &'a Flow,
-    /// The program's sequence when it was sent.
+    /// The program's sequence number at the time of sending.
     pub program_version: u64,
-    /// As whom.
+    /// The sending account.
     pub account_id: Id<Account>,
-    /// Where to; nothing if the recipient was erased meanwhile.
+    /// The destination; `None` if the recipient was erased meanwhile.
     pub destination: Option<&'a str>,
 }
 
@@ -90,19 +90,19 @@ pub(super) struct Attempt {
 pub(super) enum AttemptState {
     Queued,
     Started,
-    /// The remote side took it; a report is awaited.
+    /// The remote side accepted the attempt; a delivery report is awaited.
     Accepted(IfSilent),
     Withdrawn,
     Ended(Outcome),
 }
 
 impl Transmission {
-    /// What was asked for.
+    /// The order: the fields that the client set.
     pub fn order(&self) -> Option<&Order> {
         self.order.as_ref()
     }
 
-    /// What its attempts have been doing since it was last sent.
+    /// The work of the attempts since the transmission was last sent.
     pub fn assignment(&self) -> Option<Assignment<'_>> {
         let sending = self.sending.as_ref()?;
         Some(Assignment {
@@ -113,12 +113,13 @@ impl Transmission {
         })
     }
 
-    /// Whether it has arrived: it is not sent again.
+    /// True if the transmission was delivered, and so is not sent again.
     pub fn is_completed(&self) -> bool {
         self.stage == Stage::Completed
     }
 
-    /// Why it can be sent neither now nor later as it is; nothing if it can.
+    /// The reason for which the transmission can be sent neither now nor later in its present
+    /// state; `None` if it can.
     pub fn is_settled(&self) -> Option<&'static str> {
         let order = self.order.as_ref();
         match self.stage {
@@ -133,7 +134,7 @@ impl Transmission {
         }
     }
 
-    /// Whether this is one of its attempts.
+    /// True if this is an attempt of the transmission.
     pub fn has(&self, spool: Id<Spool>) -> bool {
         self.spools.iter().any(|attempt| attempt.id == spool)
     }
@@ -182,7 +183,8 @@ impl Aggregate for Transmission {
                 campaign,
                 ..
             } => {
-                // A retry follows within its round; anything else opens a new one.
+                // A retry, or a send after a withdrawal, continues the round; any other attempt
+                // opens a new one.
                 let (before, last_answer) = match (self.sending.take(), self.stage) {
                     (Some(sending), Stage::Processing | Stage::Withdrawn) => {
                         (sending.before, sending.last_answer)
@@ -283,7 +285,8 @@ impl Entity for Transmission {
         self.owner
     }
 
-    /// Also once it is deleted: what was received is not received again.
+    /// Holds the claim of an inbound message also once the transmission is deleted, so that the
+    /// message is not received again.
     fn claims(&self) -> Vec<Claim> {
         let key = self.key.clone();
         key.map(Self::received_claim).into_iter().collect()

@@ -1,5 +1,5 @@
-//! What comes in from outside: a transmission whose only attempt was somebody else's, and
-//! which is completed as soon as it is on record.
+//! Inbound messages: transmissions whose only attempt was made by the remote side, and which are
+//! completed as soon as they are recorded.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -19,70 +19,70 @@ use crate::{
     people::Account,
 };
 
-/// Something that came in.
+/// An inbound message with its route.
 #[derive(Clone, Debug)]
 pub struct Arrival {
-    /// The id that its transmission gets.
+    /// The id of the new transmission.
     pub id: Id<Transmission>,
-    /// Whose account it came to.
+    /// The owner of the receiving account.
     pub owner: Id<User>,
-    /// From whom, to which account, for which program.
+    /// The order: sender, receiving account and program.
     pub order: Order,
-    /// The id of its only attempt.
+    /// The id of the only attempt.
     pub spool: Id<Spool>,
-    /// When it was received.
+    /// The time of arrival.
     pub at: DateTime<Utc>,
-    /// Who brought it, where that is a provider.
+    /// The provider that delivered it, if there was one.
     pub provider: Option<Id<Provider>>,
-    /// The account it came to.
+    /// The receiving account.
     pub account_id: Id<Account>,
-    /// What the program does with it.
+    /// The steps of the program.
     pub flow: Flow,
-    /// The program's sequence when it came.
+    /// The program's sequence number at that time.
     pub program_version: u64,
-    /// What it is recognised by when it is brought again: a fingerprint.
+    /// The fingerprint by which a repeated delivery is recognised.
     pub key: String,
-    /// What it says.
+    /// The message.
     pub message: Message,
-    /// What was learned.
+    /// The results.
     pub results: Vec<SpoolResult>,
 }
 
-/// A message that was received; all of it personal.
+/// A received message; all of it is personal data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Message {
-    /// The number or the address that it came from; none of a bounce.
+    /// The sender's number or address; `None` for a bounce.
     pub source: Option<String>,
-    /// The number or the address that it came to.
+    /// The recipient's number or address.
     pub destination: String,
-    /// The name of whom it came from, where that is said.
+    /// The sender's name, if given.
     pub sender: Option<String>,
-    /// Its subject.
+    /// The subject.
     pub subject: Option<String>,
-    /// Its text; bytes in hex if it is binary.
+    /// The text; in hex if it is binary.
     pub text: Option<String>,
-    /// The same as HTML, as it came.
+    /// The HTML version, as received.
     pub html: Option<String>,
-    /// The files that came with it.
+    /// The attached files.
     pub attachments: Vec<Attachment>,
-    /// The whole of it, as it came.
+    /// The original message in the media store, as received.
     pub original: Option<MediaHash>,
-    /// What the files and the original are sealed with, in hex: who is erased takes it
-    /// along.
+    /// The key that encrypts the attachments and the original, in hex: it is personal data, so
+    /// erasing the subject makes them unreadable.
     pub media_key: Option<String>,
 }
 
-/// A file that came with a message.
+/// A file attached to a received message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {
-    /// What it is called.
+    /// The file name.
     pub name: String,
-    /// What it is, by its first bytes.
+    /// The media type, detected from the first bytes.
     pub media_type: String,
-    /// How many bytes it has.
+    /// The size in bytes.
     pub size: u64,
-    /// Where its bytes are.
+    /// The content in the media store.
     pub media: MediaHash,
 }
 
@@ -122,7 +122,8 @@ impl Transmission {
         ]
     }
 
-    /// What an arrival with this fingerprint claims: whoever holds it is that arrival.
+    /// The claim of the inbound message with this fingerprint; its holder is that message's
+    /// transmission.
     pub fn received_claim(key: String) -> Claim {
         Claim {
             field: "message",

@@ -1,4 +1,4 @@
-//! A transmission's rules.
+//! The decisions of a transmission.
 
 use super::{
     OrderPatch, Spool, Transmission, TransmissionCommand, TransmissionError, TransmissionEvent,
@@ -173,7 +173,7 @@ impl Transmission {
         last.is_some_and(|attempt| attempt.state == Ended(Outcome::Unknown))
     }
 
-    /// The remote side's words belong to the person they are about.
+    /// Marks data, such as a response of the remote side, as personal data of the contact.
     pub(super) fn personal<T>(&self, value: T) -> Personal<T> {
         let contact = self.order.as_ref().map(|order| order.contact_id.subject());
         Personal::of(contact.unwrap_or_else(|| Subject::new("contact", 0)), value)
@@ -211,7 +211,7 @@ impl Transmission {
         }]
     }
 
-    /// How many there have been; what was withdrawn was none.
+    /// The number of attempts; those that were withdrawn do not count.
     fn attempts(&self) -> u32 {
         let attempts = self.spools.iter();
         let attempts = attempts.filter(|it| it.state != AttemptState::Withdrawn);
@@ -222,7 +222,7 @@ impl Transmission {
         self.attempts().saturating_add(1)
     }
 
-    /// The campaign at whose pace the present round goes.
+    /// The campaign that paces the present round.
     pub(super) fn campaign(&self) -> Option<Id<Campaign>> {
         self.sending.as_ref().and_then(|sending| sending.campaign)
     }

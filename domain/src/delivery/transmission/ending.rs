@@ -1,5 +1,5 @@
-//! What the end of an attempt comes to: its report, its loss, and whether another one
-//! follows.
+//! The end of an attempt: its report, the loss of its outcome, its bounce, and the decision on a
+//! retry.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -136,7 +136,7 @@ impl Transmission {
         let outcome = Outcome::Unavailable;
         let sending = self.sending.as_ref();
         let last_answer = sending.and_then(|sending| sending.last_answer.as_ref()?.get());
-        // Why the earlier attempts failed is what a reader wants to know.
+        // The response shows why the earlier attempt failed, which explains the expiry.
         let response = self.personal(match last_answer {
             Some(answer) => format!("{reason}; the attempt before it: {answer}"),
             None => reason,
@@ -169,7 +169,7 @@ impl Transmission {
         vec![failed, TransmissionSuppressed { at, reason }]
     }
 
-    /// A remote side took it, and another one further on would not have it.
+    /// The events of a bounce: a remote side accepted the message, and a later hop rejected it.
     pub(super) fn bounced(
         &self,
         spool: Id<Spool>,
@@ -183,7 +183,7 @@ impl Transmission {
             Ended(Outcome::Delivered | Outcome::Unknown) => {
                 Ok(self.settled(spool, at, outcome, response))
             }
-            // The bounce was faster than the answer.
+            // The bounce overtook the response to the attempt.
             Started | Accepted(_) => {
                 let report = SpoolReport {
                     spool,
@@ -200,7 +200,8 @@ impl Transmission {
         }
     }
 
-    /// The transmission follows only if no newer attempt has its fate in hand.
+    /// The events of an attempt whose outcome becomes known or changes. The transmission takes on
+    /// that outcome only if there is no newer attempt.
     pub(super) fn settled(
         &self,
         spool: Id<Spool>,
@@ -257,7 +258,8 @@ impl Transmission {
             .iter()
             .filter(|attempt| attempt.id == failed || attempt.state == Ended(Outcome::Unavailable));
         let mut avoid: Vec<_> = match outcome {
-            // One that failed before it started is only known from its report.
+            // The provider of an attempt that failed before it started is known only from the
+            // report.
             Outcome::Unavailable => tried.filter_map(|it| it.provider).chain(by).collect(),
             _ => Vec::new(),
         };
@@ -284,7 +286,8 @@ impl Transmission {
     }
 }
 
-/// Exponential, from half to the whole of its length at random.
+/// The pause before a retry: exponential backoff with jitter, which shortens it to between half and
+/// the whole of its length.
 fn pause(so_far: usize, retry: Retry) -> TimeDelta {
     let doublings = u32::try_from(so_far.saturating_sub(1))
         .unwrap_or(u32::MAX)

@@ -1,9 +1,12 @@
 //! A transmission: one message to one contact, with all its attempts (spools).
 //!
-//! `Absent → Pending → Processing → Completed | Failed`, and from `Failed` back
-//! to `Processing` when a person sends again. It owns the rules of delivery: one
-//! open attempt at a time, an attempt starts once, and what may have been sent is
-//! never silently sent again.
+//! `Absent → Pending → Processing → Completed | Failed`, from `Failed` back to `Processing` when a
+//! person sends again, and from `Processing` to `Withdrawn` and back when the queued attempt is
+//! withdrawn and sent later. A bounce turns `Completed` into `Failed`, a late report or a person's
+//! decision `Failed` into `Completed`.
+//!
+//! The aggregate holds the rules of delivery: one open attempt at a time, an attempt starts once,
+//! and a message that may have been sent is never sent again without a person's decision.
 
 mod acceptance;
 mod aggregate;

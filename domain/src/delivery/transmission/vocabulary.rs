@@ -1,4 +1,4 @@
-//! What a transmission is asked and what happens to it.
+//! The commands and events of a transmission.
 
 use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent;
@@ -16,23 +16,23 @@ use crate::{
     values::Line,
 };
 
-/// Names the ids of attempts; an attempt lives inside its transmission.
+/// The type of attempt ids; an attempt is a part of its transmission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spool {}
 
-/// Which way a transmission goes.
+/// The direction of a transmission.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
-    /// From us.
+    /// Sent by this installation.
     #[default]
     Outbound,
-    /// To us.
+    /// Received by this installation.
     Inbound,
 }
 
 impl Direction {
-    /// The documented word.
+    /// The documented name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Outbound => "outbound",
@@ -41,36 +41,36 @@ impl Direction {
     }
 }
 
-/// What was asked for: everything of a transmission that is not its fate.
+/// The order: everything about a transmission but its progress.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Order {
     pub title: Option<Line>,
     pub origin: Option<Line>,
     pub contact_id: Id<Contact>,
-    /// The sender's newest active account at the moment of sending, if none is named.
+    /// The sending account; `None`: the owner's newest active account at the time of sending.
     pub account_id: Option<Id<Account>>,
     pub program_id: Id<Program>,
     pub service: Service,
     pub direction: Direction,
-    /// How many attempts may end unanswered before it fails.
+    /// The number of unanswered attempts after which the transmission fails.
     pub try_allowed: u32,
-    /// The campaign that made it, if one did.
+    /// The campaign that created the transmission, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub campaign_id: Option<Id<Campaign>>,
-    /// When the recipient is not to be bothered.
+    /// The quiet hours of the recipient.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hours: Option<Hours>,
 }
 
 impl Order {
-    /// When it may be sent: now, or when the recipient's quiet hours end.
+    /// The first moment from `at` on that is outside the recipient's quiet hours.
     pub fn opens(&self, at: DateTime<Utc>) -> DateTime<Utc> {
         self.hours.as_ref().map_or(at, |hours| hours.opens(at))
     }
 }
 
-/// What is to be different in an order.
+/// A partial update of an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct OrderPatch {
@@ -78,14 +78,14 @@ pub struct OrderPatch {
     pub origin: Patch<Line>,
     pub contact_id: Option<Id<Contact>>,
     pub account_id: Patch<Id<Account>>,
-    /// With the service that the program uses.
+    /// The program and its service.
     pub program: Option<(Id<Program>, Service)>,
     pub try_allowed: Option<u32>,
     pub hours: Patch<Hours>,
 }
 
 impl OrderPatch {
-    /// The order as it is to be.
+    /// The order with the update applied.
     pub fn applied_to(self, order: &Order) -> Order {
         let mut order = order.clone();
         self.title.apply(&mut order.title);
@@ -101,167 +101,167 @@ impl OrderPatch {
     }
 }
 
-/// How the next attempt is made, should there be one.
+/// The parameters of a retry, if one follows.
 #[derive(Clone, Copy, Debug)]
 pub struct Retry {
-    /// The next attempt's id.
+    /// The id of the next attempt.
     pub spool: Id<Spool>,
-    /// The first pause, in seconds; doubled with every further attempt, to an hour.
+    /// The first pause, in seconds; doubled with every further attempt, up to an hour.
     pub base_seconds: u32,
-    /// A random number from 0 to 1 that spreads attempts out.
+    /// The jitter, a random number from 0 to 1.
     pub jitter: f64,
-    /// Whether a provider that has not been tried can take it: then one that was never
-    /// reached is followed at once.
+    /// True if a provider that was not tried can take the message: an attempt that did not reach
+    /// the remote side is then retried at once (failover).
     pub elsewhere: bool,
 }
 
-/// What a gateway reports of an attempt.
+/// The report of a gateway on an attempt.
 #[derive(Clone, Debug)]
 pub struct SpoolReport {
     /// The attempt.
     pub spool: Id<Spool>,
-    /// By which way out, where one was chosen; the attempt need not have started.
+    /// The provider, if one was chosen; the attempt need not have started.
     pub provider: Option<Id<Provider>>,
-    /// When the report was made.
+    /// The time of the report.
     pub at: DateTime<Utc>,
-    /// When the remote side was reached, if it was.
+    /// The time at which the remote side was reached, if it was.
     pub connected_at: Option<DateTime<Utc>>,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// The remote side's words.
+    /// The response of the remote side.
     pub response: String,
-    /// What was learned.
+    /// The results.
     pub results: Vec<SpoolResult>,
 }
 
-/// What one can ask of a transmission.
+/// A command to a transmission.
 #[derive(Clone, Debug)]
 pub enum TransmissionCommand {
-    /// Sets it up; nothing is sent yet.
+    /// Creates the transmission; nothing is sent yet.
     Create {
-        /// Its id.
+        /// The id.
         id: Id<Transmission>,
-        /// Whose it is.
+        /// The owner.
         owner: Id<User>,
-        /// What is wanted.
+        /// The order.
         order: Order,
     },
-    /// Puts on record what came in.
+    /// Records an inbound message.
     Receive(Box<Arrival>),
-    /// Changes what is wanted, before it is sent.
+    /// Changes the order before it is sent.
     Update(Box<OrderPatch>),
-    /// Queues a first or, after a failure, a further attempt.
+    /// Queues the first attempt or, after a failure or a withdrawal, a further one.
     Send {
-        /// The attempt's id.
+        /// The id of the attempt.
         spool: Id<Spool>,
-        /// Now.
+        /// The present time.
         at: DateTime<Utc>,
-        /// After this none of its attempts starts any more.
+        /// The deadline after which no attempt of the round starts.
         deadline: DateTime<Utc>,
-        /// What is done.
+        /// The steps to run.
         flow: Flow,
-        /// The program's sequence at this moment.
+        /// The program's sequence number at this time.
         program_version: u64,
-        /// As whom.
+        /// The sending account.
         account_id: Id<Account>,
-        /// Where to: a phone number or an address.
+        /// The destination: a phone number or an email address.
         destination: Personal<String>,
-        /// Whether only a failed one may be sent.
+        /// True if only a failed transmission may be sent.
         again: bool,
-        /// Whether an unknown outcome is no obstacle.
+        /// True if the transmission may be sent although its last outcome is unknown.
         force: bool,
-        /// Whether its campaign sends it, at its pace and within its hours; what anybody
-        /// else sends goes at once.
+        /// True if the campaign sends the transmission, at its pace and outside quiet hours; a
+        /// transmission sent by anyone else goes out at once.
         paced: bool,
     },
-    /// Puts on record that an attempt goes on the wire next.
+    /// Records that an attempt starts: the worker sends it next.
     Start {
         /// The attempt.
         spool: Id<Spool>,
-        /// The claim under which the worker holds it.
+        /// The claim under which the worker holds the attempt.
         claim: String,
-        /// The way out.
+        /// The provider.
         provider: Id<Provider>,
-        /// Which worker.
+        /// The worker.
         worker: String,
-        /// Now.
+        /// The present time.
         at: DateTime<Utc>,
     },
-    /// What an attempt came to.
+    /// Records the outcome of an attempt.
     Report {
-        /// What the gateway says.
+        /// The report of the gateway.
         report: SpoolReport,
-        /// The next attempt, if the outcome allows one.
+        /// The parameters of a retry, made if the outcome allows one.
         retry: Option<Retry>,
     },
-    /// The remote side took an attempt; how it ends will be said in a report.
+    /// Records that the remote side accepted an attempt, whose outcome a delivery report will tell.
     Accept(Acceptance),
-    /// No report came within the time that the acceptance set.
+    /// Ends an accepted attempt whose delivery report is overdue.
     Silence {
         /// The attempt.
         spool: Id<Spool>,
-        /// Now.
+        /// The present time.
         at: DateTime<Utc>,
     },
-    /// Gives up on an attempt that was started and never reported.
+    /// Marks the outcome of an attempt as unknown: it was started and never reported.
     LoseTrack {
         /// The attempt.
         spool: Id<Spool>,
-        /// Now.
+        /// The present time.
         at: DateTime<Utc>,
-        /// Why nobody can tell.
+        /// The reason for which the outcome is unknown.
         reason: String,
     },
     /// Ends an attempt that did not start before its deadline.
     Expire {
         /// The attempt.
         spool: Id<Spool>,
-        /// Now.
+        /// The present time.
         at: DateTime<Utc>,
-        /// What it was waiting for.
+        /// The condition that the attempt was waiting for.
         reason: String,
     },
-    /// Ends it without sending, because it must not be sent.
+    /// Ends the transmission without sending, because it must not be sent.
     Suppress {
-        /// Its attempt, if one was queued.
+        /// The queued attempt, if there is one.
         spool: Option<Id<Spool>>,
-        /// Now.
+        /// The present time.
         at: DateTime<Utc>,
-        /// Why not.
+        /// The reason of the suppression.
         reason: String,
     },
-    /// Takes an attempt that has not started off the queue; it can be sent later.
+    /// Takes an attempt that has not started off the queue; the transmission can be sent later.
     Withdraw {
         /// The attempt.
         spool: Id<Spool>,
-        /// Now.
+        /// The present time.
         at: DateTime<Utc>,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// What was delivered, as far as anybody knew, came back.
+    /// Records a bounce of a message that was taken for delivered.
     Bounce {
         /// The attempt.
         spool: Id<Spool>,
-        /// Now.
+        /// The present time.
         at: DateTime<Utc>,
-        /// The remote side's words.
+        /// The response of the remote side.
         response: String,
     },
-    /// A person settles an unknown outcome.
+    /// Resolves an unknown outcome by the decision of a person.
     Resolve {
         /// The attempt.
         spool: Id<Spool>,
-        /// Now.
+        /// The present time.
         at: DateTime<Utc>,
-        /// Whether it did arrive.
+        /// True if the message was delivered.
         delivered: bool,
     },
-    /// Removes it; its history stays.
+    /// Deletes the transmission; its history stays.
     Delete,
 }
 
-/// What happened to a transmission.
+/// An event of a transmission.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum TransmissionEvent {
@@ -270,28 +270,28 @@ pub enum TransmissionEvent {
         owner: Id<User>,
         order: Order,
     },
-    /// The whole order as it is now.
+    /// The whole order after an update.
     TransmissionUpdated {
         order: Order,
     },
     SpoolQueued {
         spool: Id<Spool>,
-        /// 1 for the first ever.
+        /// The number of the attempt, from 1.
         attempt: u32,
         at: DateTime<Utc>,
-        /// Not before this.
+        /// The time before which the attempt does not start.
         due_at: DateTime<Utc>,
         deadline: DateTime<Utc>,
         flow: Flow,
         program_version: u64,
         account_id: Id<Account>,
         destination: Personal<String>,
-        /// Providers that could not be reached, to be tried last.
+        /// The providers that could not be reached, to be tried last.
         avoid: Vec<Id<Provider>>,
-        /// Whose transmission it is; nothing in older events.
+        /// The owner of the transmission; `None` in older events.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<Id<User>>,
-        /// The campaign at whose pace it goes.
+        /// The campaign that paces the attempt.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         campaign: Option<Id<Campaign>>,
     },
@@ -304,7 +304,7 @@ pub enum TransmissionEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         campaign: Option<Id<Campaign>>,
     },
-    /// Somebody else's attempt that arrived here.
+    /// An attempt of the remote side arrived: an inbound message.
     SpoolReceived {
         spool: Id<Spool>,
         at: DateTime<Utc>,
@@ -313,24 +313,25 @@ pub enum TransmissionEvent {
         account_id: Id<Account>,
         flow: Flow,
         program_version: u64,
-        /// What it is recognised by when it is brought again.
+        /// The fingerprint by which a repeated delivery is recognised.
         key: String,
         message: Personal<Message>,
     },
-    /// It never started, and is no attempt any more.
+    /// The attempt was taken off the queue before it started, and does not count as an attempt.
     SpoolWithdrawn {
         spool: Id<Spool>,
-        /// Its number, which the next one gets.
+        /// The number of the attempt, which the next attempt gets.
         attempt: u32,
         at: DateTime<Utc>,
         reason: String,
-        /// When it may be sent again, as far as the recipient's hours go.
+        /// The first moment outside the recipient's quiet hours, from which the transmission may be
+        /// sent again.
         open_at: DateTime<Utc>,
     },
     SpoolConnected {
         spool: Id<Spool>,
         at: DateTime<Utc>,
-        /// The report that is to say how it ends, if it has not ended yet.
+        /// The awaited delivery report, if the attempt was accepted and has not ended.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         awaited: Option<Awaited>,
     },
@@ -346,7 +347,7 @@ pub enum TransmissionEvent {
     SpoolFailed {
         spool: Id<Spool>,
         at: DateTime<Utc>,
-        /// By which way out, where one was chosen; it need not have started.
+        /// The provider, if one was chosen; the attempt need not have started.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         provider: Option<Id<Provider>>,
         outcome: Outcome,
@@ -355,10 +356,10 @@ pub enum TransmissionEvent {
     SpoolOutcomeUnknown {
         spool: Id<Spool>,
         at: DateTime<Utc>,
-        /// Begins `OUTCOME_UNKNOWN`.
+        /// The reason, after the word `OUTCOME_UNKNOWN`.
         response: Personal<String>,
     },
-    /// An unknown outcome became known.
+    /// An unknown outcome became known, or a bounce changed the outcome.
     SpoolResolved {
         spool: Id<Spool>,
         at: DateTime<Utc>,
@@ -377,7 +378,7 @@ pub enum TransmissionEvent {
         at: DateTime<Utc>,
         outcome: Outcome,
     },
-    /// It must not be sent, and failed without anything on the wire.
+    /// The transmission must not be sent, and failed without sending.
     TransmissionSuppressed {
         at: DateTime<Utc>,
         reason: String,
@@ -385,25 +386,25 @@ pub enum TransmissionEvent {
     TransmissionDeleted {},
 }
 
-/// Why a transmission says no.
+/// The reasons for which a transmission rejects a command.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TransmissionError {
-    /// As any aggregate would.
+    /// A refusal that every aggregate has.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// There is no such attempt.
+    /// The transmission has no such attempt.
     #[error("no such attempt")]
     NoSuchSpool,
-    /// The attempt went on the wire before.
+    /// The attempt was started before.
     #[error("the attempt was started before")]
     AlreadyStarted,
-    /// The attempt has not been on the wire.
+    /// The attempt has not been started.
     #[error("the attempt was never started")]
     NotStarted,
-    /// The remote side has not taken the attempt.
+    /// The remote side has not accepted the attempt.
     #[error("the attempt was not accepted")]
     NotAccepted,
-    /// The attempt is over.
+    /// The attempt has ended.
     #[error("the attempt has ended")]
     AlreadyEnded,
 }

@@ -1,10 +1,10 @@
-//! The addresses that an account receives at and sends as, and how it came by them.
+//! The addresses that an account receives at and sends as, and the grounds for its right to them.
 //!
-//! Writing a phone number or an email address into an account grants nothing. A *grant* is
-//! made when the address is verified (a code sent there was repeated) or assigned (an account
-//! administrator set it). A grant that receives holds the installation's one claim on the
-//! address; one that does not is a shared caller id. A claim that its holder gives up stays
-//! in quarantine before others can take it.
+//! Writing a phone number or an email address into an account grants nothing. A *grant* is made
+//! when the address is verified (the code sent there was entered) or assigned (an account
+//! administrator set it). A grant that receives holds the installation's one claim on the address;
+//! a grant that does not is a shared caller id. A claim that its holder gives up stays in
+//! quarantine before others can take it.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -16,14 +16,14 @@ use crate::Claim;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AddressField {
-    /// `email`: where mail comes in, and the author of mail.
+    /// `email`: the address that receives mail, and the author of sent mail.
     Email,
-    /// `phone`: where calls, faxes and short messages come in, and the caller id.
+    /// `phone`: the number that receives calls, faxes and short messages, and the caller id.
     Phone,
 }
 
 impl AddressField {
-    /// Both, in the order of an account's fields.
+    /// Both fields, in the order of an account's fields.
     pub const ALL: [Self; 2] = [Self::Phone, Self::Email];
 
     /// The field's name, as clients write it.
@@ -69,11 +69,12 @@ impl AddressField {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AddressBasis {
-    /// A code sent to the address was repeated.
+    /// The code sent to the address was entered.
     Verified,
     /// An account administrator set it.
     Assigned,
-    /// It was in use before addresses were verified, and may be until then.
+    /// The address was in use before addresses were verified; it may be used until the period of
+    /// grace ends.
     Provisional {
         /// The end of the period of grace.
         until: DateTime<Utc>,
@@ -83,11 +84,11 @@ pub enum AddressBasis {
 /// A right to use one address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressGrant {
-    /// The ground for it.
+    /// The ground for the right.
     pub basis: AddressBasis,
     /// The keyed fingerprint of the address in its normal form.
     pub fingerprint: String,
-    /// True if the account receives there; else it is a shared caller id.
+    /// True if the account receives at the address; else the address is a shared caller id.
     pub receives: bool,
 }
 
@@ -104,12 +105,13 @@ impl AddressGrant {
 /// An address as an administrator sets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressAssignment {
-    /// The field that it stands in.
+    /// The field of the address.
     pub field: AddressField,
-    /// Its normal form. An account that has another one by now is not assigned anything.
+    /// The normal form of the address. The assignment is refused if the account has another address
+    /// by now.
     pub address: String,
     /// The keyed fingerprint of the normal form.
     pub fingerprint: String,
-    /// True if the account is to receive there.
+    /// True if the account is to receive at the address.
     pub receives: bool,
 }

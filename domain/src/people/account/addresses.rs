@@ -19,7 +19,7 @@ use crate::{Claim, Refusal, people::normal_address};
 const QUARANTINE: TimeDelta = TimeDelta::days(90);
 /// The lifetime of a verification code.
 pub const CODE_LIFETIME: TimeDelta = TimeDelta::minutes(10);
-/// Wrong codes that end a verification.
+/// The number of wrong codes that ends a verification.
 const GUESSES: u32 = 5;
 
 /// A claim that its holder gave up.
@@ -30,7 +30,7 @@ struct ReleasedAddress {
     at: DateTime<Utc>,
 }
 
-/// A code that was sent and not repeated yet.
+/// A verification whose code was sent and not entered yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct PendingVerification {
     fingerprint: String,
@@ -71,7 +71,7 @@ impl Addresses {
         held.chain(released.map(|it| it.field.claim(it.fingerprint.clone())))
     }
 
-    /// The events that a changed profile brings about: what it no longer says is released.
+    /// The events of a changed profile: addresses that it no longer has are released.
     pub fn changed(
         &self,
         old: &AccountProfile,
@@ -84,7 +84,7 @@ impl Addresses {
         fields.filter_map(|field| self.release(field, at)).collect()
     }
 
-    /// The events that give up everything.
+    /// The events that release all addresses.
     pub fn released(&self, at: DateTime<Utc>) -> Vec<AccountEvent> {
         let fields = AddressField::ALL.into_iter();
         fields.filter_map(|field| self.release(field, at)).collect()
@@ -99,7 +99,7 @@ impl Addresses {
         })
     }
 
-    /// The events of an administrator's assignments to an account of this profile.
+    /// The events of an administrator's assignments to an account with this profile.
     pub fn assign_all(
         &self,
         profile: &AccountProfile,
@@ -112,7 +112,7 @@ impl Addresses {
         Ok(assignments.filter_map(|it| self.assign(it)).collect())
     }
 
-    /// The event of an assignment, unless a right as good is there already.
+    /// The event of an assignment, unless the account has an equal or better right already.
     fn assign(&self, assignment: AddressAssignment) -> Option<AccountEvent> {
         let AddressAssignment {
             field,
@@ -131,7 +131,7 @@ impl Addresses {
         })
     }
 
-    /// The event that lets an address which was in use before be used for a period of grace.
+    /// The event that allows an address already in use for a period of grace.
     pub fn provide(
         &self,
         profile: &AccountProfile,
@@ -149,8 +149,8 @@ impl Addresses {
         Ok((!self.grants.contains_key(&field)).then_some(provided))
     }
 
-    /// The event of a code that was compared with the one that follows from this challenge.
-    /// Whoever compared it may have seen an older state of the account.
+    /// The event of a code that was compared with the one derived from this challenge. The
+    /// comparison may have been made on an older state of the account.
     pub fn confirm(
         &self,
         field: AddressField,
@@ -171,8 +171,9 @@ impl Addresses {
         })
     }
 
-    /// The events that leave an address to another account. `freely` is said of whoever need
-    /// not wait: an account administrator, and another account of the same owner.
+    /// The events that leave an address to another account. `freely` is true for takers that need
+    /// not wait for the end of the quarantine: an account administrator, and another account of the
+    /// same owner.
     pub fn relinquish(
         &self,
         field: AddressField,
@@ -186,7 +187,7 @@ impl Addresses {
         };
         let held = self.grants.get(&field);
         if let Some(grant) = held.filter(|it| it.receives && it.fingerprint == fingerprint) {
-            // A proof is better than what was in use without one.
+            // A verified or assigned right is better than a provisional one.
             return match grant.basis {
                 AddressBasis::Provisional { .. } => {
                     let released = self.release(field, at);
@@ -208,13 +209,13 @@ impl Addresses {
         }
     }
 
-    /// Forgets what was sent to addresses that a profile no longer has.
+    /// Drops the pending verifications of addresses that the profile no longer has.
     pub fn profile_changed(&mut self, old: &AccountProfile, new: &AccountProfile) {
         self.pending
             .retain(|field, _| field.value(old) == field.value(new));
     }
 
-    /// Takes in an event about addresses; any other leaves all as it is.
+    /// Applies an event about addresses; ignores any other.
     pub fn apply(&mut self, event: AccountEvent) {
         match event {
             AccountAddressVerified { field, fingerprint } => {
@@ -263,7 +264,7 @@ impl Addresses {
         }
     }
 
-    /// The account's own quarantine of the address ends with the grant.
+    /// Stores a grant. It ends the account's own quarantine of the address.
     fn granted(
         &mut self,
         field: AddressField,
@@ -281,7 +282,8 @@ impl Addresses {
         self.grants.insert(field, grant);
     }
 
-    /// Puts an address that was given up into quarantine, and forgets those whose quarantine is over.
+    /// Removes a grant and puts the claim on its address into quarantine if the account received
+    /// there. Drops claims whose quarantine is over.
     fn gave_up(&mut self, field: AddressField, fingerprint: String, at: DateTime<Utc>) {
         self.pending.remove(&field);
         self.released.retain(|it| at < it.at + QUARANTINE);
@@ -317,7 +319,7 @@ pub(super) fn must_have(
     ))
 }
 
-/// The refusal of a code where none is awaited.
+/// The refusal of a code when none is awaited.
 pub fn no_code_is_awaited() -> Refusal {
     Refusal::invalid("code", "no code is valid any more: have another one sent")
 }

@@ -1,4 +1,4 @@
-//! An account's state, what it decides, and how events change it.
+//! The state, decisions and event application of an account.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,22 +50,22 @@ enum Stage {
 use Stage::{Absent, Deleted, Live};
 
 impl Account {
-    /// Who it is.
+    /// The personal details.
     pub fn profile(&self) -> &AccountProfile {
         &self.profile
     }
 
-    /// Whether it can be used.
+    /// True if the account is active.
     pub fn is_active(&self) -> bool {
         self.active
     }
 
-    /// The programs it is subscribed to.
+    /// The programs that the account is subscribed to.
     pub fn programs(&self) -> &BTreeSet<Id<Program>> {
         &self.programs
     }
 
-    /// A setting's value.
+    /// The value of a setting.
     pub fn setting(&self, name: &str) -> Option<&str> {
         self.settings.get(name).map(String::as_str)
     }

@@ -1,5 +1,5 @@
-//! An account: the identity under which one sends and is reached, such as a
-//! number, an extension or an address. `Absent → Live → Deleted`.
+//! An account: an identity that sends and receives, such as a number, an extension or an address.
+//! `Absent → Live → Deleted`.
 
 mod address;
 mod addresses;

@@ -12,7 +12,7 @@ use crate::{
 /// The terms on which an account may name senders.
 #[derive(Clone, Copy, Debug)]
 pub struct SenderTerms<'a> {
-    /// True if whatever is written into accounts may be used.
+    /// True if accounts may use any sender that is written into them.
     pub trusted: bool,
     /// The user of the account, whose list has the senders of short messages.
     pub user: Option<&'a User>,
@@ -21,17 +21,17 @@ pub struct SenderTerms<'a> {
 }
 
 impl Account {
-    /// The author of its mail.
+    /// The author of the account's mail.
     pub fn mail_sender(&self, terms: SenderTerms<'_>) -> Option<SenderAddress> {
         self.own(AddressField::Email, terms)
     }
 
-    /// The number that its calls and faxes come from.
+    /// The caller id of the account's calls and faxes.
     pub fn caller_id(&self, terms: SenderTerms<'_>) -> Option<SenderAddress> {
         self.own(AddressField::Phone, terms)
     }
 
-    /// The sender of its short messages: the setting, if it may be used, else its number.
+    /// The sender of the account's short messages: the setting, if it may be used, else the number.
     pub fn text_sender(&self, terms: SenderTerms<'_>) -> Option<SenderAddress> {
         let number = self.own(AddressField::Phone, terms);
         let Some(named) = self.setting(SMS_SENDER) else {
@@ -52,8 +52,8 @@ impl Account {
         }
     }
 
-    /// True if its short messages may come from this number or name: its own number, if it
-    /// may send as that, or one in the list of its user.
+    /// True if the account's short messages may come from this number or name: its own number, if
+    /// it may send as that, or a sender in the list of its user.
     pub fn may_text_as(&self, sender: &str, terms: SenderTerms<'_>) -> bool {
         let own = self.address(AddressField::Phone);
         let is_own = own.is_some_and(|own| is_same_sender(own, sender));
@@ -87,7 +87,7 @@ mod tests {
     const DESK: Id<Account> = Id::new(3);
     const USER: Id<User> = Id::new(1);
 
-    /// An account with a number, and this setting.
+    /// An account with a number and this `sms_sender` setting.
     fn account(sms_sender: &str) -> Account {
         let profile = AccountProfile {
             phone: "+4930123".parse().ok(),

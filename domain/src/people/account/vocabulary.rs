@@ -1,4 +1,4 @@
-//! What an account is told, and what happens to it.
+//! The commands and events of an account.
 
 use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent;
@@ -13,11 +13,11 @@ use crate::{
     values::{EmailAddress, Line, PhoneNumber, Sealed},
 };
 
-/// What an account stands for.
+/// The type of an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AccountKind {
-    /// A person or desk, reached by whatever it has.
+    /// A person or desk, reached by any address that the account has.
     #[default]
     Account,
     /// A direct inward dialling number.
@@ -29,7 +29,7 @@ pub enum AccountKind {
 }
 
 impl AccountKind {
-    /// The documented word.
+    /// The documented name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Account => "account",
@@ -39,7 +39,7 @@ impl AccountKind {
         }
     }
 
-    /// The kind that this word names.
+    /// The type of this name.
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Account, Self::Did, Self::Extension, Self::Eaddress]
             .into_iter()
@@ -47,7 +47,7 @@ impl AccountKind {
     }
 }
 
-/// Who an account is; all of it personal.
+/// The personal details of an account; all of them are personal data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs)]
@@ -63,7 +63,7 @@ pub struct AccountProfile {
     pub timezone: Option<TimeZone>,
 }
 
-/// What an update changes.
+/// A partial update of an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct AccountPatch {
@@ -80,7 +80,7 @@ pub struct AccountPatch {
     pub active: Patch<bool>,
 }
 
-/// What one can ask of an account.
+/// A command to an account.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum AccountCommand {
@@ -88,40 +88,40 @@ pub enum AccountCommand {
         id: Id<Account>,
         owner: Id<User>,
         patch: AccountPatch,
-        /// The addresses in it that its writer may assign.
+        /// The addresses in the patch that its writer may assign.
         assigned: Vec<AddressAssignment>,
     },
     Update {
         patch: AccountPatch,
-        /// The addresses in it that its writer may assign.
+        /// The addresses in the patch that its writer may assign.
         assigned: Vec<AddressAssignment>,
         at: DateTime<Utc>,
     },
-    /// Gives it an address that it has: an administrator's word that it is theirs.
+    /// Assigns an address of the profile to the account: an administrator vouches for it.
     AssignAddress(AddressAssignment),
-    /// Lets it go on using an address that it used before addresses were verified.
+    /// Allows the account to go on using an address that it used before addresses were verified.
     ProvideAddress {
         assignment: AddressAssignment,
         until: DateTime<Utc>,
     },
-    /// Records that a code goes to an address. The code follows from the challenge and a
-    /// key outside the log.
+    /// Records that a code is sent to an address. The code is derived from the challenge and a key
+    /// outside the log.
     StartVerification {
         field: AddressField,
-        /// The normal form of the address that the code went to.
+        /// The normal form of the address that the code is sent to.
         address: String,
         fingerprint: String,
         challenge: String,
         at: DateTime<Utc>,
     },
-    /// Records whether a code was the one that follows from this challenge.
+    /// Records if a code was the one derived from this challenge.
     ConfirmVerification {
         field: AddressField,
         challenge: String,
         matches: bool,
         at: DateTime<Utc>,
     },
-    /// Leaves an address that it released, or has without proof, to another account.
+    /// Leaves an address that the account released, or has without proof, to another account.
     RelinquishAddress {
         field: AddressField,
         fingerprint: String,
@@ -129,19 +129,20 @@ pub enum AccountCommand {
         /// True if the address need not stay in quarantine first.
         freely: bool,
     },
-    /// Enables it for inbound transmissions of a program.
+    /// Enables the account for inbound transmissions of a program.
     Subscribe(Id<Program>),
     Unsubscribe(Id<Program>),
     UnsubscribeAll,
-    /// Gives it to a user; its subscriptions, made by the last owner, end.
+    /// Assigns the account to a user; its subscriptions, made by the last owner, end.
     Assign(Id<User>),
-    /// Takes it from its owner; nobody's until it is assigned again.
+    /// Takes the account from its owner; it has none until it is assigned again. Its subscriptions
+    /// end.
     Dissociate,
-    /// Deactivates it for a reason other than a change of the account itself.
+    /// Deactivates the account for a reason other than a change of the account itself.
     Deactivate {
         reason: String,
     },
-    /// Deactivates it and releases its addresses: its user was deleted.
+    /// Deactivates the account and releases its addresses, because its user was deleted.
     Abandon {
         reason: String,
         at: DateTime<Utc>,
@@ -158,7 +159,7 @@ pub enum AccountCommand {
     },
 }
 
-/// What happened to an account.
+/// An event of an account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum AccountEvent {
@@ -184,7 +185,7 @@ pub enum AccountEvent {
         owner: Id<User>,
     },
     AccountDissociated {},
-    /// Neither sends nor receives until an update activates it again.
+    /// The account neither sends nor receives until an update activates it again.
     AccountDeactivated {
         reason: String,
     },
@@ -195,33 +196,33 @@ pub enum AccountEvent {
     AccountSettingCleared {
         name: String,
     },
-    /// It receives at this address and may send as it: a code sent there was repeated.
+    /// The account receives at this address and may send as it: the code sent there was entered.
     AccountAddressVerified {
         field: AddressField,
         fingerprint: String,
     },
-    /// It may send as this address: an account administrator set it.
+    /// The account may send as this address: an account administrator set it.
     AccountAddressAssigned {
         field: AddressField,
         fingerprint: String,
-        /// True if the account receives there as well.
+        /// True if the account receives at the address as well.
         receives: bool,
     },
-    /// It may use this address for a period of grace, since it did before.
+    /// The account may use this address for a period of grace, since it used it before.
     AccountAddressProvided {
         field: AddressField,
         fingerprint: String,
         receives: bool,
         until: DateTime<Utc>,
     },
-    /// It neither receives at this address nor sends as it any more. The claim on it stays
-    /// in quarantine.
+    /// The account neither receives at this address nor sends as it any more. A claim on the
+    /// address stays in quarantine.
     AccountAddressReleased {
         field: AddressField,
         fingerprint: String,
         at: DateTime<Utc>,
     },
-    /// Its claim on this address ended, for another account to take it.
+    /// The account's claim on this address ended, for another account to take it.
     AccountAddressRelinquished {
         field: AddressField,
         fingerprint: String,
@@ -229,11 +230,11 @@ pub enum AccountEvent {
     AccountVerificationStarted {
         field: AddressField,
         fingerprint: String,
-        /// A random number. The code follows from it and a key outside the log.
+        /// A random number. The code is derived from it and a key outside the log.
         challenge: String,
         expires_at: DateTime<Utc>,
     },
-    /// A wrong code was given.
+    /// A wrong code was entered.
     AccountVerificationFailed {
         field: AddressField,
     },

@@ -1,4 +1,4 @@
-//! The rules of a contact.
+//! The rules of a contact, without a database.
 
 use cqrs_es::test::TestFramework;
 

@@ -12,7 +12,7 @@ const UNITS: [Unit; 6] = [
     Unit::Minute,
 ];
 
-/// Year, month, day, weekday, hour, minute.
+/// A recurrence of these fields: year, month, day, weekday, hour, minute.
 fn every(fields: [&str; 6]) -> Recurrence {
     let mut parts = UNITS
         .into_iter()
@@ -180,7 +180,7 @@ fn several_hours_that_are_named_are_each_meant_once() {
         });
         times.collect::<Vec<_>>()
     };
-    // Both of the skipped ones right after the gap, which is one moment.
+    // Both skipped times run right after the gap, which is one moment.
     assert_eq!(
         from("2027-03-27T20:00:00Z"),
         ["28T01:00", "28T12:00", "28T12:30"]
@@ -189,7 +189,7 @@ fn several_hours_that_are_named_are_each_meant_once() {
         from("2027-10-30T20:00:00Z"),
         ["31T00:00", "31T00:30", "31T13:00"]
     );
-    // Asked in the second of the two hours.
+    // The search begins in the second of the two equal hours.
     assert_eq!(
         from("2027-10-31T01:10:00Z"),
         ["31T13:00", "31T13:30", "01T01:00"]
@@ -209,7 +209,7 @@ fn half_hours_go_on_through_the_repeated_hour() {
     }
 }
 
-/// Whether a part names this number, by the plain meaning of its text.
+/// True if a part contains this number, by a second, simple reading of its text.
 fn names(part: &Part, unit: Unit, number: u32) -> bool {
     if part.as_str() == "*" {
         return true;
@@ -257,7 +257,7 @@ fn any_text(rng: &mut StdRng, unit: Unit) -> String {
     }
 }
 
-/// In UTC, where no clock jumps: minute by minute, the first that fits is the next.
+/// In UTC, which has no offset changes: the next match is the first in a minute-by-minute search.
 #[test]
 fn the_next_moment_is_the_first_that_fits() {
     let mut rng = StdRng::seed_from_u64(13);
@@ -282,7 +282,8 @@ fn the_next_moment_is_the_first_that_fits() {
     }
 }
 
-/// In a zone whose clocks jump: it goes on, and each is later than the one before.
+/// In a zone with offset changes: there is always a next match, and it is later than the one
+/// before.
 #[test]
 fn the_next_is_always_later() {
     let mut rng = StdRng::seed_from_u64(7);

@@ -1,4 +1,4 @@
-//! Reading what a provider's settings say of its template.
+//! Parsers of the settings that make a request template.
 
 use regex::RegexBuilder;
 use serde_json::{Map, Value};
@@ -18,7 +18,7 @@ const KINDS: [(&str, BodyKind); 4] = [
     ("text/plain", BodyKind::Plain),
 ];
 
-/// The settings that make a template, as they are read.
+/// The parsed settings that make a template.
 #[derive(Debug, Default)]
 pub(in crate::delivery::settings) struct Draft {
     pub url: Option<Template>,
@@ -30,7 +30,7 @@ pub(in crate::delivery::settings) struct Draft {
 }
 
 impl Draft {
-    /// The template, if there is to be one.
+    /// The template; `None` if no setting of a template is given.
     pub fn finish(self) -> Result<Option<HttpTemplate>, Wrong> {
         let wrong = |name: &str, reason: &str| (format!("settings.{name}"), reason.to_owned());
         let Some(url) = self.url else {
@@ -83,7 +83,7 @@ impl Draft {
     }
 }
 
-/// A path, and perhaps a query.
+/// Parses a path, optionally with a query.
 pub(in crate::delivery::settings) fn url(value: &Value) -> Result<Template, String> {
     let fits = |c: char| c.is_ascii_graphic() && !"\"<>\\^`|#".contains(c);
     line(value, 1_000)
@@ -101,7 +101,7 @@ pub(in crate::delivery::settings) fn url(value: &Value) -> Result<Template, Stri
         )
 }
 
-/// A body.
+/// Parses a body template of at most 10,000 bytes.
 pub(in crate::delivery::settings) fn body(value: &Value) -> Result<Template, String> {
     value
         .as_str()
@@ -110,17 +110,17 @@ pub(in crate::delivery::settings) fn body(value: &Value) -> Result<Template, Str
         .and_then(Template::parse)
 }
 
-/// A kind of body.
+/// Parses the media type of the body.
 pub(in crate::delivery::settings) fn kind(value: &Value) -> Result<BodyKind, String> {
     word(value, &KINDS)
 }
 
-/// How one says who one is.
+/// Parses `authentication`: true for `basic`, false for `none`.
 pub(in crate::delivery::settings) fn basic(value: &Value) -> Result<bool, String> {
     word(value, &[("basic", true), ("none", false)])
 }
 
-/// A regular expression.
+/// Parses a regular expression.
 pub(in crate::delivery::settings) fn success(value: &Value) -> Result<Success, String> {
     let pattern = line(value, 500)?;
     let built = RegexBuilder::new(&pattern).size_limit(1 << 20).build();
@@ -131,7 +131,7 @@ pub(in crate::delivery::settings) fn success(value: &Value) -> Result<Success, S
     })
 }
 
-/// What HTTP itself says, or another setting.
+/// Header fields that HTTP itself or another setting determines.
 const TAKEN: [&str; 7] = [
     "host",
     "content-type",
@@ -142,7 +142,7 @@ const TAKEN: [&str; 7] = [
     "expect",
 ];
 
-/// Header fields, by name.
+/// Parses header fields, by name.
 pub(in crate::delivery::settings) fn headers(
     value: &Value,
 ) -> Result<Vec<(String, Template)>, String> {
@@ -175,7 +175,7 @@ fn header((name, value): (&String, &Value)) -> Result<(String, Template), String
     }
 }
 
-/// What is said of a service by template, of what only Kannel has.
+/// Refuses settings that are for Kannel only, beside a template.
 pub(in crate::delivery::settings) fn only_kannels(
     settings: &Map<String, Value>,
 ) -> Result<(), Wrong> {

@@ -1,4 +1,4 @@
-//! Between being taken and being reported.
+//! Attempts that were accepted and not yet reported.
 
 use super::*;
 use crate::delivery::{Acceptance, Awaited, IfSilent};

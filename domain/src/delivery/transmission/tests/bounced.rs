@@ -1,4 +1,4 @@
-//! What was delivered and came back.
+//! Bounces of delivered messages.
 
 use super::*;
 

@@ -1,8 +1,8 @@
-//! From one provider to the next.
+//! Failover from one provider to the next.
 
 use super::*;
 
-/// A report of an attempt by provider 8, and that another provider is left.
+/// A report of an attempt by provider 8, with another provider left to try.
 fn report_with_another_left(outcome: Outcome) -> Command {
     let Command::Report { report, retry } = report(outcome) else {
         panic!("it is a report")

@@ -1,4 +1,4 @@
-//! What came in from outside.
+//! Inbound messages.
 
 use cqrs_es::Aggregate;
 

@@ -1,4 +1,4 @@
-//! What is taken off the queue, and what must not be sent.
+//! Withdrawal of queued attempts, and suppression.
 
 use super::*;
 
@@ -39,7 +39,7 @@ fn what_was_withdrawn_goes_on_in_the_same_round() {
             elsewhere: false,
         }),
     };
-    // Two may end unanswered, and the one before the interruption counts.
+    // Two unanswered attempts are allowed, and that before the withdrawal counts.
     let events = given(vec![
         created(2),
         queued(FIRST, 1, noon()),
