@@ -154,12 +154,16 @@ impl User {
         let subject = self.id.map(Id::subject).ok_or(Refusal::NotFound)?;
         let mut senders = self.sms_senders.clone();
         let mut events = Vec::new();
+        let mut names = Vec::new();
         let added = senders.unknown(listed);
         if !added.is_empty() {
             senders.listed.extend(added);
             events = self.list_sms_senders(senders.listed.clone())?;
+            // A list that is set ends what was provisional before.
+            names.append(&mut senders.provisional);
+            names.retain(|name| !senders.listed.contains(name));
         }
-        let names = senders.unknown(provisional);
+        names.extend(senders.unknown(provisional));
         if !names.is_empty() {
             let names = Personal::of(subject, names);
             events.push(UserSmsSendersProvided { names, until });
