@@ -76,7 +76,7 @@ impl Attempt {
 
     async fn make(&self) -> Fate {
         if self.job.reclaimed
-            && let Some(fate) = self.lose_track().await
+            && let Some(fate) = self.mark_outcome_unknown().await
         {
             return fate;
         }
@@ -180,7 +180,7 @@ impl Attempt {
                 self.accept(accepted, provider).await
             }
             (Ended::NotOurs, Some(Started::ByOther)) => {
-                self.lose_track().await.unwrap_or(Fate::Dropped)
+                self.mark_outcome_unknown().await.unwrap_or(Fate::Dropped)
             }
             // On record as started, and certain not to have been sent.
             (Ended::NotOurs, Some(Started::TooLate)) => {
@@ -237,8 +237,8 @@ impl Attempt {
 
     /// For an attempt that somebody held before: if it was started, nobody can tell
     /// what became of it. If not, it is as good as new: nothing.
-    async fn lose_track(&self) -> Option<Fate> {
-        let command = TransmissionCommand::LoseTrack {
+    async fn mark_outcome_unknown(&self) -> Option<Fate> {
+        let command = TransmissionCommand::MarkOutcomeUnknown {
             spool: self.id(),
             at: clock::now(),
             reason: "the worker that had started it did not report".to_owned(),
@@ -262,7 +262,7 @@ impl Attempt {
         match self.settle(command).await {
             Ok(()) => Fate::Settled,
             Err(TransmissionError::AlreadyStarted) => {
-                self.lose_track().await.unwrap_or(Fate::Dropped)
+                self.mark_outcome_unknown().await.unwrap_or(Fate::Dropped)
             }
             Err(_) => self.clear().await,
         }

@@ -21,7 +21,7 @@ pub(super) type Decision = Result<Vec<TransmissionEvent>, TransmissionError>;
 impl Transmission {
     pub(super) fn decide(&self, command: TransmissionCommand) -> Decision {
         use TransmissionCommand::{
-            Accept, Bounce, Create, Delete, Expire, LoseTrack, Receive, Report, Resolve, Send,
+            Accept, Bounce, Create, Delete, Expire, MarkOutcomeUnknown, Receive, Report, Resolve, Send,
             Silence, Start, Suppress, Update, Withdraw,
         };
         match (self.stage, command) {
@@ -80,7 +80,7 @@ impl Transmission {
                 },
             ) => self.bounced(spool, at, response),
             (_, Silence { spool, at }) => self.silence(spool, at),
-            (_, LoseTrack { spool, at, reason }) => match self.attempt(spool)?.state {
+            (_, MarkOutcomeUnknown { spool, at, reason }) => match self.attempt(spool)?.state {
                 Queued => Err(TransmissionError::NotStarted),
                 Started => Ok(self.lost(spool, at, &reason, Vec::new())),
                 Accepted(_) | AttemptState::Withdrawn | Ended(_) => {

@@ -204,7 +204,7 @@ pub enum TransmissionCommand {
         at: DateTime<Utc>,
     },
     /// Marks the outcome of an attempt as unknown: it was started and never reported.
-    LoseTrack {
+    MarkOutcomeUnknown {
         /// The attempt.
         spool: Id<Spool>,
         /// The present time.

@@ -111,7 +111,7 @@ fn what_was_taken_neither_starts_again_nor_is_lost_with_its_worker() {
         .when(start(FIRST))
         .then_expect_error(TransmissionError::AlreadyStarted);
     given(taken(IfSilent::Unknown))
-        .when(Command::LoseTrack {
+        .when(Command::MarkOutcomeUnknown {
             spool: FIRST,
             at: noon(),
             reason: "its worker died".into(),

@@ -279,7 +279,7 @@ fn a_started_attempt_does_not_expire_it_is_lost_track_of() {
         })
         .then_expect_error(TransmissionError::AlreadyStarted);
     given(on_the_wire(1))
-        .when(Command::LoseTrack {
+        .when(Command::MarkOutcomeUnknown {
             spool: FIRST,
             at: noon(),
             reason: reason(),
@@ -290,7 +290,7 @@ fn a_started_attempt_does_not_expire_it_is_lost_track_of() {
 #[test]
 fn an_attempt_that_never_started_is_not_lost() {
     given([created(1), queued(FIRST, 1, noon())])
-        .when(Command::LoseTrack {
+        .when(Command::MarkOutcomeUnknown {
             spool: FIRST,
             at: noon(),
             reason: String::new(),
