@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use domain::{
     Id,
     access::User,
-    delivery::{IfSilent, Outcome, SenderAddress, Spool as SpoolMark, SpoolResult, Transmission},
+    delivery::{OnReportTimeout, Outcome, SenderAddress, Spool as SpoolMark, SpoolResult, Transmission},
     people::Contact,
 };
 use tokio::time::{Duration, Instant};
@@ -82,7 +82,7 @@ pub struct Accepted {
     /// How long its report is awaited.
     pub patience: Duration,
     /// What holds if none comes.
-    pub if_silent: IfSilent,
+    pub if_silent: OnReportTimeout,
     /// What was learned on the way.
     pub results: Vec<SpoolResult>,
 }

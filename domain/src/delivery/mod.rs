@@ -27,7 +27,7 @@ pub use sender::{
 };
 pub use spacing::Spacing;
 pub use transmission::{
-    Acceptance, Arrival, Assignment, Attachment, Awaited, Direction, IfSilent, Message, Order,
+    Acceptance, Arrival, Assignment, Attachment, Awaited, Direction, OnReportTimeout, Message, Order,
     OrderPatch, Retry, Spool, SpoolReport, Transmission, TransmissionCommand, TransmissionError,
     TransmissionEvent,
 };

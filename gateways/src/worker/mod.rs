@@ -15,7 +15,7 @@ mod leases;
 mod pacing;
 mod picking;
 pub(crate) mod rate_limiter;
-mod silence;
+mod report_timeout;
 mod start;
 mod suppression_check;
 
@@ -125,7 +125,7 @@ impl Worker {
         tasks.spawn(renew(Arc::clone(&shared), tasks.clone()));
         tokio::spawn(channels::keep(Arc::clone(&shared)));
         tokio::spawn(report(Arc::clone(&shared)));
-        tokio::spawn(silence::end(Arc::clone(&shared)));
+        tokio::spawn(report_timeout::end_overdue(Arc::clone(&shared)));
         Self { shared, tasks }
     }
 

@@ -1,8 +1,8 @@
-//! The queue of attempts: the one projection whose rows make something happen, and what
-//! workers do with them.
+//! The dispatch queue of attempts: the only projection whose rows cause work, and the statements
+//! by which workers claim, renew and release them.
 //!
-//! A row appears when its event does and goes with the attempt's last event, in that
-//! event's own transaction. What comes after only cleans up.
+//! A row is inserted after its event, and deleted in the transaction that appends the attempt's
+//! last event. The projection only deletes rows that are left over.
 
 mod awaited;
 mod campaigns;
@@ -14,72 +14,72 @@ use chrono::{DateTime, Utc};
 use domain::flow::Service;
 use sqlx::{Acquire, Executor as _, FromRow, PgConnection, PgPool, Postgres, QueryBuilder};
 
-pub use awaited::{Named, named, silent};
+pub use awaited::{Named, named, overdue_reports};
 pub use dispatch::Dispatch;
 
-/// An attempt that a worker holds.
+/// An attempt that a worker has claimed.
 #[derive(Clone, Debug, PartialEq, FromRow)]
 pub struct Job {
     /// The attempt.
     pub spool_id: i64,
-    /// What it is an attempt of.
+    /// The transmission that it is an attempt of.
     pub transmission_id: i64,
-    /// The user whose transmission it is.
+    /// The owner of the transmission.
     pub owner_id: Option<i64>,
     /// The campaign it belongs to.
     pub campaign_id: Option<i64>,
-    /// The service it needs, as its `service_flag` bit.
+    /// The service, as its `service_flag` bit.
     pub service: i16,
-    /// Not before this.
+    /// The earliest time of its start.
     pub due_at: DateTime<Utc>,
-    /// After this it does not start any more.
+    /// The latest time of its start.
     pub deadline: DateTime<Utc>,
-    /// Providers to be tried last.
+    /// The providers to be tried last.
     pub avoid: Vec<i64>,
-    /// 1 for the first of its transmission.
+    /// The number of the attempt in its transmission, from 1.
     pub attempt: i32,
-    /// The request that asked for it.
+    /// The id of the request that caused it.
     pub request_id: Option<String>,
-    /// What it belongs together with.
+    /// The id of the first request of its chain of causes.
     pub correlation_id: Option<String>,
-    /// Where the event stands that queued it.
+    /// The position of the event that queued it.
     pub position: i64,
-    /// Under which claim it is held, the same for all of one call of [`claim`].
+    /// The token of the claim, shared by all attempts of one call of [`claim`].
     pub claim_token: String,
-    /// When the claim runs out, by the database's clock.
+    /// The end of the lease, by the database's clock.
     pub lease_until: DateTime<Utc>,
-    /// Whether somebody held it before whose lease ran out: it may have been started.
+    /// True if a worker claimed it before and its lease ran out: it may have been started.
     pub reclaimed: bool,
 }
 
-/// How much there is to do.
+/// The depth of the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
 pub struct Depth {
-    /// Due and held by nobody.
+    /// Attempts that are due and not claimed.
     pub ready: i64,
-    /// Not due yet.
+    /// Attempts that are not due yet.
     pub waiting: i64,
-    /// Held under a lease.
+    /// Attempts that are claimed under a lease.
     pub claimed: i64,
 }
 
-/// What a worker asks the queue for.
+/// A worker's request to the queue.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
-    /// The services it can serve, as `service_flag` bits.
+    /// The services that the worker can serve, as `service_flag` bits.
     pub services: &'a [i32],
-    /// How many it has room for.
+    /// The worker's free capacity, in attempts.
     pub room: usize,
-    /// How many of them may belong to campaigns.
+    /// The most attempts of campaigns among them.
     pub bulk: usize,
-    /// Its name.
+    /// The worker's name.
     pub worker: &'a str,
-    /// How long the claim holds without being renewed.
+    /// The duration of the lease.
     pub lease: Duration,
 }
 
-/// What belongs to campaigns waits behind what belongs to none, and not at all while its
-/// campaign is stopped.
+/// The two kinds of attempts, with their conditions. Attempts of campaigns come after all
+/// others, and are not claimed while their campaign is stopped.
 const KINDS: [(&str, &str); 2] = [
     ("single", "q.campaign_id is null"),
     (
@@ -89,8 +89,8 @@ const KINDS: [(&str, &str); 2] = [
     ),
 ];
 
-/// Takes attempts that are due at `now` and that nobody holds, the longest due first.
-/// Leases run by the database's clock, since those of workers may differ.
+/// Claims attempts that are due at `now` and not claimed, the longest due first. Leases run by
+/// the database's clock, since the clocks of workers may differ.
 pub async fn claim(
     pool: &PgPool,
     wanted: Wanted<'_>,
@@ -114,9 +114,9 @@ pub async fn claim(
     Ok(jobs)
 }
 
-/// One branch for each service and kind, each along an index in its order: a long queue
-/// of one costs the others nothing, and none is ever sorted. What other workers are taking
-/// at this moment is passed over.
+/// Builds the claiming statement. It has a branch for each service and kind, each in the order of
+/// an index: a long queue of one branch does not slow down the others, and no branch is sorted.
+/// Rows that other workers are claiming at this moment are skipped.
 fn claiming(
     services: &[u32],
     wanted: Wanted<'_>,
@@ -162,7 +162,7 @@ fn claiming(
     sql
 }
 
-/// Prolongs the leases of those that are still held under this claim; says which.
+/// Renews the leases of the attempts still held under this claim; answers those attempts.
 pub async fn renew(
     pool: &PgPool,
     spool_ids: &[i64],
@@ -184,8 +184,8 @@ pub async fn renew(
     Ok(held)
 }
 
-/// Puts back what is still held under this claim and was not started, to be due again at
-/// this time; says which those are.
+/// Releases the attempts still held under this claim, which must not have been started, to be
+/// due again at `due_at`; answers those attempts.
 pub async fn release(
     pool: &PgPool,
     spool_ids: &[i64],
@@ -203,7 +203,7 @@ pub async fn release(
     .await
 }
 
-/// Takes attempts off the queue, in the transaction of the events that end them.
+/// Deletes attempts from the queue, in the transaction of the events that end them.
 pub async fn remove(db: &mut PgConnection, spool_ids: &[i64]) -> Result<(), sqlx::Error> {
     sqlx::query("delete from dispatch.queue where spool_id = any($1)")
         .bind(spool_ids)
@@ -212,7 +212,7 @@ pub async fn remove(db: &mut PgConnection, spool_ids: &[i64]) -> Result<(), sqlx
         .map(drop)
 }
 
-/// How much there is to do at this moment.
+/// The depth of the queue at `now`.
 pub async fn depth(pool: &PgPool, now: DateTime<Utc>) -> Result<Depth, sqlx::Error> {
     sqlx::query_as(
         "select count(*) filter (where lease_until is null and due_at <= $1) as ready, \
@@ -225,16 +225,16 @@ pub async fn depth(pool: &PgPool, now: DateTime<Utc>) -> Result<Depth, sqlx::Err
     .await
 }
 
-/// A campaign as the queue knows it.
+/// A campaign's state in the dispatch schema.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct Campaign {
     /// `new`, `running`, `stopped` or `ended`.
     pub state: String,
-    /// Its pace, as [`domain::delivery::Pace`] writes itself.
+    /// The pace, in the text form of [`domain::delivery::Pace`].
     pub pace: Option<String>,
 }
 
-/// What a campaign is at; nothing for one that ended and has nothing left.
+/// The state of a campaign; none once it has ended and was swept.
 pub async fn campaign(pool: &PgPool, id: i64) -> Result<Option<Campaign>, sqlx::Error> {
     sqlx::query_as("select state, pace from dispatch.campaigns where campaign_id = $1")
         .bind(id)
@@ -242,7 +242,7 @@ pub async fn campaign(pool: &PgPool, id: i64) -> Result<Option<Campaign>, sqlx::
         .await
 }
 
-/// When there will next be something to claim: an attempt falls due or a lease runs out.
+/// The next time at which an attempt can be claimed: it falls due, or its lease runs out.
 pub async fn next_due(
     pool: &PgPool,
     services: &[i32],
@@ -256,13 +256,13 @@ pub async fn next_due(
     .await
 }
 
-/// All services, as [`claim`] wants them.
+/// All services, in the form that [`claim`] takes.
 pub fn all_services() -> [i32; 4] {
     Service::ALL.map(Service::flag)
 }
 
-/// A transaction that is not waited for: a claim that is lost with the database's power
-/// was never acted upon, because the intent to act is an event, and durable.
+/// Begins a transaction that commits without waiting for the disk: a claim lost in a crash of the
+/// database was never acted upon, because the start of an attempt is an event, which is durable.
 async fn relaxed(
     connection: &mut PgConnection,
 ) -> Result<sqlx::Transaction<'_, Postgres>, sqlx::Error> {

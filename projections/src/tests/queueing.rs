@@ -1,11 +1,11 @@
-//! The queue, as workers use it.
+//! The queue in use by workers.
 
 use std::time::Duration;
 
 use domain::{
     Id,
     delivery::{
-        Awaited, IfSilent, Outcome, Transmission,
+        Awaited, OnReportTimeout, Outcome, Transmission,
         TransmissionEvent::{SpoolConnected, TransmissionCreated, TransmissionUpdated},
     },
 };
@@ -189,7 +189,7 @@ async fn what_is_awaited_is_found_by_its_name_or_when_it_is_late() {
             provider: Id::new(provider),
             message_id: Some(name.to_owned()),
             until: noon() + chrono::TimeDelta::minutes(minutes),
-            if_silent: IfSilent::Unknown,
+            if_silent: OnReportTimeout::Unknown,
         }),
     };
     let mut position = 0;
@@ -218,13 +218,13 @@ async fn what_is_awaited_is_found_by_its_name_or_when_it_is_late() {
         .collect();
     assert_eq!(found, [(40, 4), (20, 2)], "of two of a name the newest");
     let late = noon() + chrono::TimeDelta::minutes(2);
-    let silent = queue::silent(&desk.pool, late, 10).await.unwrap();
+    let silent = queue::overdue_reports(&desk.pool, late, 10).await.unwrap();
     assert_eq!(silent, [(10, 1), (20, 2)]);
 
     let events = ended(20, 1, Outcome::Delivered, "DELIVRD");
     let position = desk.append::<Transmission>(2, events).await;
     running.all_reached(position).await;
-    let silent = queue::silent(&desk.pool, late, 10).await.unwrap();
+    let silent = queue::overdue_reports(&desk.pool, late, 10).await.unwrap();
     assert_eq!(silent, [(10, 1)]);
     running.stop().await;
     desk.close().await;

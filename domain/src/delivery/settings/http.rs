@@ -4,10 +4,10 @@ use serde_json::{Map, Value};
 
 use super::{
     Wrong, each,
-    read::{IF_SILENT, flag, line, pem, sender, within, word},
+    read::{ON_REPORT_TIMEOUT, flag, line, pem, sender, within, word},
     template::{self, Draft, HttpTemplate},
 };
-use crate::delivery::IfSilent;
+use crate::delivery::OnReportTimeout;
 
 /// The settings of a provider of type `http`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct HttpSettings {
     pub report_seconds: u64,
     /// `if_silent`: the outcome of an accepted message without a delivery report: `unknown`
     /// (default) or `delivered`.
-    pub if_silent: IfSilent,
+    pub if_silent: OnReportTimeout,
     /// `max_messages`: the most parts of a text, 1 to 10 (4).
     pub max_messages: u64,
     /// `rate`: the most messages per second, 1 to 10,000; unlimited if absent.
@@ -52,7 +52,7 @@ impl Default for HttpSettings {
             sender: None,
             reports: true,
             report_seconds: 86_400,
-            if_silent: IfSilent::default(),
+            if_silent: OnReportTimeout::default(),
             max_messages: 4,
             rate: None,
             connections: 64,
@@ -78,7 +78,7 @@ impl HttpSettings {
                 "sender" => sender(value).map(|it| parsed.sender = Some(it)),
                 "reports" => flag(value).map(|it| parsed.reports = it),
                 "report_seconds" => within(value, 1, 604_800).map(|it| parsed.report_seconds = it),
-                "if_silent" => word(value, &IF_SILENT).map(|it| parsed.if_silent = it),
+                "if_silent" => word(value, &ON_REPORT_TIMEOUT).map(|it| parsed.if_silent = it),
                 "max_messages" => within(value, 1, 10).map(|it| parsed.max_messages = it),
                 "rate" => within(value, 1, 10_000).map(|it| parsed.rate = Some(it)),
                 "connections" => within(value, 1, 64).map(|it| parsed.connections = it as usize),

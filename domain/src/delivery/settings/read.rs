@@ -3,15 +3,15 @@
 use serde_json::Value;
 
 use crate::{
-    delivery::IfSilent,
+    delivery::OnReportTimeout,
     outreach::SenderId,
     values::{EmailAddress, Line},
 };
 
 /// The values of `if_silent`, the outcome of an accepted message without a delivery report.
-pub(super) const IF_SILENT: [(&str, IfSilent); 2] = [
-    ("unknown", IfSilent::Unknown),
-    ("delivered", IfSilent::Delivered),
+pub(super) const ON_REPORT_TIMEOUT: [(&str, OnReportTimeout); 2] = [
+    ("unknown", OnReportTimeout::Unknown),
+    ("delivered", OnReportTimeout::Delivered),
 ];
 
 /// Parses a domain for envelope addresses: ASCII only, since not every server supports

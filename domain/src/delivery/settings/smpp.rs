@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use super::{
     Wrong, each,
-    read::{IF_SILENT, flag, line, pem, sender, within, word},
+    read::{ON_REPORT_TIMEOUT, flag, line, pem, sender, within, word},
 };
-use crate::delivery::IfSilent;
+use crate::delivery::OnReportTimeout;
 
 /// The bind type, which sets the directions of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -76,7 +76,7 @@ pub struct SmppSettings {
     pub report_seconds: u64,
     /// `if_silent`: the outcome of an accepted message without a delivery report: `unknown`
     /// (default) or `delivered`.
-    pub if_silent: IfSilent,
+    pub if_silent: OnReportTimeout,
     /// `message_ids`: the notation of ids in responses and in reports: `same` (default),
     /// `hex_then_decimal` or `decimal_then_hex`.
     pub message_ids: MessageIds,
@@ -110,7 +110,7 @@ impl Default for SmppSettings {
             dest: (None, None),
             reports: true,
             report_seconds: 86_400,
-            if_silent: IfSilent::default(),
+            if_silent: OnReportTimeout::default(),
             message_ids: MessageIds::default(),
             max_messages: 4,
             rate: None,
@@ -162,7 +162,7 @@ impl SmppSettings {
                 "dest_npi" => octet().map(|it| parsed.dest.1 = it),
                 "reports" => flag(value).map(|it| parsed.reports = it),
                 "report_seconds" => within(value, 1, 604_800).map(|it| parsed.report_seconds = it),
-                "if_silent" => word(value, &IF_SILENT).map(|it| parsed.if_silent = it),
+                "if_silent" => word(value, &ON_REPORT_TIMEOUT).map(|it| parsed.if_silent = it),
                 "message_ids" => word(value, &MESSAGE_IDS).map(|it| parsed.message_ids = it),
                 "max_messages" => within(value, 1, 10).map(|it| parsed.max_messages = it),
                 "rate" => within(value, 1, 10_000).map(|it| parsed.rate = Some(it)),
@@ -220,7 +220,7 @@ mod tests {
         );
         assert_eq!(
             (read.report_seconds, read.if_silent),
-            (60, IfSilent::Delivered)
+            (60, OnReportTimeout::Delivered)
         );
         assert!(read.awaits_reports());
     }

@@ -18,7 +18,7 @@ use crate::{
 /// The outcome of an accepted attempt without a delivery report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum IfSilent {
+pub enum OnReportTimeout {
     /// The outcome is unknown.
     #[default]
     Unknown,
@@ -37,7 +37,7 @@ pub struct Awaited {
     /// The time at which the report is overdue and no longer awaited.
     pub until: DateTime<Utc>,
     /// The outcome without a report.
-    pub if_silent: IfSilent,
+    pub if_silent: OnReportTimeout,
 }
 
 /// The acceptance of an attempt by the remote side.
@@ -83,15 +83,15 @@ impl Transmission {
         }
     }
 
-    pub(super) fn silence(&self, spool: Id<Spool>, at: DateTime<Utc>) -> Decision {
+    pub(super) fn time_out_report(&self, spool: Id<Spool>, at: DateTime<Utc>) -> Decision {
         match self.attempt(spool)?.state {
             Queued | Started => Err(TransmissionError::NotAccepted),
             Withdrawn | Ended(_) => Err(TransmissionError::AlreadyEnded),
-            Accepted(IfSilent::Unknown) => {
+            Accepted(OnReportTimeout::Unknown) => {
                 let reason = "it was taken, and no report came";
                 Ok(self.lost(spool, at, reason, Vec::new()))
             }
-            Accepted(IfSilent::Delivered) => Ok(self.delivered(SpoolReport {
+            Accepted(OnReportTimeout::Delivered) => Ok(self.delivered(SpoolReport {
                 spool,
                 provider: None,
                 at,

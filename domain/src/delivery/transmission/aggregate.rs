@@ -5,7 +5,7 @@ use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    IfSilent, Order, Spool, TransmissionCommand, TransmissionError, TransmissionEvent,
+    OnReportTimeout, Order, Spool, TransmissionCommand, TransmissionError, TransmissionEvent,
     TransmissionEvent::{
         ResultRecorded, RetryScheduled, SpoolCompleted, SpoolConnected, SpoolFailed,
         SpoolOutcomeUnknown, SpoolQueued, SpoolReceived, SpoolResolved, SpoolStarted,
@@ -91,7 +91,7 @@ pub(super) enum AttemptState {
     Queued,
     Started,
     /// The remote side accepted the attempt; a delivery report is awaited.
-    Accepted(IfSilent),
+    Accepted(OnReportTimeout),
     Withdrawn,
     Ended(Outcome),
 }

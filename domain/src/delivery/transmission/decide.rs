@@ -22,7 +22,7 @@ impl Transmission {
     pub(super) fn decide(&self, command: TransmissionCommand) -> Decision {
         use TransmissionCommand::{
             Accept, Bounce, Create, Delete, Expire, MarkOutcomeUnknown, Receive, Report, Resolve, Send,
-            Silence, Start, Suppress, Update, Withdraw,
+            TimeOutReport, Start, Suppress, Update, Withdraw,
         };
         match (self.stage, command) {
             (Absent, Create { id, owner, order }) => {
@@ -79,7 +79,7 @@ impl Transmission {
                     response,
                 },
             ) => self.bounced(spool, at, response),
-            (_, Silence { spool, at }) => self.silence(spool, at),
+            (_, TimeOutReport { spool, at }) => self.time_out_report(spool, at),
             (_, MarkOutcomeUnknown { spool, at, reason }) => match self.attempt(spool)?.state {
                 Queued => Err(TransmissionError::NotStarted),
                 Started => Ok(self.lost(spool, at, &reason, Vec::new())),

@@ -15,7 +15,7 @@ mod decide;
 mod ending;
 mod vocabulary;
 
-pub use acceptance::{Acceptance, Awaited, IfSilent};
+pub use acceptance::{Acceptance, Awaited, OnReportTimeout};
 pub use aggregate::{Assignment, Transmission};
 pub use arrival::{Arrival, Attachment, Message};
 pub use vocabulary::{

@@ -197,7 +197,7 @@ pub enum TransmissionCommand {
     /// Records that the remote side accepted an attempt, whose outcome a delivery report will tell.
     Accept(Acceptance),
     /// Ends an accepted attempt whose delivery report is overdue.
-    Silence {
+    TimeOutReport {
         /// The attempt.
         spool: Id<Spool>,
         /// The present time.

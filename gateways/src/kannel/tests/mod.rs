@@ -186,7 +186,7 @@ async fn a_taken_message_awaits_its_report() {
         panic!("{ended:?}");
     };
     assert_eq!(accepted.patience, Duration::from_secs(60));
-    assert_eq!(accepted.if_silent, domain::delivery::IfSilent::Delivered);
+    assert_eq!(accepted.if_silent, domain::delivery::OnReportTimeout::Delivered);
     let [request] = heard.as_slice() else {
         panic!("{heard:?}");
     };

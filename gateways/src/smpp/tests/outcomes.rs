@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use domain::delivery::{IfSilent, Outcome};
+use domain::delivery::{OnReportTimeout, Outcome};
 
 use super::*;
 use crate::smtp::tests::peers::Certificates;
@@ -19,7 +19,7 @@ async fn what_is_taken_is_known_by_its_id_and_reported_later() {
     };
     assert_eq!(accepted.message_id.as_deref(), Some("1"));
     assert_eq!(accepted.patience, Duration::from_secs(60));
-    assert_eq!(accepted.if_silent, IfSilent::Delivered);
+    assert_eq!(accepted.if_silent, OnReportTimeout::Delivered);
     let reported = centre.said("reported", 1).await;
     assert_eq!(reported[0]["status"], 0);
     let kept = kept.0.lock().await;

@@ -1,9 +1,9 @@
-//! Attempts that were taken and whose report is to come.
+//! Attempts that a provider accepted and whose delivery report is awaited.
 
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection, PgPool};
 
-/// An attempt whose report is awaited.
+/// An attempt whose delivery report is awaited.
 pub(super) struct Awaited {
     pub spool_id: i64,
     pub transmission_id: i64,
@@ -40,8 +40,8 @@ pub(super) async fn insert(db: &mut PgConnection, rows: &[Awaited]) -> Result<()
     .map(drop)
 }
 
-/// Those whose report is too late at `now`, the longest first: `(spool, transmission)`.
-pub async fn silent(
+/// The attempts whose report is overdue at `now`, the longest first, as `(spool, transmission)`.
+pub async fn overdue_reports(
     pool: &PgPool,
     now: DateTime<Utc>,
     limit: i64,
@@ -56,21 +56,21 @@ pub async fn silent(
     .await
 }
 
-/// An attempt that a provider calls by the id of its message.
+/// An attempt found by the provider's message id.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct Named {
-    /// Who reports.
+    /// The provider.
     pub provider_id: i64,
-    /// What it calls the message.
+    /// The provider's id of the message.
     pub message_id: String,
     /// The attempt.
     pub spool_id: i64,
-    /// What it is an attempt of.
+    /// The transmission that it is an attempt of.
     pub transmission_id: i64,
 }
 
-/// Which attempts these are, `(provider, message)`; of several with the same name the
-/// newest, since message centres begin again with their ids.
+/// Finds attempts by `(provider, message id)`; of several with the same id the newest, since
+/// message centres reuse their ids.
 pub async fn named(pool: &PgPool, wanted: &[(i64, String)]) -> Result<Vec<Named>, sqlx::Error> {
     let (providers, messages): (Vec<i64>, Vec<&str>) = wanted
         .iter()

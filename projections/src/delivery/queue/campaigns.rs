@@ -1,5 +1,4 @@
-//! What campaigns have left to send: which are under way, and which of their
-//! transmissions have not been sent yet.
+//! The states of campaigns and their backlog: the transmissions that have not been queued yet.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,16 +10,16 @@ use domain::{
 use eventstore::Recorded;
 use sqlx::PgConnection;
 
-/// What a batch made of a transmission's place in the backlog.
+/// The change of a transmission's place in the backlog by a batch.
 enum Place {
-    /// It is to be sent, not before this.
+    /// It enters the backlog of a campaign, to be sent at this time or later.
     In(Id<Campaign>, DateTime<Utc>),
-    /// It is there again, if its campaign is known there.
+    /// It returns to the backlog with this time, if its first event names a campaign.
     Back(DateTime<Utc>),
     Out,
 }
 
-/// Takes in what these events made of campaigns and their backlog.
+/// Applies these events to campaigns and their backlog.
 pub(super) async fn take_in(
     db: &mut PgConnection,
     events: &[Arc<Recorded>],
@@ -42,7 +41,7 @@ pub(super) async fn take_in(
 
 fn take(places: &mut BTreeMap<i64, Place>, id: i64, place: Place) {
     match (places.get(&id), &place) {
-        // It was sent as soon as it was made, and never stood there.
+        // Queued in the same batch in which it was created: it was never in the backlog.
         (Some(Place::In(..)), Place::Out) => drop(places.remove(&id)),
         (Some(Place::In(campaign, _)), Place::Back(at)) => {
             places.insert(id, Place::In(*campaign, *at));
@@ -61,7 +60,7 @@ fn place(recorded: &Recorded, event: &TransmissionEvent) -> Option<Place> {
             let campaign = order.campaign_id?;
             Some(Place::In(campaign, order.opens(recorded.occurred_at)))
         }
-        // It stood there before: should it be sent in the same batch, its row must go.
+        // Its row may exist already: if it is queued in the same batch, the row must be deleted.
         TransmissionUpdated { order } => {
             order.campaign_id?;
             Some(Place::Back(order.opens(recorded.occurred_at)))
@@ -101,7 +100,7 @@ async fn write(db: &mut PgConnection, places: BTreeMap<i64, Place>) -> Result<()
     if ids.is_empty() {
         return Ok(());
     }
-    // Whose it is stands in the transmission's first event.
+    // The campaign is named in the transmission's first event.
     sqlx::query(
         "insert into backlog (transmission_id, campaign_id, open_at) \
          select u.transmission_id, c.campaign_id, u.open_at \

@@ -21,7 +21,8 @@ use super::{
 };
 use crate::Projection;
 
-/// Keeps `dispatch.queue`, and beside it what campaigns have left to send.
+/// The projection that maintains `dispatch.queue`, the awaited reports, and the states and
+/// backlogs of campaigns.
 pub struct Dispatch;
 
 #[async_trait]
@@ -92,7 +93,7 @@ impl Projection for Dispatch {
 struct Changes<'e> {
     queued: BTreeMap<i64, Queued<'e>>,
     awaited: BTreeMap<i64, Awaited>,
-    /// Attempts that are over.
+    /// Attempts that have ended or were withdrawn.
     over: BTreeSet<i64>,
     deleted: BTreeSet<i64>,
 }
@@ -159,7 +160,7 @@ impl<'e> Changes<'e> {
                     message_id: awaited.message_id.clone(),
                     until: awaited.until,
                 };
-                // The worker gives up its place in the queue with the same append.
+                // The worker deletes its row in the queue with the same append.
                 self.queued.remove(&spool.get());
                 self.awaited.insert(spool.get(), awaited);
             }
@@ -167,7 +168,7 @@ impl<'e> Changes<'e> {
             | TransmissionEvent::SpoolFailed { spool, .. }
             | TransmissionEvent::SpoolOutcomeUnknown { spool, .. }
             | TransmissionEvent::SpoolWithdrawn { spool, .. } => {
-                // Harmless for one that this batch queued.
+                // An attempt that this batch queued may end in it.
                 self.queued.remove(&spool.get());
                 self.awaited.remove(&spool.get());
                 self.over.insert(spool.get());
@@ -184,8 +185,8 @@ impl<'e> Changes<'e> {
     }
 }
 
-/// The worker has done this in the transaction that ended the attempt; what is left is
-/// what ended without one.
+/// Deletes the rows of attempts that ended. A worker does this in the transaction that ends the
+/// attempt; rows are left only of attempts that ended without a worker.
 async fn clean_up(db: &mut PgConnection, changes: &Changes<'_>) -> Result<(), sqlx::Error> {
     for (sql, ids) in [
         ("delete from queue where spool_id = any($1)", &changes.over),
@@ -210,8 +211,8 @@ async fn clean_up(db: &mut PgConnection, changes: &Changes<'_>) -> Result<(), sq
     Ok(())
 }
 
-/// Of an attempt that was queued before its event named the owner, the transmission's
-/// first event does: it is taken from the log itself, because the read models may be behind.
+/// Inserts queued attempts. For events of an older form that do not name the owner it is taken
+/// from the transmission's first event in the log, because the read models may be behind.
 async fn insert(db: &mut PgConnection, rows: &[Queued<'_>]) -> Result<(), sqlx::Error> {
     if rows.is_empty() {
         return Ok(());

@@ -1,9 +1,9 @@
 //! Attempts that were accepted and not yet reported.
 
 use super::*;
-use crate::delivery::{Acceptance, Awaited, IfSilent};
+use crate::delivery::{Acceptance, Awaited, OnReportTimeout};
 
-fn awaited(if_silent: IfSilent) -> Awaited {
+fn awaited(if_silent: OnReportTimeout) -> Awaited {
     Awaited {
         provider: Id::new(8),
         message_id: Some("m-1".into()),
@@ -12,7 +12,7 @@ fn awaited(if_silent: IfSilent) -> Awaited {
     }
 }
 
-fn accept(if_silent: IfSilent) -> Command {
+fn accept(if_silent: OnReportTimeout) -> Command {
     Command::Accept(Acceptance {
         spool: FIRST,
         at: noon(),
@@ -21,7 +21,7 @@ fn accept(if_silent: IfSilent) -> Command {
     })
 }
 
-fn connected(if_silent: IfSilent) -> Event {
+fn connected(if_silent: OnReportTimeout) -> Event {
     Event::SpoolConnected {
         spool: FIRST,
         at: noon(),
@@ -29,7 +29,7 @@ fn connected(if_silent: IfSilent) -> Event {
     }
 }
 
-fn taken(if_silent: IfSilent) -> Vec<Event> {
+fn taken(if_silent: OnReportTimeout) -> Vec<Event> {
     let mut events = on_the_wire(3);
     events.push(connected(if_silent));
     events
@@ -46,8 +46,8 @@ fn completed(response: &str) -> Vec<Event> {
     ]
 }
 
-fn silence() -> Command {
-    Command::Silence {
+fn time_out_report() -> Command {
+    Command::TimeOutReport {
         spool: FIRST,
         at: noon(),
     }
@@ -56,22 +56,22 @@ fn silence() -> Command {
 #[test]
 fn what_is_on_the_wire_can_be_taken_once() {
     given(on_the_wire(1))
-        .when(accept(IfSilent::Unknown))
-        .then_expect_events(vec![connected(IfSilent::Unknown)]);
-    given(taken(IfSilent::Unknown))
-        .when(accept(IfSilent::Unknown))
+        .when(accept(OnReportTimeout::Unknown))
+        .then_expect_events(vec![connected(OnReportTimeout::Unknown)]);
+    given(taken(OnReportTimeout::Unknown))
+        .when(accept(OnReportTimeout::Unknown))
         .then_expect_events(vec![]);
     given([created(1), queued(FIRST, 1, noon())])
-        .when(accept(IfSilent::Unknown))
+        .when(accept(OnReportTimeout::Unknown))
         .then_expect_error(TransmissionError::NotStarted);
 }
 
 #[test]
 fn its_report_ends_it() {
-    given(taken(IfSilent::Unknown))
+    given(taken(OnReportTimeout::Unknown))
         .when(report(Outcome::Delivered))
         .then_expect_events(completed("said so"));
-    let events = given(taken(IfSilent::Unknown))
+    let events = given(taken(OnReportTimeout::Unknown))
         .when(report(Outcome::Unanswered))
         .inspect_result()
         .unwrap();
@@ -83,17 +83,17 @@ fn its_report_ends_it() {
 fn a_report_that_comes_before_the_answer_counts_and_the_answer_is_too_late() {
     let reported = on_the_wire(1).into_iter().chain(completed("said so"));
     given(reported)
-        .when(accept(IfSilent::Unknown))
+        .when(accept(OnReportTimeout::Unknown))
         .then_expect_error(TransmissionError::AlreadyEnded);
 }
 
 #[test]
 fn silence_means_what_the_provider_is_set_to() {
-    given(taken(IfSilent::Delivered))
-        .when(silence())
+    given(taken(OnReportTimeout::Delivered))
+        .when(time_out_report())
         .then_expect_events(completed("it was taken, and no report came"));
-    let events = given(taken(IfSilent::Unknown))
-        .when(silence())
+    let events = given(taken(OnReportTimeout::Unknown))
+        .when(time_out_report())
         .inspect_result()
         .unwrap();
     assert!(
@@ -101,16 +101,16 @@ fn silence_means_what_the_provider_is_set_to() {
         "{events:?}"
     );
     given(on_the_wire(1))
-        .when(silence())
+        .when(time_out_report())
         .then_expect_error(TransmissionError::NotAccepted);
 }
 
 #[test]
 fn what_was_taken_neither_starts_again_nor_is_lost_with_its_worker() {
-    given(taken(IfSilent::Unknown))
+    given(taken(OnReportTimeout::Unknown))
         .when(start(FIRST))
         .then_expect_error(TransmissionError::AlreadyStarted);
-    given(taken(IfSilent::Unknown))
+    given(taken(OnReportTimeout::Unknown))
         .when(Command::MarkOutcomeUnknown {
             spool: FIRST,
             at: noon(),

@@ -18,7 +18,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const BATCH: i64 = 500;
 
 /// Looks for them until the worker stops.
-pub(super) async fn end(shared: Arc<Shared>) {
+pub(super) async fn end_overdue(shared: Arc<Shared>) {
     while !shared.stopping.is_cancelled() {
         let full = match end_some(&shared).await {
             Ok(count) => count >= BATCH as usize,
@@ -39,18 +39,18 @@ pub(super) async fn end(shared: Arc<Shared>) {
 /// from the list as soon as its projection has seen that report.
 async fn end_some(shared: &Shared) -> Result<usize, CommandError> {
     let now = clock::now();
-    let late = queue::silent(&shared.pool, now, BATCH)
+    let overdue = queue::overdue_reports(&shared.pool, now, BATCH)
         .await
         .map_err(|error| CommandError::Store(error.into()))?;
-    if late.is_empty() {
+    if overdue.is_empty() {
         return Ok(0);
     }
-    let silence = |(spool, transmission): (i64, i64)| {
+    let time_out = |(spool, transmission): (i64, i64)| {
         let id: Id<Transmission> = Id::new(transmission);
         let spool = Id::new(spool);
-        (id, TransmissionCommand::Silence { spool, at: now })
+        (id, TransmissionCommand::TimeOutReport { spool, at: now })
     };
-    let commands = late.into_iter().map(silence).collect();
+    let commands = overdue.into_iter().map(time_out).collect();
     let metadata = Metadata::default();
     let answers = shared
         .commands
