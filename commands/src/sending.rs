@@ -8,7 +8,7 @@ use domain::{
     Entity, Id, Personal, Refusal,
     access::User,
     delivery::{
-        Briefing, Campaign, CampaignCommand, Direction, Order, ProviderSenders, Spool,
+        SendPlan, Campaign, CampaignCommand, Direction, Order, ProviderSenders, Spool,
         TransmissionCommand,
     },
     flow::{Flow, Service},
@@ -71,7 +71,7 @@ pub struct Sending {
 /// The facts that one send needs.
 #[derive(Clone, Debug)]
 pub struct Ready {
-    briefing: Briefing,
+    plan: SendPlan,
     destination: Personal<String>,
     within: TimeDelta,
 }
@@ -114,12 +114,12 @@ impl Sending {
         if order.direction == Direction::Inbound {
             return Err(not_ready("it is inbound"));
         }
-        let (briefing, destination) = futures::try_join!(
-            self.briefing(order.program_id, order.service, order.account_id, owner),
+        let (plan, destination) = futures::try_join!(
+            self.plan(order.program_id, order.service, order.account_id, owner),
             self.destination(order.contact_id, order.service),
         )?;
         Ok(Ready {
-            briefing,
+            plan,
             destination,
             within: self.within(order.service),
         })
@@ -129,13 +129,13 @@ impl Sending {
     ///
     /// # Errors
     /// [`Refusal::NotReady`] says what is missing.
-    pub async fn briefing(
+    pub async fn plan(
         &self,
         program: Id<Program>,
         service: Service,
         account: Option<Id<Account>>,
         owner: Id<User>,
-    ) -> Result<Briefing, CommandError> {
+    ) -> Result<SendPlan, CommandError> {
         let (sender, flow, account, carriers) = futures::join!(
             self.sender(owner),
             self.flow(program),
@@ -146,7 +146,7 @@ impl Sending {
         sender?;
         let ((flow, program_version), (account_id, account)) = (flow?, account?);
         self.check_sender(service, &account, &carriers?).await?;
-        Ok(Briefing {
+        Ok(SendPlan {
             flow,
             program_version,
             account_id,
@@ -293,16 +293,16 @@ impl Sending {
         let contacts = groups::contacts(&self.pool, details.group_id.get()).await;
         let contacts = contacts.map_err(StoreError::Database)?;
         // Nobody to reach is what one wants to hear before anything about how.
-        let briefing = if contacts == 0 && campaign.reached().is_none() {
+        let plan = if contacts == 0 && campaign.reached().is_none() {
             return Err(not_ready("its group is empty"));
         } else {
             let (program, account) = (details.program_id, details.account_id);
-            self.briefing(program, details.service, account, owner)
+            self.plan(program, details.service, account, owner)
                 .await?
         };
         Ok(CampaignCommand::Start {
             at,
-            briefing: Box::new(briefing),
+            briefing: Box::new(plan),
             contacts: u64::try_from(contacts).unwrap_or_default(),
         })
     }
@@ -341,11 +341,11 @@ impl Ready {
         at: DateTime<Utc>,
         options: SendOptions,
     ) -> TransmissionCommand {
-        let Briefing {
+        let SendPlan {
             flow,
             program_version,
             account_id,
-        } = self.briefing;
+        } = self.plan;
         TransmissionCommand::Send {
             spool,
             at,

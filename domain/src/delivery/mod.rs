@@ -14,7 +14,7 @@ mod spacing;
 mod transmission;
 
 pub use campaign::{
-    Briefing, Campaign, CampaignCommand, CampaignDetails, CampaignEvent, CampaignPatch, Leg, Tally,
+    SendPlan, Campaign, CampaignCommand, CampaignDetails, CampaignEvent, CampaignPatch, Batch, Tally,
 };
 pub use outcome::{Outcome, ResultKind, SpoolResult};
 pub use pace::{Pace, PaceUnit};

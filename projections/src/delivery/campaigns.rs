@@ -1,4 +1,4 @@
-//! Campaigns.
+//! The read model of campaigns.
 
 use std::sync::Arc;
 
@@ -22,13 +22,13 @@ use crate::{
     wire,
 };
 
-/// A campaign as clients see it, by a setting with `cpm` per minute.
+/// A campaign as clients see it; `cpm` is per second, or per minute by a setting.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct CampaignRow<const PER_MINUTE: bool> {
     pub campaign_id: i64,
     pub program_id: i64,
-    /// Nothing once the program is gone.
+    /// The program's type; null once the program is deleted.
     pub program_type: Option<String>,
     pub group_id: i64,
     pub account_id: Option<i64>,
@@ -39,34 +39,34 @@ pub struct CampaignRow<const PER_MINUTE: bool> {
     pub delay: f64,
     pub try_allowed: i32,
     pub source: Option<String>,
-    /// Whether a phone or address that two contacts have is reached twice.
+    /// 1 if a phone number or email address that two contacts share is reached twice.
     #[serde(serialize_with = "wire::flag")]
     #[schema(value_type = u8, maximum = 1)]
     pub duplicates: bool,
-    /// Nobody is reached from this time of day on, by their own clocks.
+    /// The time of day at which quiet hours begin, in the time zone of each contact.
     pub quiet_from: Option<String>,
-    /// To this one.
+    /// The time of day at which quiet hours end.
     pub quiet_to: Option<String>,
-    /// Nor on these days of the week; 1 is Sunday.
+    /// The quiet days of the week; 1 is Sunday.
     pub quiet_days: Option<String>,
     pub status: String,
-    /// Why it is broken.
+    /// The reason why the campaign is broken.
     pub reason: Option<String>,
-    /// How many contacts its group had when it started; in the end, how many
-    /// transmissions it made.
+    /// The number of contacts in the group at the start; once it has ended, the number of
+    /// transmissions made.
     pub contact_total: i64,
-    /// How many of its transmissions are done, whatever came of them.
+    /// The number of transmissions that have ended, with any outcome.
     pub contact_done: i64,
-    /// How many contacts had left the group, or were deleted, before their turn.
+    /// The number of contacts that left the group or were deleted before their turn.
     pub contact_skipped: i64,
     pub delivered: i64,
     pub rejected: i64,
     pub unanswered: i64,
     pub unavailable: i64,
     pub unknown: i64,
-    /// Not sent, because they must not be or cannot be.
+    /// Transmissions not sent, because they must not be or cannot be.
     pub suppressed: i64,
-    /// Attempts a second that went on the wire, over the last ten seconds.
+    /// Attempts started per second, averaged over the last ten seconds.
     pub rate: f64,
     #[serde(with = "ts_seconds_option")]
     #[schema(value_type = Option<i64>)]
@@ -74,7 +74,7 @@ pub struct CampaignRow<const PER_MINUTE: bool> {
     #[serde(with = "ts_seconds_option")]
     #[schema(value_type = Option<i64>)]
     pub ended_at: Option<DateTime<Utc>>,
-    /// When it will be through at this rate; nothing while it does not move.
+    /// The expected time of the end at this rate; null unless it is running at a rate above 0.
     #[serde(with = "ts_seconds_option")]
     #[schema(value_type = Option<i64>)]
     pub expected_end: Option<DateTime<Utc>>,
@@ -85,7 +85,7 @@ pub struct CampaignRow<const PER_MINUTE: bool> {
     pub version: i64,
 }
 
-/// What is read, with `cpm` in one unit or the other.
+/// The selected columns, with `cpm` by the given expression.
 macro_rules! columns {
     ($cpm:literal) => {
         concat!(
@@ -104,7 +104,8 @@ macro_rules! columns {
     };
 }
 
-/// As many as are exact in both `cpm` and `delay`, so that 3 comes back as 3.
+/// Serializes a number with nine significant digits, as many as are exact in both `cpm` and
+/// `delay`, so that 3 comes back as 3.
 fn nine_digits<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     let rounded = format!("{number:.8e}").parse().unwrap_or(*number);
     // Whole numbers are written as such; these are far below 2^53.
@@ -114,7 +115,7 @@ fn nine_digits<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::E
     }
 }
 
-/// By what campaigns can be filtered.
+/// The filter of a list of campaigns.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -148,7 +149,7 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::
         .ok_or_else(|| D::Error::custom("must be a number"))
 }
 
-/// Transmissions in 10^12 seconds, by which campaigns are indexed.
+/// The pace in transmissions per 10^12 seconds, as in the index of campaigns.
 const PACE: &str = "(t.pace * 1000000000000)::bigint";
 
 impl<const PER_MINUTE: bool> View for CampaignRow<PER_MINUTE> {
@@ -211,15 +212,15 @@ impl<const PER_MINUTE: bool> View for CampaignRow<PER_MINUTE> {
     }
 }
 
-/// The first pace that there is among those that read the same, to as many digits as are
-/// shown. One value and not a range, so that an index gives the rows in their order.
+/// Adds a condition on the pace: the smallest stored pace that equals the given one in all digits
+/// that are shown. A single value and not a range, so that an index gives the rows in order.
 fn about(conditions: &mut Conditions<'_>, pace: Option<f64>) {
     let Some(pace) = pace else { return };
     let bound = |side: f64| (pace * (1.0 + side * 1e-8) * 1e12).round() as i64;
     conditions.first(PACE, "read.campaigns t", bound(-1.0), bound(1.0));
 }
 
-/// How many campaigns of a program have not ended.
+/// The number of campaigns of a program that have not ended.
 pub async fn open_of_program(pool: &PgPool, program_id: i64) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(
         "select count(*) from read.campaigns \
@@ -230,7 +231,7 @@ pub async fn open_of_program(pool: &PgPool, program_id: i64) -> Result<i64, sqlx
     .await
 }
 
-/// How many campaigns that reach a group have not ended.
+/// The number of campaigns to a group that have not ended.
 pub async fn open_of_group(pool: &PgPool, group_id: i64) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(
         "select count(*) from read.campaigns \
@@ -241,7 +242,7 @@ pub async fn open_of_group(pool: &PgPool, group_id: i64) -> Result<i64, sqlx::Er
     .await
 }
 
-/// Keeps `campaigns` and `campaign_counts`.
+/// The projection that maintains `campaigns` and `campaign_counts`.
 pub struct Campaigns;
 
 const COUNTED: Counted = Counted {
@@ -364,7 +365,7 @@ fn counted(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Binds what inserts and updates have in common, column by column.
+/// Binds the columns that inserts and updates have in common.
 fn bind<'q>(
     query: Query<'q, Postgres, PgArguments>,
     details: &CampaignDetails,

@@ -1,12 +1,12 @@
 //! Takes a campaign through its group: a transmission for each contact, queued at the
 //! campaign's pace.
 //!
-//! Transmissions are made a *leg* at a time: their creation and the campaign's progress
+//! Transmissions are made a *batch* at a time: their creation and the campaign's progress
 //! are one append, so that each contact has exactly one, whatever crashes. Those whose
 //! moment has come are sent in that append; the others wait in the backlog and are sent
 //! when it comes. The exact moment on the wire is the worker's: see `gate.rs` there.
 
-mod leg;
+mod batch;
 mod revise;
 mod rhythm;
 mod send;
@@ -190,10 +190,10 @@ impl Pacer {
         if !state.loaded.aggregate.is_through() {
             let wanted = self.wanted(pace, budget).await?;
             if wanted > 0 {
-                let leg = self.make_leg(state, wanted, budget).await?;
-                self.rhythm.spend(leg.sent, pace);
-                budget -= leg.sent;
-                made = leg.made;
+                let batch = self.make_batch(state, wanted, budget).await?;
+                self.rhythm.spend(batch.sent, pace);
+                budget -= batch.sent;
+                made = batch.made;
             }
         } else if sent == 0 && self.complete(state).await? {
             return Ok(BUSY);
@@ -286,9 +286,9 @@ impl Pacer {
         }
         let owner = commands.load::<User>(state.owner, Scope::All).await;
         let active = owner.as_ref().is_ok_and(|user| user.aggregate.is_active());
-        if let (Ok(owner), Some(briefing)) = (&owner, state.loaded.aggregate.running()) {
+        if let (Ok(owner), Some(plan)) = (&owner, state.loaded.aggregate.running()) {
             // A deleted account is still who it was.
-            let account = commands.store().load(briefing.account_id).await?.aggregate;
+            let account = commands.store().load(plan.account_id).await?.aggregate;
             let of_owner = owner.aggregate.profile().timezone.clone();
             self.zones = [account.profile().timezone.clone(), of_owner];
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use domain::{
     Id,
-    delivery::{Briefing, Order, Spool, Transmission, TransmissionCommand},
+    delivery::{SendPlan, Order, Spool, Transmission, TransmissionCommand},
     people::Contact,
 };
 use eventstore::{StoreError, clock};
@@ -13,7 +13,7 @@ use projections::delivery::backlog::{self, Member, Ready};
 
 use super::{
     Pacer, State,
-    leg::{address, sending},
+    batch::{address, sending},
 };
 use crate::{CommandError, sending::lacking};
 
@@ -38,7 +38,7 @@ impl Pacer {
         self.sent.retain(|one| ready.contains(one));
         let new = ready.into_iter().filter(|one| !self.sent.contains(one));
         let new: Vec<Ready> = new.take(most).collect();
-        let Some(briefing) = state.loaded.aggregate.running() else {
+        let Some(plan) = state.loaded.aggregate.running() else {
             return Ok(0);
         };
         if new.is_empty() {
@@ -54,7 +54,7 @@ impl Pacer {
         let commands = new.iter().zip(spools).filter_map(|(one, spool)| {
             let id = Id::<Transmission>::new(one.transmission_id);
             let recipient = recipients.get(&one.transmission_id)?;
-            Some((id, self.now(state, recipient, briefing, (spool, at))))
+            Some((id, self.now(state, recipient, plan, (spool, at))))
         });
         let commands: Vec<_> = commands.collect();
         let sends = commands
@@ -76,7 +76,7 @@ impl Pacer {
         &self,
         state: &State,
         recipient: &Recipient,
-        briefing: &Briefing,
+        plan: &SendPlan,
         (spool, at): (Id<Spool>, DateTime<Utc>),
     ) -> TransmissionCommand {
         let never = |reason: String| TransmissionCommand::Suppress {
@@ -96,7 +96,7 @@ impl Pacer {
         }
         let contact = Id::new(member.contact_id);
         let deadline = at + self.policies.sending.within(details.service);
-        sending(spool, briefing, contact, address.clone(), (at, deadline))
+        sending(spool, plan, contact, address.clone(), (at, deadline))
     }
 
     pub(super) async fn recipients(

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Entity, Id, Refusal, access::User, delivery::hours::QuietHours, people::Contact};
 
 pub use vocabulary::{
-    Briefing, CampaignCommand, CampaignDetails, CampaignEvent, CampaignPatch, Leg, Tally,
+    SendPlan, CampaignCommand, CampaignDetails, CampaignEvent, CampaignPatch, Batch, Tally,
 };
 
 use CampaignEvent::{
@@ -30,7 +30,7 @@ pub struct Campaign {
     details: Option<CampaignDetails>,
     /// The send plan of its transmissions since it was last started.
     #[serde(default)]
-    briefing: Option<Briefing>,
+    briefing: Option<SendPlan>,
     /// The last contact processed.
     #[serde(default)]
     reached: Option<Id<Contact>>,
@@ -61,7 +61,7 @@ impl Campaign {
     }
 
     /// The send plan of the campaign's transmissions; `None` unless it is running.
-    pub fn running(&self) -> Option<&Briefing> {
+    pub fn running(&self) -> Option<&SendPlan> {
         self.briefing.as_ref().filter(|_| self.stage == Running)
     }
 

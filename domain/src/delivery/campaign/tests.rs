@@ -103,8 +103,8 @@ fn noon() -> DateTime<Utc> {
     "2027-01-15T12:00:00Z".parse().unwrap()
 }
 
-fn briefing(version: u64) -> Briefing {
-    Briefing {
+fn briefing(version: u64) -> SendPlan {
+    SendPlan {
         flow: Flow::send_email(Id::new(4), version),
         program_version: version,
         account_id: Id::<Account>::new(3),
@@ -131,8 +131,8 @@ fn stopped() -> CampaignEvent {
     CampaignPaused { at: noon() }
 }
 
-fn leg(to: i64, last: bool) -> Leg {
-    Leg {
+fn leg(to: i64, last: bool) -> Batch {
+    Batch {
         to: Id::new(to),
         made: 1,
         last,

@@ -63,7 +63,7 @@ pub struct CampaignPatch {
 /// The send plan: flow, program version and sending account, fixed at the time of sending by id and
 /// version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Briefing {
+pub struct SendPlan {
     /// The steps to run.
     pub flow: Flow,
     /// The program's sequence number at that time.
@@ -74,7 +74,7 @@ pub struct Briefing {
 
 /// A batch of the contacts of a campaign's group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Leg {
+pub struct Batch {
     /// The last contact of the batch; contacts are processed in the order of their ids.
     pub to: Id<Contact>,
     /// The number of transmissions created for the batch.
@@ -109,7 +109,7 @@ pub enum CampaignCommand {
     /// Starts the campaign, or resumes it after its last batch.
     Start {
         at: DateTime<Utc>,
-        briefing: Box<Briefing>,
+        briefing: Box<SendPlan>,
         /// The number of contacts in the group.
         contacts: u64,
     },
@@ -117,7 +117,7 @@ pub enum CampaignCommand {
         at: DateTime<Utc>,
     },
     /// Records that the transmissions of a batch were created.
-    Advance(Leg),
+    Advance(Batch),
     /// Records that all transmissions of the campaign are done.
     Complete {
         at: DateTime<Utc>,
@@ -147,7 +147,7 @@ pub enum CampaignEvent {
     /// Contacts added later are not reached.
     CampaignStarted {
         at: DateTime<Utc>,
-        briefing: Briefing,
+        briefing: SendPlan,
         contacts: u64,
     },
     CampaignPaused {
@@ -155,10 +155,10 @@ pub enum CampaignEvent {
     },
     CampaignResumed {
         at: DateTime<Utc>,
-        briefing: Briefing,
+        briefing: SendPlan,
     },
     CampaignAdvanced {
-        leg: Leg,
+        leg: Batch,
     },
     CampaignCompleted {
         at: DateTime<Utc>,

@@ -1,4 +1,4 @@
-//! A leg: the next contacts of the group, each with its transmission.
+//! A batch: the next contacts of the group, each with its transmission.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use cqrs_es::Aggregate as _;
 use domain::{
     Id, Personal,
     delivery::{
-        Briefing, CampaignCommand, Direction, Leg, Order, Spool, Transmission, TransmissionCommand,
+        SendPlan, CampaignCommand, Direction, Batch, Order, Spool, Transmission, TransmissionCommand,
         hours::{Hours, zone_of},
     },
     flow::Service,
@@ -19,7 +19,7 @@ use projections::delivery::backlog::{self, Member};
 use super::{Pacer, State};
 use crate::{CommandError, sending::lacking};
 
-/// What a leg came to.
+/// The result of a batch.
 pub(super) struct Made {
     /// Transmissions.
     pub made: usize,
@@ -40,7 +40,7 @@ enum Turn {
 impl Pacer {
     /// Makes the transmissions of the next `wanted` contacts, and sends up to `budget` of
     /// them.
-    pub(super) async fn make_leg(
+    pub(super) async fn make_batch(
         &mut self,
         state: &State,
         wanted: usize,
@@ -69,12 +69,12 @@ impl Pacer {
         policies.commands.store().warm_keys(&contacts).await?;
 
         let mut together = policies.commands.together();
-        let leg = Leg {
+        let batch = Batch {
             to: Id::new(to),
             made: turns.len() as u64,
             last,
         };
-        let advanced = together.send(self.id, &state.loaded, CampaignCommand::Advance(leg));
+        let advanced = together.send(self.id, &state.loaded, CampaignCommand::Advance(batch));
         advanced.await?.map_err(CommandError::Refused)?;
         let at = clock::now();
         let deadline = at + policies.sending.within(state.details.service);
@@ -89,10 +89,10 @@ impl Pacer {
                 }),
                 Turn::Send(address) => {
                     let spool = spools.next();
-                    let briefing = campaign.running();
-                    commands.extend(spool.zip(briefing).map(|(spool, briefing)| {
+                    let plan = campaign.running();
+                    commands.extend(spool.zip(plan).map(|(spool, plan)| {
                         let contact = Id::<Contact>::new(member.contact_id);
-                        sending(spool, briefing, contact, address, (at, deadline))
+                        sending(spool, plan, contact, address, (at, deadline))
                     }));
                 }
             }
@@ -101,7 +101,7 @@ impl Pacer {
         }
         together.commit(&policies.bulk()).await?;
         Ok(Made {
-            made: leg.made as usize,
+            made: batch.made as usize,
             sent,
         })
     }
@@ -249,7 +249,7 @@ pub(super) fn address(member: &Member, service: Service) -> Option<&String> {
 /// The command that sends a transmission of a campaign.
 pub(super) fn sending(
     spool: Id<Spool>,
-    briefing: &Briefing,
+    plan: &SendPlan,
     contact: Id<Contact>,
     address: String,
     (at, deadline): (DateTime<Utc>, DateTime<Utc>),
@@ -258,9 +258,9 @@ pub(super) fn sending(
         spool,
         at,
         deadline,
-        flow: briefing.flow.clone(),
-        program_version: briefing.program_version,
-        account_id: briefing.account_id,
+        flow: plan.flow.clone(),
+        program_version: plan.program_version,
+        account_id: plan.account_id,
         destination: Personal::of(contact.subject(), address),
         again: false,
         force: false,
