@@ -77,7 +77,7 @@ impl Ingest {
             .map(|reached| (self.address_fingerprint(reached), reached))
             .collect();
         let claimed: Vec<_> = met.keys().cloned().collect();
-        let scope = Contact::met_claim(String::new()).scope;
+        let scope = Contact::inbound_claim(String::new()).scope;
         let held = self.commands.store().holders_of(scope, &claimed).await?;
         for (address_fingerprint, contact) in held {
             if let Some(reached) = met.get(&address_fingerprint) {
@@ -108,7 +108,7 @@ impl Ingest {
             email: source.parse().ok().filter(|_| by_mail),
             ..ContactProfile::default()
         };
-        ContactCommand::Meet {
+        ContactCommand::CreateFromInbound {
             id,
             owner: reached.0,
             profile,

@@ -88,7 +88,7 @@ pub enum ContactCommand {
     },
     /// Creates the contact from an inbound message of an unknown sender, of whom only one address
     /// is known; `known_by` is the fingerprint of that address, for deduplication.
-    Meet {
+    CreateFromInbound {
         id: Id<Contact>,
         owner: Id<User>,
         profile: ContactProfile,
@@ -154,7 +154,7 @@ impl Contact {
 
     /// The claim of a contact that was created from an inbound message, by the fingerprint of its
     /// address.
-    pub fn met_claim(fingerprint: String) -> Claim {
+    pub fn inbound_claim(fingerprint: String) -> Claim {
         Claim {
             field: "contact",
             scope: "contact_met",
@@ -168,7 +168,7 @@ impl Contact {
     }
 
     fn decide(&self, command: ContactCommand) -> Result<Vec<ContactEvent>, Refusal> {
-        use ContactCommand::{Create, Delete, Erase, Import, Link, Meet, Unlink, Update};
+        use ContactCommand::{Create, Delete, Erase, Import, Link, CreateFromInbound, Unlink, Update};
         Ok(match (self.stage, command) {
             (Absent, Create { id, owner, profile }) => {
                 require("first_name", &profile.first_name)?;
@@ -181,7 +181,7 @@ impl Contact {
             }
             (
                 Absent,
-                Meet {
+                CreateFromInbound {
                     id,
                     owner,
                     profile,
@@ -193,7 +193,7 @@ impl Contact {
                 profile: Personal::of(id.subject(), profile),
                 known_by: Some(known_by),
             }],
-            (_, Create { .. } | Import { .. } | Meet { .. }) => return Err(Refusal::AlreadyExists),
+            (_, Create { .. } | Import { .. } | CreateFromInbound { .. }) => return Err(Refusal::AlreadyExists),
             (Live, Update(patch)) => {
                 let profile = self.patched(patch)?;
                 if profile == self.profile {
@@ -359,7 +359,7 @@ impl Entity for Contact {
 
     fn claims(&self) -> Vec<Claim> {
         let known_by = self.known_by.clone().filter(|_| self.stage == Live);
-        known_by.map(Self::met_claim).into_iter().collect()
+        known_by.map(Self::inbound_claim).into_iter().collect()
     }
 
     fn erased(&self) -> Option<Subject> {

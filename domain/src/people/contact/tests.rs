@@ -154,7 +154,7 @@ fn a_deleted_contact_can_still_be_erased() {
 
 #[test]
 fn one_who_wrote_is_known_by_an_address_until_deleted() {
-    let meet = ContactCommand::Meet {
+    let meet = ContactCommand::CreateFromInbound {
         id: ADA,
         owner: OWNER,
         profile: profile(),
@@ -174,7 +174,7 @@ fn one_who_wrote_is_known_by_an_address_until_deleted() {
         .then_expect_error(Refusal::AlreadyExists);
     let mut contact = Contact::default();
     contact.apply(met);
-    assert_eq!(contact.claims(), [Contact::met_claim("print".to_owned())]);
+    assert_eq!(contact.claims(), [Contact::inbound_claim("print".to_owned())]);
     contact.apply(ContactEvent::ContactDeleted {});
     assert_eq!(contact.claims(), []);
 }
