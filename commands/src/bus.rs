@@ -12,7 +12,7 @@ use std::{
 
 use cqrs_es::{AggregateError, CqrsFramework};
 use domain::{Entity, Id, Refusal, access::User};
-use eventstore::{Basis, Committed, Denied, Loaded, Metadata, Store, StoreError, Terms};
+use eventstore::{StateSource, Committed, Denied, Loaded, Metadata, Store, StoreError, AppendOptions};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::CommandError;
@@ -125,14 +125,14 @@ impl Commands {
             Scope::All => None,
             Scope::OwnedBy(user) => Some(user),
         };
-        let terms = Terms {
+        let options = AppendOptions {
             metadata: actor.metadata.clone(),
             owner,
             expected_versions: actor.expected_versions.clone(),
-            basis: Basis::Memory,
+            source: StateSource::Memory,
             dequeue: Vec::new(),
         };
-        self.carry_out(id, command, terms).await
+        self.carry_out(id, command, options).await
     }
 
     /// Sends a command whose append also gives up an attempt's place in the
@@ -170,12 +170,12 @@ impl Commands {
     where
         A: Entity<Command: Clone, Error: Into<Refusal>>,
     {
-        let terms = Terms {
+        let options = AppendOptions {
             metadata: actor.metadata.clone(),
-            basis: Basis::Nothing,
-            ..Terms::default()
+            source: StateSource::Nothing,
+            ..AppendOptions::default()
         };
-        self.carry_out(id, command, terms).await
+        self.carry_out(id, command, options).await
     }
 
     /// Ids for new things of this kind.
@@ -197,7 +197,7 @@ impl Commands {
         &self,
         id: Id<A>,
         command: A::Command,
-        mut terms: Terms,
+        mut options: AppendOptions,
     ) -> Result<Committed, CommandError>
     where
         A: Entity<Command: Clone, Error: Into<Refusal>>,
@@ -205,7 +205,7 @@ impl Commands {
         // Of many who race, one wins each time: those who lost go on one by one.
         let mut turn = None;
         for attempt in 0..ATTEMPTS {
-            let work = self.store.work(id, terms.clone());
+            let work = self.store.unit_of_work(id, options.clone());
             let done = work.done();
             let framework = CqrsFramework::new(work, Vec::new(), ());
             let result = framework.execute(&id.to_string(), command.clone()).await;
@@ -232,7 +232,7 @@ impl Commands {
                 Err(error) => return Err(command_error(error)),
             }
             self.store.forget(id);
-            terms.basis = Basis::Log;
+            options.source = StateSource::Log;
         }
         Err(CommandError::Contended)
     }

@@ -1,13 +1,13 @@
-//! The one way in: a task that appends whatever commits are waiting, all in one
-//! statement.
+//! The appender: the only task that writes events. It appends all commits that wait, in one
+//! statement (group commit).
 //!
 //! Each commit is a *member* of a group. A group is one statement, so it costs
 //! one round trip and one flush however many members it has. When it fails on a
-//! member (its sequence or a unique name is taken), the members go one by one, and
-//! only the one that is at fault hears of it.
+//! member (its sequence or a unique name is taken), the members are appended one by one, and
+//! only the member at fault fails.
 //!
-//! Members wait in two lanes, so that what one person asks for does not queue behind what
-//! a campaign does to thousands.
+//! Members wait in two lanes, single and bulk, so that the request of one person does not
+//! queue behind the thousands of a campaign.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,17 +23,18 @@ use crate::{
     Log, Metadata, Position, Recorded, StoreError, kept::Kept, once::Mark, statement, vault::random,
 };
 
-/// The most members a group has, and about the most events.
+/// The most members of a group, and about the most events.
 const GROUP_MEMBERS: usize = 256;
 const GROUP_EVENTS: usize = 2_048;
-/// Of these, so many belong to one of many: who comes next waits for a whole group.
+/// About the most events of a group to which bulk members are added: a single commit that
+/// comes next waits for the whole group.
 const BULK_EVENTS: usize = 512;
-/// How many members of a lane may wait before senders have to.
+/// Capacity of a lane, in members; a sender to a full lane waits.
 const WAITING: usize = 4_096;
-/// How long a lost database is waited for before a commit is given up.
+/// Time limit of retrying an append while the database is lost or busy.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// An event on its way in.
+/// An event ready to be appended.
 #[derive(Debug)]
 pub(crate) struct NewEvent {
     pub aggregate_type: &'static str,
@@ -45,7 +46,7 @@ pub(crate) struct NewEvent {
     pub event: Event,
 }
 
-/// What must become true together with the events, or not at all.
+/// Changes that are made in the same transaction as the append of the events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
     pub(crate) claim: Vec<(Claim, String)>,
@@ -55,12 +56,12 @@ pub struct Effects {
     pub(crate) erase: Vec<Subject>,
     /// Attempts whose place in the dispatch queue is given up.
     pub dequeue: Vec<i64>,
-    /// The request that the events come of, if it must be carried out only once.
+    /// The mark of the request that caused the events, if it must be carried out only once.
     pub(crate) mark: Option<Mark>,
 }
 
 impl Effects {
-    /// Takes those of another aggregate in, whose events are appended together.
+    /// Merges in the effects of another aggregate whose events are appended together.
     pub(crate) fn join(&mut self, other: Self) {
         self.claim.extend(other.claim);
         self.release.extend(other.release);
@@ -96,14 +97,14 @@ impl Waiting {
     }
 }
 
-/// Where commits are handed in.
+/// The senders of commits to the appending task, one for each lane.
 #[derive(Clone, Debug)]
 pub(crate) struct Appender {
     single: mpsc::Sender<Waiting>,
     bulk: mpsc::Sender<Waiting>,
 }
 
-/// A new commit's id, in the text form of a UUID.
+/// A new random commit id: 32 hex digits, which Postgres accepts as a UUID.
 pub(crate) fn commit_id() -> Result<String, StoreError> {
     Ok(hex::encode(random::<16>()?))
 }
@@ -134,8 +135,8 @@ impl Appender {
     }
 }
 
-/// Appends until the pool is closed. It keeps one connection of it: others who hold all of
-/// them for a while hold no append up.
+/// Appends until the pool is closed. Keeps one connection of the pool, so that no append waits
+/// when all the others are in use.
 async fn run(pool: PgPool, log: Log, mut lanes: Lanes) {
     let mut closed = pool.close_event();
     let mut db = Kept::of(pool);
@@ -151,17 +152,17 @@ async fn run(pool: PgPool, log: Log, mut lanes: Lanes) {
     }
 }
 
-/// Where members wait.
+/// The queues of waiting members, one for each lane.
 struct Lanes {
     single: mpsc::Receiver<Waiting>,
     bulk: mpsc::Receiver<Waiting>,
-    /// Whether the last group took some of the bulk along.
+    /// True if the last group contained bulk members.
     bulk_went: bool,
 }
 
 impl Lanes {
-    /// The next group; nothing at the end. Where both lanes are never empty every second
-    /// group has of the bulk.
+    /// The next group; `None` once all senders are gone. While neither lane is ever empty, every
+    /// second group contains bulk members.
     async fn next(&mut self) -> Option<Vec<Waiting>> {
         let mut group = Vec::new();
         loop {
@@ -184,7 +185,7 @@ impl Lanes {
     }
 }
 
-/// Takes members of a lane into a group, up to about so many events.
+/// Moves members of a lane into a group until the group has about `most` events.
 fn fill(group: &mut Vec<Waiting>, lane: &mut mpsc::Receiver<Waiting>, most: usize) {
     let mut events: usize = group.iter().map(Waiting::events).sum();
     while group.len() < GROUP_MEMBERS && events < most {
@@ -217,13 +218,13 @@ async fn append_group(db: &mut Kept, log: &Log, members: Vec<Member>, replies: V
     }
 }
 
-/// Appends one member, looking first whether it is in the log already whenever an
-/// answer was lost.
+/// Appends one member with retries; before each try it looks whether the member is in the log
+/// already, because an answer may have been lost.
 async fn append_alone(db: &mut Kept, log: &Log, member: Member, reply: Reply) {
     let give_up = Instant::now() + PATIENCE;
     let mut pause = Duration::from_millis(20);
     let members = [member];
-    // Whichever try it was that appended, it was after this.
+    // Taken before the first try: every try begins later.
     let asked_at = Instant::now();
     let result = loop {
         let attempt = match positions_of(db, &members[0]).await {
@@ -271,7 +272,7 @@ async fn holder_of(db: &mut Kept, claim: &Claim) -> Result<Option<String>, sqlx:
     db.checked(holder)
 }
 
-/// Answers the senders, and makes what subscribers will see.
+/// Answers the senders, and makes the recorded events that subscribers get.
 fn record(
     members: Vec<Member>,
     positions: &[Position],
@@ -301,7 +302,7 @@ fn record(
     recorded
 }
 
-/// Whether the statement may have been carried out although it failed here.
+/// True if the statement may have been carried out although an error came back.
 fn is_in_doubt(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)
@@ -315,7 +316,8 @@ fn is_in_doubt(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether another writer holds the log up: a lock or statement time-out.
+/// True if the database is busy: a lock or statement time-out, a deadlock, or no free
+/// connection.
 fn is_busy(error: &sqlx::Error) -> bool {
     error
         .as_database_error()
@@ -323,7 +325,7 @@ fn is_busy(error: &sqlx::Error) -> bool {
         .is_some_and(|code| matches!(code.as_ref(), "55P03" | "40P01" | "57014" | "53300"))
 }
 
-/// What a lone member's failure means to whoever sent it.
+/// Translates the failure of a member that was appended alone into the error for its sender.
 async fn explain(db: &mut Kept, member: &Member, error: sqlx::Error) -> StoreError {
     if error
         .as_database_error()
@@ -347,6 +349,6 @@ async fn explain(db: &mut Kept, member: &Member, error: sqlx::Error) -> StoreErr
             Err(error) => return StoreError::Database(error),
         }
     }
-    // Whoever held the name has let go of it meanwhile.
+    // The holder has released the name meanwhile.
     StoreError::Conflict
 }

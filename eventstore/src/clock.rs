@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, SubsecRound, Utc};
 
-/// The present time, to the microsecond: what Postgres can store, so that a time
-/// read back equals the time written.
+/// The present time, cut to the microseconds that Postgres stores, so that a time read back
+/// equals the time written.
 #[allow(clippy::disallowed_methods)]
 pub fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(6)

@@ -1,8 +1,8 @@
-//! From events to what is stored, and back: JSON, personal data sealed.
+//! Converts events to their stored form and back: JSON, with personal data sealed.
 //!
 //! Personal data appears in an event's JSON as `{"$of": subject, "$value": …}`
-//! and in the log as `{"$of": subject, "$sealed": …}`. What is sealed is bound to
-//! its place (type, id, sequence), so that it cannot be moved to another event.
+//! and in the log as `{"$of": subject, "$sealed": …}`. Sealed data is bound to its
+//! place (type, id, sequence), so that it cannot be moved to another event.
 //! Without its subject's key it reads as `{"$of": subject}`, erased.
 
 use std::collections::{HashMap, HashSet};
@@ -37,7 +37,7 @@ impl Place<'_> {
     }
 }
 
-/// An event or a state as JSON text, and whose personal data stands in it.
+/// An event or a state as JSON, and the subjects of the personal data in it.
 #[derive(Debug)]
 pub(crate) struct Encoded {
     json: Json,
@@ -136,7 +136,7 @@ fn seal(
     }
 }
 
-/// Opens what is sealed in a stored payload, as far as the keys go.
+/// Opens the sealed data in a stored payload; drops it where the subject has no key.
 pub(crate) fn unseal(
     value: &mut Value,
     place: Place<'_>,
@@ -167,8 +167,8 @@ pub(crate) fn unseal(
 
 const NOT_SEALED: StoreError = StoreError::Vault("sealed data in the log is damaged");
 
-/// Replaces the personal markers by what they hold, for people to read; nothing
-/// stands where something was erased.
+/// Replaces the personal markers by the data that they hold, for people to read; erased data
+/// becomes `null`.
 pub fn readable(value: Value) -> Value {
     match value {
         Value::Object(mut object) if object.contains_key(OF) => {

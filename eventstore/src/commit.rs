@@ -1,5 +1,5 @@
-//! From decided events to appended ones: numbered, sealed, and with everything
-//! that must come true together with them.
+//! Prepares decided events and appends them: numbered, sealed, with the effects that are part
+//! of the same transaction.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,8 +18,8 @@ use crate::{
 };
 
 impl Store {
-    /// Makes decided events ready to be appended: numbered, sealed, with the claims
-    /// and keys that must come true with them.
+    /// Makes decided events ready to be appended: numbered, sealed, with the claims and keys that
+    /// are written in the same transaction.
     ///
     /// # Errors
     /// When keys cannot be read or made.
@@ -35,7 +35,8 @@ impl Store {
             .await
     }
 
-    /// The same for a batch, whose events may speak of whom it creates: those come first.
+    /// As [`Store::prepare`], for a batch: the events may hold personal data of subjects that the
+    /// batch creates, if their creation was added to it before.
     ///
     /// # Errors
     /// When keys cannot be read or made.
@@ -47,7 +48,7 @@ impl Store {
         aggregate: A,
         events: Vec<A::Event>,
     ) -> Result<Prepared<A>, StoreError> {
-        // Whoever prepares many lets others have their turn.
+        // A caller that prepares many aggregates yields to other tasks.
         coop::consume_budget().await;
         let own = id.subject();
         let mut encoded = Vec::with_capacity(events.len());
@@ -90,7 +91,7 @@ impl Store {
                 .all(|subject| keys.contains_key(subject));
             let (event_type, event_version) = (event.event_type(), event.event_version());
             let payload = json.seal(place, &keys)?;
-            // Subscribers get what a reader of the log would: nothing of the erased.
+            // Subscribers get the event as a reader of the log would: without erased data.
             let event = if is_whole {
                 event
             } else {
@@ -217,10 +218,10 @@ fn reread<E: DeserializeOwned>(
     serde_json::from_value(value).map_err(unreadable)
 }
 
-/// What an aggregate was before a decision, as far as the append must know.
+/// The facts about an aggregate before a decision that the append needs.
 #[derive(Clone, Debug, Default)]
 pub struct Before {
-    /// Its sequence.
+    /// The aggregate's sequence.
     pub version: u64,
     /// The unique names it held.
     pub claims: Vec<Claim>,
@@ -240,12 +241,12 @@ pub struct Batch {
     events: Vec<NewEvent>,
     effects: Effects,
     states: Vec<Box<dyn Appended>>,
-    /// The keys of whom it creates.
+    /// The keys of the subjects that the batch creates.
     keys: HashMap<Subject, SubjectKey>,
 }
 
 impl Batch {
-    /// Adds an aggregate's events; those of one aggregate only once.
+    /// Adds an aggregate's events; each aggregate must be added only once.
     pub fn add<A: Entity>(&mut self, prepared: Prepared<A>) {
         self.events.extend(prepared.events);
         self.effects.join(prepared.effects);
@@ -253,13 +254,13 @@ impl Batch {
         self.states.push(Box::new(prepared.state));
     }
 
-    /// Whether there is nothing in it.
+    /// True if nothing was added.
     pub fn is_empty(&self) -> bool {
         self.states.is_empty()
     }
 }
 
-/// What an aggregate is once its events are in the log.
+/// The state of an aggregate with its prepared events applied, remembered after the append.
 #[derive(Debug)]
 struct State<A> {
     id: Id<A>,
@@ -269,11 +270,11 @@ struct State<A> {
     new_key: Option<(Subject, SubjectKey)>,
 }
 
-/// The same of any kind, for batches that mix them.
+/// A [`State`] of any aggregate type, for batches that mix types.
 trait Appended: Send + Sync {
     fn events(&self) -> usize;
     fn forget(&self, store: &Store);
-    /// Keeps it in memory; `position` is that of its last event.
+    /// Keeps the state in memory; `position` is that of its last event.
     fn appended(self: Box<Self>, store: &Store, position: Option<Position>) -> Committed;
 }
 

@@ -9,26 +9,26 @@ use sqlx::{
 };
 use thiserror::Error;
 
-/// The oldest server that will do, as `server_version_num` has it.
+/// The oldest supported server version, in the form of `server_version_num`.
 const OLDEST: i32 = 140_000;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
-/// Why the database cannot be used.
+/// An error that makes the database unusable.
 #[derive(Debug, Error)]
 pub enum DatabaseError {
-    /// It does not answer, or refuses us.
+    /// The server does not answer, or refuses the connection.
     #[error("the database cannot be reached: {0}")]
     Unreachable(#[from] sqlx::Error),
-    /// It is too old.
+    /// The server is too old.
     #[error("the database is PostgreSQL {0}; 14 or newer is needed")]
     TooOld(i32),
-    /// Its schema could not be brought up to date.
+    /// The schema could not be brought up to date.
     #[error("the database could not be migrated: {0}")]
     Migration(#[from] MigrateError),
 }
 
-/// Connects, with the limits that keep one stalled client from stopping everyone.
+/// Connects, with the time-outs that keep one stalled client from blocking all others.
 ///
 /// # Errors
 /// When the server does not answer or is too old.
@@ -51,7 +51,7 @@ pub async fn connect(options: PgConnectOptions, connections: u32) -> Result<PgPo
     Ok(pool)
 }
 
-/// The session settings every connection of ours has.
+/// Adds the session settings that every connection has.
 pub fn tuned(options: PgConnectOptions) -> PgConnectOptions {
     options.application_name("ledgerline").options([
         ("lock_timeout", "12s"),

@@ -1,14 +1,14 @@
-//! What can go wrong with the log.
+//! The errors of the event store.
 
 use thiserror::Error;
 
-/// What can go wrong with the log.
+/// An error of the event store.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// Someone else appended to the aggregate first.
+    /// Another writer appended to the aggregate first, or a unique name became free meanwhile.
     #[error("the aggregate changed meanwhile")]
     Conflict,
-    /// A unique name is held by someone else.
+    /// A unique name is held by another aggregate.
     #[error("{field} is already in use")]
     Taken {
         /// The field as clients write it.
@@ -17,21 +17,21 @@ pub enum StoreError {
     /// Another attempt at the same request has taken over: this one must not go on.
     #[error("another attempt at this request has taken over")]
     Superseded,
-    /// The database could not be reached or refused.
+    /// The database could not be reached, or refused the statement.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
     /// A stored event could not be read.
     #[error("event {event_type} of {aggregate_type}/{aggregate_id}, sequence {sequence}: {reason}")]
     Unreadable {
-        /// Of which type.
+        /// The type of its aggregate.
         aggregate_type: String,
-        /// Of which aggregate.
+        /// The id of its aggregate.
         aggregate_id: String,
-        /// Which one.
+        /// Its sequence in the aggregate.
         sequence: u64,
-        /// Its type.
+        /// The event's type.
         event_type: String,
-        /// What the reader said.
+        /// The decoder's message.
         reason: String,
     },
     /// Something could not be sealed or opened with the master key.
@@ -43,8 +43,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the same request may succeed a little later.
-    pub fn is_passing(&self) -> bool {
+    /// True if the same request may succeed a little later (a transient error).
+    pub fn is_transient(&self) -> bool {
         matches!(
             self,
             Self::Conflict | Self::Superseded | Self::Database(_) | Self::Closed

@@ -8,12 +8,12 @@ use tokio::sync::Mutex;
 
 use crate::StoreError;
 
-/// How many ids one draw from a database sequence stands for; the increment of
-/// the sequences in the first migration.
+/// The number of ids in a block, which one draw from a database sequence reserves; equals the
+/// increment of the sequences in the first migration.
 const BLOCK: i64 = 64;
 
-/// Hands out ids. A block costs one round trip, an id none; what a process did
-/// not use when it stopped is a gap.
+/// Hands out ids. A block costs one round trip, an id none; ids that a process had not used
+/// when it stopped are a gap.
 #[derive(Clone, Debug)]
 pub struct Ids {
     pool: PgPool,
@@ -46,7 +46,7 @@ impl Ids {
         Ok(Id::new(first))
     }
 
-    /// As many ids of this kind, with one round trip for all the blocks they are from.
+    /// `count` ids of this kind, with at most one round trip for all blocks that are needed.
     ///
     /// # Errors
     /// As [`Ids::next`].

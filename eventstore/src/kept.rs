@@ -2,8 +2,8 @@
 
 use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
 
-/// Borrowed when it is first needed, and after every error anew: the pool tests what is given
-/// back to it.
+/// A connection, acquired when it is first needed and again after every error; the pool tests
+/// the connections that are returned to it.
 pub(crate) struct Kept {
     pool: PgPool,
     db: Option<PoolConnection<Postgres>>,

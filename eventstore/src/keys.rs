@@ -1,4 +1,5 @@
-//! The keys of the subjects: one each, sealed by the master key, outside the log.
+//! The keys of the subjects, one for each, sealed by the master key and stored outside the log:
+//! deleting a key erases the subject's data (crypto-shredding).
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -11,13 +12,13 @@ use crate::{
     vault::{KEY_BYTES, Vault, random},
 };
 
-/// How many opened keys are kept in memory.
+/// Capacity of the cache of opened keys.
 const KEPT: usize = 16_384;
 
 /// A subject's key, opened.
 pub(crate) type SubjectKey = Arc<Vault>;
 
-/// Finds subjects' keys, and remembers the ones in use.
+/// Reads subjects' keys, and caches those in use.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
     pool: PgPool,
@@ -34,14 +35,14 @@ impl Keys {
         }
     }
 
-    /// A new key for a subject that has none, and the row that keeps it.
+    /// A new key for a subject that has none, and its sealed form for the table of keys.
     pub fn create(&self, subject: &Subject) -> Result<(SubjectKey, Vec<u8>), StoreError> {
         let bytes: [u8; KEY_BYTES] = random()?;
         let sealed = self.master.seal_bytes(subject.as_str(), &bytes)?;
         Ok((Arc::new(Vault::under(&bytes)), sealed))
     }
 
-    /// Keeps a key at hand once its row is committed.
+    /// Puts a key into the cache once its row is committed.
     pub fn remember(&self, subject: Subject, key: SubjectKey) {
         self.opened.insert(subject, key);
     }
@@ -59,7 +60,7 @@ impl Keys {
         self.of_on(&self.pool, subjects).await
     }
 
-    /// The same, read over this connection.
+    /// As [`Keys::of`], read over this connection.
     pub async fn of_on(
         &self,
         db: impl PgExecutor<'_>,

@@ -1,9 +1,9 @@
-//! The log: how events get in, how they come out, and what keeps them honest.
+//! The event store: appends events to the log in Postgres, and reads them back.
 //!
-//! - in: [`Store`] implements cqrs-es' `EventStore` over the group appender;
-//! - out: [`Log`] hands every subscriber the same events in the same order;
-//! - sealed: the [`codec`] seals personal data with its subject's key;
-//! - beside it: ids in blocks, claims, locks, snapshots, upcasters, embedded Postgres.
+//! - writing: [`Store`] appends in groups; [`UnitOfWork`] implements cqrs-es' `EventStore` over it;
+//! - reading: [`Log`] hands every subscriber the same events in the same order;
+//! - sealing: the [`codec`] seals personal data with its subject's key;
+//! - also: ids in blocks, claims, locks, snapshots, upcasters, embedded Postgres.
 //!
 //! Nothing here knows what an event means. A new aggregate needs no change here;
 //! a changed event needs a line in `upcasters`.
@@ -31,8 +31,8 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod upcasters;
+mod unit_of_work;
 mod vault;
-mod work;
 
 pub use commit::{Batch, Before, Prepared};
 pub use error::StoreError;
@@ -43,4 +43,4 @@ pub use once::Once;
 pub use recorded::{Committed, Metadata, Position, Recorded};
 pub use store::{Loaded, Store};
 pub use vault::{MasterKey, Vault};
-pub use work::{Basis, Denied, Done, Terms, Work};
+pub use unit_of_work::{StateSource, Denied, Done, AppendOptions, UnitOfWork};

@@ -1,10 +1,10 @@
-//! Named locks that at most one process on a database holds: the lead of a read model, the
+//! Named locks that at most one process on a database holds: the leader of a read model, the
 //! policies, an import into a group.
 //!
-//! All that a process holds are advisory locks of one connection's session, made when the first
-//! is asked for. When that connection is lost all of them are: each holder is told, and the next
-//! request opens another. Postgres lets a session take the same lock twice, so the keeper
-//! remembers which names are held here.
+//! All locks of a process are advisory locks in the session of one connection, opened for the
+//! first request. When that connection is lost, so are all its locks: each holder is told, and
+//! the next request opens another connection. Postgres lets a session take the same lock twice,
+//! so the keeper remembers which names are held here.
 
 use std::{collections::HashSet, future::Future, io, sync::Arc, time::Duration};
 
@@ -18,24 +18,24 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Between two looks at the connection.
+/// Interval of the checks of the connection.
 const CHECK: Duration = Duration::from_secs(1);
-/// The longest wait for an answer; a connection that is silent for longer counts as lost.
+/// Time limit of an answer; a connection that is silent for longer counts as lost.
 const SILENCE: Duration = Duration::from_secs(10);
-/// Between two attempts of one who waits for a lock.
+/// Pause between two attempts to take a lock that is held elsewhere.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// The name of a lock. Earlier versions take the same advisory locks, so that they and this
-/// one exclude each other while processes are replaced one by one.
+/// The name of a lock. Earlier versions take the same advisory locks, so that old and new
+/// processes exclude each other during a rolling update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LockName {
-    /// Something with a name, of a class.
+    /// A class, and the hash of a name.
     Text(i32, &'static str),
-    /// Something with an id, of a class.
+    /// A class, and the hash of an id.
     Id(i32, i64),
-    /// A number of a class.
+    /// A class, and a number.
     Pair(i32, i32),
-    /// A number.
+    /// A single 64-bit number, in a key space of its own.
     Whole(i64),
 }
 
@@ -74,7 +74,8 @@ pub struct Lock {
 
 type Taken = Result<Option<Lock>, sqlx::Error>;
 
-/// Unbounded, because each waits for its answer or belongs to a lock that is held.
+/// A request to the keeper. Its channel is unbounded, because each sender waits for the answer
+/// or gives back a lock that it holds.
 #[derive(Debug)]
 enum Request {
     Take(LockName, oneshot::Sender<Taken>, Locks),
@@ -83,8 +84,8 @@ enum Request {
 }
 
 impl Locks {
-    /// Locks in the database of this pool, on a connection that is not one of the pool's. They
-    /// end when the pool is closed.
+    /// Opens locks in the database of this pool, on a connection outside the pool. They are
+    /// released when the pool is closed.
     pub(crate) fn start(pool: &PgPool) -> Self {
         let (requests, asked) = mpsc::unbounded_channel();
         let options = pool.connect_options();
@@ -96,7 +97,7 @@ impl Locks {
         Self(requests)
     }
 
-    /// Takes a lock, unless somebody has it, here or in another process.
+    /// Takes a lock; answers `None` if it is held, here or in another process.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -107,7 +108,7 @@ impl Locks {
         answer.await.map_err(|_| sqlx::Error::PoolClosed)?
     }
 
-    /// Takes a lock, and waits for it so long.
+    /// Takes a lock, waiting for it up to `limit`; answers `None` after that.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -124,17 +125,17 @@ impl Locks {
 }
 
 impl Lock {
-    /// True if others may have it by now.
+    /// True if the lock is lost: others may hold it by now.
     pub fn is_lost(&self) -> bool {
         self.lost.is_cancelled()
     }
 
-    /// Waits until others may have it.
+    /// Waits until the lock is lost, so that others may hold it.
     pub async fn lost(&self) {
         self.lost.cancelled().await;
     }
 
-    /// Gives it back; once this returns others can take it.
+    /// Releases the lock; once this returns, others can take it.
     pub async fn release(self) {
         let keeper = self.keeper.clone();
         drop(self);
@@ -154,8 +155,8 @@ impl Drop for Lock {
     }
 }
 
-/// Has the connection, and does one thing after another with it: a request is carried out
-/// whole even if whoever made it went away.
+/// The task that owns the connection and carries out one request after another, each to its
+/// end even if the caller has gone.
 struct Keeper {
     options: PgConnectOptions,
     session: Option<Session>,
@@ -193,7 +194,7 @@ impl Keeper {
 
     async fn carry_out(&mut self, request: Request) {
         match request {
-            // Whoever asked has gone meanwhile, as a request that ran out of time does.
+            // The caller has gone meanwhile, for example by a time-out.
             Request::Take(_, reply, _) if reply.is_closed() => {}
             Request::Take(name, reply, locks) => {
                 let taken = self.take(name).await.map(|taken| {
@@ -203,22 +204,22 @@ impl Keeper {
                         keeper: locks.0,
                     })
                 });
-                // Where nobody waits for it any more it is dropped, and thereby given back.
+                // If the caller has gone, the lock is dropped here and thereby released.
                 let _ = reply.send(taken);
             }
             Request::GiveBack(name, lost) => self.give_back(name, &lost).await,
             Request::Settle(reply) => {
-                // Whoever waited may have gone.
+                // The caller may have gone.
                 let _ = reply.send(());
             }
         }
     }
 
-    /// Takes a lock for this session; answers what is cancelled when the session ends.
+    /// Takes a lock for this session; answers the token that is cancelled when the session ends.
     async fn take(&mut self, name: LockName) -> Result<Option<CancellationToken>, sqlx::Error> {
         let was_open = self.session.is_some();
         match self.take_once(name).await {
-            // A connection that was lost unnoticed: the next one is new.
+            // The connection was lost unnoticed: the second try opens a new one.
             Err(_) if was_open => self.take_once(name).await,
             taken => taken,
         }
@@ -253,7 +254,7 @@ impl Keeper {
     }
 
     async fn give_back(&mut self, name: LockName, lost: &CancellationToken) {
-        // That of an earlier session is gone, and this session's is somebody else's.
+        // A lock of an earlier session is gone; this session's lock has another holder.
         if lost.is_cancelled() {
             return;
         }

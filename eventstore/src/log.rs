@@ -1,9 +1,9 @@
-//! The way out: the same events, in the same order, for every subscriber.
+//! Subscriptions: the same events, in the same order, for every subscriber.
 //!
-//! One task follows the log's head. What this process appends itself is handed
-//! over directly; what others append is read from the database, woken by their
-//! NOTIFY and, as a safety net, by a poll. The newest events stay in memory, so
-//! that they are read and decoded once for all subscribers.
+//! One task follows the log's head. Events that this process appends are handed over directly;
+//! events of other processes are read from the database after their NOTIFY and, as a safety
+//! net, by a poll. The newest events stay in memory, so that they are read and decoded once for
+//! all subscribers.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -28,13 +28,13 @@ use crate::{
     read::{COLUMNS, Reader, Row},
 };
 
-/// How many events stay in memory: those of some seconds at full speed, so that read models
-/// that gather them for a while, and take a while for them, need not read them again.
+/// The number of events kept in memory: those of some seconds at full speed, so that a read
+/// model that collects events and then writes them as a batch need not read them again.
 const KEPT: usize = 65_536;
-/// The most events a subscriber gets at once.
+/// The most events that a subscriber gets at once.
 const BATCH: usize = 1_000;
-/// How often the database is asked although nothing woke us. A node that has not
-/// seen the log for a second must refuse requests, so this stays well below.
+/// Interval of polling the database without a notice. A node that has not seen the log for a
+/// second must refuse requests, so this stays well below a second.
 const POLL: Duration = Duration::from_millis(250);
 
 /// The log, for reading. One per process; clones share it.
@@ -47,7 +47,7 @@ struct Inner {
     recent: Mutex<Recent>,
     head: watch::Sender<Position>,
     seen_at: Mutex<Instant>,
-    /// When the newest event of each aggregate type was taken in.
+    /// The time at which the newest event of each aggregate type was received.
     changed_at: Mutex<HashMap<String, Instant>>,
     wake: Arc<Notify>,
     notices: Arc<Notices>,
@@ -64,7 +64,7 @@ struct Recent {
 }
 
 impl Log {
-    /// Starts to follow the log from its present head.
+    /// Starts following the log from its present head.
     pub(crate) async fn follow(reader: Reader) -> Result<Self, StoreError> {
         let head = newest(&reader.pool).await?;
         let notices = Notices::start(reader.pool.clone())?;
@@ -90,12 +90,12 @@ impl Log {
         Ok(log)
     }
 
-    /// The newest position this process has seen.
+    /// The newest position that this process has seen.
     pub fn head(&self) -> Position {
         *self.0.head.borrow()
     }
 
-    /// The newest position there is, asked of the database.
+    /// The newest position in the log, read from the database.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -103,21 +103,21 @@ impl Log {
         newest(&self.0.reader.pool).await
     }
 
-    /// When this process last knew all there was to know of the log.
+    /// The latest moment as of which this process knows every event in the log.
     pub fn seen_at(&self) -> Instant {
         *lock(&self.0.seen_at)
     }
 
-    /// Whether no aggregate of this type changed since this moment, as far as was known
-    /// `within` this time: what was asked about them then still holds.
+    /// True if no aggregate of this type changed after `since`, by a view of the log that is not
+    /// older than `within`: an answer about them that was read at `since` still holds.
     pub fn is_unchanged(&self, aggregate_type: &str, since: Instant, within: Duration) -> bool {
-        // In this order: what is seen after the first of the two counts as not seen yet.
+        // The order matters: an event that is seen between the two reads must count as a change.
         let fresh = self.seen_at().elapsed() < within;
         let changed_at = lock(&self.0.changed_at).get(aggregate_type).copied();
         fresh && changed_at.is_none_or(|at| since > at)
     }
 
-    /// The connections that the log itself is read with.
+    /// The pool of connections that the log is read with.
     pub fn pool(&self) -> &PgPool {
         &self.0.reader.pool
     }
@@ -127,7 +127,7 @@ impl Log {
         &self.0.locks
     }
 
-    /// Every event above this position, as they come.
+    /// Subscribes to every event above this position.
     pub fn subscribe(&self, after: Position) -> Subscription {
         Subscription {
             log: self.clone(),
@@ -148,7 +148,7 @@ impl Log {
         self.0.reader.after(after, limit).await
     }
 
-    /// The same, of these aggregate types only.
+    /// As [`Log::read`], for events of these aggregate types only.
     ///
     /// # Errors
     /// As [`Log::read`].
@@ -170,17 +170,17 @@ impl Log {
         self.0.reader.recorded(self.pool(), rows).await
     }
 
-    /// Takes events that this process has just appended, which it began at `asked_at`. If
-    /// others appended in between, they are left to the follower, which reads them in
-    /// their order.
+    /// Takes events that this process has just appended, in an append that began at `asked_at`. If
+    /// other processes appended in between, the events are left to the follower, which reads all
+    /// of them in order.
     pub(crate) fn offer(&self, events: Vec<Arc<Recorded>>, asked_at: Instant) {
         let Some(first) = events.first() else { return };
         let mut recent = lock(&self.0.recent);
         if first.position == recent.head + 1 {
             self.0.push(&mut recent, events);
             drop(recent);
-            // Appends come one after another, and nothing was between what was known and
-            // these: that is as good as having looked.
+            // Appends are serial, and no event lies between the known head and these: this is as
+            // good as a read of the database at `asked_at`.
             self.0.seen(asked_at);
         } else {
             drop(recent);
@@ -189,25 +189,25 @@ impl Log {
         self.0.notices.tell(About::Events);
     }
 
-    /// Tells the other processes that there is work in the dispatch queue.
+    /// Notifies the other processes that there is work in the dispatch queue.
     pub fn announce_work(&self) {
         self.0.notices.tell(About::Work);
     }
 
-    /// Rings when another process says that there is work in the dispatch queue.
+    /// The signal that another process has put work into the dispatch queue.
     pub fn work_elsewhere(&self) -> Arc<Notify> {
         self.0.notices.heard(About::Work)
     }
 }
 
 impl Inner {
-    /// Everything there was at this moment is known.
+    /// Notes that every event in the log as of this moment is known.
     fn seen(&self, at: Instant) {
         let mut seen_at = lock(&self.seen_at);
         *seen_at = at.max(*seen_at);
     }
 
-    /// Adds events that follow the head directly, and tells the subscribers.
+    /// Adds events that follow the head directly, and wakes the subscribers.
     fn push(&self, recent: &mut Recent, events: Vec<Arc<Recorded>>) {
         let (mut changed_at, now) = (lock(&self.changed_at), Instant::now());
         for event in events {
@@ -234,7 +234,7 @@ impl Inner {
     }
 }
 
-/// Follows the log for one reader, each at its own pace.
+/// A subscriber's position in the log; each subscriber reads at its own pace.
 #[derive(Debug)]
 pub struct Subscription {
     log: Log,
@@ -248,7 +248,7 @@ impl Subscription {
         self.position
     }
 
-    /// Goes on from another position.
+    /// Continues from another position.
     pub fn seek(&mut self, to: Position) {
         self.position = to;
     }
@@ -262,7 +262,7 @@ impl Subscription {
         self.next_up_to(BATCH).await
     }
 
-    /// The same, up to so many.
+    /// As [`Subscription::next`], with at most `most` events.
     ///
     /// # Errors
     /// As [`Subscription::next`].
@@ -307,9 +307,9 @@ async fn newest(pool: &PgPool) -> Result<Position, StoreError> {
     Ok(sqlx::query_scalar(sql).fetch_one(pool).await?)
 }
 
-/// Runs for as long as somebody has the log: it holds on to it only while it works. It keeps
-/// a connection: a process that waits for one with all its requests would not see the log,
-/// and refuse them.
+/// Reads new events until the last [`Log`] is dropped, to which it holds a weak reference. Keeps
+/// a connection of its own: if it had to wait for one behind the requests, the process would
+/// not see the log in time and refuse requests.
 async fn follow_database(inner: Weak<Inner>, wake: Arc<Notify>, pool: PgPool) {
     let mut closed = pool.close_event();
     let mut db = Kept::of(pool);
@@ -336,7 +336,7 @@ async fn follow_database(inner: Weak<Inner>, wake: Arc<Notify>, pool: PgPool) {
         };
         drop(log);
         if !more {
-            // Passing of the time is the ordinary case.
+            // A time-out is the ordinary case: then the database is polled.
             let woken = tokio::time::timeout(POLL, wake.notified());
             if closed.do_until(woken).await.is_err() {
                 return;
@@ -354,7 +354,8 @@ async fn read_on(
     reader.after_on(db, head, BATCH as i64).await
 }
 
-/// A panic elsewhere leaves what these locks guard whole: every change is one step.
+/// Locks a mutex, also after a panic: every change under these locks is one step, so the data
+/// is consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

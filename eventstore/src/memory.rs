@@ -1,8 +1,8 @@
-//! What this process remembers of aggregates between commands.
+//! The cache of aggregates between commands.
 //!
-//! It may be stale, because others append too. A decision that appends is safe on it: a
-//! stale one loses on the primary key. One that says no, or nothing, must be made again on
-//! a fresh load.
+//! A cached state may be stale, because other processes append too. A decision that appends is
+//! safe on it: a stale decision fails on the primary key (optimistic concurrency). A decision
+//! that refuses, or emits nothing, must be made again on a fresh load.
 
 use std::{any::Any, collections::HashMap, sync::Arc};
 
@@ -14,10 +14,11 @@ use quick_cache::{
 
 use crate::{Loaded, Store, StoreError};
 
-/// How many aggregates stay in memory.
+/// Capacity of the cache, in aggregates.
 const MOST: usize = 8_192;
-/// How much of that is for those which more than one command found there. What was just
-/// queued has to stay until a worker takes it, however much is queued behind it.
+/// The share of the cache for aggregates that more than one command found in it. The rest is
+/// for new entries: an attempt that was just queued has to stay until a worker takes it,
+/// however many are queued behind it.
 const PROVEN: f64 = 0.5;
 
 pub(crate) struct Memory(Cache<(&'static str, i64), Arc<dyn Any + Send + Sync>>);
@@ -30,7 +31,7 @@ impl Default for Memory {
             .hot_allocation(PROVEN)
             .build();
         Self(options.map_or_else(
-            // Refused are only options that leave a size unsaid.
+            // An error means that a size is missing; all are set above.
             |_| Cache::new(MOST),
             |options| {
                 Cache::with_options(
@@ -52,7 +53,7 @@ impl Memory {
 }
 
 impl Store {
-    /// An aggregate from memory, or as the log has it; tells whether it came from memory.
+    /// An aggregate from memory, or else from the log; the flag is true if it came from memory.
     pub(crate) async fn load_cached<A: Entity>(
         &self,
         id: Id<A>,
@@ -63,7 +64,7 @@ impl Store {
         }
     }
 
-    /// Several aggregates, from memory where possible; tells which came from there.
+    /// Several aggregates, from memory where possible; the flag is true for those from memory.
     ///
     /// # Errors
     /// As [`Store::load`].
@@ -88,8 +89,8 @@ impl Store {
         Ok(found)
     }
 
-    /// Remembers what an aggregate is; not of one that never existed, since an id that is
-    /// asked for may be about to be used.
+    /// Puts an aggregate into memory, except one that never existed: its id may be about to be
+    /// used.
     pub(crate) fn keep<A: Entity>(&self, id: Id<A>, loaded: Loaded<A>) {
         if loaded.version > 0 {
             let known = &self.0.memory.0;
@@ -97,7 +98,7 @@ impl Store {
         }
     }
 
-    /// Forgets what memory holds of an aggregate.
+    /// Removes an aggregate from memory.
     pub fn forget<A: Entity>(&self, id: Id<A>) {
         self.0.memory.0.remove(&(A::TYPE, id.get()));
     }

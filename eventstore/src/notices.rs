@@ -1,5 +1,5 @@
-//! What the processes on one database tell each other by NOTIFY: that there is something
-//! new. A notice may be lost, so whoever waits for one looks now and then all the same.
+//! Notices between the processes on one database, sent by NOTIFY: that there is something new.
+//! A notice may be lost, so every receiver must also poll now and then.
 
 use std::{
     sync::{Arc, Weak},
@@ -11,13 +11,14 @@ use tokio::{sync::Notify, time};
 
 use crate::{StoreError, vault::random};
 
-/// How close together notices about one thing are sent at most: a NOTIFY within every
-/// append would halve their number.
+/// The shortest interval between notices about one topic: a NOTIFY within every append would
+/// halve the rate of appends.
 const GAP: Duration = Duration::from_millis(5);
-/// How long nobody is listened to after the connection was lost.
+/// Pause before listening again after the connection was lost, and the time limit of waiting
+/// for something to send before the task looks whether it is still needed.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What a notice is about.
+/// The topic of a notice.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum About {
     /// Events were appended.
@@ -35,18 +36,19 @@ impl About {
     }
 }
 
-/// One per process.
+/// Sends and receives notices; one per process.
 #[derive(Debug)]
 pub(crate) struct Notices {
     pool: PgPool,
-    /// Who speaks: not the process id, which others have on other machines.
+    /// The random id of this process, sent as the payload so that it ignores its own notices. Not
+    /// the process id, which is not unique across machines.
     own: String,
     to_tell: [Notify; 2],
     heard: [Arc<Notify>; 2],
 }
 
 impl Notices {
-    /// Speaks and listens for as long as somebody has it.
+    /// Starts sending and listening, until the last reference is dropped.
     pub fn start(pool: PgPool) -> Result<Arc<Self>, StoreError> {
         let notices = Arc::new(Self {
             pool,
@@ -61,12 +63,13 @@ impl Notices {
         Ok(notices)
     }
 
-    /// Tells the others, soon.
+    /// Notifies the other processes soon, at most once per [`GAP`].
     pub fn tell(&self, about: About) {
         self.to_tell[about as usize].notify_one();
     }
 
-    /// Rings when another process told something about it; one that nobody hears is kept.
+    /// The signal that another process sent a notice on this topic; a notice that comes while no
+    /// task waits is kept.
     pub fn heard(&self, about: About) -> Arc<Notify> {
         Arc::clone(&self.heard[about as usize])
     }
@@ -94,7 +97,7 @@ async fn listen(notices: Weak<Notices>) {
 
 async fn tell(notices: Weak<Notices>, about: About) {
     while let Some(held) = notices.upgrade() {
-        // Not for ever, so that it ends with whoever has it.
+        // The wait is limited, so that the task ends soon after the last other reference.
         let news = time::timeout(PAUSE, held.to_tell[about as usize].notified()).await;
         if news.is_err() {
             continue;

@@ -1,7 +1,7 @@
-//! A request that is to be carried out once, however often it comes.
+//! Idempotent requests: carried out once, however often they come.
 //!
-//! The request's token travels in [`Metadata`](crate::Metadata) to every append that
-//! comes of it, which marks it in the same transaction (`once.marks`). The mark fails,
+//! The attempt's token travels in [`Metadata`](crate::Metadata) to every append that the
+//! request causes, which inserts a mark in the same transaction (`once.marks`). The mark fails,
 //! and the append with it, once another attempt at the request has taken over.
 
 use std::sync::{Arc, OnceLock};
@@ -13,12 +13,12 @@ use crate::{StoreError, appender::commit_id};
 pub struct Once {
     token: Arc<str>,
     fingerprint: Arc<OnceLock<Vec<u8>>>,
-    /// How to answer the request should the attempt not get to: only what may stand
-    /// there in clear, ids.
+    /// The answer to the request in case the attempt ends before it answers. Stored in clear, so
+    /// only ids.
     pub answer: Option<String>,
 }
 
-/// What an append says of the request that it comes of.
+/// The mark that an append leaves for the request that caused it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub token: String,
@@ -27,7 +27,7 @@ pub(crate) struct Mark {
 }
 
 impl Once {
-    /// A new attempt; what it is an attempt at may become known while it is read.
+    /// A new attempt at a request, whose fingerprint may be set later, while the body is read.
     ///
     /// # Errors
     /// When the system has no randomness to give.
@@ -39,7 +39,7 @@ impl Once {
         })
     }
 
-    /// Its token, in the text form of a UUID.
+    /// The attempt's token: 32 hex digits, which Postgres accepts as a UUID.
     pub fn token(&self) -> &str {
         &self.token
     }

@@ -1,4 +1,4 @@
-//! From stored rows to events: unsealed, upcast, decoded.
+//! Turns stored rows into events: unseals, upcasts and decodes them.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -36,7 +36,7 @@ pub(crate) struct Row {
 pub(crate) const COLUMNS: &str = "position, aggregate_type, aggregate_id, sequence, event_type, \
      event_version, payload, metadata, occurred_at";
 
-/// Reads what is stored.
+/// Reads stored events.
 #[derive(Clone)]
 pub(crate) struct Reader {
     pub pool: PgPool,
@@ -59,7 +59,7 @@ impl Reader {
         }
     }
 
-    /// The events behind a position, at most so many.
+    /// The events above a position, at most `limit`.
     pub async fn after(
         &self,
         position: Position,
@@ -69,7 +69,7 @@ impl Reader {
         self.recorded(&self.pool, rows).await
     }
 
-    /// The same, all of it over one connection.
+    /// As [`Reader::after`], with all reads over one connection.
     pub async fn after_on(
         &self,
         db: &mut PgConnection,
@@ -95,8 +95,8 @@ impl Reader {
         Ok(events)
     }
 
-    /// An event that cannot be read is handed out as one: those whom it does not concern
-    /// must not be held up by it.
+    /// Decodes a row. An event that cannot be read becomes [`Event::Unreadable`], so that it does
+    /// not hold up subscribers that do not need it.
     fn decode(&self, row: Row, keys: &HashMap<Subject, SubjectKey>) -> Recorded {
         let (position, occurred_at) = (row.position, row.occurred_at);
         let metadata = Metadata::deserialize_or_default(&row.metadata);

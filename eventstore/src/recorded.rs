@@ -8,34 +8,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::Once;
 
-/// A place in the log: 1 for the first event ever. Gaps are possible, an event
-/// never appears below one that was seen.
+/// A position in the log: 1 for the first event ever. Gaps are possible; an event never
+/// appears below an event that was already visible.
 pub type Position = i64;
 
-/// Who caused an event, and by what.
+/// The cause of an event: user, request, preceding event, client.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
-    /// The user who asked; nobody for what the system does by itself.
+    /// The user who made the request; none for what the system does by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<Id<User>>,
-    /// The request that asked.
+    /// The id of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// What belongs together: the first request's id, carried on by policies and workers.
+    /// The id of the first request of a chain of causes, carried on by policies and workers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
-    /// The event that made the system do this.
+    /// The position of the event that the system reacted to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causation: Option<Position>,
-    /// Where the request came from.
+    /// The client's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<IpAddr>,
-    /// The attempt at a request that must be carried out only once; the append marks
-    /// it, and the log does not show it.
+    /// The attempt at a request that must be carried out only once; the append marks it. Not
+    /// stored in the log.
     #[serde(skip)]
     pub once: Option<Once>,
-    /// Whether it is one of many that go in the background: what is not is appended
-    /// first. The log does not show it.
+    /// True for one of many commits in the background; other commits are appended first. Not
+    /// stored in the log.
     #[serde(skip)]
     pub bulk: bool,
 }
@@ -43,21 +43,21 @@ pub struct Metadata {
 /// An event with its place in the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recorded {
-    /// Where it stands.
+    /// The position in the log.
     pub position: Position,
-    /// `contact`, `transmission` …
+    /// The aggregate's type: `contact`, `transmission` …
     pub aggregate_type: String,
     /// The aggregate's id.
     pub aggregate_id: i64,
-    /// 1 for the aggregate's first event.
+    /// The event's number in the aggregate, from 1.
     pub sequence: u64,
-    /// `ContactCreated` …
+    /// The event's type: `ContactCreated` …
     pub event_type: String,
-    /// When it was appended.
+    /// The time of the append.
     pub occurred_at: DateTime<Utc>,
-    /// Who caused it.
+    /// The cause of the event.
     pub metadata: Metadata,
-    /// What happened.
+    /// The event itself, decoded.
     pub event: Event,
 }
 
@@ -71,25 +71,24 @@ impl Recorded {
         Ok(crate::codec::readable(self.event.payload()?))
     }
 
-    /// The aggregate's id, typed. For use after matching on the event's kind.
+    /// The aggregate's id, typed; for use after matching on the event's kind.
     pub fn id<A: Entity>(&self) -> Id<A> {
         debug_assert_eq!(self.aggregate_type, A::TYPE);
         Id::new(self.aggregate_id)
     }
 }
 
-/// What an accepted command left behind.
+/// The result of an accepted command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// Where its last event stands; nothing if there was nothing new to say.
+    /// The position of the command's last event; none if it emitted no event.
     pub position: Option<Position>,
     /// The aggregate's sequence afterwards.
     pub version: u64,
 }
 
 impl Metadata {
-    /// What the log says of an event's cause; an unreadable one says nothing, since
-    /// no decision rests on it.
+    /// Decodes stored metadata; unreadable metadata becomes empty, since no decision depends on it.
     pub(crate) fn deserialize_or_default(value: &serde_json::Value) -> Self {
         Self::deserialize(value).unwrap_or_default()
     }

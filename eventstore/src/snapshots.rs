@@ -1,5 +1,5 @@
-//! Snapshots for aggregates with long histories: a state to start from, made by
-//! count of events. Never needed: without one the whole history is read.
+//! Snapshots of aggregates with long histories: states from which a load starts, made after
+//! every 100 events. They are optional: without a snapshot the whole history is read.
 
 use cqrs_es::{
     Aggregate,
@@ -19,7 +19,7 @@ use crate::{
 /// A snapshot is made whenever this many events have come since the last.
 pub(crate) const EVERY: u64 = 100;
 
-/// Whether a commit that led from one sequence to another has made one due.
+/// True if a commit from sequence `before` to sequence `after` makes a snapshot due.
 pub(crate) fn is_due(before: u64, after: u64) -> bool {
     before / EVERY != after / EVERY
 }
@@ -51,7 +51,7 @@ pub(crate) async fn load<A: Entity>(
     if unseal(&mut aggregate, place, &keys).is_err() {
         return Ok(None);
     }
-    // A state of an older form is no error: the history says it all again.
+    // A snapshot in an older form is no error: the whole history is read instead.
     let state = match serde_json::from_value::<Personal<A>>(aggregate.clone()) {
         Ok(sealed) => sealed.into_inner(),
         Err(_) => serde_json::from_value::<A>(aggregate).ok(),
@@ -62,8 +62,8 @@ pub(crate) async fn load<A: Entity>(
     }))
 }
 
-/// Writes a state down. The state of something that has a key of its own is sealed
-/// with it as a whole.
+/// Saves a snapshot. If the aggregate has a key of its own as a subject, the whole state is
+/// sealed with that key.
 pub(crate) async fn save<A: Entity>(
     pool: &PgPool,
     keys: &Keys,

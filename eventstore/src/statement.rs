@@ -80,7 +80,7 @@ pub(crate) async fn append(
         .await
 }
 
-/// Where a member's events stand, if they are in the log.
+/// The positions of a member's events, if they are in the log.
 pub(crate) async fn positions_of(
     db: &mut PgConnection,
     member: &Member,
@@ -108,7 +108,7 @@ pub(crate) async fn positions_of(
     Ok((positions.len() == member.events.len()).then_some(positions))
 }
 
-/// Who holds a unique name.
+/// The holder of a unique name, as `type/id`.
 pub(crate) async fn holder_of(
     db: impl PgExecutor<'_>,
     claim: &Claim,
@@ -120,8 +120,9 @@ pub(crate) async fn holder_of(
         .await
 }
 
-/// Which of these names of a scope are held, and by whom: one look at the primary key for
-/// each. Asked for with `any`, Postgres reads the whole scope while the table is young.
+/// Those of these names in a scope that are held, each with its holder: one look-up in the
+/// primary key for each. With `any`, Postgres would read the whole scope while the table is
+/// small.
 pub(crate) async fn holders_of(
     pool: &PgPool,
     scope: &str,

@@ -1,8 +1,8 @@
-//! The store: aggregates out of the log, decided events into it.
+//! The store: loads aggregates from the log, and hands out the parts of the event store.
 //!
-//! Loads go through postgres-es; commits do not, because its `persist` is one
-//! round trip per event, says nothing of positions, and cannot take a claim or a
-//! queue row along.
+//! Loads of one aggregate go through postgres-es; commits do not, because its `persist` needs
+//! one round trip per event, does not return positions, and cannot write claims or queue rows
+//! in the same transaction.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -12,7 +12,7 @@ use postgres_es::PostgresEventRepository;
 use sqlx::PgPool;
 
 use crate::{
-    Ids, Locks, Log, MasterKey, StoreError, Terms, Vault, Work,
+    Ids, Locks, Log, MasterKey, StoreError, AppendOptions, Vault, UnitOfWork,
     appender::Appender,
     keys::Keys,
     memory::Memory,
@@ -21,12 +21,12 @@ use crate::{
     vault::Fingerprints,
 };
 
-/// An aggregate and how far its history goes.
+/// An aggregate and the version of its history.
 #[derive(Clone, Debug)]
 pub struct Loaded<A> {
-    /// Its state.
+    /// The aggregate's state.
     pub aggregate: A,
-    /// Its sequence; 0 if it never existed.
+    /// The aggregate's sequence; 0 if it never existed.
     pub version: u64,
 }
 
@@ -112,28 +112,28 @@ impl Store {
         Ok(found.into_iter().filter_map(parsed).collect())
     }
 
-    /// What stands for something personal where it is compared and must not be read: the
-    /// same for the same text, and nothing to whoever has no master key.
+    /// A keyed hash that stands for a personal text where it is compared but must not be readable:
+    /// equal for equal texts, and useless without the master key.
     pub fn fingerprint(&self, text: &str) -> String {
         self.0.fingerprints.of(text)
     }
 
-    /// Ids for new things.
+    /// The allocator of ids for new aggregates.
     pub fn ids(&self) -> &Ids {
         &self.0.ids
     }
 
-    /// Sealing with the master key.
+    /// The vault under the master key.
     pub fn vault(&self) -> &Vault {
         &self.0.vault
     }
 
-    /// The store's connections.
+    /// The store's connection pool.
     pub fn pool(&self) -> &PgPool {
         &self.0.pool
     }
 
-    /// An aggregate as the log has it now.
+    /// The present state of an aggregate, read from the log.
     ///
     /// # Errors
     /// When the database does not answer or an event cannot be read.
@@ -141,7 +141,7 @@ impl Store {
         self.load_until(id, u64::MAX).await
     }
 
-    /// An aggregate as it was at this sequence.
+    /// The state of an aggregate at sequence `version`, or the present state if that is older.
     ///
     /// # Errors
     /// As [`Store::load`].
@@ -174,8 +174,8 @@ impl Store {
         fold(start, wanted)
     }
 
-    /// Several aggregates with one query, as the log has them now. Those that never
-    /// existed are among them, at version 0.
+    /// The present states of several aggregates, read from the log with one query. Aggregates that
+    /// never existed are included, at version 0.
     ///
     /// # Errors
     /// As [`Store::load`].
@@ -215,7 +215,7 @@ impl Store {
         Ok(loaded)
     }
 
-    /// Reads into memory the keys that memory does not hold of these, with one query.
+    /// Caches the keys of these aggregates, reading those not yet cached with one query.
     ///
     /// # Errors
     /// When the database does not answer, or a key cannot be opened.
@@ -224,9 +224,9 @@ impl Store {
         self.0.keys.of(subjects).await.map(drop)
     }
 
-    /// The store for one command: what cqrs-es' framework loads from and commits to.
-    pub fn work<A: Entity>(&self, id: Id<A>, terms: Terms) -> Work<A> {
-        Work::new(self.clone(), id, terms)
+    /// The unit of work of one command, which cqrs-es' framework loads from and commits to.
+    pub fn unit_of_work<A: Entity>(&self, id: Id<A>, options: AppendOptions) -> UnitOfWork<A> {
+        UnitOfWork::new(self.clone(), id, options)
     }
 
     pub(crate) async fn history<A: Entity>(
@@ -238,8 +238,8 @@ impl Store {
     }
 }
 
-/// Leaves something sealed in a new database, and opens it in one that has it: with
-/// the wrong key everything would otherwise work, until the first secret.
+/// Puts a sealed text into a new database, and opens the stored one: with a wrong key all would
+/// otherwise seem to work until the first secret is read.
 async fn check_master_key(pool: &PgPool, vault: &Vault) -> Result<(), StoreError> {
     const CONTEXT: &str = "master_key_check";
     let sealed = vault.seal(CONTEXT, b"Ledgerline")?;
@@ -311,7 +311,7 @@ fn id_within<A: Entity>(holder: &str) -> Option<Id<A>> {
     id.parse().ok()
 }
 
-/// cqrs-es' persistence errors, as ours.
+/// Converts cqrs-es' persistence errors into [`StoreError`].
 pub(crate) fn persistence(error: PersistenceError) -> StoreError {
     match error {
         PersistenceError::OptimisticLockError => StoreError::Conflict,

@@ -1,10 +1,10 @@
-//! Old events in today's form. Stored events are never rewritten; each changed
-//! form has one line here, from the version it replaced.
+//! Upcasters: convert old events to the present form. Stored events are never rewritten; each
+//! change of form has one entry here, under the version that introduced it.
 
 use cqrs_es::persist::{EventUpcaster, SemanticVersionEventUpcaster, SerializedEvent};
 use serde_json::Value;
 
-/// Every change of form so far, in the order in which they were made.
+/// All upcasters, in the order in which the changes were made.
 pub(crate) fn all() -> Vec<Box<dyn EventUpcaster>> {
     vec![Box::new(SemanticVersionEventUpcaster::new(
         "SpoolQueued",
@@ -13,7 +13,7 @@ pub(crate) fn all() -> Vec<Box<dyn EventUpcaster>> {
     ))]
 }
 
-/// Before 1.1.0 an attempt did not say which providers it should avoid.
+/// Adds an empty `avoid`: before 1.1.0 an attempt did not list the providers to avoid.
 fn spool_queued_without_avoid(mut payload: Value) -> Value {
     if let Some(fields) = payload
         .get_mut("SpoolQueued")
@@ -26,7 +26,7 @@ fn spool_queued_without_avoid(mut payload: Value) -> Value {
     payload
 }
 
-/// Applies whatever changes an event is older than.
+/// Applies the upcasters whose version is newer than the event's.
 pub(crate) fn upcast(
     upcasters: &[Box<dyn EventUpcaster>],
     event: SerializedEvent,

@@ -18,8 +18,8 @@ use crate::StoreError;
 pub(crate) const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 
-/// The key that seals all others. It comes from a setting or a file, never from
-/// the database.
+/// The key that seals all other keys. It comes from a setting or a file, never from the
+/// database.
 #[derive(Clone)]
 pub struct MasterKey([u8; KEY_BYTES]);
 
@@ -29,7 +29,7 @@ impl MasterKey {
         Self(bytes)
     }
 
-    /// A key for another purpose that follows from this one (HMAC-SHA256 of its name).
+    /// Derives a key for another purpose: the HMAC-SHA256 of the purpose under this key.
     pub fn derive(&self, purpose: &str) -> Zeroizing<Vec<u8>> {
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0)
             .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
@@ -64,7 +64,7 @@ impl Vault {
         Self(XChaCha20Poly1305::new(key.into()))
     }
 
-    /// Seals a secret for this use; it opens only under the same `context`.
+    /// Seals a secret; it opens only under the same `context`.
     ///
     /// # Errors
     /// When the system has no randomness to give.
@@ -73,7 +73,7 @@ impl Vault {
         Ok(Sealed::new(STANDARD_NO_PAD.encode(sealed)))
     }
 
-    /// Opens what [`Vault::seal`] made under the same `context`.
+    /// Opens a secret that [`Vault::seal`] sealed under the same `context`.
     ///
     /// # Errors
     /// When it was sealed under another key or context, or was changed.
@@ -82,7 +82,7 @@ impl Vault {
         self.open_bytes(context, &bytes.map_err(|_| CANNOT_OPEN)?)
     }
 
-    /// The same in bytes.
+    /// As [`Vault::seal`], with the result in bytes instead of Base64.
     ///
     /// # Errors
     /// When the system has no randomness to give.
@@ -97,7 +97,7 @@ impl Vault {
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
-    /// Opens what [`Vault::seal_bytes`] made under the same `context`.
+    /// Opens bytes that [`Vault::seal_bytes`] sealed under the same `context`.
     ///
     /// # Errors
     /// When it was sealed under another key or context, or was changed.
@@ -118,19 +118,19 @@ impl Vault {
     }
 }
 
-/// Keyed hashes of what is compared and must not be read.
+/// Makes keyed hashes of texts that are compared but must not be readable.
 pub(crate) struct Fingerprints(Zeroizing<Vec<u8>>);
 
 impl Fingerprints {
-    /// Of 16 bytes there are enough for any list.
+    /// Length of a fingerprint: 16 bytes make a collision unlikely in a list of any size.
     const BYTES: usize = 16;
 
-    /// Under a key of their own that follows from the master key.
+    /// Derives the key of the fingerprints from the master key.
     pub fn new(master: &MasterKey) -> Self {
         Self(master.derive("fingerprints"))
     }
 
-    /// HMAC-SHA256, the first half, in hex.
+    /// The first half of the HMAC-SHA256 of a text, in hex.
     pub fn of(&self, text: &str) -> String {
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0)
             .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));

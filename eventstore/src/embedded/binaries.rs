@@ -8,10 +8,10 @@ use std::{
 
 use super::{error::EmbeddedError, owner::Owner};
 
-/// Older servers lack what the migrations use.
+/// The oldest supported major version: older servers lack features that the migrations use.
 const OLDEST: u32 = 14;
 
-/// Where packagers put the versions side by side; `*` is one path component.
+/// The folders in which packages install servers; `*` stands for the rest of a path component.
 const USUAL_PLACES: &[&str] = &[
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",
@@ -39,7 +39,8 @@ impl Binaries {
         self.dir.join("initdb")
     }
 
-    /// The version that made `cluster`, when one exists; else what `PATH` has, else the newest.
+    /// Finds the binaries, only in `bin_dir` if it is set: of the version that made `cluster`, if
+    /// that exists; otherwise the first in `PATH`, otherwise the newest in the usual places.
     pub fn find(
         bin_dir: Option<&Path>,
         owner: &Owner,
@@ -103,12 +104,13 @@ pub(super) fn psql_beside(server: Option<&Path>) -> PathBuf {
         })
 }
 
-/// Major version of the server that made a cluster.
+/// The major version of the server that made a cluster.
 pub(super) fn made_by(cluster: &Path) -> Option<u32> {
     let version = fs::read_to_string(cluster.join("PG_VERSION")).ok()?;
     version.trim().split('.').next()?.parse().ok()
 }
 
+/// The major version in the output of `--version`:
 /// `postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)` → 15.
 fn major_version(postgres: &Path, owner: &Owner) -> Option<u32> {
     let mut command = Command::new(postgres);
@@ -155,7 +157,7 @@ fn expand(pattern: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// `/usr/lib/postgresql/15/bin` → 15, to try newer ones first.
+/// The largest number in a path, to try newer versions first: `/usr/lib/postgresql/15/bin` → 15.
 fn number_in(dir: &Path) -> u32 {
     dir.to_string_lossy()
         .split(|c: char| !c.is_ascii_digit())

@@ -1,8 +1,8 @@
-//! What can keep the embedded Postgres from running, each said so that one knows what to do.
+//! Errors that keep the embedded Postgres from running; each message says what to do about it.
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
-/// Why the embedded Postgres could not be started, found or prepared.
+/// An error of starting, finding or preparing the embedded Postgres.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedError {
     /// No usable server binaries anywhere.
@@ -22,7 +22,7 @@ pub enum EmbeddedError {
     NotInBinDir {
         /// The configured folder.
         dir: PathBuf,
-        /// Whom the server would run as.
+        /// The user that the server would run as.
         user: String,
     },
 
@@ -39,14 +39,14 @@ pub enum EmbeddedError {
         made_by: u32,
     },
 
-    /// Running as root and nobody to drop to.
+    /// The process runs as root, and there is no unprivileged user to run Postgres as.
     #[error(
         "Postgres does not run as root, and this system has neither a user postgres nor a user nobody. \
          Create one of them (useradd --system postgres), or start Ledgerline as an ordinary user"
     )]
     NoUnprivilegedUser,
 
-    /// The data belongs to somebody else.
+    /// The cluster belongs to another user.
     #[error(
         "The database in {} belongs to user {owner}. Start Ledgerline as that user or as root, \
          or give the directory to yourself (chown -R)",
@@ -68,7 +68,7 @@ pub enum EmbeddedError {
     Unreachable {
         /// The cluster's directory.
         cluster: PathBuf,
-        /// Whom the server runs as.
+        /// The user that the server runs as.
         user: String,
     },
 
@@ -83,7 +83,7 @@ pub enum EmbeddedError {
         data_dir: PathBuf,
         /// The place tried instead.
         elsewhere: PathBuf,
-        /// Whom the server would run as.
+        /// The user that the server would run as.
         user: String,
     },
 
@@ -96,7 +96,7 @@ pub enum EmbeddedError {
     Missing {
         /// The note in the data directory.
         note: PathBuf,
-        /// Where the cluster should be.
+        /// The directory that should hold the cluster.
         base: PathBuf,
     },
 
@@ -118,20 +118,20 @@ pub enum EmbeddedError {
     )]
     NotLoopback(SocketAddr),
 
-    /// No safe directory for the socket.
+    /// There is no safe directory for the socket.
     #[error(
         "There is no private directory for the database's socket: {} belongs to somebody else. Remove it",
         .0.display()
     )]
     NoSocketDir(PathBuf),
 
-    /// A Postgres of an earlier run refuses to end.
+    /// A Postgres of an earlier run does not stop.
     #[error(
         "A Postgres of an earlier run (process {pid}) still works on {} and does not stop. End it, then start again",
         .cluster.display()
     )]
     OrphanStays {
-        /// Its process id.
+        /// The server's process id.
         pid: i32,
         /// The cluster's directory.
         cluster: PathBuf,
@@ -142,14 +142,14 @@ pub enum EmbeddedError {
     InitDb {
         /// The cluster's directory.
         cluster: PathBuf,
-        /// What it printed.
+        /// The output of initdb on stderr.
         said: String,
     },
 
     /// The server ended or hung while starting.
     #[error("Postgres did not start: {said} (its log: {})", .log.display())]
     DidNotStart {
-        /// The last lines of its log.
+        /// The state of its process and the cause from its log.
         said: String,
         /// The log file.
         log: PathBuf,
@@ -158,7 +158,7 @@ pub enum EmbeddedError {
     /// A file or process operation failed.
     #[error("Could not {what}: {source}")]
     Io {
-        /// What was tried, as in "open /x/y".
+        /// The operation, as in "open /x/y".
         what: String,
         /// The system's answer.
         source: io::Error,

@@ -1,4 +1,5 @@
-//! What an earlier run left behind: a server without a parent, a lock file without a server.
+//! Cleans up after an earlier run: ends a server without a parent, removes a lock file without
+//! a server.
 
 use std::{
     fs,
@@ -16,8 +17,9 @@ use tokio::time::{Instant, sleep};
 
 use super::error::{Context, EmbeddedError};
 
-/// How a server is asked to end: politely, at once, by force. Backends that lost their postmaster leave by themselves
-/// soon, so that the first wait is also theirs.
+/// The signals that end a server, each with the time until the next: a fast shutdown, an
+/// immediate shutdown, a kill. Backends that lost their postmaster end by themselves soon,
+/// within the first wait.
 const REQUESTS: [(Signal, Duration); 3] = [
     (Signal::SIGINT, Duration::from_secs(20)),
     (Signal::SIGQUIT, Duration::from_secs(5)),
@@ -29,9 +31,11 @@ pub(super) fn postmaster(cluster: &Path) -> Option<PathBuf> {
     server_in(recorded_postmaster(cluster)?, cluster)
 }
 
-/// Ends every Postgres process that works in `cluster` and clears the lock files that would stop the next.
+/// Ends every Postgres process that works in `cluster`, and removes the lock files that would
+/// keep the next server from starting.
 ///
-/// The caller holds the data directory's lock, so that no process found here has a living supervisor.
+/// The caller holds the data directory's lock, so that no process found here has a living
+/// supervisor.
 pub(super) async fn clear(cluster: &Path, socket_dir: &Path) -> Result<(), EmbeddedError> {
     end_servers(cluster).await?;
     if !Path::new("/proc/self/cwd").exists() {
@@ -71,7 +75,8 @@ async fn end_servers(cluster: &Path) -> Result<(), EmbeddedError> {
     }
 }
 
-/// Signals the postmaster, who ends its backends; without one, the backends themselves.
+/// Signals the postmaster, which ends its backends; without a postmaster, and with SIGKILL,
+/// signals all processes. Answers one of them, or `None` if none is alive.
 fn ask_to_end(cluster: &Path, signal: Signal) -> Result<Option<Pid>, EmbeddedError> {
     let alive = servers_in(cluster);
     let postmaster = recorded_postmaster(cluster).filter(|pid| alive.contains(pid));
@@ -88,8 +93,9 @@ fn ask_to_end(cluster: &Path, signal: Signal) -> Result<Option<Pid>, EmbeddedErr
     Ok(asked.first().copied())
 }
 
-/// Postgres processes with `cluster` as their working directory. A zombie has none, so it does not count; a shell
-/// that somebody opened there is no server, so it is left alone.
+/// The Postgres processes with `cluster` as their working directory. A zombie has no working
+/// directory, so it does not count; a shell that was opened there is no server, so it is left
+/// alone.
 fn servers_in(cluster: &Path) -> Vec<Pid> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries

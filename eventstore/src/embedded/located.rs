@@ -1,4 +1,4 @@
-//! A running cluster as another process sees it: how to connect, how to call `psql`.
+//! A running cluster as another process sees it: connection options and a `psql` command.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use super::{
     place::{self, Place},
 };
 
-/// The way into a cluster that runs.
+/// The address of a running cluster.
 #[derive(Debug, Clone)]
 pub struct Located {
     pub(super) socket_dir: PathBuf,

@@ -1,12 +1,12 @@
 //! Postgres as a part of Ledgerline: the system's binaries, run and watched as child processes.
 //!
-//! What is here: finding the binaries, choosing where the cluster and its socket lie and as whom the server runs,
-//! creating, starting, supervising and stopping it, and cleaning up after a run that was killed. What the database
-//! holds is none of its business, except that the database exists.
+//! This module finds the binaries, chooses the directories of the cluster and its socket and the
+//! user that the server runs as, creates, starts, supervises and stops the server, and cleans up
+//! after a run that was killed. It creates the database, but does not deal with its contents.
 //!
-//! A data directory looks like this: `postgres/` (the cluster), `postgres.conf` (settings one may change),
-//! `postgres_hba.conf`, `postgres.log`, `ledgerline.lock`; when the database's user cannot reach it, the first three
-//! lie elsewhere and `postgres.location` says where.
+//! A data directory holds `postgres/` (the cluster), `postgres.conf` (settings, which operators
+//! may change), `postgres_hba.conf`, `postgres.log` and `ledgerline.lock`; if the database's user
+//! cannot reach it, the first three are in another directory, which `postgres.location` names.
 
 mod binaries;
 mod error;
@@ -40,29 +40,33 @@ pub use self::{error::EmbeddedError, located::Located};
 const SUPERUSER: &str = "ledgerline";
 const DATABASE: &str = "ledgerline";
 
-/// What to run.
+/// The configuration of the embedded Postgres.
 #[derive(Debug, Clone)]
 pub struct EmbeddedConfig {
     /// Ledgerline's data directory; created if absent.
     pub data_dir: PathBuf,
-    /// The folder with `postgres` and `initdb`, when it is not to be looked for.
+    /// The folder with `postgres` and `initdb`; without it the usual places are searched.
     pub bin_dir: Option<PathBuf>,
-    /// A loopback address for analysts to connect to over TCP. Without it there is only the socket.
+    /// A loopback address for analysts to connect to over TCP. Without it there is only the
+    /// socket.
     pub listen: Option<SocketAddr>,
 }
 
-/// A supervised Postgres of this process. [`stop`](Self::stop) it: dropped, it is told to end but not waited for.
+/// A supervised Postgres of this process. To be ended by [`stop`](Self::stop): a drop tells the
+/// server to end but does not wait for it.
 #[derive(Debug)]
 pub struct EmbeddedPostgres {
     supervisor: Supervisor,
     way_in: Located,
     notice: Option<String>,
-    /// Held for as long as the server may run: fields are dropped in order, so these go last.
+    /// Locks held for as long as the server may run: fields are dropped in order, so these are
+    /// dropped last.
     locks: Vec<Lock>,
 }
 
 impl EmbeddedPostgres {
-    /// Starts the cluster of a data directory, creating it if it is not there, and waits until it accepts connections.
+    /// Starts the cluster of a data directory, creating it if absent, and waits until it accepts
+    /// connections.
     pub async fn start(config: EmbeddedConfig) -> Result<Self, EmbeddedError> {
         Self::start_in(config, &Surroundings::default()).await
     }
@@ -139,7 +143,7 @@ impl EmbeddedPostgres {
         }
     }
 
-    /// Finds the running cluster of a data directory for a second process, without starting anything.
+    /// Finds the running cluster of a data directory for a second process; starts nothing.
     pub fn locate(data_dir: &Path) -> Result<Located, EmbeddedError> {
         Located::find(data_dir)
     }
@@ -154,7 +158,7 @@ impl EmbeddedPostgres {
         self.way_in.psql_command(role)
     }
 
-    /// A sentence for the operator, when the database is not where one would look for it.
+    /// A message for the operator if the cluster is not in the data directory.
     pub fn notice(&self) -> Option<&str> {
         self.notice.as_deref()
     }
@@ -164,7 +168,8 @@ impl EmbeddedPostgres {
         self.supervisor.pid()
     }
 
-    /// Stops the server in good order: sessions are ended, a checkpoint is written. Takes 40 s at the very most.
+    /// Stops the server by a fast shutdown: sessions are ended, a checkpoint is written. Takes at
+    /// most 40 s.
     pub async fn stop(self) {
         let Self {
             supervisor, locks, ..
@@ -179,7 +184,7 @@ pub fn create_data_dir(data_dir: &Path) -> Result<(), EmbeddedError> {
     place::create_dir(data_dir)
 }
 
-/// Decides as whom, with which binaries and where the cluster runs.
+/// Chooses the user, the binaries and the directory of the cluster.
 fn settle(
     data_dir: &Path,
     bin_dir: Option<&Path>,

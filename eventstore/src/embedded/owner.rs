@@ -1,4 +1,5 @@
-//! As whom the server runs: ourselves, or an unprivileged user when we are root.
+//! The user that the server runs as: that of this process, or an unprivileged user if it runs
+//! as root.
 
 use std::{
     fs,
@@ -19,14 +20,15 @@ use super::error::{Context, EmbeddedError};
 pub(super) struct Owner {
     uid: u32,
     gid: u32,
-    /// For messages.
+    /// The name or number, for messages.
     pub name: String,
-    /// Whether we are root and have to drop to it.
+    /// True if this process is root and has to drop its privileges to run as this user.
     drops: bool,
 }
 
 impl Owner {
-    /// Whoever owns an existing cluster; for a new one ourselves, or as root `postgres`, else `nobody`.
+    /// The owner of an existing cluster; for a new cluster, or one that root owns, as
+    /// [`Owner::for_new`].
     pub fn of(cluster: &Path) -> Result<Self, EmbeddedError> {
         let us = geteuid();
         match fs::metadata(cluster) {
@@ -44,7 +46,8 @@ impl Owner {
         }
     }
 
-    /// Who would own a new cluster.
+    /// The owner of a new cluster: the user of this process, or for root `postgres`, otherwise
+    /// `nobody`.
     pub fn for_new() -> Result<Self, EmbeddedError> {
         let us = geteuid();
         if !us.is_root() {
@@ -69,7 +72,8 @@ impl Owner {
             .ok_or(EmbeddedError::NoUnprivilegedUser)
     }
 
-    /// Makes a command run as this user, outside of our terminal's signals and without our environment's `PG*`.
+    /// Makes a command run as this user, in its own process group (so without the terminal's
+    /// signals) and without the `PG*` variables of this process.
     pub fn dress(&self, command: &mut Command) {
         command
             .stdin(Stdio::null())
@@ -91,12 +95,13 @@ impl Owner {
         Ok(())
     }
 
-    /// Whether this user owns what the metadata describes.
+    /// True if this user owns the file that the metadata describes.
     pub fn owns(&self, metadata: &fs::Metadata) -> bool {
         metadata.uid() == self.uid
     }
 
-    /// Whether this user can run the program, working in `dir`. Asked by trying: modes do not tell all (ACLs, mounts).
+    /// True if this user can run the program with `dir` as its working directory. Found out by
+    /// trying, because modes do not show all (ACLs, mounts).
     pub fn can_run(&self, program: &Path, dir: &Path) -> bool {
         let mut probe = Command::new(program);
         self.dress(&mut probe);
@@ -110,7 +115,8 @@ impl Owner {
     }
 }
 
-/// A `PGDATA` or `PGHOST` set for another server must not steer this one.
+/// Removes the `PG*` variables: a `PGDATA` or `PGHOST` set for another server must not affect
+/// this one.
 pub(super) fn forget_environment(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("PG")) {

@@ -1,4 +1,4 @@
-//! Where a data directory's cluster, its settings, log and socket are.
+//! The directories of a data directory's cluster and of its socket, and the locks on them.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
@@ -17,17 +17,18 @@ use super::{
     owner::Owner,
 };
 
-/// The note in a data directory that says where its cluster is, when it is not inside.
+/// The note in a data directory that names the directory of its cluster, if that is elsewhere.
 const NOTE: &str = "postgres.location";
-/// The same while that cluster is being made: without a cluster, it is no loss.
+/// The note while that cluster is being made: then a missing cluster is no loss of data.
 const UNFINISHED_NOTE: &str = "postgres.location.new";
 
 /// The directories of this system that a place may use; tests have their own.
 #[derive(Debug, Clone)]
 pub(super) struct Surroundings {
-    /// Holds the clusters whose data directory the database's user cannot reach.
+    /// The parent of the clusters whose data directory the database's user cannot reach.
     pub elsewhere: PathBuf,
-    /// Holds the sockets' directories; short, because a socket's path ends at 107 bytes.
+    /// The parents of the sockets' directories; short, because a socket's path has at most 107
+    /// bytes.
     pub sockets: Vec<PathBuf>,
 }
 
@@ -49,7 +50,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Where the cluster of a (canonical) data directory already is.
+    /// The place of the existing cluster of a (canonical) data directory; also one whose making was
+    /// begun.
     pub fn existing(data_dir: &Path) -> Result<Option<Self>, EmbeddedError> {
         for name in [NOTE, UNFINISHED_NOTE] {
             let note = data_dir.join(name);
@@ -79,7 +81,8 @@ impl Place {
         Ok(inside.has_cluster().then_some(inside))
     }
 
-    /// Where the new cluster of a data directory goes: inside, if its owner can get there.
+    /// The place for a new cluster: inside the data directory if the database's user can reach it,
+    /// otherwise elsewhere; `None` if neither can be reached.
     pub fn fresh(
         data_dir: &Path,
         surroundings: &Surroundings,
@@ -91,7 +94,8 @@ impl Place {
                 note: None,
             }));
         }
-        // One that exists belonged to a directory of this name that was removed; it is not ours to adopt.
+        // An existing one belonged to a data directory of this name that was removed; it must not
+        // be adopted.
         let Some(base) =
             siblings(&surroundings.elsewhere.join(hash(data_dir))).find(|base| !base.exists())
         else {
@@ -111,7 +115,7 @@ impl Place {
         }))
     }
 
-    /// From now on a missing cluster is a loss.
+    /// Notes that the cluster was made: from now on a missing cluster is an error.
     pub fn cluster_is_made(&self) -> Result<(), EmbeddedError> {
         if let Some(note) = self
             .note
@@ -147,25 +151,27 @@ pub(super) fn create_dir(dir: &Path) -> Result<(), EmbeddedError> {
     }
     let context = || format!("create the directory {}", dir.display());
     match fs::create_dir(dir) {
-        // Set explicitly: the umask may be stricter, and the database's user has to get in.
+        // Set explicitly: the umask may be stricter, and the database's user needs access.
         Ok(()) => fs::set_permissions(dir, fs::Permissions::from_mode(0o711)).context(context),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error).context(context),
     }
 }
 
-/// The lock that lets one process at a time run a cluster. It ends with the process, however that ends.
+/// The lock that lets one process at a time run a cluster. It ends with the process, however
+/// that ends.
 #[derive(Debug)]
 pub(super) struct Lock(File);
 
 impl Drop for Lock {
-    /// Closing is not enough: a child that another thread is just starting has the file open until it execs.
+    /// Unlocks explicitly, because closing is not enough: a child that another thread is just
+    /// starting has the file open until it execs.
     fn drop(&mut self) {
         let _ = self.0.unlock();
     }
 }
 
-/// Takes the lock in `dir`, or says that the data directory is in use.
+/// Takes the lock in `dir`, or fails with [`EmbeddedError::InUse`].
 pub(super) fn lock(dir: &Path, data_dir: &Path) -> Result<Lock, EmbeddedError> {
     let path = dir.join("ledgerline.lock");
     let context = || format!("lock {}", path.display());
@@ -183,8 +189,8 @@ pub(super) fn lock(dir: &Path, data_dir: &Path) -> Result<Lock, EmbeddedError> {
     }
 }
 
-/// A private directory for a cluster's socket, the same over restarts. Shared parents let anybody plant a directory
-/// of that name, so one that is not the owner's is passed over.
+/// A private directory for a cluster's socket, which stays the same over restarts. Any user can
+/// create a directory of that name in a shared parent, so one of another owner is skipped.
 pub(super) fn socket_dir(
     cluster: &Path,
     owner: &Owner,
@@ -218,7 +224,7 @@ fn private_dir(dir: &Path, owner: &Owner) -> Result<bool, EmbeddedError> {
     Ok(found.is_dir() && owner.owns(&found) && found.permissions().mode() & 0o077 == 0)
 }
 
-/// `x`, `x-2`, `x-3` …: a few other names for when one is taken.
+/// A path and eight alternatives for when it is taken: `x`, `x-2`, `x-3` …
 fn siblings(path: &Path) -> impl Iterator<Item = PathBuf> {
     let first = path.to_owned();
     std::iter::once(first.clone()).chain((2..=9).map(move |n| {
@@ -228,7 +234,8 @@ fn siblings(path: &Path) -> impl Iterator<Item = PathBuf> {
     }))
 }
 
-/// FNV-1a: a short name for a path that no release of Rust changes. Nothing is protected by it.
+/// The FNV-1a hash of a path: a short name that is stable over releases of Rust. Not for
+/// security.
 fn hash(path: &Path) -> String {
     let hash = path
         .as_os_str()

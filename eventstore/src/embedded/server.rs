@@ -27,9 +27,10 @@ use super::{
     place::Place,
 };
 
-/// Crash recovery replays up to `max_wal_size` of log, which takes its time on a slow disk.
+/// Time limit of a start: crash recovery replays up to `max_wal_size` of log, which takes long on
+/// a slow disk.
 const START_PATIENCE: Duration = Duration::from_secs(600);
-/// A fast shutdown writes a checkpoint first.
+/// Time limit of a fast shutdown, which writes a checkpoint first.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 const LOG_LIMIT: u64 = 10 * 1024 * 1024;
 
@@ -51,7 +52,7 @@ log_min_error_statement = panic
 log_error_verbosity = terse
 ";
 
-/// Everything needed to start the server, again and again.
+/// All that is needed to start the server, also repeatedly.
 #[derive(Debug, Clone)]
 pub(super) struct Server {
     pub owner: Owner,
@@ -67,7 +68,8 @@ impl Server {
         self.listen.map_or(5432, |address| address.port())
     }
 
-    /// Makes the cluster beside its final name and renames it, so that a half-made one is never taken for whole.
+    /// Makes the cluster under a temporary name and renames it, so that an unfinished cluster is
+    /// never taken for a whole one.
     pub async fn create_cluster(&self) -> Result<(), EmbeddedError> {
         let cluster = self.place.cluster();
         let unfinished = cluster.with_extension("new");
@@ -125,8 +127,8 @@ impl Server {
         })
     }
 
-    /// Writes what the server reads besides its data. It lies outside of the cluster: root must not write
-    /// where another user could have put a link.
+    /// Writes the settings and access files. They are outside of the cluster, because root must not
+    /// write where another user could have put a link.
     pub fn write_settings(&self) -> Result<(), EmbeddedError> {
         let settings = self.settings_file();
         if !settings.exists() {
@@ -150,7 +152,8 @@ impl Server {
         )
     }
 
-    /// The kind of shared memory that initdb tried out: not every container has a usable /dev/shm.
+    /// The kind of shared memory that initdb found to work: not every container has a usable
+    /// /dev/shm.
     fn usable_shared_memory(&self) -> &'static str {
         let made =
             fs::read_to_string(self.place.cluster().join("postgresql.conf")).unwrap_or_default();
@@ -240,7 +243,8 @@ impl Server {
     fn did_not_start(&self, how: &str) -> EmbeddedError {
         let log = fs::read(&self.log).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
-        // The first FATAL or the last line says why; what follows is the shutdown's chatter.
+        // The last FATAL, PANIC or HINT of the last 30 lines names the cause, otherwise the last
+        // line.
         let why = log
             .lines()
             .rev()
@@ -258,7 +262,8 @@ impl Server {
         }
     }
 
-    /// Keeps the log small. The server appends, so that it goes on at the start of the emptied file.
+    /// Rotates a log of more than 10 MiB by copying and emptying it. The server opened it for
+    /// appending, so it continues at the start of the emptied file.
     pub fn rotate_log(&self) {
         let too_long = fs::metadata(&self.log).is_ok_and(|log| log.len() > LOG_LIMIT);
         if too_long {
@@ -271,7 +276,7 @@ impl Server {
     }
 }
 
-/// Ends a server in good order, and if it does not end, in worse.
+/// Ends a server by a fast shutdown; if it does not end, by an immediate one, then by SIGKILL.
 pub(super) async fn shut_down(child: &mut Child) {
     let requests = [
         (Signal::SIGINT, STOP_PATIENCE),
@@ -279,7 +284,7 @@ pub(super) async fn shut_down(child: &mut Child) {
         (Signal::SIGKILL, Duration::from_secs(5)),
     ];
     for (signal, patience) in requests {
-        // An id is there as long as the child has not been waited for, so this is no other process.
+        // The id exists until the child was waited for, so it belongs to no other process.
         let Some(pid) = child.id() else { return };
         signal_process(pid, signal);
         if timeout(patience, child.wait()).await.is_ok() {

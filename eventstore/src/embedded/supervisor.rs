@@ -17,7 +17,7 @@ use super::{
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// A server that ran this long did not die of what ails its start.
+/// The run time after which the pause is reset: such a server did not end of a failed start.
 const SETTLED: Duration = Duration::from_secs(60);
 
 /// The task that owns the server's process.
@@ -53,7 +53,7 @@ impl Supervisor {
         }
     }
 
-    /// As if this process had been killed: the server lives on without a supervisor.
+    /// Leaves the server running without a supervisor, as if this process had been killed.
     #[cfg(test)]
     pub fn abandon(self) {
         self.task.abort();
@@ -62,7 +62,7 @@ impl Supervisor {
 }
 
 impl Drop for Supervisor {
-    /// Without [`Supervisor::stop`] there is nobody to wait, but the server is still told to end.
+    /// Tells the server to end without waiting for it, unless [`Supervisor::stop`] was called.
     fn drop(&mut self) {
         if !self.task.is_finished() {
             self.task.abort();

@@ -1,4 +1,4 @@
-//! What is in the log stays as it was, and only who may reads it.
+//! Integrity and confidentiality of the log.
 
 use super::*;
 
@@ -16,14 +16,14 @@ async fn an_erased_subject_reads_as_nothing_and_its_key_is_gone() {
             ..ContactProfile::default()
         },
     };
-    carry_out::<Contact>(&store, 1, create, Basis::Nothing)
+    carry_out::<Contact>(&store, 1, create, StateSource::Nothing)
         .await
         .unwrap();
     let first_of = |events: Vec<std::sync::Arc<crate::Recorded>>| events[0].event.clone();
-    // The other process has the key at hand from here on.
+    // The other process has the key in its cache from here on.
     let before = first_of(other.log().read(0, 10).await.unwrap());
     assert!(format!("{before:?}").contains("Zaphod"));
-    carry_out::<Contact>(&store, 1, ContactCommand::Erase, Basis::Log)
+    carry_out::<Contact>(&store, 1, ContactCommand::Erase, StateSource::Log)
         .await
         .unwrap();
     let mut subscription = other.log().subscribe(1);
@@ -77,7 +77,7 @@ async fn an_old_form_is_read_in_todays() {
     use domain::delivery::TransmissionEvent;
     let scratch = Scratch::start().await;
     let store = scratch.store().await;
-    // As version 1.0.0 wrote it: without `avoid`.
+    // The form that version 1.0.0 wrote: without `avoid`.
     let payload = serde_json::json!({"SpoolQueued": {
         "spool": 1, "attempt": 1, "at": "2026-01-01T00:00:00Z", "due_at": "2026-01-01T00:00:00Z",
         "deadline": "2026-01-02T00:00:00Z", "program_version": 1, "account_id": 1,

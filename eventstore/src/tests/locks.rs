@@ -57,7 +57,7 @@ async fn a_lost_connection_is_told_and_the_lock_is_taken_again() {
     sqlx::query(cut).execute(store.pool()).await.unwrap();
     timeout(LONG, lock.lost()).await.expect("it was not told");
     let again = store.locks().try_lock(NAME).await.unwrap().unwrap();
-    // The one that was lost gives back nothing of this one's.
+    // The drop of the lost lock must not release this lock.
     lock.release().await;
     assert!(store.locks().try_lock(NAME).await.unwrap().is_none());
     assert!(!again.is_lost());

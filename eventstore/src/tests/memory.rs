@@ -1,4 +1,4 @@
-//! What a process remembers, and when that no longer holds.
+//! The cache of aggregates, and the invalidation of remembered answers.
 
 use cqrs_es::Aggregate as _;
 use domain::people::{Channel, OptOut, OptOutCommand, OptOutSource};
@@ -13,7 +13,7 @@ async fn an_id_that_was_asked_for_before_its_use_is_not_remembered_as_unused() {
     let id: Id<Account> = Id::new(7);
     let unused = one.load_many_cached(&[id]).await.unwrap();
     assert_eq!(unused[&id].0.version, 0);
-    carry_out::<Account>(&other, 7, account("ada"), Basis::Nothing)
+    carry_out::<Account>(&other, 7, account("ada"), StateSource::Nothing)
         .await
         .unwrap();
     let used = one.load_many_cached(&[id]).await.unwrap();
@@ -46,10 +46,10 @@ async fn what_was_asked_about_opt_outs_holds_until_one_is_added_anywhere() {
         reason: None,
         source: OptOutSource::Stop,
     };
-    carry_out::<OptOut>(&one, 9, add, Basis::Nothing)
+    carry_out::<OptOut>(&one, 9, add, StateSource::Nothing)
         .await
         .unwrap();
-    // Whoever appends it knows at once; the others once they have seen it.
+    // The process that appends it knows at once; the others once they have seen it.
     assert!(!holds(&one, asked_at, HOUR));
     let heard = async {
         while holds(&other, asked_at, HOUR) {

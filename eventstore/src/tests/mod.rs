@@ -1,4 +1,4 @@
-//! The log against a real Postgres: what must hold however many write at once.
+//! The event store on a real Postgres: guarantees that hold with concurrent writers.
 
 mod honesty;
 mod locks;
@@ -20,16 +20,16 @@ use sqlx::PgPool;
 use tokio::time::timeout;
 
 use crate::{
-    Basis, Before, Loaded, MasterKey, Metadata, Once, Store, StoreError, Terms, database,
+    StateSource, Before, Loaded, MasterKey, Metadata, Once, Store, StoreError, AppendOptions, database,
     embedded::{EmbeddedConfig, EmbeddedPostgres},
 };
 
-/// Time limit for what has to happen, on a busy machine.
+/// Time limit of a wait, enough for a busy machine.
 const LONG: Duration = Duration::from_secs(180);
 const WRITERS: i64 = 16;
 const EACH: i64 = 60;
 
-/// A Postgres of the test's own.
+/// A Postgres for one test.
 struct Scratch {
     postgres: EmbeddedPostgres,
     dir: PathBuf,
@@ -63,7 +63,7 @@ impl Scratch {
         Self::connect(&self.postgres).await
     }
 
-    /// A store as another process would have it.
+    /// A store with its own pool, as in another process.
     async fn store(&self) -> Store {
         Store::open(self.pool().await, &MasterKey::new([1; 32]))
             .await
@@ -76,7 +76,7 @@ impl Scratch {
     }
 }
 
-/// Appends one event to a session that nobody else writes to.
+/// Appends one event to a session that no other test code writes to.
 async fn append(store: &Store, id: i64) -> Result<(), StoreError> {
     append_with(store, id, Metadata::default()).await
 }
@@ -113,13 +113,13 @@ async fn carry_out<A: Entity>(
     store: &Store,
     id: i64,
     command: A::Command,
-    basis: Basis,
+    source: StateSource,
 ) -> Result<(), String> {
-    let terms = Terms {
-        basis,
-        ..Terms::default()
+    let options = AppendOptions {
+        source,
+        ..AppendOptions::default()
     };
-    let framework = cqrs_es::CqrsFramework::new(store.work::<A>(Id::new(id), terms), vec![], ());
+    let framework = cqrs_es::CqrsFramework::new(store.unit_of_work::<A>(Id::new(id), options), vec![], ());
     let done = framework.execute(&id.to_string(), command).await;
     done.map_err(|error| error.to_string())
 }
@@ -202,7 +202,7 @@ async fn of_two_who_want_one_name_one_gets_it_and_the_rest_of_the_group_goes_thr
     let wanted = ["desk", "desk", "front", "back"];
     let tries = wanted.iter().zip(1..).map(|(name, id)| {
         let store = store.clone();
-        async move { carry_out::<Account>(&store, id, account(name), Basis::Nothing).await }
+        async move { carry_out::<Account>(&store, id, account(name), StateSource::Nothing).await }
     });
     let results = futures::future::join_all(tries).await;
     assert_eq!(
@@ -222,11 +222,11 @@ async fn of_two_who_want_one_name_one_gets_it_and_the_rest_of_the_group_goes_thr
         AccountCommand::Delete {
             at: crate::clock::now(),
         },
-        Basis::Log,
+        StateSource::Log,
     )
     .await
     .unwrap();
-    carry_out::<Account>(&store, 9, account("desk"), Basis::Nothing)
+    carry_out::<Account>(&store, 9, account("desk"), StateSource::Nothing)
         .await
         .unwrap();
     scratch.stop().await;
@@ -251,7 +251,7 @@ async fn an_attempt_that_was_overtaken_appends_nothing_any_more() {
     assert!(refused.is_err(), "what has marks was taken over");
 
     let late = Once::new(std::sync::Arc::default()).unwrap();
-    // In one group, so that the others must not suffer.
+    // Both in one group: the failure of one member must not affect the other.
     let (late, other) = tokio::join!(append_with(&store, 2, with(&late)), append(&store, 3));
     assert!(matches!(late, Err(StoreError::Superseded)), "{late:?}");
     other.unwrap();
@@ -279,7 +279,7 @@ async fn a_second_writer_of_the_same_sequence_loses() {
 async fn a_state_from_a_snapshot_equals_the_state_from_the_whole_history() {
     let scratch = Scratch::start().await;
     let store = scratch.store().await;
-    carry_out::<Account>(&store, 1, account("desk"), Basis::Nothing)
+    carry_out::<Account>(&store, 1, account("desk"), StateSource::Nothing)
         .await
         .unwrap();
     for number in 0..250 {
@@ -287,7 +287,7 @@ async fn a_state_from_a_snapshot_equals_the_state_from_the_whole_history() {
             name: format!("key{}", number % 7),
             value: format!("value {number}"),
         };
-        carry_out::<Account>(&store, 1, set, Basis::Memory)
+        carry_out::<Account>(&store, 1, set, StateSource::Memory)
             .await
             .unwrap();
     }

@@ -133,7 +133,7 @@ impl Registry {
             ids.dedup();
             for id in ids {
                 match registry.refresh(id).await {
-                    Err(error) if error.is_passing() => return Err(error),
+                    Err(error) if error.is_transient() => return Err(error),
                     // The others must not wait for one that no waiting will mend.
                     Err(error) => {
                         tracing::error!(provider.id = %id, %error, "a provider cannot be read");

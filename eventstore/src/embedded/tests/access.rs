@@ -1,4 +1,4 @@
-//! Who gets in, and what is refused.
+//! Access to the server and its files, and refusals.
 
 use super::*;
 
@@ -149,7 +149,7 @@ async fn a_planted_socket_directory_is_passed_over() {
     let first = postgres.way_in.socket_dir.clone();
     postgres.stop().await;
     fs::remove_dir(&first).unwrap();
-    // A link is somebody else's, whoever made it.
+    // A link is never accepted as the socket's directory, whoever made it.
     symlink(&scratch.root, &first).unwrap();
 
     let postgres = scratch.start().await;

@@ -67,7 +67,7 @@ async fn lock_files_naming_a_zombie_do_not_keep_the_server_from_starting() {
     write(&postgres, "acknowledged").await;
     let socket_dir = postgres.way_in.socket_dir.clone();
     postgres.stop().await;
-    // Postgres takes a process that was not waited for to be alive.
+    // Postgres takes a zombie process to be alive.
     let mut zombie = std::process::Command::new("true")
         .stdin(Stdio::null())
         .spawn()

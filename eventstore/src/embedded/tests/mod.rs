@@ -71,7 +71,7 @@ impl Drop for Scratch {
 }
 
 impl EmbeddedPostgres {
-    /// As if this process had been killed.
+    /// Leaves the server running, as if this process had been killed; answers its process id.
     fn abandon(self) -> i32 {
         let pid = self.postmaster_pid().unwrap();
         self.supervisor.abandon();

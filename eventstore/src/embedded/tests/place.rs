@@ -1,8 +1,9 @@
-//! Where the cluster lies.
+//! The place of the cluster.
 
 use super::*;
 
-/// Only root drops to another user; for everybody else the data directory is their own.
+/// A data directory that the database's user cannot reach. Only as root: other users run the
+/// server as themselves.
 fn unreachable_scratch() -> Option<Scratch> {
     let scratch = geteuid().is_root().then(Scratch::new)?;
     fs::create_dir(scratch.data_dir()).unwrap();

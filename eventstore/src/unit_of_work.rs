@@ -1,5 +1,5 @@
-//! cqrs-es' event store, for one command: on which terms it is carried out, and
-//! what came of it.
+//! The unit of work: cqrs-es' `EventStore` for one command, with its append options and its
+//! outcome.
 
 use std::{
     collections::HashMap,
@@ -11,63 +11,63 @@ use domain::{Entity, Id, access::User};
 
 use crate::{Before, Committed, Loaded, Metadata, Store, StoreError};
 
-/// On which terms a command is carried out.
+/// The append options of a command.
 #[derive(Clone, Debug, Default)]
-pub struct Terms {
-    /// Who asks, for the record.
+pub struct AppendOptions {
+    /// The metadata recorded with the events.
     pub metadata: Metadata,
-    /// Whose the aggregate must be; anybody's if none.
+    /// The required owner of the aggregate; none for any owner.
     pub owner: Option<Id<User>>,
-    /// Which versions it may have; any, if none are said.
+    /// The versions that the aggregate may have; none for any version.
     pub expected_versions: Option<Vec<u64>>,
-    /// Where the state to decide on comes from.
-    pub basis: Basis,
+    /// The source of the state to decide on.
+    pub source: StateSource,
     /// Attempts whose place in the dispatch queue is given up with the append.
     pub dequeue: Vec<i64>,
 }
 
-/// Where the state to decide on comes from.
+/// The source of the state to decide on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Basis {
-    /// It has no history: its id was never used.
+pub enum StateSource {
+    /// No source: the id was never used, so the aggregate has no history.
     Nothing,
-    /// Memory, if it is there.
+    /// Memory, or the log if the aggregate is not in memory.
     Memory,
     /// The log.
     #[default]
     Log,
 }
 
-/// What came of one command.
+/// The outcome of one command.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Done {
-    /// What was appended, if anything was.
+    /// The last append of the command; none if it emitted no event.
     pub committed: Option<Committed>,
-    /// The version that was decided on.
+    /// The version of the state that was decided on.
     pub version: u64,
-    /// Whether that came from memory and may have been stale.
+    /// True if that state came from memory and may have been stale.
     pub from_memory: bool,
 }
 
-/// cqrs-es' event store for one command.
-pub struct Work<A> {
+/// The unit of work of one command.
+pub struct UnitOfWork<A> {
     store: Store,
     id: Id<A>,
-    terms: Terms,
+    options: AppendOptions,
     done: Arc<Mutex<Done>>,
 }
 
-impl<A> Work<A> {
-    pub(crate) fn new(store: Store, id: Id<A>, terms: Terms) -> Self {
+impl<A> UnitOfWork<A> {
+    pub(crate) fn new(store: Store, id: Id<A>, options: AppendOptions) -> Self {
         Self {
             store,
             id,
-            terms,
+            options,
             done: Arc::default(),
         }
     }
 
-    /// Where the outcome will stand once the framework has run.
+    /// The cell that holds the outcome once the framework has run.
     pub fn done(&self) -> Arc<Mutex<Done>> {
         Arc::clone(&self.done)
     }
@@ -89,18 +89,18 @@ impl<A: Aggregate> AggregateContext<A> for Context<A> {
     }
 }
 
-/// Why a loaded aggregate is not to be touched.
+/// A precondition of the command that the loaded aggregate does not meet.
 #[derive(Debug, thiserror::Error)]
 pub enum Denied {
-    /// It is somebody else's.
+    /// The aggregate has another owner.
     #[error("not found")]
     NotTheirs,
-    /// It has another version than the caller expected.
+    /// The aggregate has another version than the caller expected.
     #[error("the version is {0} now")]
     Stale(u64),
 }
 
-impl<A: Entity> EventStore<A> for Work<A> {
+impl<A: Entity> EventStore<A> for UnitOfWork<A> {
     type AC = Context<A>;
 
     async fn load_events(
@@ -119,20 +119,20 @@ impl<A: Entity> EventStore<A> for Work<A> {
     }
 
     async fn load_aggregate(&self, _: &str) -> Result<Context<A>, AggregateError<A::Error>> {
-        let (loaded, from_memory) = match self.terms.basis {
-            Basis::Nothing => (
+        let (loaded, from_memory) = match self.options.source {
+            StateSource::Nothing => (
                 Loaded {
                     aggregate: A::default(),
                     version: 0,
                 },
                 false,
             ),
-            Basis::Memory => self
+            StateSource::Memory => self
                 .store
                 .load_cached(self.id)
                 .await
                 .map_err(aggregate_error)?,
-            Basis::Log => (
+            StateSource::Log => (
                 self.store.load(self.id).await.map_err(aggregate_error)?,
                 false,
             ),
@@ -142,12 +142,12 @@ impl<A: Entity> EventStore<A> for Work<A> {
             done.version = version;
             done.from_memory = from_memory;
         });
-        if let Some(owner) = self.terms.owner
+        if let Some(owner) = self.options.owner
             && aggregate.owner() != Some(owner)
         {
             return Err(AggregateError::UnexpectedError(Box::new(Denied::NotTheirs)));
         }
-        if let Some(expected) = &self.terms.expected_versions
+        if let Some(expected) = &self.options.expected_versions
             && !expected.contains(&version)
         {
             return Err(AggregateError::UnexpectedError(Box::new(Denied::Stale(
@@ -161,8 +161,8 @@ impl<A: Entity> EventStore<A> for Work<A> {
         Ok(Context { aggregate, before })
     }
 
-    /// No queries hang on the framework (projections follow the log), so nobody
-    /// would read the envelopes that this could answer with.
+    /// Appends the events. Answers no envelopes: the framework has no queries that would read them,
+    /// because projections subscribe to the log.
     async fn commit(
         &self,
         events: Vec<A::Event>,
@@ -175,9 +175,9 @@ impl<A: Entity> EventStore<A> for Work<A> {
         let Context { aggregate, before } = context;
         let prepared = self.store.prepare(self.id, before, aggregate, events).await;
         let prepared = vec![prepared.map_err(aggregate_error)?];
-        let Terms {
+        let AppendOptions {
             metadata, dequeue, ..
-        } = self.terms.clone();
+        } = self.options.clone();
         let committed = self.store.commit(prepared, metadata, dequeue).await;
         let committed = committed.map_err(aggregate_error)?;
         self.note(|done| done.committed = committed.last().copied());
