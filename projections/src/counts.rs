@@ -1,46 +1,46 @@
-//! Counters beside rows: how many there are, by owner, service and the second of their
-//! creation, kept in the transaction that changes the rows. What is counted is read from
-//! the rows before and after the change, so a rebuild comes to the same counters.
+//! Counters of rows by owner, service and second of creation, updated in the transaction that
+//! changes the rows. The changes are computed from the rows before and after, so a rebuild
+//! arrives at the same counters.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-/// The spans that a counter stands for, in seconds: whoever counts from some second on
-/// adds up days, the hours that are left and the seconds that are left.
+/// The spans of time that a counter covers, in seconds: a count from some second on adds up
+/// whole days, the remaining hours and the remaining seconds.
 pub(crate) const SPANS: [i64; 3] = [1, HOUR, DAY];
 pub(crate) const HOUR: i64 = 3_600;
 pub(crate) const DAY: i64 = 86_400;
 
-/// The owner under whose number everybody's are counted together.
+/// The user id under which the rows of all owners are counted together.
 pub(crate) const EVERYBODY: i64 = 0;
 
-/// Rows that are counted. The parts are SQL; the counted rows are called `t`.
+/// A definition of counters, in parts of SQL; the alias of the counted rows is `t`.
 pub(crate) struct Counted {
-    /// Where the counters are.
+    /// The table of the counters.
     pub table: &'static str,
-    /// Where the rows are.
+    /// The `from` clause of the counted rows.
     pub rows: &'static str,
-    /// By which column the changed ones are named.
+    /// The column that is compared with the ids of changed rows.
     pub by: &'static str,
     /// The `service_flag` of a row.
     pub service: &'static str,
-    /// Whether a row is at work, ended well, ended otherwise.
+    /// The conditions of a row in progress, one that ended well, and one that ended otherwise.
     pub states: [&'static str; 3],
 }
 
-/// How many: in all, at work, ended well, ended otherwise.
+/// Numbers of rows: in total, in progress, ended well, ended otherwise.
 type Numbers = [i64; 4];
 
-/// How many rows there are of each owner, service and second.
+/// The numbers of rows of each owner, service and second of creation.
 pub(crate) type Tally = BTreeMap<(i64, i32, i64), Numbers>;
 
-/// Owner, span, its first second, service: a row of counters.
+/// The key of a row of counters: owner, span, first second of the span, service.
 type Key = (i64, i64, i64, i32);
 
 impl Counted {
-    /// Counts those of the rows that these ids name.
+    /// Counts the rows with these ids.
     pub async fn tally(&self, db: &mut PgConnection, ids: &[i64]) -> Result<Tally, sqlx::Error> {
         if ids.is_empty() {
             return Ok(Tally::new());
@@ -66,7 +66,7 @@ impl Counted {
         Ok(tally.collect())
     }
 
-    /// Brings the counters from what a change found to what it left.
+    /// Updates the counters by the difference between the rows before and after a change.
     pub async fn keep(
         &self,
         db: &mut PgConnection,
@@ -111,7 +111,7 @@ impl Counted {
             .map(drop)
     }
 
-    /// Removes counters of nothing: a rebuild never makes any.
+    /// Deletes counters that have become 0, because a rebuild never makes such rows.
     async fn sweep(
         &self,
         db: &mut PgConnection,
@@ -144,7 +144,7 @@ fn keyed<'q>(query: Statement<'q>, rows: &[(Key, Numbers)]) -> Statement<'q> {
     query.bind(users).bind(spans).bind(starts).bind(services)
 }
 
-/// What has to be added to which counters, in the order of their keys.
+/// The amounts to add to the counters, in the order of their keys.
 fn changes(before: &Tally, after: &Tally) -> Vec<(Key, Numbers)> {
     let mut changes: BTreeMap<Key, Numbers> = BTreeMap::new();
     for (sign, tally) in [(-1, before), (1, after)] {

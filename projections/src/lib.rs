@@ -1,10 +1,11 @@
-//! What the log amounts to: read models that follow it a moment behind, the reads on
-//! them, and the queue of work.
+//! Projections of the log: read models that follow it a moment behind, the reads on them, and
+//! the dispatch queue.
 //!
-//! - [`Projection`]: what turns events into rows; [`all`] is the list of them.
-//! - [`Projector`]: runs them, on a few connections that they share, one leader each.
-//! - [`Watermarks`]: how far each is, so that a write can answer once it can be read.
-//! - [`rebuild`](rebuild::rebuild): builds one anew beside the running server.
+//! - [`Projection`]: turns events into rows; [`all`] is the list of projections.
+//! - [`Projector`]: runs the projections on a few shared connections, with one leader each.
+//! - [`Watermarks`]: the position of each projection, so that a write can be answered once it can
+//!   be read.
+//! - [`rebuild`](rebuild::rebuild): rebuilds a projection beside the running server.
 //! - [`View`]: a row as clients see it; [`find`], [`list`] and [`count`] read any of them.
 //!
 //! To add a read model: its tables, indexes and comments in a migration (schema `read`);

@@ -1,4 +1,4 @@
-//! What a projection is, and which there are.
+//! The trait of projections, and the list of all of them.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::{
     people::{accounts::Accounts, contacts::Contacts, groups::Groups, optouts::OptOuts},
 };
 
-/// The visible list.
+/// All projections.
 pub fn all() -> Vec<Box<dyn Projection>> {
     vec![
         Box::new(Accounts),
@@ -42,55 +42,53 @@ pub fn all() -> Vec<Box<dyn Projection>> {
     ]
 }
 
-/// Something that follows the log and keeps tables in step with it.
+/// A subscriber to the log that maintains tables from its events.
 #[async_trait]
 pub trait Projection: Send + Sync + 'static {
-    /// Its name, under which its checkpoint is kept and it is rebuilt.
+    /// The name, which identifies the checkpoint and the projection to rebuild.
     fn name(&self) -> &'static str;
 
-    /// The aggregate types it shows: who writes to one of them may wait for it.
+    /// The aggregate types that it shows: a write to one of them may wait for this projection.
     fn follows(&self) -> &'static [&'static str];
 
-    /// Its tables, without their schema.
+    /// The names of its tables, without their schema.
     fn tables(&self) -> &'static [&'static str];
 
-    /// Columns, as `table.column`, by which `apply` finds rows where that is not the
-    /// primary key. A rebuild keeps their indexes from the start; all others are made at
-    /// the end, which costs a fraction.
+    /// Columns other than the primary key, as `table.column`, by which `apply` finds rows. A
+    /// rebuild makes their indexes at the start and all others at the end, which costs a fraction.
     fn finds_by(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// The aggregate types of which it wants any event, should there be others than it
-    /// follows; nobody waits for it on account of those.
+    /// The aggregate types whose events it needs, including those that it does not show; writes
+    /// to the latter do not wait for it.
     fn needs(&self) -> &'static [&'static str] {
         self.follows()
     }
 
-    /// Whether this event changes anything here.
+    /// True if this event changes its tables.
     fn wants(&self, event: &Recorded) -> bool {
         self.needs().contains(&event.aggregate_type.as_str())
     }
 
-    /// Whether its rows make something happen. If so it is committed durably, nobody
-    /// waits for it, and it is never rebuilt.
+    /// True if its rows cause work, as in a queue. Then new work is committed durably, no request
+    /// waits for the projection, and it is never rebuilt.
     fn makes_work(&self) -> bool {
         false
     }
 
-    /// True if it takes in so many events at a time that small read models had better not wait
-    /// for it.
+    /// True if its batches are so large that small read models should not wait for them.
     fn is_heavy(&self) -> bool {
         false
     }
 
-    /// Whether this event is new work for somebody who should be woken.
+    /// True if this event enqueues work, so that workers must be woken.
     fn brings_work(&self, _event: &Recorded) -> bool {
         false
     }
 
-    /// Takes in events that it wants, in the order of the log. Runs in a transaction
-    /// whose `search_path` leads to its tables.
+    /// Applies wanted events, in the order of the log, in a transaction whose `search_path` leads
+    /// to its tables.
     async fn apply(
         &self,
         db: &mut PgConnection,
@@ -98,7 +96,8 @@ pub trait Projection: Send + Sync + 'static {
     ) -> Result<(), sqlx::Error>;
 }
 
-/// Those of the events that a projection takes in, or that it must not pass by unread.
+/// The events that a projection wants, and the unreadable events of the types that it needs, at
+/// which it must stop.
 pub(crate) fn wanted(projection: &dyn Projection, events: &[Arc<Recorded>]) -> Vec<Arc<Recorded>> {
     let obstacle = |event: &Recorded| {
         let needed = projection.needs().contains(&event.aggregate_type.as_str());
@@ -111,7 +110,7 @@ pub(crate) fn wanted(projection: &dyn Projection, events: &[Arc<Recorded>]) -> V
         .collect()
 }
 
-/// Takes in what is wanted, unless there is an event among it that cannot be read.
+/// Applies the wanted events; fails if one of them is unreadable.
 pub(crate) async fn apply(
     projection: &dyn Projection,
     db: &mut PgConnection,
@@ -123,7 +122,7 @@ pub(crate) async fn apply(
     }
 }
 
-/// The schema in which a projection's live tables are.
+/// The schema of a projection's live tables.
 pub(crate) fn schema(projection: &dyn Projection) -> &'static str {
     if projection.makes_work() {
         "dispatch"
@@ -132,7 +131,7 @@ pub(crate) fn schema(projection: &dyn Projection) -> &'static str {
     }
 }
 
-/// Everything a projection changes it finds by a key. A plan made, and kept, while a table
-/// was small would read all of it once it is large; these leave only the way by the key.
+/// Settings that force index scans, because a projection finds all rows by a key: a plan that was
+/// made and kept while a table was small would read all of it once it is large.
 pub(crate) const BY_KEY: &str =
     "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off";

@@ -1,4 +1,5 @@
-//! Runs projections: one task and one leader each, on a few connections that they share.
+//! Runs the projections: each in a task of its own, with one leader among all processes, on a few
+//! shared connections.
 
 mod checkpoint;
 mod follower;
@@ -14,8 +15,7 @@ use crate::{Projection, Watermarks};
 use follower::{Follower, Lost};
 use lane::{Lane, assign};
 
-/// The pause before a connection that was lost is opened again, and between two
-/// attempts to become the leader.
+/// Pause before a lost connection is opened again, and between two attempts to become the leader.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The running projections of this process.
@@ -25,10 +25,10 @@ pub struct Projector {
 }
 
 impl Projector {
-    /// Starts following the log, where this process leads, and standing by where it does
-    /// not, until `stop` is cancelled. At most so many connections are opened, with the
-    /// options of the log's pool: each is a lane of some projections, which write one after
-    /// another and one transaction each, so that none stops another.
+    /// Runs the projections until `stop` is cancelled: follows the log with those that this process
+    /// leads, and stands by for the others. At most `connections` connections are opened, with the
+    /// options of the log's pool: each is a lane of some projections, which write one after another
+    /// and one transaction each, so that none blocks another.
     pub fn start(
         log: &Log,
         projections: Vec<Box<dyn Projection>>,
@@ -63,7 +63,7 @@ impl Projector {
         Self { tasks, lanes }
     }
 
-    /// Waits until all of them have ended, which they do once `stop` is cancelled.
+    /// Waits until all projections have ended, which they do once `stop` is cancelled.
     pub async fn ended(mut self) {
         while let Some(ended) = self.tasks.join_next().await {
             if let Err(error) = ended {
@@ -83,7 +83,7 @@ async fn run(follower: Follower) {
         follower.mark.leave();
         match ended {
             Ok(()) => return,
-            // Someone else moved the checkpoint, a rebuild for instance: go on from there.
+            // Another writer moved the checkpoint, for example a rebuild: continue from there.
             Err(Lost::Moved) => tracing::info!(projection = name, "the checkpoint was moved"),
             Err(Lost::Lead) => tracing::warn!(projection = name, "lost the lead"),
             Err(Lost::Connection(error)) => {

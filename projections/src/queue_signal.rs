@@ -1,12 +1,12 @@
-//! Waking workers.
+//! The signal that wakes workers.
 
 use std::sync::Arc;
 
 use eventstore::Log;
 use tokio::sync::Notify;
 
-/// Rings when there is new work in the queue, whoever put it there. A ring that nobody
-/// hears is kept.
+/// The signal that there is new work in the queue, from this or another process. A signal that
+/// comes while no task waits is kept.
 #[derive(Clone, Debug)]
 pub struct QueueSignal {
     here: Arc<Notify>,
@@ -23,7 +23,7 @@ impl QueueSignal {
         }
     }
 
-    /// Waits for the next ring.
+    /// Waits for the next signal.
     pub async fn notified(&self) {
         tokio::select! {
             () = self.here.notified() => {}
@@ -31,7 +31,7 @@ impl QueueSignal {
         }
     }
 
-    /// Rings, here and in the other processes.
+    /// Sends the signal, in this and the other processes.
     pub fn ring(&self) {
         self.here.notify_one();
         self.log.announce_work();

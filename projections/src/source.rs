@@ -1,15 +1,15 @@
-//! The log as a projection reads it: every event near the head, which all subscribers
-//! share, and only those of the types it needs when it is far behind, where each would
-//! otherwise read and decode the whole log for itself.
+//! The log as a projection reads it: near the head every event, from the memory that all
+//! subscribers share; far behind it only the events of the types that the projection needs,
+//! where each would otherwise read and decode the whole log.
 
 use std::sync::Arc;
 
 use eventstore::{Log, Position, Recorded, StoreError, Subscription};
 
-/// How far behind the head is far; below it the events are likely still in memory.
+/// The lag from which a projection is far behind; with less the events are likely in memory.
 const FAR: Position = 60_000;
 
-/// How many events are taken at a time.
+/// The most events read at a time.
 const MANY: usize = 20_000;
 
 pub(crate) struct Source {
@@ -27,7 +27,7 @@ impl Source {
         }
     }
 
-    /// Up to where the log has been read.
+    /// The position up to which the log has been read.
     pub(crate) fn position(&self) -> Position {
         self.subscription.position()
     }
@@ -36,11 +36,11 @@ impl Source {
         self.subscription.seek(to);
     }
 
-    /// What comes next, in order; waits for it. May be empty, and the position further
-    /// than the last event, where there was nothing of these types in between.
+    /// Waits for the next events, in order. They may be empty, and the position may be beyond the
+    /// last of them, if the log has no further events of these types.
     pub(crate) async fn next(&mut self) -> Result<Vec<Arc<Recorded>>, StoreError> {
         let from = self.position();
-        // Asked for before the events are, so that none up to there can be missed.
+        // Read before the events, so that none up to the head can be missed.
         let head = self.log.head();
         if head - from <= FAR {
             return self.subscription.next_up_to(MANY).await;

@@ -1,5 +1,5 @@
-//! How many there are of everything, from the counters that the projections keep beside
-//! their rows: it costs the same however many rows there are.
+//! Statistics from the counters that the projections maintain beside their rows: the cost does
+//! not depend on the number of rows.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -11,7 +11,7 @@ use crate::{
     counts::{DAY, EVERYBODY, HOUR},
 };
 
-/// The numbers, as clients see them.
+/// The statistics as clients see them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromRow, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct Statistics {
@@ -26,18 +26,18 @@ pub struct Statistics {
     pub spool_failed: i64,
 }
 
-/// Whose things are counted, by kind; none of it where that is nothing.
+/// The scope of each count; a kind without a scope is not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Whose {
     pub campaigns: Option<Scope>,
     pub groups: Option<Scope>,
     pub contacts: Option<Scope>,
-    /// Their attempts, too.
+    /// The scope of transmissions and of their attempts.
     pub transmissions: Option<Scope>,
 }
 
-/// The first and the last second that counters can start at: from the year 1 to 9999.
+/// The first and the last second at which counters can start: the years 1 to 9999.
 const FIRST: i64 = -62_135_596_800;
 const LAST: i64 = 253_402_300_799;
 
@@ -54,8 +54,8 @@ const SUMS: &str = "select \
     from (select '' as kind, 0::bigint as total, 0::bigint as active, 0::bigint as completed, \
     0::bigint as failed where false";
 
-/// Counts what was created at `since` (unix seconds) or later, and what has a service
-/// only if it is one of these bits.
+/// Counts the rows that were created at `since` (unix seconds) or later; kinds with a service
+/// only if it is one of the bits of `services`.
 pub async fn statistics(
     pool: &PgPool,
     whose: Whose,
@@ -63,7 +63,7 @@ pub async fn statistics(
     since: Option<i64>,
 ) -> Result<Statistics, sqlx::Error> {
     let mut sql = QueryBuilder::new(SUMS);
-    // Beyond what Postgres can store there is nothing to compare with.
+    // Clamped to the seconds at which counters can start.
     let since = since.map(|second| second.clamp(FIRST, LAST));
     for (kind, scope, services) in [
         ("campaign", whose.campaigns, services),
@@ -75,7 +75,7 @@ pub async fn statistics(
         let owner = match scope {
             None => continue,
             Some(Scope::All) => EVERYBODY,
-            // Nobody has this number: whoever asks for it must not get everybody's.
+            // No user has this id: a request for it must not get the counts of all users.
             Some(Scope::OwnedBy(EVERYBODY)) => -1,
             Some(Scope::OwnedBy(user_id)) => user_id,
         };
@@ -91,12 +91,12 @@ pub async fn statistics(
         narrow(&mut sql, since);
     }
     sql.push(") counters");
-    // Planned each time, as lists are: a plan made while the tables were small would stay.
+    // Planned each time, like lists: a plan made while the tables were small would be kept.
     sql.build_query_as().persistent(false).fetch_one(pool).await
 }
 
-/// Each of the spans counts everything, so one of them, or of each the part that the
-/// larger ones leave.
+/// Selects spans that do not overlap, since the counters of each span count all rows: days only,
+/// or from `since` on the seconds up to a whole hour, the hours up to a whole day, and the days.
 fn narrow(sql: &mut QueryBuilder<'static, Postgres>, since: Option<i64>) {
     let Some(since) = since else {
         sql.push(format!(" and span = {DAY}"));
@@ -113,7 +113,7 @@ fn narrow(sql: &mut QueryBuilder<'static, Postgres>, since: Option<i64>) {
     sql.push(")");
 }
 
-/// The first second of a span that begins at this one or later.
+/// The start of the first span that begins at `second` or later.
 fn next(second: i64, span: i64) -> i64 {
     second + (-second).rem_euclid(span)
 }

@@ -1,4 +1,5 @@
-//! How far every projection is, in this process and, by their checkpoints, in others.
+//! The positions of all projections: those that this process leads, and by their checkpoints
+//! those led by others.
 
 use std::{
     sync::{
@@ -18,39 +19,40 @@ use tokio::{
 
 use crate::{Projection, QueueSignal};
 
-/// How often the checkpoints of projections led elsewhere are read while somebody waits.
+/// Interval of reading the checkpoints of projections led elsewhere while a request waits.
 const POLL: Duration = Duration::from_millis(5);
 
-/// The same after the database did not answer.
+/// Interval of reading the checkpoints after the database did not answer.
 const POLL_AFTER_ERROR: Duration = Duration::from_millis(200);
 
-/// Where a projection stands still, and why.
+/// The event at which a projection is stopped (a poison event), and the error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stopped {
-    /// The event that it could not take in.
+    /// The position of the event that could not be applied.
     pub position: Position,
-    /// What went wrong.
+    /// The error.
     pub error: String,
 }
 
-/// How a projection is doing.
+/// The status of a projection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProjectionStatus {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// The last event it has taken in.
+    /// The position up to which events were applied.
     pub position: Position,
-    /// How many positions it is behind the log; at least as many as events.
+    /// The lag behind the log in positions, which is at least the number of events; 0 if only
+    /// gaps are missing.
     pub lag_events: i64,
-    /// How old the first event is that it has not taken in.
+    /// The age of the first event that was not applied.
     pub lag_seconds: f64,
-    /// Whether this process leads it.
+    /// True if this process leads the projection.
     pub leader: bool,
-    /// Where and why it stands still, if it does.
+    /// The event at which it is stopped, if it is.
     pub stopped: Option<Stopped>,
 }
 
-/// How far the projections are. One per process, in every process.
+/// The positions of the projections. One in every process.
 #[derive(Clone)]
 pub struct Watermarks(Arc<Shared>);
 
@@ -74,7 +76,7 @@ impl Drop for Shared {
 }
 
 impl Watermarks {
-    /// Watches these projections, whoever leads them. Must be called inside a Tokio runtime.
+    /// Watches these projections, led by any process. Must be called inside a Tokio runtime.
     pub fn new(log: Log, projections: &[Box<dyn Projection>]) -> Self {
         let marks = projections
             .iter()
@@ -89,8 +91,8 @@ impl Watermarks {
         Self(shared)
     }
 
-    /// Waits until what was written to an aggregate of this type at this position can be
-    /// read; false if it takes longer than `limit`. Does not wait for what is stopped.
+    /// Waits until an event of an aggregate of this type at this position can be read; false if
+    /// that takes longer than `limit`. Does not wait for projections that are stopped.
     pub async fn wait_for(
         &self,
         aggregate_type: &str,
@@ -118,8 +120,8 @@ impl Watermarks {
         timeout(limit, passed).await.is_ok()
     }
 
-    /// As [`wait_for`](Self::wait_for), but false also if a projection that it matters to
-    /// stands still before this position.
+    /// As [`wait_for`](Self::wait_for), but false also if a projection of this type is stopped
+    /// before this position.
     pub async fn reaches(&self, aggregate_type: &str, position: Position, limit: Duration) -> bool {
         self.wait_for(aggregate_type, position, limit).await
             && self.0.marks.iter().all(|mark| {
@@ -129,7 +131,7 @@ impl Watermarks {
             })
     }
 
-    /// How all of them are doing, by asking the database.
+    /// The status of all projections, read from the database.
     pub async fn lag(&self) -> Result<Vec<ProjectionStatus>, StoreError> {
         let head = self.0.log.fresh_head().await?;
         self.0.refresh().await?;
@@ -156,7 +158,7 @@ impl Watermarks {
         Ok(statuses)
     }
 
-    /// What rings when there is new work in the queue.
+    /// The signal that there is new work in the queue.
     pub fn queue_signal(&self) -> QueueSignal {
         self.0.queue.clone()
     }
@@ -167,7 +169,7 @@ impl Watermarks {
 }
 
 impl Shared {
-    /// Takes over what the checkpoints say of projections that this process does not lead.
+    /// Reads the checkpoints of the projections that this process does not lead.
     async fn refresh(&self) -> Result<(), sqlx::Error> {
         let checkpoints: Vec<(String, Position, Option<Position>, Option<String>)> =
             sqlx::query_as(
@@ -197,7 +199,7 @@ impl Shared {
     }
 }
 
-/// Reads checkpoints for as long as somebody waits for a projection led elsewhere.
+/// Reads checkpoints while a request waits for a projection led elsewhere.
 async fn poll(shared: Weak<Shared>, poll: Arc<Poll>) {
     loop {
         poll.wake.notified().await;
@@ -218,11 +220,11 @@ async fn poll(shared: Weak<Shared>, poll: Arc<Poll>) {
     }
 }
 
-/// What is older than this should have been taken in.
+/// The age in seconds of an event that was not applied, above which a projection is behind.
 const BEHIND: f64 = 1.0;
 
-/// Whether this projection is behind the log, as its checkpoint says: then what it does not
-/// know may still be on record.
+/// True if this projection is behind the log by its checkpoint: then a row that its tables lack
+/// may still be in the log.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -243,7 +245,7 @@ async fn age_of_next(pool: &PgPool, position: Position) -> Result<Option<f64>, s
     .await
 }
 
-/// One projection's watermark.
+/// The watermark of one projection.
 pub(crate) struct Mark {
     name: &'static str,
     follows: &'static [&'static str],
@@ -278,7 +280,7 @@ impl Mark {
         }
     }
 
-    /// This process leads it now, from here.
+    /// Notes that this process leads the projection now, from this position.
     pub(crate) fn lead(&self, position: Position) {
         self.state.send_modify(|state| {
             state.leader = true;
@@ -286,12 +288,12 @@ impl Mark {
         });
     }
 
-    /// This process does not lead it any more.
+    /// Notes that this process no longer leads the projection.
     pub(crate) fn leave(&self) {
         self.state.send_modify(|state| state.leader = false);
     }
 
-    /// It has taken in everything up to here.
+    /// Notes that all events up to this position were applied.
     pub(crate) fn reach(&self, position: Position, head: Position) {
         self.state.send_modify(|state| {
             state.position = position;
@@ -300,7 +302,7 @@ impl Mark {
         self.measure(&None, position, head);
     }
 
-    /// It stands still; true if that is news.
+    /// Notes that the projection is stopped; true if that was not known yet.
     pub(crate) fn stop(&self, stopped: Stopped, head: Position) -> bool {
         self.measure(&Some(stopped.clone()), stopped.position - 1, head);
         self.state.send_if_modified(|state| {
@@ -310,10 +312,10 @@ impl Mark {
         })
     }
 
-    /// Waits for `pause`, less if somebody waits for this projection.
+    /// Waits for `pause`, or less if a request waits for this projection.
     pub(crate) async fn rest(&self, pause: Duration) {
         if self.waiting.load(Ordering::Acquire) == 0 {
-            // Passing of the time is the ordinary case.
+            // A time-out is the ordinary case.
             let _ = timeout(pause, self.hurry.notified()).await;
         }
     }
@@ -327,7 +329,7 @@ impl Mark {
     }
 }
 
-/// Somebody waits on a mark for as long as this lives.
+/// The guard of a wait on a mark, counted until it is dropped.
 struct Waiting<'a> {
     mark: &'a Mark,
     poll: Option<&'a Poll>,

@@ -1,18 +1,18 @@
-//! How values look on the wire where it is not how they look in SQL.
+//! Serialization of values whose form in JSON differs from that in SQL.
 
 use serde::{Serialize, Serializer, ser::Error as _};
 
-/// A flag is 1 or 0, never true or false.
+/// Serializes a flag as 1 or 0, never as true or false.
 pub(crate) fn flag<S: Serializer>(flag: &bool, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u8(u8::from(*flag))
 }
 
-/// What was not said is empty, as clients of the original know it.
+/// Serializes a missing text as an empty one, as clients of the original system expect.
 pub(crate) fn said<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(text.as_deref().unwrap_or_default())
 }
 
-/// An object within a text, as the documents have a provider's settings.
+/// Serializes a value as JSON text within a string, as the API defines a provider's settings.
 pub(crate) fn text<T: Serialize, S: Serializer>(
     value: &T,
     serializer: S,

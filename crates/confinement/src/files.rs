@@ -1,4 +1,4 @@
-//! Landlock: no file but those that are allowed.
+//! Landlock: denies all files except those that are allowed.
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr,
@@ -11,7 +11,7 @@ use crate::{Allowed, RestrictError};
 const LEAST: ABI = ABI::V1;
 /// Rights that are used where the kernel supports them: truncation, TCP, signals.
 const MOST: ABI = ABI::V6;
-/// Devices that programs expect, and that lead nowhere.
+/// Devices that programs expect and that give access to no data.
 const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"];
 
 pub(super) fn restrict(allowed: &Allowed) -> Result<(), RestrictError> {

@@ -21,32 +21,32 @@ pub struct Allowed {
     pub write: Vec<PathBuf>,
 }
 
-/// Why a process could not be restricted.
+/// An error of restricting a process.
 #[derive(Debug, Error)]
 pub enum RestrictError {
     /// The kernel has no Landlock, or it is switched off.
     #[error("Landlock: {0}")]
     Files(String),
-    /// The kernel takes no filter, or the processor is none that filters are written for.
+    /// The kernel accepts no filter, or filters do not support this processor.
     #[error("seccomp: {0}")]
     Syscalls(String),
-    /// Neither exists on this system.
+    /// This system has neither Landlock nor seccomp.
     #[error("Landlock and seccomp are parts of Linux")]
     System,
 }
 
-/// Restricts this thread and what it becomes: call it from the only thread there is, and
-/// then exec.
+/// Restricts this thread and the program that it executes: call it from the only thread of the
+/// process, and then exec.
 ///
 /// # Errors
-/// When not all of it can be had; then the process must not go on.
+/// When a part of the restriction fails; then the process must not go on.
 #[cfg(target_os = "linux")]
 pub fn restrict(allowed: &Allowed) -> Result<(), RestrictError> {
     files::restrict(allowed)?;
     syscalls::restrict()
 }
 
-/// Refuses: there is nothing here to restrict a process with.
+/// Fails: this system has no means to restrict a process.
 ///
 /// # Errors
 /// Always.

@@ -1,5 +1,5 @@
-//! seccomp: no sockets, no other processes, and none of the ways to change a file that
-//! Landlock leaves open. All else goes on as it was.
+//! seccomp: denies sockets, access to other processes, and the ways to change a file that
+//! Landlock leaves open. All other calls stay allowed.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use seccompiler::{
 
 use crate::RestrictError;
 
-/// Sockets, and what opens them unseen.
+/// Sockets, and io_uring, which could open them without a filtered call.
 const NETWORK: &[i64] = &[
     libc::SYS_socket,
     libc::SYS_socketpair,
@@ -19,8 +19,8 @@ const NETWORK: &[i64] = &[
     libc::SYS_io_uring_register,
 ];
 
-/// Signals to processes, their memory, their descriptors, their pace; groups and sessions, in
-/// which one would escape being killed with the others.
+/// Signals to processes, their memory, descriptors and priority; process groups and sessions, in
+/// which a process would escape being killed with its group.
 const PROCESSES: &[i64] = &[
     libc::SYS_kill,
     libc::SYS_tkill,
@@ -59,7 +59,7 @@ const FILES: &[i64] = &[
 /// Calls that the C library's headers do not name yet; their numbers are the same everywhere.
 const SETXATTRAT: i64 = 463;
 const REMOVEXATTRAT: i64 = 466;
-/// The same by older names, which newer processors do not have.
+/// Older calls for the same changes, which newer architectures do not have.
 #[cfg(target_arch = "x86_64")]
 const OLDER_FILES: &[i64] = &[libc::SYS_chmod, libc::SYS_chown, libc::SYS_lchown];
 #[cfg(not(target_arch = "x86_64"))]
@@ -81,7 +81,7 @@ const SHARED: &[i64] = &[
     libc::SYS_mq_open,
 ];
 
-/// Parts of the kernel that converting needs nothing of.
+/// Parts of the kernel that converting documents does not need.
 const KERNEL: &[i64] = &[
     libc::SYS_bpf,
     libc::SYS_perf_event_open,
@@ -92,7 +92,7 @@ const KERNEL: &[i64] = &[
     libc::SYS_setns,
 ];
 
-/// Allowed on the process itself, which is the first argument or 0.
+/// Calls allowed on the process itself only: its id, or 0, as the first argument.
 const ITSELF: &[i64] = &[
     libc::SYS_tgkill,
     libc::SYS_prlimit64,
@@ -115,8 +115,8 @@ pub(super) fn restrict() -> Result<(), RestrictError> {
     Ok(())
 }
 
-/// A filter cannot read the flags of `clone3`, which lie in memory; told that the kernel does
-/// not have it, the C library uses `clone`.
+/// Answers `clone3` with ENOSYS: a filter cannot read its flags, which lie in memory, and the C
+/// library falls back to `clone`.
 fn without_clone3() -> Result<BpfProgram, BackendError> {
     let calls = [libc::SYS_clone3, libc::SYS_clone3 | X32];
     let rules = calls.into_iter().map(|call| (call, Vec::new())).collect();
@@ -140,7 +140,7 @@ fn filter(pid: u32) -> Result<BpfProgram, BackendError> {
             vec![SeccompRule::new(vec![is_not(0)?, is_not(pid)?])?],
         );
     }
-    // Threads and children are allowed, in the namespaces that there are.
+    // Threads and children are allowed, but no new user namespace.
     let new_user = u64::from(libc::CLONE_NEWUSER.unsigned_abs());
     let flags = SeccompCondition::new(
         0,

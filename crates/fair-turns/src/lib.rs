@@ -1,9 +1,9 @@
-//! Turns at something scarce: so many at a time, handed out in rotation to those who wait,
-//! by a key such as a user or a network.
+//! A fair concurrency limit: a bounded number of turns at a time, handed out in rotation over
+//! the keys (such as a user or a network) of those who wait.
 //!
-//! In one queue for all a crowd under one key would hold up everybody else; here each key
-//! waits behind its own crowd, and may be kept from having all turns at once. What waits is
-//! bounded, for each key and in all.
+//! In a single queue a crowd under one key would delay all others; here each key has its own
+//! queue, and a key may be kept from having all turns at once. The queues are bounded, for each
+//! key and in total.
 
 mod queue;
 
@@ -17,24 +17,24 @@ use tokio::time::timeout;
 
 use queue::Queue;
 
-/// The number of turns, and the most that wait for one.
+/// Limits on the turns and on the queues.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Turns at a time.
+    /// The most turns at a time.
     pub at_once: usize,
-    /// Turns at a time under one key.
+    /// The most turns at a time under one key.
     pub at_once_per_key: usize,
-    /// The most that wait under one key.
+    /// The most waiters under one key.
     pub waiting_per_key: usize,
-    /// The most that wait in all.
+    /// The most waiters in total.
     pub waiting: usize,
     /// The longest wait for a turn.
     pub timeout: Duration,
-    /// The name of the metric that shows how many wait.
+    /// The name of the gauge of waiters.
     pub gauge: &'static str,
 }
 
-/// Too many wait, or it took too long.
+/// The refusal of a turn: too many waiters, or the wait took too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Busy;
 
@@ -60,7 +60,7 @@ impl<K: Hash + Eq + Clone> Clone for Turns<K> {
 }
 
 impl<K: Hash + Eq + Clone> Turns<K> {
-    /// Turns within these bounds; of turns there is at least one, for each key too.
+    /// Turns within these bounds; limits of turns below 1 count as 1.
     pub fn new(bounds: Bounds) -> Self {
         Self {
             queue: Arc::new(Mutex::new(Queue::new(bounds))),
@@ -71,7 +71,7 @@ impl<K: Hash + Eq + Clone> Turns<K> {
     /// Waits for a turn.
     ///
     /// # Errors
-    /// [`Busy`], at once where too many wait, or when the time is over.
+    /// [`Busy`], at once if too many wait, or after the time-out.
     pub async fn take(&self, key: K) -> Result<Turn<K>, Busy> {
         let entered = self.lock().enter(&key)?;
         let Some(turn) = entered else {
@@ -84,7 +84,7 @@ impl<K: Hash + Eq + Clone> Turns<K> {
         }
     }
 
-    /// True if one more would be refused at once.
+    /// True if another waiter under this key would be refused at once.
     pub fn is_full(&self, key: &K) -> bool {
         self.lock().is_full(key)
     }
@@ -97,13 +97,13 @@ impl<K: Hash + Eq + Clone> Turns<K> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes back a turn, and gives out all that can be had.
+    /// Takes back a turn, and hands out all turns that are available.
     fn give_back(&self, key: &K) {
         let mut queue = self.lock();
         queue.give_back(key);
         while let Some((key, next)) = queue.next() {
             if let Err(mut unsent) = next.send(self.turn(key)) {
-                // Gone meanwhile. Disarmed, for dropping it would take the lock again.
+                // The waiter has gone. The turn is disarmed: its drop would take the lock again.
                 if let Some((_, key)) = unsent.0.take() {
                     queue.give_back(&key);
                 }
@@ -184,7 +184,7 @@ mod tests {
         let crowd = join_all((0..110).map(|_| turns.take(1)));
         let refused = crowd.await.into_iter().filter(Result::is_err).count();
         assert_eq!(refused, 110);
-        // Those who went away take no room.
+        // Waiters that went away take no room.
         assert!(!turns.is_full(&1));
         let again = async { turns.take(1).await.is_ok() };
         let release = async {

@@ -1,4 +1,4 @@
-//! Turns in use by key, and the waiting lines that are served in rotation.
+//! The turns in use by key, and the queues of waiters, served in rotation.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -13,10 +13,10 @@ use crate::{Bounds, Busy, Turn};
 pub(crate) struct Queue<K: Hash + Eq + Clone> {
     bounds: Bounds,
     free: usize,
-    /// The turns that are had under each key.
+    /// The number of turns in use under each key.
     taken: HashMap<K, usize>,
     waiting: usize,
-    /// Keys under which somebody waits, the next one first; each stands here once.
+    /// The keys that have waiters, the next key first; each occurs once.
     rotation: VecDeque<K>,
     lines: HashMap<K, VecDeque<oneshot::Sender<Turn<K>>>>,
 }
@@ -33,7 +33,7 @@ impl<K: Hash + Eq + Clone> Queue<K> {
         }
     }
 
-    /// A turn at once, or where to wait for one.
+    /// Takes a turn at once (`None`), or joins the queue and answers the channel to wait on.
     pub fn enter(&mut self, key: &K) -> Result<Option<oneshot::Receiver<Turn<K>>>, Busy> {
         if self.free > 0 && self.may_have_one_more(key) {
             self.take(key);
@@ -52,8 +52,8 @@ impl<K: Hash + Eq + Clone> Queue<K> {
         Ok(Some(receiver))
     }
 
-    /// True if no more may wait, in all or under this key. Those who went away are forgotten
-    /// first.
+    /// True if no more waiters are accepted, in total or under this key. Waiters that went away are
+    /// removed first.
     pub fn is_full(&mut self, key: &K) -> bool {
         if self.waiting >= self.bounds.waiting || self.is_line_full(key) {
             self.forget_gone();
@@ -61,7 +61,7 @@ impl<K: Hash + Eq + Clone> Queue<K> {
         self.waiting >= self.bounds.waiting || self.is_line_full(key)
     }
 
-    /// The next one who can have a turn, under the next key.
+    /// Takes a turn for the next waiter under the next key that may have one.
     pub fn next(&mut self) -> Option<(K, oneshot::Sender<Turn<K>>)> {
         if self.free == 0 {
             return None;

@@ -17,11 +17,11 @@ pub(crate) struct Ticket {
 #[derive(Debug)]
 pub(crate) struct Bucket {
     capacity: f64,
-    /// Tokens in a second.
+    /// Tokens refilled per second.
     rate: f64,
     tokens: f64,
     refilled_at: Instant,
-    /// Tokens that were taken and may come back.
+    /// Tokens of attempts that have not ended and may come back.
     in_flight: usize,
     arrivals: u64,
     line: BTreeMap<Ticket, Arc<Notify>>,
@@ -41,7 +41,8 @@ impl Bucket {
         }
     }
 
-    /// Takes a token, or a place in the line; how long to stay away where it is full.
+    /// Takes a token (`None`) or a place in the line; fails with the time until a retry makes sense
+    /// if the line is full or the wait would exceed `timeout`.
     pub fn enter(
         &mut self,
         rank: u32,
@@ -61,7 +62,7 @@ impl Bucket {
         self.arrivals += 1;
         let ahead = self.line.range(..ticket).count();
         let wait = self.refilled_in(ahead + 1);
-        // Nothing comes back sooner than the bucket refills.
+        // With no attempt in flight, no token comes back before the bucket refills.
         if self.in_flight == 0 && wait > timeout {
             return Err(wait);
         }
@@ -75,7 +76,7 @@ impl Bucket {
         Ok(Some(ticket))
     }
 
-    /// Takes a token for the first in the line, if this is the one and there is one.
+    /// Takes a token if this ticket is the first in the line and a token is available.
     pub fn take_turn(&mut self, ticket: Ticket, now: Instant) -> bool {
         self.refill(now);
         let is_first = self.line.keys().next() == Some(&ticket);
@@ -92,7 +93,8 @@ impl Bucket {
         self.line.contains_key(&ticket)
     }
 
-    /// When the first in the line can have the next token; the others are woken.
+    /// The time at which the bucket has the next token, if this ticket is the first in the line;
+    /// the others are woken.
     pub fn wakes_at(&self, ticket: Ticket, now: Instant) -> Option<Instant> {
         let is_first = self.line.keys().next() == Some(&ticket);
         is_first.then(|| now + self.refilled_in(1))
@@ -104,14 +106,14 @@ impl Bucket {
         self.refilled_in(1).saturating_sub(since)
     }
 
-    /// Gives up a place in the line, if it is still there.
+    /// Gives up the place in the line, if the ticket still has it.
     pub fn leave(&mut self, ticket: Ticket) {
         if self.line.remove(&ticket).is_some() {
             self.wake_first();
         }
     }
 
-    /// The end of an attempt; its token comes back unless it was wrong.
+    /// Ends an attempt; its token comes back unless the guess was wrong.
     pub fn end(&mut self, is_wrong: bool, now: Instant) {
         self.refill(now);
         self.in_flight = self.in_flight.saturating_sub(1);
@@ -134,10 +136,10 @@ impl Bucket {
         self.refilled_at = now;
     }
 
-    /// The time until the bucket holds this many tokens, if none is given back.
+    /// The time until the bucket holds `tokens` tokens, if none comes back.
     fn refilled_in(&self, tokens: usize) -> Duration {
         let missing = (tokens as f64 - self.tokens).max(0.0);
-        // A little more, so that what was rounded down is there.
+        // One millisecond more, to make up for rounding down.
         Duration::from_secs_f64(missing / self.rate) + Duration::from_millis(1)
     }
 

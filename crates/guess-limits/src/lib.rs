@@ -1,14 +1,14 @@
 //! Limits on wrong guesses at secrets: a token bucket for each key, such as a client's
 //! address, with a short waiting line.
 //!
-//! An attempt takes a token before it is checked. One that was right gives the token back, so
-//! that only wrong guesses are limited. Where no token is left an attempt waits until one
-//! comes back or the bucket refills: the right secret is still accepted, at the pace at which
-//! guesses are checked. Attempts of a lower rank go first, so that those who have not failed
-//! are served before those who have; who would have to wait too long is refused at once.
+//! An attempt takes a token before it is checked. A right guess gives the token back, so that
+//! only wrong guesses are limited. If no token is left, an attempt waits until one comes back or
+//! the bucket refills: the right secret is still accepted, at the pace at which guesses are
+//! checked. Attempts of a lower rank go first, so that clients that have not failed are served
+//! before those that have; an attempt that would have to wait too long is refused at once.
 //!
-//! All of it is bounded: the keys, by a cache that forgets those not used lately, and the
-//! line of each.
+//! All is bounded: the keys, by a cache that evicts those not used lately, and the line of each
+//! key.
 
 mod bucket;
 
@@ -28,7 +28,7 @@ use bucket::{Bucket, Ticket};
 
 /// The most keys that are remembered.
 const KEYS: usize = 65_536;
-/// The longest wait of an attempt for its turn.
+/// Time limit of an attempt's wait for its turn.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A token bucket for each key. Clones share them.
@@ -42,7 +42,7 @@ pub struct GuessLimits<K> {
 #[derive(Debug)]
 struct Shared(Mutex<Bucket>);
 
-/// Leave to check one guess. Dropped without a verdict it counts as nothing.
+/// The permit to check one guess. Dropped without a verdict, it gives its token back.
 #[derive(Debug)]
 #[must_use]
 pub struct Guess {
@@ -53,7 +53,7 @@ pub struct Guess {
 /// Too many guesses were wrong, and too many wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooMany {
-    /// When it is worth trying again.
+    /// The time after which a retry makes sense.
     pub retry_after: Duration,
 }
 
@@ -68,7 +68,7 @@ impl<K> Clone for GuessLimits<K> {
 }
 
 impl<K: Hash + Eq + Clone> GuessLimits<K> {
-    /// `allowed` wrong guesses at once for each key, and as many again in each period of
+    /// Allows `allowed` wrong guesses at once for each key, and as many again in each period of
     /// `within`, spread evenly.
     pub fn new(allowed: u32, within: Duration) -> Self {
         Self {
@@ -78,7 +78,7 @@ impl<K: Hash + Eq + Clone> GuessLimits<K> {
         }
     }
 
-    /// Waits for the turn of a guess; `rank` says how often this one has failed before.
+    /// Waits for the turn of a guess; `rank` is the number of earlier failures of the client.
     ///
     /// # Errors
     /// [`TooMany`] where the wait would be long, or was.
@@ -140,7 +140,7 @@ impl Shared {
 }
 
 impl Guess {
-    /// It was wrong: its token is spent.
+    /// Reports that the guess was wrong: its token is spent.
     pub fn wrong(mut self) {
         self.is_wrong = true;
     }

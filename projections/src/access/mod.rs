@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Access control: users, roles and permissions.
 
 pub mod permissions;
 pub mod roles;

@@ -1,4 +1,4 @@
-//! Permissions.
+//! The read model of permissions.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub struct PermissionRow {
     pub version: i64,
 }
 
-/// By what permissions can be filtered.
+/// The filter of a list of permissions.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -66,7 +66,7 @@ impl View for PermissionRow {
     }
 }
 
-/// Keeps `permissions`.
+/// The projection that maintains `permissions`.
 pub struct Permissions;
 
 #[async_trait]

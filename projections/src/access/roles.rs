@@ -1,4 +1,4 @@
-//! Roles and what they hold.
+//! The read model of roles and their permissions.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub struct RoleRow {
     pub role_id: i64,
     pub name: String,
     pub description: Option<String>,
-    /// The names of the permissions it holds.
+    /// The names of the role's permissions.
     pub permissions: Vec<String>,
     #[serde(skip)]
     pub created_position: i64,
@@ -34,7 +34,7 @@ pub struct RoleRow {
     pub version: i64,
 }
 
-/// By what roles can be filtered.
+/// The filter of a list of roles.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -71,7 +71,7 @@ impl View for RoleRow {
     }
 }
 
-/// Keeps `roles` and `role_permissions`.
+/// The projection that maintains `roles` and `role_permissions`.
 pub struct Roles;
 
 #[async_trait]

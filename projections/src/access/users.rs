@@ -1,4 +1,4 @@
-//! Users, with their roles and permissions. What authenticates them is not here.
+//! The read model of users, with their roles and permissions, without their credentials.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ pub struct UserRow {
     pub version: i64,
 }
 
-/// By what users can be filtered.
+/// The filter of a list of users.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -66,7 +66,7 @@ impl View for UserRow {
         t.active, t.created_position, t.version";
     const FROM: &'static str = "from read.users t";
     const ID: &'static str = "t.user_id";
-    // Who may not see all users sees themselves.
+    // A user who may not see all users sees only their own row.
     const OWNER: Option<&'static str> = Some("t.user_id");
     const SORTS: &'static [(&'static str, By)] = &[
         ("user_id", By::Number("t.user_id")),
@@ -91,8 +91,8 @@ impl View for UserRow {
     }
 }
 
-/// Whether a user may do this, of their own or by a role: for what is done on their
-/// behalf when they are not there to ask.
+/// True if a user has this permission, directly or by a role: for actions on the user's behalf
+/// outside of their requests.
 pub async fn may(pool: &PgPool, user_id: i64, wanted: &str) -> Result<bool, sqlx::Error> {
     let ends = wanted.match_indices('_').map(|(at, _)| at);
     let names = ends.chain([wanted.len()]).filter_map(|at| wanted.get(..at));
@@ -118,9 +118,9 @@ pub struct SmsSendersRow {
     pub user_id: i64,
     /// Names and numbers that an account administrator listed.
     pub names: Vec<String>,
-    /// Those that were in use before there was a list.
+    /// Senders that were in use before there was a list.
     pub provisional: Vec<String>,
-    /// The time until which those may be used, in unix seconds.
+    /// The time until which the provisional senders may be used, in unix seconds.
     pub provisional_until: Option<i64>,
 }
 
@@ -139,14 +139,15 @@ pub async fn sms_senders(
     .await
 }
 
-/// Users with senders whose right ends unless an account administrator lists them.
+/// The users with provisional senders, whose right to them ends unless an account administrator
+/// lists them.
 #[derive(Clone, Debug, FromRow)]
 pub struct ProvisionalSenders {
     /// The number of users.
     pub count: i64,
-    /// When the first right ends.
+    /// The time at which the first right ends.
     pub until: Option<DateTime<Utc>>,
-    /// The first of them, by id.
+    /// The ids of the first users, in order.
     pub first: Vec<i64>,
 }
 
@@ -169,9 +170,9 @@ pub async fn provisional_senders(
     .await
 }
 
-/// Users who were deleted or are not active, and who own active accounts or pending
-/// schedules all the same, or who were deleted and own accounts with a right to an address; at
-/// most so many, from those with higher ids than `after`.
+/// Users who were deleted or are not active but still own active accounts or pending
+/// schedules, or who were deleted and own accounts with a right to an address; at most `limit`,
+/// from those with higher ids than `after`.
 pub async fn inactive_owners(
     pool: &PgPool,
     after: i64,
@@ -194,7 +195,7 @@ pub async fn inactive_owners(
     .await
 }
 
-/// Keeps `users`, `user_roles` and `user_permissions`.
+/// The projection that maintains `users`, `user_roles` and `user_permissions`.
 pub struct Users;
 
 #[async_trait]

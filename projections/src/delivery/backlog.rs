@@ -1,38 +1,38 @@
-//! What the one who paces campaigns reads: which are under way, who is in their groups,
-//! and what they have left to send. A campaign that ended is swept here, too.
+//! The reads of the policy that paces campaigns: campaigns under way, members of their groups,
+//! and the backlog of transmissions to send. Also sweeps campaigns that ended.
 
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgPool};
 
-/// A campaign that was started, and of which something may be left to do.
+/// A campaign for which something may be left to do.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct Open {
     /// The campaign.
     pub campaign_id: i64,
     /// `new`, `running`, `stopped` or `ended`.
     pub state: String,
-    /// The sequence of its last event but for those that tell how far it is.
+    /// The sequence of its last event, other than `CampaignAdvanced`.
     pub version: i64,
-    /// Where it was first started; nothing before.
+    /// The position of its start; none before.
     pub started_position: Option<i64>,
 }
 
-/// A contact of a group, as far as a campaign must know it.
+/// A contact of a group, with the fields that a campaign needs.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct Member {
     /// The contact.
     pub contact_id: i64,
-    /// Whether it is still there.
+    /// False if the contact was deleted.
     pub exists: bool,
-    /// Its number, if it has one.
+    /// The phone number, if it has one.
     pub phone: Option<String>,
-    /// Its address, if it has one.
+    /// The email address, if it has one.
     pub email: Option<String>,
-    /// Its time zone, if one is known.
+    /// The time zone, if it is known.
     pub timezone: Option<String>,
 }
 
-/// A contact of a campaign whose turn has not come.
+/// A contact to which a campaign has not made a transmission yet.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 #[allow(missing_docs)]
 pub struct Unreached {
@@ -43,27 +43,28 @@ pub struct Unreached {
     pub last_name: Option<String>,
 }
 
-/// An attempt that nobody holds.
+/// A queued attempt that no worker has claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow)]
 pub struct Waiting {
-    /// What it is an attempt of.
+    /// The transmission that it is an attempt of.
     pub transmission_id: i64,
     /// The attempt.
     pub spool_id: i64,
-    /// Since when it could be taken.
+    /// The time from which it can be claimed.
     pub due_at: DateTime<Utc>,
 }
 
-/// A transmission that is to be sent.
+/// A transmission in the backlog of a campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, FromRow)]
 pub struct Ready {
     /// The transmission.
     pub transmission_id: i64,
-    /// Since when it can be. One that comes back has another moment.
+    /// The time from which it can be sent; a transmission that returns to the backlog has another.
     pub open_at: DateTime<Utc>,
 }
 
-/// The campaigns there is something left to do for.
+/// The campaigns that run, have ended and are not swept, or have queued attempts that no worker
+/// has claimed.
 pub async fn open(pool: &PgPool) -> Result<Vec<Open>, sqlx::Error> {
     sqlx::query_as(
         "select campaign_id, state, version, started_position from dispatch.campaigns c \
@@ -76,7 +77,7 @@ pub async fn open(pool: &PgPool) -> Result<Vec<Open>, sqlx::Error> {
     .await
 }
 
-/// One of them, as of now.
+/// The present row of a campaign.
 pub async fn one(pool: &PgPool, campaign_id: i64) -> Result<Option<Open>, sqlx::Error> {
     sqlx::query_as(
         "select campaign_id, state, version, started_position from dispatch.campaigns \
@@ -87,8 +88,8 @@ pub async fn one(pool: &PgPool, campaign_id: i64) -> Result<Option<Open>, sqlx::
     .await
 }
 
-/// The contacts of a group that were in it at this position, those after this one, in
-/// the order of their ids.
+/// The contacts of a group that joined it at position `at` or before, in the order of their
+/// ids, from those after contact `after`.
 pub async fn members(
     pool: &PgPool,
     group_id: i64,
@@ -111,8 +112,8 @@ pub async fn members(
     .await
 }
 
-/// Those who were in the group when the campaign was first started, and are still there:
-/// those after this one, in the order of their ids. Before it is started that is nobody.
+/// The contacts that were in the group when the campaign was started and still are, in the
+/// order of their ids, from those after contact `after`; none before the start.
 pub async fn unreached(
     pool: &PgPool,
     campaign_id: i64,
@@ -135,7 +136,7 @@ pub async fn unreached(
     .await
 }
 
-/// These contacts, those that are still there.
+/// Those of these contacts that still exist.
 pub async fn contacts(pool: &PgPool, ids: &[i64]) -> Result<Vec<Member>, sqlx::Error> {
     sqlx::query_as(
         "select contact_id, true as exists, phone, email, timezone \
@@ -146,8 +147,8 @@ pub async fn contacts(pool: &PgPool, ids: &[i64]) -> Result<Vec<Member>, sqlx::E
     .await
 }
 
-/// Puts down who is reached at which address; says whom each address belongs to. The
-/// first contact that comes with an address keeps it.
+/// Records which contact a campaign reaches at each address, to avoid duplicates; answers the
+/// contact of each address. The first contact recorded for an address keeps it.
 pub async fn reach(
     pool: &PgPool,
     campaign_id: i64,
@@ -176,8 +177,8 @@ pub async fn reach(
     .await
 }
 
-/// Takes back what was put down for contacts after this one: whoever paced the campaign
-/// before came no further.
+/// Deletes the records of [`reach`] for contacts after `after`, up to which the campaign had
+/// come when its pacing was interrupted.
 pub async fn unreach(pool: &PgPool, campaign_id: i64, after: i64) -> Result<(), sqlx::Error> {
     sqlx::query("delete from dispatch.reached where campaign_id = $1 and contact_id > $2")
         .bind(campaign_id)
@@ -187,8 +188,8 @@ pub async fn unreach(pool: &PgPool, campaign_id: i64, after: i64) -> Result<(), 
         .map(drop)
 }
 
-/// Transmissions of a campaign that are to be sent, those that can be sent by then, or
-/// all; the longest ready first.
+/// The backlog of a campaign, the longest ready first: transmissions that can be sent at `by`, or
+/// all without it.
 pub async fn ready(
     pool: &PgPool,
     campaign_id: i64,
@@ -207,7 +208,8 @@ pub async fn ready(
     .await
 }
 
-/// Transmissions of a campaign that cannot be sent yet, in their order; those after this one.
+/// The backlog of a campaign after the time and id of `after`, in order: from the present time
+/// on, the transmissions that cannot be sent yet.
 pub async fn held(
     pool: &PgPool,
     campaign_id: i64,
@@ -227,7 +229,7 @@ pub async fn held(
     .await
 }
 
-/// When the next transmission of a campaign can be sent; nothing if none is left.
+/// The time at which the next transmission of a campaign can be sent; none if none is left.
 pub async fn next_open(
     pool: &PgPool,
     campaign_id: i64,
@@ -238,7 +240,8 @@ pub async fn next_open(
         .await
 }
 
-/// Attempts of a campaign that nobody holds, of those due by then.
+/// Queued attempts of a campaign that no worker has claimed, of those due at `due_by`, or of all
+/// without it.
 pub async fn waiting(
     pool: &PgPool,
     campaign_id: i64,
@@ -257,7 +260,7 @@ pub async fn waiting(
     .await
 }
 
-/// Whether nothing of a campaign is queued or under way.
+/// True if no attempt of a campaign is queued or in flight and its backlog is empty.
 pub async fn is_still(pool: &PgPool, campaign_id: i64) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(
         "select not exists (select from dispatch.queue where campaign_id = $1) \
@@ -268,8 +271,8 @@ pub async fn is_still(pool: &PgPool, campaign_id: i64) -> Result<bool, sqlx::Err
     .await
 }
 
-/// Forgets some of the addresses of a campaign that ended, and at last itself; whether
-/// that was all. A little at a time, so that nobody waits for it.
+/// Deletes at most `limit` addresses of a campaign that ended, and then the campaign; true once
+/// all is deleted. Deletes in small steps, so that other transactions do not wait.
 pub async fn sweep(pool: &PgPool, campaign_id: i64, limit: i64) -> Result<bool, sqlx::Error> {
     let swept = sqlx::query(
         "delete from dispatch.reached r using (select address from dispatch.reached \

@@ -1,5 +1,5 @@
-//! How far campaigns are: what became of their transmissions, and how fast they go.
-//! Kept with the transmissions, of which alone it can be told.
+//! The progress of campaigns: counts of their transmissions by outcome, and starts per second.
+//! Updated with the transmissions, from which it is computed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,27 +10,27 @@ use sqlx::{FromRow, PgConnection, PgPool};
 
 use super::deliveries::Occurred;
 
-/// For how long it is kept in which second how many attempts started, in seconds.
+/// Retention of the numbers of attempts started per second, in seconds.
 const KEPT: f64 = 60.0;
 
-/// What became of a campaign's transmissions.
+/// The numbers of a campaign's transmissions, by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow, Serialize)]
 #[allow(missing_docs)]
 pub struct Progress {
-    /// How many there are.
+    /// All transmissions that the campaign made.
     pub made: i64,
-    /// How many of them are done.
+    /// Transmissions that have ended, with any outcome.
     pub done: i64,
     pub delivered: i64,
     pub rejected: i64,
     pub unanswered: i64,
     pub unavailable: i64,
     pub unknown: i64,
-    /// Not sent, because they must not be or cannot be.
+    /// Transmissions not sent, because they must not be or cannot be.
     pub suppressed: i64,
 }
 
-/// What became of this campaign's transmissions.
+/// The progress of this campaign.
 pub async fn of(pool: &PgPool, campaign_id: i64) -> Result<Progress, sqlx::Error> {
     let progress = sqlx::query_as(
         "select made, done, delivered, rejected, unanswered, unavailable, unknown, suppressed \
@@ -42,10 +42,10 @@ pub async fn of(pool: &PgPool, campaign_id: i64) -> Result<Progress, sqlx::Error
     Ok(progress.unwrap_or_default())
 }
 
-/// The same of several campaigns, or of the part of their transmissions that is looked at.
+/// Progress by campaign, possibly of only some of their transmissions.
 pub(super) type Tally = BTreeMap<i64, Progress>;
 
-/// Counts those of these transmissions that campaigns made.
+/// Counts those of these transmissions that belong to campaigns.
 pub(super) async fn tally(db: &mut PgConnection, ids: &[i64]) -> Result<Tally, sqlx::Error> {
     #[derive(FromRow)]
     struct Row {
@@ -75,7 +75,7 @@ pub(super) async fn tally(db: &mut PgConnection, ids: &[i64]) -> Result<Tally, s
     Ok(tally.collect())
 }
 
-/// Brings the counters from what a change found to what it left.
+/// Updates the counters by the difference between the rows before and after a change.
 pub(super) async fn keep(
     db: &mut PgConnection,
     before: &Tally,
@@ -114,7 +114,7 @@ pub(super) async fn keep(
         query = query.bind(column(at));
     }
     query.execute(&mut *db).await?;
-    // A rebuild knows nothing of those whose transmissions are all gone.
+    // A rebuild makes no rows for campaigns whose transmissions are all deleted.
     let fewer = changes.iter().filter(|(_, change)| change[0] < 0);
     let fewer: Vec<i64> = fewer.map(|(id, _)| *id).collect();
     if fewer.is_empty() {
@@ -142,7 +142,7 @@ impl Progress {
     }
 }
 
-/// Counts the attempts that started, by campaign and second.
+/// Counts the attempts that these events started, by campaign and second.
 pub(super) async fn take_in(
     db: &mut PgConnection,
     events: &[Occurred<'_>],

@@ -1,30 +1,29 @@
-//! A provider's limit on attempts at the same time, shared out over the workers that use
-//! it: each holds so many channels under a lease, and together they never hold more than
-//! the limit.
+//! A provider's concurrency limit, divided among the workers that use it: each worker holds a
+//! number of channels under a lease, and together they never hold more than the limit.
 
 use std::time::Duration;
 
 use sqlx::PgPool;
 
-/// How often what cannot be divided evenly goes to others.
+/// Period after which the channels that do not divide evenly go to other workers.
 const TURN_SECONDS: f64 = 2.0;
 
-/// What a worker says of a provider.
+/// A worker's request for channels of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ask {
-    /// Which one.
+    /// The provider.
     pub provider_id: i64,
-    /// How many attempts it takes at the same time.
+    /// The provider's limit on attempts at the same time.
     pub limit: u32,
-    /// How many the worker may have under way until it hears the answer.
+    /// The channels that the worker may use until it has the answer.
     pub held: u32,
-    /// How many it could use.
+    /// The channels that the worker could use.
     pub wanted: u32,
 }
 
-/// Asks for channels until the lease ends; answers how many the worker may have from now
-/// on. What that is less than what it held it gives back with its next question, when it
-/// has as few under way.
+/// Requests channels until the lease ends; answers the number that the worker may use from now
+/// on. If that is less than it held, the excess stays reserved until a later request says that
+/// fewer are held.
 pub async fn ask(
     pool: &PgPool,
     worker: &str,
@@ -89,7 +88,7 @@ pub async fn ask(
     Ok(grown.min(share))
 }
 
-/// Gives back everything a worker holds, when it ends.
+/// Gives back all channels of a worker that ends.
 pub async fn give_back(pool: &PgPool, worker: &str) -> Result<(), sqlx::Error> {
     sqlx::query("delete from dispatch.provider_channels where worker = $1")
         .bind(worker)
@@ -98,8 +97,8 @@ pub async fn give_back(pool: &PgPool, worker: &str) -> Result<(), sqlx::Error> {
         .map(drop)
 }
 
-/// What each may have: no more than it wants, and nobody more than another who wants
-/// more. What does not divide goes to one after the other, as the turn says.
+/// The share of each worker by max-min fairness: none gets more than it wants, nor more than
+/// another that wants more. Channels that do not divide evenly go round with `turn`.
 fn shares(limit: u32, wants: &[u32], turn: u64) -> Vec<u32> {
     let mut shares = vec![0; wants.len()];
     let mut left = limit;

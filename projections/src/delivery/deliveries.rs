@@ -1,5 +1,5 @@
-//! What becomes of transmissions: one projection keeps them, their attempts and what
-//! was learned, so that a batch costs one transaction and an attempt finds its owner.
+//! The projection of deliveries: one projection maintains transmissions, their attempts and the
+//! results, so that a batch costs one transaction and an attempt finds its owner.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -16,8 +16,8 @@ use sqlx::PgConnection;
 use super::{campaign_progress, messages, spool_results, spools, transmissions};
 use crate::{Projection, counts::Counted};
 
-/// Keeps `transmissions`, `spools`, `spool_results`, `messages`, `erased_contacts`, the counters of the
-/// first two, and how far campaigns are.
+/// The projection that maintains `transmissions`, `spools`, `spool_results`, `messages`,
+/// `erased_contacts`, the counters of the first two, and the progress of campaigns.
 pub struct Deliveries;
 
 const TRANSMISSIONS: Counted = Counted {
@@ -123,7 +123,7 @@ impl Projection for Deliveries {
     }
 }
 
-/// Something that happened to a transmission.
+/// An event of a transmission, with its place in the log.
 #[derive(Clone, Copy)]
 pub(super) struct Occurred<'e> {
     pub recorded: &'e Recorded,
@@ -137,7 +137,7 @@ fn occurred(recorded: &Recorded) -> Option<Occurred<'_>> {
     }
 }
 
-/// The transmissions of which these events may change a number.
+/// The transmissions whose counters these events may change.
 fn counted(events: &[Arc<Recorded>]) -> Vec<i64> {
     use TransmissionEvent::{ResultRecorded, RetryScheduled, SpoolConnected, SpoolStarted};
     let changes_none = |event: &TransmissionEvent| {
@@ -158,7 +158,8 @@ fn counted(events: &[Arc<Recorded>]) -> Vec<i64> {
     counted.into_iter().collect()
 }
 
-/// Nothing follows a deletion: whatever else a batch says of these need not be written.
+/// The transmissions that these events delete. No event follows a deletion, so their other
+/// events in the batch need not be written.
 fn deleted(events: &[Arc<Recorded>]) -> BTreeSet<i64> {
     let is_deletion = |occurred: &Occurred<'_>| {
         matches!(occurred.event, TransmissionEvent::TransmissionDeleted {})
@@ -180,7 +181,7 @@ fn erased(events: &[Arc<Recorded>]) -> Vec<i64> {
     erasures.map(|event| event.aggregate_id).collect()
 }
 
-/// Puts down who was erased, for what is said of them later.
+/// Records the erased contacts, because events about them may still come.
 async fn remember(db: &mut PgConnection, erased: &[i64]) -> Result<Vec<i64>, sqlx::Error> {
     if !erased.is_empty() {
         sqlx::query(
@@ -194,8 +195,9 @@ async fn remember(db: &mut PgConnection, erased: &[i64]) -> Result<Vec<i64>, sql
     Ok(erased.to_vec())
 }
 
-/// An attempt may end after its contact was erased. Its event, fresh from this process,
-/// still has the words that nobody can read from the log.
+/// The erased contacts that these events hold texts about. An attempt may end after its contact
+/// was erased; its event, fresh from this process, still holds the text that can no longer be
+/// read from the log.
 async fn spoken_of_after_erasure(
     db: &mut PgConnection,
     events: &[Occurred<'_>],
@@ -210,7 +212,7 @@ async fn spoken_of_after_erasure(
         .await
 }
 
-/// Whom the remote side's words in this event are about.
+/// The contact that the remote side's text in this event is about, if there is a text.
 fn spoken_of(occurred: &Occurred<'_>) -> Option<i64> {
     use TransmissionEvent::{
         ResultRecorded, SpoolCompleted, SpoolFailed, SpoolOutcomeUnknown, SpoolReceived,
@@ -246,8 +248,8 @@ async fn delete(db: &mut PgConnection, ids: &BTreeSet<i64>) -> Result<(), sqlx::
     Ok(())
 }
 
-/// Leaves of erased contacts what a rebuild would find: their key is gone, so the remote
-/// side's words read as nothing, and no result row can be told from another.
+/// Removes the remote side's texts about erased contacts, and their results and messages, as a
+/// rebuild would: without the key the texts read as empty, and result rows cannot be told apart.
 async fn forget(db: &mut PgConnection, contacts: &[i64]) -> Result<(), sqlx::Error> {
     if contacts.is_empty() {
         return Ok(());
@@ -269,7 +271,7 @@ async fn forget(db: &mut PgConnection, contacts: &[i64]) -> Result<(), sqlx::Err
     Ok(())
 }
 
-/// The remote side's words as Postgres can hold them: no text of its has a NUL.
+/// The remote side's text with NUL replaced, which Postgres cannot store.
 pub(super) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

@@ -1,39 +1,40 @@
-//! What running workers say of themselves and of the providers, every few seconds. It
-//! is no read model: nothing of it is in the log, and it means nothing once it is old.
+//! Health reports of running workers on themselves and the providers, every few seconds. Not a
+//! read model: the reports are not in the log, and are worthless once they are old.
 
 use chrono::{DateTime, Utc, serde::ts_seconds_option};
 use serde::Serialize;
 use sqlx::{FromRow, PgPool};
 use utoipa::ToSchema;
 
-/// What a worker that has said nothing for so long is taken for: gone.
+/// The age of the last report from which a worker is taken to be gone.
 const SILENT_SECONDS: i32 = 10;
-/// When what is left of it is swept.
+/// The age from which a worker's last report is deleted.
 const FORGOTTEN_SECONDS: i32 = 600;
 
-/// What a worker knows of a provider.
+/// A worker's report on a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderHealth {
-    /// Which one.
+    /// The provider.
     pub provider_id: i64,
-    /// Whether the last contact went well; unknown before the first.
+    /// True if the last contact succeeded; none before the first.
     pub reachable: Option<bool>,
-    /// Whether it is registered there; unknown where one does not register.
+    /// True if the worker is registered there; none if the provider needs no registration.
     pub registered: Option<bool>,
-    /// What went wrong last.
+    /// The last error.
     pub last_error: Option<String>,
-    /// Attempts under way.
+    /// Attempts in flight.
     pub in_flight: i32,
     /// Attempts started in the last minute.
     pub rate: i32,
-    /// `working`, `resting` or `probing`.
+    /// The state of the circuit breaker: `working` (closed), `resting` (open) or `probing`
+    /// (half-open).
     pub state: &'static str,
-    /// When one attempt tries it again, while it rests.
+    /// The time of the next trial attempt, while the circuit is open.
     pub resting_until: Option<DateTime<Utc>>,
-    /// Failures in a row.
+    /// Consecutive failures.
     pub failures: i32,
-    /// Attempts of the last minute by how they ended: delivered, rejected, unanswered,
-    /// unavailable, unknown.
+    /// Attempts of the last minute by outcome: delivered, rejected, unanswered, unavailable,
+    /// unknown.
     pub ended: [i32; 5],
 }
 
@@ -54,7 +55,7 @@ impl Default for ProviderHealth {
     }
 }
 
-/// Says that this worker runs, and what it knows; replaces what it said before.
+/// Publishes a worker's report, replacing its last one.
 pub async fn publish(
     pool: &PgPool,
     worker: &str,
@@ -118,7 +119,8 @@ fn column<T>(providers: &[ProviderHealth], field: fn(&ProviderHealth) -> T) -> V
     providers.iter().map(field).collect()
 }
 
-/// Takes back what a worker said, when it ends, and what those left that ended without.
+/// Deletes the report of a worker that ends, and old reports of workers that ended without
+/// deleting theirs.
 pub async fn withdraw(pool: &PgPool, worker: &str) -> Result<(), sqlx::Error> {
     sqlx::query(
         "delete from dispatch.workers where worker = $1 \
@@ -131,36 +133,36 @@ pub async fn withdraw(pool: &PgPool, worker: &str) -> Result<(), sqlx::Error> {
     .map(drop)
 }
 
-/// A provider as all workers together know it. Everything is null while none of them
-/// says anything: then nobody knows.
+/// The health of a provider, combined from the reports of all running workers. Without a report
+/// the reported fields are null (unknown).
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
 pub struct ProviderStatus {
-    /// Which one.
+    /// The provider.
     pub provider_id: i64,
-    /// Whether one of them reached it when it last tried.
+    /// True if the last contact of at least one worker succeeded.
     pub reachable: Option<bool>,
-    /// Whether one of them is registered there; null where one does not register.
+    /// True if at least one worker is registered there; null if no registration is needed.
     pub registered: Option<bool>,
-    /// What went wrong last, with those who cannot reach it first.
+    /// The last error, preferably of a worker that cannot reach the provider.
     pub last_error: Option<String>,
-    /// Attempts under way.
+    /// Attempts in flight.
     pub in_flight: Option<i64>,
     /// Attempts started in the last minute.
     pub rate: Option<i64>,
-    /// `working`, `resting` (it kept failing and is left alone) or `probing` (one attempt
-    /// tries it): the best of what the workers say.
+    /// The state of the circuit breaker: `working` (closed), `resting` (open after repeated
+    /// failures) or `probing` (half-open: one trial attempt); the best state of any worker.
     pub state: Option<String>,
-    /// When the first of the workers that rest it tries it again.
+    /// The time of the first trial attempt of a worker whose circuit is open.
     #[serde(with = "ts_seconds_option")]
     #[schema(value_type = Option<i64>)]
     pub resting_until: Option<DateTime<Utc>>,
-    /// Failures in a row, with the worker that has most.
+    /// Consecutive failures, of the worker that has most.
     pub failures: Option<i32>,
     /// The most attempts that start in any second, over all workers; null: no limit.
     pub rate_limit: Option<i32>,
     /// The most attempts at the same time, over all workers; null: no limit.
     pub channel_limit: Option<i32>,
-    /// How many of those the workers hold.
+    /// The number of channels of that limit that workers hold.
     pub channels: i64,
     /// Attempts of the last minute that were delivered.
     pub delivered: Option<i64>,
@@ -168,19 +170,19 @@ pub struct ProviderStatus {
     pub rejected: Option<i64>,
     /// Attempts of the last minute that were not answered.
     pub unanswered: Option<i64>,
-    /// Attempts of the last minute that never reached anybody, or were put off.
+    /// Attempts of the last minute that did not reach the recipient, or were deferred.
     pub unavailable: Option<i64>,
-    /// Attempts of the last minute of which nobody can tell.
+    /// Attempts of the last minute with an unknown outcome.
     pub unknown: Option<i64>,
-    /// How many workers say so.
+    /// The number of workers that reported.
     pub workers: i64,
-    /// When the last of them said so.
+    /// The time of the newest report.
     #[serde(with = "ts_seconds_option")]
     #[schema(value_type = Option<i64>)]
     pub seen_at: Option<DateTime<Utc>>,
 }
 
-/// What is known of a provider.
+/// The combined health of a provider.
 pub async fn status(pool: &PgPool, provider_id: i64) -> Result<ProviderStatus, sqlx::Error> {
     sqlx::query_as(
         "select $1::bigint as provider_id, bool_or(h.reachable) as reachable, \
@@ -208,20 +210,20 @@ pub async fn status(pool: &PgPool, provider_id: i64) -> Result<ProviderStatus, s
     .await
 }
 
-/// A number that running workers carry, for `node_id` of providers.
+/// A node number of running workers, as in `node_id` of providers.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
 pub struct Node {
-    /// The number.
+    /// The node number.
     pub node_id: i32,
-    /// How many workers carry it.
+    /// The number of workers with it.
     pub workers: i64,
-    /// When one of them last said so.
+    /// The time of their newest report.
     #[serde(with = "ts_seconds_option")]
     #[schema(value_type = Option<i64>)]
     pub seen_at: Option<DateTime<Utc>>,
 }
 
-/// The nodes there are now.
+/// The nodes that have running workers.
 pub async fn nodes(pool: &PgPool) -> Result<Vec<Node>, sqlx::Error> {
     sqlx::query_as(
         "select node_id, count(*) as workers, max(seen_at) as seen_at from dispatch.workers \

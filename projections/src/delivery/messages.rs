@@ -1,4 +1,4 @@
-//! Messages that were received.
+//! The read model of inbound messages.
 
 use chrono::{DateTime, Utc};
 use domain::delivery::{Message, TransmissionEvent};
@@ -12,46 +12,46 @@ use crate::Scope;
 /// A message as clients see it.
 #[derive(Clone, Debug, FromRow, Serialize, ToSchema)]
 pub struct MessageRow {
-    /// The transmission it came by.
+    /// The inbound transmission of the message.
     pub transmission_id: i64,
-    /// The number or the address that it came from; none of a bounce.
+    /// The number or address of the sender; null for a bounce.
     pub source: Option<String>,
-    /// The number or the address that it came to.
+    /// The number or address that it was sent to.
     pub destination: String,
-    /// The name of whom it came from.
+    /// The name of the sender.
     pub sender: Option<String>,
-    /// Its subject.
+    /// The subject.
     pub subject: Option<String>,
-    /// Its text; bytes in hex if it is binary.
+    /// The text; bytes in hex if it is binary.
     pub text: Option<String>,
-    /// The same as HTML, as it came: not made safe to show.
+    /// The HTML body as received: not sanitized.
     pub html: Option<String>,
-    /// The files that came with it.
+    /// The attached files.
     #[schema(value_type = Vec<AttachmentRow>)]
     pub attachments: Json<Vec<AttachmentRow>>,
-    /// The hash of the whole message, as it came.
+    /// The hash of the whole message as received.
     #[serde(skip)]
     pub original: Option<String>,
-    /// What its files are sealed with.
+    /// The key that its files are sealed with.
     #[serde(skip)]
     pub media_key: Option<String>,
 }
 
-/// A file that came with a message.
+/// A file attached to an inbound message.
 #[derive(Clone, Debug, Serialize, serde::Deserialize, ToSchema)]
 pub struct AttachmentRow {
-    /// What it is called.
+    /// The name of the file.
     pub name: String,
-    /// What it is, by its first bytes.
+    /// The media type, detected from the first bytes.
     pub media_type: String,
-    /// How many bytes it has.
+    /// The size in bytes.
     pub size: u64,
-    /// The hash of its bytes.
+    /// The hash of the bytes.
     #[serde(default, skip_serializing)]
     pub media: String,
 }
 
-/// The message that came by a transmission.
+/// The message of an inbound transmission.
 pub async fn of_transmission(
     pool: &PgPool,
     transmission_id: i64,
@@ -79,7 +79,7 @@ struct Received<'e> {
     message: &'e Message,
 }
 
-/// Writes what came in.
+/// Writes the messages of these events.
 pub(super) async fn take_in(
     db: &mut PgConnection,
     events: &[Occurred<'_>],

@@ -1,5 +1,5 @@
-//! How it gets there: providers, transmissions with their attempts, campaigns,
-//! schedules, and the queue.
+//! Delivery: providers, transmissions with their attempts, campaigns, schedules, and the dispatch
+//! queue.
 
 pub mod backlog;
 pub mod campaign_progress;

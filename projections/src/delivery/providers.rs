@@ -1,4 +1,4 @@
-//! Providers. Their passwords are not here.
+//! The read model of providers, without their passwords.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ pub struct ProviderRow {
     pub username: Option<String>,
     pub dialstring: Option<String>,
     pub prefix: Option<String>,
-    /// A JSON object.
+    /// A JSON object, as text.
     #[serde(serialize_with = "wire::text")]
     #[schema(value_type = String)]
     pub settings: Json<Map<String, Value>>,
@@ -60,7 +60,7 @@ pub struct ProviderRow {
     pub version: i64,
 }
 
-/// By what providers can be filtered.
+/// The filter of a list of providers.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -76,7 +76,7 @@ pub struct ProviderFilter {
     pub active: Option<bool>,
 }
 
-/// Every sum of services: voice 1, fax 2, sms 4, email 8.
+/// Every combination of service bits: voice 1, fax 2, sms 4, email 8.
 const MASKS: [i32; 15] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 impl View for ProviderRow {
@@ -116,7 +116,7 @@ impl View for ProviderRow {
     }
 }
 
-/// How many active providers carry this service that there is a gateway to.
+/// The number of active providers of this service whose type has a gateway and that can send.
 pub async fn active(pool: &PgPool, service: Service) -> Result<i64, sqlx::Error> {
     let spoken = ProviderKind::ALL
         .into_iter()
@@ -132,8 +132,8 @@ pub async fn active(pool: &PgPool, service: Service) -> Result<i64, sqlx::Error>
     .await
 }
 
-/// The senders of the active providers that carry this service and that there is a gateway
-/// to, one entry for each.
+/// The senders of the active providers of this service whose type has a gateway, one entry for
+/// each.
 pub async fn senders(pool: &PgPool, service: Service) -> Result<Vec<ProviderSenders>, sqlx::Error> {
     let rows: Vec<(String, Json<Map<String, Value>>)> = sqlx::query_as(
         "select type, settings from read.providers \
@@ -152,7 +152,7 @@ pub async fn senders(pool: &PgPool, service: Service) -> Result<Vec<ProviderSend
     Ok(spoken.collect())
 }
 
-/// Keeps `providers`.
+/// The projection that maintains `providers`.
 pub struct Providers;
 
 #[async_trait]

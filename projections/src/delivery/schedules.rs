@@ -1,4 +1,4 @@
-//! Schedules.
+//! The read model of schedules.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub struct ScheduleRow {
     pub campaign_id: Option<i64>,
     pub state: String,
     pub timezone: String,
-    /// When, if it is once only.
+    /// The time of a schedule that fires only once.
     #[sqlx(rename = "at")]
     #[serde(rename = "timestamp", with = "ts_seconds_option")]
     #[schema(value_type = Option<i64>)]
@@ -44,17 +44,17 @@ pub struct ScheduleRow {
     pub weekday: Option<String>,
     pub hour: Option<String>,
     pub minute: Option<String>,
-    /// When it is due next; nothing when it is done.
+    /// The time at which it is due next; null once it is done.
     #[serde(with = "ts_seconds_option")]
     #[schema(value_type = Option<i64>)]
     pub next_run: Option<DateTime<Utc>>,
-    /// What of a time that passed in an outage: `run` or `skip`.
+    /// The action for a time that was missed in an outage: `run` or `skip`.
     pub if_missed: String,
-    /// When it last fired.
+    /// The time at which it last fired.
     #[serde(with = "ts_seconds_option")]
     #[schema(value_type = Option<i64>)]
     pub last_run: Option<DateTime<Utc>>,
-    /// What came of it when it was last due: `done`, `missed`, or why it was refused.
+    /// The result when it was last due: `done`, `missed`, or the reason of a refusal.
     pub last_result: Option<String>,
     pub user_id: i64,
     #[serde(skip)]
@@ -63,7 +63,7 @@ pub struct ScheduleRow {
     pub version: i64,
 }
 
-/// By what schedules can be filtered.
+/// The filter of a list of schedules.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -89,7 +89,8 @@ impl View for ScheduleRow {
     const SORTS: &'static [(&'static str, By)] = &[
         ("schedule_id", By::Number("t.schedule_id")),
         ("action", By::Text("t.action")),
-        // What is done comes last, and what never ran first.
+        // Schedules that are done sort last by `next_run`, those that never ran first by
+        // `last_run`.
         (
             "next_run",
             By::Time("coalesce(t.next_run, '9999-12-31 00:00Z')"),
@@ -112,19 +113,19 @@ impl View for ScheduleRow {
     }
 }
 
-/// A schedule whose time has come.
+/// A schedule that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow)]
 pub struct DueRow {
     /// The schedule.
     pub schedule_id: i64,
-    /// The transmission it is for, or
+    /// The transmission that it acts on, or none.
     pub transmission_id: Option<i64>,
-    /// the campaign.
+    /// The campaign that it acts on, or none.
     pub campaign_id: Option<i64>,
 }
 
-/// The schedules that are due, the longest waiting first. They may have been fired, or
-/// changed, since they were seen here: the log decides.
+/// The schedules that are due, the longest waiting first. They may have fired or changed since
+/// the read model was updated: the log decides.
 pub async fn due(
     pool: &PgPool,
     now: DateTime<Utc>,
@@ -140,7 +141,7 @@ pub async fn due(
     .await
 }
 
-/// The pending schedules of a user, the oldest first, at most so many.
+/// The pending schedules of a user, the oldest first, at most `limit`.
 pub async fn pending_of_user(
     pool: &PgPool,
     user_id: i64,
@@ -156,7 +157,7 @@ pub async fn pending_of_user(
     .await
 }
 
-/// Keeps `schedules`.
+/// The projection that maintains `schedules`.
 pub struct Schedules;
 
 #[async_trait]
@@ -250,7 +251,7 @@ async fn change(
     bind(query, recorded, plan).execute(db).await.map(drop)
 }
 
-/// It was due: what came of it, and when it is due again, if ever.
+/// Records the result of a schedule that was due, and the time at which it is due again, if any.
 async fn go_on(
     db: &mut PgConnection,
     recorded: &Recorded,
@@ -275,7 +276,7 @@ async fn go_on(
     .map(drop)
 }
 
-/// Binds what both have in common.
+/// Binds the columns that inserts and updates have in common.
 fn bind<'q>(
     query: Query<'q, Postgres, PgArguments>,
     recorded: &Recorded,

@@ -1,43 +1,43 @@
-//! Slots to start in, handed out by the database: what several workers take from one key
-//! together is as far apart as if one had taken it.
+//! Pacing: reserved slots to start in, handed out by the database. The slots that several workers
+//! take from one key are spaced as if one worker had taken them all.
 //!
-//! A row keeps the last slot that was handed out, and nothing of the spacing: the next
-//! one is the spacing that holds now after it. So a pace that changes holds from the next
-//! slot on, and one that was very slow leaves nothing behind.
+//! A row stores the last slot that was handed out, but not the spacing: the next slot follows it
+//! by the spacing of the present request. So a changed pace holds from the next slot on, and a
+//! pace that was very slow has no lasting effect.
 //!
-//! Taking is committed durably. A take that were lost with the database's power could be
-//! handed out a second time, and two would start where one may; a batch of slots costs
-//! one wait for the disk, which it shares with whatever is appended at that moment.
+//! A reservation is committed durably. If one were lost in a crash of the database, its slots
+//! could be handed out again, and two attempts would start in one slot; a batch of slots costs
+//! one flush to disk, which it shares with the appends of that moment.
 
 use std::time::Duration;
 
 use sqlx::{FromRow, PgPool};
 
-/// What nobody took a slot of for so long is over.
+/// The time without a new slot after which a key is deleted.
 const FORGOTTEN_SECONDS: f64 = 86_400.0;
 
-/// How slots are to be taken.
+/// A request for slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wish {
-    /// From one slot to the next.
+    /// The time from one slot to the next.
     pub spacing: Duration,
-    /// How many at most.
+    /// The most slots to take.
     pub count: u32,
-    /// No slot begins earlier than this from now: what the answer takes to arrive.
+    /// No slot begins earlier than this from now: the time that the answer takes to arrive.
     pub lead: Duration,
     /// No slot begins later than this from now.
     pub horizon: Duration,
 }
 
-/// Slots that were taken: `count` of them, `spacing` apart. Times are microseconds of
-/// the database's clock since 1970.
+/// Reserved slots: `count` of them, `spacing` apart. Times are microseconds since 1970 by the
+/// database's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow)]
 pub struct Slots {
-    /// The time while the answer was made.
+    /// The database's time of the answer.
     pub now: i64,
-    /// When the first slot begins, or, if there are none, when it would begin.
+    /// The time at which the first slot begins, or would begin if none was taken.
     pub first: i64,
-    /// How many there are; none if the first would be past the horizon.
+    /// The number of slots; 0 if the first would be past the horizon.
     pub count: i64,
 }
 
@@ -48,8 +48,8 @@ pub async fn take(pool: &PgPool, key: &str, wish: Wish) -> Result<Slots, sqlx::E
         if let Some(slots) = taken {
             return Ok(slots);
         }
-        // A new key; the old ones are swept on the occasion, for there are never many
-        // more than there are campaigns that run.
+        // A new key. Old keys are deleted on this occasion, which is cheap: there are never many
+        // more keys than running campaigns.
         sqlx::query(
             "with swept as (delete from dispatch.slots \
                where last_at < now() - make_interval(secs => $2) and key <> $1) \
@@ -63,8 +63,8 @@ pub async fn take(pool: &PgPool, key: &str, wish: Wish) -> Result<Slots, sqlx::E
     }
 }
 
-/// One statement, and so one transaction. The clock is read when the row is ours: whoever
-/// waited for it does not take a slot that has passed meanwhile.
+/// Takes slots of a key that exists, in one statement and so one transaction. The clock is read
+/// after the row is locked, so that a caller that waited takes no slot that has passed meanwhile.
 async fn take_of_known(pool: &PgPool, key: &str, wish: Wish) -> Result<Option<Slots>, sqlx::Error> {
     sqlx::query_as(
         "with held as materialized ( \

@@ -1,4 +1,4 @@
-//! What was learned during attempts.
+//! The read model of results: details that were learned during attempts.
 
 use chrono::{DateTime, Utc};
 use domain::delivery::{SpoolResult, TransmissionEvent};
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::deliveries::{Occurred, storable};
 use crate::Scope;
 
-/// How many results of one event are kept; their ids follow from its position.
+/// The most results kept of one event; their ids are derived from its position.
 const PER_EVENT: i64 = 32;
 
 /// A result as clients see it.
@@ -25,7 +25,7 @@ pub struct SpoolResultRow {
     pub data: Option<String>,
 }
 
-/// What was learned during an attempt.
+/// The results of an attempt.
 pub async fn of_spool(
     pool: &PgPool,
     spool_id: i64,
@@ -34,7 +34,7 @@ pub async fn of_spool(
     read(pool, "s.spool_id = $1", spool_id, scope).await
 }
 
-/// What was learned during all attempts of a transmission.
+/// The results of all attempts of a transmission.
 pub async fn of_transmission(
     pool: &PgPool,
     transmission_id: i64,
@@ -65,7 +65,7 @@ async fn read(
         .await
 }
 
-/// Writes what these events taught.
+/// Writes the results in these events.
 pub(super) async fn take_in(
     db: &mut PgConnection,
     events: &[Occurred<'_>],

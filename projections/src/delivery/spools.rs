@@ -1,4 +1,4 @@
-//! Attempts.
+//! The read model of attempts (spools).
 
 mod fold;
 
@@ -35,7 +35,7 @@ pub struct SpoolRow {
     #[schema(value_type = Option<i64>)]
     pub time_end: Option<DateTime<Utc>>,
     pub status: String,
-    /// Empty while nobody has said anything.
+    /// The response of the remote side; empty while there is none.
     #[serde(serialize_with = "wire::said")]
     #[schema(value_type = String)]
     pub response: Option<String>,
@@ -50,8 +50,8 @@ pub struct SpoolRow {
     pub version: i64,
 }
 
-/// By what attempts can be filtered. They are read with their transmission, and change
-/// too often to carry more indexes than that takes.
+/// The filter of a list of attempts. They are read with their transmission, and change too often
+/// to have more indexes than that needs.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -102,7 +102,7 @@ pub async fn of_transmission(
         .await
 }
 
-/// The transmission that this is an attempt of.
+/// The transmission of an attempt.
 pub async fn transmission_of(pool: &PgPool, spool_id: i64) -> Result<Option<i64>, sqlx::Error> {
     sqlx::query_scalar("select transmission_id from read.spools where spool_id = $1")
         .bind(spool_id)

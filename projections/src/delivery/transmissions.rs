@@ -1,4 +1,4 @@
-//! Transmissions.
+//! The read model of transmissions.
 
 mod fold;
 mod write;
@@ -34,12 +34,12 @@ pub struct TransmissionRow {
     pub campaign_id: Option<i64>,
     pub direction: String,
     pub status: String,
-    /// Empty while nobody has said anything.
+    /// The last response of the remote side; empty while there is none.
     #[serde(serialize_with = "wire::said")]
     #[schema(value_type = String)]
     pub response: Option<String>,
     pub outcome: Option<String>,
-    /// Whether it was not sent because it must not or cannot be.
+    /// 1 if it was not sent, because it must not be or cannot be.
     #[serde(serialize_with = "wire::flag")]
     #[schema(value_type = u8, maximum = 1)]
     pub suppressed: bool,
@@ -49,7 +49,7 @@ pub struct TransmissionRow {
     #[schema(value_type = Option<i64>)]
     pub last_run: Option<DateTime<Utc>>,
     pub user_id: i64,
-    /// The owner's.
+    /// The username of the owner.
     pub username: Option<String>,
     #[sqlx(flatten)]
     pub account: AccountBrief,
@@ -61,7 +61,8 @@ pub struct TransmissionRow {
     pub version: i64,
 }
 
-/// As whom, in brief; all empty when the account is gone.
+/// The account of a transmission in brief; its other fields are null once it is deleted or given
+/// away.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct AccountBrief {
@@ -78,7 +79,7 @@ pub struct AccountBrief {
     pub email: Option<String>,
 }
 
-/// Who is reached, in brief; all empty when the contact is gone.
+/// The contact of a transmission in brief; its other fields are null once it is deleted.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct ContactBrief {
@@ -93,7 +94,7 @@ pub struct ContactBrief {
     pub email: Option<String>,
 }
 
-/// By what transmissions can be filtered.
+/// The filter of a list of transmissions.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -110,9 +111,9 @@ pub struct TransmissionFilter {
     pub status: Option<String>,
     pub response: Option<String>,
     pub outcome: Option<String>,
-    /// Of either side.
+    /// A phone number of the account or the contact.
     pub phone: Option<String>,
-    /// Of either side.
+    /// An email address of the account or the contact.
     pub email: Option<String>,
     pub account_phone: Option<String>,
     pub account_email: Option<String>,
@@ -126,7 +127,7 @@ pub struct TransmissionFilter {
 const SERVICES: [i32; 4] = [1, 2, 4, 8];
 const DIRECTIONS: [&str; 2] = ["inbound", "outbound"];
 const STATUSES: [&str; 5] = ["pending", "processing", "completed", "failed", "invalid"];
-/// As the index has it.
+/// The account's id, written as in the index.
 const ACCOUNT: &str = "coalesce(t.account_id, 0)";
 
 const PHONES: [Side; 2] = [

@@ -1,4 +1,4 @@
-//! Documents.
+//! The read model of documents.
 
 use std::sync::Arc;
 
@@ -26,16 +26,16 @@ pub struct DocumentRow {
     pub document_id: i64,
     pub name: Option<String>,
     pub description: Option<String>,
-    /// The kind of file that was uploaded.
+    /// The type of the uploaded file.
     #[sqlx(rename = "type")]
     #[serde(rename = "type")]
     pub kind: String,
-    /// What the file was called that was uploaded.
+    /// The name of the uploaded file.
     pub file_name: Option<String>,
     pub quality: String,
-    /// How many there are; none before an upload.
+    /// The number of pages; null before an upload.
     pub pages: Option<i32>,
-    /// The bytes of what is downloaded.
+    /// The size of the downloadable file, in bytes.
     pub size: Option<i64>,
     pub user_id: i64,
     #[serde(skip)]
@@ -46,7 +46,7 @@ pub struct DocumentRow {
     pub version: i64,
 }
 
-/// By what documents can be filtered.
+/// The filter of a list of documents.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -95,7 +95,7 @@ impl View for DocumentRow {
     }
 }
 
-/// Keeps `documents`.
+/// The projection that maintains `documents`.
 pub struct Documents;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! What is said and how.
+//! Content: programs, templates, texts, documents and recordings.
 
 pub mod documents;
 pub mod programs;

@@ -1,4 +1,4 @@
-//! Programs.
+//! The read model of programs.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,7 +24,7 @@ use crate::{
     reads::{By, Conditions},
 };
 
-/// A program as clients see it, with the parameters that one of its type has.
+/// A program as clients see it, with the parameters of its type.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct ProgramRow {
@@ -57,7 +57,7 @@ pub struct ProgramRow {
     pub version: i64,
 }
 
-/// By what programs can be filtered.
+/// The filter of a list of programs.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -97,7 +97,7 @@ impl View for ProgramRow {
     }
 }
 
-/// How many transmissions of a program have not ended.
+/// The number of transmissions of a program that have not ended.
 pub async fn open_transmissions(pool: &PgPool, program_id: i64) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(
         "select count(*) from read.transmissions \
@@ -108,7 +108,7 @@ pub async fn open_transmissions(pool: &PgPool, program_id: i64) -> Result<i64, s
     .await
 }
 
-/// How many accounts are subscribed to a program.
+/// The number of accounts that are subscribed to a program.
 pub async fn subscribed_accounts(pool: &PgPool, program_id: i64) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select count(*) from read.account_programs where program_id = $1")
         .bind(program_id)
@@ -132,7 +132,7 @@ pub async fn newest_of_type(
     .await
 }
 
-/// Keeps `programs`.
+/// The projection that maintains `programs`.
 pub struct Programs;
 
 #[async_trait]
@@ -168,11 +168,11 @@ impl Projection for Programs {
     }
 }
 
-/// What became of the programs in some events.
+/// The changes of programs by a batch of events.
 #[derive(Default)]
 struct Batch<'e> {
     created: BTreeMap<i64, Created<'e>>,
-    /// Those that were there before.
+    /// Programs that were created before the batch.
     updated: BTreeMap<i64, Details<'e>>,
     deleted: BTreeSet<i64>,
 }
@@ -183,7 +183,7 @@ struct Created<'e> {
     now: Details<'e>,
 }
 
-/// What can change, and the event that changed it last.
+/// The fields that can change, and the event that changed them last.
 struct Details<'e> {
     by: &'e Recorded,
     name: &'e Line,
@@ -271,7 +271,7 @@ impl Columns {
     }
 }
 
-/// Many at once: a client may make a program for every transmission.
+/// Inserts programs in bulk: a client may make a program for every transmission.
 async fn insert(db: &mut PgConnection, rows: &[Created<'_>]) -> Result<(), sqlx::Error> {
     if rows.is_empty() {
         return Ok(());
@@ -314,7 +314,7 @@ async fn insert(db: &mut PgConnection, rows: &[Created<'_>]) -> Result<(), sqlx:
     .map(drop)
 }
 
-/// A program's type never changes.
+/// Updates a program; its type never changes.
 async fn update(db: &mut PgConnection, now: &Details<'_>) -> Result<(), sqlx::Error> {
     let all = now.kind.parameters();
     sqlx::query(

@@ -1,4 +1,4 @@
-//! Recordings.
+//! The read model of recordings.
 
 use std::sync::Arc;
 
@@ -26,13 +26,13 @@ pub struct RecordingRow {
     pub recording_id: i64,
     pub name: Option<String>,
     pub description: Option<String>,
-    /// The kind of file it is downloaded as.
+    /// The type of the downloadable file.
     #[sqlx(rename = "type")]
     #[serde(rename = "type")]
     pub kind: String,
-    /// What the file was called that was uploaded.
+    /// The name of the uploaded file.
     pub file_name: Option<String>,
-    /// In seconds, rounded up.
+    /// The length in seconds, rounded up.
     pub length: Option<i32>,
     pub user_id: i64,
     #[serde(skip)]
@@ -43,7 +43,7 @@ pub struct RecordingRow {
     pub version: i64,
 }
 
-/// By what recordings can be filtered.
+/// The filter of a list of recordings.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -83,7 +83,7 @@ impl View for RecordingRow {
     }
 }
 
-/// Keeps `recordings`.
+/// The projection that maintains `recordings`.
 pub struct Recordings;
 
 #[async_trait]

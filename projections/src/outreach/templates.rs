@@ -1,4 +1,4 @@
-//! Email templates.
+//! The read model of email templates.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub struct TemplateRow {
     #[sqlx(rename = "type")]
     #[serde(rename = "type")]
     pub kind: Option<String>,
-    /// What is attached, in bytes.
+    /// The size of the attachments, in bytes.
     pub length: Option<i64>,
     #[schema(value_type = Option<Vec<Object>>)]
     pub attachments: Option<Json<Vec<Attachment>>>,
@@ -43,7 +43,7 @@ pub struct TemplateRow {
     pub version: i64,
 }
 
-/// By what templates can be filtered.
+/// The filter of a list of templates.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -89,7 +89,7 @@ impl View for TemplateRow {
     }
 }
 
-/// Keeps `templates`.
+/// The projection that maintains `templates`.
 pub struct Templates;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Texts.
+//! The read model of texts for short messages.
 
 use std::sync::Arc;
 
@@ -27,16 +27,16 @@ pub struct TextRow {
     pub name: Option<String>,
     pub description: Option<String>,
     pub data: Option<String>,
-    /// What it is sent in as it stands: plain, binary or unicode.
+    /// The encoding in which the text is sent: plain, binary or unicode.
     #[sqlx(rename = "type")]
     #[serde(rename = "type")]
     pub kind: Option<String>,
-    /// The same as a number.
+    /// The encoding as a number.
     pub encoding: Option<i32>,
     pub class: i32,
-    /// In what is counted: GSM letters, UTF-16 units or bytes.
+    /// The length in units of the encoding: GSM characters, UTF-16 code units or bytes.
     pub length: Option<i32>,
-    /// How many short messages it takes.
+    /// The number of short messages that the text takes.
     pub parts: Option<i32>,
     pub user_id: i64,
     #[serde(skip)]
@@ -45,7 +45,7 @@ pub struct TextRow {
     pub version: i64,
 }
 
-/// By what texts can be filtered.
+/// The filter of a list of texts.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -87,7 +87,7 @@ impl View for TextRow {
     }
 }
 
-/// Keeps `texts`.
+/// The projection that maintains `texts`.
 pub struct Texts;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Accounts, what they are subscribed to, and their settings.
+//! The read model of accounts, their subscriptions and their settings.
 
 mod addresses;
 mod recipients;
@@ -38,9 +38,9 @@ pub struct AccountRow {
     pub last_name: Option<String>,
     pub phone: Option<String>,
     pub email: Option<String>,
-    /// verified, assigned, provisional or unverified
+    /// The right to the phone number: `verified`, `assigned`, `provisional` or `unverified`.
     pub phone_status: Option<String>,
-    /// verified, assigned, provisional or unverified
+    /// The right to the email address: `verified`, `assigned`, `provisional` or `unverified`.
     pub email_status: Option<String>,
     pub address: Option<String>,
     pub timezone: Option<String>,
@@ -54,7 +54,7 @@ pub struct AccountRow {
     pub version: i64,
 }
 
-/// By what accounts can be filtered.
+/// The filter of a list of accounts.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -68,10 +68,10 @@ pub struct AccountFilter {
     pub phone: Option<String>,
     pub email: Option<String>,
     pub active: Option<bool>,
-    /// A number or an address that is neither verified nor assigned.
+    /// Accounts with a phone number or email address that is neither verified nor assigned.
     pub unverified: Option<bool>,
-    /// An address that was assigned and at which the account does not receive, since another
-    /// does or did. For account administrators.
+    /// Accounts with an assigned address at which they do not receive, since another account does
+    /// or did. For account administrators.
     pub conflict: Option<bool>,
 }
 
@@ -119,7 +119,7 @@ impl View for AccountRow {
     }
 }
 
-/// The account that a user who names none sends as: the newest active one.
+/// The newest active account of a user, as which the user sends by default.
 pub async fn newest_active(pool: &PgPool, user_id: i64) -> Result<Option<i64>, sqlx::Error> {
     sqlx::query_scalar(
         "select account_id from read.accounts where user_id = $1 and active \
@@ -130,8 +130,8 @@ pub async fn newest_active(pool: &PgPool, user_id: i64) -> Result<Option<i64>, s
     .await
 }
 
-/// The active accounts of a user, and if asked for those that have a right to an address; the
-/// oldest first, at most so many.
+/// The active accounts of a user, and `with_rights` also those that have a right to an address;
+/// the oldest first, at most `limit`.
 pub async fn in_use_of_user(
     pool: &PgPool,
     user_id: i64,
@@ -150,8 +150,8 @@ pub async fn in_use_of_user(
     .await
 }
 
-/// The oldest account of a user, active or not: the one that came with the user, unless it
-/// was deleted or given away.
+/// The oldest account of a user, active or not: the account created with the user, unless it was
+/// deleted or given away.
 pub async fn first_of_user(pool: &PgPool, user_id: i64) -> Result<Option<i64>, sqlx::Error> {
     sqlx::query_scalar(
         "select account_id from read.accounts where user_id = $1 \
@@ -162,7 +162,7 @@ pub async fn first_of_user(pool: &PgPool, user_id: i64) -> Result<Option<i64>, s
     .await
 }
 
-/// The programs an account is subscribed to.
+/// The programs that an account is subscribed to.
 pub async fn programs(pool: &PgPool, account_id: i64) -> Result<Vec<i64>, sqlx::Error> {
     sqlx::query_scalar(
         "select program_id from read.account_programs where account_id = $1 order by program_id",
@@ -172,7 +172,7 @@ pub async fn programs(pool: &PgPool, account_id: i64) -> Result<Vec<i64>, sqlx::
     .await
 }
 
-/// A setting of an account; nothing if it is not set.
+/// A setting of an account; none if it is not set.
 pub async fn setting(
     pool: &PgPool,
     account_id: i64,
@@ -188,7 +188,7 @@ pub async fn setting(
     Ok(value.flatten())
 }
 
-/// Keeps `accounts`, `account_programs` and `account_settings`.
+/// The projection that maintains `accounts`, `account_programs` and `account_settings`.
 pub struct Accounts;
 
 #[async_trait]
@@ -315,7 +315,7 @@ async fn apply(
         .map(drop)
 }
 
-/// Everything that an update of an account says, but for its secrets.
+/// Writes the fields of an account that an update carries, except its secrets.
 async fn set_profile(
     db: &mut PgConnection,
     id: i64,

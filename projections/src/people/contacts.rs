@@ -1,4 +1,4 @@
-//! Contacts.
+//! The read model of contacts.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -45,7 +45,7 @@ pub struct ContactRow {
     pub version: i64,
 }
 
-/// By what contacts can be filtered.
+/// The filter of a list of contacts.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -93,9 +93,8 @@ impl View for ContactRow {
     }
 }
 
-/// For each of these users and addresses, in the same order: the user's contact with one of
-/// the spellings of it, of a phone number or an email address (in lower case); the oldest of
-/// several.
+/// Finds, for each pair of user and address in order, the user's contact with one of the spellings
+/// of the address (a phone number, or an email address in lower case); the oldest of several.
 pub async fn reached_at(
     pool: &PgPool,
     service: Service,
@@ -137,7 +136,7 @@ pub async fn reached_at(
     Ok(contacts)
 }
 
-/// Keeps `contacts` and `contact_counts`.
+/// The projection that maintains `contacts` and `contact_counts`.
 pub struct Contacts;
 
 const COUNTED: Counted = Counted {
@@ -194,19 +193,19 @@ impl Projection for Contacts {
     }
 }
 
-/// What a batch made of a contact.
+/// The change of a contact by a batch.
 #[derive(Debug, PartialEq)]
 struct Folded<'e> {
     /// Owner, position and time, if it was created in this batch.
     created: Option<(i64, i64, DateTime<Utc>)>,
-    /// Nothing if the batch does not say; in it nothing once it was erased.
+    /// The new profile; none if the batch does not change it, none inside once it was erased.
     profile: Option<Option<&'e ContactProfile>>,
     updated_at: DateTime<Utc>,
     version: i64,
 }
 
-/// Nothing where the contact is gone; in the order of the ids, so that locks are always
-/// taken in the same order.
+/// Folds events to one change for each contact; none for a contact that was deleted. In the
+/// order of the ids, so that locks are always taken in the same order.
 fn fold(events: &[Arc<Recorded>]) -> BTreeMap<i64, Option<Folded<'_>>> {
     let mut contacts = BTreeMap::new();
     for recorded in events {
@@ -306,7 +305,7 @@ async fn update(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::
     bind(query, rows).execute(db).await.map(drop)
 }
 
-/// Contacts of which nothing changed but the groups they are in.
+/// Updates the time and version of contacts of which only the groups changed.
 async fn touch(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::Error> {
     if rows.is_empty() {
         return Ok(());
@@ -331,7 +330,7 @@ async fn touch(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::E
 
 type Statement<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
-/// Binds what inserts and updates have in common, column by column.
+/// Binds the columns that inserts and updates have in common.
 fn bind<'q>(query: Statement<'q>, rows: &Rows<'_, '_>) -> Statement<'q> {
     let column = |field: fn(&ContactProfile) -> Option<&str>| -> Vec<Option<String>> {
         let value = |row: &Folded<'_>| row.profile.flatten().and_then(field).map(str::to_owned);

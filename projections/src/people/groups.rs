@@ -1,4 +1,4 @@
-//! Groups, and which contacts are in them.
+//! The read model of groups and their contacts.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,7 +29,7 @@ use crate::{
 #[allow(missing_docs)]
 pub struct GroupRow {
     pub group_id: i64,
-    /// The same, as the documents call it.
+    /// The id again, under its name in the API documentation.
     pub id: i64,
     pub name: String,
     pub description: Option<String>,
@@ -41,7 +41,7 @@ pub struct GroupRow {
     pub version: i64,
 }
 
-/// By what groups can be filtered.
+/// The filter of a list of groups.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -80,20 +80,20 @@ impl View for GroupRow {
     }
 }
 
-/// Those contacts of a group that have one of these phones: the phone and the contact,
-/// the oldest where several have the same.
+/// The contacts of a group with these phone numbers, as pairs of phone and contact; the oldest
+/// of several with the same phone.
 pub async fn by_phone(
     pool: &PgPool,
     group_id: i64,
     phones: &[&str],
 ) -> Result<Vec<(String, i64)>, sqlx::Error> {
     let mut lookup = pool.begin().await?;
-    // A list comes in on tables that were small a moment ago, and of which nothing is
-    // known yet: left to itself, the planner would read all of them each time.
+    // During an import the tables were small a moment ago and have no fresh statistics: by
+    // itself the planner would read them from end to end each time.
     lookup.execute(BY_KEY_FOR_ONCE).await?;
-    // Backwards, because that is how phones are indexed. Step by step, from the phone to the
-    // group: of a new group it is not known either how many are in it, and to begin with
-    // those would be to look for every phone once for each of them.
+    // Reversed, because phones are indexed that way. Forced to go from the phone to the group:
+    // a new group has no statistics either, and a plan that began with its contacts would look
+    // for every phone once for each of them.
     let found = sqlx::query_as(
         "select distinct on (t.phone) t.phone, t.contact_id \
          from unnest($2::text[]) as u (phone) \
@@ -112,7 +112,7 @@ pub async fn by_phone(
     Ok(found)
 }
 
-/// How many contacts are in a group.
+/// The number of contacts in a group.
 pub async fn contacts(pool: &PgPool, group_id: i64) -> Result<i64, sqlx::Error> {
     let total = sqlx::query_scalar("select contact_total from read.groups where group_id = $1")
         .bind(group_id)
@@ -124,7 +124,7 @@ pub async fn contacts(pool: &PgPool, group_id: i64) -> Result<i64, sqlx::Error> 
 const BY_KEY_FOR_ONCE: &str = "set local enable_seqscan = off; \
     set local enable_hashjoin = off; set local enable_mergejoin = off";
 
-/// Keeps `groups`, `contact_groups` and `group_counts`.
+/// The projection that maintains `groups`, `contact_groups` and `group_counts`.
 pub struct Groups;
 
 const COUNTED: Counted = Counted {
@@ -180,7 +180,7 @@ impl Projection for Groups {
             match &recorded.event {
                 Event::Contact(event) => moves.add(recorded, event),
                 Event::Group(event) => {
-                    // A group that comes or goes matters to what comes after it only.
+                    // The creation or deletion of a group affects only the moves after it.
                     std::mem::take(&mut moves).write(db).await?;
                     apply(db, recorded, event).await?;
                 }
@@ -193,21 +193,21 @@ impl Projection for Groups {
     }
 }
 
-/// What contacts did in a row of events: in and out of groups.
+/// The moves of contacts into and out of groups, in a run of events.
 #[derive(Debug, Default, PartialEq)]
 struct Moves {
-    /// Those that were deleted.
+    /// The contacts that were deleted.
     gone: BTreeSet<i64>,
-    /// By group and contact, so that locks are always taken in the same order.
+    /// The moves by group and contact, so that locks are always taken in the same order.
     pairs: BTreeMap<(i64, i64), Move>,
 }
 
-/// What became of a contact and a group.
+/// The change of the link between a contact and a group.
 #[derive(Debug, Default, PartialEq)]
 struct Move {
-    /// Whether what was there before is to go.
+    /// True if the link from before is to be deleted.
     out: bool,
-    /// Since when it is in, and since which event.
+    /// The time and position of the new link, if there is one.
     into: Option<(DateTime<Utc>, i64)>,
 }
 
@@ -268,7 +268,7 @@ impl Moves {
         if into.is_empty() {
             return Ok(());
         }
-        // A group may have been deleted while a contact was on its way into it.
+        // A group may have been deleted while a contact was being added to it.
         let insert = "insert into contact_groups (group_id, contact_id, linked_at, \
               linked_position) \
             select u.* from unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::bigint[]) \
@@ -285,8 +285,8 @@ impl Moves {
     }
 }
 
-/// A statement that adds or takes away links, and with it the totals of the groups that
-/// it touches.
+/// A statement that inserts or deletes links, and updates the totals of the groups that it
+/// touches.
 fn counted(change: &str, sign: char) -> String {
     format!(
         "with changed as ({change} returning contact_groups.group_id), \

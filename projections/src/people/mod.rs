@@ -1,4 +1,4 @@
-//! Whom one reaches, and as whom.
+//! People: contacts and their groups, opt-outs, and the accounts that send.
 
 pub mod accounts;
 pub mod contacts;

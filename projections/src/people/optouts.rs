@@ -1,4 +1,5 @@
-//! Opt-outs: the do-not-contact list, for reading. Whoever sends asks the log instead.
+//! The read model of opt-outs, the do-not-contact list. The suppression check before sending
+//! uses the log instead.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -36,7 +37,7 @@ pub struct OptOutRow {
     pub version: i64,
 }
 
-/// By what opt-outs can be filtered.
+/// The filter of a list of opt-outs.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -76,7 +77,8 @@ impl View for OptOutRow {
     }
 }
 
-/// A number is found however it is written, like everywhere.
+/// The normal form of a phone number in a filter, so that it is found in any spelling; other
+/// texts stay as they are.
 fn sought(address: &str) -> String {
     match address.parse() {
         Ok(Address::Phone(phone)) => normal_address(phone.as_str()),
@@ -84,7 +86,7 @@ fn sought(address: &str) -> String {
     }
 }
 
-/// Keeps `optouts`.
+/// The projection that maintains `optouts`.
 pub struct OptOuts;
 
 #[async_trait]
@@ -113,14 +115,13 @@ impl Projection for OptOuts {
     }
 }
 
-/// What a batch makes of opt-outs, each by its id, so that locks are always taken in the
-/// same order.
+/// The changes of opt-outs by a batch, by id, so that locks are always taken in the same order.
 #[derive(Debug, Default, PartialEq)]
 struct Folded<'e> {
     new: BTreeMap<i64, Added<'e>>,
-    /// Of those that were there before.
+    /// Changes of opt-outs that existed before the batch.
     changed: BTreeMap<i64, Latest<'e>>,
-    /// Those that were there before.
+    /// Deleted opt-outs that existed before the batch.
     gone: Vec<i64>,
 }
 
@@ -135,7 +136,7 @@ struct Added<'e> {
     latest: Latest<'e>,
 }
 
-/// What changes.
+/// The fields that can change, as of the last event.
 #[derive(Debug, PartialEq)]
 struct Latest<'e> {
     reason: Option<&'e str>,

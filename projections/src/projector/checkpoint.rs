@@ -1,11 +1,11 @@
-//! The SQL around a projection's checkpoint.
+//! The SQL statements for a projection's checkpoint.
 
 use eventstore::Position;
 use sqlx::{Executor as _, PgConnection};
 
 use crate::{Projection, Stopped, projection::schema};
 
-/// Reads how far a projection is, entering it at 0 if it is new.
+/// Reads a projection's checkpoint, inserting it at position 0 if the projection is new.
 pub(super) async fn read(db: &mut PgConnection, name: &str) -> Result<Position, sqlx::Error> {
     sqlx::query("insert into read.checkpoints (name) values ($1) on conflict do nothing")
         .bind(name)
@@ -17,12 +17,12 @@ pub(super) async fn read(db: &mut PgConnection, name: &str) -> Result<Position, 
         .await
 }
 
-/// Opens a transaction in the projection's schema that moves its checkpoint; false, and no
-/// transaction, if that is not where this process left it. One round trip, because this
-/// happens at every batch.
+/// Begins a transaction in the projection's schema that moves its checkpoint; false, and no
+/// transaction, if the checkpoint is not where this process left it. One round trip, because
+/// this happens for every batch.
 ///
-/// The checkpoint comes first, so that a rebuild which holds its row has the tables for
-/// itself without either waiting for the other in a circle.
+/// The checkpoint is locked first, so that a rebuild which holds its row has the tables for
+/// itself, and neither can deadlock with the other.
 pub(super) async fn begin(
     db: &mut PgConnection,
     projection: &dyn Projection,
@@ -54,7 +54,7 @@ pub(super) async fn rollback(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     db.execute("rollback").await.map(drop)
 }
 
-/// Puts on record where a projection stands still, for every process to see.
+/// Records the event at which a projection is stopped, for all processes to see.
 pub(super) async fn stop(
     db: &mut PgConnection,
     name: &str,

@@ -1,4 +1,4 @@
-//! One projection following the log.
+//! The subscription of one projection to the log.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,43 +15,46 @@ use crate::{
     watermarks::Mark,
 };
 
-/// The class of advisory locks that say who leads; the second number is the projection's.
+/// The class of the advisory locks that elect leaders; the second key is a hash of the
+/// projection's name.
 const LEADERSHIP: i32 = 0x4c45_4144;
 
-/// How long a read model lets events gather after a batch while nobody waits for it:
-/// fewer and larger transactions leave the machine to the real work.
+/// The time for which a read model collects events after a batch while no request waits for it:
+/// fewer and larger transactions leave the machine to other work.
 const REST: Duration = Duration::from_millis(10);
 
-/// The same after a batch of many: most of what happens to a transmission then comes
-/// together, and is written once.
+/// The time for which a read model collects events after a large batch: most events of a
+/// transmission then come in one batch, and its row is written once.
 const LONG_REST: Duration = Duration::from_millis(1_000);
 
-/// So many events are many.
+/// The number of events from which a batch is large.
 const MANY: usize = 300;
 
-/// What is further behind than this has gathered enough, and does not rest.
+/// The lag from which a read model does not rest, because enough events have collected.
 const GATHERED: Position = 18_000;
 
-/// The same for the queue, where a batch is followed by sending.
+/// The time for which the queue collects events after a batch; shorter, because sending waits
+/// for it.
 const REST_OF_QUEUE: Duration = Duration::from_millis(2);
 
-/// How often a checkpoint is saved that moved past nothing of interest.
+/// Interval of saving a checkpoint that moved past unwanted events only.
 const SAVE: Duration = Duration::from_secs(1);
 
-/// The same where somebody may wait for what it moved past, in another process.
+/// Time until a checkpoint is saved that moved past events of a followed type, which a request
+/// in another process may wait for.
 const SAVE_FOLLOWED: Duration = Duration::from_millis(10);
 
-/// The pauses between two attempts at an event that fails.
+/// The first and the longest pause between two attempts at an event that fails.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
-/// Why this process leads no more.
+/// The reason why this process has stopped leading.
 pub(super) enum Lost {
-    /// The checkpoint is not where it was left.
+    /// The checkpoint was moved by another writer.
     Moved,
-    /// The lock that says who leads went with its connection.
+    /// The lock of the leader was lost with its connection.
     Lead,
-    /// The database is gone, or said something that passes by itself.
+    /// The connection was lost, or the error is transient.
     Connection(sqlx::Error),
 }
 
@@ -61,10 +64,10 @@ impl From<sqlx::Error> for Lost {
     }
 }
 
-/// What came of a transaction.
+/// The failure of a transaction.
 enum Trouble {
     Lost(Lost),
-    /// The events could not be taken in; nothing of them was.
+    /// The events could not be applied, and the transaction was rolled back.
     Failed(String),
 }
 
@@ -83,7 +86,7 @@ pub(super) struct Follower {
     pub stop: CancellationToken,
 }
 
-/// How far a leader is: what the checkpoint says, and what it has seen since.
+/// The progress of a leader: the saved checkpoint, and the position read since.
 struct Progress {
     saved: Position,
     seen: Position,
@@ -105,7 +108,7 @@ impl Follower {
             }
         };
         let followed = self.follow(&lead).await;
-        // Whoever stands by takes over at once.
+        // A process that stands by can take over at once.
         lead.release().await;
         followed
     }
@@ -169,7 +172,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Takes in a batch, or as much of it as can be; says what it stopped at.
+    /// Applies a batch, or as much of it as possible; answers the event that it stopped at.
     async fn take_in(
         &self,
         batch: &[Arc<Recorded>],
@@ -199,7 +202,7 @@ impl Follower {
             Err(Trouble::Lost(lost)) => return Err(lost),
             Err(Trouble::Failed(_)) => {}
         }
-        // One by one, to get as far as possible and to name the one that fails.
+        // Event by event, to get as far as possible and to find the one that fails.
         for event in wanted {
             let position = event.position;
             match self.write(&[event], position, progress).await {
@@ -211,14 +214,14 @@ impl Follower {
         Ok(None)
     }
 
-    /// Whether these events are of a kind that whoever writes it waits for.
+    /// True if one of these events is of a type whose writers may wait for this projection.
     fn follows_any(&self, batch: &[Arc<Recorded>]) -> bool {
         let kinds = self.projection.follows();
         let is_followed = |event: &Arc<Recorded>| kinds.contains(&event.aggregate_type.as_str());
         !self.projection.makes_work() && batch.iter().any(is_followed)
     }
 
-    /// Takes in these events and moves the checkpoint, both or neither.
+    /// Applies these events and moves the checkpoint, in one transaction.
     async fn write(
         &self,
         events: &[Arc<Recorded>],
@@ -232,7 +235,7 @@ impl Follower {
         let moves = (progress.saved, to);
         let written = self.transact(&mut place.db, events, moves, work).await;
         let is_usable = match &written {
-            // It may be within a transaction, or dead.
+            // The connection may be within a transaction, or closed.
             Err(Trouble::Lost(Lost::Connection(_))) => {
                 checkpoint::rollback(&mut place.db).await.is_ok()
             }
@@ -297,7 +300,7 @@ impl Follower {
         }
     }
 
-    /// Says that it stands still, and waits before the next attempt.
+    /// Records that the projection is stopped, and waits before the next attempt.
     async fn stand_still(&self, stopped: Stopped, progress: &mut Progress) -> Result<(), Lost> {
         let name = self.projection.name();
         let mut place = self.lane.enter().await?;
@@ -320,8 +323,8 @@ impl Follower {
     }
 }
 
-/// Whether the same statements may succeed a moment later: the connection, a lock or
-/// a shutdown was in the way, not the events.
+/// True if the error is transient: it is due to the connection, a lock or a shutdown and not to
+/// the events.
 fn passes_by_itself(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => error.code().is_none_or(|code| {
@@ -334,7 +337,7 @@ fn passes_by_itself(error: &sqlx::Error) -> bool {
     }
 }
 
-/// What the database said, without the row that it said it about.
+/// The database's error message without its details, which may hold data of the row.
 fn in_words(error: &sqlx::Error) -> String {
     match error.as_database_error() {
         Some(error) => format!("{} ({})", error.message(), error.code().unwrap_or_default()),

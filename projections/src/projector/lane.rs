@@ -1,4 +1,4 @@
-//! The connections that read models are written with: each serves several, one after another.
+//! The connections that projections write with: each serves several, one after another.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{Projection, projection::BY_KEY};
 
-/// Prepared statements that a connection keeps: those of all projections, should it serve all.
+/// Capacity of a connection's cache of prepared statements: enough for all projections.
 const STATEMENTS: usize = 512;
 
-/// A connection, made when it is first needed and after every loss.
+/// A connection shared by several projections, opened on first use and after every loss.
 pub(super) struct Lane {
     options: PgConnectOptions,
     kept: Mutex<Option<PgConnection>>,
 }
 
-/// The use of a lane's connection. One that is not handed back is closed.
+/// The exclusive use of a lane's connection, which is closed unless it is handed back.
 pub(super) struct Place<'a> {
     kept: MutexGuard<'a, Option<PgConnection>>,
     pub db: PgConnection,
@@ -36,7 +36,7 @@ impl Lane {
         }
     }
 
-    /// Waits for those who came before.
+    /// Waits for the lane's turn, and opens the connection if needed.
     pub(super) async fn enter(&self) -> Result<Place<'_>, sqlx::Error> {
         let mut kept = self.kept.lock().await;
         let db = match kept.take() {
@@ -55,30 +55,29 @@ impl Lane {
         Ok(db)
     }
 
-    /// Closes the connection, once nobody uses it.
+    /// Closes the connection once it is not in use.
     pub(super) async fn close(&self) {
         if let Some(db) = self.kept.lock().await.take() {
-            // It ends either way.
+            // The connection ends even if this fails.
             let _ = db.close().await;
         }
     }
 }
 
 impl Place<'_> {
-    /// Leaves the connection to the next one: it is outside a transaction.
+    /// Hands the connection back, which must be outside a transaction.
     pub(super) fn leave(mut self) {
         *self.kept = Some(self.db);
     }
 }
 
-/// The most lanes that so many projections make use of.
+/// The most lanes that these projections can use.
 fn useful(projections: &[Arc<dyn Projection>]) -> usize {
     2 + projections.iter().filter(|it| it.is_heavy()).count()
 }
 
-/// Says for each projection which of so many lanes it takes. What makes work does not wait for
-/// read models if there are two, and small read models do not wait for heavy ones if there are
-/// three.
+/// Assigns a lane to each projection. With two lanes or more the queue does not wait for read
+/// models, and with three or more small read models do not wait for heavy ones.
 pub(super) fn assign(projections: &[Arc<dyn Projection>], lanes: usize) -> Vec<usize> {
     let lanes = lanes.clamp(1, useful(projections));
     let heavy_lanes = lanes.saturating_sub(2);

@@ -1,9 +1,9 @@
-//! What narrows a list, by the documented rules of matching. Only filters that were
-//! given become part of the statement, so that each is planned with its own index.
+//! The conditions of lists, by the documented rules of matching. Only the filters that were given
+//! become part of the statement, so that each statement is planned with the fitting index.
 
 use sqlx::{Encode, Postgres, QueryBuilder, Type};
 
-/// The conditions of a list, being written.
+/// Writes the conditions of a list into its statement.
 pub struct Conditions<'s>(&'s mut QueryBuilder<'static, Postgres>);
 
 impl<'s> Conditions<'s> {
@@ -11,7 +11,7 @@ impl<'s> Conditions<'s> {
         Self(sql)
     }
 
-    /// Ids, flags and words: the same.
+    /// Matches ids, flags and words that are equal.
     pub fn exact<T>(&mut self, column: &str, value: Option<T>)
     where
         T: Encode<'static, Postgres> + Type<Postgres> + 'static,
@@ -19,18 +19,18 @@ impl<'s> Conditions<'s> {
         self.compare(column, "=", value);
     }
 
-    /// What may be missing: the same. Written as lists are sorted by it, so that one index
-    /// serves both.
+    /// Matches an id in a nullable column that is equal. Written like the expression that lists
+    /// are sorted by, so that one index serves both.
     pub fn reference(&mut self, column: &str, id: Option<i64>) {
         match id {
-            // This is what stands for none at all.
+            // 0 stands for null in the expression.
             Some(0) => self.never(),
             id => self.exact(&format!("coalesce({column}, 0)"), id),
         }
     }
 
-    /// One of those that another table names: `select` ends where the value it is
-    /// compared with begins.
+    /// Matches rows that another table refers to: `select` ends before the comparison with the
+    /// value.
     pub fn within(&mut self, column: &str, select: &str, value: Option<i64>) {
         if let Some(value) = value {
             self.0.push(format!(" and {column} in ({select} = "));
@@ -38,7 +38,7 @@ impl<'s> Conditions<'s> {
         }
     }
 
-    /// The smallest value that the table has of an expression between these two.
+    /// Matches the smallest value of an expression in the table from `least` to `most`.
     pub fn first(&mut self, expression: &str, table: &str, least: i64, most: i64) {
         self.0
             .push(format!(
@@ -50,7 +50,7 @@ impl<'s> Conditions<'s> {
             .push(format!(" order by {expression} limit 1)"));
     }
 
-    /// By an operator.
+    /// Compares by an operator.
     pub fn compare<T>(&mut self, column: &str, operator: &str, value: Option<T>)
     where
         T: Encode<'static, Postgres> + Type<Postgres> + 'static,
@@ -62,26 +62,26 @@ impl<'s> Conditions<'s> {
         }
     }
 
-    /// Email addresses and hosts: the same, but for upper and lower case. Written as
-    /// lists are sorted by them, so that one index serves both.
+    /// Matches email addresses and hosts that are equal, ignoring case. Written like the
+    /// expression that lists are sorted by, so that one index serves both.
     pub fn email(&mut self, column: &str, value: &Option<String>) {
         let Some(value) = value.as_deref().map(str::trim) else {
             return;
         };
         if value.is_empty() {
-            // This is what stands for none at all.
+            // The empty text stands for null in the expression.
             self.never();
             return;
         }
-        // The first half says nothing new but to the planner: that a row of a table which is
-        // joined must exist.
+        // The first half is only for the planner: it implies that the row of a joined table
+        // exists.
         self.0.push(format!(
             " and {column} is not null and lower(coalesce({column}, '')) = lower("
         ));
         self.0.push_bind(value.to_owned()).push(")");
     }
 
-    /// A word out of a few: any that has this somewhere in it, upper or lower case.
+    /// Matches those of a fixed set of words that contain the value, ignoring case.
     pub fn word(&mut self, column: &str, value: &Option<String>, words: &[&'static str]) {
         if let Some(value) = value {
             let value = value.to_lowercase();
@@ -90,7 +90,7 @@ impl<'s> Conditions<'s> {
         }
     }
 
-    /// Masks that have any of these bits, out of those that there are.
+    /// Matches those of the possible masks that have any of these bits.
     pub fn bits(&mut self, column: &str, value: Option<i32>, masks: &[i32]) {
         if let Some(value) = value {
             let fitting = masks.iter().filter(|mask| *mask & value != 0);
@@ -98,7 +98,7 @@ impl<'s> Conditions<'s> {
         }
     }
 
-    /// One of these, which an index finds where it cannot calculate.
+    /// Matches any of these values: an index finds values but cannot evaluate the rule.
     fn any_of<T>(&mut self, column: &str, values: Vec<T>)
     where
         T: Encode<'static, Postgres> + Type<Postgres> + Copy + 'static,
@@ -106,7 +106,7 @@ impl<'s> Conditions<'s> {
     {
         match values.as_slice() {
             [] => self.never(),
-            // Of a single one an index also knows the order.
+            // With a single value an index also gives the order.
             [value] => self.exact(column, Some(*value)),
             _ => {
                 self.0.push(format!(" and {column} = any("));
@@ -119,7 +119,7 @@ impl<'s> Conditions<'s> {
         self.0.push(" and false");
     }
 
-    /// Names and text: somewhere in it, upper or lower case.
+    /// Matches names and texts that contain the value, ignoring case.
     pub fn contains(&mut self, column: &str, value: &Option<String>) {
         if let Some(value) = value {
             self.0.push(format!(" and {column} ilike "));
@@ -127,7 +127,7 @@ impl<'s> Conditions<'s> {
         }
     }
 
-    /// Names of roles and permissions: the beginning, upper or lower case.
+    /// Matches names of roles and permissions that begin with the value, ignoring case.
     pub fn starts(&mut self, column: &str, value: &Option<String>) {
         if let Some(value) = value {
             self.0.push(format!(" and lower({column}) like lower("));
@@ -135,11 +135,11 @@ impl<'s> Conditions<'s> {
         }
     }
 
-    /// Telephone numbers: the last digits, whatever one writes between them.
+    /// Matches phone numbers that end with the value's digits, ignoring all characters between.
     pub fn phone(&mut self, column: &str, value: &Option<String>) {
         let Some(value) = value else { return };
         let digits = backwards(value);
-        // Left as it is, this would be the end of every number.
+        // The empty pattern would match the end of every number.
         if digits.is_empty() && !value.is_empty() {
             self.never();
             return;
@@ -148,7 +148,7 @@ impl<'s> Conditions<'s> {
         self.0.push_bind(format!("{digits}%"));
     }
 
-    /// A telephone number of either side, for a filter that looks at several joined tables.
+    /// Matches a phone number of any side, for a filter on several joined tables.
     pub fn either_phone(&mut self, value: &Option<String>, sides: &[Side]) {
         let digits = value.as_deref().map_or(0, |value| backwards(value).len());
         if digits >= SELECTIVE {
@@ -157,13 +157,14 @@ impl<'s> Conditions<'s> {
         self.any_side(value, Self::phone, sides);
     }
 
-    /// An email address of either side.
+    /// Matches an email address of any side.
     pub fn either_email(&mut self, value: &Option<String>, sides: &[Side]) {
         self.among(value, Self::email, sides);
         self.any_side(value, Self::email, sides);
     }
 
-    /// The ids first, because only with them in hand an index finds the rows.
+    /// Adds a condition on the ids of matching rows in the joined tables, which are selected
+    /// first: only with the ids can an index find the rows.
     fn among(&mut self, value: &Option<String>, by: Matching<Self>, sides: &[Side]) {
         if value.is_none() {
             return;
@@ -196,7 +197,7 @@ impl<'s> Conditions<'s> {
 /// A rule of matching.
 type Matching<C> = fn(&mut C, &str, &Option<String>);
 
-/// From so many digits on there are few of a number's end.
+/// The number of final digits from which few phone numbers match.
 const SELECTIVE: usize = 3;
 
 /// A joined table that a filter looks at.
@@ -204,9 +205,9 @@ const SELECTIVE: usize = 3;
 pub struct Side {
     /// The column, with the table's alias.
     pub column: &'static str,
-    /// What points to the table.
+    /// The foreign key to the table.
     pub key: &'static str,
-    /// A query for its ids, with the same alias and without conditions.
+    /// A query for the ids of the table, with the alias of `column` and without conditions.
     pub ids: &'static str,
 }
 

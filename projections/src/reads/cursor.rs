@@ -1,4 +1,4 @@
-//! What lists are sorted by, and where a page ends and the next begins.
+//! Sort expressions of lists, and the cursors between their pages.
 
 use std::fmt;
 
@@ -6,29 +6,29 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use chrono::{DateTime, Datelike as _, Utc};
 use sqlx::{Postgres, QueryBuilder, Row as _, postgres::PgRow};
 
-/// An expression that a list can be sorted by. It is never null, and there is an index
-/// on it and `created_position`.
+/// An expression that a list can be sorted by. It is never null, and an index on it and
+/// `created_position` exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
-    /// Text, as it is compared.
+    /// A text, in the form that is compared.
     Text(&'static str),
     /// A whole number of any width.
     Number(&'static str),
     /// True or false.
     Flag(&'static str),
-    /// A moment; never an infinite one.
+    /// A time; never infinite.
     Time(&'static str),
 }
 
 impl By {
-    /// The expression.
+    /// The SQL expression.
     pub fn expression(self) -> &'static str {
         match self {
             Self::Text(it) | Self::Number(it) | Self::Flag(it) | Self::Time(it) => it,
         }
     }
 
-    /// The column under which a page reads it, with its comma.
+    /// The additional column by which a page reads the value, with a leading comma.
     pub(super) fn column(self) -> String {
         let cast = match self {
             Self::Number(_) => "::bigint",
@@ -38,24 +38,24 @@ impl By {
     }
 }
 
-/// By what a list is sorted.
+/// The sort order of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sort {
-    /// The expression, out of the view's list.
+    /// The expression, from the view's list.
     pub(super) by: By,
-    /// The largest first.
+    /// True if the largest value comes first.
     pub(super) descending: bool,
 }
 
-/// The row after which a list goes on: its position and, where the list is sorted, what
-/// it was sorted by. It holds even when that row is changed or gone.
+/// The place after which a list continues: the position of the last row and, if the list is
+/// sorted, its sort value. It stays valid when that row is changed or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     pub(super) position: i64,
     pub(super) mark: Option<Mark>,
 }
 
-/// What a row was sorted by.
+/// The sort value of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
     Text(String),
@@ -65,7 +65,7 @@ pub(super) enum Mark {
 }
 
 impl Cursor {
-    /// Behind this row of a list that is sorted so.
+    /// The cursor after this row of a list that is sorted by `sort`.
     pub(super) fn behind(
         row: &PgRow,
         position: i64,
@@ -83,7 +83,7 @@ impl Cursor {
         Ok(Self { position, mark })
     }
 
-    /// Reads what a client gives back; nothing if it is no cursor of a list sorted so.
+    /// Parses a client's cursor; none if it is no cursor of a list sorted by `sort`.
     pub(super) fn parse(text: &str, sort: Option<Sort>) -> Option<Self> {
         let (position, mark) = match text.split_once('.') {
             Some((position, mark)) => (position, Some(mark)),
@@ -117,7 +117,7 @@ impl Mark {
         Some(match by {
             By::Text(_) => {
                 let text = String::from_utf8(BASE64.decode(text).ok()?).ok()?;
-                // No text in Postgres has a NUL.
+                // Postgres stores no text with a NUL.
                 Self::Text(Some(text).filter(|text| !text.contains('\0'))?)
             }
             By::Number(_) => Self::Number(text.parse().ok()?),
@@ -128,7 +128,7 @@ impl Mark {
             }),
             By::Time(_) => {
                 let time = DateTime::from_timestamp_micros(text.parse().ok()?)?;
-                // What Postgres cannot store is nothing that it ever answered.
+                // A time that Postgres cannot store was in no cursor that was given out.
                 Self::Time(Some(time).filter(|at| (-4_000..=9_999).contains(&at.year()))?)
             }
         })

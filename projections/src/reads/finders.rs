@@ -1,8 +1,8 @@
-//! Reading single rows by id, many requests with one query.
+//! Batched reads of single rows by id: one query for many requests.
 //!
-//! While a query is under way, whoever asks meanwhile waits for the next one and
-//! shares it. On an idle system that is a query each, at once; under load a round
-//! trip serves dozens, as the appender's does on the other side.
+//! Requests that come while a query is running wait for the next one and share it. On an idle
+//! system each request has a query of its own, at once; under load one round trip serves dozens,
+//! like a group commit of the appender.
 
 use std::{
     any::{Any, TypeId},
@@ -17,7 +17,7 @@ use super::{Scope, View, find};
 
 /// The most ids in one query.
 const GROUP: usize = 256;
-/// How many may wait before askers have to.
+/// Capacity of the channel of waiting requests for each view; more senders wait.
 const WAITING: usize = 4_096;
 
 struct Wanted {
@@ -41,14 +41,14 @@ impl Finders {
         }
     }
 
-    /// Reads one, if it exists and one may know of it. The query begins after this
-    /// was called, so that what was readable before is found.
+    /// Reads a row, if it exists and is in `scope`. The query begins after the call, so that rows
+    /// that were readable before are found.
     pub async fn find<V: View>(&self, id: i64, scope: Scope) -> Result<Option<V>, sqlx::Error> {
         let (reply, answer) = oneshot::channel();
         let asked = self.lane::<V>().send(Wanted { id, reply }).await.is_ok();
         let row = match answer.await {
             Ok(row) if asked => row,
-            // The shared query failed; one's own says why.
+            // The shared query failed; a query of this request alone gives the error.
             _ => return find(&self.pool, id, scope).await,
         };
         let Some(row) = row else { return Ok(None) };
@@ -83,7 +83,7 @@ async fn serve<V: View + Any>(pool: PgPool, mut wanted: mpsc::Receiver<Wanted>) 
     );
     let mut group = Vec::with_capacity(GROUP);
     while wanted.recv_many(&mut group, GROUP).await > 0 {
-        // Whoever is about to ask gets the chance to share this query.
+        // Requests that are about to be sent get the chance to share this query.
         tokio::task::yield_now().await;
         while group.len() < GROUP
             && let Ok(one) = wanted.try_recv()
@@ -107,7 +107,7 @@ async fn serve<V: View + Any>(pool: PgPool, mut wanted: mpsc::Receiver<Wanted>) 
         });
         let rows: HashMap<i64, Arc<PgRow>> = rows.collect();
         for Wanted { id, reply } in group.drain(..) {
-            // Whoever went away does not need it any more.
+            // The requester may have gone.
             let _ = reply.send(rows.get(&id).cloned());
         }
     }

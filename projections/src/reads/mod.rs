@@ -1,4 +1,4 @@
-//! Reading any read model: by id, and in lists with filters, pages and ownership.
+//! Reads of any read model: by id, and in lists with filters, pages and ownership.
 
 mod conditions;
 mod cursor;
@@ -20,45 +20,44 @@ pub use finders::Finders;
 pub use query::{BadQuery, Page, Query};
 pub use totals::count;
 
-/// How many rows are fetched at a time when a whole list is streamed.
+/// The number of rows fetched at a time when a whole list is streamed.
 const CHUNK: i64 = 1_000;
 
-/// Whose things one may see.
+/// The rows that the caller may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Everybody's.
+    /// The rows of all users.
     All,
-    /// Those of one user.
+    /// The rows of one user.
     OwnedBy(i64),
 }
 
-/// A row as clients see it, and how it is read.
+/// A row as clients see it, with the SQL by which it is read.
 pub trait View:
     for<'r> FromRow<'r, PgRow> + Serialize + ToSchema + Send + Sync + Unpin + 'static
 {
-    /// By what a list can be narrowed; every field is optional and lenient, as a query
-    /// string has it.
+    /// The filter of a list; every field is optional and parsed leniently from a query string.
     type Filter: DeserializeOwned + IntoParams + Default + Clone + Send + Sync + 'static;
 
-    /// What is selected.
+    /// The selected columns.
     const COLUMNS: &'static str;
-    /// From where; the main table is called `t`.
+    /// The `from` clause; the alias of the main table is `t`.
     const FROM: &'static str;
-    /// The column that identifies it.
+    /// The column that identifies a row.
     const ID: &'static str;
-    /// The column that says whose it is; none if it belongs to the installation.
+    /// The column of the owner; none if rows belong to the installation.
     const OWNER: Option<&'static str>;
-    /// By what a list can be sorted: the field, and an expression that has an index.
+    /// The sort orders of a list: the field, and an indexed expression.
     const SORTS: &'static [(&'static str, By)];
 
-    /// Narrows a list.
+    /// Adds the conditions of a filter to a list.
     fn narrow(filter: &Self::Filter, conditions: &mut Conditions<'_>);
 
-    /// Its place in the order of creation; the cursor that continues after it.
+    /// The row's place in the order of creation, which is part of its cursor.
     fn created_position(&self) -> i64;
 }
 
-/// Reads one, if it exists and one may know of it.
+/// Reads a row, if it exists and is in `scope`.
 pub async fn find<V: View>(pool: &PgPool, id: i64, scope: Scope) -> Result<Option<V>, sqlx::Error> {
     let mut sql = format!("select {} {} where {} = $1", V::COLUMNS, V::FROM, V::ID);
     let owner = statement::owner::<V>(scope);
@@ -76,14 +75,14 @@ pub async fn find<V: View>(pool: &PgPool, id: i64, scope: Scope) -> Result<Optio
 /// A page of a list.
 #[derive(Debug)]
 pub struct Paged<V> {
-    /// Its rows.
+    /// The rows of the page.
     pub rows: Vec<V>,
-    /// Where the next one begins, if there is one.
+    /// The cursor of the next page, if there is one.
     pub next: Option<Cursor>,
 }
 
-/// Reads a list in the order of creation, or as the page says. Without a limit it is
-/// read chunk by chunk, so that a slow reader holds neither memory nor a transaction.
+/// Reads a list in the order of creation, or in that of the page. Without a limit it is read in
+/// chunks, so that a slow reader holds neither memory nor a transaction.
 pub fn list<V: View>(
     pool: &PgPool,
     query: Query<V>,
@@ -116,7 +115,7 @@ pub async fn page<V: View>(
 ) -> Result<Paged<V>, sqlx::Error> {
     let limit = query.page.limit.unwrap_or(CHUNK);
     let mut sql = QueryBuilder::new("");
-    // One more, to know whether there is a next page.
+    // One row more, to know whether there is a next page.
     statement::page(&mut sql, query, scope, limit + 1);
     let mut found = sql.build().persistent(false).fetch_all(pool).await?;
     let limit = usize::try_from(limit).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A list's query string: the filter of its kind, what all lists share, and the page.
+//! The query string of a list: the filter of its view, the filters of all lists, and the page.
 
 use std::collections::HashSet;
 
@@ -11,41 +11,41 @@ use thiserror::Error;
 
 use super::{By, Cursor, Sort, View};
 
-/// The most rows a page has.
+/// The most rows of a page.
 const LARGEST_PAGE: i64 = 1_000;
 
-/// What of a list is wanted, for rows of kind `V`.
+/// A query for a list of rows of type `V`.
 pub struct Query<V: View> {
-    /// What the kind can be narrowed by.
+    /// The filter of the view.
     pub filter: V::Filter,
-    /// `user_id`, also written `created_by`: whose.
+    /// The owner of the rows: `user_id`, or `created_by`.
     pub owner: Option<i64>,
-    /// Created before this, in unix seconds on the wire.
+    /// Selects rows created before this time; in unix seconds in the query string.
     pub before: Option<DateTime<Utc>>,
-    /// Created at this or after.
+    /// Selects rows created at this time or after.
     pub after: Option<DateTime<Utc>>,
-    /// Which part.
+    /// The part of the list to read.
     pub page: Page,
 }
 
-/// Which part of a list, and in which order.
+/// The part of a list to read, and its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// At most so many rows, 1 to 1,000; without, all of them.
+    /// The most rows, 1 to 1,000; all rows without it.
     pub limit: Option<i64>,
-    /// What comes after this.
+    /// The cursor after which the page begins.
     pub cursor: Option<Cursor>,
-    /// Instead of the order of creation.
+    /// The sort order; the order of creation without it.
     pub sort: Option<Sort>,
 }
 
-/// Why a query string was not understood.
+/// An error in a query string.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{field}: {message}")]
 pub struct BadQuery {
     /// The parameter.
     pub field: String,
-    /// A sentence for people.
+    /// The description of the error, for people.
     pub message: String,
 }
 
@@ -72,7 +72,7 @@ impl<V: View> Clone for Query<V> {
 }
 
 impl<V: View> Query<V> {
-    /// A list narrowed by this and nothing else.
+    /// A query with this filter only.
     pub fn by(filter: V::Filter) -> Self {
         Self {
             filter,
@@ -80,8 +80,8 @@ impl<V: View> Query<V> {
         }
     }
 
-    /// Reads the decoded pairs of a query string; a parameter that is not known is an
-    /// error, never silently everything.
+    /// Parses the decoded pairs of a query string; an unknown parameter is an error and is never
+    /// ignored.
     pub fn parse(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, BadQuery> {
         let mut query = Self::default();
         let (mut rest, mut cursor) = (Vec::new(), None);
@@ -96,7 +96,7 @@ impl<V: View> Query<V> {
             }
             match name.as_str() {
                 "created_by" if V::OWNER.is_some() => query.owner = number(&name, &value)?,
-                // Where the kind itself has a user_id to go by, its filter takes it.
+                // If the view has no owner, a user_id is left to its own filter.
                 "user_id" if V::OWNER.is_some() => query.owner = number(&name, &value)?,
                 "before" => query.before = time(&name, &value)?,
                 "after" => query.after = time(&name, &value)?,
@@ -117,9 +117,9 @@ impl<V: View> Query<V> {
         Ok(query)
     }
 
-    /// By what the list is sorted; nothing is by position. What is narrowed by the time
-    /// of creation is sorted by it, which is the same order but for clocks that differ,
-    /// so that one index serves both.
+    /// The sort order of the list; none is by position. A list that is filtered by the time of
+    /// creation is sorted by it, so that one index serves both; that is the same order except
+    /// where clocks differ.
     pub(super) fn sort(&self) -> Option<Sort> {
         let by_time = Sort {
             by: By::Time("t.created_at"),
@@ -140,7 +140,7 @@ fn number(field: &str, value: &str) -> Result<Option<i64>, BadQuery> {
 
 fn time(field: &str, value: &str) -> Result<Option<DateTime<Utc>>, BadQuery> {
     let seconds = number(field, value)?.unwrap_or_default();
-    // Beyond what Postgres can store there is nothing to compare with either.
+    // Clamped to the years that rows can have.
     let seconds = seconds.clamp(-62_135_596_800, 253_402_300_799);
     Ok(DateTime::from_timestamp(seconds, 0))
 }
@@ -198,7 +198,7 @@ impl serde::de::Error for BadQuery {
     }
 }
 
-/// Pairs of text as a map that knows which of them was wrong.
+/// Deserializes pairs of text as a map, and names the pair that is wrong in an error.
 struct Pairs {
     rest: std::vec::IntoIter<(String, String)>,
     current: Option<(String, String)>,
@@ -245,7 +245,7 @@ impl<'de> MapAccess<'de> for Pairs {
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, BadQuery> {
         let (field, value) = self.current.take().unwrap_or_default();
         if value.contains('\0') {
-            // No text in Postgres has one.
+            // Postgres stores no text with a NUL.
             let message = "must not contain NUL".to_owned();
             return Err(BadQuery { field, message });
         }
@@ -254,7 +254,7 @@ impl<'de> MapAccess<'de> for Pairs {
     }
 }
 
-/// A value that is text, and a number or a flag where one is expected.
+/// Deserializes a text value, also as a number or a flag where that is expected.
 struct Lenient(String);
 
 impl Lenient {

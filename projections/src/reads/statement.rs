@@ -1,6 +1,5 @@
-//! The statements of lists. They are never kept prepared: Postgres plans each for the
-//! filters and the values that it has, because a plan for any value would be a plan
-//! for none.
+//! The statements of lists. They are never kept prepared, so that Postgres plans each for its own
+//! filters and values: a generic plan would be bad for most values.
 
 use sqlx::{Postgres, QueryBuilder};
 
@@ -8,7 +7,7 @@ use super::{Conditions, Query, Scope, View};
 
 type Sql = QueryBuilder<'static, Postgres>;
 
-/// Writes what reads at most `limit` rows behind the cursor.
+/// Writes the statement that reads at most `limit` rows after the cursor.
 pub(crate) fn page<V: View>(sql: &mut Sql, query: &Query<V>, scope: Scope, limit: i64) {
     let sort = query.sort();
     let column = sort.map_or(String::new(), |sort| sort.by.column());
@@ -34,13 +33,13 @@ pub(crate) fn page<V: View>(sql: &mut Sql, query: &Query<V>, scope: Scope, limit
     sql.push_bind(limit);
 }
 
-/// Writes what counts the rows on all pages.
+/// Writes the statement that counts the rows of all pages.
 pub(crate) fn count<V: View>(sql: &mut Sql, query: &Query<V>, scope: Scope) {
     sql.push(format!("select count(*) {}", V::FROM));
     narrow(sql, query, scope);
 }
 
-/// Whether its kind's own filter leaves anything out.
+/// True if the view's own filter adds a condition.
 pub(super) fn is_narrowed<V: View>(query: &Query<V>) -> bool {
     let mut sql = QueryBuilder::new("");
     V::narrow(&query.filter, &mut Conditions::new(&mut sql));
@@ -61,7 +60,7 @@ fn narrow<V: View>(sql: &mut Sql, query: &Query<V>, scope: Scope) {
     V::narrow(&query.filter, &mut conditions);
 }
 
-/// The column that a scope looks at, and what must be in it.
+/// The owner column of the view and the user id that a scope requires in it.
 pub(super) fn owner<V: View>(scope: Scope) -> Option<(&'static str, i64)> {
     match scope {
         Scope::All => None,

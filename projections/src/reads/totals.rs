@@ -1,15 +1,15 @@
-//! How many rows a list has.
+//! The total number of rows of a list.
 
 use sqlx::{PgPool, QueryBuilder};
 
 use super::{Query, Scope, View, statement};
 
-/// Whose rows `read.totals` counts under this number: everybody's.
+/// The user id under which `read.totals` counts the rows of all users.
 const EVERYBODY: i64 = 0;
 
-/// How many rows a list has without its page. A whole list's number, or that of all that
-/// somebody owns, is kept with the rows and only looked up; with any other filter what
-/// fits is counted.
+/// The number of rows of a list on all pages. The total of a whole list, or of all rows of one
+/// owner, is maintained with the rows and only looked up; with any other filter the rows are
+/// counted.
 pub async fn count<V: View>(
     pool: &PgPool,
     query: &Query<V>,
@@ -28,21 +28,21 @@ pub async fn count<V: View>(
         .await
 }
 
-/// Whose, if nothing but the owner narrows the list.
+/// The user id whose total answers the query, if only the owner restricts the list.
 fn everything_of<V: View>(query: &Query<V>, scope: Scope) -> Option<i64> {
     if query.before.is_some() || query.after.is_some() || statement::is_narrowed(query) {
         return None;
     }
     match (statement::owner::<V>(scope), query.owner) {
         (None, None) => Some(EVERYBODY),
-        // Users own themselves, each of them one row.
+        // The owner column of users is their own id: there is no total for each owner.
         _ if V::OWNER == Some(V::ID) => None,
         (Some((_, owner)), None) | (None, Some(owner)) => Some(owner),
         (Some((_, owner)), Some(asked)) => (owner == asked).then_some(owner),
     }
 }
 
-/// The number that is kept; nothing if none is for this table.
+/// The maintained total; none if this table has no totals.
 async fn kept<V: View>(pool: &PgPool, owner: i64) -> Result<Option<i64>, sqlx::Error> {
     let Some(table) = table::<V>() else {
         return Ok(None);

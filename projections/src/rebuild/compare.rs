@@ -1,4 +1,4 @@
-//! Whether the live tables hold what the log amounts to.
+//! Compares the live tables with a rebuild from the log.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use tokio::time::sleep;
 
 use super::{Building, RebuildError};
 
-/// How often one looks whether the live projection has come to rest.
+/// The most checks whether the live projection has reached the position of the rebuild.
 const LOOKS: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The most differences that are spelled out for each table.
+/// The most differences that are listed for each table and side.
 const SPELLED_OUT: i64 = 20;
 
-/// Rebuilds a projection beside the live one and compares them row by row at the same
-/// position. Each difference is a line; none: they are equal.
+/// Rebuilds a projection beside the live one and compares the two row by row at the same
+/// position. Answers a line for each difference; none if they are equal.
 pub async fn differences(log: &Log, name: &str) -> Result<Vec<String>, RebuildError> {
     let mut building = Building::begin(log, name).await?;
     building

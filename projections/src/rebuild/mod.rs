@@ -1,8 +1,8 @@
-//! Building a projection anew while the old one serves, and comparing the two.
+//! Rebuilds a projection while the old one serves, and compares the two.
 //!
-//! It is built in schema `rebuild` from position 0. What remains is done in one
-//! transaction that holds the live checkpoint: take in the last events, drop the old
-//! tables, move the new ones into their place. Readers see the one or the other.
+//! The new tables are built in schema `rebuild` from position 0. One transaction that locks the
+//! live checkpoint then applies the last events, drops the old tables, and moves the new ones
+//! into their place. Readers see either the old or the new tables.
 
 mod compare;
 mod tables;
@@ -28,61 +28,62 @@ pub use compare::differences;
 /// The class of advisory locks that keep two rebuilds of one projection apart.
 const REBUILDING: i32 = 0x5245_4255;
 
-/// How many events are taken in at a time.
+/// The number of events from which a chunk is applied; a chunk may have more.
 const CHUNK: usize = 5_000;
 
-/// How often the swap is tried, and the pause between; it waits for readers of the old
-/// tables, but only for moments, because those who come after it wait with it.
+/// The number of attempts at the swap, and the pause between them. An attempt waits for readers of
+/// the old tables only for a moment, because readers that come after it have to wait too.
 const SWAPS: u32 = 240;
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What a rebuild came to.
+/// The result of a rebuild.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rebuilt {
-    /// How many events were read, of the types it needs.
+    /// The number of events read, of the types that the projection needs.
     pub events: u64,
-    /// Up to where.
+    /// The position up to which events were applied.
     pub position: Position,
 }
 
-/// Why a projection was not rebuilt.
+/// An error of rebuilding or comparing a projection.
 #[derive(Debug, Error)]
 pub enum RebuildError {
-    /// No projection is called so, and none keeps a table that is.
+    /// No projection has this name or maintains a table of this name.
     #[error("there is no projection {0}")]
     Unknown(String),
-    /// Its rows make something happen; to build it again would make it happen again.
+    /// The rows of the projection cause work, which a rebuild would cause again.
     #[error("{0} cannot be rebuilt: it makes work")]
     MakesWork(&'static str),
-    /// Someone else is at it.
+    /// Another rebuild of the projection is running.
     #[error("{0} is being rebuilt already")]
     Busy(&'static str),
-    /// Somebody reads the old tables without an end.
+    /// The old tables were in use at every attempt of the swap.
     #[error("{0} was built anew but not put in place: the old tables were in use all the time")]
     InUse(&'static str),
-    /// The live projection does not move, so there is no moment to compare at.
+    /// The live projection did not reach the position of the rebuild, so there was no common
+    /// position to compare at.
     #[error("{0} did not come to rest")]
     Restless(&'static str),
-    /// An event could not be taken in.
+    /// An event could not be applied.
     #[error("between positions {from} and {to}: {error}")]
     Failed {
         /// The first position of the batch.
         from: Position,
-        /// Its last.
+        /// The last position of the batch.
         to: Position,
-        /// What went wrong.
+        /// The error of the database or the projection.
         error: sqlx::Error,
     },
-    /// The database.
+    /// An error of the database.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
-    /// The log.
+    /// An error of reading the log.
     #[error(transparent)]
     Log(#[from] StoreError),
 }
 
-/// Builds a projection anew and puts it into the old one's place. `name` is that of the
-/// projection or of one of its tables; `progress` is told how far it is of how far.
+/// Rebuilds a projection and replaces the old one. `name` is that of the projection or of one of
+/// its tables; `progress` is called with the present and the final position.
 pub async fn rebuild(
     log: &Log,
     name: &str,
@@ -112,13 +113,13 @@ pub async fn rebuild(
     Err(RebuildError::InUse(name))
 }
 
-/// A projection being built in schema `rebuild`.
+/// A projection that is being built in schema `rebuild`.
 struct Building {
     projection: Arc<dyn Projection>,
     log: Log,
     db: PgConnection,
     source: Source,
-    /// Indexes to be made at the end, because they are cheaper to make than to keep.
+    /// Definitions of the indexes to be made at the end, which is cheaper than to maintain them.
     late: Vec<String>,
     seen: Position,
     events: u64,
@@ -149,7 +150,7 @@ impl Building {
             "set search_path = rebuild; set synchronous_commit = off; {BY_KEY}"
         ))
         .await?;
-        // A log that grew faster than its statistics would be sorted anew for every chunk.
+        // With outdated statistics Postgres might sort the whole log for every chunk.
         db.execute("analyze public.events, public.subject_keys")
             .await?;
         let source = Source::new(log, projection.needs(), 0);
@@ -165,7 +166,7 @@ impl Building {
         })
     }
 
-    /// Takes in everything up to the log's present end.
+    /// Applies all events up to the present head of the log.
     async fn catch_up(
         &mut self,
         progress: &mut (impl FnMut(Position, Position) + Send),
@@ -173,7 +174,7 @@ impl Building {
         let head = self.log.fresh_head().await?;
         let mut chunk = read(&mut self.source, head).await?;
         while self.seen < head {
-            // Reading and unsealing go on here while the database writes there.
+            // The next chunk is read and unsealed while the database writes this one.
             let from = self.seen + 1;
             let to = self.source.position();
             let write = write(self.projection.as_ref(), &mut self.db, &chunk);
@@ -188,7 +189,7 @@ impl Building {
     }
 
     async fn finish_tables(&mut self) -> Result<(), RebuildError> {
-        // Postgres makes an index on one core: two at a time, the long ones first.
+        // Postgres makes an index on one core: two at a time, those that take long first.
         let mut late = std::mem::take(&mut self.late);
         late.sort_by_key(|definition| definition.contains("USING gin"));
         let late = Mutex::new(late);
@@ -209,14 +210,14 @@ impl Building {
         Ok(())
     }
 
-    /// Puts the new tables in the old ones' place; false if these are in use.
+    /// Replaces the old tables by the new ones; false if the old ones are in use.
     async fn swap(&mut self) -> Result<bool, RebuildError> {
         let name = self.projection.name();
         self.db.execute("begin").await?;
         let before = self.seen;
         let live = self.hold_checkpoint().await?;
         self.take_in_until(live).await?;
-        // A live projection that is behind, or stopped, goes on from where this one is.
+        // A live projection that is behind or stopped continues from the position of this one.
         sqlx::query(
             "update read.checkpoints set position = $2, stopped_at_position = null, \
              error = null, stopped_since = null, updated_at = now() where name = $1",
@@ -243,7 +244,7 @@ impl Building {
         }
     }
 
-    /// Locks the live checkpoint, so that the live projection waits, and reads it.
+    /// Locks and reads the live checkpoint, so that the live projection waits.
     async fn hold_checkpoint(&mut self) -> Result<Position, sqlx::Error> {
         let name = self.projection.name();
         sqlx::query("insert into read.checkpoints (name) values ($1) on conflict do nothing")
@@ -257,8 +258,8 @@ impl Building {
         row.try_get(0)
     }
 
-    /// Takes in what the live projection has taken in, and nothing beyond, within the
-    /// transaction that is open.
+    /// Applies the events that the live projection has applied, and none beyond, in the open
+    /// transaction.
     async fn take_in_until(&mut self, live: Position) -> Result<(), RebuildError> {
         while self.seen < live {
             self.source.seek(self.seen);
@@ -283,7 +284,7 @@ impl Building {
     }
 }
 
-/// Makes indexes from the end of a list that others take from as well.
+/// Makes indexes, taken from the end of a list that is shared with another connection.
 async fn make_indexes(
     db: &mut PgConnection,
     definitions: &Mutex<Vec<String>>,
@@ -300,7 +301,7 @@ async fn make_indexes(
     }
 }
 
-/// The next chunk of the log, up to `head`.
+/// Reads the next chunk of the log, up to `head`.
 async fn read(source: &mut Source, head: Position) -> Result<Vec<Arc<Recorded>>, StoreError> {
     let mut events = Vec::new();
     while events.len() < CHUNK && source.position() < head {

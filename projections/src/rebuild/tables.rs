@@ -1,9 +1,9 @@
-//! The tables of a rebuild: made like the old ones, and put in their place.
+//! Makes the tables of a rebuild like the old ones, and puts them in their place.
 
 use sqlx::{Executor as _, PgConnection};
 
-/// Makes empty tables like the live ones, dropping what an aborted rebuild left. Returns
-/// the indexes that are to be made when the rows are there.
+/// Makes empty tables like the live ones, after dropping those of an aborted rebuild. Returns the
+/// definitions of the indexes to be made once the rows exist.
 pub(super) async fn create(
     db: &mut PgConnection,
     tables: &[&str],
@@ -16,7 +16,7 @@ pub(super) async fn create(
             "create table rebuild.{table} (like read.{table} including all)"
         ))
         .await?;
-        // What LIKE leaves out.
+        // LIKE does not copy comments.
         run(
             db,
             "select format('comment on table rebuild.%I is %L', $1, \
@@ -34,9 +34,10 @@ pub(super) async fn create(
     Ok(late)
 }
 
-/// An index is much cheaper to make of all rows than to keep row by row. They are made by
-/// the live ones' definitions, because those that LIKE made are called otherwise as soon
-/// as two begin alike.
+/// Drops the indexes that are not needed during the rebuild, and returns the definitions to make
+/// them at the end: an index is much cheaper to make of all rows than to maintain row by row. The
+/// definitions are those of the live indexes, because LIKE gives other names as soon as two
+/// begin alike.
 async fn put_off_indexes(
     db: &mut PgConnection,
     table: &str,
@@ -82,17 +83,17 @@ pub(super) async fn drop_leftovers(
     Ok(())
 }
 
-/// Drops the live tables and moves the new ones there, with what the old ones were granted.
+/// Drops the live tables and moves the new ones into their place, with the grants of the old ones.
 ///
-/// Gives up if somebody reads them for longer than a moment: shorter than the deadlock
-/// check, so that no reader is ever ended on account of this.
+/// Fails if the old tables stay in use for 400 ms: less than the time-out of the deadlock check,
+/// so that no reader is ever aborted because of this.
 pub(super) async fn put_in_place(
     db: &mut PgConnection,
     tables: &[&str],
 ) -> Result<(), sqlx::Error> {
     let triggers = triggers(db, tables).await?;
     for table in tables {
-        // Before anything is locked: counting takes longer than a moment.
+        // Before the tables are locked, because counting takes long.
         run(db, RECOUNT, table).await?;
     }
     db.execute("set local lock_timeout = '400ms'").await?;
@@ -121,13 +122,13 @@ pub(super) async fn put_in_place(
     Ok(())
 }
 
-/// Writes what counts a table anew, if its rows are counted.
+/// The query that writes the statement to recount a table, if its rows are counted.
 const RECOUNT: &str = "select format('select read.recount(%L, %L, ''rebuild'')', $1, \
        encode(tgargs, 'escape') like 'by owner%') \
      from pg_trigger where tgrelid = format('read.%I', $1)::regclass and tgname = 'totals_of_new'";
 
-/// The live tables' triggers, which count their rows. They are not on those that are being
-/// built: what is not read yet need not be counted.
+/// The definitions of the live tables' triggers, which count their rows. The tables being built
+/// have none, because they are counted once at the end.
 async fn triggers(db: &mut PgConnection, tables: &[&str]) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar(
         "select pg_get_triggerdef(oid) from pg_trigger where not tgisinternal \
@@ -138,7 +139,7 @@ async fn triggers(db: &mut PgConnection, tables: &[&str]) -> Result<Vec<String>,
     .await
 }
 
-/// Runs the statements that a query about a table writes.
+/// Runs the statements that a query on a table answers.
 async fn run(db: &mut PgConnection, query: &str, table: &str) -> Result<(), sqlx::Error> {
     let statements: Vec<String> = sqlx::query_scalar(query)
         .bind(table)

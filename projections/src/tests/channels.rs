@@ -1,4 +1,4 @@
-//! A provider's channels, as several workers share them.
+//! A provider's channels, shared by several workers.
 
 use std::{
     collections::HashMap,
@@ -56,7 +56,7 @@ async fn what_a_dead_worker_held_is_free_when_its_lease_ends() {
     };
     assert_eq!(at("dead", 0, LEASE).await, 9);
     assert_eq!(at("b", 0, LEASE).await, 1);
-    // The last that is heard of it.
+    // The last request of this worker.
     at("dead", 9, short).await;
     tokio::time::sleep(short + Duration::from_millis(50)).await;
     assert_eq!(at("b", 1, LEASE).await, 9);
@@ -78,7 +78,7 @@ async fn together_they_never_hold_more_than_the_limit() {
                 let wanted = random.random_range(0..12);
                 let name = format!("w{worker}");
                 let granted = ask(&pool, &name, asked(size, wanted), LEASE).await.unwrap();
-                // The worker has them only once it has heard of it, and lets some go late.
+                // The worker uses new channels only after the answer, and frees some of them late.
                 size = match granted < size {
                     true => random.random_range(granted..=size),
                     false => granted,

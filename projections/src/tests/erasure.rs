@@ -1,4 +1,4 @@
-//! What is left of an erased contact: nothing.
+//! Erasure of a contact leaves none of its data in the read models.
 
 use domain::{
     delivery::{Outcome, Transmission, TransmissionEvent},
@@ -56,14 +56,14 @@ async fn an_erased_contact_leaves_nothing_and_a_rebuild_finds_the_same() {
     desk.close().await;
 }
 
-/// The attempt that was on the wire meanwhile.
+/// The events of an attempt that was in flight during the erasure.
 fn late() -> Vec<TransmissionEvent> {
     let mut events = vec![learned(12, 1, WORD)];
     events.extend(ended(12, 1, Outcome::Delivered, WORD));
     events
 }
 
-/// Where the word still stands.
+/// The tables in which the word still occurs.
 async fn found(desk: &Desk) -> Vec<String> {
     let tables: Vec<String> = sqlx::query_scalar(
         "select format('%I.%I', schemaname, tablename) from pg_tables \

@@ -1,4 +1,4 @@
-//! Following the log: stopping, leading, catching up.
+//! Projections that follow the log: stopping, leading, catching up.
 
 use std::{
     sync::{
@@ -17,7 +17,7 @@ use sqlx::PgConnection;
 use super::{Desk, LONG, Running, history::contact};
 use crate::{Projection, all};
 
-/// Divides by zero at contact 2 while it is told to.
+/// A projection that divides by zero at contact 2 while `broken` is set.
 struct Fussy {
     broken: Arc<AtomicBool>,
 }
@@ -75,7 +75,7 @@ async fn a_projection_that_fails_stops_there_says_so_and_holds_up_nobody() {
     };
     assert_eq!(stopped.position, 2);
     assert_eq!(stopped.error, "division by zero (22012)");
-    // Without an end to it, were what is stopped waited for.
+    // The wait would never end if it included a stopped projection.
     running.reached(Contact::TYPE, 3).await;
     let elsewhere = Desk::another_store(&desk.pool).await;
     let fussy: Vec<Box<dyn Projection>> = vec![Box::new(Fussy {

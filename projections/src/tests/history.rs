@@ -1,4 +1,4 @@
-//! Histories as they could have happened, made up at random.
+//! Random but plausible histories of events.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
@@ -105,7 +105,7 @@ pub(super) fn learned(spool: i64, contact: i64, word: &str) -> TransmissionEvent
     }
 }
 
-/// How an attempt ends, and with it its transmission.
+/// The events that end an attempt and its transmission.
 pub(super) fn ended(
     spool: i64,
     contact: i64,
@@ -151,7 +151,7 @@ pub(super) fn of<T>(contact: i64, value: T) -> Personal<T> {
     Personal::of(Subject::new("contact", contact), value)
 }
 
-/// Appends a history of so many steps; returns its last position.
+/// Appends a history of `steps` steps; returns its last position.
 pub(super) async fn happen(desk: &Desk, seed: u64, steps: u32) -> Position {
     let mut rng = StdRng::seed_from_u64(seed);
     let base = i64::try_from(seed).unwrap() * 1_000_000;
@@ -257,7 +257,7 @@ impl Life {
                     outcome,
                     "250 secret@example.com",
                 ));
-                // Split anywhere: what belongs together need not come together.
+                // Split at random: events that belong together need not be in one batch.
                 let rest = events.split_off(rng.random_range(1..events.len()));
                 desk.append::<Transmission>(self.transmission, events).await;
                 desk.append::<Transmission>(self.transmission, rest).await
@@ -266,7 +266,7 @@ impl Life {
     }
 }
 
-/// What there is a little of: users, roles, accounts, messages and programs.
+/// Appends a few users, roles, accounts, messages and programs.
 async fn settle_in(desk: &Desk, base: i64) -> Position {
     let id = base + 1;
     let roles = [Id::new(id)].into();
@@ -399,7 +399,7 @@ async fn settle_in(desk: &Desk, base: i64) -> Position {
     .await
 }
 
-/// A recording that is heard, and one that was deleted.
+/// Appends a recording in use and a deleted one.
 async fn record(desk: &Desk, id: i64) {
     let content = |id| {
         let content = RecordingContent {
@@ -429,7 +429,7 @@ async fn record(desk: &Desk, id: i64) {
         .await;
 }
 
-/// Opt-outs: one that changed, and one that is gone.
+/// Appends a changed opt-out and a deleted one.
 async fn close(desk: &Desk, id: i64) {
     let added = |id: i64| OptOutEvent::OptOutAdded {
         id: Id::new(id),
@@ -447,7 +447,7 @@ async fn close(desk: &Desk, id: i64) {
     desk.append::<OptOut>(id + 1, gone).await;
 }
 
-/// A text that became another.
+/// Appends a text and a change of it.
 async fn write(desk: &Desk, id: i64) {
     let content = |data: &str, class| {
         let content = TextContent {

@@ -1,4 +1,4 @@
-//! What an import looks up.
+//! The look-ups of an import.
 
 use eventstore::database::connect;
 use sqlx::{PgPool, raw_sql};
@@ -21,7 +21,7 @@ async fn members(pool: &PgPool, group: i64, ids: std::ops::Range<i64>) {
     }
 }
 
-/// How often the index of phones was searched.
+/// The number of searches in the index of phones.
 async fn searches(pool: &PgPool) -> i64 {
     sqlx::query("select pg_stat_force_next_flush()")
         .execute(pool)
@@ -35,11 +35,11 @@ async fn searches(pool: &PgPool) -> i64 {
     .unwrap()
 }
 
-/// The planner takes a group that came after its statistics for one of a single member.
+/// The planner takes a group that is newer than its statistics to have a single member.
 #[tokio::test]
 async fn each_phone_is_looked_for_once_in_a_group_that_is_new() {
     let desk = Desk::open().await;
-    // One connection, whose own statistics are read.
+    // A single connection, so that its own statistics are read.
     let pool = connect(desk.postgres.connect_options(), 1).await.unwrap();
     members(&pool, 1, 100_000..120_000).await;
     members(&pool, 2, 120_000..130_000).await;
@@ -52,7 +52,7 @@ async fn each_phone_is_looked_for_once_in_a_group_that_is_new() {
     let before = searches(&pool).await;
     let unknown: Vec<String> = (500_000..500_200).map(|n| format!("+{n}")).collect();
     let mut phones: Vec<&str> = unknown.iter().map(String::as_str).collect();
-    // Of another group, and of this one.
+    // A phone of another group, and one of this group.
     phones.extend(["+100000", "+130007"]);
     let found = by_phone(&pool, 3, &phones).await.unwrap();
     assert_eq!(found, [("+130007".to_owned(), 130_007)]);

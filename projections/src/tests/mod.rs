@@ -1,4 +1,4 @@
-//! Against a real Postgres, with events appended to a real log.
+//! Tests on a real Postgres, with events appended to a real log.
 
 mod channels;
 mod erasure;
@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Projection, ProjectionStatus, Projector, Watermarks, all};
 
-/// Time limit for what has to happen, on a busy machine.
+/// Time limit of a wait, enough for a busy machine.
 const LONG: Duration = Duration::from_secs(180);
 
 /// Connections for the projections of a process.
@@ -68,7 +68,7 @@ impl Desk {
         }
     }
 
-    /// What another process would have.
+    /// A store as another process would have it.
     async fn another_store(pool: &PgPool) -> Store {
         Store::open(pool.clone(), &MasterKey::new([7; 32]))
             .await
@@ -127,7 +127,7 @@ async fn append<A: Entity>(store: &Store, id: i64, events: Vec<A::Event>) -> Pos
         .unwrap()
 }
 
-/// Projections at work.
+/// Running projections.
 struct Running {
     projector: Projector,
     watermarks: Watermarks,
@@ -154,7 +154,8 @@ impl Running {
         );
     }
 
-    /// Waits also for those that make work, which answers to clients do not wait for.
+    /// Waits until all projections have reached a position, also those that cause work, which
+    /// answers to clients do not wait for.
     async fn all_reached(&self, position: Position) {
         let deadline = tokio::time::Instant::now() + LONG;
         let behind = |it: &ProjectionStatus| it.position < position;

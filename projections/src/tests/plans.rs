@@ -1,5 +1,5 @@
-//! Every list, by every filter and every sort, as Postgres really plans it: none may read
-//! a table from end to end, or sort it.
+//! The plans that Postgres makes of every list, with every filter and sort: none may read a
+//! whole table, or sort it.
 
 mod explained;
 mod filled;
@@ -28,7 +28,7 @@ use crate::{
     reads::statement,
 };
 
-/// Every list there is.
+/// All lists.
 fn lists() -> Vec<List> {
     vec![
         List::of::<AccountRow>(),
@@ -50,18 +50,18 @@ fn lists() -> Vec<List> {
     ]
 }
 
-/// Views that are no lists of any size, and why.
+/// Views that are not tested as lists, with the reasons.
 const NO_LISTS: [(&str, &str); 2] = [
     ("Delivery", "the sandbox keeps the newest 10,000"),
     ("SpoolRow", "attempts are read with their transmission"),
 ];
 
-/// Enough for Postgres to prefer an index wherever there is one; more are tried by hand
-/// with this variable.
+/// The number of rows, enough for Postgres to prefer an index wherever there is one; the variable
+/// sets another number for tests by hand.
 const ROWS: i64 = 30_000;
 const ROWS_VARIABLE: &str = "LEDGERLINE_TEST_ROWS";
 
-/// What a page of 100 may look at, as a part of the table.
+/// The divisor of the number of rows that gives the most rows that a page of 100 may read.
 const PART: i64 = 10;
 
 fn rows() -> i64 {
@@ -69,13 +69,13 @@ fn rows() -> i64 {
     given.and_then(|rows| rows.parse().ok()).unwrap_or(ROWS)
 }
 
-/// Somebody who owns little, and somebody who owns half of everything.
+/// A user who owns few rows, and a user who owns half of all rows.
 const FEW: i64 = 42;
 const MUCH: i64 = 1;
 
 type Pairs = Vec<(String, String)>;
 
-/// A list, with what can be asked of any.
+/// A list under test, with the operations that all lists have.
 struct List {
     name: &'static str,
     filters: &'static [&'static str],
@@ -111,7 +111,7 @@ impl List {
         }
     }
 
-    /// What is asked of it: everything that a query string can say, one thing at a time.
+    /// The queries to test: every parameter of a query string, one at a time.
     async fn asked(&self, pool: &PgPool) -> Vec<(Pairs, Vec<Ask>)> {
         let mut asked = vec![];
         let at = |share: i64| filled::BEGINNING + rows() / 100 * share;
@@ -133,7 +133,7 @@ impl List {
             let (up, down) = ((*field).to_owned(), format!("-{field}"));
             for (sort, back) in [(&up, &down), (&down, &up)] {
                 asked.push((vec![("sort", sort.clone())], vec![Ask::Page]));
-                // Where the list in the other direction ends, this one is deep.
+                // A cursor near the end of the reverse list is far into this list.
                 let back = owned(&[("sort", back), ("limit", "100")]);
                 let cursor = (self.next)(pool, back).await;
                 let deep = vec![("sort", sort.clone()), ("cursor", cursor)];
@@ -153,7 +153,7 @@ fn owned(pairs: &[(&str, &str)]) -> Pairs {
     pairs.iter().map(owned).collect()
 }
 
-/// The very statement, with the very values, planned and executed as for a client.
+/// Explains the statement that a client's request would execute, with the same values.
 async fn explain<V: View>(pool: &PgPool, pairs: Pairs, scope: Scope, ask: Ask) -> Explained {
     let query = Query::<V>::parse(pairs).unwrap();
     let mut sql = QueryBuilder::new("explain (analyze, timing off, format json) ");
@@ -196,8 +196,7 @@ async fn every_list_is_served_by_indexes() {
     desk.close().await;
 }
 
-/// A plan that is kept is one for any value; after five executions Postgres would
-/// change to it, were these statements kept.
+/// A prepared statement that is kept would change to a generic plan after five executions.
 #[tokio::test]
 async fn no_list_is_planned_for_any_value() {
     let desk = Desk::open().await;

@@ -1,4 +1,4 @@
-//! Building anew beside the running projections.
+//! Rebuilds beside the running projections.
 
 use super::{Desk, history::happen};
 use crate::{
@@ -89,7 +89,7 @@ async fn what_makes_work_is_not_rebuilt_and_what_is_unknown_is_named() {
     desk.close().await;
 }
 
-/// The totals that are kept and those that one counts, where they differ.
+/// The maintained totals that differ from the counted ones.
 async fn wrong_totals(desk: &Desk) -> Vec<String> {
     let mut wrong = Vec::new();
     let kept: Vec<String> =
@@ -140,7 +140,8 @@ fn names() -> Vec<&'static str> {
     rebuilt.map(|projection| projection.name()).collect()
 }
 
-/// What must survive a swap: comments, grants, indexes and storage parameters.
+/// The properties of tables that must survive a swap: comments, grants, indexes and storage
+/// parameters.
 async fn shape(desk: &Desk) -> Vec<String> {
     sqlx::query_scalar(
         "select c.relname || ' ' || coalesce(obj_description(c.oid, 'pg_class'), '-') || ' ' \

@@ -1,4 +1,4 @@
-//! Schedules, as who fires them sees them.
+//! Schedules from the view of the policy that fires them.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cqrs_es::Aggregate;

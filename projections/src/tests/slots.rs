@@ -1,4 +1,4 @@
-//! Slots, as several workers take them at once.
+//! Slots taken by several workers at once.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::Desk;
 use crate::delivery::slots::{Slots, Wish, take};
 
 const HORIZON: Duration = Duration::from_secs(1);
-/// One that nothing here outlasts, however slow the machine.
+/// A duration longer than any test, even on a slow machine.
 const HOUR: Duration = Duration::from_secs(3_600);
 
 fn wish(spacing: f64, count: u32) -> Wish {
@@ -21,7 +21,7 @@ fn wish(spacing: f64, count: u32) -> Wish {
     }
 }
 
-/// When each slot begins, in microseconds.
+/// The begin of each slot, in microseconds.
 fn begins(slots: Slots, spacing: f64) -> Vec<i64> {
     (0..slots.count)
         .map(|n| slots.first + (n as f64 * spacing * 1e6) as i64)

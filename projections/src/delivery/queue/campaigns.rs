@@ -12,9 +12,10 @@ use sqlx::PgConnection;
 
 /// The change of a transmission's place in the backlog by a batch.
 enum Place {
-    /// It enters the backlog of a campaign, to be sent at this time or later.
+    /// The transmission enters the backlog of a campaign, to be sent at this time or later.
     In(Id<Campaign>, DateTime<Utc>),
-    /// It returns to the backlog with this time, if its first event names a campaign.
+    /// The transmission returns to the backlog with this time, if its first event names a
+    /// campaign.
     Back(DateTime<Utc>),
     Out,
 }

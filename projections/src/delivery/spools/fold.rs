@@ -1,4 +1,4 @@
-//! Events of attempts, folded to one row each.
+//! Folds the events of a batch to one change for each attempt.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::Query};
 
 use crate::delivery::deliveries::{Occurred, storable};
 
-/// What a batch made of an attempt. Where a field is empty the row keeps its value.
+/// The change of an attempt by a batch. Where a field is none the row keeps its value.
 #[derive(Debug, Default, PartialEq)]
 struct Folded<'e> {
     queued: Option<Queued>,
@@ -22,7 +22,7 @@ struct Folded<'e> {
     time_connect: Option<DateTime<Utc>>,
     time_end: Option<DateTime<Utc>>,
     ended: Option<Ended<'e>>,
-    /// It is no attempt any more.
+    /// True if the attempt was withdrawn: its row is deleted.
     withdrawn: bool,
     updated_at: DateTime<Utc>,
     version: i64,
@@ -54,12 +54,12 @@ impl Queued {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Ended<'e> {
     outcome: Outcome,
-    /// Nothing once the contact was erased.
+    /// The response of the remote side; none once the contact was erased.
     response: Option<&'e String>,
 }
 
 impl Ended<'_> {
-    /// The word for it; an unknown outcome reads as a failure.
+    /// The status of an ended attempt; an unknown outcome reads as `failed`.
     fn status(self) -> &'static str {
         match self.outcome {
             Outcome::Delivered => "completed",
@@ -68,7 +68,7 @@ impl Ended<'_> {
     }
 }
 
-/// Writes what these events made of attempts.
+/// Applies these events to the rows of attempts.
 pub(in crate::delivery) async fn take_in(
     db: &mut PgConnection,
     events: &[Occurred<'_>],
@@ -142,7 +142,7 @@ fn fold<'e>(events: &[Occurred<'e>]) -> BTreeMap<i64, Folded<'e>> {
             SpoolOutcomeUnknown { response, .. } => {
                 folded.end(Some(at), Outcome::Unknown, response.get());
             }
-            // It ended when it was lost track of, not when that was settled.
+            // The end was when its outcome became unknown, not when the outcome was resolved.
             SpoolResolved {
                 outcome, response, ..
             } => folded.end(None, *outcome, response.get()),
@@ -236,7 +236,7 @@ async fn update(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::
     bind(query, rows).execute(db).await.map(drop)
 }
 
-/// Binds what inserts and updates have in common, column by column.
+/// Binds the columns that inserts and updates have in common.
 fn bind<'q>(
     query: Query<'q, Postgres, PgArguments>,
     rows: &Rows<'_, '_>,

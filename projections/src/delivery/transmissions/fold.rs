@@ -1,4 +1,4 @@
-//! Events of transmissions, folded to one row each.
+//! Folds the events of a batch to one change for each transmission.
 
 use std::collections::BTreeMap;
 
@@ -10,20 +10,20 @@ use domain::{
 
 use crate::delivery::deliveries::Occurred;
 
-/// What a batch made of a transmission. Where a field is empty the row keeps its value.
+/// The change of a transmission by a batch. Where a field is none the row keeps its value.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Folded<'e> {
     pub created: Option<Created<'e>>,
-    /// The whole order, if it was changed in this batch and not created in it.
+    /// The new order, if it was changed and not created in this batch.
     pub edited: Option<&'e Order>,
     pub status: Option<&'static str>,
-    /// Empty inside: open again.
+    /// The new outcome; none inside if the transmission is open again.
     pub outcome: Option<Option<Outcome>>,
     pub response: Option<Response<'e>>,
     pub account_id: Option<i64>,
     pub try_done: Option<i32>,
     pub last_run: Option<DateTime<Utc>>,
-    /// The newest attempt, where the batch names it.
+    /// The newest attempt, if the batch names it.
     pub last_spool: Option<i64>,
     pub suppressed: Option<bool>,
     pub updated_at: DateTime<Utc>,
@@ -40,9 +40,9 @@ pub(super) struct Created<'e> {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Response<'e> {
-    /// Nothing once the contact was erased.
+    /// The text; none once the contact was erased.
     pub words: Option<&'e String>,
-    /// They count only if the row says that this attempt is the last one.
+    /// If set, the text is written only if this attempt is the last one by the row.
     pub if_last: Option<i64>,
 }
 
@@ -161,7 +161,8 @@ impl<'e> Folded<'e> {
         self.outcome = Some(Some(outcome));
     }
 
-    /// An attempt may be settled long after newer ones: then its words are only its own.
+    /// Takes the response of a resolved attempt, if that is the last one: an attempt may be
+    /// resolved after newer ones were made, and then its response is not the transmission's.
     fn resolve(&mut self, spool: i64, words: Option<&'e String>) {
         let if_last = match self.last_spool {
             Some(last) if last == spool => None,
@@ -212,7 +213,7 @@ mod tests {
         }
     }
 
-    /// What a batch of these says of the response: its condition, if it says anything.
+    /// The response after a batch of these events: its `if_last`, if there is a response.
     fn response_after(events: &[TransmissionEvent]) -> Option<Option<i64>> {
         let events: Vec<_> = (1..)
             .zip(events)

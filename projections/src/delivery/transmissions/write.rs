@@ -1,4 +1,4 @@
-//! The rows of transmissions, written a batch at a time.
+//! Writes the rows of transmissions, a batch at a time.
 
 use domain::{
     Id,
@@ -10,7 +10,7 @@ use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::Query};
 use super::fold::{Created, Folded, fold};
 use crate::delivery::deliveries::{Occurred, storable};
 
-/// Writes what these events made of transmissions.
+/// Applies these events to the rows of transmissions.
 pub(in crate::delivery) async fn take_in(
     db: &mut PgConnection,
     events: &[Occurred<'_>],
@@ -100,7 +100,7 @@ async fn insert(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::
         .map(drop)
 }
 
-/// Takes changed orders over. Seldom, so one by one.
+/// Writes changed orders, one by one because they are rare.
 async fn edit(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::Error> {
     for (id, order) in rows.iter().filter_map(|(id, row)| Some((id, row.edited?))) {
         sqlx::query(
@@ -153,7 +153,7 @@ async fn update(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::
     bind(query, rows).execute(db).await.map(drop)
 }
 
-/// Binds what inserts and updates have in common, column by column.
+/// Binds the columns that inserts and updates have in common.
 fn bind<'q>(
     query: Query<'q, Postgres, PgArguments>,
     rows: &Rows<'_, '_>,

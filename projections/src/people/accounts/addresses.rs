@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::people::{AccountEvent, AddressField};
 use sqlx::PgConnection;
 
-/// A right as the read model has it.
+/// A right to an address, as stored in the read model.
 #[derive(Default)]
 struct Right {
     basis: Option<&'static str>,
@@ -12,7 +12,7 @@ struct Right {
     until: Option<DateTime<Utc>>,
 }
 
-/// Takes in an event about an address; any other leaves all as it is.
+/// Applies an event about an address; ignores all others.
 pub(super) async fn apply(
     db: &mut PgConnection,
     id: i64,
@@ -74,7 +74,7 @@ async fn set(
         .map(drop)
 }
 
-/// Sets what accounts are listed by: `unverified` and `conflict`.
+/// Updates the columns that accounts are filtered by, `unverified` and `conflict`.
 pub(super) async fn flag(db: &mut PgConnection, id: i64) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update accounts set \

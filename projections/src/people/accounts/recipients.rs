@@ -4,20 +4,20 @@ use chrono::{DateTime, Utc};
 use domain::{flow::Service, outreach::ProgramType};
 use sqlx::{FromRow, PgPool};
 
-/// An account that something came to, and the program that takes it in.
+/// The account that an inbound message is for, and the program that handles it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recipient {
     /// The account.
     pub account_id: i64,
-    /// The user whom the account belongs to.
+    /// The owner of the account.
     pub user_id: i64,
-    /// The program that it is subscribed to; none: nothing takes it in.
+    /// The subscribed program; none if no program handles the message.
     pub program_id: Option<i64>,
-    /// That program's type.
+    /// The type of the program.
     pub program_type: Option<ProgramType>,
 }
 
-/// A recipient as the query finds it, by the place of its address.
+/// A row of the query: a recipient, and the index of its address.
 #[derive(FromRow)]
 struct Reached {
     place: i32,
@@ -27,9 +27,9 @@ struct Reached {
     r#type: Option<String>,
 }
 
-/// For each of these addresses, in the same order: the account that receives at one of its
-/// spellings, of a phone number or an email address (in lower case). It holds the claim on the
-/// address, is active, and so is its user; its period of grace, if it has one, lasts at `at`.
+/// Finds, for each address in order, the account that receives at one of its spellings (of a phone
+/// number, or of an email address in lower case). The account holds the claim on the address, it
+/// and its user are active, and its grace period, if it has one, lasts at `at`.
 pub async fn reached_at(
     pool: &PgPool,
     service: Service,
@@ -92,9 +92,9 @@ pub async fn reached_at(
 pub struct Provisional {
     /// The number of provisional rights.
     pub count: i64,
-    /// When the first right ends.
+    /// The time at which the first right ends.
     pub until: Option<DateTime<Utc>>,
-    /// The first of them, by id.
+    /// The ids of the first accounts, in order.
     pub first: Vec<i64>,
 }
 

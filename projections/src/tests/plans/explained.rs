@@ -1,4 +1,4 @@
-//! What a plan did.
+//! The plan of an executed statement.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ pub struct Explained {
 }
 
 impl Explained {
-    /// As `explain (analyze, format json)` has it.
+    /// Parses the output of `explain (analyze, format json)`.
     pub fn new(explained: &Value) -> Self {
         let root = &explained[0]["Plan"];
         let mut this = Self {
@@ -54,7 +54,7 @@ impl Explained {
         }
     }
 
-    /// What is wrong with it, if it may read so many rows.
+    /// The fault of the plan, if it scans a whole table or reads more than `most` rows.
     pub fn complaint(&self, most: i64) -> Option<String> {
         if !self.scanned.is_empty() {
             return Some(format!("reads all of {:?}{}", self.scanned, self.plan));

@@ -1,5 +1,5 @@
-//! Read models full of rows that nobody wrote, column by column according to name and
-//! type, so that a new table is filled like the others.
+//! Fills read models with generated rows, column by column according to name and type, so that a
+//! new table is filled like the others.
 
 use serde::{
     de::{Deserializer, Visitor, value::Error},
@@ -7,7 +7,7 @@ use serde::{
 };
 use sqlx::{Executor as _, PgPool};
 
-/// When the first row was created, in unix seconds; each next one a second later.
+/// The time of creation of the first row, in unix seconds; each next row is a second later.
 pub const BEGINNING: i64 = 1_700_000_000;
 
 /// Fills every table of schema `read`.
@@ -47,7 +47,8 @@ pub async fn fill(pool: &PgPool, rows: i64) {
     }
 }
 
-/// One in a thousand rows is rare; of ids, one in ten is its own.
+/// The SQL expression for a column's value in row `n`: one row in a thousand has a rare value;
+/// of references by id, one in ten is unique.
 fn value(column: &str, kind: &str, is_key: bool) -> String {
     let mostly =
         |common: &str, rare: &str| format!("case when n % 1000 = 0 then {rare} else {common} end");
@@ -92,7 +93,7 @@ fn value(column: &str, kind: &str, is_key: bool) -> String {
     }
 }
 
-/// Something that few rows have and something that many have, for the filter of this name.
+/// A value that few rows have and one that many have, for the filter of this name.
 pub fn samples(field: &str, accepted: impl Fn(&str) -> bool) -> (&'static str, &'static str) {
     let fitting = match field {
         "status" => ("failed", "completed"),
@@ -115,7 +116,7 @@ pub fn samples(field: &str, accepted: impl Fn(&str) -> bool) -> (&'static str, &
 /// The fields of a filter, as its derived `Deserialize` asks for them.
 pub fn fields<'de, F: serde::Deserialize<'de>>() -> &'static [&'static str] {
     let mut fields: &'static [&'static str] = &[];
-    // It is only asked what it wants, and given nothing.
+    // The deserializer only records the field names and then fails.
     let _ = F::deserialize(Asked(&mut fields));
     fields
 }
