@@ -48,7 +48,7 @@ enum Command {
     Sql(sql::Sql),
     /// Build read models anew, beside the running server.
     Rebuild(rebuild::Rebuild),
-    /// Make what the log holds of a contact unreadable, for ever.
+    /// Make the log's data of a contact unreadable, for ever.
     Erase(erase::Erase),
     /// Measure this machine and the product on it, in one run on a scratch database.
     Bench(bench::Bench),

@@ -43,12 +43,12 @@ pub use self::{
 };
 use self::{master_key::MasterKeyError, values::Values};
 
-/// Everything one can set. Secrets do not show in its debug output.
+/// All settings. Secrets do not show in the debug output.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The REST API.
     pub server: ServerConfig,
-    /// Connections of clients, and bodies.
+    /// Connections of clients, and bodies of requests.
     pub limits: LimitsConfig,
     /// The conversion of uploads.
     pub conversion: ConversionConfig,
@@ -56,7 +56,7 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// Users and tokens.
     pub access: AccessConfig,
-    /// The part of this process in an installation.
+    /// The role of this process in an installation.
     pub process: ProcessConfig,
     /// Sending.
     pub delivery: DeliveryConfig,
@@ -71,7 +71,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads every setting, or says which one is wrong.
+    /// Reads every setting.
+    ///
+    /// # Errors
+    /// Names the setting that is wrong or missing.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
         let values = Values::resolve(sources)?;
         let config = Self {
@@ -109,7 +112,8 @@ impl Config {
         Ok(config)
     }
 
-    /// The key from its setting, else the one kept in the data directory, which is made on the first call.
+    /// The key from its setting, else the key in the data directory, which is made on the first
+    /// call.
     pub fn master_key(&self) -> Result<MasterKey, MasterKeyError> {
         let data_dir = &self.database.data_dir;
         match self

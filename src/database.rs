@@ -1,4 +1,4 @@
-//! Which Postgres this process works with: the given one, or its own.
+//! The Postgres server of this process: the given one, or an embedded one.
 
 use std::str::FromStr;
 
@@ -13,17 +13,17 @@ use sqlx::{PgPool, postgres::PgConnectOptions};
 
 use crate::config::{Config, Connections};
 
-/// A database in use.
+/// A database server in use.
 #[derive(Debug)]
 pub struct Database {
-    /// How to connect to it.
+    /// The options for connecting to it.
     pub options: PgConnectOptions,
-    /// The server, if it is ours.
+    /// The server, if it is embedded.
     embedded: Option<EmbeddedPostgres>,
 }
 
 impl Database {
-    /// The given server, or our own, started.
+    /// The given server, or the embedded one, started.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         if let Some(options) = given(config)? {
             return Ok(Self {
@@ -46,7 +46,7 @@ impl Database {
         })
     }
 
-    /// Whether the server is ours.
+    /// True if the server is embedded.
     pub fn is_embedded(&self) -> bool {
         self.embedded.is_some()
     }
@@ -62,9 +62,9 @@ impl Database {
         Ok(pool)
     }
 
-    /// Lets analysts in over TCP with this password.
+    /// Sets the password of the role ledgerline_reader, with which analysts connect over TCP.
     pub async fn set_reader_password(pool: &PgPool, password: &SecretString) -> anyhow::Result<()> {
-        // A utility statement takes no parameters; the server quotes what it is given.
+        // A utility statement takes no parameters; the server quotes the password.
         let sql: String = sqlx::query_scalar(
             "select format('alter role ledgerline_reader password %L', $1::text)",
         )
@@ -84,7 +84,7 @@ impl Database {
             .connect_lazy_with(tuned(self.options.clone()))
     }
 
-    /// Stops the server, if it is ours.
+    /// Stops the server, if it is embedded.
     pub async fn close(self) {
         if let Some(embedded) = self.embedded {
             embedded.stop().await;
@@ -92,8 +92,8 @@ impl Database {
     }
 }
 
-/// How a command beside a running server connects: to the given database, or to
-/// the embedded one that the server runs.
+/// The options for connecting a command beside a running server: to the given database, or to the
+/// embedded one that the server runs.
 pub fn running(config: &Config) -> anyhow::Result<PgConnectOptions> {
     match given(config)? {
         Some(options) => Ok(options),

@@ -1,8 +1,7 @@
-//! Connections of clients: how many there are, how long they may dawdle, and how they
-//! end.
+//! Connections of clients: their number, their time limits, and their end.
 //!
-//! axum's own `serve` sets no limit for the headers of a request, so that whoever sends
-//! them slowly enough holds a connection for ever, and none on connections.
+//! axum's own `serve` limits neither the number of connections nor the time for the headers of a
+//! request, so that a client that sends them slowly enough holds a connection for ever.
 
 mod connections;
 mod files;
@@ -50,7 +49,7 @@ const LAST_BYTES: Duration = Duration::from_millis(250);
 /// Bytes of headers, and of a body that is not read yet, that a connection has in memory.
 const BUFFER: usize = 64 << 10;
 
-/// A listener at work.
+/// A running HTTP server on one listener.
 pub struct Http {
     task: JoinHandle<()>,
     stop: CancellationToken,
@@ -59,17 +58,17 @@ pub struct Http {
 /// The settings of every connection of a listener.
 #[derive(Clone)]
 pub struct HttpConfig {
-    /// How long a connection may take to send the headers of a request, to begin the next
-    /// one, or to take some of an answer.
+    /// Time limit for a connection to send the headers of a request, to begin the next one, or to
+    /// take some of an answer.
     pub header_timeout: Duration,
     /// True if clients come through a proxy.
     pub trust_proxy: bool,
-    /// Where connections are counted.
+    /// The table of open connections, with its limits.
     pub connections: Connections,
 }
 
 impl Http {
-    /// Serves whoever connects.
+    /// Serves every connection that is accepted.
     pub fn serve(listener: TcpListener, router: Router, config: HttpConfig) -> Self {
         let stop = CancellationToken::new();
         let mut http = http1::Builder::new();
@@ -88,7 +87,7 @@ impl Http {
         }
     }
 
-    /// Takes no more requests and waits for those under way; whether they all ended.
+    /// Takes no more requests and waits for those under way; true if they all ended in time.
     pub async fn stop(self, within: Duration) -> bool {
         self.stop.cancel();
         tokio::time::timeout(within, self.task).await.is_ok()
@@ -182,7 +181,7 @@ async fn answer(
     Ok(response.map(|body| Body::new(Answer { body, _busy: busy })))
 }
 
-/// The body of an answer, until whose end the connection is busy.
+/// The body of an answer; the connection is busy until its end.
 struct Answer {
     body: Body,
     _busy: Busy,
@@ -208,7 +207,7 @@ impl HttpBody for Answer {
     }
 }
 
-/// Says once that clients seem to come through a proxy that is not trusted.
+/// Logs once that clients seem to come through a proxy that is not trusted.
 fn warn_of_proxy(headers: &HeaderMap) {
     static SAID: Once = Once::new();
     if headers.contains_key("x-forwarded-for") {

@@ -9,15 +9,15 @@ use commands::{
 };
 use projections::{Watermarks, access::users, people::accounts};
 
-/// The kinds of what is upgraded.
+/// The aggregate types that are upgraded.
 const ACCOUNT: &str = "account";
 const USER: &str = "user";
 /// Time limit for the read models: another process may lead them.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
-/// Accounts that the log names.
+/// The most accounts that the log line names.
 const NAMED: i64 = 20;
 
-/// Upgrades what there is, and waits for the read models to show it.
+/// Upgrades the addresses in use, and waits for the read models to show it.
 ///
 /// # Errors
 /// When the database does not answer.

@@ -12,14 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::ReceivingConfig;
 
-/// What listens for mail.
+/// The running listeners for mail.
 pub struct Listening {
     tasks: Vec<JoinHandle<()>>,
     stopping: CancellationToken,
 }
 
 impl Listening {
-    /// Stops to listen, and waits for what is under way.
+    /// Stops listening, and waits for the conversations under way.
     pub async fn stop(self) {
         self.stopping.cancel();
         for task in self.tasks {
@@ -28,7 +28,7 @@ impl Listening {
     }
 }
 
-/// Begins to listen where it is set.
+/// Begins to listen at the addresses that are set.
 ///
 /// # Errors
 /// When an address is taken, or the certificate cannot be used.
@@ -52,7 +52,8 @@ pub async fn listen(
         ("LEDGERLINE_SMTP_LISTEN", config.smtp, Dialect::Smtp),
     ] {
         let Some(address) = address else { continue };
-        // Of its own, so that strangers take no room from the mail server that hands over.
+        // Each listener has its own, so that strangers take no room from the mail server that
+        // hands over.
         let (receiving, returns) = (receiving.clone(), returns.clone());
         let mail_server = MailServer::new(common.clone(), receiving, returns, media.clone());
         let listener = TcpListener::bind(address).await;

@@ -1,7 +1,7 @@
 //! Ledgerline: the program. Wiring only: settings, the command line, and which
 //! parts of the workspace a process runs.
 
-// They panic where a pipe was closed; `output` does not.
+// These macros panic if a pipe was closed; `output` does not.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod cli;
@@ -14,8 +14,8 @@ mod output;
 mod server;
 mod telemetry;
 
-/// Gives memory back. The system's keeps the 19 MiB of a password hash for every
-/// thread that ever made one.
+/// Returns freed memory to the system. The system's allocator keeps the 19 MiB of a password hash
+/// for every thread that ever made one.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,5 +1,5 @@
-//! Output of commands. `println!` panics where standard output is a pipe that its reader
-//! has closed; this says so to the caller, and what goes to standard error may get lost.
+//! Output of commands. `println!` panics if standard output is a pipe that its reader has closed;
+//! [`print()`] returns that error, and text for standard error may get lost.
 
 use std::{
     fmt::Display,
@@ -14,13 +14,13 @@ pub fn print(line: impl Display) -> io::Result<()> {
     out.flush()
 }
 
-/// Shows text on standard error, as it stands, to whoever still reads it.
+/// Writes text to standard error, as it stands, if it is still read.
 pub fn note(text: impl Display) {
     let mut err = io::stderr().lock();
     let _ = write!(err, "{text}").and_then(|()| err.flush());
 }
 
-/// Prints lines on standard output and does not wait for it.
+/// Prints lines on standard output, without waiting for that.
 pub fn announce(lines: Vec<String>) {
     tokio::task::spawn_blocking(move || lines.into_iter().try_for_each(print));
 }
@@ -31,11 +31,11 @@ fn is_unread(error: &anyhow::Error) -> bool {
     error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
-/// The exit code of a command whose output is not read to the end: the one that a shell
-/// shows for a program that the signal SIGPIPE ended.
+/// The exit code of a command whose output is not read to the end: the code that a shell shows for
+/// a program that the signal SIGPIPE ended.
 const UNREAD: u8 = 128 + 13;
 
-/// The sentence about a failure, if it is worth one, and the exit code.
+/// The message about a failure, if it is worth one, and the exit code.
 pub fn failure(error: &anyhow::Error) -> (Option<String>, ExitCode) {
     match is_unread(error) {
         true => (None, ExitCode::from(UNREAD)),

@@ -1,4 +1,4 @@
-//! One process: the parts its role asks for, started in order and stopped in order.
+//! One process: the parts of its role, started in order and stopped in order.
 
 mod core;
 mod parts;
@@ -45,12 +45,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts what the role asks for.
+    /// Starts the parts of the role.
     ///
     /// # Errors
     /// When a setting is wrong, an address is taken, or the database does not answer.
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
-        // Before anything else: a port in use is a wrong setting.
+        // Before anything else, since a port in use is a wrong setting.
         let listeners = Listeners::bind(config).await?;
         let shares = Connections::share(config.database.connections, config.process.role)?;
         let master = config.master_key()?;
@@ -74,8 +74,8 @@ impl Server {
         self.parts.first_password.as_ref()
     }
 
-    /// Stops taking requests, finishes what is on the wire, and closes everything,
-    /// within ten seconds.
+    /// Stops taking requests, finishes the attempts on the wire, and closes everything, within ten
+    /// seconds.
     pub async fn stop(self) {
         let parts = tokio::time::timeout(ALL_PARTS, self.parts.stop()).await;
         if parts.is_err() {
@@ -103,8 +103,8 @@ struct Started {
 }
 
 impl Started {
-    /// The API is prepared first and served last: what it refuses (a first password, say) is
-    /// known before anything is sent.
+    /// Starts the parts. The API is prepared first and served last: an error in it (a refused first
+    /// password, say) is known before anything is sent.
     async fn start(
         config: &Config,
         shares: Connections,
@@ -162,7 +162,7 @@ impl Started {
         Ok(started)
     }
 
-    /// The API, with a first user.
+    /// Prepares the API, and creates the first user.
     async fn prepare_api(
         &mut self,
         core: &Core<'_>,
@@ -235,7 +235,7 @@ impl Started {
     }
 }
 
-/// A provider with which a first mail can be sent at once.
+/// Registers a provider with which a first mail can be sent at once.
 async fn register_sandbox(commands: &Commands) -> anyhow::Result<()> {
     let id: Id<Provider> = commands.next_id("provider").await?;
     let patch = ProviderPatch {

@@ -26,7 +26,7 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 pub struct Log(Lines);
 
 impl Log {
-    /// Writes what is left, as far as it is read, and this text after it.
+    /// Writes the lines that are left, as far as they are read, and this text after them.
     pub fn finish(self, text: Option<&str>) {
         if let Some(text) = text {
             self.0.push(text.as_bytes());
@@ -45,17 +45,18 @@ pub fn start(config: &LogConfig) -> io::Result<Log> {
     let layer = fmt::layer()
         .with_writer(move || writer.clone())
         .with_ansi(stderr.is_terminal());
-    // Only the first call in a process counts; a second one changes nothing.
+    // Only the first call in a process counts; later calls change nothing.
     let _ = match config.format {
         LogFormat::Human => registry.with(layer).try_init(),
         LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
     };
-    // The hook of the standard library writes to standard error itself, and waits for it.
+    // The standard library's hook writes to standard error itself, and waits for it.
     std::panic::set_hook(Box::new(log_panic));
     Ok(Log(lines))
 }
 
-/// Starts to count. With buckets, so that a histogram that is not scraped does not grow.
+/// Installs the metrics recorder. Histograms have buckets, so that one that is not scraped does not
+/// grow.
 pub fn metrics() -> anyhow::Result<PrometheusHandle> {
     const SECONDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0, 10.0];
     const MEMBERS: [f64; 6] = [1.0, 4.0, 16.0, 64.0, 128.0, 256.0];
@@ -81,8 +82,8 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     tracing::error!(%panic, backtrace, "a thread panicked");
 }
 
-/// The HTML parser's own log holds the messages that go through it, at `debug`; a
-/// filter has to name it to see that.
+/// The filter of the log. The HTML parser logs the messages that go through it, at `debug`; they
+/// are shown only if the filter names it.
 fn filter(wanted: &str) -> EnvFilter {
     const PARSER: &str = "html5ever";
     let filter = EnvFilter::new(wanted);

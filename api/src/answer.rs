@@ -1,4 +1,4 @@
-//! What goes out.
+//! Successful answers: values, rows, lists and pages, as JSON.
 
 use axum::{
     body::{Body, Bytes},
@@ -20,22 +20,22 @@ use sqlx::PgPool;
 
 use crate::{Error, Result, extract::Listing, permit::Done};
 
-/// Which position the read models have not reached yet.
+/// The header with the position that the read models have not reached yet.
 pub(crate) const POSITION: HeaderName = HeaderName::from_static("x-ledgerline-position");
 const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
-/// How many bytes of a list are written at a time.
+/// The approximate number of bytes of a list that are written at a time.
 const CHUNK: usize = 32 << 10;
 
-/// A 200.
+/// A successful answer (200).
 #[derive(Debug)]
 pub(crate) struct Answer {
     headers: HeaderMap,
     body: Body,
 }
 
-/// A row of which clients are told the version.
+/// A row whose version clients are told, as `ETag`.
 pub(crate) trait Row: View {
-    /// The sequence of its last event.
+    /// The sequence of the aggregate's last event in this row.
     fn version(&self) -> i64;
 }
 
@@ -117,7 +117,7 @@ impl Row for UserRow {
 
 type Again = fn(PgPool, i64) -> BoxFuture<'static, Result<Option<Answer>>>;
 
-/// Rows that can be answered again when only their id is known.
+/// Rows that can be read again by their id, each with the name of its id column.
 const ROWS: &[(&str, Again)] = &[
     again::<AccountRow>(),
     again::<ContactRow>(),
@@ -145,7 +145,7 @@ const fn again<R: Row>() -> (&'static str, Again) {
 }
 
 impl Answer {
-    /// A row as it is now, by its view's id column; nothing if there is none.
+    /// The present state of a row, by its view's id column; `None` if there is none.
     pub async fn present(pool: &PgPool, column: &str, id: i64) -> Result<Option<Self>> {
         match ROWS.iter().find(|(known, _)| *known == column) {
             Some((_, again)) => again(pool.clone(), id).await,
@@ -172,12 +172,12 @@ impl Answer {
         Ok(Self::of(row)?.version_of(row))
     }
 
-    /// Says which version of a row it is a part of.
+    /// Sets `ETag` to the version of the row that this answer is a part of.
     pub fn version_of<R: Row>(self, row: &R) -> Self {
         self.with(header::ETAG, &format!("\"{}\"", row.version()))
     }
 
-    /// Says which position cannot be read yet, if the read models are late.
+    /// Sets [`POSITION`] if the read models are late.
     pub fn late(mut self, done: Done) -> Self {
         if let Some(position) = done.late {
             self.headers.insert(POSITION, HeaderValue::from(position));
@@ -185,9 +185,9 @@ impl Answer {
         self
     }
 
-    /// A whole list, written as it is read. Trouble before the first row is an error;
-    /// later the connection is cut, since the client has its 200 already and must not
-    /// take half for the whole.
+    /// A whole list, written as it is read. An error before the first row is returned; later the
+    /// connection is cut, since the client has its 200 already and must not take half for the
+    /// whole.
     pub async fn stream<V: Serialize + Send + 'static>(
         rows: BoxStream<'static, Result<V>>,
     ) -> Result<Self> {
@@ -209,7 +209,7 @@ impl Answer {
         Ok(Self::json(Body::from_stream(chunks)))
     }
 
-    /// Says of a page how many rows there are on all of them, and where the next is.
+    /// Sets the headers of a page: the number of rows on all pages, and the link to the next.
     pub fn page(self, total: i64, next: Option<String>) -> Self {
         let answer = self.with(TOTAL, &total.to_string());
         match next {
@@ -246,8 +246,8 @@ pub(crate) fn id_of(kind: &str, id: i64) -> Value {
     Value::Object(object)
 }
 
-/// A list: a bare array. A page is small and known whole, with its total and the way
-/// on; the whole list is written as it is read.
+/// Answers a list as a bare array. A page is read as a whole and has its total and a link to the
+/// next; a list without a limit is written as it is read.
 pub(crate) async fn listed<V: View>(
     pool: &PgPool,
     listing: Listing<V>,
@@ -261,7 +261,7 @@ pub(crate) async fn listed<V: View>(
     let page = projections::page(pool, &query, scope).await?;
     let alone = query.page.cursor.is_none() && page.next.is_none();
     let total = match i64::try_from(page.rows.len()) {
-        // The first page and the last: nothing is left to count.
+        // The only page: nothing is left to count.
         Ok(rows) if alone => rows,
         _ => projections::count(pool, &query, scope).await?,
     };
@@ -277,7 +277,7 @@ pub(crate) fn next_page(path: &str, pairs: &[(String, String)], cursor: &str) ->
     format!("{path}?{}", query.finish())
 }
 
-/// A list that is being written.
+/// The state of a list that is being written.
 struct State<S> {
     rows: S,
     first: bool,

@@ -1,5 +1,5 @@
-//! Bodies of requests on their way in: the memory they may take over all connections,
-//! and the time.
+//! Incoming bodies of requests: the memory that they may take over all connections, and the pace at
+//! which they must come.
 
 mod memory;
 mod pace;
@@ -22,8 +22,8 @@ pub(crate) fn announced(headers: &HeaderMap) -> Option<usize> {
     length.to_str().ok()?.parse().ok()
 }
 
-/// Reserves memory for a body that is worked on while it comes in, of which at most
-/// `window` bytes are in memory at a time.
+/// Reserves memory for a body that is processed as it comes in, of which at most `window` bytes are
+/// in memory at a time.
 pub(crate) async fn reserve_window(app: &App, parts: &Parts, window: usize) -> Result<()> {
     let bytes = announced(&parts.headers).unwrap_or(window).min(window);
     let reserved = app.bodies().reserve(Lane::Caller, bytes).await?;
@@ -33,8 +33,8 @@ pub(crate) async fn reserve_window(app: &App, parts: &Parts, window: usize) -> R
     Ok(())
 }
 
-/// Reads a body of at most `limit` bytes, and reserves memory for it: for what it
-/// announces before anything is read, else in two steps as it grows.
+/// Reads a body of at most `limit` bytes, and reserves memory for it: for its announced length
+/// before anything is read, else in two steps as the body grows.
 pub(crate) async fn read_whole(
     memory: &BodyMemory,
     lane: Lane,
@@ -56,7 +56,7 @@ pub(crate) async fn read_whole(
         }
         if length > reserved.bytes() {
             let next = BodyMemory::step(length, limit);
-            // What is held meanwhile is of another lane, so that nobody waits in a circle.
+            // The reservation held meanwhile is of another lane, so that there is no deadlock.
             reserved = memory.reserve(lane, next).await?;
             bytes.reserve_exact(next - bytes.len());
         }

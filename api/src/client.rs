@@ -1,11 +1,11 @@
-//! Where a request comes from.
+//! The addresses of clients.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::{extract::ConnectInfo, http::request::Parts};
 
-/// The client's address: the connection's or, behind a trusted proxy, the last one
-/// in `X-Forwarded-For`, which is the one the proxy saw itself.
+/// The client's address: that of the connection or, behind a trusted proxy, the last address in
+/// `X-Forwarded-For`, which is the one that the proxy saw itself.
 pub(crate) fn address(parts: &Parts, trust_proxy: bool) -> Option<IpAddr> {
     let forwarded = || {
         let header = parts
@@ -37,7 +37,7 @@ pub fn client_network(parts: &Parts, trust_proxy: bool) -> Option<IpAddr> {
     address(parts, trust_proxy).map(network)
 }
 
-/// What one client can be told by: all of an IPv6 network of 64 bits is one.
+/// The part of an address that identifies a client: an IPv6 network of 64 bits is one client.
 pub fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,

@@ -1,4 +1,4 @@
-//! What can be set.
+//! The settings of the API.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use domain::delivery::PaceUnit;
 
 use crate::PasswordPolicy;
 
-/// How the API behaves. The root package reads it from settings.
+/// The settings of the API. The root package reads them.
 #[derive(Clone, Debug)]
 pub struct ApiConfig {
-    /// How long a token is good for (12 h).
+    /// The lifetime of a token (12 h).
     pub token_ttl: Duration,
-    /// How many logins may fail per user and address in five minutes (10).
+    /// The most logins that may fail per user and address in five minutes (10).
     pub login_attempts: u32,
     /// The most logins that may fail per address in five minutes, whatever the names (100).
     pub login_attempts_per_address: u32,
@@ -22,16 +22,16 @@ pub struct ApiConfig {
     pub upload_limit: usize,
     /// The most pages of a document (500).
     pub document_pages: u32,
-    /// How long a recording may play, in seconds (3,600).
+    /// The longest playing time of a recording, in seconds (3,600).
     pub recording_seconds: u32,
     /// The most bytes of a list that is imported (256 MiB).
     pub import_limit: usize,
     /// The most bytes that bodies of requests take in memory, over all connections
     /// (256 MiB).
     pub body_memory: usize,
-    /// What `[company:name]` says in messages, and `/readyz` calls this installation.
+    /// The company: `[company:name]` in messages, and the name of this installation in `/readyz`.
     pub company: String,
-    /// Whether `X-Forwarded-For` is believed: only behind a proxy that sets it.
+    /// True if `X-Forwarded-For` is trusted: only behind a proxy that sets it (no).
     pub trust_proxy: bool,
     /// The URL at which clients reach this installation (unknown); pages of its origin may
     /// change things.
@@ -39,22 +39,22 @@ pub struct ApiConfig {
     /// The origins whose pages may read answers in a browser, or `*` (none). Pages of the
     /// origins that are listed by name may change things too.
     pub cors_origins: Vec<String>,
-    /// How long a request may take until its answer begins (30 s).
+    /// Time limit of a request until its answer begins (30 s).
     pub request_timeout: Duration,
-    /// The same for an upload (15 min).
+    /// Time limit of an upload until its answer begins (15 min).
     pub upload_timeout: Duration,
-    /// How long a send is tried.
+    /// Time limits for the attempts of a send.
     pub deadlines: Deadlines,
-    /// In what a campaign's `cpm` counts (transmissions per second).
+    /// The unit of a campaign's `cpm` (transmissions per second).
     pub cpm_unit: PaceUnit,
-    /// Whether a campaign that does not say reaches the same phone or address twice (no).
+    /// True if a campaign that does not say otherwise reaches the same phone or address twice (no).
     pub duplicates: bool,
-    /// Which accounts may use the addresses that are written into them.
+    /// The rule for accounts that use the addresses written into them.
     pub addresses: AddressPolicy,
 }
 
 impl ApiConfig {
-    /// How long a request for this path may take.
+    /// Time limit of a request for this path.
     pub(crate) fn time_limit(&self, path: &str) -> Duration {
         let is_upload = path.ends_with("/media")
             || path.ends_with("/csv")
@@ -65,7 +65,7 @@ impl ApiConfig {
         }
     }
 
-    /// The most bytes that any body has.
+    /// The most bytes of any body.
     pub(crate) fn longest_body(&self) -> usize {
         self.upload_limit.max(self.import_limit)
     }

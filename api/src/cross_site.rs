@@ -1,9 +1,9 @@
-//! Cross-site request forgery: requests that a web page of another origin makes a browser
-//! send are refused where they could change something.
+//! Cross-site request forgery: requests that a web page of another origin makes a browser send are
+//! refused where they could change something.
 //!
 //! That a request changes something is a property of its route as it is registered
-//! ([`Registered::changes`](openapi::Registered)). Programs send none of the headers that
-//! are looked at here, and are not affected.
+//! ([`Registered::changes`](openapi::Registered)). Programs send none of the headers checked here,
+//! and are not affected.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ const FOLLOWED: Error = Error::Forbidden(std::borrow::Cow::Borrowed(
     "this GET changes something: it is for programs, and no browser may follow it as a link",
 ));
 
-/// The middleware before every route.
+/// The middleware in front of every route.
 pub(crate) async fn guard(
     State(origins): State<Arc<Origins>>,
     request: Request,
@@ -69,7 +69,7 @@ async fn admit(origins: &Origins, request: Request) -> Result<Request> {
     }
 }
 
-/// Refuses what a page of an origin sends that is neither ours nor listed.
+/// Refuses a request from a page of an origin that is neither this installation's nor listed.
 fn refuse_other_origins(origins: &Origins, headers: &HeaderMap) -> Result<()> {
     let given = single(headers, &header::ORIGIN)?;
     let origin = given.map(|text| origin::parse(text).ok_or(OTHER_ORIGIN));
@@ -85,7 +85,8 @@ fn refuse_other_origins(origins: &Origins, headers: &HeaderMap) -> Result<()> {
     }
 }
 
-/// Refuses a GET that a browser sends because somebody followed, or may follow, a link.
+/// Refuses a GET by which a browser follows or prefetches a link, or that comes from a page of
+/// another origin.
 fn refuse_links(origins: &Origins, headers: &HeaderMap) -> Result<()> {
     let navigates = headers
         .get_all(FETCH_MODE)
@@ -105,7 +106,7 @@ fn refuse_links(origins: &Origins, headers: &HeaderMap) -> Result<()> {
     }
 }
 
-/// The value of a header that no client sends twice.
+/// The value of a header that must not occur twice.
 fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
@@ -136,8 +137,8 @@ pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
     accepts.any(|value| value.to_ascii_lowercase().contains("text/html"))
 }
 
-/// The answer without the challenge at which a browser asks for a password, keeps it, and
-/// adds it to whatever any page makes it request.
+/// Removes the Basic challenge, at which a browser asks for a password, keeps it, and adds it to
+/// whatever any page makes it request.
 fn without_basic(mut answer: Response) -> Response {
     let challenges = answer.headers().get_all(header::WWW_AUTHENTICATE).iter();
     let basic = |value: &&axum::http::HeaderValue| {

@@ -1,10 +1,9 @@
 //! Comma-separated values (RFC 4180), in and out, in constant memory.
 //!
-//! - [`Rows`]: a request's body, row by row; a bad row is told and does not stop the
-//!   others;
-//! - [`Report`]: what an import came to;
+//! - [`Rows`]: a request's body, row by row; a bad row is reported and does not stop the others;
+//! - [`Report`]: the result of an import;
 //! - [`export`]: an answer written as its rows are read;
-//! - [`guarded`] and [`unguarded`]: what a spreadsheet would take for a formula.
+//! - [`guarded`] and [`unguarded`]: protection from text that a spreadsheet would run as a formula.
 
 mod body;
 mod export;

@@ -1,4 +1,4 @@
-//! How answers leave for browsers and over slow lines: CORS and compression.
+//! CORS and compression of answers.
 
 use axum::{
     Router,
@@ -12,17 +12,17 @@ use tower_http::{
     cors::{AllowOrigin, CorsLayer},
 };
 
-/// Smaller answers gain nothing.
+/// The least size in bytes of an answer that is compressed; smaller ones gain nothing.
 const WORTH_IT: u64 = 1024;
-/// How long a browser may remember what it was allowed, in seconds.
+/// The time for which a browser may cache the answer to a preflight request (1 h).
 const REMEMBERED: std::time::Duration = std::time::Duration::from_secs(60 * 60);
 
-/// An answer that is sent as it is: one with a secret and something of the client's in
-/// it, whose compressed length would tell of the secret (BREACH).
+/// Marks an answer that is sent uncompressed: one with a secret and something of the client's in
+/// it, whose compressed length would tell of the secret (BREACH), or a stream of events.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Uncompressed;
 
-/// Lets pages of these origins in; nobody's, if there are none.
+/// Lets pages of these origins in; no page, if there are none.
 pub(crate) fn cors(router: Router, origins: &[String]) -> Router {
     if origins.is_empty() {
         return router;
@@ -69,14 +69,14 @@ pub(crate) fn cors(router: Router, origins: &[String]) -> Router {
     router.layer(layer)
 }
 
-/// Compresses what is worth it, for those who can read it.
+/// Compresses text of a sufficient size, for clients that accept gzip.
 pub(crate) fn compression() -> CompressionLayer<And<SizeAbove, Text>> {
     CompressionLayer::new()
         .gzip(true)
         .compress_when(SizeAbove::new(WORTH_IT).and(Text))
 }
 
-/// Text as this API writes it: what is uploaded mostly is compressed already.
+/// Matches text as this API writes it; uploads are mostly compressed already.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Text;
 

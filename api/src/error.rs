@@ -1,4 +1,4 @@
-//! The one place where a "no" becomes a status code and a body.
+//! Errors of requests: the one place where a refusal becomes a status code and a body.
 
 use std::{borrow::Cow, fmt, time::Duration};
 
@@ -13,61 +13,61 @@ use eventstore::StoreError;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// What a handler answers, or why it does not.
+/// The result of a handler.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A field that cannot be accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Invalid {
-    /// As the client wrote it.
+    /// The name of the field, as the client wrote it.
     pub field: Cow<'static, str>,
-    /// A sentence for people.
+    /// The reason, a sentence for people.
     pub message: String,
 }
 
-/// Why a request is not answered as it was meant to be.
+/// The reason why a request is refused or fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// Missing, invalid or expired credentials: 401.
     Unauthenticated(&'static str),
-    /// Known, but not allowed: 403.
+    /// Authenticated, but not allowed: 403.
     Forbidden(Cow<'static, str>),
-    /// No such thing, or none that the caller may know of: 404.
+    /// A thing that does not exist, or that the caller may not know of: 404.
     NotFound,
     /// The caller expected another version: 409.
     Stale(u64),
     /// An Idempotency-Key that came with another request before: 409.
     KeyReused,
-    /// Carried out before, and nobody knows any more with which answer: 409.
+    /// A request that was carried out before and whose answer is lost: 409.
     AnswerLost,
     /// Fields that cannot be accepted: 412.
     Invalid(Vec<Invalid>),
-    /// More bytes than are taken here: 413.
+    /// A body with more bytes than the limit: 413.
     TooLarge(usize),
-    /// A body of a kind that is not taken here: 415.
+    /// A body of a content type that is not accepted here: 415.
     UnsupportedMedia(Cow<'static, str>),
-    /// Not in the present state: 423.
+    /// Impossible in the present state: 423.
     NotReady(String),
     /// Too many attempts: 429.
     TooMany {
         /// The limit, in words.
         limit: &'static str,
-        /// The time after which one may try again.
+        /// The time after which the client may try again.
         retry_after: Duration,
     },
-    /// Something broke here; the log says what: 500.
+    /// An internal error, whose cause is in the log: 500.
     Internal,
-    /// Not on this installation, not built, or not said which: 501.
+    /// Not available on this installation, not implemented, or not specific enough: 501.
     NotImplemented(String),
-    /// The same request may succeed a little later: 503.
+    /// A passing failure, after which the same request may succeed: 503.
     Unavailable(&'static str),
 }
 
 impl Error {
-    /// A request that took longer than it may.
+    /// The error of a request that took longer than it may.
     pub(crate) const TOO_SLOW: Self = Self::Unavailable("it took too long; try again");
 
-    /// Logins that failed too often.
+    /// The error of logins that failed too often.
     pub(crate) fn too_many_logins(retry_after: Duration) -> Self {
         Self::TooMany {
             limit: "too many failed logins",
@@ -75,7 +75,7 @@ impl Error {
         }
     }
 
-    /// One field that cannot be accepted.
+    /// The error of one field that cannot be accepted.
     pub fn invalid(field: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self::Invalid(vec![Invalid {
             field: field.into(),
@@ -83,13 +83,13 @@ impl Error {
         }])
     }
 
-    /// Something the caller refers to does not exist, or is not theirs: the same
+    /// The error of a reference to something that does not exist or is not the caller's: the same
     /// words for both, so that nobody can find out which.
     pub fn unknown(field: &'static str) -> Self {
         Self::invalid(field, "does not exist")
     }
 
-    /// The status it is answered with.
+    /// The status code of the answer.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
@@ -107,7 +107,7 @@ impl Error {
         }
     }
 
-    /// What went wrong, for people.
+    /// The error in words, for people.
     pub(crate) fn detail(&self) -> String {
         match self {
             Self::Unauthenticated(reason) | Self::Unavailable(reason) => (*reason).to_owned(),
@@ -141,7 +141,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl Error {
-    /// The answer, with more in it than what went wrong.
+    /// The answer, with further fields in its body.
     pub(crate) fn telling(self, more: &impl Serialize) -> Response {
         let mut problem = self.problem();
         if let (Some(problem), Ok(Value::Object(more))) =
@@ -207,7 +207,7 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NotFound => Self::NotFound,
-            // Ids are drawn by us: this means a request that was answered before.
+            // Ids are drawn by the server: this means a request that was answered before.
             Refusal::AlreadyExists => Self::NotReady("already exists".to_owned()),
             Refusal::Invalid { field, reason } => Self::invalid(field, reason),
             Refusal::Taken { field } => Self::invalid(field, "is already in use"),
@@ -220,7 +220,7 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Taken { field } => Self::invalid(field, "is already in use"),
-            error if error.is_passing() => {
+            error if error.is_transient() => {
                 tracing::warn!(%error, "the store refused");
                 Self::Unavailable("the store does not answer; try again")
             }
@@ -250,7 +250,7 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// Path that no route has.
+/// Answers a path that no route has.
 pub(crate) async fn unknown_path() -> Error {
     Error::NotFound
 }

@@ -1,5 +1,5 @@
-//! What comes in with a request, read leniently where the documents waver and
-//! strictly everywhere else. Whatever is wrong is answered with the field's name.
+//! Extractors of requests, lenient where the documents waver and strict everywhere else. Every
+//! error is answered with the field's name.
 
 mod body;
 mod content_type;

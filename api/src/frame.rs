@@ -1,5 +1,5 @@
-//! What every request passes through: a request id, a span, a time limit, a net
-//! under panics, and the headers that every answer carries.
+//! The outermost middleware: a request id, a span, a time limit, a net under panics, and the
+//! headers that every answer carries.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::{
     once::is_login,
 };
 
-/// The request's id, as answered and as put on record.
+/// The request's id, as answered and as recorded with events.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(pub String);
 
@@ -32,7 +32,7 @@ pub(crate) async fn frame(State(app): State<App>, request: Request, next: Next) 
     let started = Instant::now();
     let id = request_id(&request);
     let method = request.method().clone();
-    // The path alone: a query may hold what nobody should read in a log.
+    // Only the path: a query may hold data that must not be in a log.
     let path = request.uri().path().to_owned();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let is_token = is_login(&path);
@@ -58,7 +58,7 @@ pub(crate) async fn frame(State(app): State<App>, request: Request, next: Next) 
 
 async fn answer(mut request: Request, id: &str, limit: Duration, next: Next) -> Response {
     request.extensions_mut().insert(RequestId(id.to_owned()));
-    // What the request reserves is held until it is answered.
+    // The reservations of the request are held until it is answered.
     let hold = Hold::default();
     request.extensions_mut().insert(hold.clone());
     let request = request.map(|body| Lingering::wrap(Paced::wrap(body)));
@@ -75,7 +75,7 @@ async fn answer(mut request: Request, id: &str, limit: Duration, next: Next) -> 
     }
 }
 
-/// The client's own id where it is sane, else a new one.
+/// The client's own request id if it is 1 to 64 safe characters, else a new one.
 fn request_id(request: &Request) -> String {
     let sane = |text: &&str| {
         (1..=64).contains(&text.len())
@@ -106,7 +106,8 @@ fn count(method: &str, route: Option<&MatchedPath>, status: StatusCode, took: Du
     metrics::histogram!("ledgerline_http_request_seconds", &labels[..2]).record(took.as_secs_f64());
 }
 
-/// A client can make up methods; each would be a series of its own for ever.
+/// The label of a method in the metrics. A client can make up methods; each would be a series of
+/// its own for ever.
 fn known(method: &str) -> &str {
     let methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"];
     if methods.contains(&method) {

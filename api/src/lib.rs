@@ -1,24 +1,25 @@
-//! The REST API: routes, what they take and answer, and who may use them.
+//! The REST API: routes, requests and answers, authentication and authorization.
 //!
-//! One folder per area (`access`, `people`, `outreach`, `delivery`, `system`), one
-//! file per resource. What they share:
+//! One folder per area (`access`, `people`, `outreach`, `delivery`, `system`), one file per
+//! resource. Shared modules:
 //!
 //! - `permit`: permission as a type, `Writer<Contact, Create>`;
 //! - `extract`: bodies, paths and queries, read leniently and refused by name;
-//! - `csv`: lists that come in and go out as files;
-//! - `answer`: what goes out; `error`: the one place of status codes;
-//! - `openapi`: how routes are registered, and the description made of them;
+//! - `csv`: import and export of lists as files;
+//! - `answer`: successful answers; `error`: the one place of status codes;
+//! - `openapi`: the registration of routes, and the description made of them;
 //! - `auth`: tokens, passwords, and the mirror of users and roles;
 //! - `bodies`: the memory and the time that bodies of requests may take;
-//! - `frame`: what every request passes through;
+//! - `frame`: the outermost middleware;
 //! - `doors`: CORS and compression;
-//! - `cross_site`: what a browser may be made to send, and `origin`: whose pages may;
+//! - `cross_site`: protection from requests that foreign pages cause, and `origin`: the allowed
+//!   origins;
 //! - `once`: writes with an Idempotency-Key.
 //!
-//! To add an endpoint: a handler of six to ten lines in its resource's file, whose
-//! first parameter is a `Writer`, a `Reader` or a `Caller` (a path comes after it,
-//! so that 403 is decided before 404), and a line in the resource's `routes`. To
-//! add a resource: its file, a line in its area's list, and a line in `permit/noun.rs`.
+//! To add an endpoint: a handler of six to ten lines in its resource's file, whose first parameter
+//! is a `Writer`, a `Reader` or a `Caller` (a path comes after it, so that 403 is decided before
+//! 404), and a line in the resource's `routes`. To add a resource: its file, a line in its area's
+//! list, and a line in `permit/noun.rs`.
 
 mod access;
 mod answer;
@@ -77,36 +78,36 @@ use once::Claims;
 use openapi::Routes;
 use origin::Origins;
 
-/// How long a write waits until it can be read.
+/// Time limit for a write to become readable.
 const READABLE_WITHIN: Duration = Duration::from_secs(2);
-/// How many may follow campaigns at once; each asks the database twice a second.
+/// The most clients that follow campaigns at once; each asks the database twice a second.
 const FOLLOWERS: usize = 256;
 
-/// How often broken-off uploads and old idempotency keys are swept.
+/// Interval of sweeping broken-off uploads and old idempotency keys.
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// What `/readyz` shows of the gateways.
+/// The state of the gateways that `/readyz` shows.
 pub type Gateways = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
 
-/// What the API is made of.
+/// The parts that the API is built from.
 pub struct Parts {
-    /// The bus.
+    /// The command bus.
     pub commands: Commands,
-    /// How far the projections are.
+    /// The positions of the projections.
     pub watermarks: Watermarks,
-    /// For reading; best a pool of its own, so that lists do not hold up writers.
+    /// The connections for reading; best a pool of its own, so that lists do not hold up writers.
     pub pool: PgPool,
     /// The programs that convert uploads.
     pub conversions: Conversions,
-    /// What `/metrics` renders.
+    /// The metrics that `/metrics` renders.
     pub metrics: PrometheusHandle,
-    /// What `/readyz` shows of the gateways.
+    /// The state of the gateways that `/readyz` shows.
     pub gateways: Gateways,
-    /// A way to send verification codes.
+    /// The sender of verification codes.
     pub codes: Arc<dyn SendCode>,
-    /// The key that verification codes follow from.
+    /// The key from which verification codes are derived.
     pub code_key: SecretSlice<u8>,
-    /// Cancelled when the server is about to stop: what streams without end ends.
+    /// Cancelled when the server is about to stop: endless streams end.
     pub closing: CancellationToken,
 }
 
@@ -130,11 +131,11 @@ struct Inner {
 }
 
 impl App {
-    /// Reads the token key and the users, and begins to follow the log.
+    /// Loads the token key and the users, and begins to follow the log.
     ///
     /// # Errors
-    /// When the database does not answer, or the master key is not the one that the
-    /// token key was sealed with.
+    /// When the database does not answer, or the master key is not the one that the token key was
+    /// sealed with.
     pub async fn start(parts: Parts, config: ApiConfig) -> Result<Self> {
         let store = parts.commands.store();
         let tokens = Tokens::load(&parts.pool, store.vault(), config.token_ttl).await?;
@@ -146,7 +147,7 @@ impl App {
         };
         let auth = Authenticator::new(mirror, tokens, passwords, limits)?;
         let fingerprints = auth::key(&parts.pool, store.vault(), "fingerprint").await?;
-        // On the writers' connections, as the appends that it goes with.
+        // On the writers' connections, like the appends whose marks it reads.
         let once = Claims::new(store.pool().clone(), store.vault().clone(), fingerprints);
         let media = MediaStore::new(parts.pool.clone());
         let finders = Finders::new(parts.pool.clone());
@@ -203,7 +204,7 @@ impl App {
         &self.0.media
     }
 
-    /// A place for each of those who follow campaigns.
+    /// The places of the clients that follow campaigns.
     pub(crate) fn followers(&self) -> &Arc<Semaphore> {
         &self.0.followers
     }
@@ -212,12 +213,12 @@ impl App {
         &self.0.sending
     }
 
-    /// Rights to addresses.
+    /// The rights to use addresses.
     pub(crate) fn addresses(&self) -> &Addresses {
         &self.0.addresses
     }
 
-    /// Proofs of addresses.
+    /// The verification of addresses.
     pub(crate) fn verification(&self) -> &Verification {
         &self.0.verification
     }
@@ -261,8 +262,8 @@ impl App {
         &self.0.rights
     }
 
-    /// Waits until what was written can be read and, for users and their rights,
-    /// until it holds; answers the position if that takes too long.
+    /// Waits until a write can be read and, for users and their rights, until this process applies
+    /// it; returns the position if that takes too long.
     pub(crate) async fn settle(&self, kind: &str, position: Option<Position>) -> Option<Position> {
         let position = position?;
         let read = self.watermarks().wait_for(kind, position, READABLE_WITHIN);
@@ -277,8 +278,8 @@ impl App {
     }
 }
 
-/// The API, ready to be served. For the limits on logins it wants to be served with
-/// connect info (`into_make_service_with_connect_info::<SocketAddr>`).
+/// The API, ready to be served. The limits on logins need connect info
+/// (`into_make_service_with_connect_info::<SocketAddr>`).
 pub fn router(app: App) -> Router {
     let config = app.config();
     let origins = config.cors_origins.clone();
@@ -304,7 +305,7 @@ pub fn router(app: App) -> Router {
     doors::cors(router, &origins)
 }
 
-/// Everything there is to ask, one line per area.
+/// All routes, one line per area.
 fn routes() -> Routes {
     Routes::new()
         .merge(access::routes())

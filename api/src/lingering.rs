@@ -1,9 +1,8 @@
-//! Reading on after a refusal.
+//! Draining of the bodies of refused requests.
 //!
-//! A request that is refused before its body was read would have its connection
-//! closed under the client's hands while it still sends, and the client would see
-//! a reset instead of the answer. So what is left of a body is read and dropped,
-//! within bounds.
+//! If the connection were closed after a refusal while the client still sends the body, the client
+//! would see a reset instead of the answer. So the rest of a body is read and dropped, within
+//! bounds.
 
 use std::{
     pin::Pin,
@@ -14,11 +13,11 @@ use std::{
 use axum::body::{Body, Bytes, HttpBody};
 use futures::StreamExt;
 
-/// How much is read on at most, and how long.
+/// Bounds on draining a body: the most bytes, and the longest time.
 const MOST_BYTES: usize = 1 << 30;
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// A request body that is read to its end even when its handler is not interested.
+/// A request body that is read to its end even if its handler does not read it.
 pub(crate) struct Lingering(Option<Body>);
 
 impl Lingering {

@@ -1,5 +1,4 @@
-//! Origins (RFC 6454): the one that this installation is reached at, and those that may
-//! use it from a browser.
+//! Origins (RFC 6454): the origin of this installation, and those that may use it from a browser.
 
 use axum::http::{HeaderMap, HeaderName, header};
 use url::Url;
@@ -16,8 +15,7 @@ pub(crate) struct Origins {
 }
 
 impl Origins {
-    /// `url` is where this installation is reached, if that is known. `*` among the listed
-    /// ones lists no origin.
+    /// `url` is the URL of this installation, if that is known. `*` in `listed` lists no origin.
     pub fn new(url: Option<&str>, listed: &[String], trust_proxy: bool) -> Self {
         Self {
             own: url.and_then(of_url),
@@ -44,8 +42,8 @@ impl Origins {
         host.and_then(|host| parse(&format!("{scheme}://{host}"))) == Some(origin.clone())
     }
 
-    /// The host and port that the client asked for. A proxy adds the one that it saw to
-    /// the end of the list.
+    /// The host and port that the client asked for. A proxy adds the host that it saw to the end of
+    /// the list.
     fn host<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
         let forwarded = headers.get_all(FORWARDED_HOST).iter().next_back();
         match forwarded.filter(|_| self.trust_proxy) {
@@ -65,8 +63,8 @@ pub fn is_web_url(text: &str) -> bool {
     of_url(text).is_some()
 }
 
-/// The origin that this text is, as an `Origin` header has it. None for `null` and for
-/// whatever has more in it than a scheme, a host and a port.
+/// The origin in an `Origin` header. None for `null` and for a text that has more in it than a
+/// scheme, a host and a port.
 pub(crate) fn parse(text: &str) -> Option<url::Origin> {
     let url = Url::parse(text).ok()?;
     let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
@@ -74,12 +72,13 @@ pub(crate) fn parse(text: &str) -> Option<url::Origin> {
     (bare && anonymous).then(|| origin(url)).flatten()
 }
 
-/// The origin of a URL, as a `Referer` header has it.
+/// The origin of a URL, such as that of a `Referer` header.
 pub(crate) fn of_url(text: &str) -> Option<url::Origin> {
     Url::parse(text).ok().and_then(origin)
 }
 
-/// With default ports, case, IPv6 addresses and a trailing dot of the host put in one form.
+/// The origin of a web URL, with default ports, case, IPv6 addresses and a trailing dot of the host
+/// put in one form.
 fn origin(mut url: Url) -> Option<url::Origin> {
     if !["http", "https"].contains(&url.scheme()) {
         return None;

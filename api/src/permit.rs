@@ -1,6 +1,6 @@
-//! Permission as a type. A handler gets at anything only through a [`Writer`], a
-//! [`Reader`] or a [`Caller`], and none of these exists before the request was
-//! authenticated and, for the first two, allowed. Forgetting it does not compile.
+//! Permission as a type. A handler gets at data only through a [`Writer`], a [`Reader`] or a
+//! [`Caller`], and none of these exists before the request was authenticated and, for the first
+//! two, allowed. Forgetting the check does not compile.
 
 mod caller;
 mod noun;

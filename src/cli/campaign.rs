@@ -13,11 +13,11 @@ use serde_json::Value;
 use super::session::{Login, Session};
 use crate::{config::Config, output};
 
-/// How wide the bar is.
+/// The width of the bar, in characters.
 const WIDTH: u64 = 30;
-/// Before a stream that ended is opened again.
+/// The pause before a stream that ended is opened again.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How often in a row that may fail.
+/// The most failures in a row to open the stream again.
 const FAILURES: u32 = 30;
 
 /// Follow a campaign of a running server.
@@ -29,9 +29,9 @@ pub struct Campaign {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Draw how far a campaign is, until it ends.
+    /// Draw the progress of a campaign, until it ends.
     Watch {
-        /// The campaign.
+        /// The campaign's id.
         id: u64,
         #[command(flatten)]
         login: Login,
@@ -39,7 +39,7 @@ enum What {
 }
 
 impl Campaign {
-    /// Draws it in a terminal; elsewhere each change is a line.
+    /// Draws the progress on one line of a terminal; elsewhere each change is a line of its own.
     pub async fn run(self, config: &Config) -> anyhow::Result<()> {
         let What::Watch { id, login } = self.what;
         let server = login.session(config).await?;
@@ -49,7 +49,7 @@ impl Campaign {
             match follow(&server, &path, &mut last).await {
                 Ok(Some(end)) => break end,
                 Ok(None) => failures = 0,
-                // A server that starts again is waited for; one that says no is not.
+                // A server that restarts is waited for; a refusal at the beginning is not.
                 Err(error) if last.is_none() || failures >= FAILURES => return Err(error),
                 Err(_) => failures += 1,
             }
@@ -65,7 +65,8 @@ impl Campaign {
     }
 }
 
-/// Draws what comes until the stream ends; what the campaign ended as, if it did.
+/// Draws the events until the stream ends; returns the last state of the campaign if that has
+/// ended.
 async fn follow(
     server: &Session,
     path: &str,
@@ -102,7 +103,7 @@ fn draw(campaign: &Value) -> std::io::Result<()> {
     out.flush()
 }
 
-/// One line: a bar, how many are done, what became of them, and how fast it goes.
+/// One line: a bar, the number of contacts done, the outcomes, and the rate.
 fn line(campaign: &Value) -> String {
     let number = |name: &str| campaign[name].as_u64().unwrap_or_default();
     let (done, total) = (number("contact_done"), number("contact_total"));

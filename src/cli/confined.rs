@@ -1,4 +1,4 @@
-//! `ledgerline confined`: restricts itself and becomes a program that converts.
+//! `ledgerline confined`: restricts itself and becomes a program that converts uploads.
 
 use std::{
     ffi::OsString,
@@ -18,10 +18,10 @@ const NOT_STARTED: u8 = 126;
 /// Becomes a program that sees no files but these, no network and no other processes.
 #[derive(Debug, Args)]
 pub struct Confined {
-    /// A file or folder that it may read and run.
+    /// A file or folder that the program may read and run.
     #[arg(long)]
     read: Vec<PathBuf>,
-    /// A folder that it may write to.
+    /// A folder that the program may write to.
     #[arg(long)]
     write: Vec<PathBuf>,
     /// The program and its arguments.
@@ -30,7 +30,7 @@ pub struct Confined {
 }
 
 impl Confined {
-    /// Does not return unless it fails.
+    /// Restricts this process and becomes the program; returns only if that fails.
     pub fn become_it(self) -> ExitCode {
         let (read, write) = (self.read, self.write);
         if let Err(error) = confinement::restrict(&Allowed { read, write }) {
@@ -45,7 +45,8 @@ impl Confined {
     }
 }
 
-/// Standard error is the converter's own, which whoever started it reads; it may be closed.
+/// Reports a failure on standard error, which is the converter's own and is read by the process
+/// that started it; it may be closed.
 fn failed(step: &str, error: &dyn Display) -> ExitCode {
     let _ = writeln!(io::stderr(), "ledgerline: {step}: {error}");
     ExitCode::from(NOT_STARTED)

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::session::{Login, Session};
 use crate::{config::Config, output};
 
-/// How long the demonstration waits for its mail to be through.
+/// Time limit for the mail of the demonstration.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Send a first message through a running server and follow it to its report.
@@ -24,13 +24,13 @@ pub struct Demo {
     /// A mail server to send through, instead of the sandbox.
     #[arg(long, value_name = "HOST:PORT")]
     smtp: Option<String>,
-    /// Whom to write to.
+    /// The address to write to.
     #[arg(long, value_name = "ADDRESS", default_value = "ada@example.com")]
     to: String,
 }
 
 impl Demo {
-    /// Makes everything a mail needs, sends it, and shows what came of it.
+    /// Creates everything that a mail needs, sends it, and shows its report.
     pub async fn run(self, config: &Config) -> anyhow::Result<()> {
         let username = self.login.username(config);
         let server = Show(self.login.session(config).await?);
@@ -71,11 +71,11 @@ impl Demo {
     }
 }
 
-/// What only the demonstration asks for.
+/// The session, with the requests that only the demonstration makes.
 struct Show(Session);
 
 impl Show {
-    /// The mail server as a provider, the only one for email that is active.
+    /// Registers the mail server as a provider, and deactivates all others.
     async fn use_mail_server(&self, smtp: &str) -> anyhow::Result<()> {
         let (host, port) = smtp.rsplit_once(':').context("--smtp takes HOST:PORT")?;
         let port: u16 = port.parse().context("--smtp takes HOST:PORT")?;
@@ -105,7 +105,7 @@ impl Show {
         self.0.create("accounts", "account_id", account).await
     }
 
-    /// Draws the state until it is final, then prints the report.
+    /// Draws the status until it is final, then prints the report.
     async fn follow(&self, transmission: i64) -> anyhow::Result<()> {
         let started = Instant::now();
         let draw = std::io::stderr().is_terminal();

@@ -9,7 +9,7 @@ use domain::{
 
 use crate::{config::Config, database, output};
 
-/// Make what the log holds of someone unreadable, for ever.
+/// Make the log's data of a person unreadable, for ever.
 #[derive(Debug, Args)]
 pub struct Erase {
     #[command(subcommand)]
@@ -26,7 +26,7 @@ enum Whom {
 }
 
 impl Erase {
-    /// Erases.
+    /// Erases the contact.
     pub async fn run(self, config: &Config) -> anyhow::Result<()> {
         let Whom::Contact { contact_id } = self.whom;
         let commands = Commands::new(database::store(config).await?);

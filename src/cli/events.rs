@@ -12,48 +12,48 @@ use crate::{config::Config, database};
 /// Show the log.
 #[derive(Debug, Args)]
 pub struct Events {
-    /// Of this kind only: contact, transmission …
+    /// Only events of this kind of aggregate: contact, transmission …
     #[arg(long, value_name = "TYPE")]
     aggregate_type: Option<String>,
-    /// Of this one only; goes with --aggregate-type.
+    /// Only events of the aggregate with this id; goes with --aggregate-type.
     #[arg(long, value_name = "ID", requires = "aggregate_type")]
     aggregate_id: Option<i64>,
-    /// Caused by this user.
+    /// Only events that this user caused.
     #[arg(long, value_name = "ID")]
     user_id: Option<i64>,
-    /// Of this type only: ContactCreated …
+    /// Only events of this type: ContactCreated …
     #[arg(long, value_name = "TYPE")]
     event_type: Option<String>,
-    /// Behind this position.
+    /// Only events after this position.
     #[arg(long, value_name = "POSITION", default_value_t = 0)]
     after_position: Position,
-    /// Since this time (RFC 3339).
+    /// Only events after this time (RFC 3339).
     #[arg(long, value_name = "TIME")]
     after: Option<DateTime<Utc>>,
-    /// Until this time (RFC 3339).
+    /// Only events before this time (RFC 3339).
     #[arg(long, value_name = "TIME")]
     before: Option<DateTime<Utc>>,
-    /// At most so many.
+    /// At most this number of events.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// Go on showing what comes.
+    /// Go on and show new events.
     #[arg(long, short)]
     follow: bool,
-    /// As what.
+    /// The form of the output.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
-    /// A line each, in columns.
+    /// A line for each event, in columns.
     Table,
-    /// A JSON object each, payload included.
+    /// A JSON object for each event, payload included.
     Json,
 }
 
 impl Events {
-    /// Prints what fits.
+    /// Prints the events that match.
     pub async fn run(self, config: &Config) -> anyhow::Result<()> {
         let store = database::store(config).await?;
         let head = store.log().fresh_head().await?;
@@ -116,7 +116,7 @@ impl Events {
     }
 }
 
-/// The row of `GET /events`.
+/// An event as JSON: as a row of `GET /events`, but with the time in RFC 3339.
 fn row(event: &Recorded, time: &str) -> anyhow::Result<Value> {
     Ok(json!({
         "position": event.position,

@@ -9,12 +9,12 @@ use crate::{config::Config, database, output};
 /// Build read models anew, beside the running server.
 #[derive(Debug, Args)]
 pub struct Rebuild {
-    /// Which one; all of them if none is named.
+    /// The read model; all of them if none is named.
     name: Option<String>,
 }
 
 impl Rebuild {
-    /// Rebuilds one after the other.
+    /// Rebuilds the read models, one after the other.
     pub async fn run(self, config: &Config) -> anyhow::Result<()> {
         let store = database::store(config).await?;
         let known: Vec<&str> = projections::all()

@@ -13,13 +13,13 @@ use crate::{
 /// Run the server until SIGTERM or Ctrl-C.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// What this process does, instead of LEDGERLINE_ROLE: all, api, worker or projector.
+    /// The role of this process, instead of LEDGERLINE_ROLE: all, api, worker or projector.
     #[arg(long)]
     role: Option<String>,
 }
 
 impl Serve {
-    /// Takes the role from the command line into the settings.
+    /// Puts the role of the command line into the settings.
     pub fn apply(&self, config: &mut Config) -> anyhow::Result<()> {
         let Some(role) = &self.role else {
             return Ok(());
@@ -38,13 +38,13 @@ impl Serve {
         Ok(())
     }
 
-    /// Runs until told to stop.
+    /// Runs the server until SIGTERM or SIGINT.
     pub async fn run(self, config: &Config) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let server = tokio::select! {
             server = Server::start(config) => server?,
-            // What was begun is dropped, and with it an embedded Postgres told to end.
+            // The unfinished start is dropped, which also tells an embedded Postgres to end.
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
         };

@@ -1,4 +1,4 @@
-//! A client of a running server, for the commands that are one.
+//! A client of a running server, for the commands that need one.
 
 use std::{io::IsTerminal, time::Duration};
 
@@ -10,25 +10,25 @@ use serde_json::{Value, json};
 
 use crate::{config::Config, output};
 
-/// Which server, and as whom.
+/// The server to ask, and the user to log in as.
 #[derive(Debug, Args)]
 pub struct Login {
-    /// The server.
+    /// The URL of the server.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// Who to log in as; the password is LEDGERLINE_ADMIN_PASSWORD, else asked for.
+    /// The user to log in as; the password is LEDGERLINE_ADMIN_PASSWORD, else asked for.
     #[arg(long, value_name = "NAME")]
     username: Option<String>,
 }
 
 impl Login {
-    /// The name to log in with.
+    /// The login name: the given one, else that of the settings.
     pub fn username(&self, config: &Config) -> String {
         let given = self.username.clone();
         given.unwrap_or_else(|| config.access.admin_username.clone())
     }
 
-    /// Logs in.
+    /// Logs in and returns the session.
     pub async fn session(&self, config: &Config) -> anyhow::Result<Session> {
         let url = self.url.clone().or_else(|| config.server.url.clone());
         let url = url.unwrap_or_else(|| format!("http://{}", config.server.listen));
@@ -51,7 +51,7 @@ fn ask_password(username: &str) -> anyhow::Result<SecretString> {
     Ok(SecretString::from(line.trim_end_matches('\n')))
 }
 
-/// Somebody logged in.
+/// A session of a logged-in user.
 pub struct Session {
     client: Client,
     url: String,
@@ -77,7 +77,7 @@ impl Session {
         Ok(session)
     }
 
-    /// Asks for JSON.
+    /// Sends a request and returns the JSON answer, which must be a success.
     pub async fn call(
         &self,
         method: Method,
@@ -106,7 +106,7 @@ impl Session {
         Ok(answer)
     }
 
-    /// Makes something; its id.
+    /// Creates something and returns its id, which the answer has in the field `id`.
     pub async fn create(&self, path: &str, id: &str, body: Value) -> anyhow::Result<i64> {
         let answer = self.call(Method::POST, path, Some(body)).await?;
         answer[id]
@@ -114,7 +114,7 @@ impl Session {
             .with_context(|| format!("{path}: the answer has no {id}"))
     }
 
-    /// A request whose answer is read as it comes.
+    /// Sends a request whose answer is read as it comes.
     pub async fn stream(&self, path: &str, last: Option<&str>) -> anyhow::Result<Response> {
         let client = Client::builder()
             .connect_timeout(Duration::from_secs(30))

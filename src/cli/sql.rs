@@ -8,13 +8,13 @@ use eventstore::embedded::EmbeddedPostgres;
 
 use crate::config::Config;
 
-/// The role analysts work as; it can read schema `read`, and nothing else.
+/// The database role of analysts, who can read schema `read` and nothing else.
 const READER: &str = "ledgerline_reader";
 
 /// Open psql on a running server's database.
 #[derive(Debug, Args)]
 pub struct Sql {
-    /// What psql is given, for instance -c 'select * from read.contacts'.
+    /// Arguments of psql, for instance -c 'select * from read.contacts'.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }

@@ -1,47 +1,49 @@
-//! The shares of a process's parts in its connections to Postgres: together never more
-//! than `LEDGERLINE_POSTGRES_CONNECTIONS`.
+//! The shares of a process's parts in its connections to Postgres: together never more than
+//! `LEDGERLINE_POSTGRES_CONNECTIONS`.
 //!
-//! One, besides those in [`Connections`], holds the process's locks. A start, before the pools
-//! are there, has one at a time.
+//! One connection, besides those in [`Connections`], holds the process's locks. A start, before the
+//! pools are there, has one connection at a time.
 
 use super::{ConfigError, Role};
 
-/// The one that holds the locks.
+/// The connection that holds the locks.
 const LOCKS: u32 = 1;
-/// Those of the store's pool that have one task for good: appending, following the log, and
-/// listening for notices.
+/// The connections of the store's pool that have one task for good: appending, following the log,
+/// and listening for notices.
 const KEPT: u32 = 3;
-/// Least for that pool. One is enough for all else: nothing waits for one while it has one.
+/// The least for the store's pool. One connection is enough for all else: no task waits for a
+/// second one while it has one.
 const STORE: u32 = KEPT + 1;
-/// Least for reading: a change of rights holds a transaction while it reads.
+/// The least for reading: a change of rights holds a transaction while it reads.
 const READERS: u32 = 2;
-/// Most for the projections: one for the queue, one for small read models, one for each heavy.
+/// The most for the projections: one for the queue, one for small read models, one for each heavy
+/// one.
 const LANES: u32 = 6;
 
-/// The connections of a process by what they are for.
+/// The connections of a process, by purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connections {
-    /// The log, commands and the queue.
+    /// Connections of the log, commands and the queue.
     pub store: u32,
     /// Connections that answer requests for reading.
     pub readers: u32,
-    /// The projections.
+    /// Connections of the projections.
     pub lanes: u32,
 }
 
 impl Connections {
     /// The store's pool of a command beside a running server.
     pub const BESIDE: u32 = STORE;
-    /// The fewest that any process works with: a rebuild opens two beside that pool.
+    /// The fewest connections with which any process works: a rebuild opens two beside that pool.
     pub const LEAST: u32 = Self::BESIDE + 2;
 
-    /// The fewest that a role works with.
+    /// The fewest connections with which a role works.
     pub fn least(role: Role) -> u32 {
         let least = LOCKS + STORE + readers(role) + u32::from(has_lanes(role));
         least.max(Self::LEAST)
     }
 
-    /// Shares so many out.
+    /// Divides `total` connections.
     ///
     /// # Errors
     /// When they are too few for the role.

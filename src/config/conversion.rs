@@ -1,4 +1,4 @@
-//! Settings about uploads.
+//! Settings of the conversion of uploads.
 
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ pub struct ConversionConfig {
     pub limits: Limits,
     /// `LEDGERLINE_CONFINEMENT` (auto)
     pub confinement: ConfinementPolicy,
-    /// Files with secrets and the data directory: no program that converts may see them.
+    /// Files with secrets, and the data directory: no program that converts may see them.
     pub hidden: Vec<PathBuf>,
 }
 

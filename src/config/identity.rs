@@ -1,4 +1,4 @@
-//! Settings about the addresses of accounts.
+//! Settings of the addresses of accounts.
 
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
-//! Settings about connections of clients and the bodies that they send.
+//! Settings of the connections of clients and the bodies that they send.
 
 use std::net::SocketAddr;
 
 use super::{error::ConfigError, values::Values};
 
-/// Connections of clients, and bodies.
+/// Connections of clients, and bodies of requests.
 #[derive(Debug, Clone)]
 pub struct LimitsConfig {
     /// `LEDGERLINE_MAX_CONNECTIONS` (none: as many as the limit on open files leaves room for)

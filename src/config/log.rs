@@ -9,7 +9,7 @@ use super::{error::ConfigError, values::Values};
 /// The log.
 #[derive(Debug, Clone)]
 pub struct LogConfig {
-    /// `LEDGERLINE_LOG` (info), known to be a filter.
+    /// `LEDGERLINE_LOG` (info), which has been checked to be a filter.
     pub filter: String,
     /// `LEDGERLINE_LOG_FORMAT` (human)
     pub format: LogFormat,
@@ -18,9 +18,9 @@ pub struct LogConfig {
 /// The form of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For a terminal.
+    /// Lines for a terminal.
     Human,
-    /// A JSON object a line.
+    /// A JSON object on each line.
     Json,
 }
 

@@ -12,10 +12,10 @@ use eventstore::MasterKey;
 const BYTES: usize = 32;
 const HEX: usize = 2 * BYTES;
 
-/// Why there is no master key.
+/// The reason why there is no master key.
 #[derive(Debug, thiserror::Error)]
 pub enum MasterKeyError {
-    /// Others could have read it.
+    /// A file that others could have read.
     #[error(
         "The master key in {} can be read by others (mode {mode:o}). Make it private with: chmod 600 {}",
         .path.display(), .path.display()
@@ -27,26 +27,26 @@ pub enum MasterKeyError {
         mode: u32,
     },
 
-    /// The file holds something else.
+    /// A file that holds something else.
     #[error("{} does not hold a master key: 32 bytes in hex or base64. Bring the right one back from a backup", .0.display())]
     Malformed(PathBuf),
 
-    /// It cannot be read or made.
+    /// A file that cannot be read or made.
     #[error("The master key's file {} cannot be used: {source}", .path.display())]
     File {
         /// The key's file.
         path: PathBuf,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// Where a data directory keeps the key.
+/// The path of the key's file in a data directory.
 pub fn file_in(data_dir: &Path) -> PathBuf {
     data_dir.join("master.key")
 }
 
-/// The key kept in an existing data directory, made there on the first call.
+/// The key in an existing data directory, made there on the first call.
 pub fn read_or_create(data_dir: &Path) -> Result<MasterKey, MasterKeyError> {
     let path = file_in(data_dir);
     let failed = |source| MasterKeyError::File {
@@ -78,7 +78,8 @@ fn read(path: &Path, file: File) -> Result<MasterKey, MasterKeyError> {
     parse(&text).ok_or_else(|| MasterKeyError::Malformed(path.to_owned()))
 }
 
-/// Written whole under another name, then linked: the key is never half there, and never replaced.
+/// Makes the key. The file is written whole under another name, then linked: the key is never half
+/// there, and never replaced.
 fn create(data_dir: &Path, path: &Path) -> io::Result<()> {
     let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
@@ -101,7 +102,7 @@ fn create(data_dir: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-/// 32 bytes in hex or base64 (either alphabet, padded or not).
+/// Parses 32 bytes in hex or base64 (either alphabet, padded or not).
 pub fn parse(text: &str) -> Option<MasterKey> {
     decode(text.trim()).map(MasterKey::new)
 }

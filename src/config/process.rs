@@ -1,8 +1,8 @@
-//! Settings of this process among others of an installation.
+//! Settings of this process among the others of an installation.
 
 use super::{error::ConfigError, role::Role, values::Values};
 
-/// The part of this process in an installation.
+/// The role of this process in an installation.
 #[derive(Debug, Clone)]
 pub struct ProcessConfig {
     /// `LEDGERLINE_ROLE` (all)

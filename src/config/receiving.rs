@@ -1,4 +1,4 @@
-//! What is set about receiving.
+//! Settings of receiving.
 
 use std::{net::SocketAddr, path::PathBuf};
 

@@ -1,17 +1,17 @@
-//! The parts that a process runs.
+//! The roles of processes.
 
 use std::{fmt, str::FromStr};
 
-/// The part of the work that a process does.
+/// The role of a process: the part of the work that it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// All of it.
+    /// All parts.
     All,
-    /// Answers requests.
+    /// Answers requests of the API.
     Api,
-    /// Sends.
+    /// Sends, receives mail, and runs the process managers.
     Worker,
-    /// Keeps the read models.
+    /// Keeps the read models up to date.
     Projector,
 }
 

@@ -19,7 +19,7 @@ pub struct ServerConfig {
     pub upload_limit: usize,
     /// `LEDGERLINE_IMPORT_LIMIT_MB` (256), in bytes.
     pub import_limit: usize,
-    /// `LEDGERLINE_URL` (none: where `listen` says), at which browsers, providers and commands
+    /// `LEDGERLINE_URL` (none: the address in `listen`), at which browsers, providers and commands
     /// reach this installation.
     pub url: Option<String>,
 }
@@ -54,7 +54,8 @@ fn url(values: &Values) -> Result<Option<String>, ConfigError> {
     }
 }
 
-/// `*`, or origins: a scheme, a host and perhaps a port, as browsers write them.
+/// The origins that may use the API: `*`, or origins as browsers write them, a scheme, a host and
+/// perhaps a port.
 fn origins(values: &Values) -> Result<Vec<String>, ConfigError> {
     let name = "LEDGERLINE_CORS_ORIGINS";
     let text = values.text(name).unwrap_or_default();

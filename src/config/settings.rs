@@ -1,17 +1,17 @@
-//! Every setting there is. A new one is a line here and a field in a section.
+//! All settings. A new setting is a line here and a field in a section.
 
-/// One setting: in the environment, in `ledgerline.toml` and in the help.
+/// A setting: in the environment, in `ledgerline.toml` and in the help.
 #[derive(Debug)]
 pub struct Setting {
     /// The environment variable.
     pub name: &'static str,
     /// The key in `ledgerline.toml`.
     pub key: &'static str,
-    /// What holds without it; empty when that is nothing.
+    /// The value if the setting is not given; empty for none.
     pub default: &'static str,
-    /// What it is for.
+    /// The text of the help.
     pub help: &'static str,
-    /// Never shown, not even when it is wrong.
+    /// True if the value is never shown, not even when it is wrong.
     pub secret: bool,
 }
 
@@ -40,7 +40,7 @@ const fn secret(name: &'static str, key: &'static str, help: &'static str) -> Se
     }
 }
 
-/// The list that loading, the help and the detection of misspelt names work from.
+/// The list from which loading, the help and the detection of misspelt names work.
 #[rustfmt::skip]
 pub const SETTINGS: &[Setting] = &[
     setting("LEDGERLINE_LISTEN", "listen", "127.0.0.1:8000",

@@ -62,7 +62,7 @@ fn without_any_setting_the_defaults_hold() {
     );
 }
 
-/// One good value of each setting, none of them its default.
+/// A good value of each setting, none of them its default.
 const GOOD: &[(&str, &str)] = &[
     ("LEDGERLINE_LISTEN", "[::]:9000"),
     ("LEDGERLINE_TRUST_PROXY", "true"),

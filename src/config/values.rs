@@ -1,4 +1,4 @@
-//! From the sources to one text per setting, and from there to types.
+//! Resolution of the sources to one text per setting, and parsing of the texts.
 
 use std::{
     collections::HashMap,
@@ -18,21 +18,21 @@ use super::{
     settings::{SETTINGS, Setting},
 };
 
-/// Looked for in the working directory when no file is named.
+/// The file in the working directory that is read if no other is named.
 const USUAL_FILE: &str = "ledgerline.toml";
 const PREFIX: &str = "LEDGERLINE_";
 
-/// Where settings come from. The environment goes before the file.
+/// The sources of settings. The environment goes before the file.
 #[derive(Default)]
 pub struct Sources {
-    /// A file's path and text.
+    /// The path and the text of the file.
     pub file: Option<(PathBuf, String)>,
-    /// The environment; variables of others are ignored.
+    /// The environment; variables of other programs are ignored.
     pub environment: Vec<(OsString, OsString)>,
 }
 
 impl Sources {
-    /// This process's environment and the named file, else `ledgerline.toml` if it is there.
+    /// This process's environment and the named file, else `ledgerline.toml` if that exists.
     pub fn of_process(file: Option<&Path>) -> Result<Self, ConfigError> {
         let path = file.unwrap_or(Path::new(USUAL_FILE));
         let file = match std::fs::read_to_string(path) {
@@ -52,7 +52,7 @@ impl Sources {
     }
 }
 
-/// A setting's text and how to call it in an error.
+/// The text of a setting, and its name in an error.
 struct Value {
     text: String,
     said_in: String,
@@ -71,7 +71,8 @@ impl Values {
             };
             values.insert(setting.name, value);
         }
-        // An empty text means unset: compose files and unit files pass on variables that are not.
+        // An empty text means unset: compose files and unit files pass on variables that are not
+        // set.
         let mut put = |setting: &Setting, text: &str, said_in: String| {
             if !text.trim().is_empty() {
                 values.insert(
@@ -131,7 +132,7 @@ impl Values {
         Ok(Self(values))
     }
 
-    /// The text, when there is one.
+    /// The text of a setting, if there is one.
     pub fn text(&self, name: &'static str) -> Option<&str> {
         self.0
             .get(name)
@@ -147,7 +148,7 @@ impl Values {
         self.text(name).map(PathBuf::from)
     }
 
-    /// A value of a setting that may be unset.
+    /// The value of a setting that may be unset.
     pub fn optional<T: FromStr>(
         &self,
         name: &'static str,
@@ -157,7 +158,7 @@ impl Values {
         self.text(name).map(parse).transpose()
     }
 
-    /// A value of a setting that has a default.
+    /// The value of a setting that has a default.
     pub fn value<T: FromStr>(&self, name: &'static str, expected: &str) -> Result<T, ConfigError> {
         self.optional(name, expected)?
             .ok_or_else(|| self.wrong(name, expected))
@@ -184,7 +185,7 @@ impl Values {
         self.within(name, range).map(Duration::from_secs)
     }
 
-    /// The error for a value that does not do; a secret's value stays out of it.
+    /// The error for a wrong value; the value of a secret stays out of it.
     pub fn wrong(&self, name: &'static str, expected: &str) -> ConfigError {
         let secret = SETTINGS
             .iter()
@@ -218,7 +219,8 @@ fn parse_file(path: &Path, text: &str) -> Result<toml::Table, ConfigError> {
         })
 }
 
-/// Tests tell each other things; Kubernetes puts the address of a service named ledgerline into every container.
+/// True for variables of other programs: of the tests, and of Kubernetes, which puts the address of
+/// a service named ledgerline into every container.
 fn is_of_others(name: &str, text: &OsString) -> bool {
     let kubernetes = name.contains("_SERVICE_HOST")
         || name.contains("_SERVICE_PORT")
@@ -237,7 +239,7 @@ fn nearest(given: &str, named: fn(&Setting) -> &'static str) -> Option<&'static 
         .map(|(_, name)| name)
 }
 
-/// Levenshtein's distance: how many letters to change, add or drop.
+/// Levenshtein's distance: the number of bytes to change, add or drop.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {

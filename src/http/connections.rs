@@ -1,5 +1,5 @@
-//! Open connections: how many there are in all and from each network, and which of them
-//! has been idle longest.
+//! Open connections: their number in all and from each network, and the order in which they became
+//! idle.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 /// The limits on open connections.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionLimits {
-    /// In all.
+    /// The most connections in all.
     pub all: usize,
-    /// From one network, but for loopback; none if every peer is a proxy.
+    /// The most connections from one network, loopback excepted; `None` if every peer is a proxy.
     pub per_network: Option<usize>,
 }
 
@@ -36,8 +36,8 @@ struct Shared {
 struct Table {
     open: HashMap<u64, Open>,
     networks: HashMap<IpAddr, Network>,
-    /// Connections without a request under way, the one that is so longest first: by the
-    /// tick at which that began.
+    /// Connections without a request under way, the one that has been idle longest first: their ids
+    /// by the tick at which they became idle.
     idle: BTreeMap<u64, u64>,
     ticks: u64,
 }
@@ -55,7 +55,7 @@ struct Open {
     shed: CancellationToken,
 }
 
-/// A place among the open connections, which is given up when this is dropped.
+/// A place among the open connections, which becomes free when this is dropped.
 pub struct Place {
     id: u64,
     shared: Arc<Shared>,
@@ -66,7 +66,7 @@ pub struct Place {
 pub struct Busy(Arc<Place>);
 
 impl Connections {
-    /// None yet, within these limits.
+    /// An empty table with these limits.
     pub fn new(name: &'static str, limits: ConnectionLimits) -> Self {
         let table = Mutex::default();
         let closed = Notify::new();
@@ -78,8 +78,8 @@ impl Connections {
         }))
     }
 
-    /// A place for a connection from this address. Where there is none left, the
-    /// connection that is idle longest gives up its own; where none is idle, nothing.
+    /// A place for a connection from this address. If there is none left, the connection that has
+    /// been idle longest is closed for it; `None` if no connection is idle.
     pub fn admit(&self, address: IpAddr) -> Option<Place> {
         let shared = &self.0;
         let network = shared.limited_network(address);
@@ -101,8 +101,8 @@ impl Connections {
         Some(place)
     }
 
-    /// Closes the connection that is idle longest, and waits until any connection is
-    /// closed, at most so long.
+    /// Closes the connection that has been idle longest, and waits until any connection is closed,
+    /// for the time `within` at most.
     pub async fn shed_one(&self, within: Duration) {
         let closed = self.0.closed.notified();
         tokio::pin!(closed);
@@ -125,8 +125,7 @@ impl Shared {
         is_limited.then(|| api::network(address))
     }
 
-    /// True if there is room for one more connection, after shedding one where there
-    /// was none.
+    /// True if there is room for one more connection, after closing one if there was none.
     fn make_room(&self, table: &mut Table, network: Option<IpAddr>) -> bool {
         if let (Some(limit), Some(network)) = (self.limits.per_network, network)
             && table
@@ -211,8 +210,8 @@ impl Table {
         Some(open)
     }
 
-    /// Closes the connection that is idle longest, of this network or of all; whether
-    /// there was one.
+    /// Closes the connection that has been idle longest, of this network or of all; true if there
+    /// was one.
     fn shed(&mut self, network: Option<IpAddr>) -> bool {
         let idle = match network {
             Some(network) => self.networks.get(&network).map(|it| &it.idle),
@@ -231,7 +230,7 @@ impl Place {
         Busy(Arc::clone(self))
     }
 
-    /// Ends when the connection is to be closed to make room.
+    /// Cancelled when the connection is to be closed to make room.
     pub fn shed(&self) -> &CancellationToken {
         &self.shed
     }
@@ -274,7 +273,7 @@ mod tests {
     fn the_connection_that_is_idle_longest_makes_room() {
         let connections = limited(3, 3);
         let places = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|it| from(&connections, it));
-        // The first was idle first, but has been asked since.
+        // The first one was idle first, but has had a request since.
         drop(places[0].as_ref().unwrap().begin());
         let fourth = from(&connections, "192.0.2.4");
         assert_eq!(places.each_ref().map(is_shed), [false, true, false]);

@@ -2,15 +2,15 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// Connections that are open at the same time, unless it is set.
+/// The most connections that are open at the same time, unless the setting says otherwise.
 const MOST: usize = 10_000;
 const FEWEST: usize = 16;
 /// Descriptors of listeners, the log, the runtime, and files that are open for a moment.
 const OWN: u64 = 64;
-/// The limit that is assumed where it cannot be read.
+/// The limit that is assumed if it cannot be read.
 const USUAL: u64 = 1_024;
 
-/// Raises the soft limit on open files to the hard one; the limit that holds then.
+/// Raises the soft limit on open files to the hard one; returns the limit that holds then.
 pub fn raise_limit() -> u64 {
     let (soft, hard) = match getrlimit(Resource::RLIMIT_NOFILE) {
         Ok(limits) => limits,
@@ -32,9 +32,9 @@ pub fn raise_limit() -> u64 {
 }
 
 /// The connections that may be open below a limit on open files, when `others` are counted
-/// elsewhere: three quarters of the rest, so that a quarter is left for connections to
-/// providers, uploads and conversions. `wanted` is taken where it is less, and needed to
-/// have more than 10,000.
+/// elsewhere: three quarters of the rest, so that a quarter is left for connections to providers,
+/// uploads and conversions. A smaller `wanted` is taken as it is; more than 10,000 are open only if
+/// `wanted`.
 pub fn connections_within(limit: u64, others: u64, wanted: Option<usize>) -> usize {
     let left = limit.saturating_sub(OWN).saturating_sub(others);
     let room = usize::try_from(left / 4 * 3).unwrap_or(usize::MAX);

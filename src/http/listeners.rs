@@ -1,4 +1,4 @@
-//! Where a process listens for HTTP, and for how many clients.
+//! The HTTP listeners of a process, and the limits of each.
 
 use std::net::SocketAddr;
 
@@ -19,14 +19,14 @@ const HEALTH_CONNECTIONS: ConnectionLimits = ConnectionLimits {
     per_network: Some(16),
 };
 
-/// A listener, and what holds for its connections.
+/// A listener, and the settings of its connections.
 pub type Bound = (TcpListener, HttpConfig);
 
 /// The listeners of a process.
 pub struct Listeners {
-    /// For everything.
+    /// The listener for everything.
     pub api: Option<Bound>,
-    /// For health and metrics only.
+    /// The listener for health and metrics only.
     pub health: Option<Bound>,
 }
 
@@ -73,7 +73,8 @@ fn connection_limits(config: &Config) -> ConnectionLimits {
     let per_address = config.limits.connections_per_address;
     ConnectionLimits {
         all: connections_within(raise_limit(), others, config.limits.connections),
-        // Under it every peer is a proxy, whose clients are not told apart by connections.
+        // With a trusted proxy every peer is a proxy, and connections do not tell its clients
+        // apart.
         per_network: (!config.server.trust_proxy).then_some(per_address),
     }
 }

@@ -1,4 +1,4 @@
-//! The shared parts of every role: the log, the bus, providers, and the inbound side.
+//! The shared parts of every role: the log, the command bus, providers, and the inbound side.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -37,15 +37,15 @@ use crate::{
 pub struct Core<'a> {
     /// The settings.
     pub config: &'a Config,
-    /// The key that others derive from.
+    /// The key from which others are derived.
     pub master: &'a MasterKey,
-    /// The bus, on the log.
+    /// The command bus, on the log.
     pub commands: Commands,
     /// Positions of the read models.
     pub watermarks: Watermarks,
     /// The providers.
     pub registry: Registry,
-    /// The numbers that `/metrics` shows.
+    /// The metrics that `/metrics` shows.
     pub metrics: PrometheusHandle,
     addresses: Addresses,
     verp: Verp,
@@ -118,7 +118,7 @@ impl<'a> Core<'a> {
         self.commands.store()
     }
 
-    /// Listens for mail where that is set.
+    /// Listens for mail at the addresses that are set.
     ///
     /// # Errors
     /// When an address is taken, or the certificate cannot be used.
@@ -130,7 +130,7 @@ impl<'a> Core<'a> {
         inbound_mail::listen(config, host, &self.receiving, returns, &media).await
     }
 
-    /// Starts to send what is queued.
+    /// Starts the worker, which sends the queued transmissions.
     pub fn start_worker(&self) -> Worker {
         Worker::start(
             self.commands.clone(),
@@ -160,14 +160,14 @@ impl<'a> Core<'a> {
         .start()
     }
 
-    /// The state of the providers, when asked.
+    /// A function that returns the state of the providers.
     pub fn gateways(&self) -> Gateways {
         let registry = self.registry.clone();
         Arc::new(move || registry.status())
     }
 
-    /// Serves health and metrics only; where this process converts uploads, with the name of
-    /// the confinement.
+    /// Serves health and metrics only; with the name of the confinement, if this process converts
+    /// uploads.
     pub fn serve_health(
         &self,
         (listener, config): Bound,
@@ -206,7 +206,7 @@ impl<'a> Core<'a> {
     }
 }
 
-/// True if this process has a part.
+/// True if this process runs the part of this role.
 pub fn has(config: &Config, part: Role) -> bool {
     config.process.role == Role::All || config.process.role == part
 }

@@ -15,13 +15,13 @@ use crate::config::Config;
 /// Time limit of one attempt on the wire.
 const ATTEMPT: Duration = Duration::from_secs(60);
 
-/// Tells clients apart by network, as the API does.
+/// The network that identifies a client, as in the API.
 pub fn client_network(config: &Config) -> ClientNetwork {
     let trust_proxy = config.server.trust_proxy;
     Arc::new(move |parts| api::client_network(parts, trust_proxy))
 }
 
-/// The REST API.
+/// The configuration of the API.
 pub fn api(config: &Config) -> ApiConfig {
     ApiConfig {
         token_ttl: config.access.token_ttl,
@@ -45,7 +45,7 @@ pub fn api(config: &Config) -> ApiConfig {
     }
 }
 
-/// The confinement of programs that convert uploads.
+/// The configuration of the confinement of programs that convert uploads.
 pub fn confinement(config: &Config) -> ConfinementConfig {
     ConfinementConfig {
         policy: config.conversion.confinement,
@@ -54,7 +54,7 @@ pub fn confinement(config: &Config) -> ConfinementConfig {
     }
 }
 
-/// The upgrade of addresses in use, at this start.
+/// The parameters of the upgrade of addresses in use, at this start.
 pub fn adoption(config: &Config) -> Adoption {
     let now = clock::now();
     Adoption {
@@ -74,7 +74,7 @@ pub fn deadlines(config: &Config) -> Deadlines {
     }
 }
 
-/// The worker, named after host and process.
+/// The configuration of the worker, which is named after host and process.
 pub fn worker(config: &Config) -> WorkerConfig {
     let company = config.delivery.company.clone();
     WorkerConfig {
@@ -87,7 +87,7 @@ pub fn worker(config: &Config) -> WorkerConfig {
     }
 }
 
-/// The first delay of the exponential backoff.
+/// The first delay of the exponential backoff, in seconds.
 pub fn retry_base_seconds(config: &Config) -> u32 {
     let seconds = config.delivery.retry_base.as_secs();
     seconds.try_into().unwrap_or(u32::MAX)

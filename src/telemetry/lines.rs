@@ -1,8 +1,8 @@
-//! Lines for a file descriptor that may not take them: a bounded queue in front of a
-//! thread that writes.
+//! Lines for a file descriptor that may not take them: a bounded queue in front of a thread that
+//! writes.
 //!
-//! Whoever logs never waits. What does not fit into the queue, or cannot be written, is
-//! counted and left out.
+//! Logging never waits. Lines that do not fit into the queue, or cannot be written, are counted and
+//! left out.
 
 use std::{
     fs::File,
@@ -21,9 +21,9 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
 };
 
-/// Bytes that wait at most; as many again may be in the hands of the thread.
+/// The most bytes that wait; as many again may be with the thread.
 const LIMIT: usize = 2 << 20;
-/// Lines that were left out, since the process started.
+/// The metric that counts the lines left out since the process started.
 pub const DROPPED: &str = "ledgerline_log_lines_dropped_total";
 
 /// A writer of whole lines. Clones share the queue.
@@ -73,7 +73,7 @@ impl Lines {
         self.0.queued.notify_one();
     }
 
-    /// Waits until everything is written, at most so long; whether it is.
+    /// Waits until everything is written, for the time `time` at most; true if it is.
     pub fn flush_within(&self, time: Duration) -> bool {
         let queue = self.0.lock();
         let waiting = |queue: &mut Queue| queue.writing || !queue.text.is_empty();
@@ -83,7 +83,7 @@ impl Lines {
     }
 }
 
-/// Every call takes a whole line and never waits.
+/// Takes a whole line with every call and never waits.
 impl Write for Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.push(line);
@@ -119,7 +119,7 @@ impl Shared {
         }
     }
 
-    /// Waits for lines and takes all that there are.
+    /// Waits for lines and takes all of them.
     fn take(&self, batch: &mut Vec<u8>) {
         batch.clear();
         let none = |queue: &mut Queue| queue.text.is_empty();
@@ -129,7 +129,7 @@ impl Shared {
         queue.writing = true;
     }
 
-    /// Says in the log how many lines were dropped since that was said last.
+    /// Logs the number of lines dropped since the last report; returns the number dropped in all.
     fn report(&self, reported: u64) -> u64 {
         let dropped = self.dropped.load(Ordering::Relaxed);
         let lines = dropped.saturating_sub(reported);
@@ -140,7 +140,8 @@ impl Shared {
     }
 }
 
-/// Writes everything, however long that takes; how many lines could not be written.
+/// Writes everything, however long that takes; returns the number of lines that could not be
+/// written.
 fn write(file: &mut File, mut text: &[u8]) -> u64 {
     while !text.is_empty() {
         match file.write(text) {

@@ -1,4 +1,4 @@
-//! Who may do what: sessions, users, roles, permissions.
+//! Access: sessions, users, roles, permissions.
 
 mod permissions;
 mod roles;
@@ -14,7 +14,7 @@ mod users;
 
 use crate::openapi::Routes;
 
-/// The area's resources.
+/// The area's routes.
 pub(crate) fn routes() -> Routes {
     Routes::new()
         .merge(session::routes())

@@ -41,7 +41,7 @@ async fn create(
         description,
     };
     let answer = permissions.created(id, create).await?;
-    // Role admin holds everything, and what nobody holds nobody could grant.
+    // Role admin holds every permission: nobody could grant one that nobody holds.
     if let Some((admin, _)) = permissions.caller().mirror().role_named(vocabulary::ADMIN) {
         let roles: Writer<Role, Create> = permissions.implied();
         let done = roles.send(admin, RoleCommand::Grant(id)).await?;
@@ -57,7 +57,7 @@ async fn list(
     permissions.list(listing).await
 }
 
-/// What a client says of a new permission.
+/// The fields of a new permission.
 struct New {
     name: Patch<Line>,
     description: Patch<Line>,

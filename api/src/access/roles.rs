@@ -109,7 +109,7 @@ async fn update(
 }
 
 async fn delete(roles: Writer<Role, Delete>, Path(id): Path<Id<Role>>) -> Result<Answer> {
-    // So that nobody is given it meanwhile.
+    // Under the lock, so that no user is given the role meanwhile.
     let _lock = may_change(&roles, id).await?;
     let held = roles.caller().mirror().is_held(id);
     roles.deleted(id, RoleCommand::Delete { held }).await
@@ -141,8 +141,8 @@ async fn withdraw(
         .await
 }
 
-/// The lock on rights, for a change of a role by someone who holds all that it holds: whoever
-/// changes a role changes all who have it.
+/// Takes the lock on rights for a change of a role. The caller must hold all that the role holds:
+/// whoever changes a role changes all who have it.
 async fn may_change<V: Verb>(roles: &Writer<Role, V>, id: Id<Role>) -> Result<RightsLock<'_>> {
     roles.load(id).await?;
     let lock = roles.caller().app().lock_rights().await?;
@@ -156,7 +156,7 @@ async fn may_change<V: Verb>(roles: &Writer<Role, V>, id: Id<Role>) -> Result<Ri
 }
 
 /// Refuses a name that looks like that of another role. The lock on rights makes this exact: the
-/// claim of a name, which roles had before, knows no more than its case.
+/// claim of a name, by which roles were unique before, ignores no more than its case.
 fn must_be_free<V: Verb>(
     roles: &Writer<Role, V>,
     name: &Line,

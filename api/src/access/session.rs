@@ -93,7 +93,7 @@ fn no_token() -> Error {
     )
 }
 
-/// Where a request that nobody has to log in for comes from.
+/// The address of a client that need not be logged in.
 struct Client(Option<IpAddr>);
 
 impl FromRequestParts<App> for Client {
@@ -108,7 +108,7 @@ impl Describe for Client {
     fn describe(_sketch: &mut Sketch) {}
 }
 
-/// Who says they are whom.
+/// The fields of a login.
 struct Login {
     login: Option<String>,
     password: Option<SecretString>,
@@ -121,7 +121,7 @@ impl FromFields for Login {
         let names = ["username", "email"];
         let login = names.map(|field| fields.text_or_number::<String>(field).given());
         let password = fields.secret("password").given();
-        // A slip of the documents that clients have copied.
+        // A misspelling in the published documents, which clients have copied.
         let slip = fields.undescribed(|fields| fields.secret("passowrd").given());
         let read = Self {
             login: login.into_iter().flatten().next(),

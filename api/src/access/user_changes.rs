@@ -33,7 +33,8 @@ pub(super) async fn change<V: Verb>(
     recipe: Option<Recipe>,
 ) -> Result<Done> {
     if concerns_what_is_owned(&command) {
-        // What was written just before counts as well.
+        // Waits for the read models, so that accounts and schedules written just before count as
+        // well.
         let app = users.caller().app();
         let head = app.commands().store().log().fresh_head().await?;
         app.settle(Account::TYPE, Some(head)).await;
@@ -63,8 +64,8 @@ fn concerns_what_is_owned(command: &UserCommand) -> bool {
     }
 }
 
-/// Decides on the present state and appends; nothing where another writer was faster.
-/// `Leaving` where more is to be deprovisioned than one append takes.
+/// Decides on the present state and appends; `None` if another writer was faster. `Leaving` is
+/// returned if more is to be deprovisioned than one append takes.
 async fn attempt<V: Verb>(
     users: &Writer<User, V>,
     id: Id<User>,
@@ -106,8 +107,8 @@ fn leaving(user: &User, command: &UserCommand) -> Option<Leaving> {
     }
 }
 
-/// Adds the new email and phone of a user to their first account, where it has the old
-/// ones; the account that was added, which is deactivated at once if its user is.
+/// Adds the new email and phone of a user to their first account, where it has the old ones.
+/// Returns the account that was added, which is deactivated at once if its user is.
 async fn update_first_account<V: Verb>(
     users: &Writer<User, V>,
     together: &mut Together<'_>,
@@ -134,10 +135,11 @@ async fn update_first_account<V: Verb>(
     if leaving.is_some() {
         changes.active = Patch::Set(false);
     }
-    // An account administrator assigns the new address, here as in the account itself.
+    // The update assigns the new address too if the caller is an account administrator, as a change
+    // of the account itself does.
     let update = account_update(&users.implied(), first, changes).await?;
     let decided = together.send(first, &account, update).await?;
-    // Deleted or given away this moment: then there is nothing to follow.
+    // The account was deleted or given away this moment: there is nothing to follow.
     Ok(decided.is_ok().then_some(first))
 }
 
@@ -163,7 +165,7 @@ fn followed(user: &UserProfile, account: &AccountProfile, patch: &UserPatch) -> 
     changes
 }
 
-/// Deprovisions what one append had no room for.
+/// Deprovisions what did not fit into the first append.
 async fn deprovision_rest<V: Verb>(
     users: &Writer<User, V>,
     id: Id<User>,

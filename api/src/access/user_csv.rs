@@ -1,4 +1,4 @@
-//! Users as CSV: out without passwords, in with them.
+//! Users as CSV: the export, without passwords, and the routes of export and import.
 
 use axum::response::Response;
 use domain::access::User;

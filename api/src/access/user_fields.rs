@@ -1,4 +1,4 @@
-//! What a client says of a user.
+//! The request fields of a user.
 
 use domain::{
     Patch,
@@ -48,7 +48,7 @@ impl FromFields for Said {
 #[derive(Debug)]
 pub(super) struct NewUser {
     pub said: Said,
-    /// A role, by its name or its id; cleared, it is none.
+    /// A role, by its name or its id; `Clear` for no role.
     pub role: Patch<String>,
 }
 
@@ -81,7 +81,7 @@ fn numbered<T>(
     }
 }
 
-/// The time zone, by number or by name; whichever is said, both are put on record.
+/// The time zone, by number or by name; whichever is given, both are recorded.
 fn zone(fields: &mut Fields) -> (Patch<i32>, Patch<TimeZone>) {
     let by_id = numbered(fields, "timezone_id", "/timezones", timezone);
     let by_name: Patch<TimeZone> = fields.text("timezone");
@@ -107,7 +107,7 @@ fn zone(fields: &mut Fields) -> (Patch<i32>, Patch<TimeZone>) {
 #[derive(Debug)]
 pub(super) struct NewPassword {
     pub secret: Patch<SecretString>,
-    /// The field that it came in.
+    /// The field in which the password came.
     pub field: &'static str,
 }
 
@@ -120,7 +120,7 @@ impl NewPassword {
         }
     }
 
-    /// The password, which must have been given, and be one for this user.
+    /// The password: required, and checked against the policy for this user.
     pub fn required(&self, policy: PasswordPolicy, user: &UserProfile) -> Result<&SecretString> {
         let secret = self.given();
         let secret = secret.ok_or_else(|| Error::invalid(self.field, "is required"))?;

@@ -1,4 +1,4 @@
-//! `POST /users/csv`: users from a file.
+//! `POST /users/csv`: import of users from a file.
 
 use axum::{
     extract::FromRequestParts,
@@ -41,9 +41,9 @@ const ROWS_LISTED: usize = 10_000;
 pub(super) struct UserReport {
     #[serde(flatten)]
     counts: Report,
-    /// The outcomes of the rows that were not rejected, the first 10,000 of them.
+    /// The outcomes of the accepted rows, the first 10,000 of them.
     rows: Vec<Imported>,
-    /// The number of such rows beyond those.
+    /// The number of accepted rows that are not listed.
     rows_not_listed: u64,
 }
 
@@ -51,16 +51,16 @@ pub(super) struct UserReport {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ImportedUser)]
 struct Imported {
-    /// The line of the file on which it begins, from 1.
+    /// The line of the file on which the row begins, from 1.
     line: u64,
-    /// The user that it made or changed.
+    /// The user that the row created or changed.
     user_id: i64,
     /// `created` or `updated`.
     did: &'static str,
-    /// Of a row with a password: `set` for a new user, `changed`, or `kept` where the user
-    /// still has the old one. Null for a row without a password.
+    /// For a row with a password: `set` for a new user; for an existing user `changed`, or `kept`
+    /// if the old password stays. Null for a row without a password.
     password: Option<&'static str>,
-    /// The role that a new user got; null for none, and for a user who was there.
+    /// The role that a new user got; null for none, and for an existing user.
     role: Option<String>,
 }
 
@@ -80,7 +80,7 @@ impl UserReport {
 const CREATED: &str = "created";
 const UPDATED: &str = "updated";
 
-/// `?update=passwords`: rows change the passwords of users who are there.
+/// `?update=passwords`: rows change the passwords of existing users.
 pub(super) struct UpdatePasswords(bool);
 
 impl FromRequestParts<App> for UpdatePasswords {
@@ -108,8 +108,8 @@ impl Describe for UpdatePasswords {
     }
 }
 
-/// Takes one row after the other, so that an import never hashes two passwords at once and
-/// logins have their turn.
+/// Imports one row after the other, so that an import never hashes two passwords at once and logins
+/// have their turn.
 pub(super) async fn import(
     users: Writer<User, Create>,
     UpdatePasswords(passwords): UpdatePasswords,
@@ -152,7 +152,7 @@ pub(super) async fn import(
     Ok(Answer::of(&report)?.into_response())
 }
 
-/// Creates the user of a row, or changes the one of that name.
+/// Creates the user of a row, or changes the user of that name.
 async fn import_row(
     users: &Writer<User, Create>,
     passwords: bool,
@@ -162,7 +162,7 @@ async fn import_row(
 ) -> Result<Imported> {
     let mirror = users.caller().mirror();
     let named = mirror.login(name).filter(|(_, user)| {
-        // Somebody's address logs in as well, and is not their name.
+        // An email address logs in as well, but a row names its user by username only.
         let username = user.profile().username.as_ref();
         username.is_some_and(|it| it.as_str().to_lowercase() == name.to_lowercase())
     });
@@ -188,7 +188,7 @@ async fn import_row(
     })
 }
 
-/// Changes a user that is there; the password only if passwords are to be changed.
+/// Changes an existing user; the password only if passwords are to be changed.
 async fn update(
     users: &Writer<User, Create>,
     passwords: bool,
@@ -196,7 +196,7 @@ async fn update(
     said: Said,
 ) -> Result<()> {
     let changing: Writer<User, Update> = users.also()?;
-    // Whoever may not see all users must not find out whose name is taken.
+    // A caller who may not see all users must not find out whose name is taken.
     let user = changing.load(id).await.map_err(|error| match error {
         Error::NotFound => Error::invalid("username", "is already in use"),
         error => error,

@@ -1,4 +1,4 @@
-//! Giving rights to users and taking them. Nobody can give what they do not hold.
+//! Giving and withdrawing the rights of users. Nobody can give what they do not hold.
 
 use domain::{
     Id, Patch,
@@ -44,7 +44,7 @@ async fn give_role(
     Path((id, role)): Path<(Id<User>, Id<Role>)>,
 ) -> Result<Answer> {
     users.load(id).await?;
-    // So that the role is not deleted meanwhile for want of anybody who holds it.
+    // Under the lock, so that the role is not deleted meanwhile because nobody holds it.
     let _lock = users.caller().app().lock_rights().await?;
     held(users.caller().mirror().may_give(users.user(), role))?;
     users
@@ -116,7 +116,8 @@ pub(super) fn first_role<V: Verb>(
     }
 }
 
-/// Nothing: there is no such role or permission. False: the caller does not hold it.
+/// Refuses a role or permission that does not exist (`None`), or that the caller does not hold
+/// (false).
 pub(super) fn held(may: Option<bool>) -> Result<()> {
     match may {
         None => Err(Error::NotFound),

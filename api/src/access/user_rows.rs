@@ -1,4 +1,4 @@
-//! Rows of users in a file.
+//! Rows of an imported file of users.
 
 use domain::Patch;
 use serde_json::{Map, Value};
@@ -26,11 +26,11 @@ pub(super) const COLUMNS: [&str; 12] = [
     "role",
 ];
 
-/// The columns that a first row names, if it is a header: a cell of it is `username`. A
-/// column without a name is not read.
+/// The columns that a first row names, if it is a header: a cell of it is `username`. A column
+/// without a name is not read.
 ///
 /// # Errors
-/// When it names a column that there is not: its values would be left out silently.
+/// When it names an unknown column, whose values would be left out silently.
 pub(super) fn header(row: &[String]) -> Result<Option<Vec<Option<&'static str>>>> {
     let folded = |name: &String| {
         unguarded(name)
@@ -45,7 +45,7 @@ pub(super) fn header(row: &[String]) -> Result<Option<Vec<Option<&'static str>>>
     names.iter().map(column).collect::<Result<_>>().map(Some)
 }
 
-/// The column of this name; none for no name.
+/// The column of this name; `None` for an empty name, an error for an unknown one.
 fn column(name: &String) -> Result<Option<&'static str>> {
     let name = if name == "password" { "passwd" } else { name };
     let known = COLUMNS.into_iter().find(|column| *column == name);
@@ -60,8 +60,8 @@ fn column(name: &String) -> Result<Option<&'static str>> {
     Ok(known)
 }
 
-/// The username and the fields of a row, under the rules of a body's fields. An empty value says
-/// nothing.
+/// The username and the fields of a row, under the rules of a body's fields. An empty value is left
+/// out.
 pub(super) fn read(columns: &[Option<&'static str>], row: &[String]) -> Result<(String, NewUser)> {
     let beyond = row.get(columns.len()..).unwrap_or_default();
     if beyond.iter().any(|value| !value.trim().is_empty()) {
@@ -77,7 +77,7 @@ pub(super) fn read(columns: &[Option<&'static str>], row: &[String]) -> Result<(
         if let Some(column) = column
             && !value.trim().is_empty()
         {
-            // A password is taken as it stands; no export has put anything in front of it.
+            // A password is taken as it stands: no export has put a guard in front of it.
             let plain = if *column == "passwd" {
                 value
             } else {

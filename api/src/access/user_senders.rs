@@ -88,7 +88,7 @@ fn senders(names: Option<Value>) -> Result<Vec<SenderId>, String> {
     names.iter().map(sender).collect()
 }
 
-/// The body, to be read once it is certain that the user exists.
+/// The request body, parsed only after the user is known to exist.
 struct Names(Option<Value>);
 
 impl FromFields for Names {

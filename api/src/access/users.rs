@@ -84,7 +84,7 @@ async fn create(users: Writer<User, Create>, Input(new): Input<NewUser>) -> Resu
     Ok(answer.late(made.created).late(made.opened))
 }
 
-/// A user who was created.
+/// The result of creating a user.
 pub(super) struct Made {
     pub id: Id<User>,
     /// The role that the user got.
@@ -123,7 +123,7 @@ pub(super) async fn made(users: &Writer<User, Create>, new: NewUser) -> Result<M
             opened,
         }),
         Err(error) => {
-            // Whoever made them need not be one who sees them.
+            // The caller may create users without seeing them, so this runs outside their scope.
             let (commands, metadata) = (users.commands(), users.caller().metadata());
             let delete = vec![(id, UserCommand::Delete)];
             commands.send_many(delete, &metadata, Vec::new()).await?;
@@ -145,7 +145,7 @@ async fn update(
     Path(id): Path<Id<User>>,
     Input(said): Input<Said>,
 ) -> Result<Answer> {
-    // The name and the address are what one logs in with.
+    // Username and email address are login names, so the caller must outrank the user.
     let user = users.load(id).await?.aggregate;
     must_outrank(&users, id)?;
     let _lock = may_deactivate(&users, id, &said.patch).await?;
@@ -163,7 +163,7 @@ async fn update(
     change_password(&passwords, id, &said.password).await
 }
 
-/// The lock on rights that a deactivation needs, if this is one.
+/// Takes the lock on rights if the patch deactivates the user; `None` if it does not.
 pub(super) async fn may_deactivate<'w>(
     users: &'w Writer<User, Update>,
     id: Id<User>,
@@ -207,7 +207,7 @@ pub(super) async fn change_password(
     id: Id<User>,
     password: &NewPassword,
 ) -> Result<Answer> {
-    // Before the hash, which is slow: a stranger's id must not cost more than none.
+    // Before the slow hash: the id of a user out of scope must not cost more than no id.
     let user = users.load(id).await?.aggregate;
     must_outrank(users, id)?;
     let (app, network) = (users.caller().app(), users.caller().network());
@@ -218,8 +218,8 @@ pub(super) async fn change_password(
         .await
 }
 
-/// Whoever sets another's password can be them, and whoever strips them of a right can
-/// lock everybody out; so they must hold all that the other does.
+/// Refuses a caller who does not hold all that the other user holds: whoever sets another's
+/// password can act as them, and whoever strips them of a right can lock everybody out.
 pub(super) fn must_outrank<V: Verb>(users: &Writer<User, V>, other: Id<User>) -> Result<()> {
     if users.caller().mirror().outranks(users.user(), other) {
         return Ok(());
@@ -229,8 +229,8 @@ pub(super) fn must_outrank<V: Verb>(users: &Writer<User, V>, other: Id<User>) ->
     ))
 }
 
-/// The installation must never be left without somebody who may do everything: not by
-/// a deletion, nor by a deactivation, nor by taking role admin away.
+/// Refuses to remove the last active user with role admin: not by a deletion, nor by a
+/// deactivation, nor by taking the role away.
 pub(super) fn must_not_be_last<V: Verb>(
     users: &Writer<User, V>,
     id: Id<User>,
@@ -245,7 +245,7 @@ pub(super) fn must_not_be_last<V: Verb>(
     Ok(())
 }
 
-/// A profile with what a patch says of names and addresses.
+/// A profile with the names and addresses of a patch applied.
 pub(super) fn patched(mut profile: UserProfile, patch: &UserPatch) -> UserProfile {
     let patch = patch.clone();
     patch.username.apply(&mut profile.username);

@@ -1,7 +1,7 @@
-//! Failed logins, counted per name as it was typed and client network.
+//! Failed logins, counted by the name as it was typed and by the client's network.
 //!
-//! The typed name counts, and not the user whom it names: were a user's username and email
-//! address locked together, the lock of one would tell that the other belongs to it.
+//! The typed name counts, not the user whom it names: if a user's username and email address were
+//! locked together, the lock of one would reveal that the other belongs to it.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{Error, Result};
 
-/// Within which time failures add up.
+/// The time within which failures add up.
 pub(super) const WINDOW: Duration = Duration::from_secs(5 * 60);
 /// The time for which a name counts as familiar after it logged in from a network.
 const FAMILIAR: Duration = Duration::from_secs(24 * 60 * 60);
@@ -53,15 +53,15 @@ struct Window {
     since: Option<Instant>,
 }
 
-/// Leave to try one password. While it is held, another one for the same name from the same
-/// network waits: a hundred guesses at once are counted as a hundred.
+/// Permission to try one password. While it is held, another attempt for the same name from the
+/// same network waits: a hundred guesses at once are counted as a hundred.
 pub(crate) struct Attempt {
     pair: Arc<Pair>,
     _turn: OwnedMutexGuard<()>,
 }
 
 impl Attempts {
-    /// So many failures within five minutes are allowed.
+    /// Allows this many failures within five minutes.
     pub fn new(allowed: u32) -> Self {
         Self {
             allowed,
@@ -77,7 +77,7 @@ impl Attempts {
         Key(self.hasher.hash_one((login, user, network)))
     }
 
-    /// The number of recent failures of the name; refused where there are too many.
+    /// The number of recent failures of the name; an error if there are too many.
     pub fn failures(&self, key: Key) -> Result<u32> {
         match self.failed.get(&key) {
             Some(pair) => pair.failures(self.allowed),
@@ -85,7 +85,7 @@ impl Attempts {
         }
     }
 
-    /// Waits for its turn; refused where too many have failed.
+    /// Waits for the turn of the name and network; an error if too many attempts have failed.
     pub async fn begin(&self, key: Key) -> Result<Attempt> {
         let fresh = || Ok::<_, std::convert::Infallible>(Arc::default());
         let Ok(pair) = self.failed.get_or_insert_with(&key, fresh);
@@ -124,12 +124,12 @@ impl Pair {
 }
 
 impl Attempt {
-    /// It was the right password.
+    /// Records that the password was right, which forgets the failures.
     pub fn succeeded(self) {
         *self.pair.window() = Window::default();
     }
 
-    /// It was not.
+    /// Records that the password was wrong.
     pub fn failed(self) {
         let mut window = self.pair.window();
         window.since.get_or_insert_with(Instant::now);

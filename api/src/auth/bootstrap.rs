@@ -1,4 +1,4 @@
-//! The first start: permissions, the two predefined roles, and somebody to log in.
+//! The first start: permissions, the two predefined roles, and the first user.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -19,36 +19,37 @@ use secrecy::SecretString;
 use super::Mirror;
 use crate::{App, Error, Result};
 
-/// Only one process of an installation does this at a time.
+/// The lock under which only one process of an installation bootstraps at a time.
 const LOCK: LockName = LockName::Whole(5_497_853_401);
-/// The characters of a generated password; none looks like another.
+/// The characters of a generated password; no two look alike.
 const ALPHABET: [u8; 32] = *b"abcdefghijkmnpqrstuvwxyz23456789";
 const LENGTH: usize = 20;
-/// How long what was just written may take to be known here.
+/// Time limit for the lock, and for this process to have read the whole log.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Whom to create where there is no user yet.
+/// The user to create if there is none yet.
 pub struct FirstUser {
-    /// The name to log in with.
+    /// The login name.
     pub username: String,
     /// The password; a random one if none is given.
     pub password: Option<SecretString>,
 }
 
-/// What a start has set up.
+/// The result of [`bootstrap`].
 #[derive(Debug)]
 pub struct Bootstrapped {
-    /// Whether the first user was created.
+    /// True if the first user was created.
     pub created: bool,
-    /// The password that was made for the first user: to be shown once.
+    /// The generated password of the first user, to be shown once.
     pub generated_password: Option<SecretString>,
 }
 
-/// Brings permissions, predefined roles and the first user into being, as far as
-/// they are not there. To be called at every start, before requests are answered.
+/// Creates the missing permissions, predefined roles and first user. To be called at every start,
+/// before requests are answered.
 ///
 /// # Errors
-/// When the database does not answer, or the username cannot be one.
+/// When the database or the log does not answer in time, or the username or the password is not
+/// allowed.
 pub async fn bootstrap(app: &App, first: FirstUser) -> Result<Bootstrapped> {
     let locks = app.commands().store().locks();
     let Some(alone) = locks.lock_within(LOCK, PATIENCE).await? else {
@@ -97,7 +98,7 @@ impl<'a> Bootstrap<'a> {
         };
         self.user(&first.username, &password).await?;
         self.catch_up().await?;
-        // Whoever logs in first finds all of it in the lists.
+        // Waits for the read models, so that the first login finds everything in the lists.
         let head = self.commands.store().log().head();
         for kind in [Permission::TYPE, Role::TYPE, User::TYPE, Account::TYPE] {
             self.app.settle(kind, Some(head)).await;
@@ -108,7 +109,7 @@ impl<'a> Bootstrap<'a> {
         })
     }
 
-    /// Waits until this process knows all that has happened.
+    /// Waits until this process has read the whole log.
     async fn catch_up(&self) -> Result<()> {
         let head = self.commands.store().log().fresh_head().await?;
         match self.mirror.reaches(head, PATIENCE).await {
@@ -117,7 +118,7 @@ impl<'a> Bootstrap<'a> {
         }
     }
 
-    /// Makes those that are missing, and says which.
+    /// Creates the missing permissions and returns their names.
     async fn permissions(&self) -> Result<BTreeSet<String>> {
         let mut new = BTreeSet::new();
         let mut creates = Vec::new();
@@ -153,7 +154,9 @@ impl<'a> Bootstrap<'a> {
         Ok(new)
     }
 
-    /// `new`: the permissions that there were not before.
+    /// Creates the predefined roles. An existing role admin is granted every permission that it
+    /// lacks; an existing role user, those of `new` (the permissions that this start created) that
+    /// belong to it.
     async fn roles(&self, new: &BTreeSet<String>) -> Result<()> {
         let all = vocabulary::permissions();
         let all = self.ids(all.iter().map(String::as_str));
@@ -267,7 +270,7 @@ fn line(field: &'static str, text: &str) -> Result<Line> {
 fn generate() -> Result<SecretString> {
     let mut bytes = zeroize::Zeroizing::new([0_u8; LENGTH]);
     getrandom::fill(bytes.as_mut()).map_err(|_| Error::Internal)?;
-    // 32 characters: each byte's lowest five bits choose one without a bias.
+    // 32 characters: the lowest five bits of a byte choose a character without a bias.
     let chosen = bytes
         .iter()
         .map(|byte| char::from(ALPHABET[usize::from(byte & 31)]));

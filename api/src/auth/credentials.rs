@@ -1,8 +1,8 @@
-//! Passwords that were right a moment ago.
+//! Cache of passwords that were verified within the last minute.
 //!
-//! A client that sends Basic with every request would have each of them hashed for
-//! fifty milliseconds. What is remembered is a keyed hash under a key that never
-//! leaves this process; the epoch in it ends it with a password change.
+//! A client that sends Basic with every request would have each of them hashed for fifty
+//! milliseconds. The cache holds keyed hashes under a key that never leaves this process; the token
+//! epoch is part of each, so that a password change ends it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{Error, Result};
 const GOOD_FOR: Duration = Duration::from_secs(60);
 const KEPT: usize = 4_096;
 
-/// Remembers what was verified.
+/// The cache of verified passwords. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Credentials {
     key: Hmac<Sha256>,
@@ -35,13 +35,13 @@ impl Credentials {
         })
     }
 
-    /// Whether this was verified in the last minute.
+    /// True if this password was verified for the user in this epoch within the last minute.
     pub fn knows(&self, user: Id<User>, epoch: u32, password: &SecretString) -> bool {
         let verified = self.verified.get(&self.mark(user, epoch, password));
         verified.is_some_and(|at| at.elapsed() < GOOD_FOR)
     }
 
-    /// Remembers that this was right.
+    /// Remembers that this password was verified.
     pub fn remember(&self, user: Id<User>, epoch: u32, password: &SecretString) {
         let mark = self.mark(user, epoch, password);
         self.verified.insert(mark, Instant::now());

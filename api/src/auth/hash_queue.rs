@@ -8,23 +8,23 @@ use fair_turns::{Bounds, Turn};
 
 use crate::{Error, Result};
 
-/// Time limit of waiting, then 503.
+/// Time limit of waiting for a turn, then 503.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Bound on those that wait from one network.
+/// Bound on the hashes that wait from one network.
 const PER_NETWORK: usize = 512;
-/// Bound on those that wait in all.
+/// Bound on the hashes that wait in all.
 const IN_ALL: usize = 8_192;
 const BUSY: Error = Error::Unavailable("too many logins at once; try again");
 
-/// The network that a hash is for; nothing for what no client asked for.
+/// The network of the client that a hash is for; `None` for a hash that no client asked for.
 pub(crate) type Network = Option<IpAddr>;
 
-/// The queue. Clones share it.
+/// The queue of password hashes. Clones share it.
 #[derive(Clone)]
 pub(crate) struct HashQueue(fair_turns::Turns<Network>);
 
 impl HashQueue {
-    /// A queue for so many hashes at a time.
+    /// A queue that admits this many hashes at a time.
     pub fn new(at_a_time: usize) -> Self {
         Self(fair_turns::Turns::new(Bounds {
             at_once: at_a_time,
@@ -36,7 +36,7 @@ impl HashQueue {
         }))
     }
 
-    /// Waits for a turn.
+    /// Waits for the turn of one hash.
     pub async fn take(&self, network: Network) -> Result<Turn<Network>> {
         self.0.take(network).await.map_err(|_| BUSY)
     }

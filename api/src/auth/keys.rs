@@ -5,7 +5,7 @@ use eventstore::{StoreError, Vault};
 use sqlx::PgPool;
 use zeroize::Zeroizing;
 
-/// The installation's key for this use, made if there is none yet.
+/// The installation's key of this name, made if there is none yet.
 pub(crate) async fn key(
     pool: &PgPool,
     vault: &Vault,
@@ -17,7 +17,7 @@ pub(crate) async fn key(
         getrandom::fill(fresh.as_mut())
             .map_err(|_| StoreError::Vault("the system gives no randomness"))?;
         let sealed = vault.seal(&context, fresh.as_ref())?;
-        // Of several processes that start at once, the first one's key stays.
+        // If several processes start at once, the key of the first one stays.
         sqlx::query(
             "insert into access_keys (name, sealed) values ($1, $2) on conflict do nothing",
         )

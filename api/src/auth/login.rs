@@ -1,4 +1,4 @@
-//! From a request's headers to a user.
+//! Authentication: from a request's headers to a user.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -24,29 +24,29 @@ use super::{
 use crate::{Error, Result};
 
 const AUTHENTICATION: HeaderName = HeaderName::from_static("authentication");
-/// Every refusal of a credential says the same.
+/// The refusal of every wrong credential, whatever is wrong with it.
 const WRONG: Error = Error::Unauthenticated("wrong username, password or token");
 const NO_CREDENTIAL: Error = Error::Unauthenticated("log in first: Bearer token or Basic");
 
 /// The most bytes of a name or a password.
 const LONGEST: usize = 1_024;
 
-/// How somebody was recognised.
+/// The proof of a caller's identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Proof {
-    /// Who it is.
+    /// The authenticated user.
     pub user: Id<User>,
-    /// The token's session and end, if it was a token.
+    /// The token's session and expiry, if the caller presented a token.
     pub session: Option<(Id<Session>, DateTime<Utc>)>,
 }
 
-/// A token that was handed out.
+/// An issued token.
 pub(crate) struct Issued {
     pub token: String,
     pub expires_in: Duration,
 }
 
-/// Recognises callers.
+/// Authenticates callers.
 #[derive(Clone)]
 pub(crate) struct Authenticator {
     pub mirror: Mirror,
@@ -60,14 +60,14 @@ pub(crate) struct Authenticator {
 /// The most logins that may fail in five minutes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LoginLimits {
-    /// For one name from one network.
+    /// The most for one name from one network.
     pub per_name: u32,
-    /// From one network, whatever the names.
+    /// The most from one network, whatever the names.
     pub per_network: u32,
 }
 
 impl Authenticator {
-    /// One with these limits on failed logins.
+    /// An authenticator with these limits on failed logins.
     pub fn new(
         mirror: Mirror,
         tokens: Tokens,
@@ -84,7 +84,7 @@ impl Authenticator {
         })
     }
 
-    /// Who sends a request with these headers.
+    /// Authenticates the sender of a request with these headers.
     pub async fn recognise(&self, headers: &HeaderMap, client: Option<IpAddr>) -> Result<Proof> {
         self.mirror.check_fresh()?;
         match credential(headers)? {
@@ -113,7 +113,7 @@ impl Authenticator {
         })
     }
 
-    /// Whose name and password these are, and under which epoch they were right.
+    /// The user with this name and password, and the token epoch in which they were right.
     pub async fn by_password(
         &self,
         login: &str,
@@ -121,7 +121,7 @@ impl Authenticator {
         client: Option<IpAddr>,
     ) -> Result<(Id<User>, u32)> {
         self.mirror.check_fresh()?;
-        // Longer than any there is; what is counted and hashed has to have an end.
+        // No name or password is this long; what is counted and hashed must be bounded.
         if login.len() > LONGEST || password.expose_secret().len() > LONGEST {
             return Err(WRONG);
         }
@@ -139,7 +139,7 @@ impl Authenticator {
         {
             return Ok((*id, user.token_epoch()));
         }
-        // Who logs in here every day does not wait for what others guess from here.
+        // A user who logs in here every day does not wait because others guess from here.
         let guess = match self.attempts.is_familiar(key) {
             true => None,
             false => Some(self.admit(network, failures).await?),
@@ -175,8 +175,8 @@ impl Authenticator {
         })
     }
 
-    /// A token for a user who has just proven who they are. The epoch is the one of
-    /// the proof: a password changed meanwhile must not be outlived by the old one.
+    /// Issues a token for a user who has just proven their identity. The epoch is that of the
+    /// proof: the old password must not go on by a token if it is changed meanwhile.
     pub fn issue(&self, user: Id<User>, epoch: u32, session: Id<Session>) -> Result<Issued> {
         let known = self.mirror.user(user).ok_or(WRONG)?;
         let username = known.profile().username.as_ref();
@@ -205,7 +205,7 @@ enum Credential<'a> {
     },
 }
 
-/// `Authorization`, or `Authentication` as the documents write it.
+/// The credential in `Authorization`, or in `Authentication` as the documents write it.
 fn credential(headers: &HeaderMap) -> Result<Credential<'_>> {
     let header = headers
         .get(header::AUTHORIZATION)

@@ -1,4 +1,5 @@
-//! The mirror: this process's knowledge of who may do what, a moment behind the log.
+//! The mirror: this process's cache of users, roles, permissions and revoked sessions, a moment
+//! behind the log.
 
 use std::{
     sync::{Arc, PoisonError, RwLock},
@@ -15,18 +16,18 @@ use tokio::{sync::watch, time::Instant};
 use super::mirror_state::{State, TYPES};
 use crate::{Error, Result};
 
-/// How old this process's knowledge may be before it refuses to decide on it.
+/// The greatest age of the cache at which it still decides.
 const FRESH: Duration = Duration::from_secs(1);
-/// How often it looks at itself while nothing happens; well below [`FRESH`].
+/// Interval of checking the progress while no events come; well below [`FRESH`].
 const TICK: Duration = Duration::from_millis(200);
 const BATCH: i64 = 1_000;
 
-/// Users, roles, permissions and revoked sessions. Clones share it.
+/// The cache of users, roles, permissions and revoked sessions. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Mirror {
     log: Log,
     state: Arc<RwLock<State>>,
-    /// How far it has come, and when that was all there was.
+    /// The position reached, and the last time at which that was the whole log.
     progress: watch::Receiver<Progress>,
 }
 
@@ -37,7 +38,7 @@ struct Progress {
 }
 
 impl Mirror {
-    /// Reads what there is, then follows the log.
+    /// Reads the events there are, then follows the log.
     pub async fn start(log: Log) -> Result<Self, StoreError> {
         let complete_at = Instant::now();
         let head = log.fresh_head().await?;
@@ -52,8 +53,8 @@ impl Mirror {
             }
             events.iter().for_each(|event| state.apply(event));
         }
-        // Some of what follows the head may have been read already; every aggregate
-        // remembers how far it was taken in.
+        // Some events beyond the head may have been read already; every aggregate skips those that
+        // it has applied.
         let progress = Progress {
             position: head,
             complete_at,
@@ -77,7 +78,7 @@ impl Mirror {
     /// Refuses when a revocation of more than a second ago could have been missed.
     pub fn check_fresh(&self) -> Result<()> {
         let progress = *self.progress.borrow();
-        // In this order: the head is at least as new as the look at the log.
+        // In this order, so that the head is at least as new as the look at the log.
         let seen_at = self.log.seen_at();
         let complete_at = if progress.position >= self.log.head() {
             seen_at
@@ -90,20 +91,20 @@ impl Mirror {
         Ok(())
     }
 
-    /// Waits until it has taken this position in; false if that takes too long.
+    /// Waits until this position has been applied; false if that takes longer than `limit`.
     pub async fn reaches(&self, position: Position, limit: Duration) -> bool {
         let mut progress = self.progress.clone();
         let reached = progress.wait_for(|progress| progress.position >= position);
         matches!(tokio::time::timeout(limit, reached).await, Ok(Ok(_)))
     }
 
-    /// Looks at something that holds still meanwhile. Keep it short.
+    /// Reads the state under the lock. `look` must be short.
     fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        // A panic elsewhere cannot have left it half changed: events apply or not.
+        // A panic elsewhere cannot have left the state half changed: events apply or not.
         look(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Who logs in so.
+    /// The user who logs in under this name or address.
     pub fn login(&self, login: &str) -> Option<(Id<User>, User)> {
         self.look(|state| {
             let id = state.login(&login.trim().to_lowercase())?;
@@ -116,7 +117,7 @@ impl Mirror {
         self.look(|state| state.user(id).cloned())
     }
 
-    /// Whether a token of this user, session and epoch is good.
+    /// True if a token of this user, session and epoch is valid.
     pub fn accepts(&self, user: Id<User>, session: Id<Session>, epoch: u32) -> bool {
         self.look(|state| {
             let good = |user: &User| user.is_active() && user.token_epoch() == epoch;
@@ -124,7 +125,7 @@ impl Mirror {
         })
     }
 
-    /// Whether the user may do this.
+    /// True if the user holds this permission, or one that includes it.
     pub fn may(&self, user: Id<User>, wanted: &str) -> bool {
         self.look(|state| {
             state
@@ -133,7 +134,7 @@ impl Mirror {
         })
     }
 
-    /// Whether the user has role admin; for show.
+    /// True if the user has role admin.
     pub fn is_admin(&self, user: Id<User>) -> bool {
         self.look(|state| {
             let admin = state.role_named(vocabulary::ADMIN);
@@ -142,7 +143,7 @@ impl Mirror {
         })
     }
 
-    /// Whether the user may hand this permission on; nothing if there is none such.
+    /// True if the user may grant this permission; `None` if there is no such permission.
     pub fn may_grant(&self, user: Id<User>, permission: Id<Permission>) -> Option<bool> {
         self.look(|state| {
             state.permission(permission)?;
@@ -154,7 +155,7 @@ impl Mirror {
         })
     }
 
-    /// Whether the user may hand this role on; nothing if there is none such.
+    /// True if the user may give this role; `None` if there is no such role or user.
     pub fn may_give(&self, user: Id<User>, role: Id<Role>) -> Option<bool> {
         self.look(|state| {
             let mut permissions = state.role(role)?.permissions().iter();
@@ -176,7 +177,7 @@ impl Mirror {
         })
     }
 
-    /// Whether the user may do all that the other one may.
+    /// True if the user may do all that the other one may, or if either does not exist.
     pub fn outranks(&self, user: Id<User>, other: Id<User>) -> bool {
         self.look(|state| match (state.user(user), state.user(other)) {
             (Some(user), Some(other)) => state.outranks(user, other),
@@ -184,7 +185,7 @@ impl Mirror {
         })
     }
 
-    /// Whether somebody active, other than this user, has role admin.
+    /// True if an active user other than this one has role admin.
     pub fn has_administrator_beside(&self, user: Id<User>) -> bool {
         self.look(|state| {
             let admin = state.role_named(vocabulary::ADMIN);
@@ -192,17 +193,17 @@ impl Mirror {
         })
     }
 
-    /// Whether anybody has this role.
+    /// True if any user has this role.
     pub fn is_held(&self, role: Id<Role>) -> bool {
         self.look(|state| state.is_held(role))
     }
 
-    /// Whether there is any user.
+    /// True if there is any user.
     pub fn has_users(&self) -> bool {
         self.look(State::has_users)
     }
 
-    /// The role of this name, and what it holds.
+    /// The role of this name, with its permissions.
     pub fn role_named(&self, name: &str) -> Option<(Id<Role>, Role)> {
         self.look(|state| {
             let id = state.role_named(name)?;
@@ -247,7 +248,7 @@ async fn follow(
         // A batch that is cut off here is handed out again by the next call.
         match tokio::time::timeout(TICK, subscription.next()).await {
             Ok(Ok(events)) if events.iter().any(|event| is_obstacle(event)) => {
-                // Who may do what hangs on it: requests are refused until it can be read.
+                // Access decisions depend on the event: requests are refused until it can be read.
                 tracing::error!("an event of users and roles cannot be read");
                 subscription.seek(before);
                 tokio::time::sleep(TICK).await;
@@ -259,7 +260,7 @@ async fn follow(
             }
             Ok(Err(StoreError::Closed)) => return,
             Ok(Err(error)) => {
-                // Logins are refused from now on, until this works again.
+                // Requests are refused from now on, until the log can be followed again.
                 tracing::error!(%error, "users and roles cannot be followed");
                 tokio::time::sleep(TICK).await;
             }

@@ -1,5 +1,4 @@
-//! What is known of users, roles, permissions and revoked sessions, folded from
-//! their events.
+//! Users, roles, permissions and revoked sessions, folded from their events.
 
 use std::collections::HashMap;
 
@@ -17,10 +16,10 @@ use eventstore::Recorded;
 /// The aggregate types that are followed.
 pub(super) const TYPES: [&str; 4] = [User::TYPE, Role::TYPE, Permission::TYPE, Session::TYPE];
 
-/// How many revoked sessions are kept before the expired ones are swept out.
+/// The number of revoked sessions beyond which the expired ones are swept out.
 const SWEEP_AT: usize = 1_024;
 
-/// An aggregate as far as its events were seen.
+/// An aggregate, folded from the events seen so far.
 #[derive(Clone, Default)]
 struct Folded<A> {
     version: u64,
@@ -39,7 +38,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Takes one event in. One that was taken in before changes nothing.
+    /// Applies one event. An event that was applied before changes nothing.
     pub fn apply(&mut self, recorded: &Recorded) {
         match &recorded.event {
             Event::User(event) => {
@@ -79,7 +78,7 @@ impl State {
         }
     }
 
-    /// Who logs in under this name or address.
+    /// The user who logs in under this name or address.
     pub fn login(&self, login: &str) -> Option<Id<User>> {
         self.logins.get(login).copied()
     }
@@ -117,34 +116,34 @@ impl State {
         self.permissions.get(&id).map(String::as_str)
     }
 
-    /// Every permission there is.
+    /// All permissions, by name.
     pub fn permissions(&self) -> &HashMap<String, Id<Permission>> {
         &self.by_name
     }
 
-    /// Whether the session was ended before its time.
+    /// True if the session was revoked before it expired.
     pub fn is_revoked(&self, session: Id<Session>) -> bool {
         self.revoked.contains_key(&session)
     }
 
-    /// Whether anybody has this role.
+    /// True if any user has this role.
     pub fn is_held(&self, role: Id<Role>) -> bool {
         let holds = |user: &Folded<User>| user.state.exists() && user.state.roles().contains(&role);
         self.users.values().any(holds)
     }
 
-    /// Whether somebody active, other than this user, has this role.
+    /// True if an active user other than this one has this role.
     pub fn is_held_beside(&self, role: Id<Role>, user: Id<User>) -> bool {
         let mut others = self.users.iter().filter(|(id, _)| **id != user);
         others.any(|(_, other)| other.state.is_active() && other.state.roles().contains(&role))
     }
 
-    /// Whether there is any user at all.
+    /// True if there is any user at all.
     pub fn has_users(&self) -> bool {
         self.users.values().any(|user| user.state.exists())
     }
 
-    /// Whether the user may do this, by a permission of this name or a prefix of it.
+    /// True if the user holds a permission of this name, or a prefix of it that includes it.
     pub fn may(&self, user: &User, wanted: &str) -> bool {
         let prefixes = wanted
             .match_indices('_')
@@ -156,13 +155,13 @@ impl State {
             .any(|permission| self.holds(user, *permission))
     }
 
-    /// Whether the user may do all that this permission allows.
+    /// True if the user may do all that this permission allows.
     pub fn covers(&self, user: &User, permission: Id<Permission>) -> bool {
         let named = self.permission(permission);
         self.holds(user, permission) || named.is_some_and(|name| self.may(user, name))
     }
 
-    /// Whether the first user may do all that the second one may.
+    /// True if the first user may do all that the second one may.
     pub fn outranks(&self, user: &User, other: &User) -> bool {
         let of_roles = other.roles().iter().filter_map(|id| self.role(*id));
         let held = of_roles

@@ -1,7 +1,7 @@
-//! Who is asking: tokens, passwords, and what every process knows of its users.
+//! Authentication: tokens, passwords, and each process's cache of users and rights.
 //!
-//! [`Mirror`] folds users, roles, permissions and revoked sessions from the log
-//! into memory, so that recognising a caller costs no query.
+//! [`Mirror`] folds users, roles, permissions and revoked sessions from the log into memory, so
+//! that recognising a caller costs no query.
 
 mod attempts;
 mod bootstrap;

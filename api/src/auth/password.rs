@@ -1,4 +1,4 @@
-//! Passwords: Argon2id, off the async threads, so many at a time and no more.
+//! Passwords: Argon2id, off the async threads, a bounded number at a time.
 
 use std::sync::{Arc, OnceLock};
 
@@ -18,12 +18,12 @@ use crate::{Error, Result};
 pub(crate) struct Passwords {
     vault: Vault,
     queue: HashQueue,
-    /// Verified against where there is no user, so that this takes as long.
+    /// The hash verified against if there is no such user, so that this takes as long.
     nobody: Arc<OnceLock<String>>,
 }
 
 impl Passwords {
-    /// One at a time for each processor: each takes 19 MiB.
+    /// Hashes one password at a time for each processor: each takes 19 MiB.
     pub fn new(vault: Vault) -> Result<Self> {
         let at_a_time = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Self {
@@ -46,7 +46,7 @@ impl Passwords {
         Ok(self.vault.seal(&context(user), hash.as_bytes())?)
     }
 
-    /// Whether this is the user's password; `None` stands for a user there is not.
+    /// True if this is the user's password; `None` stands for a user that does not exist.
     pub async fn verify(
         &self,
         user: Option<(Id<User>, &Sealed)>,
@@ -60,7 +60,7 @@ impl Passwords {
         let (password, nobody) = (password.clone(), Arc::clone(&self.nobody));
         let right = self
             .queued(network, move || {
-                // Made when it is first needed, since it takes as much memory as a login.
+                // Hashed at the first need, since that takes as much memory as a login.
                 let nobody = || nobody.get_or_init(|| hash(b"nobody").unwrap_or_default());
                 let stored = match &stored {
                     Some(stored) => std::str::from_utf8(stored).ok(),
@@ -82,7 +82,7 @@ impl Passwords {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
         let turn = self.queue.take(network).await?;
-        // The turn ends with the work, also when nobody waits for it any more.
+        // The turn ends with the work, also when the caller has stopped waiting.
         let done = tokio::task::spawn_blocking(move || {
             let done = work();
             drop(turn);

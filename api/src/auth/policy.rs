@@ -9,10 +9,10 @@ use crate::{Error, Result};
 
 /// The fewest characters of a password.
 const SHORTEST: usize = 8;
-/// Common passwords, a line each; see the file's head for where it comes from.
+/// Common passwords, one on each line; the head of the file names its source.
 const COMMON: &str = include_str!("common_passwords.txt");
 
-/// The rules for passwords that are set. Those set before go on.
+/// The rules for passwords that are set. Passwords that were set before stay valid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PasswordPolicy {
     /// At least 8 characters, and neither the username nor the email address.
@@ -35,7 +35,7 @@ impl FromStr for PasswordPolicy {
 }
 
 impl PasswordPolicy {
-    /// Refuses a password that is not to be set for this user, naming the field.
+    /// Refuses a password that the policy forbids for this user, naming the field.
     pub(crate) fn check(
         self,
         field: &'static str,

@@ -1,10 +1,10 @@
-//! The lock on rights: one change at a time, over all processes, where a decision about
-//! one user or role rests on what others hold.
+//! The lock on rights: one change at a time, over all processes, where a decision about a user or
+//! role depends on the rights that others hold.
 //!
-//! Two administrators who remove each other would each see that the other one is left.
-//! So a request that takes a right away, or gives a role that may be about to go, takes a
-//! lock in this process, then the same one in the database, then reads everything that had
-//! been written until then. The next holder sees what this one wrote.
+//! Two administrators who remove each other would each see that the other one is left. So a request
+//! that takes a right away, or gives a role that may be about to be deleted, takes a lock in this
+//! process, then a lock in the database, then reads all events up to that moment. The next holder
+//! sees the events of this one.
 
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ const BUSY: Error = Error::Unavailable("too many changes of rights at once; try 
 
 /// The lock on rights, held until it is dropped.
 pub(crate) struct RightsLock<'a> {
-    // In this order: the next one here does not wait for a connection while another has it.
+    // Dropped in this order: the next request in this process does not occupy a connection while
+    // another one holds the lock in the database.
     _everywhere: Transaction<'static, Postgres>,
     _here: MutexGuard<'a, ()>,
 }

@@ -13,38 +13,38 @@ use sqlx::PgPool;
 use super::keys::key;
 
 const ISSUER: &str = "ledgerline";
-/// How far the clocks of two processes may be apart before a fresh token of one
-/// is too young for the other, in seconds.
+/// The most seconds by which the clocks of two processes may differ without a fresh token of one
+/// being too young for the other.
 const SKEW: i64 = 30;
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Claims {
     iss: String,
     sub: String,
-    /// Whose it is.
+    /// The user to whom the token was issued.
     pub user_id: Id<User>,
-    /// For clients that show it; nothing is decided by it.
+    /// The username, for clients that show it; nothing is decided by it.
     pub username: String,
-    /// For clients that show it; nothing is decided by it.
+    /// True if the user had role admin, for clients that show it; nothing is decided by it.
     pub is_admin: bool,
-    /// The session that it stands for.
+    /// The session that the token stands for.
     pub jti: Id<Session>,
     iat: i64,
     nbf: i64,
     exp: i64,
-    /// The user's [`User::token_epoch`] when it was issued.
+    /// The user's [`User::token_epoch`] when the token was issued.
     pub epoch: u32,
 }
 
 impl Claims {
-    /// When it stops being good by itself.
+    /// The time at which the token expires.
     pub fn expires_at(&self) -> DateTime<Utc> {
         DateTime::from_timestamp(self.exp, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 }
 
-/// For whom a token is issued.
+/// The user for whom a token is issued.
 pub(crate) struct Holder<'a> {
     pub user: Id<User>,
     pub username: &'a str,
@@ -62,7 +62,7 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// The installation's key, made if there is none yet.
+    /// Loads the installation's key, made if there is none yet.
     pub async fn load(pool: &PgPool, vault: &Vault, ttl: Duration) -> Result<Self, StoreError> {
         Ok(Self::with_key(&key(pool, vault, "token").await?, ttl))
     }
@@ -84,12 +84,12 @@ impl Tokens {
         }
     }
 
-    /// How long a token is good for.
+    /// The lifetime of a token.
     pub fn ttl(&self) -> Duration {
         self.ttl
     }
 
-    /// A token for this user, from now on.
+    /// Issues a token for this user, valid from now on.
     pub fn issue(
         &self,
         holder: &Holder<'_>,
@@ -113,7 +113,7 @@ impl Tokens {
         encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).ok()
     }
 
-    /// What a token says, if it is one of ours and its time is now.
+    /// The claims of a token, if this installation signed it and it is valid now.
     pub fn read(&self, token: &str) -> Option<Claims> {
         let token = decode::<Claims>(token, &self.decoding, &self.validation).ok()?;
         Some(token.claims)

@@ -1,11 +1,11 @@
-//! Memory for bodies, given out over all connections.
+//! The memory for bodies, shared by all connections.
 //!
-//! A body reserves what it may need before it is read, and the reservation lives until
-//! the request is answered. Short bodies reserve nothing: there is one for each
-//! connection at most, and connections are limited. The others wait in three lanes, each
-//! with memory of its own, so that strangers do not hold up callers, nor long bodies
-//! shorter ones. A body of a length that is not announced changes lanes once, upwards,
-//! and nothing in a lane waits for a lower one: they cannot wait in a circle.
+//! A body reserves the memory that it may need before it is read, and the reservation lives until
+//! the request is answered. Short bodies reserve nothing: there is one for each connection at most,
+//! and connections are limited. The others wait in three lanes, each with memory of its own, so
+//! that unauthenticated clients do not hold up callers, nor long bodies shorter ones. A body of a
+//! length that is not announced changes lanes once, upwards, and nothing in a lane waits for a
+//! lower one: there is no deadlock.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -20,17 +20,17 @@ use tokio::{
 
 use crate::{Error, Result};
 
-/// Bodies that reserve nothing.
+/// The most bytes of a body that reserves nothing.
 const FREE: usize = 8 << 10;
-/// The longest bodies that do not count as long.
+/// The most bytes of a body that does not count as long.
 pub(crate) const SHORT: usize = 64 << 10;
 /// The unit in which memory is given out, in bytes.
 const PIECE: usize = 1 << 10;
-/// Each byte counts so often: as it came, and as what was read from it.
+/// The factor by which a body counts: once as it came, once as it is parsed.
 const COPIES: usize = 2;
-/// The longest wait of a body for memory.
+/// Time limit of waiting for memory.
 const WAIT: Duration = Duration::from_secs(5);
-/// Long bodies that are parsed at the same time.
+/// Bounds on the number of long bodies that are parsed at the same time.
 const PARSERS: std::ops::RangeInclusive<usize> = 1..=4;
 
 const FULL: Error = Error::Unavailable("too many large requests at once; try again");
@@ -49,9 +49,9 @@ struct Lanes {
 /// The sender of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane {
-    /// Somebody who is not recognised yet.
+    /// A client that is not authenticated yet.
     Anonymous,
-    /// Somebody with permission to do what they ask for.
+    /// A caller with permission for the request.
     Caller,
 }
 
@@ -62,8 +62,8 @@ pub(crate) struct Reserved {
 }
 
 impl BodyMemory {
-    /// An eighth is for short bodies, an eighth for those of strangers, the rest for
-    /// long ones.
+    /// Divides the memory: an eighth for short bodies, an eighth for those of unauthenticated
+    /// clients, the rest for long ones.
     pub fn new(bytes: usize) -> Self {
         let lane = |bytes: usize| Arc::new(Semaphore::new(pieces(bytes)));
         let processors = available_parallelism().map_or(1, usize::from);
@@ -76,10 +76,10 @@ impl BodyMemory {
         }))
     }
 
-    /// Reserves memory for a body of this length, as soon as there is some.
+    /// Reserves memory for a body of this length, as soon as enough is free.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when there is none in time.
+    /// [`Error::Unavailable`] when none becomes free in time.
     pub async fn reserve(&self, lane: Lane, bytes: usize) -> Result<Reserved> {
         if bytes <= FREE {
             return Ok(Reserved {
@@ -112,7 +112,7 @@ impl BodyMemory {
         }
     }
 
-    /// A turn to parse a long body.
+    /// Waits for a turn to parse a long body.
     pub async fn parser(&self) -> Result<OwnedSemaphorePermit> {
         let turn = Arc::clone(&self.0.parsers).acquire_owned().await;
         turn.map_err(|_| Error::Internal)
@@ -120,19 +120,19 @@ impl BodyMemory {
 }
 
 impl Reserved {
-    /// The length that it is enough for.
+    /// The length for which the reservation is enough.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 }
 
-/// The reservations of a request. They are among the request's extensions, and with whoever
-/// waits for the answer: the last of them gives it back.
+/// The reservations of a request, in the request's extensions and with whoever waits for the
+/// answer; dropping the last clone gives the memory back.
 #[derive(Clone, Default)]
 pub(crate) struct Hold(Arc<Mutex<Vec<Reserved>>>);
 
 impl Hold {
-    /// Holds this too.
+    /// Adds a reservation.
     pub fn keep(&self, reserved: Reserved) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.push(reserved);

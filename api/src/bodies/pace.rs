@@ -1,4 +1,4 @@
-//! The pace of bodies: one that comes too slowly ends as if it were broken off.
+//! The pace of bodies: a body that comes too slowly ends as if it were broken off.
 
 use std::{
     fmt,
@@ -13,26 +13,26 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::Error;
 
-/// The longest wait for a body.
+/// The longest wait for a body, and the most time that can be saved up.
 const GRACE: Duration = Duration::from_secs(20);
-/// Bytes that make up for a second of waiting.
+/// Bytes that earn a second of waiting.
 const BYTES_PER_SECOND: f64 = 4096.0;
 
 /// A body that must come at 4 KiB a second or faster. Only the time in which the server
 /// waits for it counts, and at most twenty seconds can be saved up.
 pub(crate) struct Paced {
     body: Body,
-    /// The time for which it may be waited for now.
+    /// The waiting time that is left.
     left: Duration,
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
-/// The end of a body that came too slowly.
+/// The error at the end of a body that came too slowly.
 #[derive(Debug)]
 struct TooSlow;
 
 impl Paced {
-    /// Watches over a body, unless it is empty.
+    /// Enforces the pace of a body, unless it is empty.
     pub fn wrap(body: Body) -> Body {
         if body.is_end_stream() {
             return body;
@@ -92,7 +92,7 @@ impl fmt::Display for TooSlow {
 
 impl std::error::Error for TooSlow {}
 
-/// The answer to a body that did not come whole.
+/// The error for a body that did not come whole.
 pub(crate) fn broken(error: axum::Error) -> Error {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     while let Some(error) = cause {
@@ -110,7 +110,7 @@ mod tests {
 
     use super::*;
 
-    /// A body of pieces of so many bytes, one in so many seconds.
+    /// A body of pieces of `bytes` bytes, one every `seconds` seconds.
     fn dripping(bytes: usize, seconds: u64) -> Body {
         let pieces = stream::unfold((), move |()| async move {
             tokio::time::sleep(Duration::from_secs(seconds)).await;

@@ -1,4 +1,4 @@
-//! A body that says it is CSV.
+//! The extractor of a CSV body.
 
 use axum::{
     body::Body,
@@ -14,8 +14,8 @@ use crate::{
     openapi::{Describe, Sketch},
 };
 
-/// The content types of lists; the last is what spreadsheets under Windows register. None
-/// of them is one that a form on a web page can send.
+/// The content types of lists; the last is what spreadsheets under Windows register. A form on a
+/// web page can send none of them.
 pub(crate) const CSV: &[&str] = &[
     "text/csv",
     "application/csv",
@@ -23,11 +23,11 @@ pub(crate) const CSV: &[&str] = &[
     "application/vnd.ms-excel",
 ];
 
-/// The most bytes of a body that are in memory while it is read: a row, and what came in
-/// with it.
+/// The most bytes of a body that are in memory while it is read: a row, and the rest of the chunk
+/// with which it came.
 const ROWS: usize = 1 << 20;
 
-/// A body of rows; nothing of it has been looked at yet.
+/// A CSV body that has not been read yet.
 pub(crate) struct CsvBody {
     headers: HeaderMap,
     content_types: &'static [&'static str],

@@ -1,4 +1,4 @@
-//! Rows on their way out.
+//! Export of rows as CSV.
 
 use axum::{
     body::{Body, Bytes},
@@ -11,12 +11,11 @@ use futures::{StreamExt, stream, stream::BoxStream};
 use super::guarded;
 use crate::{Error, Result};
 
-/// About how many bytes are written at a time.
+/// The approximate number of bytes that are written at a time.
 const CHUNK: usize = 32 << 10;
 
-/// Writes what a stream brings, each as one row, as it is read. Trouble before the
-/// first is an error; later the connection is cut, since half must not pass for the
-/// whole.
+/// Writes each item of a stream as one row, as it is read. An error before the first row is
+/// returned; later the connection is cut, since half must not pass for the whole.
 pub(crate) async fn export<V, const N: usize>(
     name: &str,
     rows: BoxStream<'static, Result<V>>,
@@ -44,7 +43,7 @@ where
     Ok(answer(name, Body::from_stream(chunks)))
 }
 
-/// A file of these rows.
+/// Answers these rows as a file.
 pub(crate) fn file<const N: usize>(name: &str, rows: &[[&str; N]]) -> Result<Response> {
     let mut file = Vec::new();
     for row in rows {

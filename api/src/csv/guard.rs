@@ -1,6 +1,6 @@
-//! Formulas. A spreadsheet runs what begins like one, whoever wrote it: a contact's
-//! name could read the rest of the sheet out. So such text goes out with a `'` in front,
-//! and the `'` goes away when it comes in again.
+//! Protection from formulas. A spreadsheet runs text that begins like a formula, whoever wrote it:
+//! a contact's name could read the rest of the sheet out. So such text is exported with a `'` in
+//! front, which an import takes away again.
 //!
 //! The way back is exact: text that itself is a guard and a formula gets another guard.
 
@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 const GUARD: char = '\'';
 
-/// Text as it can be put into a cell.
+/// The cell for a text: guarded if it begins like a formula.
 pub(crate) fn guarded(text: &str) -> Cow<'_, str> {
     if is_dangerous(text) {
         Cow::Owned(format!("{GUARD}{text}"))
@@ -17,7 +17,7 @@ pub(crate) fn guarded(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text that was put into a cell.
+/// The text of a cell, without its guard.
 pub(crate) fn unguarded(cell: &str) -> &str {
     match cell.strip_prefix(GUARD) {
         Some(text) if is_dangerous(text) => text,
@@ -25,8 +25,8 @@ pub(crate) fn unguarded(cell: &str) -> &str {
     }
 }
 
-/// Whether it begins like a formula behind any number of guards. A telephone number
-/// with its `+` is a number and nothing else, to every spreadsheet.
+/// True if a text begins like a formula behind any number of guards. A bare `+` with digits is a
+/// telephone number and nothing else, to every spreadsheet.
 fn is_dangerous(text: &str) -> bool {
     let formula = text.trim_start_matches(GUARD);
     let is_bare = formula.len() == text.len();

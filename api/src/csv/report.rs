@@ -1,38 +1,38 @@
-//! What an import came to.
+//! The report of an import.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// How many rejected rows are listed.
+/// The most rejected rows that are listed.
 const LISTED: usize = 1_000;
 
 /// The answer to an import.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 #[schema(as = ImportReport)]
 pub(crate) struct Report {
-    /// Rows that made something new.
+    /// The number of rows that created something.
     pub created: u64,
-    /// Rows that were about something there already.
+    /// The number of rows about something that existed already.
     pub updated: u64,
-    /// Rows that could not be taken in.
+    /// The number of rows that were rejected.
     pub rejected: u64,
-    /// Those rows, the first 1,000 of them.
+    /// The rejected rows, the first 1,000 of them.
     pub rejections: Vec<Rejection>,
-    /// How many more there are.
+    /// The number of rejected rows that are not listed.
     pub rejections_not_listed: u64,
 }
 
-/// A row that could not be taken in.
+/// A rejected row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Rejection {
-    /// The line of the file on which it begins, from 1.
+    /// The line of the file on which the row begins, from 1.
     pub line: u64,
-    /// What is wrong with it.
+    /// The reason of the rejection.
     pub reason: String,
 }
 
 impl Report {
-    /// Notes that a row could not be taken in.
+    /// Counts a rejected row, and lists it if it is one of the first 1,000.
     pub fn reject(&mut self, line: u64, reason: impl Into<String>) {
         self.rejected += 1;
         if self.rejections.len() < LISTED {
@@ -43,7 +43,7 @@ impl Report {
         }
     }
 
-    /// In the order of the file.
+    /// Sorts the rejections into the order of the file.
     pub fn sorted(mut self) -> Self {
         self.rejections.sort_by_key(|rejection| rejection.line);
         self

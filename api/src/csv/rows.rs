@@ -1,4 +1,4 @@
-//! A body, row by row, whatever is in it.
+//! Reading of a CSV body row by row, whatever its content.
 
 use axum::body::{Body, BodyDataStream};
 use csv_core::{ReadRecordResult, Reader};
@@ -7,44 +7,43 @@ use futures::StreamExt;
 
 use crate::{Error, Result, bodies::broken};
 
-/// The most bytes of a row. What is longer is most likely a quote that is not closed.
+/// The most bytes of a row. A longer one most likely has a quote that is not closed.
 const LONGEST: usize = 1 << 20;
 /// The most columns whose values are kept.
 const WIDEST: usize = 64;
 
-/// A row.
+/// A row of a CSV body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
-    /// The line of the file on which it begins, from 1.
+    /// The line of the file on which the row begins, from 1.
     pub line: u64,
-    /// Its values, or what is wrong with it as a whole.
+    /// The values, or the reason why the row as a whole is rejected.
     pub fields: Result<Vec<String>, String>,
 }
 
-/// Reads the rows of a body. At no time more of it is in memory than a row and what
-/// came in with it.
+/// Reads the rows of a body. At no time more of it is in memory than a row and the chunk with which
+/// it came.
 pub(crate) struct Rows {
     chunks: BodyDataStream,
-    /// How many more bytes may come, and how many may come at all.
+    /// The bytes that may still come, and the limit on the whole body.
     left: usize,
     limit: usize,
     ended: bool,
     begun: bool,
     reader: Reader,
-    /// What is in memory: from `start`, where the present row begins, up to `at` it has
-    /// been read.
+    /// The bytes in memory: the present row begins at `start` and has been read up to `at`.
     window: Vec<u8>,
     start: usize,
     at: usize,
-    /// The line at `start`, and whether the byte before it was a carriage return.
+    /// The line at `start`; `after_cr` is true if the byte before `start` was a carriage return.
     line: u64,
     after_cr: bool,
-    /// The present row: its values one after the other, and where each ends.
+    /// The present row: its values one after the other, and the end of each.
     values: Vec<u8>,
     filled: usize,
     ends: Vec<usize>,
     ended_at: usize,
-    /// How many columns it had before those in `ends`, if they were too many.
+    /// The number of columns before those in `ends`, if the row has too many.
     columns: usize,
 }
 
@@ -92,7 +91,7 @@ impl Rows {
         }
     }
 
-    /// Looks at the first bytes: what cannot be CSV at all is refused as a whole.
+    /// Checks the first bytes: a body that cannot be CSV at all is refused as a whole.
     async fn begin(&mut self) -> Result<()> {
         while self.window.len() < 3 && self.fill().await? {}
         self.begun = true;
@@ -143,7 +142,7 @@ impl Rows {
         self.pass(to);
     }
 
-    /// Leaves everything up to there behind, counting its lines.
+    /// Leaves everything up to `to` behind, counting its lines, and begins a row there.
     fn pass(&mut self, to: usize) {
         for &byte in &self.window[self.start..to] {
             if byte == b'\r' || (byte == b'\n' && !self.after_cr) {
@@ -155,9 +154,9 @@ impl Rows {
         (self.filled, self.ended_at, self.columns) = (0, 0, 0);
     }
 
-    /// Reads on in the window; a row if one ends there.
+    /// Reads on in the window; returns a row if one ends there.
     async fn read(&mut self) -> Result<Option<Row>> {
-        // No value is longer than what it was read from.
+        // No value is longer than the bytes from which it was read.
         let room = self.filled + self.window.len() - self.at;
         if self.values.len() < room {
             self.values.resize(room, 0);
@@ -200,8 +199,8 @@ impl Rows {
         Row { line, fields }
     }
 
-    /// What stands behind the last line end. One more is put there: it ends the row, or
-    /// belongs to a value in quotes that nothing closes.
+    /// The row behind the last line end. Another line end is added: it ends the row, or belongs to
+    /// a value in quotes that nothing closes.
     async fn last(&mut self) -> Result<Option<Row>> {
         if self.start == self.window.len() {
             return Ok(None);
@@ -239,7 +238,7 @@ impl Rows {
     }
 }
 
-/// A row is UTF-8, or else what spreadsheets in the West wrote before it.
+/// Decodes a row as UTF-8, or else as Windows-1252, which spreadsheets in the West wrote before.
 fn decoded(values: &[u8], ends: &[usize]) -> Vec<String> {
     let starts = std::iter::once(0).chain(ends.iter().copied());
     let fields = starts.zip(ends).map(|(start, &end)| &values[start..end]);

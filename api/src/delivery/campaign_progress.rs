@@ -78,7 +78,7 @@ async fn progress(
     let kind = HeaderValue::from_static("text/event-stream");
     let mut response = Response::new(Body::from_stream(chunks));
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    // Compressed, an event would wait for the next ones.
+    // If it were compressed, an event would wait for the next ones.
     response.extensions_mut().insert(Uncompressed);
     Ok(response)
 }

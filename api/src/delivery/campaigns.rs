@@ -106,7 +106,7 @@ async fn list(campaigns: Reader<Campaign, List>, listing: Listing<PerSecond>) ->
     }
 }
 
-/// The request for the same list, of rows with `cpm` per minute.
+/// The list request, for rows with `cpm` per minute.
 fn per_minute(listing: Listing<PerSecond>) -> Listing<PerMinute> {
     let Listing { query, pairs, path } = listing;
     Listing {

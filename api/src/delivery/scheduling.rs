@@ -24,8 +24,8 @@ use crate::{
 /// The most attempts while other requests schedule the same job.
 const ATTEMPTS: usize = 4;
 
-/// Schedules a job, or changes its schedule; answers the schedule's id. Whoever may do the job now
-/// may do it later; the schedule belongs to `owner`, the owner of the transmission or campaign.
+/// Schedules a job, or changes its schedule; answers the schedule's id. A user who may do the job
+/// now may do it later; the schedule belongs to `owner`, the owner of the transmission or campaign.
 pub(super) async fn schedule(
     caller: &Caller,
     owner: Id<User>,

@@ -22,16 +22,16 @@ use crate::{
 /// The most bytes of a JSON body: a message's body of 1 MiB characters, escaped.
 const LIMIT: usize = 8 << 20;
 
-/// Something that is read from the fields of a JSON object.
+/// A value that is read from the fields of a JSON object.
 pub(crate) trait FromFields: Sized {
     /// The most bytes of the object.
     const LIMIT: usize = LIMIT;
 
-    /// Takes what it needs; what is wrong is noted in `fields`.
+    /// Takes the fields that it needs; errors are noted in `fields`.
     fn from_fields(fields: &mut Fields) -> Self;
 }
 
-/// A request's body, read and free of wrong fields. No body reads as `{}`.
+/// The body of a request, read and checked. An empty body reads as `{}`.
 #[derive(Debug)]
 pub(crate) struct Input<T>(pub T);
 
@@ -103,7 +103,7 @@ fn parse(bytes: &[u8]) -> Result<Map<String, Value>> {
         Err(error) if is_too_many(&error) => Err(Error::invalid("body", "has too many values")),
         Err(error) => Err(match duplicate(&error) {
             Some(name) => Error::invalid(name, "stands twice"),
-            // The parser's words may quote the body, which may hold a password.
+            // The parser's message may quote the body, which may hold a password.
             None => Error::invalid(
                 "body",
                 format!(

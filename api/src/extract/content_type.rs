@@ -1,4 +1,4 @@
-//! The content type of a body, held against those that its route lists.
+//! The content type of a body, checked against those that its route lists.
 
 use axum::{
     body::Body,
@@ -14,7 +14,7 @@ use crate::{
     openapi::{self, JSON},
 };
 
-/// Content types that a web form can send; no wildcard stands for them.
+/// Content types that a web form can send; no wildcard matches them.
 const FORMS: [&str; 2] = ["application/x-www-form-urlencoded", "multipart/form-data"];
 
 /// The content types that the route of a request lists.
@@ -26,8 +26,8 @@ pub(crate) fn content_types(parts: &Parts) -> &'static [&'static str] {
         .unwrap_or_default()
 }
 
-/// The `type/subtype` that a request declares, in lower case, if it is one of these. None
-/// if it declares nothing.
+/// The `type/subtype` that a request declares, in lower case, which must be one of these. `None` if
+/// it declares nothing.
 pub(crate) fn declared_type(headers: &HeaderMap, types: &[&str]) -> Result<Option<String>> {
     let mut declared = headers.get_all(header::CONTENT_TYPE).iter();
     let Some(value) = declared.next() else {

@@ -10,20 +10,20 @@ use utoipa::openapi::{RefOr, schema::Schema};
 use super::schemas;
 use crate::{Error, Result, error::Invalid, openapi::Field};
 
-/// The most bytes of a secret. More would only serve to keep the hashing busy.
+/// The most bytes of a secret. A longer one would only serve to keep the hashing busy.
 const SECRET_BYTES: usize = 1024;
 
-/// The fields of an object. Reading one takes it out and, where it is wrong, notes
-/// that; so all wrong fields are answered at once.
+/// The fields of an object. Reading a field takes it out and, where it is wrong, notes an error; so
+/// all wrong fields are answered at once.
 #[derive(Debug)]
 pub(crate) struct Fields {
     map: Map<String, Value>,
     errors: Vec<Invalid>,
-    /// What was asked for, while somebody only wants to know that.
+    /// The fields that were asked for, when only a description is wanted.
     described: Option<Vec<Field>>,
 }
 
-/// What is left of a [`Patch`] where clearing means the same as saying nothing.
+/// Reading of a [`Patch`] where clearing means the same as leaving out.
 pub(crate) trait Given<T> {
     /// The value, if there is one.
     fn given(self) -> Option<T>;
@@ -47,7 +47,7 @@ impl Fields {
         }
     }
 
-    /// No object: notes which fields are asked for, instead.
+    /// No object: notes the fields that are asked for, instead.
     pub fn describing() -> Self {
         Self {
             described: Some(Vec::new()),
@@ -60,7 +60,7 @@ impl Fields {
         self.described.unwrap_or_default()
     }
 
-    /// Notes what is wrong with a field.
+    /// Notes an error in a field.
     pub fn refuse(&mut self, field: impl Into<std::borrow::Cow<'static, str>>, why: impl Display) {
         self.errors.push(Invalid {
             field: field.into(),
@@ -68,7 +68,7 @@ impl Fields {
         });
     }
 
-    /// The value that was read, unless something was wrong.
+    /// The value that was read, unless there were errors.
     pub fn finish<T>(self, value: T) -> Result<T> {
         if self.errors.is_empty() {
             Ok(value)
@@ -77,7 +77,7 @@ impl Fields {
         }
     }
 
-    /// Text of some form. Blank means none.
+    /// Text that `T` can parse. Blank clears the field.
     pub fn text<T: FromStr<Err: Display>>(&mut self, field: &'static str) -> Patch<T> {
         self.note(field, schemas::text);
         self.parse(field, |value| match value {
@@ -86,7 +86,7 @@ impl Fields {
         })
     }
 
-    /// The same, where documents have numbers too.
+    /// Text that `T` can parse, or a whole number, which some documents have instead.
     pub fn text_or_number<T: FromStr<Err: Display>>(&mut self, field: &'static str) -> Patch<T> {
         self.note(field, schemas::text_or_number);
         self.parse(field, |value| some_text(&text_or_number(value)?))
@@ -101,7 +101,7 @@ impl Fields {
         })
     }
 
-    /// A secret, as it stands. Blank means none.
+    /// A secret, as it stands. An empty one clears the field.
     pub fn secret(&mut self, field: &'static str) -> Patch<SecretString> {
         self.note(field, schemas::secret);
         self.parse(field, |value| {
@@ -113,9 +113,9 @@ impl Fields {
         })
     }
 
-    /// A password that is to be set, as it stands. Blank means none.
+    /// A password that is to be set, as it stands. An empty one clears the field.
     pub fn new_password(&mut self, field: &'static str) -> Patch<SecretString> {
-        // What is noted first stays.
+        // The first description of a field stays.
         self.note(field, schemas::new_password);
         self.secret(field)
     }
@@ -167,7 +167,7 @@ impl Fields {
         })
     }
 
-    /// One of these words, in any case.
+    /// A word out of `words`, in any case.
     pub fn one_of<T>(
         &mut self,
         field: &'static str,
@@ -178,7 +178,7 @@ impl Fields {
         self.word(field, &listed(words), parse)
     }
 
-    /// A word, in any case; `expected` says which there are, where a list would not do.
+    /// A word, in any case; `expected` describes the possible ones, where a list would not do.
     pub fn word<T>(
         &mut self,
         field: &'static str,
@@ -197,7 +197,7 @@ impl Fields {
         })
     }
 
-    /// Reads a field that is accepted and not described: a slip that clients have copied.
+    /// Reads a field that is accepted and not described: a misspelling that clients have copied.
     pub fn undescribed<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
         let described = self.described.take();
         let read = read(self);
@@ -205,7 +205,7 @@ impl Fields {
         read
     }
 
-    /// The fields of an object within this one, if it is there.
+    /// The fields of an object within this one, if there is one.
     pub fn object(&mut self, field: &'static str) -> Option<Fields> {
         if self.described.is_some() {
             return Some(Self::describing());
@@ -217,8 +217,8 @@ impl Fields {
         object.given()
     }
 
-    /// Reads something and leaves a field there for what is read next, since it stands
-    /// for both; unless it is wrong, which need not be said twice.
+    /// Reads a value and leaves `field` in place for the next reader, since the field stands for
+    /// both; unless it is wrong, which need not be reported twice.
     pub fn leaving<T>(&mut self, field: &'static str, read: impl FnOnce(&mut Self) -> T) -> T {
         let copy = self.map.get(field).cloned();
         let read = read(self);
@@ -229,7 +229,7 @@ impl Fields {
         read
     }
 
-    /// Takes over what was wrong in an object within this one.
+    /// Takes over the errors and the description of an object within this one.
     pub fn adopt(&mut self, field: &'static str, within: Fields) {
         self.errors.extend(within.errors);
         let Some(inner) = within.described else {
@@ -242,7 +242,7 @@ impl Fields {
         });
     }
 
-    /// Says what a field takes that is read by [`Fields::parse`].
+    /// Describes a field that is read by [`Fields::parse`].
     pub fn note<S: Into<RefOr<Schema>>>(&mut self, name: &'static str, schema: impl FnOnce() -> S) {
         if let Some(described) = &mut self.described
             && described.iter().all(|field| field.name != name)
@@ -252,7 +252,7 @@ impl Fields {
         }
     }
 
-    /// Any field, by a rule of its own; `None` clears it.
+    /// Any field, by a rule of its own; `None` from the rule clears the field.
     pub fn parse<T>(
         &mut self,
         field: &'static str,

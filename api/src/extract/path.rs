@@ -1,4 +1,4 @@
-//! Ids and names in paths. What cannot be an id is answered as an unknown one is.
+//! Ids and names in paths. A text that cannot be an id is answered as an unknown id is.
 
 use axum::{
     extract::{FromRequestParts, RawPathParams},
@@ -19,12 +19,12 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Path<P>(pub P);
 
-/// One parameter.
+/// One parameter of a path.
 pub(crate) trait Segment: Sized {
-    /// Reads it; nothing if no such thing can exist.
+    /// Reads the parameter; `None` if nothing can have this id or name.
     fn read(text: &str) -> Option<Self>;
 
-    /// What it looks like.
+    /// The schema of the parameter.
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new().schema_type(Type::String).into()
     }
@@ -45,12 +45,12 @@ impl<A> Segment for Id<A> {
 
 impl Segment for String {
     fn read(text: &str) -> Option<Self> {
-        // Postgres has no NUL, so nothing can be called this.
+        // Postgres text has no NUL, so nothing can have this name.
         (!text.contains('\0')).then(|| text.to_owned())
     }
 }
 
-/// One parameter or two.
+/// The parameters of a path: one or two.
 pub(crate) trait Params: Sized {
     fn read<'a>(texts: impl Iterator<Item = &'a str>) -> Option<Self>;
 

@@ -12,13 +12,13 @@ use crate::{
     openapi::{Describe, Sketch, component},
 };
 
-/// What of a list is wanted, as the query string says.
+/// The request for a list, as the query string makes it.
 pub(crate) struct Listing<V: View> {
-    /// For the read side.
+    /// The query for the read side.
     pub query: projections::Query<V>,
-    /// The pairs as they came, to make the next page's link of.
+    /// The pairs of the query string, for the link to the next page.
     pub pairs: Vec<(String, String)>,
-    /// The path they came with.
+    /// The path of the request, for the same link.
     pub path: String,
 }
 
@@ -58,23 +58,23 @@ impl<V: View> Describe for Listing<V> {
     }
 }
 
-/// What every list takes beside its filters.
+/// The query parameters of every list beside its filters.
 #[derive(IntoParams)]
 #[allow(
     dead_code,
     reason = "described, not read: `projections::Query` does that"
 )]
 struct PageParams {
-    /// How many rows a page has; without it, the whole list is answered.
+    /// The number of rows of a page; without it, the whole list is answered.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<i64>,
-    /// Where a page begins, as the `Link` of the one before says.
+    /// The beginning of a page, as the `Link` of the page before gives it.
     cursor: Option<String>,
-    /// Created before this time, unix seconds.
+    /// Rows created before this time, unix seconds.
     before: Option<i64>,
-    /// Created after this time, unix seconds.
+    /// Rows created after this time, unix seconds.
     after: Option<i64>,
-    /// Of this user.
+    /// Rows that belong to this user.
     #[param(minimum = 1)]
     created_by: Option<i64>,
 }
@@ -84,7 +84,7 @@ pub(crate) fn query_pairs(parts: &Parts) -> Result<Vec<(String, String)>> {
     let text = parts.uri.query().unwrap_or_default();
     let mut pairs = Vec::new();
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-        // Decoding puts this in the place of what is not UTF-8; Postgres has no NUL.
+        // Decoding puts U+FFFD in the place of bytes that are not UTF-8; Postgres text has no NUL.
         if value.contains(['\u{fffd}', '\0']) {
             return Err(Error::invalid(name.into_owned(), "is not text"));
         }
@@ -93,7 +93,7 @@ pub(crate) fn query_pairs(parts: &Parts) -> Result<Vec<(String, String)>> {
     Ok(pairs)
 }
 
-/// Query parameters of a route that is not a list: a fixed set of flags.
+/// A flag in the query string of a route that is not a list; false if it is missing.
 pub(crate) fn flag(pairs: &[(String, String)], name: &'static str) -> Result<bool> {
     match pairs.iter().find(|(given, _)| given == name) {
         None => Ok(false),

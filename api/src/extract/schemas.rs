@@ -1,4 +1,4 @@
-//! How the fields of bodies are described.
+//! The schemas of the fields of bodies.
 
 use std::ops::RangeInclusive;
 
@@ -12,7 +12,7 @@ fn of<const N: usize>(types: [Type; N]) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::from_iter(types))
 }
 
-/// Anything.
+/// Any value.
 pub(super) fn anything() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::AnyValue)
 }
@@ -22,7 +22,7 @@ pub(super) fn text() -> ObjectBuilder {
     of([Type::String, Type::Null])
 }
 
-/// One of these words; null clears it.
+/// A word out of `words`; null clears it.
 pub(super) fn one_of(words: &[&str]) -> ObjectBuilder {
     let words = words.iter().map(|word| json!(word));
     text().enum_values(Some(words.chain([json!(null)])))
@@ -33,7 +33,7 @@ pub(super) fn text_or_number() -> ObjectBuilder {
     of([Type::String, Type::Integer, Type::Null])
 }
 
-/// Goes in, and never out again.
+/// A secret, which is never answered.
 pub(super) fn secret() -> ObjectBuilder {
     text()
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
@@ -47,7 +47,7 @@ pub(super) fn new_password() -> ObjectBuilder {
         .description(Some("To be chosen; null is refused."))
 }
 
-/// A whole number, or the same as a string.
+/// A whole number, or its digits as a string.
 pub(super) fn number(range: &RangeInclusive<i64>) -> ObjectBuilder {
     of([Type::Integer, Type::String, Type::Null])
         .minimum(Some(*range.start()))

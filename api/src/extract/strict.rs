@@ -1,12 +1,12 @@
-//! JSON in which no name stands twice (of two values it is unclear which one counts), with
-//! a bound on what it takes in memory.
+//! JSON without duplicate names (of two values it is unclear which one counts), and with a bound on
+//! the memory that it takes.
 
 use std::{cell::Cell, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// The most values in a body. Each takes many times the bytes that it is written with.
+/// The most values in a body. Each takes many times its written size in memory.
 const MOST_VALUES: usize = 1 << 18;
 
 /// Reads a JSON value without duplicate names, at most 128 levels deep.
@@ -92,12 +92,12 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
 const MANY: &str = "too many values";
 
-/// True if the trouble was that there are too many values.
+/// True if the error is that there are too many values.
 pub(crate) fn is_too_many(error: &serde_json::Error) -> bool {
     error.to_string().starts_with(MANY)
 }
 
-/// Said so that [`duplicate`] finds the name again.
+/// A duplicate name, in words in which [`duplicate`] finds it again.
 struct Duplicate<'a>(&'a str);
 
 const SAID: &str = "stands twice: ";
@@ -114,7 +114,7 @@ impl fmt::Display for Duplicate<'_> {
     }
 }
 
-/// The name that stood twice, if that was the trouble.
+/// The duplicate name, if the error is about one.
 pub(crate) fn duplicate(error: &serde_json::Error) -> Option<String> {
     let said = error.to_string();
     let name = said.strip_prefix(SAID)?;

@@ -1,4 +1,4 @@
-//! Keys in the database: who has one, and what became of it.
+//! Idempotency keys in the database: their claims, their marks and their answers.
 
 use std::time::Duration;
 
@@ -12,34 +12,35 @@ use zeroize::Zeroizing;
 use super::{fingerprint::Hasher, kept::Kept};
 use crate::{Error, Result};
 
-/// How long an attempt is believed to be alive that says nothing.
+/// The time after which an attempt that does not renew its lease counts as dead.
 pub(super) const LEASE: Duration = Duration::from_secs(6);
-/// How long a key is remembered, as Postgres reads it.
+/// The time for which a key is remembered, as a Postgres interval.
 const REMEMBERED: &str = "24 hours";
-/// How many are forgotten at a time.
+/// The number of keys that are forgotten at a time.
 const SWEEP: i64 = 10_000;
 
-/// The keys of all users. One per process.
+/// The keys of all users. Each process has one.
 pub(crate) struct Claims {
     pool: PgPool,
     vault: Vault,
     fingerprints: Zeroizing<Vec<u8>>,
 }
 
-/// The right to carry a request out.
+/// The right to carry out a request.
 pub(super) struct Claim {
     token: String,
     user: Id<User>,
     key: String,
 }
 
-/// What a key has led to.
+/// The result of claiming a key.
 pub(super) enum Found {
-    /// Nothing yet: this attempt carries it out.
+    /// A free key: this attempt carries out the request.
     Free(Claim),
-    /// An answer.
+    /// The kept answer, and the fingerprint of its request.
     Answered { fingerprint: Vec<u8>, kept: Kept },
-    /// Events, and no answer any more.
+    /// Events, but no answer any more: the request was carried out by an attempt that did not live
+    /// to answer.
     Lost {
         fingerprint: Option<Vec<u8>>,
         recipe: Option<String>,
@@ -59,7 +60,7 @@ struct Row {
 }
 
 impl Claims {
-    /// Keys in this database; requests are told apart by hashes under this key.
+    /// The keys in this database; `fingerprints` is the key of the hashes that tell requests apart.
     pub fn new(pool: PgPool, vault: Vault, fingerprints: Zeroizing<Vec<u8>>) -> Self {
         Self {
             pool,
@@ -73,7 +74,7 @@ impl Claims {
             .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
     }
 
-    /// Claims a key, or waits for whoever has it and says what they came to.
+    /// Claims a key, or waits for the attempt that has it and returns the result of that.
     pub(super) async fn claim(
         &self,
         user: Id<User>,
@@ -94,7 +95,7 @@ impl Claims {
             if self.insert(user, key, once).await? {
                 return Ok(claim());
             }
-            // Gone meanwhile: whoever had it let go of it.
+            // Gone meanwhile: the attempt that had the key released it.
             let Some(row) = self.look(user, key).await? else {
                 continue;
             };
@@ -146,7 +147,7 @@ impl Claims {
     }
 
     async fn look(&self, user: Id<User>, key: &str) -> Result<Option<Row>> {
-        // Of several marks the one counts that knows the answer.
+        // Of several marks the one with an answer counts.
         let row = sqlx::query_as(
             "select replace(r.token::text, '-', '') as token, r.lease_until > now() as alive, \
                r.expires_at <= now() as expired, m.token is not null as marked, \
@@ -164,7 +165,8 @@ impl Claims {
         Ok(row)
     }
 
-    /// What has marks by now keeps its token, whatever was seen before.
+    /// Takes over the key of a dead attempt. An attempt that has marks by now keeps the key,
+    /// whatever was seen before.
     async fn take_over(&self, user: Id<User>, key: &str, from: &str, once: &Once) -> Result<bool> {
         let taken = sqlx::query(
             "update once.requests r set token = $4::uuid, \
@@ -183,7 +185,7 @@ impl Claims {
         .await;
         match taken {
             Ok(taken) => Ok(taken.rows_affected() == 1),
-            // A mark came between.
+            // A mark was written in between.
             Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => Ok(false),
             Err(error) => Err(error.into()),
         }
@@ -203,8 +205,8 @@ impl Claims {
         .map(drop)
     }
 
-    /// Keeps an answer; not if another attempt has taken over, or the person whom it
-    /// shows was erased meanwhile.
+    /// Keeps an answer; false if another attempt has taken over, or the person shown in the answer
+    /// was erased meanwhile.
     pub(super) async fn keep(
         &self,
         claim: &Claim,
@@ -228,7 +230,7 @@ impl Claims {
         }
     }
 
-    /// Lets the next one with this key carry the request out, unless that happened.
+    /// Releases the key for the next attempt; if events were appended, only the lease ends.
     pub(super) async fn release(&self, claim: &Claim) {
         let released = async {
             let deleted = sqlx::query(
@@ -250,7 +252,7 @@ impl Claims {
             Ok::<_, sqlx::Error>(())
         };
         if let Err(error) = released.await {
-            // Its lease runs out by itself.
+            // The lease runs out by itself.
             tracing::warn!(%error, "a keyed request could not be let go of");
         }
     }
@@ -268,7 +270,7 @@ impl Claims {
         Ok(())
     }
 
-    /// Forgets the keys of yesterday.
+    /// Forgets expired keys.
     pub async fn sweep(&self) -> Result<(), sqlx::Error> {
         loop {
             let swept = sqlx::query(

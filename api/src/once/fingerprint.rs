@@ -1,4 +1,5 @@
-//! What makes two requests the same, taken while the body passes by.
+//! The fingerprint of a request, by which two requests count as the same, taken while the body
+//! passes by.
 
 use std::{
     pin::Pin,
@@ -16,12 +17,13 @@ use sha2::Sha256;
 use super::telling;
 use crate::{Error, Result};
 
-/// Keyed: bodies hold passwords, and a plain hash of a short one can be guessed.
+/// The hash of a request. Keyed, since bodies hold passwords, and a plain hash of a short one can
+/// be guessed.
 pub(super) type Hasher = Hmac<Sha256>;
 
 struct State {
     body: Body,
-    /// Gone when the body broke off, or ended.
+    /// `None` once the body has broken off, or ended.
     hasher: Option<Hasher>,
     fingerprint: Arc<OnceLock<Vec<u8>>>,
 }
@@ -55,10 +57,10 @@ impl State {
 /// The body on its way to the handler.
 struct Passing(Arc<Mutex<State>>);
 
-/// What is known of the request so far, and what its handler left unread.
+/// The fingerprint of the request so far, and the part of the body that its handler left unread.
 pub(super) struct Reading(Arc<Mutex<State>>);
 
-/// Begins to read a request: its body for the handler, and what it is for us.
+/// Begins to read a request: its body for the handler, and the reading of its fingerprint.
 pub(super) fn read(mut hasher: Hasher, parts: &Parts, body: Body) -> (Body, Reading) {
     let uri = &parts.uri;
     let head = [
@@ -89,13 +91,13 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 impl Reading {
-    /// Where the fingerprint will stand once the body has been read.
+    /// The place of the fingerprint, filled once the body has been read.
     pub fn fingerprint(&self) -> Arc<OnceLock<Vec<u8>>> {
         Arc::clone(&lock(&self.0).fingerprint)
     }
 
-    /// The fingerprint, after reading what nobody wanted; nothing if there is more of
-    /// that than `limit`, or it broke off.
+    /// The fingerprint, after reading the rest of the body; `None` if the rest has more than
+    /// `limit` bytes, or broke off.
     pub async fn whole(&self, limit: usize) -> Option<Vec<u8>> {
         let mut read = 0;
         while lock(&self.0).hasher.is_some() {
@@ -110,14 +112,15 @@ impl Reading {
         self.fingerprint().get().cloned()
     }
 
-    /// Refuses a request that is not the one its key was first given with.
+    /// Refuses a request other than the one that its key was first given with.
     pub async fn must_be(&self, first: Option<Vec<u8>>, limit: usize) -> Result<()> {
         let this = self.whole(limit).await;
         let this = this.ok_or_else(|| Error::invalid("body", "ended early, or is too large"))?;
         match first {
             Some(first) if first != this => Err(Error::KeyReused),
             Some(_) => Ok(()),
-            // It was carried out before it had been read whole, so nobody can tell.
+            // The first request was carried out before it had been read whole, so they cannot be
+            // compared.
             None => Err(Error::AnswerLost),
         }
     }

@@ -1,4 +1,4 @@
-//! An answer that is kept.
+//! The kept answer to a request.
 
 use axum::{
     body::{Body, Bytes},
@@ -14,10 +14,10 @@ use serde_json::Value;
 
 use crate::answer::POSITION;
 
-/// The most bytes of an answer that is kept. Writes answer with less, but for a long
+/// The most bytes of an answer that is kept. The answers to writes are shorter, except for a long
 /// message and an import with many bad rows.
 const LARGEST: usize = 2 << 20;
-/// What belongs to the answer and not to the way it went out.
+/// The headers that are kept: those that belong to the answer and not to its transport.
 const HEADERS: [HeaderName; 5] = [
     header::CONTENT_TYPE,
     header::CONTENT_DISPOSITION,
@@ -26,18 +26,18 @@ const HEADERS: [HeaderName; 5] = [
     POSITION,
 ];
 
-/// An answer that is kept.
+/// A kept answer.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Kept {
     status: u16,
     headers: Vec<(String, String)>,
-    /// Base64.
+    /// The body, in Base64.
     body: String,
     #[serde(skip)]
     shown: Shown,
 }
 
-/// Of whom there is something in an answer.
+/// The people who are shown in an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Shown {
     #[default]
@@ -47,8 +47,8 @@ enum Shown {
 }
 
 impl Kept {
-    /// Reads an answer to its end. What cannot be kept only goes out: larger ones, and
-    /// those with more people in them than one erasure could find.
+    /// Reads an answer to its end. Too large an answer cannot be kept, nor can one that shows
+    /// several people, whom no single erasure would find; it is only sent.
     pub async fn of(response: Response) -> (Option<Self>, Response) {
         let (parts, body) = response.into_parts();
         let mut chunks = body.into_data_stream();
@@ -91,7 +91,7 @@ impl Kept {
         })
     }
 
-    /// Whose erasure it must not outlive.
+    /// The person with whose erasure this answer must be erased.
     pub fn subject(&self) -> Option<String> {
         match self.shown {
             Shown::Contact(id) => Some(Subject::new("contact", id).as_str().to_owned()),
@@ -133,7 +133,7 @@ fn context(token: &str) -> String {
     format!("once.answers/{token}")
 }
 
-/// Contacts of whom an answer says more than which one it is.
+/// The contacts of whom an answer shows more than the id.
 fn shown(value: &Value) -> Shown {
     match value {
         Value::Object(fields) => {

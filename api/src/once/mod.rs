@@ -1,13 +1,13 @@
-//! `Idempotency-Key`: a write that comes again is answered again, not carried out again.
+//! `Idempotency-Key`: a repeated write is answered again, not carried out again.
 //!
-//! A request with a key is claimed in `once.requests` under a lease. Whatever it
-//! appends to the log marks it in the same transaction, so that an attempt that ends
-//! without an answer leaves nothing open: without a mark nothing happened, and the next
-//! one carries it out; with one it happened, and its answer is put together again from
-//! what the mark says, or a 409 says that it is lost. An attempt that was overtaken
-//! cannot append any more, because its mark would refer to nothing.
+//! A request with a key is claimed in `once.requests` under a lease. Whatever it appends to the log
+//! marks the claim in the same transaction, so that an attempt that ends without an answer leaves
+//! nothing open. Without a mark nothing was appended, and the next attempt carries the request out.
+//! With a mark it was carried out, and its answer is made from the recipe in the mark, or a 409
+//! says that the answer is lost. An attempt that was overtaken cannot append any more, because its
+//! mark would refer to nothing.
 //!
-//! Handlers know nothing of it, but for [`Recipe`], which `Writer` leaves in the mark.
+//! Handlers know nothing of keys, but for [`Recipe`], which `Writer` leaves in the mark.
 
 mod claims;
 mod fingerprint;
@@ -37,12 +37,12 @@ use kept::Kept;
 const NAME: &str = "Idempotency-Key";
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-/// How long a request waits for another one with its key.
+/// Time limit of waiting for another request with the same key.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Their answers are tokens, which are kept nowhere.
+/// The last segments of the login paths, whose answers are tokens and are kept nowhere.
 const LOGINS: [&str; 2] = ["authenticate", "authentication"];
 
-/// Answers a write that was answered before from what was kept of it.
+/// The middleware: answers a repeated write with the kept answer.
 pub(crate) async fn once(State(app): State<App>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>();
     let route = route.and_then(|path| openapi::registered(request.method(), path.as_str()));
@@ -56,7 +56,7 @@ pub(crate) async fn once(State(app): State<App>, request: Request, next: Next) -
     answered.unwrap_or_else(IntoResponse::into_response)
 }
 
-/// Whether the answer is a token.
+/// True if a request for this path is answered with a token.
 pub(crate) fn is_login(path: &str) -> bool {
     LOGINS.contains(&path.rsplit('/').next().unwrap_or_default())
 }
@@ -64,7 +64,7 @@ pub(crate) fn is_login(path: &str) -> bool {
 async fn keyed(app: App, permissions: &[String], request: Request, next: Next) -> Result<Response> {
     let (mut parts, body) = request.into_parts();
     let caller = Caller::from_request_parts(&mut parts, &app).await?;
-    // What was answered once is not answered again to whoever may not ask any more.
+    // A kept answer is not given to a caller who has lost the permission for it.
     for permission in permissions {
         caller.must_hold(permission)?;
     }
@@ -100,7 +100,7 @@ async fn keyed(app: App, permissions: &[String], request: Request, next: Next) -
     }
 }
 
-/// The key, taken as it stands, quotes and all.
+/// The key, as it stands, quotes and all.
 fn key(headers: &HeaderMap) -> Result<String> {
     let mut given = headers.get_all(KEY).iter();
     let (Some(value), None) = (given.next(), given.next()) else {
@@ -115,7 +115,7 @@ fn key(headers: &HeaderMap) -> Result<String> {
     Ok(String::from_utf8_lossy(bytes).into_owned())
 }
 
-/// In a task of its own: a client that goes away comes back for the answer.
+/// Carries out a request in a task of its own: a client that goes away comes back for the answer.
 async fn carry_out(
     app: App,
     claim: Claim,
@@ -148,7 +148,7 @@ async fn carry_out(
     })
 }
 
-/// Says now and then that the attempt is alive; does not end.
+/// Renews the lease of an attempt, three times within its length; does not end.
 async fn prolong(claims: &Claims, claim: &Claim) {
     loop {
         tokio::time::sleep(LEASE / 3).await;
@@ -159,7 +159,7 @@ async fn prolong(claims: &Claims, claim: &Claim) {
     }
 }
 
-/// Keeps what is to be answered again, or lets go of the key.
+/// Keeps a final answer, or releases the key.
 async fn keep(app: &App, claim: Claim, reading: Reading, response: Response) -> Response {
     let claims = app.once();
     if !is_final(response.status()) {
@@ -170,7 +170,7 @@ async fn keep(app: &App, claim: Claim, reading: Reading, response: Response) -> 
     let (kept, response) = Kept::of(response).await;
     let stored = match (fingerprint, kept) {
         (Some(fingerprint), Some(kept)) => claims.keep(&claim, &fingerprint, &kept).await,
-        // Too large, or not the request that it set out to be.
+        // The answer cannot be kept, or the request could not be read whole.
         _ => Ok(false),
     };
     match stored {
@@ -184,8 +184,8 @@ async fn keep(app: &App, claim: Claim, reading: Reading, response: Response) -> 
     response
 }
 
-/// What the same request would be answered again: not what a new login, a permission
-/// or a little time changes.
+/// True if the same request would be answered with this status again: not if a new login, a
+/// permission or a little time changes it.
 fn is_final(status: StatusCode) -> bool {
     status.is_success()
         || matches!(
@@ -204,7 +204,7 @@ fn replayed(mut response: Response) -> Response {
     response
 }
 
-/// The headers that make it another request.
+/// The headers that are part of a request's fingerprint.
 fn telling(parts: &Parts) -> [&[u8]; 3] {
     use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, IF_MATCH};
     [CONTENT_DISPOSITION, CONTENT_TYPE, IF_MATCH].map(|name| {

@@ -1,4 +1,4 @@
-//! How to answer a request whose attempt did not live to do it.
+//! Recipes: answering a request whose attempt was carried out but did not live to answer.
 
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -6,24 +6,25 @@ use serde_json::Value;
 
 use crate::{App, Result, answer::Answer};
 
-/// How to answer a request that was carried out; stands in clear, so there are only ids in it.
+/// The recipe for the answer to a request that was carried out; stored in clear, so it holds only
+/// ids.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Recipe {
-    /// With this.
+    /// This value.
     Said(Value),
-    /// With a row as it is now: its id column, as the read side names it, and the id.
+    /// The present state of a row: its id column, as the read side names it, and the id.
     Row(String, i64),
 }
 
 impl Recipe {
-    /// As it stands in the mark; nothing if it has no such form.
+    /// The text of the recipe for the mark; `None` if it cannot be written as JSON.
     pub fn text(&self) -> Option<String> {
         serde_json::to_string(self).ok()
     }
 }
 
-/// The answer, if the mark said how to make it and it can still be made.
+/// The answer, if the mark has a recipe for it and it can still be made.
 pub(super) async fn prepare(app: &App, recipe: Option<String>) -> Result<Option<Response>> {
     let recipe = recipe.and_then(|text| serde_json::from_str(&text).ok());
     let answer = match recipe {

@@ -1,4 +1,4 @@
-//! What a person says of an operation.
+//! The part of an operation's description that is written by hand.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use utoipa::{
 
 use super::sketch::Component;
 
-/// What is said of an operation beyond what its handler's parameters say.
+/// The description of an operation beyond its handler's parameters.
 #[derive(Clone, Default)]
 pub(crate) struct About {
     pub(super) summary: &'static str,
@@ -28,21 +28,21 @@ pub(crate) struct About {
     pub(super) example: Option<Value>,
 }
 
-/// What a 200 holds.
+/// The content of a 200.
 #[derive(Clone, Default)]
 pub(super) enum Answered {
-    /// What the parameters say: a list.
+    /// The list that the parameters describe.
     #[default]
     Listed,
     /// JSON of this form.
     Json(Box<RefOr<Schema>>),
     /// `{"<kind>_id": n}`.
     Id(&'static str),
-    /// Something else, by its content type.
+    /// Another content, by its type.
     Other(&'static str),
 }
 
-/// What a field of an answer holds.
+/// The type of a field of an answer.
 #[derive(Clone, Copy)]
 pub(crate) enum Shape {
     /// An id.
@@ -67,7 +67,8 @@ impl Shape {
     }
 }
 
-/// An operation, in a short sentence: what it does, and to what.
+/// Begins the description of an operation with its summary: a short sentence with what it does, and
+/// to what.
 pub(crate) fn op(summary: &'static str) -> About {
     About {
         summary,
@@ -75,8 +76,8 @@ pub(crate) fn op(summary: &'static str) -> About {
     }
 }
 
-/// Another spelling of an operation, `DELETE /contacts/{contact_id}` for instance, as it
-/// stands in the routes.
+/// Describes another spelling of an operation, which is given as in the routes: `DELETE
+/// /contacts/{contact_id}` for instance.
 pub(crate) fn alias(of: impl Into<Cow<'static, str>>) -> About {
     About {
         alias_of: Some(of.into()),
@@ -85,7 +86,7 @@ pub(crate) fn alias(of: impl Into<Cow<'static, str>>) -> About {
 }
 
 impl About {
-    /// A paragraph more, where the summary leaves a question open.
+    /// Adds a paragraph, where the summary leaves a question open.
     pub fn note(mut self, note: &'static str) -> Self {
         self.note = Some(note);
         self
@@ -109,13 +110,13 @@ impl About {
         self.json::<T>()
     }
 
-    /// Answers this.
+    /// Answers JSON of this type.
     pub fn json<T: ToSchema>(mut self) -> Self {
         self.answer = Answered::Json(Box::new(component::<T>(&mut self.components)));
         self
     }
 
-    /// Answers what was said so far or else a single resource, its version in `ETag`.
+    /// Answers JSON of the type given before, or else a single resource, its version in `ETag`.
     pub fn or_row<T: ToSchema>(mut self) -> Self {
         let Answered::Json(other) = std::mem::take(&mut self.answer) else {
             return self.row::<T>();
@@ -157,19 +158,19 @@ impl About {
         self
     }
 
-    /// The kinds of body that are taken as they are, where they are not JSON.
+    /// The content types of a body that is taken as bytes.
     pub fn takes(mut self, content_types: &'static [&'static str]) -> Self {
         self.takes = content_types;
         self
     }
 
-    /// A request's body for people to begin with, where one made of its fields would not do.
+    /// An example of the body, where one made of its fields would not do.
     pub fn example(mut self, body: Value) -> Self {
         self.example = Some(body);
         self
     }
 
-    /// A further status, and what it means here.
+    /// Adds a status, with its meaning for this operation.
     pub fn answers(mut self, status: u16, meaning: &'static str) -> Self {
         self.also.push((status, meaning));
         self

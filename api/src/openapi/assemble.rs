@@ -1,4 +1,4 @@
-//! The document, put together from what is known of each route.
+//! The OpenAPI document, put together from the description of each route.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ const BEARER: &str = "The `token` that `POST /authenticate` answers.";
 /// The first segments of the paths that are about the installation itself.
 const SYSTEM: [&str; 5] = ["docs", "healthz", "metrics", "openapi.json", "readyz"];
 
-/// The whole of it.
+/// The whole document.
 pub(super) fn document(operations: &[Operation]) -> Value {
     let resolved: Vec<Resolved<'_>> = operations
         .iter()
@@ -95,7 +95,7 @@ fn mend_links(value: &mut Value) {
     }
 }
 
-/// An operation, and what is said of it: of the one it is another spelling of, if it is.
+/// An operation with its description, which for another spelling is that of the original.
 struct Resolved<'a> {
     operation: &'a Operation,
     about: &'a About,
@@ -116,7 +116,8 @@ impl<'a> Resolved<'a> {
         }
     }
 
-    /// A GET that changes something is there for clients of the original only.
+    /// True for a GET that changes something as another spelling: it is there for clients of the
+    /// original only.
     fn is_deprecated(&self) -> bool {
         let changes = |of: &Operation| of.method != "GET";
         self.operation.method == "GET" && self.alias_of.is_some_and(changes)
@@ -287,7 +288,7 @@ fn responses(it: &Resolved<'_>, all: &[Resolved<'_>]) -> utoipa::openapi::Respon
     responses.build()
 }
 
-/// From what creates something to everything that can be done with it.
+/// Links from an operation that creates something to everything that can be done with it.
 fn links(it: &Resolved<'_>, all: &[Resolved<'_>]) -> Vec<(String, Link)> {
     let Answered::Id(kind) = it.about.answer else {
         return Vec::new();
@@ -365,7 +366,7 @@ fn number() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Integer)
 }
 
-/// As ids are answered.
+/// The schema of an id in an answer.
 fn id() -> ObjectBuilder {
     number().minimum(Some(1))
 }

@@ -1,13 +1,13 @@
-//! An example for every body that has none of its own, made of its schema: what a field is
-//! called says what stands in it.
+//! Examples for all bodies that have none of their own, made of their schemas: the name of a field
+//! decides on its value.
 //!
-//! Pages send the example of a request as it stands, so a request that is sent unchanged must
-//! do no harm: the only role in one is `user`, and a password that is to be set is null, which
-//! is refused.
+//! Pages send the example of a request as it stands, so a request that is sent unchanged must do no
+//! harm: the only role in an example is `user`, and a password that is to be set is null, which is
+//! refused.
 
 use serde_json::{Map, Value, json};
 
-/// How deep examples go; schemas may refer to themselves.
+/// The greatest depth of an example; schemas may refer to themselves.
 const DEPTH: usize = 6;
 
 /// A password in an example: shorter than any that can be set.
@@ -38,7 +38,7 @@ pub(super) fn add(document: &mut Value) {
     }
 }
 
-/// Indexing what is not there leaves a null in its place.
+/// Removes the nulls that indexing leaves in the place of missing values.
 fn tidy(operation: &mut Value) {
     let Some(operation) = operation.as_object_mut() else {
         return;
@@ -60,7 +60,7 @@ fn tidy(operation: &mut Value) {
 /// Makes examples of schemas.
 struct Examples<'a> {
     schemas: &'a Value,
-    /// True if they are sent, or else answered.
+    /// True for bodies of requests, false for bodies of answers.
     sent: bool,
 }
 
@@ -124,7 +124,7 @@ impl<'a> Examples<'a> {
     }
 }
 
-/// True if a field goes in and never out again, as passwords do.
+/// True for a field that is never answered, such as a password.
 fn is_secret(schema: &Value) -> bool {
     schema["writeOnly"] == true
 }
@@ -180,7 +180,7 @@ fn fits(value: &Value, types: &[&str]) -> bool {
         })
 }
 
-/// What stands in a field of this name.
+/// The value of a field of this name.
 fn known(field: &str) -> Option<Value> {
     Some(match field {
         "first_name" => json!("Ada"),

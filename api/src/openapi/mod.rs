@@ -1,15 +1,15 @@
-//! The API's description of itself: OpenAPI 3.1, made from the routes as they are.
+//! The description of the API: OpenAPI 3.1, made from the routes as they are.
 //!
-//! [`Routes`] is what every area's `routes()` returns: each line gives a method, a path,
-//! the handler, and what the code does not say by itself ([`op`]): a summary, and what is
-//! answered. The rest is read off the handler's parameters, which [`Describe`] themselves:
-//! a `Writer` its permission, a `Path` its parameters, a `Listing` its filters, an `Input`
-//! its fields. A route cannot be served without being described.
+//! [`Routes`] is what every area's `routes()` returns: each line gives a method, a path, the
+//! handler, and the parts that the code does not give ([`op`]): a summary, and the answer. The rest
+//! is read off the handler's parameters, which [`Describe`] themselves: a `Writer` its permission,
+//! a `Path` its parameters, a `Listing` its filters, an `Input` its fields. A route cannot be
+//! served without being described.
 //!
-//! To add a route: a line in its resource's `routes`; for another spelling of one that is
-//! there, [`alias`], or [`Routes::spelt_also`] for
-//! all of a resource. To add an extractor: an `impl Describe` beside it. To add a row type:
-//! `#[derive(ToSchema)]`, and an example in `examples` for field names that are new.
+//! To add a route: a line in its resource's `routes`; for another spelling of an existing route,
+//! [`alias`], or [`Routes::spelt_also`] for all of a resource. To add an extractor: an `impl
+//! Describe` beside it. To add a row type: `#[derive(ToSchema)]`, and an example in `examples` for
+//! field names that are new.
 
 mod about;
 mod assemble;
@@ -41,8 +41,8 @@ static REGISTERED: LazyLock<HashMap<String, Vec<(&'static str, Registered)>>> =
         registered
     });
 
-/// The registered properties of the route that answers a request; `path` is as the router
-/// has it. HEAD is answered by the routes for GET.
+/// The registered properties of the route that answers a request; `path` is the router's pattern.
+/// HEAD is answered by the routes for GET.
 pub(crate) fn registered(method: &Method, path: &str) -> Option<&'static Registered> {
     let method = match method.as_str() {
         "HEAD" => "GET",
@@ -53,14 +53,13 @@ pub(crate) fn registered(method: &Method, path: &str) -> Option<&'static Registe
         .find_map(|(one, route)| (*one == method).then_some(route))
 }
 
-/// True if a request can change something; of one that no route answers, its method says
-/// so.
+/// True if a request can change something; its method decides if no route answers it.
 pub(crate) fn changes(method: &Method, route: Option<&Registered>) -> bool {
     let by_method = ![Method::GET, Method::HEAD, Method::OPTIONS].contains(method);
     route.map_or(by_method, |route| route.changes)
 }
 
-/// The description of every route there is, as `GET /openapi.json` answers it.
+/// The description of all routes, as `GET /openapi.json` answers it.
 pub fn openapi() -> serde_json::Value {
     assemble::document(crate::routes().operations())
 }

@@ -1,4 +1,4 @@
-//! `/openapi.json`, `/docs`: the same to read and try, without a network; and `/`, which
+//! `/openapi.json`; `/docs`, a page to read and try it, which needs no other host; and `/`, which
 //! leads a browser there.
 
 use std::sync::{Arc, LazyLock};
@@ -12,11 +12,11 @@ use utoipa_swagger_ui::Config;
 use super::{Routes, op};
 use crate::{Error, Result, cross_site::wants_html, extract::Path};
 
-/// It does not change while the program runs.
+/// The description as JSON, which does not change while the program runs.
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| super::openapi().to_string());
-/// Without the bar that loads other descriptions, whose logo has a style in the HTML, and
-/// without the badge of an online validator, which would be told the address of the page.
-/// Every tag is closed at first: with some 250 operations shown the page takes seconds.
+/// The settings of the page: without the bar that loads other descriptions, whose logo has a style
+/// in the HTML, and without the badge of an online validator, which would be told the address of
+/// the page. Every tag is closed at first: with some 250 operations shown the page takes seconds.
 static PAGE: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
     let config = Config::from("/openapi.json")
         .use_base_layout()
@@ -25,19 +25,19 @@ static PAGE: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
         .filter(true);
     Arc::new(config)
 });
-/// The file that is the page itself, and what is changed in it: its title, and the width
-/// that a phone lays it out in.
+/// The file of the page itself, and the replacement in it: its title, and the width that a phone
+/// lays it out in.
 const INDEX: &str = "index.html";
 const TITLE: &str = "<title>Swagger UI</title>";
 const HEAD: &str = "<title>Ledgerline API</title>\n    \
     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">";
-/// The page runs and loads only what comes from here: no script and no style in the HTML.
-/// Its icons are `data:` images of its own style sheet.
+/// The Content Security Policy of the page: it runs and loads only files of this server, with no
+/// script and no style in the HTML. Its icons are `data:` images of its own style sheet.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
 
-/// The pages.
+/// The routes of these pages.
 pub(crate) fn routes() -> Routes {
     Routes::new()
         .get(
@@ -104,7 +104,7 @@ async fn file(Path(name): Path<String>) -> Result<Response> {
     }
 }
 
-/// The page with a head of ours.
+/// The page with its head replaced.
 fn titled(page: &[u8]) -> Vec<u8> {
     let page = String::from_utf8_lossy(page);
     page.replacen(TITLE, HEAD, 1).into_bytes()

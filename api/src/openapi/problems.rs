@@ -10,7 +10,7 @@ use utoipa::openapi::{
 
 use crate::Error;
 
-/// The name of the schema of their bodies.
+/// The name of the schema of the bodies of these answers.
 pub(super) const SCHEMA: &str = "Problem";
 
 /// The statuses, each with its name among the components and its meaning.
@@ -65,7 +65,7 @@ const STATUSES: [(u16, &str, &str); 12] = [
     ),
 ];
 
-/// An error of a status.
+/// An example of an error with this status.
 fn example(status: u16) -> Error {
     match status {
         401 => Error::Unauthenticated("log in first: Bearer token or Basic"),
@@ -85,7 +85,7 @@ fn example(status: u16) -> Error {
     }
 }
 
-/// The components: an answer for each status.
+/// The answers among the components, one for each status.
 pub(super) fn responses() -> impl Iterator<Item = (&'static str, Response)> {
     STATUSES.into_iter().map(|(status, name, meaning)| {
         let content = ContentBuilder::new()
@@ -124,7 +124,7 @@ fn retry_after() -> Header {
         .build()
 }
 
-/// RFC 9457, with the `error` that ICTCore's clients read beside it.
+/// The schema of the bodies: RFC 9457, with the `error` that ICTCore's clients read beside it.
 pub(super) fn schema() -> Schema {
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let number = || ObjectBuilder::new().schema_type(Type::Integer);

@@ -1,4 +1,4 @@
-//! Routes and what is known of them, side by side.
+//! Routes and their descriptions, side by side.
 
 use std::borrow::Cow;
 
@@ -16,13 +16,13 @@ pub(crate) const JSON: &[&str] = &["application/json", "application/*+json"];
 
 /// An operation as it was registered.
 pub(crate) struct Operation {
-    /// In upper case.
+    /// The method, in upper case.
     pub method: &'static str,
-    /// As the router has it.
+    /// The path, as the router has it.
     pub path: String,
-    /// What the handler's parameters say.
+    /// The description by the handler's parameters.
     pub sketch: Sketch,
-    /// What only a person can say.
+    /// The description by hand.
     pub about: About,
     handler: MethodRouter<App>,
 }
@@ -47,7 +47,7 @@ pub(crate) struct Routes {
 }
 
 impl Routes {
-    /// None yet.
+    /// An empty set of routes.
     pub fn new() -> Self {
         Self::default()
     }
@@ -88,7 +88,7 @@ impl Routes {
         self.add("DELETE", path, routing::delete(handler), H::sketch(), about)
     }
 
-    /// The same routes once more, under a path that begins differently.
+    /// Adds the same routes once more as other spellings, under `other` in the place of `prefix`.
     pub fn spelt_also(mut self, prefix: &str, other: &str) -> Self {
         let again = self.operations.iter().filter_map(|it| {
             let rest = it.path.strip_prefix(prefix)?;
@@ -106,13 +106,13 @@ impl Routes {
         self
     }
 
-    /// These and those.
+    /// Adds the routes of `others`.
     pub fn merge(mut self, others: Self) -> Self {
         self.operations.extend(others.operations);
         self
     }
 
-    /// What axum serves.
+    /// The router that axum serves.
     pub fn into_router(self) -> Router<App> {
         let routes = self.operations.into_iter();
         routes.fold(Router::new(), |router, it| {
@@ -120,7 +120,7 @@ impl Routes {
         })
     }
 
-    /// What is known of them.
+    /// The operations as they were registered.
     pub fn operations(&self) -> &[Operation] {
         &self.operations
     }
@@ -175,7 +175,7 @@ impl Routes {
 
 /// A handler whose parameters can be described. `T` is as in axum's [`Handler`].
 pub(crate) trait Signature<T> {
-    /// What they say together.
+    /// The description by all parameters together.
     fn sketch() -> Sketch;
 }
 
@@ -188,7 +188,7 @@ where
     }
 }
 
-/// One for each number of parameters that a handler may have.
+/// Implements [`Signature`] for handlers with these parameters.
 macro_rules! signature {
     ($($parameter:ident),+) => {
         impl<F, Fut, M, $($parameter),+> Signature<(M, $($parameter,)+)> for F

@@ -1,4 +1,4 @@
-//! What the parameters of a handler say of its operation.
+//! The description of an operation by its handler's parameters.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub(crate) type Component = (String, RefOr<Schema>);
 /// An operation as its handler's parameters describe it.
 #[derive(Clone, Default)]
 pub(crate) struct Sketch {
-    /// Whether one has to be logged in.
+    /// True if the caller must be logged in.
     pub authenticated: bool,
     /// True if the handler can change something.
     pub changes: bool,
@@ -30,25 +30,25 @@ pub(crate) struct Sketch {
     pub parameters: Vec<Parameter>,
     /// The fields of the JSON body, if one is read.
     pub fields: Option<Vec<Field>>,
-    /// Whether the body is bytes of any kind.
+    /// True if the body is bytes of any type.
     pub bytes: bool,
-    /// The schema of what is listed, if something is.
+    /// The schema of the rows, if the operation lists some.
     pub listed: Option<RefOr<Schema>>,
-    /// What these schemas refer to.
+    /// The schemas that those of this sketch refer to.
     pub components: Vec<Component>,
-    /// Statuses that are answered when something is wrong.
+    /// Statuses of refusals.
     pub refusals: Vec<u16>,
 }
 
 impl Sketch {
-    /// Notes a permission without which the answer is 403.
+    /// Adds a permission without which the answer is 403.
     pub fn needs(&mut self, permission: String) {
         self.authenticated = true;
         self.permissions.push(permission);
         self.refuses(&[401, 403, 429]);
     }
 
-    /// Notes statuses that are answered when something is wrong.
+    /// Notes statuses of refusals.
     pub fn refuses(&mut self, statuses: &[u16]) {
         for status in statuses {
             if !self.refusals.contains(status) {
@@ -86,9 +86,9 @@ impl Sketch {
 /// A field of a JSON body.
 #[derive(Clone)]
 pub(crate) struct Field {
-    /// Its name.
+    /// The name of the field.
     pub name: &'static str,
-    /// What it takes.
+    /// The schema of the field.
     pub schema: RefOr<Schema>,
 }
 
@@ -98,13 +98,13 @@ impl fmt::Debug for Field {
     }
 }
 
-/// A parameter of a handler that can say what it takes from a request.
+/// A parameter of a handler that describes what it takes from a request.
 pub(crate) trait Describe {
-    /// Adds what it knows.
+    /// Adds its part to the description.
     fn describe(sketch: &mut Sketch);
 }
 
-/// What the program is made of, which no request says anything about.
+/// The state of the program, which takes nothing from a request.
 impl<S> Describe for State<S> {
     fn describe(_sketch: &mut Sketch) {}
 }
@@ -114,7 +114,7 @@ impl Describe for HeaderMap {
     fn describe(_sketch: &mut Sketch) {}
 }
 
-/// The route itself.
+/// The matched route.
 impl Describe for MatchedPath {
     fn describe(_sketch: &mut Sketch) {}
 }

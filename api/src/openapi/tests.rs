@@ -1,4 +1,4 @@
-//! The description against the lists under `tests/contract/`, and against itself.
+//! Tests of the description against the lists under `tests/contract/`, and against itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ const LISTED: &str = include_str!(concat!(
     "/../tests/contract/routes.tsv"
 ));
 
-/// What a route is called does not matter here, only where its parameters stand.
+/// A path without the names of its parameters, which do not matter here.
 fn shape(path: &str) -> String {
     let parts = path.split('/').map(|part| match part.starts_with('{') {
         true => "{}",
@@ -70,7 +70,8 @@ fn every_route_is_in_the_lists_with_its_permission_and_the_other_way_round() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The list says by hand which routes change something; here it is derived from handlers.
+/// Compares the list, which is written by hand, with the routes that the handlers show to change
+/// something.
 #[test]
 fn a_route_is_known_to_change_something_as_the_list_says() {
     let mut changing = BTreeSet::new();

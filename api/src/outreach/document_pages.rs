@@ -1,4 +1,4 @@
-//! The pages of documents: made of uploads, added to, drawn anew.
+//! The pages of documents: made of uploads, extended, drawn anew.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use tokio_util::io::ReaderStream;
 use super::media::Upload;
 use crate::{App, Error, Result, permit::Caller};
 
-/// Pages made of what was uploaded, behind those that there were `before`.
+/// Pages made of an upload, behind the pages `before` if there are some.
 pub(super) async fn of_upload(
     caller: &Caller,
     upload: Upload,
@@ -46,7 +46,7 @@ pub(super) async fn of_upload(
     })
 }
 
-/// The same pages in another quality.
+/// Draws the same pages in another quality.
 pub(super) async fn anew(caller: &Caller, pages: &Pages, quality: Quality) -> Result<Pages> {
     let app = caller.app();
     documents(app).ready()?;
@@ -82,7 +82,7 @@ async fn draw(app: &App, room: &mut Workroom, quality: Quality) -> Result<Drawn>
     })
 }
 
-/// Puts a file of the room among the media.
+/// Stores a file of the workroom as a medium.
 async fn keep(app: &App, room: &Workroom, file: &str) -> Result<(MediaHash, i64)> {
     let file = conversion::open(&room.path(file)).map_err(broken)?;
     let file = File::from_std(file);
@@ -91,7 +91,7 @@ async fn keep(app: &App, room: &Workroom, file: &str) -> Result<(MediaHash, i64)
     Ok((media, i64::try_from(size).unwrap_or(i64::MAX)))
 }
 
-/// Puts a medium into a file.
+/// Writes a medium into a file.
 async fn fetch(app: &App, media: &MediaHash, path: &Path) -> Result<()> {
     let Some((_, pieces)) = app.media().get(media).await? else {
         tracing::error!(media = media.0, "a document's pages are not there");

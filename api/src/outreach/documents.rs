@@ -19,7 +19,7 @@ use crate::{
     permit::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
-/// The kinds of file that clients announce; what comes is looked at.
+/// The content types that clients may announce; the type is detected from the file itself.
 const KINDS: &[&str] = &[
     "application/pdf",
     "image/tiff",
@@ -150,7 +150,7 @@ async fn replace(
     Path(id): Path<Id<Document>>,
     upload: Upload,
 ) -> Result<Answer> {
-    // Before the bytes are taken: they are nobody's business if the document is not.
+    // Before the upload is read: an unknown document is refused first.
     let quality = documents.load(id).await?.aggregate.content().quality;
     let caller = documents.caller();
     let pages = document_pages::of_upload(caller, upload, None, quality).await?;
@@ -187,7 +187,7 @@ async fn download(
     media::download(documents.caller().app(), &pdf).await
 }
 
-/// What it is saved as, whatever it was when it came.
+/// The file name of the PDF: the name of the upload, whatever its extension was.
 fn pdf_name(uploaded: Option<&str>, id: Id<Document>) -> String {
     let Some(name) = uploaded else {
         return format!("document-{id}.pdf");
@@ -200,7 +200,7 @@ fn pdf_name(uploaded: Option<&str>, id: Id<Document>) -> String {
 }
 
 impl FromFields for DocumentPatch {
-    /// `type` is left unread: what a file is, it says itself.
+    /// Leaves `type` unread: the type is detected from the file itself.
     fn from_fields(fields: &mut Fields) -> Self {
         const NAMES: [&str; 6] = ["basic", "standard", "fine", "super", "superior", "ultra"];
         Self {

@@ -1,4 +1,4 @@
-//! Media on their way in and out, in pieces.
+//! Upload and download of media, in pieces.
 
 use std::path::Path;
 
@@ -28,9 +28,9 @@ const NAME_LENGTH: usize = 128;
 /// The most bytes of an upload that are in memory while it is stored.
 const PIECE: usize = 512 << 10;
 
-/// A body of bytes of some kind.
+/// An uploaded body of bytes.
 pub(super) struct Upload {
-    /// The type that it declares, or the refusal of it: an unknown id is answered first.
+    /// The declared type, or its refusal, which is returned later: an unknown id is answered first.
     content_type: Result<String>,
     file_name: Option<String>,
     body: Body,
@@ -64,13 +64,14 @@ impl Describe for Upload {
 }
 
 impl Upload {
-    /// Stores the bytes. The file is called `otherwise` if the client gave no name.
+    /// Stores the bytes. The file is named `otherwise`, with an extension, if the client gave no
+    /// name.
     pub async fn receive(self, app: &App, otherwise: &str) -> Result<Attachment> {
         let limit = app.config().upload_limit;
         self.receive_within(limit, app, otherwise).await
     }
 
-    /// The same, of at most so many bytes.
+    /// Stores at most `limit` bytes, like [`Self::receive`].
     pub async fn receive_within(
         self,
         limit: usize,
@@ -95,12 +96,12 @@ impl Upload {
 }
 
 impl Upload {
-    /// What the client calls the file, if it says.
+    /// The file name that the client gave, if any.
     pub fn file_name(&self) -> Option<&str> {
         self.file_name.as_deref()
     }
 
-    /// Writes the bytes into a file of this server, where something is to be made of them.
+    /// Writes the bytes into a file of this server, for a conversion.
     pub async fn save(self, app: &App, path: &Path) -> Result<()> {
         self.content_type?;
         let limit = app.config().upload_limit;
@@ -160,7 +161,7 @@ impl From<ConversionError> for Error {
     }
 }
 
-/// Sends a medium out as a file to be saved, never to be shown in place.
+/// Answers a medium as a file to be saved, never to be shown in place.
 pub(crate) async fn download(app: &App, attached: &Attachment) -> Result<Response> {
     let found = app.media().get(&attached.media).await?;
     let (size, pieces) = found.ok_or(Error::NotFound)?;
@@ -174,7 +175,7 @@ pub(crate) async fn download(app: &App, attached: &Attachment) -> Result<Respons
     Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
-/// The same for one that is sealed with this key.
+/// Answers a medium that is sealed with this key, like [`download`].
 pub(crate) async fn download_sealed(
     app: &App,
     attached: &Attachment,
@@ -220,7 +221,7 @@ fn file_name(headers: &HeaderMap) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// RFC 6266, with RFC 8187 for names that are not ASCII.
+/// The value of `Content-Disposition`: RFC 6266, with RFC 8187 for names that are not ASCII.
 fn disposition(name: &str) -> String {
     let plain = |c: char| c.is_ascii_graphic() && !"\"\\%".contains(c);
     let ascii: String = name
@@ -244,7 +245,7 @@ fn disposition(name: &str) -> String {
     format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
 }
 
-/// The usual ending of files of a kind.
+/// The usual file extension of a content type.
 fn extension(content_type: &str) -> &'static str {
     const KNOWN: [(&str, &str); 12] = [
         ("application/pdf", "pdf"),

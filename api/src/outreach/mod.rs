@@ -1,4 +1,4 @@
-//! What is said and how: messages, their media, programs.
+//! Outreach: messages, their media, programs.
 
 mod document_pages;
 mod documents;
@@ -16,7 +16,7 @@ use crate::openapi::Routes;
 
 pub(crate) use program_ref::ProgramRef;
 
-/// The area's resources.
+/// The area's routes.
 pub(crate) fn routes() -> Routes {
     Routes::new()
         .merge(documents::routes())

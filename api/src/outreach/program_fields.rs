@@ -1,4 +1,4 @@
-//! What a client says of a program.
+//! The request fields of a program.
 
 use domain::{
     Entity, Id, Patch,
@@ -11,7 +11,7 @@ use crate::{
     permit::{Caller, Noun, own},
 };
 
-/// The longest silence that a caller is asked to sit through, in seconds.
+/// The longest delay, in seconds: silence that a caller is asked to sit through.
 const LONGEST_DELAY: i64 = 60;
 
 /// A program's fields, of whatever type.
@@ -44,7 +44,7 @@ impl FromFields for Said {
 }
 
 impl Said {
-    /// The type it names; without one, the routes that have one.
+    /// The type that the fields name; without one, an error that lists the routes with a type.
     pub fn kind(&self) -> Result<ProgramType> {
         let names = ProgramType::ALL.map(ProgramType::as_str);
         let kind = match &self.kind {
@@ -61,8 +61,8 @@ impl Said {
         kind.ok_or_else(|| Error::invalid("type", format!("must be one of {}", names.join(", "))))
     }
 
-    /// What it says of a program of this type, or of one that is to become one: what it
-    /// refers to must be there, and the caller's.
+    /// The patch of a program of this type, new or existing; whatever it refers to must exist and
+    /// be the caller's.
     pub async fn checked(mut self, caller: &Caller, kind: ProgramType) -> Result<ProgramPatch> {
         self.patch.parameters = self.patch.parameters.of(kind);
         let ParametersPatch {
@@ -84,7 +84,7 @@ impl Said {
         Ok(self.patch)
     }
 
-    /// What it says of a program that is there.
+    /// The patch of an existing program, whose type cannot be changed.
     pub async fn changing(self, caller: &Caller, program: &Program) -> Result<ProgramPatch> {
         let kind = program
             .kind()

@@ -10,9 +10,9 @@ use crate::extract::Segment;
 /// A program in a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProgramRef {
-    /// This one.
+    /// The program with this id.
     Id(Id<Program>),
-    /// Those of this type.
+    /// The programs of this type.
     Kind(ProgramType),
 }
 

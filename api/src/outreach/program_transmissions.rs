@@ -1,5 +1,5 @@
-//! `/programs/{program}/transmissions`: by id for a program that is there, by type
-//! for one that is made on the way.
+//! `/programs/{program}/transmissions`: by id for an existing program, by type for a program that
+//! is created along with the transmission.
 
 use domain::{
     delivery::{Transmission, TransmissionCommand},
@@ -64,8 +64,8 @@ async fn create(
     }
 }
 
-/// Everything is checked before anything is written. What is left is the store's own
-/// trouble between the two: then the program is taken back.
+/// Creates a program and its transmission. Everything is checked before anything is written; if the
+/// store fails between the two, the program is deleted again.
 async fn create_both(
     transmissions: &Writer<Transmission, Create>,
     programs: &Writer<Program, Create>,
@@ -104,7 +104,7 @@ async fn list(
             narrow(&mut listing.query.filter.program_id, program.get())?;
         }
         ProgramRef::Kind(kind) => {
-            // Of the caller's own programs, whatever else they may see.
+            // Only the caller's own transmissions, whatever else they may see.
             let own = transmissions.caller().user().get();
             narrow(&mut listing.query.owner, own)?;
             listing.query.filter.program_type = Some(kind.as_str().to_owned());
@@ -113,7 +113,7 @@ async fn list(
     transmissions.list(listing).await
 }
 
-/// A filter that the path has set already may only say the same again.
+/// Sets a filter to the value in the path; a filter in the query must have the same value.
 fn narrow(filter: &mut Option<i64>, to: i64) -> Result<()> {
     if filter.is_some_and(|given| given != to) {
         return Err(Error::invalid("program_id", "contradicts the path"));
@@ -122,7 +122,7 @@ fn narrow(filter: &mut Option<i64>, to: i64) -> Result<()> {
     Ok(())
 }
 
-/// Both at once: in two objects, or side by side.
+/// The fields of both, in two objects or side by side.
 struct Said {
     program: SaidProgram,
     transmission: SaidTransmission,
@@ -135,7 +135,7 @@ impl FromFields for Said {
         let read = Self {
             transmission: match transmission.as_mut() {
                 Some(apart) => SaidTransmission::from_fields(apart),
-                // Side by side, the account is that of both.
+                // Side by side, `account_id` belongs to both.
                 None => fields.leaving("account_id", SaidTransmission::from_fields),
             },
             program: SaidProgram::from_fields(program.as_mut().unwrap_or(fields)),

@@ -63,7 +63,7 @@ pub(super) fn routes() -> Routes {
     })
 }
 
-/// What a program of this type is made for, and what it needs for that.
+/// The summary of the operation that creates a program of this type, and its required fields.
 fn creating(kind: ProgramType) -> (&'static str, &'static [&'static str]) {
     let account: &[&str] = &["account_id"];
     match kind {

@@ -1,4 +1,4 @@
-//! `/messages/recordings/{recording_id}/media`: what is heard.
+//! `/messages/recordings/{recording_id}/media`: the sound of recordings.
 
 use axum::response::Response;
 use commands::{
@@ -20,9 +20,9 @@ use crate::{
     permit::{Caller, Read, Reader, Update, Writer},
 };
 
-/// What the upload is called in its room.
+/// The name of the upload in its workroom.
 const UPLOAD: &str = "upload";
-/// How often a recording may change while something is added to it.
+/// The most attempts to add sound to a recording that others change meanwhile.
 const TRIES: usize = 3;
 
 pub(super) async fn upload(
@@ -30,7 +30,7 @@ pub(super) async fn upload(
     Path(id): Path<Id<Recording>>,
     upload: Upload,
 ) -> Result<Answer> {
-    // Before the bytes are taken: they are nobody's business if the recording is not.
+    // Before the upload is read: an unknown recording is refused first.
     recordings.load(id).await?;
     let caller = recordings.caller();
     let new = Uploaded::receive(caller, upload).await?;
@@ -89,7 +89,7 @@ pub(super) async fn download(
     media::download(recordings.caller().app(), &file).await
 }
 
-/// What the file is called that was called something else when it came.
+/// The file name of a download: the name of the upload, whatever its extension was.
 fn wav_name(id: Id<Recording>, uploaded: Option<&str>) -> String {
     let stem = uploaded.map(|name| match name.rsplit_once('.') {
         Some((stem, _)) if !stem.is_empty() => stem,
@@ -101,7 +101,7 @@ fn wav_name(id: Id<Recording>, uploaded: Option<&str>) -> String {
     }
 }
 
-/// An upload that was sound. Its room holds it.
+/// An upload that was recognised as sound, in its workroom.
 struct Uploaded {
     _room: Workroom,
     samples: Samples,
@@ -123,7 +123,7 @@ impl Uploaded {
         })
     }
 
-    /// Stores it as a file of its own, or as the end of one that begins like this.
+    /// Stores the upload as a sound of its own, or behind `before`.
     async fn stored(&self, app: &App, before: Option<&Sound>) -> Result<Sound> {
         let had = before.map_or(0, |sound| sound.samples.unsigned_abs());
         let samples = had + self.samples.count;
@@ -132,7 +132,7 @@ impl Uploaded {
             return Err(SoundError::TooLong(longest).into());
         }
         let new = self.samples.bytes().await.map_err(SoundError::from)?;
-        // What is stored already was once as short as it had to be; the limit is above.
+        // The total length is checked above, so the bytes need no limit here.
         let limit = usize::MAX;
         let (media, size) = match before {
             Some(before) => {

@@ -15,7 +15,7 @@ use crate::{
     permit::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
-/// As what it may be sent.
+/// The content types that clients may announce.
 const KINDS: [&str; 6] = [
     "audio/wav",
     "audio/mpeg",
@@ -24,7 +24,7 @@ const KINDS: [&str; 6] = [
     "application/ogg",
     "application/octet-stream",
 ];
-/// What is taken.
+/// The accepted formats.
 const SOUND: &str = "WAV, MP3, OGG (Vorbis) or GSM 06.10, whatever it is called. It becomes WAV of 16 bits, \
     8 kHz, one channel.";
 
@@ -131,7 +131,7 @@ async fn delete(
 }
 
 impl FromFields for RecordingPatch {
-    /// `type` is left unread: what a file is, it says itself.
+    /// Leaves `type` unread: the type is detected from the file itself.
     fn from_fields(fields: &mut Fields) -> Self {
         Self {
             name: fields.text("name"),

@@ -114,7 +114,7 @@ async fn upload(
     Path(id): Path<Id<Template>>,
     upload: Upload,
 ) -> Result<Answer> {
-    // Before the bytes are taken: they are nobody's business if the template is not.
+    // Before the upload is read: an unknown template is refused first.
     templates.load(id).await?;
     let attachment = upload
         .receive(templates.caller().app(), &format!("template-{id}"))
@@ -131,7 +131,7 @@ async fn append(
     upload: Upload,
 ) -> Result<Answer> {
     let app = templates.caller().app();
-    // A mail with all of them is to be no larger than one with the largest.
+    // A mail with all attachments is to be no larger than a mail with the largest one.
     let most_bytes = i64::try_from(app.config().upload_limit).unwrap_or(i64::MAX);
     let room = templates.load(id).await?.aggregate.room(most_bytes)?;
     let room = usize::try_from(room).unwrap_or_default();
@@ -158,7 +158,7 @@ async fn download(
     media::download(templates.caller().app(), &attached).await
 }
 
-/// `?n=2` or `?file_name=offer.pdf`: which of the attachments; without, the first.
+/// `?n=2` or `?file_name=offer.pdf`: the number or the name of an attachment; without, the first.
 struct Which {
     n: usize,
     file_name: Option<String>,

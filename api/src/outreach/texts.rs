@@ -86,12 +86,12 @@ impl FromFields for TextPatch {
     }
 }
 
-/// The encoding, which has two names: `type` in words and `encoding` in numbers.
+/// The encoding, given as `type` in words or as `encoding` in numbers.
 fn encoding(fields: &mut Fields) -> Patch<Encoding> {
     let expected = "plain, unicode, binary or a charset";
     let kind = match fields.word("type", expected, charset) {
         Patch::Set(Some(encoding)) => Patch::Set(encoding),
-        // A charset that says nothing of how it is sent leaves that to the text.
+        // A charset that does not determine the encoding leaves it to the text.
         Patch::Set(None) | Patch::Clear => Patch::Clear,
         Patch::Keep => Patch::Keep,
     };
@@ -107,7 +107,7 @@ fn encoding(fields: &mut Fields) -> Patch<Encoding> {
     }
 }
 
-/// What a `type` asks for: an encoding, or nothing in particular.
+/// The encoding that a `type` asks for; `Some(None)` for a charset that determines none.
 fn charset(word: &str) -> Option<Option<Encoding>> {
     Some(match word {
         "plain" | "gsm" | "gsm7" | "gsm-7" => Some(Encoding::Gsm),

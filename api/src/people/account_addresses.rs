@@ -113,7 +113,7 @@ async fn assign(
     accounts.updated::<AccountRow>(id, assign).await
 }
 
-/// The command that changes an account, with what its writer may assign.
+/// The command that changes an account, with the assignments that its writer may make.
 pub(crate) async fn update<V: Verb>(
     accounts: &Writer<Account, V>,
     id: Id<Account>,
@@ -126,8 +126,8 @@ pub(crate) async fn update<V: Verb>(
     })
 }
 
-/// The assignments that come with what somebody writes into an account: none, unless they
-/// are an account administrator, or everybody counts as one.
+/// The assignments of the addresses in a patch: none, unless the caller is an account
+/// administrator, or the policy trusts everybody.
 pub(super) async fn assigned<V: Verb>(
     accounts: &Writer<Account, V>,
     id: Id<Account>,

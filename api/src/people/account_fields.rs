@@ -1,4 +1,4 @@
-//! What a client says of an account.
+//! The request fields of an account.
 
 use domain::{
     Id, Patch,
@@ -15,7 +15,7 @@ use crate::{
 
 const KINDS: [&str; 4] = ["account", "did", "extension", "eaddress"];
 
-/// An account's fields, its secrets still to be sealed.
+/// An account's fields, with secrets that are still to be sealed.
 #[derive(Debug)]
 pub(super) struct Said {
     patch: AccountPatch,
@@ -46,7 +46,7 @@ impl FromFields for Said {
 }
 
 impl Said {
-    /// What is put on record: secrets sealed for this account.
+    /// The patch, with secrets sealed for this account.
     pub fn sealed(self, vault: &Vault, id: Id<Account>) -> Result<AccountPatch> {
         Ok(AccountPatch {
             passwd: seal(vault, id, "passwd", self.passwd)?,

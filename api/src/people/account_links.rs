@@ -1,4 +1,4 @@
-//! What an account is tied to: programs, its user, settings.
+//! The links of an account: programs, its user, settings.
 
 use commands::addresses::AddressPolicy;
 use domain::{
@@ -24,7 +24,7 @@ use crate::{
     permit::{Read, Reader, Update, Writer},
 };
 
-/// A setting as it is answered.
+/// The fields of a setting in an answer.
 const SETTING: [(&str, Shape); 2] = [("name", Shape::Text), ("value", Shape::MaybeText)];
 
 pub(super) fn routes() -> Routes {
@@ -95,7 +95,7 @@ async fn unsubscribe(
     accounts: Writer<Account, Update>,
     Path((id, program)): Path<(Id<Account>, ProgramRef)>,
 ) -> Result<Answer> {
-    // By id also what is gone: an account keeps pointing at a deleted program.
+    // A deleted program too, if given by id: an account keeps its reference to it.
     let program = match program {
         ProgramRef::Id(program) => program,
         named => resolve(&accounts, named).await?,
@@ -175,7 +175,7 @@ async fn must_be_allowed(
     sender: &str,
 ) -> Result<()> {
     let account = accounts.load(id).await?.aggregate;
-    // Of what is no sender at all, the account says so.
+    // The account itself refuses a text that is no sender at all.
     let is_sender = sender.parse::<SenderId>().is_ok();
     let app = accounts.caller().app();
     if !is_sender || app.config().addresses == AddressPolicy::Trusted {

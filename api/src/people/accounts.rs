@@ -152,7 +152,7 @@ async fn delete(accounts: Writer<Account, Delete>, Path(id): Path<Id<Account>>) 
     accounts.deleted(id, delete).await
 }
 
-/// The account that a new user gets, with the same contact data.
+/// Opens the account of a new user, with the same contact data.
 pub(crate) async fn open_for<V: Verb>(
     accounts: &Writer<Account, V>,
     owner: Id<User>,
@@ -179,7 +179,7 @@ pub(crate) async fn open_for<V: Verb>(
         assigned: assigned.clone(),
     };
     match accounts.create(id, create).await {
-        // The name belongs to somebody's account; the user's own id makes it unique.
+        // The name belongs to another account; the user's own id makes it unique.
         Err(Error::Invalid(_)) => {
             let name = username.map(|name| format!("{name}-{owner}"));
             let name = name.and_then(|name| name.parse().ok());

@@ -11,7 +11,7 @@ use projections::people::contacts::ContactRow;
 
 use crate::csv::unguarded;
 
-/// The columns, in the order that holds where no header says otherwise.
+/// The columns, in the order of a file without a header.
 pub(super) const COLUMNS: [&str; 9] = [
     "phone",
     "first_name",
@@ -24,7 +24,7 @@ pub(super) const COLUMNS: [&str; 9] = [
     "description",
 ];
 
-/// What the sample file shows.
+/// The rows of the sample file.
 pub(super) const SAMPLE: [[&str; 9]; 2] = [
     [
         "+15550100",
@@ -66,7 +66,7 @@ pub(super) fn fields(row: &ContactRow) -> [&str; 9] {
     .map(|value| value.as_deref().unwrap_or_default())
 }
 
-/// Which column of a file is which.
+/// The place in [`COLUMNS`] of each column of a file, if it has one.
 pub(super) struct Layout(Vec<Option<usize>>);
 
 impl Default for Layout {
@@ -76,9 +76,9 @@ impl Default for Layout {
 }
 
 impl Layout {
-    /// What a first row says of the columns, if it is a header: it is if one of its
-    /// values is the word `phone`, and its first is no telephone number, which that of
-    /// somebody of this name is. Columns of other names are left out.
+    /// The layout in a first row, if it is a header. A header has the word `phone` among its
+    /// values, and no telephone number as its first one; the row of a person named Phone has.
+    /// Columns of other names are left out.
     pub fn in_header(row: &[String]) -> Option<Result<Self, String>> {
         let first = row.first().map(|value| unguarded(value));
         if first.is_some_and(|value| value.parse::<PhoneNumber>().is_ok()) {
@@ -100,8 +100,7 @@ impl Layout {
         })
     }
 
-    /// What a row says of a contact; an empty value says nothing. All that is wrong
-    /// with it is said at once.
+    /// The contact in a row; an empty value is left out. All errors are reported at once.
     pub fn read(&self, row: &[String]) -> Result<ContactProfile, String> {
         let more = row.get(self.0.len()..).unwrap_or_default();
         if more.iter().any(|value| !value.trim().is_empty()) {
@@ -140,7 +139,7 @@ impl Layout {
     }
 }
 
-/// As headers are compared: `First Name` is `first_name`.
+/// A column's name in the form in which names are compared: `First Name` is `first_name`.
 fn folded(name: &str) -> String {
     unguarded(name)
         .trim()
@@ -159,7 +158,7 @@ fn value<T: FromStr<Err: Display>>(
         .ok()
 }
 
-/// What two rows say together about one contact: the later where both say something.
+/// Merges two rows about one contact: where both have a value, the later one holds.
 pub(super) fn together(earlier: ContactProfile, later: ContactProfile) -> ContactProfile {
     ContactProfile {
         phone: later.phone.or(earlier.phone),
@@ -175,7 +174,7 @@ pub(super) fn together(earlier: ContactProfile, later: ContactProfile) -> Contac
     }
 }
 
-/// What a row changes of a contact that is there: nothing that it does not say.
+/// The patch of an existing contact by a row: values that the row lacks are kept.
 pub(super) fn change(row: ContactProfile) -> ContactPatch {
     ContactPatch {
         phone: patch(row.phone),

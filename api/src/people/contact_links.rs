@@ -1,4 +1,4 @@
-//! Contacts into groups and out of them.
+//! The links of contacts to groups.
 
 use domain::{
     Entity as _, Id, Refusal,

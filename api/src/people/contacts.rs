@@ -88,14 +88,14 @@ async fn delete(
         return contacts.deleted(id, ContactCommand::Delete).await;
     }
     let answer = contacts.deleted(id, ContactCommand::Erase).await?;
-    // The reports that quote the person are another read model, and part of the promise.
+    // The reports that quote the person are another read model, and covered by the erasure.
     let app = contacts.caller().app();
     let head = app.commands().store().log().head();
     app.settle(Transmission::TYPE, Some(head)).await;
     Ok(answer)
 }
 
-/// `?erase=true`: what history holds of the person becomes unreadable as well.
+/// `?erase=true`: the person's data in the log becomes unreadable as well.
 struct Erase(bool);
 
 impl FromRequestParts<App> for Erase {

@@ -1,4 +1,4 @@
-//! A group's contacts as CSV: out, in, and a sample of it.
+//! A group's contacts as CSV: export, import, and a sample file.
 
 use axum::response::Response;
 use domain::{

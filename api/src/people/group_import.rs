@@ -1,10 +1,10 @@
-//! Taking contacts in out of a list, thousands a second.
+//! Import of a list of contacts into a group, thousands a second.
 //!
-//! A row whose phone one of the group's contacts has already is about that contact; any
-//! other makes a new one. Rows go to the log in batches, each row with all that it says or
-//! not at all. One batch is appended while the next is read, and none is until the read
-//! models have taken in the one before the last: that is how a phone that comes twice is
-//! found again, and it keeps what is not read yet in memory for whoever follows the log.
+//! A row about a phone that a contact of the group has already changes that contact; any other row
+//! makes a new contact. Rows are appended in batches, each row as a whole or not at all. A batch is
+//! appended while the next is read, but not before the read models have taken in the batch that is
+//! two before it: that finds a phone again that comes twice, and limits the unread events that are
+//! kept in memory for the subscribers of the log.
 
 use std::{collections::HashMap, mem, time::Duration};
 
@@ -28,12 +28,12 @@ use crate::{
     permit::{Caller, Done, Update},
 };
 
-/// How many rows go to the log together, and about how many bytes.
+/// The most rows of a batch, and about the most bytes.
 const BATCH_ROWS: usize = 500;
 const BATCH_BYTES: usize = 1 << 20;
 /// The class of advisory locks that keep two imports into one group apart.
 const IMPORTING: i32 = 0x494d_504f;
-/// How long the read models are waited for after each batch.
+/// Time limit of waiting for the read models after each batch.
 const READABLE_WITHIN: Duration = Duration::from_secs(10);
 
 /// An import under way.
@@ -42,45 +42,45 @@ pub(super) struct Import {
     metadata: Metadata,
     group: Id<Group>,
     owner: Id<User>,
-    /// Whether the caller may change the contacts that are there.
+    /// True if the caller may change existing contacts.
     may_update: bool,
     report: Report,
     layout: Layout,
     batch: Vec<Entry>,
     bytes: usize,
-    /// The batch that is being appended, and the contacts that it makes, by phone.
+    /// The batch that is being appended, and in `known` the contacts that it makes, by phone.
     appending: Option<JoinHandle<Appended>>,
     known: HashMap<String, Id<Contact>>,
     last: Option<Position>,
     alone: Lock,
 }
 
-/// What rows say about one contact.
+/// The rows about one contact, merged.
 struct Entry {
     lines: Vec<u64>,
     contact: ContactProfile,
 }
 
-/// What a batch does: contacts that it makes, and such as it changes.
+/// The plan of a batch: the contacts that it makes, and those that it changes.
 #[derive(Default)]
 struct Batch {
     new: Vec<(Id<Contact>, Entry)>,
     changed: Vec<(Id<Contact>, Entry)>,
 }
 
-/// What became of it.
+/// The result of appending a batch.
 #[derive(Default)]
 struct Appended {
     position: Option<Position>,
     created: u64,
     updated: u64,
     refused: Vec<(u64, String)>,
-    /// What kept the rest from being appended.
+    /// The error that kept the rest from being appended.
     trouble: Option<CommandError>,
 }
 
 impl Import {
-    /// Begins one; 423 while another into the same group is under way, since each
+    /// Begins an import; 423 while another import into the same group is under way, since each
     /// would make the contacts that are in both lists.
     pub async fn begin(caller: &Caller, group: Id<Group>, owner: Id<User>) -> Result<Self> {
         let app = caller.app().clone();
@@ -102,8 +102,8 @@ impl Import {
         })
     }
 
-    /// Takes everything in and answers what came of it. What cuts it short is answered
-    /// as the error that it is, with what was taken in until then.
+    /// Imports all rows and answers the report. An error that cuts the import short is answered,
+    /// with the report of the rows until then.
     pub async fn run(mut self, rows: Rows) -> Result<Response> {
         let read = self.read(rows).await;
         let finished = match self.flush().await {
@@ -147,7 +147,7 @@ impl Import {
         Ok(())
     }
 
-    /// Hands the rows that have been read to the log.
+    /// Begins to append the rows that have been read.
     async fn flush(&mut self) -> Result<()> {
         self.bytes = 0;
         let entries = mem::take(&mut self.batch);
@@ -157,7 +157,7 @@ impl Import {
         if self.alone.is_lost() {
             self.alone = alone(&self.app, self.group).await?;
         }
-        // Of the batch before the last: the last is still being appended.
+        // Of the batch before the last: the last one is still being appended.
         if let Some(position) = self.last {
             let watermarks = self.app.watermarks();
             let read = watermarks.wait_for(Contact::TYPE, position, READABLE_WITHIN);
@@ -183,7 +183,7 @@ impl Import {
         Ok(())
     }
 
-    /// The contacts that the rows are about, of those that are there, by phone.
+    /// The existing contacts that the rows are about, by phone.
     async fn there(&mut self, entries: &[Entry]) -> Result<HashMap<String, Id<Contact>>> {
         let phones: Vec<&str> = entries.iter().map(Entry::phone).collect();
         let found = by_phone(self.app.pool(), self.group.get(), &phones).await?;
@@ -192,7 +192,7 @@ impl Import {
         Ok(there)
     }
 
-    /// Divides rows into what is new and what changes something.
+    /// Divides rows into new contacts and changes of existing ones.
     fn planned(
         &mut self,
         entries: Vec<Entry>,
@@ -200,7 +200,7 @@ impl Import {
         ids: Vec<Id<Contact>>,
     ) -> Batch {
         let mut batch = Batch::default();
-        // Where in the batch a phone's contact is.
+        // The place of a phone's contact in the batch.
         let mut places: HashMap<String, usize> = HashMap::with_capacity(entries.len());
         for (entry, id) in entries.into_iter().zip(ids) {
             let phone = entry.phone().to_owned();
@@ -232,7 +232,7 @@ impl Import {
         batch
     }
 
-    /// Waits for the batch that is being appended.
+    /// Waits for the batch that is being appended, and adds its result to the report.
     async fn appended(&mut self) -> Result<()> {
         let Some(appending) = self.appending.take() else {
             return Ok(());
@@ -255,7 +255,7 @@ impl Import {
 
 impl Entry {
     fn phone(&self) -> &str {
-        // There is none without: a row that has none is rejected where it is read.
+        // Never empty: a row without a phone is rejected when it is read.
         self.contact
             .phone
             .as_ref()
@@ -332,7 +332,7 @@ async fn append(
     appended
 }
 
-/// The right to be the only import into a group, anywhere.
+/// The lock of the only import into a group, over all processes.
 async fn alone(app: &App, group: Id<Group>) -> Result<Lock> {
     let locks = app.commands().store().locks();
     let alone = locks.try_lock(LockName::Id(IMPORTING, group.get())).await?;

@@ -1,4 +1,4 @@
-//! Whom one reaches, whom one does not, and as whom.
+//! People: accounts, contacts and groups, and the do-not-contact list.
 
 mod account_addresses;
 mod account_fields;
@@ -19,7 +19,7 @@ use crate::openapi::Routes;
 pub(crate) use account_addresses::update as account_update;
 pub(crate) use accounts::open_for;
 
-/// The area's resources.
+/// The area's routes.
 pub(crate) fn routes() -> Routes {
     Routes::new()
         .merge(accounts::routes())

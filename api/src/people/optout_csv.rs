@@ -1,4 +1,4 @@
-//! The do-not-contact list as CSV: out, and in.
+//! The do-not-contact list as CSV: export and import.
 
 use std::{collections::BTreeMap, mem, time::Duration};
 
@@ -29,9 +29,9 @@ const COLUMNS: [&str; 3] = ["address", "channel", "reason"];
 const EXPORTED: [&str; 4] = ["channel", "address", "reason", "source"];
 /// The most bytes of an import: some 200,000 numbers.
 const LIMIT: usize = 4 << 20;
-/// How many rows go to the log together.
+/// The number of rows that are appended together.
 const BATCH: usize = 500;
-/// How long the read models are waited for after each batch.
+/// Time limit of waiting for the read models after each batch.
 const READABLE_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) fn routes() -> Routes {
@@ -93,7 +93,7 @@ async fn import_csv(optouts: Writer<OptOut, Create>, body: CsvBody) -> Result<Re
         last: None,
     };
     let read = import.read(rows).await;
-    // What was read before something went wrong is taken in all the same.
+    // Rows that were read before an error are imported all the same.
     let flushed = import.flush().await;
     let app = import.optouts.caller().app();
     let late = app.settle(OptOut::TYPE, import.last).await;
@@ -107,10 +107,10 @@ async fn import_csv(optouts: Writer<OptOut, Create>, body: CsvBody) -> Result<Re
 /// An import under way.
 struct Import {
     optouts: Writer<OptOut, Create>,
-    /// Whether the caller may change the opt-outs that are there.
+    /// True if the caller may change existing opt-outs.
     may_update: bool,
     layout: Layout,
-    /// What rows say, by the line on which each begins.
+    /// The rows that have been read, each with the line on which it begins.
     batch: Vec<(u64, Wanted)>,
     report: Report,
     last: Option<Position>,
@@ -139,7 +139,7 @@ impl Import {
         Ok(())
     }
 
-    /// Hands the rows that have been read to the log.
+    /// Appends the rows that have been read.
     async fn flush(&mut self) -> Result<()> {
         if self.batch.is_empty() {
             return Ok(());
@@ -147,7 +147,7 @@ impl Import {
         let (lines, wanted): (Vec<u64>, Vec<Wanted>) =
             mem::take(&mut self.batch).into_iter().unzip();
         let caller = self.optouts.caller();
-        // What is not read yet is in memory for whoever follows the log.
+        // Events that are not read yet are kept in memory for the subscribers of the log.
         if let Some(position) = self.last {
             let watermarks = caller.app().watermarks();
             let read = watermarks.wait_for(OptOut::TYPE, position, READABLE_WITHIN);
@@ -162,9 +162,9 @@ impl Import {
         self.update(&lines, &wanted, &puts).await
     }
 
-    /// Counts the rows about what is there already, and changes the reasons that they give.
+    /// Counts the rows about existing opt-outs, and changes the reasons that they give.
     async fn update(&mut self, lines: &[u64], wanted: &[Wanted], puts: &[Put]) -> Result<()> {
-        // Of several rows about the same the last holds.
+        // Of several rows about the same opt-out the last one holds.
         let mut changes: BTreeMap<Id<OptOut>, (Vec<u64>, Line)> = BTreeMap::new();
         let rows = lines.iter().zip(wanted).zip(puts);
         for ((&line, wanted), put) in rows.filter(|(_, put)| !put.is_new) {
@@ -206,7 +206,7 @@ impl Import {
                     self.report.updated += lines.len() as u64;
                     self.last = self.last.max(committed.position);
                 }
-                // Somebody removed it just now.
+                // Another request removed the opt-out just now.
                 Err(refusal) => lines
                     .into_iter()
                     .for_each(|line| self.report.reject(line, refusal.to_string())),
@@ -216,7 +216,7 @@ impl Import {
     }
 }
 
-/// Which column of a file is which.
+/// The place in [`COLUMNS`] of each column of a file, if it has one.
 struct Layout(Vec<Option<usize>>);
 
 impl Default for Layout {
@@ -225,15 +225,15 @@ impl Default for Layout {
     }
 }
 
-/// Whether it may be meant for an address; no name of a column does.
+/// True if a value may be meant for an address; no name of a column resembles one.
 fn resembles_an_address(value: &str) -> bool {
     let digits = value.chars().filter(char::is_ascii_digit).count();
     value.contains('@') || digits >= 3
 }
 
 impl Layout {
-    /// What a first row says of the columns, if it is a header: it is if one of its values
-    /// is a word for an address and none is an address, since `email` is a channel as well.
+    /// The layout in a first row, if it is a header. A header has a word for an address among its
+    /// values, and no address, since `email` is a channel as well.
     fn in_header(row: &[String]) -> Option<Result<Self, String>> {
         if row.iter().any(|value| resembles_an_address(value)) {
             return None;
@@ -258,7 +258,7 @@ impl Layout {
         })
     }
 
-    /// What a row says. All that is wrong with it is said at once.
+    /// The opt-out that a row asks for. All errors are reported at once.
     fn read(&self, row: &[String]) -> Result<Wanted, String> {
         let more = row.get(self.0.len()..).unwrap_or_default();
         if more.iter().any(|value| !value.trim().is_empty()) {

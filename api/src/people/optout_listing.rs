@@ -1,6 +1,6 @@
-//! Putting addresses on somebody's do-not-contact list.
+//! Listing of addresses on a user's do-not-contact list.
 //!
-//! What is listed already is found by its claim, which is never behind the log, so that
+//! An address that is listed already is found by its claim, which is never behind the log, so that
 //! whoever lists an address twice, in whichever spelling, gets the same opt-out.
 
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use eventstore::{Position, StoreError};
 
 use crate::{Error, Result, once::Recipe, permit::Caller};
 
-/// How often it is tried while others list the same.
+/// The most attempts while other requests list the same addresses.
 const ATTEMPTS: usize = 4;
 
 /// An address that is to be listed.
@@ -32,18 +32,18 @@ pub(super) struct Wanted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Put {
     pub id: Id<OptOut>,
-    /// Whether it was not there before.
+    /// True if this request created it.
     pub is_new: bool,
 }
 
-/// The lists, for asking.
+/// The do-not-contact lists, for look-ups.
 pub(super) fn suppression(caller: &Caller) -> Suppression {
     Suppression::new(caller.app().commands().store().clone())
 }
 
-/// Lists these addresses, all that are new in one transaction, and says in the same order
-/// which opt-outs they have. What is listed already stays as it is. `answer` says how the
-/// request would be answered again.
+/// Lists these addresses, all new ones in one transaction, and returns their opt-outs in the same
+/// order. An address that is listed already stays as it is. `answer` gives the recipe for answering
+/// the request again.
 pub(super) async fn put(
     caller: &Caller,
     owner: Id<User>,
@@ -88,7 +88,7 @@ pub(super) async fn put(
                 }
                 return Ok((puts, last));
             }
-            // Somebody else listed one of them just now.
+            // Another request listed one of the addresses just now.
             Err(CommandError::Store(StoreError::Taken { .. })) => {}
             Err(error) => return Err(error.into()),
         }
@@ -96,8 +96,7 @@ pub(super) async fn put(
     Err(Error::Unavailable("others list the same; try again"))
 }
 
-/// Which opt-out each address has: the one that is there, or a new one for the first of
-/// those that are the same.
+/// The opt-out of each address: the existing one, or a new one for the first of equal addresses.
 fn assigned(
     fingerprints: &[String],
     mut there: HashMap<String, Id<OptOut>>,

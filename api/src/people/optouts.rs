@@ -115,10 +115,10 @@ async fn delete(optouts: Writer<OptOut, Delete>, Path(id): Path<Id<OptOut>>) -> 
     optouts.deleted(id, OptOutCommand::Remove).await
 }
 
-/// An opt-out's fields.
+/// The request fields of an opt-out.
 struct Said {
     channel: Option<Channel>,
-    /// Under which name an address was given, and which, if it was not blank.
+    /// The field in which an address was given, and the address, unless it was blank.
     address: Option<(&'static str, Option<Address>)>,
     contact_id: Option<Id<Contact>>,
     reason: Patch<Line>,
@@ -165,7 +165,7 @@ fn mapped<T, U>(patch: Patch<T>, map: fn(T) -> U) -> Patch<U> {
 }
 
 impl Said {
-    /// What is to be listed, and on whose list.
+    /// The addresses to be listed, and the owner of the list.
     async fn wanted<V: Verb>(self, optouts: &Writer<OptOut, V>) -> Result<(Id<User>, Vec<Wanted>)> {
         let channel = self.channel.unwrap_or_default();
         let reason = self.reason.given();
@@ -187,15 +187,15 @@ impl Said {
     }
 }
 
-/// Where a contact is reached by this channel. The list is that of whom the contact
-/// belongs to, since it is they who would send.
+/// The addresses of a contact for this channel. The list is that of the contact's owner, since it
+/// is they who would send.
 async fn addresses_of<V: Verb>(
     optouts: &Writer<OptOut, V>,
     id: Id<Contact>,
     channel: Channel,
 ) -> Result<(Id<User>, Vec<Address>)> {
     const FIELD: &str = "contact_id";
-    // The opt-out will show what the contact has.
+    // Reading is needed too, since the opt-out will show the contact's address.
     let caller = optouts.caller();
     caller.must::<Contact, Read>()?;
     let contact = own(caller, FIELD, id).await?.aggregate;

@@ -1,4 +1,4 @@
-//! Whoever sends a request.
+//! The sender of a request.
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use commands::Scope;
@@ -14,7 +14,7 @@ use crate::{
     openapi::{Describe, Sketch},
 };
 
-/// Somebody who was recognised, whatever they may do.
+/// An authenticated user, whatever their permissions.
 #[derive(Clone)]
 pub(crate) struct Caller {
     app: App,
@@ -23,12 +23,12 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Who it is.
+    /// The id of the user.
     pub fn user(&self) -> Id<User> {
         self.proof.user
     }
 
-    /// How they were recognised.
+    /// The proof of the caller's identity.
     pub fn proof(&self) -> Proof {
         self.proof
     }
@@ -38,39 +38,40 @@ impl Caller {
         self.metadata.client.map(client::network)
     }
 
-    /// What the events say that come of the request.
+    /// The metadata of the events that the request causes.
     pub fn metadata(&self) -> Metadata {
         self.metadata.clone()
     }
 
-    /// The same, in a request that must be carried out only once.
+    /// The caller of a request that must be carried out only once.
     pub fn once(mut self, once: Once) -> Self {
         self.metadata.once = Some(once);
         self
     }
 
-    /// The whole of it.
+    /// The API's state.
     pub fn app(&self) -> &App {
         &self.app
     }
 
-    /// Who may do what.
+    /// The cache of users and their rights.
     pub fn mirror(&self) -> &Mirror {
         &self.app.auth().mirror
     }
 
-    /// Whether they may do this to their own things.
+    /// True if the caller has the permission for `V` with things of kind `N`, at least with their
+    /// own.
     pub fn may<N: Noun, V: Verb>(&self) -> bool {
         let wanted = format!("{}_{}", N::NAME, V::NAME);
         self.mirror().may(self.user(), &wanted)
     }
 
-    /// Refuses unless they may.
+    /// Refuses a caller who does not have that permission.
     pub fn must<N: Noun, V: Verb>(&self) -> Result<()> {
         self.must_hold(&format!("{}_{}", N::NAME, V::NAME))
     }
 
-    /// The same, by the permission's name.
+    /// Refuses a caller who does not have the permission of this name.
     pub fn must_hold(&self, permission: &str) -> Result<()> {
         if self.mirror().may(self.user(), permission) {
             return Ok(());
@@ -79,7 +80,7 @@ impl Caller {
         Err(Error::Forbidden(needed.into()))
     }
 
-    /// Whose things of this kind they may see and touch.
+    /// The scope of the things of this kind that the caller may see and change.
     pub fn scope<N: Noun>(&self) -> Scope {
         match N::ADMIN {
             Some(admin) if !self.mirror().may(self.user(), admin) => Scope::OwnedBy(self.user()),
@@ -87,7 +88,7 @@ impl Caller {
         }
     }
 
-    /// The same in the read side's words.
+    /// The scope, in the read side's type.
     pub fn view<N: Noun>(&self) -> projections::Scope {
         match self.scope::<N>() {
             Scope::All => projections::Scope::All,
@@ -100,7 +101,7 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        // A handler may ask for several permissions; one look at the credential does.
+        // A handler may ask for several permissions; the credential is checked once.
         if let Some(caller) = parts.extensions.get::<Caller>() {
             return Ok(caller.clone());
         }

@@ -1,4 +1,4 @@
-//! What is done something with: the first half of a permission's name.
+//! Nouns: the first half of a permission's name, a kind of thing.
 
 use domain::{
     access::{Permission, Role, User},
@@ -7,20 +7,20 @@ use domain::{
     people::{Account, Contact, Group, OptOut},
 };
 
-/// A kind of thing as permissions have it.
+/// A kind of thing in the names of permissions.
 pub(crate) trait Noun: Send + Sync + 'static {
-    /// The word.
+    /// The word in the names of permissions.
     const NAME: &'static str;
-    /// The permission with which one sees and touches everybody's; none if it
-    /// belongs to the installation and the permission alone decides.
+    /// The permission to see and change everybody's things of this kind; none if the things belong
+    /// to the installation and the permission alone decides.
     const ADMIN: Option<&'static str>;
 }
 
-/// What was learned during attempts: `result_…`.
+/// The results of attempts: `result_…`.
 pub(crate) enum ResultRow {}
 /// The log: `event_…`.
 pub(crate) enum EventLog {}
-/// How many there are: `statistic_…`. Whose are counted follows from the kinds counted.
+/// The statistics: `statistic_…`. Whose things are counted follows from the kinds counted.
 pub(crate) enum Statistic {}
 
 impl Noun for Account {
@@ -75,7 +75,7 @@ impl Noun for User {
     const NAME: &'static str = "user";
     const ADMIN: Option<&'static str> = Some("user_admin");
 }
-/// An attempt belongs to whom its transmission belongs to.
+/// An attempt belongs to the owner of its transmission.
 impl Noun for Spool {
     const NAME: &'static str = "spool";
     const ADMIN: Option<&'static str> = Some("transmission_admin");

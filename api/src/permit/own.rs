@@ -1,4 +1,4 @@
-//! Referring to things in a body.
+//! References to things in a body.
 
 use commands::CommandError;
 use domain::{Entity, Id, Refusal};
@@ -7,8 +7,8 @@ use eventstore::Loaded;
 use super::{Caller, Noun};
 use crate::{Error, Result};
 
-/// Something a body refers to, if it exists and is the caller's; otherwise the field
-/// is refused, in the same words for both.
+/// Loads something that a body refers to, if it exists and is the caller's; otherwise the field is
+/// refused, in the same words for both.
 pub(crate) async fn own<A>(caller: &Caller, field: &'static str, id: Id<A>) -> Result<Loaded<A>>
 where
     A: Noun + Entity,

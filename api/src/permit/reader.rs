@@ -1,4 +1,4 @@
-//! Leave to look at things of a kind.
+//! Permission to look at things of a kind.
 
 use std::marker::PhantomData;
 
@@ -16,29 +16,29 @@ use crate::{
     openapi::{Describe, Sketch},
 };
 
-/// Leave to do `V` with things of kind `N`, without changing any.
+/// The permission to do `V` with things of kind `N`, without changing any.
 pub(crate) struct Reader<N, V> {
     caller: Caller,
     leave: PhantomData<fn() -> (N, V)>,
 }
 
 impl<N: Noun, V: Verb> Reader<N, V> {
-    /// Who asks.
+    /// The caller.
     pub fn caller(&self) -> &Caller {
         &self.caller
     }
 
-    /// Where the read models are.
+    /// The connections for reading.
     pub fn pool(&self) -> &PgPool {
         self.caller.app().pool()
     }
 
-    /// Whose things they may see.
+    /// The scope of the things that the caller may see.
     pub fn scope(&self) -> projections::Scope {
         self.caller.view::<N>()
     }
 
-    /// Something that exists and that they may know of, as the log has it now.
+    /// Loads something that exists and that the caller may see, in its present state in the log.
     pub async fn load(&self, id: Id<N>) -> Result<Loaded<N>>
     where
         N: Entity,
@@ -47,13 +47,13 @@ impl<N: Noun, V: Verb> Reader<N, V> {
         Ok(commands.load(id, self.caller.scope::<N>()).await?)
     }
 
-    /// One row, if they may know of it.
+    /// One row, if the caller may see it.
     pub async fn row<R: View>(&self, id: i64) -> Result<R> {
         let found = self.caller.app().finders().find(id, self.scope()).await?;
         found.ok_or(Error::NotFound)
     }
 
-    /// One thing, as the answer.
+    /// One row, as the answer.
     pub async fn find<R: Row>(&self, id: i64) -> Result<Answer> {
         Answer::row(&self.row::<R>(id).await?)
     }

@@ -1,8 +1,8 @@
-//! What is done with a thing: the second half of a permission's name.
+//! Verbs: the second half of a permission's name, an action.
 
-/// A verb as permissions have it.
+/// A verb in the names of permissions.
 pub(crate) trait Verb: Send + Sync + 'static {
-    /// The word.
+    /// The word in the names of permissions.
     const NAME: &'static str;
 }
 

@@ -1,4 +1,4 @@
-//! Leave to change things of a kind.
+//! Permission to change things of a kind.
 
 use std::marker::PhantomData;
 
@@ -21,19 +21,19 @@ use crate::{
     openapi::{Describe, Sketch},
 };
 
-/// Leave to do `V` with things of kind `A`. What is sent through it carries the
-/// caller's name, touches only what is theirs to touch, and has been taken in by the
-/// read models when it returns.
+/// The permission to do `V` with things of kind `A`. A command that is sent through it carries the
+/// caller's name, changes only things in the caller's scope, and has been taken in by the read
+/// models when it returns.
 pub(crate) struct Writer<A, V> {
     caller: Caller,
     expected_versions: Option<Vec<u64>>,
     leave: PhantomData<fn() -> (A, V)>,
 }
 
-/// What a command came to.
+/// The result of a command.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Done {
-    /// The position that the read models have not reached in time.
+    /// The position, if the read models have not reached it in time.
     pub late: Option<Position>,
 }
 
@@ -42,27 +42,27 @@ where
     A: Noun + Entity<Command: Clone, Error: Into<Refusal>>,
     V: Verb,
 {
-    /// Who asks.
+    /// The caller.
     pub fn caller(&self) -> &Caller {
         &self.caller
     }
 
-    /// Who asks, by id.
+    /// The caller's user id.
     pub fn user(&self) -> Id<User> {
         self.caller.user()
     }
 
-    /// Whose things they may touch.
+    /// The scope of the things that the caller may change.
     pub fn scope(&self) -> Scope {
         self.caller.scope::<A>()
     }
 
-    /// Where the read models are.
+    /// The connections for reading.
     pub fn pool(&self) -> &PgPool {
         self.caller.app().pool()
     }
 
-    /// The bus.
+    /// The command bus.
     pub fn commands(&self) -> &Commands {
         self.caller.app().commands()
     }
@@ -72,7 +72,7 @@ where
         Ok(self.commands().next_id(A::TYPE).await?)
     }
 
-    /// Something that exists and that they may touch, in the version that they expect.
+    /// Loads something that exists and that the caller may change, in the version that they expect.
     pub async fn load(&self, id: Id<A>) -> Result<Loaded<A>> {
         let loaded = self.commands().load(id, self.scope()).await?;
         match &self.expected_versions {
@@ -88,8 +88,8 @@ where
         self.sent(id, command, self.actor(self.scope())).await
     }
 
-    /// The same, of which the answer is known before it is carried out. It goes on
-    /// record with it, so there are only ids in it.
+    /// Sends a command whose answer is known before it is carried out. The answer is recorded with
+    /// the events for repeated requests, so it holds only ids.
     pub async fn answered(&self, id: Id<A>, command: A::Command, answer: Value) -> Result<Answer> {
         let recipe = || Recipe::Said(answer.clone());
         let actor = self.actor(self.scope()).answering(recipe);
@@ -116,7 +116,7 @@ where
         self.answered(id, command, id_of(A::NAME, id.get())).await
     }
 
-    /// Changes something and answers it as it is now.
+    /// Changes something and answers its present state.
     pub async fn updated<R: Row>(&self, id: Id<A>, command: A::Command) -> Result<Answer> {
         let recipe = || Recipe::Row(R::ID.to_owned(), id.get());
         let actor = self.actor(self.scope()).answering(recipe);
@@ -124,15 +124,14 @@ where
         self.now::<R>(id, done).await
     }
 
-    /// Something as it is after a change: also where the change took it out of the
-    /// caller's sight.
+    /// The state of something after a change: also if the change took it out of the caller's scope.
     pub async fn now<R: Row>(&self, id: Id<A>, done: Done) -> Result<Answer> {
         let found = projections::find::<R>(self.pool(), id.get(), projections::Scope::All).await?;
         let row = found.ok_or(Error::NotFound)?;
         Answer::row(&row).map(|answer| answer.late(done))
     }
 
-    /// A writer of another kind, if the caller may do that too.
+    /// A writer of another kind, if the caller has that permission too.
     pub fn also<B: Noun, W: Verb>(&self) -> Result<Writer<B, W>> {
         self.caller.must::<B, W>()?;
         Ok(Writer {
@@ -142,7 +141,7 @@ where
         })
     }
 
-    /// A writer of another kind, for what follows by itself from what they may do.
+    /// A writer of another kind, for consequences of a change that the caller may make.
     pub fn implied<B: Noun>(&self) -> Writer<B, V> {
         Writer {
             caller: self.caller.clone(),
@@ -151,13 +150,13 @@ where
         }
     }
 
-    /// The caller as the bus knows them, for services that send commands by themselves.
+    /// The caller as the command bus knows them, for services that send commands by themselves.
     pub fn own_actor(&self) -> Actor {
         self.actor(self.scope())
     }
 
-    /// Appends what several aggregates decided for this request, and waits until read models
-    /// of these kinds show it. Nothing where another writer was faster: it is to be decided
+    /// Appends the decisions of several aggregates for this request, and waits until read models of
+    /// these kinds show them. `None` if another writer was faster: the decisions must be made
     /// again.
     pub async fn commit(
         &self,
@@ -237,7 +236,7 @@ impl<A: Noun, V: Verb> Describe for Writer<A, V> {
     }
 }
 
-/// Says in the mark of a request that must be carried out only once how to answer it.
+/// Puts the recipe for the answer into the mark of a request that must be carried out only once.
 trait Answering {
     fn answering(self, recipe: impl FnOnce() -> Recipe) -> Self;
 }
@@ -251,9 +250,9 @@ impl Answering for Actor {
     }
 }
 
-/// The versions in `If-Match`, as `ETag` gave them; none for `*`, which asks for nothing
-/// but that it exists. A weak tag is never the same (RFC 9110, 13.1.1), and one that
-/// was not given out here is that of no version.
+/// The versions in `If-Match`, as `ETag` gave them; `None` for `*`, which asks for nothing but that
+/// the thing exists. A weak tag never matches (RFC 9110, 13.1.1), and neither does a tag that this
+/// API did not give out.
 fn if_match(headers: &HeaderMap) -> Result<Option<Vec<u64>>> {
     let mut lines = headers.get_all(header::IF_MATCH).iter().peekable();
     if lines.peek().is_none() {

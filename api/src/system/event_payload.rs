@@ -4,20 +4,20 @@
 use domain::Event;
 use serde_json::{Map, Value, json};
 
-/// The fields in which secrets stand, sealed; nowhere else do events hold any.
+/// The fields that hold secrets, sealed; beside [`ALL_SECRET`] no other part of an event does.
 const SECRETS: [&str; 3] = ["password", "passwd", "passwd_pin"];
-/// The object of a provider whose values are all secrets.
+/// The object in a provider's events whose values are all secrets.
 const ALL_SECRET: &str = "secrets";
 
-/// The payload of an event.
+/// The payload of an event, without its secrets.
 pub(super) fn readable(event: &Event) -> Value {
-    // What was read from JSON can be written as JSON.
+    // A payload that was read from JSON can be written as JSON.
     plain(event.payload().unwrap_or_default())
 }
 
 fn plain(value: Value) -> Value {
     match value {
-        // Personal data: what it says, or nothing once it was erased.
+        // Personal data: the value, or null once it was erased.
         Value::Object(mut map) if map.contains_key("$of") => {
             plain(map.remove("$value").unwrap_or_default())
         }

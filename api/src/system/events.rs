@@ -19,9 +19,9 @@ use crate::{
     permit::{EventLog, Read, Reader},
 };
 
-/// How many events are looked for at a time.
+/// The number of events that are looked up at a time.
 const CHUNK: i64 = 500;
-/// How many reads are under way at a time.
+/// The number of reads under way at a time.
 const AT_ONCE: usize = 4;
 
 pub(super) fn routes() -> Routes {
@@ -77,7 +77,7 @@ impl From<&Recorded> for Row {
     }
 }
 
-/// Every event that is wanted, chunk by chunk.
+/// All events that match, chunk by chunk.
 fn all(
     pool: sqlx::PgPool,
     log: Log,
@@ -117,7 +117,7 @@ async fn rows(log: &Log, positions: &[Position]) -> Result<Vec<Row>> {
         .collect())
 }
 
-/// Runs of neighbours: the first, and how many there are.
+/// Runs of neighbouring positions: the first of each, and its length.
 fn runs(positions: &[Position]) -> Vec<(Position, i64)> {
     let mut runs: Vec<(Position, i64)> = Vec::new();
     for &position in positions {

@@ -1,4 +1,4 @@
-//! The health of a process, which is told without a login.
+//! The health of a process, shown without a login.
 
 use std::time::Duration;
 
@@ -41,12 +41,12 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-/// The health of a process, also of one that serves nothing else.
+/// The health of a process, even if it serves nothing else.
 #[derive(Clone)]
 pub struct Health {
     /// The positions of the projections.
     pub watermarks: Watermarks,
-    /// For reading.
+    /// The connections for reading.
     pub pool: PgPool,
     /// The part of `/readyz` about gateways.
     pub gateways: Gateways,
@@ -88,8 +88,8 @@ async fn metrics(State(app): State<App>) -> Response {
 }
 
 impl Health {
-    /// 503 only without a database, before migration or with a stopped projector:
-    /// gateways that are down are shown, and are no reason to take the API away.
+    /// The answer to `/readyz`: 503 only without a database, before migration or with a stopped
+    /// projector. Gateways that are down are shown, and are no reason to take the API away.
     async fn ready(&self) -> Response {
         let asked = async {
             let (lag, depth, provisional, senders) = tokio::join!(
@@ -145,7 +145,7 @@ impl Health {
 }
 
 fn projection(status: &ProjectionStatus) -> Value {
-    // Where it stopped is shown; what it stopped on may quote somebody's data.
+    // The position of the stop is shown; its cause may quote personal data.
     json!({
         "name": status.name,
         "position": status.position,

@@ -1,4 +1,4 @@
-//! The installation itself: its log, its health.
+//! The installation itself: its log, its health, its reference data, its statistics.
 
 mod event_payload;
 mod events;
@@ -11,7 +11,7 @@ pub use health::Health;
 
 use crate::openapi::Routes;
 
-/// The area's resources.
+/// The area's routes.
 pub(crate) fn routes() -> Routes {
     Routes::new()
         .merge(events::routes())

@@ -1,4 +1,4 @@
-//! `/countries`, `/timezones`, `/nodes`: what numbers elsewhere point to. For anybody
+//! `/countries`, `/timezones`, `/nodes`: the tables that numbers elsewhere refer to. For every user
 //! who is logged in.
 
 use domain::reference;
@@ -28,7 +28,7 @@ pub(super) fn routes() -> Routes {
 /// A country as clients see it.
 #[derive(Serialize, ToSchema)]
 struct CountryRow {
-    /// ISO 3166-1 numeric.
+    /// The ISO 3166-1 numeric code.
     country_id: i32,
     name: &'static str,
     alpha2: &'static str,

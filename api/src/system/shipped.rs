@@ -1,5 +1,5 @@
-//! Lists that are in memory, with the manners of the others: filters by name, `sort`,
-//! `limit` and `cursor`.
+//! Lists in memory, with the query parameters of other lists: filters by field, `sort`, `limit` and
+//! `cursor`.
 
 use std::{cmp::Ordering, marker::PhantomData, ops::RangeInclusive};
 
@@ -17,22 +17,22 @@ use crate::{
     openapi::{Describe, Sketch, component},
 };
 
-/// The pages' sizes.
+/// Bounds on the rows of a page.
 const PAGE: RangeInclusive<i64> = 1..=1_000;
 
 /// A row of a list that is in memory.
 pub(super) trait Row: Serialize + ToSchema + Send + 'static {
-    /// By what it is filtered and sorted.
+    /// The fields by which rows are filtered and sorted.
     const FIELDS: &'static [(&'static str, Get<Self>)];
 }
 
-/// A field of a row, and how a filter goes by it.
+/// A field of a row, with the rule by which a filter matches it.
 pub(super) enum Get<R: ?Sized> {
-    /// The same.
+    /// A number: equal.
     Number(fn(&R) -> i64),
-    /// The same, but for upper and lower case.
+    /// A word: equal, but for upper and lower case.
     Word(fn(&R) -> &'static str),
-    /// Somewhere in it, upper or lower case.
+    /// Text: contained, but for upper and lower case.
     Text(fn(&R) -> &'static str),
 }
 
@@ -45,7 +45,7 @@ impl<R> Get<R> {
     }
 }
 
-/// What of such a list is wanted, as the query string says.
+/// The request for such a list, as the query string makes it.
 pub(super) struct Shipped<R> {
     path: String,
     pairs: Vec<(String, String)>,
@@ -91,7 +91,7 @@ impl<R: Row> Describe for Shipped<R> {
 }
 
 impl<R: Row> Shipped<R> {
-    /// What of these rows is wanted, as the answer.
+    /// The part of these rows that the request asks for, as the answer.
     pub fn of(self, mut rows: Vec<R>) -> Result<Answer> {
         let (mut limit, mut cursor) = (None, 0);
         for (name, value) in &self.pairs {

@@ -40,17 +40,18 @@ async fn read(numbers: Reader<Statistic, Read>, asked: Asked) -> Result<Answer> 
     Answer::of(&statistics(numbers.pool(), whose, asked.services, asked.since).await?)
 }
 
-/// What of it is wanted.
+/// The request for statistics.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Asked {
-    /// Unix seconds; `from` is another word for it.
+    /// The earliest creation, in unix seconds; `from` is another name of the parameter.
     since: Option<i64>,
     user: Option<i64>,
     services: Option<i32>,
 }
 
 impl Asked {
-    /// Whose things of this kind are counted: those that a list of them would hold.
+    /// The scope in which things of this kind are counted, equal to that of their list; `None` if
+    /// the caller may not see the things of the user asked for.
     fn of<N: Noun>(&self, caller: &Caller) -> Option<Scope> {
         match (caller.view::<N>(), self.user) {
             (scope, None) => Some(scope),
@@ -65,7 +66,7 @@ impl Asked {
             let number = value.trim().parse::<i64>();
             let number = number.map_err(|_| Error::invalid(name.clone(), "must be a whole number"));
             match name.as_str() {
-                // Both bound the same side: the later one says more.
+                // Both are lower bounds: the later one holds.
                 "since" | "from" => asked.since = asked.since.max(Some(number?)),
                 "user_id" => asked.user = Some(number?),
                 "service_flag" => {

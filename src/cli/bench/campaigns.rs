@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(100);
 /// The most contacts of one file.
 const FILE: usize = 100_000;
-/// How many single sends are timed.
+/// Three times the number of single sends that are timed on the idle system.
 const SINGLES: usize = 300;
 
 /// Measures campaigns of these sizes through the sandbox, smtp-sink and, with others

@@ -99,7 +99,7 @@ impl Server {
         Ok(EmbeddedPostgres::locate(&self.data_dir)?.connect_options())
     }
 
-    /// Its resident memory, in megabytes.
+    /// The resident memory of the server, in megabytes.
     pub fn resident(&self) -> anyhow::Result<f64> {
         let id = self.child.id().context("the server has ended")?;
         let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;

@@ -357,7 +357,7 @@ async fn stopwatch() -> anyhow::Result<(SocketAddr, mpsc::UnboundedReceiver<Inst
             let _ = stream.set_nodelay(true);
             let report = report.clone();
             tokio::spawn(async move {
-                // The client hanging up ends the conversation; there is nothing to tell.
+                // A client that hangs up ends the conversation; no error needs reporting.
                 let _ = converse(stream, report).await;
             });
         }

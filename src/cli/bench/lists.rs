@@ -46,7 +46,7 @@ pub async fn caught_up(pool: &PgPool) -> anyhow::Result<()> {
                 .fetch_one(pool)
                 .await?;
         if least >= head {
-            // As autovacuum would before long.
+            // Autovacuum would do this before long.
             sqlx::raw_sql("vacuum analyze read.contacts")
                 .execute(pool)
                 .await?;
@@ -135,7 +135,7 @@ async fn pages(
     let deep = format!("/contacts?limit=100&cursor={cursor}");
     let (mut first_times, mut deep_times) = (Vec::new(), Vec::new());
     for _ in 0..ASKED {
-        // In turn, so that whatever else the machine does slows both alike.
+        // The two take turns, so that whatever else the machine does slows both alike.
         first_times.push(timed(connection, "/contacts?limit=100").await?);
         deep_times.push(timed(connection, &deep).await?);
     }

@@ -11,11 +11,11 @@ use domain::{
 use futures::future::try_join_all;
 use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 
-/// How many writers work at once.
+/// The number of writers that work at once.
 pub const TASKS: usize = 32;
 
-/// Rows a second of single-row inserts, each its own durable commit, into a table
-/// shaped like the log, from as many connections as there are tasks.
+/// Rows a second of single-row inserts, each its own durable commit, into a table shaped like the
+/// log, from [`TASKS`] connections.
 pub async fn raw_insert(options: &PgConnectOptions, rows: usize) -> anyhow::Result<f64> {
     let mut setup = options.connect().await?;
     sqlx::raw_sql(
@@ -59,11 +59,11 @@ pub async fn raw_insert(options: &PgConnectOptions, rows: usize) -> anyhow::Resu
     Ok(rate)
 }
 
-/// About as long as a sealed contact.
+/// A payload about as long as that of a sealed contact.
 const PAYLOAD: &str = r#"{"ContactCreated":{"id":1,"owner":1,"profile":{"$of":"contact/1","$sealed":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}}}"#;
 const METADATA: &str = r#"{"user_id":1,"request_id":"00000000000000000000000000000000"}"#;
 
-/// Commands a second through the bus, one each for a new contact, every event sealed.
+/// Commands a second through the bus, each for a new contact, every event sealed.
 pub async fn bus_append(commands: &Commands, count: usize) -> anyhow::Result<f64> {
     let actor = Arc::new(Actor::default());
     let started = Instant::now();
@@ -88,7 +88,7 @@ pub async fn bus_append(commands: &Commands, count: usize) -> anyhow::Result<f64
     Ok(count as f64 / started.elapsed().as_secs_f64())
 }
 
-/// Someone to write to.
+/// A contact to write to.
 pub fn person(number: usize) -> ContactProfile {
     ContactProfile {
         first_name: format!("First{number}").parse().ok(),

@@ -1,7 +1,7 @@
 //! `ledgerline bench`: this machine and the product on it, measured in one run.
 //!
-//! Absolute figures say little on a shared machine; what counts are the ratios to
-//! bare Postgres, measured minutes apart on the same server.
+//! Absolute figures say little on a shared machine; the ratios to bare Postgres count, measured
+//! minutes apart on the same server.
 
 mod campaigns;
 mod child;
@@ -45,7 +45,7 @@ pub struct Bench {
     /// Only campaigns, which otherwise come last.
     #[arg(long)]
     campaigns: bool,
-    /// Only short messages and what comes in, which are otherwise measured before those.
+    /// Only short messages and inbound mails, which are otherwise measured before the campaigns.
     #[arg(long)]
     messages: bool,
     /// Write the figures here as JSON too; `-` prints them instead of the table.
@@ -103,7 +103,7 @@ impl Bench {
             )
             .at_most(1.0),
         );
-        // What starting left behind settles.
+        // Waits until the work that a start leaves behind is done.
         tokio::time::sleep(Duration::from_secs(3)).await;
         table.add(
             Row::new("resident, idle, without Postgres", server.resident()?, "MB").at_most(60.0),
@@ -131,7 +131,7 @@ impl Bench {
         server.stop().await
     }
 
-    /// On a server of their own, so that no table is large before.
+    /// Measures campaigns, on a server of their own, so that no table is large before.
     async fn campaigns(&self, data_dir: &std::path::Path, table: &mut Table) -> anyhow::Result<()> {
         std::fs::create_dir_all(data_dir)?;
         let server = Server::start(data_dir).await?;
@@ -141,7 +141,7 @@ impl Bench {
         server.stop().await
     }
 
-    /// The log by itself, in a database of its own, so that no projection follows.
+    /// Measures the log by itself, in a database of its own, so that no projection follows it.
     async fn log(
         &self,
         options: &sqlx::postgres::PgConnectOptions,
@@ -317,7 +317,7 @@ fn median(values: &mut [f64]) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// A folder that goes when this does.
+/// A folder that is removed when this is dropped.
 struct Scratch(PathBuf);
 
 impl Scratch {

@@ -1,4 +1,4 @@
-//! Lists of contacts, imported.
+//! The import of lists of contacts.
 
 use std::{
     fmt::Write as _,
@@ -15,11 +15,11 @@ use super::{
     table::{Row, Table},
 };
 
-/// How often the server's memory is looked at.
+/// Interval of reading the server's memory.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Imports so many contacts into one new group, from the first byte of the file to the
-/// answer, by which time all of them can be read.
+/// Imports `count` contacts into one new group, from the first byte of the file to the answer, by
+/// which time all of them can be read.
 pub async fn import(
     server: &Server,
     token: &str,

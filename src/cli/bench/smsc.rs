@@ -1,5 +1,6 @@
-//! A message centre that takes everything, reports everything as delivered, and delivers
-//! what it is told to, again if it is put off. It is ours, so that what is measured is not another program's pace.
+//! A message centre that accepts every message, reports every message as delivered, and delivers
+//! the messages that it is given, again if they are deferred. It is the bench's own, so that the
+//! pace of another program is not measured.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -21,41 +22,41 @@ use tokio::{
 };
 use tokio_util::codec::Framed;
 
-/// When it delivers again what it was told to deliver later.
+/// The pause until it delivers deferred messages again.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How many of its messages may wait for their answer.
+/// The most messages of its own that may wait for their answer.
 const WINDOW: usize = 50;
 
 /// A running message centre.
 pub struct Smsc {
-    /// Where it listens.
+    /// The address at which it listens.
     pub address: SocketAddr,
     written: mpsc::Sender<DeliverSm>,
 }
 
 impl Smsc {
-    /// Starts one; it serves one bind at a time.
+    /// Starts a message centre, which serves one bind at a time.
     pub async fn start() -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let (written, mut to_deliver) = mpsc::channel(WINDOW);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                // The other side hanging up ends a bind; there is nothing to tell.
+                // A peer that hangs up ends a bind; no error needs reporting.
                 let _ = serve(stream, &mut to_deliver).await;
             }
         });
         Ok(Self { address, written })
     }
 
-    /// Has it deliver what somebody wrote.
+    /// Lets it deliver a message.
     pub async fn deliver(&self, from: &str, to: &str, text: &str) -> anyhow::Result<()> {
         let deliver = DeliverSm::builder()
             .source_addr_ton(Ton::International)
             .source_addr(c_string(from)?)
             .dest_addr_ton(Ton::International)
             .destination_addr(c_string(to)?)
-            // rusmpp's default says that it is an acknowledgement.
+            // The default of rusmpp marks the message as an acknowledgement.
             .esm_class(EsmClass::from(0))
             .short_message(OctetString::from_slice(text.as_bytes())?)
             .build();

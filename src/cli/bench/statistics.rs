@@ -12,17 +12,17 @@ use super::{
     table::{Row, Table},
 };
 
-/// How many ask at a time, after one alone.
+/// The number of clients that ask at a time, after one alone.
 const CLIENTS: usize = 8;
-/// Over how many seconds the transmissions are spread: ninety days.
+/// The seconds over which the transmissions are spread: ninety days.
 const SPREAD: usize = 90 * 86_400;
-/// How many transmissions are appended at a time.
+/// The number of transmissions that are appended at a time.
 const PIECE: usize = 10_000;
-/// How long the read models may take to follow.
+/// Time limit for the read models to catch up.
 const PATIENCE: Duration = Duration::from_secs(900);
 
-/// Puts so many transmissions into the log, each created in another second, and asks for
-/// the numbers: without a filter, since any second, and of one service.
+/// Appends `count` transmissions to the log, each in a second of its own within ninety days, and
+/// asks for the statistics: without a filter, since any second, and of one service.
 pub async fn measure(
     server: &Server,
     token: &str,
@@ -34,7 +34,8 @@ pub async fn measure(
     let before = transmissions(&mut connection).await?;
     append(&server.database()?, count).await?;
     let started = Instant::now();
-    // While it follows so many events at once, the server refuses: it cannot see the log's end.
+    // While the server follows so many events at once, it refuses requests: it cannot see the log's
+    // end.
     while transmissions(&mut connection).await.unwrap_or_default() < before + count as i64 {
         ensure!(
             started.elapsed() < PATIENCE,
@@ -77,12 +78,12 @@ async fn transmissions(connection: &mut Connection) -> anyhow::Result<i64> {
     Ok(numbers["transmission_total"].as_i64().unwrap_or_default())
 }
 
-/// Straight into the log, as the appender would write them: one by one they would take
-/// longer than all the rest.
+/// Inserts transmissions straight into the log, as the appender would write them: one by one they
+/// would take longer than all the rest.
 async fn append(options: &PgConnectOptions, count: usize) -> anyhow::Result<()> {
     let mut database = options.connect().await?;
-    // In pieces: whoever appends holds up everybody else, and a server that cannot see the
-    // log refuses.
+    // In pieces: an append holds up every other one, and a server that cannot see the log refuses
+    // requests.
     for first in (1..=count).step_by(PIECE) {
         let last = count.min(first + PIECE - 1);
         append_piece(&mut database, first, last, count).await?;

@@ -1,10 +1,10 @@
-//! What was measured, as a table and as JSON.
+//! The figures of a run, as a table and as JSON.
 
 use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-/// What a figure should be.
+/// The target of a figure.
 #[derive(Clone, Copy, Debug)]
 pub enum Target {
     /// At least this.
@@ -29,7 +29,7 @@ impl Target {
     }
 }
 
-/// One figure.
+/// A figure.
 #[derive(Debug)]
 pub struct Row {
     name: String,
@@ -53,7 +53,7 @@ impl Row {
         }
     }
 
-    /// Its p99, in milliseconds.
+    /// Sets its p99, in milliseconds.
     pub fn p99(self, p99: f64) -> Self {
         Self {
             p99: Some(p99),
@@ -61,7 +61,7 @@ impl Row {
         }
     }
 
-    /// Its ratio to another figure, and what that should be.
+    /// Sets its ratio to another figure, and the target of the ratio.
     pub fn ratio(self, to: &'static str, ratio: f64, target: Target) -> Self {
         Self {
             ratio: Some((to, ratio)),
@@ -70,7 +70,7 @@ impl Row {
         }
     }
 
-    /// What it should be at least.
+    /// Sets the least that it should be.
     pub fn at_least(self, least: f64) -> Self {
         Self {
             target: Some(Target::AtLeast(least)),
@@ -78,7 +78,7 @@ impl Row {
         }
     }
 
-    /// What it should be at most.
+    /// Sets the most that it should be.
     pub fn at_most(self, most: f64) -> Self {
         Self {
             target: Some(Target::AtMost(most)),
@@ -109,7 +109,7 @@ impl Table {
         self.notes.push(note.into());
     }
 
-    /// In Markdown, which reads well on a terminal too.
+    /// The figures in Markdown, which reads well on a terminal too.
     pub fn text(&self) -> String {
         let mut text =
             String::from("| work | measured | ratio | target | met |\n|---|---:|---:|---:|---|\n");
@@ -139,7 +139,7 @@ impl Table {
         text
     }
 
-    /// For programs.
+    /// The figures as JSON, for programs.
     pub fn json(&self) -> Value {
         let row = |row: &Row| {
             json!({

@@ -1,4 +1,4 @@
-//! Which events are wanted.
+//! The filters of the list of events.
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use chrono::{DateTime, Utc};
@@ -17,7 +17,7 @@ const LARGEST_PAGE: i64 = 1_000;
 const FILTERS: &str = "position, aggregate_type, aggregate_id, sequence, event_type, user_id, \
     request_id, after_position, before, after and limit";
 
-/// Which events are wanted.
+/// The filters of the list of events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Wanted {
     position: Option<i64>,
@@ -87,7 +87,7 @@ impl Wanted {
                 "request_id" => wanted.request_id = text(),
                 "before" => wanted.before = Some(time(name, value)?),
                 "after" => wanted.after = Some(time(name, value)?),
-                // A list's cursor, by the name that it has everywhere else.
+                // The cursor of a list, by the name that it has everywhere else.
                 "after_position" | "cursor" => wanted.after_position = number(name, value)?,
                 "limit" => wanted.limit = Some(limit(name, value)?),
                 _ => {
@@ -100,7 +100,7 @@ impl Wanted {
         Ok(wanted)
     }
 
-    /// Where those are that are wanted, at most so many.
+    /// The positions of the events that match, at most `limit` of them.
     pub async fn positions(&self, pool: &PgPool, limit: i64) -> Result<Vec<Position>> {
         let mut sql = QueryBuilder::new("select position from events where true");
         self.narrow(&mut sql);
@@ -113,7 +113,7 @@ impl Wanted {
             .await?)
     }
 
-    /// How many there are on all pages.
+    /// The number of events that match, on all pages.
     pub async fn count(&self, pool: &PgPool) -> Result<i64> {
         let mut sql = QueryBuilder::new("select count(*) from events where true");
         self.narrow(&mut sql);
@@ -153,7 +153,7 @@ impl Wanted {
         }
     }
 
-    /// The way to what comes after this position.
+    /// The link to the page after this position.
     pub fn next_page(&self, last: Position) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         let kept = |(name, _): &&(String, String)| name != "after_position" && name != "cursor";
@@ -177,7 +177,7 @@ fn number(name: &str, value: &str) -> Result<i64> {
 }
 
 fn time(name: &str, value: &str) -> Result<DateTime<Utc>> {
-    // Beyond what Postgres can store there is nothing to compare with either.
+    // Clamped to the years 1 to 9999, which Postgres can store: no event is beyond them.
     let seconds = number(name, value)?.clamp(-62_135_596_800, 253_402_300_799);
     DateTime::from_timestamp(seconds, 0)
         .ok_or_else(|| Error::invalid(name.to_owned(), "must be unix seconds"))

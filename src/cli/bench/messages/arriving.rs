@@ -1,4 +1,4 @@
-//! Short messages and mails that come in, until they can be read.
+//! Inbound short messages and mails, until they can be read.
 
 use std::{
     net::SocketAddr,
@@ -20,11 +20,11 @@ use crate::cli::bench::{
     table::{Row, Table},
 };
 
-/// How many bring mail at the same time.
+/// The number of connections that bring mail at the same time.
 const BRINGERS: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Short messages that a message centre delivers.
+/// Measures short messages that a message centre delivers.
 pub async fn short(
     connection: &mut Connection,
     pool: &PgPool,
@@ -48,7 +48,7 @@ pub async fn short(
     Ok(())
 }
 
-/// Mails that are handed over at this address.
+/// Measures mails that are handed over at this address.
 pub async fn mails(
     connection: &mut Connection,
     pool: &PgPool,
@@ -73,7 +73,7 @@ pub async fn mails(
     Ok(())
 }
 
-/// An account that takes in what comes to this address.
+/// Makes an account that receives at this address.
 async fn receiver(
     connection: &mut Connection,
     program: &str,
@@ -105,7 +105,7 @@ async fn all_received(pool: &PgPool, target: i64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Somebody who brings mail.
+/// A mail server that hands over mail.
 struct Bringer {
     stream: BufReader<TcpStream>,
 }
@@ -137,7 +137,7 @@ impl Bringer {
         }
     }
 
-    /// Brings a mail; the id of its transmission.
+    /// Hands over a mail; returns the id of its transmission.
     async fn bring(&mut self, to: &str, from: usize, number: &str) -> anyhow::Result<i64> {
         let sent_ahead = format!("MAIL FROM:<ada@bench.example>\r\nRCPT TO:<{to}>\r\nDATA\r\n");
         self.stream
@@ -169,7 +169,8 @@ async fn bring(address: SocketAddr, to: &str, who: usize, count: usize) -> anyho
     Ok(())
 }
 
-/// A hundred a second, one after the other: from the last byte until it can be read.
+/// The time from the last byte until a mail can be read, at a hundred mails a second, one after the
+/// other: p99 in milliseconds.
 async fn paced(address: SocketAddr, to: &str, connection: &mut Connection) -> anyhow::Result<f64> {
     let mut bringer = Bringer::at(address).await?;
     let mut times = Vec::new();

@@ -1,8 +1,7 @@
-//! Through Kannel's smsbox, beside a bare HTTP client that asks the same smsbox for the
-//! same.
+//! Short messages through Kannel's smsbox, beside a bare HTTP client that asks the same smsbox for
+//! the same messages.
 //!
-//! The message centre behind it is ours: the one that comes with Kannel would be what is
-//! measured.
+//! The message centre behind it is the bench's own: Kannel's would limit what is measured.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -40,11 +39,11 @@ use crate::{
 
 const BEARERBOX: &str = "/usr/sbin/bearerbox";
 const SMSBOX: &str = "/usr/sbin/smsbox";
-/// With fewer, and with more, Kannel answers no faster.
+/// The number of connections to Kannel. With fewer, and with more, it answers no faster.
 const CONNECTIONS: usize = 32;
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Measures both with reports, three times in turn.
+/// Measures both, with delivery receipts, three times in turn.
 pub async fn measure(
     connection: &mut Connection,
     commands: &Commands,
@@ -76,7 +75,7 @@ pub async fn measure(
     Ok(())
 }
 
-/// bearerbox and smsbox in a folder of their own, over our message centre.
+/// bearerbox and smsbox in a folder of their own, in front of the bench's message centre.
 struct Kannel {
     sendsms: SocketAddr,
     _boxes: [Child; 2],
@@ -109,8 +108,8 @@ impl Kannel {
         })
     }
 
-    /// Asks for so many messages as fast as they are answered; how many a second there
-    /// were until the last report.
+    /// Asks for `count` messages as fast as they are answered; returns the messages a second until
+    /// the last report.
     async fn asked_bare(&self, count: usize) -> anyhow::Result<f64> {
         let (address, reported) = reports().await?;
         let started = Instant::now();
@@ -168,7 +167,7 @@ async fn listens(address: SocketAddr) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A listener that says yes to every report, and how many it had.
+/// A listener that answers every report with success, and the number of reports it had.
 async fn reports() -> anyhow::Result<(SocketAddr, Arc<AtomicUsize>)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
@@ -177,7 +176,7 @@ async fn reports() -> anyhow::Result<(SocketAddr, Arc<AtomicUsize>)> {
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let counted = Arc::clone(&counted);
-            // Whoever hangs up has said all there is.
+            // A peer that hangs up has sent all its reports.
             tokio::spawn(async move { say_yes(stream, &counted).await.ok() });
         }
     });

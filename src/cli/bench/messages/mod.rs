@@ -1,4 +1,4 @@
-//! Short messages and mails, both ways.
+//! Short messages and mails, outbound and inbound.
 
 mod arriving;
 mod kannel;
@@ -16,7 +16,7 @@ use super::{
     table::{Row, Table},
 };
 
-/// Measures all of it.
+/// Measures short messages and mails.
 pub async fn measure(
     server: &Server,
     token: &str,
@@ -43,7 +43,7 @@ pub async fn measure(
     arriving::mails(&mut connection, &pool, server.lmtp, count, table).await?;
     let fewer = &contacts[..count / 2];
     kannel::measure(&mut connection, &commands, &campaign, fewer, table).await?;
-    // One that was not used for so long has been closed.
+    // The server has closed the connection, which was idle for too long.
     let mut connection = Connection::open(server.address, token).await?;
     signed::measure(&mut connection, &commands, fewer, table).await
 }

@@ -1,4 +1,4 @@
-//! Mails with a signature (DKIM), of either kind, beside mails without.
+//! Mails with a signature (DKIM), by either kind of key, beside mails without.
 
 use std::process::Stdio;
 
@@ -15,7 +15,7 @@ use crate::cli::bench::{
     table::{Row, Table, Target},
 };
 
-/// Measures all of them, three times in turn.
+/// Measures mails without a signature and with each kind, three times in turn.
 pub async fn measure(
     connection: &mut Connection,
     commands: &Commands,
@@ -64,14 +64,14 @@ pub async fn measure(
     Ok(())
 }
 
-/// 32 bytes, as the setting wants them.
+/// A key of 32 bytes in base64, as the setting takes it.
 fn ed25519_key() -> anyhow::Result<String> {
     let mut key = [0; 32];
     getrandom::fill(&mut key)?;
     Ok(STANDARD.encode(key))
 }
 
-/// One in PEM, as the setting wants it.
+/// An RSA key in PEM, as the setting takes it; `None` if openssl cannot make one.
 async fn rsa_key() -> Option<String> {
     let made = Command::new("openssl")
         .args(["genrsa", "-traditional", "2048"])
