@@ -24,23 +24,23 @@
 mod access;
 mod answer;
 mod auth;
+mod authorization;
 mod bodies;
 mod client;
 mod config;
+mod cors_and_compression;
 mod cross_site;
 mod csv;
 mod delivery;
-mod doors;
+mod draining;
 mod error;
 mod extract;
-mod frame;
-mod lingering;
+mod middleware;
 mod once;
 mod openapi;
 mod origin;
 mod outreach;
 mod people;
-mod permit;
 mod system;
 
 use std::{sync::Arc, time::Duration};
@@ -298,11 +298,11 @@ pub fn router(app: App) -> Router {
         ))
         .layer(axum::middleware::from_fn_with_state(
             app.clone(),
-            frame::frame,
+            middleware::frame,
         ))
-        .layer(doors::compression())
+        .layer(cors_and_compression::compression())
         .with_state(app);
-    doors::cors(router, &origins)
+    cors_and_compression::cors(router, &origins)
 }
 
 /// All routes, one line per area.

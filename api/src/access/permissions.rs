@@ -12,7 +12,7 @@ use crate::{
     answer::Answer,
     extract::{Fields, FromFields, Given, Input, Listing},
     openapi::{Routes, op},
-    permit::{Create, List, Reader, Writer},
+    authorization::{Create, List, Reader, Writer},
 };
 
 pub(super) fn routes() -> Routes {

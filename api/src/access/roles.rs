@@ -16,7 +16,7 @@ use crate::{
     auth::RightsLock,
     extract::{Fields, FromFields, Given, Input, Listing, Path},
     openapi::{Routes, alias, op},
-    permit::{Create, Delete, List, Read, Reader, Update, Verb, Writer},
+    authorization::{Create, Delete, List, Read, Reader, Update, Verb, Writer},
 };
 
 pub(super) fn routes() -> Routes {

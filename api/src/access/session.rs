@@ -15,7 +15,7 @@ use crate::{
     client,
     extract::{Fields, FromFields, Given, Input},
     openapi::{Describe, EXAMPLE_PASSWORD, Routes, Shape, Sketch, alias, op},
-    permit::{Caller, Done},
+    authorization::{Caller, Done},
 };
 
 pub(super) fn routes() -> Routes {

@@ -17,7 +17,7 @@ use crate::{
     Error, Result,
     once::Recipe,
     people::account_update,
-    permit::{Done, Verb, Writer},
+    authorization::{Done, Verb, Writer},
 };
 
 /// The most times that a change is decided again after a conflict with another writer.

@@ -11,7 +11,7 @@ use crate::{
     csv::{CSV, export},
     extract::Listing,
     openapi::{Routes, op},
-    permit::{List, Reader},
+    authorization::{List, Reader},
 };
 
 /// The columns of an export.

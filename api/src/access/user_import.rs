@@ -27,7 +27,7 @@ use crate::{
     csv::{CsvBody, Report, Row},
     extract::query_pairs,
     openapi::{Describe, Sketch},
-    permit::{Create, Password, Update, Writer},
+    authorization::{Create, Password, Update, Writer},
 };
 
 /// The most bytes of an import. Every new user's password is hashed, slowly on purpose.

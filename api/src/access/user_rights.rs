@@ -12,7 +12,7 @@ use crate::{
     answer::Answer,
     extract::Path,
     openapi::{Routes, op},
-    permit::{Update, Verb, Writer},
+    authorization::{Update, Verb, Writer},
 };
 
 pub(super) fn routes() -> Routes {

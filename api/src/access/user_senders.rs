@@ -15,7 +15,7 @@ use crate::{
     answer::Answer,
     extract::{Fields, FromFields, Given, Input, Path},
     openapi::{Routes, op},
-    permit::{Admin, Read, Reader, Writer},
+    authorization::{Admin, Read, Reader, Writer},
 };
 
 /// The most entries of a body that are looked at.

@@ -20,7 +20,7 @@ use crate::{
     once::Recipe,
     openapi::{Routes, alias, op},
     people::open_for,
-    permit::{Create, Delete, Done, List, Noun as _, Password, Read, Reader, Update, Verb, Writer},
+    authorization::{Create, Delete, Done, List, Noun as _, Password, Read, Reader, Update, Verb, Writer},
 };
 
 pub(super) fn routes() -> Routes {

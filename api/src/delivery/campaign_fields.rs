@@ -18,7 +18,7 @@ use super::scheduling::part;
 use crate::{
     Error, Result,
     extract::{Fields, FromFields, Given},
-    permit::{Caller, own},
+    authorization::{Caller, own},
 };
 
 /// The pace of a campaign that does not set one: two in the unit that the installation counts.

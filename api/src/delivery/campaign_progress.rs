@@ -20,10 +20,10 @@ use utoipa::openapi::{ObjectBuilder, schema::Type};
 
 use crate::{
     App, Error, Result,
-    doors::Uncompressed,
+    cors_and_compression::Uncompressed,
     extract::Path,
     openapi::{Describe, Routes, Sketch, op},
-    permit::{Read, Reader},
+    authorization::{Read, Reader},
 };
 
 /// Interval of checking for progress.

@@ -26,7 +26,7 @@ use crate::{
     csv::export,
     extract::Path,
     openapi::{Routes, op},
-    permit::{List, Read, Reader},
+    authorization::{List, Read, Reader},
 };
 
 /// The number of contacts that are read at a time.

@@ -14,7 +14,7 @@ use crate::{
     answer::Answer,
     extract::{Input, Listing, Path},
     openapi::{Routes, alias, op},
-    permit::{Create, Delete, List, Read, Reader, Start, Stop, Update, Writer},
+    authorization::{Create, Delete, List, Read, Reader, Start, Stop, Update, Writer},
 };
 
 /// Rows with `cpm` per second, as documented; `PerMinute` is as the original counted.

@@ -14,7 +14,7 @@ use crate::{
     extract::Path,
     openapi::{Routes, op},
     outreach::media,
-    permit::{Read, Reader},
+    authorization::{Read, Reader},
 };
 
 pub(super) fn routes() -> Routes {

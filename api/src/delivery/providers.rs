@@ -13,7 +13,7 @@ use crate::{
     answer::Answer,
     extract::{Input, Listing, Path},
     openapi::{Routes, alias, op},
-    permit::{Create, Delete, List, Read, Reader, Update, Writer},
+    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
 /// The settings that decide on senders.

@@ -16,7 +16,7 @@ use crate::{
     answer::Answer,
     extract::Path,
     openapi::{Routes, Shape, alias, op},
-    permit::{List, Read, Reader, ResultRow},
+    authorization::{List, Read, Reader, ResultRow},
 };
 
 pub(super) fn routes() -> Routes {

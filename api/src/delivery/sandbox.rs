@@ -12,7 +12,7 @@ use crate::{
     answer::Answer,
     extract::Listing,
     openapi::{Routes, op},
-    permit::{List, Reader},
+    authorization::{List, Reader},
 };
 
 pub(super) fn routes() -> Routes {

@@ -18,7 +18,7 @@ use crate::{
     answer::Answer,
     extract::{Input, Listing, Path, query_pairs},
     openapi::{Describe, Routes, Sketch, alias, op},
-    permit::{Caller, Delete, List, Noun, Read, Reader, Sending, Start, Stop, Update, Writer},
+    authorization::{Caller, Delete, List, Noun, Read, Reader, Sending, Start, Stop, Update, Writer},
 };
 
 pub(super) fn routes() -> Routes {

@@ -18,7 +18,7 @@ use crate::{
     Error, Result,
     answer::Answer,
     extract::{Fields, FromFields, Given},
-    permit::{Caller, Done, Noun},
+    authorization::{Caller, Done, Noun},
 };
 
 /// The most attempts while other requests schedule the same job.

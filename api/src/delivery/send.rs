@@ -13,7 +13,7 @@ use crate::{
     answer::Answer,
     extract::{Fields, FromFields, Given, Input, Path},
     openapi::{Routes, alias, op},
-    permit::{Noun, Sending, Writer},
+    authorization::{Noun, Sending, Writer},
 };
 
 pub(super) fn routes() -> Routes {

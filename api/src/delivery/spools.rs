@@ -16,7 +16,7 @@ use crate::{
     answer::Answer,
     extract::{Fields, FromFields, Given, Input, Path},
     openapi::{Routes, Shape, alias, op},
-    permit::{Admin, Read, Reader, ResultRow, Writer},
+    authorization::{Admin, Read, Reader, ResultRow, Writer},
 };
 
 pub(super) fn routes() -> Routes {

@@ -11,7 +11,7 @@ use domain::{
 use crate::{
     Error, Result,
     extract::{Fields, FromFields, Given},
-    permit::{Caller, own},
+    authorization::{Caller, own},
 };
 
 /// A transmission's fields.

@@ -16,7 +16,7 @@ use crate::{
     answer::Answer,
     extract::{Input, Listing, Path},
     openapi::{Routes, alias, op},
-    permit::{Create, Delete, List, Read, Reader, Update, Writer, own},
+    authorization::{Create, Delete, List, Read, Reader, Update, Writer, own},
 };
 
 pub(super) fn routes() -> Routes {

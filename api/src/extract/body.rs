@@ -16,7 +16,7 @@ use crate::{
     App, Error, Result,
     bodies::{BodyMemory, Hold, Lane, SHORT, announced, read_whole},
     openapi::{Describe, JSON, Sketch},
-    permit::Caller,
+    authorization::Caller,
 };
 
 /// The most bytes of a JSON body: a message's body of 1 MiB characters, escaped.

@@ -12,7 +12,7 @@ use tokio::{fs::File, io::AsyncWriteExt};
 use tokio_util::io::ReaderStream;
 
 use super::media::Upload;
-use crate::{App, Error, Result, permit::Caller};
+use crate::{App, Error, Result, authorization::Caller};
 
 /// Pages made of an upload, behind the pages `before` if there are some.
 pub(super) async fn of_upload(

@@ -16,7 +16,7 @@ use crate::{
     answer::Answer,
     extract::{Fields, FromFields, Input, Listing, Path},
     openapi::{About, Routes, alias, op},
-    permit::{Create, Delete, List, Read, Reader, Update, Writer},
+    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
 /// The content types that clients may announce; the type is detected from the file itself.

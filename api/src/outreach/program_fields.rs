@@ -8,7 +8,7 @@ use domain::{
 use crate::{
     Error, Result,
     extract::{Fields, FromFields},
-    permit::{Caller, Noun, own},
+    authorization::{Caller, Noun, own},
 };
 
 /// The longest delay, in seconds: silence that a caller is asked to sit through.

@@ -14,7 +14,7 @@ use crate::{
     delivery::{SaidTransmission, order},
     extract::{Fields, FromFields, Input, Listing, Path},
     openapi::{Routes, alias, op},
-    permit::{Create, List, Reader, Writer},
+    authorization::{Create, List, Reader, Writer},
 };
 
 pub(super) fn routes() -> Routes {

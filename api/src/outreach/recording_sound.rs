@@ -17,7 +17,7 @@ use crate::{
     App, Error, Result,
     answer::{Answer, id_of},
     extract::Path,
-    permit::{Caller, Read, Reader, Update, Writer},
+    authorization::{Caller, Read, Reader, Update, Writer},
 };
 
 /// The name of the upload in its workroom.

@@ -14,7 +14,7 @@ use crate::{
     answer::{Answer, id_of},
     extract::{Fields, FromFields, Input, Listing, Path, query_pairs},
     openapi::{Describe, Routes, Sketch, alias, op},
-    permit::{Create, Delete, List, Read, Reader, Update, Writer},
+    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
 pub(super) fn routes() -> Routes {

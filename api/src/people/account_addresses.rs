@@ -17,7 +17,7 @@ use crate::{
     answer::Answer,
     extract::{Fields, FromFields, Given, Input, Path},
     openapi::{Routes, Shape, op},
-    permit::{Admin, Reader, Update, Verb, Writer},
+    authorization::{Admin, Reader, Update, Verb, Writer},
 };
 
 const FIELDS: [&str; 2] = ["email", "phone"];

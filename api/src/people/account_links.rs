@@ -21,7 +21,7 @@ use crate::{
     extract::{Fields, FromFields, Input, Path},
     openapi::{Routes, Shape, op},
     outreach::ProgramRef,
-    permit::{Read, Reader, Update, Writer},
+    authorization::{Read, Reader, Update, Writer},
 };
 
 /// The fields of a setting in an answer.

@@ -15,7 +15,7 @@ use crate::{
     answer::Answer,
     extract::{Input, Listing, Path},
     openapi::{Routes, alias, op},
-    permit::{Admin, Create, Delete, Done, List, Read, Reader, Update, Verb, Writer},
+    authorization::{Admin, Create, Delete, Done, List, Read, Reader, Update, Verb, Writer},
 };
 
 pub(super) fn routes() -> Routes {

@@ -11,7 +11,7 @@ use crate::{
     answer::Answer,
     extract::Path,
     openapi::{Routes, alias, op},
-    permit::{Reader, Update, Writer},
+    authorization::{Reader, Update, Writer},
 };
 
 pub(super) fn routes() -> Routes {

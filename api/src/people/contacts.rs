@@ -15,7 +15,7 @@ use crate::{
     answer::Answer,
     extract::{Fields, FromFields, Input, Listing, Path, flag, query_pairs},
     openapi::{Describe, Routes, Sketch, alias, op},
-    permit::{Create, Delete, List, Read, Reader, Update, Writer},
+    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
 pub(super) fn routes() -> Routes {

@@ -20,7 +20,7 @@ use crate::{
     csv::{CSV, CsvBody, Report, export, file},
     extract::Path,
     openapi::{Routes, alias, op},
-    permit::{Caller, Create, List, Read, Reader, Update, Writer},
+    authorization::{Caller, Create, List, Read, Reader, Update, Writer},
 };
 
 pub(super) fn routes() -> Routes {

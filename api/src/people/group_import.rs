@@ -25,7 +25,7 @@ use crate::{
     App, Error, Result,
     answer::Answer,
     csv::{Report, Row, Rows},
-    permit::{Caller, Done, Update},
+    authorization::{Caller, Done, Update},
 };
 
 /// The most rows of a batch, and about the most bytes.

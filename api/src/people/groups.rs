@@ -14,7 +14,7 @@ use crate::{
     answer::Answer,
     extract::{Fields, FromFields, Input, Listing, Path},
     openapi::{Routes, alias, op},
-    permit::{Create, Delete, List, Read, Reader, Update, Writer},
+    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
 pub(super) fn routes() -> Routes {

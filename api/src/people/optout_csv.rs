@@ -20,7 +20,7 @@ use crate::{
     csv::{CSV, CsvBody, Report, Row, Rows, export, unguarded},
     extract::Listing,
     openapi::{Routes, op},
-    permit::{Create, Done, List, Reader, Update, Writer},
+    authorization::{Create, Done, List, Reader, Update, Writer},
 };
 
 /// The columns of a file without a header.

@@ -17,7 +17,7 @@ use crate::{
     extract::{Fields, FromFields, Given, Input, Listing, Path},
     once::Recipe,
     openapi::{Routes, alias, op},
-    permit::{Create, Delete, Done, List, Noun as _, Read, Reader, Update, Verb, Writer, own},
+    authorization::{Create, Delete, Done, List, Noun as _, Read, Reader, Update, Verb, Writer, own},
 };
 
 pub(super) fn routes() -> Routes {

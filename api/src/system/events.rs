@@ -16,7 +16,7 @@ use crate::{
     Error, Result,
     answer::Answer,
     openapi::{Routes, op},
-    permit::{EventLog, Read, Reader},
+    authorization::{EventLog, Read, Reader},
 };
 
 /// The number of events that are looked up at a time.

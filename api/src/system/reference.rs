@@ -11,7 +11,7 @@ use crate::{
     Result,
     answer::Answer,
     openapi::{Routes, op},
-    permit::Caller,
+    authorization::Caller,
 };
 
 pub(super) fn routes() -> Routes {

@@ -16,7 +16,7 @@ use crate::{
     answer::Answer,
     extract::query_pairs,
     openapi::{Describe, Routes, Sketch, op},
-    permit::{Caller, Noun, Read, Reader, Statistic},
+    authorization::{Caller, Noun, Read, Reader, Statistic},
 };
 
 pub(super) fn routes() -> Routes {

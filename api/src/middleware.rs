@@ -16,8 +16,8 @@ use tracing::Instrument;
 use crate::{
     App, Error,
     bodies::{Hold, Paced},
-    doors::Uncompressed,
-    lingering::Lingering,
+    cors_and_compression::Uncompressed,
+    draining::Lingering,
     once::is_login,
 };
 

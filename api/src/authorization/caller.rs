@@ -10,7 +10,7 @@ use crate::{
     App, Error, Result,
     auth::{Mirror, Network, Proof},
     client,
-    frame::RequestId,
+    middleware::RequestId,
     openapi::{Describe, Sketch},
 };
 
