@@ -3,12 +3,12 @@
 //! One folder per area (`access`, `people`, `outreach`, `delivery`, `system`), one file per
 //! resource. Shared modules:
 //!
-//! - `permit`: permission as a type, `Writer<Contact, Create>`;
+//! - `authorization`: permission as a type, `Writer<Contact, Create>`;
 //! - `extract`: bodies, paths and queries, read leniently and refused by name;
 //! - `csv`: import and export of lists as files;
 //! - `answer`: successful answers; `error`: the one place of status codes;
 //! - `openapi`: the registration of routes, and the description made of them;
-//! - `auth`: tokens, passwords, and the mirror of users and roles;
+//! - `auth`: tokens, passwords, and the access cache of users and roles;
 //! - `bodies`: the memory and the time that bodies of requests may take;
 //! - `frame`: the outermost middleware;
 //! - `doors`: CORS and compression;
@@ -19,7 +19,7 @@
 //! To add an endpoint: a handler of six to ten lines in its resource's file, whose first parameter
 //! is a `Writer`, a `Reader` or a `Caller` (a path comes after it, so that 403 is decided before
 //! 404), and a line in the resource's `routes`. To add a resource: its file, a line in its area's
-//! list, and a line in `permit/noun.rs`.
+//! list, and a line in `authorization/noun.rs`.
 
 mod access;
 mod answer;
@@ -72,7 +72,7 @@ pub use openapi::openapi;
 pub use origin::{is_origin, is_web_url};
 pub use system::Health;
 
-use auth::{Authenticator, LoginLimits, Mirror, Passwords, Tokens};
+use auth::{Authenticator, LoginLimits, AccessCache, Passwords, Tokens};
 use bodies::BodyMemory;
 use once::Claims;
 use openapi::Routes;
@@ -139,13 +139,13 @@ impl App {
     pub async fn start(parts: Parts, config: ApiConfig) -> Result<Self> {
         let store = parts.commands.store();
         let tokens = Tokens::load(&parts.pool, store.vault(), config.token_ttl).await?;
-        let mirror = Mirror::start(store.log().clone()).await?;
+        let access_cache = AccessCache::start(store.log().clone()).await?;
         let passwords = Passwords::new(store.vault().clone())?;
         let limits = LoginLimits {
             per_name: config.login_attempts,
             per_network: config.login_attempts_per_address,
         };
-        let auth = Authenticator::new(mirror, tokens, passwords, limits)?;
+        let auth = Authenticator::new(access_cache, tokens, passwords, limits)?;
         let fingerprints = auth::key(&parts.pool, store.vault(), "fingerprint").await?;
         // On the writers' connections, like the appends whose marks it reads.
         let once = Claims::new(store.pool().clone(), store.vault().clone(), fingerprints);
@@ -269,7 +269,7 @@ impl App {
         let read = self.watermarks().wait_for(kind, position, READABLE_WITHIN);
         let held = async {
             match [User::TYPE, Role::TYPE, Permission::TYPE, Session::TYPE].contains(&kind) {
-                true => self.auth().mirror.reaches(position, READABLE_WITHIN).await,
+                true => self.auth().access_cache.reaches(position, READABLE_WITHIN).await,
                 false => true,
             }
         };

@@ -111,7 +111,7 @@ async fn update(
 async fn delete(roles: Writer<Role, Delete>, Path(id): Path<Id<Role>>) -> Result<Answer> {
     // Under the lock, so that no user is given the role meanwhile.
     let _lock = may_change(&roles, id).await?;
-    let held = roles.caller().mirror().is_held(id);
+    let held = roles.caller().access_cache().is_held(id);
     roles.deleted(id, RoleCommand::Delete { held }).await
 }
 
@@ -120,7 +120,7 @@ async fn grant(
     Path((id, permission)): Path<(Id<Role>, Id<Permission>)>,
 ) -> Result<Answer> {
     let _lock = may_change(&roles, id).await?;
-    held(roles.caller().mirror().may_grant(roles.user(), permission))?;
+    held(roles.caller().access_cache().may_grant(roles.user(), permission))?;
     roles
         .updated::<RoleRow>(id, RoleCommand::Grant(permission))
         .await
@@ -131,7 +131,7 @@ async fn withdraw(
     Path((id, permission)): Path<(Id<Role>, Id<Permission>)>,
 ) -> Result<Answer> {
     let _lock = may_change(&roles, id).await?;
-    if !roles.caller().mirror().outranks_holders(roles.user(), id) {
+    if !roles.caller().access_cache().outranks_holders(roles.user(), id) {
         return Err(Error::Forbidden(
             "a user with this role holds permissions that you do not".into(),
         ));
@@ -146,7 +146,7 @@ async fn withdraw(
 async fn may_change<V: Verb>(roles: &Writer<Role, V>, id: Id<Role>) -> Result<RightsLock<'_>> {
     roles.load(id).await?;
     let lock = roles.caller().app().lock_rights().await?;
-    match roles.caller().mirror().may_give(roles.user(), id) {
+    match roles.caller().access_cache().may_give(roles.user(), id) {
         Some(true) => Ok(lock),
         Some(false) => Err(Error::Forbidden(
             "this role holds permissions that you do not".into(),
@@ -162,7 +162,7 @@ fn must_be_free<V: Verb>(
     name: &Line,
     own: Option<Id<Role>>,
 ) -> Result<()> {
-    let like = roles.caller().mirror().role_like(name.as_str());
+    let like = roles.caller().access_cache().role_like(name.as_str());
     match like.filter(|like| Some(*like) != own) {
         Some(_) => Err(Error::invalid(
             "name",

@@ -14,12 +14,12 @@ use crate::{
 
 /// A user's fields, with the password as it was typed.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct UserRequest {
     pub patch: UserPatch,
     pub password: NewPassword,
 }
 
-impl FromFields for Said {
+impl FromFields for UserRequest {
     fn from_fields(fields: &mut Fields) -> Self {
         let (timezone_id, timezone) = zone(fields);
         let patch = UserPatch {
@@ -47,7 +47,7 @@ impl FromFields for Said {
 /// The fields of a user who is to be created.
 #[derive(Debug)]
 pub(super) struct NewUser {
-    pub said: Said,
+    pub said: UserRequest,
     /// A role, by its name or its id; `Clear` for no role.
     pub role: Patch<String>,
 }
@@ -55,7 +55,7 @@ pub(super) struct NewUser {
 impl FromFields for NewUser {
     fn from_fields(fields: &mut Fields) -> Self {
         Self {
-            said: Said::from_fields(fields),
+            said: UserRequest::from_fields(fields),
             role: fields.text_or_number("role"),
         }
     }

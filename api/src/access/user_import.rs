@@ -17,7 +17,7 @@ use utoipa::{
 
 use super::{
     user_changes::change,
-    user_fields::{NewUser, Said},
+    user_fields::{NewUser, UserRequest},
     user_rows::{COLUMNS, header, read},
     users::{change_password, made, may_deactivate, must_outrank, patched},
 };
@@ -160,8 +160,8 @@ async fn import_row(
     name: &str,
     row: NewUser,
 ) -> Result<Imported> {
-    let mirror = users.caller().mirror();
-    let named = mirror.login(name).filter(|(_, user)| {
+    let access_cache = users.caller().access_cache();
+    let named = access_cache.login(name).filter(|(_, user)| {
         // An email address logs in as well, but a row names its user by username only.
         let username = user.profile().username.as_ref();
         username.is_some_and(|it| it.as_str().to_lowercase() == name.to_lowercase())
@@ -173,7 +173,7 @@ async fn import_row(
             user_id: made.id.get(),
             did: CREATED,
             password: Some("set"),
-            role: made.role.and_then(|role| mirror.role_name(role)),
+            role: made.role.and_then(|role| access_cache.role_name(role)),
         });
     };
     let has_password = row.said.password.given().is_some();
@@ -193,7 +193,7 @@ async fn update(
     users: &Writer<User, Create>,
     passwords: bool,
     id: Id<User>,
-    said: Said,
+    said: UserRequest,
 ) -> Result<()> {
     let changing: Writer<User, Update> = users.also()?;
     // A caller who may not see all users must not find out whose name is taken.

@@ -46,7 +46,7 @@ async fn give_role(
     users.load(id).await?;
     // Under the lock, so that the role is not deleted meanwhile because nobody holds it.
     let _lock = users.caller().app().lock_rights().await?;
-    held(users.caller().mirror().may_give(users.user(), role))?;
+    held(users.caller().access_cache().may_give(users.user(), role))?;
     users
         .updated::<UserRow>(id, UserCommand::GiveRole(role))
         .await
@@ -59,7 +59,7 @@ async fn take_role(
     users.load(id).await?;
     must_outrank(&users, id)?;
     let lock = users.caller().app().lock_rights().await?;
-    let admin = users.caller().mirror().role_named(vocabulary::ADMIN);
+    let admin = users.caller().access_cache().role_named(vocabulary::ADMIN);
     if admin.is_some_and(|(admin, _)| admin == role) {
         must_not_be_last(&users, id, &lock)?;
     }
@@ -73,7 +73,7 @@ async fn grant(
     Path((id, permission)): Path<(Id<User>, Id<Permission>)>,
 ) -> Result<Answer> {
     users.load(id).await?;
-    held(users.caller().mirror().may_grant(users.user(), permission))?;
+    held(users.caller().access_cache().may_grant(users.user(), permission))?;
     users
         .updated::<UserRow>(id, UserCommand::Grant(permission))
         .await
@@ -96,17 +96,17 @@ pub(super) fn first_role<V: Verb>(
     users: &Writer<User, V>,
     given: &Patch<String>,
 ) -> Result<Option<Id<Role>>> {
-    let mirror = users.caller().mirror();
-    let may_give = |role| mirror.may_give(users.user(), role);
+    let access_cache = users.caller().access_cache();
+    let may_give = |role| access_cache.may_give(users.user(), role);
     match given {
         Patch::Clear => Ok(None),
         Patch::Keep => {
-            let usual = mirror.role_named(vocabulary::USER).map(|(id, _)| id);
+            let usual = access_cache.role_named(vocabulary::USER).map(|(id, _)| id);
             Ok(usual.filter(|role| may_give(*role) == Some(true)))
         }
         Patch::Set(text) => {
             let by_id = text.parse().ok().map(Id::new);
-            let role = by_id.or_else(|| mirror.role_like(text));
+            let role = by_id.or_else(|| access_cache.role_like(text));
             let role = role.ok_or_else(|| Error::unknown("role"))?;
             match may_give(role) {
                 None => Err(Error::unknown("role")),

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     user_changes::change,
-    user_fields::{NewPassword, NewUser, Said},
+    user_fields::{NewPassword, NewUser, UserRequest},
     user_rights::first_role,
 };
 use crate::{
@@ -143,7 +143,7 @@ async fn read(users: Reader<User, Read>, Path(id): Path<Id<User>>) -> Result<Ans
 async fn update(
     users: Writer<User, Update>,
     Path(id): Path<Id<User>>,
-    Input(said): Input<Said>,
+    Input(said): Input<UserRequest>,
 ) -> Result<Answer> {
     // Username and email address are login names, so the caller must outrank the user.
     let user = users.load(id).await?.aggregate;
@@ -186,7 +186,7 @@ async fn delete(users: Writer<User, Delete>, Path(id): Path<Id<User>>) -> Result
     let lock = users.caller().app().lock_rights().await?;
     must_not_be_last(&users, id, &lock)?;
     let answer = id_of(User::NAME, id.get());
-    let recipe = Recipe::Said(answer.clone());
+    let recipe = Recipe::Body(answer.clone());
     let done = change(&users, id, UserCommand::Delete, Some(recipe)).await?;
     Ok(Answer::of(&answer)?.late(done))
 }
@@ -221,7 +221,7 @@ pub(super) async fn change_password(
 /// Refuses a caller who does not hold all that the other user holds: whoever sets another's
 /// password can act as them, and whoever strips them of a right can lock everybody out.
 pub(super) fn must_outrank<V: Verb>(users: &Writer<User, V>, other: Id<User>) -> Result<()> {
-    if users.caller().mirror().outranks(users.user(), other) {
+    if users.caller().access_cache().outranks(users.user(), other) {
         return Ok(());
     }
     Err(Error::Forbidden(
@@ -236,9 +236,9 @@ pub(super) fn must_not_be_last<V: Verb>(
     id: Id<User>,
     _lock: &RightsLock<'_>,
 ) -> Result<()> {
-    let mirror = users.caller().mirror();
-    let is_one = mirror.is_admin(id) && mirror.user(id).is_some_and(|user| user.is_active());
-    if is_one && !mirror.has_administrator_beside(id) {
+    let access_cache = users.caller().access_cache();
+    let is_one = access_cache.is_admin(id) && access_cache.user(id).is_some_and(|user| user.is_active());
+    if is_one && !access_cache.has_administrator_beside(id) {
         let reason = "nobody else has role admin: the last administrator must stay";
         return Err(Error::NotReady(reason.to_owned()));
     }

@@ -16,7 +16,7 @@ use domain::{
 use eventstore::LockName;
 use secrecy::SecretString;
 
-use super::Mirror;
+use super::AccessCache;
 use crate::{App, Error, Result};
 
 /// The lock under which only one process of an installation bootstraps at a time.
@@ -65,7 +65,7 @@ pub async fn bootstrap(app: &App, first: FirstUser) -> Result<Bootstrapped> {
 struct Bootstrap<'a> {
     app: &'a App,
     commands: &'a Commands,
-    mirror: &'a Mirror,
+    access_cache: &'a AccessCache,
     actor: Actor,
 }
 
@@ -74,7 +74,7 @@ impl<'a> Bootstrap<'a> {
         Self {
             app,
             commands: app.commands(),
-            mirror: &app.auth().mirror,
+            access_cache: &app.auth().access_cache,
             actor: Actor::system(Some("bootstrap".to_owned())),
         }
     }
@@ -83,7 +83,7 @@ impl<'a> Bootstrap<'a> {
         self.catch_up().await?;
         let new = self.permissions().await?;
         self.roles(&new).await?;
-        if self.mirror.has_users() {
+        if self.access_cache.has_users() {
             return Ok(Bootstrapped {
                 created: false,
                 generated_password: None,
@@ -112,7 +112,7 @@ impl<'a> Bootstrap<'a> {
     /// Waits until this process has read the whole log.
     async fn catch_up(&self) -> Result<()> {
         let head = self.commands.store().log().fresh_head().await?;
-        match self.mirror.reaches(head, PATIENCE).await {
+        match self.access_cache.reaches(head, PATIENCE).await {
             true => Ok(()),
             false => Err(Error::Unavailable("the log cannot be followed")),
         }
@@ -123,7 +123,7 @@ impl<'a> Bootstrap<'a> {
         let mut new = BTreeSet::new();
         let mut creates = Vec::new();
         for name in vocabulary::permissions() {
-            if self.mirror.permission_named(&name).is_some() {
+            if self.access_cache.permission_named(&name).is_some() {
                 continue;
             }
             let id = self.commands.next_id(Permission::TYPE).await?;
@@ -160,7 +160,7 @@ impl<'a> Bootstrap<'a> {
     async fn roles(&self, new: &BTreeSet<String>) -> Result<()> {
         let all = vocabulary::permissions();
         let all = self.ids(all.iter().map(String::as_str));
-        let Some((id, admin)) = self.mirror.role_named(vocabulary::ADMIN) else {
+        let Some((id, admin)) = self.access_cache.role_named(vocabulary::ADMIN) else {
             self.role(vocabulary::ADMIN, "Holds every permission.", all)
                 .await?;
             let some = self.ids(vocabulary::USER_ROLE.into_iter());
@@ -173,7 +173,7 @@ impl<'a> Bootstrap<'a> {
                 .send(id, RoleCommand::Grant(*permission), &self.actor)
                 .await?;
         }
-        if let Some((id, _)) = self.mirror.role_named(vocabulary::USER) {
+        if let Some((id, _)) = self.access_cache.role_named(vocabulary::USER) {
             let since = vocabulary::USER_ROLE_SINCE.into_iter();
             for permission in self.ids(since.filter(|name| new.contains(*name))) {
                 self.commands
@@ -186,7 +186,7 @@ impl<'a> Bootstrap<'a> {
 
     fn ids<'n>(&self, names: impl Iterator<Item = &'n str>) -> BTreeSet<Id<Permission>> {
         names
-            .filter_map(|name| self.mirror.permission_named(name))
+            .filter_map(|name| self.access_cache.permission_named(name))
             .collect()
     }
 
@@ -226,7 +226,7 @@ impl<'a> Bootstrap<'a> {
         let password = self.app.auth().passwords.seal(id, password, None).await?;
         let roles = [vocabulary::ADMIN, vocabulary::USER].into_iter();
         let roles = roles
-            .filter_map(|name| Some(self.mirror.role_named(name)?.0))
+            .filter_map(|name| Some(self.access_cache.role_named(name)?.0))
             .collect();
         self.create(
             id,

@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use guess_limits::{Guess, GuessLimits};
 
 use super::{
-    Mirror, Passwords, Tokens,
+    AccessCache, Passwords, Tokens,
     attempts::{Attempts, WINDOW},
     credentials::Credentials,
     hash_queue::Network,
@@ -49,7 +49,7 @@ pub(crate) struct Issued {
 /// Authenticates callers.
 #[derive(Clone)]
 pub(crate) struct Authenticator {
-    pub mirror: Mirror,
+    pub access_cache: AccessCache,
     pub tokens: Tokens,
     pub passwords: Passwords,
     attempts: Attempts,
@@ -69,13 +69,13 @@ pub(crate) struct LoginLimits {
 impl Authenticator {
     /// An authenticator with these limits on failed logins.
     pub fn new(
-        mirror: Mirror,
+        access_cache: AccessCache,
         tokens: Tokens,
         passwords: Passwords,
         limits: LoginLimits,
     ) -> Result<Self> {
         Ok(Self {
-            mirror,
+            access_cache,
             tokens,
             passwords,
             attempts: Attempts::new(limits.per_name),
@@ -86,7 +86,7 @@ impl Authenticator {
 
     /// Authenticates the sender of a request with these headers.
     pub async fn recognise(&self, headers: &HeaderMap, client: Option<IpAddr>) -> Result<Proof> {
-        self.mirror.check_fresh()?;
+        self.access_cache.check_fresh()?;
         match credential(headers)? {
             Credential::Token(token) => self.by_token(token),
             Credential::Password { login, password } => {
@@ -102,7 +102,7 @@ impl Authenticator {
     fn by_token(&self, token: &str) -> Result<Proof> {
         let claims = self.tokens.read(token).ok_or(WRONG)?;
         if !self
-            .mirror
+            .access_cache
             .accepts(claims.user_id, claims.jti, claims.epoch)
         {
             return Err(WRONG);
@@ -120,13 +120,13 @@ impl Authenticator {
         password: &SecretString,
         client: Option<IpAddr>,
     ) -> Result<(Id<User>, u32)> {
-        self.mirror.check_fresh()?;
+        self.access_cache.check_fresh()?;
         // No name or password is this long; what is counted and hashed must be bounded.
         if login.len() > LONGEST || password.expose_secret().len() > LONGEST {
             return Err(WRONG);
         }
         let login = login.trim().to_lowercase();
-        let found = self.mirror.login(&login);
+        let found = self.access_cache.login(&login);
         let known = found
             .as_ref()
             .and_then(|(id, user)| Some((*id, user.password()?)));
@@ -178,12 +178,12 @@ impl Authenticator {
     /// Issues a token for a user who has just proven their identity. The epoch is that of the
     /// proof: the old password must not go on by a token if it is changed meanwhile.
     pub fn issue(&self, user: Id<User>, epoch: u32, session: Id<Session>) -> Result<Issued> {
-        let known = self.mirror.user(user).ok_or(WRONG)?;
+        let known = self.access_cache.user(user).ok_or(WRONG)?;
         let username = known.profile().username.as_ref();
         let holder = Holder {
             user,
             username: username.map_or("", |name| name.as_str()),
-            is_admin: self.mirror.is_admin(user),
+            is_admin: self.access_cache.is_admin(user),
             epoch,
         };
         let token = self

@@ -1,6 +1,6 @@
 //! Authentication: tokens, passwords, and each process's cache of users and rights.
 //!
-//! [`Mirror`] folds users, roles, permissions and revoked sessions from the log into memory, so
+//! [`AccessCache`] folds users, roles, permissions and revoked sessions from the log into memory, so
 //! that recognising a caller costs no query.
 
 mod attempts;
@@ -9,8 +9,8 @@ mod credentials;
 mod hash_queue;
 mod keys;
 mod login;
-mod mirror;
-mod mirror_state;
+mod access_cache;
+mod access_cache_state;
 mod password;
 mod policy;
 mod rights_lock;
@@ -20,7 +20,7 @@ pub use bootstrap::{Bootstrapped, FirstUser, bootstrap};
 pub(crate) use hash_queue::Network;
 pub(crate) use keys::key;
 pub(crate) use login::{Authenticator, LoginLimits, Proof};
-pub(crate) use mirror::Mirror;
+pub(crate) use access_cache::AccessCache;
 pub(crate) use password::Passwords;
 pub use policy::PasswordPolicy;
 pub(crate) use rights_lock::RightsLock;

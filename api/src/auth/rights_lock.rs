@@ -45,7 +45,7 @@ impl App {
             error => error.into(),
         })?;
         let head = self.commands().store().log().fresh_head().await?;
-        if !self.auth().mirror.reaches(head, TIMEOUT).await {
+        if !self.auth().access_cache.reaches(head, TIMEOUT).await {
             return Err(Error::Unavailable("the log cannot be followed; try again"));
         }
         Ok(RightsLock {

@@ -8,7 +8,7 @@ use eventstore::{Metadata, Once};
 use super::{Noun, Verb};
 use crate::{
     App, Error, Result,
-    auth::{Mirror, Network, Proof},
+    auth::{AccessCache, Network, Proof},
     client,
     middleware::RequestId,
     openapi::{Describe, Sketch},
@@ -55,15 +55,15 @@ impl Caller {
     }
 
     /// The cache of users and their rights.
-    pub fn mirror(&self) -> &Mirror {
-        &self.app.auth().mirror
+    pub fn access_cache(&self) -> &AccessCache {
+        &self.app.auth().access_cache
     }
 
     /// True if the caller has the permission for `V` with things of kind `N`, at least with their
     /// own.
     pub fn may<N: Noun, V: Verb>(&self) -> bool {
         let wanted = format!("{}_{}", N::NAME, V::NAME);
-        self.mirror().may(self.user(), &wanted)
+        self.access_cache().may(self.user(), &wanted)
     }
 
     /// Refuses a caller who does not have that permission.
@@ -73,7 +73,7 @@ impl Caller {
 
     /// Refuses a caller who does not have the permission of this name.
     pub fn must_hold(&self, permission: &str) -> Result<()> {
-        if self.mirror().may(self.user(), permission) {
+        if self.access_cache().may(self.user(), permission) {
             return Ok(());
         }
         let needed = format!("permission {permission} is needed");
@@ -83,7 +83,7 @@ impl Caller {
     /// The scope of the things of this kind that the caller may see and change.
     pub fn scope<N: Noun>(&self) -> Scope {
         match N::ADMIN {
-            Some(admin) if !self.mirror().may(self.user(), admin) => Scope::OwnedBy(self.user()),
+            Some(admin) if !self.access_cache().may(self.user(), admin) => Scope::OwnedBy(self.user()),
             _ => Scope::All,
         }
     }

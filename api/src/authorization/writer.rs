@@ -91,7 +91,7 @@ where
     /// Sends a command whose answer is known before it is carried out. The answer is recorded with
     /// the events for repeated requests, so it holds only ids.
     pub async fn answered(&self, id: Id<A>, command: A::Command, answer: Value) -> Result<Answer> {
-        let recipe = || Recipe::Said(answer.clone());
+        let recipe = || Recipe::Body(answer.clone());
         let actor = self.actor(self.scope()).answering(recipe);
         let done = self.sent(id, command, actor).await?;
         Ok(Answer::of(&answer)?.late(done))
@@ -105,7 +105,7 @@ where
     /// Creates something and answers its id.
     pub async fn created(&self, id: Id<A>, command: A::Command) -> Result<Answer> {
         let answer = id_of(A::NAME, id.get());
-        let recipe = || Recipe::Said(answer.clone());
+        let recipe = || Recipe::Body(answer.clone());
         let actor = self.actor(Scope::All).answering(recipe);
         let done = self.made(id, command, actor).await?;
         Ok(Answer::of(&answer)?.late(done))

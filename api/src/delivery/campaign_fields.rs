@@ -26,7 +26,7 @@ const CPM: f64 = 2.0;
 
 /// A campaign's fields.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct CampaignRequest {
     program_id: Patch<Id<Program>>,
     group_id: Patch<Id<Group>>,
     account_id: Patch<Id<Account>>,
@@ -40,7 +40,7 @@ pub(super) struct Said {
     quiet_days: Patch<Part>,
 }
 
-impl FromFields for Said {
+impl FromFields for CampaignRequest {
     fn from_fields(fields: &mut Fields) -> Self {
         Self {
             program_id: fields.id("program_id"),
@@ -73,7 +73,7 @@ fn decimal(fields: &mut Fields, field: &'static str) -> Option<f64> {
     decimal.given()
 }
 
-impl Said {
+impl CampaignRequest {
     /// The details of a new campaign; whatever they refer to must exist and be the caller's.
     pub async fn details(self, caller: &Caller) -> Result<CampaignDetails> {
         let unit = caller.app().config().cpm_unit;

@@ -8,7 +8,7 @@ use eventstore::clock;
 use projections::{Query, delivery::campaigns::CampaignRow};
 use serde_json::json;
 
-use super::{campaign_fields::Said, scheduling::cancel};
+use super::{campaign_fields::CampaignRequest, scheduling::cancel};
 use crate::{
     Error, Result,
     answer::Answer,
@@ -91,7 +91,7 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-async fn create(campaigns: Writer<Campaign, Create>, Input(said): Input<Said>) -> Result<Answer> {
+async fn create(campaigns: Writer<Campaign, Create>, Input(said): Input<CampaignRequest>) -> Result<Answer> {
     let details = said.details(campaigns.caller()).await?;
     let (id, owner) = (campaigns.next_id().await?, campaigns.user());
     campaigns
@@ -132,7 +132,7 @@ async fn read(campaigns: Reader<Campaign, Read>, Path(id): Path<Id<Campaign>>) -
 async fn update(
     campaigns: Writer<Campaign, Update>,
     Path(id): Path<Id<Campaign>>,
-    Input(said): Input<Said>,
+    Input(said): Input<CampaignRequest>,
 ) -> Result<Answer> {
     campaigns.load(id).await?;
     let patch = CampaignCommand::Update(Box::new(said.patch(campaigns.caller()).await?));

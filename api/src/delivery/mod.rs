@@ -18,7 +18,7 @@ mod transmissions;
 
 use crate::openapi::Routes;
 
-pub(crate) use transmission_fields::{Said as SaidTransmission, order};
+pub(crate) use transmission_fields::{TransmissionRequest, order};
 
 /// The area's routes.
 pub(crate) fn routes() -> Routes {

@@ -24,7 +24,7 @@ const SECRET_BYTES: usize = 8_192;
 
 /// A provider's fields, with secrets that are still to be sealed.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct ProviderRequest {
     patch: ProviderPatch,
     password: Patch<SecretString>,
     settings: Patch<Settings>,
@@ -40,7 +40,7 @@ impl fmt::Debug for Settings {
     }
 }
 
-impl FromFields for Said {
+impl FromFields for ProviderRequest {
     fn from_fields(fields: &mut Fields) -> Self {
         let kind = fields.one_of("type", &KINDS, |word| {
             ProviderKind::ALL
@@ -75,7 +75,7 @@ impl FromFields for Said {
     }
 }
 
-impl Said {
+impl ProviderRequest {
     /// The type, if the fields name one.
     pub fn kind(&self) -> Option<ProviderKind> {
         match self.patch.kind {
@@ -198,7 +198,7 @@ mod tests {
                 panic!()
             };
             let mut fields = Fields::new(map);
-            let said = Said::from_fields(&mut fields);
+            let said = ProviderRequest::from_fields(&mut fields);
             let Err(Error::Invalid(errors)) = fields.finish(said) else {
                 panic!("412")
             };

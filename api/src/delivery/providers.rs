@@ -7,7 +7,7 @@ use domain::{
 use projections::delivery::{health, providers::ProviderRow};
 use serde_json::json;
 
-use super::provider_fields::Said;
+use super::provider_fields::ProviderRequest;
 use crate::{
     Result,
     answer::Answer,
@@ -69,7 +69,7 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-async fn create(providers: Writer<Provider, Create>, Input(said): Input<Said>) -> Result<Answer> {
+async fn create(providers: Writer<Provider, Create>, Input(said): Input<ProviderRequest>) -> Result<Answer> {
     let (id, kind) = (providers.next_id().await?, said.kind());
     let patch = said.checked(providers.caller().app().vault(), kind)?;
     providers
@@ -94,7 +94,7 @@ async fn status(providers: Reader<Provider, Read>, Path(id): Path<Id<Provider>>)
 async fn update(
     providers: Writer<Provider, Update>,
     Path(id): Path<Id<Provider>>,
-    Input(said): Input<Said>,
+    Input(said): Input<ProviderRequest>,
 ) -> Result<Answer> {
     let known = providers.load(id).await?.aggregate;
     let kind = known.details().map(|details| details.kind);

@@ -16,7 +16,7 @@ use crate::{
 
 /// A transmission's fields.
 #[derive(Debug)]
-pub(crate) struct Said {
+pub(crate) struct TransmissionRequest {
     title: Option<Line>,
     origin: Option<Line>,
     pub program_id: Option<Id<Program>>,
@@ -26,7 +26,7 @@ pub(crate) struct Said {
     try_allowed: Option<u32>,
 }
 
-impl FromFields for Said {
+impl FromFields for TransmissionRequest {
     fn from_fields(fields: &mut Fields) -> Self {
         let direction = |word: &str| {
             let both = [Direction::Outbound, Direction::Inbound];
@@ -51,7 +51,7 @@ impl FromFields for Said {
 /// be the caller's.
 pub(crate) async fn order(
     caller: &Caller,
-    said: Said,
+    said: TransmissionRequest,
     program_id: Id<Program>,
     kind: ProgramType,
 ) -> Result<Order> {

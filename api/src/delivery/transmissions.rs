@@ -9,7 +9,7 @@ use projections::delivery::transmissions::TransmissionRow;
 
 use super::{
     scheduling::cancel,
-    transmission_fields::{Changes, Said, order},
+    transmission_fields::{Changes, TransmissionRequest, order},
 };
 use crate::{
     Error, Result,
@@ -62,7 +62,7 @@ pub(super) fn routes() -> Routes {
 
 async fn create(
     transmissions: Writer<Transmission, Create>,
-    Input(said): Input<Said>,
+    Input(said): Input<TransmissionRequest>,
 ) -> Result<Answer> {
     let program = said
         .program_id

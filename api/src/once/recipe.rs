@@ -12,7 +12,7 @@ use crate::{App, Result, answer::Answer};
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Recipe {
     /// This value.
-    Said(Value),
+    Body(Value),
     /// The present state of a row: its id column, as the read side names it, and the id.
     Row(String, i64),
 }
@@ -28,7 +28,7 @@ impl Recipe {
 pub(super) async fn prepare(app: &App, recipe: Option<String>) -> Result<Option<Response>> {
     let recipe = recipe.and_then(|text| serde_json::from_str(&text).ok());
     let answer = match recipe {
-        Some(Recipe::Said(value)) => Some(Answer::of(&value)?),
+        Some(Recipe::Body(value)) => Some(Answer::of(&value)?),
         Some(Recipe::Row(column, id)) => Answer::present(app.pool(), &column, id).await?,
         None => None,
     };

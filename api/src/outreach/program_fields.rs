@@ -16,12 +16,12 @@ const LONGEST_DELAY: i64 = 60;
 
 /// A program's fields, of whatever type.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct ProgramRequest {
     kind: Patch<String>,
     patch: ProgramPatch,
 }
 
-impl FromFields for Said {
+impl FromFields for ProgramRequest {
     fn from_fields(fields: &mut Fields) -> Self {
         Self {
             kind: fields.text("type"),
@@ -43,7 +43,7 @@ impl FromFields for Said {
     }
 }
 
-impl Said {
+impl ProgramRequest {
     /// The type that the fields name; without one, an error that lists the routes with a type.
     pub fn kind(&self) -> Result<ProgramType> {
         let names = ProgramType::ALL.map(ProgramType::as_str);
@@ -119,7 +119,7 @@ mod tests {
         let Value::Object(map) = body else {
             panic!("an object")
         };
-        Said::from_fields(&mut Fields::new(map)).kind()
+        ProgramRequest::from_fields(&mut Fields::new(map)).kind()
     }
 
     #[test]

@@ -7,11 +7,11 @@ use domain::{
 };
 use projections::delivery::transmissions::TransmissionRow;
 
-use super::{ProgramRef, program_fields::Said as SaidProgram, programs::creation};
+use super::{ProgramRef, program_fields::ProgramRequest, programs::creation};
 use crate::{
     Error, Result,
     answer::Answer,
-    delivery::{SaidTransmission, order},
+    delivery::{TransmissionRequest, order},
     extract::{Fields, FromFields, Input, Listing, Path},
     openapi::{Routes, alias, op},
     authorization::{Create, List, Reader, Writer},
@@ -44,7 +44,7 @@ pub(super) fn routes() -> Routes {
 async fn create(
     transmissions: Writer<Transmission, Create>,
     Path(program): Path<ProgramRef>,
-    Input(said): Input<Said>,
+    Input(said): Input<ProgramTransmissionRequest>,
 ) -> Result<Answer> {
     match program {
         ProgramRef::Id(program) => {
@@ -70,7 +70,7 @@ async fn create_both(
     transmissions: &Writer<Transmission, Create>,
     programs: &Writer<Program, Create>,
     kind: ProgramType,
-    said: Said,
+    said: ProgramTransmissionRequest,
 ) -> Result<Answer> {
     let patch = said.program.checked(programs.caller(), kind).await?;
     let (program, create) = creation(programs, kind, patch).await?;
@@ -123,22 +123,22 @@ fn narrow(filter: &mut Option<i64>, to: i64) -> Result<()> {
 }
 
 /// The fields of both, in two objects or side by side.
-struct Said {
-    program: SaidProgram,
-    transmission: SaidTransmission,
+struct ProgramTransmissionRequest {
+    program: ProgramRequest,
+    transmission: TransmissionRequest,
 }
 
-impl FromFields for Said {
+impl FromFields for ProgramTransmissionRequest {
     fn from_fields(fields: &mut Fields) -> Self {
         let mut program = fields.object("program_data");
         let mut transmission = fields.object("transmission_data");
         let read = Self {
             transmission: match transmission.as_mut() {
-                Some(apart) => SaidTransmission::from_fields(apart),
+                Some(apart) => TransmissionRequest::from_fields(apart),
                 // Side by side, `account_id` belongs to both.
-                None => fields.leaving("account_id", SaidTransmission::from_fields),
+                None => fields.leaving("account_id", TransmissionRequest::from_fields),
             },
-            program: SaidProgram::from_fields(program.as_mut().unwrap_or(fields)),
+            program: ProgramRequest::from_fields(program.as_mut().unwrap_or(fields)),
         };
         for (field, within) in [
             ("program_data", program),

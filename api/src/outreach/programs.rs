@@ -10,7 +10,7 @@ use projections::{
     outreach::programs::{self, ProgramRow},
 };
 
-use super::program_fields::Said;
+use super::program_fields::ProgramRequest;
 use crate::{
     Error, Result,
     answer::Answer,
@@ -89,7 +89,7 @@ fn creating(kind: ProgramType) -> (&'static str, &'static [&'static str]) {
     }
 }
 
-async fn create(programs: Writer<Program, Create>, Input(said): Input<Said>) -> Result<Answer> {
+async fn create(programs: Writer<Program, Create>, Input(said): Input<ProgramRequest>) -> Result<Answer> {
     let kind = said.kind()?;
     let patch = said.checked(programs.caller(), kind).await?;
     let (id, create) = creation(&programs, kind, patch).await?;
@@ -99,7 +99,7 @@ async fn create(programs: Writer<Program, Create>, Input(said): Input<Said>) -> 
 async fn create_of_kind(
     programs: Writer<Program, Create>,
     route: MatchedPath,
-    Input(said): Input<Said>,
+    Input(said): Input<ProgramRequest>,
 ) -> Result<Answer> {
     let word = route.as_str().trim_start_matches("/programs/");
     let kind = ProgramType::from_word(word).ok_or(Error::NotFound)?;
@@ -119,7 +119,7 @@ async fn read(programs: Reader<Program, Read>, Path(id): Path<Id<Program>>) -> R
 async fn update(
     programs: Writer<Program, Update>,
     Path(id): Path<Id<Program>>,
-    Input(said): Input<Said>,
+    Input(said): Input<ProgramRequest>,
 ) -> Result<Answer> {
     let program = programs.load(id).await?.aggregate;
     let patch = said.changing(programs.caller(), &program).await?;

@@ -17,13 +17,13 @@ const KINDS: [&str; 4] = ["account", "did", "extension", "eaddress"];
 
 /// An account's fields, with secrets that are still to be sealed.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct AccountRequest {
     patch: AccountPatch,
     passwd: Patch<SecretString>,
     passwd_pin: Patch<SecretString>,
 }
 
-impl FromFields for Said {
+impl FromFields for AccountRequest {
     fn from_fields(fields: &mut Fields) -> Self {
         let patch = AccountPatch {
             username: fields.text("username"),
@@ -45,7 +45,7 @@ impl FromFields for Said {
     }
 }
 
-impl Said {
+impl AccountRequest {
     /// The patch, with secrets sealed for this account.
     pub fn sealed(self, vault: &Vault, id: Id<Account>) -> Result<AccountPatch> {
         Ok(AccountPatch {

@@ -9,7 +9,7 @@ use domain::{
 use eventstore::clock;
 use projections::people::accounts::AccountRow;
 
-use super::{account_addresses, account_fields::Said};
+use super::{account_addresses, account_fields::AccountRequest};
 use crate::{
     Error, Result,
     answer::Answer,
@@ -58,7 +58,7 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-async fn create(accounts: Writer<Account, Create>, Input(said): Input<Said>) -> Result<Answer> {
+async fn create(accounts: Writer<Account, Create>, Input(said): Input<AccountRequest>) -> Result<Answer> {
     let (id, owner) = (accounts.next_id().await?, accounts.user());
     let patch = said.sealed(accounts.caller().app().vault(), id)?;
     let assigned = account_addresses::assigned(&accounts, id, &patch).await?;
@@ -123,7 +123,7 @@ async fn read(accounts: Reader<Account, Read>, Path(id): Path<Id<Account>>) -> R
 async fn update(
     accounts: Writer<Account, Update>,
     Path(id): Path<Id<Account>>,
-    Input(said): Input<Said>,
+    Input(said): Input<AccountRequest>,
 ) -> Result<Answer> {
     let patch = said.sealed(accounts.caller().app().vault(), id)?;
     if patch.active == Patch::Set(true) {
@@ -139,7 +139,7 @@ async fn must_have_active_user(accounts: &Writer<Account, Update>, id: Id<Accoun
     let Some(owner) = account.owner().filter(|_| !account.is_active()) else {
         return Ok(());
     };
-    let reason = match accounts.caller().mirror().user(owner) {
+    let reason = match accounts.caller().access_cache().user(owner) {
         Some(user) if user.is_active() => return Ok(()),
         Some(_) => "its user is not active",
         None => "its user was deleted: give it to another by PUT /accounts/{id}/users/{user_id}",

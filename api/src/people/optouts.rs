@@ -64,10 +64,10 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-async fn create(optouts: Writer<OptOut, Create>, Input(said): Input<Said>) -> Result<Answer> {
+async fn create(optouts: Writer<OptOut, Create>, Input(said): Input<OptOutRequest>) -> Result<Answer> {
     let (owner, wanted) = said.wanted(&optouts).await?;
     let answer = |puts: &[Put]| answer(puts);
-    let recipe = |puts: &[Put]| Some(Recipe::Said(answer(puts)));
+    let recipe = |puts: &[Put]| Some(Recipe::Body(answer(puts)));
     let (caller, source) = (optouts.caller(), OptOutSource::Api);
     let (puts, position) = put(caller, owner, source, &wanted, recipe).await?;
     let late = caller.app().settle(OptOut::TYPE, position).await;
@@ -94,7 +94,7 @@ async fn read(optouts: Reader<OptOut, Read>, Path(id): Path<Id<OptOut>>) -> Resu
 async fn update(
     optouts: Writer<OptOut, Update>,
     Path(id): Path<Id<OptOut>>,
-    Input(said): Input<Said>,
+    Input(said): Input<OptOutRequest>,
 ) -> Result<Answer> {
     let optout = optouts.load(id).await?.aggregate;
     let owner = optout.owner().unwrap_or(optouts.user());
@@ -116,7 +116,7 @@ async fn delete(optouts: Writer<OptOut, Delete>, Path(id): Path<Id<OptOut>>) -> 
 }
 
 /// The request fields of an opt-out.
-struct Said {
+struct OptOutRequest {
     channel: Option<Channel>,
     /// The field in which an address was given, and the address, unless it was blank.
     address: Option<(&'static str, Option<Address>)>,
@@ -124,7 +124,7 @@ struct Said {
     reason: Patch<Line>,
 }
 
-impl FromFields for Said {
+impl FromFields for OptOutRequest {
     fn from_fields(fields: &mut Fields) -> Self {
         let words = ["voice", "fax", "sms", "email", "any"];
         let channel = fields.one_of("channel", &words, Channel::named).given();
@@ -164,7 +164,7 @@ fn mapped<T, U>(patch: Patch<T>, map: fn(T) -> U) -> Patch<U> {
     }
 }
 
-impl Said {
+impl OptOutRequest {
     /// The addresses to be listed, and the owner of the list.
     async fn wanted<V: Verb>(self, optouts: &Writer<OptOut, V>) -> Result<(Id<User>, Vec<Wanted>)> {
         let channel = self.channel.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The mirror: this process's cache of users, roles, permissions and revoked sessions, a moment
+//! The access cache: this process's cache of users, roles, permissions and revoked sessions, a moment
 //! behind the log.
 
 use std::{
@@ -13,7 +13,7 @@ use domain::{
 use eventstore::{Log, Position, Recorded, StoreError, Subscription};
 use tokio::{sync::watch, time::Instant};
 
-use super::mirror_state::{State, TYPES};
+use super::access_cache_state::{State, TYPES};
 use crate::{Error, Result};
 
 /// The greatest age of the cache at which it still decides.
@@ -24,7 +24,7 @@ const BATCH: i64 = 1_000;
 
 /// The cache of users, roles, permissions and revoked sessions. Clones share it.
 #[derive(Clone)]
-pub(crate) struct Mirror {
+pub(crate) struct AccessCache {
     log: Log,
     state: Arc<RwLock<State>>,
     /// The position reached, and the last time at which that was the whole log.
@@ -37,7 +37,7 @@ struct Progress {
     complete_at: Instant,
 }
 
-impl Mirror {
+impl AccessCache {
     /// Reads the events there are, then follows the log.
     pub async fn start(log: Log) -> Result<Self, StoreError> {
         let complete_at = Instant::now();
@@ -60,19 +60,19 @@ impl Mirror {
             complete_at,
         };
         let (sender, progress) = watch::channel(progress);
-        let mirror = Self {
+        let access_cache = Self {
             state: Arc::new(RwLock::new(state)),
             progress,
             log,
         };
-        let subscription = mirror.log.subscribe(head);
+        let subscription = access_cache.log.subscribe(head);
         tokio::spawn(follow(
-            mirror.log.clone(),
+            access_cache.log.clone(),
             subscription,
-            Arc::clone(&mirror.state),
+            Arc::clone(&access_cache.state),
             sender,
         ));
-        Ok(mirror)
+        Ok(access_cache)
     }
 
     /// Refuses when a revocation of more than a second ago could have been missed.
