@@ -15,7 +15,7 @@ use futures::StreamExt;
 
 /// Bounds on draining a body: the most bytes, and the longest time.
 const MOST_BYTES: usize = 1 << 30;
-const LONGEST: Duration = Duration::from_secs(10);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request body that is read to its end even if its handler does not read it.
 pub(crate) struct Lingering(Option<Body>);
@@ -61,7 +61,7 @@ impl Drop for Lingering {
     fn drop(&mut self) {
         let left = self.0.take().filter(|body| !body.is_end_stream());
         if let (Some(body), Ok(runtime)) = (left, tokio::runtime::Handle::try_current()) {
-            runtime.spawn(tokio::time::timeout(LONGEST, drain(body)));
+            runtime.spawn(tokio::time::timeout(DRAIN_TIMEOUT, drain(body)));
         }
     }
 }

@@ -32,7 +32,7 @@ const BULK_EVENTS: usize = 512;
 /// Capacity of a lane, in members; a sender to a full lane waits.
 const WAITING: usize = 4_096;
 /// Time limit of retrying an append while the database is lost or busy.
-const PATIENCE: Duration = Duration::from_secs(15);
+const RETRY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// An event ready to be appended.
 #[derive(Debug)]
@@ -221,7 +221,7 @@ async fn append_group(db: &mut Kept, log: &Log, members: Vec<Member>, replies: V
 /// Appends one member with retries; before each try it looks whether the member is in the log
 /// already, because an answer may have been lost.
 async fn append_alone(db: &mut Kept, log: &Log, member: Member, reply: Reply) {
-    let give_up = Instant::now() + PATIENCE;
+    let give_up = Instant::now() + RETRY_TIMEOUT;
     let mut pause = Duration::from_millis(20);
     let members = [member];
     // Taken before the first try: every try begins later.

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 /// Interval of the checks of the connection.
 const CHECK: Duration = Duration::from_secs(1);
 /// Time limit of an answer; a connection that is silent for longer counts as lost.
-const SILENCE: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause between two attempts to take a lock that is held elsewhere.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -268,7 +268,7 @@ impl Keeper {
 
     async fn check(&mut self) {
         if let Some(session) = &mut self.session {
-            let answer = within(SILENCE, session.db.ping()).await;
+            let answer = within(ANSWER_TIMEOUT, session.db.ping()).await;
             self.lose_after(answer);
         }
     }
@@ -287,7 +287,7 @@ impl Keeper {
 impl Session {
     async fn open(options: &PgConnectOptions) -> Result<Self, sqlx::Error> {
         Ok(Self {
-            db: within(SILENCE, PgConnection::connect_with(options)).await?,
+            db: within(ANSWER_TIMEOUT, PgConnection::connect_with(options)).await?,
             held: HashSet::new(),
             lost: CancellationToken::new(),
         })
@@ -295,7 +295,7 @@ impl Session {
 
     async fn call(&mut self, name: LockName, function: &str) -> Result<bool, sqlx::Error> {
         let mut call = name.call(function);
-        let row: PgRow = within(SILENCE, call.build().fetch_one(&mut self.db)).await?;
+        let row: PgRow = within(ANSWER_TIMEOUT, call.build().fetch_one(&mut self.db)).await?;
         sqlx::Row::try_get(&row, 0)
     }
 }

@@ -14,7 +14,7 @@ use super::session::{Login, Session};
 use crate::{config::Config, output};
 
 /// Time limit for the mail of the demonstration.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Send a first message through a running server and follow it to its report.
 #[derive(Debug, Args)]
@@ -120,7 +120,7 @@ impl Show {
             if matches!(status.as_str(), "completed" | "failed" | "invalid") {
                 break status;
             }
-            if started.elapsed() > PATIENCE {
+            if started.elapsed() > TIMEOUT {
                 bail!("transmission {transmission} is still {status}");
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -25,7 +25,7 @@ const LOCK: LockName = LockName::Whole(5_497_853_401);
 const ALPHABET: [u8; 32] = *b"abcdefghijkmnpqrstuvwxyz23456789";
 const LENGTH: usize = 20;
 /// Time limit for the lock, and for this process to have read the whole log.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The user to create if there is none yet.
 pub struct FirstUser {
@@ -52,7 +52,7 @@ pub struct Bootstrapped {
 /// allowed.
 pub async fn bootstrap(app: &App, first: FirstUser) -> Result<Bootstrapped> {
     let locks = app.commands().store().locks();
-    let Some(alone) = locks.lock_within(LOCK, PATIENCE).await? else {
+    let Some(alone) = locks.lock_within(LOCK, TIMEOUT).await? else {
         return Err(Error::Unavailable(
             "another process is starting for too long",
         ));
@@ -112,7 +112,7 @@ impl<'a> Bootstrap<'a> {
     /// Waits until this process has read the whole log.
     async fn catch_up(&self) -> Result<()> {
         let head = self.commands.store().log().fresh_head().await?;
-        match self.access_cache.reaches(head, PATIENCE).await {
+        match self.access_cache.reaches(head, TIMEOUT).await {
             true => Ok(()),
             false => Err(Error::Unavailable("the log cannot be followed")),
         }

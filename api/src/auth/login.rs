@@ -29,7 +29,7 @@ const WRONG: Error = Error::Unauthenticated("wrong username, password or token")
 const NO_CREDENTIAL: Error = Error::Unauthenticated("log in first: Bearer token or Basic");
 
 /// The most bytes of a name or a password.
-const LONGEST: usize = 1_024;
+const MAX_CREDENTIAL_BYTES: usize = 1_024;
 
 /// The proof of a caller's identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +122,7 @@ impl Authenticator {
     ) -> Result<(Id<User>, u32)> {
         self.access_cache.check_fresh()?;
         // No name or password is this long; what is counted and hashed must be bounded.
-        if login.len() > LONGEST || password.expose_secret().len() > LONGEST {
+        if login.len() > MAX_CREDENTIAL_BYTES || password.expose_secret().len() > MAX_CREDENTIAL_BYTES {
             return Err(WRONG);
         }
         let login = login.trim().to_lowercase();

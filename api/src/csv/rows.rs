@@ -8,7 +8,7 @@ use futures::StreamExt;
 use crate::{Error, Result, bodies::broken};
 
 /// The most bytes of a row. A longer one most likely has a quote that is not closed.
-const LONGEST: usize = 1 << 20;
+const MAX_ROW_BYTES: usize = 1 << 20;
 /// The most columns whose values are kept.
 const WIDEST: usize = 64;
 
@@ -83,7 +83,7 @@ impl Rows {
                 if let Some(row) = self.read().await? {
                     return Ok(Some(row));
                 }
-            } else if self.at - self.start > LONGEST {
+            } else if self.at - self.start > MAX_ROW_BYTES {
                 return self.give_up("is longer than 1 MiB").await.map(Some);
             } else if !self.fill().await? {
                 return self.last().await;
@@ -176,7 +176,7 @@ impl Rows {
                 (self.filled, self.ended_at) = (0, 0);
                 Ok(None)
             }
-            ReadRecordResult::OutputFull if self.at - self.start > LONGEST => {
+            ReadRecordResult::OutputFull if self.at - self.start > MAX_ROW_BYTES => {
                 self.give_up("is longer than 1 MiB").await.map(Some)
             }
             ReadRecordResult::InputEmpty | ReadRecordResult::OutputFull | ReadRecordResult::End => {

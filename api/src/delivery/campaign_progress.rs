@@ -33,7 +33,7 @@ const LOOK: Duration = Duration::from_millis(500);
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// The longest life of one connection. Clients reconnect by themselves, with a credential that is
 /// checked again.
-const LONGEST: Duration = Duration::from_secs(300);
+const MAX_STREAM_AGE: Duration = Duration::from_secs(300);
 
 pub(super) fn routes() -> Routes {
     let resumed = "Each event has an id; a client that comes back with the last one it saw, in \
@@ -67,7 +67,7 @@ async fn progress(
         follower,
         seen,
         over: false,
-        until: Instant::now() + LONGEST,
+        until: Instant::now() + MAX_STREAM_AGE,
         silent_since: Instant::now(),
         _place: place,
     };

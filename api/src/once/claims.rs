@@ -80,7 +80,7 @@ impl Claims {
         user: Id<User>,
         key: &str,
         once: &Once,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Found> {
         let claim = || {
             Found::Free(Claim {
@@ -89,7 +89,7 @@ impl Claims {
                 key: key.to_owned(),
             })
         };
-        let give_up = Instant::now() + patience;
+        let give_up = Instant::now() + timeout;
         let mut pause = Duration::from_millis(10);
         loop {
             if self.insert(user, key, once).await? {

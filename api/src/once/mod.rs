@@ -38,7 +38,7 @@ const NAME: &str = "Idempotency-Key";
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// Time limit of waiting for another request with the same key.
-const PATIENCE: Duration = Duration::from_secs(20);
+const CLAIM_TIMEOUT: Duration = Duration::from_secs(20);
 /// The last segments of the login paths, whose answers are tokens and are kept nowhere.
 const LOGINS: [&str; 2] = ["authenticate", "authentication"];
 
@@ -73,7 +73,7 @@ async fn keyed(app: App, permissions: &[String], request: Request, next: Next) -
     let once = Once::new(reading.fingerprint())?;
     let found = app
         .once()
-        .claim(caller.user(), &key, &once, PATIENCE)
+        .claim(caller.user(), &key, &once, CLAIM_TIMEOUT)
         .await?;
     match found {
         Found::Free(claim) => {

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The longest delay, in seconds: silence that a caller is asked to sit through.
-const LONGEST_DELAY: i64 = 60;
+const MAX_DELAY_SECONDS: i64 = 60;
 
 /// A program's fields, of whatever type.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl FromFields for ProgramRequest {
                     template_id: fields.id("template_id"),
                     text_id: fields.id("text_id"),
                     text: fields.text("text"),
-                    delay: fields.number("delay", 0..=LONGEST_DELAY),
+                    delay: fields.number("delay", 0..=MAX_DELAY_SECONDS),
                     language: fields.text("language"),
                 },
             },

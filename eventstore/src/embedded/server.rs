@@ -29,9 +29,9 @@ use super::{
 
 /// Time limit of a start: crash recovery replays up to `max_wal_size` of log, which takes long on
 /// a slow disk.
-const START_PATIENCE: Duration = Duration::from_secs(600);
+const START_TIMEOUT: Duration = Duration::from_secs(600);
 /// Time limit of a fast shutdown, which writes a checkpoint first.
-const STOP_PATIENCE: Duration = Duration::from_secs(30);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 const LOG_LIMIT: u64 = 10 * 1024 * 1024;
 
 const SETTINGS: &str = "\
@@ -221,7 +221,7 @@ impl Server {
     pub async fn wait_ready(&self, child: &mut Child) -> Result<(), EmbeddedError> {
         let pid = child.id().map(|pid| pid.to_string()).unwrap_or_default();
         let pid_file = self.place.cluster().join("postmaster.pid");
-        let deadline = Instant::now() + START_PATIENCE;
+        let deadline = Instant::now() + START_TIMEOUT;
         while Instant::now() < deadline {
             if let Some(status) = child.try_wait().context(|| "watch Postgres".to_owned())? {
                 return Err(self.did_not_start(&format!("it ended with {status}")));
@@ -236,7 +236,7 @@ impl Server {
         }
         Err(self.did_not_start(&format!(
             "it was not ready after {} s",
-            START_PATIENCE.as_secs()
+            START_TIMEOUT.as_secs()
         )))
     }
 
@@ -279,7 +279,7 @@ impl Server {
 /// Ends a server by a fast shutdown; if it does not end, by an immediate one, then by SIGKILL.
 pub(super) async fn shut_down(child: &mut Child) {
     let requests = [
-        (Signal::SIGINT, STOP_PATIENCE),
+        (Signal::SIGINT, STOP_TIMEOUT),
         (Signal::SIGQUIT, Duration::from_secs(5)),
         (Signal::SIGKILL, Duration::from_secs(5)),
     ];

@@ -16,7 +16,7 @@ use super::{
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const MAX_PAUSE: Duration = Duration::from_secs(10);
 /// The run time after which the pause is reset: such a server did not end of a failed start.
 const SETTLED: Duration = Duration::from_secs(60);
 
@@ -103,7 +103,7 @@ async fn supervise(
                 () = sleep(pause) => {}
                 _ = &mut stopped => return,
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 2).min(MAX_PAUSE);
             let cleared = leftovers::clear(&server.place.cluster(), &server.socket_dir).await;
             match cleared.and_then(|()| server.spawn()) {
                 Ok(child) => break child,

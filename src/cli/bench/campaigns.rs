@@ -19,7 +19,7 @@ use super::{
 };
 
 /// Time limit for a campaign without progress.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// Interval of reading a campaign's progress.
 const LOOK: Duration = Duration::from_millis(100);
 /// The most contacts of one file.
@@ -181,7 +181,7 @@ impl Campaigns {
             marks.push((started.elapsed(), done));
             match row["status"].as_str() {
                 Some("completed") if row["delivered"] == count => break,
-                Some("running") if moved.elapsed() < PATIENCE => {}
+                Some("running") if moved.elapsed() < TIMEOUT => {}
                 _ => bail!("the campaign does not go on: {row}"),
             }
             beside.look(done).await?;

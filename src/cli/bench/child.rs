@@ -20,7 +20,7 @@ use tokio::process::{Child, Command};
 pub const PASSWORD: &str = "bench-bench-bench";
 /// The master key of the scratch server.
 pub const MASTER_KEY: [u8; 32] = [7; 32];
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A server on a scratch data directory.
 pub struct Server {
@@ -87,7 +87,7 @@ impl Server {
             {
                 return Ok(());
             }
-            if started.elapsed() > PATIENCE {
+            if started.elapsed() > TIMEOUT {
                 bail!("the server does not become ready");
             }
             tokio::time::sleep(Duration::from_millis(2)).await;

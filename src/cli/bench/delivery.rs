@@ -38,7 +38,7 @@ use super::{
 /// The number of commands in one transaction.
 const BATCH: usize = 500;
 /// Time limit for the last of many transmissions.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A program to send, made once over the API.
 pub struct Campaign {
@@ -110,7 +110,7 @@ impl Campaign {
         }
         let target = before + i64::try_from(transmissions.len())?;
         while completed(pool).await? < target {
-            if started.elapsed() > PATIENCE {
+            if started.elapsed() > TIMEOUT {
                 bail!("{} of {target} are through", completed(pool).await?);
             }
             tokio::time::sleep(Duration::from_millis(25)).await;

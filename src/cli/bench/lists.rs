@@ -16,7 +16,7 @@ use super::{
 /// The number of batches that are appended at once.
 const WRITERS: usize = 4;
 /// Time limit for the read models to catch up.
-const PATIENCE: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_secs(600);
 /// The number of requests for each page and of searches.
 const ASKED: usize = 500;
 
@@ -53,7 +53,7 @@ pub async fn caught_up(pool: &PgPool) -> anyhow::Result<()> {
             return Ok(());
         }
         anyhow::ensure!(
-            started.elapsed() < PATIENCE,
+            started.elapsed() < TIMEOUT,
             "the read models do not catch up"
         );
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -19,7 +19,7 @@ const SPREAD: usize = 90 * 86_400;
 /// The number of transmissions that are appended at a time.
 const PIECE: usize = 10_000;
 /// Time limit for the read models to catch up.
-const PATIENCE: Duration = Duration::from_secs(900);
+const TIMEOUT: Duration = Duration::from_secs(900);
 
 /// Appends `count` transmissions to the log, each in a second of its own within ninety days, and
 /// asks for the statistics: without a filter, since any second, and of one service.
@@ -38,7 +38,7 @@ pub async fn measure(
     // end.
     while transmissions(&mut connection).await.unwrap_or_default() < before + count as i64 {
         ensure!(
-            started.elapsed() < PATIENCE,
+            started.elapsed() < TIMEOUT,
             "the read models do not follow"
         );
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -22,7 +22,7 @@ use crate::cli::bench::{
 
 /// The number of connections that bring mail at the same time.
 const BRINGERS: usize = 16;
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Measures short messages that a message centre delivers.
 pub async fn short(
@@ -99,7 +99,7 @@ async fn received(pool: &PgPool) -> anyhow::Result<i64> {
 async fn all_received(pool: &PgPool, target: i64) -> anyhow::Result<()> {
     let started = Instant::now();
     while received(pool).await? < target {
-        ensure!(started.elapsed() < PATIENCE, "not everything came in");
+        ensure!(started.elapsed() < TIMEOUT, "not everything came in");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())
@@ -183,7 +183,7 @@ async fn paced(address: SocketAddr, to: &str, connection: &mut Connection) -> an
             .await?;
         let path = format!("/transmissions/{id}/message");
         while connection.json("GET", &path, None::<&Value>).await.is_err() {
-            ensure!(started.elapsed() < PATIENCE, "a mail cannot be read");
+            ensure!(started.elapsed() < TIMEOUT, "a mail cannot be read");
         }
         times.push(started.elapsed());
     }

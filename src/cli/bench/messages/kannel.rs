@@ -41,7 +41,7 @@ const BEARERBOX: &str = "/usr/sbin/bearerbox";
 const SMSBOX: &str = "/usr/sbin/smsbox";
 /// The number of connections to Kannel. With fewer, and with more, it answers no faster.
 const CONNECTIONS: usize = 32;
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Measures both, with delivery receipts, three times in turn.
 pub async fn measure(
@@ -128,7 +128,7 @@ impl Kannel {
         .await?;
         while reported.load(Ordering::Relaxed) < count {
             ensure!(
-                started.elapsed() < PATIENCE,
+                started.elapsed() < TIMEOUT,
                 "Kannel does not report everything"
             );
             tokio::time::sleep(Duration::from_millis(5)).await;
