@@ -138,12 +138,28 @@ pub fn normal_address(address: &str) -> String {
     if let Some((local, domain)) = address.rsplit_once('@') {
         let (unicode, valid) = idna::domain_to_unicode(domain);
         let domain = valid.map_or_else(|_| domain.to_lowercase(), |()| unicode);
-        return format!("{}@{domain}", local.to_lowercase());
+        return format!("{}@{domain}", lower_case(local));
     }
     let rest = address.strip_prefix('+');
     let rest = rest.or_else(|| address.strip_prefix("00"));
     let rest = rest.filter(|rest| !rest.is_empty());
     rest.unwrap_or(address).to_owned()
+}
+
+/// Lower case, but for letters outside of ASCII whose small letter is one within (U+212A, the
+/// Kelvin sign): a mailbox with one is not the mailbox with a `k`.
+fn lower_case(local: &str) -> String {
+    let is_disguised = |c: char| !c.is_ascii() && c.to_lowercase().any(|small| small.is_ascii());
+    let mut folded = String::with_capacity(local.len());
+    let mut rest = local;
+    while let Some(at) = rest.find(is_disguised) {
+        let (before, from) = rest.split_at(at);
+        let length = from.chars().next().map_or(1, char::len_utf8);
+        folded += &before.to_lowercase();
+        folded += &from[..length];
+        rest = &from[length..];
+    }
+    folded + &rest.to_lowercase()
 }
 
 /// An email address with its domain in ASCII (RFC 5890 section 2.3.2.1), the form that every mail
@@ -155,14 +171,13 @@ pub fn in_ascii(address: &str) -> Option<String> {
 
 /// Every way in which an address with this normal form may be written.
 pub fn spellings(normal: &str) -> Vec<String> {
-    match normal.contains('@') {
-        true => {
-            let ascii = in_ascii(normal).filter(|ascii| ascii != normal);
-            [normal.to_owned()].into_iter().chain(ascii).collect()
-        }
-        false => ["", "+", "00"]
+    if normal.contains('@') {
+        let ascii = in_ascii(normal).filter(|ascii| ascii != normal);
+        [normal.to_owned()].into_iter().chain(ascii).collect()
+    } else {
+        ["", "+", "00"]
             .map(|front| format!("{front}{normal}"))
-            .into(),
+            .into()
     }
 }
 
@@ -219,6 +234,12 @@ mod tests {
         }
         let mailbox: Address = "Ada.L@Example.COM".parse().unwrap();
         assert_eq!(normal_address(mailbox.as_str()), "ada.l@example.com");
+        let kelvin = "bac\u{212a}up@example.com";
+        assert_eq!(normal_address(kelvin), kelvin, "not the mailbox backup");
+        assert_eq!(
+            normal_address("B\u{212a}\u{dc}@X.example"),
+            "b\u{212a}\u{fc}@x.example"
+        );
         let both = ["ada@b\u{fc}cher.example", "ada@xn--bcher-kva.example"];
         assert_eq!(spellings(both[0]), both);
         assert_eq!(spellings("ada@example.com"), ["ada@example.com"]);

@@ -1,4 +1,4 @@
-//! An email in the form in which it goes over the wire.
+//! Composes an email in its wire format, with its envelope.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -21,25 +21,29 @@ use super::{
 };
 use crate::email::{self, Email};
 
-/// The most characters of a subject, a name, a file name: what fits a header line
-/// even where it cannot be folded (RFC 5322 section 2.1.1).
+/// The most characters of a subject: as many as fit a header line even where it cannot be
+/// folded (RFC 5322 section 2.1.1).
 const SUBJECT: usize = 500;
+/// The most characters of a display name or a file name, for that reason, too.
 const NAME: usize = 200;
+/// Characters that mail programs show as, or like, the one of an address: the last three are its
+/// fullwidth, small and tag forms.
+const AT_SIGNS: [char; 4] = ['@', '\u{ff20}', '\u{fe6b}', '\u{e0040}'];
 
 /// A mail ready to be sent.
 #[derive(Debug)]
 pub(super) struct Letter {
-    /// The envelope's sender: bounces come back to it.
+    /// The envelope sender, which bounces come back to.
     pub sender: Address,
-    /// The envelope's recipient.
+    /// The envelope recipient.
     pub recipient: Address,
     /// Header, body and the dot that ends them; dots at line starts doubled.
     pub wire: String,
-    /// Whether the server must offer SMTPUTF8.
+    /// True if the server must offer SMTPUTF8.
     pub international: bool,
 }
 
-/// What a provider puts on every letter.
+/// The settings of a provider that apply to all of its mails.
 #[derive(Debug)]
 pub(super) struct Letterhead {
     pub verp: Verp,
@@ -49,15 +53,15 @@ pub(super) struct Letterhead {
     pub signers: Vec<Signer>,
 }
 
-/// The fields of a letter that say who wrote it.
+/// The author fields of a mail: From and Reply-To.
 struct Author {
     from: Mailbox,
     reply_to: Option<Mailbox>,
 }
 
 impl Letterhead {
-    /// Writes the letter of this attempt; an error is about the recipient's or the
-    /// author's address, which no later attempt can mend.
+    /// Composes the mail of this attempt. An error is permanent: an address that cannot be used,
+    /// or a content that cannot be written.
     pub fn write(
         &self,
         spool: Id<Spool>,
@@ -85,7 +89,7 @@ impl Letterhead {
                 name(email.to_name.as_deref()),
                 recipient.clone(),
             ))
-            // Else what merely looks like an encoded word would be decoded by readers.
+            // Mail programs would decode text that looks like an encoded word.
             .subject(line(&email.subject, SUBJECT).replace("=?", "= ?"));
         let parts = (html(email), email.attachments.is_empty());
         let message = match parts {
@@ -132,15 +136,15 @@ impl Letterhead {
         })
     }
 
-    /// The account, if it may be the author, else the provider's default sender, with the
-    /// account's address for answers.
+    /// The author: the account, if it may be, else the provider's default sender with the
+    /// account's address as Reply-To.
     fn author(&self, email: &Email) -> Result<Author, String> {
         let author = self.senders.author(email.from.as_ref())?;
         let named = email.from_name.as_deref();
-        // A mail program may show the name alone: under another's address it must not look
-        // like one.
+        // A mail program may show the name alone: beside an address that is not the account's
+        // own, the name must not look like an address.
         let is_own = email.from.is_some() && author.reply_to.is_none();
-        let named = named.filter(|name| is_own || !name.contains('@'));
+        let named = named.filter(|name| is_own || !name.contains(AT_SIGNS));
         let from = address(author.from, "the sender's address")?;
         let reply_to = author
             .reply_to
@@ -152,8 +156,8 @@ impl Letterhead {
     }
 }
 
-/// The message as DATA wants it (RFC 5321 section 4.5.2). It has no lone CR or LF:
-/// bodies are normalised here and attachments are base64.
+/// The message as sent after DATA, dot-stuffed (RFC 5321 section 4.5.2). It has no lone CR or
+/// LF: bodies are normalised here and attachments are base64.
 fn wire(text: &str) -> String {
     let mut wire = text.replace("\r\n.", "\r\n..");
     if !wire.ends_with("\r\n") {
@@ -163,10 +167,10 @@ fn wire(text: &str) -> String {
     wire
 }
 
-/// An address that can stand in a command as it is.
+/// Parses an address that can be written into an SMTP command as it is.
 ///
-/// Its domain is written in ASCII: then a server need not know of international addresses
-/// (RFC 6531), unless what stands before it is one.
+/// The domain is converted to ASCII: then a server need not support international addresses
+/// (RFC 6531), unless the local part needs them.
 fn address(text: &str, whose: &str) -> Result<Address, String> {
     let text = &*in_ascii(text).unwrap_or_else(|| text.to_owned());
     let breaks = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>');
@@ -191,7 +195,7 @@ fn plain(email: &Email) -> SinglePart {
         .body(normalised(&email.text))
 }
 
-/// The text, and the HTML with the images that it shows (RFC 2387).
+/// The alternative of the text and the HTML, with the images that the HTML shows (RFC 2387).
 fn alternative(email: &Email, html: SinglePart) -> MultiPart {
     let shown: Vec<_> = email
         .attachments
@@ -208,7 +212,7 @@ fn alternative(email: &Email, html: SinglePart) -> MultiPart {
     }
 }
 
-/// Whether the HTML shows a file, by `cid:` and its name (RFC 2392).
+/// True if the HTML shows the file, by `cid:` and its name (RFC 2392).
 fn is_inline(email: &Email, file: &email::Attachment) -> bool {
     let named = content_id(file).zip(email.html.as_deref());
     named.is_some_and(|(name, html)| {
@@ -219,7 +223,7 @@ fn is_inline(email: &Email, file: &email::Attachment) -> bool {
     })
 }
 
-/// What the HTML calls a file: its name, if that can be an id.
+/// The Content-ID of a file: its name, if that is a valid id.
 fn content_id(file: &email::Attachment) -> Option<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || ".-_@".contains(c);
     let name = &file.file_name;
@@ -227,8 +231,8 @@ fn content_id(file: &email::Attachment) -> Option<String> {
     named.then(|| name.clone())
 }
 
-/// Every line end as CRLF, which also spares lettre inserting them one by one, and
-/// no NUL.
+/// Converts every line break to CRLF, which also spares lettre inserting them one by one,
+/// and removes NUL.
 fn normalised(text: &str) -> String {
     let mut normal = String::with_capacity(text.len() + text.len() / 16);
     let mut rest = text;
@@ -271,7 +275,7 @@ fn attachment(file: &email::Attachment, shown_as: Option<String>) -> SinglePart 
     match (body, content_type) {
         (Ok(body), Some(content_type)) => part.body(body, content_type),
         (Ok(body), None) => part.body(body, octets()),
-        // Base64 takes any bytes; should lettre ever disagree, it chooses itself.
+        // Base64 takes any bytes; should lettre refuse it, it chooses the encoding.
         (Err(bytes), content_type) => part.body(bytes, content_type.unwrap_or_else(octets)),
     }
 }
@@ -280,8 +284,8 @@ fn octets() -> ContentType {
     ContentType::parse("application/octet-stream").unwrap_or(ContentType::TEXT_PLAIN)
 }
 
-/// A display name. lettre leaves one such as `.net` unquoted, which RFC 5322 does not
-/// allow; a space makes it quote.
+/// A display name. lettre leaves a name such as `.net` unquoted, which RFC 5322 does not
+/// allow; a space at its end makes lettre quote it.
 fn name(text: Option<&str>) -> Option<String> {
     let mut name = line(text?, NAME);
     if name.contains('.') && !name.contains(' ') {
@@ -290,8 +294,8 @@ fn name(text: Option<&str>) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-/// One line: lettre panics on control characters in some headers, and a line end in
-/// a header would begin another.
+/// The text on one line, of at most `most` characters: lettre panics on control characters in
+/// some headers, and a line break in a header would begin another one.
 fn line(text: &str, most: usize) -> String {
     let line: String = text
         .chars()
