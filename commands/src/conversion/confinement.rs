@@ -1,9 +1,8 @@
-//! Keeping programs from everything but their folder: no network, no other files, no other
-//! processes.
+//! Confinement of programs to their folder: no network, no other files, no other processes.
 //!
-//! Bubblewrap does it with namespaces of the kernel; where it is not installed or may not
-//! make them, as in many containers, Landlock and seccomp do, which this program enters by
-//! its own hidden command `confined`.
+//! Bubblewrap confines them in namespaces of the kernel. If it is not installed or may not
+//! create namespaces, as in many containers, Landlock and seccomp confine them, which this
+//! program enters by its own hidden command `confined`.
 
 mod visible;
 
@@ -24,20 +23,20 @@ use super::{
     running::Running,
 };
 
-/// Time limit for trying a way at the start.
+/// Time limit for the probe of a confinement at the start.
 const PROBE: Duration = Duration::from_secs(20);
-/// Where a program in bubblewrap finds its folder.
+/// The path at which a program in bubblewrap finds its folder.
 const INSIDE: &str = "/tmp";
 
 /// The policy on confining programs that convert.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ConfinementPolicy {
-    /// Where it can be done; otherwise they run unconfined, which is said.
+    /// Programs are confined if possible; otherwise they run unconfined, with a warning in the log.
     #[default]
     Auto,
-    /// Always; where it cannot be done nothing is converted.
+    /// Programs are always confined; if that is impossible, conversions are refused.
     Required,
-    /// Never.
+    /// Programs are never confined.
     Off,
 }
 
@@ -54,18 +53,18 @@ impl FromStr for ConfinementPolicy {
     }
 }
 
-/// The confinement that is asked for.
+/// The configuration of the confinement.
 #[derive(Clone, Debug, Default)]
 pub struct ConfinementConfig {
     /// The policy.
     pub policy: ConfinementPolicy,
-    /// This program, whose command `confined` restricts itself and becomes another.
+    /// The path of this program, whose command `confined` restricts itself and executes another.
     pub helper: Option<PathBuf>,
-    /// Files and folders that no program may see, wherever they lie.
+    /// Files and folders that no confined program may see, even in folders that it sees.
     pub hidden: Vec<PathBuf>,
 }
 
-/// A way to confine programs, found to work here.
+/// The method of confinement that works on this machine, if any.
 #[derive(Clone, Debug)]
 pub struct Confinement {
     way: Way,
@@ -81,7 +80,7 @@ enum Way {
 }
 
 impl Confinement {
-    /// None, whatever that means for what is converted.
+    /// No confinement; programs run unconfined.
     pub fn none() -> Self {
         Self {
             way: Way::Unconfined,
@@ -90,7 +89,7 @@ impl Confinement {
         }
     }
 
-    /// Tries the ways that there are, and takes the first that works.
+    /// Probes bubblewrap and then Landlock, and takes the first that works.
     pub async fn find(config: ConfinementConfig) -> Self {
         let canonical = |path: PathBuf| path.canonicalize().ok();
         let mut confinement = Self {
@@ -126,7 +125,7 @@ impl Confinement {
         confinement
     }
 
-    /// The confinement of programs, in the word of `/readyz`.
+    /// The method's name, as `/readyz` shows it.
     pub fn name(&self) -> &'static str {
         match self.way {
             Way::Bubblewrap(_) => "bubblewrap",
@@ -135,17 +134,18 @@ impl Confinement {
         }
     }
 
-    /// True if nothing is to be converted here.
+    /// True if conversions are refused because they cannot be confined.
     pub(super) fn refuses(&self) -> bool {
         self.is_required && matches!(self.way, Way::Unconfined)
     }
 
-    /// True if this program runs under it. LibreOffice needs sockets in its own folder.
+    /// True if this program can run under the confinement. LibreOffice cannot under Landlock: it
+    /// needs sockets in its own folder.
     pub(super) fn suits(&self, program: Program) -> bool {
         program != Program::LibreOffice || !matches!(self.way, Way::Landlock(_))
     }
 
-    /// Where a program finds its folder.
+    /// The path at which a program finds its folder.
     pub(super) fn inside<'f>(&self, folder: &'f Path) -> &'f Path {
         match self.way {
             Way::Bubblewrap(_) => Path::new(INSIDE),
@@ -153,18 +153,18 @@ impl Confinement {
         }
     }
 
-    /// The signal that ended a program, where what confines it says so by its own status.
+    /// The signal that ended a program, if bubblewrap reports it in its own exit status.
     pub(super) fn signal_of(&self, code: i32) -> Option<i32> {
         let signal = code - 128;
         (matches!(self.way, Way::Bubblewrap(_)) && signal > 0).then_some(signal)
     }
 
-    /// True if these are words of what confines a program, which was not started then.
+    /// True if bubblewrap itself failed, so that the program was not started.
     pub(super) fn failed(&self, code: i32, stderr: &[u8]) -> bool {
         matches!(self.way, Way::Bubblewrap(_)) && code == 1 && stderr.starts_with(b"bwrap: ")
     }
 
-    /// The words of a command line that becomes `inner`, confined to a folder.
+    /// The words of a command line that runs the chain's program, confined to a folder.
     pub(super) fn wrap(&self, chain: &Chain<'_>, folder: &Path) -> Vec<OsString> {
         let visible = || Visible::to(&chain.programs(), &self.hidden);
         let mut words: Vec<OsString> = Vec::new();
@@ -191,7 +191,7 @@ impl Confinement {
         words
     }
 
-    /// Runs a program that does nothing.
+    /// Runs a program that does nothing, to test the method.
     async fn probe(&self) -> Result<(), String> {
         let wrappers = Wrappers::find().ok_or(Wrappers::NAMES)?;
         let folder = Folder::make().map_err(|error| error.to_string())?;

@@ -1,5 +1,5 @@
-//! Files of a room, which a hostile program may have replaced by links to other files, or by
-//! pipes that would never end.
+//! Access to the files of a workroom, which a hostile program may have replaced by links to
+//! other files, or by pipes that would never end.
 
 use std::{
     fs::{File, OpenOptions},
@@ -10,18 +10,18 @@ use std::{
 
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
-/// Opens a file of a room to be read.
+/// Opens a file of a workroom for reading.
 ///
 /// # Errors
-/// When it is not there, or is no regular file.
+/// When the file does not exist, or is not a regular file.
 pub fn open(path: &Path) -> io::Result<File> {
     regular(OpenOptions::new().read(true), path)
 }
 
-/// Makes a file of a room, or cuts it to nothing.
+/// Creates a file of a workroom, or truncates it.
 ///
 /// # Errors
-/// When it is there and no regular file, or the system does not make it.
+/// When it exists and is not a regular file, or the system does not create it.
 pub fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     regular(options.write(true).create(true).truncate(true), path)

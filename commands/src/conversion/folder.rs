@@ -1,4 +1,4 @@
-//! Folders that are removed with what is in them.
+//! Temporary folders that are removed with their contents.
 
 use std::{
     fs::{self, File, Permissions},
@@ -11,9 +11,9 @@ use std::{
 use tempfile::TempDir;
 
 const PREFIX: &str = "ledgerline-room-";
-/// Locked as long as the folder is somebody's.
+/// The file that the folder's owner keeps locked.
 const LOCK: &str = ".lock";
-/// How long what was killed may take to let go of its files.
+/// Attempts to remove a folder, 100 ms apart, while killed programs release its files.
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -34,7 +34,8 @@ impl Folder {
         let new = folder.path().join(".new");
         let lock = File::create_new(&new)?;
         lock.try_lock()?;
-        // Under its name only when locked: a sweep must not take it for abandoned.
+        // The lock file gets its name only when locked: a sweep must not take the folder for
+        // abandoned.
         fs::rename(new, folder.path().join(LOCK))?;
         Ok(Self {
             folder: Some(folder),
@@ -47,7 +48,7 @@ impl Folder {
         self.folder.as_ref().map_or(Path::new("/"), TempDir::path)
     }
 
-    /// Whether somebody else may be writing in it.
+    /// Sets whether a program may be writing in the folder.
     pub fn is_in_use(&mut self, yes: bool) {
         self.in_use = yes;
     }
@@ -58,7 +59,7 @@ impl Drop for Folder {
         let Some(folder) = self.folder.take() else {
             return;
         };
-        // Dropped with its future when the runtime ends, it is removed all the same.
+        // If the runtime ends first, the task is dropped, and the folder is removed with it.
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) if self.in_use => drop(runtime.spawn(remove(folder))),
             _ => drop(folder),

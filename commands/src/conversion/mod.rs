@@ -1,17 +1,17 @@
-//! Converting what clients upload, by programs of the system.
+//! Conversion of uploads by programs of the system.
 //!
-//! A [`Workroom`] is a folder of one's own in which one [`Program`] after another is
-//! run, without a shell, confined to it ([`Confinement`]) and with limits on time, memory and
-//! what it writes. Files in it are named by their name alone, since programs run in it. Users
-//! are served in rotation. When it is dropped,
-//! also because the request was cancelled, what still runs is killed and the folder
-//! removed.
+//! A [`Workroom`] is a private folder in which one [`Program`] after another is run, without a
+//! shell, confined to the folder ([`Confinement`]) and with limits on time, memory and file
+//! size. Its files are given to programs by their names alone, since programs run in it. Users
+//! are served in rotation. When a workroom is dropped, also because the request was cancelled,
+//! programs that still run are killed and the folder is removed.
 //!
 //! To convert with another program: a line in each of [`Program`]'s lists.
 
 mod confinement;
 mod files;
 mod folder;
+mod open_rooms;
 mod program;
 mod running;
 #[cfg(test)]
@@ -41,24 +41,29 @@ pub use self::{
     files::{create, open},
     program::Program,
 };
-use self::{folder::Folder, program::Wrappers, running::Running};
+use self::{
+    folder::Folder,
+    open_rooms::{OpenRoom, OpenRooms, RoomBounds},
+    program::Wrappers,
+    running::Running,
+};
 
-/// The most conversions that may wait for one user, and in all.
+/// Bounds on waiting conversions: of one user, and in total.
 const WAITING_PER_USER: usize = 32;
 const WAITING: usize = 256;
-/// How long the rooms may take to be gone at the end.
+/// Time limit for the removal of all workrooms when the process stops.
 const LAST_ROOMS: Duration = Duration::from_secs(1);
 
-/// What a conversion may use. The root package reads it from settings.
+/// The limits of a conversion. The root package reads them from settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How long all programs of one conversion may run together (60 s).
+    /// Time limit for all programs of one conversion together (60 s).
     pub time: Duration,
     /// The address space of a program, in bytes (1 GiB).
     pub memory: u64,
     /// The largest file a program may write, in bytes (256 MiB).
     pub file: u64,
-    /// How many programs run at once (2).
+    /// The most programs that run at once (2).
     pub at_once: usize,
 }
 
@@ -73,56 +78,56 @@ impl Default for Limits {
     }
 }
 
-/// Why a program was not run to its end.
+/// The reason for which a program did not run to its end.
 #[derive(Debug, Error)]
 pub enum ConversionError {
-    /// It is not on this machine.
+    /// The program, or a helper of it, is not installed.
     #[error("{0} is not installed")]
     Missing(&'static str),
-    /// Others are being converted, and it would have been too long a wait.
+    /// Too many conversions are waiting, or the wait took too long.
     #[error("too many conversions at once")]
     Busy,
-    /// It would run unconfined, and must not.
+    /// Programs must be confined, and cannot be on this machine.
     #[error("conversions are refused: they cannot be confined on this server")]
     Unconfined,
     /// The server stops.
     #[error("the server stops")]
     Stopping,
-    /// It used up its time, and was stopped.
+    /// The program exceeded the time limit, and was killed.
     #[error("it took more than {0:?}")]
     TooSlow(Duration),
-    /// It wrote more than it may, and was stopped.
+    /// The program wrote a file beyond the limit, and was stopped.
     #[error("it became larger than {0} bytes")]
     TooLarge(u64),
-    /// The system did not do what was asked of it.
+    /// A call of the operating system failed.
     #[error("{0}")]
     System(#[from] std::io::Error),
 }
 
-/// What a program that came to its end left behind, beside its files.
+/// The result of a program that ran to its end, beside its files.
 #[derive(Clone, Debug)]
 pub struct Finished {
-    /// How it ended; whether that is well is for the caller to say.
+    /// The exit status; the caller decides whether it means success.
     pub status: ExitStatus,
-    /// The first of what it printed.
+    /// The first 64 KiB of the standard output.
     pub stdout: Vec<u8>,
-    /// The first of what it complained about.
+    /// The first 64 KiB of the standard error.
     pub stderr: Vec<u8>,
 }
 
 impl Finished {
-    /// Whether it says of itself that it did what it should.
+    /// True if the exit status is 0.
     pub fn success(&self) -> bool {
         self.status.success()
     }
 
-    /// What it printed, as text.
+    /// The standard output as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 }
 
-/// The programs there are, and how many may run. Clones share it.
+/// The installed programs, with their confinement, limits and queue. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Conversions {
     inner: Arc<Inner>,
@@ -135,13 +140,14 @@ struct Inner {
     wrappers: Option<Wrappers>,
     confinement: Confinement,
     turns: Turns<Id<User>>,
+    open: OpenRooms,
     stop: CancellationToken,
     rooms: TaskTracker,
 }
 
 impl Conversions {
-    /// Looks for the programs on `PATH`, once, and removes what processes that were
-    /// killed have left behind.
+    /// Looks for the programs on `PATH`, once, and removes the folders of processes that were
+    /// killed.
     pub fn find(limits: Limits, confinement: Confinement) -> Self {
         folder::sweep();
         let found = Program::ALL
@@ -163,16 +169,17 @@ impl Conversions {
                 wrappers: Wrappers::find(),
                 confinement,
                 turns: Turns::new(bounds(limits)),
+                open: OpenRooms::new(room_bounds(limits)),
                 stop: CancellationToken::new(),
                 rooms: TaskTracker::new(),
             }),
         }
     }
 
-    /// Refuses unless all of these can be run.
+    /// Refuses unless all of these programs can be run.
     ///
     /// # Errors
-    /// [`ConversionError::Missing`], with the first that cannot.
+    /// [`ConversionError::Missing`] with the first one missing, or [`ConversionError::Unconfined`].
     pub fn need(&self, programs: &[Program]) -> Result<(), ConversionError> {
         let mut needed = programs.iter();
         needed.try_for_each(|program| self.inner.command_of(*program).map(drop))
@@ -183,16 +190,16 @@ impl Conversions {
         &self.inner.confinement
     }
 
-    /// An empty room for a user.
+    /// Makes an empty workroom for a user.
     ///
     /// # Errors
-    /// [`ConversionError::Busy`] where too many wait already, or when no folder can be made.
+    /// [`ConversionError::Busy`] if too many wait already; otherwise when no folder can be made.
     pub fn room(&self, owner: Id<User>) -> Result<Workroom, ConversionError> {
-        if self.inner.turns.is_full(&owner) {
-            return Err(ConversionError::Busy);
-        }
+        // Counted before the upload is read: a room has it on the disk.
+        let open = self.inner.open.enter(owner).ok_or(ConversionError::Busy)?;
         Ok(Workroom {
             owner,
+            _counted: open,
             folder: Folder::make()?,
             shop: self.inner.clone(),
             spent: Duration::ZERO,
@@ -200,8 +207,8 @@ impl Conversions {
         })
     }
 
-    /// Kills what runs, and waits until the rooms are gone: at the end of a process
-    /// nobody can be relied on to drop them.
+    /// Kills all running programs, and waits until the workrooms are removed: at the end of a
+    /// process it is not certain that each is dropped.
     pub async fn stop(&self) {
         self.inner.stop.cancel();
         self.inner.rooms.close();
@@ -211,32 +218,34 @@ impl Conversions {
     }
 }
 
-/// A folder of one's own and what is left of the time that its conversion may take.
+/// The private folder of one conversion, and the time that its programs have used.
 #[derive(Debug)]
 pub struct Workroom {
     owner: Id<User>,
+    _counted: OpenRoom,
     folder: Folder,
     shop: Arc<Inner>,
     spent: Duration,
-    // Last: it says that the folder is gone.
+    // Last, since its drop reports that the folder is removed.
     _open: TaskTrackerToken,
 }
 
 impl Workroom {
-    /// Where a file of this name is.
+    /// The path of a file of this name.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Where a program that is run in the room finds a file of this name.
+    /// The path at which a program in the workroom finds a file of this name.
     pub fn path_inside(&self, name: &str) -> PathBuf {
         self.shop.confinement.inside(self.folder.path()).join(name)
     }
 
-    /// Runs a program in the room, and waits for its end and that of all it started.
+    /// Runs a program in the workroom, waits for its end, and kills the processes that it leaves
+    /// running.
     ///
     /// # Errors
-    /// As [`ConversionError`] says; then nothing of it runs any more.
+    /// As [`ConversionError`] says; then none of its processes runs any more.
     pub async fn run<A: AsRef<OsStr>>(
         &mut self,
         program: Program,
@@ -252,7 +261,7 @@ impl Workroom {
         let mut command = program::command(confinement.wrap(&chain, folder))?;
         command.args(arguments);
         let running = Running::start(command, folder, confinement.inside(folder))?;
-        // Unless it is seen to end, it may still be writing when the folder goes.
+        // If this future is dropped, the program may still be writing when the folder is removed.
         self.folder.is_in_use(true);
         let finished = running.finish(left, &self.shop.stop).await;
         self.folder.is_in_use(false);
@@ -262,7 +271,7 @@ impl Workroom {
         self.judge(program, finished?)
     }
 
-    /// Waits for something that fills the room, unless the server stops.
+    /// Waits for a future that fills the workroom, such as an upload, unless the server stops.
     ///
     /// # Errors
     /// [`ConversionError::Stopping`].
@@ -271,11 +280,11 @@ impl Workroom {
         filled.ok_or(ConversionError::Stopping)
     }
 
-    /// Does a piece of work in this process that takes a while, in the turn of a
-    /// program. It cannot be stopped: how long it may take is for the caller to bound.
+    /// Runs blocking work in this process, which counts as one running program. The work cannot be
+    /// stopped: the caller has to bound its time.
     ///
     /// # Errors
-    /// When its turn does not come, or it panicked.
+    /// When its turn does not come in time, or the work panicked.
     pub async fn work<T: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -313,7 +322,7 @@ impl Workroom {
         let is_started = !matches!(code, Some(126 | 127))
             && !code.is_some_and(|code| confinement.failed(code, &finished.stderr));
         match finished.status.signal().or(of_confined) {
-            // Of what wraps it.
+            // The status is that of a wrapper.
             _ if !is_started => {
                 let said = String::from_utf8_lossy(&finished.stderr);
                 let said = said.lines().next().unwrap_or_default();
@@ -328,7 +337,7 @@ impl Workroom {
     }
 }
 
-/// Of several turns one user never has all.
+/// The bounds of the queue: if several programs may run at once, one user never has all turns.
 fn bounds(limits: Limits) -> Bounds {
     Bounds {
         at_once: limits.at_once,
@@ -337,6 +346,15 @@ fn bounds(limits: Limits) -> Bounds {
         waiting: WAITING,
         timeout: limits.time,
         gauge: "ledgerline_conversions_waiting",
+    }
+}
+
+/// As many rooms as conversions may run and wait.
+fn room_bounds(limits: Limits) -> RoomBounds {
+    let running = bounds(limits);
+    RoomBounds {
+        per_user: WAITING_PER_USER + running.at_once_per_key.max(1),
+        total: WAITING + running.at_once.max(1),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The programs that convert, and those that hold them within their limits.
+//! The programs that convert, and the wrapper programs that set their limits.
 
 use std::{
     env,
@@ -16,22 +16,22 @@ use super::Limits;
 /// A program that converts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Program {
-    /// Makes fax pages of PDF.
+    /// Renders PDF to fax pages.
     Ghostscript,
-    /// Makes PDF of office documents.
+    /// Converts office documents to PDF.
     LibreOffice,
-    /// Counts a PDF's pages.
+    /// Counts the pages of a PDF.
     PdfInfo,
-    /// Makes one PDF of several.
+    /// Joins several PDFs into one.
     PdfUnite,
-    /// Makes samples of sound.
+    /// Converts audio files to samples.
     Sox,
-    /// Makes PDF of TIFF.
+    /// Converts TIFF to PDF.
     Tiff2Pdf,
 }
 
 impl Program {
-    /// All of them.
+    /// All programs.
     pub const ALL: &[Self] = &[
         Self::Ghostscript,
         Self::LibreOffice,
@@ -41,7 +41,7 @@ impl Program {
         Self::Tiff2Pdf,
     ];
 
-    /// What its file is called.
+    /// The name of the executable.
     pub const fn file(self) -> &'static str {
         match self {
             Self::Ghostscript => "gs",
@@ -53,7 +53,7 @@ impl Program {
         }
     }
 
-    /// What people have to install.
+    /// The name of the software to install.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Ghostscript => "Ghostscript (gs)",
@@ -66,8 +66,8 @@ impl Program {
     }
 }
 
-/// Where on `PATH` a program is, with links resolved: they may lie where a confined program
-/// sees nothing.
+/// The path of a program found on `PATH`, with links resolved: they may lie in folders that a
+/// confined program does not see.
 pub(super) fn on_path(file: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     let candidates = env::split_paths(&path).map(|folder| folder.join(file));
@@ -79,7 +79,7 @@ pub(super) fn on_path(file: &str) -> Option<PathBuf> {
     runnable.next()?.canonicalize().ok()
 }
 
-/// A command of these words: a program and its first arguments.
+/// The command of these words: a program and its first arguments.
 pub(super) fn command(words: Vec<OsString>) -> io::Result<Command> {
     let mut words = words.into_iter();
     let program = words.next().ok_or(io::ErrorKind::NotFound)?;
@@ -88,8 +88,8 @@ pub(super) fn command(words: Vec<OsString>) -> io::Result<Command> {
     Ok(command)
 }
 
-/// Programs of util-linux that set limits for the one they become: setting them
-/// between fork and exec ourselves takes unsafe code.
+/// Programs of util-linux that set limits and then execute another program. To set the limits
+/// between fork and exec in this process would take unsafe code.
 #[derive(Debug)]
 pub(super) struct Wrappers {
     setpriv: PathBuf,
@@ -97,10 +97,10 @@ pub(super) struct Wrappers {
 }
 
 impl Wrappers {
-    /// As people know them.
+    /// The name of the software to install.
     pub const NAMES: &str = "util-linux (setpriv, prlimit)";
 
-    /// Both, if both are there.
+    /// Finds both on `PATH`; none if one is missing.
     pub fn find() -> Option<Self> {
         Some(Self {
             setpriv: on_path("setpriv")?,
@@ -108,12 +108,12 @@ impl Wrappers {
         })
     }
 
-    /// A program that does nothing when it is asked for its version.
+    /// A program for the probe, which does nothing but print its version.
     pub fn nothing(&self) -> PathBuf {
         self.prlimit.clone()
     }
 
-    /// The programs that one after the other become `program`.
+    /// The chain of wrappers that ends in `program`.
     pub fn chain<'c>(&'c self, program: &'c Path, time: Duration, limits: &'c Limits) -> Chain<'c> {
         Chain {
             wrappers: self,
@@ -124,7 +124,7 @@ impl Wrappers {
     }
 }
 
-/// A program, and those that hold it within its limits before they become it.
+/// A program with the wrappers that set its limits before they execute it.
 #[derive(Debug)]
 pub(super) struct Chain<'c> {
     wrappers: &'c Wrappers,
@@ -134,12 +134,12 @@ pub(super) struct Chain<'c> {
 }
 
 impl Chain<'_> {
-    /// All that have to be found where it is confined.
+    /// The programs that must be visible inside the confinement.
     pub fn programs(&self) -> [&Path; 3] {
         [&self.wrappers.setpriv, &self.wrappers.prlimit, self.program]
     }
 
-    /// Ends with this process, however that ends.
+    /// The words of the wrapper that kills the program when this process ends, even by a crash.
     pub fn dies_with_parent(&self, more: &[&str]) -> Vec<OsString> {
         let mut words = vec![self.wrappers.setpriv.clone().into_os_string()];
         words.extend(["--pdeathsig", "KILL"].map(OsString::from));
@@ -148,17 +148,17 @@ impl Chain<'_> {
         words
     }
 
-    /// Root without what makes it more than another user.
+    /// The words of the wrapper that takes all capabilities from root.
     pub fn without_capabilities(&self) -> Vec<OsString> {
         let mut words = vec![self.wrappers.setpriv.clone().into_os_string()];
         words.extend(["--bounding-set=-all", "--inh-caps=-all", "--"].map(OsString::from));
         words
     }
 
-    /// The program within its limits; its arguments follow.
+    /// The words of the program with its limits; its arguments follow.
     pub fn limited(&self) -> Vec<OsString> {
-        // Programs can work with several threads at once; the clock on the wall is
-        // kept by us, this is for what escapes us.
+        // Twice the time limit, since programs can use several threads at once. The wall-clock
+        // limit is enforced in `Running`; this one is for processes that escape it.
         let cpu = self.time.as_secs().saturating_add(1).saturating_mul(2);
         let limits = [
             format!("--as={}", self.limits.memory),

@@ -1,4 +1,4 @@
-//! A program while it runs.
+//! A running program.
 
 use std::{io, path::Path, process::Stdio, time::Duration};
 
@@ -16,22 +16,21 @@ use tokio_util::sync::CancellationToken;
 
 use super::Finished;
 
-/// How much is kept of what it prints.
+/// Bound on the output that is kept, in bytes, of each of stdout and stderr.
 const PRINTED: u64 = 64 << 10;
-/// How long pipes may stay open when all that could write to them was killed.
+/// Time limit for the pipes to close after all their writers were killed.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// Where scripts among the programs find what they call.
+/// The `PATH` of programs, some of which are scripts that call others.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// A program and all it has started: one process group, killed as a whole when this
-/// is dropped.
+/// A program and its descendants in one process group, which is killed when this is dropped.
 pub(super) struct Running {
     child: Child,
     group: Option<Pid>,
 }
 
 impl Running {
-    /// Starts it in a folder, which it finds at `inside`.
+    /// Starts a program in a folder, which it finds at `inside`.
     pub fn start(mut command: Command, folder: &Path, inside: &Path) -> io::Result<Self> {
         let child = command
             .current_dir(folder)
@@ -44,7 +43,7 @@ impl Running {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
-            // If nobody waits for its end any more, the runtime does.
+            // If this value is dropped before its end, the runtime reaps the child.
             .kill_on_drop(true)
             .spawn()?;
         let group = child.id().and_then(|id| i32::try_from(id).ok());
@@ -54,7 +53,7 @@ impl Running {
         })
     }
 
-    /// Waits for its end; nothing if that was not there in time, or before `stop`.
+    /// Waits for the end of the program; none if it did not end in time or before `stop`.
     pub async fn finish(
         mut self,
         within: Duration,
@@ -67,7 +66,7 @@ impl Running {
             Some(Ok(status)) => Some(status?),
             Some(Err(_)) | None => None,
         };
-        // Also what it left running.
+        // Also the processes that it left running.
         self.kill();
         if status.is_none() {
             self.child.wait().await?;
@@ -83,7 +82,7 @@ impl Running {
 
     fn kill(&mut self) {
         if let Some(group) = self.group.take() {
-            // An error means that nobody is left of it.
+            // An error means that no process of the group is left.
             let _ = killpg(group, Signal::SIGKILL);
         }
     }
@@ -95,7 +94,8 @@ impl Drop for Running {
     }
 }
 
-/// The beginning of what comes; the rest is read too, so that nobody waits at a full pipe.
+/// The first [`PRINTED`] bytes of a pipe. The rest is read and dropped, so that the program does
+/// not block on a full pipe.
 async fn first_of(pipe: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
     let mut first = Vec::new();
     let Some(mut pipe) = pipe else {

@@ -1,4 +1,4 @@
-//! With the shell in the place of a program, since it does what a test tells it to.
+//! Tests of conversions with the shell in place of a program, since it runs a test's script.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -29,10 +29,10 @@ async fn sh(room: &mut Workroom, script: &str) -> Result<Finished, ConversionErr
     room.run(Program::PdfInfo, ["-c", script]).await
 }
 
-/// Time limit for what has to happen, on a busy machine.
+/// Time limit for an expected event, on a busy machine.
 const LONG: Duration = Duration::from_secs(180);
 
-/// The process group that a script has written down.
+/// The process group that a script has written to the file `pid`.
 async fn group(room: &std::path::Path) -> Pid {
     loop {
         let noted = std::fs::read_to_string(room.join("pid")).unwrap_or_default();
@@ -90,7 +90,7 @@ async fn nothing_of_our_environment_is_passed_on() {
 
 #[tokio::test]
 async fn what_is_too_slow_is_killed_with_all_it_started() {
-    // Long enough for it to have begun, also on a busy machine.
+    // Long enough for the script to begin, also on a busy machine.
     let mut room = room(Duration::from_secs(5));
     let ended = sh(&mut room, "echo $$ > pid; sleep 1000 & sleep 1000").await;
     assert!(
@@ -178,7 +178,7 @@ async fn memory_does_not_grow_past_its_limit() {
         ..Limits::default()
     };
     let mut room = shop(limits).room(Id::new(1)).unwrap();
-    // tail keeps what has no line end.
+    // `tail` keeps an unfinished line in memory.
     let done = sh(&mut room, "head -c 200000000 /dev/zero | tail -n 1 | wc -c").await;
     assert_eq!(done.unwrap().text().trim(), "0");
 }
@@ -203,7 +203,7 @@ async fn no_more_run_at_once_than_may() {
         second.await.unwrap();
     }
     first.await.unwrap().unwrap();
-    // Its own time has begun with its turn.
+    // The time is counted from the turn on, not from the wait.
     assert!(room.spent < LONG);
 }
 
@@ -246,7 +246,7 @@ async fn too_many_of_one_user_are_refused_before_they_upload() {
     assert!(waiting.await.iter().all(Result::is_ok));
 }
 
-/// Bubblewrap, or why it does not work on this machine.
+/// Confinement by bubblewrap, or an error that it does not work on this machine.
 async fn bubblewrap() -> Result<Confinement, &'static str> {
     let config = ConfinementConfig {
         helper: None,

@@ -55,13 +55,21 @@ const FILES: &[i64] = &[
     libc::SYS_lremovexattr,
     libc::SYS_fremovexattr,
     REMOVEXATTRAT,
+    libc::SYS_utimensat,
 ];
 /// Calls that the C library's headers do not name yet; their numbers are the same everywhere.
 const SETXATTRAT: i64 = 463;
 const REMOVEXATTRAT: i64 = 466;
 /// Older calls for the same changes, which newer architectures do not have.
 #[cfg(target_arch = "x86_64")]
-const OLDER_FILES: &[i64] = &[libc::SYS_chmod, libc::SYS_chown, libc::SYS_lchown];
+const OLDER_FILES: &[i64] = &[
+    libc::SYS_chmod,
+    libc::SYS_chown,
+    libc::SYS_lchown,
+    libc::SYS_utime,
+    libc::SYS_utimes,
+    libc::SYS_futimesat,
+];
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER_FILES: &[i64] = &[];
 
@@ -83,6 +91,8 @@ const SHARED: &[i64] = &[
 
 /// Parts of the kernel that converting documents does not need.
 const KERNEL: &[i64] = &[
+    libc::SYS_inotify_init1,
+    libc::SYS_fanotify_init,
     libc::SYS_bpf,
     libc::SYS_perf_event_open,
     libc::SYS_keyctl,

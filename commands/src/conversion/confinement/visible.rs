@@ -1,4 +1,4 @@
-//! The files that a confined program sees: those of the system, and where it lies itself.
+//! The files that a confined program sees: those of the system, and the folder that it is in.
 
 use std::{
     ffi::OsString,
@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Programs, libraries, fonts and what they are set up with. Nothing of `/etc` beyond.
+/// Programs, libraries, fonts and their configuration; nothing else of `/etc`.
 const SYSTEM: &[&str] = &[
     "/usr",
     "/bin",
@@ -28,13 +28,13 @@ const SYSTEM: &[&str] = &[
     "/var/cache/fontconfig",
     "/var/lib/ghostscript",
 ];
-/// Where packages have a folder each.
+/// The folder in which each package has a folder.
 const PACKAGES: &str = "/opt";
 
 /// The paths that a program sees, and those among them that are hidden.
 #[derive(Debug)]
 pub(super) struct Visible<'h> {
-    /// Symbolic links at the root, to folders of the system, and what they say.
+    /// Symbolic links at the root, to folders of the system, with their targets.
     links: Vec<(PathBuf, PathBuf)>,
     paths: Vec<PathBuf>,
     hidden: &'h [PathBuf],
@@ -64,7 +64,7 @@ impl<'h> Visible<'h> {
         }
     }
 
-    /// The arguments of bubblewrap that mount them, and the program's folder at `inside`.
+    /// The arguments of bubblewrap that mount the paths, and the program's folder at `inside`.
     pub fn for_bubblewrap(&self, folder: &Path, inside: &Path) -> Vec<OsString> {
         let mut words: Vec<OsString> = Vec::new();
         let mut say = |these: &[&dyn AsRef<std::ffi::OsStr>]| {
@@ -79,7 +79,7 @@ impl<'h> Visible<'h> {
             &"--dev",
             &"/dev",
         ]);
-        // Before the others, one of which may lie in `inside`.
+        // Before the other mounts, one of which may lie in `inside`.
         say(&[&"--bind", &folder, &inside]);
         for path in &self.paths {
             say(&[&"--ro-bind", path, path]);
@@ -95,12 +95,16 @@ impl<'h> Visible<'h> {
             }
         }
         say(&[&"--chdir", &inside]);
-        // Only its folder takes bytes: the others would take memory.
-        say(&[&"--remount-ro", &"/dev", &"--remount-ro", &"/"]);
+        // Only the program's folder is writable: writes elsewhere would use memory.
+        // Files in `/proc` belong to root, and so may the program.
+        for mount in ["/proc", "/dev", "/"] {
+            say(&[&"--remount-ro", &mount]);
+        }
         words
     }
 
-    /// The arguments of `ledgerline confined` that allow them, and writing to `folder`.
+    /// The arguments of `ledgerline confined` that allow to read the paths, and to write to
+    /// `folder`.
     pub fn for_landlock(&self, folder: &Path) -> Vec<OsString> {
         let canonical = self
             .paths
@@ -123,7 +127,7 @@ impl<'h> Visible<'h> {
     }
 }
 
-/// The folder of a program that is none of the system's; of `/opt` that of its package.
+/// The folder of a program outside the system's folders; in `/opt` the folder of its package.
 fn own_folder(program: &Path) -> Option<PathBuf> {
     let in_package = program.strip_prefix(PACKAGES).ok();
     let package = in_package.and_then(|rest| rest.components().next());
@@ -135,8 +139,8 @@ fn own_folder(program: &Path) -> Option<PathBuf> {
     }
 }
 
-/// A path, or what is in it without what is hidden. Links are left out: where they lead to is
-/// allowed by its own path, or not.
+/// The path, or if it contains hidden paths, its entries without them. Links are left out:
+/// their targets are allowed by their own paths, or not.
 fn without(path: PathBuf, hidden: &[PathBuf]) -> Vec<PathBuf> {
     if hidden.iter().any(|hidden| path.starts_with(hidden)) {
         return Vec::new();
