@@ -72,7 +72,7 @@ pub use openapi::openapi;
 pub use origin::{is_origin, is_web_url};
 pub use system::Health;
 
-use auth::{Authenticator, LoginLimits, AccessCache, Passwords, Tokens};
+use auth::{AccessCache, Authenticator, LoginLimits, Passwords, Tokens};
 use bodies::BodyMemory;
 use once::Claims;
 use openapi::Routes;
@@ -249,7 +249,8 @@ impl App {
         let parts = self.parts();
         Health {
             watermarks: parts.watermarks.clone(),
-            pool: parts.pool.clone(),
+            // Not the readers', which a crowd of them may use up.
+            pool: parts.commands.store().pool().clone(),
             gateways: Arc::clone(&parts.gateways),
             metrics: parts.metrics.clone(),
             company: self.config().company.clone(),
@@ -268,9 +269,13 @@ impl App {
         let position = position?;
         let read = self.watermarks().wait_for(kind, position, READABLE_WITHIN);
         let held = async {
-            match [User::TYPE, Role::TYPE, Permission::TYPE, Session::TYPE].contains(&kind) {
-                true => self.auth().access_cache.reaches(position, READABLE_WITHIN).await,
-                false => true,
+            if [User::TYPE, Role::TYPE, Permission::TYPE, Session::TYPE].contains(&kind) {
+                self.auth()
+                    .access_cache
+                    .reaches(position, READABLE_WITHIN)
+                    .await
+            } else {
+                true
             }
         };
         let (read, held) = tokio::join!(read, held);

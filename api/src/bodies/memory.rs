@@ -43,6 +43,9 @@ struct Lanes {
     anonymous: Arc<Semaphore>,
     short: Arc<Semaphore>,
     long: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
+    /// The pieces of the lane of answers.
+    all_answers: usize,
     parsers: Arc<Semaphore>,
 }
 
@@ -63,7 +66,7 @@ pub(crate) struct Reserved {
 
 impl BodyMemory {
     /// Divides the memory: an eighth for short bodies, an eighth for those of unauthenticated
-    /// clients, the rest for long ones.
+    /// clients, a quarter for long answers, the rest for long bodies.
     pub fn new(bytes: usize) -> Self {
         let lane = |bytes: usize| Arc::new(Semaphore::new(pieces(bytes)));
         let processors = available_parallelism().map_or(1, usize::from);
@@ -71,7 +74,9 @@ impl BodyMemory {
         Self(Arc::new(Lanes {
             anonymous: lane(bytes / 8),
             short: lane(bytes / 8),
-            long: lane(bytes - bytes / 4),
+            long: lane(bytes / 2),
+            answers: lane(bytes / 4),
+            all_answers: pieces(bytes / 4),
             parsers: Arc::new(Semaphore::new(parsers)),
         }))
     }
@@ -104,11 +109,31 @@ impl BodyMemory {
         })
     }
 
+    /// Reserves memory for an answer that is put together whole, until it has been sent. One
+    /// that is larger than all of the lane has the lane alone.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when none becomes free in time.
+    pub async fn reserve_answer(&self, bytes: usize) -> Result<Reserved> {
+        let wanted = pieces(bytes.saturating_mul(COPIES)).min(self.0.all_answers);
+        let wanted = u32::try_from(wanted).map_err(|_| FULL)?;
+        let permit = timeout(WAIT, Arc::clone(&self.0.answers).acquire_many_owned(wanted)).await;
+        let Ok(Ok(permit)) = permit else {
+            metrics::counter!("ledgerline_bodies_refused_total").increment(1);
+            return Err(FULL);
+        };
+        Ok(Reserved {
+            bytes,
+            _permit: Some(permit),
+        })
+    }
+
     /// The length to reserve for a body that has grown to `length` and may grow on.
     pub fn step(length: usize, limit: usize) -> usize {
-        match length <= SHORT {
-            true => SHORT.min(limit),
-            false => limit,
+        if length <= SHORT {
+            SHORT.min(limit)
+        } else {
+            limit
         }
     }
 
@@ -150,7 +175,7 @@ mod tests {
     const ALL: usize = 16 << 20;
 
     fn long(memory: &BodyMemory) -> impl Future<Output = Result<Reserved>> {
-        memory.reserve(Lane::Caller, 6 << 20)
+        memory.reserve(Lane::Caller, 3 << 20)
     }
 
     #[tokio::test(start_paused = true)]
@@ -186,6 +211,19 @@ mod tests {
         assert_eq!(held.len(), ALL / 8 / COPIES / SHORT);
         assert!(memory.reserve(Lane::Caller, SHORT).await.is_ok());
         assert!(memory.reserve(Lane::Anonymous, FREE).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn long_answers_wait_for_one_another_however_long_they_are() {
+        let memory = BodyMemory::new(ALL);
+        let first = memory.reserve_answer(ALL).await.unwrap();
+        assert_eq!(memory.reserve_answer(1 << 20).await.err(), Some(FULL));
+        assert!(
+            long(&memory).await.is_ok(),
+            "bodies have memory of their own"
+        );
+        drop(first);
+        assert!(memory.reserve_answer(1 << 20).await.is_ok());
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Upload and download of media, in pieces.
 
-use std::path::Path;
+use std::{convert::Infallible, path::Path};
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     extract::{FromRequest, Request},
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
@@ -14,12 +14,12 @@ use commands::{
     media::MediaError,
 };
 use domain::outreach::Attachment;
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use tokio::io::AsyncWriteExt;
 
 use crate::{
     App, Error, Result,
-    bodies::{announced, broken, reserve_window},
+    bodies::{Reserved, announced, broken, reserve_window},
     extract::{content_types, declared_type, unlisted_type},
     openapi::{Describe, Sketch},
 };
@@ -27,6 +27,9 @@ use crate::{
 const NAME_LENGTH: usize = 128;
 /// The most bytes of an upload that are in memory while it is stored.
 const PIECE: usize = 512 << 10;
+
+/// The bytes of an answer that are handed over at a time.
+const ANSWER_PIECE: usize = 64 << 10;
 
 /// An uploaded body of bytes.
 pub(super) struct Upload {
@@ -183,21 +186,36 @@ pub(crate) async fn download_sealed(
 ) -> Result<Response> {
     let found = app.media().get(&attached.media).await?;
     let (size, pieces) = found.ok_or(Error::NotFound)?;
-    let mut sealed = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+    let size = usize::try_from(size).map_err(|_| Error::Internal)?;
+    let reserved = app.bodies().reserve_answer(size).await?;
+    let mut sealed = Vec::with_capacity(size);
     let mut pieces = std::pin::pin!(pieces);
     while let Some(piece) = pieces.next().await {
         sealed.extend_from_slice(&piece?);
     }
     let envelope = Envelope::with(key).ok_or(Error::NotFound)?;
     let bytes = envelope.open(&sealed)?;
+    drop(sealed);
     let headers = [
         (header::CONTENT_TYPE, value(&attached.content_type)),
+        (header::CONTENT_LENGTH, HeaderValue::from(bytes.len())),
         (
             header::CONTENT_DISPOSITION,
             value(&disposition(&attached.file_name)),
         ),
     ];
-    Ok((headers, bytes).into_response())
+    Ok((headers, in_pieces(bytes, reserved)).into_response())
+}
+
+/// A body that is handed over a piece at a time, each a copy, and keeps its reservation until
+/// the last of them: what a client does not read stays counted.
+fn in_pieces(bytes: Vec<u8>, reserved: Reserved) -> Body {
+    let pieces = stream::unfold((bytes, 0, reserved), |(bytes, at, reserved)| async move {
+        let end = bytes.len().min(at + ANSWER_PIECE);
+        let piece = Bytes::copy_from_slice(bytes.get(at..end)?);
+        (!piece.is_empty()).then_some((Ok::<_, Infallible>(piece), (bytes, end, reserved)))
+    });
+    Body::from_stream(pieces)
 }
 
 fn value(text: &str) -> HeaderValue {

@@ -110,7 +110,7 @@ async fn bodies_beyond_the_memory_wait_and_are_refused() {
     let setup = Setup::on(&Database::create().await).set("BODY_MEMORY_MB", "32");
     let server = setup.start().await;
     let admin = server.admin().await;
-    // Of 24 MB for long bodies it takes 16: each byte counts twice.
+    // It takes all of the 16 MB for long bodies: each byte counts twice.
     let mut slow = Sending::of(&admin, &server, 8 << 20).await;
     let refused = eventually("the memory is reserved", seconds(30), async || {
         Some(post(&admin, 7_000_000).await).filter(|answer| answer.status == 503)
