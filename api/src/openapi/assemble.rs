@@ -318,9 +318,10 @@ fn success(it: &Resolved<'_>) -> ResponseBuilder {
             let response = response
                 .description("As it is now.")
                 .content("application/json", json(schema.as_ref().clone()));
-            match it.about.etag {
-                true => response.header("ETag", header("Its version, for `If-Match`.", text())),
-                false => response,
+            if it.about.etag {
+                response.header("ETag", header("Its version, for `If-Match`.", text()))
+            } else {
+                response
             }
         }
         (Answered::Id(kind), _) => {

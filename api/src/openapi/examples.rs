@@ -209,6 +209,10 @@ fn known(field: &str) -> Option<Value> {
         "direction" => json!("outbound"),
         "response" => json!(""),
         "timezone" => json!("Europe/London"),
+        "language" => json!("en"),
+        "quiet_from" => json!("21:00"),
+        "quiet_to" => json!("08:00"),
+        "if_missed" => json!("run"),
         "last_run" | "time_spool" | "time_start" | "time_connect" | "time_end" => {
             json!(1_795_221_635)
         }

@@ -73,9 +73,10 @@ async fn document() -> Response {
 }
 
 async fn root(headers: HeaderMap) -> Result<Redirect> {
-    match wants_html(&headers) {
-        true => Ok(docs().await),
-        false => Err(Error::NotFound),
+    if wants_html(&headers) {
+        Ok(docs().await)
+    } else {
+        Err(Error::NotFound)
     }
 }
 

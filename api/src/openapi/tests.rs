@@ -16,10 +16,9 @@ const LISTED: &str = include_str!(concat!(
 
 /// A path without the names of its parameters, which do not matter here.
 fn shape(path: &str) -> String {
-    let parts = path.split('/').map(|part| match part.starts_with('{') {
-        true => "{}",
-        false => part,
-    });
+    let parts = path
+        .split('/')
+        .map(|part| if part.starts_with('{') { "{}" } else { part });
     parts.collect::<Vec<_>>().join("/")
 }
 
