@@ -54,9 +54,10 @@ impl Database {
     /// A pool of connections, on an up-to-date schema.
     pub async fn pool(&self, connections: u32) -> anyhow::Result<PgPool> {
         let pool = connect(self.options.clone(), connections).await;
-        let pool = match self.is_embedded() {
-            true => pool?,
-            false => pool.context("LEDGERLINE_DATABASE_URL")?,
+        let pool = if self.is_embedded() {
+            pool?
+        } else {
+            pool.context("LEDGERLINE_DATABASE_URL")?
         };
         migrate(&pool).await?;
         Ok(pool)

@@ -37,8 +37,9 @@ const UNREAD: u8 = 128 + 13;
 
 /// The message about a failure, if it is worth one, and the exit code.
 pub fn failure(error: &anyhow::Error) -> (Option<String>, ExitCode) {
-    match is_unread(error) {
-        true => (None, ExitCode::from(UNREAD)),
-        false => (Some(format!("ledgerline: {error:#}\n")), ExitCode::FAILURE),
+    if is_unread(error) {
+        (None, ExitCode::from(UNREAD))
+    } else {
+        (Some(format!("ledgerline: {error:#}\n")), ExitCode::FAILURE)
     }
 }

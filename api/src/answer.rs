@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::PgPool;
 
-use crate::{Error, Result, extract::Listing, authorization::Done};
+use crate::{Error, Result, authorization::Done, extract::Listing};
 
 /// The header with the position that the read models have not reached yet.
 pub(crate) const POSITION: HeaderName = HeaderName::from_static("x-ledgerline-position");

@@ -59,9 +59,10 @@ impl ApiConfig {
         let is_upload = path.ends_with("/media")
             || path.ends_with("/csv")
             || path.starts_with("/groups/import/contact_group/");
-        match is_upload {
-            true => self.upload_timeout,
-            false => self.request_timeout,
+        if is_upload {
+            self.upload_timeout
+        } else {
+            self.request_timeout
         }
     }
 

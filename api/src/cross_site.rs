@@ -44,9 +44,10 @@ pub(crate) async fn guard(
         Ok(request) => next.run(request).await,
         Err(error) => error.into_response(),
     };
-    match is_browser && answered.status() == StatusCode::UNAUTHORIZED {
-        true => without_basic(answered),
-        false => answered,
+    if is_browser && answered.status() == StatusCode::UNAUTHORIZED {
+        without_basic(answered)
+    } else {
+        answered
     }
 }
 
@@ -63,9 +64,10 @@ async fn admit(origins: &Origins, request: Request) -> Result<Request> {
         _ => {}
     }
     refuse_other_origins(origins, request.headers())?;
-    match route.is_some_and(|route| route.content_types.is_none()) {
-        true => refuse_unread(request).await,
-        false => Ok(request),
+    if route.is_some_and(|route| route.content_types.is_none()) {
+        refuse_unread(request).await
+    } else {
+        Ok(request)
     }
 }
 
@@ -79,9 +81,10 @@ fn refuse_other_origins(origins: &Origins, headers: &HeaderMap) -> Result<()> {
     }
     let is_own = origin.is_none_or(|origin| origins.is_own(&origin, headers));
     let same_site = single(headers, &FETCH_SITE)?.is_none_or(|site| site == "same-origin");
-    match is_own && same_site {
-        true => Ok(()),
-        false => Err(OTHER_ORIGIN),
+    if is_own && same_site {
+        Ok(())
+    } else {
+        Err(OTHER_ORIGIN)
     }
 }
 
@@ -100,9 +103,10 @@ fn refuse_links(origins: &Origins, headers: &HeaderMap) -> Result<()> {
         return Ok(());
     };
     let allowed = |from: &url::Origin| origins.lists(from) || origins.is_own(from, headers);
-    match origin::of_url(referer).is_some_and(|from| allowed(&from)) {
-        true => Ok(()),
-        false => Err(OTHER_ORIGIN),
+    if origin::of_url(referer).is_some_and(|from| allowed(&from)) {
+        Ok(())
+    } else {
+        Err(OTHER_ORIGIN)
     }
 }
 

@@ -20,7 +20,8 @@ use tokio::{
 };
 
 use crate::{
-    Log, Metadata, Position, Recorded, StoreError, kept::Kept, once::Mark, statement, vault::random,
+    Log, Metadata, Position, Recorded, StoreError, kept::Kept, once::RequestMark, statement,
+    vault::random,
 };
 
 /// The most members of a group, and about the most events.
@@ -57,7 +58,7 @@ pub struct Effects {
     /// Attempts whose place in the dispatch queue is given up.
     pub dequeue: Vec<i64>,
     /// The mark of the request that caused the events, if it must be carried out only once.
-    pub(crate) mark: Option<Mark>,
+    pub(crate) mark: Option<RequestMark>,
 }
 
 impl Effects {
@@ -125,9 +126,10 @@ impl Appender {
     /// Appends a member; answers with the positions of its events.
     pub async fn append(&self, member: Member) -> Result<Vec<Position>, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let lane = match member.metadata.bulk {
-            true => &self.bulk,
-            false => &self.single,
+        let lane = if member.metadata.bulk {
+            &self.bulk
+        } else {
+            &self.single
         };
         let waiting = Waiting { member, reply };
         lane.send(waiting).await.map_err(|_| StoreError::Closed)?;

@@ -30,8 +30,8 @@ mod statement;
 mod store;
 #[cfg(test)]
 mod tests;
-mod upcasters;
 mod unit_of_work;
+mod upcasters;
 mod vault;
 
 pub use commit::{Batch, Before, Prepared};
@@ -42,5 +42,5 @@ pub use log::{Log, Subscription};
 pub use once::Once;
 pub use recorded::{Committed, Metadata, Position, Recorded};
 pub use store::{Loaded, Store};
+pub use unit_of_work::{AppendOptions, Denied, Done, StateSource, UnitOfWork};
 pub use vault::{MasterKey, Vault};
-pub use unit_of_work::{StateSource, Denied, Done, AppendOptions, UnitOfWork};

@@ -20,7 +20,7 @@ pub struct Once {
 
 /// The mark that an append leaves for the request that caused it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mark {
+pub(crate) struct RequestMark {
     pub token: String,
     pub fingerprint: Option<Vec<u8>>,
     pub answer: Option<String>,
@@ -44,8 +44,8 @@ impl Once {
         &self.token
     }
 
-    pub(crate) fn mark(self) -> Mark {
-        Mark {
+    pub(crate) fn mark(self) -> RequestMark {
+        RequestMark {
             token: self.token.to_string(),
             fingerprint: self.fingerprint.get().cloned(),
             answer: self.answer,

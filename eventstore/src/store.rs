@@ -12,7 +12,7 @@ use postgres_es::PostgresEventRepository;
 use sqlx::PgPool;
 
 use crate::{
-    Ids, Locks, Log, MasterKey, StoreError, AppendOptions, Vault, UnitOfWork,
+    AppendOptions, Ids, Locks, Log, MasterKey, StoreError, UnitOfWork, Vault,
     appender::Appender,
     keys::Keys,
     memory::Memory,

@@ -73,7 +73,7 @@ pub trait Projection: Send + Sync + 'static {
 
     /// True if its rows cause work, as in a queue. Then new work is committed durably, no request
     /// waits for the projection, and it is never rebuilt.
-    fn makes_work(&self) -> bool {
+    fn is_queue(&self) -> bool {
         false
     }
 
@@ -83,7 +83,7 @@ pub trait Projection: Send + Sync + 'static {
     }
 
     /// True if this event enqueues work, so that workers must be woken.
-    fn brings_work(&self, _event: &Recorded) -> bool {
+    fn enqueues(&self, _event: &Recorded) -> bool {
         false
     }
 
@@ -124,7 +124,7 @@ pub(crate) async fn apply(
 
 /// The schema of a projection's live tables.
 pub(crate) fn schema(projection: &dyn Projection) -> &'static str {
-    if projection.makes_work() {
+    if projection.is_queue() {
         "dispatch"
     } else {
         "read"

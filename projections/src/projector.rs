@@ -2,8 +2,8 @@
 //! shared connections.
 
 mod checkpoint;
-mod follower;
 mod lane;
+mod subscriber;
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,8 +12,8 @@ use tokio::{task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Projection, Watermarks};
-use follower::{Follower, Lost};
 use lane::{Lane, assign};
+use subscriber::{Lost, Subscriber};
 
 /// Pause before a lost connection is opened again, and between two attempts to become the leader.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -50,7 +50,7 @@ impl Projector {
                 );
                 continue;
             };
-            let follower = Follower {
+            let subscriber = Subscriber {
                 projection,
                 log: log.clone(),
                 lane: Arc::clone(&lanes[lane]),
@@ -58,7 +58,7 @@ impl Projector {
                 queue: watermarks.queue_signal(),
                 stop: stop.clone(),
             };
-            tasks.spawn(run(follower));
+            tasks.spawn(run(subscriber));
         }
         Self { tasks, lanes }
     }
@@ -76,11 +76,11 @@ impl Projector {
     }
 }
 
-async fn run(follower: Follower) {
-    let name = follower.projection.name();
-    while !follower.stop.is_cancelled() {
-        let ended = follower.lead().await;
-        follower.mark.leave();
+async fn run(subscriber: Subscriber) {
+    let name = subscriber.projection.name();
+    while !subscriber.stop.is_cancelled() {
+        let ended = subscriber.lead().await;
+        subscriber.mark.leave();
         match ended {
             Ok(()) => return,
             // Another writer moved the checkpoint, for example a rebuild: continue from there.
@@ -89,7 +89,7 @@ async fn run(follower: Follower) {
             Err(Lost::Connection(error)) => {
                 tracing::warn!(projection = name, %error, "lost the database");
                 tokio::select! {
-                    () = follower.stop.cancelled() => {}
+                    () = subscriber.stop.cancelled() => {}
                     () = sleep(PAUSE) => {}
                 }
             }

@@ -58,7 +58,7 @@ pub struct Watermarks(Arc<Shared>);
 
 struct Shared {
     log: Log,
-    marks: Vec<Arc<Mark>>,
+    marks: Vec<Arc<HighWaterMark>>,
     queue: QueueSignal,
     poll: Arc<Poll>,
 }
@@ -80,7 +80,7 @@ impl Watermarks {
     pub fn new(log: Log, projections: &[Box<dyn Projection>]) -> Self {
         let marks = projections
             .iter()
-            .map(|one| Arc::new(Mark::new(one.as_ref())));
+            .map(|one| Arc::new(HighWaterMark::new(one.as_ref())));
         let shared = Arc::new(Shared {
             queue: QueueSignal::of(&log),
             log,
@@ -99,8 +99,8 @@ impl Watermarks {
         position: Position,
         limit: Duration,
     ) -> bool {
-        let concerned = |mark: &&Arc<Mark>| {
-            !mark.makes_work
+        let concerned = |mark: &&Arc<HighWaterMark>| {
+            !mark.is_queue
                 && mark.follows.contains(&aggregate_type)
                 && !mark.state.borrow().has_passed(position)
         };
@@ -125,7 +125,7 @@ impl Watermarks {
     pub async fn reaches(&self, aggregate_type: &str, position: Position, limit: Duration) -> bool {
         self.wait_for(aggregate_type, position, limit).await
             && self.0.marks.iter().all(|mark| {
-                mark.makes_work
+                mark.is_queue
                     || !mark.follows.contains(&aggregate_type)
                     || mark.state.borrow().position >= position
             })
@@ -138,9 +138,10 @@ impl Watermarks {
         let mut statuses = Vec::with_capacity(self.0.marks.len());
         for mark in &self.0.marks {
             let state = mark.state.borrow().clone();
-            let waiting_since = match head > state.position {
-                true => age_of_next(self.0.log.pool(), state.position).await?,
-                false => None,
+            let waiting_since = if head > state.position {
+                age_of_next(self.0.log.pool(), state.position).await?
+            } else {
+                None
             };
             let status = ProjectionStatus {
                 name: mark.name,
@@ -163,7 +164,7 @@ impl Watermarks {
         self.0.queue.clone()
     }
 
-    pub(crate) fn mark(&self, name: &str) -> Option<Arc<Mark>> {
+    pub(crate) fn mark(&self, name: &str) -> Option<Arc<HighWaterMark>> {
         self.0.marks.iter().find(|mark| mark.name == name).cloned()
     }
 }
@@ -246,10 +247,10 @@ async fn age_of_next(pool: &PgPool, position: Position) -> Result<Option<f64>, s
 }
 
 /// The watermark of one projection.
-pub(crate) struct Mark {
+pub(crate) struct HighWaterMark {
     name: &'static str,
     follows: &'static [&'static str],
-    makes_work: bool,
+    is_queue: bool,
     state: watch::Sender<State>,
     waiting: AtomicUsize,
     hurry: Notify,
@@ -268,12 +269,12 @@ impl State {
     }
 }
 
-impl Mark {
+impl HighWaterMark {
     fn new(projection: &dyn Projection) -> Self {
         Self {
             name: projection.name(),
             follows: projection.follows(),
-            makes_work: projection.makes_work(),
+            is_queue: projection.is_queue(),
             state: watch::Sender::default(),
             waiting: AtomicUsize::new(0),
             hurry: Notify::new(),
@@ -331,12 +332,12 @@ impl Mark {
 
 /// The guard of a wait on a mark, counted until it is dropped.
 struct Waiting<'a> {
-    mark: &'a Mark,
+    mark: &'a HighWaterMark,
     poll: Option<&'a Poll>,
 }
 
 impl<'a> Waiting<'a> {
-    fn on(mark: &'a Mark, watermarks: &'a Watermarks) -> Self {
+    fn on(mark: &'a HighWaterMark, watermarks: &'a Watermarks) -> Self {
         mark.waiting.fetch_add(1, Ordering::AcqRel);
         mark.hurry.notify_one();
         let elsewhere = !mark.state.borrow().leader;

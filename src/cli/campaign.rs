@@ -96,9 +96,10 @@ async fn follow(
 
 fn draw(campaign: &Value) -> std::io::Result<()> {
     let mut out = std::io::stdout();
-    match out.is_terminal() {
-        true => write!(out, "\r\x1b[2K{}", line(campaign))?,
-        false => writeln!(out, "{}", line(campaign))?,
+    if out.is_terminal() {
+        write!(out, "\r\x1b[2K{}", line(campaign))?
+    } else {
+        writeln!(out, "{}", line(campaign))?
     }
     out.flush()
 }

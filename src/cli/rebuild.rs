@@ -19,7 +19,7 @@ impl Rebuild {
         let store = database::store(config).await?;
         let known: Vec<&str> = projections::all()
             .iter()
-            .filter(|projection| !projection.makes_work())
+            .filter(|projection| !projection.is_queue())
             .map(|projection| projection.name())
             .collect();
         let names = match &self.name {

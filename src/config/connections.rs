@@ -57,9 +57,10 @@ impl Connections {
             });
         }
         let free = total - LOCKS;
-        let lanes = match has_lanes(role) {
-            true => (free / 4).clamp(1, LANES),
-            false => 0,
+        let lanes = if has_lanes(role) {
+            (free / 4).clamp(1, LANES)
+        } else {
+            0
         };
         let both = free - lanes;
         let readers = match readers(role) {

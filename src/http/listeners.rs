@@ -39,12 +39,11 @@ impl Listeners {
         let limits = connection_limits(config);
         let has_api = matches!(config.process.role, Role::All | Role::Api);
         Ok(Self {
-            api: match has_api {
-                true => {
-                    let listener = listen("LEDGERLINE_LISTEN", config.server.listen).await?;
-                    Some((listener, http_config(config, "api", limits)))
-                }
-                false => None,
+            api: if has_api {
+                let listener = listen("LEDGERLINE_LISTEN", config.server.listen).await?;
+                Some((listener, http_config(config, "api", limits)))
+            } else {
+                None
             },
             health: match config.limits.health_listen {
                 Some(address) => {

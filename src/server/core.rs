@@ -87,7 +87,7 @@ impl<'a> Core<'a> {
 
         let installation = parts::installation(config, master, listening);
         let addresses = installation.addresses.clone();
-        let tags = Verp::new(installation.tag_key.clone());
+        let verp = Verp::new(installation.tag_key.clone());
         let registry = Registry::follow(store.clone(), installation).await?;
         let reports = Reports::new(commands.clone(), parts::retry_base_seconds(config));
         let receiving = Receiving::start(
@@ -105,7 +105,7 @@ impl<'a> Core<'a> {
             registry,
             metrics,
             addresses,
-            tags,
+            verp,
             reports,
             receiving,
             reception,

@@ -10,9 +10,9 @@ use projections::access::permissions::PermissionRow;
 use crate::{
     Error, Result,
     answer::Answer,
+    authorization::{Create, List, Reader, Writer},
     extract::{Fields, FromFields, Given, Input, Listing},
     openapi::{Routes, op},
-    authorization::{Create, List, Reader, Writer},
 };
 
 pub(super) fn routes() -> Routes {
@@ -42,7 +42,11 @@ async fn create(
     };
     let answer = permissions.created(id, create).await?;
     // Role admin holds every permission: nobody could grant one that nobody holds.
-    if let Some((admin, _)) = permissions.caller().access_cache().role_named(vocabulary::ADMIN) {
+    if let Some((admin, _)) = permissions
+        .caller()
+        .access_cache()
+        .role_named(vocabulary::ADMIN)
+    {
         let roles: Writer<Role, Create> = permissions.implied();
         let done = roles.send(admin, RoleCommand::Grant(id)).await?;
         return Ok(answer.late(done));

@@ -14,9 +14,9 @@ use crate::{
     Error, Result,
     answer::Answer,
     auth::RightsLock,
+    authorization::{Create, Delete, List, Read, Reader, Update, Verb, Writer},
     extract::{Fields, FromFields, Given, Input, Listing, Path},
     openapi::{Routes, alias, op},
-    authorization::{Create, Delete, List, Read, Reader, Update, Verb, Writer},
 };
 
 pub(super) fn routes() -> Routes {
@@ -120,7 +120,12 @@ async fn grant(
     Path((id, permission)): Path<(Id<Role>, Id<Permission>)>,
 ) -> Result<Answer> {
     let _lock = may_change(&roles, id).await?;
-    held(roles.caller().access_cache().may_grant(roles.user(), permission))?;
+    held(
+        roles
+            .caller()
+            .access_cache()
+            .may_grant(roles.user(), permission),
+    )?;
     roles
         .updated::<RoleRow>(id, RoleCommand::Grant(permission))
         .await
@@ -131,7 +136,11 @@ async fn withdraw(
     Path((id, permission)): Path<(Id<Role>, Id<Permission>)>,
 ) -> Result<Answer> {
     let _lock = may_change(&roles, id).await?;
-    if !roles.caller().access_cache().outranks_holders(roles.user(), id) {
+    if !roles
+        .caller()
+        .access_cache()
+        .outranks_holders(roles.user(), id)
+    {
         return Err(Error::Forbidden(
             "a user with this role holds permissions that you do not".into(),
         ));

@@ -12,10 +12,10 @@ use serde_json::json;
 use crate::{
     App, Error, Result,
     answer::Answer,
+    authorization::{Caller, Done},
     client,
     extract::{Fields, FromFields, Given, Input},
     openapi::{Describe, EXAMPLE_PASSWORD, Routes, Shape, Sketch, alias, op},
-    authorization::{Caller, Done},
 };
 
 pub(super) fn routes() -> Routes {

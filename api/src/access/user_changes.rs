@@ -15,9 +15,9 @@ use projections::people::accounts;
 
 use crate::{
     Error, Result,
+    authorization::{Done, Verb, Writer},
     once::Recipe,
     people::account_update,
-    authorization::{Done, Verb, Writer},
 };
 
 /// The most times that a change is decided again after a conflict with another writer.

@@ -8,10 +8,10 @@ use projections::access::users::UserRow;
 use super::user_import::{UserReport, import};
 use crate::{
     Error, Result,
+    authorization::{List, Reader},
     csv::{CSV, export},
     extract::Listing,
     openapi::{Routes, op},
-    authorization::{List, Reader},
 };
 
 /// The columns of an export.

@@ -24,10 +24,10 @@ use super::{
 use crate::{
     App, Error, Result,
     answer::Answer,
+    authorization::{Create, Password, Update, Writer},
     csv::{CsvBody, Report, Row},
     extract::query_pairs,
     openapi::{Describe, Sketch},
-    authorization::{Create, Password, Update, Writer},
 };
 
 /// The most bytes of an import. Every new user's password is hashed, slowly on purpose.
@@ -70,9 +70,10 @@ impl UserReport {
             CREATED => self.counts.created += 1,
             _ => self.counts.updated += 1,
         }
-        match self.rows.len() < ROWS_LISTED {
-            true => self.rows.push(imported),
-            false => self.rows_not_listed += 1,
+        if self.rows.len() < ROWS_LISTED {
+            self.rows.push(imported)
+        } else {
+            self.rows_not_listed += 1
         }
     }
 }

@@ -10,9 +10,9 @@ use super::users::{must_not_be_last, must_outrank};
 use crate::{
     Error, Result,
     answer::Answer,
+    authorization::{Update, Verb, Writer},
     extract::Path,
     openapi::{Routes, op},
-    authorization::{Update, Verb, Writer},
 };
 
 pub(super) fn routes() -> Routes {
@@ -73,7 +73,12 @@ async fn grant(
     Path((id, permission)): Path<(Id<User>, Id<Permission>)>,
 ) -> Result<Answer> {
     users.load(id).await?;
-    held(users.caller().access_cache().may_grant(users.user(), permission))?;
+    held(
+        users
+            .caller()
+            .access_cache()
+            .may_grant(users.user(), permission),
+    )?;
     users
         .updated::<UserRow>(id, UserCommand::Grant(permission))
         .await

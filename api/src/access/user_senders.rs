@@ -13,9 +13,9 @@ use utoipa::openapi::{ArrayBuilder, ObjectBuilder, schema::Type};
 use crate::{
     Error, Result,
     answer::Answer,
+    authorization::{Admin, Read, Reader, Writer},
     extract::{Fields, FromFields, Given, Input, Path},
     openapi::{Routes, op},
-    authorization::{Admin, Read, Reader, Writer},
 };
 
 /// The most entries of a body that are looked at.

@@ -16,11 +16,13 @@ use crate::{
     Error, Result,
     answer::{Answer, id_of},
     auth::RightsLock,
+    authorization::{
+        Create, Delete, Done, List, Noun as _, Password, Read, Reader, Update, Verb, Writer,
+    },
     extract::{Input, Listing, Path},
     once::Recipe,
     openapi::{Routes, alias, op},
     people::open_for,
-    authorization::{Create, Delete, Done, List, Noun as _, Password, Read, Reader, Update, Verb, Writer},
 };
 
 pub(super) fn routes() -> Routes {
@@ -237,7 +239,8 @@ pub(super) fn must_not_be_last<V: Verb>(
     _lock: &RightsLock<'_>,
 ) -> Result<()> {
     let access_cache = users.caller().access_cache();
-    let is_one = access_cache.is_admin(id) && access_cache.user(id).is_some_and(|user| user.is_active());
+    let is_one =
+        access_cache.is_admin(id) && access_cache.user(id).is_some_and(|user| user.is_active());
     if is_one && !access_cache.has_administrator_beside(id) {
         let reason = "nobody else has role admin: the last administrator must stay";
         return Err(Error::NotReady(reason.to_owned()));

@@ -112,9 +112,10 @@ impl<'a> Bootstrap<'a> {
     /// Waits until this process has read the whole log.
     async fn catch_up(&self) -> Result<()> {
         let head = self.commands.store().log().fresh_head().await?;
-        match self.access_cache.reaches(head, TIMEOUT).await {
-            true => Ok(()),
-            false => Err(Error::Unavailable("the log cannot be followed")),
+        if self.access_cache.reaches(head, TIMEOUT).await {
+            Ok(())
+        } else {
+            Err(Error::Unavailable("the log cannot be followed"))
         }
     }
 

@@ -122,7 +122,9 @@ impl Authenticator {
     ) -> Result<(Id<User>, u32)> {
         self.access_cache.check_fresh()?;
         // No name or password is this long; what is counted and hashed must be bounded.
-        if login.len() > MAX_CREDENTIAL_BYTES || password.expose_secret().len() > MAX_CREDENTIAL_BYTES {
+        if login.len() > MAX_CREDENTIAL_BYTES
+            || password.expose_secret().len() > MAX_CREDENTIAL_BYTES
+        {
             return Err(WRONG);
         }
         let login = login.trim().to_lowercase();
@@ -140,9 +142,10 @@ impl Authenticator {
             return Ok((*id, user.token_epoch()));
         }
         // A user who logs in here every day does not wait because others guess from here.
-        let guess = match self.attempts.is_familiar(key) {
-            true => None,
-            false => Some(self.admit(network, failures).await?),
+        let guess = if self.attempts.is_familiar(key) {
+            None
+        } else {
+            Some(self.admit(network, failures).await?)
         };
         let attempt = self.attempts.begin(key).await?;
         let right = self.passwords.verify(known, password, network).await?;

@@ -3,24 +3,24 @@
 //! [`AccessCache`] folds users, roles, permissions and revoked sessions from the log into memory, so
 //! that recognising a caller costs no query.
 
+mod access_cache;
+mod access_cache_state;
 mod attempts;
 mod bootstrap;
 mod credentials;
 mod hash_queue;
 mod keys;
 mod login;
-mod access_cache;
-mod access_cache_state;
 mod password;
 mod policy;
 mod rights_lock;
 mod token;
 
+pub(crate) use access_cache::AccessCache;
 pub use bootstrap::{Bootstrapped, FirstUser, bootstrap};
 pub(crate) use hash_queue::Network;
 pub(crate) use keys::key;
 pub(crate) use login::{Authenticator, LoginLimits, Proof};
-pub(crate) use access_cache::AccessCache;
 pub(crate) use password::Passwords;
 pub use policy::PasswordPolicy;
 pub(crate) use rights_lock::RightsLock;

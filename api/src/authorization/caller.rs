@@ -83,7 +83,9 @@ impl Caller {
     /// The scope of the things of this kind that the caller may see and change.
     pub fn scope<N: Noun>(&self) -> Scope {
         match N::ADMIN {
-            Some(admin) if !self.access_cache().may(self.user(), admin) => Scope::OwnedBy(self.user()),
+            Some(admin) if !self.access_cache().may(self.user(), admin) => {
+                Scope::OwnedBy(self.user())
+            }
             _ => Scope::All,
         }
     }

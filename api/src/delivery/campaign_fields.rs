@@ -17,8 +17,8 @@ use serde_json::Value;
 use super::scheduling::part;
 use crate::{
     Error, Result,
-    extract::{Fields, FromFields, Given},
     authorization::{Caller, own},
+    extract::{Fields, FromFields, Given},
 };
 
 /// The pace of a campaign that does not set one: two in the unit that the installation counts.

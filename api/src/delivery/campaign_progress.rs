@@ -20,10 +20,10 @@ use utoipa::openapi::{ObjectBuilder, schema::Type};
 
 use crate::{
     App, Error, Result,
+    authorization::{Read, Reader},
     cors_and_compression::Uncompressed,
     extract::Path,
     openapi::{Describe, Routes, Sketch, op},
-    authorization::{Read, Reader},
 };
 
 /// Interval of checking for progress.
@@ -52,9 +52,9 @@ pub(super) fn routes() -> Routes {
 async fn progress(
     campaigns: Reader<Campaign, Read>,
     Path(id): Path<Id<Campaign>>,
-    follower: Follower,
+    client: StreamClient,
 ) -> Result<Response> {
-    let (now, seen) = (look(&campaigns, id).await?, follower.last.clone());
+    let (now, seen) = (look(&campaigns, id).await?, client.last.clone());
     if now.ended && seen.as_ref() == Some(&now.id) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
@@ -64,7 +64,7 @@ async fn progress(
     let following = Following {
         campaigns,
         id,
-        follower,
+        client,
         seen,
         over: false,
         until: Instant::now() + MAX_STREAM_AGE,
@@ -122,7 +122,7 @@ async fn seen<const PER_MINUTE: bool>(
 struct Following {
     campaigns: Reader<Campaign, Read>,
     id: Id<Campaign>,
-    follower: Follower,
+    client: StreamClient,
     /// The id of the last event that the client has.
     seen: Option<String>,
     over: bool,
@@ -157,7 +157,7 @@ impl Following {
                 () = tokio::time::sleep(LOOK) => {}
                 () = app.parts().closing.cancelled() => return None,
             }
-            if Instant::now() >= self.until || !self.follower.is_known(app).await {
+            if Instant::now() >= self.until || !self.client.is_known(app).await {
                 return None;
             }
         }
@@ -166,12 +166,12 @@ impl Following {
 }
 
 /// The client that follows: its headers, and the id of the last event that it has seen.
-struct Follower {
+struct StreamClient {
     headers: HeaderMap,
     last: Option<String>,
 }
 
-impl Follower {
+impl StreamClient {
     /// True if the token is still valid. A password was right when the stream began, and is checked
     /// again when the client reconnects.
     async fn is_known(&self, app: &App) -> bool {
@@ -184,7 +184,7 @@ impl Follower {
     }
 }
 
-impl FromRequestParts<App> for Follower {
+impl FromRequestParts<App> for StreamClient {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self> {
@@ -196,7 +196,7 @@ impl FromRequestParts<App> for Follower {
     }
 }
 
-impl Describe for Follower {
+impl Describe for StreamClient {
     fn describe(sketch: &mut Sketch) {
         let said = "The id of the last event that was seen.";
         let text = ObjectBuilder::new().schema_type(Type::String);

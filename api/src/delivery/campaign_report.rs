@@ -23,10 +23,10 @@ use sqlx::PgPool;
 
 use crate::{
     Error, Result,
+    authorization::{List, Read, Reader},
     csv::export,
     extract::Path,
     openapi::{Routes, op},
-    authorization::{List, Read, Reader},
 };
 
 /// The number of contacts that are read at a time.
@@ -123,9 +123,10 @@ impl Line {
 
     fn of(row: TransmissionRow) -> Self {
         let text = Option::unwrap_or_default;
-        let outcome = match row.suppressed {
-            true => "suppressed".to_owned(),
-            false => text(row.outcome),
+        let outcome = if row.suppressed {
+            "suppressed".to_owned()
+        } else {
+            text(row.outcome)
         };
         Self([
             row.contact_id.to_string(),

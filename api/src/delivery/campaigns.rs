@@ -12,9 +12,9 @@ use super::{campaign_fields::CampaignRequest, scheduling::cancel};
 use crate::{
     Error, Result,
     answer::Answer,
+    authorization::{Create, Delete, List, Read, Reader, Start, Stop, Update, Writer},
     extract::{Input, Listing, Path},
     openapi::{Routes, alias, op},
-    authorization::{Create, Delete, List, Read, Reader, Start, Stop, Update, Writer},
 };
 
 /// Rows with `cpm` per second, as documented; `PerMinute` is as the original counted.
@@ -91,7 +91,10 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-async fn create(campaigns: Writer<Campaign, Create>, Input(said): Input<CampaignRequest>) -> Result<Answer> {
+async fn create(
+    campaigns: Writer<Campaign, Create>,
+    Input(said): Input<CampaignRequest>,
+) -> Result<Answer> {
     let details = said.details(campaigns.caller()).await?;
     let (id, owner) = (campaigns.next_id().await?, campaigns.user());
     campaigns

@@ -11,10 +11,10 @@ use projections::delivery::messages::{self, MessageRow};
 use crate::{
     Error, Result,
     answer::Answer,
+    authorization::{Read, Reader},
     extract::Path,
     openapi::{Routes, op},
     outreach::media,
-    authorization::{Read, Reader},
 };
 
 pub(super) fn routes() -> Routes {

@@ -11,9 +11,9 @@ use super::provider_fields::ProviderRequest;
 use crate::{
     Result,
     answer::Answer,
+    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
     extract::{Input, Listing, Path},
     openapi::{Routes, alias, op},
-    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
 /// The settings that decide on senders.
@@ -69,7 +69,10 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-async fn create(providers: Writer<Provider, Create>, Input(said): Input<ProviderRequest>) -> Result<Answer> {
+async fn create(
+    providers: Writer<Provider, Create>,
+    Input(said): Input<ProviderRequest>,
+) -> Result<Answer> {
     let (id, kind) = (providers.next_id().await?, said.kind());
     let patch = said.checked(providers.caller().app().vault(), kind)?;
     providers

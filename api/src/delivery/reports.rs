@@ -14,9 +14,9 @@ use serde_json::json;
 use crate::{
     Result,
     answer::Answer,
+    authorization::{List, Read, Reader, ResultRow},
     extract::Path,
     openapi::{Routes, Shape, alias, op},
-    authorization::{List, Read, Reader, ResultRow},
 };
 
 pub(super) fn routes() -> Routes {

@@ -10,9 +10,9 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Result,
     answer::Answer,
+    authorization::{List, Reader},
     extract::Listing,
     openapi::{Routes, op},
-    authorization::{List, Reader},
 };
 
 pub(super) fn routes() -> Routes {

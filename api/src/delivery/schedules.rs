@@ -16,9 +16,11 @@ use super::scheduling::{cancel, schedule, still_there};
 use crate::{
     App, Error, Result,
     answer::Answer,
+    authorization::{
+        Caller, Delete, List, Noun, Read, Reader, Sending, Start, Stop, Update, Writer,
+    },
     extract::{Input, Listing, Path, query_pairs},
     openapi::{Describe, Routes, Sketch, alias, op},
-    authorization::{Caller, Delete, List, Noun, Read, Reader, Sending, Start, Stop, Update, Writer},
 };
 
 pub(super) fn routes() -> Routes {

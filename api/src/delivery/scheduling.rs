@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 use crate::{
     Error, Result,
     answer::Answer,
-    extract::{Fields, FromFields, Given},
     authorization::{Caller, Done, Noun},
+    extract::{Fields, FromFields, Given},
 };
 
 /// The most attempts while other requests schedule the same job.

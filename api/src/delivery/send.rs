@@ -11,9 +11,9 @@ use serde_json::json;
 use crate::{
     Error, Result,
     answer::Answer,
+    authorization::{Noun, Sending, Writer},
     extract::{Fields, FromFields, Given, Input, Path},
     openapi::{Routes, alias, op},
-    authorization::{Noun, Sending, Writer},
 };
 
 pub(super) fn routes() -> Routes {

@@ -14,9 +14,9 @@ use serde_json::json;
 use crate::{
     Error, Result,
     answer::Answer,
+    authorization::{Admin, Read, Reader, ResultRow, Writer},
     extract::{Fields, FromFields, Given, Input, Path},
     openapi::{Routes, Shape, alias, op},
-    authorization::{Admin, Read, Reader, ResultRow, Writer},
 };
 
 pub(super) fn routes() -> Routes {

@@ -10,8 +10,8 @@ use domain::{
 
 use crate::{
     Error, Result,
-    extract::{Fields, FromFields, Given},
     authorization::{Caller, own},
+    extract::{Fields, FromFields, Given},
 };
 
 /// A transmission's fields.

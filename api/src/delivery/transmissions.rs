@@ -14,9 +14,9 @@ use super::{
 use crate::{
     Error, Result,
     answer::Answer,
+    authorization::{Create, Delete, List, Read, Reader, Update, Writer, own},
     extract::{Input, Listing, Path},
     openapi::{Routes, alias, op},
-    authorization::{Create, Delete, List, Read, Reader, Update, Writer, own},
 };
 
 pub(super) fn routes() -> Routes {

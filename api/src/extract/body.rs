@@ -14,9 +14,9 @@ use super::{
 };
 use crate::{
     App, Error, Result,
+    authorization::Caller,
     bodies::{BodyMemory, Hold, Lane, SHORT, announced, read_whole},
     openapi::{Describe, JSON, Sketch},
-    authorization::Caller,
 };
 
 /// The most bytes of a JSON body: a message's body of 1 MiB characters, escaped.

@@ -37,9 +37,10 @@ pub(crate) fn declared_type(headers: &HeaderMap, types: &[&str]) -> Result<Optio
     let essence = essence.split(';').next().unwrap_or_default();
     let essence = essence.trim().to_ascii_lowercase();
     let is_listed = types.iter().any(|pattern| matches(pattern, &essence));
-    match is_listed && declared.next().is_none() {
-        true => Ok(Some(essence)),
-        false => Err(unlisted_type(types)),
+    if is_listed && declared.next().is_none() {
+        Ok(Some(essence))
+    } else {
+        Err(unlisted_type(types))
     }
 }
 

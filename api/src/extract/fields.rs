@@ -188,11 +188,12 @@ impl Fields {
         self.note(field, || schemas::text().description(Some(expected)));
         self.parse(field, |value| {
             let text = value.as_str().unwrap_or("?").trim().to_ascii_lowercase();
-            match text.is_empty() {
-                true => Ok(None),
-                false => parse(&text)
+            if text.is_empty() {
+                Ok(None)
+            } else {
+                parse(&text)
                     .map(Some)
-                    .ok_or_else(|| format!("must be {expected}")),
+                    .ok_or_else(|| format!("must be {expected}"))
             }
         })
     }

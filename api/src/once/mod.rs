@@ -29,7 +29,7 @@ use tracing::Instrument;
 pub(crate) use claims::Claims;
 pub(crate) use recipe::Recipe;
 
-use crate::{App, Error, Result, bodies::Hold, openapi, authorization::Caller};
+use crate::{App, Error, Result, authorization::Caller, bodies::Hold, openapi};
 use claims::{Claim, Found, LEASE};
 use fingerprint::Reading;
 use kept::Kept;

@@ -14,9 +14,9 @@ use super::{
 use crate::{
     Error, Result,
     answer::Answer,
+    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path},
     openapi::{About, Routes, alias, op},
-    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
 /// The content types that clients may announce; the type is detected from the file itself.

@@ -7,8 +7,8 @@ use domain::{
 
 use crate::{
     Error, Result,
-    extract::{Fields, FromFields},
     authorization::{Caller, Noun, own},
+    extract::{Fields, FromFields},
 };
 
 /// The longest delay, in seconds: silence that a caller is asked to sit through.

@@ -11,10 +11,10 @@ use super::{ProgramRef, program_fields::ProgramRequest, programs::creation};
 use crate::{
     Error, Result,
     answer::Answer,
+    authorization::{Create, List, Reader, Writer},
     delivery::{TransmissionRequest, order},
     extract::{Fields, FromFields, Input, Listing, Path},
     openapi::{Routes, alias, op},
-    authorization::{Create, List, Reader, Writer},
 };
 
 pub(super) fn routes() -> Routes {

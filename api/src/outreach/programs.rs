@@ -14,9 +14,9 @@ use super::program_fields::ProgramRequest;
 use crate::{
     Error, Result,
     answer::Answer,
+    authorization::{Create, Delete, List, Read, Reader, Update, Verb, Writer},
     extract::{Input, Listing, Path},
     openapi::{Routes, alias, op},
-    authorization::{Create, Delete, List, Read, Reader, Update, Verb, Writer},
 };
 
 pub(super) fn routes() -> Routes {
@@ -89,7 +89,10 @@ fn creating(kind: ProgramType) -> (&'static str, &'static [&'static str]) {
     }
 }
 
-async fn create(programs: Writer<Program, Create>, Input(said): Input<ProgramRequest>) -> Result<Answer> {
+async fn create(
+    programs: Writer<Program, Create>,
+    Input(said): Input<ProgramRequest>,
+) -> Result<Answer> {
     let kind = said.kind()?;
     let patch = said.checked(programs.caller(), kind).await?;
     let (id, create) = creation(&programs, kind, patch).await?;

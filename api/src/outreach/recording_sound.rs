@@ -16,8 +16,8 @@ use super::media::{self, Upload};
 use crate::{
     App, Error, Result,
     answer::{Answer, id_of},
-    extract::Path,
     authorization::{Caller, Read, Reader, Update, Writer},
+    extract::Path,
 };
 
 /// The name of the upload in its workroom.

@@ -10,9 +10,9 @@ use super::recording_sound::{append, download, upload};
 use crate::{
     Result,
     answer::Answer,
+    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path},
     openapi::{Routes, alias, op},
-    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
 /// The content types that clients may announce.

@@ -12,9 +12,9 @@ use super::media::{self, Upload};
 use crate::{
     App, Error, Result,
     answer::{Answer, id_of},
+    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path, query_pairs},
     openapi::{Describe, Routes, Sketch, alias, op},
-    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
 pub(super) fn routes() -> Routes {

@@ -9,9 +9,9 @@ use projections::outreach::texts::TextRow;
 use crate::{
     Result,
     answer::Answer,
+    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path},
     openapi::{Routes, alias, op},
-    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
 pub(super) fn routes() -> Routes {

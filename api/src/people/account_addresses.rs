@@ -15,9 +15,9 @@ use serde_json::json;
 use crate::{
     Error, Result,
     answer::Answer,
+    authorization::{Admin, Reader, Update, Verb, Writer},
     extract::{Fields, FromFields, Given, Input, Path},
     openapi::{Routes, Shape, op},
-    authorization::{Admin, Reader, Update, Verb, Writer},
 };
 
 const FIELDS: [&str; 2] = ["email", "phone"];

@@ -18,10 +18,10 @@ use serde_json::json;
 use crate::{
     Error, Result,
     answer::Answer,
+    authorization::{Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Path},
     openapi::{Routes, Shape, op},
     outreach::ProgramRef,
-    authorization::{Read, Reader, Update, Writer},
 };
 
 /// The fields of a setting in an answer.
@@ -190,13 +190,14 @@ async fn must_be_allowed(
         user: user.as_ref(),
         at: clock::now(),
     };
-    match account.may_text_as(sender, terms) {
-        true => Ok(()),
-        false => Err(Error::invalid(
+    if account.may_text_as(sender, terms) {
+        Ok(())
+    } else {
+        Err(Error::invalid(
             SMS_SENDER,
             "must be the account's own number, verified or assigned, or one of the senders that \
              an account administrator listed for its user",
-        )),
+        ))
     }
 }
 

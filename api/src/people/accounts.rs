@@ -13,9 +13,9 @@ use super::{account_addresses, account_fields::AccountRequest};
 use crate::{
     Error, Result,
     answer::Answer,
+    authorization::{Admin, Create, Delete, Done, List, Read, Reader, Update, Verb, Writer},
     extract::{Input, Listing, Path},
     openapi::{Routes, alias, op},
-    authorization::{Admin, Create, Delete, Done, List, Read, Reader, Update, Verb, Writer},
 };
 
 pub(super) fn routes() -> Routes {
@@ -58,7 +58,10 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-async fn create(accounts: Writer<Account, Create>, Input(said): Input<AccountRequest>) -> Result<Answer> {
+async fn create(
+    accounts: Writer<Account, Create>,
+    Input(said): Input<AccountRequest>,
+) -> Result<Answer> {
     let (id, owner) = (accounts.next_id().await?, accounts.user());
     let patch = said.sealed(accounts.caller().app().vault(), id)?;
     let assigned = account_addresses::assigned(&accounts, id, &patch).await?;

@@ -132,9 +132,10 @@ impl Layout {
         if values[0].is_none() {
             wrong.insert(0, "phone: is required".to_owned());
         }
-        match wrong.is_empty() {
-            true => Ok(contact),
-            false => Err(wrong.join("; ")),
+        if wrong.is_empty() {
+            Ok(contact)
+        } else {
+            Err(wrong.join("; "))
         }
     }
 }

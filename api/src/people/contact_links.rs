@@ -9,9 +9,9 @@ use projections::people::contacts::ContactRow;
 use crate::{
     Result,
     answer::Answer,
+    authorization::{Reader, Update, Writer},
     extract::Path,
     openapi::{Routes, alias, op},
-    authorization::{Reader, Update, Writer},
 };
 
 pub(super) fn routes() -> Routes {

@@ -13,9 +13,9 @@ use utoipa::openapi::{ObjectBuilder, schema::Type};
 use crate::{
     App, Error, Result,
     answer::Answer,
+    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path, flag, query_pairs},
     openapi::{Describe, Routes, Sketch, alias, op},
-    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
 pub(super) fn routes() -> Routes {

@@ -17,10 +17,10 @@ use projections::{
 use super::{contact_csv, group_import::Import};
 use crate::{
     Error, Result,
+    authorization::{Caller, Create, List, Read, Reader, Update, Writer},
     csv::{CSV, CsvBody, Report, export, file},
     extract::Path,
     openapi::{Routes, alias, op},
-    authorization::{Caller, Create, List, Read, Reader, Update, Writer},
 };
 
 pub(super) fn routes() -> Routes {

@@ -24,8 +24,8 @@ use super::contact_csv::{Layout, change, together};
 use crate::{
     App, Error, Result,
     answer::Answer,
-    csv::{Report, Row, Rows},
     authorization::{Caller, Done, Update},
+    csv::{Report, Row, Rows},
 };
 
 /// The most rows of a batch, and about the most bytes.

@@ -12,9 +12,9 @@ use projections::{
 use crate::{
     Error, Result,
     answer::Answer,
+    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path},
     openapi::{Routes, alias, op},
-    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
 };
 
 pub(super) fn routes() -> Routes {

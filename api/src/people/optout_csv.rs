@@ -17,10 +17,10 @@ use super::optout_listing::{Put, Wanted, put};
 use crate::{
     Error, Result,
     answer::Answer,
+    authorization::{Create, Done, List, Reader, Update, Writer},
     csv::{CSV, CsvBody, Report, Row, Rows, export, unguarded},
     extract::Listing,
     openapi::{Routes, op},
-    authorization::{Create, Done, List, Reader, Update, Writer},
 };
 
 /// The columns of a file without a header.

@@ -15,7 +15,7 @@ use domain::{
 };
 use eventstore::{Position, StoreError};
 
-use crate::{Error, Result, once::Recipe, authorization::Caller};
+use crate::{Error, Result, authorization::Caller, once::Recipe};
 
 /// The most attempts while other requests list the same addresses.
 const ATTEMPTS: usize = 4;

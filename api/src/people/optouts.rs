@@ -14,10 +14,12 @@ use super::optout_listing::{Put, Wanted, put, suppression};
 use crate::{
     Error, Result,
     answer::{Answer, id_of},
+    authorization::{
+        Create, Delete, Done, List, Noun as _, Read, Reader, Update, Verb, Writer, own,
+    },
     extract::{Fields, FromFields, Given, Input, Listing, Path},
     once::Recipe,
     openapi::{Routes, alias, op},
-    authorization::{Create, Delete, Done, List, Noun as _, Read, Reader, Update, Verb, Writer, own},
 };
 
 pub(super) fn routes() -> Routes {
@@ -64,7 +66,10 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-async fn create(optouts: Writer<OptOut, Create>, Input(said): Input<OptOutRequest>) -> Result<Answer> {
+async fn create(
+    optouts: Writer<OptOut, Create>,
+    Input(said): Input<OptOutRequest>,
+) -> Result<Answer> {
     let (owner, wanted) = said.wanted(&optouts).await?;
     let answer = |puts: &[Put]| answer(puts);
     let recipe = |puts: &[Put]| Some(Recipe::Body(answer(puts)));
@@ -180,9 +185,10 @@ impl OptOutRequest {
         }
         let (field, address) = self.address.unwrap_or(("address", None));
         let address = address.ok_or_else(|| Error::invalid(field, "is required"))?;
-        match channel.takes(&address) {
-            true => Ok((optouts.user(), vec![wanted(address)])),
-            false => Err(Error::invalid(field, channel.wanted())),
+        if channel.takes(&address) {
+            Ok((optouts.user(), vec![wanted(address)]))
+        } else {
+            Err(Error::invalid(field, channel.wanted()))
         }
     }
 }
@@ -210,8 +216,9 @@ async fn addresses_of<V: Verb>(
     let email = profile.email.clone().map(Address::Email);
     let all = phone.into_iter().chain(email);
     let addresses: Vec<_> = all.filter(|address| channel.takes(address)).collect();
-    match addresses.is_empty() {
-        true => Err(Error::invalid(FIELD, "has no address for this channel")),
-        false => Ok((owner, addresses)),
+    if addresses.is_empty() {
+        Err(Error::invalid(FIELD, "has no address for this channel"))
+    } else {
+        Ok((owner, addresses))
     }
 }

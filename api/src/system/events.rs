@@ -15,8 +15,8 @@ use super::event_payload::readable;
 use crate::{
     Error, Result,
     answer::Answer,
-    openapi::{Routes, op},
     authorization::{EventLog, Read, Reader},
+    openapi::{Routes, op},
 };
 
 /// The number of events that are looked up at a time.

@@ -106,9 +106,10 @@ impl Health {
             return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
         };
         let stopped = lag.iter().any(|projection| projection.stopped.is_some());
-        let (status, word) = match stopped {
-            true => (StatusCode::SERVICE_UNAVAILABLE, "stopped"),
-            false => (StatusCode::OK, "ready"),
+        let (status, word) = if stopped {
+            (StatusCode::SERVICE_UNAVAILABLE, "stopped")
+        } else {
+            (StatusCode::OK, "ready")
         };
         let worst =
             |lag_of: fn(&ProjectionStatus) -> f64| lag.iter().map(lag_of).fold(0.0, f64::max);

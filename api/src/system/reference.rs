@@ -10,8 +10,8 @@ use super::shipped::{Get, Row, Shipped};
 use crate::{
     Result,
     answer::Answer,
-    openapi::{Routes, op},
     authorization::Caller,
+    openapi::{Routes, op},
 };
 
 pub(super) fn routes() -> Routes {

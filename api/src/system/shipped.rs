@@ -149,9 +149,12 @@ fn sort<R: Row>(rows: &mut [R], by: &str) -> Result<()> {
         let message = format!("must be one of {}", names::<R>());
         return Err(Error::invalid("sort", message));
     };
-    rows.sort_by(|one, other| match descending {
-        true => get.compare(other, one),
-        false => get.compare(one, other),
+    rows.sort_by(|one, other| {
+        if descending {
+            get.compare(other, one)
+        } else {
+            get.compare(one, other)
+        }
     });
     Ok(())
 }

@@ -14,9 +14,9 @@ use utoipa::openapi::{ObjectBuilder, schema::Type};
 use crate::{
     App, Error, Result,
     answer::Answer,
+    authorization::{Caller, Noun, Read, Reader, Statistic},
     extract::query_pairs,
     openapi::{Describe, Routes, Sketch, op},
-    authorization::{Caller, Noun, Read, Reader, Statistic},
 };
 
 pub(super) fn routes() -> Routes {

@@ -73,9 +73,10 @@ impl<K: Hash + Eq + Clone> Queue<K> {
         let key = self.rotation.remove(next)?;
         let line = self.lines.get_mut(&key)?;
         let sender = line.pop_front()?;
-        match line.is_empty() {
-            true => drop(self.lines.remove(&key)),
-            false => self.rotation.push_back(key.clone()),
+        if line.is_empty() {
+            drop(self.lines.remove(&key))
+        } else {
+            self.rotation.push_back(key.clone())
         }
         self.set_waiting(self.waiting.saturating_sub(1));
         self.take(&key);

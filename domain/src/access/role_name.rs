@@ -34,9 +34,10 @@ fn push_as_seen(folded: &mut String, c: char) {
     }
     let mut buffer = [0; 4];
     let shape: String = skeleton(c.encode_utf8(&mut buffer)).collect();
-    match shape.is_ascii() {
-        true => folded.push_str(&shape.to_lowercase()),
-        false => folded.push(c),
+    if shape.is_ascii() {
+        folded.push_str(&shape.to_lowercase())
+    } else {
+        folded.push(c)
     }
 }
 
@@ -51,9 +52,10 @@ pub(super) fn check(name: &Line) -> Result<(), Refusal> {
     }
     let punctuation = |c: &char| c.is_ascii() && !c.is_ascii_alphanumeric();
     let letters: String = name.chars().filter(|c| !punctuation(c)).collect();
-    match letters.as_str().detect_restriction_level() <= RestrictionLevel::HighlyRestrictive {
-        true => Ok(()),
-        false => Err(Refusal::invalid("name", "must not mix scripts")),
+    if letters.as_str().detect_restriction_level() <= RestrictionLevel::HighlyRestrictive {
+        Ok(())
+    } else {
+        Err(Refusal::invalid("name", "must not mix scripts"))
     }
 }
 

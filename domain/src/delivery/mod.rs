@@ -14,7 +14,8 @@ mod spacing;
 mod transmission;
 
 pub use campaign::{
-    SendPlan, Campaign, CampaignCommand, CampaignDetails, CampaignEvent, CampaignPatch, Batch, Tally,
+    Batch, Campaign, CampaignCommand, CampaignDetails, CampaignEvent, CampaignPatch, SendPlan,
+    Tally,
 };
 pub use outcome::{Outcome, ResultKind, SpoolResult};
 pub use pace::{Pace, PaceUnit};
@@ -27,7 +28,7 @@ pub use sender::{
 };
 pub use spacing::Spacing;
 pub use transmission::{
-    Acceptance, Arrival, Assignment, Attachment, Awaited, Direction, OnReportTimeout, Message, Order,
-    OrderPatch, Retry, Spool, SpoolReport, Transmission, TransmissionCommand, TransmissionError,
-    TransmissionEvent,
+    Acceptance, Arrival, Assignment, Attachment, Awaited, Direction, Message, OnReportTimeout,
+    Order, OrderPatch, Retry, Spool, SpoolReport, Transmission, TransmissionCommand,
+    TransmissionError, TransmissionEvent,
 };

@@ -81,12 +81,13 @@ impl Pace {
     fn checked(field: &'static str, rate: f64) -> Result<Self, Refusal> {
         let units = (rate * UNITS).round();
         // NaN and the infinities are not in the range.
-        match (SLOWEST as f64..=FASTEST as f64).contains(&units) {
-            true => Ok(Self(units as i64)),
-            false => Err(Refusal::invalid(
+        if (SLOWEST as f64..=FASTEST as f64).contains(&units) {
+            Ok(Self(units as i64))
+        } else {
+            Err(Refusal::invalid(
                 field,
                 "must come to 0.001 to 1,000,000 transmissions per second",
-            )),
+            ))
         }
     }
 }

@@ -43,9 +43,10 @@ impl FromStr for SenderId {
 pub fn is_same_sender(one: &str, other: &str) -> bool {
     let (one, other) = (one.trim(), other.trim());
     let is_number = |text: &str| text.parse::<PhoneNumber>().is_ok();
-    match is_number(one) && is_number(other) {
-        true => normal_address(one) == normal_address(other),
-        false => one == other,
+    if is_number(one) && is_number(other) {
+        normal_address(one) == normal_address(other)
+    } else {
+        one == other
     }
 }
 

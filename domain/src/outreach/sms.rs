@@ -227,9 +227,10 @@ fn gsm_text(octets: &[u8]) -> String {
             escaped = true;
             continue;
         }
-        let letter = match escaped {
-            true => EXTENSION.iter().find(|it| it.1 == *octet).map(|it| it.0),
-            false => ALPHABET.chars().nth(usize::from(*octet)),
+        let letter = if escaped {
+            EXTENSION.iter().find(|it| it.1 == *octet).map(|it| it.0)
+        } else {
+            ALPHABET.chars().nth(usize::from(*octet))
         };
         text.push(letter.unwrap_or('\u{fffd}'));
         escaped = false;
@@ -252,9 +253,10 @@ fn unicode(text: &str) -> Vec<Letter> {
 
 /// Parses bytes from hex digits, with or without white space between them.
 fn bytes(text: &str) -> Option<Vec<Letter>> {
-    let digits: Cow<str> = match text.contains(char::is_whitespace) {
-        true => text.split_whitespace().collect::<String>().into(),
-        false => text.into(),
+    let digits: Cow<str> = if text.contains(char::is_whitespace) {
+        text.split_whitespace().collect::<String>().into()
+    } else {
+        text.into()
     };
     let digit = |byte: u8| char::from(byte).to_digit(16);
     let byte = |pair: &[u8]| match pair {

@@ -168,7 +168,9 @@ impl Contact {
     }
 
     fn decide(&self, command: ContactCommand) -> Result<Vec<ContactEvent>, Refusal> {
-        use ContactCommand::{Create, Delete, Erase, Import, Link, CreateFromInbound, Unlink, Update};
+        use ContactCommand::{
+            Create, CreateFromInbound, Delete, Erase, Import, Link, Unlink, Update,
+        };
         Ok(match (self.stage, command) {
             (Absent, Create { id, owner, profile }) => {
                 require("first_name", &profile.first_name)?;
@@ -193,7 +195,9 @@ impl Contact {
                 profile: Personal::of(id.subject(), profile),
                 known_by: Some(known_by),
             }],
-            (_, Create { .. } | Import { .. } | CreateFromInbound { .. }) => return Err(Refusal::AlreadyExists),
+            (_, Create { .. } | Import { .. } | CreateFromInbound { .. }) => {
+                return Err(Refusal::AlreadyExists);
+            }
             (Live, Update(patch)) => {
                 let profile = self.patched(patch)?;
                 if profile == self.profile {

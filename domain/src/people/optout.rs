@@ -215,9 +215,10 @@ impl Entity for OptOut {
     }
 
     fn claims(&self) -> Vec<Claim> {
-        match self.exists() {
-            true => vec![Self::claim(self.fingerprint.clone())],
-            false => Vec::new(),
+        if self.exists() {
+            vec![Self::claim(self.fingerprint.clone())]
+        } else {
+            Vec::new()
         }
     }
 }

@@ -20,7 +20,8 @@ use sqlx::PgPool;
 use tokio::time::timeout;
 
 use crate::{
-    StateSource, Before, Loaded, MasterKey, Metadata, Once, Store, StoreError, AppendOptions, database,
+    AppendOptions, Before, Loaded, MasterKey, Metadata, Once, StateSource, Store, StoreError,
+    database,
     embedded::{EmbeddedConfig, EmbeddedPostgres},
 };
 
@@ -119,7 +120,8 @@ async fn carry_out<A: Entity>(
         source,
         ..AppendOptions::default()
     };
-    let framework = cqrs_es::CqrsFramework::new(store.unit_of_work::<A>(Id::new(id), options), vec![], ());
+    let framework =
+        cqrs_es::CqrsFramework::new(store.unit_of_work::<A>(Id::new(id), options), vec![], ());
     let done = framework.execute(&id.to_string(), command).await;
     done.map_err(|error| error.to_string())
 }

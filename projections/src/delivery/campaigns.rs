@@ -109,9 +109,10 @@ macro_rules! columns {
 fn nine_digits<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     let rounded = format!("{number:.8e}").parse().unwrap_or(*number);
     // Whole numbers are written as such; these are far below 2^53.
-    match rounded.fract() == 0.0 {
-        true => serializer.serialize_i64(rounded as i64),
-        false => serializer.serialize_f64(rounded),
+    if rounded.fract() == 0.0 {
+        serializer.serialize_i64(rounded as i64)
+    } else {
+        serializer.serialize_f64(rounded)
     }
 }
 

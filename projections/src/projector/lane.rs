@@ -83,7 +83,7 @@ pub(super) fn assign(projections: &[Arc<dyn Projection>], lanes: usize) -> Vec<u
     let heavy_lanes = lanes.saturating_sub(2);
     let mut heavy = 0;
     let lane = |projection: &Arc<dyn Projection>| {
-        if projection.makes_work() {
+        if projection.is_queue() {
             return lanes.min(2) - 1;
         }
         if heavy_lanes == 0 || !projection.is_heavy() {

@@ -12,7 +12,7 @@ use crate::{
     Projection, QueueSignal, Stopped,
     projection::{apply, wanted},
     source::Source,
-    watermarks::Mark,
+    watermarks::HighWaterMark,
 };
 
 /// The class of the advisory locks that elect leaders; the second key is a hash of the
@@ -77,11 +77,11 @@ impl From<sqlx::Error> for Trouble {
     }
 }
 
-pub(super) struct Follower {
+pub(super) struct Subscriber {
     pub projection: Arc<dyn Projection>,
     pub log: Log,
     pub lane: Arc<Lane>,
-    pub mark: Arc<Mark>,
+    pub mark: Arc<HighWaterMark>,
     pub queue: QueueSignal,
     pub stop: CancellationToken,
 }
@@ -94,7 +94,7 @@ struct Progress {
     retry: Duration,
 }
 
-impl Follower {
+impl Subscriber {
     /// Becomes the leader and follows the log until told to stop.
     pub(super) async fn lead(&self) -> Result<(), Lost> {
         let name = LockName::Text(LEADERSHIP, self.projection.name());
@@ -181,14 +181,16 @@ impl Follower {
     ) -> Result<Option<Stopped>, Lost> {
         let wanted = wanted(self.projection.as_ref(), batch);
         if wanted.is_empty() {
-            let within = match self.follows_any(batch) {
-                true => SAVE_FOLLOWED,
-                false => SAVE,
+            let within = if self.follows_any(batch) {
+                SAVE_FOLLOWED
+            } else {
+                SAVE
             };
             let save_at = Instant::now() + within;
-            progress.save_at = match progress.seen == progress.saved {
-                true => save_at,
-                false => save_at.min(progress.save_at),
+            progress.save_at = if progress.seen == progress.saved {
+                save_at
+            } else {
+                save_at.min(progress.save_at)
             };
             progress.seen = seen;
             self.mark.reach(seen, self.log.head().max(seen));
@@ -218,7 +220,7 @@ impl Follower {
     fn follows_any(&self, batch: &[Arc<Recorded>]) -> bool {
         let kinds = self.projection.follows();
         let is_followed = |event: &Arc<Recorded>| kinds.contains(&event.aggregate_type.as_str());
-        !self.projection.makes_work() && batch.iter().any(is_followed)
+        !self.projection.is_queue() && batch.iter().any(is_followed)
     }
 
     /// Applies these events and moves the checkpoint, in one transaction.
@@ -228,9 +230,7 @@ impl Follower {
         to: Position,
         progress: &mut Progress,
     ) -> Result<(), Trouble> {
-        let work = events
-            .iter()
-            .any(|event| self.projection.brings_work(event));
+        let work = events.iter().any(|event| self.projection.enqueues(event));
         let mut place = self.lane.enter().await?;
         let moves = (progress.saved, to);
         let written = self.transact(&mut place.db, events, moves, work).await;
@@ -292,7 +292,7 @@ impl Follower {
     }
 
     async fn rest(&self, taken: usize, seen: Position) {
-        if self.projection.makes_work() {
+        if self.projection.is_queue() {
             sleep(REST_OF_QUEUE).await;
         } else if self.log.head() - seen < GATHERED {
             let rest = if taken < MANY { REST } else { LONG_REST };

@@ -52,12 +52,12 @@ pub struct Sort {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     pub(super) position: i64,
-    pub(super) mark: Option<Mark>,
+    pub(super) mark: Option<SortValue>,
 }
 
 /// The sort value of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(super) enum SortValue {
     Text(String),
     Number(i64),
     Flag(bool),
@@ -73,10 +73,10 @@ impl Cursor {
     ) -> Result<Self, sqlx::Error> {
         let read = |by| {
             Ok::<_, sqlx::Error>(match by {
-                By::Text(_) => Mark::Text(row.try_get("sorted_by")?),
-                By::Number(_) => Mark::Number(row.try_get("sorted_by")?),
-                By::Flag(_) => Mark::Flag(row.try_get("sorted_by")?),
-                By::Time(_) => Mark::Time(row.try_get("sorted_by")?),
+                By::Text(_) => SortValue::Text(row.try_get("sorted_by")?),
+                By::Number(_) => SortValue::Number(row.try_get("sorted_by")?),
+                By::Flag(_) => SortValue::Flag(row.try_get("sorted_by")?),
+                By::Time(_) => SortValue::Time(row.try_get("sorted_by")?),
             })
         };
         let mark = sort.map(|sort| read(sort.by)).transpose()?;
@@ -91,7 +91,7 @@ impl Cursor {
         };
         let mark = match (mark, sort) {
             (None, None) => None,
-            (Some(mark), Some(sort)) => Some(Mark::parse(mark, sort.by)?),
+            (Some(mark), Some(sort)) => Some(SortValue::parse(mark, sort.by)?),
             _ => return None,
         };
         let position = position.trim().parse().ok()?;
@@ -104,15 +104,15 @@ impl fmt::Display for Cursor {
         write!(f, "{}", self.position)?;
         match &self.mark {
             None => Ok(()),
-            Some(Mark::Text(text)) => write!(f, ".{}", BASE64.encode(text)),
-            Some(Mark::Number(number)) => write!(f, ".{number}"),
-            Some(Mark::Flag(flag)) => write!(f, ".{}", u8::from(*flag)),
-            Some(Mark::Time(time)) => write!(f, ".{}", time.timestamp_micros()),
+            Some(SortValue::Text(text)) => write!(f, ".{}", BASE64.encode(text)),
+            Some(SortValue::Number(number)) => write!(f, ".{number}"),
+            Some(SortValue::Flag(flag)) => write!(f, ".{}", u8::from(*flag)),
+            Some(SortValue::Time(time)) => write!(f, ".{}", time.timestamp_micros()),
         }
     }
 }
 
-impl Mark {
+impl SortValue {
     fn parse(text: &str, by: By) -> Option<Self> {
         Some(match by {
             By::Text(_) => {
@@ -161,12 +161,12 @@ mod tests {
         for (mark, sort) in [
             (None, None),
             (
-                Some(Mark::Text("Ümit. \u{fffd}%".into())),
+                Some(SortValue::Text("Ümit. \u{fffd}%".into())),
                 sorted(By::Text("x")),
             ),
-            (Some(Mark::Number(-7)), sorted(By::Number("x"))),
-            (Some(Mark::Flag(true)), sorted(By::Flag("x"))),
-            (Some(Mark::Time(time)), sorted(By::Time("x"))),
+            (Some(SortValue::Number(-7)), sorted(By::Number("x"))),
+            (Some(SortValue::Flag(true)), sorted(By::Flag("x"))),
+            (Some(SortValue::Time(time)), sorted(By::Time("x"))),
         ] {
             let cursor = Cursor { position: 9, mark };
             assert_eq!(Cursor::parse(&cursor.to_string(), sort), Some(cursor));

@@ -132,7 +132,7 @@ impl Building {
             .find(|one| one.name() == name || one.tables().contains(&name))
             .ok_or_else(|| RebuildError::Unknown(name.to_owned()))?
             .into();
-        if projection.makes_work() {
+        if projection.is_queue() {
             return Err(RebuildError::MakesWork(projection.name()));
         }
         let options = (*log.pool().connect_options()).clone();

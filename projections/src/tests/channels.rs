@@ -79,9 +79,10 @@ async fn together_they_never_hold_more_than_the_limit() {
                 let name = format!("w{worker}");
                 let granted = ask(&pool, &name, asked(size, wanted), LEASE).await.unwrap();
                 // The worker uses new channels only after the answer, and frees some of them late.
-                size = match granted < size {
-                    true => random.random_range(granted..=size),
-                    false => granted,
+                size = if granted < size {
+                    random.random_range(granted..=size)
+                } else {
+                    granted
                 };
                 let sum: u32 = {
                     let mut held = held.lock().unwrap();

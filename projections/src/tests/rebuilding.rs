@@ -136,7 +136,7 @@ async fn has_owner(desk: &Desk, table: &str) -> bool {
 fn names() -> Vec<&'static str> {
     let rebuilt = all()
         .into_iter()
-        .filter(|projection| !projection.makes_work());
+        .filter(|projection| !projection.is_queue());
     rebuilt.map(|projection| projection.name()).collect()
 }
 

@@ -37,10 +37,7 @@ pub async fn measure(
     // While the server follows so many events at once, it refuses requests: it cannot see the log's
     // end.
     while transmissions(&mut connection).await.unwrap_or_default() < before + count as i64 {
-        ensure!(
-            started.elapsed() < TIMEOUT,
-            "the read models do not follow"
-        );
+        ensure!(started.elapsed() < TIMEOUT, "the read models do not follow");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let end = usize::try_from(clock::now().timestamp())?;

@@ -45,9 +45,10 @@ impl SmsSenders {
                 listed.push(name);
             }
         }
-        match listed.len() > MOST {
-            true => Err(Refusal::invalid("names", format!("must be at most {MOST}"))),
-            false => Ok(listed),
+        if listed.len() > MOST {
+            Err(Refusal::invalid("names", format!("must be at most {MOST}")))
+        } else {
+            Ok(listed)
         }
     }
 

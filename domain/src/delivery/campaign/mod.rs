@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Entity, Id, Refusal, access::User, delivery::hours::QuietHours, people::Contact};
 
 pub use vocabulary::{
-    SendPlan, CampaignCommand, CampaignDetails, CampaignEvent, CampaignPatch, Batch, Tally,
+    Batch, CampaignCommand, CampaignDetails, CampaignEvent, CampaignPatch, SendPlan, Tally,
 };
 
 use CampaignEvent::{

@@ -135,9 +135,10 @@ impl QuietHours {
                 Some(change) => now = change,
             }
         }
-        match now == at.timestamp() {
-            true => at,
-            false => DateTime::from_timestamp(now, 0).unwrap_or(DateTime::<Utc>::MAX_UTC),
+        if now == at.timestamp() {
+            at
+        } else {
+            DateTime::from_timestamp(now, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
         }
     }
 
@@ -188,9 +189,10 @@ fn change_between(zone: Zone, mut before: i64, mut after: i64) -> i64 {
     let offset = zone.offset(before);
     while after - before > 1 {
         let middle = before + (after - before) / 2;
-        match zone.offset(middle) == offset {
-            true => before = middle,
-            false => after = middle,
+        if zone.offset(middle) == offset {
+            before = middle
+        } else {
+            after = middle
         }
     }
     after

@@ -151,9 +151,10 @@ fn table(from: u32, to: u32, days: &[u32]) -> Vec<bool> {
     let mut table = vec![false; 7 * day as usize];
     for minute in 0..7 * day {
         let of_day = minute % day;
-        let daily = match from < to {
-            true => from <= of_day && of_day < to,
-            false => from != to && (of_day >= from || of_day < to),
+        let daily = if from < to {
+            from <= of_day && of_day < to
+        } else {
+            from != to && (of_day >= from || of_day < to)
         };
         table[minute as usize] = daily || days.contains(&(minute / day + 1));
     }
@@ -174,9 +175,12 @@ fn random_hours(random: &mut impl Rng, night: bool) -> (QuietHours, Vec<bool>) {
         let (from, to) = if ends { (end(), end()) } else { (0, 0) };
         let days: Vec<u32> = (1..=7).filter(|_| random.random_range(0..8) == 0).collect();
         let spelt: Vec<String> = days.iter().map(u32::to_string).collect();
-        let spell = |minutes: u32| match ends {
-            true => format!("{:02}:{:02}", minutes / 60, minutes % 60),
-            false => String::new(),
+        let spell = |minutes: u32| {
+            if ends {
+                format!("{:02}:{:02}", minutes / 60, minutes % 60)
+            } else {
+                String::new()
+            }
         };
         if let Ok(Some(quiet)) = said(&spell(from), &spell(to), &spelt.join(",")) {
             return (quiet, table(from, to, &days));

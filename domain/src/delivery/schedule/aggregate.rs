@@ -106,9 +106,10 @@ impl Schedule {
 
     fn change(&self, timing: Timing, at: DateTime<Utc>) -> Result<Vec<ScheduleEvent>, Refusal> {
         let plan = timing.plan(at)?;
-        Ok(match self.plan.as_ref() == Some(&plan) {
-            true => vec![],
-            false => vec![ScheduleChanged { plan }],
+        Ok(if self.plan.as_ref() == Some(&plan) {
+            vec![]
+        } else {
+            vec![ScheduleChanged { plan }]
         })
     }
 

@@ -67,9 +67,10 @@ impl Part {
         }
         if let Some(step) = text.strip_prefix("*/") {
             let step = number(step)?;
-            return match step > 0 && step <= *range.end() {
-                true => Ok(Self(format!("*/{step}"))),
-                false => Err(RANGE),
+            return if step > 0 && step <= *range.end() {
+                Ok(Self(format!("*/{step}")))
+            } else {
+                Err(RANGE)
             };
         }
         let mut members = Vec::new();
@@ -85,9 +86,10 @@ impl Part {
                 }
             });
         }
-        match members.len() > range.count() {
-            true => Err(InvalidValue::Form("has more numbers than there are")),
-            false => Ok(Self(members.join(","))),
+        if members.len() > range.count() {
+            Err(InvalidValue::Form("has more numbers than there are"))
+        } else {
+            Ok(Self(members.join(",")))
         }
     }
 
@@ -111,10 +113,7 @@ impl Part {
         let range = unit.range();
         let first = *range.start();
         let step = self.0.strip_prefix("*/").and_then(|n| n.parse().ok());
-        let every = match self.0 == "*" {
-            true => Some(1),
-            false => step,
-        };
+        let every = if self.0 == "*" { Some(1) } else { step };
         range.filter(move |number| match every {
             Some(step) => (number - first).checked_rem(step) == Some(0),
             None => self.0.split(',').any(|member| among(member, *number)),

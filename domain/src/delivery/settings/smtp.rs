@@ -152,15 +152,16 @@ impl SmtpSettings {
             return Ok(());
         };
         let signed = MailSenders::new(self, "").signed_domains;
-        match signed.is_empty() || signed.iter().any(|domain| is_within(sender, domain)) {
-            true => Ok(()),
-            false => Err((
+        if signed.is_empty() || signed.iter().any(|domain| is_within(sender, domain)) {
+            Ok(())
+        } else {
+            Err((
                 "settings.default_sender".to_owned(),
                 format!(
                     "must be an address within {} (dkim_domain)",
                     signed.join(", ")
                 ),
-            )),
+            ))
         }
     }
 }

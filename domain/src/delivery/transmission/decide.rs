@@ -21,8 +21,8 @@ pub(super) type Decision = Result<Vec<TransmissionEvent>, TransmissionError>;
 impl Transmission {
     pub(super) fn decide(&self, command: TransmissionCommand) -> Decision {
         use TransmissionCommand::{
-            Accept, Bounce, Create, Delete, Expire, MarkOutcomeUnknown, Receive, Report, Resolve, Send,
-            TimeOutReport, Start, Suppress, Update, Withdraw,
+            Accept, Bounce, Create, Delete, Expire, MarkOutcomeUnknown, Receive, Report, Resolve,
+            Send, Start, Suppress, TimeOutReport, Update, Withdraw,
         };
         match (self.stage, command) {
             (Absent, Create { id, owner, order }) => {
@@ -152,9 +152,10 @@ impl Transmission {
             return Vec::new();
         };
         let wanted = patch.applied_to(order);
-        match wanted == *order {
-            true => Vec::new(),
-            false => vec![TransmissionUpdated { order: wanted }],
+        if wanted == *order {
+            Vec::new()
+        } else {
+            vec![TransmissionUpdated { order: wanted }]
         }
     }
 

@@ -174,7 +174,10 @@ fn one_who_wrote_is_known_by_an_address_until_deleted() {
         .then_expect_error(Refusal::AlreadyExists);
     let mut contact = Contact::default();
     contact.apply(met);
-    assert_eq!(contact.claims(), [Contact::inbound_claim("print".to_owned())]);
+    assert_eq!(
+        contact.claims(),
+        [Contact::inbound_claim("print".to_owned())]
+    );
     contact.apply(ContactEvent::ContactDeleted {});
     assert_eq!(contact.claims(), []);
 }

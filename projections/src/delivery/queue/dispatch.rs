@@ -65,11 +65,11 @@ impl Projection for Dispatch {
         }
     }
 
-    fn makes_work(&self) -> bool {
+    fn is_queue(&self) -> bool {
         true
     }
 
-    fn brings_work(&self, event: &Recorded) -> bool {
+    fn enqueues(&self, event: &Recorded) -> bool {
         let Event::Transmission(event) = &event.event else {
             return false;
         };

@@ -91,14 +91,13 @@ pub(in crate::delivery::settings) fn url(value: &Value) -> Result<Template, Stri
         .filter(|url| url.starts_with('/') && url.chars().all(fits))
         .ok_or_else(|| "must be a path and a query such as /send?to={to}&text={text}".to_owned())
         .and_then(|url| Template::parse(&url))
-        .and_then(
-            |url| match url.fill(|_| String::new()).contains(['{', '}']) {
-                true => {
-                    Err("holds a brace that is none of a placeholder: write %7B or %7D".to_owned())
-                }
-                false => Ok(url),
-            },
-        )
+        .and_then(|url| {
+            if url.fill(|_| String::new()).contains(['{', '}']) {
+                Err("holds a brace that is none of a placeholder: write %7B or %7D".to_owned())
+            } else {
+                Ok(url)
+            }
+        })
 }
 
 /// Parses a body template of at most 10,000 bytes.
@@ -167,11 +166,12 @@ fn header((name, value): (&String, &Value)) -> Result<(String, Template), String
         return Err(format!("{name} must be ASCII"));
     }
     let template = Template::parse(&value).map_err(|reason| format!("{name}: {reason}"))?;
-    match template.has(Slot::Text) {
-        true => Err(format!(
+    if template.has(Slot::Text) {
+        Err(format!(
             "{name} cannot hold {{text}}: a header has no room for it"
-        )),
-        false => Ok((name, template)),
+        ))
+    } else {
+        Ok((name, template))
     }
 }
 
