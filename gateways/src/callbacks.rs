@@ -1,7 +1,8 @@
-//! Where message centres report and bring messages over HTTP: `/callbacks/…`.
+//! Inbound callbacks: the endpoints `/callbacks/…` at which providers deliver receipts and
+//! mobile-originated messages over HTTP.
 //!
-//! The address of a report names the attempt and carries a tag that only this installation can make, so
-//! a report needs no password in a URL, and one for another attempt cannot be made up.
+//! The URL of a report names the attempt and carries a MAC of this installation, so that a
+//! report needs no password in its URL, and a report of another attempt cannot be forged.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -37,10 +38,10 @@ use crate::{
     reports::{About, Gathered, Noted},
 };
 
-/// Bytes of a tag: 80 bits, against guessing at an HTTP server's pace.
+/// The length of a tag in bytes: 80 bits, against guessing at an HTTP server's pace.
 const TAG: usize = 10;
 
-/// Makes the addresses that reports come to, and recognises them.
+/// Creates and verifies the signed URLs for reports and for unsubscribing.
 #[derive(Clone, Debug)]
 pub struct Addresses {
     base: String,
@@ -48,7 +49,7 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// `base` is where this installation is reached: `http://host:port`.
+    /// `base` is the URL at which this installation is reached: `http://host:port`.
     pub fn new(base: &str, key: SecretSlice<u8>) -> Self {
         Self {
             base: base.trim_end_matches('/').to_owned(),
@@ -56,7 +57,7 @@ impl Addresses {
         }
     }
 
-    /// Where reports of this attempt come to, without a query.
+    /// The URL for reports of this attempt, without a query.
     pub fn of(&self, about: About) -> String {
         let About {
             provider,
@@ -70,23 +71,23 @@ impl Addresses {
         )
     }
 
-    /// Where the recipient of this attempt ends mails.
+    /// The URL at which the recipient of this attempt unsubscribes.
     pub fn unsubscribe(&self, transmission: Id<Transmission>, spool: Id<Spool>) -> String {
         let tag = self.tag(&unsubscribing(transmission, spool));
         format!("{}/unsubscribe/{transmission}/{spool}/{tag}", self.base)
     }
 
-    /// Whether mail programs may use it by themselves: they do over HTTPS only.
+    /// True if mail programs may use the unsubscribe URL by themselves: they do over HTTPS only.
     pub fn is_secure(&self) -> bool {
         self.base.starts_with("https://")
     }
 
-    /// Whether the tag is the one that belongs to this attempt.
+    /// True if the tag is the MAC of this attempt's report URL.
     fn is_ours(&self, about: About, tag: &str) -> bool {
         self.is_tag(&reporting(about), tag)
     }
 
-    /// The same of a link to end mails.
+    /// True if the tag is the MAC of this attempt's unsubscribe URL.
     pub(crate) fn is_unsubscribe(
         &self,
         transmission: Id<Transmission>,
@@ -108,7 +109,7 @@ impl Addresses {
         known.is_some_and(|(tag, mac)| mac.verify_truncated_left(&tag).is_ok())
     }
 
-    /// HMAC takes keys of any length, so there always is one.
+    /// The MAC of a text. HMAC takes keys of any length, so this never is `None`.
     fn mac(&self, text: &str) -> Option<Hmac<Sha256>> {
         let mac = Hmac::<Sha256>::new_from_slice(self.key.expose_secret()).ok()?;
         Some(mac.chain_update(text))
@@ -128,15 +129,15 @@ fn unsubscribing(transmission: Id<Transmission>, spool: Id<Spool>) -> String {
     format!("unsubscribe:{transmission}:{spool}")
 }
 
-/// The most wrong passwords that a provider's messages may come with from one client at once,
-/// and how many more in each period after that.
+/// The most wrong passwords for a provider's messages from one client: as a burst, and
+/// again in each [`WRONG_PASSWORDS_WITHIN`] after that.
 const WRONG_PASSWORDS: u32 = 10;
 const WRONG_PASSWORDS_WITHIN: Duration = Duration::from_secs(50);
 
-/// Tells clients apart: the network that a request comes from.
+/// The network that a request comes from, by which clients are told apart.
 pub type ClientNetwork = Arc<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
 
-/// Wrong passwords of a provider's messages, by client.
+/// The limits on wrong passwords for a provider's messages, by client.
 #[derive(Clone)]
 pub struct Guesses {
     limits: GuessLimits<(Id<Provider>, Option<IpAddr>)>,
@@ -144,7 +145,7 @@ pub struct Guesses {
 }
 
 impl Guesses {
-    /// Counted by these networks.
+    /// Creates limits that count by the clients' networks.
     pub fn new(network: ClientNetwork) -> Self {
         Self {
             limits: GuessLimits::new(WRONG_PASSWORDS, WRONG_PASSWORDS_WITHIN),
@@ -152,7 +153,7 @@ impl Guesses {
         }
     }
 
-    /// Waits for the turn of a request whose password is to be checked.
+    /// Waits until the password of a request may be checked, or answers the refusal (429).
     async fn admit(&self, provider: Id<Provider>, parts: &Parts) -> Result<Guess, Response> {
         let client = (provider, (self.network)(parts));
         self.limits.admit(&client, 0).await.map_err(|refused| {
@@ -167,23 +168,23 @@ impl Guesses {
     }
 }
 
-/// Takes reports and messages in.
+/// Serves the inbound callbacks of providers.
 #[derive(Clone)]
 pub struct Callbacks {
-    /// Puts them on record.
+    /// Records delivery receipts.
     pub reports: Gathered,
-    /// Which addresses are ours.
+    /// Verifies the signed URLs.
     pub addresses: Addresses,
-    /// Takes in messages.
+    /// Records inbound messages.
     pub reception: Reception,
-    /// Where providers and their secrets are.
+    /// The store of the providers and their secrets.
     pub store: Store,
-    /// Limits guesses of those secrets.
+    /// The limits on wrong passwords.
     pub guesses: Guesses,
 }
 
 impl Callbacks {
-    /// The routes that they come to.
+    /// The routes of the callbacks.
     pub fn router(self) -> Router {
         let report = "/callbacks/reports/{provider}/{transmission}/{spool}/{tag}";
         Router::new()
@@ -192,7 +193,7 @@ impl Callbacks {
             .with_state(self)
     }
 
-    /// Whether these are the credentials of the provider: its username, and the
+    /// True if the request has the credentials of the provider: its username, and the
     /// `report_password` of its settings.
     async fn lets_in(&self, id: Id<Provider>, headers: &HeaderMap) -> Result<bool, StoreError> {
         let provider = self.store.load(id).await?.aggregate;
@@ -213,10 +214,10 @@ impl Callbacks {
     }
 }
 
-/// The setting that holds what one who brings messages must know.
+/// The setting with the password that inbound messages must come with.
 const REPORT_PASSWORD: &str = "report_password";
 
-/// The username and the password (RFC 7617).
+/// The username and the password of Basic authentication (RFC 7617).
 fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, encoded) = value.split_once(' ')?;
@@ -228,7 +229,7 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
         .then(|| (username.to_owned(), password.to_owned()))
 }
 
-/// A message that somebody wrote. What is answered with 200 is on record.
+/// Receives a mobile-originated message. A message answered with 200 is on record.
 async fn sms(
     State(callbacks): State<Callbacks>,
     Path(provider): Path<String>,
@@ -274,7 +275,7 @@ async fn take_in(
         Err(reason) => return answer(StatusCode::BAD_REQUEST, &reason),
     };
     match callbacks.reception.sms(&sms).await {
-        // Kannel sends what is answered to whom it came from.
+        // Kannel sends the body of the answer back to the sender as an SMS, so it is empty.
         Ingested::Ack => (StatusCode::OK, String::new()),
         Ingested::Retry => later(),
         Ingested::Reject(reason) => answer(StatusCode::NOT_FOUND, reason),

@@ -17,23 +17,23 @@ pub(crate) const UNREACHED: u32 = 5;
 pub(crate) const DEFERRED: u32 = 50;
 /// The time for which the circuit is open at first.
 pub(crate) const FIRST_OPEN: Duration = Duration::from_secs(5);
-/// The longest: each failed probe doubles the time before.
+/// The longest time for which it is open: each failed probe doubles the time before.
 pub(crate) const LONGEST_OPEN: Duration = Duration::from_secs(300);
-/// The pause before asking again while a probe is under way.
+/// The pause before an attempt asks again while a probe is in flight.
 pub(crate) const PROBE_PAUSE: Duration = Duration::from_millis(500);
 
-/// What an attempt tells about its provider.
+/// The conclusion about a provider from an attempt's outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It took something.
+    /// The provider took the message.
     Delivered,
-    /// It was spoken to, and answered about this recipient.
+    /// The provider was reached, and refused or could not reach this recipient.
     Answered,
-    /// It was reached, and deferred the attempt.
+    /// The provider was reached, and deferred the attempt.
     Deferred,
-    /// It was not reached.
+    /// The provider was not reached.
     Unreached,
-    /// Nothing: the attempt never came to it, or nobody knows what it did.
+    /// No conclusion: the attempt did not get as far as the provider, or its outcome is unknown.
     Nothing,
 }
 
@@ -54,15 +54,15 @@ impl Verdict {
 pub(crate) enum State {
     Closed,
     Open {
-        /// When one attempt may try it.
+        /// The time from which on one attempt, the probe, is let through.
         until: Instant,
     },
-    /// That attempt, the probe, is under way.
+    /// The probe is in flight.
     HalfOpen,
 }
 
 impl State {
-    /// The documented word.
+    /// The documented name, in answers and tables.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Closed => "working",
@@ -100,7 +100,7 @@ impl CircuitBreaker {
         self.unreached.saturating_add(self.deferred)
     }
 
-    /// From when on an attempt is let through; nothing: at once.
+    /// The time from which on an attempt is let through; `None`: at once.
     pub fn refuses_until(&self, now: Instant) -> Option<Instant> {
         match self.state {
             State::Closed => None,
@@ -109,8 +109,8 @@ impl CircuitBreaker {
         }
     }
 
-    /// Lets an attempt through; says whether it is the probe. Only what is not
-    /// [closed](Self::refuses_until) may be asked.
+    /// Lets an attempt through; true if it is the probe. To be called only while
+    /// [`refuses_until`](Self::refuses_until) is `None`.
     pub fn admit(&mut self) -> bool {
         let probe = matches!(self.state, State::Open { .. });
         if probe {
@@ -119,7 +119,7 @@ impl CircuitBreaker {
         probe
     }
 
-    /// Takes in how an attempt ended, the probe or another one.
+    /// Records the verdict on an attempt, the probe or another one.
     pub fn ended(&mut self, verdict: Verdict, probe: bool, now: Instant) {
         match verdict {
             Verdict::Delivered => (self.unreached, self.deferred) = (0, 0),
@@ -132,7 +132,7 @@ impl CircuitBreaker {
             Verdict::Nothing => {}
         }
         match (self.state, verdict) {
-            // What was under way before it opened says nothing new of it.
+            // Attempts from before the circuit opened say nothing new about the provider.
             (State::Open { .. }, _) => {}
             (State::HalfOpen, _) if !probe => {}
             (State::HalfOpen, Verdict::Nothing) => self.state = State::Open { until: now },
@@ -140,7 +140,8 @@ impl CircuitBreaker {
                 self.open_for = (self.open_for * 2).min(LONGEST_OPEN);
                 self.open(now);
             }
-            // It is there. If it defers everything the circuit opens again before long.
+            // The provider is reachable. If it defers everything the circuit opens again before
+            // long.
             (State::HalfOpen, _) => {
                 *self = Self {
                     deferred: self.deferred.min(DEFERRED / 2),
@@ -257,8 +258,8 @@ mod tests {
         }
     }
 
-    /// Whatever happens: while it rests nobody is let through, at most one probe is
-    /// under way, and one that works again is used again.
+    /// Whatever happens: an open circuit lets no attempt through, at most one probe is in
+    /// flight, and a provider that works again is used again.
     #[test]
     fn a_script_of_troubles_never_lets_two_probes_through() {
         let seed = rand::random();

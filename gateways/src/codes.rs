@@ -1,5 +1,5 @@
-//! Verification codes, sent past the dispatch queue: what stands in the queue or the log
-//! names a message by its id, and a code is to stand nowhere.
+//! Verification codes, sent past the dispatch queue: entries of the queue and the log name
+//! a stored message by its id, and a code must not be stored anywhere.
 
 use async_trait::async_trait;
 use commands::{
@@ -24,15 +24,15 @@ const TIME_LIMIT: Duration = Duration::from_secs(20);
 const PROVIDERS: usize = 3;
 const SUBJECT: &str = "Your code";
 
-/// Sends codes through the providers that are there, the sandbox apart: whoever may read its
-/// outbox could read the code.
+/// Sends codes through the providers of a registry, except the sandbox: users who may read
+/// its outbox could read the code.
 pub struct Codes {
     commands: Commands,
     registry: Registry,
 }
 
 impl Codes {
-    /// Through the providers of this registry.
+    /// Creates a sender of codes through the providers of this registry.
     pub fn new(commands: Commands, registry: Registry) -> Self {
         Self { commands, registry }
     }
@@ -115,7 +115,7 @@ fn content(code: &OutgoingCode) -> Result<Content, NotSent> {
     })
 }
 
-/// No attempt of a transmission: there is nothing to put on record before the wire.
+/// The progress of an attempt without a transmission: it has no start to put on record.
 struct Unrecorded;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Making an email of a template and the values of one recipient. Pure.
+//! Composes an email from a template and the values of one recipient. Pure.
 
 use std::panic::catch_unwind;
 
@@ -12,16 +12,18 @@ use crate::email::{Attachment, Email};
 /// The columns of a plain alternative made from HTML.
 const WIDTH: usize = 78;
 
-/// HTML that is larger, or has more elements, gets [`SEE_HTML`] for its plain
+/// The largest HTML, in bytes, that is turned into text. Larger HTML, and HTML of more
+/// than [`ELEMENTS`] elements, gets [`SEE_HTML`] for its plain
 /// alternative: the time to turn it into text grows with the square of both (200,000
 /// nested elements take minutes, these limits at worst about a second).
 const LARGEST: usize = 256 * 1024;
+/// The most elements of HTML that is turned into text.
 const ELEMENTS: usize = 5_000;
 
-/// What the plain alternative says where it cannot be made.
+/// The plain alternative where none can be made from the HTML.
 const SEE_HTML: &str = "This message can be read in a mail program that shows HTML.\n";
 
-/// What a template says, its tokens not yet filled in.
+/// The parts of a template, their tokens not yet filled in.
 #[derive(Debug, Clone, Default)]
 pub struct Parts<'a> {
     /// The subject line.
@@ -30,15 +32,15 @@ pub struct Parts<'a> {
     pub html: Option<&'a str>,
     /// The plain body; made from the HTML where there is none.
     pub text: Option<&'a str>,
-    /// The files that go along.
+    /// The attached files.
     pub attachments: Vec<Attachment>,
 }
 
 /// The author of an email: an account's address, if it has one, and its name.
 pub type From = (Option<SenderAddress>, Option<String>);
 
-/// The email that says this to the contact in `tokens`, from this address and name; without
-/// one, or a right to it, the adapter puts its provider's sender.
+/// Composes the email to the contact in `tokens`, from this address and name. Without an
+/// address, or a right to it, the adapter writes its provider's sender.
 pub fn compose(parts: Parts<'_>, tokens: &Tokens, (from, from_name): From) -> Email {
     let html = parts.html.map(|html| fill(html, tokens, Landing::Html));
     let text = match (parts.text, &html) {
@@ -90,7 +92,7 @@ fn plain(html: &str) -> String {
     }
 }
 
-/// Whether turning this into text takes reasonable time.
+/// True if turning this HTML into text takes reasonable time.
 fn convertible(html: &str) -> bool {
     let opens = |at: usize| {
         html.as_bytes()

@@ -1,4 +1,4 @@
-//! What adapters deliver: everything looked up, every token filled in.
+//! The contents that adapters deliver: all data looked up, every token filled in.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use domain::{
 
 use crate::email::Email;
 
-/// What is to be delivered.
+/// The content of an attempt, by service.
 #[derive(Debug, Clone)]
 pub enum Content {
     /// An email.
@@ -25,7 +25,7 @@ pub enum Content {
 }
 
 impl Content {
-    /// The service that carries it.
+    /// The service that delivers it.
     pub fn service(&self) -> Service {
         match self {
             Self::Email(_) => Service::Email,
@@ -36,60 +36,60 @@ impl Content {
     }
 }
 
-/// A document as fax machines take it.
+/// A document rendered for fax.
 #[derive(Debug, Clone)]
 pub struct Fax {
-    /// What the document is called.
+    /// The name of the document.
     pub name: String,
-    /// Its pages, a TIFF file of them all.
+    /// The pages, all in one TIFF file.
     pub tiff: Bytes,
-    /// How many there are.
+    /// The number of pages.
     pub pages: u32,
-    /// The number that calls, if the account may send as one.
+    /// The caller ID, if the account has a right to one.
     pub caller: Option<String>,
 }
 
-/// A text as telephones take it.
+/// A text encoded as a short message.
 #[derive(Debug, Clone)]
 pub struct Sms {
-    /// What it says; bytes in hex if it is binary.
+    /// The text; octets in hex if it is binary.
     pub text: String,
-    /// The same encoded, and in parts.
+    /// The text encoded, and split into parts.
     pub encoded: sms::Sms,
-    /// What the telephone is to do with it.
+    /// The message class: how the handset treats the text.
     pub class: TextClass,
-    /// The number or name of the account, and its right to send as it.
+    /// The sender's number or name that the account names, and its right to it.
     pub sender: Option<SenderAddress>,
 }
 
-/// A call: steps, of which those begin that follow nothing.
+/// A call: its steps, beginning with those that follow no other step.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// The number that calls, if the account may send as one.
+    /// The caller ID, if the account has a right to one.
     pub caller: Option<String>,
-    /// What is done.
+    /// The steps of the call.
     pub steps: Vec<CallStep>,
 }
 
-/// A step of a call and when it runs.
+/// A step of a call and the conditions under which it runs.
 #[derive(Debug, Clone)]
 pub struct CallStep {
-    /// What is done.
+    /// The action.
     pub action: CallAction,
-    /// The ways that lead here.
+    /// The results of earlier steps after which it runs; without any it begins the call.
     pub after: Vec<After>,
 }
 
-/// What is done on a telephone.
+/// An action of a call.
 #[derive(Debug, Clone)]
 pub enum CallAction {
-    /// Calls the destination; a success once somebody answers.
+    /// Calls the destination; succeeds when the call is answered.
     Originate,
-    /// Plays a sound.
+    /// Plays a recording.
     Play(Recorded),
     /// Reads out a text.
     Say(Speech),
-    /// Stays silent.
+    /// Waits in silence.
     Wait(Duration),
     /// Hangs up.
     Disconnect,
@@ -98,25 +98,25 @@ pub enum CallAction {
 /// A recording.
 #[derive(Debug, Clone)]
 pub struct Recorded {
-    /// What it is called.
+    /// The name.
     pub name: String,
     /// A WAV file of 16 bits, 8 kHz, mono.
     pub wav: Bytes,
-    /// How long it plays, in seconds, rounded up.
+    /// The duration in seconds, rounded up.
     pub seconds: i64,
 }
 
 /// A text to be read out.
 #[derive(Debug, Clone)]
 pub struct Speech {
-    /// What is said.
+    /// The text.
     pub text: String,
-    /// In which language, where that is said.
+    /// The language, if one is set.
     pub language: Option<String>,
 }
 
 impl CallAction {
-    /// The application's name, as result rows have it.
+    /// The application's name in result rows.
     pub const fn application(&self) -> &'static str {
         match self {
             Self::Originate => application::ORIGINATE,
@@ -129,13 +129,13 @@ impl CallAction {
 }
 
 impl Call {
-    /// The steps it begins with.
+    /// The indices of the steps that the call begins with.
     pub fn first(&self) -> impl Iterator<Item = usize> + '_ {
         let steps = self.steps.iter().enumerate();
         steps.filter_map(|(at, step)| step.after.is_empty().then_some(at))
     }
 
-    /// The steps that follow on these results of that one.
+    /// The indices of the steps that follow on these results of a step.
     pub fn following<'c>(
         &'c self,
         step: usize,

@@ -1,5 +1,5 @@
-//! What every adapter must do, whatever its medium: one suite, run by each adapter's
-//! tests against a remote side that behaves as asked.
+//! The contract of all adapters, whatever their medium: one suite, run by each adapter's
+//! tests against a remote side whose behaviour the suite chooses.
 
 use std::{
     any::Any,
@@ -17,38 +17,38 @@ use tokio::time::Instant;
 
 use crate::{Content, Ended, Gateway, NotOurs, Progress, Report, Spool};
 
-/// How the remote side is to behave.
+/// A behaviour of the remote side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
-    /// It takes everything.
+    /// Accepts every message.
     Takes,
-    /// It refuses for good.
+    /// Refuses permanently.
     Refuses,
-    /// It is reached, and busy or silent.
+    /// Is reached, and the recipient is busy or does not answer.
     Unanswering,
-    /// It is not there.
+    /// Cannot be reached.
     Away,
-    /// It goes away when it may or may not have taken what was given to it.
+    /// Disconnects when it may or may not have accepted the message.
     Vanishes,
-    /// It is there and never answers.
+    /// Accepts connections and never answers.
     Hangs,
 }
 
-/// Delay with which a busy machine may notice what happened in time.
+/// Tolerance of time limits on a busy machine.
 const LATE: Duration = Duration::from_secs(60);
 
 /// A gateway and the remote side that it speaks to.
 pub(crate) struct Stage {
     pub gateway: Arc<dyn Gateway>,
-    /// Where something goes for the remote side to behave as asked.
+    /// The destination at which the remote side shows the behaviour.
     pub destination: String,
-    /// What goes there.
+    /// The content to deliver.
     pub content: Content,
-    /// How many attempts the remote side has heard of.
+    /// The number of attempts that reached the remote side.
     pub heard: Box<dyn Fn() -> usize + Send + Sync>,
-    /// How many it has taken.
+    /// The number of messages that it has accepted.
     pub taken: Box<dyn Fn() -> usize + Send + Sync>,
-    /// Lives as long as the stage: a process, for instance.
+    /// A resource that lives as long as the stage: a process, for instance.
     pub _kept: Box<dyn Any + Send + Sync>,
 }
 
@@ -80,14 +80,14 @@ impl Stage {
     }
 }
 
-/// What an adapter's tests bring along.
+/// The remote sides of an adapter's tests.
 #[async_trait]
 pub(crate) trait Peer: Sync {
-    /// A new stage; nothing where the medium knows no such behaviour.
+    /// A new stage; `None` where the medium has no such behaviour.
     async fn stage(&self, manner: Manner) -> Option<Stage>;
 }
 
-/// An attempt like any other.
+/// An attempt with a time limit and otherwise arbitrary values.
 pub(crate) fn spool(id: i64, destination: &str, content: Content, time: Duration) -> Spool {
     Spool {
         id: domain::Id::new(id),
@@ -101,12 +101,12 @@ pub(crate) fn spool(id: i64, destination: &str, content: Content, time: Duration
     }
 }
 
-/// Counts how often an attempt was started, and says yes or no to it.
+/// Counts the starts of attempts, and allows or refuses them.
 #[derive(Default)]
 pub(crate) struct Starts {
     pub count: AtomicUsize,
     pub refuse: bool,
-    /// How long it takes to put the intent on record.
+    /// The time that it takes to put the start on record.
     pub takes: Duration,
 }
 
@@ -127,7 +127,7 @@ impl Progress for Starts {
     }
 }
 
-/// All of it.
+/// Runs the whole suite.
 pub(crate) async fn run(peer: &dyn Peer) {
     what_is_taken_is_delivered_once(peer).await;
     the_outcome_says_what_is_known(peer).await;
@@ -248,7 +248,7 @@ async fn an_attempt_ends_before_its_deadline(peer: &dyn Peer) {
     let stage = needed(peer, Manner::Hangs).await;
     let spool = stage.spool(1, 1.0);
     let ended = stage.gateway.attempt(&spool, &Starts::default()).await;
-    // It gives up before; a busy machine may look at it after.
+    // The adapter gives up before the deadline; a busy machine may notice it after.
     assert!(Instant::now() < spool.deadline + LATE, "{name}");
     let outcome = reported(ended, name).outcome;
     assert!(
@@ -283,7 +283,7 @@ async fn attempts_do_not_get_in_each_others_way(peer: &dyn Peer) {
 async fn a_cancelled_attempt_does_no_harm(peer: &dyn Peer) {
     let name = "a cancelled attempt does no harm";
     let stage = needed(peer, Manner::Takes).await;
-    // At every moment from before the connection to after the delivery.
+    // Cancels attempts at every moment from before the connection to after the delivery.
     for step in 0..40_u64 {
         let spool = stage.spool(1 + step as i64, 60.0);
         let starts = Starts::default();

@@ -1,9 +1,9 @@
-//! An email as adapters get it: composed, tokens filled, checked.
+//! An email as adapters get it: composed, its tokens filled in, checked.
 
 use bytes::Bytes;
 use domain::delivery::SenderAddress;
 
-/// A file that goes along.
+/// An attached file.
 #[derive(Debug, Clone)]
 pub struct Attachment {
     /// The file's name, one line.
@@ -14,10 +14,10 @@ pub struct Attachment {
     pub content: Bytes,
 }
 
-/// Everything an email says. Header values hold no line ends.
+/// A composed email. Header values hold no line breaks.
 #[derive(Debug, Clone)]
 pub struct Email {
-    /// The address of the account, and its right to send as it.
+    /// The sender address that the account names, and its right to it.
     pub from: Option<SenderAddress>,
     /// The author's name.
     pub from_name: Option<String>,
@@ -29,6 +29,6 @@ pub struct Email {
     pub html: Option<String>,
     /// The plain body; made from the HTML where the template has none.
     pub text: String,
-    /// The files that go along.
+    /// The attached files.
     pub attachments: Vec<Attachment>,
 }

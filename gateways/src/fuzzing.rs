@@ -1,6 +1,6 @@
-//! What must hold of everything that the network brings, whatever it is: one function for
-//! each kind of it, run by the targets in `tests/fuzz` with made-up bytes. Each reads them
-//! as the adapters do and panics if what comes out breaks a promise.
+//! Entry points of the fuzz targets in `tests/fuzz`: one function for each kind of input
+//! from the network. Each parses arbitrary bytes as the adapters do, and panics if the
+//! result breaks an invariant.
 
 use bytes::{Bytes, BytesMut};
 use domain::{
@@ -27,12 +27,12 @@ use crate::{
     smtp::Verp,
 };
 
-/// More than is kept of anything that others say.
+/// The most characters that are kept of a text from a remote side.
 const WORDS: usize = 500;
-/// The most bytes of a mail that are kept here.
+/// The size limit of mails under the fuzzer, in bytes.
 const LIMIT: usize = 4_096;
 
-/// What a message centre sends (SMPP 3.4): as it came, and as the body of a deliver_sm.
+/// Parses bytes from a message centre (SMPP 3.4): as frames, and as the body of a deliver_sm.
 pub fn pdu(bytes: &[u8]) {
     let mut buffer = BytesMut::from(bytes);
     while let Ok(Some(frame)) = Frames.decode(&mut buffer) {
@@ -76,7 +76,7 @@ fn short_words(said: &Said) {
     assert!(said.words.chars().count() <= WORDS, "too much was said");
 }
 
-/// The text of a delivery receipt (SMPP 3.4, appendix B).
+/// Parses the text of a delivery receipt (SMPP 3.4, appendix B).
 pub fn receipt(bytes: &[u8]) {
     delivered(&Deliver {
         octets: Bytes::copy_from_slice(bytes),
@@ -84,7 +84,7 @@ pub fn receipt(bytes: &[u8]) {
     });
 }
 
-/// The header of a part (3GPP TS 23.040, 9.2.3.24).
+/// Parses the user data header of a part (3GPP TS 23.040, 9.2.3.24).
 pub fn header(bytes: &[u8]) {
     if let Some(Part { count, number, .. }) = Part::of_header(bytes) {
         assert!(
@@ -94,7 +94,7 @@ pub fn header(bytes: &[u8]) {
     }
 }
 
-/// What Kannel asks us with, a query each: a message, and a report.
+/// Parses a query of Kannel's callbacks: as a message, and as a report.
 pub fn query(bytes: &[u8]) {
     let query = String::from_utf8_lossy(bytes);
     if let Ok(short) = kannel::mobile_originated::read(Id::new(1), &query) {
@@ -106,7 +106,7 @@ pub fn query(bytes: &[u8]) {
     }
 }
 
-/// A mail: what it says, and whether it is a bounce (RFC 3464) or a complaint (RFC 5965).
+/// Parses a mail: its content, and as a bounce (RFC 3464) and as a complaint (RFC 5965).
 pub fn mail(bytes: &[u8]) {
     let letter = letter::read(bytes);
     for file in &letter.files {
@@ -131,8 +131,8 @@ pub fn mail(bytes: &[u8]) {
     assert_eq!(spool, None, "a tag was made up");
 }
 
-/// One side of a conversation by LMTP or SMTP. It is heard the same however it arrives: the
-/// first byte says where it is cut in two.
+/// Parses the client's side of an LMTP or SMTP session. The result must not depend on how
+/// the bytes are split: the first byte is the place of the cut in two.
 pub fn lmtp(bytes: &[u8]) {
     let Some((at, said)) = bytes.split_first() else {
         return;

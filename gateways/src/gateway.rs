@@ -1,4 +1,4 @@
-//! The one trait that every adapter implements, and what passes through it.
+//! [`Gateway`], the trait that every adapter implements, and the types of its methods.
 
 use std::sync::{
     Arc,
@@ -9,51 +9,54 @@ use async_trait::async_trait;
 use domain::{
     Id,
     access::User,
-    delivery::{OnReportTimeout, Outcome, SenderAddress, Spool as SpoolMark, SpoolResult, Transmission},
+    delivery::{
+        OnReportTimeout, Outcome, SenderAddress, Spool as SpoolMark, SpoolResult, Transmission,
+    },
     people::Contact,
 };
 use tokio::time::{Duration, Instant};
 
 use crate::{Content, inbox::Inbox};
 
-/// An attempt ends this long before its deadline, so that its report is in time.
+/// Margin before its deadline at which an attempt ends, so that its report is in time.
 const MARGIN: Duration = Duration::from_millis(100);
 
-/// One attempt, complete: nothing has to be looked up any more.
+/// One attempt of delivery, with all data that an adapter needs to make it.
 #[derive(Debug, Clone)]
 pub struct Spool {
     /// The attempt's id.
     pub id: Id<SpoolMark>,
-    /// What it is an attempt of.
+    /// The transmission that the attempt belongs to.
     pub transmission: Id<Transmission>,
-    /// Whose it is.
+    /// The owner of the transmission.
     pub owner: Id<User>,
-    /// Who gets it.
+    /// The recipient.
     pub contact: Id<Contact>,
-    /// Where it goes: a phone number or an email address.
+    /// The address to deliver to: a phone number or an email address.
     pub destination: String,
-    /// What goes there.
+    /// The content to deliver.
     pub content: Content,
-    /// Whether it is one of many.
+    /// True if the attempt belongs to a campaign.
     pub bulk: bool,
-    /// When the attempt must have ended; an adapter gives up before that.
+    /// The time by which the attempt must have ended; an adapter gives up before that.
     pub deadline: Instant,
 }
 
 impl Spool {
-    /// When an adapter gives up, so that its report is there before the deadline.
+    /// The time at which an adapter gives up, so that its report is there before the deadline.
     pub(crate) fn until(&self) -> Instant {
         self.deadline.checked_sub(MARGIN).unwrap_or(self.deadline)
     }
 }
 
-/// The attempt must not go on: it has been started before, or the lease on it ran
-/// out. The adapter drops it and reports [`Ended::NotOurs`].
+/// The error of [`Progress::start`]: the attempt must not go on, since it was started before,
+/// its lease ran out, or the worker withholds it (a rate limit, a suppression). The adapter
+/// drops it and reports [`Ended::NotOurs`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the attempt belongs to someone else")]
 pub struct NotOurs;
 
-/// What an adapter says while it works.
+/// Receives the progress of an attempt from its adapter.
 #[async_trait]
 pub trait Progress: Send + Sync {
     /// Puts the intent on record. An adapter calls it when its connection is ready
@@ -61,62 +64,62 @@ pub trait Progress: Send + Sync {
     async fn start(&self) -> Result<(), NotOurs>;
 }
 
-/// What an attempt came to.
+/// The result of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// The class, decided here and nowhere else.
+    /// The class of the result; only the adapter decides it.
     pub outcome: Outcome,
-    /// The remote side's words, or ours where it said nothing.
+    /// The remote side's response, or our own text where there is none.
     pub response: String,
-    /// Whether the remote side was spoken to.
+    /// True if the remote side was reached.
     pub connected: bool,
-    /// What was learned on the way.
+    /// The result rows of the attempt's steps.
     pub results: Vec<SpoolResult>,
 }
 
-/// That the remote side took it, and is to report later what became of it.
+/// A message that the remote side accepted, and whose outcome it is to report later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
-    /// What the remote side calls the message, if it says.
+    /// The id that the remote side gave the message, if it named one.
     pub message_id: Option<String>,
-    /// How long its report is awaited.
+    /// The time-out of its report.
     pub patience: Duration,
-    /// What holds if none comes.
+    /// The outcome that is assumed if no report arrives.
     pub if_silent: OnReportTimeout,
-    /// What was learned on the way.
+    /// The result rows of the attempt's steps.
     pub results: Vec<SpoolResult>,
 }
 
-/// How [`Gateway::attempt`] ends.
+/// The end of a call of [`Gateway::attempt`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
-    /// With something to record.
+    /// The attempt ended with a result to record.
     Reported(Report),
-    /// Not yet: a report is to come.
+    /// The remote side accepted the message; its report is still to come.
     Accepted(Accepted),
-    /// [`Progress::start`] said no; the wire was not touched.
+    /// [`Progress::start`] refused; the wire was not touched.
     NotOurs,
-    /// There is no room for this one for the moment, although there may be for others. The
-    /// wire was not touched; it waits in the queue, and none of its tries is used up.
+    /// No capacity for this message at the moment, although there may be some for others. The
+    /// wire was not touched; the attempt goes back to the queue, and none of its tries is used up.
     NoRoom,
 }
 
-/// A way to deliver. One instance per provider; attempts run concurrently.
+/// An adapter for a provider's protocol. One instance per provider; attempts run concurrently.
 #[async_trait]
 pub trait Gateway: Send + Sync {
     /// Makes one attempt. Never panics, never sends twice, and ends before
     /// `spool.deadline`.
     async fn attempt(&self, spool: &Spool, progress: &dyn Progress) -> Ended;
 
-    /// How many attempts make sense at the same time.
+    /// The number of attempts that make sense at the same time.
     fn channels(&self) -> usize;
 
-    /// How long an attempt may take at least, where that is more than usual.
+    /// The least time limit of an attempt, where the worker's usual one is too short.
     fn patience(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// True if a message of an account that names this sender can leave by it.
+    /// Checks that the provider can send a message of an account that names this sender.
     ///
     /// # Errors
     /// The reason for which it cannot.
@@ -124,31 +127,31 @@ pub trait Gateway: Send + Sync {
         Ok(())
     }
 
-    /// What `/readyz` and the provider's status say of it.
+    /// The health of the remote side, for `/readyz` and the provider's status.
     fn health(&self) -> Health;
 
-    /// From now on takes in what the remote side sends by itself. Called once, by the one
-    /// who works; elsewhere an adapter only tells what there is.
+    /// Begins to pass what the remote side sends by itself to the inbox. Called once, and only in
+    /// processes that run a worker; in others an adapter receives nothing.
     fn listen(&self, _inbox: Arc<dyn Inbox>) {}
 
-    /// Closes what is kept open.
+    /// Closes the connections that are kept open.
     async fn close(&self) {}
 }
 
-/// What an adapter knows of its remote side.
+/// The state of the remote side as its adapter knows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Health {
-    /// Whether the last contact with the remote side went well; unknown before the first.
+    /// True if the last contact with the remote side succeeded; `None` before the first.
     pub reachable: Option<bool>,
-    /// Whether one is registered there; unknown where one does not register.
+    /// True if the adapter is registered (bound) there; `None` where it does not register.
     pub registered: Option<bool>,
-    /// The last thing that went wrong, without addresses or secrets.
+    /// The last error, without addresses or secrets.
     pub last_error: Option<String>,
-    /// Attempts under way.
+    /// The number of attempts in flight.
     pub in_flight: usize,
 }
 
-/// Counts an attempt, for as long as it lasts; also one that is dropped half way.
+/// Counts an attempt in flight until it is dropped, also when it is cancelled half way.
 pub(crate) struct Counted<'a>(&'a AtomicUsize);
 
 impl<'a> Counted<'a> {

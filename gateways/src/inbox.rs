@@ -1,68 +1,68 @@
-//! The inbox: where adapters hand over what their remote side sends by itself.
+//! The inbox: receives from adapters what their remote sides send by themselves.
 
 use async_trait::async_trait;
 use domain::{Id, delivery::Provider, outreach::sms::Encoding};
 
 use crate::reports::Said;
 
-/// The answer to something that came in. The remote side keeps what is not on record here.
+/// The acknowledgement of an inbound item. The remote side keeps what is not on record here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ingested {
-    /// It is on record, or was before.
+    /// The item is on record, now or from before.
     Ack,
-    /// Not now; it is to be sent again.
+    /// The item cannot be recorded now; the remote side is to send it again.
     Retry,
-    /// No account here takes it in, and why.
+    /// The item is refused for good, for this reason.
     Reject(&'static str),
 }
 
 /// An inbound (mobile-originated) SMS, or a part of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboundSms {
-    /// Who brings it.
+    /// The provider that delivered it.
     pub provider: Id<Provider>,
-    /// The number or the name that it came from.
+    /// The number or name of the sender.
     pub source: String,
-    /// The number that it came to.
+    /// The number that it was sent to.
     pub destination: String,
-    /// What its octets are.
+    /// The encoding of its octets.
     pub encoding: Encoding,
-    /// What it says, GSM letters one to an octet.
+    /// The user data; GSM characters one to an octet.
     pub octets: Vec<u8>,
-    /// Which part of a longer one it is.
+    /// The place in a longer message, if it is a part of one.
     pub part: Option<Part>,
-    /// What the provider calls it, each time that it brings it.
+    /// The provider's id of the message, equal at each redelivery.
     pub name: Option<String>,
 }
 
-/// A place in a longer message.
+/// The place of a part in a longer (concatenated) message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// What the parts have in common.
+    /// The reference number that the parts have in common.
     pub reference: u16,
-    /// How many there are.
+    /// The number of parts.
     pub count: u8,
-    /// Which it is, from 1.
+    /// The position of this part, from 1.
     pub number: u8,
 }
 
-/// Takes in what comes. It answers once that is on record.
+/// Records inbound items. Each method answers when the item is on record.
 #[async_trait]
 pub trait Inbox: Send + Sync {
-    /// Takes in a delivery receipt, by the id that the provider gave the message.
+    /// Records a delivery receipt, by the id that the provider gave the message.
     async fn report(&self, provider: Id<Provider>, message_id: String, said: Said) -> Ingested;
 
-    /// Takes in an inbound SMS or a part of one.
+    /// Records an inbound SMS or a part of one.
     async fn sms(&self, sms: &InboundSms) -> Ingested;
 
-    /// Notes that the remote side has the acknowledgement: from now on the same words are
+    /// Notes that the remote side has the acknowledgement: from now on an identical text is
     /// another message.
     fn settled(&self, sms: &InboundSms);
 }
 
 impl Part {
-    /// Finds it in a header (3GPP TS 23.040, 9.2.3.24): elements of a name, a length and as
-    /// many octets. Of a single message, or one whose header makes no sense, nothing.
+    /// Reads the part from a user data header (3GPP TS 23.040, 9.2.3.24): elements of an
+    /// identifier, a length and as many octets. `None` for a single message or a malformed header.
     pub fn of_header(header: &[u8]) -> Option<Self> {
         let mut rest = header;
         while let [name, length, more @ ..] = rest {
@@ -84,7 +84,7 @@ impl Part {
         None
     }
 
-    /// One of several, if these numbers can be.
+    /// The part with these numbers, if they are valid: more than one part, `number` among them.
     pub fn of(reference: u16, count: u8, number: u8) -> Option<Self> {
         let several = count > 1 && (1..=count).contains(&number);
         several.then_some(Self {

@@ -1,10 +1,10 @@
-//! What goes out, and how: the worker that claims queued attempts, and one
+//! Outbound delivery and inbound traffic: the worker that claims queued attempts, and one
 //! adapter for each protocol.
 //!
 //! An adapter is one file until its protocol earns a folder: a configuration, a
-//! constructor, `impl Gateway`, tests. To add one: the file, a line in
-//! `registry.rs`, its provider type's word in `ProviderKind::has_gateway` (sending
-//! counts only what has one), and its entry in the shared contract suite.
+//! constructor, `impl Gateway`, tests. To add an adapter: the file, a line in
+//! `registry/adapters.rs`, its provider type in `ProviderKind::has_gateway` (sending
+//! counts only the types that have an adapter), and its entry in the shared contract suite.
 
 pub mod callbacks;
 mod circuit_breaker;

@@ -1,5 +1,5 @@
-//! How many attempts a provider may have at the same time: a semaphore whose size
-//! changes, and at which single sends never wait behind those of campaigns.
+//! The concurrency limit of a provider: a semaphore whose size changes, and at which
+//! single sends never wait behind those of campaigns.
 
 use std::{
     collections::VecDeque,
@@ -8,14 +8,14 @@ use std::{
 
 use tokio::sync::{Notify, oneshot};
 
-/// One for each provider; clones share it.
+/// The semaphore of a provider; clones share it.
 #[derive(Clone, Debug)]
 pub struct Permits(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     state: Mutex<State>,
-    /// Rings when somebody has to wait.
+    /// Notified when an attempt has to wait.
     short: Arc<Notify>,
 }
 
@@ -23,22 +23,22 @@ struct Inner {
 struct State {
     size: usize,
     used: usize,
-    /// The most that were used or waited for since that was last asked.
+    /// The most permits that were used or waited for since [`Permits::demand`] was last called.
     peak: usize,
     single: VecDeque<oneshot::Sender<Permit>>,
     bulk: VecDeque<oneshot::Sender<Permit>>,
 }
 
-/// Permission for one attempt, for as long as it is kept.
+/// A permit for one attempt, given back when it is dropped.
 #[derive(Debug)]
 pub struct Permit(Option<Arc<Inner>>);
 
-/// How many there are and how many are wanted.
+/// The permits that a provider holds and wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Demand {
-    /// What may be in use at any moment from now on, unless the size grows.
+    /// The most permits that may be in use from now on, unless the size grows.
     pub held: usize,
-    /// The most that could have been in use since this was last asked.
+    /// The most permits that could have been in use since the last call.
     pub wanted: usize,
 }
 
@@ -57,8 +57,8 @@ impl Permits {
         }))
     }
 
-    /// Waits for a permit. Bulk ones leave an eighth of them free, at least one unless
-    /// it is the only one, and wait behind whatever is not bulk.
+    /// Waits for a permit. Bulk attempts leave an eighth of the permits free, at least one
+    /// unless the size is one, and wait behind all that are not bulk.
     pub async fn acquire(&self, bulk: bool) -> Permit {
         loop {
             let granted = {
@@ -72,20 +72,20 @@ impl Permits {
                 state.grant(&self.0);
                 let waiting = state.waiting();
                 state.peak = state.peak.max(state.used + waiting);
-                // Further ones wait for the same answer.
+                // Further waiters need no notification of their own.
                 if waiting == 1 {
                     self.0.short.notify_one();
                 }
                 granted
             };
-            // Nobody drops a waiter but with its permit; should that change, wait anew.
+            // A waiter is only dropped with its permit; should that change, wait anew.
             if let Ok(permit) = granted.await {
                 return permit;
             }
         }
     }
 
-    /// Changes how many there are. What is in use beyond that stays in use.
+    /// Changes the number of permits. Permits in use beyond it stay in use.
     pub(crate) fn resize(&self, size: usize) {
         let mut state = self.0.lock();
         state.size = size;
@@ -97,7 +97,7 @@ impl Permits {
         self.0.lock().used
     }
 
-    /// How many are wanted, counted anew from now on.
+    /// The demand since the last call; its peak is counted anew from now on.
     pub(crate) fn demand(&self) -> Demand {
         let mut state = self.0.lock();
         state.tidy();
@@ -127,7 +127,7 @@ impl State {
         self.bulk.retain(|waiter| !waiter.is_closed());
     }
 
-    /// Gives out what can be given out.
+    /// Grants permits to those that wait, as far as there are any.
     fn grant(&mut self, inner: &Arc<Inner>) {
         self.tidy();
         let kept_free = if self.size > 1 {
@@ -146,7 +146,7 @@ impl State {
             };
             match waiter.send(Permit(Some(Arc::clone(inner)))) {
                 Ok(()) => self.used += 1,
-                // It has gone; its permit was never counted and must not be given back.
+                // The waiter has gone; its permit was never counted and must not be given back.
                 Err(mut permit) => permit.0 = None,
             }
         }

@@ -1,5 +1,5 @@
-//! Reports that name a message as the message centre does: their attempts are looked up
-//! and told, many together.
+//! Delivery receipts that name a message by the message centre's id: their attempts are
+//! looked up and the outcomes recorded, many together.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -21,26 +21,29 @@ use crate::{
     reports::{About, Noted, Reports, Said},
 };
 
-/// How many are told together, and how many may wait.
+/// The most receipts that are recorded together, and the capacity of the channel to it.
 const BATCH: usize = 500;
-/// How long one waits for its attempt: a report may be faster than the answer to what it is
-/// about.
+/// The time for which a receipt waits for its attempt: it may be faster than the response to
+/// the submission.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How many that were told are remembered: a message centre that missed our answer sends
-/// its report again, when nobody waits for it any more.
+/// The number of recorded receipts that are remembered: a message centre that missed our
+/// answer sends its receipt again, when its attempt does not await it any more.
 const REMEMBERED: usize = 10_000;
-/// How many that nobody waited for are remembered: those of a minute, at a thousand a second.
+/// The number of unmatched receipts that are remembered: those of a minute, at a thousand
+/// a second.
 const UNKNOWN: usize = 60_000;
-/// When those are looked for again, and when if they are many.
+/// The interval at which the attempts of waiting receipts are looked up again.
 const AGAIN: Duration = Duration::from_millis(50);
+/// That interval while more than [`BATCH`] receipts wait.
 const AGAIN_IF_MANY: Duration = Duration::from_millis(500);
-/// How many may wait for their attempt. Those beyond are put off.
+/// The most receipts that wait for their attempt. Those beyond are deferred
+/// ([`Ingested::Retry`]).
 const WAITING: usize = 5_000;
-/// For how long one that keeps coming is put off before it is refused for good: what it is
-/// about may be taken, and not on record yet.
+/// The time for which a redelivered unmatched receipt is deferred before it is rejected: its
+/// message may have been accepted, and that not be on record yet.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// A way to tell what became of messages. Clones lead to the same place.
+/// A handle to the task that records delivery receipts. Clones share the task.
 #[derive(Clone, Debug)]
 pub(crate) struct Receipts(mpsc::Sender<Receipt>);
 
@@ -54,7 +57,7 @@ struct Receipt {
 }
 
 impl Receipts {
-    /// Starts to take them in, until the last clone is gone.
+    /// Starts the task; it runs until the last clone is dropped.
     pub fn start(pool: PgPool, reports: Reports) -> Self {
         let (sender, receiver) = mpsc::channel(BATCH);
         let desk = Desk {
@@ -67,7 +70,7 @@ impl Receipts {
         Self(sender)
     }
 
-    /// Tells one; answers when it is on record.
+    /// Records a receipt; answers when it is on record, or that it is not.
     pub async fn tell(&self, provider: Id<Provider>, message_id: String, said: Said) -> Ingested {
         let (answer, told) = oneshot::channel();
         let receipt = Receipt {
@@ -90,7 +93,7 @@ struct Desk {
     pool: PgPool,
     reports: Reports,
     told: Cache<Name, ()>,
-    /// Those whose attempt was looked for in vain, and since when.
+    /// The unmatched receipts, and since when each is.
     unknown: Cache<Name, Instant>,
 }
 
@@ -108,13 +111,13 @@ impl Desk {
             if count == Ok(0) {
                 return;
             }
-            // What just came is not held up by what waits.
+            // New receipts are not held up by waiting ones.
             if Instant::now() >= again {
                 come.append(&mut waiting);
             }
             match self.tell(come).await {
                 Ok(rest) => waiting.extend(rest),
-                // Whoever waited is answered "later" and sends it again.
+                // The senders of these receipts are answered `Retry`, and send them again.
                 Err(error) => tracing::warn!(%error, "reports could not be recorded"),
             }
             waiting.truncate(WAITING);
@@ -129,7 +132,8 @@ impl Desk {
         }
     }
 
-    /// Tells those whose attempt is known; the rest, as far as it has time.
+    /// Records the receipts whose attempt is known and answers those that have waited too long;
+    /// returns the rest, which still has time to wait.
     async fn tell(&self, receipts: Vec<Receipt>) -> Result<Vec<Receipt>, CommandError> {
         let attempts = self.attempts(&receipts).await?;
         let mut behind = None;
@@ -186,7 +190,8 @@ impl Desk {
         Ok(since.elapsed() < GRACE || self.is_behind(behind).await?)
     }
 
-    /// Whether what is awaited may not be known yet; found out once for many.
+    /// True if the dispatch projection is behind the log, so that a receipt's attempt may not be
+    /// known yet; looked up once for many receipts.
     async fn is_behind(&self, known: &mut Option<bool>) -> Result<bool, CommandError> {
         if let Some(known) = known {
             return Ok(*known);

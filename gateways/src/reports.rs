@@ -1,4 +1,4 @@
-//! What became of attempts that were taken, put on record as message centres report it.
+//! Records the outcomes of accepted attempts as message centres report them.
 
 mod gathered;
 
@@ -16,30 +16,30 @@ use eventstore::{Metadata, clock};
 
 pub use self::gathered::Gathered;
 
-/// Which attempt a report is about, and by which provider it was made.
+/// The attempt that a report is about, and the provider that it was made by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct About {
-    /// Who reports.
+    /// The provider that reports.
     pub provider: Id<Provider>,
-    /// What it is an attempt of.
+    /// The transmission that the attempt belongs to.
     pub transmission: Id<Transmission>,
     /// The attempt.
     pub spool: Id<Spool>,
 }
 
-/// What a report says.
+/// The content of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
-    /// How the attempt ended.
+    /// The outcome of the attempt.
     pub outcome: Outcome,
-    /// The message centre's words.
+    /// The message centre's text.
     pub words: String,
 }
 
-/// What became of a report.
+/// The result of recording a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Noted {
-    /// It is on record, or said nothing new.
+    /// The report is on record, or said nothing new.
     Yes,
     /// There is no such attempt.
     NoSuch,
@@ -47,7 +47,7 @@ pub enum Noted {
     TooEarly,
 }
 
-/// Puts reports on record.
+/// Records reports.
 #[derive(Clone, Debug)]
 pub struct Reports {
     commands: Commands,
@@ -63,15 +63,15 @@ impl Reports {
         }
     }
 
-    /// Puts them on record together. What is over already stays as it is.
+    /// Records reports together. A transmission that has ended already stays as it is.
     ///
     /// # Errors
-    /// When the log does not answer; they can be sent again.
+    /// If the log does not answer; the reports can be recorded again.
     pub async fn record(&self, reports: Vec<(About, Said)>) -> Result<Vec<Noted>, CommandError> {
         let mut noted = Vec::with_capacity(reports.len());
         let mut rest = reports.into_iter().peekable();
         while rest.peek().is_some() {
-            // One transmission can be told one thing at a time.
+            // One batch has at most one command for each transmission.
             let mut told = HashSet::new();
             let mut commands = Vec::new();
             while let Some((about, said)) =

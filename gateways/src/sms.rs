@@ -1,4 +1,4 @@
-//! What adapters for short messages have in common.
+//! Functions that the adapters for short messages share.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use domain::{
 
 use crate::{Ended, Report, content::Sms};
 
-/// That the text has no more parts than the provider takes: it is refused, never cut.
+/// Checks that the text has no more parts than the provider takes: a longer one is refused,
+/// never cut.
 pub(crate) fn fits(sms: &Sms, most: u64) -> Result<(), String> {
     let count = sms.encoded.parts.len();
     if count > usize::try_from(most).unwrap_or(usize::MAX) {
@@ -22,7 +23,7 @@ pub(crate) fn fits(sms: &Sms, most: u64) -> Result<(), String> {
     }
 }
 
-/// The sender that a message is written with: its account's, else its provider's.
+/// The sender address of a message: its account's, else its provider's.
 pub(crate) fn sender<'a>(
     sms: &'a Sms,
     default: Option<&'a str>,
@@ -30,14 +31,14 @@ pub(crate) fn sender<'a>(
     text_sender(sms.sender.as_ref(), default)
 }
 
-/// How long an attempt may take where an answer may take so many seconds: the other half
-/// is for what comes before it.
+/// The time limit of an attempt where a response may take `answer_seconds`: twice that, for
+/// what comes before the request.
 pub(crate) fn patience(answer_seconds: u64) -> Duration {
     Duration::from_secs(answer_seconds.saturating_mul(2))
 }
 
-/// The header that puts parts together again (3GPP TS 23.040, 9.2.3.24.1); of a single
-/// message none. `number` counts from 1.
+/// The user data header by which a handset reassembles the parts (3GPP TS 23.040,
+/// 9.2.3.24.1); `None` for a single message. `number` counts from 1.
 pub(crate) fn part_header(spool: Id<SpoolMark>, count: usize, number: usize) -> Option<[u8; 6]> {
     let octet = |number: usize| u8::try_from(number).ok();
     let reference = u8::try_from(spool.get().rem_euclid(256)).ok()?;
@@ -47,7 +48,7 @@ pub(crate) fn part_header(spool: Id<SpoolMark>, count: usize, number: usize) -> 
     }
 }
 
-/// The number as a provider with this prefix wants it.
+/// The number in the format of a provider with this prefix.
 pub(crate) fn dialled(prefix: Option<&str>, number: &str) -> String {
     match prefix {
         Some(prefix) => format!("{prefix}{}", number.trim_start_matches('+')),
@@ -55,12 +56,12 @@ pub(crate) fn dialled(prefix: Option<&str>, number: &str) -> String {
     }
 }
 
-/// What is ours to say, without the other side.
+/// The report of an attempt that is decided here, without an answer of the remote side.
 pub(crate) fn ours(via: &str, outcome: Outcome, words: impl Into<String>) -> Ended {
     report(via, outcome, words.into(), false)
 }
 
-/// How an attempt ended; `via` names what it was sent by.
+/// The report of an attempt; `via` names the protocol that it was sent by.
 pub(crate) fn report(via: &str, outcome: Outcome, words: String, connected: bool) -> Ended {
     Ended::Reported(Report {
         outcome,

@@ -1,4 +1,4 @@
-//! TLS towards a remote side whose certificate must verify.
+//! TLS client connections that verify the certificate of the remote side.
 
 use std::{io, sync::Arc};
 
@@ -6,10 +6,10 @@ use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream, rustls};
 
-/// TLS that trusts the system's authorities and perhaps one more.
+/// A connector that trusts the system's certificate authorities, and those in `authority` (PEM).
 ///
 /// # Errors
-/// When that one is no certificate.
+/// If `authority` holds no valid certificate.
 pub(crate) fn connector(authority: Option<&str>) -> Result<TlsConnector, String> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -28,7 +28,7 @@ pub(crate) fn connector(authority: Option<&str>) -> Result<TlsConnector, String>
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-/// Puts TLS on a connection to `host`.
+/// Makes the TLS handshake on a connection to `host`.
 pub(crate) async fn connect(
     tls: &TlsConnector,
     host: &str,

@@ -1,8 +1,8 @@
-//! Where people end mails to them: the link that mails carry, for a person to follow or
-//! for their mail program to use (RFC 2369, RFC 8058).
+//! The unsubscribe endpoint: the link that mails carry, for the recipient to follow or for
+//! the mail program to use (RFC 2369, RFC 8058).
 //!
-//! The address names the attempt and carries a tag that only this installation can make.
-//! To look at it changes nothing, since programs look at every link; only a POST does.
+//! The URL names the attempt and carries a MAC of this installation. A GET changes nothing,
+//! since programs follow every link; only a POST does.
 
 use axum::{
     Router,
@@ -20,12 +20,12 @@ use domain::{
 
 use crate::callbacks::Addresses;
 
-/// Takes wishes for no more mails.
+/// Serves the unsubscribe links.
 #[derive(Clone, Debug)]
 pub struct Unsubscribe {
-    /// The bus.
+    /// The command bus.
     pub commands: Commands,
-    /// Which addresses are ours.
+    /// Verifies the signed URLs.
     pub addresses: Addresses,
 }
 
@@ -44,7 +44,7 @@ impl Unsubscribe {
         ours.then_some((transmission, spool))
     }
 
-    /// Puts the recipient on the sender's list; whether there is such an attempt.
+    /// Puts the recipient on the sender's suppression list; false if there is no such attempt.
     async fn end(&self, id: Id<Transmission>, spool: Id<Spool>) -> Result<bool, CommandError> {
         let lists = Suppression::new(self.commands.store().clone());
         let source = OptOutSource::Unsubscribe;

@@ -1,7 +1,7 @@
-//! What others say, as it may stand in events and answers.
+//! Sanitises texts from remote sides for events and answers.
 
-/// On one line, each stretch of white space and control characters a single space, and of
-/// at most so many characters.
+/// The text on one line, each stretch of white space and control characters made a single
+/// space, cut to at most `most` characters.
 pub(crate) fn one_line(text: &str, most: usize) -> String {
     let words = text.split(|c: char| c.is_control() || c.is_whitespace());
     let mut line = String::new();

@@ -3,19 +3,19 @@
 use super::{bounds, guarded::guarded, report::fields_of, structure};
 use crate::words::one_line;
 
-/// How much of a report is kept.
+/// The most characters of a report that are kept.
 const WORDS: usize = 400;
 
-/// What a report says of a mail.
+/// The fate of a mail according to a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It did not arrive, and will not; with the remote side's words.
+    /// The mail failed permanently, with the remote side's text.
     Failed(String),
-    /// Something else: it is late, was passed on, or did arrive.
+    /// Anything else: the mail is delayed, was relayed, or was delivered.
     Other,
 }
 
-/// Reads a report; nothing if the mail is none.
+/// Reads a report; `None` if the mail is not a delivery report.
 pub fn read(mail: &[u8]) -> Option<Fate> {
     guarded(|| {
         let neutral = structure::neutralise(mail)?;
@@ -25,7 +25,7 @@ pub fn read(mail: &[u8]) -> Option<Fate> {
     })
 }
 
-/// What the fields say: of several recipients, what failed.
+/// The fate by the fields of a report: a failure, if any recipient has one.
 fn fate(fields: &[(String, String)]) -> Option<Fate> {
     let mut fate = None;
     let (mut action, mut status, mut diagnostic) = (String::new(), String::new(), String::new());
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(report(fields), Some(Fate::Failed(words)));
         let words = "it was returned".to_owned();
         assert_eq!(report("Action: failed\r\n"), Some(Fate::Failed(words)));
-        // What follows is of another recipient, in whatever order.
+        // The fields after a blank line are about another recipient, in any order.
         let fields = "Final-Recipient: rfc822; a@b\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n\
             Final-Recipient: rfc822; c@b\r\nStatus: 2.0.0\r\nAction: delivered\r\n";
         assert_eq!(report(fields), Some(Fate::Failed("5.1.1".to_owned())));

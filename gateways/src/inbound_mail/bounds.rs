@@ -1,24 +1,24 @@
-//! Bounds on what a mail may cost to parse, held before the parser sees it.
+//! Bounds on the cost of parsing a mail, checked before the parser gets it.
 //!
-//! mail-parser keeps every field and part, and goes over some of them more than once: each
+//! mail-parser keeps every field and part, and scans some of them more than once: each
 //! continuation of a parameter (RFC 2231) is compared with all parameters of its field and
-//! copied with what stands before it, and each encoded word (RFC 2047) that has no end is
-//! looked for to the end of its field. One pass over the mail counts what that may come to.
-//! A mail beyond a bound is not taken apart. Only fields whose values are used are parsed.
+//! copied with the text before it, and for each encoded word (RFC 2047) without an end the
+//! rest of its field is searched. One pass over the mail computes an upper bound of that cost.
+//! A mail beyond a bound is not parsed. Only fields whose values are used are parsed.
 
 use mail_parser::{HeaderName, MessageParser};
 
-/// The most places where a part may begin, two dashes each.
+/// The most places where a part may begin: pairs of dashes.
 const DASHES: usize = 250_000;
-/// The most lines where fields may be.
+/// The most lines that may be fields.
 const LINES: usize = 100_000;
 /// The most bytes of fields that are parsed, in the mail and all its parts together.
 const BYTES: usize = 1 << 20;
-/// The most bytes that parameters and encoded words may be looked for in: of each field its
-/// length, as often as one of them may begin in it.
+/// The most bytes to scan for parameters and encoded words: for each field its length, times
+/// the number of places where one of them may begin in it.
 const STEPS: usize = 1 << 27;
 
-/// The fields that are parsed, and whether they have parameters.
+/// The fields that are parsed, each with true if it has parameters.
 const PARSED: [(&[u8], bool); 4] = [
     (b"content-type", true),
     (b"content-disposition", true),
@@ -26,7 +26,7 @@ const PARSED: [(&[u8], bool); 4] = [
     (b"subject", false),
 ];
 
-/// A parser of mails, and of their parts, that are within bounds.
+/// A parser for mails, and parts of them, that are within bounds.
 pub(super) fn parser() -> MessageParser {
     MessageParser::new()
         .header_address(HeaderName::From)
@@ -40,19 +40,17 @@ pub(super) fn parser() -> MessageParser {
 /// A parser that finds fields and leaves their values as they are.
 pub(super) fn raw_parser() -> MessageParser {
     MessageParser::new()
-        // With no field of its own it would parse all of them.
+        // Without any field of its own it would parse all of them.
         .ignore_header(HeaderName::From)
         .default_header_ignore()
 }
 
-/// True if the parser is done with a mail in time and memory that are in proportion to its
-/// length.
+/// True if parsing the mail takes time and memory in proportion to its length.
 pub(super) fn is_within_bounds(mail: &[u8]) -> bool {
     Cost::of(mail).is_within_bounds()
 }
 
-/// The lines of a mail, each with those that are folded onto it (RFC 5322, 2.2.3), and
-/// where they begin.
+/// The lines of a mail, each with its continuation lines (RFC 5322, 2.2.3), and their offsets.
 pub(super) fn unfolded(mail: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let mut start = 0;
     std::iter::from_fn(move || {
@@ -66,8 +64,8 @@ pub(super) fn unfolded(mail: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     })
 }
 
-/// True if the name of a field ends here, in whatever case of letters. White space in names
-/// is not seen by the parser.
+/// True if the text before a colon ends with this field name, in any case. White space in the
+/// name is ignored, as by the parser.
 pub(super) fn ends_with_name(before_colon: &[u8], name: &[u8]) -> bool {
     let letters = before_colon.iter().rev();
     let mut letters = letters.filter(|byte| !byte.is_ascii_whitespace());
@@ -75,13 +73,13 @@ pub(super) fn ends_with_name(before_colon: &[u8], name: &[u8]) -> bool {
     name.iter().rev().all(|letter| next() == Some(*letter))
 }
 
-/// Where the colons of a line are.
+/// The positions of the colons of a line.
 pub(super) fn colons(line: &[u8]) -> impl Iterator<Item = usize> {
     let bytes = line.iter().enumerate();
     bytes.filter_map(|(at, byte)| (*byte == b':').then_some(at))
 }
 
-/// The bounds on the cost of a mail.
+/// The cost of parsing a mail, in the units of the bounds.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Cost {
     dashes: usize,
@@ -91,7 +89,7 @@ struct Cost {
 }
 
 impl Cost {
-    /// Counts until a bound is passed.
+    /// Computes the cost, up to where a bound is exceeded.
     fn of(mail: &[u8]) -> Self {
         let mut cost = Self::default();
         let mut in_head = true;
@@ -130,7 +128,7 @@ impl Cost {
             return;
         };
         let begins = match has_parameters {
-            // An equals sign is in the front of every encoded word, too.
+            // Every encoded word begins with an equals sign, too.
             true => value.iter().filter(|byte| b"='".contains(byte)).count(),
             false => value.windows(2).filter(|two| two == b"=?").count(),
         };

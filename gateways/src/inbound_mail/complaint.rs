@@ -1,4 +1,4 @@
-//! Complaints: reports of mailbox providers that somebody called a mail unwanted (ARF,
+//! Complaints: reports of mailbox providers that a recipient marked a mail as unwanted (ARF,
 //! RFC 5965).
 
 use domain::{Id, delivery::Spool};
@@ -12,23 +12,23 @@ use super::{
 };
 use crate::smtp::Verp;
 
-/// Types of report that complain about nothing: the mail is wanted after all, or a
-/// signature could not be verified (RFC 6591).
+/// Types of report that are no complaint: the mail is wanted after all, or its
+/// authentication failed (RFC 6591).
 const NO_COMPLAINTS: [&str; 2] = ["not-spam", "auth-failure"];
 
-/// What a report says.
+/// A parsed feedback report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Report {
-    /// Whether the mail is complained about.
+    /// True if the report is a complaint.
     pub complains: bool,
     /// The attempt that it is about, if it names one of ours.
     pub spool: Option<Id<Spool>>,
 }
 
-/// Reads a report; nothing if the mail is none.
+/// Reads a report; `None` if the mail is not a feedback report.
 ///
-/// Providers leave the recipient out, so the attempt is known by what we wrote: the return
-/// path that the report has, or the one or the Message-ID of the mail that it encloses.
+/// Providers leave the recipient out, so the attempt is identified by our own tags: the return
+/// path in the report, or the return path or Message-ID of the enclosed mail.
 pub(crate) fn read(mail: &[u8], verp: &Verp) -> Option<Report> {
     guarded(|| read_unguarded(mail, verp))
 }
@@ -55,13 +55,13 @@ fn read_unguarded(mail: &[u8], verp: &Verp) -> Option<Report> {
     })
 }
 
-/// The return path and the Message-ID of a mail that a report encloses, whole or its head.
+/// The return path and the Message-ID of an enclosed mail, whole or its header only.
 fn enclosed(part: &MessagePart<'_>) -> Option<(String, String)> {
     let kind = part.content_type()?;
     if !is(kind, "message", "rfc822") && !is(kind, "text", "rfc822-headers") {
         return None;
     }
-    // Where it was encoded, its fields were not counted.
+    // The fields of an encoded part were not counted by the bounds.
     let head = bounds::raw_parser().parse_headers(structure::head(part.contents()))?;
     let of = |name: &str| head.header_raw(name).unwrap_or_default().trim().to_owned();
     Some((of("Return-Path"), of("Message-ID")))

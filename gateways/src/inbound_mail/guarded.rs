@@ -1,11 +1,11 @@
-//! Reading mails with a library that may panic on one: that is then taken for none. What
-//! ended the conversation instead would be brought again, for ever.
+//! Guards against panics of the library that parses mails. A mail on which it panics counts
+//! as not parsable: if it ended the session instead, the mail would be redelivered for ever.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What `read` found; nothing if it panicked.
+/// The result of `read`; `None` if it panicked.
 pub(super) fn guarded<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
-    // Nothing that it may have left half done is looked at again.
+    // No value that it may have left inconsistent is used again.
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         tracing::error!("a mail cannot be read");
         metrics::counter!("ledgerline_mails_unreadable_total").increment(1);

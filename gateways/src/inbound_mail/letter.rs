@@ -1,4 +1,4 @@
-//! What a mail says, read from what came in.
+//! Parses inbound mails: their text, HTML, author and files.
 
 use domain::delivery::Message;
 use mail_parser::MimeHeaders;
@@ -6,35 +6,36 @@ use mail_parser::MimeHeaders;
 use super::{bounds, guarded::guarded, structure};
 use crate::words::one_line;
 
-/// How much of a text is kept readable; the whole of it is in the original.
+/// The most bytes of a text that are kept in the message; the original has all of it.
 const TEXT: usize = 1 << 20;
-/// How many files are taken out of a mail.
+/// The most files that are extracted from a mail.
 const FILES: usize = 100;
-/// How long a header's words and a file's name may be, in characters.
+/// The most characters of a header's text.
 const WORDS: usize = 998;
+/// The most characters of a file's name or media type.
 const NAME: usize = 200;
 
-/// A mail that was read, and the files in it.
+/// A parsed mail and the files in it.
 #[derive(Debug, Default)]
 pub struct Letter {
-    /// What it says; without its files.
+    /// The message, without its files.
     pub message: Message,
-    /// The files, by name, type and bytes.
+    /// The files.
     pub files: Vec<File>,
 }
 
 /// A file in a mail.
 #[derive(Debug)]
 pub struct File {
-    /// What it is called.
+    /// The name.
     pub name: String,
-    /// What it is, by its first bytes or else by its word.
+    /// The media type, by its first bytes or else as declared.
     pub media_type: String,
-    /// What is in it.
+    /// The content.
     pub bytes: Vec<u8>,
 }
 
-/// Reads a mail. Whatever it is, something can be said of it.
+/// Parses a mail. Bytes that cannot be parsed become a message with all of them as text.
 pub fn read(bytes: &[u8]) -> Letter {
     guarded(|| parsed(bytes)).unwrap_or_else(|| Letter {
         message: Message {
@@ -52,7 +53,7 @@ fn parsed(bytes: &[u8]) -> Option<Letter> {
     let mail = bounds::parser().parse(&*neutral)?;
     let message = Message {
         text: mail.body_text(0).map(|text| cut(&text)),
-        // Of a mail that is only text it would be made up.
+        // For a mail of text only the parser would generate HTML.
         html: (mail.html_body_count() > 0
             && mail.html_part(0).is_some_and(|part| part.is_text_html()))
         .then(|| mail.body_html(0).map(|html| cut(&html)))
@@ -91,8 +92,8 @@ fn parsed(bytes: &[u8]) -> Option<Letter> {
     })
 }
 
-/// A mail that is not taken apart: all of it as text, and who wrote it and about what, unless
-/// its head is out of bounds by itself.
+/// A mail that is not split into parts: all of it as text, with its author and subject, unless
+/// its header is out of bounds by itself.
 fn not_taken_apart(bytes: &[u8]) -> Letter {
     metrics::counter!("ledgerline_mails_not_taken_apart_total").increment(1);
     let head = Some(structure::head(bytes)).filter(|head| bounds::is_within_bounds(head));
@@ -119,7 +120,7 @@ fn headed(mail: &mail_parser::Message<'_>) -> Message {
     }
 }
 
-/// A name and no path.
+/// The last component of a path, as a file name.
 fn file_name(name: &str) -> Option<String> {
     let name = name.rsplit(['/', '\\']).next()?;
     let name = one_line(name, NAME);

@@ -1,7 +1,8 @@
-//! Mail that comes in: a listener that speaks LMTP (RFC 2033) or SMTP (RFC 5321).
+//! The inbound mail server: a listener that speaks LMTP (RFC 2033) or SMTP (RFC 5321).
 //!
-//! Only what is for an account with a program that receives mail is taken, and each answer
-//! of success means that it is on record. There is nothing to be relayed to.
+//! Accepted is only mail to an account with a program that receives mail, and bounces and
+//! complaints about sent mails ([`Returns`]). Each answer of success means that the mail is
+//! on record. Mail is never relayed.
 
 pub(crate) mod bounce;
 mod bounds;
@@ -37,34 +38,34 @@ use self::session::{Next, Session};
 
 pub use self::returns::Returns;
 
-/// What a listener speaks.
+/// The protocol of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// To a mail server on the way here; answers for each recipient.
+    /// LMTP, for a mail server in front of this one; answers for each recipient.
     Lmtp,
-    /// To anybody.
+    /// SMTP, for any client.
     Smtp,
 }
 
-/// The connections that a mail server has at the same time.
+/// The default limit of concurrent connections to the mail server.
 pub const CONNECTIONS: usize = 200;
 
-/// How mail is received.
+/// The configuration of the mail server.
 #[derive(Clone)]
 pub struct MailServerConfig {
     /// The name of this host, in greetings.
     pub host: String,
     /// The most bytes of a mail.
     pub limit: usize,
-    /// The most connections at the same time, and the most of one address.
+    /// The most concurrent connections, in total and from one address.
     pub connections: (usize, usize),
-    /// How long the other side may say nothing.
+    /// The time-out while the client sends nothing.
     pub patience: Duration,
-    /// How long it may take over a whole mail.
+    /// The time limit of a whole mail, and of the time between two mails.
     pub whole_patience: Duration,
-    /// How many bytes of mails may be in memory, over all connections.
+    /// The most bytes of mails in memory, over all connections.
     pub memory: usize,
-    /// What STARTTLS is done with; without it, it is not offered.
+    /// The TLS acceptor of STARTTLS; without it STARTTLS is not offered.
     pub tls: Option<TlsAcceptor>,
 }
 
@@ -83,7 +84,7 @@ impl MailServerConfig {
     }
 }
 
-/// Takes in mail. Clones share what they have room for.
+/// The inbound mail server. Clones share its limits.
 #[derive(Clone)]
 pub struct MailServer(Arc<Inner>);
 
@@ -98,14 +99,14 @@ struct Inner {
     from: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// What is answered when nothing of it happened, and may yet.
+/// The answer to a mail that could not be recorded and can be sent again.
 const LATER: &str = "451 4.3.0 try again later";
 
-/// What memory is given out in.
+/// The unit in which memory for mails is allotted, in bytes.
 const PIECE: usize = 64 << 10;
 
 impl MailServer {
-    /// One that puts on record through `receiving`, and files into `media`.
+    /// Creates a server that records mails through `receiving`, and stores files in `media`.
     pub fn new(
         config: MailServerConfig,
         receiving: Receiving,
@@ -123,7 +124,7 @@ impl MailServer {
         }))
     }
 
-    /// Serves a listener until it is stopped, and then what is under way.
+    /// Serves a listener until it is stopped, then waits up to 10 s for the open sessions.
     pub async fn serve(self, listener: TcpListener, dialect: Dialect, stopping: CancellationToken) {
         let tasks = TaskTracker::new();
         loop {
@@ -137,7 +138,7 @@ impl MailServer {
                     tasks.spawn(async move { this.attend(stream, peer, dialect, stopping).await });
                 }
                 Err(error) => {
-                    // Out of file descriptors, for instance: it passes.
+                    // A transient error, such as a lack of file descriptors.
                     tracing::warn!(%error, "a mail connection could not be accepted");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
@@ -187,7 +188,7 @@ impl MailServer {
     }
 }
 
-/// Says that there are too many, and hangs up.
+/// Answers that there are too many connections, and hangs up.
 async fn refuse(mut stream: TcpStream, host: &str) -> io::Result<()> {
     use tokio::io::AsyncWriteExt;
     let words = format!("421 4.7.0 {host} has too many connections, try again later\r\n");
@@ -195,7 +196,7 @@ async fn refuse(mut stream: TcpStream, host: &str) -> io::Result<()> {
     stream.shutdown().await
 }
 
-/// One of the connections that an address has.
+/// A connection of an address, counted until it is dropped.
 struct Visit {
     mail_server: MailServer,
     address: IpAddr,
@@ -218,8 +219,8 @@ impl Visit {
     }
 }
 
-/// The part of an address that one host cannot change at will: whoever has one of IPv6 has
-/// the last 64 bits of it.
+/// The part of an address that one host cannot change at will: a host with an IPv6 address
+/// can choose the last 64 bits of it.
 fn one_host(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {

@@ -1,11 +1,11 @@
-//! The part of a mail that is for machines: fields in a part of a type of its own
-//! (`multipart/report`, RFC 6522).
+//! The machine-readable part of a report (`multipart/report`, RFC 6522): fields in a part of a
+//! type of its own.
 
 use mail_parser::{ContentType, Message, MimeHeaders};
 
 use super::structure::subtype_of;
 
-/// How much of one is read.
+/// The most bytes that are read of such a part.
 const LONGEST: usize = 64 << 10;
 
 /// The fields of the first part of type `message` and one of these subtypes: their names in
@@ -20,7 +20,7 @@ pub(super) fn fields_of(mail: &Message<'_>, subtypes: &[&str]) -> Option<Vec<(St
     Some(fields(&text))
 }
 
-/// Whether a part is of this type.
+/// True if a content type is this one.
 pub(super) fn is(kind: &ContentType<'_>, wanted: &str, subtype: &str) -> bool {
     let own = subtype_of(kind).unwrap_or_default();
     kind.ctype().eq_ignore_ascii_case(wanted) && own.eq_ignore_ascii_case(subtype)

@@ -1,5 +1,5 @@
-//! What comes back on mails that were sent: bounces, to the return paths of their attempts,
-//! and complaints, to the address that mailbox providers were given.
+//! Returned mail: bounces, to the return paths of attempts, and complaints, to the address
+//! registered with mailbox providers for them.
 
 use commands::{CommandError, Commands, suppression::Suppression};
 use domain::{
@@ -22,7 +22,7 @@ const NOTED: &str = "250 2.0.0 ok, noted";
 const RECORDED: &str = "250 2.0.0 ok, it is on record";
 const UNKNOWN: &str = "550 5.1.1 there is no such attempt any more";
 
-/// Recognises what comes back, and puts it on record.
+/// Recognises and records bounces and complaints.
 #[derive(Clone)]
 pub struct Returns {
     verp: Verp,
@@ -30,18 +30,18 @@ pub struct Returns {
     complaints: Option<EmailAddress>,
 }
 
-/// An address that something comes back to.
+/// A recipient address for returned mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Return {
     /// The return path of this attempt.
     Path(Id<Spool>),
-    /// Where complaints come to.
+    /// The address for complaints.
     Complaints,
 }
 
 impl Returns {
-    /// `verp` are those that return paths are made with, `complaints` is the address that
-    /// mailbox providers report to.
+    /// `verp` creates the return paths of sent mails, `complaints` is the address that mailbox
+    /// providers report to.
     pub fn new(verp: Verp, commands: Commands, complaints: Option<EmailAddress>) -> Self {
         Self {
             verp,
@@ -50,7 +50,7 @@ impl Returns {
         }
     }
 
-    /// What comes back to this address; nothing if it is none of ours.
+    /// The kind of returned mail that this address receives; `None` if it is none of ours.
     pub(super) fn at(&self, address: &str) -> Option<Return> {
         let (local_part, _) = address.rsplit_once('@')?;
         if let Some(spool) = self.verp.bounced(local_part) {
@@ -61,10 +61,10 @@ impl Returns {
         is_it.then_some(Return::Complaints)
     }
 
-    /// Puts it on record. What is answered for it.
+    /// Records a returned mail, and returns the SMTP answer to it.
     ///
     /// # Errors
-    /// When the log does not answer.
+    /// If the log does not answer.
     pub(super) async fn take(&self, to: Return, mail: &[u8]) -> Result<&'static str, CommandError> {
         let (mail, verp) = (mail.to_vec(), self.verp.clone());
         let read = move || (complaint::read(&mail, &verp), bounce::read(&mail));
@@ -83,7 +83,7 @@ impl Returns {
         }
     }
 
-    /// Turns the attempt into a failed one, if the report says so.
+    /// Marks the attempt as failed, if the report is about a failure.
     async fn bounced(
         &self,
         spool: Id<Spool>,
@@ -114,7 +114,7 @@ impl Returns {
         })
     }
 
-    /// What is answered about an attempt that cannot be read: it may be too new for that.
+    /// The answer about an attempt that is not found: temporary while the projection is behind.
     async fn unknown(&self) -> Result<&'static str, CommandError> {
         let behind = is_behind(self.commands.store().pool(), "transmissions").await;
         Ok(if behind.map_err(StoreError::from)? {
@@ -124,7 +124,7 @@ impl Returns {
         })
     }
 
-    /// Sends no more to whom that attempt reached.
+    /// Puts the recipient of that attempt on the suppression list.
     async fn complained(&self, spool: Id<Spool>) -> Result<&'static str, CommandError> {
         let Some(transmission) = self.transmission_of(spool).await? else {
             return self.unknown().await;

@@ -1,4 +1,4 @@
-//! One conversation with somebody who brings mail.
+//! One SMTP or LMTP session with a client.
 
 mod receiving;
 mod storing;
@@ -20,21 +20,21 @@ use super::{
     wire::{self, Found},
 };
 
-/// The most recipients of a mail; more are put off (RFC 5321, 4.5.3.1.8 asks for 100).
+/// The most recipients of a mail; further ones are deferred (RFC 5321, 4.5.3.1.8 asks for 100).
 const RECIPIENTS: usize = 100;
-/// How many errors one may make, and how many recipients a stranger may guess.
+/// The most errors of a client, and the most unknown recipients of an SMTP client.
 const ERRORS: usize = 20;
 const READ: usize = 64 << 10;
 
-/// How it goes on with the connection.
+/// The further use of the connection.
 pub(super) enum Next<S> {
-    /// It is over.
+    /// None: the session has ended.
     Done,
-    /// Encrypted, from the beginning.
+    /// A new session after a TLS handshake on this stream.
     Encrypt(S),
 }
 
-/// A conversation's state.
+/// The state of a session.
 pub(super) struct Session<'m> {
     mail_server: &'m MailServer,
     dialect: Dialect,
@@ -47,7 +47,7 @@ pub(super) struct Session<'m> {
     guesses: usize,
 }
 
-/// What is done after an answer.
+/// The action after an answer.
 enum After {
     GoOn,
     Receive,
@@ -103,7 +103,7 @@ impl<'m> Session<'m> {
                     match timeout_at(until, self.fill(&mut stream, &mut buffer)).await {
                         Ok(Ok(true)) => continue,
                         Ok(filled) => return filled.map(|_| Next::Done),
-                        // It says something now and then, and never brings a mail.
+                        // The client sends something now and then, and never a mail.
                         Err(_) => {
                             let words = "421 4.4.2 it took too long";
                             return self.goodbye(&mut stream, words).await;
@@ -124,7 +124,7 @@ impl<'m> Session<'m> {
             match after {
                 After::GoOn => {}
                 After::HangUp => return self.close(&mut stream).await,
-                // What was sent ahead in clear must not count as encrypted.
+                // Plain text that was sent ahead must not count as encrypted.
                 After::Encrypt if !buffer.is_empty() => return self.close(&mut stream).await,
                 After::Encrypt => return Ok(Next::Encrypt(stream)),
                 After::Receive => match self.receive(&mut stream, &mut buffer).await? {
@@ -138,7 +138,7 @@ impl<'m> Session<'m> {
         }
     }
 
-    /// Reads more; whether there was something.
+    /// Reads more bytes; false if the session has ended.
     async fn fill<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: &mut S,
@@ -266,7 +266,7 @@ impl<'m> Session<'m> {
         if self.sender.is_some() {
             return self.mistaken("503 5.5.1 one mail at a time");
         }
-        // The database knows no NUL, nor does anybody's address.
+        // The database takes no NUL, and no valid address has a control character.
         if from.address.contains(char::is_control) {
             return self.mistaken(syntax(&Syntax::InvalidSenderAddress));
         }
@@ -300,7 +300,7 @@ impl<'m> Session<'m> {
             Ok(Some(reason @ NotReceived::NoFaxes)) => answer(refused(reason)),
             Ok(Some(NotReceived::NoAccount | NotReceived::NoProgram)) => {
                 self.guesses += 1;
-                // A mail server that hands over has looked nobody up, and guesses nothing.
+                // A mail server in front does not look recipients up, and does not guess.
                 if self.guesses > ERRORS && self.dialect == Dialect::Smtp {
                     (
                         "421 4.7.0 too many unknown recipients".to_owned(),
@@ -326,8 +326,8 @@ impl<'m> Session<'m> {
     }
 }
 
-/// The answer for a recipient who is there and does not take the mail in (RFC 3463, X.3.3:
-/// the system cannot do what is asked of it).
+/// The answer for a recipient that does not take the mail: 5.3.3 if it exists (RFC 3463: the
+/// system lacks the requested feature), else 5.1.1.
 fn refused(reason: NotReceived) -> String {
     match reason {
         NotReceived::NoFaxes => format!("550 5.3.3 {}", reason.as_str()),

@@ -1,10 +1,9 @@
-//! Mails that are not taken apart, and parts of mails that are not opened.
+//! Neutralises nested MIME: mails that are not split into parts, and parts that are not opened.
 //!
-//! mail-parser opens mails in mails, each within the one around it, and looks through all
-//! that follows for each boundary. Of a hostile mail the first exhausts the stack or the
-//! memory, and the second the processor. So enclosed mails are neutralised: they are files
-//! like others. And what is out of [`bounds`], or has more multiparts than are looked for
-//! here, is not taken apart.
+//! mail-parser parses enclosed mails recursively, and searches all that follows for each
+//! boundary. In a hostile mail the first exhausts the stack or the memory, and the second the
+//! processor. So enclosed mails are neutralised: they become files like others. And a mail
+//! that is out of [`bounds`](super::bounds), or has too many multiparts, is not split.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -14,18 +13,18 @@ use super::bounds::{colons, ends_with_name, is_within_bounds, unfolded};
 
 /// The most multiparts of a mail.
 const MULTIPARTS: usize = 250;
-/// The most bytes in which their boundaries may be looked for: each may be to the end.
+/// The most bytes to search for their boundaries: each search may go to the end of the mail.
 const SOUGHT: usize = 1 << 30;
 
-/// Subtypes that are opened, and what stands for them when they are not to be: as long,
-/// and with an octet at the end that no mail has there, so that they are found again.
+/// Subtypes that the parser opens, and their neutral replacements: of equal length, and with
+/// an octet at the end that no mail has there, so that they can be restored.
 const NEUTRAL: [(&str, &str); 3] = [
     ("rfc822", "rfc82\x1a"),
     ("global", "globa\x1a"),
     ("digest", "diges\x1a"),
 ];
 
-/// The mail with the mails in it neutralised; nothing if it should not be taken apart.
+/// The mail with its enclosed mails neutralised; `None` if it must not be split into parts.
 pub(super) fn neutralise(mail: &[u8]) -> Option<Cow<'_, [u8]>> {
     if !is_within_bounds(mail) {
         return None;
@@ -39,11 +38,11 @@ pub(super) fn neutralise(mail: &[u8]) -> Option<Cow<'_, [u8]>> {
         if multiparts > MULTIPARTS || multiparts * mail.len() > SOUGHT {
             return None;
         }
-        // It may have line ends in it, behind which fields would begin unseen.
+        // An encoded boundary may hold line breaks, after which fields would begin unseen.
         if is_multipart && has_encoded_boundary(&text) {
             return None;
         }
-        // Wherever they stand: comments and quotes are read in more than one way.
+        // At any place in the value: parsers differ in how they read comments and quotes.
         for (open, neutral) in NEUTRAL {
             for at in words(&text, open.as_bytes()) {
                 let at = value.start + at;
@@ -54,14 +53,14 @@ pub(super) fn neutralise(mail: &[u8]) -> Option<Cow<'_, [u8]>> {
     Some(neutralised)
 }
 
-/// The subtype that a part came with, also if it was neutralised.
+/// The original subtype of a part, also if it was neutralised.
 pub(super) fn subtype_of<'t>(kind: &'t ContentType<'_>) -> Option<&'t str> {
     let subtype = kind.subtype()?;
     let was = NEUTRAL.iter().find(|(_, neutral)| *neutral == subtype);
     Some(was.map_or(subtype, |(open, _)| open))
 }
 
-/// A name or a text as it was, where words of it were neutralised.
+/// Restores the words that were neutralised in a name or a text.
 pub(super) fn restored(text: &str) -> Cow<'_, str> {
     if !text.contains('\x1a') {
         return Cow::Borrowed(text);
@@ -70,7 +69,7 @@ pub(super) fn restored(text: &str) -> Cow<'_, str> {
     Cow::Owned(NEUTRAL.into_iter().fold(text.to_owned(), restore))
 }
 
-/// Restores what was neutralised in a file.
+/// Restores the words that were neutralised in a file.
 pub(super) fn restore_bytes(file: &mut [u8]) {
     for at in 0..file.len() {
         if file[at] != 0x1a {
@@ -87,7 +86,7 @@ pub(super) fn restore_bytes(file: &mut [u8]) {
     }
 }
 
-/// The head of a mail, as far as it is one that can be read.
+/// The header of a mail, at most 64 KiB of it.
 pub(super) fn head(mail: &[u8]) -> &[u8] {
     const MOST: usize = 64 << 10;
     let head = &mail[..mail.len().min(MOST)];
@@ -95,7 +94,7 @@ pub(super) fn head(mail: &[u8]) -> &[u8] {
     &head[..end.map_or(head.len(), |end| end + 4)]
 }
 
-/// Where the values of Content-Type fields may be, with the lines that are folded onto them.
+/// The ranges of what may be values of Content-Type fields, with their continuation lines.
 fn content_types(mail: &[u8]) -> impl Iterator<Item = Range<usize>> {
     unfolded(mail).filter_map(|(start, line)| {
         let is_content_type = |at: &usize| ends_with_name(&line[..*at], b"content-type");
@@ -117,7 +116,7 @@ fn has_encoded_boundary(value: &[u8]) -> bool {
     has_word || is_parameter(first) || ends.any(is_parameter)
 }
 
-/// Where this stands as a word of its own.
+/// The positions at which `word` occurs as a whole word.
 fn words<'t>(text: &'t [u8], word: &'t [u8]) -> impl Iterator<Item = usize> + 't {
     let of_word = |byte: Option<&u8>| {
         byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"-._+".contains(byte))

@@ -1,4 +1,4 @@
-//! Those who bring nothing, slowly, too much at once, or too many at once.
+//! The limits on clients: silence, slowness, too much data, and too many connections.
 
 #![allow(clippy::disallowed_methods, reason = "a client of our own listener")]
 
@@ -48,7 +48,7 @@ impl Desk {
         }
     }
 
-    /// Somebody connected to a listener with these limits.
+    /// Connects a client to a listener with these limits.
     async fn caller(&self, config: MailServerConfig) -> (SocketAddr, TcpStream) {
         let pool = self.commands.store().pool().clone();
         let words = StopWords::of(&[], None);
@@ -62,7 +62,7 @@ impl Desk {
         (address, TcpStream::connect(address).await.unwrap())
     }
 
-    /// Everything up to a mail, to an address that is taken.
+    /// The commands up to the data of a mail, to a recipient that is accepted.
     fn beginning(&self) -> String {
         let to = self.verp.return_path(Id::new(1));
         format!("LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<{to}@desk.example>\r\nDATA\r\n")
@@ -78,7 +78,7 @@ fn config() -> MailServerConfig {
     MailServerConfig::of("mx.example".to_owned(), 1 << 20)
 }
 
-/// What is said until the other side hangs up.
+/// The bytes received until the other side hangs up.
 async fn rest(mut stream: TcpStream) -> String {
     let mut heard = String::new();
     let read = timeout(Duration::from_secs(180), stream.read_to_string(&mut heard));
@@ -135,7 +135,7 @@ async fn who_is_slow_or_brings_too_much_is_told_so_and_hung_up_on() {
         heard.contains("452 4.3.1 too much comes in at once"),
         "{heard}"
     );
-    // What it held is free again.
+    // The memory that it held is free again.
     let mut stream = TcpStream::connect(address).await.unwrap();
     let mail = desk.beginning() + "Subject: x\r\n\r\nno report\r\n.\r\nQUIT\r\n";
     stream.write_all(mail.as_bytes()).await.unwrap();

@@ -1,31 +1,31 @@
-//! Lines and mails off a connection, strictly: a line ends with CR LF and nothing else, and
-//! a mail with CR LF `.` CR LF. Who believes a bare LF or CR to end something sees other
-//! commands than those before it on the way did ("smuggling"), so they are refused.
+//! Reads lines and mails from a connection, strictly: a line ends with CR LF only, and a mail
+//! with CR LF `.` CR LF. A server that takes a bare LF or CR for an end reads other commands
+//! than the servers before it did ("SMTP smuggling"), so they are refused.
 
 use bytes::{Buf, BytesMut};
 
-/// The most octets of a command line (RFC 5321, 4.5.3.1.4, and what extensions add).
+/// The most octets of a command line (RFC 5321, 4.5.3.1.4, plus those of extensions).
 const LINE: usize = 2_048;
 
-/// What was found at the beginning of what was read so far.
+/// The result of looking for a line at the beginning of a buffer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Nothing yet: there is more to be read.
+    /// No complete line yet.
     Nothing,
     /// A command line, without its end.
     Line(Vec<u8>),
     /// A line that is too long.
     TooLong,
-    /// A CR or LF by itself.
+    /// A bare CR or LF.
     Bare,
 }
 
-/// Takes a command line off the front.
+/// Takes a command line off the front of a buffer.
 pub fn line(buffer: &mut BytesMut) -> Found {
     let end = buffer.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
     match end.map(|end| (end, &buffer[end..])) {
         None if buffer.len() > LINE => Found::TooLong,
-        // The rest of it may be on its way.
+        // The rest of the line may be on its way.
         None | Some((_, [b'\r'])) => Found::Nothing,
         Some((end, [b'\r', b'\n', ..])) if end <= LINE => {
             let line = buffer.split_to(end).to_vec();
@@ -37,35 +37,35 @@ pub fn line(buffer: &mut BytesMut) -> Found {
     }
 }
 
-/// A mail as it comes in after DATA.
+/// The parser of a mail after DATA.
 #[derive(Debug, Default)]
 pub struct Data {
     state: State,
-    /// What of it is in memory, without the dots that protect dots.
+    /// The mail so far, up to the limit, with dot-stuffing removed.
     pub bytes: Vec<u8>,
-    /// Whether more came than may.
+    /// True if the mail exceeds the limit.
     pub too_long: bool,
-    /// Whether a CR or LF stood by itself.
+    /// True if the mail has a bare CR or LF.
     pub bare: bool,
 }
 
-/// What came last.
+/// The state after the last byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
-    /// CR LF, or the beginning.
+    /// After CR LF, or at the beginning.
     #[default]
     LineStart,
-    /// A dot at a line's start.
+    /// After a dot at a line's start.
     Dot,
-    /// A dot at a line's start, and CR.
+    /// After a dot at a line's start, and CR.
     DotCr,
     Text,
     Cr,
 }
 
 impl Data {
-    /// Takes in what there is, as far as it belongs to the mail; whether it is complete.
-    /// Beyond `limit` bytes it is read and not kept.
+    /// Consumes the bytes that belong to the mail; true if it is complete. Bytes beyond `limit`
+    /// are consumed and not kept.
     pub fn take(&mut self, buffer: &mut BytesMut, limit: usize) -> bool {
         let mut taken = 0;
         let mut complete = false;

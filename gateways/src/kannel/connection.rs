@@ -1,4 +1,4 @@
-//! A connection to sendsms, ours from the first byte to the last answer.
+//! An HTTP connection to sendsms, with control over what was sent on it.
 
 use std::io;
 
@@ -12,26 +12,27 @@ use tokio_rustls::TlsConnector;
 use super::KannelConfig;
 use crate::{network::without_brackets, tls};
 
-/// A longer answer is none that we know.
+/// The most bytes of a response body; a longer one counts as missing.
 const ANSWER: usize = 64 * 1024;
-/// Kannel closes a connection that is idle for longer; then a request may be lost on it.
+/// The idle time after which a connection is not used any more: Kannel closes those that are
+/// idle for longer, and a request may be lost on one.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// One connection.
+/// A connection to sendsms.
 pub(super) struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
     used: Instant,
 }
 
-/// An answer.
+/// A response of sendsms.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub status: StatusCode,
-    /// Nothing if it broke off, or is too long to be one.
+    /// The body; `None` if it broke off, or is too long.
     pub body: Option<Bytes>,
 }
 
-/// What went wrong, and whether the request may have been taken.
+/// The error of a request without a response; `sent` is true if it may have been accepted.
 #[derive(Debug)]
 pub(super) struct Lost {
     pub sent: bool,
@@ -39,7 +40,7 @@ pub(super) struct Lost {
 }
 
 impl Connection {
-    /// Connects, with TLS if there is a configuration for it.
+    /// Connects, with TLS if there is a connector.
     pub async fn open(config: &KannelConfig, connector: Option<&TlsConnector>) -> io::Result<Self> {
         let host = without_brackets(&config.host);
         let stream = config.networks.connect(host, config.port).await?;
@@ -56,17 +57,17 @@ impl Connection {
         })
     }
 
-    /// Whether a request can be sent on it.
+    /// True if a request can be sent on the connection.
     pub fn is_sound(&self) -> bool {
         self.sender.is_ready() && self.used.elapsed() < IDLE
     }
 
-    /// Sends a request and reads its answer.
+    /// Sends a request and reads its response.
     pub async fn send(&mut self, request: Request<Vec<u8>>) -> Result<Answer, Lost> {
         let request = request.map(|body| Full::new(Bytes::from(body)));
         let answer = self.sender.try_send_request(request).await;
         let answer = answer.map_err(|mut error| Lost {
-            // hyper gives back what has not begun to go out.
+            // hyper gives back a request of which nothing was written.
             sent: error.take_message().is_none(),
             reason: error.error().to_string(),
         })?;
@@ -74,7 +75,7 @@ impl Connection {
         let body = Limited::new(body, ANSWER).collect().await;
         let body = body.map(|body| body.to_bytes()).ok();
         self.used = Instant::now();
-        // Without it the connection does not become ready for the next part.
+        // Without this the connection does not become ready for the next part.
         let _ = self.sender.ready().await;
         let status = head.status;
         Ok(Answer { status, body })
@@ -86,7 +87,7 @@ where
     TokioIo<S>: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
     let (sender, connection) = http1::handshake(stream).await?;
-    // Ends with the sender, or with the other side.
+    // Ends when the sender is dropped, or when the other side closes.
     tokio::spawn(connection);
     Ok(sender)
 }

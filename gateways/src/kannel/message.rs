@@ -1,8 +1,8 @@
 //! A short message as requests to sendsms, one for each part.
 //!
-//! The parts are made here: beyond its `max-messages` smsbox cuts a text and says nothing.
-//! What is said of a part stands in `X-Kannel-…` headers (Kannel user's guide, "Using the
-//! HTTP POST"), so that the password is in no URL.
+//! The parts are made here: beyond its `max-messages` smsbox truncates a text silently. The
+//! parameters of a part are `X-Kannel-…` headers (Kannel user's guide, "Using the HTTP
+//! POST"), so that the password is in no URL.
 
 use domain::outreach::{
     TextClass,
@@ -21,13 +21,13 @@ use crate::{
     sms::{dialled, fits, part_header, sender},
 };
 
-/// Reports that are asked for: delivered 1, not delivered 2, rejected 16.
+/// The mask of the reports to send: delivered 1, not delivered 2, rejected 16.
 const REPORTS: &str = "19";
 
-/// The requests that send this message.
+/// The requests that send this message, one for each part.
 ///
 /// # Errors
-/// Why it cannot be sent through this provider.
+/// The reason for which it cannot be sent through this provider.
 pub(super) fn requests(
     config: &KannelConfig,
     spool: &Spool,
@@ -91,7 +91,7 @@ fn part(
     if let Some(header) = part_header(spool.id, count, number) {
         say("x-kannel-udh", &hex::encode_upper(header))?;
     }
-    // The last one: when that has arrived, the others were sent before it.
+    // Only the last part asks for a report: when it has arrived, the others were sent before.
     if settings.reports && number == count {
         let address = config.addresses.of(config.about(spool));
         say("x-kannel-dlr-mask", REPORTS)?;
@@ -111,7 +111,7 @@ const fn coding(encoding: Encoding) -> &'static str {
     }
 }
 
-/// The message class (3GPP TS 23.038, 4), as Kannel numbers it.
+/// The message class (3GPP TS 23.038, 4), in Kannel's numbers.
 const fn class(class: TextClass) -> Option<&'static str> {
     match class {
         TextClass::Off => None,

@@ -1,6 +1,6 @@
-//! A short message that somebody wrote, out of the query of Kannel's `get-url`.
+//! Mobile-originated SMS: an inbound short message from the query of Kannel's `get-url`.
 //!
-//! What stands in it is a choice of who configures Kannel; documented is
+//! Kannel's configuration defines the query; the documented one is
 //! `from=%p&to=%P&coding=%c&charset=%C&data=%b&udh=%u&id=%I`.
 
 use std::collections::HashMap;
@@ -13,16 +13,17 @@ use crate::{
     words::one_line,
 };
 
-/// More than any message has, with its header, however it is written.
+/// The most bytes of data: more than any message has, in any encoding.
 const LONGEST: usize = 4_096;
 
-/// How long an address or an id may be, in characters; the database knows no NUL in them.
+/// The most characters of an address or an id. Control characters are removed, since the
+/// database takes no NUL.
 const WORDS: usize = 100;
 
-/// Reads it.
+/// Reads an inbound SMS from a query.
 ///
 /// # Errors
-/// What is missing or cannot be read.
+/// The parameter that is missing or malformed.
 pub fn read(provider: Id<Provider>, query: &str) -> Result<InboundSms, String> {
     let values = values(query);
     let bytes = |name: &str| values.get(name).map_or(&[][..], Vec::as_slice);
@@ -52,13 +53,13 @@ pub fn read(provider: Id<Provider>, query: &str) -> Result<InboundSms, String> {
         destination: needed("to")?,
         encoding,
         octets,
-        // With its length in front.
+        // The first octet is the header's length.
         part: bytes("udh").get(1..).and_then(Part::of_header),
         name: text("id").filter(|id| !id.is_empty()),
     })
 }
 
-/// The fields of a query as the bytes that they stand for: they need not be UTF-8.
+/// The decoded fields of a query, as bytes: they need not be UTF-8.
 fn values(query: &str) -> HashMap<String, Vec<u8>> {
     let decoded = |text: &str| percent_decode_str(&text.replace('+', " ")).collect::<Vec<u8>>();
     let fields = query.split('&').filter_map(|field| field.split_once('='));
@@ -67,8 +68,8 @@ fn values(query: &str) -> HashMap<String, Vec<u8>> {
         .collect()
 }
 
-/// The text in UTF-16, whatever it is written in; `GSM`, as Kannel calls what it has made
-/// UTF-8 of, is no charset.
+/// Converts a text from its charset to UTF-16. `GSM` is Kannel's label of a text that it has
+/// converted already, so the usual charset is used for it.
 fn utf16(data: &[u8], charset: &str, usual: &str) -> Result<Vec<u8>, String> {
     let label = match charset {
         "" | "GSM" | "gsm" => usual,

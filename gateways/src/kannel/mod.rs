@@ -1,9 +1,9 @@
-//! Kannel's sendsms, and services like it by template, for providers of type `http`.
+//! Kannel's sendsms, and other HTTP services by template, for providers of type `http`.
 //!
-//! A message goes out in as many requests as it has parts. Kannel takes it and says no id;
-//! the address that its report comes back to names the attempt instead
-//! ([`crate::callbacks`]). Without reports, taken is delivered. What another service is
-//! asked, and what its answers mean, its provider's settings say (`template`).
+//! A message is sent in as many requests as it has parts. Kannel's response has no message
+//! id; the URL for its delivery report names the attempt instead ([`crate::callbacks`]).
+//! Without reports, accepted counts as delivered. For another service the provider's settings
+//! define the request and the meaning of its responses (`template`).
 
 mod connection;
 mod message;
@@ -52,29 +52,29 @@ use crate::{
     tls,
 };
 
-/// What its result rows are called.
+/// The name of the adapter's result rows.
 const VIA: &str = "sendsms";
 
-/// One Kannel and how to speak to it.
+/// The configuration of the connections to one Kannel or other HTTP service.
 #[derive(Clone, Debug)]
 pub struct KannelConfig {
-    /// Whose connections these are.
+    /// The provider.
     pub provider: Id<Provider>,
-    /// Where smsbox is.
+    /// The host name or IP address of smsbox.
     pub host: String,
-    /// Its sendsms-port.
+    /// The sendsms-port.
     pub port: u16,
     /// The networks that it may be in.
     pub networks: ProviderNetworks,
-    /// Its sendsms-user, if it asks for one.
+    /// The username of the sendsms-user, if it asks for one.
     pub username: Option<String>,
-    /// Goes with the username.
+    /// The password of the sendsms-user.
     pub password: Option<SecretString>,
-    /// Digits that go before the number.
+    /// Digits to write before the number.
     pub prefix: Option<String>,
-    /// The rest.
+    /// The provider's settings.
     pub settings: HttpSettings,
-    /// Where reports come to.
+    /// Creates the URLs for reports.
     pub addresses: Addresses,
 }
 
@@ -87,7 +87,7 @@ impl KannelConfig {
         }
     }
 
-    /// Whether what is taken will be reported on.
+    /// True if a report is to come for an accepted message.
     fn awaits_reports(&self) -> bool {
         let template = self.settings.template.as_ref();
         self.settings.reports && template.is_none_or(HttpTemplate::asks_for_reports)
@@ -102,7 +102,7 @@ impl KannelConfig {
     }
 }
 
-/// Sends short messages through one Kannel.
+/// Sends short messages through one Kannel or other HTTP service.
 pub struct KannelGateway {
     config: KannelConfig,
     tls: Option<TlsConnector>,
@@ -114,10 +114,10 @@ pub struct KannelGateway {
 }
 
 impl KannelGateway {
-    /// An adapter for this Kannel; nothing is connected yet.
+    /// Creates an adapter, not connected yet.
     ///
     /// # Errors
-    /// When the certificate is none.
+    /// If the CA certificate is invalid.
     pub fn new(config: KannelConfig) -> Result<Self, String> {
         let authority = config.settings.ca_certificate.as_deref();
         let tls = config.settings.tls.then(|| tls::connector(authority));
@@ -165,7 +165,8 @@ impl KannelGateway {
         self.ended(reply)
     }
 
-    /// Sends part after part. Of several, some of which were taken, none is sent again.
+    /// Sends the parts one after the other. A message of which only some parts were accepted is
+    /// not sent again.
     async fn send_all(
         &self,
         connection: &mut Connection,
@@ -178,7 +179,7 @@ impl KannelGateway {
         for (taken, part) in parts.into_iter().enumerate() {
             let again = (taken > 0).then(|| part.clone());
             let mut reply = self.send(connection, part, until).await;
-            // Closed between two parts, as what stands before Kannel may do.
+            // A proxy in front of Kannel may close the connection between two parts.
             let is_unsent = reply.outcome == Outcome::Unavailable && !reply.answered;
             if let Some(part) = again.filter(|_| is_unsent)
                 && let Ok(another) = self.ready(until).await
@@ -220,7 +221,7 @@ impl KannelGateway {
         }
     }
 
-    /// An answer is awaited for as long as the provider says, and never past the deadline.
+    /// The time limit of a response: the provider's time-out, but not past the deadline.
     fn patience(&self, until: Instant) -> Instant {
         let patience = Duration::from_secs(self.config.settings.timeout_seconds);
         until.min(Instant::now() + patience)
@@ -312,7 +313,7 @@ impl Gateway for KannelGateway {
     }
 }
 
-/// What is under the locks is whole at every moment, so a panic elsewhere does no harm.
+/// Locks a mutex, also a poisoned one: the values are consistent at every moment.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! What sendsms answers, and other services.
+//! Classifies the responses of sendsms and of other HTTP services.
 
 use domain::delivery::{
     Outcome,
@@ -9,24 +9,24 @@ use hyper::StatusCode;
 use super::connection::Answer;
 use crate::words::one_line;
 
-/// The most characters of an answer that are kept.
+/// The most characters of a response that are kept.
 const WORDS: usize = 100;
 
-/// An answer, classified.
+/// A classified response, or the lack of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reply {
-    /// Whether it was taken, or why not.
+    /// `Delivered` if the message was accepted, else the outcome of the refusal.
     pub outcome: Outcome,
-    /// On one line, with the status before it.
+    /// The status and the text of the response, on one line.
     pub words: String,
-    /// What the other side calls the message, if it says so.
+    /// The service's id of the message, if it named one.
     pub message_id: Option<String>,
-    /// Whether it is an answer, and not the lack of one.
+    /// True if there was a response.
     pub answered: bool,
 }
 
 impl Reply {
-    /// What is known without an answer.
+    /// The reply for an attempt without a response.
     pub fn of(outcome: Outcome, words: impl Into<String>) -> Self {
         Self {
             outcome,
@@ -36,8 +36,8 @@ impl Reply {
         }
     }
 
-    /// The same of a message of which so many parts were taken before: nothing of it is
-    /// sent again.
+    /// The reply for a message of which `taken` parts were accepted before this refusal: nothing
+    /// of it is sent again.
     pub fn after(self, taken: usize, count: usize) -> Self {
         let outcome = match self.outcome {
             Outcome::Unknown => Outcome::Unknown,
@@ -52,7 +52,7 @@ impl Reply {
     }
 }
 
-/// Reads an answer: as Kannel's, or of another service as its template says.
+/// Classifies a response: Kannel's, or another service's by its template.
 pub(super) fn read(answer: &Answer, template: Option<&HttpTemplate>) -> Reply {
     match template {
         None => of_kannel(answer.status, answer.body.as_deref().unwrap_or_default()),
@@ -60,15 +60,15 @@ pub(super) fn read(answer: &Answer, template: Option<&HttpTemplate>) -> Reply {
     }
 }
 
-/// The answer of Kannel's sending page, in its words.
+/// Classifies a response of Kannel's sendsms, and keeps its text.
 fn of_kannel(status: StatusCode, body: &[u8]) -> Reply {
     let text = one_line(&String::from_utf8_lossy(body), WORDS);
     let words = format!("{} {text}", status.as_u16());
     answered(outcome(status, &text), words.trim())
 }
 
-/// The answer of another service. Of its words only the id that `success` finds is kept: a
-/// template can ask any page of any host, which must not be read by it.
+/// Classifies a response of another service. Only the id that `success` matches is kept of its
+/// text: a template can request any page of any host, which it must not disclose.
 fn of_service(answer: &Answer, success: Option<&Success>) -> Reply {
     let body = String::from_utf8_lossy(answer.body.as_deref().unwrap_or_default());
     let code = answer.status.as_u16();
@@ -102,18 +102,18 @@ fn answered(outcome: Outcome, words: impl Into<String>) -> Reply {
     }
 }
 
-/// Kannel takes what it answers 202 to, be it that it goes out at once (`0:`) or waits for
-/// a connection (`3:`).
+/// The outcome of a status. Kannel answers 202 to an accepted message, whether it is sent at
+/// once (`0:`) or waits for a connection (`3:`).
 fn outcome(status: StatusCode, text: &str) -> Outcome {
     match status.as_u16() {
         200..=299 => Outcome::Delivered,
-        // It is this installation that is not let in, not the message that is refused.
+        // Our credentials are refused, not the message.
         401 | 403 if text.starts_with("Authorization failed") => Outcome::Unavailable,
         401 | 407 => Outcome::Unavailable,
         408 | 429 => Outcome::Unavailable,
         400..=499 => Outcome::Rejected,
         503 => Outcome::Unavailable,
-        // What stands before it may have lost the answer to what was taken.
+        // A proxy in front of it may have lost the response to an accepted message.
         _ => Outcome::Unknown,
     }
 }

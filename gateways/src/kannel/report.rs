@@ -1,26 +1,25 @@
-//! Kannel's delivery reports, and those of other services.
+//! Reads delivery reports of Kannel and of other services.
 
 use domain::delivery::Outcome;
 
 use crate::{reports::Said, words::one_line};
 
-/// It reached the telephone.
+/// The bit of `status`: delivered to the handset.
 const SUCCESS: u32 = 1;
-/// It did not, and will not.
+/// The bit of `status`: not delivered, finally.
 const FAILURE: u32 = 2;
-/// The message centre would not have it.
+/// The bit of `status`: rejected by the message centre.
 const REJECTED: u32 = 16;
-/// Beside a failure: its time ran out.
+/// The bit of `status` beside a failure: the validity period ended.
 const EXPIRED: u32 = 32;
-/// How much of what a message centre says is kept.
+/// The most characters of a message centre's text that are kept.
 const WORDS: usize = 400;
 
-/// Reads a report: `status` is a mask of bits (`%d`) or a word, `answer` what the message
-/// centre said (`%A`). Nothing, when the message is still on its way: buffered (4),
-/// acknowledged (8).
+/// Reads a report: `status` is a bit mask (`%d`) or a word, `answer` the message centre's text
+/// (`%A`). `None` while the message is on its way: buffered (4), acknowledged (8).
 ///
 /// # Errors
-/// When it is none.
+/// If the status is invalid.
 pub fn read(status: &str, answer: &str) -> Result<Option<Said>, &'static str> {
     if status.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return in_a_word(status, answer);
@@ -44,7 +43,8 @@ pub fn read(status: &str, answer: &str) -> Result<Option<Said>, &'static str> {
     }))
 }
 
-/// What services say that are not Kannel: the states of SMPP (3.4, 5.2.28), or plain words.
+/// Reads a status in words, of services other than Kannel: the states of SMPP (3.4, 5.2.28),
+/// or plain words.
 fn in_a_word(status: &str, answer: &str) -> Result<Option<Said>, &'static str> {
     let (outcome, what) = match status.to_ascii_uppercase().as_str() {
         "DELIVRD" | "DELIVERED" => (Outcome::Delivered, "delivered"),

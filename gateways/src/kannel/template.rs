@@ -1,7 +1,7 @@
-//! A short message as the one request that a provider's template makes of it.
+//! A short message as one HTTP request, rendered from a provider's template.
 //!
-//! Services of this kind split a long text themselves; how many messages it may take is
-//! still the provider's to say.
+//! Services of this kind split a long text themselves; the provider's `max_messages` limits
+//! its parts all the same.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{
@@ -22,7 +22,7 @@ use crate::{
     sms::{dialled, fits, sender},
 };
 
-/// All but what is unreserved (RFC 3986, 2.3).
+/// The characters to percent-encode: all but the unreserved ones (RFC 3986, 2.3).
 const RESERVED: AsciiSet = NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -32,7 +32,7 @@ const RESERVED: AsciiSet = NON_ALPHANUMERIC
 /// The request that sends this message.
 ///
 /// # Errors
-/// Why it cannot be sent through this provider.
+/// The reason for which it cannot be sent through this provider.
 pub(super) fn request(
     config: &KannelConfig,
     template: &HttpTemplate,
@@ -83,7 +83,7 @@ pub(super) fn request(
     Ok(vec![request])
 }
 
-/// What the placeholders stand for.
+/// The values of the placeholders.
 struct Values<'a> {
     config: &'a KannelConfig,
     spool: &'a Spool,
@@ -115,7 +115,7 @@ fn in_url(value: &str) -> String {
 fn in_body(kind: BodyKind, value: String) -> String {
     match kind {
         BodyKind::Form => in_url(&value),
-        // What stands between the quotes.
+        // The part between the quotes.
         BodyKind::Json => {
             let quoted = serde_json::Value::from(value).to_string();
             quoted[1..quoted.len() - 1].to_owned()
@@ -125,7 +125,8 @@ fn in_body(kind: BodyKind, value: String) -> String {
     }
 }
 
-/// Also between quotes. What XML has no way to write is left out (XML 1.0, 2.2).
+/// Escapes a value for XML, also for attributes. Control characters that XML cannot
+/// represent are left out (XML 1.0, 2.2).
 fn in_xml(value: &str) -> String {
     let mut written = String::with_capacity(value.len());
     for c in value.chars() {

@@ -48,8 +48,8 @@ fn is_forbidden_v6(address: Ipv6Addr) -> bool {
         || embedded(address).any(is_forbidden_v4)
 }
 
-/// The IPv4 addresses that an IPv6 address is translated or tunnelled to, by the standards
-/// that write one in the other.
+/// The IPv4 addresses embedded in an IPv6 address, by the standards for translation and
+/// tunnels.
 fn embedded(address: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
     let bits = u128::from(address);
     let segments = address.segments();
@@ -66,7 +66,7 @@ fn embedded(address: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
     let six_to_four = segments[0] == 0x2002;
     // Teredo: a client's address is written inverted (RFC 4380, 4).
     let teredo = segments[..2] == [0x2001, 0];
-    // Of a network's own NAT64 prefix it is not known how long it is (RFC 8215).
+    // The length of a network's own NAT64 prefix is not known (RFC 8215).
     let local_nat64 = segments[..3] == [0x64, 0xff9b, 1];
     let fixed = [
         (last || nat64 || isatap, low),
@@ -74,7 +74,7 @@ fn embedded(address: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
         (teredo, Ipv4Addr::from_bits(!(bits as u32))),
     ];
     let fixed = fixed.into_iter().filter(|(is_there, _)| *is_there);
-    // Where it is written by one length, the others show zeros.
+    // An address written for one prefix length reads as zeros for the others.
     let by_length = prefixed(bits)
         .into_iter()
         .filter(move |address| local_nat64 && address.octets()[0] != 0);

@@ -1,4 +1,4 @@
-//! Connections to providers: the one place where adapters open them.
+//! Connections to providers: adapters open all of theirs here.
 //!
 //! A host is resolved here, every address that it has is checked, and one of the very
 //! addresses that passed is connected to: a name that resolves to something else a moment
@@ -27,7 +27,7 @@ use self::forbidden::is_forbidden;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most addresses of a host that are tried.
 const ADDRESSES: usize = 16;
-/// The most networks in a list of them.
+/// The most networks in a list.
 const NETWORKS: usize = 1_000;
 
 /// The networks that providers may be in: all but link-local ones and those of metadata
@@ -37,14 +37,14 @@ pub struct ProviderNetworks {
     listed: Option<Arc<[IpNet]>>,
 }
 
-/// The reason why an address is not connected to. It does not name the address: whoever may
-/// configure a provider need not learn what a name resolves to in here.
+/// The reason for which an address is not connected to. It does not name the address: users
+/// who may configure a provider need not learn how a name resolves in this network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressRefused {
-    /// It is link-local, unspecified, multicast, or that of a metadata service.
+    /// The address is link-local, unspecified, multicast, or that of a metadata service.
     #[error("the host's address is a link-local or metadata address, which is never connected to")]
     Forbidden,
-    /// A list of networks is set, and it is in none of them.
+    /// A list of networks is set, and the address is in none of them.
     #[error("the host's address is in none of the networks of LEDGERLINE_PROVIDER_NETWORKS")]
     NotListed,
 }
@@ -66,7 +66,7 @@ impl ProviderNetworks {
     /// Refuses an address that must not be connected to.
     ///
     /// # Errors
-    /// Why it may not.
+    /// The reason for which it must not.
     pub fn check(&self, address: IpAddr) -> Result<(), AddressRefused> {
         if is_forbidden(address) {
             return Err(AddressRefused::Forbidden);
@@ -86,8 +86,8 @@ impl ProviderNetworks {
     /// brackets of IPv6. Nothing is delayed on it (`TCP_NODELAY`).
     ///
     /// # Errors
-    /// [`AddressRefused`] if none of the host's addresses may be connected to; else why the
-    /// last one that may be could not.
+    /// [`AddressRefused`] if none of the host's addresses may be connected to; else the error of
+    /// the last permitted address that was tried.
     #[allow(clippy::disallowed_methods, reason = "each address is checked below")]
     pub async fn connect(&self, host: &str, port: u16) -> io::Result<TcpStream> {
         let addresses = lookup_host((without_brackets(host), port)).await?;

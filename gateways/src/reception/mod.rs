@@ -1,9 +1,9 @@
-//! What comes in, put on record: reports, short messages and their parts.
+//! Records what adapters receive: delivery receipts, short messages and their parts.
 //!
-//! Whoever brings something is answered when it is on record. An answer can get lost, and
-//! then the same is brought again: a message with a name of its own is known by that. One
-//! without is known by its words, until its bearer has our answer ([`Inbox::settled`]);
-//! from then on the same words are another message.
+//! An item is acknowledged when it is on record. Where the acknowledgement is lost, the remote
+//! side delivers the item again. Such a duplicate is recognised by the provider's id of the
+//! message. Without an id it is recognised by its text, until the remote side has the
+//! acknowledgement ([`Inbox::settled`]); from then on an identical text is another message.
 
 mod parts;
 
@@ -32,15 +32,16 @@ use crate::{
     reports::{Reports, Said},
 };
 
-/// Of how many messages it is remembered that their bearer has our answer: those of ten
-/// minutes at eight hundred a second, twice each.
+/// The number of acknowledged messages that are remembered: those of ten minutes at eight
+/// hundred a second, twice each.
 const REMEMBERED: usize = 1_000_000;
-/// How long the same words are taken for the same message that was not answered.
+/// The deduplication window in seconds: identical texts within it are one message that was
+/// not acknowledged.
 const WINDOW: i64 = 600;
-/// How often it is looked for parts whose others do not come.
+/// The interval of the search for messages whose missing parts do not arrive.
 const SWEEP: Duration = Duration::from_secs(10);
 
-/// Takes in what comes. Clones share it.
+/// The inbox that records inbound items. Clones share its state.
 #[derive(Clone)]
 pub struct Reception(Arc<Inner>);
 
@@ -48,13 +49,13 @@ struct Inner {
     receiving: Receiving,
     receipts: Receipts,
     parts: Parts,
-    /// How many of the same are answered for certain.
+    /// The number of identical messages whose acknowledgement arrived, by hash.
     settled: Cache<u64, u32>,
     hashing: RandomState,
 }
 
 impl Reception {
-    /// `store` is that of the log, whose database has the queue's tables too.
+    /// `store` is the store of the log, whose database has the queue's tables too.
     pub fn new(store: Store, receiving: Receiving, reports: Reports) -> Self {
         Self(Arc::new(Inner {
             receipts: Receipts::start(store.pool().clone(), reports),
@@ -65,8 +66,7 @@ impl Reception {
         }))
     }
 
-    /// Takes in, until it is stopped, what there is of messages of which parts are missing
-    /// for too long.
+    /// Records, until it is stopped, incomplete messages whose missing parts are overdue.
     pub async fn sweep(self, stopping: CancellationToken) {
         while !stopping.is_cancelled() {
             if let Err(error) = self.sweep_once().await {
@@ -110,7 +110,7 @@ impl Reception {
         }
     }
 
-    /// Puts a message on record, by the name that it has or the words that it says.
+    /// Records a message, deduplicated by the provider's id of it or by its text.
     async fn take(&self, sms: InboundSms, whole: Option<&Whole>) -> Result<Ingested, NotTaken> {
         let at = clock::now();
         let window = at.timestamp().div_euclid(WINDOW);
@@ -163,7 +163,7 @@ impl Reception {
         })
     }
 
-    /// The key of a message without a name, in this stretch of time.
+    /// The deduplication key of a message without an id, in this window.
     fn key(&self, sms: &InboundSms, window: i64) -> String {
         let words = words(sms);
         let settled = self.0.settled.get(&self.counted(&words, window));
@@ -171,7 +171,7 @@ impl Reception {
         format!("{words}/{window}/{settled}")
     }
 
-    /// What the number of those that are settled is kept under.
+    /// The key in `settled` of the messages with this text in this window.
     fn counted(&self, words: &str, window: i64) -> u64 {
         self.0.hashing.hash_one((words, window))
     }
@@ -204,7 +204,7 @@ impl Inbox for Reception {
 
     async fn sms(&self, sms: &InboundSms) -> Ingested {
         let taken = match sms.part {
-            // What nobody would take in need not wait for its other parts.
+            // A part of a message that would be refused need not wait for the other parts.
             Some(part) => match self
                 .0
                 .receiving

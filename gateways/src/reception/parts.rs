@@ -1,10 +1,10 @@
-//! Parts of long messages, kept until the others are there.
+//! Reassembly of long messages: their parts, kept until all have arrived.
 //!
-//! A part is answered when it is here, so it is kept in the database, sealed; the last one
-//! makes the message. What is not complete after ten minutes is taken in as it is. For an
-//! hour it is remembered what was taken in, since its answer may be lost and the part come
-//! again; one that says something else than it did under its number is of another message,
-//! whose sender has begun again with the numbers.
+//! A part is acknowledged when it is stored, so it is kept in the database, sealed; the last
+//! missing part completes the message. A message that is incomplete after ten minutes is
+//! recorded as it is. Recorded parts are remembered for an hour, since their acknowledgement
+//! may be lost and the part arrive again. A part whose content differs from that of the stored
+//! part with its number belongs to another message, whose sender uses the reference again.
 
 use domain::{Id, outreach::sms::Encoding, values::Sealed};
 use eventstore::{Store, StoreError};
@@ -13,35 +13,36 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::inbox::{InboundSms, Part};
 
-/// What they are sealed for.
+/// The sealing purpose of parts.
 const SEALED_FOR: &str = "received.part";
 
-/// Keeps parts.
+/// The store of parts.
 pub(super) struct Parts {
     pool: PgPool,
     store: Store,
 }
 
-/// A message put together.
+/// A reassembled message, complete or not.
 pub(super) struct Whole {
-    /// What its parts are kept under.
+    /// The name that its parts are stored under.
     pub name: String,
     /// The message.
     pub sms: InboundSms,
-    /// Fingerprints of the parts that are in it, and how many there should be.
+    /// Fingerprints of the parts that it consists of.
     pub contents: Vec<String>,
+    /// The number of parts of the complete message.
     pub count: usize,
 }
 
-/// What a part came to.
+/// The result of adding a part.
 pub(super) enum Added {
-    /// Others are missing.
+    /// The part is stored; others are missing.
     Waits,
-    /// It is on record.
+    /// The part is on record already.
     Known,
-    /// It was the last one that was missing.
+    /// The part was the last one missing.
     Completes(Whole),
-    /// It is of another message than those that wait under this name.
+    /// The part belongs to another message than those that wait under this name; it is not stored.
     OfAnother(String),
 }
 
@@ -61,7 +62,7 @@ impl Parts {
         Self { pool, store }
     }
 
-    /// Keeps a part.
+    /// Stores a part.
     pub async fn add(&self, sms: &InboundSms, part: Part) -> Result<Added, StoreError> {
         let name = self.name(sms, part);
         let kept = Kept {
@@ -72,7 +73,7 @@ impl Parts {
         };
         let content = self.store.fingerprint(&kept.octets);
         let mut transaction = self.pool.begin().await?;
-        // Of two that come together, the second must see the first.
+        // Of two parts that arrive together, the second must see the first.
         sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 25))")
             .bind(&name)
             .execute(&mut *transaction)
@@ -108,7 +109,7 @@ impl Parts {
         Ok(whole.map_or(Added::Waits, Added::Completes))
     }
 
-    /// The names of those that have waited too long.
+    /// The names of messages with parts that have waited for ten minutes, at most 100.
     pub async fn late(&self) -> Result<Vec<String>, StoreError> {
         let names = sqlx::query_scalar(
             "select distinct message from dispatch.parts \
@@ -117,7 +118,7 @@ impl Parts {
         Ok(names.fetch_all(&self.pool).await?)
     }
 
-    /// A message as far as its parts are there.
+    /// A message as far as its parts have arrived.
     pub async fn what_there_is(&self, name: &str) -> Result<Option<Whole>, StoreError> {
         let rows = sqlx::query_as(
             "select content, count, provider_id, sealed from dispatch.parts \
@@ -129,7 +130,7 @@ impl Parts {
         self.whole(name.to_owned(), rows)
     }
 
-    /// That its parts are on record. Others may have come since.
+    /// Marks the parts of a message as recorded. Others may have arrived since.
     pub async fn taken(&self, whole: &Whole) -> Result<(), StoreError> {
         sqlx::query(
             "update dispatch.parts set taken = true, again = false, received_at = now() \
@@ -142,7 +143,7 @@ impl Parts {
         Ok(())
     }
 
-    /// Does not remember any more what was taken in long ago.
+    /// Deletes parts that were recorded an hour ago.
     pub async fn forget(&self) -> Result<(), StoreError> {
         let sql = "delete from dispatch.parts \
                    where received_at < now() - interval '1 hour' and taken";
@@ -192,19 +193,19 @@ impl Parts {
     }
 }
 
-/// What is under a part's number.
+/// The stored part with a part's number.
 enum There {
-    /// Nothing, or the same.
+    /// None, or an equal part that is not on record.
     Nothing,
-    /// The same, and it is on record.
+    /// An equal part that is on record.
     Taken,
-    /// Something else, of a message that is not complete.
+    /// A different part, of a message that is not on record.
     OfAnother,
 }
 
-/// Finds out. What is on record and says something else is forgotten, with the message that
-/// it is of, for another one has begun; what of that was brought again stays, since it may be
-/// of the next one, should nothing else come under its number.
+/// Looks up the stored part. A different part that is on record is deleted with its message,
+/// since another message has begun; its parts that were delivered again stay, since they may
+/// belong to that other message, unless different parts arrive under their numbers.
 async fn there(
     db: &mut PgConnection,
     name: &str,

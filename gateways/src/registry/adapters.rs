@@ -1,4 +1,4 @@
-//! The adapters there are, by the provider's type.
+//! The constructors of the adapters, by provider type.
 
 use std::sync::Arc;
 
@@ -21,13 +21,13 @@ use crate::{
     smtp::{SmtpConfig, SmtpGateway},
 };
 
-/// The adapter of a provider, by its type; or why there is none.
+/// Creates the adapter of a provider, by its type; or the reason for which there is none.
 pub(super) fn connect(
     inner: &Inner,
     id: Id<Provider>,
     details: &ProviderDetails,
 ) -> Result<Arc<dyn Gateway>, String> {
-    // Sending asks the same question before it queues anything.
+    // Sending makes the same check before it queues anything.
     if !details.kind.has_gateway() {
         return Err(no_gateway(details.kind));
     }
@@ -114,7 +114,7 @@ fn password(inner: &Inner, details: &ProviderDetails) -> Result<Option<SecretStr
     opened(inner, PASSWORD, details.password.as_ref())
 }
 
-/// A secret among its settings.
+/// A secret among the provider's settings.
 fn secret(
     inner: &Inner,
     details: &ProviderDetails,
@@ -137,7 +137,7 @@ fn opened(
     Ok(Some(SecretString::from(text)))
 }
 
-/// The most starts in a second: what was said of the provider, else what its settings say.
+/// The most starts in a second: the provider's `rate_limit`, else the `rate` of its settings.
 pub(super) fn rate_limit(details: &ProviderDetails) -> Option<u32> {
     let setting = || match details.kind {
         ProviderKind::Http => HttpSettings::parse(&details.settings).ok()?.rate,
@@ -149,7 +149,7 @@ pub(super) fn rate_limit(details: &ProviderDetails) -> Option<u32> {
         .or_else(|| u32::try_from(setting()?).ok())
 }
 
-/// Whether a change leaves everything as it was that the adapter was made of, or by which
+/// True if a change leaves the adapter as it is: everything that it was made of, and by which
 /// it is kept connected.
 pub(super) fn same_wire(old: &ProviderDetails, new: &ProviderDetails) -> bool {
     let wire = |details: &ProviderDetails| {

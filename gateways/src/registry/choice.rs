@@ -1,4 +1,4 @@
-//! The choice among the providers.
+//! Routing: the choice of a provider for an attempt.
 
 use domain::{
     Id,
@@ -10,22 +10,22 @@ use tokio::time::Instant;
 use super::{Channel, Entry, Registry, Trial, lock};
 use crate::permits::Permits;
 
-/// A provider with a limit on attempts at the same time.
+/// A provider with a concurrency limit.
 pub(crate) struct Limited {
     pub provider: Id<Provider>,
     pub limit: u32,
     pub permits: Permits,
-    /// How many its adapter can use.
+    /// The number of concurrent attempts that its adapter can use.
     pub channels: usize,
 }
 
 impl Registry {
-    /// The next provider for a service and for messages from this sender, those in `avoid`
-    /// only if there is no other, and none whose circuit is open or whose rate is used up. Over time
-    /// each that can be picked gets a share in proportion to 1/weight.
+    /// Picks the next provider for a service and for messages from this sender: those in `avoid`
+    /// only if there is no other, and none whose circuit is open or whose rate is used up. Over
+    /// time each provider that can be picked gets a share in proportion to 1/weight.
     ///
     /// # Errors
-    /// When there is none: from when on there may be one, if any serves it.
+    /// If there is none: the time from which on there may be one, if any provider serves it.
     pub(crate) fn pick(
         &self,
         service: Service,
@@ -51,7 +51,8 @@ impl Registry {
         refused
     }
 
-    /// As [`Registry::pick`], among those that show no one what they carry: not the sandbox.
+    /// As [`Registry::pick`], among the providers that show their messages to no user: all but
+    /// the sandbox.
     pub(crate) fn pick_confidential(
         &self,
         service: Service,
@@ -60,7 +61,7 @@ impl Registry {
         self.pick_among(|entry| self.serves_confidentially(entry, service), avoid)
     }
 
-    /// True if there is a provider for a service that shows its messages to no other user.
+    /// True if a provider other than the sandbox serves the service.
     pub(crate) fn carries_confidential(&self, service: Service) -> bool {
         let entries = lock(&self.0.entries);
         entries
@@ -104,7 +105,8 @@ impl Registry {
         Err(serving.filter_map(|entry| entry.refuses_until(now)).min())
     }
 
-    /// Whether a provider that works and has not been tried could take it at once.
+    /// True if a provider with a closed circuit that has not been tried can send the message at
+    /// once.
     pub(crate) fn elsewhere(
         &self,
         (service, sender): (Service, Option<&SenderAddress>),
@@ -119,7 +121,7 @@ impl Registry {
         })
     }
 
-    /// Whether some provider can take an attempt of this service now.
+    /// True if some provider can start an attempt of this service now.
     pub(crate) fn is_open(&self, service: Service) -> bool {
         let now = Instant::now();
         lock(&self.0.entries)
@@ -127,16 +129,16 @@ impl Registry {
             .any(|entry| self.serves(entry, service) && entry.refuses_until(now).is_none())
     }
 
-    /// The services that can be sent by now without regard to a rate, as `service_flag`
-    /// bits: a provider without a limit serves them.
+    /// The services that can be sent now without regard to a rate limit, as `service_flag`
+    /// bits: some open provider without a limit serves them.
     pub fn services(&self) -> Vec<i32> {
         let room = self.room();
         let free = room.into_iter().filter(|(_, room)| room.is_none());
         free.map(|(service, _)| service).collect()
     }
 
-    /// The services that can be sent by now, but only so many attempts of each: all that
-    /// serve it have a rate, and more would only wait.
+    /// The services that can be sent now within a rate limit only, each with the most attempts to
+    /// claim: all open providers that serve it have a limit, and more attempts would only wait.
     pub fn rationed(&self) -> Vec<(i32, usize)> {
         let room = self.room();
         let rationed = room.into_iter();
@@ -145,8 +147,8 @@ impl Registry {
             .collect()
     }
 
-    /// For each service that can be sent by now, how many attempts more can start within
-    /// about a second; nothing: any number.
+    /// For each service that can be sent now, the number of further attempts that can start
+    /// within about a second; `None`: any number.
     fn room(&self) -> Vec<(i32, Option<usize>)> {
         let entries = lock(&self.0.entries);
         let now = Instant::now();
@@ -162,13 +164,13 @@ impl Registry {
         Service::ALL.into_iter().filter_map(room).collect()
     }
 
-    /// How many attempts make sense at the same time, over all providers.
+    /// The number of attempts that make sense at the same time, over all providers.
     pub fn channels(&self) -> usize {
         let entries = lock(&self.0.entries);
         entries.iter().filter_map(Entry::channels).sum()
     }
 
-    /// Those that may be used here and have a limit on attempts at the same time.
+    /// The providers that may be used on this node and have a concurrency limit.
     pub(crate) fn limited(&self) -> Vec<Limited> {
         let entries = lock(&self.0.entries);
         let here = entries.iter().filter(|entry| self.is_here(entry));
@@ -184,7 +186,7 @@ impl Registry {
         .collect()
     }
 
-    /// Waits until somebody waits for a channel, or a limit has changed.
+    /// Waits until an attempt waits for a permit, or a limit has changed.
     pub(crate) async fn short(&self) {
         self.0.short.notified().await;
     }
@@ -199,12 +201,12 @@ impl Registry {
         entry.gateway.is_ok() && entry.details.serves(service) && self.is_here(entry)
     }
 
-    /// Whether its connections are to be kept here.
+    /// True if the provider is active and may be used on this node.
     pub(super) fn is_used(&self, entry: &Entry) -> bool {
         entry.details.active && self.is_here(entry)
     }
 
-    /// Whether it may be used on this node.
+    /// True if the provider may be used on this node: it is pinned to none, or to this one.
     pub(super) fn is_here(&self, entry: &Entry) -> bool {
         let node = self.0.installation.node_id;
         let pinned = entry.details.node_id;
@@ -228,7 +230,8 @@ impl Entry {
         Some(limit.map_or(channels, |limit| channels.min(limit)))
     }
 
-    /// How many more attempts can start within about a second.
+    /// The number of further attempts that can start within about a second; `None` without a
+    /// rate limit.
     fn room(&self) -> Option<usize> {
         let limit = self.details.rate_limit? as usize;
         let waiting = self.gateway.as_ref().ok()?.load.waiting();

@@ -24,22 +24,22 @@ pub(super) const OUTCOMES: [Outcome; 5] = [
     Outcome::Unknown,
 ];
 
-/// One for each adapter.
+/// The load of one adapter.
 #[derive(Debug)]
 pub(super) struct Load(Mutex<Loaded>);
 
 #[derive(Debug)]
 struct Loaded {
     breaker: CircuitBreaker,
-    /// Until when its rate limit is used up.
+    /// The time until which its rate limit is used up.
     full_until: Option<Instant>,
-    /// Attempts that have it and have not started.
+    /// Attempts that picked the provider and have not started.
     waiting: usize,
     started: Rate,
     ended: [Rate; OUTCOMES.len()],
 }
 
-/// What is told of it.
+/// A snapshot of a load, for the provider's status.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shown {
     pub state: State,
@@ -61,24 +61,24 @@ impl Default for Load {
 }
 
 impl Load {
-    /// The time from which on it can be picked; `None`: now.
+    /// The time from which on the provider can be picked; `None`: now.
     pub fn refuses_until(&self, now: Instant) -> Option<Instant> {
         let loaded = self.lock();
         let full = loaded.full_until.filter(|until| *until > now);
         full.max(loaded.breaker.refuses_until(now))
     }
 
-    /// True if its circuit is closed.
+    /// True if the circuit is closed.
     pub fn works(&self) -> bool {
         self.lock().breaker.state() == State::Closed
     }
 
-    /// The attempts that picked it and have not started.
+    /// The number of attempts that picked the provider and have not started.
     pub fn waiting(&self) -> usize {
         self.lock().waiting
     }
 
-    /// Sends an attempt on its way.
+    /// Admits an attempt to the provider, as the probe if the circuit is open.
     pub fn admit(self: &Arc<Self>) -> Trial {
         let mut loaded = self.lock();
         loaded.waiting += 1;
@@ -105,8 +105,8 @@ impl Load {
     }
 }
 
-/// An attempt on its way to a provider. Dropped before it has said how it went, it says
-/// nothing of the provider; if it was the probe, the next attempt is.
+/// An attempt admitted to a provider. If it is dropped without a report, it leaves the
+/// circuit's counts as they are; if it was the probe, the next attempt becomes it.
 #[derive(Debug)]
 pub(crate) struct Trial {
     load: Arc<Load>,
@@ -116,26 +116,25 @@ pub(crate) struct Trial {
 }
 
 impl Trial {
-    /// Whether it is still right to go on: the provider does not open_for since, or this is
-    /// what probes it.
+    /// True if the attempt may go on: the circuit is still closed, or the attempt is its probe.
     pub fn stands(&self) -> bool {
         self.probe || self.load.works()
     }
 
-    /// It goes on the wire.
+    /// Records that the attempt goes on the wire.
     pub fn started(&self) {
         self.load.lock().started.count();
         self.waits_no_more();
     }
 
-    /// The provider's rate is used up until then.
+    /// Records that the provider's rate limit is used up until this time.
     pub fn too_many(&self, until: Instant) {
         let mut loaded = self.load.lock();
         let known = loaded.full_until.filter(|known| *known > Instant::now());
         loaded.full_until = Some(known.map_or(until, |known| known.min(until)));
     }
 
-    /// How it ended.
+    /// Records the result of the attempt.
     pub fn ended(&self, report: &Report) {
         self.told.store(true, Ordering::Relaxed);
         let mut loaded = self.load.lock();

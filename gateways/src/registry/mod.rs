@@ -1,7 +1,7 @@
-//! The providers there are, as the log has them, each with its adapter; and the
+//! The registry of providers, kept up to date from the log, each with its adapter; and the
 //! choice among them.
 //!
-//! A provider type's adapter is made in [`adapters::connect`], the one visible list.
+//! The list of adapters by provider type is [`adapters::connect`].
 
 mod adapters;
 mod choice;
@@ -37,19 +37,19 @@ use crate::{
 pub(crate) use choice::Limited;
 pub(crate) use load::Trial;
 
-/// What a provider's password is sealed for.
+/// The sealing purpose of a provider's password.
 pub const PASSWORD: &str = "provider.password";
-/// What a secret among its settings is sealed for.
+/// The sealing purpose of a secret among a provider's settings.
 pub const SETTING: &str = "provider.setting";
 
-/// What adapters need of the installation.
+/// The settings of the installation that adapters need.
 #[derive(Clone, Debug)]
 pub struct Installation {
-    /// The host name that stands in where a provider names none.
+    /// The host name used where a provider names none.
     pub domain: String,
-    /// Signs return paths.
+    /// The key that signs return paths (VERP).
     pub tag_key: SecretSlice<u8>,
-    /// Where reports come to.
+    /// The signed URLs for reports and for unsubscribing.
     pub addresses: Addresses,
     /// The number of this node; providers pinned to another are not used here.
     pub node_id: Option<i32>,
@@ -65,39 +65,39 @@ struct Inner {
     store: Store,
     installation: Installation,
     entries: Mutex<Vec<Entry>>,
-    /// Where adapters put what comes in, once somebody works here.
+    /// The inbox of inbound items, set once a worker runs in this process.
     inbox: OnceLock<Arc<dyn Inbox>>,
-    /// Rings when somebody waits for a channel, or a limit has changed.
+    /// Notified when an attempt waits for a permit, or a limit has changed.
     short: Arc<Notify>,
 }
 
 struct Entry {
     id: Id<Provider>,
     details: ProviderDetails,
-    /// Why there is no adapter, or the adapter.
+    /// The adapter, or the reason for which there is none.
     gateway: Result<Channel, String>,
-    /// Smooth weighted round robin: who has waited longest for its share.
+    /// The credit in smooth weighted round robin: the highest is picked next.
     credit: f64,
 }
 
 /// A provider that was picked.
 #[derive(Clone)]
 pub struct Channel {
-    /// Which one.
+    /// The provider's id.
     pub provider: Id<Provider>,
-    /// Its adapter.
+    /// The provider's adapter.
     pub gateway: Arc<dyn Gateway>,
-    /// One permit for each attempt that makes sense at the same time.
+    /// The concurrency limit of its attempts.
     permits: Permits,
-    /// How it is doing.
+    /// Its circuit breaker and counts.
     load: Arc<Load>,
     /// The most starts in any second, over all workers.
     pub rate_limit: Option<u32>,
 }
 
 impl Channel {
-    /// Waits until one more attempt makes sense. Those of campaigns (`bulk`) leave some
-    /// to others and wait behind them.
+    /// Waits for a permit for one more attempt. Attempts of campaigns (`bulk`) leave some
+    /// permits to others and wait behind them.
     pub async fn permit(&self, bulk: bool) -> Permit {
         self.permits.acquire(bulk).await
     }
@@ -110,10 +110,10 @@ impl fmt::Debug for Registry {
 }
 
 impl Registry {
-    /// Reads the providers from the log and follows what becomes of them.
+    /// Reads the providers from the log and subscribes to their changes.
     ///
     /// # Errors
-    /// When the log cannot be read.
+    /// If the log cannot be read.
     pub async fn follow(store: Store, installation: Installation) -> Result<Self, StoreError> {
         let registry = Self(Arc::new(Inner {
             store,
@@ -134,7 +134,7 @@ impl Registry {
             for id in ids {
                 match registry.refresh(id).await {
                     Err(error) if error.is_transient() => return Err(error),
-                    // The others must not wait for one that no waiting will mend.
+                    // A permanent error of one provider must not keep the others from being read.
                     Err(error) => {
                         tracing::error!(provider.id = %id, %error, "a provider cannot be read");
                     }
@@ -185,7 +185,7 @@ impl Registry {
                     None
                 }
                 (known, Some(details)) => {
-                    // What the old adapter has under way counts on.
+                    // Attempts in flight at the old adapter keep their permits.
                     let kept = known.and_then(|at| entries[at].gateway.as_ref().ok());
                     let permits = kept.map(|channel| channel.permits.clone());
                     let gateway = self.connect(id, &details, permits);
@@ -207,13 +207,13 @@ impl Registry {
             }
         };
         if let Some(old) = replaced {
-            // Attempts under way keep it alive; its idle connections go at once.
+            // Attempts in flight keep it alive; its idle connections are closed at once.
             tokio::spawn(async move { old.gateway.close().await });
         }
         Ok(())
     }
 
-    /// From now on takes in what the remote sides send by themselves.
+    /// Begins to pass what the remote sides send by themselves to this inbox.
     pub fn listen(&self, inbox: Arc<dyn Inbox>) {
         let entries = lock(&self.0.entries);
         if self.0.inbox.set(inbox).is_err() {
@@ -224,7 +224,7 @@ impl Registry {
         }
     }
 
-    /// Has an adapter listen, if it is to.
+    /// Lets an adapter listen, if there is an inbox and the provider is used on this node.
     fn welcome(&self, entry: &Entry) {
         if let (Some(inbox), Ok(channel)) = (self.0.inbox.get(), &entry.gateway)
             && self.is_used(entry)
@@ -253,7 +253,7 @@ impl Registry {
         })
     }
 
-    /// Takes in a change that leaves the adapter as it is.
+    /// Applies a change that leaves the adapter as it is: details and limits.
     fn limit(&self, entry: &mut Entry, details: ProviderDetails) {
         if let Ok(channel) = &mut entry.gateway {
             channel.rate_limit = adapters::rate_limit(&details);
@@ -266,7 +266,7 @@ impl Registry {
         entry.details = details;
     }
 
-    /// Closes what is kept open.
+    /// Closes the adapters' connections.
     pub async fn close(&self) {
         let channels: Vec<Channel> = {
             let entries = lock(&self.0.entries);
@@ -281,7 +281,7 @@ impl Registry {
     }
 }
 
-/// How many there are from the start: with a limit none before they are asked for.
+/// The permits at the start: with a concurrency limit none, until the database grants some.
 fn channels(gateway: &dyn Gateway, limit: Option<u32>) -> usize {
     match limit {
         None => gateway.channels(),

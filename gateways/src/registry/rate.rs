@@ -1,4 +1,4 @@
-//! How many attempts were started in the last minute.
+//! A counter of events in the last minute.
 
 use tokio::time::Instant;
 
@@ -21,14 +21,14 @@ impl Rate {
         }
     }
 
-    /// Counts one that starts now.
+    /// Counts an event at the present time.
     pub fn count(&mut self) {
         self.advance();
         let now = self.second as usize % SECONDS;
         self.counts[now] = self.counts[now].saturating_add(1);
     }
 
-    /// How many there were.
+    /// The number of events in the last minute.
     pub fn of_last_minute(&mut self) -> u32 {
         self.advance();
         self.counts
@@ -36,14 +36,14 @@ impl Rate {
             .fold(0, |sum, count| sum.saturating_add(*count))
     }
 
-    /// Empties the places of the seconds that have passed since.
+    /// Clears the counts of the seconds that have passed since the last call.
     fn advance(&mut self) {
         let now = self.since.elapsed().as_secs();
         let passed = now.saturating_sub(self.second).min(SECONDS as u64);
         for step in 1..=passed {
             self.counts[(self.second + step) as usize % SECONDS] = 0;
         }
-        // After more than a minute all of them are empty, whichever is next.
+        // After more than a minute all counts are zero, whichever is next.
         self.second = now;
     }
 }

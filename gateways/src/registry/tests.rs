@@ -16,12 +16,12 @@ use tokio::time::{Instant, advance};
 use super::*;
 use crate::{
     Ended, Health, Progress, Report, Spool,
-    breaker::{LONGEST_OPEN, State, UNREACHED},
+    circuit_breaker::{LONGEST_OPEN, State, UNREACHED},
 };
 
 const CHANNELS: usize = 8;
 
-/// Nothing is sent here: the script says what came of it.
+/// An adapter that sends nothing: the script decides the outcomes.
 struct Scripted;
 
 #[async_trait]
@@ -59,7 +59,7 @@ fn details(weight: i32) -> ProviderDetails {
     serde_json::from_value(details).unwrap()
 }
 
-/// A registry of scripted providers, by weight; the database is only there to be had.
+/// A registry of scripted providers, by weight. The database only serves to open a store.
 async fn registry(name: &str, weights: &[i32]) -> Registry {
     let dir = std::env::temp_dir().join(format!("ledgerline-{name}-{}", std::process::id()));
     let postgres = EmbeddedPostgres::start(EmbeddedConfig {
@@ -110,7 +110,7 @@ async fn registry(name: &str, weights: &[i32]) -> Registry {
     registry
 }
 
-/// Picks so often, with each attempt delivered; how often each provider was picked.
+/// Picks `times` times, with each attempt delivered; returns the picks by provider.
 fn picked(registry: &Registry, times: usize) -> HashMap<i64, usize> {
     let mut counts = HashMap::new();
     for _ in 0..times {
@@ -213,8 +213,8 @@ fn channel_state(registry: &Registry, place: usize) -> State {
     channel.map(|channel| channel.load.shown().state).unwrap()
 }
 
-/// Providers go down, put off and come back. Whoever waits for a single send waits for no
-/// campaign, nothing is picked that rests, and in the end everything works again.
+/// Providers go down, defer and come back. A single send never waits behind a campaign, no
+/// provider with an open circuit is picked, and in the end all of them work again.
 #[tokio::test]
 async fn a_script_of_misbehaviour_is_lived_through() {
     let registry = registry("script", &[10, 15, 40]).await;
@@ -265,7 +265,7 @@ async fn a_script_of_misbehaviour_is_lived_through() {
     for (provider, weight) in [(1, 10.0), (2, 15.0), (3, 40.0)] {
         let due = 265.0 / weight / whole;
         let off = (counts[&provider] as f64 - due).abs();
-        // Less than one at either end of what is counted.
+        // Less than one pick at either end of the counted period.
         assert!(off < 2.0, "seed {seed}: {counts:?}");
     }
 }

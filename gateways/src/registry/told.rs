@@ -1,4 +1,4 @@
-//! What is told of the providers.
+//! The published health of the providers.
 
 use eventstore::clock;
 use projections::delivery::health::ProviderHealth;
@@ -6,18 +6,18 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{Entry, Registry, load::Shown, lock};
-use crate::{Health, breaker::State};
+use crate::{Health, circuit_breaker::State};
 
 impl Registry {
-    /// What is known here of every provider that may be used here.
+    /// The health of every provider that may be used on this node.
     pub(crate) fn health(&self) -> Vec<ProviderHealth> {
         let entries = lock(&self.0.entries);
         let here = entries.iter().filter(|entry| self.is_here(entry));
         here.map(health).collect()
     }
 
-    /// The part of `/readyz` about gateways, which anybody may read: no error, since providers quote
-    /// internals in theirs. Those are in the provider's status.
+    /// The part of `/readyz` about gateways, which anybody may read: without error texts, since
+    /// providers quote internals in theirs. Those are in the provider's status.
     pub fn status(&self) -> Value {
         let entries = lock(&self.0.entries);
         let row = |entry: &Entry| {
@@ -36,7 +36,7 @@ impl Registry {
     }
 }
 
-/// What the adapter knows, or why there is none.
+/// The health that the adapter reports, or the reason for which there is no adapter.
 fn known(entry: &Entry) -> Health {
     match &entry.gateway {
         Ok(channel) => channel.gateway.health(),

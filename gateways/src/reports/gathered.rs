@@ -1,11 +1,11 @@
-//! Reports that come one by one, each in a request of its own, and are put on record
+//! Batches reports that arrive one by one, each in a request of its own, to record them
 //! together.
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::{About, Noted, Reports, Said};
 
-/// How many are put on record together at most.
+/// The most reports that are recorded together.
 const TOGETHER: usize = 500;
 
 #[derive(Debug)]
@@ -15,19 +15,19 @@ struct Told {
     answer: oneshot::Sender<Noted>,
 }
 
-/// A way to put single reports on record. Clones lead to the same place.
+/// A handle to the task that records single reports in batches. Clones share the task.
 #[derive(Clone, Debug)]
 pub struct Gathered(mpsc::Sender<Told>);
 
 impl Gathered {
-    /// Starts to gather, until the last clone is gone.
+    /// Starts the task; it runs until the last clone is dropped.
     pub fn start(reports: Reports) -> Self {
         let (sender, receiver) = mpsc::channel(TOGETHER);
         tokio::spawn(work(reports, receiver));
         Self(sender)
     }
 
-    /// Puts one on record; nothing if that could not be done now.
+    /// Records a report; `None` if that is not possible now.
     pub async fn record(&self, about: About, said: Said) -> Option<Noted> {
         let (answer, answered) = oneshot::channel();
         let told = Told {
@@ -50,11 +50,11 @@ async fn work(reports: Reports, mut receiver: mpsc::Receiver<Told>) {
         match reports.record(said).await {
             Ok(noted) => {
                 for (answer, noted) in answers.into_iter().zip(noted) {
-                    // Who does not wait any more sends it again.
+                    // A request that has gone is sent again by the provider.
                     let _ = answer.send(noted);
                 }
             }
-            // Whoever waits is told to send it again.
+            // The waiting requests are answered 503, and the providers send them again.
             Err(error) => tracing::warn!(%error, "reports could not be recorded"),
         }
     }

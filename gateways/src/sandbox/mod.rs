@@ -1,5 +1,5 @@
-//! The sandbox: a provider that plays every service and delivers to an outbox one
-//! can look at (`GET /sandbox/outbox`). Some destinations play an outcome:
+//! The sandbox: a provider that simulates every service and delivers to an outbox that
+//! clients can read (`GET /sandbox/outbox`). Some destinations simulate an outcome:
 //!
 //! | email, before the `@` | number | what happens |
 //! |---|---|---|
@@ -10,7 +10,8 @@
 //! | `unknown` | `9990005` | the outcome stays unknown |
 //! | `unavailable` | `9990006` | never reached |
 //!
-//! Anything else is delivered at once. A tag (`busy+1@…`) does not matter.
+//! Mail and messages to any other destination are delivered at once. A tag (`busy+1@…`) is
+//! ignored.
 
 mod outbox;
 mod play;
@@ -40,9 +41,9 @@ use self::{
 };
 use crate::{Ended, Gateway, Health, Progress, Report, Spool, gateway::Counted};
 
-/// How many attempts run at the same time.
+/// The number of concurrent attempts.
 const CHANNELS: usize = 512;
-/// How long `slow` takes.
+/// The duration of `slow`.
 const SLOW: Duration = Duration::from_secs(5);
 
 /// The sandbox as a gateway.
@@ -93,7 +94,8 @@ impl SandboxGateway {
         }
     }
 
-    /// What plays unreachable is not spoken to; and nobody is, once closed.
+    /// The report of an attempt that does not reach the sandbox: the destination simulates
+    /// unreachability, or the sandbox is closed.
     fn away(&self, play: Play, spool: &Spool) -> Option<Report> {
         let reason = if self.closed.load(Ordering::Relaxed) {
             "the sandbox is closed"

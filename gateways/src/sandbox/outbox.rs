@@ -1,15 +1,15 @@
-//! The outbox: what has been delivered, written many at a time.
+//! The outbox: the sandbox's deliveries, written in batches.
 
 use domain::{Id, delivery::Provider};
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 
-/// How many deliveries are written at once, at most.
+/// The most deliveries that are written at once.
 const BATCH: usize = 256;
-/// How many deliveries the outbox keeps.
+/// The number of deliveries that the outbox keeps.
 const KEPT: i64 = 10_000;
 
-/// Where deliveries are put.
+/// A handle to the task that writes deliveries.
 #[derive(Debug)]
 pub(super) struct Outbox(mpsc::Sender<Delivery>);
 
@@ -19,7 +19,7 @@ struct Delivery {
     written: oneshot::Sender<bool>,
 }
 
-/// Something that arrived.
+/// A delivery as a row.
 #[derive(Debug)]
 pub(super) struct Row {
     pub spool_id: i64,
@@ -33,14 +33,14 @@ pub(super) struct Row {
 }
 
 impl Outbox {
-    /// The outbox of this provider, with room for so many deliveries that wait.
+    /// Starts the outbox of this provider, with a queue of `room` deliveries.
     pub fn open(provider: Id<Provider>, pool: PgPool, room: usize) -> Self {
         let (outbox, deliveries) = mpsc::channel(room);
         tokio::spawn(write(provider, pool, deliveries));
         Self(outbox)
     }
 
-    /// Puts something there; whether that could be done.
+    /// Writes a delivery; false if that failed.
     pub async fn put(&self, row: Row) -> bool {
         let (written, answer) = oneshot::channel();
         let sent = self.0.send(Delivery { row, written }).await.is_ok();
@@ -73,7 +73,7 @@ async fn write(provider: Id<Provider>, pool: PgPool, mut deliveries: mpsc::Recei
     }
 }
 
-/// Rows of a person who was erased meanwhile are left out.
+/// Inserts deliveries, except those to a contact who was erased meanwhile.
 async fn insert(provider: Id<Provider>, pool: &PgPool, rows: &[Row]) -> Result<(), sqlx::Error> {
     let column = |of: fn(&Row) -> i64| rows.iter().map(of).collect::<Vec<_>>();
     let mut transaction = pool.begin().await?;

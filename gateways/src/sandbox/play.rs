@@ -1,4 +1,4 @@
-//! What a destination plays, and what then is to be seen of it.
+//! The simulated outcome of a destination, and its result rows and outbox entry.
 
 use domain::{
     delivery::{Outcome, ResultKind, SpoolResult},
@@ -10,10 +10,10 @@ use crate::{
     content::{Call, CallAction, Fax},
 };
 
-/// The most steps of a call that are played, should it go round in circles.
+/// The most steps of a call that are played, should its steps form a cycle.
 const MOST_STEPS: usize = 24;
 
-/// What a destination plays.
+/// The behaviour that a destination simulates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Play {
     Deliver,
@@ -26,7 +26,7 @@ pub(super) enum Play {
 }
 
 impl Play {
-    /// By the name before the `@`, or by the number.
+    /// Looks up the behaviour by the local part of an email address, or by the number.
     pub fn of(destination: &str) -> Self {
         let name = match destination.split_once('@') {
             Some((local, _)) => local.split('+').next().unwrap_or(local),
@@ -44,7 +44,7 @@ impl Play {
     }
 }
 
-/// What happened, in the words of its service, and what its first step then results in.
+/// The outcome, the response in the terms of the service, and the result of the first step.
 pub(super) fn words(content: &Content, play: Play) -> (Outcome, &'static str, &'static str) {
     let call = matches!(content, Content::Fax(_) | Content::Voice(_));
     match play {
@@ -71,7 +71,7 @@ pub(super) fn words(content: &Content, play: Play) -> (Outcome, &'static str, &'
     }
 }
 
-/// The result rows of an attempt whose first step ended so.
+/// The result rows of an attempt whose first step ended with the result `first`.
 pub(super) fn results(content: &Content, first: &str) -> Vec<SpoolResult> {
     match content {
         Content::Email(_) => vec![row(application::EMAIL_SEND, first)],
@@ -98,7 +98,7 @@ fn faxed(fax: &Fax, first: &str) -> Vec<SpoolResult> {
     rows
 }
 
-/// Every step does what it is for, but the call itself, which ends as it is played.
+/// The rows of a call: the call itself ends with `first`, every other step with success.
 fn called(call: &Call, first: &str) -> Vec<SpoolResult> {
     let mut rows = Vec::new();
     let mut next: Vec<usize> = call.first().collect();
@@ -120,7 +120,7 @@ fn called(call: &Call, first: &str) -> Vec<SpoolResult> {
     rows
 }
 
-/// What the outbox shows: a subject and a content.
+/// The subject and the content in the outbox.
 pub(super) fn shown(content: &Content) -> (Option<String>, Option<String>) {
     match content {
         Content::Email(email) => {

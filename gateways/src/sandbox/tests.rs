@@ -1,4 +1,4 @@
-//! Against a real Postgres, as any adapter is against its remote side.
+//! The sandbox against a real Postgres.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
     contract_suite::{self, Manner, Peer, Stage},
 };
 
-/// A database in which somebody can be sent something.
+/// A database with one contact who can be sent messages.
 struct Desk {
     postgres: EmbeddedPostgres,
     dir: std::path::PathBuf,
@@ -38,7 +38,7 @@ impl Desk {
         .unwrap();
         let pool = connect(postgres.connect_options(), 8).await.unwrap();
         migrate(&pool).await.unwrap();
-        // What is sent to somebody who was erased is not shown; this one was not.
+        // Deliveries to an erased contact are not shown; the key makes this one not erased.
         sqlx::query("insert into subject_keys (subject, sealed) values ('contact/1', '')")
             .execute(&pool)
             .await
@@ -95,7 +95,7 @@ impl Peer for SandboxPeer {
             Manner::Unanswering => "9990001",
             Manner::Away => "9990006",
             Manner::Vanishes => "9990005",
-            // Its answer comes after the second that the suite waits.
+            // The answer comes after the second that the suite waits.
             Manner::Hangs => "9990004",
         };
         Some(Stage {

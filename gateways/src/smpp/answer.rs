@@ -1,4 +1,4 @@
-//! What a message centre answers to a submit_sm.
+//! Classifies a message centre's responses to a submit_sm.
 
 use domain::delivery::Outcome;
 use rusmpp::{CommandId, CommandStatus};
@@ -8,19 +8,19 @@ use super::{
     session::Lost,
 };
 
-/// An answer, classified.
+/// A classified response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// It has it, and calls it so.
+    /// Accepted, with the message centre's id of the message.
     Taken(String),
-    /// It has too much of them: the same message later.
+    /// Throttled, or its queue is full: the message can be sent again later.
     TooMany(String),
-    /// It ended otherwise.
+    /// Not accepted, with the outcome and the reason.
     Not(Outcome, String),
 }
 
-/// Reads an answer, or the lack of one. After a message was given away, only an answer says
-/// that it was not taken.
+/// Classifies a response, or the lack of one: once a message was written, only a response
+/// proves that it was not accepted.
 pub(super) fn read(answer: Result<Frame, Lost>) -> Answer {
     match answer {
         Ok(answer) if answer.status != CommandStatus::EsmeRok => refused(answer.status),
@@ -45,13 +45,13 @@ fn refused(status: CommandStatus) -> Answer {
     match status {
         EsmeRthrottled | EsmeRmsgqful => Answer::TooMany(words),
         EsmeRsyserr | EsmeRsubmitfail | EsmeRxTAppn => Answer::Not(Outcome::Unavailable, words),
-        // That this connection may not send is not the message's fault.
+        // The bind does not allow sending; that is no error of the message.
         CommandStatus::EsmeRinvbndsts => Answer::Not(Outcome::Unavailable, words),
         _ => Answer::Not(Outcome::Rejected, words),
     }
 }
 
-/// A status as people say it (SMPP 3.4, 5.1.3).
+/// The name of a status with its meaning (SMPP 3.4, 5.1.3).
 pub(super) fn words(status: CommandStatus) -> String {
     match status {
         CommandStatus::EsmeRinvmsglen => "ESME_RINVMSGLEN: the message is too long",

@@ -1,4 +1,4 @@
-//! A message centre and how to speak to it.
+//! The configuration of a message centre, and the bind requests.
 
 use domain::{
     Id,
@@ -15,28 +15,28 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{link::Way, message::c_string};
 use crate::network::ProviderNetworks;
 
-/// One message centre and how to speak to it.
+/// The configuration of the connections to one message centre.
 #[derive(Clone, Debug)]
 pub struct SmppConfig {
-    /// Whose connections these are.
+    /// The provider.
     pub provider: Id<Provider>,
-    /// Where it is.
+    /// The host name or IP address.
     pub host: String,
-    /// Its port.
+    /// The port.
     pub port: u16,
     /// The networks that it may be in.
     pub networks: ProviderNetworks,
-    /// The system id that one binds with.
+    /// The system_id of binds.
     pub username: Option<String>,
-    /// Goes with it.
+    /// The password of binds.
     pub password: Option<SecretString>,
-    /// Digits that go before the number.
+    /// Digits to write before the number.
     pub prefix: Option<String>,
-    /// The rest.
+    /// The provider's settings.
     pub settings: SmppSettings,
 }
 
-/// Who binds, checked: what a bind says of itself whatever its kind.
+/// The checked credentials of binds, equal for every kind of bind.
 pub(super) struct Credentials {
     system_id: COctetString<1, 16>,
     password: COctetString<1, 9>,
@@ -44,10 +44,10 @@ pub(super) struct Credentials {
 }
 
 impl SmppConfig {
-    /// What one binds with.
+    /// Checks the credentials of binds.
     ///
     /// # Errors
-    /// When the protocol has no room for it (SMPP 3.4, 4.1.1).
+    /// If a value does not fit its field (SMPP 3.4, 4.1.1).
     pub(super) fn credentials(&self) -> Result<Credentials, String> {
         let password = self.password.as_ref().map(ExposeSecret::expose_secret);
         Ok(Credentials {
@@ -62,7 +62,7 @@ impl SmppConfig {
 }
 
 impl Credentials {
-    /// The request for a bind in this direction.
+    /// The bind request for this direction.
     pub fn request(&self, way: Way) -> Pdu {
         let Self {
             system_id,

@@ -1,4 +1,4 @@
-//! What a message centre delivers: receipts and messages, answered once they are on record.
+//! Handles deliver_sm: delivery receipts and messages, acknowledged once they are on record.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,18 +20,19 @@ use super::{
 };
 use crate::inbox::{Inbox, Ingested};
 
-/// How many messages may be under way on all binds of a provider, and how many receipts,
-/// which may have to wait for what they are about; the next ones wait unread.
+/// The most mobile-originated messages that are processed at once on all binds of a provider;
+/// further ones wait unread.
 const MESSAGES: usize = 500;
+/// That limit for delivery receipts: more, since a receipt may have to wait for its attempt.
 const RECEIPTS: usize = 5_000;
-/// A connection that is open so long after an answer has brought it.
+/// The time after which an acknowledgement counts as received if the connection is still open.
 const SETTLED: Duration = Duration::from_secs(2);
-/// What kind of deliver_sm it is (SMPP 3.4, 5.2.12).
+/// The bits of the message type in esm_class (SMPP 3.4, 5.2.12).
 const KIND: u8 = 0x3c;
 const MESSAGE: u8 = 0x00;
 const RECEIPT: u8 = 0x04;
 
-/// Takes in what is delivered to a provider.
+/// Handles the deliver_sm of a provider.
 #[derive(Clone)]
 pub(super) struct Incoming {
     provider: Id<Provider>,
@@ -43,7 +44,7 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    /// Without an inbox everything is answered "later".
+    /// Creates a handler; without an inbox it answers every deliver_sm with a temporary error.
     pub fn new(config: &SmppConfig, inbox: Option<Arc<dyn Inbox>>) -> Self {
         Self {
             provider: config.provider,
@@ -55,7 +56,7 @@ impl Incoming {
         }
     }
 
-    /// Takes one in, and answers it when that is done.
+    /// Handles a deliver_sm in a task, and answers it when it is on record.
     pub async fn take(&self, session: Session, frame: Frame) {
         let Frame { sequence, body, .. } = frame;
         let Some(deliver) = Deliver::read(&body) else {
@@ -98,14 +99,14 @@ impl Incoming {
                     message_id,
                     said: Some(said),
                 }) => inbox.report(self.provider, message_id, said).await,
-                // On its way still.
+                // The message is still on its way.
                 Some(Receipt { said: None, .. }) => Ingested::Ack,
                 None => {
                     metrics::counter!("ledgerline_reports_unreadable_total").increment(1);
                     return CommandStatus::EsmeRxPAppn;
                 }
             },
-            // Acknowledgements of the recipient, notices on the way: nothing is lost.
+            // Acknowledgements by the recipient and intermediate notifications are not used.
             _ => Ingested::Ack,
         };
         status(taken)

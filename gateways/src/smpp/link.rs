@@ -1,4 +1,4 @@
-//! A bind that is kept: opened, watched, and opened again when it is lost.
+//! A bind that is kept open: opened, watched, and opened again when it is lost.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,15 +19,16 @@ use super::{
 };
 use crate::{network::without_brackets, tls};
 
-/// The first pause after a bind that failed, and the longest.
+/// The first pause after a failed bind; each further failure doubles it.
 const SOON: Duration = Duration::from_millis(500);
+/// The longest pause after a failed bind.
 const LATE: Duration = Duration::from_secs(30);
-/// A bind that lasts so long is sound; one that does not is opened again after a pause.
+/// The duration of a bind after which the pause starts anew; shorter ones count as failed.
 const STEADY: Duration = Duration::from_secs(10);
-/// How long a goodbye may take.
+/// The time-out of an unbind.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// Which way messages go on a bind.
+/// The direction of messages on a bind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     Both,
@@ -35,27 +36,27 @@ pub(super) enum Way {
     In,
 }
 
-/// How a bind is.
+/// The state of a bind.
 #[derive(Clone, Debug)]
 pub(super) enum State {
     /// Being opened.
     Opening,
     /// Bound.
     Up(Session),
-    /// Not to be had for the moment, and why.
+    /// Not available at the moment, for this reason.
     Down(String),
 }
 
-/// A bind.
+/// A bind, reopened as often as needed.
 #[derive(Debug)]
 pub(super) struct Link {
     pub way: Way,
     state: watch::Sender<State>,
-    /// One permit for each message that may wait for its answer.
+    /// The window: one permit for each request that may await its response.
     window: Arc<Semaphore>,
 }
 
-/// What a bind needs to be opened.
+/// Opens binds.
 pub(super) struct Opener {
     pub config: SmppConfig,
     pub credentials: Credentials,
@@ -76,17 +77,17 @@ impl Link {
         self.state.borrow().clone()
     }
 
-    /// Follows what becomes of it.
+    /// Subscribes to the state of the bind.
     pub fn follow(&self) -> watch::Receiver<State> {
         self.state.subscribe()
     }
 
-    /// How many messages it can take at once.
+    /// The number of free places in the window.
     pub fn room(&self) -> usize {
         self.window.available_permits()
     }
 
-    /// A place in its window.
+    /// Waits for a place in the window.
     pub async fn place(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.window).acquire_owned().await.ok()
     }
@@ -95,7 +96,7 @@ impl Link {
         self.state.send_replace(state);
     }
 
-    /// Keeps it until the gateway stops.
+    /// Keeps the bind open until the gateway stops.
     pub async fn keep(self: Arc<Self>, opener: Arc<Opener>, incoming: Incoming) {
         let mut pause = SOON;
         loop {
@@ -130,7 +131,7 @@ impl Link {
         }
     }
 
-    /// Says goodbye when what is under way has its answers.
+    /// Unbinds when the outstanding requests have their responses.
     async fn leave(&self, opener: &Opener, session: &Session) {
         let all = u32::try_from(opener.config.settings.window).unwrap_or(u32::MAX);
         let patience = Duration::from_secs(opener.config.settings.timeout_seconds);
@@ -141,7 +142,7 @@ impl Link {
     }
 }
 
-/// Until it is lost, or the gateway stops.
+/// Handles deliveries until the session is closed or the gateway stops.
 async fn attend(
     opener: &Opener,
     session: &Session,

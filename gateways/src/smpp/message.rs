@@ -20,17 +20,17 @@ use crate::{
     sms::{dialled, fits, part_header, sender},
 };
 
-/// The text begins with a header.
+/// The bit of esm_class for a user data header (UDHI).
 const WITH_HEADER: u8 = 0x40;
-/// A report is wanted, however it ends.
+/// The value of registered_delivery that asks for a receipt of success or failure.
 const REPORT: u8 = 1;
-/// Up to here a number without a country is one of the network's own.
+/// The most digits of a short code: a number without a country code, specific to the network.
 const SHORT: usize = 8;
 
-/// The submit_sm that send this message; the last one asks for the report.
+/// The submit_sm PDUs of this message; the last one asks for the receipt.
 ///
 /// # Errors
-/// Why it cannot be sent through this provider.
+/// The reason for which it cannot be sent through this provider.
 pub(super) fn parts(
     config: &SmppConfig,
     spool: &Spool,
@@ -80,7 +80,7 @@ pub(super) fn parts(
     sms.encoded.parts.iter().enumerate().map(part).collect()
 }
 
-/// A message centre whose alphabet is Latin-1 gets what that has not as Unicode.
+/// Encodes as Unicode a text that does not fit a message centre's alphabet Latin-1.
 fn in_alphabet(sms: &Sms, alphabet: Alphabet) -> Result<Sms, String> {
     let is_text = sms.encoded.encoding == Encoding::Gsm;
     if alphabet == Alphabet::Gsm || !is_text || sms.text.chars().all(|c| u32::from(c) < 256) {
@@ -93,14 +93,14 @@ fn in_alphabet(sms: &Sms, alphabet: Alphabet) -> Result<Sms, String> {
     })
 }
 
-/// The octets of a part in Latin-1, all of whose letters it has.
+/// The octets of a part in Latin-1, which must have all of its characters.
 fn latin1(octets: &[u8]) -> Vec<u8> {
     let text = text_of(octets, Encoding::Gsm).unwrap_or_default();
     let letter = |c: char| u8::try_from(u32::from(c)).unwrap_or(b'?');
     text.chars().map(letter).collect()
 }
 
-/// The coding with its message class (3GPP TS 23.038, 4: the general group).
+/// The data_coding with the message class (3GPP TS 23.038, 4: the general group).
 const fn coding(encoding: Encoding, class: TextClass) -> u8 {
     let alphabet = match encoding {
         Encoding::Gsm => 0x00,
@@ -118,7 +118,7 @@ const fn coding(encoding: Encoding, class: TextClass) -> u8 {
 
 type Address = (Ton, Npi, COctetString<1, 21>);
 
-/// An address with its type of number and its plan (SMPP 3.4, 5.2.5 and 5.2.6).
+/// An address with its TON and NPI (SMPP 3.4, 5.2.5 and 5.2.6), by its form or as configured.
 fn address(text: &str, said: (Option<u64>, Option<u64>)) -> Option<Address> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -139,7 +139,7 @@ fn address(text: &str, said: (Option<u64>, Option<u64>)) -> Option<Address> {
     ))
 }
 
-/// A string that ends with a zero octet; nothing if it does not fit.
+/// A C-octet string (zero-terminated); `None` if the text does not fit.
 pub(super) fn c_string<const MOST: usize>(text: &str) -> Option<COctetString<1, MOST>> {
     if !text.is_ascii() || text.contains('\0') {
         return None;

@@ -5,10 +5,10 @@ use domain::{Id, delivery::Provider, delivery::settings::Alphabet, outreach::sms
 use super::pdu::{Address, Deliver};
 use crate::inbox::{InboundSms, Part};
 
-/// The text begins with a header.
+/// The bit of esm_class for a user data header (UDHI).
 const WITH_HEADER: u8 = 0x40;
 
-/// Reads it. `alphabet` is what data_coding 0 means there.
+/// Reads an inbound SMS. `alphabet` is the provider's meaning of data_coding 0.
 pub fn read(provider: Id<Provider>, deliver: &Deliver, alphabet: Alphabet) -> InboundSms {
     let mut octets = &deliver.octets[..];
     let mut in_header = None;
@@ -34,13 +34,13 @@ pub fn read(provider: Id<Provider>, deliver: &Deliver, alphabet: Alphabet) -> In
     }
 }
 
-/// The header, without its length, and what follows it.
+/// The user data header, without its length, and the text after it.
 fn headed(octets: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = octets.split_first()?;
     rest.split_at_checked(usize::from(*length))
 }
 
-/// A number of the international kind (5.2.5), or whatever it is.
+/// An address: an international number (5.2.5) with `+`, anything else as it is.
 fn address(Address { ton, text }: &Address) -> String {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match ton {
@@ -49,8 +49,8 @@ fn address(Address { ton, text }: &Address) -> String {
     }
 }
 
-/// What a data_coding says of octets (SMPP 3.4, 5.2.19; 3GPP TS 23.038, 4). What is neither
-/// GSM, nor UTF-16, nor bytes is made UTF-16.
+/// Decodes octets by their data_coding (SMPP 3.4, 5.2.19; 3GPP TS 23.038, 4). Text that is
+/// neither GSM nor UTF-16 is converted to UTF-16.
 fn decoded(coding: u8, octets: &[u8], alphabet: Alphabet) -> (Encoding, Vec<u8>) {
     let latin1 = || utf16(encoding_rs::WINDOWS_1252, octets);
     let by_alphabet = || match alphabet {

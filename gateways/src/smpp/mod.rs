@@ -1,8 +1,8 @@
 //! SMPP 3.4, for providers of type `smpp`.
 //!
-//! Binds are kept; a message goes out in as many submit_sm as it has parts, one
-//! after the other, within the window of a bind. What the message centre takes is reported
-//! later in a delivery receipt ([`receipt`]), which names the message as the answer did.
+//! Binds are kept open. A message is sent in as many submit_sm as it has parts, one after the
+//! other, within the window of a bind. The outcome of an accepted message arrives later in a
+//! delivery receipt ([`receipt`]), by the message id in the response.
 
 mod answer;
 mod config;
@@ -53,13 +53,13 @@ use crate::{
     tls,
 };
 
-/// What its result rows are called.
+/// The name of the adapter's result rows.
 const VIA: &str = "submit_sm";
 
-/// How much time an answer has at least, where a message had to wait for its turn.
+/// The least time that is left for the response, where a message had to wait for its turn.
 const ANSWER: Duration = Duration::from_secs(2);
 
-/// Sends short messages through one message centre, and takes in what it delivers.
+/// Sends short messages through one message centre, and receives its deliveries.
 pub struct SmppGateway {
     links: Vec<Arc<Link>>,
     opener: Arc<Opener>,
@@ -70,10 +70,10 @@ pub struct SmppGateway {
 }
 
 impl SmppGateway {
-    /// An adapter for this message centre; nothing is connected yet.
+    /// Creates an adapter for this message centre, not connected yet.
     ///
     /// # Errors
-    /// When its username, its password or its certificate cannot be any.
+    /// If its username, password, system_type or certificate is invalid.
     pub fn new(config: SmppConfig) -> Result<Self, String> {
         let settings = &config.settings;
         let authority = settings.ca_certificate.as_deref();
@@ -148,7 +148,7 @@ impl SmppGateway {
         self.ended(&message_id)
     }
 
-    /// A bind that sends, and a place in its window.
+    /// Waits for a bind that sends, and a place in its window.
     async fn ready(&self, until: Instant) -> Result<(Session, OwnedSemaphorePermit), String> {
         loop {
             if self.opener.stopping.is_cancelled() {
@@ -184,10 +184,10 @@ impl SmppGateway {
         }
     }
 
-    /// Sends a part, again and again while the message centre says that it is too much.
+    /// Sends a part, and repeats it while the message centre throttles.
     async fn submit(&self, session: &Session, part: SubmitSm, until: Instant) -> Answer {
         loop {
-            // Whose turn comes at the very end would have no time left for the answer.
+            // A turn at the very end would leave no time for the response.
             let last_turn = until.checked_sub(ANSWER).unwrap_or(until);
             if timeout_at(last_turn, self.throttle.turn()).await.is_err() {
                 let words = "the message centre had too much to do until the time ran out";
@@ -222,7 +222,7 @@ impl SmppGateway {
         sms::report(VIA, outcome, words, true)
     }
 
-    /// Nothing of a message is sent again of which parts were taken.
+    /// Reports a message of which only some parts were accepted: it is never sent again.
     fn cut_short(&self, answer: Answer, taken: usize, count: usize) -> Ended {
         let Answer::Not(outcome, words) = answer else {
             return late();

@@ -1,7 +1,7 @@
-//! PDUs as they come in. Each is cut off by its own length first, and read forgivingly then:
-//! message centres leave out the zero octet that ends a string, write names in Latin-1 and
-//! add what is of no interest here, and none of that is a reason to lose the bind and what
-//! is under way on it.
+//! Reads inbound PDUs. Each is framed by its length first, and then parsed leniently: message
+//! centres leave out the zero octet that ends a string, write names in Latin-1 and add
+//! parameters that are not used here. None of that is a reason to lose the bind and its
+//! outstanding requests.
 
 use std::io;
 
@@ -9,27 +9,28 @@ use bytes::{Buf, Bytes, BytesMut};
 use rusmpp::{CommandId, CommandStatus};
 use tokio_util::codec::Decoder;
 
-/// Longer than any PDU that is used here, message_payload included.
+/// The most octets of a PDU: more than any that is used here has, message_payload included.
 const LONGEST: usize = 70_000;
-/// More than an address or an id has (3.4, 5.2.8, 5.2.9, 5.2.23).
+/// The most characters that are kept of an address or an id: more than any has (3.4, 5.2.8,
+/// 5.2.9, 5.2.23).
 const STRING: usize = 255;
-/// The octets of a head.
+/// The octets of a PDU header.
 const HEAD: usize = 16;
 
-/// A PDU: its head, read (SMPP 3.4, 3.2), and its body, as it came.
+/// A PDU: its parsed header (SMPP 3.4, 3.2), and its body as received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// What it asks or answers.
+    /// The command: a request or a response.
     pub id: CommandId,
-    /// Of an answer, how it went.
+    /// The status of a response.
     pub status: CommandStatus,
-    /// Which question it is, or answers.
+    /// The sequence number, by which a response belongs to its request.
     pub sequence: u32,
-    /// The rest.
+    /// The body.
     pub body: Bytes,
 }
 
-/// Cuts PDUs off a connection.
+/// The decoder that frames PDUs.
 #[derive(Debug, Default)]
 pub struct Frames;
 
@@ -38,7 +39,7 @@ impl Decoder for Frames {
     type Error = io::Error;
 
     /// # Errors
-    /// When a length cannot be one: then nobody knows where the next PDU begins.
+    /// If a length is invalid: then the beginning of the next PDU is not known.
     fn decode(&mut self, buffer: &mut BytesMut) -> io::Result<Option<Frame>> {
         let Some(length) = buffer.first_chunk().copied().map(u32::from_be_bytes) else {
             return Ok(None);
@@ -69,33 +70,34 @@ pub fn message_id(body: &[u8]) -> String {
     latin1(&body[..end.unwrap_or(body.len())])
 }
 
-/// Who a message comes from or goes to.
+/// The source or destination address of a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Address {
-    /// Its type of number (5.2.5).
+    /// The type of number, TON (5.2.5).
     pub ton: u8,
-    /// What it is.
+    /// The number or name.
     pub text: String,
 }
 
-/// A deliver_sm (4.6.1), as far as it is of interest.
+/// A deliver_sm (4.6.1), as far as its fields are used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deliver {
-    /// Who it comes from.
+    /// The source address.
     pub source: Address,
-    /// Whom it goes to.
+    /// The destination address.
     pub destination: Address,
-    /// What kind of message it is (5.2.12).
+    /// The message type and features (5.2.12).
     pub esm_class: u8,
-    /// What its octets are (5.2.19).
+    /// The encoding of its octets (5.2.19).
     pub data_coding: u8,
-    /// What it says: its short_message, or if that is empty its message_payload.
+    /// The user data: its short_message, or if that is empty its message_payload.
     pub octets: Bytes,
-    /// The message that it reports on, as the answer to it named it.
+    /// The receipted_message_id: the id of the message that a receipt is about, as given in the
+    /// response to its submission.
     pub message_id: Option<String>,
-    /// What state that is in (5.2.28).
+    /// The state of that message (5.2.28).
     pub message_state: Option<u8>,
-    /// Reference, count and number of a part, where they stand in parameters.
+    /// Reference, count and number of a part, where they are given as parameters.
     pub part: (Option<u16>, Option<u8>, Option<u8>),
 }
 
@@ -110,7 +112,7 @@ mod tag {
 }
 
 impl Deliver {
-    /// Reads the body of one; nothing if its fields do not all stand there.
+    /// Parses a body; `None` if mandatory fields are missing.
     pub fn read(body: &Bytes) -> Option<Self> {
         let mut rest = body.clone();
         let _service_type = string(&mut rest)?;
@@ -167,7 +169,7 @@ fn address(rest: &mut Bytes) -> Option<Address> {
     Some(Address { ton, text })
 }
 
-/// A string that ends with a zero octet.
+/// Reads a zero-terminated string.
 fn string(rest: &mut Bytes) -> Option<String> {
     let end = rest.iter().position(|octet| *octet == 0)?;
     let string = latin1(&rest.split_to(end));
@@ -175,7 +177,7 @@ fn string(rest: &mut Bytes) -> Option<String> {
     Some(string)
 }
 
-/// ASCII by the letter (3.1), and where it is not, most often this.
+/// Decodes a string as Latin-1: strings must be ASCII (3.1), and most that are not are Latin-1.
 fn latin1(octets: &[u8]) -> String {
     octets
         .iter()

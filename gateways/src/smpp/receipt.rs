@@ -1,9 +1,9 @@
-//! Delivery receipts: a deliver_sm that tells what became of a message (SMPP 3.4, 5.2.12
-//! and appendix B).
+//! Delivery receipts: a deliver_sm with the outcome of a message (SMPP 3.4, 5.2.12 and
+//! appendix B).
 //!
-//! What a message centre writes into the text is its own affair; where it says the same in
-//! optional parameters, those hold, but for an id: the parameter has it as the answer did
-//! (5.3.2.12), and where that is another notation, the text has the one of reports.
+//! The format of the text is vendor specific, so optional parameters take precedence over it,
+//! except for the id where notations differ: the parameter has the id as the response to the
+//! submission did (5.3.2.12), the text has it in the notation of receipts.
 
 use domain::delivery::{Outcome, settings::MessageIds};
 use rusmpp::values::MessageState;
@@ -11,19 +11,19 @@ use rusmpp::values::MessageState;
 use super::pdu::Deliver;
 use crate::{reports::Said, words::one_line};
 
-/// How much of a receipt is kept.
+/// The most characters of a receipt's text that are kept.
 const WORDS: usize = 400;
 
-/// What a deliver_sm tells of one of our messages.
+/// A parsed delivery receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// What the message centre calls it, as reports write it.
+    /// The message centre's id of the message, in the notation of receipts.
     pub message_id: String,
-    /// What became of it; nothing while it is on its way.
+    /// The outcome; `None` while the message is on its way.
     pub said: Option<Said>,
 }
 
-/// Reads a receipt; nothing if it is none that can be understood.
+/// Parses a receipt; `None` if it has no id or no state.
 pub fn read(deliver: &Deliver, ids: MessageIds) -> Option<Receipt> {
     let text = String::from_utf8_lossy(&deliver.octets);
     let written = field(&text, "id:").filter(|id| !id.is_empty());
@@ -44,7 +44,7 @@ pub fn read(deliver: &Deliver, ids: MessageIds) -> Option<Receipt> {
     })
 }
 
-/// How an id that an answer gave is written in reports.
+/// Converts an id from a response to the notation of receipts.
 pub(super) fn known_as(message_id: &str, ids: MessageIds) -> String {
     let id = message_id.trim();
     let converted = match ids {
@@ -53,7 +53,7 @@ pub(super) fn known_as(message_id: &str, ids: MessageIds) -> String {
         MessageIds::DecimalThenHex => id.parse::<u128>().ok().map(|n| format!("{n:x}")),
     };
     let id = converted.unwrap_or_else(|| id.to_ascii_lowercase());
-    // Zeros in front are written in one place and left out in another.
+    // Leading zeros are written in one place and left out in another.
     match id.trim_start_matches('0') {
         "" => id,
         short => short.to_owned(),
@@ -83,8 +83,8 @@ const fn word(state: MessageState) -> &'static str {
     }
 }
 
-/// `ACCEPTD` is final by the letter (3.4, 5.2.28), but message centres say it of what they
-/// are still to deliver: it is no proof.
+/// The outcome of a state, if it is final. `ACCEPTD` is final by the specification (3.4,
+/// 5.2.28), but message centres report it of messages that they are still to deliver.
 fn said(state: &str, error: &str) -> Option<Said> {
     let outcome = match state {
         "DELIVRD" => Outcome::Delivered,

@@ -1,7 +1,7 @@
-//! One SMPP connection: requests and their answers, and what the other side asks.
+//! One SMPP session: our requests and their responses, and the requests of the other side.
 //!
-//! Requests are told from answers by their sequence numbers (SMPP 3.4, 2.6 and 3.2). What
-//! is to be sent is written together; a request that is lost knows whether it was written.
+//! Responses belong to requests by their sequence numbers (SMPP 3.4, 2.6 and 3.2). PDUs are
+//! written in batches; the error of a lost request says whether it was written.
 
 use std::{
     collections::HashMap,
@@ -29,25 +29,26 @@ use tokio_util::{
 
 use super::pdu::{Frame, Frames};
 
-/// How many PDUs are written together at most.
+/// The most PDUs that are written together.
 const TOGETHER: usize = 100;
-/// How many deliver_sm may wait to be taken in; those beyond are put off.
+/// The most deliver_sm that may wait to be handled; those beyond are answered with a
+/// temporary error.
 const WAITING: usize = 1_000;
-/// How long the last bytes may take.
+/// The time-out of the last writes on a closed session.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// Answers have the highest bit of their id set (3.4, 5.1.2.1).
+/// The highest bit of the command id, which is set in responses (3.4, 5.1.2.1).
 const ANSWER: u32 = 0x8000_0000;
 
-/// Why a request has no answer.
+/// The error of a request without a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Lost {
-    /// Whether the other side may have it.
+    /// True if the request was written, so that the other side may have it.
     pub sent: bool,
-    /// In a few words.
+    /// The reason.
     pub reason: &'static str,
 }
 
-/// An open connection. Clones share it.
+/// A session. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Session(Arc<Shared>);
 
@@ -66,7 +67,7 @@ struct Outgoing {
     fate: Arc<Fate>,
 }
 
-/// Whether a command was given to the connection or taken back before: one of both.
+/// The fate of a command: written to the connection or withdrawn before, never both.
 #[derive(Debug, Default)]
 struct Fate(AtomicU8);
 
@@ -74,12 +75,12 @@ impl Fate {
     const WRITTEN: u8 = 1;
     const WITHDRAWN: u8 = 2;
 
-    /// It goes out now, unless it was taken back.
+    /// Marks the command as written; false if it was withdrawn.
     fn write(&self) -> bool {
         self.settle(Self::WRITTEN)
     }
 
-    /// It must not go out any more, unless it has.
+    /// Withdraws the command; false if it was written.
     fn withdraw(&self) -> bool {
         self.settle(Self::WITHDRAWN)
     }
@@ -91,17 +92,17 @@ impl Fate {
     }
 }
 
-/// How a session is kept alive.
+/// The time-outs of a session.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timing {
-    /// How long an answer may take.
+    /// The time-out of a response.
     pub patience: Duration,
-    /// How often the other side is asked whether it is still there.
+    /// The interval of enquire_link.
     pub enquire: Duration,
 }
 
 impl Session {
-    /// Speaks SMPP on a connection; what the other side delivers comes out of the channel.
+    /// Starts a session on a connection. The channel receives the deliver_sm of the other side.
     pub fn start<S>(stream: S, timing: Timing) -> (Self, mpsc::Receiver<Frame>)
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
@@ -127,7 +128,7 @@ impl Session {
         !self.0.closed.is_cancelled()
     }
 
-    /// Until it is closed, by whomever.
+    /// Waits until the session is closed, by either side.
     pub async fn closed(&self) {
         self.0.closed.cancelled().await;
     }
@@ -136,7 +137,7 @@ impl Session {
         self.0.closed.cancel();
     }
 
-    /// Asks for something and waits for the answer.
+    /// Sends a request and waits for the response.
     pub async fn request(&self, pdu: impl Into<Pdu>) -> Result<Frame, Lost> {
         let sequence = self.next_sequence();
         let (answer, answered) = oneshot::channel();
@@ -157,7 +158,7 @@ impl Session {
             }
             self.0.outgoing.send(outgoing).await.ok()?;
             tokio::select! {
-                // What has been answered counts, also on a connection that is closed since.
+                // A response counts also on a session that has been closed since.
                 biased;
                 answer = answered => answer.ok(),
                 () = self.closed() => None,
@@ -170,7 +171,7 @@ impl Session {
         }
     }
 
-    /// Answers what the other side asked.
+    /// Sends a response to a request of the other side.
     pub async fn answer(&self, sequence: u32, status: CommandStatus, pdu: impl Into<Pdu>) {
         let outgoing = Outgoing {
             command: Command::new(status, sequence, pdu),
@@ -181,7 +182,7 @@ impl Session {
 
     fn next_sequence(&self) -> u32 {
         let next = self.0.sequence.fetch_add(1, Ordering::Relaxed);
-        // From 1 to 0x7fffffff (3.4, 3.2).
+        // Sequence numbers go from 1 to 0x7fffffff (3.4, 3.2).
         next % 0x7fff_ffff + 1
     }
 
@@ -251,7 +252,7 @@ impl Session {
     }
 }
 
-/// Nobody waits for the answer any more.
+/// Forgets a request when its caller does not wait any more, and withdraws it.
 struct Forgotten<'s>(&'s Session, u32, Arc<Fate>);
 
 impl Drop for Forgotten<'_> {
@@ -261,8 +262,8 @@ impl Drop for Forgotten<'_> {
     }
 }
 
-/// Writes what is there, until the session is closed and nothing is left, such as the answer
-/// to an unbind.
+/// Writes PDUs until the session is closed and none is left, such as the response to an
+/// unbind.
 async fn write<S: AsyncWrite>(
     mut writer: WriteHalf<S>,
     mut outgoing: mpsc::Receiver<Outgoing>,
@@ -278,7 +279,7 @@ async fn write<S: AsyncWrite>(
             () = closed.cancelled() => break,
         }
         for Outgoing { command, fate } in batch.drain(..) {
-            // Encoding fails on nothing but the lack of memory.
+            // Encoding only fails for want of memory.
             if fate.write() && codec.encode(&command, &mut bytes).is_err() {
                 break;
             }
@@ -301,7 +302,7 @@ async fn write<S: AsyncWrite>(
     let _ = timeout(GOODBYE, writer.shutdown()).await;
 }
 
-/// A little after the end.
+/// Waits until [`GOODBYE`] after the session was closed.
 async fn overtime(closed: &CancellationToken) {
     closed.cancelled().await;
     tokio::time::sleep(GOODBYE).await;

@@ -1,4 +1,4 @@
-//! Slowing down when the message centre says that it is too much.
+//! Slows down when the message centre throttles.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -10,19 +10,20 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// The first distance between two messages, and the longest.
+/// The first gap between two messages.
 const FIRST: Duration = Duration::from_millis(5);
+/// The longest gap.
 const LONGEST: Duration = Duration::from_secs(1);
-/// What is forgotten.
+/// The gap below which throttling ends.
 const NOTHING: Duration = Duration::from_millis(1);
 
-/// Keeps messages apart: doubly so with every complaint, an eighth less with every message
-/// that was taken.
+/// Keeps a gap between messages: doubled with every complaint, an eighth less with every
+/// message that is accepted.
 #[derive(Debug, Default)]
 pub(super) struct Throttle {
     paced: Mutex<Paced>,
-    /// Who waits for a turn stands here, and who gives up just leaves: a turn is only ever
-    /// taken by one who uses it.
+    /// The queue of those that wait for a turn. A waiter that gives up just leaves it: only a
+    /// waiter that sends takes a turn.
     line: Line<()>,
 }
 
@@ -30,12 +31,12 @@ pub(super) struct Throttle {
 struct Paced {
     gap: Duration,
     next: Option<Instant>,
-    /// Complaints about what was sent before do not count again.
+    /// The time until which further complaints do not count: they are about earlier messages.
     deaf_until: Option<Instant>,
 }
 
 impl Throttle {
-    /// Waits for its turn; nothing while nobody complained.
+    /// Waits for a turn to send; returns at once while there was no complaint.
     pub async fn turn(&self) {
         if self.next().is_none() {
             return;
@@ -51,7 +52,7 @@ impl Throttle {
         });
     }
 
-    /// It was too much.
+    /// Records a complaint: the message centre throttles.
     pub fn complained(&self) {
         self.with(|paced| {
             let now = Instant::now();
@@ -64,7 +65,7 @@ impl Throttle {
         });
     }
 
-    /// One was taken.
+    /// Records that a message was accepted.
     pub fn took(&self) {
         self.with(|paced| {
             paced.gap -= paced.gap / 8;
@@ -74,7 +75,7 @@ impl Throttle {
         });
     }
 
-    /// When the next one may go out; nothing while nobody complained.
+    /// The time of the next turn; `None` while there was no complaint.
     fn next(&self) -> Option<Instant> {
         self.with(|paced| paced.next)
     }

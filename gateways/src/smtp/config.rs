@@ -1,5 +1,5 @@
-//! What the adapter has to know, put together from a provider's fields, its
-//! `settings` and the installation's own.
+//! The adapter's configuration, put together from a provider's fields, its
+//! `settings` and those of the installation.
 
 use std::time::Duration;
 
@@ -23,59 +23,59 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use super::dkim::Signer;
 use crate::{Spool, callbacks::Addresses, network::ProviderNetworks};
 
-/// One mail server and how to speak to it.
+/// The configuration of the connection to one mail server, and of the mails sent to it.
 #[derive(Clone, Debug)]
 pub struct SmtpConfig {
-    /// Whose connections these are, for the log.
+    /// The provider, for the log.
     pub provider: Id<Provider>,
-    /// A name or an address; certificates are checked against it.
+    /// The host name or IP address of the server; certificates are checked against it.
     pub host: String,
-    /// 25, 465, 587 …
+    /// The port: 25, 465, 587 …
     pub port: u16,
     /// The networks that the server may be in.
     pub networks: ProviderNetworks,
-    /// Nothing or empty: no AUTH.
+    /// The username for AUTH; `None` or empty: no AUTH.
     pub username: Option<String>,
-    /// Goes with the username.
+    /// The password for AUTH.
     pub password: Option<SecretString>,
-    /// Whether and how the connection is encrypted.
+    /// The encryption of the connection.
     pub tls: Tls,
-    /// An authority (PEM) that is trusted beside the system's.
+    /// A certificate authority (PEM) that is trusted beside the system's.
     pub ca_certificate: Option<String>,
-    /// Behind the `@` of default senders, Message-IDs and return paths.
+    /// The domain of the `noreply` sender, of Message-IDs and of return paths.
     pub from_domain: String,
-    /// Behind the `@` of return paths, if another.
+    /// The domain of return paths, if not `from_domain`.
     pub verp_domain: Option<String>,
-    /// The author of mails whose account cannot be it; without one, such mails are refused.
+    /// The author of mails whose account may not be the author, or names no address; without it
+    /// the former are refused, and the latter are sent as `noreply`.
     pub default_sender: Option<String>,
-    /// The domains that mails are signed for; none: `from_domain`.
+    /// The domains that mails are signed for (DKIM); empty: `from_domain`.
     pub dkim_domains: Vec<String>,
-    /// Under what name their key stands in the DNS; without it nothing is signed.
+    /// The DKIM selector of their key in the DNS; without it no mail is signed.
     pub dkim_selector: Option<String>,
-    /// The key.
+    /// The private DKIM key.
     pub dkim_key: Option<SecretString>,
-    /// Which mails carry a link that ends them.
+    /// The mails that carry an unsubscribe link.
     pub list_unsubscribe: ListUnsubscribe,
-    /// Where such links lead; without it there are none.
+    /// Creates the unsubscribe links; without it there are none.
     pub addresses: Option<Addresses>,
-    /// How many mails go to one domain at the same time; without it, as many as there are
-    /// connections.
+    /// The most mails in flight to one domain; without it, as many as there are connections.
     pub domain_connections: Option<usize>,
-    /// How many connections are kept at most; at least one.
+    /// The most connections; at least one.
     pub connections: usize,
-    /// How long the server may take for one answer.
+    /// The time-out of each answer of the server.
     pub timeout: Duration,
-    /// What EHLO says we are: a host name, or an IP address.
+    /// The client's name in EHLO: a host name or an IP address.
     pub hello: String,
-    /// Signs return paths, so that a bounce can be told from a forgery.
+    /// The key that signs return paths, so that a bounce can be told from a forgery.
     pub key: SecretSlice<u8>,
 }
 
-/// How the recipient of a mail ends such mails.
+/// The unsubscribe link of a mail.
 #[derive(Debug)]
 pub(super) struct Unsubscribe {
     pub url: String,
-    /// Whether a mail program may do it by itself (RFC 8058).
+    /// True if a mail program may unsubscribe by itself, in one click (RFC 8058).
     pub one_click: bool,
 }
 
@@ -83,16 +83,15 @@ pub(super) struct Unsubscribe {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {reason}")]
 pub struct InvalidConfig {
-    /// What is wrong, as clients call it.
+    /// The name of the invalid field in the API.
     pub field: &'static str,
-    /// Why.
+    /// The reason for which it is invalid.
     pub reason: String,
 }
 
 impl SmtpConfig {
-    /// For the server at `host`, with what its provider's settings say.
-    /// `installation` is the name that EHLO says and that stands in for a
-    /// `from_domain` nobody set.
+    /// The configuration for the server at `host`, with its provider's settings.
+    /// `installation` is the host name in EHLO, and the default of `from_domain`.
     pub fn new(
         provider: Id<Provider>,
         (host, port): (String, u16),
@@ -127,7 +126,7 @@ impl SmtpConfig {
         }
     }
 
-    /// Where the recipient of this attempt ends such mails, if that is offered.
+    /// The unsubscribe link of this attempt, if its mail is to carry one.
     pub(super) fn unsubscribe(&self, spool: &Spool) -> Option<Unsubscribe> {
         let offered = match self.list_unsubscribe {
             ListUnsubscribe::Always => true,
@@ -141,7 +140,7 @@ impl SmtpConfig {
         })
     }
 
-    /// The authors that mails may have.
+    /// The senders that mails may have.
     pub(super) fn senders(&self) -> MailSenders {
         let is_signed = self.dkim_selector.is_some();
         MailSenders {
@@ -150,7 +149,7 @@ impl SmtpConfig {
         }
     }
 
-    /// What signs mails, one for each domain.
+    /// The DKIM signers of mails, one for each domain.
     pub(super) fn signers(&self) -> Result<Vec<Signer>, InvalidConfig> {
         let domains = match self.dkim_domains.as_slice() {
             [] => std::slice::from_ref(&self.from_domain),
@@ -169,7 +168,7 @@ impl SmtpConfig {
         }
     }
 
-    /// What to log in with, if at all.
+    /// The credentials for AUTH, if there is a username.
     pub(super) fn credentials(&self) -> Option<Credentials> {
         let username = self.username.as_ref().filter(|name| !name.is_empty())?;
         let password = self
@@ -179,13 +178,13 @@ impl SmtpConfig {
         Some(Credentials::new(username.clone(), password.to_owned()))
     }
 
-    /// Whether the server must prove who it is: always, except where mail servers
-    /// do not either, among themselves and without credentials.
+    /// True if the server's certificate must verify: always, except with opportunistic TLS
+    /// (`auto`) without credentials, as between mail servers.
     pub(super) fn verified(&self) -> bool {
         self.tls != Tls::Auto || self.credentials().is_some()
     }
 
-    /// How connections are encrypted; nothing where they never are.
+    /// The TLS parameters of connections; `None` if they are never encrypted.
     pub(super) fn tls_parameters(&self) -> Result<Option<TlsParameters>, InvalidConfig> {
         if self.tls == Tls::None {
             return Ok(None);
@@ -209,7 +208,7 @@ impl SmtpConfig {
         builder.build().map(Some).map_err(invalid)
     }
 
-    /// Whether mail can be sent from these domains at all.
+    /// Checks that `from_domain` and `verp_domain` can be the domain of an address.
     pub(super) fn check_domains(&self) -> Result<(), InvalidConfig> {
         let domains = [
             ("settings.from_domain", Some(&self.from_domain)),
@@ -227,8 +226,8 @@ impl SmtpConfig {
         Ok(())
     }
 
-    /// What EHLO says. RFC 5321 wants an address in brackets, and a line end in
-    /// here would be a command of its own.
+    /// The client's name for EHLO. RFC 5321 wants an IP address in brackets, and a line break in
+    /// the name would begin a command of its own.
     pub(super) fn client_id(&self) -> Result<ClientId, InvalidConfig> {
         use std::net::IpAddr;
         match self.hello.parse() {

@@ -1,6 +1,6 @@
-//! One conversation with the server, over lettre's low-level connection: it is cheap
-//! to start, and a mail may be stopped at any await, since whoever holds a
-//! [`Connection`] that is not [`Connection::sound`] drops it.
+//! One SMTP session, over lettre's low-level connection. It is cheap to start, and sending a
+//! mail may be cancelled at any await, since a [`Connection`] that is not
+//! [`Connection::sound`] is dropped by its holder.
 
 use std::{net::TcpStream as StdStream, panic::AssertUnwindSafe, time::Duration};
 
@@ -22,25 +22,25 @@ use super::{
     trouble::{Fault, Step, Trouble},
 };
 
-/// After this long without use, a server is asked whether it is still there.
+/// The idle time after which a connection is probed with NOOP before it is used.
 const FRESH: Duration = Duration::from_secs(5);
 
-/// After this long without use, a connection is not kept for company.
+/// The idle time after which a connection that is not needed is closed.
 const STALE: Duration = Duration::from_secs(60);
 
-/// The time a probe may take: less than opening a new connection would be worth.
+/// The time-out of a probe: a longer one would cost more than a new connection.
 const PROBE: Duration = Duration::from_secs(2);
 
-/// The slowest transfer that is waited for, in bytes per second.
+/// The slowest transfer that the time-out allows for, in bytes per second.
 const SLOWEST: u64 = 16 * 1024;
 
-/// What of the server's EHLO answer matters here.
+/// The extensions in the server's EHLO answer that matter here.
 #[derive(Debug, Default)]
 pub(super) struct Offers {
     pub pipelining: bool,
     pub smtputf8: bool,
     pub starttls: bool,
-    /// The largest message it takes; nothing where it does not say.
+    /// The largest message that it takes, in bytes; `None` where it names no limit.
     pub size: Option<usize>,
 }
 
@@ -69,9 +69,9 @@ impl Offers {
 enum State {
     /// The server waits for MAIL.
     Ready,
-    /// A mail was refused half-way: RSET comes before the next MAIL.
+    /// A mail was refused half-way: RSET must come before the next MAIL.
     Refused,
-    /// In the middle of something, or broken.
+    /// In the middle of a transaction, or broken.
     Unsound,
 }
 
@@ -134,7 +134,7 @@ impl Connection {
                 limit
                     .at(Step::Encrypt, smtp.starttls(tls.clone(), hello))
                     .await?;
-                // What was offered before the encryption may have been forged.
+                // The extensions offered before the encryption may have been forged.
                 offers = greet(&mut smtp, hello, &limit).await?;
             } else if config.verified() {
                 let fault = Fault::Nonsense("it does not offer STARTTLS".to_owned());
@@ -161,17 +161,17 @@ impl Connection {
         })
     }
 
-    /// Whether another mail may go over it.
+    /// True if the connection may be used for another mail.
     pub fn sound(&self) -> bool {
         self.state != State::Unsound
     }
 
-    /// Whether it has been idle so long that it is not needed.
+    /// True if the connection has been idle for so long that it is not needed.
     pub fn stale(&self) -> bool {
         self.used.elapsed() > STALE
     }
 
-    /// Makes sure that the server still is there and waits for MAIL.
+    /// Checks that the connection is alive, and brings it to where the server waits for MAIL.
     pub async fn revive(&mut self, until: Instant) -> bool {
         let limit = Limit {
             until,
@@ -179,7 +179,7 @@ impl Connection {
         };
         let spoke = match self.watch.peek(&mut [0]) {
             Ok(0) => return false,
-            // An unasked 421, a TLS record: only the probe can tell.
+            // An unsolicited 421, or a TLS record: only the probe can tell.
             Ok(_) => true,
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => false,
             Err(_) => return false,
@@ -202,7 +202,7 @@ impl Connection {
         alive
     }
 
-    /// Sends one mail and gives the server's answer to it.
+    /// Sends one mail and returns the server's answer to it.
     pub async fn send(&mut self, letter: &Letter, until: Instant) -> Result<Response, Trouble> {
         let limit = Limit {
             until,
@@ -217,7 +217,7 @@ impl Connection {
         sent
     }
 
-    /// MAIL, RCPT and DATA, in one go where the server offers that.
+    /// Sends MAIL, RCPT and DATA, pipelined where the server offers that.
     async fn envelope(&mut self, letter: &Letter, limit: &Limit) -> Result<(), Trouble> {
         let mut parameters = Vec::new();
         if self.offers.size.is_some() {
@@ -260,7 +260,7 @@ impl Connection {
                 Err(trouble) if !trouble.reachable() => return Err(refusal.unwrap_or(trouble)),
                 Err(trouble) => {
                     refusal.get_or_insert(trouble);
-                    // What was sent along has answers, too; they are still to be read.
+                    // The pipelined commands after it have answers, too, which must be read.
                     if !pipelined {
                         break;
                     }
@@ -278,7 +278,7 @@ impl Connection {
         Err(trouble)
     }
 
-    /// The message and the dot that ends it, in one write.
+    /// Sends the message and the dot that ends it, in one write.
     async fn message(&mut self, wire: &str, limit: &Limit) -> Result<Response, Trouble> {
         let transfer = Duration::from_secs(wire.len() as u64 / SLOWEST);
         let limit = Limit {
@@ -295,7 +295,7 @@ impl Connection {
         };
         match trouble.fault {
             Fault::Said { code, .. } if code != 421 => self.state = State::Refused,
-            // A server that had enough half-way has said so before it hung up.
+            // A server that refuses half-way through has answered before it hung up.
             Fault::Lost(_, Some(_)) => {
                 let limit = Limit {
                     until: limit.until,
@@ -314,7 +314,7 @@ impl Connection {
         Err(trouble)
     }
 
-    /// Says goodbye. A server that does not answer at once is left.
+    /// Sends QUIT and waits for the answer, at most for [`PROBE`].
     pub async fn quit(mut self) {
         let limit = Limit {
             until: Instant::now() + PROBE,
@@ -324,7 +324,7 @@ impl Connection {
     }
 }
 
-/// EHLO again, since lettre keeps to itself most of what the first one answered.
+/// Sends EHLO again, since lettre does not expose all of the answer to the first one.
 async fn greet(
     smtp: &mut AsyncSmtpConnection,
     hello: &ClientId,
@@ -347,7 +347,7 @@ fn unexpected(step: Step, answer: &Response) -> Trouble {
     }
 }
 
-/// How long something may take.
+/// The time limits of a step: an absolute one, and one from its beginning.
 struct Limit {
     until: Instant,
     patience: Duration,

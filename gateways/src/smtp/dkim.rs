@@ -14,8 +14,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::config::InvalidConfig;
 
-/// What is signed, where a mail has it. Content-Type is not: lettre writes that of a
-/// multipart mail after it is signed.
+/// The header fields to sign, where a mail has them. Content-Type is not signed: lettre writes
+/// the one of a multipart mail after signing.
 const HEADERS: [&str; 10] = [
     "From",
     "To",
@@ -44,10 +44,10 @@ impl std::fmt::Debug for Signer {
 }
 
 impl Signer {
-    /// One with this key: RSA in PEM (PKCS #1), or the seed of an Ed25519 key in base64.
+    /// Creates a signer with this key: RSA in PEM (PKCS #1), or an Ed25519 seed in base64.
     ///
     /// # Errors
-    /// When it is neither.
+    /// If the key is neither.
     pub fn new(domain: &str, selector: &str, key: &SecretString) -> Result<Self, InvalidConfig> {
         let key = key.expose_secret().trim();
         let algorithm = if key.contains("-----BEGIN") {
@@ -78,7 +78,7 @@ impl Signer {
         message.sign(&self.config);
     }
 
-    /// Whether this domain is ours, or below it.
+    /// True if a domain is the signer's, or a subdomain of it.
     fn covers(&self, domain: &str) -> bool {
         domain
             .strip_suffix(&self.domain)
@@ -86,8 +86,8 @@ impl Signer {
     }
 }
 
-/// Who signs for an author: the domain that is nearest to theirs. A signature of another
-/// would say nothing to who receives the mail (RFC 7489, 3.1.1).
+/// The signer for an author: the one with the longest domain that covers the author's. A
+/// signature of an unrelated domain is not aligned, so receivers ignore it (RFC 7489, 3.1.1).
 pub(super) fn signer_of<'s>(signers: &'s [Signer], author: &Address) -> Option<&'s Signer> {
     let domain = author.domain().to_lowercase();
     let covering = signers.iter().filter(|signer| signer.covers(&domain));

@@ -1,5 +1,5 @@
-//! How many mails go to one domain at the same time: large receivers put off who opens too
-//! many connections at once.
+//! Concurrency limits by recipient domain: large receivers defer mails of clients that open
+//! too many connections at once.
 
 use std::{
     collections::HashMap,
@@ -8,10 +8,10 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How many domains are kept before those that are not in use are dropped.
+/// The number of domains above which those not in use are dropped.
 const KEPT: usize = 1_024;
 
-/// Counts mails under way by domain.
+/// Limits the mails in flight to each domain.
 #[derive(Debug)]
 pub(super) struct Domains {
     most: usize,
@@ -19,7 +19,7 @@ pub(super) struct Domains {
 }
 
 impl Domains {
-    /// At most so many to each.
+    /// Creates limits of `most` mails for each domain.
     pub fn new(most: usize) -> Self {
         Self {
             most,
@@ -27,7 +27,7 @@ impl Domains {
         }
     }
 
-    /// A place among those of this domain.
+    /// Waits for a permit for a mail to this domain.
     pub async fn place(&self, domain: &str) -> Option<OwnedSemaphorePermit> {
         let places = {
             let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);

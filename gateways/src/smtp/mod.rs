@@ -1,7 +1,7 @@
-//! Mail through an SMTP server.
+//! Sends mail through an SMTP server.
 //!
 //! A few connections are kept open and used again, each for one mail at a time.
-//! What is known of a mail when its attempt ends:
+//! The outcome of an attempt:
 //!
 //! | the server | outcome |
 //! |---|---|
@@ -64,10 +64,10 @@ use crate::{
     Content, Ended, Gateway, Health, Progress, Report, Spool, gateway::Counted, words::one_line,
 };
 
-/// How long a mail waits for a place among those to its domain before others have its
-/// channel.
+/// The time for which a mail waits for a permit of its domain before it leaves its channel
+/// to others.
 const CROWD: Duration = Duration::from_secs(5);
-/// What an attempt may take beside the longest answer.
+/// The time limit of an attempt beyond the time-out of one answer.
 const CONVERSATION: Duration = Duration::from_secs(30);
 
 /// Sends emails through one SMTP server.
@@ -80,15 +80,15 @@ pub struct SmtpGateway {
     clock: fn() -> DateTime<Utc>,
     /// One permit for each connection that may exist.
     slots: Semaphore,
-    /// The last one used comes first, so that those not needed grow old and go.
+    /// Idle connections, a stack: the last one used is used next, so that those not needed
+    /// grow stale and are closed.
     idle: Mutex<Vec<Connection>>,
     health: Mutex<Health>,
     in_flight: AtomicUsize,
 }
 
 impl SmtpGateway {
-    /// An adapter for this server; nothing is connected yet. `clock` gives mails
-    /// their dates.
+    /// Creates an adapter for this server, not connected yet. `clock` gives mails their dates.
     pub fn new(config: SmtpConfig, clock: fn() -> DateTime<Utc>) -> Result<Self, InvalidConfig> {
         config.check_domains()?;
         let verp_domain = config
@@ -115,7 +115,7 @@ impl SmtpGateway {
         })
     }
 
-    /// A connection on which MAIL can be said.
+    /// A connection that is ready for MAIL, an idle one or a new one.
     async fn ready(&self, until: Instant) -> Result<Connection, Trouble> {
         loop {
             let kept = lock(&self.idle).pop();
@@ -137,7 +137,7 @@ impl SmtpGateway {
         }
     }
 
-    /// Why this letter cannot go over this connection, if it cannot.
+    /// The reason for which this server cannot take the letter, if it cannot.
     fn obstacle(letter: &Letter, connection: &Connection) -> Option<String> {
         if letter.international && !connection.offers.smtputf8 {
             return Some(
@@ -159,7 +159,7 @@ impl SmtpGateway {
                 None => None,
             }
         };
-        // Who waits here holds a channel that mails to other domains could use.
+        // A mail that waits here holds a channel that mails to other domains could use.
         let Ok(_place) = timeout_at(until.min(Instant::now() + CROWD), place).await else {
             return Ended::NoRoom;
         };
@@ -224,7 +224,7 @@ impl Gateway for SmtpGateway {
             return ours(Outcome::Rejected, "a mail server carries nothing but mail");
         };
         let until = spool.until();
-        // A mail that lettre panics on would otherwise come back for ever.
+        // A mail that lettre panics on would otherwise be retried for ever.
         let letter = catch_unwind(AssertUnwindSafe(|| {
             let now = (self.clock)();
             self.letterhead.write(
@@ -267,7 +267,7 @@ impl Gateway for SmtpGateway {
     }
 }
 
-/// What is ours to say, without the server.
+/// The report of an attempt that is decided here, without an answer of the server.
 fn ours(outcome: Outcome, words: impl Into<String>) -> Ended {
     report(outcome, words.into(), false)
 }
@@ -289,7 +289,7 @@ fn report(outcome: Outcome, words: String, connected: bool) -> Ended {
     })
 }
 
-/// What is under the locks is whole at every moment, so a panic elsewhere does no harm.
+/// Locks a mutex, also a poisoned one: the values are consistent at every moment.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Opening the bytes' way to the server.
+//! The transport of SMTP sessions: TCP, TLS, and a bound on the server's answers.
 
 use std::{
     io,
@@ -27,7 +27,7 @@ pub(super) async fn open(config: &SmtpConfig) -> io::Result<(TcpStream, StdStrea
     Ok((TcpStream::from_std(stream)?, watch))
 }
 
-/// `stream` with TLS on it from the first byte.
+/// Makes the TLS handshake on `stream` before the first byte of SMTP (implicit TLS).
 pub(super) async fn encrypted(
     stream: TcpStream,
     tls: TlsParameters,
@@ -38,7 +38,7 @@ pub(super) async fn encrypted(
     Ok(Encrypted(inner))
 }
 
-/// lettre's TLS stream in the shape in which lettre takes streams.
+/// lettre's TLS stream as a transport for lettre's connection.
 #[derive(Debug)]
 pub(super) struct Encrypted(#[allow(deprecated)] AsyncNetworkStream);
 
@@ -77,15 +77,16 @@ impl AsyncWrite for Encrypted {
     }
 }
 
-/// A stream that ends when the server says more than anybody has to say to one command:
-/// lettre looks at a line's length when its end has come.
+/// A stream that fails when the server sends more than [`MOST`] bytes between two writes:
+/// lettre checks the length of a line only when it is complete.
 #[derive(Debug)]
 pub(super) struct Bounded<S> {
     stream: S,
     heard: usize,
 }
 
-/// Beside every answer there is, also a handshake's certificates.
+/// The most bytes between two writes: enough for any answer, and for the certificates of a
+/// TLS handshake.
 const MOST: usize = 256 << 10;
 
 impl<S> Bounded<S> {
@@ -150,7 +151,7 @@ mod tests {
         let mut heard = vec![0; MOST];
         stream.read_exact(&mut heard).await.unwrap();
         assert!(stream.read(&mut heard).await.is_err());
-        // To something else it may answer as much again.
+        // After another write the server may send as much again.
         stream.write_all(b"QUIT\r\n").await.unwrap();
         assert!(stream.read(&mut heard).await.is_ok());
     }

@@ -1,4 +1,4 @@
-//! What can stop a mail, and which outcome that is: the one place that decides.
+//! Errors of an SMTP session, and their classification as outcomes.
 
 use std::{fmt, io::ErrorKind, time::Duration};
 
@@ -7,10 +7,10 @@ use lettre::transport::smtp;
 
 use crate::{network::AddressRefused, words::one_line};
 
-/// How many characters of a server's words are kept.
+/// The most characters of a server's answer that are kept.
 pub(super) const WORDS: usize = 500;
 
-/// How far the conversation had come.
+/// The step of the session at which an error occurred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Step {
     Connect,
@@ -20,8 +20,8 @@ pub(super) enum Step {
     Mail,
     Recipient,
     Data,
-    /// From the first byte of the message, for once it is under way nobody can tell
-    /// how much of it arrived.
+    /// From the first byte of the message on, since from then on it is not known how much of
+    /// it arrived.
     Message,
 }
 
@@ -40,22 +40,22 @@ impl fmt::Display for Step {
     }
 }
 
-/// What went wrong.
+/// An error of an SMTP session.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// The server answered, and the answer was no.
+    /// The server answered with a refusal.
     Said { code: u16, text: String },
-    /// The server answered what it must not answer here.
+    /// The server's answer violates the protocol.
     Nonsense(String),
-    /// The server's address is none that may be connected to.
+    /// The server's address must not be connected to.
     Refused(AddressRefused),
-    /// The connection broke, or was never made.
+    /// The connection broke, or could not be made.
     Lost(String, Option<ErrorKind>),
-    /// The server said nothing for too long.
+    /// The server did not answer within the time-out.
     Silent(Duration),
 }
 
-/// What went wrong, and when.
+/// An error and the step at which it occurred.
 #[derive(Debug)]
 pub(super) struct Trouble {
     pub step: Step,
@@ -70,9 +70,9 @@ impl Trouble {
         }
     }
 
-    /// Before MAIL the recipient is not yet spoken of, so a 5xx is about the
-    /// provider and another may do better. A mail whose bytes were under way when
-    /// the server fell silent may have been delivered.
+    /// Classifies the error. Before MAIL the server does not know the recipient, so a 5xx is
+    /// about the provider, and another provider may succeed. A mail may have been delivered if
+    /// its transfer had begun when the server stopped answering.
     pub fn outcome(&self) -> Outcome {
         match &self.fault {
             Fault::Said { code: 500.., .. } if self.step >= Step::Mail => Outcome::Rejected,
@@ -82,12 +82,12 @@ impl Trouble {
         }
     }
 
-    /// Whether the server works, though it did not take this mail.
+    /// True if the server works, although it did not take this mail.
     pub fn reachable(&self) -> bool {
         self.step >= Step::Mail && matches!(self.fault, Fault::Said { code, .. } if code != 421)
     }
 
-    /// The server's words, or ours: one line.
+    /// The server's answer, or a description of the error, on one line.
     pub fn words(&self) -> String {
         let step = self.step;
         let words = match &self.fault {
@@ -103,7 +103,8 @@ impl Trouble {
         one_line(&words, WORDS)
     }
 
-    /// The same for everyone to read: no server's words, which may hold addresses.
+    /// A description of the error for the provider's health: without the server's text, which may
+    /// hold addresses.
     pub fn summary(&self) -> String {
         let step = self.step;
         match &self.fault {

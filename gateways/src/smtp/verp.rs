@@ -1,37 +1,38 @@
-//! Addresses and ids that name an attempt and that nobody else can make up.
+//! VERP: return paths and Message-IDs that name an attempt and cannot be forged.
 
 use domain::{Id, delivery::Spool};
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretSlice};
 use sha2::Sha256;
 
-/// Hex digits of a tag: 40 bits, against guessing at a mail server's pace.
+/// The length of a tag in hex digits: 40 bits, against guessing at a mail server's pace.
 const DIGITS: usize = 10;
 
-/// Makes return paths and Message-IDs for attempts, and recognises them.
+/// Creates and verifies return paths and Message-IDs of attempts.
 #[derive(Clone, Debug)]
 pub struct Verp {
     key: SecretSlice<u8>,
 }
 
 impl Verp {
-    /// Verp signed with this key. A bounce is recognised by the key it was sent with.
+    /// Creates tags with this key. A bounce is recognised only with the key that its mail was
+    /// sent with.
     pub fn new(key: SecretSlice<u8>) -> Self {
         Self { key }
     }
 
-    /// The local part that bounces of this attempt come back to.
+    /// The local part of the return path of this attempt.
     pub fn return_path(&self, spool: Id<Spool>) -> String {
         format!("bounce+{spool}.{}", self.tag("verp", spool))
     }
 
-    /// Which attempt a bounce to this local part is about; nothing if it is not one
-    /// of ours. Mail servers on the way may have changed the case.
+    /// The attempt that a bounce to this local part is about; `None` if the tag is not ours.
+    /// Case is ignored, since mail servers on the way may have changed it.
     pub fn bounced(&self, local_part: &str) -> Option<Id<Spool>> {
         self.verified(local_part, "bounce+", "verp")
     }
 
-    /// Which attempt this left side of a Message-ID names; nothing if it is not one of ours.
+    /// The attempt that this left side of a Message-ID names; `None` if the tag is not ours.
     pub(crate) fn mentioned(&self, left_side: &str) -> Option<Id<Spool>> {
         self.verified(left_side, "spool-", "message-id")
     }
@@ -47,7 +48,7 @@ impl Verp {
         Some(spool)
     }
 
-    /// The same for every mail of this attempt, so that a duplicate shows.
+    /// The Message-ID of an attempt: equal for all its mails, so that a duplicate is recognised.
     pub(crate) fn message_id(&self, spool: Id<Spool>, domain: &str) -> String {
         format!("<spool-{spool}.{}@{domain}>", self.tag("message-id", spool))
     }
@@ -61,7 +62,7 @@ impl Verp {
         tag
     }
 
-    /// HMAC takes keys of any length, so there always is one.
+    /// The MAC of an attempt. HMAC takes keys of any length, so this never is `None`.
     fn mac(&self, purpose: &str, spool: Id<Spool>) -> Option<Hmac<Sha256>> {
         let mac = Hmac::<Sha256>::new_from_slice(self.key.expose_secret()).ok()?;
         Some(mac.chain_update(format!("{purpose}:{spool}")))

@@ -25,10 +25,10 @@ use super::{
 };
 use crate::{Accepted, Channel, Ended, Permit, Report, Spool, registry::Trial};
 
-/// When one is tried again for which there was no room.
+/// The pause before an attempt is repeated for which the adapter had no capacity.
 const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
 
-/// A claimed attempt and what it is about.
+/// A claimed attempt with the data that it needs.
 pub(crate) struct Attempt {
     pub shared: Arc<Shared>,
     pub job: Job,
@@ -37,20 +37,20 @@ pub(crate) struct Attempt {
     pub suppression_check: SuppressionCheck,
 }
 
-/// What is to become of the attempt's place in the queue.
+/// The further treatment of the attempt's entry in the queue.
 pub(super) enum Fate {
-    /// It was given up together with the append that ended it.
+    /// The entry was removed together with the append that ended the attempt.
     Settled,
-    /// Someone else has it.
+    /// Another worker holds the attempt.
     Dropped,
-    /// It can be tried again at this time; it has not started.
+    /// The attempt has not started, and is due again at this time.
     Back(DateTime<Utc>),
 }
 
 impl Attempt {
     pub async fn run(self) {
         let spool = self.job.spool_id;
-        // The request that asked for it can be followed through to here.
+        // The span carries the id of the API request, so that the log can be traced back to it.
         let span = tracing::info_span!(
             "attempt",
             request.id = self.job.request_id.as_deref().unwrap_or("-"),
@@ -111,7 +111,7 @@ impl Attempt {
         self.deliver((channel, trial, permit), &spool, sender).await
     }
 
-    /// For one about which something cannot be read: it is tried again.
+    /// Gives back an attempt whose data cannot be read: it is tried again.
     fn not_readable(&self, error: &dyn std::fmt::Display) -> Fate {
         tracing::warn!(spool.id = self.job.spool_id, %error, "no content yet");
         Fate::Back(clock::now() + NO_PROVIDER_PAUSE)
@@ -121,8 +121,9 @@ impl Attempt {
         clock::now() >= self.job.deadline
     }
 
-    /// Its deadline passed before it could be sent. Where a campaign goes faster than there
-    /// are channels that is no fault of a provider: it is sent again when there may be one.
+    /// Ends an attempt whose deadline passed before it could be sent. The first attempt of a
+    /// campaign's message is withdrawn instead while a provider is open: the campaign is faster
+    /// than the channels, and sends the message again later.
     async fn too_late(&self, service: Option<Service>) -> Fate {
         let is_open = service.is_some_and(|service| self.shared.registry.is_open(service));
         if self.is_bulk() && self.job.attempt == 1 && is_open {
@@ -133,12 +134,13 @@ impl Attempt {
         }
     }
 
-    /// Back to the queue for so long, but not past the deadline: then it expires.
+    /// Gives the attempt back to the queue for this time, but not past the deadline, when it
+    /// expires.
     pub(super) fn back_in(&self, pause: Duration) -> Fate {
         Fate::Back((clock::now() + pause).min(self.job.deadline.max(clock::now())))
     }
 
-    /// Whether it is one of many, which leave some room to others.
+    /// True if the attempt belongs to a campaign, whose attempts leave some capacity to others.
     pub(super) fn is_bulk(&self) -> bool {
         self.job.campaign_id.is_some()
     }
@@ -149,8 +151,8 @@ impl Attempt {
         spool: &Spool,
         sender: (Service, Option<&SenderAddress>),
     ) -> Fate {
-        // Its channel is free when what became of it is on record: a worker that dies
-        // leaves no more unknown than it had channels.
+        // The permit is held until the outcome is on record: a worker that dies leaves no more
+        // outcomes unknown than it had permits.
         let (channel, trial, _permit) = through;
         let start = Start {
             attempt: self,
@@ -235,8 +237,8 @@ impl Attempt {
         })
     }
 
-    /// For an attempt that somebody held before: if it was started, nobody can tell
-    /// what became of it. If not, it is as good as new: nothing.
+    /// Marks the outcome of an attempt as unknown that another worker had claimed before and
+    /// started. `None` if it was not started: it can be made like a new one.
     async fn mark_outcome_unknown(&self) -> Option<Fate> {
         let command = TransmissionCommand::MarkOutcomeUnknown {
             spool: self.id(),
@@ -305,7 +307,8 @@ impl Attempt {
         }
     }
 
-    /// From here on somebody else says how it ends, or the time that runs out.
+    /// Records that the provider accepted the message; a delivery receipt or the report time-out
+    /// ends the attempt later.
     async fn accept(&self, accepted: Accepted, provider: Id<Provider>) -> Fate {
         let at = clock::now();
         metrics::counter!("ledgerline_attempts_accepted_total").increment(1);
@@ -324,7 +327,7 @@ impl Attempt {
         });
         match self.settle(command).await {
             Ok(()) => Fate::Settled,
-            // Its report was faster than the answer.
+            // The delivery receipt was faster than the response.
             Err(_) => self.clear().await,
         }
     }
@@ -350,8 +353,8 @@ impl Attempt {
         })
     }
 
-    /// Sends a command that ends the attempt, giving up its place in the queue. What
-    /// happened is only in this memory until then, so it is tried until it is done.
+    /// Sends a command that ends the attempt, and removes its queue entry. The outcome is only
+    /// in memory until then, so this is retried until it succeeds.
     pub(super) async fn settle(
         &self,
         command: TransmissionCommand,
@@ -380,7 +383,7 @@ impl Attempt {
         }
     }
 
-    /// The attempt is over already; what is left of it in the queue goes.
+    /// Removes the queue entry of an attempt that has ended already.
     pub(super) async fn clear(&self) -> Fate {
         let spool = self.job.spool_id;
         let removed = async {

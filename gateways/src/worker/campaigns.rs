@@ -1,5 +1,5 @@
-//! What campaigns are at by now: an attempt may have been claimed a while before its turn
-//! comes, and its campaign may have been stopped, deleted or given another pace since.
+//! The present state of campaigns: an attempt may have been claimed a while before its start,
+//! and its campaign may have been stopped, deleted or given another pace since.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -8,24 +8,24 @@ use projections::delivery::queue;
 use sqlx::PgPool;
 use tokio::{sync::Mutex, time::Instant};
 
-/// For so long what was read holds. A stop, or another pace, reaches what is in flight this
-/// much later at most.
+/// The time for which a state that was read is cached. A stop, or another pace, reaches the
+/// attempts in flight with at most this delay.
 const FRESH: Duration = Duration::from_millis(100);
-/// So many are remembered before those that are not fresh any more are forgotten.
+/// The number of cached states from which on stale ones are evicted.
 const MOST: usize = 1_000;
 
-/// What a campaign is at.
+/// The state of a campaign.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Standing {
-    /// It goes on, at this pace.
+    /// The campaign runs, at this pace.
     Runs(Option<Pace>),
-    /// It may go on later.
+    /// The campaign is stopped, and may run again later.
     Stands,
-    /// It has ended, or was deleted.
+    /// The campaign has ended, or was deleted.
     Gone,
 }
 
-/// One for each worker.
+/// The cache of campaign states of a worker.
 pub(crate) struct Campaigns {
     pool: PgPool,
     known: Mutex<HashMap<i64, (Instant, Standing)>>,
@@ -39,7 +39,7 @@ impl Campaigns {
         }
     }
 
-    /// What it is at. While one asks the database the others wait for the answer.
+    /// The state of a campaign. During a read from the database all other callers wait.
     pub(super) async fn standing(&self, id: i64) -> Result<Standing, sqlx::Error> {
         let mut known = self.known.lock().await;
         if let Some((at, standing)) = known.get(&id)

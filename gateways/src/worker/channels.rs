@@ -1,4 +1,4 @@
-//! Asks for this worker's share of the channels of providers that have a limit on them.
+//! Leases this worker's share of the permits of providers with a concurrency limit.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -10,25 +10,25 @@ use tokio::time::{Instant, sleep, timeout};
 use super::Shared;
 use crate::registry::Limited;
 
-/// How often what is held is renewed, and adapted to what is wanted.
+/// The interval at which held permits are renewed and adapted to the demand.
 const ROUND: Duration = Duration::from_millis(500);
-/// How soon the question is asked again while less is held than is wanted.
+/// The interval while fewer permits are held than are wanted.
 const SHORT_ROUND: Duration = Duration::from_millis(100);
-/// The least time between two rounds, however many wait.
+/// The least time between two rounds, however many attempts wait.
 const GAP: Duration = Duration::from_millis(20);
-/// How long an answer is waited for.
+/// The time-out of the database's answer.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// A grant this close to its end is not relied on: clocks may differ in their speed.
+/// The margin before its end at which a grant is not relied on: clocks may differ in speed.
 const MARGIN: Duration = Duration::from_millis(500);
 
-/// What is held at a provider.
+/// The grant of permits at a provider.
 struct Suppressed {
-    /// By what the database was last told.
+    /// The most permits held, according to the last exchange with the database.
     most: u32,
     until: Instant,
 }
 
-/// Keeps asking, until the worker has stopped and nothing is in flight any more.
+/// Renews the grants until the worker has stopped and nothing is in flight any more.
 pub(super) async fn keep(shared: Arc<Shared>) {
     let mut held: HashMap<Id<Provider>, Suppressed> = HashMap::new();
     while !(shared.stopping.is_cancelled() && shared.leases.len() == 0) {
@@ -40,7 +40,7 @@ pub(super) async fn keep(shared: Arc<Shared>) {
         }
         sleep(GAP).await;
         let round = if short { SHORT_ROUND } else { ROUND };
-        // Somebody who has to wait rings; who already does would ring all the time.
+        // A new waiter notifies; while some wait already that would be all the time.
         if short {
             sleep(round).await
         } else {
@@ -49,7 +49,7 @@ pub(super) async fn keep(shared: Arc<Shared>) {
     }
 }
 
-/// Asks for what a provider's attempts could use; says whether they got less.
+/// Asks for the permits that a provider's attempts could use; true if fewer were granted.
 async fn ask(shared: &Shared, it: &Limited, held: &mut HashMap<Id<Provider>, Suppressed>) -> bool {
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let demand = it.permits.demand();
@@ -73,7 +73,7 @@ async fn ask(shared: &Shared, it: &Limited, held: &mut HashMap<Id<Provider>, Sup
     {
         Ok(granted) => {
             it.permits.resize((granted as usize).min(it.channels));
-            // What was in use may still be on record as held.
+            // Permits in use may still be on record as held.
             let most = granted.max(question.held);
             held.insert(it.provider, Suppressed { most, until });
             granted < wanted

@@ -1,7 +1,7 @@
-//! Claiming: the attempts that are taken from the queue, and their start.
+//! Claiming: takes attempts from the queue and sets them going.
 //!
-//! Campaigns never use all of the capacity, and reading what many of their attempts are about does
-//! not hold up the next claim: what belongs to no campaign is taken as soon as it is queued.
+//! Campaigns never use all of the capacity, and reading the data of many of their attempts
+//! does not hold up the next claim: single sends are claimed as soon as they are queued.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -17,22 +17,23 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use super::{NO_PROVIDER_PAUSE, POLL, Shared, attempt::Attempt, hold};
+use super::{NO_PROVIDER_PAUSE, POLL, Shared, attempt::Attempt, suppression_check};
 
-/// Bound on the attempts in flight, whatever the adapters could take.
+/// Upper bound of the attempts in flight, whatever the adapters could take.
 const MOST_IN_HAND: usize = 1_024;
-/// The most that are claimed at once.
+/// The most attempts that are claimed at once.
 const CLAIM: usize = 256;
-/// Between two claims for campaigns: a claim costs a transaction, however few it finds.
+/// The least time between two claims for campaigns: a claim costs a transaction, however few
+/// attempts it finds.
 const BULK_PAUSE: Duration = Duration::from_millis(25);
 
 /// Claims for as long as the worker runs.
 pub(super) async fn run(shared: Arc<Shared>, queued: QueueSignal, tasks: TaskTracker) {
     let mut swept_at = Instant::now();
     let mut bulk_at = Instant::now();
-    // Suppressed while attempts of campaigns are being set going; no more of them are claimed then.
+    // Held while attempts of campaigns are being set going; no more of them are claimed then.
     let turn = Arc::new(Semaphore::new(1));
-    // Whether something may be there that belongs to none.
+    // True if the queue may have single sends.
     let mut hungry = true;
     while !shared.stopping.is_cancelled() {
         let sweep = swept_at.elapsed() >= NO_PROVIDER_PAUSE;
@@ -43,7 +44,7 @@ pub(super) async fn run(shared: Arc<Shared>, queued: QueueSignal, tasks: TaskTra
         let bulk_turn = Arc::clone(&turn).try_acquire_owned();
         let bulk_turn = bulk_turn.ok().filter(|_| !early);
         let room = Room::of(&shared, bulk_turn.is_some());
-        // Something may be left that there was no room for.
+        // Attempts may be left in the queue for want of capacity.
         let left = room.all == 0 || !room.rationed.is_empty();
         if !hungry && !sweep && room.bulk == 0 {
             hungry = wait(&shared, &queued, bulk_at).await || left;
@@ -70,7 +71,7 @@ pub(super) async fn run(shared: Arc<Shared>, queued: QueueSignal, tasks: TaskTra
     }
 }
 
-/// Waits until there may be something to claim; whether it may belong to no campaign.
+/// Waits until there may be something to claim; true if that may include single sends.
 async fn wait(shared: &Shared, queued: &QueueSignal, bulk_at: Instant) -> bool {
     let now = Instant::now();
     tokio::select! {
@@ -86,19 +87,19 @@ async fn wait(shared: &Shared, queued: &QueueSignal, bulk_at: Instant) -> bool {
 /// The capacity for further attempts.
 struct Room {
     all: usize,
-    /// Of that, for campaigns.
+    /// The part of it for campaigns.
     bulk: usize,
-    /// Of services that can only start at a certain rate, at most so many.
+    /// The most attempts of each service that all open providers limit in rate.
     rationed: Vec<(i32, usize)>,
 }
 
 impl Room {
     fn of(shared: &Shared, bulk_turn: bool) -> Self {
         let most = (shared.registry.channels() * 2).clamp(16, MOST_IN_HAND);
-        // Claiming costs a transaction; one at a time would make that the bottleneck.
+        // Claiming costs a transaction; one attempt at a time would make that the bottleneck.
         let worthwhile = |room: usize| if room < most / 8 { 0 } else { room };
         let all = worthwhile(most.saturating_sub(shared.leases.len()));
-        // Campaigns leave a part to what belongs to none.
+        // Campaigns leave a part of the capacity to single sends.
         let bulk = worthwhile((most - most / 4).saturating_sub(shared.leases.bulk()));
         Self {
             all: all.min(CLAIM),
@@ -112,8 +113,8 @@ fn is_bulk(job: &Job) -> bool {
     job.campaign_id.is_some()
 }
 
-/// As many due attempts as there is room for. Those that no provider serves are only
-/// swept now and then, for the ones among them whose deadline has passed.
+/// Claims as many due attempts as there is capacity for. Attempts of services that no provider
+/// serves are claimed in sweeps only, for those among them whose deadline has passed.
 async fn claim_some(shared: &Shared, room: &Room, sweep: bool) -> Result<Vec<Job>, sqlx::Error> {
     if room.all == 0 {
         return Ok(Vec::new());
@@ -126,14 +127,14 @@ async fn claim_some(shared: &Shared, room: &Room, sweep: bool) -> Result<Vec<Job
     };
     let until = Instant::now() + shared.config.lease;
     let mut jobs = claim_of(shared, &services, room.all, room.bulk).await?;
-    // Of what can only start at a certain rate no more are held than soon start.
+    // Of a service with a rate limit, no more attempts are held than can start soon.
     for &(service, most) in &room.rationed {
         let taken = jobs.iter().filter(|job| is_bulk(job)).count();
         let all = room.all.saturating_sub(jobs.len()).min(most);
         let bulk = room.bulk.saturating_sub(taken);
         jobs.extend(claim_of(shared, &[service], all, bulk).await?);
     }
-    // One that is in flight already was only lost from view by the database.
+    // For an attempt in flight already only the lease in the database had run out.
     let new = |job: &Job| shared.leases.take(job, until);
     Ok(jobs.into_iter().filter(new).collect())
 }
@@ -154,7 +155,8 @@ async fn claim_of(
     queue::claim(&shared.pool, wanted, clock::now()).await
 }
 
-/// Sets attempts going: those of campaigns, whose turn it is until then, for themselves.
+/// Sets attempts going, single sends and those of campaigns in a task each; the latter holds
+/// `bulk_turn` until its attempts run.
 fn set_going(
     shared: &Arc<Shared>,
     jobs: Vec<Job>,
@@ -176,8 +178,7 @@ fn set_going(
     }
 }
 
-/// Reads what the claimed attempts are about, with one query for each kind, and
-/// sets them going.
+/// Reads the data of the claimed attempts, with one query for each kind, and runs them.
 async fn begin(shared: &Arc<Shared>, jobs: Vec<Job>, tasks: &TaskTracker) {
     let loaded = match transmissions(shared, &jobs).await {
         Ok(loaded) => loaded,
@@ -209,8 +210,8 @@ async fn begin(shared: &Arc<Shared>, jobs: Vec<Job>, tasks: &TaskTracker) {
     }
 }
 
-/// What these attempts are attempts of. Memory may not have heard of one yet that was
-/// queued a moment ago, here or elsewhere: then the log is asked.
+/// The transmissions of these attempts, by the cache. It may not have an attempt yet that was
+/// queued a moment ago, here or in another process: then the log is read.
 async fn transmissions(
     shared: &Shared,
     jobs: &[Job],
@@ -236,7 +237,8 @@ async fn transmissions(
     Ok(loaded)
 }
 
-/// The leases run out by themselves; somebody will try again then.
+/// Drops claimed attempts that cannot be read. Their leases run out, and a worker claims
+/// them again.
 fn give_back(shared: &Shared, jobs: &[Job], error: &dyn std::fmt::Display) {
     tracing::warn!(attempts = jobs.len(), %error, "claimed attempts cannot be read");
     for job in jobs {

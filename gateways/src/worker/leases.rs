@@ -1,6 +1,5 @@
-//! Which attempts this worker holds, and until when, on the monotonic clock: it
-//! goes on while the process is stopped, so that one that was asleep past its
-//! lease knows it.
+//! The leases of the attempts that this worker holds, on the monotonic clock: it goes on
+//! while the process is stopped, so that a process that slept past a lease knows it.
 
 use std::{
     collections::HashMap,
@@ -11,7 +10,8 @@ use std::{
 use projections::delivery::queue::Job;
 use tokio::time::Instant;
 
-/// A lease this close to its end does not count: the other side's clock may differ.
+/// The margin before its end at which a lease is not relied on: the database's clock may
+/// differ.
 const MARGIN: Duration = Duration::from_millis(500);
 
 /// The leases of the attempts in flight.
@@ -22,7 +22,7 @@ pub(crate) struct Leases(Mutex<HashMap<i64, Lease>>);
 struct Lease {
     token: String,
     until: Instant,
-    /// Whether it belongs to a campaign.
+    /// True if the attempt belongs to a campaign.
     bulk: bool,
 }
 
@@ -38,12 +38,12 @@ impl Leases {
         self.lock().insert(job.spool_id, lease).is_none()
     }
 
-    /// Lets go of an attempt.
+    /// Removes the lease of an attempt.
     pub fn drop(&self, spool: i64) {
         self.lock().remove(&spool);
     }
 
-    /// Whether the lease can be relied on now.
+    /// True if the lease can be relied on now.
     pub fn is_sound(&self, spool: i64) -> bool {
         let soon = Instant::now() + MARGIN;
         self.lock()
@@ -51,7 +51,7 @@ impl Leases {
             .is_some_and(|lease| lease.until > soon)
     }
 
-    /// The token an attempt is held under.
+    /// The token (a fencing token) that an attempt is held under.
     pub fn token(&self, spool: i64) -> Option<String> {
         self.lock().get(&spool).map(|lease| lease.token.clone())
     }
@@ -65,7 +65,7 @@ impl Leases {
         tokens
     }
 
-    /// Extends what the database says is still ours.
+    /// Extends the leases that the database renewed under this token.
     pub fn renewed(&self, spools: &[i64], token: &str, until: Instant) {
         let mut leases = self.lock();
         for spool in spools {

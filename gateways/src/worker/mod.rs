@@ -1,10 +1,9 @@
-//! The worker: claims queued attempts, has adapters make them, and records what
-//! came of them.
+//! The worker: claims queued attempts, has adapters make them, and records their outcomes.
 //!
-//! An attempt's life here: claimed under a lease that is renewed while it lasts;
-//! given a provider and, once that has a free channel, its content; started, on
-//! record, when the adapter's connection is ready; made; reported in the same
-//! transaction that takes it off the queue.
+//! The life of an attempt here: claimed under a lease that is renewed while it is in flight;
+//! given a provider and, once that has a free permit, its content; started, on record, when
+//! the adapter's connection is ready; made; reported in the same transaction that removes it
+//! from the queue.
 
 mod attempt;
 mod campaigns;
@@ -37,31 +36,31 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::{campaigns::Campaigns, content::Contents, leases::Leases, rate_limiter::RateLimiter};
 use crate::{Reception, Registry};
 
-/// How often the queue is looked at although nothing woke us.
+/// The interval at which the queue is polled without a notification.
 const POLL: Duration = Duration::from_millis(500);
-/// How often it says how it is.
+/// The interval at which the worker publishes the health of its providers.
 const REPORT: Duration = Duration::from_secs(2);
-/// When an attempt for which there is no provider is looked at again.
+/// The pause before an attempt is claimed again for which there is no provider.
 const NO_PROVIDER_PAUSE: Duration = Duration::from_secs(2);
 
-/// How a worker works.
+/// The configuration of a worker.
 #[derive(Clone, Debug)]
 pub struct WorkerConfig {
-    /// Its name, in events and in the queue.
+    /// The worker's name, in events and in the queue.
     pub name: String,
-    /// How long a claim holds without being renewed.
+    /// The time for which a claim holds without being renewed.
     pub lease: Duration,
     /// The first pause before an attempt is repeated, in seconds.
     pub retry_base_seconds: u32,
-    /// How long one attempt may take on the wire.
+    /// The time limit of one attempt, unless its adapter needs more.
     pub attempt: Duration,
-    /// What `[company:name]` says.
+    /// The value of the token `[company:name]`.
     pub company: Option<String>,
-    /// Which accounts may use the addresses that are written into them.
+    /// The policy by which accounts may send from the addresses that they name.
     pub addresses: AddressPolicy,
 }
 
-/// What everything in a worker shares.
+/// The state that all tasks of a worker share.
 pub(crate) struct Shared {
     pub commands: Commands,
     pub pool: PgPool,
@@ -70,13 +69,13 @@ pub(crate) struct Shared {
     pub leases: Leases,
     pub suppression: Suppression,
     pub campaigns: Campaigns,
-    /// Where starts wait that a pace or a limit holds back.
+    /// Delays starts by the pace of campaigns and the rate limits of providers.
     pub rate_limiter: RateLimiter,
     pub config: WorkerConfig,
     pub stopping: CancellationToken,
-    /// Rings when there is more capacity.
+    /// Notified when there is more capacity.
     pub freed: Notify,
-    /// Rings when an attempt went back to the queue.
+    /// Notified when an attempt went back to the queue.
     pub returned: Notify,
 }
 
@@ -95,7 +94,7 @@ impl std::fmt::Debug for Worker {
 }
 
 impl Worker {
-    /// Starts to work. `queued` rings when the queue has grown.
+    /// Starts a worker. `queued` notifies it when the queue has grown.
     pub fn start(
         commands: Commands,
         media: MediaStore,
@@ -129,9 +128,9 @@ impl Worker {
         Self { shared, tasks }
     }
 
-    /// Stops to claim, gives back what has not started, and waits for what is on
-    /// the wire, at most this long. What remains keeps its lease and is found to be
-    /// unknown by whoever claims it next.
+    /// Stops claiming, gives back attempts that have not started, and waits for those on the
+    /// wire, at most for `patience`. Those that remain keep their lease; the worker that claims
+    /// them next marks their outcome as unknown.
     pub async fn stop(self, patience: Duration) {
         self.shared.stopping.cancel();
         self.tasks.close();
@@ -147,7 +146,7 @@ impl Worker {
         }
         self.shared.registry.close().await;
         let Shared { pool, config, .. } = self.shared.as_ref();
-        // What is still on the wire keeps its channels until the lease ends.
+        // Attempts that are still on the wire keep their permits until the lease ends.
         if self.shared.leases.len() == 0
             && let Err(error) = leased::give_back(pool, &config.name).await
         {
@@ -159,7 +158,7 @@ impl Worker {
     }
 }
 
-/// Says every few seconds that it runs, and how its providers are.
+/// Publishes the worker's heartbeat and the health of its providers every two seconds.
 async fn report(shared: Arc<Shared>) {
     let Shared {
         pool,

@@ -1,5 +1,4 @@
-//! Pacing: the moment at which its campaign's pace and its provider's rate let an attempt
-//! start.
+//! Pacing: delays the start of an attempt by its campaign's pace and its provider's rate limit.
 
 use std::{cmp::Reverse, time::Duration};
 
@@ -15,21 +14,21 @@ use super::{
     start::{Start, Started},
 };
 
-/// The time before its deadline at which an attempt gives up waiting for its start.
+/// The margin before the end of its time limit at which an attempt gives up waiting to start.
 const START_MARGIN: Duration = Duration::from_secs(1);
-/// How much longer than until the next slot is near a provider is taken to be full, so
-/// that several attempts come back at once and not each for itself.
+/// The time for which a provider is taken to be full after the pause until its next slot is
+/// near, so that several attempts come back at once and not each by itself.
 const FULL_PAUSE: Duration = Duration::from_millis(400);
-/// How often it is tried to have a slot in every line at the moment at which it is known
-/// that nothing forbids the start.
+/// The most rounds of taking slots, until a slot in every line is valid at the moment at
+/// which the suppression check has passed.
 const TRIES: usize = 8;
 
-/// Where an attempt has to stand in line.
+/// A queue for slots in which an attempt has to wait.
 struct Line {
     whose: Whose,
     key: String,
     spacing: Spacing,
-    /// The slot that it has there.
+    /// The slot that the attempt has taken.
     slot: Option<Window>,
 }
 
@@ -49,28 +48,28 @@ impl Line {
         }
     }
 
-    /// A start that is late makes some second too full, and so does one at a pace that
-    /// does not hold any more.
+    /// True if the slot is valid: neither past its end nor of a pace faster than the present one.
+    /// A start with such a slot would exceed the rate in some second.
     fn has_slot(&self) -> bool {
         let holds = |slot: Window| Instant::now() <= slot.until && slot.spacing >= self.spacing;
         self.slot.is_some_and(holds)
     }
 }
 
-/// The line whose slots are farther apart comes first: its slots hold for longer, and
-/// a slot of the other one is soon there.
+/// Sorts lines by descending spacing: slots that are farther apart are valid for longer, and
+/// the next slot of the other line is soon there.
 fn in_order(mut lines: Vec<Line>) -> Vec<Line> {
     lines.sort_by_key(|line| Reverse(line.spacing.duration()));
     lines
 }
 
 impl Start<'_> {
-    /// Waits until it may start, and answers when that was: a time at which it had a slot
-    /// in each of its lines, however late it is put on record. The lease is renewed
-    /// meanwhile, like those of all that are in flight.
+    /// Waits until the attempt may start, and returns the time of the start: one at which it had
+    /// a slot in each of its lines, however late it is put on record. Its lease is renewed
+    /// meanwhile, like those of all attempts in flight.
     ///
     /// # Errors
-    /// The answer instead, where it does not come to a start.
+    /// The reason for which it does not start.
     pub(super) async fn wait_for_slot(&self) -> Result<DateTime<Utc>, Started> {
         let Attempt { shared, job, .. } = self.attempt;
         let mut lines = self.lines().await?;
@@ -83,10 +82,10 @@ impl Start<'_> {
             let (service, sender) = self.sender;
             let may_name_sender = self.attempt.still_sends_as(service, sender).await;
             self.keep_up(&mut lines).await?;
-            // Before the slots are looked at: what is looked at later is no later.
+            // Taken before the slots are checked, so that each is valid at this time.
             let at = clock::now();
-            // A wait in the second line may have outlasted the slot of the first, and so
-            // may the question who opted out.
+            // The wait in the second line, or the suppression check, may have outlasted the slot
+            // of the first line.
             let late = lines.iter().any(|line| !line.has_slot());
             match forbidden {
                 Ok(Some(_)) | Err(_) => return Err(Started::Suppressed),
@@ -122,7 +121,7 @@ impl Start<'_> {
         Ok(pace.map(line))
     }
 
-    /// While it waited its campaign may have been given another pace.
+    /// Updates the campaign's spacing, since its pace may have changed during the wait.
     async fn keep_up(&self, lines: &mut [Line]) -> Result<(), Started> {
         let now = self.campaign().await?;
         let then = lines.iter_mut().find(|line| line.whose == Whose::Campaign);
@@ -138,7 +137,7 @@ impl Start<'_> {
         Some(Line::of(Whose::Provider, key, spacing))
     }
 
-    /// Waits in a line for a slot.
+    /// Waits in a line for a slot, at its head if the attempt comes `again`.
     async fn pass(&self, line: &Line, again: bool) -> Result<Window, Started> {
         let shared = &self.attempt.shared;
         let bulk = self.attempt.is_bulk();
@@ -170,7 +169,7 @@ mod tests {
         Line::of(whose, String::new(), spacing)
     }
 
-    /// Whoever waits for two slots at once must not lose one after the other.
+    /// An attempt that needs slots of two lines must not lose one while it waits for the other.
     #[test]
     fn the_line_of_rarer_slots_comes_first() {
         for (campaign, provider, first) in [

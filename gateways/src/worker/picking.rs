@@ -1,4 +1,4 @@
-//! The provider of an attempt: one with a free channel that may send as its account.
+//! Picks the provider of an attempt: one with a free permit that may send as its account.
 
 use domain::{
     delivery::{ProviderSenders, SenderAddress},
@@ -17,7 +17,7 @@ use super::{
 use crate::{Channel, Permit, registry::Trial};
 
 impl Attempt {
-    /// The senders that its account names now: by what was read with its batch, unless an
+    /// The senders that the attempt's account names now: as read with its batch, unless an
     /// account or a user has changed since.
     pub(super) async fn senders(&self) -> Result<Senders, StoreError> {
         let store = self.shared.commands.store();
@@ -29,14 +29,14 @@ impl Attempt {
         Ok(people.senders(&self.transmission, terms))
     }
 
-    /// The senders by what was read with its batch.
+    /// The senders as read with the attempt's batch.
     pub(super) fn senders_as_claimed(&self) -> Senders {
         let terms = (self.shared.config.addresses, clock::now());
         self.people.senders(&self.transmission, terms)
     }
 
-    /// True if its account still names the sender that the message was made for, by the same
-    /// right. False where that cannot be looked up.
+    /// True if the account still names the sender that the message was made for, by the same
+    /// right. False if that cannot be looked up.
     pub(super) async fn still_sends_as(
         &self,
         service: Service,
@@ -51,8 +51,8 @@ impl Attempt {
         }
     }
 
-    /// A provider with a channel that is free for it. What waits here has not started, and
-    /// goes back when the worker stops.
+    /// Picks a provider and waits for its permit. The attempt has not started yet, and goes back
+    /// to the queue when the worker stops.
     pub(super) async fn channel(
         &self,
         service: Service,
@@ -77,21 +77,21 @@ impl Attempt {
             if stopping.is_cancelled() {
                 return Err(Fate::Back(clock::now()));
             }
-            // It may rest since: then another is picked.
+            // Its circuit may have opened since: then another provider is picked.
             if trial.stands() {
                 return Ok((channel, trial, permit));
             }
         }
     }
 
-    /// For one that no provider here can carry: it waits for one, unless there are some and
-    /// none of them may send as its account.
+    /// Handles an attempt that no provider here can send: it waits for one, or is rejected if
+    /// there are providers and none of them may send as its account.
     async fn no_provider(&self, service: Service, sender: Option<&SenderAddress>) -> Fate {
         let later = Fate::Back(clock::now() + NO_PROVIDER_PAUSE);
         let Some(reason) = self.shared.registry.refusal(service, sender) else {
             return later;
         };
-        // Whoever asked for it may know of a provider that is not known here yet.
+        // The client may know a provider that this process does not know yet.
         let known = providers::senders(&self.shared.pool, service).await;
         let refuse = |all: &Vec<ProviderSenders>| {
             !all.is_empty() && all.iter().all(|it| it.check(sender).is_err())

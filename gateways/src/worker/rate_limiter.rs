@@ -1,9 +1,9 @@
-//! The gate that starts pass where a pace or a limit holds over all workers.
+//! The rate limiter: paces and rate limits that hold over all workers together.
 //!
-//! Postgres hands out slots (`projections::delivery::slots`); here they are taken for all
-//! that wait for one key at a time, and given to whoever is first in line when they
-//! begin: single sends before those of campaigns. A start that comes too late for its
-//! slot waits for another one; the slot is lost, so that nothing is ever caught up with.
+//! Postgres hands out slots (`projections::delivery::slots`). The rate limiter takes them for
+//! all waiters of a key at a time, and gives each, when it begins, to the first in line:
+//! single sends before those of campaigns. A start that comes too late for its slot waits for
+//! another one; the slot is lost, so that a delay is never caught up with.
 
 mod clock_offset;
 mod reserved_slots;
@@ -29,29 +29,29 @@ use tokio::{
 pub(crate) use self::clock_offset::Window;
 use self::{clock_offset::ClockOffset, reserved_slots::ReservedSlots, source::Source};
 
-/// How far ahead slots are taken.
+/// The time ahead for which slots are taken.
 pub(crate) const HORIZON: Duration = Duration::from_secs(1);
-/// How long before its slot something that was sent away is to come again: the slot is
-/// then near enough to be taken, and what is late in coming still has it.
+/// The time before its slot at which a waiter that was sent away is to come again: the slot
+/// is then within [`HORIZON`], and a waiter that comes a little late still gets it.
 const EARLY: Duration = Duration::from_millis(900);
-/// When to come again while the database does not answer.
+/// The pause before a waiter comes again while the database does not answer.
 const NO_ANSWER_PAUSE: Duration = Duration::from_millis(500);
-/// More slots are taken when those reserved last no longer than this and a few round trips.
+/// More slots are taken when the reserved ones last no longer than this and four leads.
 const SPARE: Duration = Duration::from_millis(5);
 /// The most slots that are taken at once.
 const MOST_AT_ONCE: usize = 100_000;
 
-/// What the gate says, in tests.
+/// The answer of the rate limiter, in tests.
 #[cfg(test)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Passed {
-    /// Start now: what counts is the time at which this is answered.
+    /// Start now: the time of this answer counts.
     Now,
     /// The next slot is more than [`HORIZON`] away: ask again after this time.
     Later(Duration),
 }
 
-/// Where starts wait for their slots. One for each worker; clones share it.
+/// The rate limiter of a worker; clones share it.
 #[derive(Clone)]
 pub(crate) struct RateLimiter(Arc<Inner>);
 
@@ -61,7 +61,7 @@ struct Inner {
     clock_offset: Mutex<ClockOffset>,
 }
 
-/// Those that wait for one key.
+/// The waiters of one key.
 struct Line {
     spacing: Spacing,
     single: VecDeque<oneshot::Sender<Answer>>,
@@ -74,19 +74,21 @@ enum Answer {
     Later(Duration),
 }
 
-/// What was taken of a key, and for how many.
+/// The slots taken for a key.
 struct Taken {
+    /// The number of slots that were asked for.
     wanted: usize,
     slots: Vec<Window>,
-    /// From now until the slot that would come after these, and between further ones.
+    /// The time from now until the slot after these.
     next: Duration,
+    /// The time between further slots.
     spacing: Duration,
 }
 
 type Asking = Pin<Box<dyn Future<Output = Result<Taken, sqlx::Error>> + Send>>;
 
 impl RateLimiter {
-    /// A gate whose slots come from this database.
+    /// A rate limiter with the slots of this database.
     pub fn new(pool: PgPool) -> Self {
         Self::from(Box::new(pool))
     }
@@ -107,12 +109,15 @@ impl RateLimiter {
         }
     }
 
-    /// Waits for a slot of this key, such as `provider/7`. Every worker must name the
-    /// same spacing for it; where it changes, the last one named holds, for slots that
-    /// were taken before too. `bulk` waits behind whatever is not; who comes `again`,
-    /// because a slot was lost, goes first. Can be given up at any time. Answers a slot
-    /// that has begun, and until when it holds: a start that is later needs another one;
-    /// or, where the next slot is more than [`HORIZON`] away, after what time to ask again.
+    /// Waits for a slot of this key, such as `provider/7`, until it begins. Every worker must name
+    /// the same spacing for a key; where it changes, the last one named holds, also for slots that
+    /// were taken before. `bulk` waiters stand behind all others; a waiter that comes `again`,
+    /// because it lost its slot, goes first. Can be cancelled at any time. Returns the slot: a
+    /// start after its end needs another one.
+    ///
+    /// # Errors
+    /// The time after which to ask again, if the next slot is more than [`HORIZON`] away or the
+    /// database does not answer.
     pub async fn pass_until(
         &self,
         key: &str,
@@ -136,7 +141,7 @@ impl RateLimiter {
         }
     }
 
-    /// Gets in line: at its head, for one that was there before.
+    /// Adds a waiter to the line: at its head if it comes again.
     fn enter(
         &self,
         key: &str,
@@ -176,7 +181,7 @@ impl RateLimiter {
     }
 }
 
-/// Serves a line for as long as anybody stands in it or a slot is left.
+/// Serves a line as long as it has a waiter or a reserved slot.
 async fn serve(inner: Arc<Inner>, key: String, changed: Arc<Notify>) {
     let mut slots = ReservedSlots::default();
     let mut asking: Option<Asking> = None;
@@ -219,14 +224,14 @@ async fn reached(time: Option<Instant>) {
 }
 
 enum Missing {
-    /// Nobody is in line and no slot is left: the line is gone.
+    /// The line has no waiter and no reserved slot, and was removed.
     Nobody,
     None,
     Slots(usize, Spacing),
 }
 
 impl Inner {
-    /// Gives the slots that have begun to those in line.
+    /// Gives the slots that have begun to the waiters.
     fn hand_out(&self, key: &str, slots: &mut ReservedSlots) {
         let now = Instant::now();
         let mut lines = lock(&self.lines);
@@ -235,7 +240,7 @@ impl Inner {
         }
         while let Some(slot) = slots.begun(now) {
             let mut answer = Answer::Slot(slot);
-            // One that has gone leaves its slot to the next.
+            // A waiter that has gone leaves its slot to the next.
             while let Some(waiter) = lines.get_mut(key).and_then(Line::first) {
                 match waiter.send(answer) {
                     Ok(()) => break,
@@ -245,8 +250,8 @@ impl Inner {
         }
     }
 
-    /// What those in line still need beside these slots. While there are slots for some
-    /// time nothing is asked for, so that many are asked for at once.
+    /// The slots that the waiters need beside the reserved ones. While these last for some time
+    /// none are asked for, so that many are asked for at once.
     fn missing(&self, key: &str, slots: &ReservedSlots) -> Missing {
         let soon = Instant::now() + SPARE + lock(&self.clock_offset).lead() * 4;
         let mut lines = lock(&self.lines);
@@ -296,7 +301,7 @@ impl Inner {
         })
     }
 
-    /// Keeps what was taken; those for whom there is nothing are sent away.
+    /// Reserves the slots taken; waiters for whom there are none are sent away.
     fn taken(&self, key: &str, taken: Result<Taken, sqlx::Error>, slots: &mut ReservedSlots) {
         let mut lines = lock(&self.lines);
         let Some(line) = lines.get_mut(key) else {
@@ -331,19 +336,19 @@ impl Line {
         self.single.pop_front().or_else(|| self.bulk.pop_front())
     }
 
-    /// Forgets those that have gone.
+    /// Removes waiters that have gone.
     fn tidy(&mut self) {
         self.single.retain(|waiter| !waiter.is_closed());
         self.bulk.retain(|waiter| !waiter.is_closed());
     }
 
-    /// Sends away all but the first so many, each for a time by its place after them.
+    /// Sends away all waiters but the first `stay`, each with a pause by its place after them.
     fn dismiss(&mut self, stay: usize, pause: impl Fn(u32) -> Duration) {
         for place in (0..self.len().saturating_sub(stay)).rev() {
             let last = self.bulk.pop_back().or_else(|| self.single.pop_back());
             let place = u32::try_from(place).unwrap_or(u32::MAX);
             if let Some(waiter) = last {
-                // Whoever has gone meanwhile need not hear it.
+                // A waiter that has gone meanwhile needs no answer.
                 let _ = waiter.send(Answer::Later(pause(place)));
             }
         }

@@ -1,4 +1,4 @@
-//! Ends attempts that were taken and never reported on.
+//! The report time-out: ends accepted attempts whose delivery receipt never arrived.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,12 +12,12 @@ use projections::delivery::queue;
 
 use super::Shared;
 
-/// How often it is looked for what is too late.
+/// The interval of the search for overdue reports.
 const EVERY: Duration = Duration::from_secs(1);
-/// How many are ended together.
+/// The most attempts that are ended together.
 const BATCH: i64 = 500;
 
-/// Looks for them until the worker stops.
+/// Ends attempts with overdue reports until the worker stops.
 pub(super) async fn end_overdue(shared: Arc<Shared>) {
     while !shared.stopping.is_cancelled() {
         let full = match end_some(&shared).await {
@@ -35,8 +35,8 @@ pub(super) async fn end_overdue(shared: Arc<Shared>) {
     }
 }
 
-/// How many came to an end. Those whose report came at the same moment say no, and are gone
-/// from the list as soon as its projection has seen that report.
+/// Ends overdue attempts and returns their number. An attempt whose report arrived at the same
+/// moment refuses, and leaves the list as soon as its projection has seen that report.
 async fn end_some(shared: &Shared) -> Result<usize, CommandError> {
     let now = clock::now();
     let overdue = queue::overdue_reports(&shared.pool, now, BATCH)

@@ -1,4 +1,4 @@
-//! An attempt's start: put on record in its turn, when the adapter's connection is ready.
+//! An attempt's start: put on record, at its pace, when the adapter's connection is ready.
 
 use std::time::Duration;
 
@@ -14,21 +14,23 @@ use tokio::{sync::OnceCell, time::Instant};
 use super::attempt::Attempt;
 use crate::{Channel, NotOurs, Progress, registry::Trial};
 
-/// What became of the attempt to start.
+/// The result of starting an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Started {
     Now,
-    /// It had been started before.
+    /// The attempt had been started before.
     ByOther,
-    /// It is on record, but the lease ran out while that was written.
+    /// The start is on record, or may be, but the lease ran out while that was written or the
+    /// append failed.
     TooLate,
-    /// It could not be put on record.
+    /// The start is not on record: the lease or the deadline ran out, the account's sender
+    /// changed, or the worker stops.
     Not,
-    /// The provider's rate is used up for so long.
+    /// The provider's rate limit is used up for this time.
     Full(Duration),
-    /// Its campaign's pace has no room for so long.
+    /// The campaign's pace allows no start for this time.
     Later(Duration),
-    /// It must not be made now.
+    /// The suppression check forbids the attempt now, or could not be made.
     Suppressed,
 }
 
@@ -39,7 +41,7 @@ pub(super) struct Start<'a> {
     pub trial: &'a Trial,
     /// The sender that its message was made for.
     pub sender: (Service, Option<&'a SenderAddress>),
-    /// When the adapter gives up.
+    /// The time at which the adapter gives up.
     pub until: Instant,
     pub answer: OnceCell<Started>,
 }
@@ -78,7 +80,7 @@ impl Start<'_> {
             Ok(None) => Started::Not,
             Err(error) => {
                 tracing::warn!(spool.id = job.spool_id, %error, "an attempt could not be started");
-                // Whether it is on record is not known; the lease will tell.
+                // The start may be on record or not.
                 Started::TooLate
             }
         }

@@ -1,5 +1,5 @@
-//! The suppression check before an attempt: its campaign was stopped, its owner was deleted or
-//! deactivated, its recipient opted out, or has quiet hours.
+//! The suppression check before an attempt: not sent if its campaign was stopped or deleted,
+//! its owner was deleted or deactivated, or its recipient opted out or has quiet hours.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -18,20 +18,20 @@ use tokio::time::Instant;
 
 use super::{Shared, attempt::Attempt, attempt::Fate, campaigns::Standing};
 
-/// While this process has not seen the log for so long, what the lists said before does not
-/// count. It sees what it appends itself at once, so this is what an opt-out that another
-/// process takes may be late by.
+/// The time since this process last saw the log after which an earlier check does not count.
+/// The process sees its own appends at once, so this is the most by which an opt-out in
+/// another process may be late.
 pub(super) const FRESH: Duration = Duration::from_millis(250);
-/// So long no attempt of a campaign waits in the queue for its turn.
+/// The pause from which on an attempt of a campaign is withdrawn instead of queued again.
 const LONG: Duration = Duration::from_secs(5);
-/// When to try again while nobody can tell whether the recipient opted out.
+/// The pause before the next try while the suppression check cannot be made.
 const UNKNOWN: TimeDelta = TimeDelta::seconds(2);
 
-/// Why a transmission of a user who was deleted or is not active is not sent.
+/// The reason recorded when the owner was deleted or is not active.
 const OWNER_LEFT: &str = "its owner was deleted or deactivated";
 
-/// What the do-not-contact lists said of an attempt, and whether its owner may send; when
-/// they were asked.
+/// The result of a suppression check: the time of the check, the recipient's entry on a
+/// do-not-contact list, and whether the owner may send.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SuppressionCheck {
     pub at: Instant,
@@ -39,7 +39,7 @@ pub(crate) struct SuppressionCheck {
     pub owner_active: bool,
 }
 
-/// Asks the lists, and the log about the owners, for many attempts at once.
+/// Checks the lists, and the owners in the log, for many attempts at once.
 pub(crate) async fn ask(
     shared: &Shared,
     transmissions: &[&Transmission],
@@ -70,8 +70,8 @@ pub(crate) async fn ask(
     Ok(asked.collect())
 }
 
-/// Whose transmission it is, and where it goes; nothing if that was erased, or if it goes
-/// there whatever the lists say.
+/// The owner, the service and the destination to look up in the lists; `None` if the
+/// destination was erased, or if the message is a confirmation, which no list stops.
 fn recipient(transmission: &Transmission) -> Option<(Id<User>, Service, &str)> {
     let service = transmission.order()?.service;
     let assignment = transmission.assignment()?;
@@ -82,7 +82,7 @@ fn recipient(transmission: &Transmission) -> Option<(Id<User>, Service, &str)> {
 }
 
 impl Attempt {
-    /// Ends the attempt, or puts it off, if it must not be made now.
+    /// Ends or defers the attempt if it must not be made now.
     pub(super) async fn check_suppression(&self) -> Option<Fate> {
         let command = match self.forbidden(&mut { self.suppression_check }).await {
             Ok(command) => command?,
@@ -97,8 +97,8 @@ impl Attempt {
         }
     }
 
-    /// For one that its campaign's pace has no room for. Where that is long it does not
-    /// wait in the queue, where its deadline would pass.
+    /// Defers an attempt that exceeds its campaign's pace. If the pause is long it is withdrawn,
+    /// since its deadline would pass in the queue.
     pub(super) async fn later(&self, pause: Duration) -> Fate {
         if pause < LONG {
             return self.back_in(pause);
@@ -106,7 +106,7 @@ impl Attempt {
         self.withdraw("its campaign's pace has no room yet").await
     }
 
-    /// Takes it off the queue; its campaign sends it again when it can go.
+    /// Withdraws the attempt from the queue; its campaign sends the message again later.
     pub(super) async fn withdraw(&self, reason: &str) -> Fate {
         match self.settle(self.withdrawal(reason)).await {
             Ok(()) => Fate::Settled,
@@ -130,8 +130,8 @@ impl Attempt {
         }
     }
 
-    /// What must be done instead of making it, by what was asked, if that still holds, or
-    /// is asked now.
+    /// The command to send instead of making the attempt, if it must not be made: by the earlier
+    /// check `asked` if that is still fresh, else by a new one.
     pub(super) async fn forbidden(
         &self,
         asked: &mut SuppressionCheck,
@@ -146,7 +146,7 @@ impl Attempt {
                 }
             }
         }
-        // What a person sends goes whatever the hour.
+        // Single sends go out whatever the hour.
         let order = self.transmission.order().filter(|_| self.is_bulk());
         let hours = order.and_then(|order| order.hours.as_ref());
         if hours.is_some_and(|hours| hours.is_quiet(clock::now())) {
@@ -159,7 +159,7 @@ impl Attempt {
             *asked = again.first().copied().unwrap_or(*asked);
         }
         if !asked.owner_active {
-            // A campaign goes on, with what it has not sent, once its owner is active again.
+            // A campaign goes on with its unsent messages once its owner is active again.
             return Ok(Some(if self.is_bulk() {
                 self.withdrawal(OWNER_LEFT)
             } else {

@@ -1,4 +1,4 @@
-//! A mail on its way in, from DATA to the dot.
+//! Receives a mail, from DATA to the final dot.
 
 use std::{io, time::Duration};
 
@@ -15,7 +15,7 @@ use super::{
 };
 
 impl Session<'_> {
-    /// Reads a mail and answers, for each recipient if it is LMTP.
+    /// Reads a mail, records it and answers: for each recipient in LMTP, once in SMTP.
     pub(super) async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         stream: &mut S,
@@ -71,7 +71,7 @@ impl Session<'_> {
         Ok(After::GoOn)
     }
 
-    /// How many answers a mail gets.
+    /// The number of answers to a mail.
     fn answers(&self) -> usize {
         match self.dialect {
             Dialect::Lmtp => self.recipients.len(),

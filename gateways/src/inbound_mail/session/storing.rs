@@ -1,4 +1,4 @@
-//! A mail that was read to its end, put on record.
+//! Records a mail that was read to its end.
 
 use std::io;
 
@@ -26,25 +26,25 @@ use super::{
     Session, refused,
 };
 
-/// How many bytes of a mail are stored with one statement.
+/// The most bytes of a mail and its files that are stored with one statement.
 const SMALL: usize = 1 << 20;
 
-/// Of what is larger it is asked whether it is here before it is stored once more.
+/// The size in bytes above which a mail is looked up before it is stored, in case it is here.
 const ASK_FIRST: usize = 64 << 10;
-/// How long, in seconds, a mail that has no name of its own is the same as one that says
-/// the same.
+/// The deduplication window in seconds: identical mails without a Message-ID within it are
+/// one mail.
 const WINDOW: i64 = 3_600;
 const HERE: &str = "250 2.0.0 ok, it is here";
 
-/// What a mail is recognised by when it is brought again: its bytes. They say which mail it
-/// is if it has an id (RFC 5322, 3.6.4); without one, as alarms of machines may be, another
-/// one may say the same later.
+/// The identity of a mail for deduplication: the digest of its bytes. It is unique if the mail
+/// has a Message-ID (RFC 5322, 3.6.4); without one, as in alarms of machines, an identical
+/// mail may be another one later.
 struct Recognised {
     digest: String,
     has_id: bool,
 }
 
-/// The same for one of its recipients.
+/// The deduplication keys of a mail to one recipient, of the present window and the one before.
 struct Key {
     now: String,
     earlier: Option<String>,
@@ -79,8 +79,8 @@ impl Recognised {
 }
 
 impl Session<'_> {
-    /// Puts it on record for each recipient. Of one answer for all, the worst: what was
-    /// taken already is recognised when it comes again.
+    /// Records the mail for each recipient. In SMTP, the one answer is the worst of all:
+    /// recipients for whom it is on record are recognised when the mail is sent again.
     pub(super) async fn store(&self, bytes: Vec<u8>) -> Vec<String> {
         let at = clock::now();
         let recognised = Recognised::of(&bytes);
@@ -152,7 +152,7 @@ impl Session<'_> {
         self.mail_server.0.receiving.take(brought).await
     }
 
-    /// If that cannot be found out, it is found out when it is put on record.
+    /// True if the mail is on record. False also if the lookup fails; recording it checks again.
     async fn is_known(&self, key: &Key) -> bool {
         let keys = std::iter::once(&key.now).chain(&key.earlier);
         self.mail_server
@@ -163,7 +163,7 @@ impl Session<'_> {
             .unwrap_or(false)
     }
 
-    /// Reads it, with its files stored.
+    /// Parses a mail, and stores its original and its files.
     async fn filed(
         &self,
         bytes: Vec<u8>,
@@ -192,7 +192,7 @@ impl Session<'_> {
         Ok(message)
     }
 
-    /// Stores them sealed; what is large one after the other, for it is in memory twice
+    /// Seals and stores media; large ones one after the other, since each is in memory twice
     /// meanwhile.
     async fn keep(
         &self,

@@ -1,5 +1,5 @@
-//! Against a side of our own that behaves as asked, and the real Kannel ([`real`]), which is
-//! also a peer of the integration tests.
+//! The adapter against a simulated sendsms whose behaviour the tests choose, and against the
+//! real Kannel ([`real`]), which is also a peer of the integration tests.
 
 mod real;
 mod template;
@@ -24,7 +24,7 @@ use crate::{
     contract_suite::{self, Manner, Peer, Stage, Starts},
 };
 
-/// What the other side was told, requests as they came.
+/// The requests that the other side received, in their order.
 #[derive(Default)]
 struct Heard {
     requests: Mutex<Vec<String>>,
@@ -142,7 +142,7 @@ impl Peer for KannelPeer {
 }
 
 async fn staged(manner: Manner, said: serde_json::Value) -> Option<Stage> {
-    // Whether somebody answers, only a report says.
+    // Only a report says whether the recipient answers.
     if manner == Manner::Unanswering {
         return None;
     }
@@ -186,7 +186,10 @@ async fn a_taken_message_awaits_its_report() {
         panic!("{ended:?}");
     };
     assert_eq!(accepted.patience, Duration::from_secs(60));
-    assert_eq!(accepted.if_silent, domain::delivery::OnReportTimeout::Delivered);
+    assert_eq!(
+        accepted.if_silent,
+        domain::delivery::OnReportTimeout::Delivered
+    );
     let [request] = heard.as_slice() else {
         panic!("{heard:?}");
     };
@@ -234,7 +237,8 @@ async fn a_text_of_too_many_parts_is_refused_and_not_cut() {
     assert!(heard.is_empty(), "{heard:?}");
 }
 
-/// Answers one request on each connection with the next of these, and hangs up.
+/// A server that answers one request on each connection with the next of `answers`, and
+/// hangs up.
 async fn closing(answers: &'static [&'static str]) -> (KannelGateway, Arc<Heard>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -1,4 +1,4 @@
-//! The contract with the real Kannel, over the message centre that comes with it.
+//! The contract suite with the real Kannel and its simulated message centre, fakesmsc.
 
 #![allow(clippy::disallowed_methods, reason = "waits for a peer of its own")]
 
@@ -33,7 +33,7 @@ omit-empty = true
 max-messages = 0
 ";
 
-/// A process that ends with the test, also when it is stopped.
+/// A process that ends with the test, also one that is stopped (SIGSTOP).
 struct Process(Child);
 
 impl Process {
@@ -41,7 +41,7 @@ impl Process {
         let log = File::create(dir.path().join(log)).unwrap();
         let mut command = Command::new(program);
         command.args(arguments).current_dir(dir.path());
-        // fakesmsc ends when its input does.
+        // fakesmsc ends at the end of its input.
         command.stdin(Stdio::piped());
         command.stdout(log.try_clone().unwrap()).stderr(log);
         let child = command.spawn();
@@ -105,7 +105,7 @@ impl Kannel {
         }
     }
 
-    /// How many messages the message centre has.
+    /// The number of messages that the message centre has received.
     fn counter(&self) -> Box<dyn Fn() -> usize + Send + Sync> {
         let log = self.log.clone();
         Box::new(move || {
@@ -128,7 +128,7 @@ struct RealKannel;
 #[async_trait]
 impl Peer for RealKannel {
     async fn stage(&self, manner: Manner) -> Option<Stage> {
-        // Whether somebody answers, only a report says.
+        // Only a report says whether the recipient answers.
         if manner == Manner::Unanswering {
             return None;
         }
@@ -146,13 +146,13 @@ impl Peer for RealKannel {
         }
         if manner == Manner::Vanishes {
             let smsbox = Arc::clone(&kannel.smsbox);
-            // By then it has the request, unread.
+            // By then the request has arrived there, unread.
             std::thread::spawn(move || {
                 std::thread::sleep(Duration::from_secs(1));
                 smsbox.signal(Signal::SIGKILL);
             });
         }
-        // Kannel refuses what is for a message centre that it has not.
+        // Kannel refuses messages for a message centre that it does not have.
         let smsc = match manner {
             Manner::Refuses => "nosuch",
             _ => "fake",

@@ -1,4 +1,4 @@
-//! Services that are asked by template.
+//! Services that are called by template.
 
 use serde_json::{Value, json};
 
@@ -76,7 +76,7 @@ async fn without_a_body_it_is_asked_for_with_headers_that_say_who_asks() {
     for part in [
         "get /send?to=%2b4930999&from=%2b4930123&text=a%20b http/1.1\n",
         "x-key: user/sesame\n",
-        // user:sesame, in small letters as everything that is heard.
+        // user:sesame, in lower case like all recorded requests.
         "authorization: basic dxnlcjpzzxnhbwu=\n",
     ] {
         assert!(heard[0].contains(part), "{part:?} in {heard:?}");

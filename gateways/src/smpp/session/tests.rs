@@ -90,7 +90,7 @@ async fn questions_are_answered_and_strange_ones_too() {
 async fn what_cannot_be_read_costs_nobody_the_connection() {
     let (session, mut delivered, theirs) = pair();
     let mut theirs = theirs.into_inner();
-    // A deliver_sm that is none, and an answer to nothing with a body that it must not have.
+    // A malformed deliver_sm, and a response to no request with a body that it must not have.
     let deliver = b"\0\0\0\x13\0\0\0\x05\0\0\0\0\0\0\0\x07\xff\xff\xff";
     let answer = b"\0\0\0\x13\x80\0\0\x15\0\0\0\0\0\0\0\x63abc";
     theirs.write_all(deliver).await.unwrap();

@@ -45,7 +45,7 @@ fn gateway(port: u16, settings: Value) -> SmppGateway {
     SmppGateway::new(config(port, settings)).unwrap()
 }
 
-/// A sender that the account may name.
+/// A sender that the account has a right to.
 fn granted(sender: &str) -> Option<SenderAddress> {
     Some(SenderAddress {
         address: sender.to_owned(),
@@ -78,7 +78,7 @@ fn reported(ended: Ended) -> Report {
     }
 }
 
-/// Keeps what came in.
+/// An inbox that keeps the delivery receipts.
 #[derive(Default)]
 struct Kept(Mutex<Vec<(String, Said)>>);
 
@@ -102,7 +102,7 @@ struct SmppPeer;
 impl Peer for SmppPeer {
     async fn stage(&self, manner: Manner) -> Option<Stage> {
         let behaviour = match manner {
-            // Whether somebody answers, only a report says.
+            // Only a report says whether the recipient answers.
             Manner::Unanswering => return None,
             Manner::Takes | Manner::Away => "900",
             Manner::Refuses => "902",

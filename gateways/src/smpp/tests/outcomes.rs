@@ -1,4 +1,4 @@
-//! What a message centre does, and what it means.
+//! The outcomes of a message centre's behaviour.
 
 use std::time::{Duration, Instant};
 
@@ -47,7 +47,7 @@ async fn a_throttled_message_is_sent_again_more_slowly() {
     let report = reported(attempt(&gateway, "+4930901", text("hello")).await);
     assert_eq!(report.outcome, Outcome::Delivered, "{report:?}");
     assert_eq!(centre.said("submit", 4).await.len(), 4);
-    // Each of the three complaints doubled the distance, from 5 ms on.
+    // Each of the three complaints doubled the gap, from 5 ms on.
     assert!(started.elapsed() >= Duration::from_millis(5 + 10 + 20));
     let error = gateway.health().last_error.unwrap();
     assert!(error.contains("ESME_RTHROTTLED"), "{error}");
@@ -111,7 +111,7 @@ async fn a_message_centre_that_ends_every_bind_is_bound_to_ever_more_slowly() {
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert!(started.elapsed() < Duration::from_secs(180), "too slowly");
     }
-    // The first one, and those after pauses of at least 250, 500 and 1,000 ms.
+    // The first bind, and those after pauses of at least 250, 500 and 1,000 ms.
     let took = started.elapsed();
     assert!(took >= Duration::from_millis(1_750), "{took:?}");
     drop(gateway);

@@ -1,5 +1,5 @@
-//! The message centre of peer.js, on the npm package `smpp`. Where that is not installed the
-//! test fails and says so.
+//! The message centre of peer.js, on the npm package `smpp`. If the package is not installed
+//! the test fails and says so.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -26,7 +26,7 @@ impl Drop for Centre {
 }
 
 impl Centre {
-    /// One that behaves as these options say, see peer.js.
+    /// Starts a message centre with these options, see peer.js.
     pub fn start(options: &Value) -> Self {
         let modules = std::env::var("LEDGERLINE_TEST_NODE_PATH");
         let modules = modules.expect("LEDGERLINE_TEST_NODE_PATH is not set: run ./dev test");
@@ -59,14 +59,14 @@ impl Centre {
         }
     }
 
-    /// What it said under this name so far.
+    /// The events of this name that it has logged so far.
     pub fn all(&self, event: &str) -> Vec<Value> {
         let log = self.log.lock().unwrap();
         let said = log.iter().filter(|entry| entry["event"] == event);
         said.cloned().collect()
     }
 
-    /// The same, once it has said it so often.
+    /// Waits until it has logged `times` events of this name, and returns them.
     pub async fn said(&self, event: &str, times: usize) -> Vec<Value> {
         let patience = Instant::now() + Duration::from_secs(180);
         loop {
@@ -79,12 +79,12 @@ impl Centre {
         }
     }
 
-    /// Has it deliver a message.
+    /// Makes the message centre deliver a message.
     pub fn deliver(&self, message: &Value) {
         writeln!(self.input.lock().unwrap(), "{message}").unwrap();
     }
 
-    /// What it said under this name until now, and would be heard of only later.
+    /// The events of this name until now, with those whose log entries are still on their way.
     pub async fn all_by_now(&self, event: &str) -> Vec<Value> {
         let before = self.all("echo").len();
         self.deliver(&json!({"echo": true}));
@@ -92,7 +92,7 @@ impl Centre {
         self.all(event)
     }
 
-    /// Has it hang up.
+    /// Makes the message centre hang up.
     pub fn hang_up(&self) {
         self.deliver(&json!({"drop": true}));
     }

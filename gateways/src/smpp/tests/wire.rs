@@ -1,4 +1,4 @@
-//! What a message centre gets to see.
+//! The PDUs that a message centre receives.
 
 use domain::delivery::Outcome;
 
@@ -86,7 +86,7 @@ async fn a_name_and_a_short_number_are_addresses_of_their_kind() {
 async fn a_message_centre_of_latin_1_gets_latin_1_or_unicode() {
     let settings = json!({"alphabet": "latin1"});
     let (_, submitted) = submitted(settings.clone(), "+4930900", text("Aé")).await;
-    // The peer takes the octets for GSM 03.38, where 0xe9 is no letter.
+    // The peer decodes the octets as GSM 03.38, where 0xe9 is no character.
     assert_ne!(submitted[0]["text"], "Aé");
     assert_eq!(submitted[0]["coding"], 0);
     let (_, submitted) = self::submitted(settings, "+4930900", text("A€")).await;

@@ -1,4 +1,4 @@
-//! What arrives, as Python's email package reads it.
+//! The mails that arrive, parsed by Python's email package.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use crate::{
     smtp::{SmtpConfig, Verp},
 };
 
-/// Sends it and gives what was read at the other end.
+/// Sends an email and returns the mail as parsed at the other end.
 async fn arrived(email: Email) -> Value {
     let peer = Aiosmtpd::start(&[]);
     let report = send(&gateway(config(peer.port)), "ok@peer.test", email).await;
@@ -236,7 +236,7 @@ async fn international_addresses_need_a_server_that_takes_them() {
     let report = send(&gateway(config(peer.port)), "okмир@peer.test", email()).await;
     assert_eq!(report.outcome, Delivered, "{}", report.response);
     assert_eq!(peer.log().mail()["to"], "okмир@peer.test");
-    // A domain has another form, which every server takes.
+    // A domain has an ASCII form, which every server takes.
     let peer = Aiosmtpd::start(&["--no-utf8"]);
     let report = send(&gateway(config(peer.port)), "ok@bücher.example", email()).await;
     assert_eq!(report.outcome, Delivered, "{}", report.response);

@@ -1,4 +1,4 @@
-//! Against real mail servers, smtp-sink and aiosmtpd; `outcomes` has the table.
+//! The adapter against real mail servers, smtp-sink and aiosmtpd; `outcomes` tests the table.
 
 mod letters;
 mod outcomes;
@@ -22,7 +22,7 @@ use crate::{
     email::Email,
 };
 
-/// 2026-01-02 03:04:05 UTC, always.
+/// A clock that always shows 2026-01-02 03:04:05 UTC.
 fn clock() -> DateTime<Utc> {
     DateTime::from_timestamp(1_767_323_045, 0).unwrap()
 }
@@ -47,7 +47,7 @@ fn gateway(config: SmtpConfig) -> SmtpGateway {
     SmtpGateway::new(config, clock).unwrap()
 }
 
-/// An address that the account may send as.
+/// A sender address that the account has a right to.
 fn granted(address: &str) -> Option<SenderAddress> {
     owned(address, SenderRight::Granted)
 }
@@ -69,10 +69,10 @@ fn email() -> Email {
     }
 }
 
-/// More than a server needs that answers, on a machine that is busy.
+/// A time-out longer than any answer takes on a busy machine.
 const LONG: Duration = Duration::from_secs(60);
 
-/// One attempt with all the time that it needs.
+/// Makes one attempt with more time than it needs.
 async fn send(gateway: &SmtpGateway, to: &str, email: Email) -> Report {
     send_within(gateway, to, email, 2 * LONG).await
 }

@@ -1,4 +1,4 @@
-//! Every way a server can fail, and what is made of it.
+//! The outcomes of every way in which a server can fail.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ async fn sink(flags: &[&str]) -> (Outcome, String, bool) {
     sink_within(LONG, flags).await
 }
 
-/// The same, each of whose answers is waited for so long.
+/// Sends a mail to smtp-sink with these flags, with this time-out for each answer.
 async fn sink_within(timeout: Duration, flags: &[&str]) -> (Outcome, String, bool) {
     let sink = Sink::start(flags);
     let mut config = config(sink.port);
@@ -27,7 +27,7 @@ async fn sink_within(timeout: Duration, flags: &[&str]) -> (Outcome, String, boo
 async fn smtp_sink_takes_a_mail() {
     for flags in [&[][..], &["-p"], &["-8"], &["-E"], &["-P", "-a"]] {
         let (outcome, words, connected) = sink(flags).await;
-        // -P poses as a server that knows no EHLO, which this adapter asks for.
+        // With -P the server knows no EHLO, which this adapter requires.
         let expected = if flags.contains(&"-P") {
             Unavailable
         } else {
@@ -91,7 +91,7 @@ async fn a_server_that_hangs_up_leaves_a_doubt_only_after_it_asked_for_the_messa
 
 #[tokio::test]
 async fn a_server_that_falls_silent_leaves_a_doubt_only_after_it_asked_for_the_message() {
-    // What it answers before that comes in time on a busy machine too.
+    // The answers before the silence come in time on a busy machine, too.
     let timeout = Duration::from_secs(5);
     let silent = ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA"].map(|command| async move {
         let silence = format!("{command}:600");
@@ -199,7 +199,7 @@ async fn a_server_that_breaks_the_protocol_is_unavailable_and_does_no_harm() {
     for (case, answer) in cases {
         let peer = Scripted::start(answer);
         let mut config = config(peer.port);
-        // Of some of it no end comes.
+        // Some of these answers never end.
         config.timeout = Duration::from_secs(3);
         let report = send(&gateway(config), "ada@example.com", email()).await;
         assert_eq!(report.outcome, Unavailable, "{case}: {}", report.response);

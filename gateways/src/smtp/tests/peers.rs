@@ -1,5 +1,5 @@
-//! Starting and stopping the mail servers that tests speak to. One that is not
-//! installed fails the test by name.
+//! Starts and stops the mail servers of the tests. A server that is not installed fails the
+//! test by name.
 
 #![allow(clippy::disallowed_methods, reason = "waits for a peer of its own")]
 
@@ -42,7 +42,7 @@ pub(crate) struct Sink {
 }
 
 impl Sink {
-    /// With these flags, see smtp-sink(1), on a free port.
+    /// Starts smtp-sink with these flags, see smtp-sink(1), on a free port.
     pub fn start(flags: &[&str]) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
@@ -75,19 +75,19 @@ impl Sink {
     }
 }
 
-/// The server of peer.py, which does what the recipient's local part says.
+/// The server of peer.py, whose behaviour the recipient's local part selects.
 pub(crate) struct Aiosmtpd {
     pub port: u16,
     log: Log,
     _process: Process,
 }
 
-/// What a peer told about itself.
+/// The events that a peer has logged.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<Value>>>);
 
 impl Log {
-    /// What it said under this name so far.
+    /// The events of this name so far.
     pub fn all(&self, event: &str) -> Vec<Value> {
         let log = self.0.lock().unwrap();
         log.iter()
@@ -96,8 +96,8 @@ impl Log {
             .collect()
     }
 
-    /// Asserts that it said this so often. What it says takes a moment to get here: its
-    /// answers do not wait for that.
+    /// Asserts that there are `times` events of this name, after waiting for them: a log entry may
+    /// arrive later than the answer that it is about.
     pub fn has(&self, event: &str, times: usize) {
         until(&format!("{times} times {event}"), || {
             self.all(event).len() >= times
@@ -105,7 +105,7 @@ impl Log {
         assert_eq!(self.all(event).len(), times, "{event}");
     }
 
-    /// The only mail that was taken.
+    /// The only mail that was accepted.
     pub fn mail(&self) -> Value {
         until("the mail is taken", || !self.all("taken").is_empty());
         let mails = self.all("taken");
@@ -164,8 +164,8 @@ pub(crate) fn python() -> PathBuf {
     python
 }
 
-/// A server of our own for what no real one does: it greets, and answers each line
-/// by a function of it; nothing means hanging up.
+/// A simulated server for behaviour that no real server has: it greets, and answers each line
+/// by a function of it; `None` makes it hang up.
 pub(crate) struct Scripted {
     pub port: u16,
     pub heard: Arc<Mutex<Vec<String>>>,
@@ -205,7 +205,7 @@ fn serve(
     }
 }
 
-/// An authority, and a certificate of its for 127.0.0.1, made by openssl.
+/// A certificate authority and its certificate for 127.0.0.1, made by openssl.
 pub(crate) struct Certificates {
     directory: PathBuf,
 }
@@ -245,7 +245,7 @@ impl Certificates {
         pem
     }
 
-    /// Where a file of theirs is.
+    /// The path of a file in the certificates' directory.
     pub fn file(&self, name: &str) -> String {
         self.directory.join(name).display().to_string()
     }
@@ -267,7 +267,7 @@ impl Drop for Certificates {
     }
 }
 
-/// Waits for something that happens in another process.
+/// Waits until a condition holds that another process brings about.
 pub(crate) fn until(what: &str, happened: impl Fn() -> bool) {
     let patience = Instant::now() + Duration::from_secs(180);
     while !happened() {

@@ -1,4 +1,4 @@
-//! Connections are kept, and replaced when they are no good any more.
+//! Connections are kept and reused, and replaced when they are broken.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ async fn one_domain_has_so_many_connections_and_the_others_do_not_wait() {
     for report in futures::future::join_all(all).await {
         assert_eq!(report.outcome, Delivered, "{report:?}");
     }
-    // A second each, one after the other.
+    // The mails to one domain take a second each, one after the other.
     assert!(started.elapsed() >= Duration::from_secs(2));
     peer.log().has("connected", 2);
 }
@@ -65,7 +65,7 @@ async fn a_connection_that_broke_is_not_used_again() {
 async fn an_answer_that_comes_too_late_is_not_taken_for_the_next_mails() {
     let peer = Aiosmtpd::start(&[]);
     let gateway = gateway(config(peer.port));
-    // Enough for a busy machine to come to the message, whose answer comes later still.
+    // Long enough to get to the message on a busy machine; its answer takes even longer.
     let time = Duration::from_secs(5);
     let report = send_within(&gateway, "late@peer.test", email(), time).await;
     assert_eq!(report.outcome, Unknown, "{}", report.response);
@@ -124,7 +124,7 @@ async fn a_connection_idle_for_long_is_probed_before_it_is_used() {
         Delivered
     );
     tokio::time::sleep(Duration::from_millis(5_200)).await;
-    // It hangs up on the probe, so a new connection carries the mail.
+    // The server hangs up on the probe, so the mail is sent on a new connection.
     assert_eq!(
         send(&gateway, "ada@example.com", email()).await.outcome,
         Delivered

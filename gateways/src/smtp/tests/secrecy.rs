@@ -118,7 +118,7 @@ async fn starttls_refuses_a_server_that_does_not_offer_it() {
 #[tokio::test]
 async fn credentials_go_only_where_they_are_safe() {
     let certificates = Certificates::make("credentials");
-    // Encrypted, but by nobody knows whom.
+    // Encrypted, by a server whose certificate does not verify.
     let unverified = peer(&certificates, &["--password", "secret"]);
     // Not encrypted.
     let plain = Aiosmtpd::start(&["--password", "secret"]);
@@ -151,7 +151,7 @@ async fn credentials_go_only_where_they_are_safe() {
             .iter()
             .all(|login| login["tls"] == true)
     );
-    // Asked for in so many words.
+    // Configured explicitly.
     let config = with(plain.port, Tls::None, None, Some("secret"));
     assert_eq!(
         send(&gateway(config), "ok@peer.test", email())

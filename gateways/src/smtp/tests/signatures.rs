@@ -1,4 +1,4 @@
-//! Signatures, as dkimpy sees them.
+//! DKIM signatures, verified by dkimpy.
 
 use std::{
     io::Write,
@@ -33,7 +33,7 @@ fn openssl(arguments: &str, input: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
-/// A key as the setting takes it, and its record in the DNS.
+/// A key in the format of the setting, and its DNS record.
 fn rsa() -> (String, String) {
     let key = openssl("genrsa -traditional 1024", b"");
     let public = openssl("rsa -pubout -outform DER", &key);
@@ -44,7 +44,7 @@ fn rsa() -> (String, String) {
 fn ed25519() -> (String, String) {
     let key = openssl("genpkey -algorithm ed25519 -outform DER", b"");
     let public = openssl("pkey -inform DER -pubout -outform DER", &key);
-    // Both stand at the end of their containers (RFC 8410).
+    // Both are the last 32 bytes of their containers (RFC 8410).
     let seed = STANDARD.encode(&key[key.len() - 32..]);
     let public = STANDARD.encode(&public[public.len() - 32..]);
     (seed, format!("v=DKIM1; k=ed25519; p={public}"))
@@ -58,7 +58,7 @@ fn signing(port: u16, key: &str) -> SmtpConfig {
     }
 }
 
-/// What dkimpy says of a mail with this key.
+/// The verdict of dkimpy on a mail signed with this key.
 async fn verified(email: Email, key: &str, record: &str) -> String {
     let peer = Aiosmtpd::start(&[]);
     let report = send(&gateway(signing(peer.port, key)), "ok@peer.test", email).await;

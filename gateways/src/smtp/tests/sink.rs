@@ -1,5 +1,5 @@
-//! What else smtp-sink can be told to do wrong: its own words, slowness, few connections, an
-//! early end, and trouble between two mails.
+//! Further faults of smtp-sink: answers of its own, slowness, few connections, an early end,
+//! and faults between two mails.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ async fn once(gateway: &SmtpGateway) -> Report {
     send(gateway, "ada@example.com", email()).await
 }
 
-/// More than any buffer on the way holds.
+/// Sends a mail that is larger than all buffers on the way.
 async fn much(gateway: &SmtpGateway) -> Report {
     let mut email = email();
     email.text = "a line of the message\n".repeat(400_000);
@@ -108,7 +108,7 @@ async fn a_server_that_ends_after_some_mails_is_unavailable_for_the_next() {
     let sink = Sink::start(&["-M", "2"]);
     let gateway = patient(&sink, 60);
     assert_eq!(once(&gateway).await.outcome, Delivered);
-    // The last one may lose its answer to the end.
+    // The answer to the last mail may be lost when the server ends.
     let second = once(&gateway).await;
     assert!([Delivered, Unknown].contains(&second.outcome), "{second:?}");
     let third = once(&gateway).await;
@@ -130,7 +130,7 @@ async fn trouble_between_two(fault: &str) {
     let sink = Sink::start(&[fault, "NOOP"]);
     let gateway = patient(&sink, 60);
     assert_eq!(once(&gateway).await.outcome, Delivered);
-    // So long that the connection is asked whether it still is one.
+    // Long enough that the connection is probed.
     tokio::time::sleep(Duration::from_millis(5_200)).await;
     let report = once(&gateway).await;
     assert_eq!(report.outcome, Delivered, "{fault} NOOP: {report:?}");

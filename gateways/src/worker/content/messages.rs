@@ -1,5 +1,4 @@
-//! Messages as they were at a version, with their media. They cannot change, so they
-//! are kept.
+//! Messages at a given version, with their media. A version cannot change, so it is cached.
 
 use std::sync::Arc;
 
@@ -21,10 +20,10 @@ use crate::{
     email::Attachment,
 };
 
-/// How much memory messages may take between attempts, in bytes.
+/// The size of the message cache in bytes.
 const KEPT: u64 = 64 << 20;
 
-/// Finds messages.
+/// Loads and caches messages.
 pub(super) struct Messages {
     commands: Commands,
     media: MediaStore,
@@ -32,7 +31,7 @@ pub(super) struct Messages {
     programs: Cache<(Id<Program>, u64), Arc<Programmed>>,
 }
 
-/// What a template says.
+/// The content of a template.
 pub(super) struct Letter {
     pub subject: String,
     pub html: String,
@@ -40,18 +39,18 @@ pub(super) struct Letter {
     pub attachments: Vec<Attachment>,
 }
 
-/// A document as it is faxed.
+/// A document rendered for fax.
 pub(super) struct Scan {
     pub name: String,
     pub tiff: Bytes,
     pub pages: u32,
 }
 
-/// What a program says of itself.
+/// The name and speech of a program.
 #[derive(Default)]
 pub(super) struct Programmed {
     pub name: Option<String>,
-    /// What it has read out, tokens unfilled.
+    /// The text to be read out, its tokens not filled in.
     pub speech: Option<Speech>,
 }
 

@@ -1,4 +1,4 @@
-//! What an attempt delivers: its program's message, the recipient's values filled in.
+//! The content of an attempt: its program's message, the recipient's values filled in.
 
 mod messages;
 mod people;
@@ -26,13 +26,13 @@ use crate::{
     content::{Call, CallAction, CallStep, Fax, Sms, Speech},
 };
 
-/// Why an attempt has nothing to deliver.
+/// The reason for which an attempt has nothing to deliver.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoContent {
-    /// It never will have; the attempt is rejected with these words.
+    /// Permanent: the attempt is rejected for this reason.
     #[error("{0}")]
     Never(Cow<'static, str>),
-    /// It cannot be read just now.
+    /// The message cannot be read just now.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A file of the message cannot be read just now.
@@ -46,21 +46,21 @@ impl NoContent {
     }
 }
 
-/// Finds and fills messages.
+/// Loads messages and fills in their tokens.
 pub(crate) struct Contents {
     commands: Commands,
     messages: Messages,
     company: Option<String>,
 }
 
-/// What is filled into a message, and as whom it goes out.
+/// The values to fill into a message, and its senders.
 struct Filling {
     tokens: Tokens,
     senders: Senders,
 }
 
 impl Filling {
-    /// The number that calls, if the account may send as one.
+    /// The caller ID, if the account has a right to it.
     fn caller(&self) -> Option<String> {
         let caller = self.senders.caller.as_ref()?;
         caller.permitted().map(ToOwned::to_owned)
@@ -76,12 +76,12 @@ impl Contents {
         }
     }
 
-    /// Everyone these transmissions are about.
+    /// Loads the contacts, accounts and users of these transmissions.
     pub async fn people(&self, transmissions: &[&Transmission]) -> Result<People, StoreError> {
         People::of(self.commands.store(), transmissions).await
     }
 
-    /// The message of one transmission, from these senders.
+    /// Creates the content of one transmission, from these senders.
     pub async fn of(
         &self,
         transmission: &Transmission,
@@ -229,7 +229,7 @@ impl Contents {
     }
 }
 
-/// A short message that says this, in the way that was asked for.
+/// A short message with this text, in the encoding and class that were asked for.
 fn short(text: String, asked: &TextContent, filling: Filling) -> Result<Content, NoContent> {
     if text.trim().is_empty() {
         let reason = "the text is empty once its tokens are filled";

@@ -1,4 +1,4 @@
-//! Whom an attempt is about, as tokens have them.
+//! The people of an attempt: its contact, account and users, as token values and senders.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -18,10 +18,10 @@ use tokio::time::Instant;
 
 use super::NoContent;
 
-/// The people whom a batch of attempts is about, read with one query for each kind.
+/// The people of a batch of attempts, read with one query for each kind.
 #[derive(Default)]
 pub(crate) struct People {
-    /// When they were read.
+    /// The time at which they were read.
     read_at: Option<Instant>,
     contacts: HashMap<Id<Contact>, Loaded<Contact>>,
     accounts: HashMap<Id<Account>, Loaded<Account>>,
@@ -42,7 +42,7 @@ pub(crate) struct Senders {
 }
 
 impl Senders {
-    /// The one that messages of a service name.
+    /// The sender of messages of a service.
     pub fn of(&self, service: Service) -> Option<&SenderAddress> {
         match service {
             Service::Email => self.mail.as_ref(),
@@ -53,7 +53,7 @@ impl Senders {
 }
 
 impl People {
-    /// Everyone these transmissions are about.
+    /// Loads the contacts, accounts and users of these transmissions.
     pub async fn of(store: &Store, transmissions: &[&Transmission]) -> Result<Self, StoreError> {
         let read_at = Some(Instant::now());
         let orders = transmissions
@@ -77,11 +77,11 @@ impl People {
         })
     }
 
-    /// The values that depend on people.
+    /// The token values that depend on people.
     pub(super) fn tokens(&self, transmission: &Transmission) -> Result<Tokens, NoContent> {
         let order = transmission.order();
         let recipient = order.and_then(|order| self.contacts.get(&order.contact_id));
-        // What the transmission says of them may stem from a memory older than that.
+        // The transmission may come from a cache older than the erasure.
         if recipient.is_some_and(|contact| contact.aggregate.erased().is_some()) {
             return Err(NoContent::never("the recipient was erased"));
         }
@@ -100,15 +100,15 @@ impl People {
         })
     }
 
-    /// True if no account and no user has changed since these were read, as far as was known
-    /// `within` this time.
+    /// True if no account and no user has changed since these were read, as far as the log was
+    /// seen `within` this time.
     pub(crate) fn is_current(&self, log: &Log, within: Duration) -> bool {
         let is_unchanged = |at, kind| log.is_unchanged(kind, at, within);
         self.read_at
             .is_some_and(|at| is_unchanged(at, Account::TYPE) && is_unchanged(at, User::TYPE))
     }
 
-    /// The senders that its account names at this moment.
+    /// The senders that the transmission's account names at this moment.
     pub(crate) fn senders(
         &self,
         transmission: &Transmission,

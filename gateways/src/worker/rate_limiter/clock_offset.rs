@@ -1,35 +1,35 @@
-//! The database's clock as it is seen from here. Workers on several machines keep one
-//! pace by it, whatever their own clocks show.
+//! Estimates the offset of the database's clock. Workers on several machines keep one pace
+//! by it, whatever their own clocks show.
 
 use std::time::Duration;
 
 use domain::delivery::Spacing;
 use tokio::time::Instant;
 
-/// How fast two clocks may drift apart, in parts of a million.
+/// The assumed drift between two clocks, in parts per million.
 const DRIFT: i64 = 200;
-/// No answer is waited for longer than this on account of its slots.
+/// The longest lead of slots over the database's time.
 const LONGEST_LEAD: Duration = Duration::from_millis(250);
 
-/// When a slot can be used, on this machine's monotonic clock.
+/// The time window of a slot, on this machine's monotonic clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
     pub from: Instant,
     pub until: Instant,
-    /// How far it is at least from those before it.
+    /// The least distance from the slots before it.
     pub spacing: Spacing,
 }
 
 impl Window {
-    /// Says that it is so far from those before it, which may allow it less lateness.
+    /// Raises the distance from the slots before it, which may make the window shorter.
     pub(super) fn widen(&mut self, spacing: Spacing) {
         self.spacing = self.spacing.max(spacing);
         self.until = self.until.min(self.from + spacing.tolerance());
     }
 }
 
-/// What is known of the database's clock. Every answer was made between the question
-/// and its arrival; the best of them together leave little doubt. In microseconds.
+/// Bounds on the database's clock offset. Each answer was made between the request and its
+/// arrival; the best of them together give a narrow interval. In microseconds.
 #[derive(Debug)]
 pub(super) struct ClockOffset {
     origin: Instant,
@@ -37,7 +37,7 @@ pub(super) struct ClockOffset {
     round_trip: Duration,
 }
 
-/// The database's clock less ours: between these two.
+/// The database's clock minus ours lies between `low` and `high`, as of `at`.
 #[derive(Clone, Copy, Debug)]
 struct Offset {
     low: i64,
@@ -54,7 +54,7 @@ impl ClockOffset {
         }
     }
 
-    /// Takes in an answer that says what time it was there.
+    /// Takes in an answer with the database's time.
     pub fn seen(&mut self, sent: Instant, received: Instant, there: i64) {
         let trip = received.saturating_duration_since(sent);
         self.round_trip = trip.max(self.round_trip * 9 / 10);
@@ -72,12 +72,12 @@ impl ClockOffset {
                 at,
             }
         });
-        // Where the two contradict each other a clock was set: only the new one holds.
+        // If the intervals are disjoint a clock was set: only the new one holds.
         self.offset = Some(known.filter(|known| known.low <= known.high).unwrap_or(new));
     }
 
-    /// When a slot that begins then by the database's clock can be used here: surely
-    /// not before it begins, and surely not later than the tolerance has it.
+    /// The local window of a slot that begins at `slot` by the database's clock: neither before
+    /// the slot begins nor after its tolerance ends, as far as the offset is known.
     pub fn window(&self, slot: i64, spacing: Spacing) -> Window {
         let tolerance = i64::try_from(spacing.tolerance().as_micros()).unwrap_or(i64::MAX);
         let Offset { low, high, .. } = self.offset.unwrap_or(Offset {
@@ -85,8 +85,8 @@ impl ClockOffset {
             high: 0,
             at: 0,
         });
-        // Where the database is further away than half of it its clock is taken to be in
-        // the middle: slots are then only as exact as that, which is better than none.
+        // If the interval is wider than half the tolerance the offset is taken to be near its
+        // middle: slots are then less exact, which is better than having none.
         let doubt = (high - low).min(tolerance / 2);
         let middle = low + (high - low) / 2;
         let from = self.instant(slot - (middle - doubt / 2));
@@ -98,7 +98,8 @@ impl ClockOffset {
         }
     }
 
-    /// How long an answer may take to arrive, by those that came.
+    /// The time that an answer may take to arrive, by the round trips so far; at most
+    /// [`LONGEST_LEAD`].
     pub fn lead(&self) -> Duration {
         self.round_trip.min(LONGEST_LEAD)
     }
@@ -133,7 +134,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_best_answers_together_leave_little_doubt() {
         let mut clock_offset = ClockOffset::new();
-        // It is a second ahead of us; one answer was slow to go, the other to come.
+        // The database is a second ahead; one request and one answer were slow.
         clock_offset.seen(
             after(&clock_offset, 0),
             after(&clock_offset, 10),

@@ -1,4 +1,4 @@
-//! The slots of one line that were taken and have not begun yet.
+//! The reserved slots of one line: taken, and not begun yet.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use super::clock_offset::Window;
 #[derive(Default)]
 pub(super) struct ReservedSlots {
     slots: VecDeque<Window>,
-    /// The last one that was given away.
+    /// The beginning of the last slot that was given away.
     last: Option<Instant>,
     /// The least distance that any of the slots was taken at.
     narrowest: Option<Spacing>,
@@ -22,12 +22,12 @@ impl ReservedSlots {
         self.slots.len()
     }
 
-    /// When the next slot begins.
+    /// The beginning of the next slot.
     pub fn next(&self) -> Option<Instant> {
         self.slots.front().map(|slot| slot.from)
     }
 
-    /// When the last slot begins.
+    /// The beginning of the last slot.
     pub fn end(&self) -> Option<Instant> {
         self.slots.back().map(|slot| slot.from)
     }
@@ -47,15 +47,15 @@ impl ReservedSlots {
         Some(slot)
     }
 
-    /// Where starts must be farther apart by now than when the slots were taken, those
-    /// that lie between are lost: nobody starts at a pace that does not hold any more.
+    /// Drops the slots that are too close together for a spacing wider than the one that they
+    /// were taken at: no attempt starts at a pace that does not hold any more.
     pub fn widen(&mut self, spacing: Spacing) {
         if self.narrowest.is_none_or(|narrowest| narrowest >= spacing) {
             return;
         }
         let mut last = self.last;
         self.slots.retain_mut(|slot| {
-            // What was taken at that distance or a longer one has it from all before it.
+            // A slot taken at that distance or a longer one has it from all before it.
             let is_far = slot.spacing >= spacing
                 || last.is_none_or(|last| slot.from >= last + spacing.duration());
             if is_far {

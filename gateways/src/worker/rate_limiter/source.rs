@@ -1,4 +1,4 @@
-//! Where slots come from.
+//! The source of slots: the database, or a simulation in tests.
 
 use async_trait::async_trait;
 use projections::delivery::slots::{self, Slots, Wish};

@@ -1,4 +1,5 @@
-//! Several workers' gates on one source of slots, on a clock that only the test moves.
+//! The rate limiters of several workers on one source of slots, on a clock that only the test
+//! moves.
 
 use std::collections::HashMap;
 
@@ -10,7 +11,7 @@ use tokio::{task::JoinSet, time::sleep};
 
 use super::*;
 
-/// What `slots::take` does, in memory, some time after it was asked.
+/// An in-memory model of `slots::take` that answers with a delay.
 #[derive(Clone)]
 struct Memory {
     began: Instant,
@@ -72,7 +73,7 @@ fn pace(per_second: f64) -> Spacing {
     Spacing::of_pace(pace.unwrap().unwrap())
 }
 
-/// Starts of several workers that always have more to do, for this long.
+/// The starts of several workers that always have more to do, over this time.
 async fn starts(
     gates: &[RateLimiter],
     spacing: Spacing,
@@ -82,7 +83,7 @@ async fn starts(
     starts_at(gates, &Arc::new(Mutex::new(spacing)), time, held).await
 }
 
-/// The same at a spacing that may change: nobody starts with a slot of a smaller one.
+/// As [`starts`], at a spacing that may change: no start uses a slot of a smaller spacing.
 async fn starts_at(
     gates: &[RateLimiter],
     spacing: &Arc<Mutex<Spacing>>,
