@@ -1,8 +1,8 @@
-//! Rights to addresses: who may assign one, and how a claim passes from one account to
-//! another.
+//! Rights of accounts to addresses: their assignment, and the transfer of a claim from one
+//! account to another.
 //!
-//! What an account decides is in `domain::people::Account`; here the facts are looked up
-//! that it decides on: the fingerprint of an address and who holds the claim on it.
+//! The decisions are those of `domain::people::Account`; this module looks up the facts that
+//! they rest on: the fingerprint of an address, and the account that holds the claim on it.
 
 mod adoption;
 
@@ -19,17 +19,17 @@ use eventstore::{Metadata, Store, StoreError};
 
 use crate::{Actor, CommandError, Commands};
 
-/// Which accounts may use the addresses that are written into them.
+/// The policy on the addresses that accounts may use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AddressPolicy {
-    /// Those whose address was verified, or assigned by an account administrator.
+    /// Addresses that were verified, or assigned by an account administrator.
     #[default]
     Verified,
-    /// All: whatever is written counts as assigned. For installations of one company.
+    /// All addresses: each counts as assigned when it is written. For installations of one company.
     Trusted,
 }
 
-/// Looks up what decisions about addresses need. Clones share it.
+/// Looks up the facts for decisions about addresses. Clones share the bus.
 #[derive(Clone, Debug)]
 pub struct Addresses {
     commands: Commands,
@@ -43,19 +43,19 @@ enum Holder {
 }
 
 impl Addresses {
-    /// On this bus.
+    /// A look-up on this bus.
     pub fn new(commands: Commands) -> Self {
         Self { commands }
     }
 
-    /// The keyed fingerprint of an address, whatever its spelling.
+    /// The keyed fingerprint of an address, the same for all its spellings.
     pub fn fingerprint(&self, field: AddressField, address: &str) -> String {
         fingerprint(self.commands.store(), field, address)
     }
 
-    /// The assignments that follow when an administrator writes this patch into an account:
-    /// of the addresses that it does not have already, and under [`AddressPolicy::Trusted`] of
-    /// all. An address at which another account receives is assigned as a shared caller id.
+    /// The assignments that follow from an administrator's patch of an account: of the new
+    /// addresses in the patch, or under [`AddressPolicy::Trusted`] of all addresses in it. An
+    /// address at which another account receives is assigned as a shared caller id.
     ///
     /// # Errors
     /// When the log cannot be read or appended to.
@@ -97,13 +97,13 @@ impl Addresses {
         Ok(assignments)
     }
 
-    /// Sees to it that no other account holds the claim on an address. `administers` says
-    /// that an account administrator asks, who need not wait for a quarantine to end. A holder
-    /// without proof gives it up in an append of its own, before the claim is taken.
+    /// Ensures that no other account holds the claim on an address. `administers` is true for a
+    /// request by an account administrator, who need not wait for the end of a quarantine. A holder
+    /// without proof relinquishes the claim in an append of its own, before the claim is taken.
     ///
     /// # Errors
-    /// [`Refusal::Taken`] where another account receives there by right, or gave it up too
-    /// short a time ago; otherwise when the log cannot be read or appended to.
+    /// [`Refusal::Taken`] if another account receives at the address by right, or gave it up too
+    /// recently; otherwise when the log cannot be read or appended to.
     pub async fn free(
         &self,
         account: Id<Account>,

@@ -1,4 +1,4 @@
-//! Sending commands.
+//! The command bus: loading, deciding and appending with optimistic concurrency.
 
 mod many;
 mod together;
@@ -12,42 +12,44 @@ use std::{
 
 use cqrs_es::{AggregateError, CqrsFramework};
 use domain::{Entity, Id, Refusal, access::User};
-use eventstore::{StateSource, Committed, Denied, Loaded, Metadata, Store, StoreError, AppendOptions};
+use eventstore::{
+    AppendOptions, Committed, Denied, Loaded, Metadata, StateSource, Store, StoreError,
+};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::CommandError;
 
 pub use together::Together;
 
-/// How often a command that lost a race is decided anew.
+/// The most attempts of a command that loses races against other writers.
 const ATTEMPTS: u32 = 8;
-/// How many queues there are for those who lost one; each aggregate has its own but
-/// shares it with some others.
+/// The number of queues for commands that lost a race. Each aggregate always uses the same
+/// queue, which it shares with some others.
 const TURNS: usize = 64;
 
-/// Which aggregates someone may touch.
+/// The aggregates that an actor may read and change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
-    /// Everybody's.
+    /// The aggregates of all users.
     #[default]
     All,
-    /// Their own; what is not theirs is not found.
+    /// The aggregates of this user; all others are answered as not found.
     OwnedBy(Id<User>),
 }
 
-/// Who sends a command.
+/// The sender of a command.
 #[derive(Clone, Debug, Default)]
 pub struct Actor {
-    /// For the record.
+    /// The metadata of the events that result.
     pub metadata: Metadata,
-    /// What they may touch.
+    /// The aggregates that the sender may read and change.
     pub scope: Scope,
-    /// The versions of which they believe to change one, if they said any.
+    /// The versions of which the aggregate must have one, if the sender names any.
     pub expected_versions: Option<Vec<u64>>,
 }
 
 impl Actor {
-    /// The system itself, on account of a request that came before.
+    /// The system itself, on behalf of an earlier request with this correlation id.
     pub fn system(correlation_id: Option<String>) -> Self {
         Self {
             metadata: Metadata {
@@ -59,7 +61,7 @@ impl Actor {
     }
 }
 
-/// The bus. One per process; clones share it.
+/// The command bus. One per process; clones share it.
 #[derive(Clone, Debug)]
 pub struct Commands {
     store: Store,
@@ -67,7 +69,7 @@ pub struct Commands {
 }
 
 impl Commands {
-    /// A bus onto this store.
+    /// A bus on this store.
     pub fn new(store: Store) -> Self {
         let turns = Arc::new(array::from_fn(|_| Mutex::new(())));
         Self { store, turns }
@@ -78,7 +80,7 @@ impl Commands {
         &self.store
     }
 
-    /// An id for something new of this kind.
+    /// The id for a new aggregate of this kind.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -86,7 +88,7 @@ impl Commands {
         Ok(self.store.ids().next(kind).await?)
     }
 
-    /// An aggregate that exists and that the scope covers.
+    /// Loads an aggregate that exists and that the scope covers.
     ///
     /// # Errors
     /// [`Refusal::NotFound`] otherwise; or when the log cannot be read.
@@ -107,11 +109,11 @@ impl Commands {
         }
     }
 
-    /// Sends a command to something that exists.
+    /// Sends a command to an aggregate.
     ///
     /// # Errors
-    /// What the aggregate says, [`Refusal::NotFound`] outside the scope, or why the
-    /// log could not take it.
+    /// The aggregate's refusal, [`Refusal::NotFound`] outside the scope, or the reason for which
+    /// the events could not be appended.
     pub async fn send<A>(
         &self,
         id: Id<A>,
@@ -135,11 +137,10 @@ impl Commands {
         self.carry_out(id, command, options).await
     }
 
-    /// Sends a command whose append also gives up an attempt's place in the
-    /// dispatch queue: either both happen or neither.
+    /// Sends a command whose append also removes an attempt from the dispatch queue, atomically.
     ///
     /// # Errors
-    /// The aggregate's own words, which a worker acts on.
+    /// The inner error is the aggregate's own, which a worker acts on.
     pub async fn send_and_dequeue<A>(
         &self,
         id: Id<A>,
@@ -157,7 +158,7 @@ impl Commands {
         answer.ok_or(CommandError::Store(StoreError::Closed))
     }
 
-    /// Sends the command that creates something under a new id; reads nothing.
+    /// Sends the command that creates an aggregate under a new id; reads nothing.
     ///
     /// # Errors
     /// As [`Commands::send`].
@@ -178,7 +179,7 @@ impl Commands {
         self.carry_out(id, command, options).await
     }
 
-    /// Ids for new things of this kind.
+    /// Ids for new aggregates of this kind.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -190,9 +191,9 @@ impl Commands {
         Ok(self.store.ids().take(kind, count).await?)
     }
 
-    /// Loads, decides and appends through cqrs-es' framework; decides anew on a
-    /// fresh state when another writer was faster, or when memory was the ground
-    /// for saying no or nothing.
+    /// Loads, decides and appends through cqrs-es' framework; decides again on the state from the
+    /// log when another writer was faster, or when a refusal or an empty decision rested on the
+    /// state from memory.
     async fn carry_out<A>(
         &self,
         id: Id<A>,
@@ -202,7 +203,7 @@ impl Commands {
     where
         A: Entity<Command: Clone, Error: Into<Refusal>>,
     {
-        // Of many who race, one wins each time: those who lost go on one by one.
+        // Of many racing commands one wins each round: those that lost continue one by one.
         let mut turn = None;
         for attempt in 0..ATTEMPTS {
             let work = self.store.unit_of_work(id, options.clone());
@@ -244,7 +245,7 @@ impl Commands {
     }
 }
 
-/// Whether an error was the outcome of a decision, which a stale state can have led to.
+/// True if the error is the result of a decision, which a stale state can have led to.
 fn is_decision<E: std::error::Error>(error: &AggregateError<E>) -> bool {
     match error {
         AggregateError::UserError(_) => true,
@@ -285,7 +286,7 @@ fn unexpected(error: Box<dyn std::error::Error + Send + Sync>) -> CommandError {
     }
 }
 
-/// A short wait that grows with each lost race.
+/// Waits 3 ms for each race lost before; not at all after the first.
 async fn pause(attempt: u32) {
     if attempt > 0 {
         tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 3)).await;

@@ -1,5 +1,5 @@
-//! Deprovisioning: the accounts of a user who is deactivated or deleted are deactivated, those
-//! of a deleted one release their addresses too, and their schedules end.
+//! Deprovisioning: the accounts of a deactivated or deleted user are deactivated and the user's
+//! schedules end; the accounts of a deleted user also release their addresses.
 
 use domain::{
     Entity, Id,
@@ -13,10 +13,10 @@ use sqlx::PgPool;
 
 use crate::{CommandError, Together};
 
-/// The most accounts, and the most schedules, in one append.
+/// Bound on the accounts, and on the schedules, in one append.
 const AT_ONCE: usize = 500;
 
-/// Why accounts are deactivated and schedules end.
+/// The reason for deprovisioning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leaving {
     /// The user exists and is not active.
@@ -35,8 +35,8 @@ impl Leaving {
 }
 
 impl Together<'_> {
-    /// Adds the deactivation of a user's accounts, apart from one that the caller adds, and
-    /// the end of their schedules. True where there are more than one append takes.
+    /// Adds the deactivation of a user's accounts, except `apart`, which the caller adds, and the
+    /// end of the user's schedules. True if one append cannot take all of them.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -73,7 +73,8 @@ impl Together<'_> {
         Ok(more)
     }
 
-    /// Sends a command to those that still belong to the user; what one refuses has ended.
+    /// Sends a command to the aggregates that still belong to the user; one that refuses it has
+    /// ended already.
     async fn each_of<A: Entity>(
         &mut self,
         user: Id<User>,

@@ -1,9 +1,9 @@
-//! Media that belong to a person, sealed with a key that stands in the person's own event:
-//! once that cannot be read any more, neither can they.
+//! Envelope encryption of media that belong to a person: their key is in the person's own event,
+//! so that the erasure of that event's key makes the media unreadable too.
 
 use eventstore::{MasterKey, StoreError, Vault};
 
-/// What they are sealed for.
+/// The purpose that media are sealed for.
 const SEALED_FOR: &str = "received.media";
 
 /// A key for the media of one message.
@@ -14,7 +14,7 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// A new one.
+    /// Makes a new key.
     ///
     /// # Errors
     /// When the system has no randomness to give.
@@ -25,7 +25,7 @@ impl Envelope {
         Ok(Self::of(bytes))
     }
 
-    /// One that was made before; nothing if this is no key.
+    /// The envelope of an existing key, in hex; none if the text is no key.
     pub fn with(key: &str) -> Option<Self> {
         let bytes = hex::decode(key).ok()?.try_into().ok()?;
         Some(Self::of(bytes))

@@ -1,26 +1,26 @@
-//! Why a command did not happen.
+//! Errors of commands.
 
 use domain::Refusal;
 use eventstore::StoreError;
 use thiserror::Error;
 
-/// Why a command did not happen. Nothing was written in any of these cases,
-/// except that [`CommandError::Store`] may leave it open.
+/// The reason for which a command was not carried out. Nothing was written in any of these
+/// cases, except that [`CommandError::Store`] may leave it open.
 #[derive(Debug, Error)]
 pub enum CommandError {
-    /// The aggregate said no.
+    /// The aggregate refused the command.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// Others changed the aggregate each time; trying again may help.
+    /// Other writers changed the aggregate before each attempt; a retry may help.
     #[error("too many writers at once")]
     Contended,
-    /// The read models that the decision rests on are behind the log; trying again may help.
+    /// The read models that the decision rests on are behind the log; a retry may help.
     #[error("the read models are behind")]
     Behind,
-    /// The caller expected another version.
+    /// The aggregate has another version than the caller expected.
     #[error("the version is {actual} now")]
     Stale {
-        /// The aggregate's sequence.
+        /// The present version of the aggregate.
         actual: u64,
     },
     /// The log could not be read or written.

@@ -1,15 +1,20 @@
-//! The bus: how anything is changed.
+//! The command side: the bus, through which every change is made, and its services.
 //!
-//! [`Commands::send`] loads an aggregate, lets it decide, appends what it
-//! decided and answers with its place in the log. Bytes that events name are in
-//! [`media`], those of a person in an [`envelope`]; [`conversion`] runs the programs that make other bytes of them,
-//! [`documents`] and [`sound`] say which for documents and recordings. [`sending`] is
-//! what a send needs to be there, [`addresses`] by what right an account uses its addresses, [`deprovisioning`] what ends with a user, [`receiving`] what is done with what comes in; [`verification`] proves that one reads what comes to an address; who is not to be reached [`suppression`] knows. What
-//! turns events into commands, a policy, is one file each in [`policies`], named by what
-//! it does.
+//! [`Commands::send`] loads an aggregate, lets it decide, appends its events and answers with
+//! their position in the log.
 //!
-//! The command side registers nothing: an aggregate that exists in `domain` can
-//! be sent to.
+//! - [`media`] holds the bytes that events name; [`envelope`] encrypts those of a person.
+//! - [`conversion`] runs the programs that convert media; [`documents`] and [`sound`] choose
+//!   them for documents and recordings.
+//! - [`sending`] looks up the preconditions of a send, and [`suppression`] the do-not-contact
+//!   lists.
+//! - [`receiving`] takes in inbound messages.
+//! - [`addresses`] holds the rights of accounts to their addresses, and [`verification`] proves
+//!   that an account's holder reads the messages to an address.
+//! - [`deprovisioning`] ends the accounts and schedules of a user who leaves.
+//! - [`policies`] turns events into commands: one file for each policy, named by its effect.
+//!
+//! The command side registers nothing: commands can be sent to every aggregate in `domain`.
 
 pub mod addresses;
 mod bus;

@@ -1,9 +1,9 @@
-//! Media: bytes that events name by their SHA-256. They are written before the
-//! event that names them, so that no event ever names what is not there.
+//! Media: bytes that events name by their SHA-256. They are written before the event that names
+//! them, so that no event ever names missing bytes.
 //!
-//! An upload comes in chunk by chunk, each committed by itself, so that a slow
-//! client holds neither a transaction nor memory. It becomes visible with the one
-//! row in `media` at its end; what is broken off stays invisible and is swept.
+//! An upload arrives chunk by chunk, each committed by itself, so that a slow client holds
+//! neither a transaction nor memory. A row in `media` at its end makes it visible; an interrupted
+//! upload stays invisible and is swept.
 
 use std::time::Duration;
 
@@ -14,29 +14,29 @@ use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use thiserror::Error;
 
-/// How many bytes a stored piece has; the last one may have fewer.
+/// The bytes of a stored chunk; the last one may have fewer.
 const CHUNK: usize = 256 << 10;
-/// How old an unfinished upload is when it is swept.
+/// The age at which an unfinished upload is swept.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Why a medium was not stored.
+/// The reason for which a medium was not stored.
 #[derive(Debug, Error)]
 pub enum MediaError {
-    /// It has more bytes than are allowed.
+    /// The medium has more bytes than allowed.
     #[error("more than {0} bytes")]
     TooLarge(usize),
-    /// The sender stopped before the end.
+    /// The upload ended early.
     #[error("the upload was broken off")]
     BrokenOff,
-    /// The database could not be reached or refused.
+    /// The database could not be reached, or refused the statement.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
-    /// The system has no randomness to give.
+    /// The system provides no randomness.
     #[error("the system gives no randomness")]
     Randomness,
 }
 
-/// Where the bytes of media are. Clones share it.
+/// The store of the bytes of media. Clones share it.
 #[derive(Clone, Debug)]
 pub struct MediaStore {
     pool: PgPool,
@@ -48,8 +48,8 @@ impl MediaStore {
         Self { pool }
     }
 
-    /// Stores what comes, at most `limit` bytes, and answers its name and size. The
-    /// same bytes are kept once.
+    /// Stores a stream of at most `limit` bytes, and answers its hash and size. Identical bytes are
+    /// kept once.
     ///
     /// # Errors
     /// As [`MediaError`] says; nothing visible is left behind.
@@ -64,14 +64,13 @@ impl MediaStore {
         Ok((MediaHash(hash), size))
     }
 
-    /// Stores some that are in memory already, each small, with one statement; their names,
-    /// in the same order.
+    /// Stores small media from memory with one statement; answers their hashes in the same order.
     ///
-    /// It does not wait for the disk: whatever is appended after it does, and with that they
-    /// are there too, since Postgres writes its log in order.
+    /// The commit does not wait for the disk: a later append of events waits, and makes the media
+    /// durable too, since Postgres writes its log in order.
     ///
     /// # Errors
-    /// As [`MediaError`] says; then none of them is there.
+    /// As [`MediaError`] says; then none of them is stored.
     pub async fn put_small(&self, media: &[Vec<u8>]) -> Result<Vec<MediaHash>, MediaError> {
         let hashes: Vec<_> = media
             .iter()
@@ -88,7 +87,7 @@ impl MediaStore {
                 pieces.push(piece);
             }
         }
-        // In an order that all writers share, so that none waits for one who waits for it.
+        // In the same order for all writers, to avoid deadlocks.
         let sql = "with new as (
                 insert into media (hash, upload_id, size)
                 select hash, upload_id::uuid, size
@@ -108,7 +107,7 @@ impl MediaStore {
         Ok(hashes.into_iter().map(MediaHash).collect())
     }
 
-    /// A medium's size and its bytes, piece by piece; nothing if there is none such.
+    /// The size of a medium and its bytes, chunk by chunk; none if there is no such medium.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -141,13 +140,12 @@ impl MediaStore {
         Ok(Some((u64::try_from(size).unwrap_or(0), pieces)))
     }
 
-    /// Removes what is left of uploads that were broken off long ago; answers how
-    /// many there were.
+    /// Removes uploads that were left unfinished for a day; answers their number.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn sweep(&self) -> Result<u64, sqlx::Error> {
-        // A piece can arrive after its upload was discarded; it belongs to nothing.
+        // A chunk can arrive after its upload was discarded, and then belongs to none.
         let sql = "with gone as (
                 delete from media_uploads
                 where started_at < now() - make_interval(secs => $1)
@@ -181,7 +179,7 @@ fn upload_id() -> Result<String, MediaError> {
     Ok(hex::encode(id))
 }
 
-/// One upload; unless it is finished, dropping it removes what it wrote.
+/// One upload; if it is dropped unfinished, its chunks are removed.
 struct Upload {
     pool: PgPool,
     id: String,
@@ -239,7 +237,7 @@ impl Upload {
         insert.execute(&self.pool).await.map(|_| ())
     }
 
-    /// Makes it visible under its name or, if the same bytes are there, removes it.
+    /// Makes the upload visible under its hash, or removes it if the same bytes are stored already.
     async fn finish(mut self, hash: &str, size: u64) -> Result<(), sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         let insert = "insert into media (hash, upload_id, size) values ($1, $2::uuid, $3)
@@ -269,8 +267,8 @@ impl Drop for Upload {
         if !self.open {
             return;
         }
-        // Without a runtime, or without a database, the sweep does it later. A commit
-        // whose answer was lost is safe: its upload is in `media_uploads` no more.
+        // Without a runtime, or without a database, the sweep removes it later. A commit whose
+        // answer was lost is safe: its upload is no longer in `media_uploads`.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(discard(self.pool.clone(), std::mem::take(&mut self.id)));
         }

@@ -1,5 +1,5 @@
-//! What a send needs to be there, whoever asks for it: a request, a schedule, a
-//! campaign. What is sent is fixed at that moment, by id and version.
+//! The preconditions of a send by a request, a schedule or a campaign. The content of the send is
+//! fixed at that moment, by id and version.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use domain::{
     Entity, Id, Personal, Refusal,
     access::User,
     delivery::{
-        SendPlan, Campaign, CampaignCommand, Direction, Order, ProviderSenders, Spool,
+        Campaign, CampaignCommand, Direction, Order, ProviderSenders, SendPlan, Spool,
         TransmissionCommand,
     },
     flow::{Flow, Service},
@@ -25,7 +25,7 @@ use sqlx::PgPool;
 
 use crate::{CommandError, Commands, Scope, addresses::AddressPolicy};
 
-/// How long a send is tried until everything about it must have ended, by service.
+/// The time from a send to the deadline at which all its attempts must have ended, by service.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
 pub struct Deadlines {
@@ -47,7 +47,7 @@ impl Default for Deadlines {
 }
 
 impl Deadlines {
-    /// That of a service.
+    /// The deadline of a service.
     pub fn of(&self, service: Service) -> TimeDelta {
         let within = match service {
             Service::Voice => self.voice,
@@ -59,7 +59,7 @@ impl Deadlines {
     }
 }
 
-/// Looks up the facts that sends need.
+/// Looks up the facts for sends.
 #[derive(Clone, Debug)]
 pub struct Sending {
     commands: Commands,
@@ -68,7 +68,7 @@ pub struct Sending {
     addresses: AddressPolicy,
 }
 
-/// The facts that one send needs.
+/// The facts for one send.
 #[derive(Clone, Debug)]
 pub struct Ready {
     plan: SendPlan,
@@ -86,7 +86,7 @@ pub struct SendOptions {
 }
 
 impl Sending {
-    /// `pool` is for the read models; `addresses` says as which addresses accounts may send.
+    /// `pool` is for the read models; `addresses` is the policy on sender addresses.
     pub fn new(
         commands: Commands,
         pool: PgPool,
@@ -101,12 +101,12 @@ impl Sending {
         }
     }
 
-    /// How long the sends of a service are tried.
+    /// The time for which the sends of a service are tried.
     pub fn within(&self, service: Service) -> TimeDelta {
         self.deadlines.of(service)
     }
 
-    /// Looks everything up at once.
+    /// Looks up the facts for the send of an order, concurrently.
     ///
     /// # Errors
     /// [`Refusal::NotReady`] says what is missing.
@@ -125,7 +125,7 @@ impl Sending {
         })
     }
 
-    /// The same without a recipient, for many of them.
+    /// The send plan of a program for many recipients: all facts but a destination.
     ///
     /// # Errors
     /// [`Refusal::NotReady`] says what is missing.
@@ -142,7 +142,7 @@ impl Sending {
             self.account(account, owner),
             self.carriers(service),
         );
-        // The accounts of an owner who is not active are not active either: the owner counts.
+        // Checked first, since the accounts of an inactive owner are inactive too.
         sender?;
         let ((flow, program_version), (account_id, account)) = (flow?, account?);
         self.check_sender(service, &account, &carriers?).await?;
@@ -153,7 +153,7 @@ impl Sending {
         })
     }
 
-    /// That whose it is may send.
+    /// Refuses unless the owner exists and is active.
     async fn sender(&self, owner: Id<User>) -> Result<(), CommandError> {
         let user = self.there(owner, "its owner was deleted").await?;
         if user.aggregate.is_active() {
@@ -163,7 +163,7 @@ impl Sending {
         }
     }
 
-    /// The program compiled, with the message that it sends as it is now.
+    /// The compiled program with the present version of its message, and the program's version.
     async fn flow(&self, id: Id<Program>) -> Result<(Flow, u64), CommandError> {
         let program = self.there(id, "its program was deleted").await?;
         let kind = program.aggregate.kind().ok_or(Refusal::NotFound)?;
@@ -179,7 +179,7 @@ impl Sending {
         Ok((Flow::of(id, kind, version), program.version))
     }
 
-    /// The version of a message that can be sent.
+    /// The present version of a message; refuses one that cannot be sent.
     async fn sendable(&self, message: MessageId) -> Result<u64, CommandError> {
         match message {
             MessageId::Document(id) => {
@@ -228,7 +228,7 @@ impl Sending {
             return Ok((id, self.there(id, none).await?.aggregate));
         };
         let account = self.there(id, "its account was deleted").await?.aggregate;
-        // It may have been given to somebody else since, who is nobody's sender.
+        // The account may have another owner by now, as whom only an administrator may send.
         if account.owner() != Some(owner) {
             let everybodys = users::may(&self.pool, owner.get(), "account_admin").await;
             if !everybodys.map_err(StoreError::Database)? {
@@ -238,7 +238,7 @@ impl Sending {
         Ok((id, account))
     }
 
-    /// Refuses what no provider can carry under a sender that its account may name.
+    /// Refuses unless a provider can carry the service with the sender that the account may use.
     async fn check_sender(
         &self,
         service: Service,
@@ -266,7 +266,7 @@ impl Sending {
         }
     }
 
-    /// The senders of the providers that can carry this service, at least one.
+    /// The sender settings of the providers that can carry this service; refuses if there is none.
     async fn carriers(&self, service: Service) -> Result<Vec<ProviderSenders>, CommandError> {
         let carriers = providers::senders(&self.pool, service).await;
         let carriers = carriers.map_err(StoreError::Database)?;
@@ -277,7 +277,7 @@ impl Sending {
         }
     }
 
-    /// The command that starts a campaign, or goes on with it.
+    /// The command that starts or resumes a campaign.
     ///
     /// # Errors
     /// [`Refusal::NotReady`] says what is missing.
@@ -292,13 +292,12 @@ impl Sending {
             .await?;
         let contacts = groups::contacts(&self.pool, details.group_id.get()).await;
         let contacts = contacts.map_err(StoreError::Database)?;
-        // Nobody to reach is what one wants to hear before anything about how.
+        // An empty group is reported before any other missing precondition.
         let plan = if contacts == 0 && campaign.reached().is_none() {
             return Err(not_ready("its group is empty"));
         } else {
             let (program, account) = (details.program_id, details.account_id);
-            self.plan(program, details.service, account, owner)
-                .await?
+            self.plan(program, details.service, account, owner).await?
         };
         Ok(CampaignCommand::Start {
             at,
@@ -307,10 +306,10 @@ impl Sending {
         })
     }
 
-    /// That something can carry this service.
+    /// Checks that an active provider can carry this service.
     ///
     /// # Errors
-    /// [`Refusal::NotReady`] if nothing can.
+    /// [`Refusal::NotReady`] if there is none.
     pub async fn provider(&self, service: Service) -> Result<(), CommandError> {
         let active = providers::active(&self.pool, service).await;
         match active.map_err(StoreError::Database)? {
@@ -319,7 +318,8 @@ impl Sending {
         }
     }
 
-    /// What the transmission was made of, whosever it is by now.
+    /// Loads an aggregate that a send refers to, whoever owns it; refuses with `otherwise` if it is
+    /// deleted.
     async fn there<A: Entity>(
         &self,
         id: Id<A>,
@@ -334,7 +334,7 @@ impl Sending {
 }
 
 impl Ready {
-    /// The command that sends it.
+    /// The command that sends the transmission.
     pub fn command(
         self,
         spool: Id<Spool>,
@@ -361,7 +361,7 @@ impl Ready {
     }
 }
 
-/// What a contact has not that cannot be reached by a service.
+/// The address that a contact lacks if a service cannot reach it, in words.
 pub(crate) const fn lacking(service: Service) -> &'static str {
     match service {
         Service::Email => "no email address",

@@ -1,8 +1,8 @@
-//! Who is not to be reached: the do-not-contact lists, asked as the log has them.
+//! The do-not-contact lists, queried with the consistency of the log.
 //!
-//! An opt-out claims the fingerprint of its owner, channel and address, and claims are
-//! written by the append that takes them. So whatever was listed before the question is
-//! found, however late the read models are.
+//! An opt-out claims the fingerprint of its owner, channel and address, and claims are written by
+//! the append that takes them. So every earlier opt-out is found, however far the read models are
+//! behind.
 
 use std::collections::HashMap;
 
@@ -23,33 +23,33 @@ pub struct Suppression {
     store: Store,
 }
 
-/// What says that an address is not to be reached.
+/// The opt-out that forbids to contact an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listed {
     /// The opt-out.
     pub id: Id<OptOut>,
-    /// The channel that it closes: that of the service, or any.
+    /// The channel that it closes: the one of the service, or any.
     pub channel: Channel,
 }
 
 impl Suppression {
-    /// The lists in this store.
+    /// The do-not-contact lists in this store.
     pub fn new(store: Store) -> Self {
         Self { store }
     }
 
-    /// What an owner's opt-out of this address claims. However the address is written,
-    /// it is the same.
+    /// The fingerprint that an owner's opt-out of this address claims, the same for all spellings
+    /// of the address.
     pub fn fingerprint(&self, owner: Id<User>, channel: Channel, address: &str) -> String {
-        // An address comes last, because it could have anything in it.
+        // The address comes last, because it may contain the separator.
         let text = format!("{owner}/{}/{}", channel.name(), normal_address(address));
         self.store.fingerprint(&text)
     }
 
-    /// The command that puts an address on an owner's list.
+    /// The command that adds an address to an owner's list.
     ///
     /// # Errors
-    /// When the address cannot be one of this channel.
+    /// When the address is not valid for this channel.
     pub fn listing(
         &self,
         id: Id<OptOut>,
@@ -70,10 +70,10 @@ impl Suppression {
         })
     }
 
-    /// Puts an address on an owner's list. One that is there stays as it is.
+    /// Adds an address to an owner's list. An existing entry stays as it is.
     ///
     /// # Errors
-    /// When the database does not answer, or the address cannot be one of this channel.
+    /// When the database does not answer, or the address is not valid for this channel.
     pub async fn add(
         &self,
         commands: &Commands,
@@ -89,7 +89,7 @@ impl Suppression {
         }
     }
 
-    /// Puts whom a mail went to on its owner's list; whether there is such an attempt.
+    /// Adds the recipient of a mail to its owner's list; false if there is no such attempt.
     ///
     /// # Errors
     /// As [`Suppression::add`].
@@ -110,7 +110,7 @@ impl Suppression {
         Ok(true)
     }
 
-    /// The opt-outs with these fingerprints, of those that there are.
+    /// The existing opt-outs with these fingerprints.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -125,12 +125,12 @@ impl Suppression {
         self.store.holders_of(scope, fingerprints).await
     }
 
-    /// For each attempt, in the same order: what forbids it, if anything does. An attempt
-    /// is whose it is, the service, and the destination, a phone number or an email
-    /// address, as in `SpoolQueued`. One query for all of them.
+    /// The opt-out that forbids each attempt, if any, in the same order, with one query for all. An
+    /// attempt is given by its owner, its service, and its destination as in `SpoolQueued`: a phone
+    /// number or an email address.
     ///
     /// # Errors
-    /// When the database does not answer; then nobody knows, and nothing may be sent.
+    /// When the database does not answer; then nothing may be sent.
     pub async fn among(
         &self,
         wanted: &[(Id<User>, Service, &str)],

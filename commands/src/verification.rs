@@ -1,8 +1,8 @@
-//! Proof that an account's holder reads what comes to an address: a code is sent there, and
-//! repeated.
+//! Proof that an account's holder reads the messages to an address: a code is sent there, and the
+//! holder repeats it.
 //!
-//! The code is stored nowhere. It follows from a random challenge, which the log has, and a
-//! key that follows from the master key, which it has not.
+//! The code is stored nowhere. It is derived from a random challenge, which is in the log, and a
+//! key that is derived from the master key, which is not.
 
 mod sent_codes;
 
@@ -32,33 +32,33 @@ use crate::{Actor, CommandError, Commands, addresses::Addresses, suppression::Su
 const CODES: u64 = 1_000_000;
 const DIGITS: usize = 6;
 
-/// A way to send a code, through a provider that shows its content to no one else.
+/// Sends codes, through a provider that shows their content to no one else.
 #[async_trait]
 pub trait SendCode: Send + Sync {
-    /// True if some provider can carry a code by this service.
+    /// True if a provider can carry a code by this service.
     fn carries(&self, service: Service) -> bool;
 
-    /// Sends it.
+    /// Sends a code.
     async fn send(&self, code: OutgoingCode) -> Result<(), NotSent>;
 }
 
-/// The reason for which a code did not go out: never a provider's words, which may quote the
-/// code to whoever asked for it.
+/// The reason for which a code was not sent: never a provider's words, which may quote the code
+/// to the user who requested it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotSent {
     /// No provider was reached, or none was free.
     #[error("no code was sent: no provider is available at the moment")]
     Unavailable,
-    /// A provider refused it, or did not say what became of it.
+    /// A provider refused the code, or its outcome is unknown.
     #[error("no code was sent: the provider did not take it for this address")]
     Refused,
 }
 
-/// A code on its way.
+/// A code to be sent.
 pub struct OutgoingCode {
     /// `sms` or `email`.
     pub service: Service,
-    /// The address that is verified.
+    /// The address to be verified.
     pub destination: String,
     /// The text, with the code in it.
     pub text: String,
@@ -67,7 +67,7 @@ pub struct OutgoingCode {
 /// The reason for which no code was sent, or none was accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum VerificationError {
-    /// A rule or the log says no.
+    /// A rule refused the command, or the log failed.
     #[error(transparent)]
     Command(#[from] CommandError),
     /// Too many codes were sent within a day.
@@ -75,10 +75,10 @@ pub enum VerificationError {
     TooMany {
         /// The limit, in words.
         limit: &'static str,
-        /// When one may be sent again.
+        /// The time until another code may be sent.
         retry_after: TimeDelta,
     },
-    /// No provider took it.
+    /// No provider accepted the code.
     #[error(transparent)]
     NotSent(#[from] NotSent),
 }
@@ -106,7 +106,7 @@ pub struct Verification {
 }
 
 impl Verification {
-    /// `key` is the one that codes follow from; every process of an installation has the same.
+    /// `key` is the one that codes are derived from, the same in every process of an installation.
     pub fn new(commands: Commands, key: SecretSlice<u8>, sender: Arc<dyn SendCode>) -> Self {
         Self {
             addresses: Addresses::new(commands.clone()),
@@ -120,8 +120,8 @@ impl Verification {
     /// Sends a code to the address in this field.
     ///
     /// # Errors
-    /// When there is no address, it is verified already, its owner does not contact it, no
-    /// provider can carry a code, too many were sent, or the one chosen did not take it.
+    /// When there is no address, it is verified already, it is on the user's do-not-contact list,
+    /// no provider can carry a code, too many were sent, or the provider did not accept the code.
     pub async fn send(
         &self,
         id: Id<Account>,
@@ -162,11 +162,11 @@ impl Verification {
         let sent = async move {
             let counted = sending.send_counted(outgoing, &fingerprint, user, at);
             counted.await?;
-            // Only now, so that a code which did not go out ends no earlier one.
+            // After the send, so that a code which was not sent does not end an earlier one.
             Ok(sending.commands.send(id, start, &actor).await?)
         };
-        // In a task of its own: a client that goes away must not leave a code that was sent
-        // and does not count.
+        // In a task of its own: a client that disconnects must not leave a code that was sent but
+        // is not awaited.
         tokio::spawn(sent.in_current_span())
             .await
             .unwrap_or_else(|error| {
@@ -175,7 +175,7 @@ impl Verification {
             })
     }
 
-    /// Sends a code within the limits. It counts unless no provider was reached.
+    /// Sends a code within the limits. The code counts unless no provider was reached.
     async fn send_counted(
         &self,
         code: OutgoingCode,
@@ -192,10 +192,10 @@ impl Verification {
         Ok(sent?)
     }
 
-    /// Compares a code, and has the account receive at the address if it is the right one.
+    /// Compares a code with the one sent; if they match, the account receives at the address.
     ///
     /// # Errors
-    /// When it is not, none is awaited, or another account receives there.
+    /// When the code is wrong, none is awaited, or another account receives at the address.
     pub async fn confirm(
         &self,
         id: Id<Account>,
@@ -275,7 +275,7 @@ fn message(code: &str) -> String {
     )
 }
 
-/// A random number that no other code follows from.
+/// The random challenge of one code, in hex.
 fn challenge() -> Result<String, VerificationError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|_| NotSent::Unavailable)?;

@@ -1,8 +1,8 @@
 //! Ledgerline through its front door: the real binary, a real Postgres, real peers.
 //!
-//! One binary, one folder for each area. A test reads aloud: its name is a sentence,
-//! its set-up one line, its claim one. To add one: a function in the file of its
-//! area; what many need is in [`harness`]. A peer that is missing fails by name.
+//! One binary, one folder for each area. A test reads aloud: its name is a sentence, its set-up
+//! is one line, its claim another. To add a test: a function in the file of its area; shared code
+//! is in [`harness`]. If a peer is missing, the test fails and names it.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! The README's commands, as they stand.
+//! The README's commands, run unchanged.
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
 
 use crate::harness::{ADMIN_PASSWORD, Server, Setup, free_port, scratch_dir};
 
-/// The first line of the walk, which a reader may leave as it is and a test must not.
+/// The first line of the walk-through, in which a test has to replace the URL.
 const URL_LINE: &str = "SERVER=http://127.0.0.1:8000";
 
 fn readme() -> String {
@@ -38,7 +38,7 @@ fn walk(name: &str) -> String {
     commands.join("\n")
 }
 
-/// Runs commands against this server, and whatever they started with them.
+/// Runs commands against this server, and ends the background jobs that they start.
 fn run(commands: &str, server: &Server) -> Output {
     assert!(
         commands.trim_start().starts_with(URL_LINE),

@@ -1,9 +1,9 @@
 //! The one-time upgrade of addresses that were in use before they were verified.
 //!
 //! It cannot be a migration: addresses are sealed in the log, and claims are keyed
-//! fingerprints. What an account administrator (or the installation itself) wrote counts as
-//! assigned; the rest may be used for a period of grace. Of several accounts with one address
-//! the first that was created receives there, active ones before others.
+//! fingerprints. Addresses that an account administrator or the installation itself wrote count
+//! as assigned; the rest may be used for a grace period. Of several accounts with one address
+//! the first that was created receives there, active accounts before others.
 
 mod sms_senders;
 
@@ -31,14 +31,14 @@ use crate::{CommandError, Commands};
 /// The upgrades' names in `identity.upgrades`.
 const ADDRESSES: &str = "addresses";
 const SMS_SENDERS: &str = "sms_senders";
-/// The lock of the process that makes them.
+/// The lock of the process that carries the upgrades out.
 const UPGRADE: LockName = LockName::Text(0x5550_4752, ADDRESSES);
 /// Time limit for a process that waits for another one's upgrade.
 const TIME_LIMIT: Duration = Duration::from_secs(3600);
-/// Events that are read, and accounts that are decided on, at a time.
+/// Events that are read in one query, and accounts whose commands are sent in one append.
 const PAGE: i64 = 1_000;
 const BATCH: usize = 200;
-/// Passes over the accounts, where others change them meanwhile.
+/// The most passes over the accounts, in case other processes change them meanwhile.
 const PASSES: usize = 5;
 /// The permission whose holders assign addresses.
 const ACCOUNT_ADMIN: &str = "account_admin";
@@ -48,7 +48,7 @@ const ACCOUNT_ADMIN: &str = "account_admin";
 pub struct Adoption {
     /// The policy under which addresses are adopted.
     pub policy: AddressPolicy,
-    /// When the period of grace ends.
+    /// The end of the grace period.
     pub until: DateTime<Utc>,
     /// The present time.
     pub at: DateTime<Utc>,
@@ -59,15 +59,15 @@ pub struct Adoption {
 struct Candidate {
     account: Account,
     created: Position,
-    /// The user who wrote each present address; none: the installation itself.
+    /// The user who wrote each present address; none for the installation itself.
     writers: BTreeMap<AddressField, Option<Id<User>>>,
 }
 
-/// Gives accounts a right to what they use, once; answers the position of the last event, if
-/// there was one. Other processes wait meanwhile.
+/// Gives accounts, once, a right to the addresses and SMS senders that they use; answers the
+/// position of the last event, if there was one. Other processes wait meanwhile.
 ///
 /// # Errors
-/// When the database does not answer; then it goes on at the next start.
+/// When the database does not answer; then the next start continues the upgrade.
 pub async fn adopt(commands: &Commands, terms: Adoption) -> Result<Option<Position>, CommandError> {
     let locks = commands.store().locks();
     loop {
@@ -129,8 +129,8 @@ async fn done(
     Ok(())
 }
 
-/// Gives accounts their rights. Answers the number of accounts, and the position of the last event.
-/// An account that a process of the version before changes meanwhile is decided on again.
+/// Gives accounts their rights; answers the number of accounts and the position of the last
+/// event. An account that a process of the version before changes meanwhile is decided on again.
 async fn adopt_addresses(
     commands: &Commands,
     terms: Adoption,
@@ -154,7 +154,7 @@ async fn adopt_addresses(
     unreachable!("the last pass returns")
 }
 
-/// What one pass over all accounts did.
+/// The result of one pass over all accounts.
 struct Adopted {
     accounts: usize,
     refused: Vec<i64>,
@@ -209,7 +209,8 @@ async fn for_each_event<A: Entity>(
     }
 }
 
-/// The accounts there are, in the order in which they are considered.
+/// The accounts of existing users or of no user, in the order of their precedence: those that
+/// can receive first, then by creation.
 async fn candidates(store: &Store) -> Result<Vec<(Id<Account>, Candidate)>, StoreError> {
     let mut found: HashMap<Id<Account>, Candidate> = HashMap::new();
     for_each_event::<Account>(store, |recorded| {
@@ -222,7 +223,7 @@ async fn candidates(store: &Store) -> Result<Vec<(Id<Account>, Candidate)>, Stor
     let mut candidates: Vec<_> = found.into_iter().collect();
     candidates.retain(|(_, it)| it.account.exists());
     let users = owners(store, &candidates).await?;
-    // Accounts of deleted users get no right that deprovisioning would have to take again.
+    // Accounts of deleted users get no right that deprovisioning would have to revoke.
     candidates.retain(|(_, it)| {
         let owner = it.account.owner();
         owner.is_none_or(|it| users.get(&it).is_some_and(|user| user.aggregate.exists()))
@@ -269,8 +270,8 @@ fn normal(profile: &AccountProfile) -> BTreeMap<AddressField, Option<String>> {
         .collect()
 }
 
-/// Those of the writers who hold the permission, by roles or by themselves. A user who was
-/// deleted counts by what they held then.
+/// The writers who hold [`ACCOUNT_ADMIN`], through a role or directly. A deleted user counts by
+/// the rights held at deletion.
 async fn administrators(
     store: &Store,
     writers: impl Iterator<Item = Id<User>>,
@@ -299,7 +300,7 @@ async fn administrators(
     Ok(administrators.map(|(id, _)| *id).collect())
 }
 
-/// The permissions of the name that assigns addresses, from the log: their read model may be
+/// The permissions named [`ACCOUNT_ADMIN`], read from the log because the read model may be
 /// behind.
 async fn permissions(store: &Store) -> Result<Vec<Id<Permission>>, StoreError> {
     let mut ids = Vec::new();
@@ -315,7 +316,7 @@ async fn permissions(store: &Store) -> Result<Vec<Id<Permission>>, StoreError> {
     Ok(ids)
 }
 
-/// The commands that give accounts a right to what they have in a field.
+/// The commands that give accounts a right to the address in a field.
 async fn decide(
     store: &Store,
     candidates: &[(Id<Account>, Candidate)],
@@ -356,7 +357,7 @@ async fn decide(
     Ok(decided)
 }
 
-/// The claims that are held already: an upgrade that was cut short goes on from there.
+/// The claims that are held already, so that an interrupted upgrade continues from them.
 async fn holders(
     store: &Store,
     candidates: &[(Id<Account>, Candidate)],

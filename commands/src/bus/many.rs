@@ -10,12 +10,12 @@ use super::{ATTEMPTS, Commands, pause};
 use crate::CommandError;
 
 impl Commands {
-    /// Sends one command to each of many aggregates of a kind: one query loads what
-    /// memory does not hold, one transaction appends what they decide. Those that
-    /// say no do not keep the others from going ahead.
+    /// Sends one command to each of many aggregates of a kind: one query loads those that are not
+    /// in memory, one transaction appends all events. The refusal of one aggregate does not stop
+    /// the others.
     ///
-    /// `dequeue` names the attempts whose place in the dispatch queue is given up
-    /// with the append; none gives it up if one of the commands is refused.
+    /// The append also removes the attempts in `dequeue` from the dispatch queue; if one of the
+    /// commands is refused, it removes none.
     ///
     /// # Errors
     /// When the log does not answer; then nothing of it happened.
@@ -60,8 +60,8 @@ impl Commands {
         let mut answers = Vec::with_capacity(commands.len());
         let mut prepared = Vec::with_capacity(commands.len());
         for (id, command) in commands {
-            // Two commands to one aggregate in one call would need its state after
-            // the first; nobody sends that, and the conflict would say so.
+            // Two commands to one aggregate in one call would need its state after the first. No
+            // caller sends two; the append would end in a conflict.
             let (mut state, stale) = states.remove(id).unwrap_or((
                 Loaded {
                     aggregate: A::default(),
@@ -93,7 +93,7 @@ impl Commands {
                 }
             }
         }
-        // What was refused has not ended, and keeps its place in the queue.
+        // An attempt whose command is refused has not ended, and stays in the queue.
         let dequeue = if answers.iter().all(Result::is_ok) {
             dequeue.to_vec()
         } else {
@@ -134,9 +134,9 @@ impl Commands {
             .collect())
     }
 
-    /// Creates many aggregates of a kind, each by one command after the other, and
-    /// appends it all in one transaction; reads nothing. Of one that says no nothing
-    /// is kept, and the others go ahead.
+    /// Creates many aggregates of a kind, each by a sequence of commands, and appends their events
+    /// in one transaction; reads nothing. If one command is refused, nothing of its aggregate is
+    /// appended, and the others go ahead.
     ///
     /// # Errors
     /// When the log does not answer; then nothing of it happened.
@@ -172,7 +172,7 @@ impl Commands {
     }
 }
 
-/// What an aggregate decides, and what it then is.
+/// The decision of an aggregate on a command: its state afterwards and its events.
 pub(super) async fn decide<A: Entity>(
     state: &A,
     command: A::Command,
@@ -183,7 +183,7 @@ pub(super) async fn decide<A: Entity>(
     Ok((aggregate, sink.collect().await))
 }
 
-/// What a new aggregate decides on these commands, one after the other.
+/// The decisions of a new aggregate on a sequence of commands: its state and its events.
 pub(super) async fn decide_new<A: Entity>(
     commands: Vec<A::Command>,
 ) -> Result<(A, Vec<A::Event>), A::Error> {

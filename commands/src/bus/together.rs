@@ -1,5 +1,4 @@
-//! Commands to aggregates of several kinds, whose events are appended together or not at
-//! all.
+//! Commands to aggregates of several kinds, whose events are appended atomically.
 
 use domain::{Entity, Id};
 use eventstore::{Batch, Before, Committed, Loaded, Metadata, Store, StoreError};
@@ -10,14 +9,14 @@ use super::{
 };
 use crate::CommandError;
 
-/// What is to be appended together. Nothing happens until [`Together::commit`].
+/// Events that are appended atomically by [`Together::commit`], and not before.
 pub struct Together<'c> {
     commands: &'c Commands,
     batch: Batch,
 }
 
 impl Commands {
-    /// The beginning of an append of several kinds.
+    /// Begins an append to aggregates of several kinds.
     pub fn together(&self) -> Together<'_> {
         Together {
             commands: self,
@@ -27,7 +26,7 @@ impl Commands {
 }
 
 impl Together<'_> {
-    /// The store that it is appended to.
+    /// The store that the events are appended to.
     pub(crate) fn store(&self) -> &Store {
         self.commands.store()
     }
@@ -37,8 +36,8 @@ impl Together<'_> {
         self.batch.is_empty()
     }
 
-    /// Lets an aggregate decide on a state that the caller has, at most once each. What
-    /// it refuses leaves no trace.
+    /// Lets an aggregate decide on a state that the caller has loaded, at most once for each
+    /// aggregate. A refused command adds nothing.
     ///
     /// # Errors
     /// When keys cannot be read.
@@ -60,11 +59,11 @@ impl Together<'_> {
         Ok(Ok(()))
     }
 
-    /// Creates an aggregate by one command after the other. What is added after it may
-    /// hold personal data of it.
+    /// Creates an aggregate by a sequence of commands. Events that are added afterwards may hold
+    /// personal data under its key.
     ///
     /// # Errors
-    /// When its key cannot be made.
+    /// When its key cannot be created.
     pub async fn create<A: Entity>(
         &mut self,
         id: Id<A>,
@@ -96,12 +95,12 @@ impl Together<'_> {
         Ok(())
     }
 
-    /// Appends it all.
+    /// Appends all events.
     ///
     /// # Errors
-    /// [`CommandError::Contended`] when one of the aggregates is not any more what the
-    /// decision was made on; then none of it happened, and memory has forgotten all of
-    /// them. Otherwise when the log does not answer.
+    /// [`CommandError::Contended`] when one of the aggregates has changed since its state was
+    /// loaded; then nothing is appended, and all of them are removed from memory. Otherwise when
+    /// the log does not answer.
     pub async fn commit(self, metadata: &Metadata) -> Result<Vec<Committed>, CommandError> {
         if self.batch.is_empty() {
             return Ok(Vec::new());

@@ -84,7 +84,7 @@ pub enum ConversionError {
     /// The program, or a helper of it, is not installed.
     #[error("{0} is not installed")]
     Missing(&'static str),
-    /// Too many conversions are waiting, or the wait took too long.
+    /// Too many workrooms are open or conversions waiting, or the wait took too long.
     #[error("too many conversions at once")]
     Busy,
     /// Programs must be confined, and cannot be on this machine.
@@ -193,9 +193,10 @@ impl Conversions {
     /// Makes an empty workroom for a user.
     ///
     /// # Errors
-    /// [`ConversionError::Busy`] if too many wait already; otherwise when no folder can be made.
+    /// [`ConversionError::Busy`] if too many workrooms are open; otherwise when no folder can be
+    /// made.
     pub fn room(&self, owner: Id<User>) -> Result<Workroom, ConversionError> {
-        // Counted before the upload is read: a room has it on the disk.
+        // Counted before the upload is read, since the workroom holds it on the disk.
         let open = self.inner.open.enter(owner).ok_or(ConversionError::Busy)?;
         Ok(Workroom {
             owner,
@@ -349,7 +350,7 @@ fn bounds(limits: Limits) -> Bounds {
     }
 }
 
-/// As many rooms as conversions may run and wait.
+/// Bounds on open workrooms: as many as conversions may run and wait.
 fn room_bounds(limits: Limits) -> RoomBounds {
     let running = bounds(limits);
     RoomBounds {

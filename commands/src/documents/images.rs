@@ -1,4 +1,4 @@
-//! PNG and JPEG: one image, one page of PDF.
+//! PNG and JPEG images, each converted to a PDF of one page.
 
 use std::{
     io::{BufReader, Write},
@@ -17,18 +17,18 @@ const SHORT: f32 = 595.0;
 const LONG: f32 = 842.0;
 /// The size of a dot, in points, of an image that does not fill the page.
 const DOT: f32 = 72.0 / 96.0;
-/// The most pixels of an image that can only be unpacked as a whole.
+/// Bound on the pixels of an interlaced image, which can only be decoded as a whole.
 const MOST_AT_ONCE: u64 = 16_000_000;
-/// What the decoder may keep to itself.
+/// Bound on the decoder's own memory, in bytes.
 const DECODER_BYTES: usize = 64 << 20;
 
-/// An image as PDF takes it.
+/// An image in a form that PDF can embed.
 struct Image {
     width: u32,
     height: u32,
-    /// 1 grey, 3 red, green and blue, 4 for print.
+    /// 1 for grey, 3 for RGB, 4 for CMYK.
     channels: u8,
-    /// Whether 0 is full ink rather than none.
+    /// True if 0 stands for full ink instead of none.
     inverted: bool,
     filter: Filter,
     bytes: Vec<u8>,
@@ -46,7 +46,7 @@ pub(super) async fn to_pdf(room: &mut Workroom, kind: Kind) -> Result<()> {
     written.await?
 }
 
-/// An A4 page with the image as large as it is, or as large as it can be.
+/// An A4 page with the image at 96 dots per inch, or scaled down to fit.
 fn page(image: &Image) -> Vec<u8> {
     let [catalog, tree, page, picture, content] = [1, 2, 3, 4, 5].map(Ref::new);
     let (width, height) = (image.width as f32, image.height as f32);
@@ -91,8 +91,8 @@ fn page(image: &Image) -> Vec<u8> {
     pdf.finish()
 }
 
-/// A PNG, packed anew row by row: transparent becomes white, and what PDF does not
-/// have is left out.
+/// Reads a PNG and compresses it again row by row, composed on white: PDF images have no alpha
+/// channel.
 fn read_png(path: &Path) -> Result<Image> {
     let limits = Limits {
         bytes: DECODER_BYTES,
@@ -132,7 +132,7 @@ fn read_png(path: &Path) -> Result<Image> {
     })
 }
 
-/// Pixels without their transparency.
+/// Pixels composed on a white background, without their alpha channel.
 fn on_white(color: ColorType, pixels: &[u8]) -> Vec<u8> {
     let channels = match color {
         ColorType::GrayscaleAlpha => 1,
@@ -162,7 +162,8 @@ fn refuse_png(error: DecodingError) -> DocumentError {
     }
 }
 
-/// A JPEG as it is: PDF has it too. Its pixels are first looked at by Ghostscript.
+/// Reads a JPEG, which PDF embeds unchanged. Only its headers are checked; Ghostscript is the
+/// first to decode its pixels.
 fn read_jpeg(path: &Path) -> Result<Image> {
     let Some(bytes) = kind::read(path)? else {
         return Err(DocumentError::unfit("is too large for a JPEG"));
@@ -177,7 +178,7 @@ fn read_jpeg(path: &Path) -> Result<Image> {
                 _ => DocumentError::unreadable(Kind::Jpeg),
             });
         };
-        // Any number of these may stand before a marker; some have nothing to say.
+        // Any number of fill bytes may precede a marker; some markers have no segment.
         if *marker == 0xff {
             rest = &rest[1..];
             continue;
@@ -193,10 +194,10 @@ fn read_jpeg(path: &Path) -> Result<Image> {
         let segment = after.get(2..length).ok_or_else(early)?;
         rest = after.get(length..).unwrap_or_default();
         match marker {
-            // Baseline, extended, progressive; nobody sends the others.
+            // Baseline, extended, progressive; the others are not in use.
             0xc0..=0xc2 => frame = Some(segment),
             0xee => adobe = segment.starts_with(b"Adobe"),
-            // The image itself; no marker in it means its end by chance.
+            // The scan data, in which an end marker cannot occur by chance.
             0xda if rest.windows(2).any(|two| two == [0xff, 0xd9]) => break,
             0xda => return Err(early()),
             _ => {}

@@ -1,4 +1,4 @@
-//! What a file is.
+//! Detection of a file's kind from its content.
 
 use std::{
     io::{self, Read},
@@ -8,7 +8,7 @@ use std::{
 use super::{Result, office};
 use crate::conversion::{Program, open};
 
-/// A kind of file that can be faxed.
+/// A file format that can be faxed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Kind {
@@ -29,7 +29,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The usual ending of such files.
+    /// The usual file name extension.
     pub const fn extension(self) -> &'static str {
         match self {
             Self::Pdf => "pdf",
@@ -49,7 +49,7 @@ impl Kind {
         }
     }
 
-    /// What people call it.
+    /// The name for error messages.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Pdf => "PDF",
@@ -60,7 +60,7 @@ impl Kind {
         }
     }
 
-    /// The programs that make PDF of it.
+    /// The programs that convert files of this kind to PDF.
     pub const fn programs(self) -> &'static [Program] {
         match self {
             Self::Pdf | Self::Png | Self::Jpeg => &[],
@@ -70,10 +70,11 @@ impl Kind {
     }
 }
 
-/// What a file is by its first bytes, and what it holds; nothing if none of these.
+/// Detects the kind of a file by its first bytes and, for containers, by the entries in it; none
+/// for any other file.
 ///
-/// Each has to begin with what marks it: Ghostscript runs as a program what begins as
-/// PostScript, also if a PDF comes later in it.
+/// The signature has to be at the very beginning: Ghostscript executes a file that begins as
+/// PostScript, even if a PDF follows later in it.
 pub(super) fn sniff(path: &Path) -> Result<Option<Kind>> {
     let mut head = Vec::new();
     open(path)?.take(512).read_to_end(&mut head)?;
@@ -89,7 +90,7 @@ pub(super) fn sniff(path: &Path) -> Result<Option<Kind>> {
     })
 }
 
-/// A whole file, if it is not larger than what is read into memory.
+/// The whole file, if it is not larger than the bound on files in memory.
 pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     let file = open(path)?;

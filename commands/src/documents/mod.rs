@@ -1,12 +1,12 @@
-//! From what was uploaded to pages that can be faxed: first to PDF, whatever it was,
-//! then to TIFF (G4) in a quality.
+//! Conversion of uploads to pages that can be faxed: every kind of file first to PDF, then to
+//! TIFF (G4) in a quality.
 //!
-//! What a file is, it says itself: neither its name nor what was announced counts.
-//! Nothing a stranger wrote reaches a program before its size, its pages and its
-//! being what it seems have been looked at here.
+//! A file's content decides its kind: neither its name nor the announced content type counts.
+//! An upload's kind, and the size of images, TIFFs and office documents, are checked here
+//! before a program reads it.
 //!
-//! To take another kind of file: a line in [`Kind`]'s lists and in `sniff`, and the
-//! way to PDF in `to_pdf`.
+//! To accept another kind of file: a line in [`Kind`]'s lists and in `sniff`, and its
+//! conversion to PDF in `to_pdf`.
 
 mod images;
 mod kind;
@@ -24,30 +24,30 @@ use thiserror::Error;
 pub use self::kind::Kind;
 use crate::conversion::{ConversionError, Conversions, Program, Workroom};
 
-/// What the upload is called in the room.
+/// The name of the uploaded file in the workroom.
 pub const UPLOAD: &str = "upload";
-/// The pages as PDF.
+/// The name of the file with the pages as PDF.
 pub const PDF: &str = "document.pdf";
-/// The pages as TIFF.
+/// The name of the file with the pages as TIFF.
 pub const FAX: &str = "fax.tif";
-/// The pages there were before, as PDF, where others are added.
+/// The name of the file with the earlier pages as PDF, to which others are added.
 pub const BEFORE: &str = "before.pdf";
 
-/// The most pixels of one image; A3 at 600 dots per inch has 70 million.
+/// Bound on the pixels of one image; A3 at 600 dots per inch has 70 million.
 const MOST_PIXELS: u64 = 80_000_000;
-/// The most bytes of what is read into memory.
+/// Bound on the bytes of a file that is read into memory.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// Why there are no pages.
+/// The reason for which a document has no pages.
 #[derive(Debug, Error)]
 pub enum DocumentError {
-    /// It is none of the kinds that can be converted.
+    /// The upload is of no kind that can be converted.
     #[error("not a kind of file that can be faxed")]
     Unsupported,
-    /// It is of such a kind, but does not do.
+    /// The upload is of a supported kind, but damaged, encrypted, empty or too large.
     #[error("{0}")]
     Unfit(String),
-    /// The conversion failed for reasons of its own.
+    /// The conversion itself failed.
     #[error(transparent)]
     Conversion(#[from] ConversionError),
 }
@@ -70,26 +70,26 @@ impl From<std::io::Error> for DocumentError {
 
 type Result<T, E = DocumentError> = std::result::Result<T, E>;
 
-/// Turns uploads into pages.
+/// Converts uploads to pages.
 #[derive(Clone, Copy, Debug)]
 pub struct Documents<'a> {
-    /// The programs.
+    /// The programs that convert.
     pub conversions: &'a Conversions,
-    /// The most pages of a document.
+    /// Bound on the pages of a document.
     pub most_pages: u32,
 }
 
 impl Documents<'_> {
-    /// Refuses unless PDF at least can be converted here.
+    /// Refuses unless at least PDF can be converted on this machine.
     ///
     /// # Errors
-    /// With the program that is missing.
+    /// [`DocumentError::Conversion`] with the missing program.
     pub fn ready(&self) -> Result<()> {
         let needed = [Program::PdfInfo, Program::Ghostscript];
         Ok(self.conversions.need(&needed)?)
     }
 
-    /// Makes [`PDF`] of the room's [`UPLOAD`], and answers what that was.
+    /// Converts the workroom's [`UPLOAD`] to [`PDF`], and answers the kind of the upload.
     ///
     /// # Errors
     /// As [`DocumentError`] says.
@@ -104,12 +104,12 @@ impl Documents<'_> {
             Kind::Tiff => self.tiff_to_pdf(room).await?,
             _ => office::to_pdf(room, kind).await?,
         }
-        // What comes of the other kinds is as little to be trusted.
+        // The PDFs converted from other kinds are no more trusted than uploaded ones.
         self.pages(room, PDF).await?;
         Ok(kind)
     }
 
-    /// Puts the pages of [`BEFORE`] before those of [`PDF`].
+    /// Inserts the pages of [`BEFORE`] in front of those of [`PDF`].
     ///
     /// # Errors
     /// As [`DocumentError`] says.
@@ -127,14 +127,14 @@ impl Documents<'_> {
         }
     }
 
-    /// Makes [`FAX`] of [`PDF`], and answers how many pages both have.
+    /// Renders [`PDF`] to [`FAX`], and answers the number of pages of both.
     ///
     /// # Errors
     /// As [`DocumentError`] says.
     pub async fn to_fax(&self, room: &mut Workroom, quality: Quality) -> Result<u32> {
         let pages = self.pages(room, PDF).await?;
         pdf::draw(room, pages, quality).await?;
-        // Ghostscript is content with what it could not read.
+        // Ghostscript reports success even for pages that it could not read.
         let path = room.path(FAX);
         let drawn = room.work(move || tiff::pages(&path, u32::MAX)).await?;
         match drawn {

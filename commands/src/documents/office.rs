@@ -1,18 +1,18 @@
-//! Office documents: what they are, what they unpack to, and their way to PDF.
+//! Office documents: detection of their kind, bounds on their unpacked size, and conversion to
+//! PDF.
 
 use std::{fs, path::Path};
 
 use super::{DocumentError, Kind, PDF, Result, UPLOAD, kind};
 use crate::conversion::{Program, Workroom};
 
-/// The most files in one.
+/// Bound on the files in a document.
 const MOST_ENTRIES: usize = 4096;
-/// The most bytes that all of them may unpack to.
+/// Bound on the unpacked bytes of all its files.
 const MOST_UNPACKED: u64 = 256 << 20;
 
-/// LibreOffice's settings: nothing in a document is run, nothing it points to is
-/// fetched. Without them LibreOffice 7.4 asks foreign servers for the pictures of a
-/// document that links them.
+/// LibreOffice's settings: it runs nothing in a document and fetches nothing that a document
+/// links. Without them LibreOffice 7.4 requests linked pictures from foreign servers.
 const SETTINGS: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <oor:items xmlns:oor="http://openoffice.org/2001/registry">
 <item oor:path="/org.openoffice.Office.Common/Security/Scripting"><prop oor:name="DisableMacrosExecution" oor:op="fuse"><value>true</value></prop></item>
@@ -24,7 +24,7 @@ const SETTINGS: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 </oor:items>
 "#;
 
-/// Has LibreOffice make the PDF.
+/// Converts the upload to PDF by LibreOffice.
 pub(super) async fn to_pdf(room: &mut Workroom, kind: Kind) -> Result<()> {
     let named = format!("{UPLOAD}.{}", kind.extension());
     fs::rename(room.path(UPLOAD), room.path(&named))?;
@@ -47,7 +47,7 @@ pub(super) async fn to_pdf(room: &mut Workroom, kind: Kind) -> Result<()> {
     ];
     let done = room.run(Program::LibreOffice, arguments).await?;
     let made = room.path(&format!("{UPLOAD}.pdf"));
-    // It is content with what it could not read, too.
+    // LibreOffice, too, reports success for files that it could not read.
     if done.success() && made.exists() {
         Ok(fs::rename(made, room.path(PDF))?)
     } else {
@@ -84,10 +84,10 @@ pub(super) fn kind_of_zip(path: &Path, head: &[u8]) -> Result<Option<Kind>> {
     Ok(kind.map(|(_, kind)| kind))
 }
 
-/// The names in a ZIP's central directory; nothing if there is none. Refuses what
-/// unpacks to more than an office document would.
+/// The names in a ZIP's central directory; none if there is none or it is damaged. Refuses
+/// archives beyond [`MOST_ENTRIES`] or [`MOST_UNPACKED`].
 fn entries(bytes: &[u8]) -> Result<Option<Vec<&[u8]>>> {
-    // Its end is followed by a comment of at most 64 KiB.
+    // The end record is followed by a comment of at most 64 KiB.
     let tail = bytes.len().saturating_sub(22 + 0xffff);
     let end = bytes[tail..]
         .windows(4)
@@ -121,7 +121,7 @@ fn entries(bytes: &[u8]) -> Result<Option<Vec<&[u8]>>> {
             return Ok(None);
         };
         names.push(name_bytes);
-        // Whatever the end says of their number.
+        // Checked on the actual entries, since the count in the end record may be wrong.
         if names.len() > MOST_ENTRIES || unpacked > MOST_UNPACKED {
             return Err(too_much());
         }
@@ -139,8 +139,8 @@ fn number(bytes: &[u8], at: usize, length: usize) -> Option<usize> {
     usize::try_from(number).ok()
 }
 
-/// The kind of office document that a file of the older formats is: by the names of
-/// its streams, which are in UTF-16.
+/// The kind of an office document in the older OLE format, by the names of its streams, which
+/// are in UTF-16.
 pub(super) fn kind_of_ole(path: &Path) -> Result<Option<Kind>> {
     let Some(bytes) = kind::read(path)? else {
         return Err(DocumentError::unfit("is too large for an office document"));

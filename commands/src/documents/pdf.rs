@@ -1,11 +1,11 @@
-//! PDF: its pages counted, and drawn for fax machines.
+//! PDF: counts pages and renders them for fax machines.
 
 use domain::outreach::Quality;
 
 use super::{DocumentError, FAX, Kind, PDF, Result};
 use crate::conversion::{Program, Workroom};
 
-/// How many pages a PDF has that can be read without a password.
+/// The number of pages of a PDF; encrypted PDFs are refused.
 pub(super) async fn pages(room: &mut Workroom, file: &str) -> Result<u32> {
     let info = room.run(Program::PdfInfo, [file]).await?;
     if contains(&info.stderr, "Incorrect password") {
@@ -21,7 +21,8 @@ pub(super) async fn pages(room: &mut Workroom, file: &str) -> Result<u32> {
             .find(|(said, _)| *said == name)
             .map(|(_, value)| value.trim())
     };
-    // Pages of one that opens without a password cannot be taken over either.
+    // The pages of an encrypted PDF cannot be joined with others, even if it opens without a
+    // password.
     if said("Encrypted").is_some_and(|encrypted| encrypted.starts_with("yes")) {
         return Err(DocumentError::unfit("is encrypted"));
     }
@@ -32,7 +33,7 @@ pub(super) async fn pages(room: &mut Workroom, file: &str) -> Result<u32> {
     }
 }
 
-/// Draws every page on A4, as black and white dots.
+/// Renders every page on A4, in black and white.
 pub(super) async fn draw(room: &mut Workroom, pages: u32, quality: Quality) -> Result<()> {
     let (across, down) = quality.resolution();
     let arguments = [
@@ -45,7 +46,7 @@ pub(super) async fn draw(room: &mut Workroom, pages: u32, quality: Quality) -> R
         "-sPAPERSIZE=a4".to_owned(),
         "-dFIXEDMEDIA".to_owned(),
         "-dPDFFitPage".to_owned(),
-        // Whatever the PDF says in another place of their number.
+        // At most as many pages as were counted, since another count in the PDF may differ.
         format!("-dLastPage={pages}"),
         format!("-sOutputFile={FAX}"),
         PDF.to_owned(),

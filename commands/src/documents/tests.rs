@@ -1,4 +1,4 @@
-//! With the real programs; where LibreOffice is missing, that is said.
+//! Tests with the real programs; a test prints a message where LibreOffice is missing.
 
 use std::{collections::HashMap, os::unix::fs::PermissionsExt};
 
@@ -22,7 +22,7 @@ const PNG: &[u8] = file!("transparent.png");
 const JPEG: &[u8] = file!("photo.jpg");
 const DOCX: &[u8] = file!("letter.docx");
 
-/// A PDF of empty pages. Without a table of where its objects are: readers find them.
+/// A PDF of empty pages, without a cross-reference table: readers find the objects by a scan.
 fn pdf(pages: usize) -> Vec<u8> {
     let mut kids = String::new();
     let mut objects = String::new();
@@ -52,7 +52,7 @@ impl Shop {
         }
     }
 
-    /// With a script in LibreOffice's place.
+    /// A shop with a script in place of LibreOffice.
     fn with_office(script: &str) -> (Self, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let office = folder.path().join("soffice");
@@ -78,7 +78,7 @@ impl Shop {
         }
     }
 
-    /// The kind, the number of pages, and the room they are in.
+    /// Converts an upload; answers its kind, the number of pages, and the workroom.
     async fn convert(&self, bytes: &[u8]) -> Result<(Kind, u32, Workroom)> {
         let mut room = self.conversions.room(Id::new(1))?;
         fs::write(room.path(UPLOAD), bytes)?;
@@ -144,7 +144,7 @@ async fn a_quality_is_a_resolution() {
         shop.documents().to_fax(&mut room, quality).await.unwrap();
         sizes.push(dots(&fs::read(room.path(FAX)).unwrap()));
     }
-    // Fax machines know lines of 1728 dots; Ghostscript makes them so at 204 to the inch.
+    // Lines of fax machines have 1728 dots; Ghostscript renders them so at 204 dots per inch.
     assert_eq!(
         sizes,
         [
@@ -224,7 +224,7 @@ async fn what_is_not_what_it_claims_is_refused_with_the_reason() {
 
 #[tokio::test]
 async fn a_pdf_without_pages_is_refused() {
-    // Poppler's versions differ in whether that is a PDF.
+    // Versions of Poppler differ in whether they accept it as a PDF.
     let said = Shop::new().refusal(&pdf(0)).await;
     assert!(
         ["has no pages", "cannot be read as PDF"].contains(&said.as_str()),
@@ -247,7 +247,7 @@ async fn a_tiff_whose_pages_go_round_in_a_circle_is_refused() {
     assert_eq!(Shop::new().refusal(&circle).await, "cannot be read as TIFF");
 }
 
-/// A ZIP of which only the central directory is there: `count` files of `size` bytes.
+/// A ZIP that consists of a central directory only: `count` files of `size` bytes.
 fn zip(count: u16, size: u32) -> Vec<u8> {
     let mut zip = b"PK\x03\x04".to_vec();
     for _ in 0..count {
@@ -338,7 +338,7 @@ async fn libreoffice_that_makes_nothing_has_not_read_it() {
 
 #[tokio::test]
 async fn pages_that_are_many_times_the_same_are_drawn_as_often_as_said() {
-    // One page object, thirty times among the pages, and one is said to be there.
+    // One page object, thirty times in the page tree, whose count says one.
     let text = String::from_utf8(pdf(1)).unwrap();
     let kids = "3 0 R ".repeat(30);
     let lying = text.replace("/Kids[3 0 R ]", &format!("/Kids[{kids}]"));

@@ -1,4 +1,4 @@
-//! TIFF: its pages counted and held against the file's size, nothing unpacked.
+//! TIFF: counts pages and checks that their image data is within the file; decodes nothing.
 
 use std::{
     collections::HashSet,
@@ -10,17 +10,17 @@ use std::{
 use super::{DocumentError, Kind, Result, few_enough_pixels, too_many};
 use crate::conversion::open;
 
-/// The most fields of a page, and the most pieces that all images together are in.
+/// Bounds on the fields of a page, and on the strips or tiles of all images together.
 const MOST_FIELDS: u64 = 1024;
 const MOST_PIECES: u64 = 1 << 20;
 
 const WIDTH: u16 = 256;
 const HEIGHT: u16 = 257;
-/// Where the image's strips or tiles are, and how long each is.
+/// The tags of the offsets of an image's strips or tiles, and of their lengths.
 const OFFSETS: [u16; 2] = [273, 324];
 const LENGTHS: [u16; 2] = [279, 325];
 
-/// How many pages there are, at most `most`, each with an image that is all there.
+/// The number of pages, each with complete image data; refuses more than `most`.
 pub(super) fn pages(path: &Path, most: u32) -> Result<u32> {
     let mut file = Tiff::open(path)?;
     let mut seen = HashSet::new();
@@ -31,7 +31,7 @@ pub(super) fn pages(path: &Path, most: u32) -> Result<u32> {
         if pages > most {
             return Err(too_many(pages, most));
         }
-        // Pages in a circle are without end.
+        // A cycle of pages would never end.
         if !seen.insert(at) {
             return Err(DocumentError::unreadable(Kind::Tiff));
         }
@@ -50,7 +50,7 @@ struct Tiff {
     pieces: u64,
 }
 
-/// A field of a page: what it is, of which type, how many, and where.
+/// A field of a page: its tag, the width of its values, their number and their offset.
 struct Field {
     tag: u16,
     wide: bool,
@@ -73,7 +73,7 @@ impl Tiff {
         })
     }
 
-    /// Where the first page is described.
+    /// The offset of the first page's description.
     fn first(&mut self) -> Result<u64> {
         match self.number(2)? {
             42 => self.number(4),
@@ -81,7 +81,7 @@ impl Tiff {
         }
     }
 
-    /// Looks at a page, and answers where the next is described; 0 if there is none.
+    /// Checks a page, and answers the offset of the next page's description; 0 at the end.
     fn page(&mut self, at: u64) -> Result<u64> {
         let fields = self.fields(at)?;
         let next = self.number(4)?;
@@ -117,7 +117,7 @@ impl Tiff {
             let tag = u16::try_from(self.number(2)?).unwrap_or(0);
             let wide = self.number(2)? == 4;
             let count = self.number(4)?;
-            // What does not fit into four bytes is elsewhere.
+            // Values of more than four bytes are stored elsewhere.
             let here = self.file.stream_position()?;
             let elsewhere = self.number(4)?;
             let fits = count.saturating_mul(if wide { 4 } else { 2 }) <= 4;

@@ -1,6 +1,6 @@
 //! Deprovisions users who are deleted or not active and still own active accounts or pending
-//! schedules: those that came to them at the moment they left, and those from before
-//! deactivating a user deactivated anything else.
+//! schedules: those that they got while they were leaving, and those from versions in which the
+//! deactivation of a user had no other effect.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,16 +14,16 @@ use tokio_util::sync::CancellationToken;
 use super::Policies;
 use crate::{Actor, CommandError, deprovisioning::Leaving};
 
-/// The time between two looks at the read models.
+/// The time between two passes over the read models.
 const EVERY: Duration = Duration::from_secs(60);
-/// The most users that one look finds.
+/// The most users that one query finds.
 const AT_ONCE: i64 = 100;
-/// The longest wait for the read models to show what is in the log.
+/// Time limit for the read models to catch up with the log.
 const READABLE_WITHIN: Duration = Duration::from_secs(2);
-/// The most appends for one user between two looks.
+/// The most appends for one user in one pass.
 const APPENDS: usize = 20;
 
-/// Looks for them from time to time, until it is over.
+/// Makes a pass every [`EVERY`], until `over` is cancelled.
 pub(super) async fn run(policies: Arc<Policies>, over: CancellationToken) {
     while !over.is_cancelled() {
         if let Err(error) = look(&policies, &over).await {
@@ -36,9 +36,9 @@ pub(super) async fn run(policies: Arc<Policies>, over: CancellationToken) {
     }
 }
 
-/// Deprovisions all that the read models show, in the order of their ids.
+/// Deprovisions all such users in the read models, in the order of their ids.
 async fn look(policies: &Policies, over: &CancellationToken) -> Result<(), CommandError> {
-    // What is written now is found by the next look.
+    // Later events are found by the next pass.
     let head = policies.commands.store().log().head();
     if !readable(policies, &[User::TYPE, Account::TYPE, Schedule::TYPE], head).await {
         return Ok(());
@@ -64,7 +64,7 @@ async fn look(policies: &Policies, over: &CancellationToken) -> Result<(), Comma
 }
 
 async fn deprovision(policies: &Policies, id: Id<User>) -> Result<(), CommandError> {
-    // The log decides: the read models may not have heard of the user yet.
+    // The log decides, since the read models may be behind.
     let user = policies.commands.store().load(id).await?.aggregate;
     let leaving = match (user.exists(), user.is_active()) {
         (_, true) => return Ok(()),
@@ -84,7 +84,7 @@ async fn deprovision(policies: &Policies, id: Id<User>) -> Result<(), CommandErr
         if !more {
             break;
         }
-        // What was just ended must not be found again.
+        // Accounts and schedules that were just ended must not be found again.
         let last = committed.iter().filter_map(|it| it.position).max();
         let kinds = [Account::TYPE, Schedule::TYPE];
         if !readable(policies, &kinds, last.unwrap_or_default()).await {
@@ -94,7 +94,8 @@ async fn deprovision(policies: &Policies, id: Id<User>) -> Result<(), CommandErr
     Ok(())
 }
 
-/// Waits until the read models of these kinds have come so far; false if that takes long.
+/// Waits until the read models of these kinds have reached the position; false after
+/// [`READABLE_WITHIN`].
 async fn readable(policies: &Policies, kinds: &[&str], position: Position) -> bool {
     let watermarks = &policies.watermarks;
     for kind in kinds {

@@ -1,5 +1,5 @@
-//! Does what schedules say, when it is time: that a schedule fired and what came of it
-//! are one append, so that two who fire the same do it once.
+//! Fires schedules when they are due. The firing of a schedule and its effect are one append, so
+//! that two processes that fire the same schedule have the effect once.
 
 use std::collections::HashMap;
 
@@ -17,18 +17,19 @@ use projections::delivery::schedules;
 use super::Policies;
 use crate::{CommandError, Scope, sending::SendOptions};
 
-/// How many are looked at in one go.
+/// The most due schedules in one pass.
 const AT_ONCE: i64 = 200;
 
-/// How many at the same time, so that a crowd at the full hour is soon through.
+/// The most targets whose schedules are fired concurrently, so that many schedules at the full
+/// hour do not delay each other.
 const SIDE_BY_SIDE: usize = 16;
 
-/// Fires what is due; whether there may be more.
+/// Fires due schedules; true if more may be due and none failed.
 pub(super) async fn run(policies: &Policies) -> Result<bool, CommandError> {
     let due = schedules::due(&policies.pool, clock::now(), AT_ONCE).await;
     let due = due.map_err(StoreError::Database)?;
     let full = due.len() as i64 == AT_ONCE;
-    // What is for the same thing is done in its order: a stop stays behind its start.
+    // Schedules of one target are fired in their order: a stop stays behind its start.
     let mut by_target: HashMap<_, Vec<Id<Schedule>>> = HashMap::new();
     for row in due {
         let of_target = by_target.entry((row.transmission_id, row.campaign_id));
@@ -38,17 +39,18 @@ pub(super) async fn run(policies: &Policies) -> Result<bool, CommandError> {
         .map(|ids| fire_in_turn(policies, ids))
         .buffer_unordered(SIDE_BY_SIDE);
     let all = fired.fold(true, async |all, one| all && one).await;
-    // What cannot be fired now is tried again, but not without a pause.
+    // A schedule that cannot be fired now is retried, but only after a pause.
     Ok(full && all)
 }
 
-/// Fires schedules for the same thing; whether nothing went wrong. One that has to be looked
-/// at again holds up those behind it, and nobody else.
+/// Fires the schedules of one target in order; false after an error. A schedule that has to be
+/// retried delays only the later ones of its target.
 async fn fire_in_turn(policies: &Policies, ids: Vec<Id<Schedule>>) -> bool {
     for id in ids {
         match fire(policies, id).await {
             Ok(()) | Err(CommandError::Refused(_)) => {}
-            // It was changed this moment, or fired by somebody else: the next look tells.
+            // The schedule was changed meanwhile, or fired by another process: the next pass
+            // reads it again.
             Err(CommandError::Contended) => return true,
             Err(error) => {
                 tracing::warn!(schedule.id = id.get(), %error, "a schedule cannot be fired");
@@ -70,7 +72,7 @@ async fn fire(policies: &Policies, id: Id<Schedule>) -> Result<(), CommandError>
         Verdict::NotYet => Ok(()),
         Verdict::Skip => due.settle(due.fired(None, false)).await,
         Verdict::Run => match due.carry_out().await {
-            // What it says no to is what came of it.
+            // The refusal is the result of the schedule.
             Err(CommandError::Refused(Refusal::NotReady(reason))) => {
                 due.settle(due.fired(Some(reason), false)).await
             }
@@ -83,7 +85,7 @@ async fn fire(policies: &Policies, id: Id<Schedule>) -> Result<(), CommandError>
     }
 }
 
-/// A schedule whose time has come.
+/// A schedule that is due.
 struct Due<'p> {
     policies: &'p Policies,
     id: Id<Schedule>,
@@ -96,7 +98,7 @@ impl Due<'_> {
         ScheduleCommand::Fire { at, refused, over }
     }
 
-    /// What it is for has ended, and will not be done again however often it is time.
+    /// Ends the schedule, since its transmission or campaign is completed and cannot run again.
     async fn is_over(&self) -> Result<(), CommandError> {
         let reason = "it is completed".to_owned();
         self.settle(self.fired(Some(reason), true)).await
@@ -161,7 +163,7 @@ impl Due<'_> {
         self.policies.commands.load(id, Scope::All).await
     }
 
-    /// Does it, and puts on record that it was done.
+    /// Appends the effect of the schedule together with its firing.
     async fn together<A>(
         &self,
         id: Id<A>,
@@ -187,7 +189,7 @@ impl Due<'_> {
         Ok(())
     }
 
-    /// Puts on record that nothing was done, and why.
+    /// Appends a command to the schedule alone: that it had no effect, and why.
     async fn settle(&self, command: ScheduleCommand) -> Result<(), CommandError> {
         let mut together = self.policies.commands.together();
         let told = together.send(self.id, &self.schedule, command).await?;

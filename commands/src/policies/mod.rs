@@ -1,11 +1,10 @@
-//! What follows by itself: event → command. One file for each policy, named by what it
-//! does.
+//! Policies (process managers): event → command. One file for each policy, named by its effect.
 //!
-//! One process at a time carries them out, the one that holds an advisory lock; the
-//! others stand by and take over when it goes. Should two believe to hold it, the log
-//! decides: everything they do is an append that only one of them can make.
+//! Leader election by an advisory lock: one process at a time runs the policies, and the others
+//! stand by and take over when it ends. Should two processes believe that they lead, the log
+//! decides: each effect of a policy is an append that only one of them can make.
 //!
-//! To add one: its file, and a line in `conduct`.
+//! To add a policy: its file, and a line in `conduct`.
 
 mod deprovision_users;
 mod fire_schedules;
@@ -25,18 +24,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Commands, sending::Sending};
 
-/// The advisory lock of whoever carries policies out.
+/// The advisory lock of the leader, which runs the policies.
 const LEADERSHIP: LockName = LockName::Pair(0x4c45_4144, 0x706f_6c69);
-/// Between two attempts to take the lead, and after trouble.
+/// The pause between two attempts to become the leader, and after an error.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How often one looks for work although nothing woke us.
+/// The time between two passes over the read models without a relevant event.
 const POLL: Duration = Duration::from_millis(500);
 
-/// What policies work with.
+/// The services that policies use.
 #[derive(Clone)]
 pub struct Policies {
     commands: Commands,
-    /// The read models, and what is left to send.
+    /// For the read models, and for the backlogs of campaigns.
     pool: PgPool,
     sending: Sending,
     watermarks: Watermarks,
@@ -49,7 +48,7 @@ pub struct Running {
 }
 
 impl Policies {
-    /// Works with these.
+    /// Policies on these services.
     pub fn new(commands: Commands, pool: PgPool, sending: Sending, watermarks: Watermarks) -> Self {
         Self {
             commands,
@@ -59,14 +58,14 @@ impl Policies {
         }
     }
 
-    /// Carries policies out from now on, whenever no other process does.
+    /// Runs the policies from now on, whenever no other process leads.
     pub fn start(self) -> Running {
         let stop = CancellationToken::new();
         let task = tokio::spawn(lead(Arc::new(self), stop.clone()));
         Running { task, stop }
     }
 
-    /// Of what is done to many.
+    /// The metadata of bulk commands.
     fn bulk(&self) -> Metadata {
         Metadata {
             bulk: true,
@@ -76,7 +75,7 @@ impl Policies {
 }
 
 impl Running {
-    /// Stops, once what is being appended is appended.
+    /// Stops the policies, after the appends under way have finished.
     pub async fn stop(self) {
         self.stop.cancel();
         if let Err(error) = self.task.await {
@@ -98,7 +97,8 @@ async fn lead(policies: Arc<Policies>, stop: CancellationToken) {
     }
 }
 
-/// Takes the lead, if nobody has it, and works until it is lost or the end comes.
+/// Becomes the leader, if there is none, and runs the policies until the lock is lost or `stop`
+/// is cancelled.
 async fn turn(policies: &Arc<Policies>, stop: &CancellationToken) -> Result<(), sqlx::Error> {
     let locks = policies.commands.store().locks();
     let Some(lead) = locks.try_lock(LEADERSHIP).await? else {
@@ -113,12 +113,12 @@ async fn turn(policies: &Arc<Policies>, stop: &CancellationToken) -> Result<(), 
     }
     over.cancel();
     metrics::gauge!("ledgerline_policies_leader").set(0.0);
-    // Whoever stands by takes over.
+    // Another process can take over now.
     lead.release().await;
     Ok(())
 }
 
-/// The visible list: what is done while leading.
+/// Runs all policies: the visible list of them.
 async fn conduct(policies: &Arc<Policies>, over: &CancellationToken) {
     let woken = Arc::new(Notify::new());
     let mut tasks = JoinSet::new();
@@ -141,7 +141,7 @@ async fn conduct(policies: &Arc<Policies>, over: &CancellationToken) {
     campaigns.settle(&mut tasks).await;
 }
 
-/// Rings when something happened that a policy may follow.
+/// Notifies `woken` after events of campaigns and schedules.
 async fn wake(policies: Arc<Policies>, woken: Arc<Notify>) {
     let log = policies.commands.store().log();
     let mut subscription = log.subscribe(log.head());
@@ -158,7 +158,7 @@ async fn wake(policies: Arc<Policies>, woken: Arc<Notify>) {
     }
 }
 
-/// The campaigns that are being paced, each by a task of its own.
+/// The tasks that pace campaigns, by campaign id.
 #[derive(Default)]
 struct Campaigns(HashMap<i64, AbortHandle>);
 
@@ -190,7 +190,7 @@ impl Campaigns {
         }
     }
 
-    /// Waits until all of them have noticed the end.
+    /// Waits until all these tasks have ended, then aborts the others.
     async fn settle(self, tasks: &mut JoinSet<()>) {
         while self.0.values().any(|task| !task.is_finished()) {
             sleep(Duration::from_millis(5)).await;

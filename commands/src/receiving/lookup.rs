@@ -35,7 +35,7 @@ impl Keys {
 #[derive(Clone, Copy)]
 pub(super) struct NotRouted {
     pub reason: NotReceived,
-    /// The owner of the account that it came to all the same.
+    /// The owner of the account that the message came to, if there is one.
     pub owner: Option<Id<User>>,
 }
 
@@ -58,7 +58,7 @@ impl Route {
 pub(super) fn takes_in(recipient: &accounts::Recipient) -> Result<(), NotReceived> {
     match recipient.program_type {
         None => Err(NotReceived::NoProgram),
-        // What it would be recorded as received by would never become the fax it is meant for.
+        // The message would be recorded as received, but never be sent as a fax.
         Some(ProgramType::EmailToFax) => Err(NotReceived::NoFaxes),
         Some(_) => Ok(()),
     }
@@ -78,13 +78,13 @@ impl Ingest {
             .collect()
     }
 
-    /// The keys of what is on record.
+    /// The fingerprints of these keys that are on record already.
     pub async fn known(&self, keys: &[Keys]) -> Result<HashSet<String>, StoreError> {
         let keys: Vec<_> = keys.iter().flat_map(Keys::all).cloned().collect();
         self.holders(&keys).await
     }
 
-    /// Those of these fingerprints that something on record has.
+    /// The fingerprints that a transmission on record has.
     pub async fn holders(&self, keys: &[String]) -> Result<HashSet<String>, StoreError> {
         let scope = Transmission::received_claim(String::new()).scope;
         let held = self
@@ -95,7 +95,7 @@ impl Ingest {
         Ok(held.into_keys().collect())
     }
 
-    /// Who is reached at these addresses.
+    /// The accounts that receive at these addresses, by address.
     pub async fn recipients(
         &self,
         service: Service,
@@ -109,7 +109,7 @@ impl Ingest {
             .collect();
         let found = accounts::reached_at(&self.pool, service, &wanted, &types, clock::now()).await;
         let found = found.map_err(StoreError::from)?;
-        // Refused is refused for good: not for an account that cannot be read yet.
+        // A refusal is permanent, and must not hit an account that the read model lacks yet.
         if found.contains(&None)
             && is_behind(&self.pool, ACCOUNTS)
                 .await
@@ -123,7 +123,7 @@ impl Ingest {
             .collect())
     }
 
-    /// Where each of these is taken in, or why nowhere.
+    /// The route of each message, or the reason for which it has none.
     pub async fn routes(
         &self,
         inbound: impl Iterator<Item = &InboundMessage> + Clone,

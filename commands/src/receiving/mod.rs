@@ -1,7 +1,7 @@
 //! Inbound messages of all protocols: the account that each came to, the program that takes
 //! it in, the contact that it came from, and one append of all that.
 //!
-//! Messages that come at the same time are looked up and appended together (`together`).
+//! Messages that arrive at the same time are looked up and appended in batches (`together`).
 
 mod lookup;
 mod record;
@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::together::Asked;
 use crate::{CommandError, Commands, sending::Deadlines, suppression::Suppression};
 
-/// Bound on the messages that are looked up and appended together.
+/// Bound on the messages of one batch.
 const TOGETHER: usize = 100;
 
 /// Takes in inbound messages. Clones share it.
@@ -75,7 +75,7 @@ pub enum IngestResult {
     Refused(NotReceived),
 }
 
-/// The reason why something is not taken in, whoever brings it.
+/// The reason for which an inbound message is not taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotReceived {
     /// No active account has the address.
@@ -87,7 +87,7 @@ pub enum NotReceived {
 }
 
 impl NotReceived {
-    /// The reason in words, for whoever brings it.
+    /// The reason in words, for the sending side.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NoAccount => "no account receives there",
@@ -101,7 +101,7 @@ impl NotReceived {
     }
 }
 
-/// Why something was not taken in: one reason can be that of many.
+/// The error for which a message was not taken in, shared by all messages of its batch.
 #[derive(Clone, Debug, Error)]
 #[error(transparent)]
 pub struct NotTaken(Arc<CommandError>);
@@ -119,8 +119,8 @@ impl From<StoreError> for NotTaken {
 }
 
 impl Receiving {
-    /// Starts to take in, until the last clone is gone. `pool` is for the read models,
-    /// `words` are those that stop short messages.
+    /// Starts to take in messages, until the last clone is dropped. `pool` is for the read models,
+    /// `words` are the words by which senders stop short messages.
     pub fn start(commands: Commands, pool: PgPool, words: StopWords, deadlines: Deadlines) -> Self {
         let ingest = Arc::new(Ingest {
             suppression: Suppression::new(commands.store().clone()),
@@ -134,8 +134,8 @@ impl Receiving {
         Self { ingest, asked }
     }
 
-    /// Why something for this address would be refused, as far as that can be said
-    /// beforehand; nothing if it would be taken in.
+    /// The reason for which a message to this address would be refused, as far as it is known
+    /// beforehand; none if it would be taken in.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -149,7 +149,7 @@ impl Receiving {
         Ok(recipient.and_then(lookup::takes_in).err())
     }
 
-    /// Whether one of these keys is that of something on record.
+    /// True if a message with one of these keys is on record.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -159,10 +159,10 @@ impl Receiving {
         Ok(!self.ingest.holders(&keys).await?.is_empty())
     }
 
-    /// Puts it on record, and whatever follows from it, at once or not at all.
+    /// Records a message and its consequences atomically.
     ///
     /// # Errors
-    /// When the database does not answer; then nothing of it happened.
+    /// When the database does not answer; then nothing is recorded.
     pub async fn take(&self, inbound: InboundMessage) -> Result<IngestResult, NotTaken> {
         let (answer, answered) = oneshot::channel();
         let stopped = || NotTaken::from(StoreError::Closed);

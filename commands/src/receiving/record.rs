@@ -18,25 +18,25 @@ use crate::{CommandError, Together};
 
 /// An inbound message with its key and its route.
 pub(super) struct RoutedMessage<'b> {
-    /// Its place among all that came together.
+    /// The index of the message in the batch.
     pub at: usize,
     pub inbound: &'b InboundMessage,
     pub key: &'b str,
     pub route: &'b Route,
 }
 
-/// The opt-outs that there are, by what they claim.
+/// Existing opt-outs, by the fingerprint that they claim.
 type Listed = HashMap<String, Id<OptOut>>;
 
 impl InboundMessage {
-    /// Who sent it, as far as is known.
+    /// The sender's address; empty if unknown.
     pub(super) fn source(&self) -> &str {
         self.message.source.as_deref().unwrap_or_default()
     }
 }
 
 impl Ingest {
-    /// The message itself.
+    /// Adds the inbound transmission of a message; answers its id.
     pub async fn arrive(
         &self,
         together: &mut Together<'_>,
@@ -64,14 +64,14 @@ impl Ingest {
         Ok(id)
     }
 
-    /// The opt-outs that those who wish something have already.
+    /// The existing opt-outs of senders whose message is a wish (`STOP` or `START`).
     pub async fn listed(&self, routed: &[RoutedMessage<'_>]) -> Result<Listed, StoreError> {
         let wishing = routed.iter().filter(|it| self.wish(it.inbound).is_some());
         let fingerprints: Vec<_> = wishing.map(|one| self.fingerprint(one)).collect();
         self.suppression.with(&fingerprints).await
     }
 
-    /// Which of these, by their places, say last what their senders wish of an owner.
+    /// The indexes of the messages that hold the last wish of each sender to an owner.
     pub fn last_wishes<'b>(
         &self,
         inbound: impl Iterator<Item = (usize, Id<User>, &'b InboundMessage)>,
@@ -86,7 +86,8 @@ impl Ingest {
         last.into_values().collect()
     }
 
-    /// What is done because the sender wishes it.
+    /// Carries out the sender's wish, if the message is one, and confirms a new opt-out if an
+    /// answer is configured.
     pub async fn heed(
         &self,
         together: &mut Together<'_>,
@@ -110,8 +111,8 @@ impl Ingest {
         }
     }
 
-    /// The same for a message that no program of this owner's takes in: it is not kept, so
-    /// nothing is answered to it either.
+    /// Carries out the wish in a message that no program of the owner takes in. The message is not
+    /// kept, so it is not answered either.
     pub async fn heed_unread(
         &self,
         together: &mut Together<'_>,
@@ -130,7 +131,7 @@ impl Ingest {
             .map(drop)
     }
 
-    /// Puts a sender on the owner's list, or takes them off; whether they are new on it.
+    /// Adds a sender to the owner's do-not-contact list, or removes them; true if newly added.
     async fn list(
         &self,
         together: &mut Together<'_>,
@@ -146,7 +147,7 @@ impl Ingest {
                 let listing = self
                     .suppression
                     .listing(id, list, source, OptOutSource::Stop);
-                // A name cannot be written to, and need not be listed.
+                // An alphanumeric sender cannot be written to, and need not be listed.
                 let Ok(add) = listing else {
                     return Ok(false);
                 };
@@ -164,7 +165,7 @@ impl Ingest {
         Ok(false)
     }
 
-    /// The one message that they get who wished no more of them.
+    /// Sends the sender one message that confirms the opt-out.
     async fn confirm(
         &self,
         together: &mut Together<'_>,
@@ -194,7 +195,7 @@ impl Ingest {
         settled(together.create(id, vec![create, send]).await?)
     }
 
-    /// What the sender wishes, if the message is nothing but that.
+    /// The sender's wish, if the message is an SMS that consists of nothing else.
     fn wish(&self, inbound: &InboundMessage) -> Option<&Wish> {
         let text = inbound.message.text.as_deref()?;
         let is_sms = inbound.service == Service::Sms;

@@ -1,4 +1,4 @@
-//! Whom it came from.
+//! The senders of inbound messages, as contacts.
 
 use std::collections::HashMap;
 
@@ -20,12 +20,12 @@ pub(super) struct Sender {
     pub create: Option<ContactCommand>,
 }
 
-/// Whose contact, by what it is reached, and its address as it is compared.
+/// The owner of a contact, the service that reaches it, and its address in normal form.
 type Reached = (Id<User>, Service, String);
 
 impl Ingest {
-    /// The contacts that these came from: those that are known by their address, or new
-    /// ones, each created once.
+    /// The contact of each message's sender: one known by its address, or a new one, created once
+    /// for each address.
     pub async fn senders(&self, routed: &[RoutedMessage<'_>]) -> Result<Vec<Sender>, CommandError> {
         let reached = |one: &RoutedMessage<'_>| -> Reached {
             let address = normal_address(one.inbound.source());
@@ -51,7 +51,8 @@ impl Ingest {
         Ok(senders)
     }
 
-    /// By the read models or, if those are late, by the claims made when they were created.
+    /// Known contacts, from the read models or, if those are behind, from the claims that the
+    /// contacts made when they were created.
     async fn known_contacts(
         &self,
         wanted: &[Reached],
@@ -87,7 +88,8 @@ impl Ingest {
         Ok(known)
     }
 
-    /// The fingerprint that a contact created from this address claims, until it can be read.
+    /// The fingerprint that a contact created from this address claims, by which it is found while
+    /// the read models are behind.
     fn address_fingerprint(&self, (owner, _, address): &Reached) -> String {
         let store = self.commands.store();
         store.fingerprint(&format!("contact/{owner}/{address}"))

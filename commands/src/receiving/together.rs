@@ -1,4 +1,4 @@
-//! Many at a time: gathered while those before them are put on record.
+//! Batches of inbound messages, which gather while the batch before is appended.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -12,30 +12,29 @@ use super::{
 };
 use crate::CommandError;
 
-/// How often one is begun anew when somebody else was faster.
+/// The most attempts at one message when other writers are faster.
 const ATTEMPTS: usize = 5;
 
-/// Somebody waits for what becomes of it.
+/// An inbound message whose sender waits for the result.
 #[derive(Debug)]
 pub(super) struct Asked {
     pub inbound: InboundMessage,
     pub answer: oneshot::Sender<Result<IngestResult, NotTaken>>,
 }
 
-/// Takes in what is asked for, until nobody can ask any more.
+/// Takes in batches of messages until the channel is closed.
 pub(super) async fn work(ingest: Arc<Ingest>, mut asking: mpsc::Receiver<Asked>) {
     let mut asked = Vec::with_capacity(TOGETHER);
     while asking.recv_many(&mut asked, TOGETHER).await > 0 {
         let (inbound, answers): (Vec<_>, Vec<_>) =
             asked.drain(..).map(|it| (it.inbound, it.answer)).unzip();
         let ingest = Arc::clone(&ingest);
-        // A task of its own: whoever brought what makes it fail gets no answer, and the
-        // next ones do.
+        // A task of its own, so that a panic leaves only this batch without answers.
         let taken = tokio::spawn(async move { ingest.take_all(&inbound).await });
         match taken.await {
             Ok(taken) => {
                 for (answer, taken) in answers.into_iter().zip(taken) {
-                    // Who does not wait any more brings it again.
+                    // A sender that does not wait any more delivers the message again.
                     let _ = answer.send(taken);
                 }
             }
@@ -45,11 +44,11 @@ pub(super) async fn work(ingest: Arc<Ingest>, mut asking: mpsc::Receiver<Asked>)
 }
 
 impl Ingest {
-    /// Together if nobody else is faster and each can be taken, otherwise one by one.
+    /// Takes in a batch by one append; one by one after a lost race, or if the database rejects it.
     async fn take_all(&self, inbound: &[InboundMessage]) -> Vec<Result<IngestResult, NotTaken>> {
         match self.try_take(inbound).await {
             Ok(answers) => answers.into_iter().map(Ok).collect(),
-            // What the database will not have is one of them: the others go on without it.
+            // The database rejects one of the messages: the others go on without it.
             Err(error) if is_race(&error) || (inbound.len() > 1 && is_refused(&error)) => {
                 let mut answers = Vec::with_capacity(inbound.len());
                 for one in inbound {
@@ -64,7 +63,7 @@ impl Ingest {
     async fn take_alone(&self, inbound: &InboundMessage) -> Result<IngestResult, CommandError> {
         for _ in 0..ATTEMPTS {
             match self.try_take(std::slice::from_ref(inbound)).await {
-                // The message, the contact or the opt-out is there by now.
+                // Another writer has added the message, the contact or the opt-out meanwhile.
                 Err(error) if is_race(&error) => {}
                 taken => return Ok(taken?.remove(0)),
             }
@@ -72,7 +71,7 @@ impl Ingest {
         Err(CommandError::Contended)
     }
 
-    /// Takes them in by one append: one result for each.
+    /// Takes in a batch by one append; answers one result for each message.
     async fn try_take(
         &self,
         inbound: &[InboundMessage],
@@ -89,14 +88,14 @@ impl Ingest {
             } else if let Some(&before) = key.all().find_map(|key| first.get(key)) {
                 twice.push((at, before));
             } else {
-                // Also by the one of before: two may stand on either side of a boundary.
+                // Also by the earlier key: duplicates may lie on both sides of a period's boundary.
                 first.extend(key.all().map(|key| (key, at)));
                 open.push(at);
             }
         }
         let routes = self.routes(open.iter().map(|&at| &inbound[at])).await?;
         let mut wanted = Vec::with_capacity(open.len());
-        // What nobody reads, a wish of its sender's holds all the same.
+        // The sender's wish counts even in a message that is not taken in.
         let mut unread = Vec::new();
         for (at, route) in open.into_iter().zip(routes) {
             match route {
@@ -129,7 +128,7 @@ impl Ingest {
         Ok(answers.into_iter().flatten().collect())
     }
 
-    /// Appends all of them; their transmissions, in the same order.
+    /// Appends all messages; answers their transmissions in the same order.
     async fn record(
         &self,
         routed: &[RoutedMessage<'_>],
@@ -163,12 +162,12 @@ impl Ingest {
     }
 }
 
-/// What an aggregate refused in spite of what was looked up: somebody was faster.
+/// Turns a refusal, which the look-ups should have excluded, into a lost race.
 pub(super) fn settled<E>(decided: Result<(), E>) -> Result<(), CommandError> {
     decided.map_err(|_| CommandError::Contended)
 }
 
-/// Whether the database was there, and did not take what it was given.
+/// True if the database was reached and rejected the data.
 fn is_refused(error: &CommandError) -> bool {
     matches!(
         error,

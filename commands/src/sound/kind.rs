@@ -1,4 +1,4 @@
-//! What kind of sound a file is, by what is in it.
+//! Detection of a file's audio format from its content.
 
 use std::{
     fmt,
@@ -7,12 +7,12 @@ use std::{
 
 use super::SoundError;
 
-/// How many bytes of the beginning tell.
+/// Bytes of the beginning that are examined.
 const HEAD: usize = 4_096;
 /// Bytes of a frame of GSM 06.10.
 const GSM_FRAME: usize = 33;
 
-/// The kinds that are read.
+/// The audio formats that are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Wav,
@@ -22,7 +22,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Looks into a file.
+    /// Detects the format of a file.
     pub fn of(mut file: impl Read + Seek) -> Result<Self, SoundError> {
         let mut head = Vec::new();
         (&mut file).take(HEAD as u64).read_to_end(&mut head)?;
@@ -57,7 +57,7 @@ impl Kind {
         }
     }
 
-    /// As sox calls it.
+    /// The name of the format in SoX.
     pub const fn sox(self) -> &'static str {
         match self {
             Self::Wav => "wav",
@@ -67,7 +67,7 @@ impl Kind {
         }
     }
 
-    /// What has to be installed for it.
+    /// The name of the software to install for this format.
     pub const fn needs(self) -> &'static str {
         match self {
             Self::Wav => "SoX (sox)",
@@ -89,7 +89,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The first page holds the first packet, and that the name of the codec.
+/// Detects the codec of an Ogg file: its first page holds the first packet, which names it.
 fn ogg(head: &[u8]) -> Result<Kind, SoundError> {
     let first = &head[..head.len().min(300)];
     let says = |name: &[u8]| first.windows(name.len()).any(|some| some == name);
@@ -102,7 +102,7 @@ fn ogg(head: &[u8]) -> Result<Kind, SoundError> {
     }
 }
 
-/// Whether there is a frame, and another where it ends.
+/// True if the file begins with a frame, and another one follows where it ends.
 fn is_mp3(head: &[u8]) -> bool {
     let Some(length) = mp3_frame(head) else {
         return false;
@@ -110,7 +110,7 @@ fn is_mp3(head: &[u8]) -> bool {
     head.len() <= length || mp3_frame(&head[length..]).is_some()
 }
 
-/// The length of the frame of MPEG layer III that begins here.
+/// The length of the frame of MPEG layer III at the beginning; none if there is no frame.
 fn mp3_frame(bytes: &[u8]) -> Option<usize> {
     const KBITS_1: [usize; 16] = [
         0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0,
@@ -123,8 +123,8 @@ fn mp3_frame(bytes: &[u8]) -> Option<usize> {
         return None;
     };
     let layer_3 = second & 0xe6 == 0xe2;
-    // By version: how many octets a frame has for each bit a second, and how many times
-    // lower the rates are.
+    // By version: the bit rates, the octets of a frame for each unit of bit rate by sample rate,
+    // and the divisor of the sample rates.
     let (kbits, octets, slower) = match (second >> 3) & 3 {
         _ if !layer_3 => return None,
         3 => (KBITS_1, 144, 1),
@@ -138,7 +138,7 @@ fn mp3_frame(bytes: &[u8]) -> Option<usize> {
     (kbits > 0 && rate > 0).then(|| octets * kbits * 1_000 / rate + padding)
 }
 
-/// Whether it is nothing but whole frames, each with the mark it begins with.
+/// True if the file consists of whole frames only, each with the signature 0xd.
 fn is_gsm(file: impl Read) -> io::Result<bool> {
     let mut file = io::BufReader::new(file);
     let mut frame = [0; GSM_FRAME];

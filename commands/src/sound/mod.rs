@@ -1,8 +1,8 @@
-//! Sound on its way in: recognised by what it is, and made what recordings are kept as,
-//! samples of 16 bits, 8,000 a second, one channel.
+//! Uploaded sound: its format is detected from its content, and it is converted to the form of
+//! recordings, samples of 16 bits at 8 kHz, one channel.
 //!
-//! WAV that is so already is read here. Everything else is converted by sox, in a
-//! [`Workroom`]; to read another kind: a line in each of `Kind`'s lists.
+//! WAV in that form already is read here. Everything else is converted by SoX, in a
+//! [`Workroom`]. To read another format: a line in each of `Kind`'s lists.
 
 mod kind;
 pub mod wav;
@@ -22,22 +22,22 @@ use tokio_util::io::ReaderStream;
 use self::{kind::Kind, wav::Wav};
 use crate::conversion::{ConversionError, Program, Workroom, open};
 
-/// Why an upload did not become sound.
+/// The reason for which an upload was not accepted as sound.
 #[derive(Debug, Error)]
 pub enum SoundError {
-    /// It is not what can be read; says what it is.
+    /// The upload has no format that can be read; the text says what it is.
     #[error("{0}")]
     Unfit(&'static str),
-    /// It is said to be of a kind, and cannot be read as that.
+    /// The upload cannot be read as the format that was detected.
     #[error("cannot be read as {0}")]
     Broken(String),
-    /// There is nothing to be heard.
+    /// The upload has no samples.
     #[error("has no sound")]
     Empty,
-    /// It plays longer than it may.
+    /// The upload plays longer than allowed.
     #[error("plays longer than {0} seconds")]
     TooLong(u32),
-    /// It was not converted.
+    /// The conversion failed.
     #[error("{0}")]
     Conversion(#[from] ConversionError),
 }
@@ -53,12 +53,12 @@ impl From<io::Error> for SoundError {
 pub struct Samples {
     file: PathBuf,
     start: u64,
-    /// How many there are.
+    /// The number of samples.
     pub count: u64,
 }
 
 impl Samples {
-    /// Makes samples of a file in a room, at most so many seconds of them.
+    /// Converts a file in a workroom to samples; refuses more than `seconds` of them.
     ///
     /// # Errors
     /// As [`SoundError`] says.
@@ -103,7 +103,7 @@ impl Samples {
     }
 }
 
-/// The most samples that play no longer than this.
+/// The number of samples that play for this time.
 pub fn most_samples(seconds: u32) -> u64 {
     u64::from(seconds) * Sound::RATE.unsigned_abs()
 }
@@ -128,13 +128,13 @@ async fn convert(
     seconds: u32,
 ) -> Result<Samples, SoundError> {
     const TO: &str = "samples.raw";
-    // A second more than is allowed shows that there is more.
+    // One second more than allowed, to detect that the upload is too long.
     let until = (u64::from(seconds) + 1).to_string();
     let rate = Sound::RATE.to_string();
     let finished = room
         .run(
             Program::Sox,
-            // Without dither: the same upload becomes the same samples.
+            // `-D`: no dither, so that the same upload yields the same samples.
             [
                 "-V1",
                 "-D",
@@ -184,7 +184,7 @@ async fn bytes_in(file: &Path) -> io::Result<u64> {
     }
 }
 
-/// The bytes of a WAV file: so many samples, which come in these pieces.
+/// The bytes of a WAV file with this number of samples, whose bytes are `pieces`.
 pub fn file<E: Send>(
     samples: u64,
     pieces: impl Stream<Item = Result<Bytes, E>> + Send,
@@ -193,7 +193,7 @@ pub fn file<E: Send>(
     stream::once(future::ready(Ok(header))).chain(pieces)
 }
 
-/// The bytes of a WAV file of ours without what stands before its samples.
+/// The bytes of a WAV file of ours without its header.
 pub fn samples_of<E: Send>(
     pieces: impl Stream<Item = Result<Bytes, E>> + Send,
 ) -> impl Stream<Item = Result<Bytes, E>> + Send {

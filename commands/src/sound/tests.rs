@@ -5,7 +5,7 @@ use crate::conversion::{Confinement, Conversions, Limits};
 
 const LONGEST: u32 = 10;
 
-/// A file of ours with a tone.
+/// A WAV file of ours with a tone.
 fn tone(samples: usize) -> Vec<u8> {
     let mut file = wav::header(samples as u64).to_vec();
     for n in 0..samples {
@@ -15,7 +15,7 @@ fn tone(samples: usize) -> Vec<u8> {
     file
 }
 
-/// The same as 8-bit stereo of 16 kHz.
+/// A WAV file with a tone as 8-bit stereo at 16 kHz.
 fn other_wav(frames: u32) -> Vec<u8> {
     let mut file = wav::header(u64::from(frames)).to_vec();
     file[22] = 2;
@@ -47,7 +47,7 @@ async fn samples(bytes: &[u8]) -> Result<(u64, Vec<u8>), SoundError> {
     Ok((samples.count, pieces.concat()))
 }
 
-/// What sox makes of a WAV file.
+/// A WAV file converted to another format by SoX.
 async fn encoded(wav: &[u8], kind: &str) -> Vec<u8> {
     let mut room = room().await;
     tokio::fs::write(room.path("in.wav"), wav).await.unwrap();
@@ -142,7 +142,7 @@ async fn no_sound_is_longer_than_it_may_be() {
     assert_eq!(samples(&tone(80_000)).await.unwrap().0, 80_000);
     assert_eq!(refused(samples(&tone(80_001)).await), too_long);
     assert_eq!(refused(samples(&other_wav(16_000 * 12)).await), too_long);
-    // A day of silence is small as GSM.
+    // Two hours of sound are small as GSM.
     let silence = encoded(&tone(80_800), "gsm").await;
     assert_eq!(refused(samples(&silence.repeat(800)).await), too_long);
 }

@@ -1,4 +1,4 @@
-//! The WAV container: what a file says of itself, and whether it is true.
+//! The WAV container: reads the headers, and checks them against the file.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -6,26 +6,26 @@ use domain::outreach::Sound;
 
 use super::SoundError;
 
-/// How many bytes stand before the samples in the files that we write.
+/// Bytes before the samples in the files that we write.
 pub const HEADER: usize = 44;
-/// More of them than this are no sound but a maze.
+/// Bound on the chunks before the samples, against files that are made to be slow.
 const MOST_CHUNKS: usize = 1_000;
 const RATES: std::ops::RangeInclusive<u32> = 1_000..=384_000;
 const MOST_CHANNELS: u16 = 32;
-/// How samples are written, by the numbers registered for it.
+/// Registered numbers of encodings of samples.
 const PCM: u16 = 1;
 const FLOAT: u16 = 3;
 const PACKED: [u16; 5] = [2, 6, 7, 0x11, 0x31];
-/// The number stands in the extension.
+/// The number for an encoding that is given in the extension of the format chunk.
 const EXTENSIBLE: u16 = 0xfffe;
 
-/// Where the samples of a file are, and what they are.
+/// The position and the format of the samples of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wav {
     format: Format,
-    /// Where they begin.
+    /// The offset of the first sample.
     pub start: u64,
-    /// How many bytes they have.
+    /// The length of the samples, in bytes.
     pub bytes: u64,
 }
 
@@ -34,18 +34,18 @@ struct Format {
     coding: u16,
     channels: u16,
     rate: u32,
-    /// Bytes of a sample of all channels.
+    /// Bytes of a frame: one sample of each channel.
     frame: u16,
     bits: u16,
 }
 
 impl Wav {
-    /// Reads what the header says, and holds it against the file.
+    /// Reads the header and checks it against the file.
     pub fn read(mut file: impl Read + Seek) -> Result<Self, SoundError> {
         let length = file.seek(SeekFrom::End(0))?;
         file.rewind()?;
         let [_riff, riff_bytes, _wave] = words::<3>(&mut file)?;
-        // One byte is that of the padding, which some leave out.
+        // One byte may be the padding, which some writers leave out.
         if u64::from(riff_bytes) + 8 > length + 1 {
             return Err(CUT);
         }
@@ -67,7 +67,7 @@ impl Wav {
         Err(SoundError::Unfit("the WAV has no samples"))
     }
 
-    /// Whether the samples are already as they are kept.
+    /// True if the samples have the form of recordings already.
     pub fn is_kept_as_it_is(&self) -> bool {
         let Format {
             coding,
@@ -79,7 +79,8 @@ impl Wav {
         (coding, channels, i64::from(rate), bits) == (PCM, 1, Sound::RATE, 16)
     }
 
-    /// How many whole seconds it plays; nothing if that is only known once it is unpacked.
+    /// The playing time in whole seconds; none for compressed samples, whose time is unknown until
+    /// they are decoded.
     pub fn seconds(&self) -> Option<u64> {
         let frames = self.bytes / u64::from(self.format.frame);
         let known = [PCM, FLOAT].contains(&self.format.coding);
@@ -138,9 +139,9 @@ impl Format {
     }
 }
 
-/// What stands before so many samples in a file of ours.
+/// The header of a file of ours with this number of samples.
 pub fn header(samples: u64) -> [u8; HEADER] {
-    // No recording is allowed to come near the 4 GB that fit.
+    // No recording may be nearly as long as the maximum of 4 GB.
     let bytes = u32::try_from(samples * 2).unwrap_or(u32::MAX - 36);
     let rate = Sound::RATE as u32;
     let mut header = [0; HEADER];
@@ -197,7 +198,7 @@ mod tests {
         file
     }
 
-    /// One of ours in which some bytes are others.
+    /// The result of reading a file of ours in which some bytes are replaced.
     fn changed(at: usize, bytes: &[u8]) -> Result<Wav, SoundError> {
         let mut file = ours(8_000);
         file[at..at + bytes.len()].copy_from_slice(bytes);

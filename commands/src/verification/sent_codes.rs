@@ -9,13 +9,13 @@ use sqlx::{FromRow, PgPool};
 
 use super::VerificationError;
 
-/// Codes that go to one destination within [`WINDOW`].
+/// Bound on the codes sent to one destination within [`WINDOW`].
 const PER_DESTINATION: i64 = 3;
-/// Codes that one user has sent within [`WINDOW`].
+/// Bound on the codes that one user has sent within [`WINDOW`].
 const PER_USER: i64 = 20;
 const WINDOW: TimeDelta = TimeDelta::days(1);
 
-/// The codes of the last day.
+/// The codes sent within [`WINDOW`], and the times of the first of them.
 #[derive(FromRow)]
 struct Sent {
     to_destination: i64,
@@ -44,10 +44,10 @@ impl Sent {
     }
 }
 
-/// Counts a code that is about to be sent, whether a provider takes it or not.
+/// Counts a code that is about to be sent, even if no provider accepts it.
 ///
 /// # Errors
-/// When the destination or the user has had all codes of the day.
+/// When the destination or the user has reached the limit.
 pub(super) async fn count(
     pool: &PgPool,
     destination: &str,

@@ -1,4 +1,4 @@
-//! The header of a part of a short message.
+//! Fuzz target: the user data header of a part of a short message.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Conversations by LMTP and SMTP.
+//! Fuzz target: sessions of LMTP and SMTP.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Mails, bounces and complaints.
+//! Fuzz target: mails, bounces and complaints.
 
 #![no_main]
 

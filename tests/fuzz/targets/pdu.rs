@@ -1,4 +1,4 @@
-//! What a message centre sends.
+//! Fuzz target: the PDUs of a message centre.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! What Kannel asks.
+//! Fuzz target: the query strings of Kannel's requests.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The text of a delivery receipt.
+//! Fuzz target: the text of a delivery receipt.
 
 #![no_main]
 

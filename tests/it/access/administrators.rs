@@ -1,10 +1,10 @@
-//! Somebody who may do everything is always left.
+//! The last active administrator cannot be removed, demoted or deactivated.
 
 use serde_json::json;
 
 use crate::harness::{ADMIN_PASSWORD, Client, Database, Server, Setup, USER_PASSWORD, unique_name};
 
-/// One more administrator, made by this one.
+/// A new administrator, created by this one.
 async fn another(server: &Server, admin: &Client) -> Client {
     let name = unique_name("second");
     let body = json!({
@@ -22,7 +22,7 @@ async fn the_last_administrator_stays_active_stays_admin_and_stays() {
     let other = another(&server, &server.admin().await).await;
     let own = format!("/users/{}", other.user_id);
 
-    // While there are two, either may go.
+    // While there are two administrators, either may be deactivated.
     other.put("/users/1", json!({"active": 0})).await.ok();
     let demote = format!("{own}/roles/{role}");
     for refused in [
@@ -37,7 +37,7 @@ async fn the_last_administrator_stays_active_stays_admin_and_stays() {
     let read = other.get(&own).await.ok();
     assert_eq!(read["active"], 1);
 
-    // An inactive one does not count, an active one does.
+    // An inactive administrator does not count, an active one does.
     other.put("/users/1", json!({"active": 1})).await.ok();
     other.delete(&demote).await.ok();
     assert_eq!(other.get("/users/1").await.status, 403);
@@ -45,7 +45,7 @@ async fn the_last_administrator_stays_active_stays_admin_and_stays() {
     assert_eq!(admin_again(&server).await.delete(&demote).await.status, 423);
 }
 
-/// The first user with a new token: being deactivated has ended the old one.
+/// The first user with a new token: the deactivation has ended the old one.
 async fn admin_again(server: &Server) -> Client {
     let stranger = server.stranger();
     stranger.login("admin", ADMIN_PASSWORD).await
@@ -73,13 +73,13 @@ async fn the_role_admin_cannot_be_reduced_renamed_or_deleted() {
 async fn two_administrators_who_remove_each_other_at_once_do_not_both_succeed() {
     let database = Database::create().await;
     let first = Setup::on(&database).start().await;
-    // Another process, whose knowledge is a moment behind the first one's.
+    // Another process, whose access cache is a moment behind the first one's.
     let other = Setup::on(&database).set("ROLE", "api").start().await;
     let role = first.role_id("admin").await;
     for round in 0..6 {
         let admin = admin_again(&first).await;
         let (one, two) = (another(&first, &admin).await, another(&first, &admin).await);
-        // The first user stands aside, so that these two are all there are.
+        // The first user is deactivated, so that these two are the only administrators.
         let aside = json!({"active": 0});
         one.put("/users/1", aside).await.ok();
         let two = Client::stranger(&other.url)

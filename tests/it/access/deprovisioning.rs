@@ -1,5 +1,5 @@
-//! Deprovisioning of a user who is deactivated or deleted: a new user of the same
-//! name inherits nothing.
+//! Deprovisioning of a user who is deactivated or deleted: a new user of the same name inherits
+//! nothing.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ async fn leave(admin: &Client, way: &str, user_id: i64, username: &str) {
     };
 }
 
-/// The accounts of a user, the first one first.
+/// The accounts of a user, in the order of the list.
 async fn accounts(admin: &Client, user_id: i64) -> Vec<Value> {
     let all = admin.get("/accounts").await.ok();
     let all = all.as_array().unwrap().iter();
@@ -37,7 +37,7 @@ async fn accounts(admin: &Client, user_id: i64) -> Vec<Value> {
     own.cloned().collect()
 }
 
-/// A transmission of a user that is scheduled for 2099; the schedule.
+/// Schedules a transmission of a user for 2099; answers the schedule.
 async fn scheduled(user: &Client) -> i64 {
     let mailing = Mailing::of(user).await;
     let transmission = mailing.to(user.contact("later@example.com").await).await;
@@ -129,8 +129,8 @@ async fn an_account_given_to_an_inactive_user_is_inactive() {
     );
 }
 
-/// Appends an event to a user's stream as another version of the program would have: one
-/// that deactivates or deletes a user and nothing else.
+/// Appends an event to a user's stream as an earlier version would have, which deactivated or
+/// deleted a user without deprovisioning.
 async fn leave_as_before(log: &mut EventLog, user_id: i64, event_type: &str) {
     let sql = "insert into events (aggregate_type, aggregate_id, sequence, event_type,
                  event_version, payload, metadata, occurred_at, commit_id)

@@ -1,4 +1,4 @@
-//! Nobody gives what they do not have.
+//! A user can grant only rights that the user has.
 
 use serde_json::json;
 
@@ -101,7 +101,7 @@ async fn nobody_takes_a_right_from_a_user_who_holds_more() {
     let server = Server::alone().await;
     let clerk = holding(&server, &["user", "user_admin"]).await;
     let admin = server.admin().await;
-    // The last administrator would keep the role for that alone.
+    // A second administrator, since the last one could not lose the role anyway.
     server.user(&["admin"]).await;
     let role = format!("/users/1/roles/{}", server.role_id("admin").await);
     let permission = server.permission_id("contact_read").await;

@@ -1,7 +1,7 @@
-//! The isolation matrix: what one user owns, another can neither list, read, change,
-//! delete, link, use, nor learn the existence of. Held up against the list of routes, so
-//! that a new one is in it by itself: whoever asks for somebody else's thing gets the very
-//! answer that they get for a thing that is not there.
+//! The isolation matrix: another user can neither list, read, change, delete, link, use, nor
+//! learn the existence of anything that a user owns. It covers the list of routes, so that a new
+//! route is in it by itself: a request for another user's aggregate gets exactly the answer of a
+//! request for one that does not exist.
 
 use std::collections::HashMap;
 
@@ -16,10 +16,10 @@ use crate::{
     harness::{Answer, Client, Server},
 };
 
-/// Nothing has this id.
+/// An id that nothing has.
 const NOBODYS: i64 = 999_999_999;
 
-/// What an ordinary user can own.
+/// The kinds of aggregates that an ordinary user can own.
 const OWNED: [&str; 13] = [
     "account",
     "campaign",
@@ -109,7 +109,7 @@ async fn ask(client: &Client, route: Route, path: &str) -> Answer {
     client.send(request).await
 }
 
-/// What one can learn from an answer: all of it, but for what differs each time.
+/// The observable part of an answer: its status and its body.
 fn learned(answer: &Answer) -> (u16, String) {
     (answer.status, answer.text())
 }
@@ -130,7 +130,7 @@ async fn somebody_elses_thing_is_answered_as_one_that_is_not_there() {
             .filter_map(|name| name.strip_suffix("_id"))
             .filter(|kind| OWNED.contains(kind))
             .collect();
-        // Each place in turn holds hers, the others his own.
+        // Each id in the path in turn is Alice's, the others are Bob's own.
         for kind in &kinds {
             let with = |id: i64| move |of: &str| if of == *kind { Some(id) } else { None };
             let at = |id: i64| {
@@ -140,7 +140,7 @@ async fn somebody_elses_thing_is_answered_as_one_that_is_not_there() {
             let theirs = ask(&bob.client, route, &at(alice.ids[kind])).await;
             let nobodys = ask(&bob.client, route, &at(NOBODYS)).await;
             tried += 1;
-            // Whoever may not do this at all learns nothing either.
+            // A user without the permission learns nothing either.
             let refused = [403, 404].contains(&nobodys.status);
             if !refused || learned(&theirs) != learned(&nobodys) {
                 wrong.push(format!(
@@ -202,7 +202,7 @@ async fn nobody_can_use_what_is_somebody_elses() {
             let theirs = asked(alice.ids[kind]).await;
             let nobodys = asked(NOBODYS).await;
             tried += 1;
-            // A program in the path decides, whatever the body says.
+            // The program in the path takes precedence over the one in the body.
             let ignored = path.starts_with("/programs/") && field == "program_id";
             let same = learned(&theirs) == learned(&nobodys) && nobodys.status == 412;
             if (ignored && theirs.status >= 500) || (!ignored && !same) {
@@ -257,7 +257,7 @@ async fn lists_hold_only_ones_own_and_the_administrators_hold_all() {
             ids(&bob.client).await,
             ids(&admin).await,
         );
-        // Lists of one type or service only need not hold the one that was made.
+        // Lists of only one type or service may lack the one that was made.
         let narrow = [
             "/dids",
             "/extensions",
@@ -275,7 +275,7 @@ async fn lists_hold_only_ones_own_and_the_administrators_hold_all() {
         let missing = hers.iter().chain(&his).filter(|id| !all.contains(id));
         assert_eq!(missing.count(), 0, "{}", route.path);
         tried += 1;
-        // A filter is no way round it either.
+        // A filter by the owner reveals nothing either.
         let filtered = format!("{}?created_by={}", route.path, alice.client.user_id);
         assert_eq!(
             bob.client.get(&filtered).await.ok(),
@@ -286,7 +286,7 @@ async fn lists_hold_only_ones_own_and_the_administrators_hold_all() {
     assert!(tried >= 15, "only {tried} lists");
 }
 
-/// Everything of hers, as she reads it.
+/// All aggregates of an owner, as the owner reads them.
 async fn snapshot(owner: &Owner) -> Vec<Value> {
     let mut all = Vec::new();
     for (kind, id) in &owner.ids {

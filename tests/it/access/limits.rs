@@ -1,4 +1,4 @@
-//! Passwords cannot be tried out, and trying locks nobody else out.
+//! Rate limits on logins: passwords cannot be guessed, and an attacker locks no other user out.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -75,7 +75,7 @@ async fn a_lock_does_not_tell_which_address_belongs_to_which_name() {
     let stranger = server.stranger();
     let mut told = Vec::new();
     for typed in [&name, &email, &nobody] {
-        // Locked or not, the other spellings of a user are answered as before.
+        // Locked or not, other spellings of a user are answered as before.
         let mut answers = Vec::new();
         for _ in 0..12 {
             let answer = login(&stranger, typed, "wrong").await;
@@ -119,18 +119,18 @@ async fn many_users_are_not_guessed_from_one_address() {
             (checked.load(Ordering::Relaxed) >= 90).then_some(())
         })
         .await;
-        // Who logged in from here before does not wait for those who guess.
+        // A user who logged in from this address before is not delayed by the attack.
         login_from(&stranger, here, &colleague, USER_PASSWORD)
             .await
             .ok();
     };
     tokio::join!(flood, at_work);
-    // A hundred, and then one in three seconds.
+    // A burst of a hundred, and then one in three seconds.
     let allowed = 100 + start.elapsed().as_secs() as usize / 3 + 2;
     let checked = checked.into_inner();
     assert!((100..=allowed).contains(&checked), "{checked} of {allowed}");
 
-    // Who never did is let in as soon as the address may try once more.
+    // A user new to the address can log in as soon as the address has an attempt left.
     eventually("a newcomer logs in", seconds(60), async || {
         let answer = login_from(&stranger, here, &newcomer, USER_PASSWORD).await;
         if answer.status == 429 {
@@ -167,7 +167,7 @@ async fn a_crowd_of_logins_holds_up_its_own_address_only() {
     server.admin().await.post("/users", user).await.ok();
     let answered = AtomicUsize::new(0);
     let is_over = AtomicBool::new(false);
-    // Each comes back until the other one is answered, so that there is a crowd all along.
+    // Each retries until the other user is answered, so that the load never ends.
     let guess = async |n: usize| {
         while !is_over.load(Ordering::Relaxed) {
             login_from(&stranger, "203.0.113.7", &format!("user{n}"), "wrong").await;

@@ -1,4 +1,4 @@
-//! The ways to log in.
+//! The methods of authentication.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Who gets in, and to what.
+//! Authentication and authorization.
 
 mod administrators;
 mod deprovisioning;

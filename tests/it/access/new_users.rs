@@ -1,10 +1,10 @@
-//! The role that a new user gets.
+//! The role of a new user.
 
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, USER_PASSWORD, unique_name};
 
-/// A user as somebody creates them, with or without a role in the body.
+/// A user created by this client, with or without a role in the body.
 async fn created(server: &Server, by: &Client, role: Option<Value>) -> Client {
     let name = unique_name("new");
     let mut user = json!({"username": name, "passwd": USER_PASSWORD, "active": 1});
@@ -16,7 +16,7 @@ async fn created(server: &Server, by: &Client, role: Option<Value>) -> Client {
     client.known_as(id)
 }
 
-/// Somebody who may create users and holds these permissions beside.
+/// A user who may create users and holds these permissions too.
 async fn clerk(server: &Server, permissions: &[&str]) -> Client {
     let clerk = server.user(&[]).await;
     for name in ["user_create"].iter().chain(permissions) {
@@ -80,7 +80,7 @@ async fn nobody_gives_a_new_user_a_role_they_do_not_cover() {
         .get(&format!("/users?username={name}"))
         .await;
     assert_eq!(found.ok(), json!([]));
-    // Nor the usual one.
+    // The default role is not given either.
     let plain = created(server, &clerk, None).await;
     assert_eq!(plain.get("/contacts").await.status, 403);
 }

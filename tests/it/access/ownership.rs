@@ -1,10 +1,10 @@
-//! What belongs to one user is not there for another.
+//! Ownership: the aggregates of one user do not exist for another.
 
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Client, Mailing, Server};
 
-/// Everything that one user can own, and an attempt at it.
+/// An aggregate of each kind that a user can own, and an attempt.
 struct Belongings {
     owner: Client,
     contact: i64,

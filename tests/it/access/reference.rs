@@ -1,4 +1,4 @@
-//! Countries and time zones, and what points to them.
+//! Countries and time zones, and references to them.
 
 use serde_json::{Value, json};
 

@@ -1,11 +1,11 @@
-//! What ends a login ends it at once.
+//! Revocation of logins takes effect at once.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, USER_PASSWORD, unique_name};
 
-/// A user who has logged in both ways: the token's client, the Basic header.
+/// A user who has logged in both ways: the client with the token, and the Basic header.
 async fn both_ways(server: &Server) -> (Client, String) {
     let name = unique_name("both");
     let user = server.named_user(&name, &["user"]).await;
@@ -110,7 +110,7 @@ async fn it_holds_on_another_node_within_a_second() {
         .put(&format!("/users/{}", user.user_id), json!({"active": 0}))
         .await
         .ok();
-    // One second after the answer is what is promised, so this is the time to wait.
+    // Revocation is guaranteed within one second after the answer.
     tokio::time::sleep(crate::harness::seconds(1)).await;
     assert_eq!(there.get("/contacts").await.status, 401);
 }

@@ -15,7 +15,7 @@ async fn holding(server: &Server, permissions: &[&str]) -> Client {
     user
 }
 
-/// A role of the first user's that holds these permissions.
+/// A new role with these permissions, created by the first user.
 async fn role_with(server: &Server, permissions: &[&str]) -> i64 {
     let admin = server.admin().await;
     let role = json!({"name": unique_name("role")});

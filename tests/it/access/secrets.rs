@@ -1,4 +1,4 @@
-//! A secret is accepted, and never seen again.
+//! Secrets are accepted, and never shown or logged.
 
 use serde_json::json;
 
@@ -26,7 +26,7 @@ async fn no_secret_is_in_an_answer_an_event_a_table_or_the_log() {
     let provider = admin.post("/providers", provider).await.id("provider_id");
     let account = json!({"username": unique_name("account"), "passwd": ACCOUNT_PASSWORD, "passwd_pin": "918273"});
     let account = admin.post("/accounts", account).await.id("account_id");
-    // Wrong in every way that could be logged with what was typed.
+    // A malformed body, which could be logged together with its content.
     let wrong = format!("{{\"username\": \"admin\", \"password\": \"{ADMIN_PASSWORD}\", oops");
     let request = server
         .stranger()

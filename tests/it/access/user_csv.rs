@@ -1,4 +1,4 @@
-//! Users as CSV.
+//! Import and export of users as CSV.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! A mail server that refuses, puts off, hangs up and falls silent, all at once.
+//! A mail server that rejects, defers, hangs up and stops answering, all at once.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::harness::{
     smtp_provider_within,
 };
 
-/// What the recorder does, to how many recipients, and what is to come of it.
+/// The recorder's behaviour, the number of recipients that get it, and the expected outcome.
 const PLAYS: [(&str, usize, &str); 7] = [
     ("fine", 80, "delivered"),
     ("grey", 30, "delivered"),
@@ -48,7 +48,7 @@ async fn every_recipient_of_a_moody_server_gets_the_outcome_that_is_due() {
     let sql = "select split_part(c.email, '+', 1), t.outcome, count(*)
                from read.transmissions t join read.contacts c using (contact_id) group by 1, 2";
     let mut log = EventLog::of(&server).await;
-    // The log has it all by now; the read models follow.
+    // The log has all outcomes by now; the read models follow.
     eventually("all outcomes can be read", seconds(20), async || {
         let open = "select count(*) from read.transmissions where outcome is null";
         let mut sql = server.sql().await;

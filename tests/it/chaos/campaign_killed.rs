@@ -1,4 +1,4 @@
-//! The server is killed while a campaign goes out.
+//! The server is killed while a campaign is being sent.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,4 @@
-//! A log that is not read, and output that is not read to its end.
+//! Log output that nothing reads, and output whose reader closes early.
 
 use std::{
     fs::File,
@@ -11,7 +11,7 @@ use crate::harness::{Client, Database, Server, Setup, eventually, seconds};
 
 const DROPPED: &str = "ledgerline_log_lines_dropped_total ";
 
-/// A server whose standard error is this pipe.
+/// A server with its standard error in a pipe, and the reader of the pipe.
 async fn piped() -> (Server, PipeReader) {
     let (reader, writer) = pipe().unwrap();
     let setup = Setup::on(&Database::create().await).stderr(writer);
@@ -77,7 +77,7 @@ async fn a_log_without_a_reader_does_not_stop_the_server() {
     assert!(server.sigterm(seconds(10)).success());
 }
 
-/// Output that nobody reads.
+/// Output to a pipe without a reader.
 fn unread() -> Stdio {
     let (reader, writer) = pipe().unwrap();
     drop(reader);

@@ -1,4 +1,4 @@
-//! What breaks, and must not matter: real processes, killed while mails leave.
+//! Failures without lasting effect: real processes, killed while mails are sent.
 
 mod bad_peer;
 mod campaign_killed;

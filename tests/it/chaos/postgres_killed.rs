@@ -32,7 +32,7 @@ async fn six_kills_of_postgres_lose_nothing_and_deliver_nothing_twice() {
         let while_at = Duration::from_millis(random.random_range(0..700));
         storm.rage(&recorder, while_at).await;
         server.kill9_postgres();
-        // What becomes of them is known while there is no database to tell it to.
+        // The outcomes of the held mails become known while there is no database to record them.
         recorder.release();
         server.ready().await;
     }

@@ -1,4 +1,4 @@
-//! The server is killed, again and again.
+//! The server is killed repeatedly.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn twenty_kills_lose_nothing_and_deliver_nothing_twice() {
     for kill in 0..KILLS {
         let up_since = EventLog::of(&server).await.head().await;
         storm.delivers(&recorder, 8).await;
-        // Every second one hits mails that wait for their answer, the others whatever there is.
+        // Every second kill hits mails that wait for their answer, the others any moment.
         if kill % 2 == 0 {
             recorder.hold_after(random.random_range(0..20));
             let is_held = async || recorder.held() > 0;
@@ -40,7 +40,7 @@ async fn twenty_kills_lose_nothing_and_deliver_nothing_twice() {
         let held = recorder.held();
         server.kill9();
         recorder.release();
-        // Its Postgres is an orphan now, and knows what was on record at that moment.
+        // Its Postgres still runs, as an orphan, and has the log as of that moment.
         let mut log = EventLog::of(&server).await;
         let on_record = log.on_the_wire(killed).await.len();
         assert!(

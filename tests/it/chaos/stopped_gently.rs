@@ -1,4 +1,4 @@
-//! SIGTERM.
+//! Graceful shutdown on SIGTERM.
 
 use std::{net::TcpStream, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::harness::{
 const MAILS: usize = 40;
 const CONNECTIONS: usize = 4;
 
-/// Tells a server to stop, and waits until it takes no requests any more.
+/// Sends SIGTERM to a server, and waits until it accepts no connections any more.
 async fn told_to_stop(server: &Server) {
     server.signal(Signal::SIGTERM);
     let address = server.url.strip_prefix("http://").unwrap();
@@ -38,7 +38,7 @@ async fn sigterm_finishes_what_is_on_the_wire_and_leaves_the_rest_for_later() {
     let mut log = EventLog::of(&server).await;
 
     told_to_stop(&server).await;
-    // Some more may begin until its worker knows; nothing that has begun is left.
+    // Some more attempts may start until its worker stops; all that have started must end.
     while !server.has_ended() {
         recorder.answer_held();
         tokio::time::sleep(Duration::from_millis(250)).await;

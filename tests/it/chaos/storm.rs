@@ -1,4 +1,4 @@
-//! Clients that go on sending, whatever happens to the server.
+//! Clients that go on sending, even while the server is down.
 
 use std::{
     sync::{
@@ -13,12 +13,12 @@ use tokio::task::JoinHandle;
 
 use crate::harness::{Client, MailRecorder, Mailing, TIMEOUT, eventually};
 
-/// How many clients send at the same time.
+/// The number of concurrent clients.
 const CLIENTS: usize = 6;
-/// How far they may be ahead of what has been delivered.
+/// Bound on the sends that are ahead of the deliveries.
 const AHEAD: usize = 300;
 
-/// What the server has said yes to.
+/// The ids of everything that the server has acknowledged.
 #[derive(Debug, Default, Clone)]
 pub struct Acknowledged {
     pub contacts: Vec<i64>,
@@ -26,7 +26,7 @@ pub struct Acknowledged {
     pub spools: Vec<i64>,
 }
 
-/// A storm of requests.
+/// Clients that send requests without pause.
 #[derive(Debug)]
 pub struct Storm {
     acknowledged: Arc<Mutex<Acknowledged>>,
@@ -36,7 +36,7 @@ pub struct Storm {
 }
 
 impl Storm {
-    /// Begins to send, as this mailing does.
+    /// Starts the clients, which send the program of this mailing.
     pub fn over(mailing: &Mailing) -> Self {
         let mut storm = Self {
             acknowledged: Arc::default(),
@@ -57,7 +57,7 @@ impl Storm {
         storm
     }
 
-    /// Tells the clients how many mails have arrived, and answers it.
+    /// Tells the clients the number of mails that have arrived, and answers it.
     pub fn watch(&self, recorder: &MailRecorder) -> usize {
         let count = recorder.count();
         self.delivered.store(count, Ordering::Relaxed);
@@ -70,7 +70,7 @@ impl Storm {
         count
     }
 
-    /// Goes on until it is so.
+    /// Waits, while the clients send, until the condition is true.
     pub async fn until(
         &self,
         recorder: &MailRecorder,
@@ -84,14 +84,14 @@ impl Storm {
         .await;
     }
 
-    /// Goes on until so many more mails have arrived.
+    /// Waits, while the clients send, until this many more mails have arrived.
     pub async fn delivers(&self, recorder: &MailRecorder, more: usize) {
         let enough = self.watch(recorder) + more;
         self.until(recorder, "mails leave", async || recorder.count() >= enough)
             .await;
     }
 
-    /// Goes on for this long.
+    /// Waits for this time, while the clients send.
     pub async fn rage(&self, recorder: &MailRecorder, during: Duration) {
         let until = tokio::time::Instant::now() + during;
         while tokio::time::Instant::now() < until {
@@ -100,7 +100,7 @@ impl Storm {
         }
     }
 
-    /// Ends it; what was acknowledged.
+    /// Stops the clients; answers everything that was acknowledged.
     pub async fn calm(self) -> Acknowledged {
         self.over.store(true, Ordering::Relaxed);
         for client in self.clients {
@@ -145,7 +145,7 @@ impl Sender {
         sent > self.delivered.load(Ordering::Relaxed) + AHEAD
     }
 
-    /// One mail to a new contact; nothing if the server did not answer.
+    /// Sends one mail to a new contact; none if the server did not accept it.
     async fn send(&self, email: &str) -> Option<()> {
         let contact = json!({"first_name": "Storm", "phone": "1", "email": email});
         let contact = self.post("/contacts", contact, "contact_id").await?;
@@ -165,7 +165,8 @@ impl Sender {
         Some(())
     }
 
-    /// The id it is answered; nothing if there is no answer, or "later".
+    /// Posts a body; answers the id from the response, none without a response or if it says to
+    /// retry.
     async fn post(&self, path: &str, body: Value, field: &str) -> Option<i64> {
         let request = self
             .client

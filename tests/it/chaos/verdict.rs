@@ -1,4 +1,4 @@
-//! What must be true after everything.
+//! The invariants that must hold after any failure.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,7 +11,7 @@ use sqlx::{query_as, query_scalar};
 use super::storm::Acknowledged;
 use crate::harness::{EventLog, MailRecorder, ReadModels, Server, TIMEOUT};
 
-/// What came of a storm, in numbers.
+/// The numbers of outcomes of a storm.
 #[derive(Debug, Clone, Copy)]
 pub struct Verdict {
     pub sent: usize,
@@ -33,8 +33,8 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Waits for the end of everything that was accepted, and checks what must be true; at
-/// most so many outcomes may be unknown.
+/// Waits for the end of everything that was accepted, and checks the invariants; at most
+/// `most_unknown` outcomes may be unknown.
 pub async fn verdict(
     server: &Server,
     recorder: &MailRecorder,
@@ -57,8 +57,8 @@ pub async fn verdict(
     }
 }
 
-/// Waits for the end of everything that was accepted, of which nothing may be missing or
-/// happen twice.
+/// Waits for the end of everything that was accepted; checks that nothing is lost and nothing
+/// happens twice.
 pub async fn account_for(server: &Server, acknowledged: &Acknowledged) {
     let mut log = EventLog::of(server).await;
     everything_acknowledged_is_in(&mut log, acknowledged).await;
@@ -100,7 +100,7 @@ async fn everything_ends(log: &mut EventLog) {
     loop {
         let open: Vec<String> = query_scalar(open).fetch_all(log.sql()).await.unwrap();
         let Some(first) = open.first() else { return };
-        // For as long as there are ever fewer.
+        // The time limit begins anew whenever fewer are open than ever before.
         if open.len() < least {
             (least, until) = (open.len(), Instant::now() + TIMEOUT);
         }
@@ -153,8 +153,8 @@ async fn every_mail_is_accounted_for(log: &mut EventLog, recorder: &MailRecorder
                group by c.email, t.transmission_id, t.outcome";
     let rows: Vec<(String, Option<String>, bool)> =
         query_as(sql).fetch_all(log.sql()).await.unwrap();
-    // The mail server refuses nobody, so there is no cause to fail with; but who had lost
-    // track can learn later that it was not sent.
+    // The mail server rejects no recipient, so that no attempt fails; only an attempt with an
+    // unknown outcome can turn out later not to have been sent.
     let neither = "select transmission_id::text from read.transmissions t
                    where status <> 'pending'
                      and coalesce(outcome, '') not in ('delivered', 'unknown')

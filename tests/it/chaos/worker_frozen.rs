@@ -1,4 +1,4 @@
-//! A worker is stopped past its lease, and goes on.
+//! A worker is frozen past its lease, and resumes.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::harness::{Database, EventLog, MailRecorder, Mailing, Server, Setup, s
 
 const FREEZES: usize = 5;
 const CONNECTIONS: u32 = 4;
-/// Attempts that a worker must have to count as having worked.
+/// Attempts that a worker must have started to count as active.
 const WORKED: i64 = 20;
 
 async fn server(database: &Database) -> Server {
@@ -20,7 +20,7 @@ async fn server(database: &Database) -> Server {
     setup.start().await
 }
 
-/// How many attempts each worker has started.
+/// The number of attempts that each worker has started.
 async fn workers(server: &Server) -> Vec<(String, i64)> {
     let sql = "select payload -> event_type ->> 'worker', count(*) from events
                where event_type = 'SpoolStarted' group by 1 order by 1";
@@ -36,7 +36,7 @@ async fn a_worker_frozen_past_its_lease_sends_nothing_that_another_took_over() {
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let database = Database::create().await;
-    // The first one leads the projections, so the second can be frozen without holding them up.
+    // The first server leads the projections, so that freezing the second does not stop them.
     let (steady, frozen) = (server(&database).await, server(&database).await);
     let recorder = MailRecorder::start(20);
     let admin = steady.admin().await;
@@ -49,7 +49,7 @@ async fn a_worker_frozen_past_its_lease_sends_nothing_that_another_took_over() {
 
     for _ in 0..FREEZES {
         storm.delivers(&recorder, 20).await;
-        // More than one worker has connections for: some of them are the other one's.
+        // More mails than one worker has connections for: some are the other worker's.
         recorder.hold_after(random.random_range(0..20));
         let both_wait = async || recorder.held() > CONNECTIONS as usize;
         storm

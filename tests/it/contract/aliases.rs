@@ -1,11 +1,12 @@
-//! Another spelling of a route does the same.
+//! Aliases of routes have the effect of the original route.
 
 use serde_json::{Value, json};
 
 use super::routes;
 use crate::harness::{Answer, Client, Mailing, Server, unique_name};
 
-/// A thing of each kind that can be deleted: its plural path and its id.
+/// An aggregate of each kind that can be deleted: its plural path, the name of its id, and its
+/// id.
 async fn one_of_each(admin: &Client) -> Vec<(&'static str, &'static str, i64)> {
     let mailing = Mailing::of(admin).await;
     let contact = admin.contact("alias@example.com").await;
@@ -98,7 +99,7 @@ async fn a_get_of_delete_deletes_as_delete_does() {
 #[tokio::test]
 async fn every_alias_names_a_route_that_there_is() {
     let all = routes::all();
-    // One row says in words that it stands for two others.
+    // One row describes in words that it is an alias of two others.
     for route in all.iter().filter(|route| route.alias_of.contains('/')) {
         let original = all
             .iter()

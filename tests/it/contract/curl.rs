@@ -1,5 +1,5 @@
-//! The documented walk with curl, its bodies without the commas too many and with `-u`
-//! for `-user`.
+//! The walk-through of the documents with curl, its bodies without the surplus commas and with
+//! `-u` for `-user`.
 
 use std::process::Command;
 
@@ -80,7 +80,7 @@ async fn the_guide_leads_from_a_message_to_a_sent_mail() {
         Some(&to),
     );
     let transmission = format!("/transmissions/{}", made["transmission_id"]);
-    // The guide posts its last data again; what is in it does not matter.
+    // The guide posts its last body again, whose content does not matter.
     assert!(curl.ask(&format!("{transmission}/send"), Some(&to))["spool_id"].is_i64());
     eventually("the mail is sent", seconds(30), async || {
         let read = curl.ask(&format!("{transmission}/status"), None);

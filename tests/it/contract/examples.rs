@@ -1,11 +1,11 @@
-//! The documents' own examples: `tests/contract/ictcore.json`, taken from them as data.
+//! The examples of the original documents, extracted as data: `tests/contract/ictcore.json`.
 
 use serde_json::{Map, Value, json};
 
 const TABLE: &str = include_str!("../../contract/ictcore.json");
 
-/// Placeholders that stand for a value of some form, by field: what stands there instead.
-/// Fields that refer to something get the id of something that is there.
+/// Replacements for placeholders of values, by area and field. Fields that refer to an aggregate
+/// get the id of an existing one.
 const PLACEHOLDERS: [(&str, &str, &str); 10] = [
     ("/messages/texts", "type", "plain"),
     ("", "email", "ada@example.com"),
@@ -19,10 +19,10 @@ const PLACEHOLDERS: [(&str, &str, &str); 10] = [
     ("/users", "country_id", "826"),
 ];
 
-/// Names that only one may have, which the documents use again and again.
+/// Fields with unique values, for which the documents use the same value repeatedly.
 const UNIQUE: [&str; 2] = ["username", "name"];
 
-/// What a document says of a route.
+/// The documented example of a route.
 #[derive(Debug, Clone)]
 pub struct Example {
     pub method: String,
@@ -45,8 +45,8 @@ pub fn all() -> Vec<Example> {
         .collect()
 }
 
-/// Some keys swallowed the sentence after them, `1 (number) - …`; the field is what they
-/// begin with, and the sentence says its type.
+/// The value with its broken keys repaired: some contain the sentence after them, `1 (number) -
+/// …`. The field is their beginning, and the sentence names its type.
 fn healed(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
@@ -67,7 +67,7 @@ fn healed(value: &Value) -> Value {
     }
 }
 
-/// How something of this kind is made.
+/// The example of the route that creates aggregates of this kind.
 pub fn creation(kind: &str) -> Example {
     let path = match kind {
         "program" => "/programs/sendemail".to_owned(),
@@ -80,7 +80,7 @@ pub fn creation(kind: &str) -> Example {
 }
 
 impl Example {
-    /// What its fields refer to, by field.
+    /// The fields that refer to aggregates, with the kinds of these.
     pub fn references(&self) -> Vec<(String, &'static str)> {
         const KINDS: [&str; 9] = [
             "account",
@@ -107,7 +107,7 @@ impl Example {
             .collect()
     }
 
-    /// The body with every placeholder replaced, `ids` for what it refers to.
+    /// The body with every placeholder replaced; `ids` gives the ids for references.
     pub fn body(&self, ids: &dyn Fn(&str) -> Option<i64>, unique: &str) -> Option<Value> {
         let mut body = self.request.clone()?;
         let fields = body.as_object_mut()?;

@@ -1,4 +1,4 @@
-//! GETs that write: documented, and defused as far as they can be.
+//! GETs that write: documented, and protected as far as possible.
 
 use super::routes::{self, Route};
 use crate::harness::Server;

@@ -1,17 +1,17 @@
-//! The API's description, as it is served and as it is printed.
+//! The OpenAPI description, as it is served and as it is printed.
 
 use serde_json::Value;
 
 use crate::harness::Server;
 
-/// The example of a request's body, as it is served.
+/// The served example of a request's body.
 async fn example(server: &Server, path: &str, method: &str) -> Value {
     let document = server.stranger().get("/openapi.json").await.ok();
     let body = &document["paths"][path][method]["requestBody"]["content"]["application/json"];
     body["example"].clone()
 }
 
-/// The JSON bodies of an operation, with what they are.
+/// The JSON bodies of an operation, with their names.
 fn bodies<'v>(document: &'v Value, operation: &'v Value) -> Vec<(&'v str, &'v Value)> {
     let responses = operation["responses"].as_object().unwrap().iter();
     let followed = |response: &'v Value| {

@@ -1,4 +1,4 @@
-//! The list of routes.
+//! The list of all routes, from `tests/contract/routes.tsv`.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ pub struct Route {
     pub alias_of: &'static str,
 }
 
-/// Every route there is.
+/// All routes.
 pub fn all() -> Vec<Route> {
     let rows = TABLE.lines().skip(1).map(|line| {
         let mut columns = line.split('\t');
@@ -43,23 +43,23 @@ impl Route {
         segments.collect::<Vec<_>>().join("/")
     }
 
-    /// The names in braces.
+    /// The names of the parameters, which are in braces.
     pub fn parameters(&self) -> impl Iterator<Item = &'static str> {
         let parts = self.path.split('/');
         parts.filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
     }
 
-    /// Method and path, as people say them.
+    /// The method and the path, for messages.
     pub fn name(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 
-    /// Whether there are ids in the path.
+    /// True if there are ids in the path.
     pub fn has_ids(&self) -> bool {
         self.path.contains("_id}")
     }
 
-    /// The path with all parameters called the same: what a router can tell apart.
+    /// The path with all parameters replaced by `{}`: the form that a router can distinguish.
     pub fn shape(&self) -> String {
         let segments = self.path.split('/');
         segments
@@ -72,18 +72,18 @@ impl Route {
         self.permission == "public"
     }
 
-    /// Whether it takes a permission to use it.
+    /// True if its use requires a permission.
     pub fn needs_permission(&self) -> bool {
         !["public", "authenticated"].contains(&self.permission)
     }
 
-    /// Whether it writes although it is a GET.
+    /// True if it is a GET that writes.
     pub fn is_mutating_get(&self) -> bool {
         self.method == "GET" && self.changes_something()
     }
 
-    /// True if it writes: by its method, as another spelling of one that does, or as the
-    /// one documented GET that is neither.
+    /// True if it writes: by its method, as an alias of a route that writes, or as the one
+    /// documented GET that is neither.
     pub fn changes_something(&self) -> bool {
         let writes = ["POST ", "PUT ", "DELETE "];
         let is_alias = writes.iter().any(|verb| self.alias_of.starts_with(verb));
@@ -100,7 +100,7 @@ pub fn methods(shape: &str) -> BTreeSet<&'static str> {
         .collect()
 }
 
-/// The methods of every shape that this one is a case of, as `/users/csv` is of `/users/{}`.
+/// The methods of every shape that includes this one, as `/users/{}` includes `/users/csv`.
 pub fn methods_around(shape: &str) -> BTreeSet<&'static str> {
     let case_of = |wide: &str| {
         let (narrow, wide) = (shape.split('/'), wide.split('/'));

@@ -1,4 +1,4 @@
-//! A hostile client that knows nothing but `/openapi.json`.
+//! Schemathesis, a fuzzer that generates requests from `/openapi.json`.
 
 use std::{fs, process::Command};
 
@@ -6,18 +6,19 @@ use serde_json::json;
 
 use crate::harness::{Server, python, unique_name};
 
-/// What would shut the door on the client itself, leads away from the API, or never ends.
+/// Excluded paths: those that would end the client's own access, lead away from the API, or
+/// never end.
 const LEFT_OUT: &str =
     "^/(docs|campaigns/[^/]+/progress|authenticate/cancel|users/.*|roles/.*|user/)";
-/// Any answer but an error of ours, of a described status, kind and form.
+/// The checks: no server error, and a documented status, content type and schema.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
     response_schema_conformance";
-/// 501 is what the documents have POST /programs say to one who names no type, 503 what a
-/// server says on a machine so busy that it is behind its log.
+/// The expected statuses: 501 is the documented answer of POST /programs to a body without a
+/// type, 503 the answer of a server that is behind its log on a busy machine.
 const EXPECTED: &str = "[checks.not_a_server_error]
 expected-statuses = [\"2xx\", \"3xx\", \"4xx\", 501, 503]
 ";
-/// Enough to find what is wrong within a minute.
+/// The number of examples for each operation, enough to find errors within a minute.
 const EXAMPLES: &str = "4";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -47,6 +48,6 @@ async fn whatever_the_description_allows_is_answered_as_it_says() {
         .expect("./dev test installs schemathesis");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
-    // Otherwise all it has seen is a 401.
+    // The token must still be valid: otherwise the fuzzer would have seen only 401.
     admin.get("/contacts?limit=1").await.ok();
 }

@@ -1,5 +1,5 @@
-//! Every route once more, as it succeeds: with the document's own example where there is
-//! one, and an answer that is valid against the document's schema and against ours.
+//! A successful request of every route: with the document's own example, if there is one, and an
+//! answer that is valid against the document's schema and against ours.
 
 use std::{collections::HashMap, sync::OnceLock};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::harness::{Answer, Client, Server, unique_name};
 
-/// Where we answer differently than the document's schema says, and why.
+/// Deviations of our answers from the document's schemas: route, field and reason.
 const EXCEPTIONS: [(&str, &str, &str); 7] = [
     (
         "",
@@ -39,13 +39,13 @@ const EXCEPTIONS: [(&str, &str, &str); 7] = [
     ("PUT /campaigns/{}/stop", "true", "the same"),
 ];
 
-/// Routes that succeed elsewhere, and why not here.
+/// Routes that other tests cover, with the reason.
 const ELSEWHERE: [(&str, &str); 1] = [(
     "/accounts/{account_id}/verify",
     "a code needs a provider that is not the sandbox: people::addresses has one",
 )];
 
-/// What has to be tied before it can be taken apart.
+/// Paths whose DELETE removes a link, which a PUT has to create before.
 const TIES: [&str; 3] = [
     "/roles/{role_id}",
     "/permissions/{permission_id}",
@@ -79,13 +79,13 @@ async fn every_route_succeeds_as_documented() {
     );
 }
 
-/// One route, asked so that it succeeds.
+/// A request of one route that has to succeed.
 struct Case {
     route: Route,
     path: String,
     body: Body,
     example: Option<Example>,
-    /// Whose token it is asked with, where not the maker's own.
+    /// The token of the request, if it is not that of the client who made the aggregates.
     token: Option<String>,
 }
 
@@ -140,7 +140,7 @@ impl Case {
         };
         let mut request = client.request(self.route.method, &self.path);
         if self.path == "/" {
-            // It leads browsers to the page, and nobody else.
+            // Only browsers are redirected to the page.
             request = request.header("accept", "text/html");
         }
         let request = match &self.body {
@@ -151,7 +151,7 @@ impl Case {
         client.send(request).await
     }
 
-    /// What is wrong with the answer, if anything is.
+    /// The error of the answer, if it has one.
     fn complaint(&self, answer: &Answer, described: &Value) -> Option<String> {
         if answer.status != 200 && !(self.route.path == "/docs" && answer.status == 307) {
             return Some("is not 200".to_owned());
@@ -174,14 +174,14 @@ impl Case {
         invalid(&ours, &body).map(|error| format!("against openapi.json: {error}"))
     }
 
-    /// The document's schema, without what we answer differently.
+    /// The document's schema with our [`EXCEPTIONS`].
     fn excepted(&self, mut schema: Value) -> Value {
         let own = format!("{} {}", self.route.method, self.route.shape());
         let names = [own, shape_of(self.route.alias_of)];
         for (of, field, _why) in EXCEPTIONS {
             let here = of.is_empty() || names.iter().any(|name| name == of);
             match field {
-                // The rows are not held to it: a response may still be missing.
+                // Rows are not checked against a schema: a response may still be missing.
                 "[]" if here => return json!({"type": "array"}),
                 "true" if here => return json!({"const": true}),
                 "text_id" if here => return json!({"required": ["transmission_id"]}),
@@ -196,7 +196,7 @@ impl Case {
         schema
     }
 
-    /// Our own schema of the answer, with what it refers to.
+    /// Our own schema of the answer, with the components that it refers to.
     fn described(&self, document: &Value) -> Option<Value> {
         let paths = document["paths"].as_object()?;
         let shape = self.route.shape();
@@ -223,7 +223,7 @@ fn invalid(schema: &Value, body: &Value) -> Option<String> {
     Some(format!("{} at {}", error, error.instance_path()))
 }
 
-/// What stands in a path where it is no id.
+/// The value of a path's parameter that is not an id.
 fn named(name: &str) -> &str {
     match name {
         "program_name" => "sendemail",
@@ -234,7 +234,7 @@ fn named(name: &str) -> &str {
     }
 }
 
-/// The document's example for a route, or for the one that it is another spelling of.
+/// The document's example for a route, or for the route that it is an alias of.
 fn example(route: Route) -> Option<Example> {
     let all = examples::all();
     let of = |method: &str, path: &str| {
@@ -245,13 +245,13 @@ fn example(route: Route) -> Option<Example> {
         let (method, path) = route.alias_of.split_once(' ')?;
         of(method, path)
     };
-    // By the name of a type it makes a program too, of which the document says nothing.
+    // With the name of a type the route creates a program too, which the document does not mention.
     let by_name = route.path.contains("{program_name}/transmissions");
     let found = of(route.method, route.path).or_else(aliased);
     found.filter(|_| !by_name)
 }
 
-/// Something of this kind, in the state in which the route succeeds.
+/// An aggregate of this kind, in a state in which the route succeeds.
 async fn prepared(route: Route, kind: &str, things: &Things) -> i64 {
     let path = route.path;
     let main = path.split('/').find(|part| part.starts_with('{'));
@@ -304,13 +304,13 @@ async fn prepared(route: Route, kind: &str, things: &Things) -> i64 {
     }
 }
 
-/// The number of the account to which one is assigned.
+/// The phone number that an account has and the route assigns to it.
 fn own_number() -> &'static str {
     static NUMBER: OnceLock<String> = OnceLock::new();
     NUMBER.get_or_init(|| format!("+4930{:07}", crate::harness::unique()))
 }
 
-/// What goes along: the document's example, or what there has to be where it has none.
+/// The body of the request: the document's example or, if there is none, a body of our own.
 async fn body(route: Route, example: Option<&Example>, things: &Things) -> Body {
     let (method, path) = (route.method, route.path);
     if path.ends_with("/media") && method != "GET" {
@@ -351,7 +351,7 @@ async fn body(route: Route, example: Option<&Example>, things: &Things) -> Body 
     }
 }
 
-/// Bodies for routes of which the document has no example.
+/// The body for a route of which the document has no example.
 async fn own_body(route: Route, things: &Things) -> Value {
     if !["POST", "PUT"].contains(&route.method) {
         return Value::Null;

@@ -1,4 +1,4 @@
-//! One of everything, for routes that are about something.
+//! Aggregates of every kind, for routes with ids.
 
 use std::{collections::HashMap, sync::Mutex};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::examples::{self, Example};
 use crate::harness::{Client, Mailing, Postman, Receiving, Server, unique_name};
 
-/// Somebody who makes things.
+/// A client that creates aggregates.
 pub struct Things {
     pub client: Client,
     lmtp: Option<u16>,
@@ -15,7 +15,7 @@ pub struct Things {
 }
 
 impl Things {
-    /// On this server, as its administrator, with the sandbox as the only provider.
+    /// The administrator's, on this server, with the sandbox as the only provider.
     pub async fn on(server: &Server) -> Self {
         let client = server.admin().await;
         let sandbox = json!({"name": unique_name("sandbox"), "type": "sandbox", "active": 1});
@@ -24,17 +24,17 @@ impl Things {
             lmtp: Some(server.mail_port("lmtp")),
             ..Self::of(&client)
         };
-        // Something for others to be children of.
+        // A program that others can have as parent.
         things.any("program").await;
         things
     }
 
-    /// What there is already, where it need not be made.
+    /// Adds an existing aggregate, which [`Things::any`] then answers.
     pub fn knows(&self, kind: &str, id: i64) {
         self.known.lock().unwrap().insert(kind.to_owned(), id);
     }
 
-    /// As somebody, on a server where the sandbox is there already.
+    /// This client's, on a server that has the sandbox already.
     pub fn of(client: &Client) -> Self {
         Self {
             client: client.clone(),
@@ -43,7 +43,7 @@ impl Things {
         }
     }
 
-    /// One that is there and stays.
+    /// An aggregate of this kind that is shared and not deleted.
     pub async fn any(&self, kind: &str) -> i64 {
         let known = self.known.lock().unwrap().get(kind).copied();
         if let Some(id) = known {
@@ -54,7 +54,7 @@ impl Things {
         id
     }
 
-    /// A new one, as the document makes it, ready for whatever can be done with it.
+    /// A new aggregate, created as documented, in a state in which all its routes can be used.
     pub async fn fresh(&self, kind: &str) -> i64 {
         match kind {
             "contact" => self.contact("ada@example.com").await,
@@ -95,7 +95,7 @@ impl Things {
         }
     }
 
-    /// Where and of what the document makes one.
+    /// The path and the body with which the document creates an aggregate of this kind.
     async fn as_documented(&self, kind: &str) -> (String, Value) {
         let example = examples::creation(kind);
         let ids = self.referred(&example).await;
@@ -103,7 +103,7 @@ impl Things {
         (example.path, body.unwrap())
     }
 
-    /// Something for each field that refers to something.
+    /// The id of an aggregate for each field that is a reference.
     pub async fn referred(&self, example: &Example) -> HashMap<String, i64> {
         let mut ids = HashMap::new();
         for (field, kind) in example.references() {
@@ -125,8 +125,7 @@ impl Things {
         self.known.lock().unwrap().contains_key(kind)
     }
 
-    /// A campaign that runs until it is stopped: its second contact waits for a quarter of
-    /// an hour.
+    /// A campaign that runs until it is stopped: its second contact waits for a quarter of an hour.
     pub async fn endless_campaign(&self) -> i64 {
         let group = self.fresh("group").await;
         let second = self.contact("second@example.com").await;
@@ -170,7 +169,7 @@ impl Things {
         (transmission, spool)
     }
 
-    /// A transmission that came in.
+    /// An inbound SMS transmission.
     pub async fn received(&self) -> i64 {
         let receiving = Receiving::sms(&self.client).await;
         let provider = receiving.kannel(&self.client).await;
@@ -179,7 +178,7 @@ impl Things {
         row["transmission_id"].as_i64().unwrap()
     }
 
-    /// A transmission that came in by mail, with a file.
+    /// An inbound mail transmission with an attachment.
     pub async fn mailed(&self) -> i64 {
         let receiving = Receiving::mail(&self.client).await;
         let lmtp = self.lmtp.expect("a server of its own");

@@ -1,4 +1,4 @@
-//! Every route is there, and lets in whom it should.
+//! Every route exists, and admits exactly the clients that it should.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::harness::{Answer, Client, Server};
 
 async fn ask(client: &Client, method: &str, route: &Route) -> Answer {
     let request = client.request(method, &route.unknown());
-    // What some of them look for in a body before they look for the thing.
+    // Fields that some routes require before they look up the aggregate.
     let body = json!({"value": "x", "password": "long-enough-9-words", "status": "failed"});
     client
         .send(if method == "GET" {
@@ -20,7 +20,7 @@ async fn ask(client: &Client, method: &str, route: &Route) -> Answer {
         .await
 }
 
-/// Asks every one of these, and lists those whose answer is none of the expected.
+/// Requests all these routes, and lists those whose status is not among the expected ones.
 async fn wrong(
     client: &Client,
     routes: impl Iterator<Item = Route>,

@@ -1,4 +1,4 @@
-//! Campaigns that could go faster than their provider.
+//! Campaigns with a pace above the capacity of their provider.
 
 use chrono::TimeDelta;
 use eventstore::clock;
@@ -9,7 +9,7 @@ use crate::harness::{
     seconds,
 };
 
-/// A server that gives mails so many seconds, and whose only provider has these limits.
+/// A server with this deadline for mails, in seconds, and a single provider with these limits.
 async fn limited(deadline: u32, rate: Option<u32>, channels: Option<u32>) -> (Server, Campaigning) {
     let setup = Setup::on(&Database::create().await);
     let setup = setup.set("TRY_EMAIL_DEADLINE_SECONDS", &deadline.to_string());
@@ -47,7 +47,7 @@ async fn a_provider_with_a_lower_rate_than_the_campaign_sets_the_pace() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_finds_no_free_channel_in_time_is_sent_to_later() {
-    // A channel does five in that time, and six are due.
+    // A channel carries five before the deadline, and six are due.
     let (server, campaigns) = limited(25, None, Some(4)).await;
     let group = slow_group(&campaigns, 24).await;
     let id = campaigns.running(group, json!({"cpm": 100})).await;
@@ -70,7 +70,7 @@ async fn what_waits_for_a_channel_does_not_start_after_a_stop() {
     campaigns.on_the_wire(&mut log, id, 1).await;
     campaigns.put(id, "stop").await.ok();
     campaigns.is_known(&mut log, id, "stopped", None).await;
-    // A worker goes by what it has read of a campaign for a moment.
+    // A worker uses the state that it has read of a campaign for a moment.
     let stopped = clock::now() + TimeDelta::milliseconds(300);
     eventually("what is on the wire ends", TIMEOUT, async || {
         let rows = campaigns.transmissions(id).await;
@@ -78,7 +78,7 @@ async fn what_waits_for_a_channel_does_not_start_after_a_stop() {
         ended.then_some(())
     })
     .await;
-    // Long enough for whatever would take the channel by mistake.
+    // Long enough for an attempt that would take the channel by mistake.
     tokio::time::sleep(seconds(3)).await;
     let starts = log.starts(id).await;
     let late = starts.iter().filter(|start| start.0 > stopped).count();
@@ -93,7 +93,7 @@ async fn a_deleted_campaign_tries_nobody_again() {
     let setup = Setup::on(&Database::create().await);
     let server = setup.set("RETRY_BASE_SECONDS", "4").start().await;
     let campaigns = Campaigning::on(&server).await;
-    // Not reached at first, and on the wire when the campaign goes.
+    // Busy at first, and on the wire when the campaign is deleted.
     let addresses = ["busy+1@example.com", "slow+1@example.com"];
     let group = campaigns.group_of(&addresses).await;
     let id = campaigns

@@ -1,4 +1,4 @@
-//! Nobody is reached in their quiet hours.
+//! Quiet hours: campaigns send nothing to a contact within them.
 
 use chrono::{DateTime, Duration, Timelike, Utc};
 use eventstore::clock;
@@ -6,12 +6,12 @@ use serde_json::json;
 
 use crate::harness::{Campaigning, EventLog, Server, seconds};
 
-/// What clocks show that are so many hours ahead of UTC.
+/// The local time in a zone this many hours ahead of UTC.
 fn shown(at: DateTime<Utc>, ahead: i64) -> String {
     (at + Duration::hours(ahead)).format("%H:%M").to_string()
 }
 
-/// Whose transmissions have been on the wire, of these contacts.
+/// The number of attempts that were started for these contacts.
 async fn started(log: &mut EventLog, campaigns: &Campaigning, id: i64, contacts: &[i64]) -> usize {
     let transmissions = campaigns.transmissions(id).await;
     let mut count = 0;
@@ -40,7 +40,7 @@ async fn who_has_quiet_hours_now_is_held_and_the_others_are_reached() {
     };
     let held = [
         person(1, "+1555010", Some("Asia/Tokyo")).await,
-        // By the country of the number, which has one zone.
+        // The zone by the country of the number, which has only one.
         person(2, "+8135550100", None).await,
         // The contact's own zone counts before the number's.
         person(3, "+49305550100", Some("Asia/Tokyo")).await,
@@ -58,7 +58,7 @@ async fn who_has_quiet_hours_now_is_held_and_the_others_are_reached() {
     });
     let id = campaigns.running(group, fields).await;
     campaigns.done(id, 3).await;
-    // Long enough for whatever would leave by mistake.
+    // Long enough for an attempt that would start by mistake.
     tokio::time::sleep(seconds(3)).await;
     let read = campaigns.read(id).await;
     assert_eq!(
@@ -84,7 +84,7 @@ async fn a_quiet_day_of_the_week_is_where_the_recipient_is() {
     let server = Server::shared().await;
     let campaigns = Campaigning::of(&server.user(&["user"]).await).await;
     let group = campaigns.group(0).await;
-    // Fourteen hours ahead and eleven behind: never the same day in both.
+    // Fourteen hours ahead of UTC and eleven behind: never the same day in both.
     let mut contacts = Vec::new();
     for (n, zone) in ["Pacific/Kiritimati", "Pacific/Pago_Pago"]
         .into_iter()
@@ -97,7 +97,7 @@ async fn a_quiet_day_of_the_week_is_where_the_recipient_is() {
         contacts.push(campaigns.member(group, fields).await);
     }
     let there = clock::now() + Duration::hours(14);
-    // 1 is Sunday, as 0 is to this format.
+    // Sunday is 1 in the API, and 0 in this format.
     let day: u8 = there.format("%w").to_string().parse().unwrap();
     let fields = json!({"cpm": 100, "quiet_days": (day + 1).to_string()});
     let id = campaigns.running(group, fields).await;
@@ -161,7 +161,7 @@ async fn hours_that_change_on_the_way_hold_for_all_that_is_not_sent() {
     let server = Server::shared().await;
     let campaigns = Campaigning::of(&server.user(&["user"]).await).await;
     let group = campaigns.group(8).await;
-    // All of them are made at once, and sent over half a minute.
+    // All transmissions are created at once, and sent over half a minute.
     let id = campaigns.running(group, json!({"cpm": 0.5})).await;
     let mut log = EventLog::of(server).await;
     campaigns.on_the_wire(&mut log, id, 1).await;

@@ -1,4 +1,4 @@
-//! A campaign that is stopped and started again and again.
+//! A campaign that is stopped and started repeatedly.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::harness::{Campaigning, Database, EventLog, ReadModels, Setup, densest
 const CONTACTS: usize = 300;
 const STOPS: usize = 50;
 
-/// Most are reached; some are busy, refuse, or are there twice.
+/// Addresses of which most are reached; some are busy, fail, or occur twice.
 fn addresses() -> Vec<String> {
     let address = |n: usize| match n % 30 {
         7 => format!("busy+{n}@example.com"),
@@ -21,7 +21,7 @@ fn addresses() -> Vec<String> {
     (0..CONTACTS).map(address).collect()
 }
 
-/// What came of each contact, in their order.
+/// The outcome of each contact, in order of their ids.
 async fn outcomes(campaigns: &Campaigning, id: i64) -> Vec<[Value; 4]> {
     let transmissions = campaigns.transmissions(id).await.into_values();
     let fields = ["status", "outcome", "suppressed", "try_done"];
@@ -63,7 +63,7 @@ async fn fifty_stops_change_nothing_of_what_comes_of_it() {
     let id = campaigns.running(group, json!({"cpm": 5})).await;
     let mut log = EventLog::of(&server).await;
     for stop in 0..STOPS {
-        // However slow the machine is, it goes on in between.
+        // However slow the machine is, the campaign makes progress in between.
         if stop % 10 == 0 {
             let started = log.starts(id).await.len();
             campaigns.on_the_wire(&mut log, id, started + 1).await;

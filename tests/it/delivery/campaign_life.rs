@@ -1,10 +1,10 @@
-//! A campaign's life: started, stopped, resumed, completed, broken.
+//! A campaign's life cycle: started, stopped, resumed, completed, broken.
 
 use serde_json::{Value, json};
 
 use crate::harness::{Campaigning, Client, EventLog, Server, eventually, seconds, unique_name};
 
-/// So slow that it runs until it is stopped.
+/// A pace so slow that the campaign runs until it is stopped.
 const ENDLESS: f64 = 0.001;
 
 async fn campaigning() -> Campaigning {
@@ -15,13 +15,13 @@ async fn asked(client: &Client, method: &str, path: &str) -> crate::harness::Ans
     client.send(client.request(method, path)).await
 }
 
-/// Why a request was refused with 423.
+/// The reason for which a request was refused with 423.
 #[track_caller]
 fn reason(answer: &crate::harness::Answer) -> String {
     answer.expect(423)["detail"].as_str().unwrap().to_owned()
 }
 
-/// Every way to say start and stop.
+/// All routes that start and stop a campaign.
 fn spellings(id: i64) -> [(&'static str, String, String); 4] {
     let (put, get) = (format!("/campaigns/{id}"), format!("/campaign/{id}"));
     [
@@ -313,7 +313,7 @@ async fn one_whose_owner_is_deactivated_is_broken_and_goes_on_when_it_can() {
         assert_eq!(refused, "its owner is not active");
     }
     admin.put(&path, json!({"active": 1})).await.ok();
-    // Deactivated with its user, and activated by itself.
+    // The account was deactivated with its user, and has to be activated separately.
     let accounts = admin.get("/accounts").await.ok();
     let own = accounts.as_array().unwrap().iter();
     for account in own.filter(|account| account["user_id"] == owner) {

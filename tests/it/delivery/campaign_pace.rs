@@ -1,8 +1,8 @@
 //! The pace of a campaign, judged on the moments at which its attempts had their slots.
 //!
-//! No more may start than its pace allows, however late a busy machine is. That it uses
-//! the pace it has is decided by the slots that are offered, and is tested on a clock of its
-//! own: `gateways/src/worker/gate/tests.rs`.
+//! No more may start than the pace allows, however late a busy machine is. That the pace is used
+//! up depends on the slots that are offered, and is tested on a clock of its own:
+//! `gateways/src/worker/rate_limiter/tests.rs`.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use eventstore::clock;
@@ -13,8 +13,8 @@ use crate::harness::{
     Campaigning, EventLog, Mailing, Server, TIMEOUT, densest_second, eventually, seconds,
 };
 
-/// The age at which a worker still uses what it read of a campaign, and the rest of a slot
-/// that had begun by then.
+/// The time for which a worker uses the state that it read of a campaign, and the rest of a slot
+/// that has begun by then.
 const HELD_FOR: TimeDelta = TimeDelta::milliseconds(300);
 
 async fn moments(log: &mut EventLog, id: i64) -> Vec<DateTime<Utc>> {
@@ -25,7 +25,7 @@ async fn moments(log: &mut EventLog, id: i64) -> Vec<DateTime<Utc>> {
         .collect()
 }
 
-/// The moments that lie between these two.
+/// The moments from `from` until before `to`.
 fn between(
     moments: &[DateTime<Utc>],
     from: DateTime<Utc>,
@@ -35,7 +35,7 @@ fn between(
     within.copied().collect()
 }
 
-/// The count in the fullest ten seconds.
+/// The most moments within ten seconds.
 fn densest_ten_seconds(moments: &[DateTime<Utc>]) -> usize {
     let ten = TimeDelta::seconds(10);
     let counts = moments
@@ -44,7 +44,7 @@ fn densest_ten_seconds(moments: &[DateTime<Utc>]) -> usize {
     counts.max().unwrap_or_default()
 }
 
-/// The least time from one to the next.
+/// The shortest time between two successive moments.
 fn nearest(moments: &[DateTime<Utc>]) -> TimeDelta {
     let apart = moments.windows(2).map(|pair| pair[1] - pair[0]);
     apart.min().expect("two of them")
@@ -90,7 +90,7 @@ async fn another_pace_holds_at_once() {
     let slow = densest_second(&between(&moments, first, changed));
     assert!(slow <= 3, "{slow} in one second at 2");
     let fast = between(&moments, changed, slowed);
-    // At 2 they are half a second apart.
+    // At a pace of 2 they are half a second apart.
     let apart = nearest(&fast);
     assert!(apart < TimeDelta::milliseconds(300), "{apart} apart at 15");
     let densest = densest_second(&fast);
@@ -148,7 +148,7 @@ async fn a_fast_campaign_holds_nobody_else_up() {
     let group = campaigns.group(CONTACTS as usize).await;
     let id = campaigns.running(group, json!({"cpm": 1_000_000})).await;
     let (mut singles, mut meanwhile) = (Vec::new(), 0);
-    // As long as it runs, and ten at least.
+    // As long as the campaign runs, and at least ten.
     loop {
         let email = format!("single{}@example.com", singles.len());
         let transmission = mailing.send_to(&email).await;
@@ -171,7 +171,7 @@ async fn a_fast_campaign_holds_nobody_else_up() {
         overtaken.push(overtaken_by(&mut log, single).await);
     }
     println!("{meanwhile} while it ran; passed by {overtaken:?} of the campaign");
-    // Behind all of it the first would wait for nearly all.
+    // Behind the whole campaign, the first one would wait for nearly all attempts.
     let most = overtaken.into_iter().max().unwrap();
     assert!(most < CONTACTS / 4, "one was passed by {most}");
     let ended = campaigns.ended(id).await;
@@ -186,7 +186,7 @@ async fn a_start_is_answered_at_once_and_progress_is_told_on_the_way() {
     let group = campaigns.group(3_000).await;
     let id = campaigns.campaign(group, json!({"cpm": 10})).await;
     campaigns.put(id, "start").await.ok();
-    // What is answered is the start; the transmissions are made afterwards.
+    // The request only starts the campaign; the transmissions are created afterwards.
     let mut log = EventLog::of(&server).await;
     let sql = "select count(*), count(distinct event_type) from events
                where commit_id = (select commit_id from events

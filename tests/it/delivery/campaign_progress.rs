@@ -1,4 +1,4 @@
-//! A campaign followed as it goes.
+//! The progress of a campaign as a stream of server-sent events.
 
 use std::{
     io::{BufRead, BufReader},
@@ -20,14 +20,14 @@ struct Heard {
     data: Value,
 }
 
-/// A stream of them.
+/// A stream of server-sent events.
 struct Stream {
     response: Response,
     text: String,
 }
 
 impl Stream {
-    /// Follows a campaign, from after this event on.
+    /// Follows a campaign, from after the event with this id.
     async fn of(client: &Client, id: i64, last: Option<&str>) -> Self {
         let mut request = client.request("GET", &format!("/campaigns/{id}/progress"));
         if let Some(last) = last {
@@ -43,7 +43,7 @@ impl Stream {
         }
     }
 
-    /// The next event; nothing at the end of the stream.
+    /// The next event; none at the end of the stream.
     async fn next(&mut self) -> Option<Heard> {
         loop {
             while let Some(end) = self.text.find("\n\n") {
@@ -65,7 +65,7 @@ impl Stream {
         }
     }
 
-    /// Everything until its end.
+    /// The remaining events until the end of the stream.
     async fn rest(mut self) -> Vec<Heard> {
         let mut all = Vec::new();
         while let Some(event) = self.next().await {
@@ -108,7 +108,7 @@ async fn who_follows_hears_how_far_it_is_and_its_end() {
     );
     let mut read = campaigns.read(id).await;
     let mut told = end.data.clone();
-    // What changes by itself after the end.
+    // The rate still changes after the end.
     for campaign in [&mut read, &mut told] {
         campaign.as_object_mut().unwrap().remove("rate");
     }
@@ -119,7 +119,7 @@ async fn who_follows_hears_how_far_it_is_and_its_end() {
     let over = request.header("last-event-id", end.id.as_str());
     let over = campaigns.client.send(over).await;
     assert_eq!((over.status, over.text().as_str()), (204, ""));
-    // Who comes late hears how it ended, and that is all.
+    // A late client gets only the final event.
     let late = Stream::of(&campaigns.client, id, None).await.rest().await;
     assert_eq!(ids(&late), [&end.id]);
     assert_eq!(late[0].kind, "end");
@@ -226,7 +226,7 @@ async fn the_command_draws_it_and_ends_with_it() {
     let (first, lines) = tokio::task::spawn_blocking(move || (lines.next(), lines))
         .await
         .unwrap();
-    // It is seen to run, and may end now.
+    // The stream shows that the campaign runs, which may end now.
     let path = format!("/campaigns/{id}");
     campaigns.client.put(&path, json!({"cpm": 10})).await.ok();
     let ended = tokio::task::spawn_blocking(move || {

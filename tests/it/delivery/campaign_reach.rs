@@ -1,4 +1,4 @@
-//! Whom a campaign reaches: each contact once, and nobody who must not be.
+//! The reach of a campaign: each contact once, and no suppressed one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,13 +17,13 @@ const OUTCOMES: [&str; 6] = [
     "suppressed",
 ];
 
-/// A server that tries again soon.
+/// A server with this base delay of retries.
 async fn impatient(retry_base: &str) -> Server {
     let setup = Setup::on(&Database::create().await);
     setup.set("RETRY_BASE_SECONDS", retry_base).start().await
 }
 
-/// What came of each transmission of a campaign, by the contact's address.
+/// The transmissions of a campaign with their outcomes, by the contact's address.
 async fn outcomes(campaigns: &Campaigning, group: i64, id: i64) -> BTreeMap<String, Vec<Value>> {
     let transmissions = campaigns.transmissions(id).await;
     let mut by_address = BTreeMap::<String, Vec<Value>>::new();
@@ -37,7 +37,7 @@ async fn outcomes(campaigns: &Campaigning, group: i64, id: i64) -> BTreeMap<Stri
     by_address
 }
 
-/// Counts by outcome add up to what is done, and that to all there is.
+/// Asserts that all contacts are done, and that the counts by outcome add up to their number.
 fn assert_adds_up(campaign: &Value) {
     let number = |name: &str| campaign[name].as_i64().unwrap();
     let sum: i64 = OUTCOMES.iter().map(|outcome| number(outcome)).sum();
@@ -82,7 +82,7 @@ async fn each_contact_has_one_transmission_and_every_outcome_is_counted() {
 
     let mut log = EventLog::of(&server).await;
     assert_eq!(log.made(id).await, (48, 48));
-    // One attempt each, two for those who are busy, none for those who are suppressed.
+    // One attempt each, two for busy contacts, none for suppressed ones.
     assert_eq!(log.starts(id).await.len(), 41 + 2 * 2 + 1 + 1);
     let outcomes = outcomes(&campaigns, group, id).await;
     for (email, tries, why) in [
@@ -164,7 +164,7 @@ async fn who_comes_after_the_start_or_goes_before_their_turn_is_not_reached() {
     let server = Server::shared().await;
     let campaigns = Campaigning::of(&server.user(&["user"]).await).await;
     let group = campaigns.group(50).await;
-    // Transmissions of half a minute are made ahead; the last contacts have none for now.
+    // Transmissions are created half a minute ahead; the last contacts have none yet.
     let id = campaigns.running(group, json!({"cpm": 1})).await;
     campaigns.done(id, 1).await;
     let mut log = EventLog::of(server).await;
@@ -226,7 +226,7 @@ async fn who_comes_after_the_start_or_goes_before_their_turn_is_not_reached() {
     assert_eq!(log.starts(id).await.len(), 47);
 }
 
-/// The transmission ends failed without having been on the wire oftener than so.
+/// Asserts that the transmission ends suppressed, after this number of attempts started.
 async fn assert_suppressed(server: &Server, row: &Value, starts: usize) {
     assert_eq!(
         (&row["status"], &row["outcome"], &row["suppressed"]),
@@ -253,10 +253,10 @@ async fn who_opted_out_is_sent_to_by_no_path() {
     let admin = server.admin().await;
     let (campaigns, mailing) = (Campaigning::on(&server).await, Mailing::of(&admin).await);
 
-    // By a person who sends again what failed.
+    // A failed transmission that a user sends again.
     let failed = mailing.send_to("fail+1@example.com").await;
     mailing.ended(failed).await;
-    // By itself, after an attempt that nobody answered.
+    // A transmission that is retried by itself, after an unanswered attempt.
     let contact = admin.contact("busy+1@example.com").await;
     let busy = json!({"contact_id": contact, "try_allowed": 3});
     let busy = mailing.with(busy).await;

@@ -1,4 +1,4 @@
-//! Several workers at one campaign.
+//! Several workers send one campaign.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ fn process(database: &Database, role: &str) -> Setup {
     Setup::on(database).set("ROLE", role)
 }
 
-/// An API and a projector, and so many workers.
+/// One process each for the API and the projector, and this number of workers.
 async fn parts(workers: usize) -> (Server, Server, Vec<Server>) {
     let database = Database::create().await;
     let projector = process(&database, "projector").spawn();
@@ -63,7 +63,7 @@ async fn what_a_killed_worker_leaves_the_other_one_does() {
     let id = campaigns.running(group, json!({"cpm": 20})).await;
     let mut log = EventLog::of(&api).await;
     both_have_started(&mut log, id).await;
-    // The first one most likely paces the campaign, too.
+    // The first worker most likely runs the policies, and so paces the campaign, too.
     workers[0].kill9();
     let ended = campaigns.ended(id).await;
     assert_eq!(ended["status"], "completed", "{ended}");

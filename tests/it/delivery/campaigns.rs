@@ -1,10 +1,10 @@
-//! Campaigns as they are kept.
+//! Creating, reading and changing campaigns.
 
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Database, Mailing, ReadModels, Server, Setup, unique_name};
 
-/// A program and a group to make campaigns of.
+/// A program and a group for campaigns.
 async fn parts(user: &Client) -> (i64, i64) {
     let program = Mailing::of(user).await.program_id;
     let group = json!({"name": unique_name("group")});

@@ -1,4 +1,4 @@
-//! What mailbox providers report when people call a mail unwanted.
+//! Complaints: feedback reports (ARF) by mailbox providers on mails marked as unwanted.
 
 use serde_json::json;
 
@@ -36,7 +36,7 @@ impl Sending {
         }
     }
 
-    /// Sends a mail: the return path that it had.
+    /// Sends a mail; answers its return path.
     async fn mail(&self, to: &str) -> String {
         let transmission = self.mailing.send_to(to).await;
         let ended = self.mailing.ended(transmission).await;
@@ -49,7 +49,7 @@ impl Sending {
         sender.unwrap_or_else(|| panic!("{mail}")).0.to_owned()
     }
 
-    /// Reports it as mailbox providers do: the answer.
+    /// Sends a feedback report on a mail, as mailbox providers do; answers the reply.
     async fn report(&self, kind: &str, return_path: &str) -> String {
         let report = format!(
             "From: Feedback <fbl@provider.example>\r\nSubject: complaint about a message\r\n\

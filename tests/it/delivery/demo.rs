@@ -1,4 +1,4 @@
-//! `ledgerline demo`
+//! The command `ledgerline demo`.
 
 use crate::harness::{Server, Setup, SmtpSink};
 

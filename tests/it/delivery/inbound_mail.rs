@@ -1,4 +1,4 @@
-//! Mail that comes in, from the first byte to the readable transmission.
+//! Inbound mail, from the first byte to the readable transmission.
 
 use std::process::Command;
 
@@ -84,7 +84,7 @@ async fn mail_that_is_to_become_a_fax_is_refused_with_the_reason() {
     assert!(answers[0].starts_with(REASON), "{answers:?}");
     assert!(answers[1].starts_with("250"), "{answers:?}");
 
-    // Also of one who is subscribed between RCPT and DATA.
+    // Also for an account that is subscribed to such a program between RCPT and DATA.
     let late = Receiving::mail(&desk.client).await;
     postman.say("MAIL FROM:<ada@example.com>").await;
     for to in [&late.address, &desk.receiving.address] {
@@ -179,7 +179,7 @@ async fn what_is_too_large_or_too_much_is_refused_in_words() {
     }
     assert_eq!(put_off, 50);
     assert!(postman.say("RSET").await.starts_with("250"));
-    // And it goes on with a mail like any other.
+    // The connection can still be used for a valid mail.
     let answers = postman.bring(&[&address], MAIL).await;
     assert!(answers[0].starts_with("250"), "{answers:?}");
     assert_eq!(desk.receiving.arrived(&desk.client, 1).await.len(), 1);
@@ -264,7 +264,7 @@ async fn what_somebody_wrote_is_gone_once_they_are_erased() {
     assert_eq!(original.status, 404);
 }
 
-/// swaks with these arguments: whether it was content, and what was said.
+/// Runs swaks with these arguments; answers its success and its output.
 fn swaks(arguments: &[&str]) -> (bool, String) {
     let said = Command::new("swaks")
         .args(["--from", "ada@example.com", "--timeout", "180"])
@@ -371,7 +371,7 @@ async fn a_mail_that_comes_back_has_failed_with_the_words_it_was_refused_with() 
     );
     let attempts = mailing.attempts(transmission).await;
     assert_eq!(attempts[0]["outcome"], "rejected", "{attempts:?}");
-    // One that is made up is for nobody.
+    // A forged bounce address is refused.
     let forged = ["bounce+1.0011223344@desk.example"];
     let answers = desk.lmtp().await.bring(&forged, MAIL).await;
     assert!(answers[0].starts_with("550 5.1.1"), "{answers:?}");

@@ -1,4 +1,4 @@
-//! Short messages that somebody wrote, from the message centre to the readable transmission.
+//! Inbound (mobile-originated) SMS, from the message centre to the readable transmission.
 
 use std::{collections::HashSet, time::Instant};
 
@@ -29,7 +29,7 @@ impl Desk {
         }
     }
 
-    /// With a message centre to which it is bound.
+    /// A desk with a message centre to which its provider is bound.
     async fn bound() -> (Self, Centre) {
         let desk = Self::open().await;
         let centre = Centre::start(&json!({}));
@@ -115,7 +115,7 @@ async fn parts_are_put_together_in_any_order_and_other_letters_are_read() {
         .encode_utf16()
         .flat_map(u16::to_be_bytes)
         .collect();
-    // The surrogate pair is divided between the parts.
+    // The surrogate pair is split between the parts.
     for (number, octets) in [(2, &units[4..]), (1, &units[..4])] {
         let header = [5, 0, 3, 9, 2, number];
         let more = json!({"esm_class": 0x40, "coding": 8});
@@ -130,7 +130,7 @@ async fn parts_are_put_together_in_any_order_and_other_letters_are_read() {
 #[tokio::test]
 async fn a_message_that_is_brought_again_is_taken_in_once() {
     let (desk, centre) = Desk::bound().await;
-    // The answer may not have arrived before the connection broke, so soon is that.
+    // The connection may break before the response to the first one arrives.
     desk.deliver(&centre, b"yes", json!({"then_drop": true}));
     centre.said("bind", 2).await;
     desk.deliver(&centre, b"yes", json!({}));
@@ -228,7 +228,7 @@ async fn what_kannel_brings_again_because_our_answer_was_lost_is_taken_in_once()
     centre.said("bind", 1).await;
     desk.deliver(&centre, b"again", json!({}));
     desk.deliver(&centre, b"again", json!({}));
-    // Each of both twice, the first time without an answer.
+    // Kannel delivers both messages twice, since the first answers are lost.
     eventually("Kannel brings them again", seconds(30), async || {
         (lossy.brought() >= 4).then_some(())
     })
@@ -282,8 +282,8 @@ async fn of_many_at_once_each_is_taken_in_once_whatever_stands_among_them() {
     let desk = Desk::open().await;
     let by = &desk.receiving.kannel(&desk.client).await;
     let receiving = &desk.receiving;
-    // Of thirty, each twice: ten from somebody new, ten from one who is new each time, ten
-    // who wish no more of them, all the same person.
+    // Thirty messages, each twice: ten from one new sender, ten from a new sender each, ten
+    // opt-outs of a third sender.
     let queries = (0..60).map(|number| match number % 30 {
         at @ 0..10 => format!("from=%2B4917100&data=hello&id=same-{at}"),
         at @ 10..20 => format!("from=%2B49172{at}&data=hello&id=new-{at}"),
@@ -292,7 +292,7 @@ async fn of_many_at_once_each_is_taken_in_once_whatever_stands_among_them() {
     let answers = queries.map(async |query| receiving.brought(by, &query).await);
     let answers = futures::future::join_all(answers).await;
     assert!(answers.iter().all(StatusCode::is_success), "{answers:?}");
-    // To another number than those: nobody is there.
+    // A number at which no account receives.
     let mut elsewhere = receiving.clone();
     elsewhere.address = "+4900000".to_owned();
     let refused = elsewhere.brought(by, "from=%2B49174&data=hello&id=x").await;
@@ -356,12 +356,12 @@ async fn parts_that_come_again_are_known_and_others_under_their_number_are_not()
     for (number, said) in [
         (1, "one+"),
         (2, "two"),
-        // Our answer was lost.
+        // A repetition, as after a lost response.
         (2, "two"),
-        // The sender has come round to the same reference.
+        // The sender has wrapped around to the same reference.
         (1, "three+"),
         (2, "four"),
-        // And again, before all of it was there.
+        // Again, before all parts had arrived.
         (1, "five+"),
         (1, "six+"),
         (2, "seven"),
@@ -378,7 +378,7 @@ async fn parts_that_come_again_are_known_and_others_under_their_number_are_not()
     assert_eq!(texts, ["five ", "one two", "six seven", "three four"]);
 }
 
-/// Brings a message with a password of its own: the answer, and what it asks to wait.
+/// Delivers a message with this password; answers the status and `Retry-After`.
 async fn knock(url: &str, provider: i64, password: &str) -> (u16, Option<u64>) {
     let url = format!("{url}/callbacks/sms/{provider}?from=1&to=2&data=x");
     let request = reqwest::Client::new().get(url);
@@ -405,14 +405,14 @@ async fn guesses_at_a_providers_password_are_limited() {
     });
     let answers = futures::future::join_all(guesses).await;
     let checked = answers.iter().filter(|(status, _)| *status == 401).count();
-    // Ten, and then one in five seconds.
+    // A burst of ten, and then one in five seconds.
     let allowed = 10 + start.elapsed().as_secs() as usize / 5 + 2;
     assert!((10..=allowed).contains(&checked), "{checked} of {allowed}");
     for (status, wait) in answers {
         assert!([401, 429].contains(&status), "{status}");
         assert_eq!(status == 429, wait.is_some());
     }
-    // Another provider's messages come in, and so do this one's when it is their turn.
+    // Another provider is not limited, and this one is accepted once its limit allows.
     assert_eq!(knock(url, other.provider_id, other.password).await.0, 404);
     let status = eventually("the right password is accepted", seconds(60), async || {
         let (status, wait) = knock(url, by.provider_id, by.password).await;
@@ -422,6 +422,6 @@ async fn guesses_at_a_providers_password_are_limited() {
         (status != 429).then_some(status)
     })
     .await;
-    // Nobody has the number 2: what decides about that is past the password.
+    // No account has the number 2, which is checked after the password.
     assert_eq!(status, 404);
 }

@@ -1,4 +1,4 @@
-//! Short messages through a real Kannel, from the request to the report.
+//! SMS through a real Kannel, from the request to the delivery report.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ struct Texting {
 }
 
 impl Texting {
-    /// Somebody who sends this text, by a provider with these settings.
+    /// A program that sends this text, through a provider with these settings.
     async fn of(text: &str, password: &str, settings: Value) -> Self {
         let text = json!({"data": text});
         Self::through(Kannel::start().await, text, password, settings).await
@@ -43,7 +43,7 @@ impl Texting {
         }
     }
 
-    /// Sends it to a new contact: the transmission and its attempt.
+    /// Sends the text to a new contact; answers the transmission and its attempt.
     async fn send(&self) -> (i64, i64) {
         self.send_to(&format!("+49309{:06}", unique())).await
     }
@@ -56,7 +56,7 @@ impl Texting {
         (transmission, self.mailing.send(transmission).await)
     }
 
-    /// Sends it; the transmission as it ended.
+    /// Sends the text to a new contact; answers the transmission after its end.
     async fn sent(&self) -> Value {
         let (transmission, _) = self.send().await;
         self.mailing.ended(transmission).await
@@ -106,7 +106,7 @@ async fn a_long_text_arrives_in_parts_although_kannel_would_cut_it() {
 
 #[tokio::test]
 async fn a_service_is_spoken_to_as_its_template_says() {
-    // Kannel has another way of being asked, in XML, which stands for services of any kind.
+    // Kannel's alternative XML interface stands for services of any kind.
     let template = json!({
         "url_template": "/cgi-bin/sendsms", "content_type": "text/xml", "sender": "ACME",
         "body_template": "<?xml version=\"1.0\" encoding=\"UTF-8\"?><message><submit>\
@@ -212,7 +212,7 @@ async fn what_the_message_centre_behind_kannel_says_is_what_holds() {
     let texting = Texting::through(kannel, text, "s3same", settings).await;
     for (ending, outcome, response) in [
         ("900", "delivered", "delivered: id:"),
-        // Kannel itself sends again what it is told to send more slowly.
+        // Kannel itself retries messages that the centre throttles.
         ("901", "delivered", "delivered: id:"),
         ("905", "rejected", "stat:UNDELIV"),
         ("906", "unanswered", "stat:EXPIRED"),

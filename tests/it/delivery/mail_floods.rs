@@ -1,10 +1,10 @@
-//! Those who bring too much, too long, or not to the end.
+//! Mail clients that send too much, too slowly, or not to the end.
 
 use crate::harness::{MailDesk, Postman, Receiving, eventually, seconds};
 
 const MAIL: &str = "Subject: Hello\r\n\r\nHello";
 
-/// It takes in a mail as if nothing had happened.
+/// Asserts that the server takes in another mail, after `so_far` ones.
 async fn is_well(desk: &MailDesk, so_far: usize) {
     let to = [desk.receiving.address.as_str()];
     let answers = desk.lmtp().await.bring(&to, MAIL).await;
@@ -35,7 +35,7 @@ async fn ten_thousand_recipients_are_put_off_beyond_a_hundred() {
         let answer = postman.hear().await;
         assert!(answer.starts_with("250"), "{recipient}: {answer}");
     }
-    // They all were the same one.
+    // All of them were duplicates of one mail.
     assert_eq!(desk.receiving.arrived(&desk.client, 1).await.len(), 1);
 }
 
@@ -43,7 +43,7 @@ async fn ten_thousand_recipients_are_put_off_beyond_a_hundred() {
 async fn two_hundred_megabytes_are_read_to_their_end_and_refused() {
     let desk = MailDesk::open().await;
     let mut postman = desk.lmtp().await;
-    // It lies about its size.
+    // The announced size is false.
     let start = [
         "MAIL FROM:<ada@example.com> SIZE=10",
         &format!("RCPT TO:<{}>", desk.receiving.address),
@@ -127,7 +127,7 @@ async fn an_international_address_is_the_same_in_either_form() {
         assert!(answer.starts_with("250"), "{brought}: {answer}");
         receiving.arrived(&desk.client, 1).await;
     }
-    // All three came from the same one.
+    // All three mails have the same sender.
     let contacts = desk.client.get("/contacts").await.ok();
     assert_eq!(contacts.as_array().unwrap().len(), 1, "{contacts}");
 }
@@ -183,7 +183,7 @@ async fn fields_out_of_bounds_hold_up_no_other_mail() {
         assert!(answers[0].starts_with("250"), "{answers:?}");
         assert!(behind[0].starts_with("250"), "{behind:?}");
     }
-    // The same mail that came behind each of them is one.
+    // The identical mail that followed each of them is one transmission.
     let rows = desk.receiving.arrived(&desk.client, 5).await;
     let mut subjects = Vec::new();
     for row in &rows {
@@ -196,7 +196,7 @@ async fn fields_out_of_bounds_hold_up_no_other_mail() {
         subjects.push(message["subject"].as_str().unwrap_or_default().to_owned());
     }
     subjects.sort();
-    // Of the first and the third the head alone is out of bounds; the text has all of it.
+    // Of the first and the third mail only the header is out of bounds; the text is complete.
     let read = "out of bounds";
     assert_eq!(subjects, ["", "", "Hello", read, read]);
 }

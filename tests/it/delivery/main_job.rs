@@ -1,4 +1,4 @@
-//! The main job, end to end.
+//! The main use case, end to end: mails from the request to the outcome.
 
 use serde_json::json;
 
@@ -99,7 +99,7 @@ async fn what_is_sent_is_fixed_at_that_moment() {
     let admin = server.admin().await;
     smtp_provider(&admin, recorder.port, 1).await;
     let mailing = Mailing::of(&admin).await;
-    // Its first attempt is put off by the mail server, and meanwhile the template changes.
+    // The mail server defers the first attempt, and meanwhile the template changes.
     let transmission = mailing.send_to("grey@example.com").await;
     let path = format!("/messages/templates/{}", mailing.template_id);
     admin

@@ -1,4 +1,4 @@
-//! From a request to a report.
+//! Delivery, from a request to its report.
 
 mod campaign_capacity;
 mod campaign_hours;

@@ -1,4 +1,4 @@
-//! How an attempt can end, played by the sandbox, and what follows from it.
+//! The outcomes of an attempt, simulated by the sandbox, and their consequences.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What a mail server can do to us.
+//! Behaviours of the receiving mail server.
 
 use serde_json::{Value, json};
 
@@ -6,17 +6,18 @@ use crate::harness::{
     Database, MailRecorder, Mailing, Server, Setup, free_port, smtp_provider_within,
 };
 
-/// A day, which is what mails have otherwise.
+/// The default deadline of mails: a day, in seconds.
 const LONG: u32 = 86_400;
-/// Enough for two attempts, a second apart, on a machine that is busy.
+/// A deadline, in seconds, for two attempts a second apart on a busy machine.
 const SHORT: u32 = 25;
 
-/// Sends to this recipient of the recorder: the transmission as it ended, and its attempts.
+/// Sends to this recipient of the recorder; answers the transmission after its end, and its
+/// attempts.
 async fn sent_to(recipient: &str) -> (MailRecorder, Value, Vec<Value>) {
     sent_within(LONG, recipient).await
 }
 
-/// The same, with so many seconds to send it in.
+/// Sends as [`sent_to`] does, with this deadline in seconds.
 async fn sent_within(deadline: u32, recipient: &str) -> (MailRecorder, Value, Vec<Value>) {
     let recorder = MailRecorder::start(0);
     let (server, mailing) = sender(recorder.port, deadline).await;

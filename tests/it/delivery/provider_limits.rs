@@ -28,7 +28,7 @@ async fn sandbox(admin: &Client, rate: Option<u32>, channels: Option<u32>) -> i6
     admin.post("/providers", body).await.id("provider_id")
 }
 
-/// When each attempt started and by whom, in order.
+/// The time and the worker of each start of an attempt, in order.
 async fn starts(log: &mut EventLog) -> Vec<(DateTime<Utc>, String)> {
     let sql = "select (payload -> event_type ->> 'at')::timestamptz as at,
                  payload -> event_type ->> 'worker' from events
@@ -63,7 +63,7 @@ async fn no_second_holds_more_starts_than_the_rate_over_all_workers() {
     }
 }
 
-/// Sends to a new contact for each of these numbers, and waits until all is delivered.
+/// Sends to a new contact for each of these numbers, and waits until all are delivered.
 async fn send_paced(mailing: &Mailing, numbers: std::ops::Range<usize>) {
     let mut transmissions = Vec::new();
     for n in numbers {

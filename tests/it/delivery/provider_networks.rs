@@ -1,5 +1,5 @@
-//! Where providers may be: never at a link-local or metadata address, however it is
-//! written, and only in the listed networks where a list is set.
+//! Permitted addresses of providers: never a link-local or metadata address, in any spelling, and
+//! only the listed networks if a list is set.
 
 use std::net::TcpListener;
 
@@ -32,7 +32,7 @@ const HOSTS: [&str; 16] = [
     "100.100.100.200",
 ];
 
-/// Listeners on one port of both loopback addresses, and whether somebody has called.
+/// Listeners on one port of both loopback addresses, which detect connections.
 struct Ears(TcpListener, Option<TcpListener>);
 
 impl Ears {
@@ -76,7 +76,7 @@ async fn last_error(admin: &Client, provider: i64) -> String {
     .await
 }
 
-/// Sends something by the service of this type of provider: the transmission.
+/// Sends a message by the service of this type of provider; answers the transmission.
 async fn send(admin: &Client, kind: &str) -> (Mailing, i64) {
     let mailing = match kind {
         "smtp" => Mailing::of(admin).await,
@@ -113,7 +113,7 @@ async fn link_local_and_metadata_addresses_are_never_connected_to() {
                 assert_eq!(attempt["outcome"], "unavailable", "{kind}: {attempt}");
                 assert_eq!(attempt["time_connect"], Value::Null, "{kind}: {attempt}");
             } else if kind != "smpp" {
-                // A message centre is bound to whether or not there is something to send.
+                // Providers of type smpp bind even when there is nothing to send.
                 send(&admin, kind).await;
             }
             let said = last_error(&admin, id).await;

@@ -1,4 +1,4 @@
-//! `/providers/{id}/status`: what the workers know.
+//! `/providers/{id}/status`: the state of a provider, as the workers see it.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::harness::{
     smtp_provider,
 };
 
-/// The status, once it is as it is to be.
+/// The status of a provider, once it fits.
 async fn status(admin: &Client, provider: i64, what: &str, fits: fn(&Value) -> bool) -> Value {
     let path = format!("/providers/{provider}/status");
     eventually(what, seconds(15), async || {
@@ -27,7 +27,7 @@ async fn a_worker_elsewhere_tells_what_it_knows() {
     let recorder = MailRecorder::start(0);
     let provider = smtp_provider(&admin, recorder.port, 1).await;
 
-    // Nobody sends yet, so nobody knows.
+    // Nothing was sent yet, so the state is unknown.
     let path = format!("/providers/{provider}/status");
     let unknown = admin.get(&path).await.ok();
     for field in ["reachable", "registered", "last_error", "in_flight", "rate"] {

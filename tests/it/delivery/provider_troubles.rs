@@ -1,5 +1,5 @@
-//! Providers that cannot be reached: the next one is asked at once, and who keeps
-//! failing is left alone for a while.
+//! Unreachable providers: failover to the next provider at once, and a circuit breaker for a
+//! provider that keeps failing.
 
 use eventstore::clock;
 use serde_json::json;
@@ -11,7 +11,7 @@ use crate::harness::{
 
 #[tokio::test]
 async fn what_one_provider_does_not_reach_leaves_by_the_next_at_once() {
-    // A repetition by the clock would come after a minute.
+    // A retry by the delay would come after at least a minute.
     let setup = Setup::embedded().set("RETRY_BASE_SECONDS", "120");
     let (server, recorder) = (setup.start().await, MailRecorder::start(0));
     let admin = server.admin().await;
@@ -61,7 +61,7 @@ async fn a_provider_that_keeps_failing_rests_is_probed_and_works_again() {
     let gauge = format!("ledgerline_provider_resting{{provider=\"{provider}\"}} 1");
     assert!(metrics.contains(&gauge), "{metrics}");
 
-    // While it rests no attempt is used up, but for one that was under way.
+    // While the breaker is open no attempt is used up, except one that was in flight.
     let until = resting["resting_until"].as_i64().unwrap();
     tokio::time::sleep(seconds(2)).await;
     let sql = "select count(*) from events where event_type = 'SpoolFailed'

@@ -29,7 +29,7 @@ async fn what_is_not_said_follows_from_the_type() {
     }
 }
 
-/// They are answered as the documents have them: an object within a text.
+/// The settings in an answer, which are JSON in a string, as documented.
 fn settings_of(provider: &Value) -> Value {
     serde_json::from_str(provider["settings"].as_str().unwrap()).unwrap()
 }
@@ -89,7 +89,7 @@ async fn a_new_provider_is_used_without_a_restart() {
     assert_eq!((first.count(), second.count()), (1, 1));
 }
 
-/// Settings that pass for personal data of this contact, and cannot be opened.
+/// Settings that look like sealed personal data of this contact, and cannot be unsealed.
 fn forged(contact: i64) -> Value {
     json!({"a": {"$of": format!("contact/{contact}"), "$sealed": "AAAA"}})
 }
@@ -98,7 +98,7 @@ fn forged(contact: i64) -> Value {
 async fn settings_that_pass_for_personal_data_are_refused_and_the_server_starts_again() {
     let mut server = Server::alone().await;
     let admin = server.admin().await;
-    // Whoever has no key counts as erased, and nothing of theirs is ever opened.
+    // A contact without a key counts as erased, and its data is never unsealed.
     let contact = admin.contact("forged@example.com").await;
     for kind in ["sandbox", "http"] {
         let plain = json!({"name": "plain", "type": kind, "host": "127.0.0.1", "active": 0});
@@ -124,8 +124,7 @@ async fn settings_that_pass_for_personal_data_are_refused_and_the_server_starts_
     server.start().await;
 }
 
-/// Appends a provider like that one, but of which the settings cannot be opened; its
-/// position.
+/// Appends a copy of a provider whose settings cannot be unsealed; answers the position.
 async fn unreadable(server: &Server, like: i64, contact: i64) -> i64 {
     let mut log = EventLog::of(server).await;
     let sql = "insert into events (aggregate_type, aggregate_id, sequence, event_type,
@@ -153,7 +152,7 @@ async fn a_server_starts_without_a_provider_that_cannot_be_read_and_says_so() {
     let position = unreadable(&server, provider, contact).await;
     assert!(server.sigterm(seconds(20)).success());
 
-    // It is never ready: the providers' read model stops there and neither skips nor passes.
+    // The server does not get ready: the providers' read model stops at the event.
     server.spawn();
     let stranger = server.stranger();
     let said = eventually("/readyz names the position", seconds(30), async || {

@@ -1,4 +1,4 @@
-//! One machine, many machines: processes that each do a part.
+//! Roles: one process for all, or several processes with one role each.
 
 use futures::{StreamExt as _, stream};
 
@@ -39,7 +39,7 @@ async fn four_workers_share_the_work_and_repeat_none_of_it() {
     let others: Vec<Server> = (0..3)
         .map(|_| process(&database, "worker").spawn())
         .collect();
-    // More at a time than one of them has connections for.
+    // Answers so slow that more connections are needed than one worker has.
     let recorder = MailRecorder::start(100);
     let admin = server.admin().await;
     smtp_provider(&admin, recorder.port, 2).await;

@@ -1,10 +1,10 @@
-//! Every service, played by the sandbox; and what cannot be sent at all.
+//! Every service, simulated by the sandbox, and programs that cannot send.
 
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Mailing, Server};
 
-/// Somebody with a program to send.
+/// A user with a program that sends.
 struct Sending {
     client: Client,
     program: i64,
@@ -42,14 +42,15 @@ impl Sending {
             .id("transmission_id")
     }
 
-    /// Why it cannot be sent.
+    /// The reason for which a transmission to this number cannot be sent.
     async fn refused(&self, phone: &str) -> String {
         let path = format!("/transmissions/{}/send", self.to(phone).await);
         let refused = self.client.post(&path, json!({})).await.expect(423);
         refused["detail"].as_str().unwrap().to_owned()
     }
 
-    /// What became of it once sent: as it reads, its result rows, what the sandbox shows.
+    /// Sends to this number; answers the transmission after its end, its result rows, and the
+    /// sandbox's outbox entry.
     async fn sent(&self, phone: &str) -> (Value, Vec<String>, Value) {
         let id = self.to(phone).await;
         let mailing = Mailing {
@@ -243,7 +244,7 @@ async fn a_program_that_receives_cannot_be_sent() {
             reason.contains("inbound") || reason.contains(kind),
             "{reason}"
         );
-        // Whatever direction one claims for it.
+        // Even if the body claims another direction.
         let contact = client.contact("claimed@example.com").await;
         let order =
             json!({"program_id": sending.program, "contact_id": contact, "direction": "outbound"});
@@ -286,7 +287,7 @@ async fn what_no_gateway_carries_is_not_queued() {
         assert!(reason.contains(expected), "{reason}");
     };
     refused().await;
-    // It is on record, and nothing speaks to it yet.
+    // The provider is stored, but no adapter for its type exists yet.
     let sip = json!({"name": "sip", "type": "sip", "host": "127.0.0.1", "active": 1});
     admin.post("/providers", sip).await.id("provider_id");
     refused().await;
@@ -296,7 +297,7 @@ async fn what_no_gateway_carries_is_not_queued() {
     assert_eq!(ended["outcome"], "delivered", "{ended}");
 }
 
-/// Silence of so many seconds.
+/// A WAV of silence of this length.
 fn wav(seconds: u32) -> Vec<u8> {
     let bytes = 16_000 * seconds;
     let mut file = Vec::from(*b"RIFF");
@@ -317,7 +318,7 @@ fn wav(seconds: u32) -> Vec<u8> {
     file
 }
 
-/// One empty page.
+/// A PDF of one empty page.
 fn pdf() -> Vec<u8> {
     let objects = [
         "<</Type/Catalog/Pages 2 0 R>>",

@@ -1,4 +1,4 @@
-//! What is to be done later.
+//! Creating, changing and cancelling schedules.
 
 use eventstore::clock;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ fn now() -> i64 {
     clock::now().timestamp()
 }
 
-/// A transmission that was not sent, and its path.
+/// An unsent transmission, and its path.
 async fn pending(user: &Client) -> (i64, String) {
     let mailing = Mailing::of(user).await;
     let transmission = mailing.to(user.contact("later@example.com").await).await;
@@ -59,7 +59,7 @@ async fn a_transmission_is_scheduled_once_or_again_and_again() {
     );
     assert_eq!(again["timestamp"], Value::Null);
     let next = again["next_run"].as_i64().unwrap();
-    // Nine o'clock there is four in UTC, or half past.
+    // Nine o'clock there is four or half past four in UTC.
     assert!(
         [0, 1800].contains(&(next.rem_euclid(86_400) - 4 * 3600)),
         "{again}"
@@ -147,7 +147,7 @@ async fn unscheduling_answers_what_it_was_scheduled_for() {
     }
     let gone = format!("/schedules/{}", schedule["schedule_id"]);
     assert_eq!(user.get(&gone).await.status, 404);
-    // Free for another.
+    // The transmission can be scheduled again.
     scheduled(&user, &path, json!({"delay": 600})).await;
 }
 
@@ -202,7 +202,7 @@ async fn what_is_completed_cannot_be_scheduled() {
     mailing.ended(transmission).await;
     let path = format!("/transmissions/{transmission}/schedule");
     user.put(&path, json!({"delay": 600})).await.expect(423);
-    // What failed may be sent again.
+    // A failed transmission may be sent again.
     let transmission = mailing.send_to("fail@example.com").await;
     mailing.ended(transmission).await;
     let path = format!("/transmissions/{transmission}/schedule");

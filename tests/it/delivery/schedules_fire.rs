@@ -1,4 +1,4 @@
-//! What is scheduled is done when it is time, and once.
+//! Schedules fire when they are due, and once.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::harness::{
     eventually, sandbox_provider, seconds,
 };
 
-/// The first user's mails on a server of the test's own, by a sandbox.
+/// The first user's mail program on a server of the test's own, which gets a sandbox.
 async fn on_its_own(server: &Server) -> Mailing {
     let admin = server.admin().await;
     sandbox_provider(&admin).await;
     Mailing::of(&admin).await
 }
 
-/// A transmission that is scheduled so, and its schedule.
+/// A transmission with a schedule of this timing, and the schedule.
 async fn scheduled(mailing: &Mailing, email: &str, timing: Value) -> (i64, i64) {
     let transmission = mailing.to(mailing.client.contact(email).await).await;
     let path = format!("/transmissions/{transmission}/schedule");
@@ -25,7 +25,7 @@ async fn scheduled(mailing: &Mailing, email: &str, timing: Value) -> (i64, i64) 
     (transmission, schedule)
 }
 
-/// The schedule once it was due, as it reads then.
+/// The schedule after it has fired.
 async fn fired(client: &Client, schedule: i64) -> Value {
     let path = format!("/schedules/{schedule}");
     eventually("the schedule fires", seconds(20), async || {
@@ -35,7 +35,7 @@ async fn fired(client: &Client, schedule: i64) -> Value {
     .await
 }
 
-/// How often a transmission was queued.
+/// The number of times that a transmission was queued.
 async fn queued(server: &Server, transmission: i64) -> usize {
     let mut log = EventLog::of(server).await;
     let history = log.history("transmission", transmission).await;
@@ -103,9 +103,10 @@ async fn a_campaign_starts_and_stops_when_it_is_time() {
     }
 }
 
-/// A transmission that a person sent and that ended before it was due, and its schedule.
+/// A transmission that was sent by a request and ended before its schedule was due, and the
+/// schedule.
 async fn sent_before_its_time(mailing: &Mailing) -> (i64, i64) {
-    // A machine may be so busy that it is due before; then it gets more time.
+    // On a busy machine the schedule may be due before; then it gets more time.
     for delay in [2, 10, 60] {
         let delay = json!({"delay": delay});
         let (transmission, schedule) = scheduled(mailing, "sent@example.com", delay).await;
@@ -160,7 +161,7 @@ async fn what_is_refused_when_it_is_time_is_on_record() {
 async fn what_was_missed_in_an_outage_runs_once() {
     let mut server = Server::alone().await;
     let mailing = on_its_own(&server).await;
-    // A machine may be so busy that it is due before the kill; then it gets more time.
+    // On a busy machine the schedule may be due before the kill; then it gets more time.
     let mut delay = 10;
     let (transmission, schedule) = loop {
         let after = json!({ "delay": delay });
@@ -190,13 +191,13 @@ async fn what_was_missed_in_an_outage_runs_once() {
     ReadModels::assert_equal_a_rebuild(&server).await;
 }
 
-/// Late is what is less than a minute late; only what is later was missed.
+/// A schedule less than a minute late still runs; only later times count as missed.
 #[tokio::test]
 async fn of_what_recurs_the_missed_times_run_once_or_not_at_all_as_it_says() {
     let mut server = Server::alone().await;
     let admin = server.admin().await;
     let mailing = on_its_own(&server).await;
-    // All have to be made, and the server killed, before the next minute begins.
+    // All schedules have to be created, and the server killed, before the next minute begins.
     let second = clock::now().timestamp().rem_euclid(60);
     if second > 5 {
         tokio::time::sleep(seconds(61 - second as u64)).await;
@@ -234,16 +235,16 @@ async fn of_what_recurs_the_missed_times_run_once_or_not_at_all_as_it_says() {
         })
         .await
     };
-    // Both minutes passed, and it ran once for both: the next that it runs for is to come.
+    // Both minutes have passed, and the schedule ran once for both; its next run is later.
     let ran = told(running).await;
     assert_eq!(ran[0], (running, "ScheduleFired".to_owned(), first));
     assert!(ran[1..].iter().all(|it| it.2 > first + 60), "{ran:?}");
-    // Of the second minute it depends on how long the start takes.
+    // The result for the second minute depends on the time that the start takes.
     let skipped = told(skipping).await;
     assert_eq!(skipped[0], (skipping, "ScheduleMissed".to_owned(), first));
     assert!(skipped[1..].iter().all(|it| it.2 > first), "{skipped:?}");
     assert_eq!(queued(&server, runs).await, 1);
-    // What has arrived is not sent again, and need not be looked at every minute.
+    // A delivered transmission is not sent again, and its schedule ends.
     let read = fired(&admin, over).await;
     assert_eq!(
         (&read["state"], &read["last_result"], &read["next_run"]),

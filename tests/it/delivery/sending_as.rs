@@ -1,5 +1,5 @@
-//! The author of a mail: the account's address where it may send as that, else its
-//! provider's default sender, else none.
+//! The author of a mail: the account's address if it may send as that, else its provider's
+//! default sender, else none.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::harness::{
     free_port, sandbox_provider, seconds, unique_name,
 };
 
-/// A mail server of the outside, and a user of ours who sends through it.
+/// A foreign mail server, and a user who sends through it.
 struct Desk {
     _server: Server,
     admin: Client,
@@ -19,7 +19,7 @@ struct Desk {
 }
 
 impl Desk {
-    /// With these among the settings of the provider, which needs no more of them.
+    /// A desk whose provider has these settings, in addition to the necessary ones.
     async fn open(settings: Value) -> Self {
         Self::under("verified", settings).await
     }
@@ -66,7 +66,7 @@ impl Desk {
         self.admin.post(&assign, named).await.ok();
     }
 
-    /// Asks for a mail to somebody new: the recipient, the transmission and the answer.
+    /// Requests a mail to a new contact; answers the recipient, the transmission and the response.
     async fn ask(&self) -> (Mailing, String, i64, Answer) {
         let mailing = Mailing::of(&self.user).await;
         let to = format!("{}@example.com", unique_name("to"));
@@ -76,7 +76,7 @@ impl Desk {
         (mailing, to, transmission, answer)
     }
 
-    /// From and Reply-To of a mail that is sent now.
+    /// Sends a mail; answers its From and Reply-To.
     async fn sent(&self) -> (String, Option<String>) {
         let (_, to, _, answer) = self.ask().await;
         answer.ok();
@@ -127,7 +127,7 @@ async fn without_a_default_sender_a_spoofed_author_is_423() {
     let started = campaigns.put(campaign, "start").await;
     started.expect(423);
     assert!(started.text().contains("default_sender"));
-    // The sandbox reaches no one, and may carry it.
+    // The sandbox reaches no one, and may carry the mail.
     sandbox_provider(&desk.admin).await;
     let before = desk.mails.count();
     let (mailing, _, transmission, answer) = desk.ask().await;

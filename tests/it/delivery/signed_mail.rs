@@ -1,4 +1,4 @@
-//! Mails that are signed, with a key that nobody sees again.
+//! DKIM signatures of mails, with a key that is never shown again.
 
 use std::{
     io::Write,
@@ -24,7 +24,7 @@ fn piped(command: &mut Command, input: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
-/// What dkimpy says of a mail, where DNS has this record.
+/// The verdict of dkimpy on a mail, given this record in the DNS.
 fn verified(mail: &str, record: &str) -> String {
     let python = std::env::var("LEDGERLINE_TEST_PYTHON").expect("run ./dev test");
     let script = "import dkim, sys\n\
@@ -45,7 +45,7 @@ fn rsa() -> (String, String) {
     (key, record)
 }
 
-/// A mail as it left: what the sink noted stands before the first header of ours.
+/// A mail as it was sent, without the headers that the sink adds in front.
 fn ours(mail: &str) -> String {
     let mail = mail.replace("\r\n", "\n");
     let lines = mail.lines().skip_while(|line| line.starts_with("X-"));

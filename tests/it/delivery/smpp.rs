@@ -1,4 +1,4 @@
-//! Short messages through a message centre that speaks SMPP, from the request to the report.
+//! SMS through a message centre by SMPP, from the request to the delivery report.
 
 use serde_json::{Value, json};
 
@@ -12,8 +12,8 @@ struct Texting {
 }
 
 impl Texting {
-    /// Somebody who sends this text, through a message centre with these options and a
-    /// provider with these settings.
+    /// A program that sends this text, through a message centre with these options and a provider
+    /// with these settings.
     async fn of(text: &str, options: Value, settings: Value) -> Self {
         let database = Database::create().await;
         let centre = Centre::start(&options);
@@ -37,7 +37,7 @@ impl Texting {
         }
     }
 
-    /// Sends it to a number with this ending, which says what the message centre does.
+    /// Sends the text to a number with this ending, which selects the message centre's behaviour.
     async fn sent(&self, ending: &str) -> Value {
         let phone = format!("+49309{:03}{ending}", unique() % 1_000);
         let contact = json!({"first_name": "Bob", "phone": phone});
@@ -98,7 +98,7 @@ async fn an_account_sends_under_the_name_that_it_has() {
     texting.ends("900", "delivered", "DELIVRD").await;
     let submit = texting.centre.all_by_now("submit").await.remove(0);
     assert_eq!(submit["from"], "ACME Shop");
-    // Alphanumeric (3GPP TS 23.040, 9.1.2.5).
+    // TON 5 is alphanumeric (3GPP TS 23.040, 9.1.2.5).
     assert_eq!(submit["ton"][0], 5);
 }
 

@@ -1,5 +1,5 @@
-//! The sender of a short message: a name that is listed for the account's user, a number that
-//! the account may send as, else its provider's.
+//! The sender of an SMS: a name that is listed for the account's user, a number that the account
+//! may send as, else the provider's sender.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::harness::{
     unique, unique_name,
 };
 
-/// A message centre, and a user of ours who sends through it.
+/// A message centre, and a user who sends through it.
 struct Desk {
     server: Server,
     admin: Client,
@@ -49,7 +49,7 @@ impl Desk {
         self.admin.put(&self.list(), names).await.ok()
     }
 
-    /// The user has the account send under this name.
+    /// Sets the account's sender to this name, as the user.
     async fn names(&self, sender: &str) -> Answer {
         let path = format!("/accounts/{}/settings/sms_sender", self.account);
         self.user.put(&path, json!({ "value": sender })).await
@@ -70,7 +70,7 @@ impl Desk {
         (phone, self.user.post(&path, json!({})).await)
     }
 
-    /// The sender of a message that is sent now.
+    /// Sends a message; answers its sender.
     async fn sent(&self) -> String {
         let (phone, answer) = self.ask().await;
         answer.ok();
@@ -95,7 +95,7 @@ async fn a_name_is_sent_under_once_and_while_it_is_listed() {
     let refused = desk.names("BANK").await;
     refused.expect(412);
     assert_eq!(refused.fields(), ["sms_sender"]);
-    // Not even by an administrator, who can list it.
+    // The setting is refused even for an administrator, who could list the name.
     let path = format!("/accounts/{}/settings/sms_sender", desk.account);
     let by_admin = desk.admin.put(&path, json!({"value": "BANK"})).await;
     by_admin.expect(412);
@@ -106,7 +106,7 @@ async fn a_name_is_sent_under_once_and_while_it_is_listed() {
     assert_eq!(desk.user.get(&desk.list()).await.ok(), listed);
     desk.names("BANK").await.ok();
     assert_eq!(desk.sent().await, "BANK");
-    // What is not listed any more is not sent under, whatever the setting says.
+    // A name that is not listed any more is not used, even if the setting has it.
     desk.lists(&["ACME Shop"]).await;
     assert_eq!(desk.sent().await, "provider");
     let number = format!("+4930{:07}", unique());
@@ -114,7 +114,7 @@ async fn a_name_is_sent_under_once_and_while_it_is_listed() {
     assert_eq!(desk.sent().await, number.trim_start_matches('+'));
 }
 
-/// Those that wait for the provider's rate were claimed, and made, before.
+/// Messages that wait for the provider's rate were claimed, and composed, before.
 #[tokio::test]
 async fn a_message_that_waits_does_not_leave_under_a_name_that_was_taken_off() {
     const MESSAGES: usize = 12;
@@ -154,7 +154,7 @@ async fn a_message_that_waits_does_not_leave_under_a_name_that_was_taken_off() {
     .unwrap();
     let under_it = senders().iter().filter(|it| *it == "BANK").count();
     assert!(started_after > 1, "all had left before");
-    // One may have been about to start.
+    // One message may have been about to start.
     let before = MESSAGES - usize::try_from(started_after).unwrap();
     assert!(
         (before..=before + 1).contains(&under_it),
@@ -178,7 +178,7 @@ async fn a_number_needs_to_be_verified_or_assigned() {
         .ok();
     assert_eq!(desk.sent().await, number.trim_start_matches('+'));
     desk.names(&number.replace('+', "00")).await.ok();
-    // Another number, such as a short one, is an administrator's to list.
+    // Another number, such as a short code, has to be listed by an administrator.
     assert_eq!(desk.names("12345").await.fields(), ["sms_sender"]);
     desk.lists(&["12345"]).await;
     desk.names("12345").await.ok();
@@ -224,7 +224,8 @@ async fn a_trusted_installation_sends_under_any_name() {
     assert_eq!(desk.sent().await, "BANK");
 }
 
-/// As if the names had been set before there were lists: what was upgraded is forgotten.
+/// Restarts the server as if the names had been set before lists existed: deletes the record of
+/// the upgrade.
 async fn before_lists(desk: &mut Desk) {
     sqlx::query("delete from identity.upgrades where name = 'sms_senders'")
         .execute(&mut desk.server.sql().await)

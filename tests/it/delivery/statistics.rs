@@ -1,4 +1,4 @@
-//! How many there are.
+//! `/statistics`: counts of a user's aggregates.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn numbers(client: &Client, query: &str) -> Value {
     client.get(&format!("/statistics{query}")).await.ok()
 }
 
-/// One of each kind but a campaign that runs, which there is none.
+/// The expected statistics with one group, one campaign that does not run, and these counts.
 fn expected(contacts: i64, transmissions: i64, success: i64, failed: i64) -> Value {
     json!({"campaign_total": 1, "campaign_active": 0, "group_total": 1,
         "contact_total": contacts, "transmission_total": transmissions, "transmission_active": 0,

@@ -1,4 +1,4 @@
-//! Numbers and texts that are none, both ways.
+//! Invalid numbers and unusual texts, outbound and inbound.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

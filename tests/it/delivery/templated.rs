@@ -1,4 +1,4 @@
-//! A service for short messages that is not Kannel, asked as its provider's template says.
+//! An SMS service other than Kannel, requested by its provider's template.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Database, Mailing, Server, Setup, eventually, seconds, unique_name};
 
-/// What the service was asked: who asked, and for what.
+/// The requests to the service: authorization and body.
 type Asked = Arc<Mutex<Vec<(String, Value)>>>;
 
-/// Text that the service answers beside the id, longer than what may be repeated of it.
+/// Text that the service answers beside the id, longer than the part that may be repeated.
 const HIDDEN: &str = "internal internal internal internal internal internal internal internal \
                       internal internal END-OF-NOTE";
 
@@ -27,7 +27,7 @@ async fn take(State(asked): State<Asked>, headers: HeaderMap, body: Bytes) -> St
     asked.push((who, serde_json::from_slice(&body).unwrap()));
     match asked.len() {
         1 => format!(r#"{{"status": "queued", "id": "m-1", "note": "{HIDDEN}"}}"#),
-        // Many of them say no with 200.
+        // Many services refuse with status 200.
         _ => format!(r#"{{"status": "error", "reason": "{HIDDEN}"}}"#),
     }
 }
@@ -107,7 +107,7 @@ async fn its_reports_decide_and_only_those_that_are_some() {
         ("?status=perhaps", 400),
         ("?status=sent", 200),
         ("?status=delivered&answer=at%0D%0Anoon", 200),
-        // What was told before, and what comes too late.
+        // A repeated report, and a contradicting one that comes too late.
         ("?status=delivered", 200),
         ("?status=failed", 200),
     ] {

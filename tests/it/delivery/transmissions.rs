@@ -1,4 +1,4 @@
-//! `/transmissions`, and the other ways to see them.
+//! `/transmissions`, and the other views of them.
 
 use serde_json::json;
 

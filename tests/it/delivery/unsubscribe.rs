@@ -1,4 +1,4 @@
-//! The link by which people end mails.
+//! The link by which recipients unsubscribe from mails.
 
 use serde_json::{Value, json};
 
@@ -86,11 +86,11 @@ async fn who_presses_the_button_gets_no_more_mails_and_who_looks_does() {
         let refused = http.post(format!("{base}{forged}")).send().await.unwrap();
         assert_eq!(refused.status(), 404, "{forged}");
     }
-    // As a mail program does it, and once more.
+    // As a mail program does it, and repeated.
     for _ in 0..2 {
         let pressed = http
             .post(format!("{base}{path}"))
-            // The link is the authority, whatever page it is followed from.
+            // The link alone authorizes, from a page of any origin.
             .header("origin", "null")
             .header("sec-fetch-site", "cross-site")
             .form(&[("List-Unsubscribe", "One-Click")])
@@ -120,7 +120,7 @@ async fn a_mail_to_one_has_no_link_unless_it_is_asked_for() {
     assert!(!mail.contains("List-Unsubscribe"), "{mail}");
     let sending = Sending::of(json!({"list_unsubscribe": "always"}), None).await;
     let mail = sending.mail("ada@example.com").await;
-    // Mail programs use it by themselves over HTTPS only.
+    // Mail programs support one-click unsubscription over HTTPS only.
     assert!(mail.contains("List-Unsubscribe: <http://"), "{mail}");
     assert!(!mail.contains("One-Click"), "{mail}");
 }

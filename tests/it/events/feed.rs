@@ -1,4 +1,4 @@
-//! `GET /events`.
+//! `GET /events`: the feed of events.
 
 use serde_json::{Value, json};
 
@@ -83,7 +83,7 @@ async fn no_event_of_the_log_is_without_a_cause_on_record() {
     server.user(&["user"]).await;
     admin.contact("cause@example.com").await;
     let mut log = EventLog::of(&server).await;
-    // What the first start does is nobody's request.
+    // Events of the first start come from no request.
     let sql = "select count(*) from events where metadata ->> 'request_id' is null
                and position > (select max(position) from events where metadata ->> 'user_id' is null)";
     let nameless: i64 = sqlx::query_scalar(sql).fetch_one(log.sql()).await.unwrap();

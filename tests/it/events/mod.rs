@@ -1,4 +1,4 @@
-//! The log, as auditors see it.
+//! The event log, as an auditor sees it.
 
 mod command_line;
 mod feed;

@@ -1,4 +1,4 @@
-//! Old events in their old form.
+//! Upcasting of events of earlier versions.
 
 use sqlx::{query_as, raw_sql};
 
@@ -31,7 +31,7 @@ async fn an_attempt_queued_in_the_old_form_is_read_and_made() {
     let admin = server.admin().await;
     smtp_provider(&admin, recorder.port, 1).await;
     let mailing = Mailing::of(&admin).await;
-    // Put off by the mail server, so that its second attempt is queued and waits.
+    // The mail server defers it, so that its second attempt is queued and waits.
     let transmission = mailing.send_to("grey@example.com").await;
     let mut log = EventLog::of(&server).await;
     eventually("a second attempt is queued", seconds(20), async || {

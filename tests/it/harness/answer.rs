@@ -1,9 +1,9 @@
-//! What a server answered.
+//! Responses of a server.
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-/// An answer, read to its end.
+/// A response, read to its end.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The request, for messages.
@@ -37,7 +37,7 @@ impl Answer {
         parsed.unwrap_or_else(|error| panic!("{}: {error}: {}", self.asked, self.text()))
     }
 
-    /// True if it was refused because the server has not seen enough of the log lately.
+    /// True if the request was refused because the server is behind the log.
     pub fn is_behind(&self) -> bool {
         const REASONS: [&str; 3] = [
             "the log cannot be seen; try again",
@@ -47,7 +47,7 @@ impl Answer {
         self.status == 503 && REASONS.iter().any(|reason| self.text().contains(reason))
     }
 
-    /// The body, of an answer that must have this status.
+    /// The body of a response, which must have this status.
     #[track_caller]
     pub fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}: {}", self.asked, self.text());
@@ -58,13 +58,13 @@ impl Answer {
         }
     }
 
-    /// The body of a 200.
+    /// The body of a response, which must have status 200.
     #[track_caller]
     pub fn ok(&self) -> Value {
         self.expect(200)
     }
 
-    /// The id in the body of a 200.
+    /// The id in the body of a response, which must have status 200.
     #[track_caller]
     pub fn id(&self, field: &str) -> i64 {
         let body = self.ok();
@@ -73,7 +73,7 @@ impl Answer {
             .unwrap_or_else(|| panic!("{}: no {field}: {body}", self.asked))
     }
 
-    /// A header's value; nothing if it is not there.
+    /// The value of a header; none if the response has no such header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }

@@ -13,7 +13,7 @@ use super::{TIMEOUT, eventually, guardian::Guardian, process::Process, scratch_d
 
 /// The key of an element's reference in WebDriver's JSON.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
-/// Without a window, as root, and without talking to anybody but the pages opened.
+/// Arguments of Chromium: without a window, as root, and with requests to the opened pages only.
 const ARGUMENTS: [&str; 9] = [
     "--headless",
     "--no-sandbox",
@@ -30,13 +30,13 @@ const ARGUMENTS: [&str; 9] = [
 pub struct Browser {
     http: reqwest::Client,
     session: String,
-    // In this order: the driver, then what is left of the browser.
+    // In this order: the driver ends first, then the rest of the browser.
     _driver: Process,
     _guardian: Guardian,
 }
 
 impl Browser {
-    /// One with a fresh profile.
+    /// Starts a browser with a fresh profile.
     pub async fn start() -> Self {
         let dir = scratch_dir("browser");
         let guardian = Guardian::of(&dir);
@@ -87,7 +87,7 @@ impl Browser {
         self.post("url", json!({ "url": url })).await.expect(url);
     }
 
-    /// Where the page is.
+    /// The address of the page.
     pub async fn address(&self) -> String {
         let url = self.http.get(format!("{}/url", self.session));
         let url = answer(url).await.unwrap();
@@ -134,15 +134,15 @@ impl Browser {
         self.post("execute/sync", body).await.expect(script)
     }
 
-    /// Adds an `Authorization` to every request from now on, whatever page causes it, as a
-    /// browser does that has been told a password for the server.
+    /// Adds an `Authorization` to every request from now on, from pages of any origin, as a browser
+    /// does that has stored a password for the server.
     pub async fn authorize(&self, value: &str) {
         let headers = json!({"headers": {"Authorization": value}});
         self.devtools("Network.enable", json!({})).await;
         self.devtools("Network.setExtraHTTPHeaders", headers).await;
     }
 
-    /// Becomes a phone of this width.
+    /// Emulates a phone of this width.
     pub async fn hold_as_phone(&self, width: u32) {
         let screen = json!({"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": true});
         self.devtools("Emulation.setDeviceMetricsOverride", screen)
@@ -154,8 +154,8 @@ impl Browser {
         self.post("goog/cdp/execute", command).await.unwrap();
     }
 
-    /// The messages of pages on the console since it was last asked: errors of scripts, and
-    /// what a Content-Security-Policy blocked.
+    /// The console messages of pages since the last call: errors of scripts, and requests that a
+    /// Content-Security-Policy blocked.
     pub async fn console(&self) -> Vec<String> {
         let said = self.post("se/log", json!({"type": "browser"})).await;
         let said = said.unwrap();
@@ -177,7 +177,7 @@ impl Browser {
     }
 }
 
-/// The value of an answer, or of the error that it is.
+/// The value of a response, or the value of its error.
 async fn answer(request: reqwest::RequestBuilder) -> Result<Value, Value> {
     let response = request.send().await.expect("chromedriver answers");
     let is_fine = response.status().is_success();

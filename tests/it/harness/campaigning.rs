@@ -1,4 +1,4 @@
-//! What has to be there before a campaign can run, and what came of one.
+//! The set-up of campaigns, and their results.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::{
     unique_name, while_it_moves,
 };
 
-/// A user's mail program, to make campaigns of.
+/// A user's mail program, for campaigns.
 #[derive(Debug, Clone)]
 pub struct Campaigning {
     pub client: Client,
@@ -26,22 +26,22 @@ impl Campaigning {
         }
     }
 
-    /// The first user's, on a server of the test's own, which gets a sandbox to send by.
+    /// The first user's program, on a server of the test's own, which gets a sandbox as provider.
     pub async fn on(server: &Server) -> Self {
         let admin = server.admin().await;
         sandbox_provider(&admin).await;
         Self::of(&admin).await
     }
 
-    /// A group of so many contacts, whom the sandbox delivers to.
+    /// A group of `count` contacts, to whom the sandbox delivers.
     pub async fn group(&self, count: usize) -> i64 {
         let run = unique();
         let emails = (0..count).map(|n| format!("c{run}n{n}@example.com"));
         self.group_of(&emails.collect::<Vec<_>>()).await
     }
 
-    /// A group with a contact for each of these addresses, in this order; an empty one is
-    /// a contact without.
+    /// A group with a contact for each of these addresses, in this order; a contact for an empty
+    /// one has no address.
     pub async fn group_of<S: AsRef<str>>(&self, emails: &[S]) -> i64 {
         let group = json!({"name": unique_name("group")});
         let group_id = self.client.post("/groups", group).await.id("group_id");
@@ -60,7 +60,7 @@ impl Campaigning {
         group_id
     }
 
-    /// The contacts of a group by address, in the order in which they were made.
+    /// The contacts of a group with their addresses, in the order of their creation.
     pub async fn contacts(&self, group_id: i64) -> Vec<(String, i64)> {
         let path = format!("/groups/{group_id}/contacts?sort=contact_id");
         let list = self.client.get(&path).await.ok();
@@ -72,7 +72,7 @@ impl Campaigning {
         .collect()
     }
 
-    /// A contact with these fields in a group.
+    /// Creates a contact with these fields in a group.
     pub async fn member(&self, group_id: i64, fields: Value) -> i64 {
         let contact = self.client.post("/contacts", fields).await.id("contact_id");
         let link = format!("/contacts/{contact}/link/{group_id}");
@@ -80,7 +80,7 @@ impl Campaigning {
         contact
     }
 
-    /// A campaign for this group with these fields beside, not yet started.
+    /// Creates a campaign for this group with these fields, not yet started.
     pub async fn campaign(&self, group_id: i64, mut fields: Value) -> i64 {
         fields["group_id"] = json!(group_id);
         if fields["program_id"].is_null() {
@@ -92,14 +92,14 @@ impl Campaigning {
             .id("campaign_id")
     }
 
-    /// A campaign for this group with these fields beside, that runs.
+    /// Creates and starts a campaign for this group with these fields.
     pub async fn running(&self, group_id: i64, fields: Value) -> i64 {
         let id = self.campaign(group_id, fields).await;
         assert_eq!(self.put(id, "start").await.ok(), json!(true));
         id
     }
 
-    /// `start`, `stop` or `resume`.
+    /// Sends `start`, `stop` or `resume`.
     pub async fn put(&self, id: i64, word: &str) -> Answer {
         let path = format!("/campaigns/{id}/{word}");
         self.client.put(&path, json!({})).await
@@ -109,7 +109,7 @@ impl Campaigning {
         self.client.get(&format!("/campaigns/{id}")).await.ok()
     }
 
-    /// The campaign as it reads once it has ended.
+    /// The campaign after its end.
     pub async fn ended(&self, id: i64) -> Value {
         self.once(id, |campaign| {
             ["completed", "broken"].contains(&campaign["status"].as_str().unwrap())
@@ -117,7 +117,7 @@ impl Campaigning {
         .await
     }
 
-    /// The campaign once so many of its transmissions are done.
+    /// The campaign once `count` of its transmissions are done.
     pub async fn done(&self, id: i64, count: i64) -> Value {
         self.once(id, |campaign| {
             campaign["contact_done"].as_i64().unwrap() >= count
@@ -125,12 +125,12 @@ impl Campaigning {
         .await
     }
 
-    /// Asks until it is so, for as long as it goes on.
+    /// Reads the campaign until the condition is true, as long as the campaign makes progress.
     async fn once(&self, id: i64, is: impl Fn(&Value) -> bool) -> Value {
         let mut done = Value::Null;
         while_it_moves(&format!("campaign {id} goes on"), async || {
-            // One that was killed this moment comes back, and one that is so busy that it
-            // has not seen the log for a second says 503 until it has.
+            // A server that was just killed restarts, and a server that is behind the log on a
+            // busy machine answers 503 until it has caught up.
             let request = self.client.request("GET", &format!("/campaigns/{id}"));
             let answer = self.client.try_send(request).await;
             if let Some(answer) = answer.ok().filter(|answer| answer.status != 503) {
@@ -145,7 +145,7 @@ impl Campaigning {
         .await
     }
 
-    /// The campaign's transmissions, by contact: each contact has one.
+    /// The campaign's transmissions, by contact; each contact must have exactly one.
     pub async fn transmissions(&self, id: i64) -> BTreeMap<i64, Value> {
         let path = format!("/transmissions?campaign_id={id}");
         let list = self.client.get(&path).await.ok();
@@ -158,7 +158,7 @@ impl Campaigning {
         by_contact
     }
 
-    /// The rows of `report.csv`, each by the names of its columns.
+    /// The rows of `report.csv`, each as a map by column names.
     pub async fn report(&self, id: i64) -> Vec<BTreeMap<String, String>> {
         let path = format!("/campaigns/{id}/report.csv");
         let answer = self.client.get(&path).await;
@@ -167,12 +167,12 @@ impl Campaigning {
         reader.deserialize().map(Result::unwrap).collect()
     }
 
-    /// What an opt-out of this address closes, from now on.
+    /// Creates an opt-out with these fields; answers its id.
     pub async fn opt_out(&self, fields: Value) -> i64 {
         self.client.post("/optouts", fields).await.id("optout_id")
     }
 
-    /// Waits until so many workers say that they run, and have its provider.
+    /// Waits until `count` workers report that they run the first provider.
     pub async fn workers(&self, count: usize) {
         let providers = self.client.get("/providers").await.ok();
         let path = format!("/providers/{}/status", providers[0]["provider_id"]);
@@ -183,13 +183,12 @@ impl Campaigning {
         .await;
     }
 
-    /// Waits until the workers can know of the campaign what an API client knows: its
-    /// state, such as `running`, and its pace.
+    /// Waits until the workers' table has the campaign's state, such as `running`, and its pace.
     pub async fn is_known(&self, log: &mut EventLog, id: i64, state: &str, pace: Option<f64>) {
         let sql = "select state, pace::text from dispatch.campaigns where campaign_id = $1";
         eventually("the workers know the campaign", TIMEOUT, async || {
             let row = query_as(sql).bind(id).fetch_optional(log.sql()).await;
-            // What has ended may be forgotten.
+            // The row of an ended campaign may have been deleted.
             let ended = || ("ended".to_owned(), None);
             let (known, as_fast): (String, Option<String>) = row.unwrap().unwrap_or_else(ended);
             let is_pace = |pace: f64| as_fast.and_then(|it| it.parse().ok()) == Some(pace);
@@ -198,7 +197,7 @@ impl Campaigning {
         .await;
     }
 
-    /// Waits until so many of the campaign's attempts went on the wire.
+    /// Waits until `count` of the campaign's attempts have started.
     pub async fn on_the_wire(&self, log: &mut EventLog, id: i64, count: usize) {
         let what = format!("campaign {id} starts {count} attempts");
         while_it_moves(&what, async || match log.starts(id).await.len() {
@@ -210,7 +209,7 @@ impl Campaigning {
 }
 
 impl EventLog {
-    /// When the campaign's attempts went on the wire, in order, and by which worker.
+    /// The times at which the campaign's attempts started, in order, and their workers.
     pub async fn starts(&mut self, campaign: i64) -> Vec<(DateTime<Utc>, String)> {
         let sql = "select (payload -> event_type ->> 'at')::timestamptz,
                        payload -> event_type ->> 'worker'
@@ -223,7 +222,7 @@ impl EventLog {
             .unwrap()
     }
 
-    /// How many transmissions the campaign made, and for how many contacts.
+    /// The number of transmissions that the campaign created, and of their contacts.
     pub async fn made(&mut self, campaign: i64) -> (i64, i64) {
         let sql = "select count(*),
                        count(distinct payload -> event_type -> 'order' ->> 'contact_id')
@@ -236,7 +235,7 @@ impl EventLog {
             .unwrap()
     }
 
-    /// What happened to something, in order.
+    /// The event types of an aggregate, in order.
     pub async fn history(&mut self, kind: &str, id: i64) -> Vec<String> {
         let sql = "select event_type from events
                    where aggregate_type = $1 and aggregate_id = $2 order by sequence";
@@ -249,8 +248,7 @@ impl EventLog {
     }
 }
 
-/// How many of these moments, which are in order, lie in the second that holds the most,
-/// wherever it begins.
+/// The most of these moments, which are in order, within any one second.
 pub fn densest_second(moments: &[DateTime<Utc>]) -> usize {
     let mut first = 0;
     let mut most = 0;

@@ -7,18 +7,18 @@ use serde_json::Value;
 
 use super::{Answer, TIMEOUT};
 
-/// Somebody who sends requests, logged in or not.
+/// A client of the API, logged in or not.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
     pub url: String,
     token: Option<String>,
-    /// Who it is, where that is known.
+    /// The id of its user, if known.
     pub user_id: i64,
 }
 
 impl Client {
-    /// Somebody who is not logged in.
+    /// A client that is not logged in.
     pub fn stranger(url: &str) -> Self {
         // The test's runtime ends with it, so connections cannot be shared among tests.
         let http = reqwest::Client::builder()
@@ -34,7 +34,7 @@ impl Client {
         }
     }
 
-    /// The same, with this token.
+    /// The client with this token.
     pub fn with_token(&self, token: &str) -> Self {
         Self {
             token: Some(token.to_owned()),
@@ -42,17 +42,17 @@ impl Client {
         }
     }
 
-    /// The same, of whom the id is known.
+    /// The client with this user id.
     pub fn known_as(self, user_id: i64) -> Self {
         Self { user_id, ..self }
     }
 
-    /// The token it presents.
+    /// The token of its requests.
     pub fn token(&self) -> &str {
         self.token.as_deref().expect("logged in")
     }
 
-    /// Logs in.
+    /// Logs in; answers a client with the token.
     pub async fn login(&self, username: &str, password: &str) -> Self {
         let body = serde_json::json!({"username": username, "password": password});
         let token = self.post("/authenticate", body).await.ok();
@@ -69,16 +69,16 @@ impl Client {
         }
     }
 
-    /// Sends a request; an error is of the connection.
+    /// Sends a request; an error means that the connection failed.
     pub async fn try_send(&self, request: RequestBuilder) -> Result<Answer, reqwest::Error> {
         let request = request.build()?;
         let asked = format!("{} {}", request.method(), request.url().path());
         Answer::read(asked, self.http.execute(request).await?).await
     }
 
-    /// Sends a request that must be answered. On a busy machine a server says that it is
-    /// behind, and does nothing, or that what it wrote cannot be read yet: then this asks
-    /// again, or waits until it can.
+    /// Sends a request that must be answered. On a busy machine a server may refuse because it is
+    /// behind the log, or answer before its write can be read: then this retries, or waits until it
+    /// can be read.
     pub async fn send(&self, mut request: RequestBuilder) -> Answer {
         let until = Instant::now() + TIMEOUT;
         loop {
@@ -133,12 +133,12 @@ impl Client {
         self.send(self.request("PUT", path).json(&body)).await
     }
 
-    /// Uploads bytes.
+    /// Uploads bytes by PUT.
     pub async fn upload(&self, path: &str, kind: &str, bytes: impl Into<Vec<u8>>) -> Answer {
         self.uploading("PUT", path, kind, bytes).await
     }
 
-    /// Uploads bytes that come after those there are.
+    /// Uploads bytes by POST, which appends them to the existing ones.
     pub async fn append(&self, path: &str, kind: &str, bytes: impl Into<Vec<u8>>) -> Answer {
         self.uploading("POST", path, kind, bytes).await
     }
@@ -154,7 +154,7 @@ impl Client {
         self.send(request.body(bytes.into())).await
     }
 
-    /// A contact with this address; its id.
+    /// Creates a contact with this address; answers its id.
     pub async fn contact(&self, email: &str) -> i64 {
         let body = serde_json::json!({"first_name": "Ada", "phone": "15550100", "email": email});
         self.post("/contacts", body).await.id("contact_id")

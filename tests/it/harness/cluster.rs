@@ -1,5 +1,5 @@
-//! Databases on one scratch Postgres, for servers that are given one, and for several
-//! that share one.
+//! Databases on one scratch Postgres, for servers without an embedded one, and for several
+//! servers on one database.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ use super::{guardian::Guardian, process::Process, scratch_dir, seconds, unique};
 
 const MASTER_KEY: &str = "5f3a1c0e9b7d8642f1e0d3c2b5a49687786950413223140506f7e8d9cabb9cad";
 
-/// A database that nobody else in this run uses.
+/// A database that no other test of this run uses.
 #[derive(Debug, Clone)]
 pub struct Database {
     socket: PathBuf,
@@ -34,12 +34,12 @@ struct Cluster {
 static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
 
 impl Database {
-    /// A new one.
+    /// Creates a new database.
     pub async fn create() -> Self {
         Self::made("").await
     }
 
-    /// A new copy of another one, to which no session is connected.
+    /// Creates a copy of another database, to which no session may be connected.
     pub async fn copy_of(other: &Self) -> Self {
         let copy = Self::made(&format!("template {}", other.name)).await;
         copy.with_key(&other.master_key)
@@ -60,7 +60,7 @@ impl Database {
         }
     }
 
-    /// This database, sealed with another master key than tests usually take.
+    /// This database, with another master key than the usual one of the tests.
     pub fn with_key(self, master_key: &str) -> Self {
         let master_key = master_key.to_owned();
         Self { master_key, ..self }
@@ -71,7 +71,7 @@ impl Database {
         &self.master_key
     }
 
-    /// Where it is, as the server is told.
+    /// The URL of the database, for the settings of a server.
     pub fn url(&self) -> String {
         let socket = self.socket.to_str().unwrap().replace('/', "%2F");
         format!(
@@ -80,13 +80,13 @@ impl Database {
         )
     }
 
-    /// As its superuser.
+    /// The options of a connection as its superuser.
     pub fn options(&self) -> PgConnectOptions {
         options(&self.socket, 5432, &self.name)
     }
 }
 
-/// The way to a database over a private socket.
+/// The options of a connection to a database over a private socket.
 pub fn options(socket: &Path, port: u16, database: &str) -> PgConnectOptions {
     PgConnectOptions::new_without_pgpass()
         .socket(socket)
@@ -164,7 +164,7 @@ fn log(dir: &Path) -> fs::File {
     fs::File::create(dir.join("postgres.log")).unwrap()
 }
 
-/// As whom Postgres runs where we are root, as which it refuses to.
+/// The user as whom Postgres runs if the tests run as root, as whom it refuses to run.
 fn unprivileged() -> User {
     let known = |name| User::from_name(name).ok().flatten();
     known("postgres")
@@ -172,7 +172,7 @@ fn unprivileged() -> User {
         .expect("a user postgres or nobody")
 }
 
-/// One of the system's Postgres programs, the newest there is.
+/// The path of a Postgres program, of the newest version installed.
 pub fn binary(program: &str) -> PathBuf {
     if let Some(dir) = std::env::var_os("LEDGERLINE_POSTGRES_BIN") {
         return Path::new(&dir).join(program);

@@ -1,4 +1,4 @@
-//! The database of an earlier version, out of `tests/files/dump`.
+//! The database of an earlier version, from `tests/files/dump`.
 
 use std::{
     fs::File,
@@ -16,9 +16,9 @@ use tokio::sync::OnceCell;
 
 use super::{Database, binary};
 
-/// The dump's name, which its files share.
+/// The name of the dump's files, without extension.
 const NAME: &str = "2026-11-30";
-/// Moves the times of work under way forward by the age of the dump, as if none had passed.
+/// Moves the times of work in progress forward by the age of the dump, as if no time had passed.
 const MOVE_TIMES: &str = "do $$
 declare
     age interval := now() - (select max(occurred_at) from events);
@@ -72,7 +72,7 @@ impl Dump {
 }
 
 impl Database {
-    /// A new one, restored from the dump, with its master key.
+    /// Creates a database restored from the dump, with its master key.
     pub async fn from_dump() -> Self {
         let template = TEMPLATE.get_or_init(restored).await;
         let database = Self::copy_of(template).await;
@@ -85,7 +85,7 @@ impl Database {
     }
 }
 
-/// The dump as it is, to be copied.
+/// The restored dump, as a template for copies.
 async fn restored() -> Database {
     let key = std::fs::read_to_string(file("key")).unwrap();
     let database = Database::create().await.with_key(key.trim());
@@ -101,7 +101,7 @@ async fn restored() -> Database {
     database
 }
 
-/// Runs a script by psql, every statement of which must succeed.
+/// Runs a script by psql; every statement must succeed.
 fn psql(database: &Database, script: &[u8]) {
     let options = database.options();
     let mut psql = Command::new(binary("psql"))
@@ -121,7 +121,7 @@ fn psql(database: &Database, script: &[u8]) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // One that fails does not read the rest.
+    // If a statement fails, psql does not read the rest.
     let written = psql.stdin.take().unwrap().write_all(script);
     let ended = psql.wait_with_output().unwrap();
     let complaint = String::from_utf8_lossy(&ended.stderr);

@@ -1,13 +1,13 @@
-//! Cleans up a directory of tests, whatever becomes of them.
+//! Cleans up a directory of the tests, even if they are killed.
 
 use std::{
     path::Path,
     process::{Child, Command, Stdio},
 };
 
-/// A small process that waits for its input to end, which is when this value is
-/// dropped or the tests are killed. Then it ends the processes that are noted in the
-/// directory, the Postgres that runs in it, and removes it.
+/// A small process that waits for the end of its input, which comes when this value is dropped
+/// or the tests are killed. Then it ends the processes that are noted in the directory and the
+/// Postgres that runs in it, and removes the directory.
 #[derive(Debug)]
 pub struct Guardian(Child);
 

@@ -1,4 +1,4 @@
-//! Kannel: bearerbox, smsbox and the message centre that comes with it, fakesmsc.
+//! Kannel: bearerbox, smsbox and its simulated message centre, fakesmsc.
 
 use std::{
     fs::{self, File},
@@ -14,7 +14,7 @@ use super::{
     unique_name,
 };
 
-/// Nothing is answered to what somebody writes.
+/// The configuration for inbound messages: nothing is answered to them.
 const SILENT: &str = "
 group = sms-service
 keyword = default
@@ -37,19 +37,20 @@ pub struct Kannel {
 }
 
 impl Kannel {
-    /// Starts one, with its message centre.
+    /// Starts Kannel with its simulated message centre.
     pub async fn start() -> Self {
         let mut kannel = Self::over(SILENT).await;
         kannel.start_centre();
         kannel
     }
 
-    /// Starts one that is bound to a message centre on this port, called `centre`.
+    /// Starts Kannel bound to a message centre on this port, called `centre`.
     pub async fn bound_to(port: u16) -> Self {
         Self::over(&(bound(port) + SILENT)).await
     }
 
-    /// The same, one that brings what somebody wrote to this URL.
+    /// Starts Kannel bound to a message centre on this port; it delivers inbound messages to this
+    /// URL.
     pub async fn bringing(port: u16, url: &str) -> Self {
         let more = format!(
             "{}
@@ -87,7 +88,7 @@ max-messages = 0
     /// Starts the message centre again.
     pub fn start_centre(&mut self) {
         let port = self.centre_port.to_string();
-        // It never ends by itself, and sends nothing.
+        // fakesmsc never ends by itself, and sends nothing.
         let arguments = ["-H", "127.0.0.1", "-r", &port, "-m", "0"];
         self.centre = Some(spawn(FAKESMSC, &arguments, &self.dir, "fakesmsc"));
     }
@@ -97,7 +98,7 @@ max-messages = 0
         self.centre = None;
     }
 
-    /// What the message centre was given, a line each: sender, recipient, kind and text.
+    /// The messages that the centre received, as lines of sender, recipient, kind and text.
     pub fn messages(&self) -> Vec<String> {
         let log = fs::read(self.dir.join("fakesmsc.log")).unwrap_or_default();
         let log = String::from_utf8_lossy(&log).into_owned();
@@ -105,7 +106,8 @@ max-messages = 0
         log.lines().filter_map(message).collect()
     }
 
-    /// What it was given, once that is so many. Its log is a little behind its reports.
+    /// The messages that the centre received, once there are `count`. Its log is a little behind
+    /// its reports.
     pub async fn arrived(&self, count: usize) -> Vec<String> {
         let what = format!("{count} messages arrive");
         eventually(&what, seconds(20), async || {
@@ -114,7 +116,7 @@ max-messages = 0
         .await
     }
 
-    /// A provider that sends through it, with these settings.
+    /// Creates a provider that sends through Kannel, with these settings.
     pub async fn provider(&self, admin: &Client, password: &str, settings: Value) -> i64 {
         let provider = json!({
             "name": unique_name("kannel"), "type": "http", "host": "127.0.0.1", "port": self.port,
@@ -144,9 +146,9 @@ fn spawn(program: &str, arguments: &[&str], dir: &Path, name: &str) -> Process {
     Process::spawn(command, dir, name)
 }
 
-/// The fake centre's port is the one that Kannel cannot bind to loopback alone; it lets in
-/// nobody else. smsbox is set to one part, beyond which it cuts. What somebody wrote is
-/// brought in the parts that it came in, and again if it was not answered.
+/// The configuration of Kannel. It cannot bind the fake centre's port to loopback only, and
+/// therefore admits only loopback there. smsbox cuts outbound messages after one part. Inbound
+/// messages are delivered in their parts, and again if they were not answered.
 fn conf(admin: u16, boxes: u16, port: u16, centre: u16) -> String {
     let mut conf = include_str!("../../files/kannel.conf").to_owned();
     let ports = [
@@ -161,7 +163,7 @@ fn conf(admin: u16, boxes: u16, port: u16, centre: u16) -> String {
     conf
 }
 
-/// One more message centre, by SMPP.
+/// The configuration of another message centre, by SMPP.
 fn bound(port: u16) -> String {
     format!(
         "

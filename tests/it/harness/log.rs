@@ -1,4 +1,4 @@
-//! The log as the database holds it.
+//! The event log, read from the database.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use sqlx::{PgConnection, Row, query, query_scalar};
 
 use super::Server;
 
-/// A look into the log, past the server.
+/// A connection to the database that reads the log without the server.
 #[derive(Debug)]
 pub struct EventLog(PgConnection);
 
@@ -17,13 +17,13 @@ impl EventLog {
         Self(server.sql().await)
     }
 
-    /// Where it ends now.
+    /// The last position in the log.
     pub async fn head(&mut self) -> i64 {
         let sql = "select coalesce(max(position), 0) from events";
         query_scalar(sql).fetch_one(&mut self.0).await.unwrap()
     }
 
-    /// How many events of this type there are.
+    /// The number of events of this type.
     pub async fn count(&mut self, event_type: &str) -> i64 {
         let sql = "select count(*) from events where event_type = $1";
         query_scalar(sql)
@@ -33,12 +33,13 @@ impl EventLog {
             .unwrap()
     }
 
-    /// The attempts that went on the wire after this position and have not ended.
+    /// The attempts that started after this position and have not ended.
     pub async fn on_the_wire(&mut self, after: i64) -> Vec<i64> {
         self.on_the_wire_of("", after).await
     }
 
-    /// The same, of the worker whose name ends so.
+    /// The attempts of the worker whose name has this ending that started after this position and
+    /// have not ended.
     pub async fn on_the_wire_of(&mut self, worker: &str, after: i64) -> Vec<i64> {
         let sql = format!(
             "select (s.payload -> s.event_type ->> 'spool')::bigint from events s
@@ -57,7 +58,7 @@ impl EventLog {
             .unwrap()
     }
 
-    /// The attempts of which there is an event of this type, as often as there is one.
+    /// The attempts of all events of this type, one for each event.
     pub async fn spools(&mut self, event_type: &str) -> Vec<i64> {
         let sql = "select (payload -> event_type ->> 'spool')::bigint from events
                    where event_type = $1 order by position";
@@ -68,7 +69,7 @@ impl EventLog {
             .unwrap()
     }
 
-    /// The things of this kind to which this happened.
+    /// The ids of the aggregates that have an event of this type.
     pub async fn ids(&mut self, event_type: &str) -> BTreeSet<i64> {
         let sql = "select aggregate_id::bigint from events where event_type = $1";
         let ids: Vec<i64> = query_scalar(sql)
@@ -79,7 +80,7 @@ impl EventLog {
         ids.into_iter().collect()
     }
 
-    /// A transmission's history and its place in the queue, to be read by people.
+    /// A transmission's history and its row in the queue, for messages.
     pub async fn story(&mut self, transmission: &str) -> String {
         let sql = "select format('%s %s %s %s', position, occurred_at, event_type,
                        (payload::jsonb -> event_type) - 'flow' - 'destination' - 'order')
@@ -101,7 +102,7 @@ impl EventLog {
         format!("transmission {transmission}:\n{}", lines.join("\n"))
     }
 
-    /// Everything in it, as one text.
+    /// The whole log as one text.
     pub async fn text(&mut self) -> String {
         let rows = query("select e::text as line from events e order by position");
         let rows = rows.fetch_all(&mut self.0).await.unwrap();
@@ -111,7 +112,7 @@ impl EventLog {
             .join("\n")
     }
 
-    /// The connection, for questions that only one test asks.
+    /// The connection, for queries of single tests.
     pub fn sql(&mut self) -> &mut PgConnection {
         &mut self.0
     }

@@ -1,4 +1,4 @@
-//! A line on which answers get lost.
+//! A proxy that loses responses.
 
 use std::{
     collections::HashSet,
@@ -14,7 +14,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// Stands before a server and loses the first answer to each request.
+/// A proxy in front of a server that drops the first response to each distinct request.
 #[derive(Debug)]
 pub struct Lossy {
     pub address: SocketAddr,
@@ -22,7 +22,7 @@ pub struct Lossy {
 }
 
 impl Lossy {
-    /// Before the server at this URL.
+    /// Starts a proxy in front of the server at this URL.
     pub async fn before(url: &str) -> Self {
         let url: reqwest::Url = url.parse().unwrap();
         let server = (url.host_str().unwrap().to_owned(), url.port().unwrap());
@@ -41,13 +41,13 @@ impl Lossy {
         Self { address, brought }
     }
 
-    /// How many requests the server answered.
+    /// The number of requests that the server has answered.
     pub fn brought(&self) -> usize {
         self.brought.load(Ordering::SeqCst)
     }
 }
 
-/// One request, which has no body.
+/// Forwards one request, which has no body.
 async fn carry(
     mut client: TcpStream,
     server: (String, u16),

@@ -1,10 +1,10 @@
-//! A server that takes in mail, and an account that it is for.
+//! A server with an inbound mail server, and an account that receives there.
 
 use std::process::Command;
 
 use super::{Client, Database, Postman, Receiving, Server, Setup, scratch_dir};
 
-/// Where mail comes to.
+/// A server with an inbound mail server, and an account that receives there.
 pub struct MailDesk {
     pub server: Server,
     pub client: Client,
@@ -16,7 +16,7 @@ impl MailDesk {
         Self::with(&[]).await
     }
 
-    /// With these settings of the server.
+    /// A desk whose server has these settings.
     pub async fn with(settings: &[(&'static str, &str)]) -> Self {
         let database = Database::create().await;
         let setup = Setup::on(&database);
@@ -31,7 +31,7 @@ impl MailDesk {
         }
     }
 
-    /// One that offers encryption.
+    /// A desk whose mail server offers STARTTLS.
     pub async fn encrypting() -> Self {
         let (certificate, key) = certificate();
         let settings = [
@@ -41,18 +41,18 @@ impl MailDesk {
         Self::with(&settings).await
     }
 
-    /// A mail server that hands over.
+    /// A connection by LMTP, as of a mail server that hands over.
     pub async fn lmtp(&self) -> Postman {
         Postman::greeted(self.server.mail_port("lmtp"), "LHLO tests").await
     }
 
-    /// Anybody.
+    /// A connection by SMTP, as of any sender.
     pub async fn smtp(&self) -> Postman {
         Postman::greeted(self.server.mail_port("smtp"), "EHLO tests").await
     }
 }
 
-/// A certificate for nobody in particular, and its key.
+/// A self-signed certificate for `mx.example`, and its key.
 fn certificate() -> (String, String) {
     let dir = scratch_dir("certificate");
     let made = Command::new("openssl")

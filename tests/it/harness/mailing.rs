@@ -1,4 +1,4 @@
-//! What has to be there before a mail can be sent.
+//! The set-up for sending mails and short messages.
 
 use serde_json::{Value, json};
 
@@ -12,13 +12,13 @@ pub struct Mailing {
     pub program_id: i64,
 }
 
-/// Makes mails leave through this port only, over so many connections; the provider. An
-/// answer is waited for as long as a test may hold one back.
+/// Makes mails leave through this port only, over this number of connections; answers the
+/// provider. Its time-out is longer than tests hold a response back.
 pub async fn smtp_provider(admin: &Client, port: u16, connections: u32) -> i64 {
     smtp_provider_within(300, admin, port, connections).await
 }
 
-/// The same, where an answer is waited for so many seconds.
+/// Creates a provider as [`smtp_provider`] does, with this time-out in seconds for responses.
 pub async fn smtp_provider_within(
     timeout: u32,
     admin: &Client,
@@ -39,7 +39,8 @@ pub async fn smtp_provider_within(
     admin.post("/providers", provider).await.id("provider_id")
 }
 
-/// A sandbox, which a server on a given database has not by itself; the provider.
+/// Creates a sandbox, which a server on a given database has not by default; answers the
+/// provider.
 pub async fn sandbox_provider(admin: &Client) -> i64 {
     let provider = json!({
         "name": unique_name("sandbox"), "type": "sandbox", "host": "127.0.0.1", "active": 1,
@@ -48,7 +49,7 @@ pub async fn sandbox_provider(admin: &Client) -> i64 {
 }
 
 impl Mailing {
-    /// A short one.
+    /// A program with a short template.
     pub async fn of(client: &Client) -> Self {
         Self::saying(
             client,
@@ -57,7 +58,7 @@ impl Mailing {
         .await
     }
 
-    /// One that sends a short message with these fields, and no mail.
+    /// A program that sends an SMS whose text has these fields.
     pub async fn texting(client: &Client, mut text: Value) -> Self {
         text["name"] = json!(unique_name("text"));
         let text_id = client.post("/messages/texts", text).await.id("text_id");
@@ -70,7 +71,7 @@ impl Mailing {
         }
     }
 
-    /// One whose template has these fields.
+    /// A program whose template has these fields.
     pub async fn saying(client: &Client, mut template: Value) -> Self {
         template["name"] = json!(unique_name("template"));
         let template_id = client
@@ -89,12 +90,12 @@ impl Mailing {
         }
     }
 
-    /// A transmission to this contact, not yet sent.
+    /// Creates a transmission to this contact, not yet sent.
     pub async fn to(&self, contact_id: i64) -> i64 {
         self.with(json!({"contact_id": contact_id})).await
     }
 
-    /// A transmission with these fields.
+    /// Creates a transmission with these fields.
     pub async fn with(&self, mut fields: Value) -> i64 {
         fields["program_id"] = json!(self.program_id);
         fields["title"] = json!("a test");
@@ -104,7 +105,7 @@ impl Mailing {
             .id("transmission_id")
     }
 
-    /// Sends to a new contact with this address: the transmission.
+    /// Sends to a new contact with this address; answers the transmission.
     pub async fn send_to(&self, email: &str) -> i64 {
         let contact_id = self.client.contact(email).await;
         let transmission_id = self.to(contact_id).await;
@@ -112,13 +113,13 @@ impl Mailing {
         transmission_id
     }
 
-    /// Sends; the attempt.
+    /// Sends a transmission; answers the attempt.
     pub async fn send(&self, transmission_id: i64) -> i64 {
         let path = format!("/transmissions/{transmission_id}/send");
         self.client.post(&path, json!({})).await.id("spool_id")
     }
 
-    /// The transmission as it reads once it has ended.
+    /// The transmission after its end.
     pub async fn ended(&self, transmission_id: i64) -> Value {
         let path = format!("/transmissions/{transmission_id}");
         eventually(
@@ -135,7 +136,7 @@ impl Mailing {
         .await
     }
 
-    /// Its attempts, the first one first.
+    /// The attempts of a transmission, in order.
     pub async fn attempts(&self, transmission_id: i64) -> Vec<Value> {
         let detail = self
             .client

@@ -1,5 +1,5 @@
-//! What tests stand on: servers, clients, databases and peers, each of which cleans
-//! up after itself, also where the tests themselves are killed.
+//! The test harness: servers, clients, databases and peers, each of which cleans up after itself,
+//! even if the tests themselves are killed.
 
 mod answer;
 mod browser;
@@ -55,18 +55,18 @@ pub use self::{
     sink::SmtpSink,
 };
 
-/// Says what could not be tested on this machine, also where the output of tests that pass is
-/// not shown.
+/// Reports what could not be tested on this machine, even if the output of passed tests is not
+/// shown.
 pub fn cannot_run(what: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "not tested here: {what}: {why}");
 }
 
-/// The least time that tests wait for something that has to happen. It is no measure of
-/// speed: machines are slow, and busy with other work.
+/// The least time limit of tests for an expected event. It is no measure of speed: machines are
+/// slow, and busy with other work.
 pub const TIMEOUT: Duration = seconds(180);
 
-/// Asks until there is an answer; fails, saying what it waited for, when time is up: after
-/// [`TIMEOUT`], or after `within` where that is longer.
+/// Polls until the probe has a result. Panics with `what` after [`TIMEOUT`], or after `within` if
+/// that is longer.
 pub async fn eventually<T>(
     what: &str,
     within: Duration,
@@ -83,8 +83,8 @@ pub async fn eventually<T>(
     }
 }
 
-/// Asks until there is an answer, for as long as what it is told instead, such as a count,
-/// changes; fails when that has stood still for [`TIMEOUT`].
+/// Polls until the probe has a result, as long as its progress, such as a count, changes. Panics
+/// when that has not changed for [`TIMEOUT`].
 pub async fn while_it_moves<T, P: PartialEq + Debug>(
     what: &str,
     mut probe: impl AsyncFnMut() -> Result<T, P>,
@@ -103,34 +103,34 @@ pub async fn while_it_moves<T, P: PartialEq + Debug>(
     }
 }
 
-/// A number that no other call in this run has got.
+/// A number that is unique in this run.
 pub fn unique() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// A name that nothing else in this run has.
+/// A name that is unique in this run.
 pub fn unique_name(prefix: &str) -> String {
     format!("{prefix}{}x{}", std::process::id(), unique())
 }
 
-/// Seconds, to be read as one reads.
+/// A duration in seconds, for readability.
 pub const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-/// A directory of this run, short enough to hold a socket.
+/// Makes a directory for this run, whose path is short enough for a socket.
 pub fn scratch_dir(kind: &str) -> PathBuf {
     use std::os::unix::fs::PermissionsExt;
     let dir = std::env::temp_dir().join(format!("lg-{kind}-{}-{}", std::process::id(), unique()));
     std::fs::create_dir_all(&dir).unwrap();
-    // The database's user has to pass through it.
+    // The user of Postgres has to traverse it.
     std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o711)).unwrap();
     dir
 }
 
-/// A loopback port that nobody listens on, from below those that outgoing
-/// connections are given: a server can be killed and come back on it.
+/// A free loopback port, from below the range of outgoing connections, so that a server can be
+/// killed and restarted on it.
 pub fn free_port() -> u16 {
     loop {
         let port = rand::random_range(12_000..32_000);

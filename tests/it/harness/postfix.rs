@@ -1,4 +1,4 @@
-//! A real Postfix that hands over to our LMTP.
+//! A real Postfix that hands mail over to our LMTP server.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ const MASTER: &str = "/usr/lib/postfix/sbin/master";
 /// A running Postfix for one domain, whose mail it hands over.
 #[derive(Debug)]
 pub struct Postfix {
-    /// Where it takes mail.
+    /// The port on which it accepts mail.
     pub port: u16,
     dir: PathBuf,
     _master: Process,
@@ -25,7 +25,7 @@ pub struct Postfix {
 }
 
 impl Postfix {
-    /// Starts one that hands over the mail of `domain` to this port.
+    /// Starts a Postfix that hands over the mail of `domain` to this port.
     pub async fn handing_over(domain: &str, lmtp: u16) -> Self {
         assert!(
             Path::new(MASTER).exists(),
@@ -46,7 +46,7 @@ impl Postfix {
         fs::write(dir.join("conf/main.cf"), main(&dir, domain, lmtp)).unwrap();
         fs::write(dir.join("conf/master.cf"), services(port)).unwrap();
         let conf = dir.join("conf");
-        // Makes the queue's folders.
+        // Creates the folders of the queue.
         let checked = Command::new("/usr/sbin/postfix")
             .arg("-c")
             .arg(&conf)
@@ -73,7 +73,7 @@ impl Postfix {
         this
     }
 
-    /// What it has logged.
+    /// The content of its log.
     pub fn log(&self) -> String {
         fs::read_to_string(self.dir.join("maillog")).unwrap_or_default()
     }

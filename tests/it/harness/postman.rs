@@ -1,4 +1,4 @@
-//! Somebody who brings mail, line by line.
+//! A mail client that speaks SMTP or LMTP line by line.
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -8,7 +8,7 @@ use tokio::{
 
 use super::TIMEOUT;
 
-/// A connection to a server for mail.
+/// A connection to a mail server.
 #[derive(Debug)]
 pub struct Postman {
     stream: BufReader<TcpStream>,
@@ -23,7 +23,7 @@ impl Postman {
         }
     }
 
-    /// Connects, and hears the greeting.
+    /// Connects and reads the greeting.
     pub async fn at(port: u16) -> Self {
         let mut this = Self::calling(port).await;
         let greeting = this.hear().await;
@@ -31,7 +31,7 @@ impl Postman {
         this
     }
 
-    /// Connects and greets.
+    /// Connects and sends this greeting, such as `EHLO tests`.
     pub async fn greeted(port: u16, greeting: &str) -> Self {
         let mut this = Self::at(port).await;
         let answer = this.say(greeting).await;
@@ -44,7 +44,7 @@ impl Postman {
         self.stream.get_mut().write_all(bytes).await.unwrap();
     }
 
-    /// One answer, all lines of it; empty when the other side has hung up.
+    /// Reads a reply with all its lines; empty if the server has closed the connection.
     pub async fn hear(&mut self) -> String {
         let mut answer = String::new();
         loop {
@@ -60,13 +60,13 @@ impl Postman {
         }
     }
 
-    /// Sends a line; the answer.
+    /// Sends a line; answers the reply.
     pub async fn say(&mut self, line: &str) -> String {
         self.send(format!("{line}\r\n").as_bytes()).await;
         self.hear().await
     }
 
-    /// Everything until the other side hangs up.
+    /// Reads until the server closes the connection.
     pub async fn rest(mut self) -> String {
         let mut rest = String::new();
         let read = timeout(TIMEOUT, self.stream.read_to_string(&mut rest));
@@ -74,8 +74,8 @@ impl Postman {
         rest
     }
 
-    /// Brings a mail to these: what is said to those who are refused, and then the answer
-    /// for each of the others.
+    /// Sends a mail to these recipients; answers the replies to refused recipients, and then the
+    /// reply for each of the others.
     pub async fn bring(&mut self, to: &[&str], mail: &str) -> Vec<String> {
         self.say("MAIL FROM:<ada@example.com>").await;
         let mut accepted = 0;

@@ -1,4 +1,4 @@
-//! A process of the tests' own, noted where the guardian finds it.
+//! A child process, whose id is noted for the guardian.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use nix::{
     unistd::Pid,
 };
 
-/// A child that ends with this value.
+/// A child process that is ended when this value is dropped.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -21,7 +21,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it and notes it in `dir`.
+    /// Starts a process and notes its id in `dir`.
     pub fn spawn(mut command: Command, dir: &Path, name: &str) -> Self {
         let program = command.get_program().to_owned();
         let child = command
@@ -36,12 +36,12 @@ impl Process {
         }
     }
 
-    /// Its standard input, which has to be a pipe.
+    /// Takes its standard input, which has to be a pipe.
     pub fn take_stdin(&mut self) -> ChildStdin {
         self.child.stdin.take().expect("piped")
     }
 
-    /// The same, with its standard output to read from.
+    /// Starts a process as [`Process::spawn`] does; answers also its standard output.
     pub fn spawn_piped(command: Command, dir: &Path, name: &str) -> (Self, ChildStdout) {
         let mut process = Self::spawn(command, dir, name);
         let stdout = process.child.stdout.take().expect("piped");
@@ -58,7 +58,7 @@ impl Process {
         }
     }
 
-    /// How it ended, if it has.
+    /// The exit status, if the process has ended.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {
             self.ended = self.child.try_wait().unwrap();
@@ -69,7 +69,7 @@ impl Process {
         self.ended
     }
 
-    /// Waits for its end; nothing if it does not come in time.
+    /// Waits for the end of the process; none after the time limit.
     pub fn wait(&mut self, within: Duration) -> Option<ExitStatus> {
         let until = Instant::now() + within;
         while self.ended().is_none() && Instant::now() < until {

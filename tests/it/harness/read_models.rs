@@ -1,4 +1,4 @@
-//! All read models, row by row.
+//! The rows of all read models.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use sqlx::{query_scalar, raw_sql};
 
 use super::{EventLog, Server, eventually, seconds};
 
-/// What the tables of schema `read` hold, by table.
+/// The rows of the tables of schema `read`, by table.
 #[derive(Debug, PartialEq)]
 pub struct ReadModels(BTreeMap<String, Vec<String>>);
 
 impl ReadModels {
-    /// As they are once nothing happens any more and they have taken in everything.
+    /// The read models once they have caught up with the log, which must be idle by then.
     pub async fn of(server: &Server) -> Self {
         let mut log = EventLog::of(server).await;
         eventually("the read models have caught up", seconds(60), async || {
@@ -40,8 +40,8 @@ impl ReadModels {
         Self(rows)
     }
 
-    /// Rebuilds every one beside the running server, and fails unless each comes to the
-    /// same rows as before.
+    /// Rebuilds all read models beside the running server, and asserts that each has the same rows
+    /// as before.
     pub async fn assert_equal_a_rebuild(server: &Server) {
         let before = Self::of(server).await;
         server.run_ok(&["rebuild"]);

@@ -1,20 +1,20 @@
-//! What has to be there before something can come in.
+//! The set-up for inbound messages.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::{Client, eventually, seconds, unique, unique_name};
 
-/// An account that takes in what comes to it.
+/// An account that receives messages.
 #[derive(Debug, Clone)]
 pub struct Receiving {
     pub account_id: i64,
-    /// The number or the address that it is reached under.
+    /// The number or the address at which it receives.
     pub address: String,
     url: String,
 }
 
-/// A provider of type http, as the one who configures Kannel knows it.
+/// The credentials of a provider of type http, as in Kannel's configuration.
 #[derive(Debug, Clone)]
 pub struct Brings {
     pub provider_id: i64,
@@ -23,19 +23,19 @@ pub struct Brings {
 }
 
 impl Receiving {
-    /// One that is subscribed to a program for short messages.
+    /// A new account, subscribed to a program for inbound SMS.
     pub async fn sms(client: &Client) -> Self {
         let number = format!("+4930{:07}", unique());
         Self::of(client, "receivesms", "phone", number).await
     }
 
-    /// One that is subscribed to a program for mail.
+    /// A new account, subscribed to a program for inbound mail.
     pub async fn mail(client: &Client) -> Self {
         let address = format!("{}@desk.example", unique_name("box"));
         Self::of(client, "receiveemail", "email", address).await
     }
 
-    /// One that is subscribed to a program of this type, under this address.
+    /// A new account with this address, subscribed to a program of this type.
     pub async fn of(client: &Client, kind: &str, field: &str, address: String) -> Self {
         let mut account = json!({"username": unique_name("desk"), "active": 1});
         account[field] = json!(address);
@@ -43,7 +43,7 @@ impl Receiving {
         Self::with(client, kind, account_id, address).await
     }
 
-    /// This account, subscribed to a program of this type.
+    /// Subscribes an existing account to a new program of this type.
     pub async fn with(client: &Client, kind: &str, account_id: i64, address: String) -> Self {
         let program = json!({"name": unique_name("in"), "account_id": account_id});
         let program = client.post(&format!("/programs/{kind}"), program).await;
@@ -53,7 +53,7 @@ impl Receiving {
         Self::at(client, account_id, &address)
     }
 
-    /// An account that exists already, reached under this address.
+    /// An existing account that receives at this address.
     pub fn at(client: &Client, account_id: i64, address: &str) -> Self {
         Self {
             account_id,
@@ -62,7 +62,7 @@ impl Receiving {
         }
     }
 
-    /// A provider that brings messages over HTTP.
+    /// Creates a provider that delivers messages over HTTP.
     pub async fn kannel(&self, admin: &Client) -> Brings {
         let (username, password) = ("kannel", "sesame-open");
         let provider = json!({
@@ -76,7 +76,7 @@ impl Receiving {
         }
     }
 
-    /// Brings a message to this account as Kannel would: the answer.
+    /// Delivers a message to this account as Kannel would; answers the status.
     pub async fn brought(&self, by: &Brings, query: &str) -> StatusCode {
         let to = self.address.replace('+', "%2B");
         let base = self.url.strip_suffix("/api").unwrap_or(&self.url);
@@ -86,12 +86,12 @@ impl Receiving {
         request.send().await.unwrap().status()
     }
 
-    /// The same, and it is taken.
+    /// Delivers a message to this account as Kannel would, which must be accepted.
     pub async fn bring(&self, by: &Brings, query: &str) {
         assert_eq!(self.brought(by, query).await, StatusCode::OK, "{query}");
     }
 
-    /// What came in for it, the first one first, once it is so much.
+    /// The inbound transmissions of the account, in order, once there are `count`.
     pub async fn arrived(&self, client: &Client, count: usize) -> Vec<Value> {
         let what = format!("{count} arrive");
         eventually(&what, seconds(20), async || {
@@ -101,7 +101,7 @@ impl Receiving {
         .await
     }
 
-    /// What came in for it so far.
+    /// The inbound transmissions of the account so far.
     pub async fn rows(&self, client: &Client) -> Vec<Value> {
         let path = format!(
             "/transmissions?direction=inbound&account_id={}",

@@ -1,4 +1,4 @@
-//! A mail server that remembers what it took: `peers/recorder.py`.
+//! A mail server that records accepted mails: `peers/recorder.py`.
 
 use std::{
     collections::BTreeMap,
@@ -41,13 +41,13 @@ pub struct Received {
     pub attachments: Vec<Attachment>,
 }
 
-/// A file that came along.
+/// An attachment of a mail.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Attachment {
     pub name: String,
     #[serde(rename = "type")]
     pub kind: String,
-    /// In base64.
+    /// The content in base64.
     pub content: String,
 }
 
@@ -63,7 +63,7 @@ impl Received {
 }
 
 impl MailRecorder {
-    /// One that takes this long for each mail.
+    /// Starts a recorder that takes this long for each mail.
     pub fn start(delay_ms: u64) -> Self {
         let dir = scratch_dir("mx");
         let guardian = Guardian::of(&dir);
@@ -104,27 +104,27 @@ impl MailRecorder {
         }
     }
 
-    /// Takes so many more mails, and then has each one wait for its answer.
+    /// Accepts `count` more mails, and then holds back the reply to each.
     pub fn hold_after(&self, count: usize) {
         self.tell(&format!("hold {count}"));
     }
 
-    /// Answers those that wait; those to come may wait again.
+    /// Replies to the held mails; later ones may be held again.
     pub fn answer_held(&self) {
         self.tell("answer");
     }
 
-    /// Answers those that wait, and has none wait any more.
+    /// Replies to the held mails, and holds no more.
     pub fn release(&self) {
         self.tell("release");
     }
 
-    /// How many mails wait for their answer now: they are on the wire.
+    /// The number of mails that are held now, and thus on the wire.
     pub fn held(&self) -> usize {
         self.held.load(Ordering::SeqCst)
     }
 
-    /// Waits until so many mails wait for their answer.
+    /// Waits until `count` mails are held.
     pub async fn holds(&self, count: usize) {
         while_it_moves(&format!("{count} mails are held"), async || {
             match self.held() {
@@ -139,10 +139,10 @@ impl MailRecorder {
         writeln!(self.input.lock().unwrap(), "{line}").unwrap();
     }
 
-    /// Everything it took.
+    /// All accepted mails.
     pub fn mails(&self) -> Vec<Received> {
         let text = fs::read_to_string(&self.out).unwrap();
-        // What is being written now has no line end yet.
+        // A line that is being written has no line end yet.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         whole
             .lines()
@@ -150,13 +150,13 @@ impl MailRecorder {
             .collect()
     }
 
-    /// How many mails it took.
+    /// The number of accepted mails.
     pub fn count(&self) -> usize {
         let text = fs::read(&self.out).unwrap();
         text.iter().filter(|byte| **byte == b'\n').count()
     }
 
-    /// What it took for this recipient, once it has.
+    /// The mail to this recipient, once it is accepted.
     pub async fn mail_to(&self, recipient: &str) -> Received {
         let what = format!("the recorder takes a mail to {recipient}");
         eventually(&what, TIMEOUT, async || {
@@ -167,7 +167,7 @@ impl MailRecorder {
         .await
     }
 
-    /// How often each recipient's mail was taken.
+    /// The number of accepted mails by recipient.
     pub fn by_recipient(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for recipient in self.mails().into_iter().flat_map(|mail| mail.recipients) {
@@ -177,7 +177,7 @@ impl MailRecorder {
     }
 }
 
-/// The Python that `./dev test` prepares, with the peers that are written in it.
+/// The Python that `./dev test` prepares, with the packages that the Python peers need.
 pub fn python() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let chosen = std::env::var_os("LEDGERLINE_TEST_PYTHON").map(PathBuf::from);

@@ -22,12 +22,12 @@ use super::{
     process::Process, scratch_dir, seconds, unique_name,
 };
 
-/// What `admin` logs in with.
+/// The password of `admin`.
 pub const ADMIN_PASSWORD: &str = "correct-horse-battery-staple-9";
-/// What every other user of the tests logs in with.
+/// The password of every other user of the tests.
 pub const USER_PASSWORD: &str = "Tr0ub4dor-and-three-more";
 
-/// A server to be started.
+/// The settings of a server that is not started yet.
 #[derive(Debug, Default)]
 pub struct Setup {
     settings: BTreeMap<String, String>,
@@ -36,7 +36,7 @@ pub struct Setup {
     files: Option<String>,
 }
 
-/// A server of this test's own, or the one that ordinary tests share.
+/// A running server, of one test or shared by ordinary tests.
 #[derive(Debug)]
 pub struct Server {
     pub url: String,
@@ -47,19 +47,19 @@ pub struct Server {
     stderr: Option<PipeWriter>,
     files: Option<String>,
     admin: OnceCell<String>,
-    // Last, so that it finds everything else ended.
+    // Last, so that everything else has ended before.
     _guardian: Guardian,
 }
 
 static SHARED: OnceCell<Server> = OnceCell::const_new();
 
 impl Setup {
-    /// On its own embedded Postgres.
+    /// A server with its own embedded Postgres.
     pub fn embedded() -> Self {
         Self::default()
     }
 
-    /// On this database.
+    /// A server on this database.
     pub fn on(database: &Database) -> Self {
         let setup = Self {
             database: Some(database.clone()),
@@ -71,27 +71,27 @@ impl Setup {
             .set("POSTGRES_CONNECTIONS", "24")
     }
 
-    /// With this setting, named without `LEDGERLINE_`.
+    /// Adds a setting, named without `LEDGERLINE_`.
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.settings
             .insert(format!("LEDGERLINE_{name}"), value.to_owned());
         self
     }
 
-    /// With only what is in this folder on its `PATH`.
+    /// Sets its `PATH` to this folder only.
     pub fn path(mut self, folder: &Path) -> Self {
         let folder = folder.to_str().unwrap().to_owned();
         self.settings.insert("PATH".to_owned(), folder);
         self
     }
 
-    /// With its standard error in this pipe, instead of a file, when it starts first.
+    /// Writes its standard error to this pipe, instead of a file, at its first start.
     pub fn stderr(mut self, pipe: PipeWriter) -> Self {
         self.stderr = Some(pipe);
         self
     }
 
-    /// With this soft and hard limit on open files.
+    /// Sets the soft and the hard limit on open files.
     pub fn files(mut self, soft: u32, hard: u32) -> Self {
         self.files = Some(format!("--nofile={soft}:{hard}"));
         self
@@ -104,7 +104,7 @@ impl Setup {
         server
     }
 
-    /// Starts it and does not wait: some roles answer nobody.
+    /// Starts it and does not wait: some roles serve no requests.
     pub fn spawn(self) -> Server {
         let data_dir = scratch_dir("it");
         let port = free_port();
@@ -115,10 +115,10 @@ impl Setup {
             ("SMTP_LISTEN", "127.0.0.1:0".to_owned()),
             ("DATA_DIR", data_dir.to_str().unwrap().to_owned()),
             ("ADMIN_PASSWORD", ADMIN_PASSWORD.to_owned()),
-            // All tests come from one address, and many of them fail to log in.
+            // All tests have one address, and many have failed logins.
             ("LOGIN_ATTEMPTS_PER_ADDRESS", "100000".to_owned()),
             ("LOG", "info".to_owned()),
-            // A worker may be held up for long on a busy machine.
+            // A worker may be delayed for long on a busy machine.
             ("LEASE_SECONDS", "30".to_owned()),
         ] {
             settings
@@ -142,12 +142,12 @@ impl Setup {
 }
 
 impl Server {
-    /// The one that ordinary tests share, each with users of its own.
+    /// The server that ordinary tests share, each with users of its own.
     pub async fn shared() -> &'static Self {
         SHARED.get_or_init(|| Setup::embedded().start()).await
     }
 
-    /// One of this test's own.
+    /// A new server of this test's own.
     pub async fn alone() -> Self {
         Setup::on(&Database::create().await).start().await
     }
@@ -180,7 +180,7 @@ impl Server {
         self.process = Some(Process::spawn(serve, &self.data_dir, "server"));
     }
 
-    /// Waits until it says that it is ready.
+    /// Waits until `/readyz` reports that it is ready.
     pub async fn ready(&mut self) {
         let client = self.stranger();
         let process = self.process.as_mut().expect("started");
@@ -196,7 +196,8 @@ impl Server {
         if self.database.is_none()
             && let Some(socket) = self.database().get_socket()
         {
-            // It outlives the server, and nobody else knows whose it was.
+            // The socket's directory outlives a killed server; the guardian removes it by this
+            // note.
             let note = self.data_dir.join("socket.location");
             fs::write(note, socket.as_os_str().as_encoded_bytes()).unwrap();
         }
@@ -210,7 +211,7 @@ impl Server {
             .unwrap()
     }
 
-    /// The same, of which one expects success; what it printed.
+    /// Runs another command, which must succeed; answers its standard output.
     #[track_caller]
     pub fn run_ok(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
@@ -244,12 +245,12 @@ impl Server {
         command
     }
 
-    /// Everything it has logged.
+    /// The content of its log.
     pub fn log(&self) -> String {
         fs::read_to_string(self.log_file()).unwrap()
     }
 
-    /// Where mail comes in by this protocol.
+    /// The port of its inbound mail server for this protocol.
     pub fn mail_port(&self, protocol: &str) -> u16 {
         let log = self.log();
         let said = format!("mail comes in by {protocol}");
@@ -280,13 +281,13 @@ impl Server {
         assert!(ended.is_some(), "killed and still there");
     }
 
-    /// Asks it to stop and waits, [`TIMEOUT`] at least; how it ended.
+    /// Sends SIGTERM and waits, at least [`TIMEOUT`]; answers the exit status.
     pub fn sigterm(&mut self, within: Duration) -> ExitStatus {
         self.signal(Signal::SIGTERM);
         self.stopped(within)
     }
 
-    /// Waits for the end of one that was asked to stop; how it ended.
+    /// Waits for its end after a signal; answers the exit status.
     pub fn stopped(&mut self, within: Duration) -> ExitStatus {
         let within = within.max(TIMEOUT);
         let ended = self.process.as_mut().unwrap().wait(within);
@@ -319,7 +320,7 @@ impl Server {
         base.join("postgres")
     }
 
-    /// Its database, as the superuser.
+    /// The options of a connection to its database as the superuser.
     pub fn database(&self) -> PgConnectOptions {
         if let Some(database) = &self.database {
             return database.options();
@@ -335,12 +336,12 @@ impl Server {
         PgConnection::connect_with(&self.database()).await.unwrap()
     }
 
-    /// Somebody who is not logged in.
+    /// A client that is not logged in.
     pub fn stranger(&self) -> Client {
         Client::stranger(&self.url)
     }
 
-    /// The first user.
+    /// A client of the first user.
     pub async fn admin(&self) -> Client {
         let login = async || {
             self.stranger()
@@ -354,12 +355,12 @@ impl Server {
         admin.known_as(1)
     }
 
-    /// A new user with these roles, logged in.
+    /// A client of a new user with these roles.
     pub async fn user(&self, roles: &[&str]) -> Client {
         self.named_user(&unique_name("user"), roles).await
     }
 
-    /// The same, of this name.
+    /// A client of a new user with this name and these roles.
     pub async fn named_user(&self, username: &str, roles: &[&str]) -> Client {
         let admin = self.admin().await;
         let user = json!({

@@ -1,4 +1,4 @@
-//! Postfix' own test server: `smtp-sink`.
+//! The test server of Postfix: `smtp-sink`.
 
 use std::{
     fs,
@@ -21,12 +21,12 @@ pub struct SmtpSink {
 }
 
 impl SmtpSink {
-    /// Starts one.
+    /// Starts a sink.
     pub async fn start() -> Self {
         Self::on(free_port()).await
     }
 
-    /// Starts one on this port.
+    /// Starts a sink on this port.
     pub async fn on(port: u16) -> Self {
         let program = [
             "/usr/sbin/smtp-sink",
@@ -65,7 +65,7 @@ impl SmtpSink {
         }
     }
 
-    /// The mails it took, as they came.
+    /// The accepted mails, unchanged.
     pub fn mails(&self) -> Vec<String> {
         let files = fs::read_dir(&self.dir).unwrap().flatten();
         files
@@ -73,7 +73,7 @@ impl SmtpSink {
             .collect()
     }
 
-    /// How many mails it took.
+    /// The number of accepted mails.
     pub fn count(&self) -> usize {
         fs::read_dir(&self.dir).unwrap().count()
     }

@@ -1,11 +1,11 @@
-//! Bodies that are none.
+//! Invalid bodies of requests.
 
 use futures::stream;
 use serde_json::json;
 
 use crate::harness::{Answer, Client, Mailing, Server, TIMEOUT};
 
-/// Every route that takes JSON, on things that there are.
+/// Routes that take JSON, with the ids of existing aggregates.
 async fn writes(client: &Client) -> Vec<(&'static str, String)> {
     let mailing = Mailing::of(client).await;
     let contact = client.contact("body@example.com").await;
@@ -94,8 +94,8 @@ async fn another_kind_of_body_is_415() {
     }
 }
 
-/// A body that is a hundred megabytes by what it says before, of which none come; or one
-/// that says nothing and has no end.
+/// A request whose body is announced as a hundred megabytes, none of which follow; or an
+/// unannounced one without end.
 fn too_much(client: &Client, method: &str, path: &str, announced: bool) -> reqwest::RequestBuilder {
     const CHUNK: usize = 1 << 20;
     let request = client
@@ -158,7 +158,7 @@ async fn an_endless_header_and_a_nonsense_request_end_as_4xx() {
     ] {
         let mut socket = std::net::TcpStream::connect(&address).unwrap();
         socket.set_read_timeout(Some(TIMEOUT)).unwrap();
-        // The server may hang up before it has read everything.
+        // The server may close the connection before it has read everything.
         let _ = socket.write_all(request.as_bytes());
         let mut answer = Vec::new();
         let _ = socket.read_to_end(&mut answer);

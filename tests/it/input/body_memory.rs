@@ -1,4 +1,4 @@
-//! Bodies of requests within the memory that there is for them.
+//! The bound on the memory for bodies of requests.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::harness::{Answer, Client, Database, Server, Setup, eventually, seconds};
 
-/// A request whose body is sent by and by.
+/// A request whose body is sent piece by piece.
 struct Sending(TcpStream);
 
 impl Sending {
@@ -24,7 +24,7 @@ impl Sending {
         Self(stream)
     }
 
-    /// A body of this length by somebody who may send it, of which a little comes.
+    /// Begins a request with a body of this length by an authorized client; sends its first byte.
     async fn of(client: &Client, server: &Server, length: usize) -> Self {
         let token = client.token();
         let headers = format!("Authorization: Bearer {token}\r\nContent-Length: {length}\r\n");
@@ -33,7 +33,7 @@ impl Sending {
         sending
     }
 
-    /// The status of the answer.
+    /// The status of the response.
     async fn status(&mut self) -> String {
         let mut head = [0; 12];
         let read = tokio::time::timeout(seconds(60), self.0.read_exact(&mut head));
@@ -42,7 +42,7 @@ impl Sending {
     }
 }
 
-/// The memory of a server, in bytes.
+/// The resident memory of a server, in bytes.
 fn resident(server: &Server) -> usize {
     let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
     let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:"));
@@ -50,7 +50,7 @@ fn resident(server: &Server) -> usize {
     kilobytes.parse::<usize>().unwrap() << 10
 }
 
-/// Posts a contact whose name is longer than names are.
+/// Posts a contact whose name is longer than permitted.
 async fn post(client: &Client, characters: usize) -> Answer {
     let contact = json!({"first_name": "x".repeat(characters), "phone": "15550100"});
     client.post("/contacts", contact).await
@@ -91,12 +91,12 @@ async fn half_sent_bodies_of_strangers_cost_little_memory() {
         let path = ["/contacts", "/authenticate", "/transmissions"][n % 3];
         let mut one = Sending::begin(&server, path, "Content-Length: 7000000\r\n").await;
         let answered = one.status().await;
-        // 503 while Postgres is too busy for the server to follow the log.
+        // 503 while the server is behind the log, because Postgres is busy.
         assert!(
             ["401", "413", "503"].contains(&answered.as_str()),
             "{answered}"
         );
-        // It is read and dropped for a while, so that the answer arrives.
+        // The server reads and drops the body for a while, so that the response arrives.
         let _ = tokio::time::timeout(seconds(1), one.0.write_all(&half)).await;
         sending.push(one);
         server.stranger().get("/healthz").await.ok();
@@ -110,17 +110,17 @@ async fn bodies_beyond_the_memory_wait_and_are_refused() {
     let setup = Setup::on(&Database::create().await).set("BODY_MEMORY_MB", "32");
     let server = setup.start().await;
     let admin = server.admin().await;
-    // It takes all of the 16 MB for long bodies: each byte counts twice.
+    // The body takes all of the 16 MB for long bodies: each byte counts twice.
     let mut slow = Sending::of(&admin, &server, 8 << 20).await;
     let refused = eventually("the memory is reserved", seconds(30), async || {
         Some(post(&admin, 7_000_000).await).filter(|answer| answer.status == 503)
     })
     .await;
     assert_eq!(refused.header("retry-after"), Some("1"));
-    // Short ones do not wait for it.
+    // Short bodies do not wait for the memory.
     post(&admin, 50_000).await.expect(412);
     admin.contact("short@example.com").await;
-    // A body that does not come ends, and gives its memory back.
+    // A body that stalls is ended, and its memory released.
     assert_eq!(slow.status().await, "412");
     eventually("there is memory again", seconds(30), async || {
         (post(&admin, 7_000_000).await.status == 412).then_some(())

@@ -1,4 +1,4 @@
-//! Values that no field takes.
+//! Invalid values of fields.
 
 use serde_json::{Value, json};
 

@@ -1,10 +1,10 @@
-//! Lists narrowed by what people type, and walked page by page.
+//! Filters and pagination of lists.
 
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, unique_name};
 
-/// Names that would match too much, or break out, if they were taken for more than text.
+/// Names that would match too much, or inject SQL, if they were not treated as plain text.
 const ODD: [&str; 6] = ["50%", "a_b", r"c:\d", "O'Hara", "--'; x", "100% pure_\\'"];
 
 async fn named(user: &Client, name: &str) -> i64 {
@@ -12,7 +12,7 @@ async fn named(user: &Client, name: &str) -> i64 {
     user.post("/contacts", contact).await.id("contact_id")
 }
 
-/// The ids that a list answers, with its parameters escaped as a client does.
+/// The ids in a list with these parameters, which are escaped as by a client.
 async fn ids(user: &Client, pairs: &[(&str, &str)]) -> Vec<i64> {
     let list = user.get(&path(pairs)).await.ok();
     let id = |row: &Value| row["contact_id"].as_i64().unwrap();
@@ -157,7 +157,7 @@ async fn pages_follow_each_other_to_the_end_by_any_order() {
     }
 }
 
-/// The row that a cursor names need not be there any more, nor be as it was.
+/// The row that a cursor names may have been deleted or changed.
 #[tokio::test]
 async fn a_page_goes_on_behind_a_row_that_is_gone() {
     let server = Server::shared().await;

@@ -1,4 +1,4 @@
-//! Ids that nothing can have.
+//! Invalid ids.
 
 use serde_json::json;
 

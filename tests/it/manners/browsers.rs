@@ -1,4 +1,4 @@
-//! Pages of other origins, and what they may see.
+//! CORS: the responses that pages of other origins may read.
 
 use crate::harness::{Answer, Database, Server, Setup};
 

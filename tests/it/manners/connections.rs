@@ -20,7 +20,7 @@ const SHED: &str = "ledgerline_http_connections_shed_total{listener=\"api\"}";
 const OPEN: &str = "ledgerline_http_connections{listener=\"api\"}";
 const REFUSED: &str = "ledgerline_http_connections_refused_total{listener=\"api\"}";
 
-/// A connection of a client that keeps it.
+/// A connection that a client keeps open.
 struct Connection(TcpStream);
 
 impl Connection {
@@ -28,7 +28,7 @@ impl Connection {
         Self(TcpStream::connect(address).await.unwrap())
     }
 
-    /// Asks for health; whether that was answered.
+    /// Requests `/healthz`; true if there was a response.
     async fn ask(&mut self) -> bool {
         if self.0.write_all(HEALTHZ).await.is_err() {
             return false;
@@ -54,7 +54,7 @@ impl Connection {
     }
 }
 
-/// The tests hold as many connections as the server.
+/// Raises the limit on open files of the tests, which hold as many connections as the server.
 fn raise_own_limit() {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
@@ -64,7 +64,7 @@ fn address(server: &Server) -> String {
     server.url.trim_start_matches("http://").to_owned()
 }
 
-/// A metric, asked for on a connection of its own.
+/// The value of a metric, requested on a connection of its own; 0 if there is none.
 async fn metric(server: &Server, name: &str) -> u64 {
     let metrics = server.stranger().get("/metrics").await.text();
     let mut values = metrics.lines().filter_map(|it| it.strip_prefix(name));
@@ -73,8 +73,8 @@ async fn metric(server: &Server, name: &str) -> u64 {
         .map_or(0, |value| value.trim().parse().unwrap())
 }
 
-/// Connections of clients that asked once and are idle since. Health and metrics are
-/// asked for all along.
+/// Opens connections of clients that send one request and are idle since. Health and metrics
+/// are requested all along.
 async fn idle(server: &Server, count: usize) -> Vec<Connection> {
     let mut open = Vec::new();
     for n in 0..count {
@@ -161,7 +161,7 @@ async fn a_busy_client_is_not_shed_and_a_new_one_is_refused() {
         assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
         busy.push(connection);
     }
-    // Whoever came before them gives way, and then there is no room left.
+    // Idle clients from before are closed first, and then no connection is left.
     let mut refused = Connection::open(&address(&server)).await;
     eventually("a client is refused", seconds(10), async || {
         let answered = refused.ask().await;
@@ -227,7 +227,7 @@ async fn a_client_that_takes_nothing_of_its_answers_is_closed() {
     let before = metric(&server, OPEN).await;
     let mut deaf = Connection::open(&address(&server)).await;
     let question = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n";
-    // Until the pipe of answers is full, and then until it is torn down.
+    // Until the buffer of responses is full, and then until the connection is closed.
     let asking = async {
         while deaf.0.write_all(question).await.is_ok() {
             tokio::task::yield_now().await;

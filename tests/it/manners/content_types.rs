@@ -1,4 +1,4 @@
-//! The content types of bodies.
+//! The accepted content types of bodies.
 
 use serde_json::json;
 
@@ -24,8 +24,8 @@ async fn send(client: &Client, method: &str, path: &str, kind: Option<&str>) -> 
         .await
 }
 
-/// Every route that changes something, with a path to something that is there where an
-/// unknown id is answered before the body is looked at.
+/// Every route that writes, with a path. It has an existing id for routes that reject unknown ids
+/// before they read the body.
 async fn paths(client: &Client) -> Vec<(Route, String)> {
     let mut ids = Vec::new();
     for (kind, body) in [
@@ -65,7 +65,7 @@ async fn a_form_is_taken_by_no_route_that_changes_something() {
     let mut taken = Vec::new();
     for (route, path) in paths(&admin).await {
         for kind in FORMS {
-            // A text may be attached to a template.
+            // Text files may be attached to a template.
             if kind == "text/plain" && path.contains("/templates/") && path.ends_with("/media") {
                 continue;
             }

@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-/// The first user under a token of this test's own, which it may lose.
+/// The first user with a token of this test's own, which the test may revoke.
 async fn administrator(server: &Server) -> Client {
     server.stranger().login("admin", ADMIN_PASSWORD).await
 }
@@ -24,13 +24,13 @@ async fn ask(client: &Client, method: &str, path: &str, headers: Headers<'_>) ->
     client.send(request).await
 }
 
-/// The routes of `tests/contract/routes.tsv`, those that change something or the others.
+/// The routes of `tests/contract/routes.tsv` that write, or the others.
 fn routes(changing: bool) -> impl Iterator<Item = Route> {
     let all = routes::all().into_iter();
     all.filter(move |route| route.changes_something() == changing)
 }
 
-/// Those of these routes whose answer is 403, or is not.
+/// The routes that are refused with 403, and those that are not.
 async fn refusals(
     client: &Client,
     routes: impl Iterator<Item = Route>,
@@ -81,7 +81,7 @@ async fn a_page_of_our_own_origin_changes_things() {
         ("sec-fetch-site", "same-origin"),
         ("sec-fetch-mode", "cors"),
     ];
-    // But for the one that would end the login.
+    // Except the one that would end the login.
     let routes = routes(true).filter(|route| route.path != "/authenticate/cancel");
     let (refused, _) = refusals(&admin, routes, &own).await;
     assert!(refused.is_empty(), "{refused:#?}");
@@ -264,7 +264,7 @@ async fn a_browser_is_never_offered_basic() {
         let browser = offered(&[sign]).await;
         assert_eq!(browser, program[..1], "{sign:?}");
     }
-    // Nor where it sends a wrong password.
+    // Nor in response to a wrong password.
     let server = Server::shared().await;
     let request = server.stranger().request("GET", "/contacts");
     let request = request

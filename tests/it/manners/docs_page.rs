@@ -1,5 +1,5 @@
-//! `/docs` in Chromium: the description is read, somebody logs in and tries an operation,
-//! all with the controls of the page.
+//! `/docs` in Chromium: a user reads the description, logs in and tries an operation, all with
+//! the controls of the page.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ struct Operation<'b> {
 }
 
 impl<'b> Operation<'b> {
-    /// Opens its tag and its part of the page, with the fields to try it in.
+    /// Opens the tag and the operation, with the fields to try it.
     async fn opened(browser: &'b Browser, tag: &str, id: &str) -> Self {
         browser.click(&format!("#operations-tag-{tag}")).await;
         let css = format!("#operations-{tag}-{id}");
@@ -23,7 +23,7 @@ impl<'b> Operation<'b> {
         Self { browser, css }
     }
 
-    /// Presses Execute; the status and the body that the page shows.
+    /// Presses Execute; answers the status and the body that the page shows.
     async fn executed(&self) -> (String, Value) {
         let Self { browser, css } = self;
         browser.click(&format!("{css} .execute")).await;
@@ -112,7 +112,7 @@ async fn the_page_is_read_and_an_operation_is_tried() {
     assert_eq!(answered[0]["first_name"], name, "{answered}");
 
     let mut said = browser.console().await;
-    // What Chromium advises about fields for passwords.
+    // Advice of Chromium about password fields.
     said.retain(|line| !line.contains("[DOM]"));
     assert!(said.is_empty(), "{said:#?}");
 }

@@ -1,4 +1,4 @@
-//! Versions: what one has read is what one changes.
+//! Optimistic concurrency with `ETag` and `If-Match`.
 
 use serde_json::{Value, json};
 use sqlx::query_scalar;
@@ -123,7 +123,7 @@ async fn what_is_done_with_a_thing_asks_for_its_version_too() {
 async fn every_row_has_the_version_of_its_last_event() {
     let server = Server::shared().await;
     let admin = server.admin().await;
-    // Something of every kind, and something after its beginning.
+    // An aggregate of every kind, with an event after its creation.
     what_has_a_history(&admin).await;
     let mut sql = server.sql().await;
     let tables = "select table_name::text from information_schema.columns \
@@ -136,7 +136,7 @@ async fn every_row_has_the_version_of_its_last_event() {
             Some(stem) => format!("{stem}y"),
             None => table.trim_end_matches('s').to_owned(),
         };
-        // Others write meanwhile; what is behind catches up.
+        // Other tests write meanwhile; a row that is behind catches up.
         let behind = format!(
             "select count(*) from read.{table} t join lateral (select max(sequence) as last \
              from events e where e.aggregate_type = '{kind}' \

@@ -1,5 +1,5 @@
-//! A page of somebody else's in Chromium, which adds the administrator's password to
-//! whatever it requests of the server.
+//! A page of another origin in Chromium, which adds the administrator's password to all requests
+//! to the server.
 
 use std::{
     io::{Read, Write},
@@ -12,7 +12,7 @@ use crate::harness::{
     ADMIN_PASSWORD, Browser, Server, USER_PASSWORD, eventually, seconds, unique_name,
 };
 
-/// Serves one page to whoever asks, for as long as the tests run; its address.
+/// Serves one page for every request, as long as the tests run; answers its address.
 fn serve(page: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/", listener.local_addr().unwrap());
@@ -26,7 +26,7 @@ fn serve(page: String) -> String {
     address
 }
 
-/// A page that sends what pages can send without being asked whether they may.
+/// A page that sends requests that need no preflight.
 fn forging(server: &str, victim: &str, contacts: &[i64]) -> String {
     let [image, silent, script] = contacts else {
         panic!("three contacts")
@@ -76,7 +76,7 @@ async fn a_strange_page_changes_nothing_with_a_kept_password() {
         })
         .await;
     }
-    // A link in a mail.
+    // A link, as in a mail.
     let link = format!("{}/contacts/{}/delete", server.url, contacts[3]);
     browser.open(&link).await;
     let shown = browser.text("body").await;
@@ -87,7 +87,7 @@ async fn a_strange_page_changes_nothing_with_a_kept_password() {
     }
     server.stranger().login(&victim, USER_PASSWORD).await;
 
-    // The password itself is good: a script of our own page may use it.
+    // The password itself is accepted: a script of our own page may use it.
     browser.open(&format!("{}/docs", server.url)).await;
     let delete = format!(
         "return fetch('/contacts/{}/delete').then(answer => answer.status, String)",

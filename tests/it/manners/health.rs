@@ -2,7 +2,7 @@
 
 use crate::harness::{Client, Database, Server, Setup, eventually, free_port, seconds};
 
-/// A process in this role, and a client of its listener for health.
+/// A process with this role, and a client of its listener for health.
 async fn in_role(database: &Database, role: &str) -> (Server, Client) {
     let address = format!("127.0.0.1:{}", free_port());
     let setup = Setup::on(database).set("ROLE", role);

@@ -1,4 +1,4 @@
-//! A write with an Idempotency-Key that is cut off in the middle.
+//! A write with an Idempotency-Key that is interrupted by a kill of the server.
 
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection, query_scalar};
@@ -12,7 +12,7 @@ fn ada() -> Value {
     json!({"first_name": "Ada", "phone": "15550100"})
 }
 
-/// A lock that keeps everybody else out of a table until it is dropped.
+/// Locks a table exclusively, until the connection is dropped.
 async fn shut(server: &Server, table: &str) -> PgConnection {
     let mut sql = server.sql().await;
     sql.execute("begin").await.unwrap();
@@ -27,7 +27,7 @@ async fn count(server: &Server, what: &str) -> i64 {
     query_scalar(&sql).fetch_one(&mut server).await.unwrap()
 }
 
-/// Begins a request that will not be answered.
+/// Begins a request that will not get a response.
 fn begin(client: &Client, method: &'static str, path: &str, body: Value) {
     let (client, path) = (client.clone(), path.to_owned());
     tokio::spawn(async move {
@@ -38,8 +38,8 @@ fn begin(client: &Client, method: &'static str, path: &str, body: Value) {
     });
 }
 
-/// Kills the server when a request has been appended and its answer not been kept,
-/// starts it again, and asks again.
+/// Kills the server after a request's events were appended and before its response was stored,
+/// restarts it, and repeats the request.
 async fn cut_after_the_append(
     server: &mut Server,
     method: &'static str,
@@ -131,7 +131,7 @@ async fn a_crash_before_the_append_leaves_nothing_stuck() {
     })
     .await;
     server.kill9();
-    // Postgres may carry out yet what it was given, or notice that nobody waits for it.
+    // Postgres may still execute the statement, or notice that its client is gone.
     lock.close().await.unwrap();
     server.start().await;
     let admin = server.admin().await;

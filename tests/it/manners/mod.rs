@@ -1,4 +1,4 @@
-//! What holds for requests of every kind.
+//! HTTP behaviour that is common to all routes.
 
 mod browsers;
 mod connections;

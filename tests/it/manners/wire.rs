@@ -1,4 +1,4 @@
-//! How bytes go over the wire: compressed, and in time.
+//! Compression and headers of responses, and the time-out of slow requests.
 
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,7 @@
 //! Programs that convert see the system's files and their own folder, and nothing else: a
 //! program that is taken over reads no secret, opens no connection and reaches no process.
 //!
-//! In the place of sox stands a script that tries all of it and notes, as sound, what it
-//! found.
+//! A script in place of sox attempts all of these, and writes the successful ones as its sound.
 
 use std::{
     fs,
@@ -15,13 +14,13 @@ use serde_json::json;
 
 use crate::harness::{Answer, Client, Database, Server, Setup, cannot_run, scratch_dir};
 
-/// A server with such a script.
+/// A server that converts with the script.
 struct Spied {
     server: Server,
     admin: Client,
     media: String,
     programs: PathBuf,
-    // What the script tries to connect to.
+    // The address that the script tries to connect to.
     listener: TcpListener,
 }
 
@@ -40,8 +39,8 @@ impl Spied {
         Self::on(folder, policy).await
     }
 
-    /// The same with these programs in a folder, which is seen for sox lies there. So would be
-    /// the data directory, which lies in it too.
+    /// A server with the programs in this folder, which is visible because sox is in it. The data
+    /// directory is in it too, and has to be hidden.
     async fn on(programs: PathBuf, policy: &str) -> Self {
         let data = programs.join("data");
         fs::create_dir(&data).unwrap();
@@ -66,7 +65,7 @@ impl Spied {
         }
     }
 
-    /// How programs are confined, as `/readyz` says.
+    /// The method of confinement, as `/readyz` reports it.
     async fn way(&self) -> String {
         let ready = self.server.stranger().get("/readyz").await.ok();
         ready["conversions"]["confinement"]
@@ -75,8 +74,8 @@ impl Spied {
             .to_owned()
     }
 
-    /// True if programs are confined this way; if not, it is said why, and the log must have
-    /// said so.
+    /// True if programs are confined by this method; if not, the reason is reported, which must be
+    /// in the log.
     async fn is(&self, way: &str) -> bool {
         let found = self.way().await;
         if found == way {
@@ -91,7 +90,7 @@ impl Spied {
         false
     }
 
-    /// Uploads what sox is called for.
+    /// Uploads a file that sox has to convert.
     async fn convert(&self) -> Answer {
         let upload = b"ID3\x03\0\0\0\0\0\0 no sound".to_vec();
         self.admin.upload(&self.media, "audio/mpeg", upload).await
@@ -101,7 +100,7 @@ impl Spied {
         self.programs.join("data/master.key")
     }
 
-    /// What a program finds.
+    /// The names of the attempts that succeed from within a program.
     async fn found(&self) -> String {
         let (pid, port) = (
             self.server.pid(),
@@ -136,16 +135,16 @@ impl Spied {
 
 const NOTHING: &str = "ran";
 const ALL: &str = "ran key log passwd writing network signals environment mode";
-/// The number of a system call that `chmod` does not make.
+/// The number of the system call fchmodat2, which `chmod` does not use.
 const FCHMODAT2: i64 = 452;
 
-/// A program that bash runs.
+/// Writes an executable bash script.
 fn script(path: &Path, text: &str) {
     fs::write(path, format!("#!/bin/bash\n{text}\n")).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Stands in the place of setpriv, and refuses to start what confines.
+/// Writes a script in place of setpriv that refuses to start the confining programs.
 fn refusing_setpriv(folder: &Path) {
     let refuse = "case \" $* \" in *' confined '*|*bwrap*) echo 'not here' >&2; exit 1;; esac";
     script(
@@ -156,7 +155,7 @@ fn refusing_setpriv(folder: &Path) {
     script(&folder.join("sox"), "exit 1");
 }
 
-/// Else the tests of both ways would say nothing.
+/// Otherwise the tests of both methods would check nothing.
 #[tokio::test]
 async fn some_way_to_confine_works_on_this_machine() {
     let spied = Spied::with(&["setpriv", "prlimit", "bwrap"], "auto").await;
@@ -188,7 +187,7 @@ async fn where_nothing_confines_it_is_said_and_converted() {
     assert_eq!(spied.way().await, "none");
     let log = spied.server.log();
     assert!(log.contains("conversions are not confined"), "{log}");
-    // What the script tries is possible, unless it is confined.
+    // All attempts of the script succeed if it is not confined.
     assert_eq!(spied.found().await, ALL);
 }
 

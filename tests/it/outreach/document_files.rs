@@ -1,4 +1,4 @@
-//! Files to upload.
+//! Documents to upload.
 
 macro_rules! file {
     ($name:literal) => {
@@ -10,17 +10,17 @@ pub const TWO_PAGES: &[u8] = file!("two-pages.tif");
 pub const PNG: &[u8] = file!("transparent.png");
 pub const JPEG: &[u8] = file!("photo.jpg");
 pub const DOCX: &[u8] = file!("letter.docx");
-/// It takes a password to open it.
+/// A PDF that needs a password.
 pub const ENCRYPTED: &[u8] = file!("encrypted.pdf");
-/// It says to be 60,000 dots wide and high.
+/// A PNG whose header claims 60,000 by 60,000 pixels.
 pub const BOMB: &[u8] = file!("bomb.png");
 
-/// A PDF of empty pages. Without a table of where its objects are: readers find them.
+/// A PDF of empty pages, without a cross-reference table: readers find the objects by a scan.
 pub fn pdf(pages: usize) -> Vec<u8> {
     pdf_with(pages, "")
 }
 
-/// The same, where each page is drawn by these operators.
+/// A PDF whose pages all have these drawing operators.
 pub fn pdf_with(pages: usize, drawn: &str) -> Vec<u8> {
     let numbers = 3..pages + 3;
     let kids: String = numbers.clone().map(|page| format!("{page} 0 R ")).collect();

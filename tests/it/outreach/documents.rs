@@ -5,7 +5,7 @@ use serde_json::json;
 use super::document_files::{DOCX, JPEG, PNG, TWO_PAGES, pdf};
 use crate::harness::{Client, Server};
 
-/// A new document; its path.
+/// Creates a document; answers its path.
 async fn document(user: &Client) -> String {
     let id = user
         .post("/messages/documents", json!({"name": "offer"}))
@@ -38,7 +38,7 @@ async fn every_kind_of_file_is_downloaded_as_pdf() {
     for (bytes, kind, pages) in kinds {
         let document = document(&user).await;
         let media = format!("{document}/media");
-        // What is announced does not count.
+        // The announced content type does not count.
         user.upload(&media, "application/octet-stream", bytes)
             .await
             .id("document_id");

@@ -1,4 +1,4 @@
-//! One user's conversions do not hold up another's.
+//! Conversions of one user do not delay those of another.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use crate::harness::{Answer, Client, Database, Server, Setup, eventually, scratc
 /// Bound on the waiting conversions of one user.
 const WAITING: usize = 32;
 
-/// A server on which a PDF of many pages takes for ever.
+/// A server on which the conversion of a PDF of many pages never ends.
 async fn server() -> Server {
     let folder = scratch_dir("slow");
     for name in ["setpriv", "prlimit", "pdfinfo"] {
@@ -40,14 +40,14 @@ async fn document(user: &Client) -> String {
     )
 }
 
-/// Uploads a PDF and waits for longer than a client does.
+/// Uploads a PDF, with a longer time-out than usual.
 async fn upload(user: &Client, media: &str, pages: usize) -> Answer {
     let request = user.request("PUT", media).timeout(seconds(600));
     let request = request.header("content-type", "application/pdf");
     user.send(request.body(pdf(pages))).await
 }
 
-/// Waiting conversions, from the metrics.
+/// The number of waiting conversions, from the metrics.
 async fn waiting(server: &Server) -> usize {
     let metrics = server.stranger().get("/metrics").await.text();
     let line = metrics
@@ -74,7 +74,7 @@ async fn bombs_of_one_user_do_not_block_the_page_of_another() {
     page.id("document_id");
     assert!(bombs.iter().all(|bomb| !bomb.is_finished()));
 
-    // More than may wait is told to come back; the other user is not.
+    // Uploads beyond the bound are told to retry; the other user's are not.
     let media = document(&hostile).await;
     let beyond = (0..WAITING).map(|_| upload(&hostile, &media, 1));
     let mut beyond = std::pin::pin!(join_all(beyond));

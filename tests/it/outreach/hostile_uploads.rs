@@ -15,7 +15,7 @@ async fn document(user: &Client) -> String {
     format!("/messages/documents/{}", id.id("document_id"))
 }
 
-/// The processes that this one has started, and those that they have: id and name.
+/// The descendants of a process, with ids and names.
 fn descendants(pid: i32) -> Vec<(i32, String)> {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let all: Vec<(i32, i32, String)> = processes
@@ -99,7 +99,7 @@ async fn a_form_is_not_a_file() {
     user.send(without).await.expect(415);
 }
 
-/// A server of its own, whose conversions can be counted: where its rooms are.
+/// A server of the test's own, whose workrooms can be counted.
 async fn server(settings: &[(&str, &str)]) -> Server {
     let setup = Setup::on(&Database::create().await);
     let named = settings
@@ -108,7 +108,7 @@ async fn server(settings: &[(&str, &str)]) -> Server {
     named.start().await
 }
 
-/// The rooms that this server has made.
+/// The workrooms of this server.
 fn rooms(server: &Server) -> Vec<PathBuf> {
     let holds = |room: &PathBuf| {
         let lock = room.join(".lock");
@@ -123,7 +123,7 @@ fn rooms(server: &Server) -> Vec<PathBuf> {
     all.map(|entry| entry.path()).filter(holds).collect()
 }
 
-/// A page that takes Ghostscript long: a pattern of very many shapes.
+/// A PDF that Ghostscript renders slowly: 20 pages of very many shapes.
 fn slow() -> Vec<u8> {
     let shapes = "0 0 595 842 re f 0 0 m 595 842 l 300 0 595 0 595 842 c s ".repeat(60_000);
     pdf_with(20, &shapes)
@@ -192,9 +192,9 @@ async fn a_server_that_stops_or_is_killed_leaves_nothing_running() {
         })
         .await;
         if killed {
-            server.kill9()
+            server.kill9();
         } else {
-            drop(server.sigterm(seconds(10)))
+            server.sigterm(seconds(10));
         }
         eventually("none of them runs", seconds(5), async || {
             let lives = |(id, _): &(i32, String)| {

@@ -1,4 +1,4 @@
-//! What is said to whom.
+//! Programs, messages and their media.
 
 mod confinement;
 mod document_files;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, EventLog, Mailing, ReadModels, Server};
 
-/// Something of every kind that a program can refer to.
+/// An aggregate of every kind that a program can refer to.
 struct Things {
     client: Client,
     account: i64,
@@ -36,7 +36,7 @@ impl Things {
         Self::of(&Server::shared().await.user(&["user"]).await).await
     }
 
-    /// Every type, the bit of its service, and what it needs.
+    /// Every type of program, with the bit of its service and the fields that it requires.
     fn types(&self) -> [(&'static str, i64, Value); 10] {
         let account = json!({"account_id": self.account});
         [
@@ -74,7 +74,7 @@ async fn every_type_is_created_read_and_listed_with_its_parameters() {
     let things = Things::of_a_user().await;
     let user = &things.client;
     for (kind, service, body) in things.types() {
-        // What a route of its own is told of another type does not matter.
+        // The route of a type ignores another type in the body.
         let id = things
             .program(kind, &with(&body, "type", json!("type")))
             .await;
@@ -199,7 +199,7 @@ async fn a_program_is_changed_and_its_version_with_it() {
         (&json!("spring"), &json!(second), &json!("sendsms"))
     );
 
-    // Its own type may stand there, and null takes a name back to what it was.
+    // The program's own type may be given, and null resets the name to the default.
     let again = user
         .put(&path, json!({"type": "sendsms", "name": null}))
         .await;

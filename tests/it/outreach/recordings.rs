@@ -1,4 +1,4 @@
-//! `/messages/recordings` and what is heard in them.
+//! `/messages/recordings` and their sound.
 
 use std::{fs, process::Command};
 
@@ -43,7 +43,7 @@ fn wav(rate: u32, channels: u16, frames: u32) -> Vec<u8> {
     file
 }
 
-/// The same sound as a file of another kind.
+/// A WAV file converted to another format.
 fn encoded(wav: &[u8], kind: &str) -> Vec<u8> {
     let folder = scratch_dir("sound");
     fs::write(folder.join("in.wav"), wav).unwrap();
@@ -58,7 +58,7 @@ fn encoded(wav: &[u8], kind: &str) -> Vec<u8> {
     bytes
 }
 
-/// How many samples a file of 16 bits, 8 kHz, one channel has.
+/// The number of samples of a WAV file, which must have 16 bits, 8 kHz and one channel.
 fn samples(file: &[u8]) -> usize {
     assert_eq!(&file[..4], b"RIFF");
     assert_eq!(file[8..36], wav(8_000, 1, 0)[8..36], "the format");
@@ -94,7 +94,7 @@ async fn sound_of_every_kind_becomes_the_same_kind_of_wav() {
     let user = Server::shared().await.user(&["user"]).await;
     let telephone = wav(8_000, 1, 17_000);
     for (name, kind, bytes, expected, length) in [
-        // Two seconds and a bit are three.
+        // The length is rounded up to whole seconds.
         ("a.wav", "audio/wav", telephone.clone(), 17_000..=17_000, 3),
         (
             "b.wav",
@@ -124,7 +124,7 @@ async fn sound_of_every_kind_becomes_the_same_kind_of_wav() {
             17_000..=17_160,
             3,
         ),
-        // Its bytes decide, not its name and type.
+        // The content decides the format, not the name and the content type.
         (
             "f.pdf",
             "audio/mpeg",
@@ -294,9 +294,9 @@ async fn no_recording_plays_longer_than_the_setting() {
         );
     };
     refused("PUT", wav(8_000, 1, 24_001)).await;
-    // An hour at the lowest rate there is.
+    // An hour at the lowest sample rate.
     refused("PUT", wav(1_000, 1, 3_600_000)).await;
-    // Minutes of silence that are small.
+    // Ten minutes of sound in a small file.
     let silence = encoded(&wav(8_000, 1, 8_000), "gsm").repeat(600);
     refused("PUT", silence).await;
     refused("PUT", encoded(&wav(8_000, 1, 32_000), "mp3")).await;

@@ -1,4 +1,4 @@
-//! `/messages/templates` and what is attached to them.
+//! `/messages/templates` and their attachments.
 
 use serde_json::json;
 
@@ -112,7 +112,7 @@ async fn attachments_have_an_end_in_number_and_in_size() {
     let user = Server::shared().await.user(&["user"]).await;
     let template = Mailing::of(&user).await.template_id;
     let path = format!("/templates/{template}/media");
-    // The limit of an upload is that of all of them.
+    // The limit on an upload is also that on all attachments together.
     user.upload(&path, "text/plain", vec![b'a'; 20 << 20])
         .await
         .ok();
@@ -188,7 +188,7 @@ async fn an_upload_that_breaks_off_leaves_the_old_one() {
         )
         .unwrap();
     }
-    // A later request on the same template passes after whatever the broken one left behind.
+    // A later write to the same template succeeds, whatever the interrupted one left behind.
     user.put(
         &format!("/messages/templates/{template}"),
         json!({"description": "after"}),

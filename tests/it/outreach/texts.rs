@@ -1,4 +1,4 @@
-//! `/messages/texts`: what goes out as short messages.
+//! `/messages/texts`: the content of outbound SMS.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ async fn a_text_reads_as_it_was_written_and_says_what_it_takes() {
     let id = text(&user, body).await;
     let expected = json!({
         "text_id": id, "name": "reminder", "data": "Hi [contact:first_name]", "description": "d",
-        // The brackets are in the extension table.
+        // The brackets are in the extension table of the alphabet, and count twice.
         "type": "plain", "encoding": 0, "class": 0, "length": 25, "parts": 1,
         "user_id": user.user_id,
     });

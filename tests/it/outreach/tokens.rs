@@ -1,11 +1,11 @@
-//! What arrives at a mail server that we did not write.
+//! Tokens of templates, replaced in mails that arrive at an independent mail server.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 
 use crate::harness::{MailRecorder, Mailing, Received, Setup, smtp_provider, unique_name};
 
-/// Sends this template to a contact with these fields, and takes the mail from the recorder.
+/// Sends this template to a contact with these fields; answers the mail that the recorder got.
 async fn received(template: serde_json::Value, mut contact: serde_json::Value) -> Received {
     let database = crate::harness::Database::create().await;
     let server = Setup::on(&database)

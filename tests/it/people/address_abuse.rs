@@ -1,4 +1,4 @@
-//! Attempts to come by an address of somebody else's, and to keep one from its owner.
+//! Attempts to take another user's address, and to keep an address from its owner.
 
 use serde_json::json;
 
@@ -17,7 +17,7 @@ async fn a_code_verifies_only_the_address_it_went_to() {
     desk.mails.hold_after(0);
     let (own, target) = (mailbox(), mailbox());
     let id = account(&desk.admin, &desk.user, "email", &own).await;
-    // While the code is on its way to the own mailbox, another address is written.
+    // While the code is sent to the user's own mailbox, another address is written.
     let (asked, ()) = tokio::join!(desk.ask(id, json!({"field": "email"})), async {
         desk.mails.holds(1).await;
         put(&desk.user, id, json!({"email": target})).await;

@@ -1,4 +1,4 @@
-//! Addresses of accounts: who receives at them, and how one comes by that.
+//! Rights of accounts to receive at addresses, and their acquisition.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::harness::{
     unique, unique_name,
 };
 
-/// A server of which every account's addresses are taken on trust, or not.
+/// A server with this policy on addresses: `trusted` or `verified`.
 pub(super) async fn server(policy: &str) -> Server {
     let setup = Setup::on(&Database::create().await);
     setup.set("ADDRESSES", policy).start().await
@@ -21,7 +21,7 @@ pub(super) fn mailbox() -> String {
     format!("{}@people.example", unique_name("box"))
 }
 
-/// An account of a user's, into which they write an address themselves.
+/// A new account of a user, into which the user writes an address.
 pub(super) async fn account(admin: &Client, user: &Client, field: &str, address: &str) -> i64 {
     let account = json!({"username": unique_name("desk"), "active": 1});
     let id = admin.post("/accounts", account).await.id("account_id");
@@ -36,7 +36,7 @@ pub(super) async fn read(client: &Client, id: i64) -> Value {
     client.get(&format!("/accounts/{id}")).await.ok()
 }
 
-/// An administrator's word that an account receives at what it has in a field.
+/// Assigns the address in a field to an account, as an administrator.
 pub(super) async fn assign(client: &Client, id: i64, field: &str, address: &str) -> Answer {
     let said = json!({"field": field, "address": address});
     client.post(&format!("/accounts/{id}/assign"), said).await
@@ -49,12 +49,12 @@ async fn listed(client: &Client, filter: &str) -> Vec<i64> {
         .collect()
 }
 
-/// A number at which an administrator receives short messages.
+/// An account of an administrator that receives SMS at a number.
 pub(super) async fn receiver(admin: &Client, number: &str) -> Receiving {
     Receiving::of(admin, "receivesms", "phone", number.to_owned()).await
 }
 
-/// A number that a user writes into an account of theirs, to receive short messages there.
+/// An account of a user that is to receive SMS at a number, which the user has written into it.
 pub(super) async fn written(admin: &Client, user: &Client, number: &str) -> Receiving {
     let id = account(admin, user, "phone", number).await;
     Receiving::with(user, "receivesms", id, number.to_owned()).await
@@ -122,7 +122,7 @@ async fn colleagues_share_a_number_that_one_of_them_receives_at() {
     let by = first.kannel(&admin).await;
     assert_eq!(texted(&second, &by, "hello").await, 200);
     first.arrived(&admin, 1).await;
-    // Once the first gives it up, an administrator can pass it on.
+    // After the first account gives the number up, an administrator can assign it to another.
     let gone = format!("/accounts/{}", first.account_id);
     admin.delete(&gone).await.ok();
     let passed_on = assign(&admin, second.account_id, "phone", &number)
@@ -144,7 +144,7 @@ async fn only_account_administrators_assign() {
     refused.expect(403);
 }
 
-/// A mail server of the outside, and one of ours that sends through it.
+/// A foreign mail server, and a server of ours that sends through it.
 pub(super) struct Verifying {
     pub server: Server,
     pub admin: Client,
@@ -173,7 +173,7 @@ impl Verifying {
             .await
     }
 
-    /// Has a code sent, and reads it where it comes to.
+    /// Requests a code, and reads it from the mail.
     pub async fn code(&self, id: i64, address: &str) -> String {
         self.ask(id, json!({"field": "email"})).await.ok();
         let mail = self.mails.mail_to(address).await;
@@ -203,7 +203,7 @@ async fn a_code_that_is_repeated_verifies() {
         .await
         .ok();
     assert!(!events.to_string().contains(&code), "{events}");
-    // Another value ends it.
+    // Another address ends the verification.
     let other = json!({"email": mailbox()});
     let changed = desk.user.put(&format!("/accounts/{id}"), other).await.ok();
     assert_eq!(changed["email_status"], "unverified");
@@ -335,7 +335,7 @@ async fn what_one_verified_nobody_else_can_until_long_after() {
         "{}",
         taken.text()
     );
-    // Given up it still is not theirs; an administrator need not wait.
+    // The other user cannot verify it right after it is given up; an administrator can assign it.
     let given_up = json!({"email": mailbox()});
     let path_of_first = format!("/accounts/{id}");
     desk.user.put(&path_of_first, given_up).await.ok();

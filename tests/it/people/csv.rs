@@ -1,4 +1,4 @@
-//! Contacts in and out as CSV.
+//! Import and export of contacts as CSV.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ async fn import(client: &Client, group: i64, file: impl Into<Vec<u8>>) -> Answer
     client.send(request.body(file.into())).await
 }
 
-/// What an import that is answered with 200 counts.
+/// The counts of created, updated and rejected rows of an import, which must succeed.
 async fn counts(client: &Client, group: i64, file: impl Into<Vec<u8>>) -> [i64; 3] {
     let report = import(client, group, file).await.ok();
     ["created", "updated", "rejected"].map(|count| report[count].as_i64().unwrap())
@@ -156,7 +156,7 @@ async fn a_phone_that_is_in_the_group_is_updated_and_what_a_row_leaves_out_stays
     assert_eq!(found.len(), 3);
     let ada = ["first_name", "last_name", "email"].map(|field| found[0][field].clone());
     assert_eq!(ada, ["Adah", "Lovelace", "a@example.com"]);
-    // Another group's contact is another contact.
+    // The same phone in another group is another contact.
     assert_eq!(counts(&user, other, "1,Ann\n").await, [1, 0, 0]);
     assert_eq!(contacts(&user, one).await[0]["first_name"], "Adah");
 }
@@ -294,7 +294,7 @@ async fn a_group_of_somebody_else_takes_and_gives_nothing() {
         mallory.get(&format!("/groups/{group}/csv")).await.status,
         404
     );
-    // What an admin puts into somebody's group is that somebody's.
+    // A contact that an administrator imports into a user's group belongs to that user.
     let admin = server.admin().await;
     assert_eq!(counts(&admin, group, "2,Bea\n").await, [1, 0, 0]);
     let found = contacts(&user, group).await;

@@ -1,4 +1,4 @@
-//! An erased person is in nothing that we hold.
+//! Erasure: no data of an erased person is left in the database or the API.
 
 use std::process::{Command, Stdio};
 
@@ -14,7 +14,7 @@ const ADDRESS: &str = "9 Zebrawood Crescent";
 const NOTE: &str = "quokkalike";
 const PHONE: &str = "4915735980417";
 
-/// Every word of the database, through `pg_dump`.
+/// The content of the database, by `pg_dump`.
 fn dump(server: &Server) -> String {
     let options = server.database();
     let socket = options.get_socket().expect("a socket");

@@ -1,4 +1,4 @@
-//! `/groups`, and contacts in them.
+//! `/groups`, and their contacts.
 
 use serde_json::{Value, json};
 

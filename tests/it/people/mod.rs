@@ -1,4 +1,4 @@
-//! Whom one reaches.
+//! Contacts, groups, accounts and opt-outs.
 
 mod accounts;
 mod address_abuse;

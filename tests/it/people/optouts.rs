@@ -1,4 +1,4 @@
-//! `/optouts`: whom one does not reach.
+//! `/optouts`: the do-not-contact lists.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ async fn import(client: &Client, file: impl Into<Vec<u8>>) -> Answer {
     client.send(request.body(file.into())).await
 }
 
-/// What an import that is answered with 200 counts.
+/// The counts of created, updated and rejected rows in an import's report.
 fn counts(report: &Value) -> [i64; 3] {
     ["created", "updated", "rejected"].map(|count| report[count].as_i64().unwrap())
 }

@@ -1,4 +1,4 @@
-//! The connections of a process to Postgres: never more than the setting, however much it does.
+//! The connections of a process to Postgres: never more than the setting, under any load.
 
 use std::{
     sync::{
@@ -18,12 +18,12 @@ use crate::harness::{
     sandbox_provider, seconds,
 };
 
-/// The fewest that a process of each role starts with.
+/// The least setting that a process of each role accepts.
 const LEAST: [(&str, i64); 4] = [("all", 8), ("api", 7), ("worker", 6), ("projector", 6)];
 /// Connections of a rebuild beside the server.
 const REBUILD: i64 = 6;
 
-/// The most sessions of the program that a database had at once, looked at again and again.
+/// The most sessions of the program that a database had at once, polled continually.
 struct Watched {
     most: Arc<AtomicI64>,
     task: JoinHandle<()>,
@@ -47,7 +47,7 @@ impl Watched {
         Self { most, task }
     }
 
-    /// Begins to count anew; the most until now.
+    /// Resets the count; answers the most until now.
     fn most(&self) -> i64 {
         assert!(!self.task.is_finished(), "nobody looked");
         self.most.swap(0, Ordering::Relaxed)
@@ -71,7 +71,7 @@ fn process(database: &Database, role: &str) -> Setup {
         .set("POSTGRES_CONNECTIONS", &least(role).to_string())
 }
 
-/// Asks until the server is not too busy to answer, which it says with 503.
+/// Repeats a request while a busy server answers 503.
 async fn ask(client: &Client, method: &str, path: &str, body: &Value) -> Value {
     eventually("there is an answer", seconds(120), async || {
         let request = client.request(method, path);
@@ -85,7 +85,7 @@ async fn ask(client: &Client, method: &str, path: &str, body: &Value) -> Value {
     .await
 }
 
-/// Many requests at once, reading and writing.
+/// Sends many reads and writes concurrently.
 async fn burst(client: &Client) {
     let requests = (0..60).map(async |n| {
         let contact = json!({"first_name": "Ada", "phone": format!("+1777{n:04}")});
@@ -96,7 +96,7 @@ async fn burst(client: &Client) {
     join_all(requests).await;
 }
 
-/// Requests at once, imports into several groups at once, and a campaign.
+/// Sends requests, imports into several groups, and a campaign, concurrently.
 async fn work(server: &Server) {
     let campaigns = Campaigning::of(&server.admin().await).await;
     let groups = join_all((0..4).map(|_| campaigns.group(60)));
@@ -167,14 +167,14 @@ async fn too_few_connections_are_refused_at_the_start() {
     }
 }
 
-/// Ends the connections that hold the processes' locks; how many there were.
+/// Terminates the connections that hold the processes' locks; answers their number.
 async fn cut_locks(db: &mut PgConnection) -> i64 {
     let sql = "select count(pg_terminate_backend(pid)) from pg_stat_activity
                where datname = current_database() and application_name = 'ledgerline locks'";
     query_scalar(sql).fetch_one(db).await.unwrap()
 }
 
-/// The leads that are taken, by whichever process.
+/// The number of leader locks that are held, by any process.
 async fn locks(db: &mut PgConnection) -> i64 {
     let sql = "select count(*) from pg_locks
                where locktype = 'advisory' and granted and classid = x'4c454144'::int
@@ -182,7 +182,7 @@ async fn locks(db: &mut PgConnection) -> i64 {
     query_scalar(sql).fetch_one(db).await.unwrap()
 }
 
-/// The read models that this process leads, and all that there are.
+/// The number of projections that this process leads, and of all projections.
 async fn led(server: &Server) -> Option<(usize, usize)> {
     let answer = server.stranger().get("/readyz").await;
     let ready: Value = serde_json::from_str(&answer.text()).ok()?;

@@ -1,4 +1,4 @@
-//! Following the log, by one process or by several.
+//! Projections follow the log, in one process or several.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection, query, query_scalar};
 
 use crate::harness::{Database, ReadModels, Server, Setup, TIMEOUT, eventually, seconds};
 
-/// Which projections this process leads.
+/// The projections, by name; true for those that this process leads.
 async fn led(server: &Server) -> BTreeMap<String, bool> {
     let ready = server.stranger().get("/readyz").await.json();
     let rows = ready["projections"].as_array().unwrap().clone();
@@ -51,7 +51,7 @@ async fn two_processes_have_one_leader_for_each_projection() {
 async fn a_writer_that_stalls_makes_no_subscriber_miss_an_event() {
     let server = Setup::on(&Database::create().await).start().await;
     let admin = server.admin().await;
-    // Someone draws a position, and does not commit.
+    // A transaction takes a position, and does not commit.
     let mut stalled = PgConnection::connect_with(&server.database())
         .await
         .unwrap();
@@ -64,7 +64,7 @@ async fn a_writer_that_stalls_makes_no_subscriber_miss_an_event() {
                          metadata, now(), gen_random_uuid()
                   from events where aggregate_type = 'permission' order by position limit 1";
     query(insert).execute(&mut *open).await.unwrap();
-    // Meanwhile others want to write; none of them may be seen before the stalled one.
+    // Meanwhile others write; none of their events may be seen before the stalled one.
     let writers: Vec<_> = (0..5)
         .map(|n| {
             let admin = admin.clone();

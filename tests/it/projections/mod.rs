@@ -1,4 +1,4 @@
-//! Read models: how they follow the log, and how they are built anew.
+//! Read models: following the log, and rebuilding.
 
 mod connections;
 mod following;

@@ -1,11 +1,11 @@
-//! An event that cannot be taken in.
+//! Poison events, which a projection cannot apply.
 
 use serde_json::{Value, json};
 use sqlx::query;
 
 use crate::harness::{Database, EventLog, Server, Setup, eventually, sandbox_provider, seconds};
 
-/// Appends an event that no decoder knows what to do with; its position.
+/// Appends an event that cannot be decoded; answers its position.
 async fn poison(server: &Server, contact: i64) -> i64 {
     let mut log = EventLog::of(server).await;
     let sql = "insert into events (aggregate_type, aggregate_id, sequence, event_type,
@@ -22,7 +22,7 @@ async fn poison(server: &Server, contact: i64) -> i64 {
 
 #[tokio::test]
 async fn a_projector_stops_at_it_and_says_so_and_writers_go_on() {
-    // The fewest connections: all read models are written over one.
+    // The fewest connections, with which one writes all read models.
     let setup = Setup::on(&Database::create().await).set("POSTGRES_CONNECTIONS", "8");
     let server = setup.start().await;
     let admin = server.admin().await;
@@ -53,7 +53,7 @@ async fn a_projector_stops_at_it_and_says_so_and_writers_go_on() {
     );
     assert_eq!(server.stranger().get("/healthz").await.status, 200);
 
-    // Whoever waits for what has stopped waits in vain, and is told so in the answer.
+    // A request that waits for the stopped read model waits in vain; its response has the position.
     let body = json!({"first_name": "Late", "phone": "1"});
     let mut in_vain = 0;
     for _ in 0..10 {

@@ -1,4 +1,4 @@
-//! Building read models anew beside the running server.
+//! Rebuilding read models beside the running server.
 
 use std::sync::{
     Arc,
@@ -84,7 +84,7 @@ async fn a_rebuild_is_noticed_by_no_reader_and_no_writer() {
         reads.load(Ordering::Relaxed),
         writes.load(Ordering::Relaxed),
     );
-    // No side effects: whatever was sent was sent once.
+    // The rebuilds have no side effects: each message was sent once.
     let mut log = EventLog::of(&server).await;
     let completed = async || log.count("SpoolCompleted").await as usize;
     eventually_equal(completed, writes).await;

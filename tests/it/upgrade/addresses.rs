@@ -1,4 +1,4 @@
-//! Rights to addresses that an earlier version did not know.
+//! The upgrade of rights to addresses, which an earlier version did not have.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ async fn what_an_administrator_set_is_assigned() {
             "{name}"
         );
     }
-    // An account administrator who is not `admin`.
+    // The address was written by an account administrator other than `admin`.
     assert_eq!(account(&admin, "other").await["email_status"], "assigned");
     let mixed = account(&admin, "tokens").await;
     assert_eq!(mixed["phone_status"], "assigned");
@@ -88,7 +88,7 @@ async fn of_two_holders_the_first_keeps_the_address() {
     for id in ids(&["victim", "right"]) {
         assert!(conflict.contains(&id), "{id}: {conflict:?}");
     }
-    // The user of `gone` was deleted, and leaves no address behind.
+    // The user of `gone` was deleted, and keeps no right to an address.
     for id in ids(&["claimed_by_user", "left", "heir", "gone"]) {
         assert!(!conflict.contains(&id), "{id}: {conflict:?}");
     }
@@ -112,7 +112,7 @@ async fn both_holders_of_an_address_can_be_changed_and_deleted() {
             .ok();
         assert_eq!(admin.get(&path).await.ok()["phone_status"], "assigned");
     }
-    // The claim on the number is with the one who had it, and free for an administrator.
+    // The old number was released, so that an administrator can assign it.
     let back = json!({"phone": "+4930111002"});
     let path = format!("/accounts/{right}");
     admin.put(&path, back).await.ok();
@@ -175,8 +175,8 @@ async fn without_grace_nothing_provisional_receives() {
     assert!(answers.starts_with("250"), "{answers:?}");
 }
 
-/// The answer for a recipient, once the read model of accounts has come as far as the log:
-/// mail is deferred until then.
+/// The reply for a recipient, once the read model of accounts has caught up with the log: mail is
+/// deferred until then.
 async fn answered(postman: &mut Postman, to: &str) -> String {
     loop {
         let answers = postman.bring(&[to], "Subject: hello\r\n\r\nhello").await;
@@ -187,7 +187,7 @@ async fn answered(postman: &mut Postman, to: &str) -> String {
     }
 }
 
-/// Asks for a mail from an account of the dump.
+/// Requests a mail from an account of the dump.
 async fn mail_from(admin: &Client, name: &str, to: &str) -> Answer {
     let account = Dump::recorded().id(&format!("account.{name}"));
     let contact = admin.contact(to).await;
@@ -231,6 +231,6 @@ async fn senders_that_an_administrator_set_are_listed() {
     }
     let did = account(&admin, "did").await["user_id"].clone();
     let list = admin.get(&format!("/users/{did}/sms_senders")).await.ok();
-    // Its own number needs no entry.
+    // The account's own number needs no entry.
     assert!(!list.to_string().contains("+4930111007"), "{list}");
 }

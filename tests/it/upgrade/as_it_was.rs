@@ -1,16 +1,16 @@
-//! Everything is read as the earlier version answered it.
+//! All answers of the API are as the earlier version gave them.
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::harness::{Client, Database, Dump, ReadModels, Server, Setup};
 
-/// Fields that depend on the moment of the question.
+/// Fields that depend on the time of the request.
 const FLEETING: [&str; 2] = ["rate", "expected_end"];
-/// Lists that a start may add to: a version brings the permissions that it knows.
+/// Lists that a start may extend: each version adds its new permissions.
 const GROWING: [&str; 1] = ["/permissions"];
 
-/// True if a value has everything that was recorded; fields that came later do not matter.
+/// True if a value includes the recorded one; fields of later versions are ignored.
 fn includes(read: &Value, recorded: &Value) -> bool {
     match (read, recorded) {
         (Value::Object(read), Value::Object(recorded)) => recorded.iter().all(|(name, value)| {
@@ -25,7 +25,7 @@ fn includes(read: &Value, recorded: &Value) -> bool {
     }
 }
 
-/// Differences between a recorded answer and the one that was read now.
+/// Differences between a recorded answer and the present one.
 fn missing(path: &str, read: &Value, recorded: &Value) -> Vec<String> {
     let path = path.split('?').next().unwrap();
     let (Some(rows), Some(recorded)) = (read.as_array(), recorded.as_array()) else {
@@ -51,10 +51,10 @@ fn missing(path: &str, read: &Value, recorded: &Value) -> Vec<String> {
     missing
 }
 
-/// An API server and a projector on the dump: without a worker nothing in it changes.
+/// An API server and a projector on the dump; without a worker its data does not change.
 async fn without_a_worker() -> (Server, Server) {
     let database = Database::from_dump().await;
-    // A first start waits until its read models have followed what it wrote.
+    // The first start waits until the read models have caught up with its events.
     let projector = Setup::on(&database).set("ROLE", "projector").spawn();
     let api = Setup::on(&database).set("ROLE", "api").start().await;
     (api, projector)
@@ -70,7 +70,7 @@ async fn every_kind_reads_as_it_was_recorded() {
     for (path, recorded) in &dump.answers {
         let mut read = admin.get(path).await.ok();
         if path.ends_with("/contacts") {
-            // Of members, their ids were recorded.
+            // Only the ids of members were recorded.
             let rows = read.as_array().unwrap().iter();
             read = rows.map(|row| row["contact_id"].clone()).collect();
         }

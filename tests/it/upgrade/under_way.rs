@@ -1,4 +1,4 @@
-//! Work under way when the earlier version was killed goes on, and is done once.
+//! Work in progress when the earlier version was killed is continued, and done once.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ impl Upgraded {
         }
     }
 
-    /// A mail program of the dump, to wait for transmissions and to send more.
+    /// A mail program of the dump, for waiting for transmissions and for sending.
     fn mailing(&self) -> Mailing {
         Mailing {
             client: self.admin.clone(),
@@ -48,7 +48,7 @@ impl Upgraded {
         self.dump.id(&format!("transmission.{name}"))
     }
 
-    /// A transmission as it reads once it has ended.
+    /// A transmission after its end.
     async fn ended(&self, name: &str) -> Value {
         self.mailing().ended(self.transmission(name)).await
     }
@@ -100,7 +100,7 @@ async fn an_attempt_on_the_wire_becomes_unknown_and_is_not_resent() {
     let upgraded = Upgraded::start().await;
     let ended = upgraded.ended("on_the_wire").await;
     assert_eq!(ended["outcome"], "unknown", "{ended}");
-    // What would be sent again would go by now, as what was queued after it does.
+    // A repeated send would have happened by now, since a later queued mail has been sent.
     upgraded.ended("queued_mail").await;
     for name in ["on_the_wire", "lost", "mail_unknown"] {
         let read = upgraded.read(name).await;
@@ -201,7 +201,7 @@ async fn the_late_part_of_a_long_message_completes_it() {
         message["text"], "the first half and the second",
         "{message}"
     );
-    // What had come before is known, and is not taken in again.
+    // A message that was received before is known, and is not taken in again.
     inbox
         .bring(&by, "from=%2B4930999001&data=hello&id=first")
         .await;
@@ -258,7 +258,7 @@ async fn a_repeated_request_is_answered_and_not_carried_out_again() {
             .len()
     };
     let before = contacts().await;
-    // Byte for byte what was sent: that is what makes it the same request.
+    // The bodies are the same byte for byte, which makes them the same requests.
     for (key, name, body) in [
         (
             "answered",
@@ -304,7 +304,7 @@ async fn who_opted_out_before_is_not_reached_after() {
             "{ended}"
         );
     }
-    // The link in a mail that was sent before still works.
+    // The link in a mail of the earlier version still works.
     let url = upgraded.server.url.trim_end_matches("/api");
     let link = upgraded.dump.text("unsubscribe.path");
     let page = reqwest::get(format!("{url}{link}")).await.unwrap();

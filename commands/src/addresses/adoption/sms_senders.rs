@@ -1,7 +1,7 @@
-//! The senders of short messages that accounts named before users had a list of them.
+//! Adoption of the SMS senders that accounts named before users had a list of permitted ones.
 //!
-//! Senders that an account administrator set are listed for the account's user; others may be named
-//! for the period of grace. An account's own number needs no entry.
+//! Senders that an account administrator set are listed for the account's user; others may be
+//! named for the grace period. An account's own number needs no entry.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,7 +17,7 @@ use eventstore::{Metadata, Position, Store, StoreError};
 use super::{Adoption, administrators, for_each_event};
 use crate::{CommandError, Commands, addresses::AddressPolicy};
 
-/// An account as the log has it, and who set the sender that it names.
+/// An account as the log has it, and the user who set its sender.
 #[derive(Default)]
 struct Candidate {
     account: Account,
@@ -31,8 +31,8 @@ struct Named {
     provisional: Vec<SenderId>,
 }
 
-/// Lists senders that are in use; how many accounts name one, and the position of the last
-/// event.
+/// Lists the senders in use; answers the number of accounts that name a sender other than their
+/// own number, and the position of the last event.
 pub(super) async fn adopt(
     commands: &Commands,
     terms: Adoption,
@@ -63,7 +63,7 @@ pub(super) async fn adopt(
     Ok((candidates.len(), last))
 }
 
-/// Adds to the list of one user.
+/// Adds senders to the list of one user.
 async fn provide(
     commands: &Commands,
     id: Id<User>,
@@ -82,7 +82,7 @@ async fn provide(
     for answer in sent {
         match answer {
             Ok(committed) => last = last.max(committed.position),
-            // Deleted meanwhile, or before: accounts of its keep its id.
+            // The user is deleted; its accounts keep its id.
             Err(Refusal::NotFound) => {}
             Err(refusal) => {
                 tracing::warn!(user.id = %id, %refusal, "senders of short messages are not listed");

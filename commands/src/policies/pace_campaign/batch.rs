@@ -1,4 +1,4 @@
-//! A batch: the next contacts of the group, each with its transmission.
+//! Batches: the transmissions for the next contacts of the group, created in one append.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,8 @@ use cqrs_es::Aggregate as _;
 use domain::{
     Id, Personal,
     delivery::{
-        SendPlan, CampaignCommand, Direction, Batch, Order, Spool, Transmission, TransmissionCommand,
+        Batch, CampaignCommand, Direction, Order, SendPlan, Spool, Transmission,
+        TransmissionCommand,
         hours::{Hours, zone_of},
     },
     flow::Service,
@@ -21,25 +22,24 @@ use crate::{CommandError, sending::lacking};
 
 /// The result of a batch.
 pub(super) struct Made {
-    /// Transmissions.
+    /// Transmissions created.
     pub made: usize,
-    /// Those of them that were sent.
+    /// Transmissions among them that were sent.
     pub sent: usize,
 }
 
-/// What becomes of a contact.
+/// The decision on a contact's transmission.
 enum Turn {
-    /// It is sent to now.
+    /// Sent now to this address.
     Send(String),
-    /// Later.
+    /// Left in the backlog.
     Wait,
-    /// Never, and why.
+    /// Suppressed, for this reason.
     Never(String),
 }
 
 impl Pacer {
-    /// Makes the transmissions of the next `wanted` contacts, and sends up to `budget` of
-    /// them.
+    /// Creates the transmissions of the next `wanted` contacts, and sends up to `budget` of them.
     pub(super) async fn make_batch(
         &mut self,
         state: &State,
@@ -106,15 +106,15 @@ impl Pacer {
         })
     }
 
-    /// Whoever paced it before may have looked further than what is on record. False while
-    /// it is not known yet who is in the group.
+    /// Deletes records of reached addresses beyond the position in the log, which a pacer before
+    /// may have left. False while the read models do not show the members of the group yet.
     async fn begin(&mut self, state: &State, after: i64) -> Result<bool, CommandError> {
         if self.begun {
             return Ok(true);
         }
         let policies = &self.policies;
         let within = std::time::Duration::from_secs(5);
-        // Who is in the group, and where each is reached, must be known up to where the
+        // The read models of groups and contacts must have reached the position at which the
         // campaign was started.
         for kind in [Group::TYPE, Contact::TYPE] {
             let watermarks = &policies.watermarks;
@@ -164,7 +164,8 @@ impl Pacer {
         Ok(turns.collect())
     }
 
-    /// Those of these contacts whose address another one came with, and which one.
+    /// The contacts of these whose address an earlier contact of the campaign has, with the
+    /// earlier contact.
     async fn twins(
         &self,
         service: Service,
@@ -176,7 +177,7 @@ impl Pacer {
             if let Some(address) = address(member, service) {
                 let text = format!("campaign/{}/{}", self.id, normal_address(address));
                 let key = store.fingerprint(&text);
-                // Half of it, as a number: enough to tell apart who is in a group.
+                // 64 bits of it, as a number: enough to distinguish the members of a group.
                 let key = key
                     .get(..16)
                     .and_then(|hex| u64::from_str_radix(hex, 16).ok());
@@ -222,7 +223,7 @@ impl Pacer {
         }
     }
 
-    /// The contact's quiet hours, by the clocks where it is.
+    /// The contact's quiet hours, in its time zone.
     pub(super) fn hours(&self, state: &State, member: &Member) -> Option<Hours> {
         let quiet = state.details.quiet.clone()?;
         let own = member.timezone.as_ref().and_then(|zone| zone.parse().ok());
@@ -238,7 +239,7 @@ impl Pacer {
     }
 }
 
-/// Where this service reaches a contact.
+/// The address at which this service reaches a contact.
 pub(super) fn address(member: &Member, service: Service) -> Option<&String> {
     match service {
         Service::Email => member.email.as_ref(),

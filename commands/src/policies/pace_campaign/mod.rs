@@ -1,10 +1,10 @@
-//! Takes a campaign through its group: a transmission for each contact, queued at the
-//! campaign's pace.
+//! Paces a campaign through its group: a transmission for each contact, queued at the campaign's
+//! pace.
 //!
-//! Transmissions are made a *batch* at a time: their creation and the campaign's progress
-//! are one append, so that each contact has exactly one, whatever crashes. Those whose
-//! moment has come are sent in that append; the others wait in the backlog and are sent
-//! when it comes. The exact moment on the wire is the worker's: see `gate.rs` there.
+//! Transmissions are created a *batch* at a time: their creation and the campaign's progress are
+//! one append, so that each contact has exactly one, whatever crashes. Those that are due are
+//! sent in that append; the others wait in the backlog until they are. The worker decides the
+//! exact moment on the wire: see `gateways/src/worker/pacing.rs`.
 
 mod batch;
 mod revise;
@@ -31,26 +31,26 @@ use self::{revise::Revision, rhythm::Rhythm};
 use super::Policies;
 use crate::{Actor, CommandError, Scope};
 
-/// The most transmissions in one append.
+/// Bound on the transmissions in one append.
 const LEG: usize = 250;
-/// How many may be queued that no worker has taken; beyond it workers are the bottleneck.
+/// Bound on the queued attempts that no worker has claimed; beyond it workers are the bottleneck.
 const WAITING: usize = 250;
-/// For how long one of them may wait before no more are queued.
+/// The longest wait of a queued attempt for a worker; beyond it no more are queued.
 const PROMPT: TimeDelta = TimeDelta::seconds(2);
-/// For how long ahead transmissions are made where the pace is slow.
+/// The time ahead for which the transmissions of a slow campaign are created.
 const AHEAD: Duration = Duration::from_secs(30);
-/// How long to wait while workers are the bottleneck.
+/// The pause while workers are the bottleneck.
 const BUSY: Duration = Duration::from_millis(20);
-/// How long to wait where nothing else says.
+/// The pause when there is nothing to do, and the longest one.
 const IDLE: Duration = Duration::from_millis(500);
-/// After trouble with the database.
+/// The pause after an error of the database.
 const TROUBLE: Duration = Duration::from_secs(1);
-/// How often it is looked at whether the campaign can still go on.
+/// The time between two checks that the campaign can continue.
 const CHECK: Duration = Duration::from_secs(2);
-/// How long it may be without a provider before it is broken.
+/// The longest time without a provider; then the campaign is broken.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Sees to one campaign until nothing is left to do, or the lead is lost.
+/// Paces one campaign until nothing is left to do, or `over` is cancelled.
 pub(super) async fn run(policies: Arc<Policies>, open: backlog::Open, over: CancellationToken) {
     let id = open.campaign_id;
     let mut pacer = Pacer::new(policies, open);
@@ -58,8 +58,8 @@ pub(super) async fn run(policies: Arc<Policies>, open: backlog::Open, over: Canc
         let pause = match pacer.step().await {
             Ok(Some(pause)) => pause,
             Ok(None) => return,
-            // Somebody stopped or changed it this moment; what is true now decides. Should
-            // somebody else pace it too, it is not known any more who was reached.
+            // The campaign was changed meanwhile, and is read again. If another process paces
+            // it too, the records of reached addresses have to be checked again.
             Err(CommandError::Contended | CommandError::Refused(_)) => {
                 pacer.begun = false;
                 BUSY
@@ -79,21 +79,21 @@ pub(super) async fn run(policies: Arc<Policies>, open: backlog::Open, over: Canc
 struct Pacer {
     policies: Arc<Policies>,
     id: Id<Campaign>,
-    /// Who came into the group later is not reached.
+    /// The position of the campaign's start; contacts that joined the group later are not reached.
     since: Position,
     rhythm: Rhythm,
-    /// What was sent out of the backlog and may still be seen there.
+    /// Transmissions that were sent from the backlog and may still be in its read model.
     sent: HashSet<backlog::Ready>,
-    /// Whether it is known who is reached at which address.
+    /// True if the records of reached addresses agree with the log.
     begun: bool,
     revision: Option<Revision>,
     checked_at: Option<Instant>,
-    /// Whose clocks count where the contact's own are not known: the account's, the owner's.
+    /// The time zones of the account and the owner, for contacts without a known one.
     zones: [Option<TimeZone>; 2],
     without_provider_since: Option<Instant>,
 }
 
-/// What the campaign is at this step.
+/// The state of the running campaign at one step.
 struct State {
     loaded: Loaded<Campaign>,
     details: CampaignDetails,
@@ -116,14 +116,14 @@ impl Pacer {
         }
     }
 
-    /// Does what is to be done now; answers how long to wait, or nothing at the end.
+    /// Carries out one step; answers the pause until the next, or none at the end.
     async fn step(&mut self) -> Result<Option<Duration>, CommandError> {
         let open = backlog::one(&self.policies.pool, self.id.get()).await;
         let Some(open) = open.map_err(StoreError::Database)? else {
             return Ok(None);
         };
         if open.state != "running" {
-            // What holds it up may be there when it goes on.
+            // A missing precondition may be met when the campaign resumes.
             self.checked_at = None;
         }
         match open.state.as_str() {
@@ -133,7 +133,7 @@ impl Pacer {
             _ => return Ok(None),
         }
         let Some(state) = self.state(open.version).await? else {
-            // The queue has not heard of its end yet.
+            // The queue's row of the campaign does not show its end yet.
             return Ok(Some(BUSY));
         };
         if !self.can_go_on(&state).await? {
@@ -143,8 +143,8 @@ impl Pacer {
         self.advance(&state).await.map(Some)
     }
 
-    /// The campaign, if it is running. Memory is good enough unless something happened
-    /// that it has not heard of.
+    /// The campaign, if it is running: from memory if that has at least this version, else from the
+    /// log.
     async fn state(&self, version: i64) -> Result<Option<State>, CommandError> {
         let store = self.policies.commands.store();
         let mut known = store.load_many_cached(&[self.id]).await?;
@@ -169,7 +169,7 @@ impl Pacer {
         }))
     }
 
-    /// Queues what is due, makes what will be, and ends it when there is nothing left.
+    /// Sends due transmissions, creates the next ones, and completes the campaign after the last.
     async fn advance(&mut self, state: &State) -> Result<Duration, CommandError> {
         let (pool, now) = (&self.policies.pool, Instant::now());
         let pace = state.details.pace.per_second();
@@ -208,8 +208,8 @@ impl Pacer {
         })
     }
 
-    /// How many transmissions are to be made: those to be sent now, and for a slow
-    /// campaign those of the next half minute.
+    /// The number of transmissions to create: those to be sent now, and for a slow campaign those
+    /// of the next half minute.
     async fn wanted(&self, pace: f64, budget: usize) -> Result<usize, CommandError> {
         let ahead = (pace * AHEAD.as_secs_f64()).ceil();
         let ahead = (ahead as usize).clamp(1, LEG);
@@ -223,7 +223,7 @@ impl Pacer {
             ahead,
         );
         let ready = ready.await.map_err(StoreError::Database)?.len();
-        // Half of them may go before the next ones are made, so that appends stay few.
+        // Half of them are sent before the next ones are created, so that appends stay few.
         Ok(if ready * 2 <= ahead {
             ahead.max(budget)
         } else {
@@ -231,14 +231,14 @@ impl Pacer {
         })
     }
 
-    /// Ends it, if all its transmissions have; whether it did.
+    /// Completes the campaign if all its transmissions have ended; true if it did.
     async fn complete(&self, state: &State) -> Result<bool, CommandError> {
         let (policies, id) = (&self.policies, self.id.get());
         let still = backlog::is_still(&policies.pool, id).await;
         if !still.map_err(StoreError::Database)? {
             return Ok(false);
         }
-        // What came of the last of them must have been counted.
+        // The outcomes of the last transmissions must have been counted.
         let head = policies.commands.store().log().fresh_head().await?;
         let within = Duration::from_secs(2);
         let kind = <Transmission as cqrs_es::Aggregate>::TYPE;
@@ -265,8 +265,8 @@ impl Pacer {
         Ok(true)
     }
 
-    /// Looks now and then whether all that the campaign needs is still there; what will
-    /// not come back breaks it.
+    /// Checks, every [`CHECK`], that the campaign's preconditions are met; a permanent failure
+    /// breaks the campaign.
     async fn can_go_on(&mut self, state: &State) -> Result<bool, CommandError> {
         let now = Instant::now();
         let fresh = |at: Instant| now.duration_since(at) < CHECK;
@@ -287,7 +287,7 @@ impl Pacer {
         let owner = commands.load::<User>(state.owner, Scope::All).await;
         let active = owner.as_ref().is_ok_and(|user| user.aggregate.is_active());
         if let (Ok(owner), Some(plan)) = (&owner, state.loaded.aggregate.running()) {
-            // A deleted account is still who it was.
+            // A deleted account keeps its time zone.
             let account = commands.store().load(plan.account_id).await?.aggregate;
             let of_owner = owner.aggregate.profile().timezone.clone();
             self.zones = [account.profile().timezone.clone(), of_owner];
@@ -328,8 +328,8 @@ impl Pacer {
     }
 }
 
-/// How many more are queued for workers. Where they do not come by in time, no more wait
-/// than they take in that time: they would only wait until their deadline.
+/// The capacity left in the queue for workers: 0 while one attempt has waited longer than
+/// [`PROMPT`], since more would only wait until their deadline.
 fn room(waiting: &[backlog::Waiting]) -> usize {
     let long_ago = clock::now() - PROMPT;
     if waiting.iter().any(|one| one.due_at < long_ago) {
@@ -339,7 +339,7 @@ fn room(waiting: &[backlog::Waiting]) -> usize {
     }
 }
 
-/// Whether something was deleted.
+/// True if the aggregate was deleted.
 fn is_gone<A>(loaded: Result<Loaded<A>, CommandError>) -> Result<bool, CommandError> {
     match loaded {
         Ok(_) => Ok(false),

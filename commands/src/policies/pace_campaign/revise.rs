@@ -1,5 +1,5 @@
-//! After a campaign was changed on its way: the transmissions that were made before are
-//! given what holds now.
+//! Revision of a campaign's backlog after the campaign was changed while it runs: transmissions
+//! created before get the new details.
 
 use domain::{
     Id, Patch,
@@ -11,16 +11,16 @@ use projections::delivery::backlog::{self, Member, Ready};
 use super::{LEG, Pacer, State, send::Recipient};
 use crate::CommandError;
 
-/// How far a campaign's backlog was looked through since it was last changed.
+/// The progress of a pass over a campaign's backlog since the campaign was last changed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Revision {
     version: i64,
-    /// The last one that was looked at; nothing when all were.
+    /// The last transmission that was checked; none when all were.
     after: Option<Ready>,
 }
 
 impl Revision {
-    /// None of the backlog of a campaign at this version.
+    /// The beginning of a pass for a campaign at this version.
     fn none(version: i64) -> Self {
         let now = Ready {
             transmission_id: 0,
@@ -34,8 +34,8 @@ impl Revision {
 }
 
 impl Pacer {
-    /// Looks through the next ones that wait for quiet hours to end, which may not be quiet
-    /// any more. What can be sent is looked at when it is.
+    /// Checks the next transmissions that wait for the end of quiet hours, which may have changed.
+    /// Those that can be sent are checked when they are sent.
     pub(super) async fn revise(&mut self, state: &State, version: i64) -> Result<(), CommandError> {
         if !state.loaded.aggregate.is_amended() {
             return Ok(());
@@ -66,8 +66,8 @@ impl Pacer {
         Ok(())
     }
 
-    /// What makes a transmission fit for the campaign as it is now, and for the contact as
-    /// it is; nothing if it is.
+    /// The command that adapts a transmission to the present campaign and contact; none if it needs
+    /// no change.
     pub(super) fn revised(
         &self,
         state: &State,

@@ -1,19 +1,19 @@
-//! When a campaign's next transmissions are to be queued: evenly, a little ahead of the
-//! moment at which a worker lets each go on the wire.
+//! The rhythm in which a campaign's transmissions are queued: evenly, a little ahead of the
+//! moment at which a worker starts each.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long ahead of its moment a transmission is queued.
+/// The time for which a transmission is queued ahead of its moment.
 const LEAD: Duration = Duration::from_millis(500);
 
-/// The beat of one campaign.
+/// The rhythm of one campaign.
 #[derive(Debug)]
 pub(super) struct Rhythm {
-    /// The moment of the next one.
+    /// The moment of the next transmission.
     next: Instant,
-    /// How many a second it was asked for last.
+    /// The pace at the last call of [`Rhythm::due`], per second.
     per_second: f64,
 }
 
@@ -25,12 +25,12 @@ impl Rhythm {
         }
     }
 
-    /// How many fall due, at so many a second. What was missed is not caught up with.
+    /// The number of transmissions due at this pace. Missed ones are not caught up with.
     pub fn due(&mut self, per_second: f64, now: Instant) -> usize {
         self.next = self.next.max(now);
         let ahead = now + LEAD;
         if per_second > self.per_second {
-            // A pace that was raised does not wait for a beat of the old one.
+            // A raised pace does not wait for the next beat of the old one.
             let beat = Duration::from_secs_f64(1.0 / per_second);
             self.next = self.next.min(now + beat);
         }
@@ -41,12 +41,12 @@ impl Rhythm {
         }
     }
 
-    /// So many were queued.
+    /// Counts transmissions that were queued.
     pub fn spend(&mut self, count: usize, per_second: f64) {
         self.next += Duration::from_secs_f64(count as f64 / per_second);
     }
 
-    /// How long until the next one falls due.
+    /// The time until the next transmission is due.
     pub fn pause(&self, now: Instant) -> Duration {
         self.next
             .saturating_duration_since(now)
@@ -58,7 +58,7 @@ impl Rhythm {
 mod tests {
     use super::*;
 
-    /// How many are queued in so many seconds, looked at every so many milliseconds.
+    /// The number queued within `seconds`, in steps of `every` milliseconds.
     fn queued(per_second: f64, seconds: u64, every: u64) -> usize {
         let start = Instant::now();
         let mut rhythm = Rhythm::new(start);

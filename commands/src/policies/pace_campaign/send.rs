@@ -1,11 +1,11 @@
-//! Out of the backlog: transmissions that were made before their moment.
+//! Sends transmissions from the backlog, which were created before they were due.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use domain::{
     Id,
-    delivery::{SendPlan, Order, Spool, Transmission, TransmissionCommand},
+    delivery::{Order, SendPlan, Spool, Transmission, TransmissionCommand},
     people::Contact,
 };
 use eventstore::{StoreError, clock};
@@ -17,14 +17,14 @@ use super::{
 };
 use crate::{CommandError, sending::lacking};
 
-/// What is to be sent, and to whom, if they are still there.
+/// A transmission's order and its contact, if that still exists.
 pub(super) struct Recipient {
     pub order: Order,
     pub member: Option<Member>,
 }
 
 impl Pacer {
-    /// Sends up to so many; says how many that were.
+    /// Sends at most `most` due transmissions of the backlog; answers the number sent.
     pub(super) async fn send_backlog(
         &mut self,
         state: &State,
@@ -34,7 +34,7 @@ impl Pacer {
         let limit = most + self.sent.len();
         let ready = backlog::ready(&policies.pool, self.id.get(), Some(clock::now()), limit);
         let ready = ready.await.map_err(StoreError::Database)?;
-        // The backlog hears of what was sent a moment later.
+        // The backlog's read model shows a send a moment later.
         self.sent.retain(|one| ready.contains(one));
         let new = ready.into_iter().filter(|one| !self.sent.contains(one));
         let new: Vec<Ready> = new.take(most).collect();
@@ -71,7 +71,7 @@ impl Pacer {
         Ok(sent.filter(|(answer, is)| *is && answer.is_ok()).count())
     }
 
-    /// What is done with one whose moment has come.
+    /// The command for a transmission that is due.
     fn now(
         &self,
         state: &State,

@@ -1,4 +1,5 @@
-//! What is left when a campaign is stopped or has ended.
+//! Withdraws the queued attempts of a campaign that is stopped or has ended, and sweeps an ended
+//! one.
 
 use std::time::Duration;
 
@@ -12,12 +13,12 @@ use projections::delivery::backlog::{self, Ready};
 use super::{BUSY, IDLE, LEG, Pacer};
 use crate::CommandError;
 
-/// How many addresses are forgotten at a time.
+/// Bound on the addresses deleted at a time.
 const ADDRESSES: i64 = 5_000;
 
 impl Pacer {
-    /// Takes off the queue what has not started, so that no deadline passes while the
-    /// campaign stands still. What is under way is waited for.
+    /// Withdraws queued attempts that have not started, so that no deadline passes while the
+    /// campaign is stopped. None if none is queued, else the pause until the next pass.
     pub(super) async fn withdraw(
         &mut self,
         reason: &str,
@@ -37,7 +38,7 @@ impl Pacer {
             };
             (Id::<Transmission>::new(it.transmission_id), command)
         });
-        // One that started meanwhile says no, and goes on.
+        // An attempt that started meanwhile refuses, and goes on.
         let commands = commands.collect();
         let answers = policies
             .commands
@@ -47,7 +48,8 @@ impl Pacer {
         Ok(Some(if none { IDLE } else { BUSY }))
     }
 
-    /// Ends what an ended campaign has not sent, and forgets whom it reached.
+    /// Suppresses the unsent transmissions of an ended campaign, and deletes its records of reached
+    /// addresses.
     pub(super) async fn sweep(&mut self) -> Result<Option<Duration>, CommandError> {
         if let Some(pause) = self.withdraw("its campaign was deleted").await? {
             return Ok(Some(pause));
