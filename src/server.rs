@@ -247,7 +247,9 @@ async fn register_sandbox(commands: &Commands) -> anyhow::Result<()> {
         id,
         patch: Box::new(patch),
     };
-    commands.send_new(id, create, &Actor::default()).await?;
+    commands
+        .send_new(id, create, &Actor::process("first start"))
+        .await?;
     Ok(())
 }
 

@@ -49,13 +49,10 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// The system itself, on behalf of an earlier request with this correlation id.
-    pub fn system(correlation_id: Option<String>) -> Self {
+    /// A process of this name, which acts without a request.
+    pub fn process(name: &str) -> Self {
         Self {
-            metadata: Metadata {
-                correlation_id,
-                ..Metadata::default()
-            },
+            metadata: Metadata::of_process(name),
             ..Self::default()
         }
     }

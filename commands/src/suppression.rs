@@ -83,7 +83,8 @@ impl Suppression {
     ) -> Result<(), CommandError> {
         let id = commands.next_id("optout").await?;
         let add = self.listing(id, (owner, channel), address, source)?;
-        match commands.send_new(id, add, &Actor::default()).await {
+        let actor = Actor::process("opt-outs");
+        match commands.send_new(id, add, &actor).await {
             Ok(_) | Err(CommandError::Refused(Refusal::Taken { .. })) => Ok(()),
             Err(error) => Err(error),
         }

@@ -27,6 +27,9 @@ pub struct Metadata {
     /// The position of the event that the system reacted to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causation: Option<Position>,
+    /// The process that acted without a request: a policy, a gateway, a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
     /// The client's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<IpAddr>,
@@ -88,6 +91,20 @@ pub struct Committed {
 }
 
 impl Metadata {
+    /// The metadata of events that a process of this name causes by itself.
+    pub fn of_process(name: &str) -> Self {
+        Self {
+            process: Some(name.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// The same on behalf of a user, if there is one.
+    #[must_use]
+    pub fn on_behalf_of(self, user_id: Option<Id<User>>) -> Self {
+        Self { user_id, ..self }
+    }
+
     /// Decodes stored metadata; unreadable metadata becomes empty, since no decision depends on it.
     pub(crate) fn deserialize_or_default(value: &serde_json::Value) -> Self {
         Self::deserialize(value).unwrap_or_default()

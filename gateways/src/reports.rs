@@ -29,7 +29,7 @@ pub struct About {
 
 /// The content of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct ReportedOutcome {
     /// The outcome of the attempt.
     pub outcome: Outcome,
     /// The message centre's text.
@@ -67,7 +67,10 @@ impl Reports {
     ///
     /// # Errors
     /// If the log does not answer; the reports can be recorded again.
-    pub async fn record(&self, reports: Vec<(About, Said)>) -> Result<Vec<Noted>, CommandError> {
+    pub async fn record(
+        &self,
+        reports: Vec<(About, ReportedOutcome)>,
+    ) -> Result<Vec<Noted>, CommandError> {
         let mut noted = Vec::with_capacity(reports.len());
         let mut rest = reports.into_iter().peekable();
         while rest.peek().is_some() {
@@ -79,7 +82,7 @@ impl Reports {
             {
                 commands.push((about.transmission, self.command(about, said).await?));
             }
-            let metadata = Metadata::default();
+            let metadata = Metadata::of_process("delivery reports");
             let answers = self
                 .commands
                 .send_many(commands, &metadata, Vec::new())
@@ -95,7 +98,11 @@ impl Reports {
         Ok(noted)
     }
 
-    async fn command(&self, about: About, said: Said) -> Result<TransmissionCommand, CommandError> {
+    async fn command(
+        &self,
+        about: About,
+        said: ReportedOutcome,
+    ) -> Result<TransmissionCommand, CommandError> {
         let retry = match said.outcome {
             Outcome::Unanswered => Some(Retry {
                 spool: self.commands.next_id("spool").await?,

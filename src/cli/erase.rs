@@ -32,7 +32,7 @@ impl Erase {
         let commands = Commands::new(database::store(config).await?);
         let id: Id<Contact> = Id::new(contact_id);
         commands
-            .send(id, ContactCommand::Erase, &Actor::default())
+            .send(id, ContactCommand::Erase, &Actor::process("command line"))
             .await?;
         output::print(format_args!("contact {contact_id} is erased"))?;
         Ok(())

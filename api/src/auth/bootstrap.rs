@@ -57,7 +57,7 @@ pub async fn bootstrap(app: &App, first: FirstUser) -> Result<Bootstrapped> {
             "another process is starting for too long",
         ));
     };
-    let done = Bootstrap::of(app).run(first).await;
+    let done = Bootstrap::new(app).run(first).await;
     alone.release().await;
     done
 }
@@ -70,12 +70,12 @@ struct Bootstrap<'a> {
 }
 
 impl<'a> Bootstrap<'a> {
-    fn of(app: &'a App) -> Self {
+    fn new(app: &'a App) -> Self {
         Self {
             app,
             commands: app.commands(),
             access_cache: &app.auth().access_cache,
-            actor: Actor::system(Some("bootstrap".to_owned())),
+            actor: Actor::process("bootstrap"),
         }
     }
 

@@ -118,6 +118,7 @@ impl FromRequestParts<App> for Caller {
                 correlation_id: request_id.clone(),
                 request_id,
                 causation: None,
+                process: None,
                 client,
                 once: None,
                 bulk: false,

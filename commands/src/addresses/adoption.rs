@@ -172,7 +172,11 @@ async fn adopt_once(commands: &Commands, terms: Adoption) -> Result<Adopted, Com
         let decided = decide(store, &candidates, &administrators, field, terms).await?;
         for batch in decided.chunks(BATCH) {
             let sent = commands
-                .send_many(batch.to_vec(), &Metadata::default(), Vec::new())
+                .send_many(
+                    batch.to_vec(),
+                    &Metadata::of_process("address upgrade"),
+                    Vec::new(),
+                )
                 .await?;
             for ((id, _), answer) in batch.iter().zip(sent) {
                 match answer {

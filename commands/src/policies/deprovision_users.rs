@@ -71,7 +71,7 @@ async fn deprovision(policies: &Policies, id: Id<User>) -> Result<(), CommandErr
         (true, false) => Leaving::Deactivated,
         (false, false) => Leaving::Deleted,
     };
-    let actor = Actor::system(Some("deprovisioning".to_owned()));
+    let actor = Actor::process("deprovisioning");
     for _ in 0..APPENDS {
         let mut together = policies.commands.together();
         let more = together.deprovision(&policies.pool, id, leaving, None);

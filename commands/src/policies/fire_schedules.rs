@@ -180,7 +180,7 @@ impl Due<'_> {
             .send(self.id, &self.schedule, self.fired(None, false))
             .await?;
         fired.map_err(CommandError::Refused)?;
-        together.commit(&Metadata::default()).await?;
+        together.commit(&self.metadata()).await?;
         tracing::info!(
             schedule.id = self.id.get(),
             kind = A::TYPE,
@@ -194,6 +194,11 @@ impl Due<'_> {
         let mut together = self.policies.commands.together();
         let told = together.send(self.id, &self.schedule, command).await?;
         told.map_err(CommandError::Refused)?;
-        together.commit(&Metadata::default()).await.map(drop)
+        together.commit(&self.metadata()).await.map(drop)
+    }
+
+    fn metadata(&self) -> Metadata {
+        let owner = self.schedule.aggregate.owner();
+        Metadata::of_process("schedules").on_behalf_of(owner)
     }
 }

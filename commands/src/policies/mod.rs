@@ -12,6 +12,7 @@ mod pace_campaign;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use domain::{Id, access::User};
 use eventstore::{LockName, Metadata};
 use projections::{Watermarks, delivery::backlog};
 use sqlx::PgPool;
@@ -66,10 +67,10 @@ impl Policies {
     }
 
     /// The metadata of bulk commands.
-    fn bulk(&self) -> Metadata {
+    fn bulk(&self, owner: Option<Id<User>>) -> Metadata {
         Metadata {
             bulk: true,
-            ..Metadata::default()
+            ..Metadata::of_process("campaigns").on_behalf_of(owner)
         }
     }
 }

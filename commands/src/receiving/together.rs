@@ -17,13 +17,13 @@ const ATTEMPTS: usize = 5;
 
 /// An inbound message whose sender waits for the result.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct PendingMessage {
     pub inbound: InboundMessage,
     pub answer: oneshot::Sender<Result<IngestResult, NotTaken>>,
 }
 
 /// Takes in batches of messages until the channel is closed.
-pub(super) async fn work(ingest: Arc<Ingest>, mut asking: mpsc::Receiver<Asked>) {
+pub(super) async fn work(ingest: Arc<Ingest>, mut asking: mpsc::Receiver<PendingMessage>) {
     let mut asked = Vec::with_capacity(TOGETHER);
     while asking.recv_many(&mut asked, TOGETHER).await > 0 {
         let (inbound, answers): (Vec<_>, Vec<_>) =
@@ -157,7 +157,7 @@ impl Ingest {
                 self.heed_unread(&mut together, *owner, inbound).await?;
             }
         }
-        together.commit(&Metadata::default()).await?;
+        together.commit(&Metadata::of_process("receiving")).await?;
         Ok(ids)
     }
 }

@@ -13,7 +13,7 @@ use projections::{delivery::spools, is_behind};
 
 use super::{
     LATER,
-    bounce::{self, Fate},
+    bounce::{self, DsnOutcome},
     complaint,
 };
 use crate::smtp::Verp;
@@ -87,11 +87,11 @@ impl Returns {
     async fn bounced(
         &self,
         spool: Id<Spool>,
-        fate: Option<Fate>,
+        fate: Option<DsnOutcome>,
     ) -> Result<&'static str, CommandError> {
         let words = match fate {
-            Some(Fate::Failed(words)) => words,
-            Some(Fate::Other) => return Ok(NOTED),
+            Some(DsnOutcome::Failed(words)) => words,
+            Some(DsnOutcome::Other) => return Ok(NOTED),
             None => return Ok("550 5.6.0 only reports of delivery are taken here"),
         };
         let Some(transmission) = self.transmission_of(spool).await? else {
@@ -103,7 +103,7 @@ impl Returns {
             response: words,
         };
         let bounces = vec![(transmission, bounce)];
-        let metadata = Metadata::default();
+        let metadata = Metadata::of_process("returned mail");
         let answers = self.commands.send_many(bounces, &metadata, Vec::new());
         Ok(match answers.await?.into_iter().next() {
             Some(Ok(_) | Err(TransmissionError::AlreadyEnded)) => {

@@ -38,7 +38,7 @@ pub(crate) struct Attempt {
 }
 
 /// The further treatment of the attempt's entry in the queue.
-pub(super) enum Fate {
+pub(super) enum QueueAction {
     /// The entry was removed together with the append that ended the attempt.
     Settled,
     /// Another worker holds the attempt.
@@ -59,8 +59,10 @@ impl Attempt {
         );
         let fate = self.make().instrument(span).await;
         let back = match fate {
-            Fate::Back(due_at) => self.shared.leases.token(spool).map(|token| (token, due_at)),
-            Fate::Settled | Fate::Dropped => None,
+            QueueAction::Back(due_at) => {
+                self.shared.leases.token(spool).map(|token| (token, due_at))
+            }
+            QueueAction::Settled | QueueAction::Dropped => None,
         };
         if let Some((token, due_at)) = &back
             && let Err(error) = queue::release(&self.shared.pool, &[spool], token, *due_at).await
@@ -74,7 +76,7 @@ impl Attempt {
         }
     }
 
-    async fn make(&self) -> Fate {
+    async fn make(&self) -> QueueAction {
         if self.job.reclaimed
             && let Some(fate) = self.mark_outcome_unknown().await
         {
@@ -88,13 +90,13 @@ impl Attempt {
             return fate;
         }
         let Some(service) = service else {
-            return Fate::Back(clock::now() + NO_PROVIDER_PAUSE);
+            return QueueAction::Back(clock::now() + NO_PROVIDER_PAUSE);
         };
         let senders = match self.senders().await {
             Ok(senders) => senders,
             Err(error) => return self.not_readable(&error),
         };
-        let sender = senders.of(service).cloned();
+        let sender = senders.for_service(service).cloned();
         let (channel, trial, permit) = match self.channel(service, &senders).await {
             Ok(found) => found,
             Err(fate) => return fate,
@@ -112,9 +114,9 @@ impl Attempt {
     }
 
     /// Gives back an attempt whose data cannot be read: it is tried again.
-    fn not_readable(&self, error: &dyn std::fmt::Display) -> Fate {
+    fn not_readable(&self, error: &dyn std::fmt::Display) -> QueueAction {
         tracing::warn!(spool.id = self.job.spool_id, %error, "no content yet");
-        Fate::Back(clock::now() + NO_PROVIDER_PAUSE)
+        QueueAction::Back(clock::now() + NO_PROVIDER_PAUSE)
     }
 
     pub(super) fn is_too_late(&self) -> bool {
@@ -124,7 +126,7 @@ impl Attempt {
     /// Ends an attempt whose deadline passed before it could be sent. The first attempt of a
     /// campaign's message is withdrawn instead while a provider is open: the campaign is faster
     /// than the channels, and sends the message again later.
-    async fn too_late(&self, service: Option<Service>) -> Fate {
+    async fn too_late(&self, service: Option<Service>) -> QueueAction {
         let is_open = service.is_some_and(|service| self.shared.registry.is_open(service));
         if self.is_bulk() && self.job.attempt == 1 && is_open {
             self.withdraw("no channel was free in time").await
@@ -136,8 +138,8 @@ impl Attempt {
 
     /// Gives the attempt back to the queue for this time, but not past the deadline, when it
     /// expires.
-    pub(super) fn back_in(&self, pause: Duration) -> Fate {
-        Fate::Back((clock::now() + pause).min(self.job.deadline.max(clock::now())))
+    pub(super) fn back_in(&self, pause: Duration) -> QueueAction {
+        QueueAction::Back((clock::now() + pause).min(self.job.deadline.max(clock::now())))
     }
 
     /// True if the attempt belongs to a campaign, whose attempts leave some capacity to others.
@@ -150,7 +152,7 @@ impl Attempt {
         through: (Channel, Trial, Permit),
         spool: &Spool,
         sender: (Service, Option<&SenderAddress>),
-    ) -> Fate {
+    ) -> QueueAction {
         // The permit is held until the outcome is on record: a worker that dies leaves no more
         // outcomes unknown than it had permits.
         let (channel, trial, _permit) = through;
@@ -181,9 +183,10 @@ impl Attempt {
                 });
                 self.accept(accepted, provider).await
             }
-            (Ended::NotOurs, Some(Started::ByOther)) => {
-                self.mark_outcome_unknown().await.unwrap_or(Fate::Dropped)
-            }
+            (Ended::NotOurs, Some(Started::ByOther)) => self
+                .mark_outcome_unknown()
+                .await
+                .unwrap_or(QueueAction::Dropped),
             // On record as started, and certain not to have been sent.
             (Ended::NotOurs, Some(Started::TooLate)) => {
                 let report = Report {
@@ -203,9 +206,9 @@ impl Attempt {
             (Ended::NotOurs, Some(Started::Later(pause))) => self.later(*pause).await,
             (Ended::NotOurs, Some(Started::Suppressed)) => {
                 let fate = self.check_suppression().await;
-                fate.unwrap_or_else(|| Fate::Back(clock::now()))
+                fate.unwrap_or_else(|| QueueAction::Back(clock::now()))
             }
-            (Ended::NotOurs, _) => Fate::Back(clock::now()),
+            (Ended::NotOurs, _) => QueueAction::Back(clock::now()),
             (Ended::NoRoom, _) => self.back_in(NO_ROOM_PAUSE),
         }
     }
@@ -230,7 +233,7 @@ impl Attempt {
             content: self
                 .shared
                 .contents
-                .of(&self.transmission, &self.people, senders)
+                .compose(&self.transmission, &self.people, senders)
                 .await?,
             bulk: self.is_bulk(),
             deadline: Instant::now() + self.shared.config.attempt.max(channel.gateway.patience()),
@@ -239,7 +242,7 @@ impl Attempt {
 
     /// Marks the outcome of an attempt as unknown that another worker had claimed before and
     /// started. `None` if it was not started: it can be made like a new one.
-    async fn mark_outcome_unknown(&self) -> Option<Fate> {
+    async fn mark_outcome_unknown(&self) -> Option<QueueAction> {
         let command = TransmissionCommand::MarkOutcomeUnknown {
             spool: self.id(),
             at: clock::now(),
@@ -249,28 +252,29 @@ impl Attempt {
             Err(TransmissionError::NotStarted) => None,
             Ok(()) => {
                 metrics::counter!("ledgerline_attempts_unknown_total").increment(1);
-                Some(Fate::Settled)
+                Some(QueueAction::Settled)
             }
             Err(_) => Some(self.clear().await),
         }
     }
 
-    async fn expire(&self, reason: &str) -> Fate {
+    async fn expire(&self, reason: &str) -> QueueAction {
         let command = TransmissionCommand::Expire {
             spool: self.id(),
             at: clock::now(),
             reason: reason.to_owned(),
         };
         match self.settle(command).await {
-            Ok(()) => Fate::Settled,
-            Err(TransmissionError::AlreadyStarted) => {
-                self.mark_outcome_unknown().await.unwrap_or(Fate::Dropped)
-            }
+            Ok(()) => QueueAction::Settled,
+            Err(TransmissionError::AlreadyStarted) => self
+                .mark_outcome_unknown()
+                .await
+                .unwrap_or(QueueAction::Dropped),
             Err(_) => self.clear().await,
         }
     }
 
-    pub(super) async fn reject(&self, reason: &str) -> Fate {
+    pub(super) async fn reject(&self, reason: &str) -> QueueAction {
         let report = Report {
             outcome: Outcome::Rejected,
             response: reason.to_owned(),
@@ -280,7 +284,7 @@ impl Attempt {
         self.report(report, None).await
     }
 
-    async fn report(&self, report: Report, provider: Option<Id<Provider>>) -> Fate {
+    async fn report(&self, report: Report, provider: Option<Id<Provider>>) -> QueueAction {
         let at = clock::now();
         let outcome = report.outcome;
         metrics::counter!("ledgerline_attempts_total", "outcome" => outcome.as_str()).increment(1);
@@ -302,14 +306,14 @@ impl Attempt {
             retry,
         };
         match self.settle(command).await {
-            Ok(()) => Fate::Settled,
+            Ok(()) => QueueAction::Settled,
             Err(_) => self.clear().await,
         }
     }
 
     /// Records that the provider accepted the message; a delivery receipt or the report time-out
     /// ends the attempt later.
-    async fn accept(&self, accepted: Accepted, provider: Id<Provider>) -> Fate {
+    async fn accept(&self, accepted: Accepted, provider: Id<Provider>) -> QueueAction {
         let at = clock::now();
         metrics::counter!("ledgerline_attempts_accepted_total").increment(1);
         tracing::info!("accepted");
@@ -326,7 +330,7 @@ impl Attempt {
             results: accepted.results,
         });
         match self.settle(command).await {
-            Ok(()) => Fate::Settled,
+            Ok(()) => QueueAction::Settled,
             // The delivery receipt was faster than the response.
             Err(_) => self.clear().await,
         }
@@ -337,7 +341,7 @@ impl Attempt {
         let elsewhere = service.zip(failed).is_some_and(|(service, failed)| {
             let registry = &self.shared.registry;
             let senders = self.senders_as_claimed();
-            let wanted = (service, senders.of(service));
+            let wanted = (service, senders.for_service(service));
             registry.elsewhere(wanted, &self.job.avoid, failed)
         });
         let spool = self
@@ -384,7 +388,7 @@ impl Attempt {
     }
 
     /// Removes the queue entry of an attempt that has ended already.
-    pub(super) async fn clear(&self) -> Fate {
+    pub(super) async fn clear(&self) -> QueueAction {
         let spool = self.job.spool_id;
         let removed = async {
             let mut connection = self.shared.pool.acquire().await?;
@@ -393,7 +397,7 @@ impl Attempt {
         if let Err(error) = removed.await {
             tracing::warn!(spool.id = spool, %error, "a settled attempt stays queued");
         }
-        Fate::Settled
+        QueueAction::Settled
     }
 
     pub(super) fn id(&self) -> Id<SpoolMark> {
@@ -401,12 +405,15 @@ impl Attempt {
     }
 
     pub(super) fn metadata(&self) -> Metadata {
+        // What nobody asked for in a request, a campaign or a schedule did for its owner.
+        let owner = self.transmission.owner();
+        let owner = owner.filter(|_| self.job.request_id.is_none());
         Metadata {
             request_id: self.job.request_id.clone(),
             correlation_id: self.job.correlation_id.clone(),
             causation: Some(self.job.position),
             bulk: self.is_bulk(),
-            ..Metadata::default()
+            ..Metadata::of_process("worker").on_behalf_of(owner)
         }
     }
 }

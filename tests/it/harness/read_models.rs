@@ -12,8 +12,8 @@ pub struct ReadModels(BTreeMap<String, Vec<String>>);
 
 impl ReadModels {
     /// The read models once they have caught up with the log, which must be idle by then.
-    pub async fn of(server: &Server) -> Self {
-        let mut log = EventLog::of(server).await;
+    pub async fn open(server: &Server) -> Self {
+        let mut log = EventLog::open(server).await;
         eventually("the read models have caught up", seconds(60), async || {
             let head = log.head().await;
             let sql = "select coalesce(min(position), 0) from read.checkpoints";
@@ -40,12 +40,18 @@ impl ReadModels {
         Self(rows)
     }
 
+    /// As [`ReadModels::assert_equal_a_rebuild`], and asserts that every event names its cause.
+    pub async fn assert_whole(server: &Server) {
+        every_event_names_its_cause(server).await;
+        Self::assert_equal_a_rebuild(server).await;
+    }
+
     /// Rebuilds all read models beside the running server, and asserts that each has the same rows
     /// as before.
     pub async fn assert_equal_a_rebuild(server: &Server) {
-        let before = Self::of(server).await;
+        let before = Self::open(server).await;
         server.run_ok(&["rebuild"]);
-        let after = Self::of(server).await;
+        let after = Self::open(server).await;
         for (table, rows) in &before.0 {
             let rebuilt = &after.0[table];
             let missing: Vec<_> = rows
@@ -69,4 +75,16 @@ impl ReadModels {
             );
         }
     }
+}
+
+/// Asserts that every event names the user, the request or the process that caused it.
+async fn every_event_names_its_cause(server: &Server) {
+    let sql = "select distinct event_type::text from events
+               where not metadata::jsonb ?| array['user_id', 'request_id', 'process']";
+    let mut log = EventLog::open(server).await;
+    let without: Vec<String> = query_scalar(sql).fetch_all(log.sql()).await.unwrap();
+    assert!(
+        without.is_empty(),
+        "nothing is said of the cause of {without:?}"
+    );
 }

@@ -76,7 +76,11 @@ async fn provide(
         until: terms.until,
     };
     let sent = commands
-        .send_many(vec![(id, adopt)], &Metadata::default(), Vec::new())
+        .send_many(
+            vec![(id, adopt)],
+            &Metadata::of_process("address upgrade"),
+            Vec::new(),
+        )
         .await?;
     let mut last = None;
     for answer in sent {

@@ -99,7 +99,7 @@ impl Pacer {
             let made = together.create(id, commands).await?;
             made.map_err(|error| CommandError::Refused(error.into()))?;
         }
-        together.commit(&policies.bulk()).await?;
+        together.commit(&policies.bulk(Some(state.owner))).await?;
         Ok(Made {
             made: batch.made as usize,
             sent,
@@ -262,7 +262,7 @@ pub(super) fn sending(
         flow: plan.flow.clone(),
         program_version: plan.program_version,
         account_id: plan.account_id,
-        destination: Personal::of(contact.subject(), address),
+        destination: Personal::new(contact.subject(), address),
         again: false,
         force: false,
         paced: true,

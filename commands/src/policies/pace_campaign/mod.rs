@@ -22,17 +22,17 @@ use domain::{
     people::Group,
     reference::TimeZone,
 };
-use eventstore::{Loaded, Position, StoreError, clock};
+use eventstore::{Loaded, Metadata, Position, StoreError, clock};
 use projections::delivery::{backlog, campaign_progress};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use self::{revise::Revision, rhythm::Rhythm};
 use super::Policies;
-use crate::{Actor, CommandError, Scope};
+use crate::{CommandError, Scope};
 
 /// Bound on the transmissions in one append.
-const LEG: usize = 250;
+const BATCH_SIZE: usize = 250;
 /// Bound on the queued attempts that no worker has claimed; beyond it workers are the bottleneck.
 const WAITING: usize = 250;
 /// The longest wait of a queued attempt for a worker; beyond it no more are queued.
@@ -48,7 +48,7 @@ const TROUBLE: Duration = Duration::from_secs(1);
 /// The time between two checks that the campaign can continue.
 const CHECK: Duration = Duration::from_secs(2);
 /// The longest time without a provider; then the campaign is broken.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PROVIDER_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Paces one campaign until nothing is left to do, or `over` is cancelled.
 pub(super) async fn run(policies: Arc<Policies>, open: backlog::Open, over: CancellationToken) {
@@ -181,7 +181,7 @@ impl Pacer {
         let due = due
             .min(room)
             .min((most + room).saturating_sub(WAITING))
-            .min(LEG);
+            .min(BATCH_SIZE);
 
         let sent = self.send_backlog(state, due).await?;
         self.rhythm.spend(sent, pace);
@@ -212,7 +212,7 @@ impl Pacer {
     /// of the next half minute.
     async fn wanted(&self, pace: f64, budget: usize) -> Result<usize, CommandError> {
         let ahead = (pace * AHEAD.as_secs_f64()).ceil();
-        let ahead = (ahead as usize).clamp(1, LEG);
+        let ahead = (ahead as usize).clamp(1, BATCH_SIZE);
         if budget >= ahead {
             return Ok(budget.max(1));
         }
@@ -245,7 +245,7 @@ impl Pacer {
         if !policies.watermarks.wait_for(kind, head, within).await {
             return Ok(false);
         }
-        let progress = campaign_progress::of(&policies.pool, id).await;
+        let progress = campaign_progress::read(&policies.pool, id).await;
         let progress = progress.map_err(StoreError::Database)?;
         if progress.done < progress.made {
             return Ok(false);
@@ -301,7 +301,7 @@ impl Pacer {
             Ok(()) => self.without_provider_since = None,
             Err(CommandError::Refused(Refusal::NotReady(reason))) => {
                 let since = *self.without_provider_since.get_or_insert(now);
-                if now.duration_since(since) >= PATIENCE {
+                if now.duration_since(since) >= PROVIDER_TIMEOUT {
                     return self.broken(state, &reason).await;
                 }
             }
@@ -324,7 +324,8 @@ impl Pacer {
         let mut together = self.policies.commands.together();
         let told = together.send(self.id, &state.loaded, command).await?;
         told.map_err(CommandError::Refused)?;
-        together.commit(&Actor::default().metadata).await.map(drop)
+        let metadata = Metadata::of_process("campaigns").on_behalf_of(Some(state.owner));
+        together.commit(&metadata).await.map(drop)
     }
 }
 

@@ -8,7 +8,7 @@ use domain::{
 use eventstore::{StoreError, clock};
 use projections::delivery::backlog::{self, Member, Ready};
 
-use super::{LEG, Pacer, State, send::Recipient};
+use super::{BATCH_SIZE, Pacer, State, send::Recipient};
 use crate::CommandError;
 
 /// The progress of a pass over a campaign's backlog since the campaign was last changed.
@@ -47,7 +47,7 @@ impl Pacer {
             return Ok(());
         };
         let policies = self.policies.clone();
-        let held = backlog::held(&policies.pool, self.id.get(), after, LEG).await;
+        let held = backlog::held(&policies.pool, self.id.get(), after, BATCH_SIZE).await;
         let held = held.map_err(StoreError::Database)?;
         let recipients = self.recipients(&held).await?;
         let commands = recipients.into_iter().filter_map(|(id, recipient)| {
@@ -56,7 +56,7 @@ impl Pacer {
             Some((Id::<Transmission>::new(id), command))
         });
         let commands: Vec<_> = commands.collect();
-        let metadata = policies.bulk();
+        let metadata = policies.bulk(Some(state.owner));
         let answers = policies.commands.send_many(commands, &metadata, vec![]);
         answers.await?;
         self.revision = Some(Revision {

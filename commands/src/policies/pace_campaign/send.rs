@@ -61,7 +61,7 @@ impl Pacer {
             .iter()
             .map(|(_, command)| matches!(command, TransmissionCommand::Send { .. }));
         let sends: Vec<bool> = sends.collect();
-        let metadata = policies.bulk();
+        let metadata = policies.bulk(Some(state.owner));
         let answers = policies
             .commands
             .send_many(commands, &metadata, vec![])

@@ -10,7 +10,7 @@ use domain::{
 use eventstore::{StoreError, clock};
 use projections::delivery::backlog::{self, Ready};
 
-use super::{BUSY, IDLE, LEG, Pacer};
+use super::{BATCH_SIZE, BUSY, IDLE, Pacer};
 use crate::CommandError;
 
 /// Bound on the addresses deleted at a time.
@@ -24,7 +24,7 @@ impl Pacer {
         reason: &str,
     ) -> Result<Option<Duration>, CommandError> {
         let policies = &self.policies;
-        let waiting = backlog::waiting(&policies.pool, self.id.get(), None, LEG).await;
+        let waiting = backlog::waiting(&policies.pool, self.id.get(), None, BATCH_SIZE).await;
         let waiting = waiting.map_err(StoreError::Database)?;
         if waiting.is_empty() {
             return Ok(None);
@@ -42,7 +42,7 @@ impl Pacer {
         let commands = commands.collect();
         let answers = policies
             .commands
-            .send_many(commands, &policies.bulk(), vec![])
+            .send_many(commands, &policies.bulk(None), vec![])
             .await?;
         let none = !answers.iter().any(Result::is_ok);
         Ok(Some(if none { IDLE } else { BUSY }))
@@ -55,7 +55,7 @@ impl Pacer {
             return Ok(Some(pause));
         }
         let (policies, id) = (&self.policies, self.id.get());
-        let left = backlog::ready(&policies.pool, id, None, LEG).await;
+        let left = backlog::ready(&policies.pool, id, None, BATCH_SIZE).await;
         let left = left.map_err(StoreError::Database)?;
         if !left.is_empty() {
             let at = clock::now();
@@ -70,7 +70,7 @@ impl Pacer {
             let commands = left.iter().map(suppress).collect();
             policies
                 .commands
-                .send_many(commands, &policies.bulk(), vec![])
+                .send_many(commands, &policies.bulk(None), vec![])
                 .await?;
             return Ok(Some(BUSY));
         }
