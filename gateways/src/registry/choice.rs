@@ -7,7 +7,7 @@ use domain::{
 };
 use tokio::time::Instant;
 
-use super::{Channel, Entry, Registry, Trial, lock};
+use super::{Channel, Entry, Registry, Trial, adapters, lock};
 use crate::permits::Permits;
 
 /// A provider with a concurrency limit.
@@ -233,7 +233,7 @@ impl Entry {
     /// The number of further attempts that can start within about a second; `None` without a
     /// rate limit.
     fn room(&self) -> Option<usize> {
-        let limit = self.details.rate_limit? as usize;
+        let limit = adapters::rate_limit(&self.details)? as usize;
         let waiting = self.gateway.as_ref().ok()?.load.waiting();
         Some(limit.saturating_sub(waiting))
     }
