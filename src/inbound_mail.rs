@@ -39,7 +39,7 @@ pub async fn listen(
     returns: Returns,
     media: &MediaStore,
 ) -> anyhow::Result<Listening> {
-    let mut common = MailServerConfig::of(host, config.mail_limit);
+    let mut common = MailServerConfig::new(host, config.mail_limit);
     if let Some((certificate, key)) = &config.certificate {
         common.tls = Some(acceptor(certificate, key)?);
     }

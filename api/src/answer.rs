@@ -154,7 +154,7 @@ impl Answer {
     }
 
     /// Any value, as JSON.
-    pub fn of(value: &(impl Serialize + ?Sized)) -> Result<Self> {
+    pub fn from_value(value: &(impl Serialize + ?Sized)) -> Result<Self> {
         let body = serde_json::to_vec(value).map_err(|error| {
             tracing::error!(%error, "an answer could not be written");
             Error::Internal
@@ -164,12 +164,12 @@ impl Answer {
 
     /// `{"<kind>_id": id}`.
     pub fn id(kind: &str, id: i64) -> Result<Self> {
-        Self::of(&id_of(kind, id))
+        Self::from_value(&id_of(kind, id))
     }
 
     /// A row, with its version as `ETag`.
     pub fn row<R: Row>(row: &R) -> Result<Self> {
-        Ok(Self::of(row)?.version_of(row))
+        Ok(Self::from_value(row)?.version_of(row))
     }
 
     /// Sets `ETag` to the version of the row that this answer is a part of.
@@ -267,7 +267,7 @@ pub(crate) async fn listed<V: View>(
     };
     let next = page.next;
     let next = next.map(|cursor| next_page(&listing.path, &listing.pairs, &cursor.to_string()));
-    Ok(Answer::of(&page.rows)?.page(total, next))
+    Ok(Answer::from_value(&page.rows)?.page(total, next))
 }
 
 pub(crate) fn next_page(path: &str, pairs: &[(String, String)], cursor: &str) -> String {

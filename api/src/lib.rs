@@ -10,8 +10,8 @@
 //! - `openapi`: the registration of routes, and the description made of them;
 //! - `auth`: tokens, passwords, and the access cache of users and roles;
 //! - `bodies`: the memory and the time that bodies of requests may take;
-//! - `frame`: the outermost middleware;
-//! - `doors`: CORS and compression;
+//! - `middleware`: request ids, limits on time, and the log line of each request;
+//! - `cors_and_compression`: what its name says, outside of all other layers;
 //! - `cross_site`: protection from requests that foreign pages cause, and `origin`: the allowed
 //!   origins;
 //! - `once`: writes with an Idempotency-Key.

@@ -22,16 +22,16 @@ impl Envelope {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)
             .map_err(|_| StoreError::Vault("the system gives no randomness"))?;
-        Ok(Self::of(bytes))
+        Ok(Self::from_key(bytes))
     }
 
     /// The envelope of an existing key, in hex; none if the text is no key.
     pub fn with(key: &str) -> Option<Self> {
         let bytes = hex::decode(key).ok()?.try_into().ok()?;
-        Some(Self::of(bytes))
+        Some(Self::from_key(bytes))
     }
 
-    fn of(bytes: [u8; 32]) -> Self {
+    fn from_key(bytes: [u8; 32]) -> Self {
         let vault = Vault::new(&MasterKey::new(bytes));
         Self { bytes, vault }
     }

@@ -48,7 +48,7 @@ impl Default for Deadlines {
 
 impl Deadlines {
     /// The deadline of a service.
-    pub fn of(&self, service: Service) -> TimeDelta {
+    pub fn within(&self, service: Service) -> TimeDelta {
         let within = match service {
             Service::Voice => self.voice,
             Service::Fax => self.fax,
@@ -103,7 +103,7 @@ impl Sending {
 
     /// The time for which the sends of a service are tried.
     pub fn within(&self, service: Service) -> TimeDelta {
-        self.deadlines.of(service)
+        self.deadlines.within(service)
     }
 
     /// Looks up the facts for the send of an order, concurrently.
@@ -176,7 +176,7 @@ impl Sending {
             Some(message) => self.sendable(message).await?,
             None => program.version,
         };
-        Ok((Flow::of(id, kind, version), program.version))
+        Ok((Flow::compile(id, kind, version), program.version))
     }
 
     /// The present version of a message; refuses one that cannot be sent.
@@ -210,7 +210,7 @@ impl Sending {
     ) -> Result<Personal<String>, CommandError> {
         let known = self.there(contact, "its contact was deleted").await?;
         match known.aggregate.address(service) {
-            Some(address) => Ok(Personal::of(contact.subject(), address)),
+            Some(address) => Ok(Personal::new(contact.subject(), address)),
             None => Err(not_ready(&format!("its contact has {}", lacking(service)))),
         }
     }

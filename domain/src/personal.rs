@@ -59,7 +59,7 @@ pub struct Personal<T> {
 
 impl<T> Personal<T> {
     /// Personal data of this subject.
-    pub fn of(subject: Subject, value: T) -> Self {
+    pub fn new(subject: Subject, value: T) -> Self {
         Self {
             subject,
             value: Some(value),
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_value_names_its_subject_in_json() {
-        let value = Personal::of(Subject::new("contact", 7), "Ada".to_owned());
+        let value = Personal::new(Subject::new("contact", 7), "Ada".to_owned());
         let json = serde_json::to_string(&value).unwrap();
         assert_eq!(json, r#"{"$of":"contact/7","$value":"Ada"}"#);
         assert_eq!(

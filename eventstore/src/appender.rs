@@ -141,7 +141,7 @@ impl Appender {
 /// when all the others are in use.
 async fn run(pool: PgPool, log: Log, mut lanes: Lanes) {
     let mut closed = pool.close_event();
-    let mut db = Kept::of(pool);
+    let mut db = Kept::new(pool);
     while let Ok(Some(group)) = closed.do_until(lanes.next()).await {
         let events: usize = group.iter().map(Waiting::events).sum();
         metrics::histogram!("ledgerline_append_group_members").record(group.len() as f64);

@@ -51,7 +51,7 @@ enum Json {
 }
 
 impl Encoded {
-    pub fn of(value: &impl Serialize) -> serde_json::Result<Self> {
+    pub fn encode(value: &impl Serialize) -> serde_json::Result<Self> {
         let text = serde_json::to_string(value)?;
         // A quote inside a string is escaped, so this finds keys only.
         if !text.contains("\"$of\"") {
@@ -212,8 +212,8 @@ mod tests {
     }
 
     fn stored() -> Value {
-        let event = json!({"created": {"profile": Personal::of(ada(), "Ada Lovelace")}});
-        let encoded = Encoded::of(&event).unwrap();
+        let event = json!({"created": {"profile": Personal::new(ada(), "Ada Lovelace")}});
+        let encoded = Encoded::encode(&event).unwrap();
         assert_eq!(encoded.subjects, HashSet::from([ada()]));
         let text = encoded.seal(PLACE, &keys()).unwrap();
         assert!(!text.contains("Lovelace"));
@@ -248,8 +248,8 @@ mod tests {
 
     #[test]
     fn data_of_an_erased_subject_is_dropped_not_stored() {
-        let event = json!({"words": Personal::of(ada(), "Ada said no")});
-        let text = Encoded::of(&event)
+        let event = json!({"words": Personal::new(ada(), "Ada said no")});
+        let text = Encoded::encode(&event)
             .unwrap()
             .seal(PLACE, &HashMap::new())
             .unwrap();

@@ -54,7 +54,7 @@ impl Store {
         let mut encoded = Vec::with_capacity(events.len());
         let mut subjects = HashSet::new();
         for event in events {
-            let json = Encoded::of(&event);
+            let json = Encoded::encode(&event);
             let json =
                 json.map_err(|error| StoreError::Database(sqlx::Error::Encode(error.into())))?;
             subjects.extend(json.subjects.iter().cloned());
@@ -73,7 +73,7 @@ impl Store {
         let mut keys = if subjects.is_empty() {
             HashMap::new()
         } else {
-            self.0.keys.of(subjects).await?
+            self.0.keys.read(subjects).await?
         };
         keys.extend(of_batch);
         keys.extend(new_key.clone());

@@ -10,7 +10,7 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    pub fn of(pool: PgPool) -> Self {
+    pub fn new(pool: PgPool) -> Self {
         Self { pool, db: None }
     }
 

@@ -53,15 +53,15 @@ impl Keys {
     }
 
     /// The keys of those subjects that have one; an erased subject has none.
-    pub async fn of(
+    pub async fn read(
         &self,
         subjects: impl IntoIterator<Item = Subject>,
     ) -> Result<HashMap<Subject, SubjectKey>, StoreError> {
-        self.of_on(&self.pool, subjects).await
+        self.read_over(&self.pool, subjects).await
     }
 
-    /// As [`Keys::of`], read over this connection.
-    pub async fn of_on(
+    /// As [`Keys::read`], read over this connection.
+    pub async fn read_over(
         &self,
         db: impl PgExecutor<'_>,
         subjects: impl IntoIterator<Item = Subject>,

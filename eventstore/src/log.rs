@@ -312,7 +312,7 @@ async fn newest(pool: &PgPool) -> Result<Position, StoreError> {
 /// not see the log in time and refuse requests.
 async fn follow_database(inner: Weak<Inner>, wake: Arc<Notify>, pool: PgPool) {
     let mut closed = pool.close_event();
-    let mut db = Kept::of(pool);
+    let mut db = Kept::new(pool);
     loop {
         let Some(log) = inner.upgrade() else { return };
         let head = lock(&log.recent).head;

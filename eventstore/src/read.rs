@@ -158,7 +158,7 @@ impl Reader {
     ) -> Result<HashMap<Subject, SubjectKey>, StoreError> {
         let mut subjects = HashSet::new();
         payloads.for_each(|payload| collect_subjects(payload, &mut subjects));
-        self.keys.of_on(db, subjects).await
+        self.keys.read_over(db, subjects).await
     }
 
     fn opened(

@@ -47,7 +47,7 @@ pub(crate) async fn load<A: Entity>(
     };
     let mut subjects = std::collections::HashSet::new();
     collect_subjects(&aggregate, &mut subjects);
-    let keys = keys.of(subjects).await?;
+    let keys = keys.read(subjects).await?;
     if unseal(&mut aggregate, place, &keys).is_err() {
         return Ok(None);
     }
@@ -71,15 +71,15 @@ pub(crate) async fn save<A: Entity>(
     state: Loaded<A>,
 ) -> Result<(), StoreError> {
     let own: Subject = id.subject();
-    let has_key = !keys.of([own.clone()]).await?.is_empty();
+    let has_key = !keys.read([own.clone()]).await?.is_empty();
     let encoded = if has_key {
-        Encoded::of(&Personal::of(own, state.aggregate))
+        Encoded::encode(&Personal::new(own, state.aggregate))
     } else {
-        Encoded::of(&state.aggregate)
+        Encoded::encode(&state.aggregate)
     };
     let encoded =
         encoded.map_err(|error| StoreError::Database(sqlx::Error::Encode(error.into())))?;
-    let keys = keys.of(encoded.subjects.iter().cloned()).await?;
+    let keys = keys.read(encoded.subjects.iter().cloned()).await?;
     let aggregate_id = id.to_string();
     let place = Place {
         aggregate_type: A::TYPE,

@@ -14,7 +14,7 @@ pub(crate) async fn append(
     db: &mut PgConnection,
     members: &[Member],
 ) -> Result<Vec<Position>, sqlx::Error> {
-    let columns = Columns::of(members);
+    let columns = Columns::from_members(members);
     let has_effects = members
         .iter()
         .any(|member| member.effects != Effects::default());
@@ -154,7 +154,7 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    fn of(members: &'a [Member]) -> Self {
+    fn from_members(members: &'a [Member]) -> Self {
         let mut columns = Self::default();
         for member in members {
             // A map of plain strings and numbers always has a JSON form.

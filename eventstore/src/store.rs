@@ -115,7 +115,7 @@ impl Store {
     /// A keyed hash that stands for a personal text where it is compared but must not be readable:
     /// equal for equal texts, and useless without the master key.
     pub fn fingerprint(&self, text: &str) -> String {
-        self.0.fingerprints.of(text)
+        self.0.fingerprints.compute(text)
     }
 
     /// The allocator of ids for new aggregates.
@@ -221,7 +221,7 @@ impl Store {
     /// When the database does not answer, or a key cannot be opened.
     pub async fn warm_keys<A: Entity>(&self, ids: &[Id<A>]) -> Result<(), StoreError> {
         let subjects: Vec<_> = ids.iter().map(|id| id.subject()).collect();
-        self.0.keys.of(subjects).await.map(drop)
+        self.0.keys.read(subjects).await.map(drop)
     }
 
     /// The unit of work of one command, which cqrs-es' framework loads from and commits to.

@@ -131,7 +131,7 @@ impl Fingerprints {
     }
 
     /// The first half of the HMAC-SHA256 of a text, in hex.
-    pub fn of(&self, text: &str) -> String {
+    pub fn compute(&self, text: &str) -> String {
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0)
             .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
         mac.update(text.as_bytes());
@@ -181,7 +181,8 @@ mod tests {
 
     #[test]
     fn a_fingerprint_is_the_same_under_the_same_key_only() {
-        let of = |byte: u8, text: &str| Fingerprints::new(&MasterKey::new([byte; 32])).of(text);
+        let of =
+            |byte: u8, text: &str| Fingerprints::new(&MasterKey::new([byte; 32])).compute(text);
         assert_eq!(of(1, "15550100"), of(1, "15550100"));
         assert_ne!(of(1, "15550100"), of(1, "15550101"));
         assert_ne!(of(1, "15550100"), of(2, "15550100"));

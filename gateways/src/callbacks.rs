@@ -58,7 +58,7 @@ impl Addresses {
     }
 
     /// The URL for reports of this attempt, without a query.
-    pub fn of(&self, about: About) -> String {
+    pub fn report_url(&self, about: About) -> String {
         let About {
             provider,
             transmission,
@@ -338,7 +338,7 @@ mod tests {
             transmission: Id::new(2),
             spool: Id::new(3),
         };
-        let address = addresses.of(about);
+        let address = addresses.report_url(about);
         let tag = address
             .strip_prefix("http://here/callbacks/reports/1/2/3/")
             .unwrap();

@@ -38,7 +38,7 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    pub fn of(report: &Report) -> Self {
+    pub fn from_report(report: &Report) -> Self {
         match (report.outcome, report.connected) {
             (Outcome::Delivered, _) => Self::Delivered,
             (Outcome::Rejected | Outcome::Unanswered, true) => Self::Answered,

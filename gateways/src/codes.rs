@@ -103,7 +103,7 @@ fn content(code: &OutgoingCode) -> Result<Content, NotSent> {
             attachments: Vec::new(),
         })),
         Service::Sms => {
-            let encoded = sms::Sms::of(&code.text, Default::default());
+            let encoded = sms::Sms::encode(&code.text, Default::default());
             Content::Sms(Box::new(Sms {
                 text: code.text.clone(),
                 encoded: encoded.map_err(|_| NotSent::Refused)?,

@@ -19,7 +19,7 @@ use crate::{Content, Ended, Gateway, NotOurs, Progress, Report, Spool};
 
 /// A behaviour of the remote side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Manner {
+pub(crate) enum PeerBehaviour {
     /// Accepts every message.
     Takes,
     /// Refuses permanently.
@@ -84,7 +84,7 @@ impl Stage {
 #[async_trait]
 pub(crate) trait Peer: Sync {
     /// A new stage; `None` where the medium has no such behaviour.
-    async fn stage(&self, manner: Manner) -> Option<Stage>;
+    async fn stage(&self, behaviour: PeerBehaviour) -> Option<Stage>;
 }
 
 /// An attempt with a time limit and otherwise arbitrary values.
@@ -139,9 +139,9 @@ pub(crate) async fn run(peer: &dyn Peer) {
     nothing_goes_out_after_closing(peer).await;
 }
 
-async fn needed(peer: &dyn Peer, manner: Manner) -> Stage {
-    let stage = peer.stage(manner).await;
-    stage.unwrap_or_else(|| panic!("every medium has a remote side that is {manner:?}"))
+async fn needed(peer: &dyn Peer, behaviour: PeerBehaviour) -> Stage {
+    let stage = peer.stage(behaviour).await;
+    stage.unwrap_or_else(|| panic!("every medium has a remote side that is {behaviour:?}"))
 }
 
 fn reported(ended: Ended, name: &str) -> Report {
@@ -168,7 +168,7 @@ fn reported(ended: Ended, name: &str) -> Report {
 
 async fn what_is_taken_is_delivered_once(peer: &dyn Peer) {
     let name = "what is taken is delivered once";
-    let stage = needed(peer, Manner::Takes).await;
+    let stage = needed(peer, PeerBehaviour::Takes).await;
     for id in 1..=3 {
         let starts = Starts::default();
         let ended = stage.gateway.attempt(&stage.spool(id, 60.0), &starts).await;
@@ -183,23 +183,23 @@ async fn what_is_taken_is_delivered_once(peer: &dyn Peer) {
 }
 
 async fn the_outcome_says_what_is_known(peer: &dyn Peer) {
-    for (manner, outcome) in [
-        (Manner::Refuses, Outcome::Rejected),
-        (Manner::Unanswering, Outcome::Unanswered),
-        (Manner::Away, Outcome::Unavailable),
-        (Manner::Vanishes, Outcome::Unknown),
+    for (behaviour, outcome) in [
+        (PeerBehaviour::Refuses, Outcome::Rejected),
+        (PeerBehaviour::Unanswering, Outcome::Unanswered),
+        (PeerBehaviour::Away, Outcome::Unavailable),
+        (PeerBehaviour::Vanishes, Outcome::Unknown),
     ] {
-        let Some(stage) = peer.stage(manner).await else {
+        let Some(stage) = peer.stage(behaviour).await else {
             continue;
         };
-        let name = format!("a remote side that is {manner:?}");
+        let name = format!("a remote side that is {behaviour:?}");
         let starts = Starts::default();
         let report = reported(
             stage.gateway.attempt(&stage.spool(1, 60.0), &starts).await,
             &name,
         );
         assert_eq!(report.outcome, outcome, "{name}: {report:?}");
-        if manner == Manner::Away {
+        if behaviour == PeerBehaviour::Away {
             assert_eq!((starts.seen(), report.connected), (0, false), "{name}");
             assert_eq!(stage.gateway.health().reachable, Some(false), "{name}");
             assert!(stage.gateway.health().last_error.is_some(), "{name}");
@@ -211,7 +211,7 @@ async fn the_outcome_says_what_is_known(peer: &dyn Peer) {
 
 async fn an_attempt_of_someone_else_leaves_the_wire_alone(peer: &dyn Peer) {
     let name = "an attempt of someone else leaves the wire alone";
-    let stage = needed(peer, Manner::Takes).await;
+    let stage = needed(peer, PeerBehaviour::Takes).await;
     let starts = Starts {
         refuse: true,
         ..Starts::default()
@@ -229,7 +229,7 @@ async fn an_attempt_of_someone_else_leaves_the_wire_alone(peer: &dyn Peer) {
 
 async fn nothing_is_sent_when_the_record_takes_too_long(peer: &dyn Peer) {
     let name = "nothing is sent when the record takes too long";
-    let stage = needed(peer, Manner::Takes).await;
+    let stage = needed(peer, PeerBehaviour::Takes).await;
     let starts = Starts {
         takes: Duration::from_secs(60),
         ..Starts::default()
@@ -245,7 +245,7 @@ async fn nothing_is_sent_when_the_record_takes_too_long(peer: &dyn Peer) {
 
 async fn an_attempt_ends_before_its_deadline(peer: &dyn Peer) {
     let name = "an attempt ends before its deadline";
-    let stage = needed(peer, Manner::Hangs).await;
+    let stage = needed(peer, PeerBehaviour::Hangs).await;
     let spool = stage.spool(1, 1.0);
     let ended = stage.gateway.attempt(&spool, &Starts::default()).await;
     // The adapter gives up before the deadline; a busy machine may notice it after.
@@ -266,7 +266,7 @@ async fn an_attempt_ends_before_its_deadline(peer: &dyn Peer) {
 
 async fn attempts_do_not_get_in_each_others_way(peer: &dyn Peer) {
     let name = "attempts do not get in each other's way";
-    let stage = needed(peer, Manner::Takes).await;
+    let stage = needed(peer, PeerBehaviour::Takes).await;
     let count = 4 * stage.gateway.channels();
     let (stage, starts) = (&stage, &Starts::default());
     let attempts = (1..=count as i64)
@@ -282,7 +282,7 @@ async fn attempts_do_not_get_in_each_others_way(peer: &dyn Peer) {
 
 async fn a_cancelled_attempt_does_no_harm(peer: &dyn Peer) {
     let name = "a cancelled attempt does no harm";
-    let stage = needed(peer, Manner::Takes).await;
+    let stage = needed(peer, PeerBehaviour::Takes).await;
     // Cancels attempts at every moment from before the connection to after the delivery.
     for step in 0..40_u64 {
         let spool = stage.spool(1 + step as i64, 60.0);
@@ -300,7 +300,7 @@ async fn a_cancelled_attempt_does_no_harm(peer: &dyn Peer) {
 
 async fn nothing_goes_out_after_closing(peer: &dyn Peer) {
     let name = "nothing goes out after closing";
-    let stage = needed(peer, Manner::Takes).await;
+    let stage = needed(peer, PeerBehaviour::Takes).await;
     stage.gateway.close().await;
     let starts = Starts::default();
     let ended = stage.gateway.attempt(&stage.spool(1, 60.0), &starts).await;

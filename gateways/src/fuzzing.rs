@@ -18,7 +18,7 @@ use crate::{
     },
     inbox::{InboundSms, Part},
     kannel,
-    reports::Said,
+    reports::ReportedOutcome,
     smpp::{
         mobile_originated,
         pdu::{Deliver, Frames, message_id},
@@ -62,7 +62,7 @@ fn delivered(deliver: &Deliver) {
 fn short_message(short: &InboundSms) {
     if let Some(part) = short.part {
         assert_eq!(
-            Part::of(part.reference, part.count, part.number),
+            Part::new(part.reference, part.count, part.number),
             Some(part)
         );
     }
@@ -70,7 +70,7 @@ fn short_message(short: &InboundSms) {
     assert_eq!(text.is_none(), short.encoding == Encoding::Binary);
 }
 
-fn short_words(said: &Said) {
+fn short_words(said: &ReportedOutcome) {
     assert!(!said.words.is_empty(), "nothing was said");
     assert!(!said.words.contains(char::is_control), "{:?}", said.words);
     assert!(said.words.chars().count() <= WORDS, "too much was said");
@@ -118,7 +118,7 @@ pub fn mail(bytes: &[u8]) {
     for line in said.into_iter().flatten() {
         assert!(!line.contains(char::is_control), "{line:?}");
     }
-    if let Some(bounce::Fate::Failed(words)) = bounce::read(bytes) {
+    if let Some(bounce::DsnOutcome::Failed(words)) = bounce::read(bytes) {
         assert!(
             !words.is_empty() && words.chars().count() <= WORDS,
             "{words:?}"

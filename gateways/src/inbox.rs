@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::{Id, delivery::Provider, outreach::sms::Encoding};
 
-use crate::reports::Said;
+use crate::reports::ReportedOutcome;
 
 /// The acknowledgement of an inbound item. The remote side keeps what is not on record here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,12 @@ pub struct Part {
 #[async_trait]
 pub trait Inbox: Send + Sync {
     /// Records a delivery receipt, by the id that the provider gave the message.
-    async fn report(&self, provider: Id<Provider>, message_id: String, said: Said) -> Ingested;
+    async fn report(
+        &self,
+        provider: Id<Provider>,
+        message_id: String,
+        said: ReportedOutcome,
+    ) -> Ingested;
 
     /// Records an inbound SMS or a part of one.
     async fn sms(&self, sms: &InboundSms) -> Ingested;
@@ -69,10 +74,10 @@ impl Part {
             let (element, others) = more.split_at_checked(usize::from(*length))?;
             let part = match (name, element) {
                 (0x00, [reference, count, number]) => {
-                    Self::of(u16::from(*reference), *count, *number)
+                    Self::new(u16::from(*reference), *count, *number)
                 }
                 (0x08, [high, low, count, number]) => {
-                    Self::of(u16::from_be_bytes([*high, *low]), *count, *number)
+                    Self::new(u16::from_be_bytes([*high, *low]), *count, *number)
                 }
                 _ => None,
             };
@@ -85,7 +90,7 @@ impl Part {
     }
 
     /// The part with these numbers, if they are valid: more than one part, `number` among them.
-    pub fn of(reference: u16, count: u8, number: u8) -> Option<Self> {
+    pub fn new(reference: u16, count: u8, number: u8) -> Option<Self> {
         let several = count > 1 && (1..=count).contains(&number);
         several.then_some(Self {
             reference,
@@ -101,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_part_is_found_in_a_header() {
-        let part = Part::of(7, 3, 2);
+        let part = Part::new(7, 3, 2);
         assert!(part.is_some());
         assert_eq!(Part::of_header(&[0, 3, 7, 3, 2]), part);
         assert_eq!(Part::of_header(&[8, 4, 0, 7, 3, 2]), part);

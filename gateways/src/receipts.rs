@@ -18,14 +18,14 @@ use tokio::{
 
 use crate::{
     inbox::Ingested,
-    reports::{About, Noted, Reports, Said},
+    reports::{About, Noted, ReportedOutcome, Reports},
 };
 
 /// The most receipts that are recorded together, and the capacity of the channel to it.
 const BATCH: usize = 500;
 /// The time for which a receipt waits for its attempt: it may be faster than the response to
 /// the submission.
-const PATIENCE: Duration = Duration::from_secs(5);
+const RECORD_TIMEOUT: Duration = Duration::from_secs(5);
 /// The number of recorded receipts that are remembered: a message centre that missed our
 /// answer sends its receipt again, when its attempt does not await it any more.
 const REMEMBERED: usize = 10_000;
@@ -45,13 +45,13 @@ const GRACE: Duration = Duration::from_secs(60);
 
 /// A handle to the task that records delivery receipts. Clones share the task.
 #[derive(Clone, Debug)]
-pub(crate) struct Receipts(mpsc::Sender<Receipt>);
+pub(crate) struct Receipts(mpsc::Sender<PendingReceipt>);
 
 #[derive(Debug)]
-struct Receipt {
+struct PendingReceipt {
     provider: Id<Provider>,
     message_id: String,
-    said: Said,
+    said: ReportedOutcome,
     come: Instant,
     answer: oneshot::Sender<Ingested>,
 }
@@ -60,7 +60,7 @@ impl Receipts {
     /// Starts the task; it runs until the last clone is dropped.
     pub fn start(pool: PgPool, reports: Reports) -> Self {
         let (sender, receiver) = mpsc::channel(BATCH);
-        let desk = Desk {
+        let desk = Recorder {
             pool,
             reports,
             told: Cache::new(REMEMBERED),
@@ -71,9 +71,14 @@ impl Receipts {
     }
 
     /// Records a receipt; answers when it is on record, or that it is not.
-    pub async fn tell(&self, provider: Id<Provider>, message_id: String, said: Said) -> Ingested {
+    pub async fn tell(
+        &self,
+        provider: Id<Provider>,
+        message_id: String,
+        said: ReportedOutcome,
+    ) -> Ingested {
         let (answer, told) = oneshot::channel();
-        let receipt = Receipt {
+        let receipt = PendingReceipt {
             provider,
             message_id,
             said,
@@ -89,7 +94,7 @@ impl Receipts {
 
 type Name = (Id<Provider>, String);
 
-struct Desk {
+struct Recorder {
     pool: PgPool,
     reports: Reports,
     told: Cache<Name, ()>,
@@ -97,8 +102,8 @@ struct Desk {
     unknown: Cache<Name, Instant>,
 }
 
-impl Desk {
-    async fn work(self, mut receiver: mpsc::Receiver<Receipt>) {
+impl Recorder {
+    async fn work(self, mut receiver: mpsc::Receiver<PendingReceipt>) {
         let (mut waiting, mut again) = (Vec::new(), Instant::now());
         loop {
             let mut come = Vec::new();
@@ -134,7 +139,10 @@ impl Desk {
 
     /// Records the receipts whose attempt is known and answers those that have waited too long;
     /// returns the rest, which still has time to wait.
-    async fn tell(&self, receipts: Vec<Receipt>) -> Result<Vec<Receipt>, CommandError> {
+    async fn tell(
+        &self,
+        receipts: Vec<PendingReceipt>,
+    ) -> Result<Vec<PendingReceipt>, CommandError> {
         let attempts = self.attempts(&receipts).await?;
         let mut behind = None;
         let mut rest = Vec::new();
@@ -149,7 +157,7 @@ impl Desk {
                 None if self.told.get(&name).is_some() => {
                     let _ = receipt.answer.send(Ingested::Ack);
                 }
-                None if receipt.come.elapsed() < PATIENCE => rest.push(receipt),
+                None if receipt.come.elapsed() < RECORD_TIMEOUT => rest.push(receipt),
                 None if self.may_be_known_yet(&name, &mut behind).await? => {
                     let _ = receipt.answer.send(Ingested::Retry);
                 }
@@ -201,7 +209,10 @@ impl Desk {
         Ok(*known.insert(found))
     }
 
-    async fn attempts(&self, receipts: &[Receipt]) -> Result<HashMap<Name, About>, CommandError> {
+    async fn attempts(
+        &self,
+        receipts: &[PendingReceipt],
+    ) -> Result<HashMap<Name, About>, CommandError> {
         let wanted: Vec<_> = receipts
             .iter()
             .map(|it| (it.provider.get(), it.message_id.clone()))

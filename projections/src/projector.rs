@@ -41,7 +41,9 @@ impl Projector {
             projections.into_iter().map(Into::into).collect();
         let assigned = assign(&projections, connections);
         let count = assigned.iter().max().map_or(0, |last| last + 1);
-        let lanes: Vec<_> = (0..count).map(|_| Arc::new(Lane::of(log.pool()))).collect();
+        let lanes: Vec<_> = (0..count)
+            .map(|_| Arc::new(Lane::new(log.pool())))
+            .collect();
         for (projection, lane) in projections.into_iter().zip(assigned) {
             let Some(mark) = watermarks.mark(projection.name()) else {
                 tracing::error!(

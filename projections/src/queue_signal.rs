@@ -15,7 +15,7 @@ pub struct QueueSignal {
 }
 
 impl QueueSignal {
-    pub(crate) fn of(log: &Log) -> Self {
+    pub(crate) fn new(log: &Log) -> Self {
         Self {
             here: Arc::default(),
             elsewhere: log.work_elsewhere(),

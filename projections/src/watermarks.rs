@@ -82,7 +82,7 @@ impl Watermarks {
             .iter()
             .map(|one| Arc::new(HighWaterMark::new(one.as_ref())));
         let shared = Arc::new(Shared {
-            queue: QueueSignal::of(&log),
+            queue: QueueSignal::new(&log),
             log,
             marks: marks.collect(),
             poll: Arc::default(),

@@ -30,7 +30,7 @@ impl ReceivingConfig {
             Some("none") => Some(""),
             answer => answer,
         };
-        let words = StopWords::of(&languages(values)?, answer).with(
+        let words = StopWords::for_languages(&languages(values)?, answer).with(
             &list(values, "LEDGERLINE_STOP_WORDS"),
             &list(values, "LEDGERLINE_START_WORDS"),
             answer,

@@ -45,7 +45,7 @@ pub(super) fn routes() -> Routes {
         .delete(
             "/roles/{role_id}",
             delete,
-            op("Deletes a role that nobody holds").id("role"),
+            op("Deletes a role that no user holds").id("role"),
         )
         .get(
             "/roles/{role_id}/delete",

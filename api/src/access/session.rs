@@ -60,7 +60,7 @@ async fn create(
     let (user, epoch) = app.auth().by_password(&login, &password, client).await?;
     let session = app.commands().next_id(Session::TYPE).await?;
     let issued = app.auth().issue(user, epoch, session)?;
-    Answer::of(&json!({
+    Answer::from_value(&json!({
         "token": &issued.token,
         "access_token": &issued.token,
         "token_type": "Bearer",
@@ -83,7 +83,7 @@ async fn cancel(caller: Caller) -> Result<Answer> {
         .send_new(session, revoke, &actor)
         .await?;
     let late = caller.app().settle(Session::TYPE, committed.position).await;
-    Ok(Answer::of(&json!({ "session_id": session }))?.late(Done { late }))
+    Ok(Answer::from_value(&json!({ "session_id": session }))?.late(Done { late }))
 }
 
 fn no_token() -> Error {

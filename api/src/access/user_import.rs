@@ -150,7 +150,7 @@ pub(super) async fn import(
             Err(error) => report.counts.reject(line, error.detail()),
         }
     }
-    Ok(Answer::of(&report)?.into_response())
+    Ok(Answer::from_value(&report)?.into_response())
 }
 
 /// Creates the user of a row, or changes the user of that name.

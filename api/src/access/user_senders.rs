@@ -54,7 +54,7 @@ async fn read(accounts: Reader<Account, Read>, Path(id): Path<Id<User>>) -> Resu
         return Err(Error::NotFound);
     }
     let senders = users::sms_senders(accounts.pool(), id.get()).await?;
-    Answer::of(&senders.ok_or(Error::NotFound)?)
+    Answer::from_value(&senders.ok_or(Error::NotFound)?)
 }
 
 async fn write(
@@ -69,7 +69,7 @@ async fn write(
     let committed = accounts.commands().send(id, list, &actor).await?;
     let done = accounts.implied::<User>().settle(committed).await;
     let senders = users::sms_senders(accounts.pool(), id.get()).await?;
-    Ok(Answer::of(&senders.ok_or(Error::NotFound)?)?.late(done))
+    Ok(Answer::from_value(&senders.ok_or(Error::NotFound)?)?.late(done))
 }
 
 /// The senders that a body names.

@@ -190,7 +190,7 @@ async fn delete(users: Writer<User, Delete>, Path(id): Path<Id<User>>) -> Result
     let answer = id_of(User::NAME, id.get());
     let recipe = Recipe::Body(answer.clone());
     let done = change(&users, id, UserCommand::Delete, Some(recipe)).await?;
-    Ok(Answer::of(&answer)?.late(done))
+    Ok(Answer::from_value(&answer)?.late(done))
 }
 
 async fn password(

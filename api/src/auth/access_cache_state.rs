@@ -238,7 +238,7 @@ mod tests {
             email: email.parse().ok(),
             ..UserProfile::default()
         };
-        Personal::of(Id::<User>::new(1).subject(), profile)
+        Personal::new(Id::<User>::new(1).subject(), profile)
     }
 
     /// User 1 has role 1, which holds these permissions, numbered from 1.

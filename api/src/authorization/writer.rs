@@ -94,7 +94,7 @@ where
         let recipe = || Recipe::Body(answer.clone());
         let actor = self.actor(self.scope()).answering(recipe);
         let done = self.sent(id, command, actor).await?;
-        Ok(Answer::of(&answer)?.late(done))
+        Ok(Answer::from_value(&answer)?.late(done))
     }
 
     /// Sends the command that creates something.
@@ -108,7 +108,7 @@ where
         let recipe = || Recipe::Body(answer.clone());
         let actor = self.actor(Scope::All).answering(recipe);
         let done = self.made(id, command, actor).await?;
-        Ok(Answer::of(&answer)?.late(done))
+        Ok(Answer::from_value(&answer)?.late(done))
     }
 
     /// Deletes something and answers its id.
@@ -229,8 +229,9 @@ impl<A: Noun, V: Verb> Describe for Writer<A, V> {
         let said = "The `ETag` of what is to be changed; another version is 409.";
         let text = || ObjectBuilder::new().schema_type(Type::String);
         sketch.header("If-Match", said, text());
-        let said = "A word of the client's for this request: within 24 hours the same one gets \
-                    the same answer and is not carried out again; another one is 409.";
+        let said = "A unique key chosen by the client: within 24 hours a repeated request with \
+                    the same key gets the same answer and is not carried out again; another request \
+                    with it is 409.";
         sketch.header("Idempotency-Key", said, text());
         sketch.refuses(&[409, 412, 423]);
     }

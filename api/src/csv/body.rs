@@ -64,6 +64,6 @@ impl CsvBody {
         if announced(&self.headers).is_some_and(|length| length > limit) {
             return Err(Error::TooLarge(limit));
         }
-        Ok(Rows::of(self.body, limit))
+        Ok(Rows::new(self.body, limit))
     }
 }

@@ -49,7 +49,7 @@ pub(crate) struct Rows {
 
 impl Rows {
     /// The rows of a body of at most `limit` bytes.
-    pub fn of(body: Body, limit: usize) -> Self {
+    pub fn new(body: Body, limit: usize) -> Self {
         Self {
             chunks: body.into_data_stream(),
             left: limit,
@@ -264,7 +264,7 @@ mod tests {
     async fn in_pieces(text: &[u8], size: usize) -> Result<Vec<Row>> {
         let pieces: Vec<_> = text.chunks(size).map(<[u8]>::to_vec).collect();
         let pieces = futures::stream::iter(pieces.into_iter().map(Ok::<_, std::io::Error>));
-        let mut rows = Rows::of(Body::from_stream(pieces), 8 << 20);
+        let mut rows = Rows::new(Body::from_stream(pieces), 8 << 20);
         let mut all = Vec::new();
         while let Some(row) = rows.next().await? {
             all.push(row);
@@ -375,11 +375,11 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_too_large_is_read_up_to_there() {
-        let mut rows = Rows::of(Body::from("1,a\n2,b\n"), 7);
+        let mut rows = Rows::new(Body::from("1,a\n2,b\n"), 7);
         assert_eq!(rows.next().await, Err(Error::TooLarge(7)));
         let pieces = ["1,a\n", "2,b\n"].map(|piece| Ok::<_, std::io::Error>(piece.to_owned()));
         let body = Body::from_stream(futures::stream::iter(pieces));
-        let mut rows = Rows::of(body, 7);
+        let mut rows = Rows::new(body, 7);
         assert_eq!(rows.next().await, Ok(Some(row(1, &["1", "a"]))));
         assert_eq!(rows.next().await, Err(Error::TooLarge(7)));
     }

@@ -64,7 +64,7 @@ async fn report(
         let reached = Arc::clone(&reached);
         move |row| {
             reached.fetch_max(row.contact_id, Ordering::Relaxed);
-            Line::of(row)
+            Line::from_row(row)
         }
     });
     let group = (id.get(), row.group_id);
@@ -121,7 +121,7 @@ impl Line {
         )
     }
 
-    fn of(row: TransmissionRow) -> Self {
+    fn from_row(row: TransmissionRow) -> Self {
         let text = Option::unwrap_or_default;
         let outcome = if row.suppressed {
             "suppressed".to_owned()

@@ -50,7 +50,7 @@ async fn read(
     transmissions: Reader<Transmission, Read>,
     Path(id): Path<Id<Transmission>>,
 ) -> Result<Answer> {
-    Answer::of(&message(&transmissions, id).await?)
+    Answer::from_value(&message(&transmissions, id).await?)
 }
 
 async fn original(

@@ -60,10 +60,10 @@ pub(super) fn routes() -> Routes {
         .get(
             "/providers/{provider_id}/status",
             status,
-            op("Reads how a provider is doing")
+            op("Reads the state of a provider")
                 .note(
-                    "As the running workers say, a few seconds ago at most. What nobody knows \
-                     is null; `rate` is how many attempts were started in the last minute.",
+                    "As the running workers report, at most a few seconds ago. Unknown values \
+                     are null; `rate` is the number of attempts started in the last minute.",
                 )
                 .json::<health::ProviderStatus>(),
         )
@@ -91,7 +91,7 @@ async fn read(providers: Reader<Provider, Read>, Path(id): Path<Id<Provider>>) -
 /// The status that the workers report, wherever they run.
 async fn status(providers: Reader<Provider, Read>, Path(id): Path<Id<Provider>>) -> Result<Answer> {
     providers.row::<ProviderRow>(id.get()).await?;
-    Answer::of(&health::status(providers.pool(), id.get()).await?)
+    Answer::from_value(&health::status(providers.pool(), id.get()).await?)
 }
 
 async fn update(

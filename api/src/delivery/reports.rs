@@ -60,7 +60,7 @@ async fn status(
 ) -> Result<Answer> {
     let row: TransmissionRow = transmissions.row(id.get()).await?;
     // The documents capitalise it; clients look for either.
-    Answer::of(&json!({ "status": row.status, "Status": row.status }))
+    Answer::from_value(&json!({ "status": row.status, "Status": row.status }))
 }
 
 async fn detail(
@@ -70,7 +70,7 @@ async fn detail(
 ) -> Result<Answer> {
     transmissions.row::<TransmissionRow>(id.get()).await?;
     let (pool, scope) = (transmissions.pool(), transmissions.scope());
-    Answer::of(&spools::of_transmission(pool, id.get(), scope).await?)
+    Answer::from_value(&spools::of_transmission(pool, id.get(), scope).await?)
 }
 
 async fn result(
@@ -80,5 +80,5 @@ async fn result(
 ) -> Result<Answer> {
     transmissions.row::<TransmissionRow>(id.get()).await?;
     let (pool, scope) = (transmissions.pool(), transmissions.scope());
-    Answer::of(&spool_results::of_transmission(pool, id.get(), scope).await?)
+    Answer::from_value(&spool_results::of_transmission(pool, id.get(), scope).await?)
 }

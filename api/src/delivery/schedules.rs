@@ -128,7 +128,7 @@ async fn runs(
 ) -> Result<Answer> {
     let schedule = schedules.load(id).await?.aggregate;
     let runs = schedule.runs().take(limit).map(|run| run.timestamp());
-    Answer::of(&Runs {
+    Answer::from_value(&Runs {
         schedule_id: id.get(),
         runs: runs.collect(),
     })

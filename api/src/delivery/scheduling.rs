@@ -42,7 +42,7 @@ pub(super) async fn schedule(
             Err(error) => return Err(error.into()),
             Ok(committed) => {
                 let done = settle(caller, committed).await;
-                return Ok(Answer::of(&json!({ "schedule_id": id }))?.late(done));
+                return Ok(Answer::from_value(&json!({ "schedule_id": id }))?.late(done));
             }
         }
     }

@@ -47,7 +47,7 @@ pub(super) fn routes() -> Routes {
 
 async fn status(spools: Reader<Spool, Read>, Path(id): Path<Id<Spool>>) -> Result<Answer> {
     let row: SpoolRow = spools.row(id.get()).await?;
-    Answer::of(&json!({ "status": row.status }))
+    Answer::from_value(&json!({ "status": row.status }))
 }
 
 async fn result(
@@ -56,7 +56,7 @@ async fn result(
     Path(id): Path<Id<Spool>>,
 ) -> Result<Answer> {
     spools.row::<SpoolRow>(id.get()).await?;
-    Answer::of(&spool_results::of_spool(spools.pool(), id.get(), spools.scope()).await?)
+    Answer::from_value(&spool_results::of_spool(spools.pool(), id.get(), spools.scope()).await?)
 }
 
 /// Settles an attempt of unknown outcome.
@@ -76,7 +76,7 @@ async fn resolve(
     };
     let done = transmissions.send(transmission, resolve).await?;
     let row = projections::find::<SpoolRow>(transmissions.pool(), spool.get(), everybody).await?;
-    Ok(Answer::of(&row.ok_or(Error::NotFound)?)?.late(done))
+    Ok(Answer::from_value(&row.ok_or(Error::NotFound)?)?.late(done))
 }
 
 /// The outcome: `completed` or `failed`.

@@ -51,7 +51,7 @@ impl<V: View> Describe for Listing<V> {
             .schema_type(Type::String)
             .enum_values(Some(fields));
         sketch.parameters.extend(own);
-        let said = "By which field; `-` in front turns the order round.";
+        let said = "The field to sort by; `-` in front reverses the order.";
         sketch.query("sort", said, sort);
         sketch.listed = Some(component::<V>(&mut sketch.components));
         sketch.refuses(&[412]);

@@ -8,7 +8,7 @@ use utoipa::openapi::{
     schema::{SchemaType, Type},
 };
 
-fn of<const N: usize>(types: [Type; N]) -> ObjectBuilder {
+fn of_types<const N: usize>(types: [Type; N]) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::from_iter(types))
 }
 
@@ -19,7 +19,7 @@ pub(super) fn anything() -> ObjectBuilder {
 
 /// Text; null or blank clears it.
 pub(super) fn text() -> ObjectBuilder {
-    of([Type::String, Type::Null])
+    of_types([Type::String, Type::Null])
 }
 
 /// A word out of `words`; null clears it.
@@ -30,7 +30,7 @@ pub(super) fn one_of(words: &[&str]) -> ObjectBuilder {
 
 /// Text, or a whole number that is taken as text.
 pub(super) fn text_or_number() -> ObjectBuilder {
-    of([Type::String, Type::Integer, Type::Null])
+    of_types([Type::String, Type::Integer, Type::Null])
 }
 
 /// A secret, which is never answered.
@@ -49,7 +49,7 @@ pub(super) fn new_password() -> ObjectBuilder {
 
 /// A whole number, or its digits as a string.
 pub(super) fn number(range: &RangeInclusive<i64>) -> ObjectBuilder {
-    of([Type::Integer, Type::String, Type::Null])
+    of_types([Type::Integer, Type::String, Type::Null])
         .minimum(Some(*range.start()))
         .maximum(Some(*range.end()))
         .pattern(Some("^\\s*-?[0-9]{0,18}\\s*$"))
@@ -62,7 +62,7 @@ pub(super) fn id() -> ObjectBuilder {
 
 /// A flag, in any of its spellings.
 pub(super) fn flag() -> ObjectBuilder {
-    of([Type::Boolean, Type::Integer, Type::String, Type::Null]).enum_values(Some([
+    of_types([Type::Boolean, Type::Integer, Type::String, Type::Null]).enum_values(Some([
         json!(true),
         json!(false),
         json!(1),
@@ -77,5 +77,5 @@ pub(super) fn flag() -> ObjectBuilder {
 
 /// An object within the body.
 pub(super) fn object() -> ObjectBuilder {
-    of([Type::Object, Type::Null])
+    of_types([Type::Object, Type::Null])
 }

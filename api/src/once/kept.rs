@@ -49,7 +49,7 @@ enum Shown {
 impl Kept {
     /// Reads an answer to its end. Too large an answer cannot be kept, nor can one that shows
     /// several people, whom no single erasure would find; it is only sent.
-    pub async fn of(response: Response) -> (Option<Self>, Response) {
+    pub async fn split(response: Response) -> (Option<Self>, Response) {
         let (parts, body) = response.into_parts();
         let mut chunks = body.into_data_stream();
         let mut bytes = Vec::new();
@@ -181,7 +181,7 @@ mod tests {
     async fn an_answer_comes_back_as_it_went() {
         let vault = Vault::new(&MasterKey::new([1; 32]));
         let headers = [("etag", "\"7\""), ("x-request-id", "gone")];
-        let (kept, _) = Kept::of((headers, "body").into_response()).await;
+        let (kept, _) = Kept::split((headers, "body").into_response()).await;
         let sealed = kept.unwrap().seal(&vault, "t").unwrap();
         assert!(Kept::open(&vault, "u", sealed.clone()).is_err());
         let again = Kept::open(&vault, "t", sealed).unwrap().into_response();
@@ -194,7 +194,7 @@ mod tests {
     #[tokio::test]
     async fn a_large_answer_goes_out_and_is_not_kept() {
         let large = vec![b'x'; LARGEST + 1];
-        let (kept, response) = Kept::of(Body::from(large.clone()).into_response()).await;
+        let (kept, response) = Kept::split(Body::from(large.clone()).into_response()).await;
         assert!(kept.is_none());
         let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
         assert_eq!(body.unwrap(), large);

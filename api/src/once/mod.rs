@@ -167,7 +167,7 @@ async fn keep(app: &App, claim: Claim, reading: Reading, response: Response) -> 
         return response;
     }
     let fingerprint = reading.whole(app.config().longest_body()).await;
-    let (kept, response) = Kept::of(response).await;
+    let (kept, response) = Kept::split(response).await;
     let stored = match (fingerprint, kept) {
         (Some(fingerprint), Some(kept)) => claims.keep(&claim, &fingerprint, &kept).await,
         // The answer cannot be kept, or the request could not be read whole.

@@ -28,7 +28,7 @@ impl Recipe {
 pub(super) async fn prepare(app: &App, recipe: Option<String>) -> Result<Option<Response>> {
     let recipe = recipe.and_then(|text| serde_json::from_str(&text).ok());
     let answer = match recipe {
-        Some(Recipe::Body(value)) => Some(Answer::of(&value)?),
+        Some(Recipe::Body(value)) => Some(Answer::from_value(&value)?),
         Some(Recipe::Row(column, id)) => Answer::present(app.pool(), &column, id).await?,
         None => None,
     };

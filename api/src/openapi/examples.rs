@@ -72,25 +72,25 @@ impl<'a> Examples<'a> {
     fn add_to(&self, content: &mut Map<String, Value>) {
         for (kind, body) in content {
             if kind.ends_with("json") && body.get("example").is_none() {
-                body["example"] = self.of(&body["schema"], "", DEPTH);
+                body["example"] = self.example(&body["schema"], "", DEPTH);
             }
         }
     }
 
     /// An example of a schema, for a field of this name.
-    fn of(&self, schema: &Value, field: &str, depth: usize) -> Value {
+    fn example(&self, schema: &Value, field: &str, depth: usize) -> Value {
         if let Some(example) = schema["examples"].as_array().and_then(|of| of.first()) {
             return example.clone();
         }
         if let Some(name) = schema["$ref"].as_str().and_then(|at| at.rsplit('/').next()) {
-            return self.of(&self.schemas[name], field, depth);
+            return self.example(&self.schemas[name], field, depth);
         }
         if let Some(options) = schema["oneOf"].as_array() {
             let some = options.iter().find(|option| option["type"] != "null");
-            return some.map_or(Value::Null, |option| self.of(option, field, depth));
+            return some.map_or(Value::Null, |option| self.example(option, field, depth));
         }
         if let Some(parts) = schema["allOf"].as_array() {
-            let parts = parts.iter().map(|part| self.of(part, field, depth));
+            let parts = parts.iter().map(|part| self.example(part, field, depth));
             let fields = parts.filter_map(|part| part.as_object().cloned()).flatten();
             return fields.collect::<Map<_, _>>().into();
         }
@@ -101,7 +101,7 @@ impl<'a> Examples<'a> {
         if types.contains(&"array") {
             return match depth {
                 0 => json!([]),
-                _ => json!([self.of(&schema["items"], field, depth - 1)]),
+                _ => json!([self.example(&schema["items"], field, depth - 1)]),
             };
         }
         fitting(schema, &types, field)
@@ -118,8 +118,9 @@ impl<'a> Examples<'a> {
             let chosen = *name == "active" || is_secret(schema);
             !(self.sent && chosen) || is_required(name)
         });
-        let example =
-            |(name, schema): (&String, &Value)| (name.clone(), self.of(schema, name, depth - 1));
+        let example = |(name, schema): (&String, &Value)| {
+            (name.clone(), self.example(schema, name, depth - 1))
+        };
         shown.map(example).collect::<Map<_, _>>().into()
     }
 }
@@ -229,11 +230,11 @@ mod tests {
     use super::*;
 
     fn answered(schema: &Value, schemas: &Value) -> Value {
-        Examples::new(schemas, false).of(schema, "", DEPTH)
+        Examples::new(schemas, false).example(schema, "", DEPTH)
     }
 
     fn sent(schema: &Value) -> Value {
-        Examples::new(&json!({}), true).of(schema, "", DEPTH)
+        Examples::new(&json!({}), true).example(schema, "", DEPTH)
     }
 
     #[test]

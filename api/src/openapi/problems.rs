@@ -40,19 +40,19 @@ const STATUSES: [(u16, &str, &str); 12] = [
     (
         415,
         "UnsupportedMediaType",
-        "A body of a kind that is not taken here.",
+        "A body of a content type that this route does not accept.",
     ),
     (
         423,
         "Locked",
-        "Not in the present state; the reason is said.",
+        "Not possible in the present state; `detail` has the reason.",
     ),
     (
         429,
         "TooManyRequests",
         "Too many attempts; `Retry-After` says when to try again.",
     ),
-    (500, "InternalServerError", "Something broke here."),
+    (500, "InternalServerError", "An internal error."),
     (
         501,
         "NotImplemented",
@@ -61,7 +61,7 @@ const STATUSES: [(u16, &str, &str); 12] = [
     (
         503,
         "ServiceUnavailable",
-        "The same request may succeed a little later.",
+        "Temporarily unavailable; the request may be repeated after `Retry-After`.",
     ),
 ];
 

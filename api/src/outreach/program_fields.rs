@@ -64,7 +64,7 @@ impl ProgramRequest {
     /// The patch of a program of this type, new or existing; whatever it refers to must exist and
     /// be the caller's.
     pub async fn checked(mut self, caller: &Caller, kind: ProgramType) -> Result<ProgramPatch> {
-        self.patch.parameters = self.patch.parameters.of(kind);
+        self.patch.parameters = self.patch.parameters.only_for(kind);
         let ParametersPatch {
             account_id,
             document_id,

@@ -115,7 +115,7 @@ impl Uploaded {
         let file_name = upload.file_name().map(str::to_owned);
         let path = room.path(UPLOAD);
         room.fill(upload.save(app, &path)).await??;
-        let samples = Samples::of(&mut room, UPLOAD, app.config().recording_seconds).await?;
+        let samples = Samples::read(&mut room, UPLOAD, app.config().recording_seconds).await?;
         Ok(Self {
             _room: room,
             samples,

@@ -154,7 +154,7 @@ async fn download(
 ) -> Result<axum::response::Response> {
     let row: TemplateRow = templates.row(id.get()).await?;
     let attached = row.attachments.map(|all| all.0).unwrap_or_default();
-    let attached = which.of(attached).ok_or(Error::NotFound)?;
+    let attached = which.select(attached).ok_or(Error::NotFound)?;
     media::download(templates.caller().app(), &attached).await
 }
 
@@ -165,7 +165,7 @@ struct Which {
 }
 
 impl Which {
-    fn of(&self, attached: Vec<Attachment>) -> Option<Attachment> {
+    fn select(&self, attached: Vec<Attachment>) -> Option<Attachment> {
         let named = |one: &Attachment| match &self.file_name {
             Some(name) => one.file_name == *name,
             None => true,

@@ -76,7 +76,7 @@ async fn verify(
         let answer = json!({
             "account_id": id.get(), "field": field.as_str(), "expires_in": CODE_LIFETIME.num_seconds(),
         });
-        return Ok(Answer::of(&answer)?.late(accounts.settle(committed).await));
+        return Ok(Answer::from_value(&answer)?.late(accounts.settle(committed).await));
     };
     let confirmed = verification.confirm(id, (field, &code), (&actor, clock::now()));
     let committed = confirmed.await?;

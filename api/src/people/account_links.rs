@@ -148,7 +148,7 @@ async fn read_setting(
     let account: AccountRow = accounts.row(id.get()).await?;
     let value = accounts::setting(accounts.pool(), id.get(), &name).await?;
     let value = value.ok_or(Error::NotFound)?;
-    Ok(Answer::of(&json!({ "name": name, "value": value }))?.version_of(&account))
+    Ok(Answer::from_value(&json!({ "name": name, "value": value }))?.version_of(&account))
 }
 
 async fn write_setting(
@@ -161,7 +161,7 @@ async fn write_setting(
     if name == SMS_SENDER {
         must_be_allowed(&accounts, id, &value).await?;
     }
-    let answer = Answer::of(&json!({ "name": &name, "value": &value }))?;
+    let answer = Answer::from_value(&json!({ "name": &name, "value": &value }))?;
     let done = accounts
         .send(id, AccountCommand::SetSetting { name, value })
         .await?;
@@ -207,7 +207,7 @@ async fn delete_setting(
 ) -> Result<Answer> {
     let clear = AccountCommand::ClearSetting { name: name.clone() };
     let done = accounts.send(id, clear).await?;
-    Ok(Answer::of(&json!({ "name": name, "value": null }))?.late(done))
+    Ok(Answer::from_value(&json!({ "name": name, "value": null }))?.late(done))
 }
 
 async fn resolve(accounts: &Writer<Account, Update>, program: ProgramRef) -> Result<Id<Program>> {

@@ -116,7 +116,9 @@ impl Import {
         if let Err(error) = read.and(finished) {
             return Ok(error.telling(&report));
         }
-        Ok(Answer::of(&report)?.late(Done { late }).into_response())
+        Ok(Answer::from_value(&report)?
+            .late(Done { late })
+            .into_response())
     }
 
     async fn read(&mut self, mut rows: Rows) -> Result<()> {

@@ -101,7 +101,9 @@ async fn import_csv(optouts: Writer<OptOut, Create>, body: CsvBody) -> Result<Re
     if let Err(error) = read.and(flushed) {
         return Ok(error.telling(&report));
     }
-    Ok(Answer::of(&report)?.late(Done { late }).into_response())
+    Ok(Answer::from_value(&report)?
+        .late(Done { late })
+        .into_response())
 }
 
 /// An import under way.

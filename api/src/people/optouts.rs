@@ -76,7 +76,7 @@ async fn create(
     let (caller, source) = (optouts.caller(), OptOutSource::Api);
     let (puts, position) = put(caller, owner, source, &wanted, recipe).await?;
     let late = caller.app().settle(OptOut::TYPE, position).await;
-    Ok(Answer::of(&answer(&puts))?.late(Done { late }))
+    Ok(Answer::from_value(&answer(&puts))?.late(Done { late }))
 }
 
 fn answer(puts: &[Put]) -> Value {

@@ -71,7 +71,7 @@ mod tests {
             username: "ada".parse().ok(),
             ..UserProfile::default()
         };
-        let payload = created(Personal::of(Id::<User>::new(1).subject(), profile));
+        let payload = created(Personal::new(Id::<User>::new(1).subject(), profile));
         let event = &payload["UserCreated"];
         assert_eq!(event["profile"]["username"], "ada");
         assert_eq!(event["password"], "[sealed]");

@@ -45,7 +45,7 @@ async fn list(events: Reader<EventLog, Read>, wanted: Wanted) -> Result<Answer> 
     let rows = rows(log, &positions).await?;
     let next = positions.last().filter(|_| positions.len() as i64 == limit);
     let next = next.map(|last| wanted.next_page(*last));
-    Ok(Answer::of(&rows)?.page(total, next))
+    Ok(Answer::from_value(&rows)?.page(total, next))
 }
 
 /// An event as auditors see it.

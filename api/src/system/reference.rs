@@ -72,7 +72,7 @@ async fn countries(_: Caller, listing: Shipped<CountryRow>) -> Result<Answer> {
         alpha2: country.alpha2,
         alpha3: country.alpha3,
     });
-    listing.of(rows.collect())
+    listing.answer(rows.collect())
 }
 
 async fn timezones(_: Caller, listing: Shipped<ZoneRow>) -> Result<Answer> {
@@ -80,9 +80,9 @@ async fn timezones(_: Caller, listing: Shipped<ZoneRow>) -> Result<Answer> {
         timezone_id: zone.id,
         name: zone.name,
     });
-    listing.of(rows.collect())
+    listing.answer(rows.collect())
 }
 
 async fn nodes(caller: Caller, listing: Shipped<Node>) -> Result<Answer> {
-    listing.of(health::nodes(caller.app().pool()).await?)
+    listing.answer(health::nodes(caller.app().pool()).await?)
 }

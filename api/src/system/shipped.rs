@@ -69,21 +69,33 @@ impl<R: Row> Describe for Shipped<R> {
         let of = |kind| ObjectBuilder::new().schema_type(kind);
         for (name, get) in R::FIELDS {
             match get {
-                Get::Number(_) => sketch.query(name, "This one.", of(Type::Integer)),
-                Get::Word(_) => sketch.query(name, "This one, in any case.", of(Type::String)),
-                Get::Text(_) => sketch.query(name, "Those with this in it.", of(Type::String)),
+                Get::Number(_) => {
+                    sketch.query(name, "Only the row with this number.", of(Type::Integer))
+                }
+                Get::Word(_) => sketch.query(
+                    name,
+                    "Only the row with this word, in any case of letters.",
+                    of(Type::String),
+                ),
+                Get::Text(_) => {
+                    sketch.query(name, "Only rows that contain this text.", of(Type::String))
+                }
             }
         }
         let limit = of(Type::Integer).minimum(Some(1)).maximum(Some(1_000));
-        sketch.query("limit", "How many rows a page has; else all.", limit);
+        sketch.query(
+            "limit",
+            "The number of rows of a page; without it all.",
+            limit,
+        );
         let cursor = of(Type::Integer).minimum(Some(0));
-        let said = "Where a page begins, as the `Link` of the one before says.";
+        let said = "The beginning of the page, from the `Link` of the one before.";
         sketch.query("cursor", said, cursor);
         let fields = R::FIELDS
             .iter()
             .flat_map(|(name, _)| [(*name).to_owned(), format!("-{name}")]);
         let sort = of(Type::String).enum_values(Some(fields));
-        let said = "By which field; `-` in front turns the order round.";
+        let said = "The field to sort by; `-` in front reverses the order.";
         sketch.query("sort", said, sort);
         sketch.listed = Some(component::<R>(&mut sketch.components));
         sketch.refuses(&[412]);
@@ -92,7 +104,7 @@ impl<R: Row> Describe for Shipped<R> {
 
 impl<R: Row> Shipped<R> {
     /// The part of these rows that the request asks for, as the answer.
-    pub fn of(self, mut rows: Vec<R>) -> Result<Answer> {
+    pub fn answer(self, mut rows: Vec<R>) -> Result<Answer> {
         let (mut limit, mut cursor) = (None, 0);
         for (name, value) in &self.pairs {
             match name.as_str() {
@@ -106,7 +118,7 @@ impl<R: Row> Shipped<R> {
         let cursor = usize::try_from(cursor).map_or(total, |cursor| cursor.min(total));
         rows.drain(..cursor);
         let Some(limit) = limit.and_then(|limit| usize::try_from(limit).ok()) else {
-            return Answer::of(&rows);
+            return Answer::from_value(&rows);
         };
         rows.truncate(limit);
         let reached = cursor + rows.len();
@@ -114,7 +126,7 @@ impl<R: Row> Shipped<R> {
             let cursor = wide(reached).to_string();
             next_page(&self.path, &self.pairs, &cursor)
         });
-        Ok(Answer::of(&rows)?.page(wide(total), next))
+        Ok(Answer::from_value(&rows)?.page(wide(total), next))
     }
 }
 

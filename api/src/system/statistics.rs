@@ -29,30 +29,30 @@ pub(super) fn routes() -> Routes {
     )
 }
 
-async fn read(numbers: Reader<Statistic, Read>, asked: Asked) -> Result<Answer> {
+async fn read(numbers: Reader<Statistic, Read>, asked: StatisticsQuery) -> Result<Answer> {
     let caller = numbers.caller();
     let whose = Whose {
-        campaigns: asked.of::<Campaign>(caller),
-        groups: asked.of::<Group>(caller),
-        contacts: asked.of::<Contact>(caller),
-        transmissions: asked.of::<Transmission>(caller),
+        campaigns: asked.scope::<Campaign>(caller),
+        groups: asked.scope::<Group>(caller),
+        contacts: asked.scope::<Contact>(caller),
+        transmissions: asked.scope::<Transmission>(caller),
     };
-    Answer::of(&statistics(numbers.pool(), whose, asked.services, asked.since).await?)
+    Answer::from_value(&statistics(numbers.pool(), whose, asked.services, asked.since).await?)
 }
 
 /// The request for statistics.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Asked {
+struct StatisticsQuery {
     /// The earliest creation, in unix seconds; `from` is another name of the parameter.
     since: Option<i64>,
     user: Option<i64>,
     services: Option<i32>,
 }
 
-impl Asked {
+impl StatisticsQuery {
     /// The scope in which things of this kind are counted, equal to that of their list; `None` if
     /// the caller may not see the things of the user asked for.
-    fn of<N: Noun>(&self, caller: &Caller) -> Option<Scope> {
+    fn scope<N: Noun>(&self, caller: &Caller) -> Option<Scope> {
         match (caller.view::<N>(), self.user) {
             (scope, None) => Some(scope),
             (Scope::All, Some(user)) => Some(Scope::OwnedBy(user)),
@@ -85,7 +85,7 @@ impl Asked {
     }
 }
 
-impl FromRequestParts<App> for Asked {
+impl FromRequestParts<App> for StatisticsQuery {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self> {
@@ -93,7 +93,7 @@ impl FromRequestParts<App> for Asked {
     }
 }
 
-impl Describe for Asked {
+impl Describe for StatisticsQuery {
     fn describe(sketch: &mut Sketch) {
         let number = || ObjectBuilder::new().schema_type(Type::Integer);
         for (name, said) in [
@@ -101,7 +101,7 @@ impl Describe for Asked {
                 "since",
                 "Only what was created at this unix second or later.",
             ),
-            ("from", "The same."),
+            ("from", "As `since`."),
             ("user_id", "Only what belongs to this user."),
             (
                 "service_flag",
@@ -118,9 +118,9 @@ impl Describe for Asked {
 mod tests {
     use super::*;
 
-    fn asked(pairs: &[(&str, &str)]) -> Result<Asked> {
+    fn asked(pairs: &[(&str, &str)]) -> Result<StatisticsQuery> {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Asked::read(pairs.iter().map(owned).collect())
+        StatisticsQuery::read(pairs.iter().map(owned).collect())
     }
 
     #[test]

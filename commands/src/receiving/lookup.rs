@@ -165,7 +165,7 @@ impl Ingest {
                 recipient,
                 program,
                 program_version: loaded.version,
-                flow: Flow::of(program, kind, loaded.version),
+                flow: Flow::compile(program, kind, loaded.version),
             })
         };
         Ok(inbound.map(route).collect())

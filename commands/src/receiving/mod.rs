@@ -22,7 +22,7 @@ use sqlx::PgPool;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
-use self::together::Asked;
+use self::together::PendingMessage;
 use crate::{CommandError, Commands, sending::Deadlines, suppression::Suppression};
 
 /// Bound on the messages of one batch.
@@ -32,7 +32,7 @@ const TOGETHER: usize = 100;
 #[derive(Clone, Debug)]
 pub struct Receiving {
     ingest: Arc<Ingest>,
-    asked: mpsc::Sender<Asked>,
+    asked: mpsc::Sender<PendingMessage>,
 }
 
 /// The log and the read models that inbound messages are taken in with.
@@ -166,7 +166,7 @@ impl Receiving {
     pub async fn take(&self, inbound: InboundMessage) -> Result<IngestResult, NotTaken> {
         let (answer, answered) = oneshot::channel();
         let stopped = || NotTaken::from(StoreError::Closed);
-        let asked = Asked { inbound, answer };
+        let asked = PendingMessage { inbound, answer };
         self.asked.send(asked).await.map_err(|_| stopped())?;
         answered.await.unwrap_or_else(|_| Err(stopped()))
     }

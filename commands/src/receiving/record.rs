@@ -183,11 +183,11 @@ impl Ingest {
         let send = TransmissionCommand::Send {
             spool: self.commands.next_id("spool").await?,
             at: inbound.at,
-            deadline: inbound.at + self.deadlines.of(Service::Sms),
+            deadline: inbound.at + self.deadlines.within(Service::Sms),
             flow: Flow::confirming(words.to_owned()),
             program_version: route.program_version,
             account_id: Id::new(route.recipient.account_id),
-            destination: Personal::of(contact.subject(), inbound.source().to_owned()),
+            destination: Personal::new(contact.subject(), inbound.source().to_owned()),
             again: false,
             force: false,
             paced: false,

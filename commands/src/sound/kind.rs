@@ -23,7 +23,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// Detects the format of a file.
-    pub fn of(mut file: impl Read + Seek) -> Result<Self, SoundError> {
+    pub fn detect(mut file: impl Read + Seek) -> Result<Self, SoundError> {
         let mut head = Vec::new();
         (&mut file).take(HEAD as u64).read_to_end(&mut head)?;
         match head.as_slice() {
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     fn kind(bytes: &[u8]) -> Option<Kind> {
-        Kind::of(Cursor::new(bytes)).ok()
+        Kind::detect(Cursor::new(bytes)).ok()
     }
 
     #[test]

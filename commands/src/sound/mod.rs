@@ -62,7 +62,7 @@ impl Samples {
     ///
     /// # Errors
     /// As [`SoundError`] says.
-    pub async fn of(room: &mut Workroom, name: &str, seconds: u32) -> Result<Self, SoundError> {
+    pub async fn read(room: &mut Workroom, name: &str, seconds: u32) -> Result<Self, SoundError> {
         let file = room.path(name);
         let (kind, wav) = look_into(file.clone()).await?;
         if let Some(wav) = wav {
@@ -110,7 +110,7 @@ pub fn most_samples(seconds: u32) -> u64 {
 
 async fn look_into(file: PathBuf) -> Result<(Kind, Option<Wav>), SoundError> {
     let look = move || {
-        let kind = Kind::of(open(&file)?)?;
+        let kind = Kind::detect(open(&file)?)?;
         let wav = match kind {
             Kind::Wav => Some(Wav::read(io::BufReader::new(open(&file)?))?),
             _ => None,

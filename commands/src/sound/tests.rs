@@ -3,7 +3,7 @@ use std::{collections::HashMap, time::Duration};
 use super::*;
 use crate::conversion::{Confinement, Conversions, Limits};
 
-const LONGEST: u32 = 10;
+const MAX_SECONDS: u32 = 10;
 
 /// A WAV file of ours with a tone.
 fn tone(samples: usize) -> Vec<u8> {
@@ -42,7 +42,7 @@ async fn room() -> Workroom {
 async fn samples(bytes: &[u8]) -> Result<(u64, Vec<u8>), SoundError> {
     let mut room = room().await;
     tokio::fs::write(room.path("upload"), bytes).await.unwrap();
-    let samples = Samples::of(&mut room, "upload", LONGEST).await?;
+    let samples = Samples::read(&mut room, "upload", MAX_SECONDS).await?;
     let pieces: Vec<Bytes> = samples.bytes().await?.try_collect().await?;
     Ok((samples.count, pieces.concat()))
 }
@@ -127,12 +127,12 @@ async fn without_sox_there_is_wav_and_a_name_for_what_is_missing() {
     let ogg = [&b"OggS\0\x02"[..], &[0; 22], b"\x01vorbis"].concat();
     tokio::fs::write(room.path("ogg"), ogg).await.unwrap();
     tokio::fs::write(room.path("wav"), tone(8)).await.unwrap();
-    let refused = Samples::of(&mut room, "ogg", LONGEST).await;
+    let refused = Samples::read(&mut room, "ogg", MAX_SECONDS).await;
     let Err(SoundError::Conversion(ConversionError::Missing(name))) = refused else {
         panic!("{refused:?}");
     };
     assert_eq!(name, "SoX (sox)");
-    let samples = Samples::of(&mut room, "wav", LONGEST).await.unwrap();
+    let samples = Samples::read(&mut room, "wav", MAX_SECONDS).await.unwrap();
     assert_eq!(samples.count, 8);
 }
 

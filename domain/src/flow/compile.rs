@@ -26,7 +26,7 @@ impl Flow {
 
     /// The flow of a program. `version` is the sequence number of the message that the program
     /// refers to or, where the program holds the text itself, that of the program.
-    pub fn of(program_id: Id<Program>, kind: &ProgramKind, version: u64) -> Self {
+    pub fn compile(program_id: Id<Program>, kind: &ProgramKind, version: u64) -> Self {
         let service = kind.service();
         match *kind {
             ProgramKind::SendEmail { template_id, .. } => Self::send_email(template_id, version),

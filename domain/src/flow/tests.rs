@@ -42,7 +42,7 @@ fn program(kind: ProgramType) -> ProgramKind {
             account_id: account,
         },
         T::VoiceTts => ProgramKind::VoiceTts {
-            text: crate::Personal::of(Subject::new("program", 1), "Hello".parse().unwrap()),
+            text: crate::Personal::new(Subject::new("program", 1), "Hello".parse().unwrap()),
             delay: 3,
             language: None,
             account_id: account,
@@ -53,7 +53,7 @@ fn program(kind: ProgramType) -> ProgramKind {
 #[test]
 fn every_type_of_program_compiles_to_its_chain() {
     let chain = |kind: ProgramType| {
-        let flow = Flow::of(Id::new(1), &program(kind), 7);
+        let flow = Flow::compile(Id::new(1), &program(kind), 7);
         let names: Vec<&str> = flow
             .steps
             .iter()
@@ -85,7 +85,7 @@ fn every_type_of_program_compiles_to_its_chain() {
 
 #[test]
 fn a_flow_says_what_is_sent_by_id_and_version() {
-    let flow = |kind| to_value(Flow::of(Id::new(1), &program(kind), 7).steps).unwrap();
+    let flow = |kind| to_value(Flow::compile(Id::new(1), &program(kind), 7).steps).unwrap();
     assert_eq!(
         flow(ProgramType::SendFax),
         json!([
@@ -109,7 +109,7 @@ fn a_flow_says_what_is_sent_by_id_and_version() {
 #[test]
 fn every_application_is_named_in_json_as_in_results() {
     for kind in ProgramType::ALL {
-        for step in Flow::of(Id::new(1), &program(kind), 7).steps {
+        for step in Flow::compile(Id::new(1), &program(kind), 7).steps {
             let written = to_value(&step).unwrap();
             assert_eq!(written["application"], step.action.application());
             assert_eq!(serde_json::from_value::<Step>(written).unwrap(), step);

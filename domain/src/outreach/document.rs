@@ -128,7 +128,7 @@ impl Document {
         Ok(match (self.stage, command) {
             (Absent, Create { id, owner, patch }) => {
                 let content = DocumentContent::default().patched(patch)?;
-                let content = Personal::of(id.subject(), content);
+                let content = Personal::new(id.subject(), content);
                 vec![DocumentCreated { id, owner, content }]
             }
             (_, Create { .. }) => return Err(Refusal::AlreadyExists),
@@ -160,7 +160,7 @@ impl Document {
             events = self.set(anew)?;
         }
         if content != self.content {
-            let content = Personal::of(self.subject()?, content);
+            let content = Personal::new(self.subject()?, content);
             events.insert(0, DocumentUpdated { content });
         }
         Ok(events)
@@ -170,7 +170,7 @@ impl Document {
         if self.pages.as_ref() == Some(&pages) {
             return Ok(vec![]);
         }
-        let pages = Personal::of(self.subject()?, pages);
+        let pages = Personal::new(self.subject()?, pages);
         Ok(vec![DocumentPagesSet { pages }])
     }
 
@@ -289,7 +289,7 @@ mod tests {
 
     fn set(pages: Pages) -> DocumentEvent {
         DocumentPagesSet {
-            pages: Personal::of(subject(), pages),
+            pages: Personal::new(subject(), pages),
         }
     }
 
@@ -299,7 +299,7 @@ mod tests {
             description: None,
             quality,
         };
-        Personal::of(subject(), content)
+        Personal::new(subject(), content)
     }
 
     fn given(more: impl IntoIterator<Item = DocumentEvent>) -> AggregateTestExecutor<Document> {

@@ -186,7 +186,7 @@ pub struct ParametersPatch {
 
 impl ParametersPatch {
     /// Keeps the parameters that this type of program uses, and drops the others.
-    pub fn of(self, kind: ProgramType) -> Self {
+    pub fn only_for(self, kind: ProgramType) -> Self {
         let needed = Self {
             account_id: self.account_id,
             ..Self::default()
@@ -229,7 +229,7 @@ impl ProgramKind {
     /// # Errors
     /// A parameter that the type needs is missing.
     pub fn new(kind: ProgramType, said: ParametersPatch, whose: Subject) -> Result<Self, Refusal> {
-        Parameters::default().patched(said).of(kind, whose)
+        Parameters::default().patched(said).into_kind(kind, whose)
     }
 
     /// The program with the parameters updated.
@@ -237,7 +237,9 @@ impl ProgramKind {
     /// # Errors
     /// A parameter that the type needs is cleared.
     pub fn patched(&self, said: ParametersPatch, whose: Subject) -> Result<Self, Refusal> {
-        self.parameters().patched(said).of(self.kind(), whose)
+        self.parameters()
+            .patched(said)
+            .into_kind(self.kind(), whose)
     }
 
     /// The type.
@@ -326,7 +328,7 @@ impl Parameters {
         self
     }
 
-    fn of(self, kind: ProgramType, whose: Subject) -> Result<ProgramKind, Refusal> {
+    fn into_kind(self, kind: ProgramType, whose: Subject) -> Result<ProgramKind, Refusal> {
         use ProgramKind as Kind;
         let account_id = self.account_id;
         let account = || required("account_id", account_id);
@@ -363,7 +365,7 @@ impl Parameters {
                 account_id,
             },
             ProgramType::VoiceTts => Kind::VoiceTts {
-                text: Personal::of(whose, required("text", self.text)?),
+                text: Personal::new(whose, required("text", self.text)?),
                 delay: self.delay.unwrap_or(DEFAULT_DELAY),
                 language: self.language,
                 account_id,

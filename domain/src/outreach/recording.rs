@@ -126,7 +126,7 @@ impl Recording {
         Ok(match (self.stage, command) {
             (Absent, Create { id, owner, patch }) => {
                 let content = RecordingContent::default().patched(patch)?;
-                let content = Personal::of(id.subject(), content);
+                let content = Personal::new(id.subject(), content);
                 vec![RecordingCreated { id, owner, content }]
             }
             (_, Create { .. }) => return Err(Refusal::AlreadyExists),
@@ -136,7 +136,7 @@ impl Recording {
                     vec![]
                 } else {
                     vec![RecordingUpdated {
-                        content: Personal::of(self.subject()?, content),
+                        content: Personal::new(self.subject()?, content),
                     }]
                 }
             }
@@ -158,7 +158,7 @@ impl Recording {
     }
 
     fn set(&self, sound: Sound) -> Result<RecordingEvent, Refusal> {
-        let sound = Personal::of(self.subject()?, sound);
+        let sound = Personal::new(self.subject()?, sound);
         Ok(RecordingSoundSet { sound })
     }
 
@@ -257,7 +257,7 @@ mod tests {
 
     fn set(sound: Sound) -> RecordingEvent {
         RecordingSoundSet {
-            sound: Personal::of(Subject::new("recording", 1), sound),
+            sound: Personal::new(Subject::new("recording", 1), sound),
         }
     }
 
@@ -265,7 +265,7 @@ mod tests {
         let created = RecordingCreated {
             id: Id::new(1),
             owner: Id::new(1),
-            content: Personal::of(
+            content: Personal::new(
                 Subject::new("recording", 1),
                 RecordingContent {
                     name: Some("greeting".parse().unwrap()),

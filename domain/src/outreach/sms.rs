@@ -29,7 +29,7 @@ pub enum Encoding {
 
 impl Encoding {
     /// The name in the API.
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Gsm => "plain",
             Self::Binary => "binary",
@@ -108,7 +108,7 @@ impl Sms {
     /// # Errors
     /// See [`Unfit`]. A requested encoding is never changed silently: a letter would be lost, or
     /// the text would cost several times as much.
-    pub fn of(text: &str, asked: Option<Encoding>) -> Result<Self, Unfit> {
+    pub fn encode(text: &str, asked: Option<Encoding>) -> Result<Self, Unfit> {
         // A bound on the work, checked before encoding: no unit has more than four bytes of UTF-8.
         if text.len() > 4 * MOST_PARTS * Encoding::Gsm.room().0 {
             return Err(Unfit::TooLong);
@@ -143,7 +143,7 @@ struct Letter {
 }
 
 impl Letter {
-    fn of(some: &[u8]) -> Self {
+    fn decode(some: &[u8]) -> Self {
         let mut octets = [0; 4];
         let length = some.len().min(4);
         octets[..length].copy_from_slice(&some[..length]);
@@ -195,14 +195,14 @@ fn gsm(text: &str) -> Result<Vec<Letter>, char> {
 
 fn gsm_letter(c: char) -> Option<Letter> {
     if let Some((_, code)) = EXTENSION.iter().find(|(letter, _)| *letter == c) {
-        return Some(Letter::of(&[ESCAPE, *code]));
+        return Some(Letter::decode(&[ESCAPE, *code]));
     }
     let code = ALPHABET.chars().position(|letter| letter == c)?;
     let code = u8::try_from(code).ok().filter(|code| *code != ESCAPE)?;
-    Some(Letter::of(&[code]))
+    Some(Letter::decode(&[code]))
 }
 
-/// Decodes the octets of a part, the reverse of [`Sms::of`]. Invalid octets become U+FFFD; `None`
+/// Decodes the octets of a part, the reverse of [`Sms::encode`]. Invalid octets become U+FFFD; `None`
 /// for binary parts.
 pub fn text_of(part: &[u8], encoding: Encoding) -> Option<String> {
     match encoding {
@@ -246,7 +246,7 @@ fn unicode(text: &str) -> Vec<Letter> {
             .iter()
             .flat_map(|unit| unit.to_be_bytes())
             .collect();
-        Letter::of(&octets)
+        Letter::decode(&octets)
     };
     text.chars().map(letter).collect()
 }
@@ -263,7 +263,7 @@ fn bytes(text: &str) -> Option<Vec<Letter>> {
         [high, low] => u8::try_from(digit(*high)? * 16 + digit(*low)?).ok(),
         _ => None,
     };
-    let byte = |pair| byte(pair).map(|byte| Letter::of(&[byte]));
+    let byte = |pair| byte(pair).map(|byte| Letter::decode(&[byte]));
     digits.as_bytes().chunks(2).map(byte).collect()
 }
 

@@ -1,7 +1,7 @@
 use super::{Encoding::*, *};
 
 fn sms(text: &str) -> Sms {
-    Sms::of(text, None).unwrap()
+    Sms::encode(text, None).unwrap()
 }
 
 /// Encoding, length and number of parts of a text without a requested encoding.
@@ -108,19 +108,22 @@ fn an_emoji_is_two_units_and_stays_in_one_piece() {
 
 #[test]
 fn what_was_asked_for_is_kept_or_refused() {
-    assert_eq!(Sms::of("abc", Some(Unicode)).unwrap().encoding, Unicode);
-    assert_eq!(Sms::of("añł", Some(Gsm)), Err(Unfit::Letter('ł')));
-    assert_eq!(Sms::of("\u{1b}", Some(Gsm)), Err(Unfit::Letter('\u{1b}')));
+    assert_eq!(Sms::encode("abc", Some(Unicode)).unwrap().encoding, Unicode);
+    assert_eq!(Sms::encode("añł", Some(Gsm)), Err(Unfit::Letter('ł')));
+    assert_eq!(
+        Sms::encode("\u{1b}", Some(Gsm)),
+        Err(Unfit::Letter('\u{1b}'))
+    );
     // The capital letter, which the alphabet has, does not replace the small one.
-    assert_eq!(Sms::of("ç", Some(Gsm)), Err(Unfit::Letter('ç')));
+    assert_eq!(Sms::encode("ç", Some(Gsm)), Err(Unfit::Letter('ç')));
 }
 
 #[test]
 fn bytes_are_written_in_hex() {
-    let sms = Sms::of("00 fF\n7e", Some(Binary)).unwrap();
+    let sms = Sms::encode("00 fF\n7e", Some(Binary)).unwrap();
     assert_eq!((sms.length, &sms.parts), (3, &vec![vec![0, 255, 126]]));
     let parts = |bytes: usize| {
-        let sms = Sms::of(&"ab".repeat(bytes), Some(Binary)).unwrap();
+        let sms = Sms::encode(&"ab".repeat(bytes), Some(Binary)).unwrap();
         sms.parts.len()
     };
     assert_eq!(
@@ -128,7 +131,7 @@ fn bytes_are_written_in_hex() {
         (1, 2, 2, 3)
     );
     for text in ["0", "0x", "zz", "é0", "+1"] {
-        assert_eq!(Sms::of(text, Some(Binary)), Err(Unfit::Hex), "{text}");
+        assert_eq!(Sms::encode(text, Some(Binary)), Err(Unfit::Hex), "{text}");
     }
 }
 
@@ -136,19 +139,19 @@ fn bytes_are_written_in_hex() {
 fn no_text_has_more_parts_than_can_be_counted() {
     assert_eq!(measured(&"a".repeat(255 * 153)).2, 255);
     assert_eq!(
-        Sms::of(&"a".repeat(255 * 153 + 1), None),
+        Sms::encode(&"a".repeat(255 * 153 + 1), None),
         Err(Unfit::TooLong)
     );
     assert_eq!(measured(&"ж".repeat(255 * 67)).2, 255);
     assert_eq!(
-        Sms::of(&"ж".repeat(255 * 67 + 1), None),
+        Sms::encode(&"ж".repeat(255 * 67 + 1), None),
         Err(Unfit::TooLong)
     );
     assert_eq!(measured(&"ab".repeat(0)), (Gsm, 0, 1));
-    let binary = |bytes| Sms::of(&"ab".repeat(bytes), Some(Binary));
+    let binary = |bytes| Sms::encode(&"ab".repeat(bytes), Some(Binary));
     assert_eq!(binary(255 * 134).unwrap().parts.len(), 255);
     assert_eq!(binary(255 * 134 + 1), Err(Unfit::TooLong));
-    assert_eq!(Sms::of(&"a".repeat(1 << 20), None), Err(Unfit::TooLong));
+    assert_eq!(Sms::encode(&"a".repeat(1 << 20), None), Err(Unfit::TooLong));
 }
 
 /// Every text is restored from its parts, no part exceeds its limit, and no part but the last has
@@ -167,7 +170,7 @@ fn any_text_survives_being_divided() {
             })
             .collect();
         for asked in [None, Some(Unicode)] {
-            let sms = Sms::of(&text, asked).unwrap();
+            let sms = Sms::encode(&text, asked).unwrap();
             assert_eq!(shown(&sms), text, "seed {seed}");
             check_room(&sms, seed);
             let gsm = text.chars().all(|c| gsm_letter(c).is_some());
@@ -205,7 +208,7 @@ fn parts_say_again_what_was_encoded() {
         "€[]{}~\\|^\u{0c}".repeat(40),
         "😀 مرحبا".repeat(30),
     ] {
-        let sms = Sms::of(&text, None).unwrap();
+        let sms = Sms::encode(&text, None).unwrap();
         let parts = sms.parts.iter().map(|part| text_of(part, sms.encoding));
         assert_eq!(parts.collect::<Option<String>>().unwrap(), text);
     }

@@ -146,7 +146,7 @@ impl Template {
         Ok(match (self.stage, command) {
             (Absent, Create { id, owner, patch }) => {
                 let content = TemplateContent::default().patched(patch)?;
-                let content = Personal::of(id.subject(), content);
+                let content = Personal::new(id.subject(), content);
                 vec![TemplateCreated { id, owner, content }]
             }
             (_, Create { .. }) => return Err(Refusal::AlreadyExists),
@@ -156,13 +156,13 @@ impl Template {
                     vec![]
                 } else {
                     vec![TemplateUpdated {
-                        content: Personal::of(self.subject()?, content),
+                        content: Personal::new(self.subject()?, content),
                     }]
                 }
             }
             (Live, Attach(attachment)) if self.attachments == [attachment.clone()] => vec![],
             (Live, Attach(attachment)) => vec![TemplateMediaAttached {
-                attachments: Personal::of(self.subject()?, vec![attachment]),
+                attachments: Personal::new(self.subject()?, vec![attachment]),
             }],
             (
                 Live,
@@ -177,7 +177,7 @@ impl Template {
                 let mut attachments = self.attachments.clone();
                 attachments.push(attachment);
                 vec![TemplateMediaAttached {
-                    attachments: Personal::of(self.subject()?, attachments),
+                    attachments: Personal::new(self.subject()?, attachments),
                 }]
             }
             (Live, Delete) => vec![TemplateDeleted {}],
@@ -317,7 +317,7 @@ mod tests {
 
     fn attached(files: &[Attachment]) -> TemplateEvent {
         TemplateMediaAttached {
-            attachments: Personal::of(Subject::new("template", 1), files.to_vec()),
+            attachments: Personal::new(Subject::new("template", 1), files.to_vec()),
         }
     }
 
@@ -325,7 +325,7 @@ mod tests {
         let created = TemplateCreated {
             id: Id::new(1),
             owner: Id::new(1),
-            content: Personal::of(Subject::new("template", 1), TemplateContent::default()),
+            content: Personal::new(Subject::new("template", 1), TemplateContent::default()),
         };
         TestFramework::<Template>::with(()).given(vec![created, attached(files)])
     }

@@ -135,7 +135,7 @@ impl Text {
         Ok(match (self.stage, command) {
             (Absent, Create { id, owner, patch }) => {
                 let content = TextContent::default().patched(patch)?;
-                let content = Personal::of(id.subject(), content);
+                let content = Personal::new(id.subject(), content);
                 vec![TextCreated { id, owner, content }]
             }
             (_, Create { .. }) => return Err(Refusal::AlreadyExists),
@@ -145,7 +145,7 @@ impl Text {
                     vec![]
                 } else {
                     vec![TextUpdated {
-                        content: Personal::of(self.subject()?, content),
+                        content: Personal::new(self.subject()?, content),
                     }]
                 }
             }
@@ -163,7 +163,7 @@ impl TextContent {
     /// The encoded text with its tokens not replaced; `None` if the content was erased.
     pub fn sms(&self) -> Option<Sms> {
         let data = self.data.as_ref()?;
-        Sms::of(data.as_str(), self.encoding).ok()
+        Sms::encode(data.as_str(), self.encoding).ok()
     }
 
     fn patched(mut self, patch: TextPatch) -> Result<Self, Refusal> {
@@ -180,7 +180,7 @@ impl TextContent {
         let Some(data) = &self.data else {
             return Err(Refusal::invalid("data", "is required"));
         };
-        match Sms::of(data.as_str(), self.encoding) {
+        match Sms::encode(data.as_str(), self.encoding) {
             Ok(_) => Ok(self),
             Err(unfit) => Err(Refusal::invalid("data", unfit.to_string())),
         }
@@ -261,7 +261,7 @@ mod tests {
     }
 
     fn sealed(content: TextContent) -> Personal<TextContent> {
-        Personal::of(Subject::new("text", 1), content)
+        Personal::new(Subject::new("text", 1), content)
     }
 
     fn created(data: &str, encoding: Option<Encoding>) -> TextEvent {

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 pub const MOST: usize = 4 << 20;
 
 /// The greatest length of a token's name in bytes, at which the search for a closing bracket stops.
-const LONGEST: usize = 128;
+const MAX_TOKEN_NAME: usize = 128;
 
 /// The fields of a person or an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,7 +108,7 @@ fn name(text: &str) -> Option<&str> {
     let name = &text[1..];
     let end = name
         .bytes()
-        .take(LONGEST)
+        .take(MAX_TOKEN_NAME)
         .position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'_' | b'-')))?;
     (name.as_bytes()[end] == b']').then(|| &name[..end])
 }

@@ -192,7 +192,7 @@ impl Contact {
             ) => vec![ContactCreated {
                 id,
                 owner,
-                profile: Personal::of(id.subject(), profile),
+                profile: Personal::new(id.subject(), profile),
                 known_by: Some(known_by),
             }],
             (_, Create { .. } | Import { .. } | CreateFromInbound { .. }) => {
@@ -204,7 +204,7 @@ impl Contact {
                     vec![]
                 } else {
                     vec![ContactUpdated {
-                        profile: Personal::of(self.subject()?, profile),
+                        profile: Personal::new(self.subject()?, profile),
                     }]
                 }
             }
@@ -244,7 +244,7 @@ impl Contact {
 }
 
 fn created(id: Id<Contact>, owner: Id<User>, profile: ContactProfile) -> ContactEvent {
-    let profile = Personal::of(id.subject(), profile);
+    let profile = Personal::new(id.subject(), profile);
     ContactCreated {
         id,
         owner,

@@ -88,7 +88,7 @@ impl StopWords {
 
     /// The keywords of these languages. An opt-out is confirmed in the keyword's own language,
     /// unless `answer` gives another text; an empty `answer` turns confirmations off.
-    pub fn of(languages: &[String], answer: Option<&str>) -> Self {
+    pub fn for_languages(languages: &[String], answer: Option<&str>) -> Self {
         let mut words = BTreeMap::new();
         let wanted = |language: &&Language| languages.iter().any(|code| code == language.code);
         for language in LANGUAGES.iter().filter(wanted) {
@@ -145,7 +145,7 @@ mod tests {
 
     fn all() -> StopWords {
         let languages: Vec<_> = StopWords::languages().map(str::to_owned).collect();
-        StopWords::of(&languages, None)
+        StopWords::for_languages(&languages, None)
     }
 
     #[test]
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn only_the_languages_that_were_asked_for_count() {
-        let english = StopWords::of(&["en".to_owned()], None);
+        let english = StopWords::for_languages(&["en".to_owned()], None);
         assert!(english.wish("STOP").is_some());
         assert_eq!(english.wish("BAJA"), None);
         let more = english.with(&["Genug".to_owned()], &["Weiter".to_owned()], Some("ok"));
@@ -195,14 +195,14 @@ mod tests {
             panic!("it stops");
         };
         assert!(answer.unwrap().starts_with("Sie erhalten"));
-        let silent = StopWords::of(&["de".to_owned()], Some(""));
+        let silent = StopWords::for_languages(&["de".to_owned()], Some(""));
         assert_eq!(silent.wish("STOPP"), Some(&Wish::Stop { answer: None }));
     }
 
     #[test]
     fn every_answer_fits_into_one_message() {
         for language in &LANGUAGES {
-            let sms = Sms::of(language.answer, Some(Encoding::Gsm)).unwrap();
+            let sms = Sms::encode(language.answer, Some(Encoding::Gsm)).unwrap();
             assert_eq!(sms.parts.len(), 1, "{}", language.code);
         }
     }

@@ -18,7 +18,7 @@ pub struct CallingCode {
 }
 
 /// The most digits that a prefix of the table has.
-const LONGEST: usize = 7;
+const MAX_PREFIX_DIGITS: usize = 7;
 
 static CODES: LazyLock<HashMap<&'static str, CallingCode>> = LazyLock::new(|| {
     let rows = include_str!("calling_codes.tsv").lines().filter_map(row);
@@ -31,7 +31,7 @@ pub fn calling_code(number: &PhoneNumber) -> Option<CallingCode> {
     let digits = dialled
         .strip_prefix('+')
         .or_else(|| dialled.strip_prefix("00"))?;
-    let longest = LONGEST.min(digits.len());
+    let longest = MAX_PREFIX_DIGITS.min(digits.len());
     let mut prefixes = (1..=longest)
         .rev()
         .filter_map(|length| digits.get(..length));
@@ -67,7 +67,7 @@ mod tests {
         for code in CODES.values() {
             let digits = code.prefix.bytes().all(|b| b.is_ascii_digit());
             assert!(
-                digits && (1..=LONGEST).contains(&code.prefix.len()),
+                digits && (1..=MAX_PREFIX_DIGITS).contains(&code.prefix.len()),
                 "{code:?}"
             );
             assert!(

@@ -192,7 +192,7 @@ fn settle(
 ) -> Result<(Owner, Binaries, Place), EmbeddedError> {
     if let Some(place) = Place::existing(data_dir)? {
         let cluster = place.cluster();
-        let owner = Owner::of(&cluster)?;
+        let owner = Owner::detect(&cluster)?;
         let binaries = Binaries::find(bin_dir, &owner, &cluster)?;
         if !owner.can_run(&binaries.postgres(), &place.base) {
             return Err(EmbeddedError::Unreachable {

@@ -29,7 +29,7 @@ pub(super) struct Owner {
 impl Owner {
     /// The owner of an existing cluster; for a new cluster, or one that root owns, as
     /// [`Owner::for_new`].
-    pub fn of(cluster: &Path) -> Result<Self, EmbeddedError> {
+    pub fn detect(cluster: &Path) -> Result<Self, EmbeddedError> {
         let us = geteuid();
         match fs::metadata(cluster) {
             Ok(found) if us.is_root() && found.uid() != 0 => Ok(Self {

@@ -8,7 +8,7 @@ const WORDS: usize = 400;
 
 /// The fate of a mail according to a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum DsnOutcome {
     /// The mail failed permanently, with the remote side's text.
     Failed(String),
     /// Anything else: the mail is delayed, was relayed, or was delivered.
@@ -16,7 +16,7 @@ pub enum Fate {
 }
 
 /// Reads a report; `None` if the mail is not a delivery report.
-pub fn read(mail: &[u8]) -> Option<Fate> {
+pub fn read(mail: &[u8]) -> Option<DsnOutcome> {
     guarded(|| {
         let neutral = structure::neutralise(mail)?;
         let mail = bounds::parser().parse(&*neutral)?;
@@ -26,7 +26,7 @@ pub fn read(mail: &[u8]) -> Option<Fate> {
 }
 
 /// The fate by the fields of a report: a failure, if any recipient has one.
-fn fate(fields: &[(String, String)]) -> Option<Fate> {
+fn fate(fields: &[(String, String)]) -> Option<DsnOutcome> {
     let mut fate = None;
     let (mut action, mut status, mut diagnostic) = (String::new(), String::new(), String::new());
     for (name, value) in fields {
@@ -48,12 +48,12 @@ fn fate(fields: &[(String, String)]) -> Option<Fate> {
                 format!("{status} {diagnostic}")
             };
             let words = one_line(&words, WORDS);
-            fate = Some(Fate::Failed(match words.as_str() {
+            fate = Some(DsnOutcome::Failed(match words.as_str() {
                 "" => "it was returned".to_owned(),
                 _ => words,
             }));
         } else if !action.is_empty() {
-            fate = fate.or(Some(Fate::Other));
+            fate = fate.or(Some(DsnOutcome::Other));
         }
     }
     fate
@@ -63,7 +63,7 @@ fn fate(fields: &[(String, String)]) -> Option<Fate> {
 mod tests {
     use super::*;
 
-    fn report(fields: &str) -> Option<Fate> {
+    fn report(fields: &str) -> Option<DsnOutcome> {
         let mail = format!(
             "From: MAILER-DAEMON\r\nContent-Type: multipart/report; \
              report-type=delivery-status; boundary=x\r\n\r\n--x\r\n\r\nSorry.\r\n--x\r\n\
@@ -78,23 +78,26 @@ mod tests {
         let fields = "Final-Recipient: rfc822; a@b.example\r\nAction: failed\r\nStatus: 5.1.1\r\n\
             Diagnostic-Code: smtp; 550 5.1.1\r\n    nobody of that name\r\n";
         let words = "550 5.1.1 nobody of that name".to_owned();
-        assert_eq!(report(fields), Some(Fate::Failed(words)));
+        assert_eq!(report(fields), Some(DsnOutcome::Failed(words)));
         let fields = "Action: Failed\r\nStatus: 4.4.7\r\nDiagnostic-Code: X-mx; too late\r\n";
         let words = "4.4.7 too late".to_owned();
-        assert_eq!(report(fields), Some(Fate::Failed(words)));
+        assert_eq!(report(fields), Some(DsnOutcome::Failed(words)));
         let words = "it was returned".to_owned();
-        assert_eq!(report("Action: failed\r\n"), Some(Fate::Failed(words)));
+        assert_eq!(
+            report("Action: failed\r\n"),
+            Some(DsnOutcome::Failed(words))
+        );
         // The fields after a blank line are about another recipient, in any order.
         let fields = "Final-Recipient: rfc822; a@b\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n\
             Final-Recipient: rfc822; c@b\r\nStatus: 2.0.0\r\nAction: delivered\r\n";
-        assert_eq!(report(fields), Some(Fate::Failed("5.1.1".to_owned())));
+        assert_eq!(report(fields), Some(DsnOutcome::Failed("5.1.1".to_owned())));
     }
 
     #[test]
     fn what_is_late_or_arrived_is_no_failure() {
         for action in ["delayed", "delivered", "relayed", "expanded"] {
             let fields = format!("Action: {action}\r\nStatus: 2.0.0\r\n");
-            assert_eq!(report(&fields), Some(Fate::Other), "{action}");
+            assert_eq!(report(&fields), Some(DsnOutcome::Other), "{action}");
         }
     }
 

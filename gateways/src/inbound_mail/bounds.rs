@@ -47,7 +47,7 @@ pub(super) fn raw_parser() -> MessageParser {
 
 /// True if parsing the mail takes time and memory in proportion to its length.
 pub(super) fn is_within_bounds(mail: &[u8]) -> bool {
-    Cost::of(mail).is_within_bounds()
+    Cost::measure(mail).is_within_bounds()
 }
 
 /// The lines of a mail, each with its continuation lines (RFC 5322, 2.2.3), and their offsets.
@@ -90,7 +90,7 @@ struct Cost {
 
 impl Cost {
     /// Computes the cost, up to where a bound is exceeded.
-    fn of(mail: &[u8]) -> Self {
+    fn measure(mail: &[u8]) -> Self {
         let mut cost = Self::default();
         let mut in_head = true;
         for (_, field) in unfolded(mail) {
@@ -127,10 +127,11 @@ impl Cost {
         let Some(value) = value.and_then(|at| line.get(at..)) else {
             return;
         };
-        let begins = match has_parameters {
+        let begins = if has_parameters {
             // Every encoded word begins with an equals sign, too.
-            true => value.iter().filter(|byte| b"='".contains(byte)).count(),
-            false => value.windows(2).filter(|two| two == b"=?").count(),
+            value.iter().filter(|byte| b"='".contains(byte)).count()
+        } else {
+            value.windows(2).filter(|two| two == b"=?").count()
         };
         self.bytes = self.bytes.saturating_add(value.len());
         self.steps = self.steps.saturating_add(value.len() * begins);
@@ -161,7 +162,7 @@ mod tests {
     use super::*;
 
     fn cost(mail: &str) -> Cost {
-        Cost::of(mail.as_bytes())
+        Cost::measure(mail.as_bytes())
     }
 
     fn is_within_bounds(mail: &str) -> bool {

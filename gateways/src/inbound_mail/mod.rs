@@ -71,7 +71,7 @@ pub struct MailServerConfig {
 
 impl MailServerConfig {
     /// The default settings, for a host of this name.
-    pub fn of(host: String, limit: usize) -> Self {
+    pub fn new(host: String, limit: usize) -> Self {
         Self {
             host,
             limit,
@@ -157,7 +157,7 @@ impl MailServer {
     ) {
         let _ = stream.set_nodelay(true);
         let place = Arc::clone(&self.0.room).try_acquire_owned();
-        let (Ok(_place), Some(_mine)) = (place, Visit::of(&self, peer.ip())) else {
+        let (Ok(_place), Some(_mine)) = (place, Visit::admit(&self, peer.ip())) else {
             metrics::counter!("ledgerline_mail_connections_refused_total").increment(1);
             let _ = refuse(stream, &self.0.config.host).await;
             return;
@@ -203,7 +203,7 @@ struct Visit {
 }
 
 impl Visit {
-    fn of(mail_server: &MailServer, address: IpAddr) -> Option<Self> {
+    fn admit(mail_server: &MailServer, address: IpAddr) -> Option<Self> {
         let address = one_host(address);
         let mut from = mail_server.visitors();
         let count = from.entry(address).or_default();

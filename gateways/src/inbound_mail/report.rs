@@ -6,7 +6,7 @@ use mail_parser::{ContentType, Message, MimeHeaders};
 use super::structure::subtype_of;
 
 /// The most bytes that are read of such a part.
-const LONGEST: usize = 64 << 10;
+const MAX_REPORT_BYTES: usize = 64 << 10;
 
 /// The fields of the first part of type `message` and one of these subtypes: their names in
 /// lower case, and their values on one line.
@@ -16,7 +16,7 @@ pub(super) fn fields_of(mail: &Message<'_>, subtypes: &[&str]) -> Option<Vec<(St
         part.content_type().is_some_and(is_any)
     })?;
     let bytes = part.contents();
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST)]);
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_REPORT_BYTES)]);
     Some(fields(&text))
 }
 

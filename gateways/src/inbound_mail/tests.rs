@@ -18,14 +18,14 @@ use crate::smtp::Verp;
 
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
-struct Desk {
+struct Fixture {
     postgres: EmbeddedPostgres,
     dir: std::path::PathBuf,
     commands: Commands,
     verp: Verp,
 }
 
-impl Desk {
+impl Fixture {
     async fn open() -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("ledgerline-mail-server-{}-{number}", std::process::id());
@@ -51,7 +51,7 @@ impl Desk {
     /// Connects a client to a listener with these limits.
     async fn caller(&self, config: MailServerConfig) -> (SocketAddr, TcpStream) {
         let pool = self.commands.store().pool().clone();
-        let words = StopWords::of(&[], None);
+        let words = StopWords::for_languages(&[], None);
         let deadlines = Deadlines::default();
         let receiving = Receiving::start(self.commands.clone(), pool.clone(), words, deadlines);
         let returns = Returns::new(self.verp.clone(), self.commands.clone(), None);
@@ -75,7 +75,7 @@ impl Desk {
 }
 
 fn config() -> MailServerConfig {
-    MailServerConfig::of("mx.example".to_owned(), 1 << 20)
+    MailServerConfig::new("mx.example".to_owned(), 1 << 20)
 }
 
 /// The bytes received until the other side hangs up.
@@ -88,7 +88,7 @@ async fn rest(mut stream: TcpStream) -> String {
 
 #[tokio::test]
 async fn who_is_slow_or_brings_too_much_is_told_so_and_hung_up_on() {
-    let desk = Desk::open().await;
+    let desk = Fixture::open().await;
     let silent = MailServerConfig {
         patience: Duration::from_millis(200),
         ..config()
@@ -146,7 +146,7 @@ async fn who_is_slow_or_brings_too_much_is_told_so_and_hung_up_on() {
 
 #[tokio::test]
 async fn too_many_at_once_are_refused_and_the_next_are_not() {
-    let desk = Desk::open().await;
+    let desk = Fixture::open().await;
     let few = MailServerConfig {
         connections: (1, 5),
         ..config()

@@ -93,7 +93,7 @@ fn part(
     }
     // Only the last part asks for a report: when it has arrived, the others were sent before.
     if settings.reports && number == count {
-        let address = config.addresses.of(config.about(spool));
+        let address = config.addresses.report_url(config.about(spool));
         say("x-kannel-dlr-mask", REPORTS)?;
         say(
             "x-kannel-dlr-url",

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The most bytes of data: more than any message has, in any encoding.
-const LONGEST: usize = 4_096;
+const MAX_TEXT_BYTES: usize = 4_096;
 
 /// The most characters of an address or an id. Control characters are removed, since the
 /// database takes no NUL.
@@ -36,8 +36,8 @@ pub fn read(provider: Id<Provider>, query: &str) -> Result<InboundSms, String> {
         value.ok_or_else(|| format!("{name} is required"))
     };
     let data = values.get("data").ok_or("data is required")?;
-    if data.len() > LONGEST {
-        return Err(format!("data has more than {LONGEST} bytes"));
+    if data.len() > MAX_TEXT_BYTES {
+        return Err(format!("data has more than {MAX_TEXT_BYTES} bytes"));
     }
     let coding = text("coding").unwrap_or_default();
     let charset = text("charset").unwrap_or_default();
@@ -117,7 +117,7 @@ mod tests {
     fn a_part_and_a_name_are_found() {
         let query = "from=a&to=1&data=x&udh=%05%00%03%07%02%01&id=abc-1";
         let short = read(Id::new(7), query).unwrap();
-        assert_eq!(short.part, Part::of(7, 2, 1));
+        assert_eq!(short.part, Part::new(7, 2, 1));
         assert_eq!(short.name.as_deref(), Some("abc-1"));
     }
 
@@ -133,7 +133,7 @@ mod tests {
             let error = read(Id::new(7), query).unwrap_err();
             assert!(error.starts_with(reason), "{query}: {error}");
         }
-        let long = format!("to=1&data={}", "x".repeat(LONGEST + 1));
+        let long = format!("to=1&data={}", "x".repeat(MAX_TEXT_BYTES + 1));
         assert!(read(Id::new(7), &long).is_err());
     }
 }

@@ -175,7 +175,7 @@ impl KannelGateway {
     ) -> Reply {
         let count = parts.len();
         let until = self.patience(until);
-        let mut last = Reply::of(Outcome::Rejected, "there is nothing to send");
+        let mut last = Reply::new(Outcome::Rejected, "there is nothing to send");
         for (taken, part) in parts.into_iter().enumerate() {
             let again = (taken > 0).then(|| part.clone());
             let mut reply = self.send(connection, part, until).await;
@@ -212,11 +212,11 @@ impl KannelGateway {
                 } else {
                     Outcome::Unavailable
                 };
-                Reply::of(outcome, format!("the connection was lost: {reason}"))
+                Reply::new(outcome, format!("the connection was lost: {reason}"))
             }
             Err(_) => {
                 let words = "the SMS gateway did not answer in time";
-                Reply::of(Outcome::Unknown, words)
+                Reply::new(Outcome::Unknown, words)
             }
         }
     }

@@ -27,7 +27,7 @@ pub(super) struct Reply {
 
 impl Reply {
     /// The reply for an attempt without a response.
-    pub fn of(outcome: Outcome, words: impl Into<String>) -> Self {
+    pub fn new(outcome: Outcome, words: impl Into<String>) -> Self {
         Self {
             outcome,
             words: words.into(),
@@ -77,7 +77,7 @@ fn of_service(answer: &Answer, success: Option<&Success>) -> Reply {
         return answered(outcome, answer.status.to_string());
     };
     if answer.body.is_none() {
-        return Reply::of(Outcome::Unknown, format!("{code}: the answer broke off"));
+        return Reply::new(Outcome::Unknown, format!("{code}: the answer broke off"));
     }
     let Some(id) = success.matches(&body) else {
         let words = format!("{code}: the answer does not match `success`");
@@ -98,7 +98,7 @@ fn of_service(answer: &Answer, success: Option<&Success>) -> Reply {
 fn answered(outcome: Outcome, words: impl Into<String>) -> Reply {
     Reply {
         answered: true,
-        ..Reply::of(outcome, words)
+        ..Reply::new(outcome, words)
     }
 }
 

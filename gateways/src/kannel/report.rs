@@ -2,7 +2,7 @@
 
 use domain::delivery::Outcome;
 
-use crate::{reports::Said, words::one_line};
+use crate::{reports::ReportedOutcome, words::one_line};
 
 /// The bit of `status`: delivered to the handset.
 const SUCCESS: u32 = 1;
@@ -20,7 +20,7 @@ const WORDS: usize = 400;
 ///
 /// # Errors
 /// If the status is invalid.
-pub fn read(status: &str, answer: &str) -> Result<Option<Said>, &'static str> {
+pub fn read(status: &str, answer: &str) -> Result<Option<ReportedOutcome>, &'static str> {
     if status.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return in_a_word(status, answer);
     }
@@ -37,7 +37,7 @@ pub fn read(status: &str, answer: &str) -> Result<Option<Said>, &'static str> {
         _ if bits & FAILURE != 0 => (Outcome::Rejected, "not delivered"),
         _ => return Ok(None),
     };
-    Ok(Some(Said {
+    Ok(Some(ReportedOutcome {
         outcome,
         words: words(what, answer),
     }))
@@ -45,7 +45,7 @@ pub fn read(status: &str, answer: &str) -> Result<Option<Said>, &'static str> {
 
 /// Reads a status in words, of services other than Kannel: the states of SMPP (3.4, 5.2.28),
 /// or plain words.
-fn in_a_word(status: &str, answer: &str) -> Result<Option<Said>, &'static str> {
+fn in_a_word(status: &str, answer: &str) -> Result<Option<ReportedOutcome>, &'static str> {
     let (outcome, what) = match status.to_ascii_uppercase().as_str() {
         "DELIVRD" | "DELIVERED" => (Outcome::Delivered, "delivered"),
         "REJECTD" | "REJECTED" => (Outcome::Rejected, "rejected by the message centre"),
@@ -57,7 +57,7 @@ fn in_a_word(status: &str, answer: &str) -> Result<Option<Said>, &'static str> {
         "ENROUTE" | "ACCEPTD" | "ACCEPTED" | "QUEUED" | "SENT" | "BUFFERED" => return Ok(None),
         _ => return Err("status must be a number above 0, or a word such as delivered"),
     };
-    Ok(Some(Said {
+    Ok(Some(ReportedOutcome {
         outcome,
         words: words(what, answer),
     }))

@@ -54,7 +54,7 @@ pub(super) fn request(
         sms,
         sender,
     };
-    let url = template.url.fill(|slot| in_url(&values.of(slot)));
+    let url = template.url.fill(|slot| in_url(&values.fill(slot)));
     let method = match template.body {
         Some(_) => Method::POST,
         None => Method::GET,
@@ -68,16 +68,16 @@ pub(super) fn request(
     }
     for (name, value) in &template.headers {
         let secret = value.has(Slot::Password);
-        let value = value.fill(|slot| values.of(slot));
+        let value = value.fill(|slot| values.fill(slot));
         request = request.header(field(name)?, field_value(name, &value, secret)?);
     }
     if template.basic {
-        let credentials = [Slot::Username, Slot::Password].map(|slot| values.of(slot));
+        let credentials = [Slot::Username, Slot::Password].map(|slot| values.fill(slot));
         let value = format!("Basic {}", STANDARD.encode(credentials.join(":")));
         request = request.header(AUTHORIZATION, field_value("authorization", &value, true)?);
     }
     let body = template.body.as_ref();
-    let body = body.map(|body| body.fill(|slot| in_body(template.kind, values.of(slot))));
+    let body = body.map(|body| body.fill(|slot| in_body(template.kind, values.fill(slot))));
     let body = body.unwrap_or_default().into_bytes();
     let request = request.body(body).map_err(|error| error.to_string())?;
     Ok(vec![request])
@@ -92,7 +92,7 @@ struct Values<'a> {
 }
 
 impl Values<'_> {
-    fn of(&self, slot: Slot) -> String {
+    fn fill(&self, slot: Slot) -> String {
         let Self { config, spool, .. } = self;
         match slot {
             Slot::To => dialled(config.prefix.as_deref(), &spool.destination),
@@ -103,7 +103,7 @@ impl Values<'_> {
                 let password = config.password.as_ref();
                 password.map_or_else(String::new, |it| it.expose_secret().to_owned())
             }
-            Slot::ReportUrl => config.addresses.of(config.about(spool)),
+            Slot::ReportUrl => config.addresses.report_url(config.about(spool)),
         }
     }
 }

@@ -29,7 +29,7 @@ use self::parts::{Added, Parts, Whole};
 use crate::{
     inbox::{InboundSms, Inbox, Ingested, Part},
     receipts::Receipts,
-    reports::{Reports, Said},
+    reports::{ReportedOutcome, Reports},
 };
 
 /// The number of acknowledged messages that are remembered: those of ten minutes at eight
@@ -198,7 +198,12 @@ fn words(sms: &InboundSms) -> String {
 
 #[async_trait]
 impl Inbox for Reception {
-    async fn report(&self, provider: Id<Provider>, message_id: String, said: Said) -> Ingested {
+    async fn report(
+        &self,
+        provider: Id<Provider>,
+        message_id: String,
+        said: ReportedOutcome,
+    ) -> Ingested {
         self.0.receipts.tell(provider, message_id, said).await
     }
 

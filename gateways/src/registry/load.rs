@@ -26,10 +26,10 @@ pub(super) const OUTCOMES: [Outcome; 5] = [
 
 /// The load of one adapter.
 #[derive(Debug)]
-pub(super) struct Load(Mutex<Loaded>);
+pub(super) struct Load(Mutex<LoadState>);
 
 #[derive(Debug)]
-struct Loaded {
+struct LoadState {
     breaker: CircuitBreaker,
     /// The time until which its rate limit is used up.
     full_until: Option<Instant>,
@@ -50,7 +50,7 @@ pub(super) struct Shown {
 
 impl Default for Load {
     fn default() -> Self {
-        Self(Mutex::new(Loaded {
+        Self(Mutex::new(LoadState {
             breaker: CircuitBreaker::new(),
             full_until: None,
             waiting: 0,
@@ -100,7 +100,7 @@ impl Load {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Loaded> {
+    fn lock(&self) -> MutexGuard<'_, LoadState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -142,7 +142,7 @@ impl Trial {
         if let Some(count) = place.and_then(|place| loaded.ended.get_mut(place)) {
             count.count();
         }
-        let verdict = Verdict::of(report);
+        let verdict = Verdict::from_report(report);
         loaded.breaker.ended(verdict, self.probe, Instant::now());
     }
 

@@ -3,7 +3,7 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{About, Noted, Reports, Said};
+use super::{About, Noted, ReportedOutcome, Reports};
 
 /// The most reports that are recorded together.
 const TOGETHER: usize = 500;
@@ -11,7 +11,7 @@ const TOGETHER: usize = 500;
 #[derive(Debug)]
 struct Told {
     about: About,
-    said: Said,
+    said: ReportedOutcome,
     answer: oneshot::Sender<Noted>,
 }
 
@@ -28,7 +28,7 @@ impl Gathered {
     }
 
     /// Records a report; `None` if that is not possible now.
-    pub async fn record(&self, about: About, said: Said) -> Option<Noted> {
+    pub async fn record(&self, about: About, said: ReportedOutcome) -> Option<Noted> {
         let (answer, answered) = oneshot::channel();
         let told = Told {
             about,

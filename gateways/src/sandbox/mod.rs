@@ -121,7 +121,7 @@ impl SandboxGateway {
 impl Gateway for SandboxGateway {
     async fn attempt(&self, spool: &Spool, progress: &dyn Progress) -> Ended {
         let _counted = Counted::new(&self.in_flight);
-        let (play, until) = (Play::of(&spool.destination), spool.until());
+        let (play, until) = (Play::for_destination(&spool.destination), spool.until());
         if let Some(report) = self.away(play, spool) {
             return Ended::Reported(report);
         }

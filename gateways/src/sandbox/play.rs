@@ -27,7 +27,7 @@ pub(super) enum Play {
 
 impl Play {
     /// Looks up the behaviour by the local part of an email address, or by the number.
-    pub fn of(destination: &str) -> Self {
+    pub fn for_destination(destination: &str) -> Self {
         let name = match destination.split_once('@') {
             Some((local, _)) => local.split('+').next().unwrap_or(local),
             None => destination.trim_start_matches('+'),
@@ -165,11 +165,14 @@ mod tests {
 
     #[test]
     fn destinations_play_their_outcome_and_tags_do_not_matter() {
-        assert_eq!(Play::of("busy@example.com"), Play::Busy);
-        assert_eq!(Play::of("Unknown+7@example.com"), Play::Unknown);
-        assert_eq!(Play::of("+9990003"), Play::Fail);
-        assert_eq!(Play::of("bob@busy.example"), Play::Deliver);
-        assert_eq!(Play::of("15550100"), Play::Deliver);
+        assert_eq!(Play::for_destination("busy@example.com"), Play::Busy);
+        assert_eq!(
+            Play::for_destination("Unknown+7@example.com"),
+            Play::Unknown
+        );
+        assert_eq!(Play::for_destination("+9990003"), Play::Fail);
+        assert_eq!(Play::for_destination("bob@busy.example"), Play::Deliver);
+        assert_eq!(Play::for_destination("15550100"), Play::Deliver);
     }
 
     fn call(ways: [Vec<After>; 4]) -> Content {

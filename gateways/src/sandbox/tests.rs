@@ -15,17 +15,17 @@ use super::*;
 use crate::{
     Content,
     content::Sms,
-    contract_suite::{self, Manner, Peer, Stage},
+    contract_suite::{self, Peer, PeerBehaviour, Stage},
 };
 
 /// A database with one contact who can be sent messages.
-struct Desk {
+struct Fixture {
     postgres: EmbeddedPostgres,
     dir: std::path::PathBuf,
     pool: PgPool,
 }
 
-impl Desk {
+impl Fixture {
     async fn open() -> Self {
         let name = format!("ledgerline-sandbox-{}", std::process::id());
         let dir = std::env::temp_dir().join(name);
@@ -79,7 +79,7 @@ impl SandboxPeer {
 fn text() -> Content {
     Content::Sms(Box::new(Sms {
         text: "Hello".to_owned(),
-        encoded: sms::Sms::of("Hello", None).unwrap(),
+        encoded: sms::Sms::encode("Hello", None).unwrap(),
         class: TextClass::Off,
         sender: None,
     }))
@@ -87,16 +87,16 @@ fn text() -> Content {
 
 #[async_trait]
 impl Peer for SandboxPeer {
-    async fn stage(&self, manner: Manner) -> Option<Stage> {
+    async fn stage(&self, behaviour: PeerBehaviour) -> Option<Stage> {
         let provider = 1 + self.stages.fetch_add(1, Ordering::Relaxed) as i64;
-        let destination = match manner {
-            Manner::Takes => "15550100",
-            Manner::Refuses => "9990003",
-            Manner::Unanswering => "9990001",
-            Manner::Away => "9990006",
-            Manner::Vanishes => "9990005",
+        let destination = match behaviour {
+            PeerBehaviour::Takes => "15550100",
+            PeerBehaviour::Refuses => "9990003",
+            PeerBehaviour::Unanswering => "9990001",
+            PeerBehaviour::Away => "9990006",
+            PeerBehaviour::Vanishes => "9990005",
             // The answer comes after the second that the suite waits.
-            Manner::Hangs => "9990004",
+            PeerBehaviour::Hangs => "9990004",
         };
         Some(Stage {
             gateway: Arc::new(SandboxGateway::new(Id::new(provider), self.pool.clone())),
@@ -111,7 +111,7 @@ impl Peer for SandboxPeer {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sandbox_keeps_the_contract_of_all_adapters() {
-    let desk = Desk::open().await;
+    let desk = Fixture::open().await;
     let peer = SandboxPeer {
         pool: desk.pool.clone(),
         stages: AtomicUsize::new(0),

@@ -86,7 +86,7 @@ fn in_alphabet(sms: &Sms, alphabet: Alphabet) -> Result<Sms, String> {
     if alphabet == Alphabet::Gsm || !is_text || sms.text.chars().all(|c| u32::from(c) < 256) {
         return Ok(sms.clone());
     }
-    let encoded = Encoded::of(&sms.text, Some(Encoding::Unicode));
+    let encoded = Encoded::encode(&sms.text, Some(Encoding::Unicode));
     Ok(Sms {
         encoded: encoded.map_err(|error| error.to_string())?,
         ..sms.clone()

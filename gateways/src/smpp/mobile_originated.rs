@@ -20,7 +20,7 @@ pub fn read(provider: Id<Provider>, deliver: &Deliver, alphabet: Alphabet) -> In
     }
     let part = in_header.or_else(|| {
         let (reference, count, number) = deliver.part;
-        Part::of(reference?, count?, number?)
+        Part::new(reference?, count?, number?)
     });
     let (encoding, octets) = decoded(deliver.data_coding, octets, alphabet);
     InboundSms {
@@ -140,11 +140,11 @@ mod tests {
     #[test]
     fn parts_are_known_by_their_header_or_by_their_parameters() {
         let headed = deliver(b"\x05\x00\x03\x07\x02\x01abc", 0, 0x40);
-        assert_eq!(sms(&headed).part, Part::of(7, 2, 1));
+        assert_eq!(sms(&headed).part, Part::new(7, 2, 1));
         assert_eq!(sms(&headed).octets, b"abc");
         let mut numbered = deliver(b"abc", 0, 0);
         numbered.part = (Some(300), Some(2), Some(2));
-        assert_eq!(sms(&numbered).part, Part::of(300, 2, 2));
+        assert_eq!(sms(&numbered).part, Part::new(300, 2, 2));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use rusmpp::{CommandId, CommandStatus};
 use tokio_util::codec::Decoder;
 
 /// The most octets of a PDU: more than any that is used here has, message_payload included.
-const LONGEST: usize = 70_000;
+const MAX_PDU_BYTES: usize = 70_000;
 /// The most characters that are kept of an address or an id: more than any has (3.4, 5.2.8,
 /// 5.2.9, 5.2.23).
 const STRING: usize = 255;
@@ -45,7 +45,7 @@ impl Decoder for Frames {
             return Ok(None);
         };
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        if !(HEAD..=LONGEST).contains(&length) {
+        if !(HEAD..=MAX_PDU_BYTES).contains(&length) {
             let words = format!("a PDU of {length} octets");
             return Err(io::Error::new(io::ErrorKind::InvalidData, words));
         }

@@ -9,7 +9,7 @@ use domain::delivery::{Outcome, settings::MessageIds};
 use rusmpp::values::MessageState;
 
 use super::pdu::Deliver;
-use crate::{reports::Said, words::one_line};
+use crate::{reports::ReportedOutcome, words::one_line};
 
 /// The most characters of a receipt's text that are kept.
 const WORDS: usize = 400;
@@ -20,7 +20,7 @@ pub struct Receipt {
     /// The message centre's id of the message, in the notation of receipts.
     pub message_id: String,
     /// The outcome; `None` while the message is on its way.
-    pub said: Option<Said>,
+    pub said: Option<ReportedOutcome>,
 }
 
 /// Parses a receipt; `None` if it has no id or no state.
@@ -34,7 +34,7 @@ pub fn read(deliver: &Deliver, ids: MessageIds) -> Option<Receipt> {
         MessageIds::HexThenDecimal | MessageIds::DecimalThenHex => written.or(named),
     };
     let state = match deliver.message_state {
-        Some(state) => word(MessageState::from(state)).to_owned(),
+        Some(state) => as_str(MessageState::from(state)).to_owned(),
         None => field(&text, "stat:")?.to_ascii_uppercase(),
     };
     let error = field(&text, "err:").unwrap_or_default();
@@ -69,7 +69,7 @@ fn field<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     Some(value.split([' ', '\0', '\r', '\n']).next().unwrap_or(value))
 }
 
-const fn word(state: MessageState) -> &'static str {
+const fn as_str(state: MessageState) -> &'static str {
     match state {
         MessageState::Delivered => "DELIVRD",
         MessageState::Expired => "EXPIRED",
@@ -85,7 +85,7 @@ const fn word(state: MessageState) -> &'static str {
 
 /// The outcome of a state, if it is final. `ACCEPTD` is final by the specification (3.4,
 /// 5.2.28), but message centres report it of messages that they are still to deliver.
-fn said(state: &str, error: &str) -> Option<Said> {
+fn said(state: &str, error: &str) -> Option<ReportedOutcome> {
     let outcome = match state {
         "DELIVRD" => Outcome::Delivered,
         "EXPIRED" => Outcome::Unanswered,
@@ -97,7 +97,7 @@ fn said(state: &str, error: &str) -> Option<Said> {
         "" => state.to_owned(),
         _ => format!("{state} err:{error}"),
     };
-    Some(Said {
+    Some(ReportedOutcome {
         outcome,
         words: one_line(&words, WORDS),
     })

@@ -64,14 +64,14 @@ struct Shared {
 #[derive(Debug)]
 struct Outgoing {
     command: Command,
-    fate: Arc<Fate>,
+    fate: Arc<WriteState>,
 }
 
 /// The fate of a command: written to the connection or withdrawn before, never both.
 #[derive(Debug, Default)]
-struct Fate(AtomicU8);
+struct WriteState(AtomicU8);
 
-impl Fate {
+impl WriteState {
     const WRITTEN: u8 = 1;
     const WITHDRAWN: u8 = 2;
 
@@ -142,7 +142,7 @@ impl Session {
         let sequence = self.next_sequence();
         let (answer, answered) = oneshot::channel();
         self.asked().insert(sequence, answer);
-        let fate = Arc::<Fate>::default();
+        let fate = Arc::<WriteState>::default();
         let _forgotten = Forgotten(self, sequence, Arc::clone(&fate));
         let outgoing = Outgoing {
             command: Command::new(CommandStatus::EsmeRok, sequence, pdu),
@@ -253,7 +253,7 @@ impl Session {
 }
 
 /// Forgets a request when its caller does not wait any more, and withdraws it.
-struct Forgotten<'s>(&'s Session, u32, Arc<Fate>);
+struct Forgotten<'s>(&'s Session, u32, Arc<WriteState>);
 
 impl Drop for Forgotten<'_> {
     fn drop(&mut self) {

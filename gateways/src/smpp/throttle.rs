@@ -13,7 +13,7 @@ use tokio::{
 /// The first gap between two messages.
 const FIRST: Duration = Duration::from_millis(5);
 /// The longest gap.
-const LONGEST: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// The gap below which throttling ends.
 const NOTHING: Duration = Duration::from_millis(1);
 
@@ -59,7 +59,7 @@ impl Throttle {
             if paced.deaf_until.is_some_and(|until| until > now) {
                 return;
             }
-            paced.gap = (paced.gap * 2).clamp(FIRST, LONGEST);
+            paced.gap = (paced.gap * 2).clamp(FIRST, MAX_PAUSE);
             paced.deaf_until = Some(now + paced.gap);
             paced.next = paced.next.max(Some(now + paced.gap));
         });
@@ -111,11 +111,11 @@ mod tests {
         throttle.turn().await;
         assert_eq!(waited(&throttle).await, FIRST);
         for _ in 0..20 {
-            tokio::time::advance(LONGEST).await;
+            tokio::time::advance(MAX_PAUSE).await;
             throttle.complained();
         }
         throttle.turn().await;
-        assert_eq!(waited(&throttle).await, LONGEST);
+        assert_eq!(waited(&throttle).await, MAX_PAUSE);
         for _ in 0..60 {
             throttle.took();
         }
@@ -127,7 +127,7 @@ mod tests {
         let throttle = Throttle::default();
         for _ in 0..20 {
             throttle.complained();
-            tokio::time::advance(LONGEST).await;
+            tokio::time::advance(MAX_PAUSE).await;
         }
         throttle.turn().await;
         let impatient = Duration::from_millis(100);
@@ -137,7 +137,7 @@ mod tests {
                 break;
             }
         }
-        assert_eq!(waited(&throttle).await, LONGEST);
+        assert_eq!(waited(&throttle).await, MAX_PAUSE);
     }
 
     #[tokio::test(start_paused = true)]

@@ -294,7 +294,7 @@ impl Connection {
             Err(trouble) => trouble,
         };
         match trouble.fault {
-            Fault::Said { code, .. } if code != 421 => self.state = State::Refused,
+            Fault::Replied { code, .. } if code != 421 => self.state = State::Refused,
             // A server that refuses half-way through has answered before it hung up.
             Fault::Lost(_, Some(_)) => {
                 let limit = Limit {
@@ -303,7 +303,7 @@ impl Connection {
                 };
                 if let Err(Trouble {
                     step,
-                    fault: fault @ Fault::Said { .. },
+                    fault: fault @ Fault::Replied { .. },
                 }) = limit.at(Step::Message, self.smtp.read_response()).await
                 {
                     return Err(Trouble { step, fault });

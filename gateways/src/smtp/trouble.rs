@@ -44,7 +44,7 @@ impl fmt::Display for Step {
 #[derive(Debug)]
 pub(super) enum Fault {
     /// The server answered with a refusal.
-    Said { code: u16, text: String },
+    Replied { code: u16, text: String },
     /// The server's answer violates the protocol.
     Nonsense(String),
     /// The server's address must not be connected to.
@@ -75,8 +75,8 @@ impl Trouble {
     /// its transfer had begun when the server stopped answering.
     pub fn outcome(&self) -> Outcome {
         match &self.fault {
-            Fault::Said { code: 500.., .. } if self.step >= Step::Mail => Outcome::Rejected,
-            Fault::Said { .. } => Outcome::Unavailable,
+            Fault::Replied { code: 500.., .. } if self.step >= Step::Mail => Outcome::Rejected,
+            Fault::Replied { .. } => Outcome::Unavailable,
             _ if self.step == Step::Message => Outcome::Unknown,
             _ => Outcome::Unavailable,
         }
@@ -84,15 +84,15 @@ impl Trouble {
 
     /// True if the server works, although it did not take this mail.
     pub fn reachable(&self) -> bool {
-        self.step >= Step::Mail && matches!(self.fault, Fault::Said { code, .. } if code != 421)
+        self.step >= Step::Mail && matches!(self.fault, Fault::Replied { code, .. } if code != 421)
     }
 
     /// The server's answer, or a description of the error, on one line.
     pub fn words(&self) -> String {
         let step = self.step;
         let words = match &self.fault {
-            Fault::Said { code, text } if self.step >= Step::Mail => format!("{code} {text}"),
-            Fault::Said { code, text } => format!("{code} {text} (while {step})"),
+            Fault::Replied { code, text } if self.step >= Step::Mail => format!("{code} {text}"),
+            Fault::Replied { code, text } => format!("{code} {text} (while {step})"),
             Fault::Nonsense(what) => format!("the server broke the protocol at {step}: {what}"),
             Fault::Refused(why) => format!("not connected: {why}"),
             Fault::Lost(why, _) => format!("the connection failed at {step}: {why}"),
@@ -108,7 +108,7 @@ impl Trouble {
     pub fn summary(&self) -> String {
         let step = self.step;
         match &self.fault {
-            Fault::Said { code, .. } => format!("{step}: answered {code}"),
+            Fault::Replied { code, .. } => format!("{step}: answered {code}"),
             Fault::Nonsense(_) => format!("{step}: protocol error"),
             Fault::Refused(why) => format!("not connected: {why}"),
             Fault::Lost(_, Some(kind)) => format!("{step}: {kind}"),
@@ -123,7 +123,7 @@ impl From<smtp::Error> for Fault {
         use std::error::Error;
         if let Some(code) = error.status() {
             let text = error.source().map(ToString::to_string).unwrap_or_default();
-            return Self::Said {
+            return Self::Replied {
                 code: code.into(),
                 text,
             };
@@ -167,7 +167,7 @@ mod tests {
     fn said(step: Step, code: u16) -> Trouble {
         Trouble {
             step,
-            fault: Fault::Said {
+            fault: Fault::Replied {
                 code,
                 text: "5.1.1 <a@b> no".to_owned(),
             },

@@ -17,12 +17,12 @@ const SHORT_ROUND: Duration = Duration::from_millis(100);
 /// The least time between two rounds, however many attempts wait.
 const GAP: Duration = Duration::from_millis(20);
 /// The time-out of the database's answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// The margin before its end at which a grant is not relied on: clocks may differ in speed.
 const MARGIN: Duration = Duration::from_millis(500);
 
 /// The grant of permits at a provider.
-struct Suppressed {
+struct Grant {
     /// The most permits held, according to the last exchange with the database.
     most: u32,
     until: Instant,
@@ -30,7 +30,7 @@ struct Suppressed {
 
 /// Renews the grants until the worker has stopped and nothing is in flight any more.
 pub(super) async fn keep(shared: Arc<Shared>) {
-    let mut held: HashMap<Id<Provider>, Suppressed> = HashMap::new();
+    let mut held: HashMap<Id<Provider>, Grant> = HashMap::new();
     while !(shared.stopping.is_cancelled() && shared.leases.len() == 0) {
         let limited = shared.registry.limited();
         held.retain(|id, _| limited.iter().any(|it| it.provider == *id));
@@ -50,7 +50,7 @@ pub(super) async fn keep(shared: Arc<Shared>) {
 }
 
 /// Asks for the permits that a provider's attempts could use; true if fewer were granted.
-async fn ask(shared: &Shared, it: &Limited, held: &mut HashMap<Id<Provider>, Suppressed>) -> bool {
+async fn ask(shared: &Shared, it: &Limited, held: &mut HashMap<Id<Provider>, Grant>) -> bool {
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let demand = it.permits.demand();
     let wanted = number(demand.wanted.min(it.channels)).min(it.limit);
@@ -67,7 +67,7 @@ async fn ask(shared: &Shared, it: &Limited, held: &mut HashMap<Id<Provider>, Sup
     };
     let (pool, name) = (&shared.pool, &shared.config.name);
     let answer = channels::ask(pool, name, question, shared.config.lease);
-    match timeout(PATIENCE, answer)
+    match timeout(ANSWER_TIMEOUT, answer)
         .await
         .unwrap_or(Err(Error::PoolTimedOut))
     {
@@ -75,7 +75,7 @@ async fn ask(shared: &Shared, it: &Limited, held: &mut HashMap<Id<Provider>, Sup
             it.permits.resize((granted as usize).min(it.channels));
             // Permits in use may still be on record as held.
             let most = granted.max(question.held);
-            held.insert(it.provider, Suppressed { most, until });
+            held.insert(it.provider, Grant { most, until });
             granted < wanted
         }
         Err(error) => {

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use super::{NO_PROVIDER_PAUSE, POLL, Shared, attempt::Attempt, suppression_check};
 
 /// Upper bound of the attempts in flight, whatever the adapters could take.
-const MOST_IN_HAND: usize = 1_024;
+const MAX_IN_FLIGHT: usize = 1_024;
 /// The most attempts that are claimed at once.
 const CLAIM: usize = 256;
 /// The least time between two claims for campaigns: a claim costs a transaction, however few
@@ -43,7 +43,7 @@ pub(super) async fn run(shared: Arc<Shared>, queued: QueueSignal, tasks: TaskTra
         let early = Instant::now() < bulk_at;
         let bulk_turn = Arc::clone(&turn).try_acquire_owned();
         let bulk_turn = bulk_turn.ok().filter(|_| !early);
-        let room = Room::of(&shared, bulk_turn.is_some());
+        let room = Room::measure(&shared, bulk_turn.is_some());
         // Attempts may be left in the queue for want of capacity.
         let left = room.all == 0 || !room.rationed.is_empty();
         if !hungry && !sweep && room.bulk == 0 {
@@ -94,8 +94,8 @@ struct Room {
 }
 
 impl Room {
-    fn of(shared: &Shared, bulk_turn: bool) -> Self {
-        let most = (shared.registry.channels() * 2).clamp(16, MOST_IN_HAND);
+    fn measure(shared: &Shared, bulk_turn: bool) -> Self {
+        let most = (shared.registry.channels() * 2).clamp(16, MAX_IN_FLIGHT);
         // Claiming costs a transaction; one attempt at a time would make that the bottleneck.
         let worthwhile = |room: usize| if room < most / 8 { 0 } else { room };
         let all = worthwhile(most.saturating_sub(shared.leases.len()));

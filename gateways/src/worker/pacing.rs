@@ -39,7 +39,7 @@ enum Whose {
 }
 
 impl Line {
-    fn of(whose: Whose, key: String, spacing: Spacing) -> Self {
+    fn new(whose: Whose, key: String, spacing: Spacing) -> Self {
         Self {
             whose,
             key,
@@ -116,7 +116,7 @@ impl Start<'_> {
         };
         let line = |pace| {
             let spacing = Spacing::of_pace(pace);
-            Line::of(Whose::Campaign, format!("campaign/{id}"), spacing)
+            Line::new(Whose::Campaign, format!("campaign/{id}"), spacing)
         };
         Ok(pace.map(line))
     }
@@ -134,7 +134,7 @@ impl Start<'_> {
     fn provider(&self) -> Option<Line> {
         let spacing = Spacing::of_limit(self.channel.rate_limit?);
         let key = format!("provider/{}", self.channel.provider);
-        Some(Line::of(Whose::Provider, key, spacing))
+        Some(Line::new(Whose::Provider, key, spacing))
     }
 
     /// Waits in a line for a slot, at its head if the attempt comes `again`.
@@ -166,7 +166,7 @@ mod tests {
     fn line(whose: Whose, per_second: f64) -> Line {
         let pace = Pace::said(Some(per_second), None, PaceUnit::Second);
         let spacing = Spacing::of_pace(pace.unwrap().unwrap());
-        Line::of(whose, String::new(), spacing)
+        Line::new(whose, String::new(), spacing)
     }
 
     /// An attempt that needs slots of two lines must not lose one while it waits for the other.

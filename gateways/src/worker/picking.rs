@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{
     NO_PROVIDER_PAUSE, Shared,
-    attempt::{Attempt, Fate},
+    attempt::{Attempt, QueueAction},
     content::Senders,
     suppression_check::FRESH,
 };
@@ -43,7 +43,7 @@ impl Attempt {
         sender: Option<&SenderAddress>,
     ) -> bool {
         match self.senders().await {
-            Ok(now) => now.of(service) == sender,
+            Ok(now) => now.for_service(service) == sender,
             Err(error) => {
                 tracing::warn!(spool.id = self.job.spool_id, %error, "a sender cannot be checked");
                 false
@@ -57,8 +57,8 @@ impl Attempt {
         &self,
         service: Service,
         senders: &Senders,
-    ) -> Result<(Channel, Trial, Permit), Fate> {
-        let sender = senders.of(service);
+    ) -> Result<(Channel, Trial, Permit), QueueAction> {
+        let sender = senders.for_service(service);
         let Shared {
             registry, stopping, ..
         } = self.shared.as_ref();
@@ -72,10 +72,10 @@ impl Attempt {
             };
             let permit = tokio::select! {
                 permit = channel.permit(self.is_bulk()) => permit,
-                () = stopping.cancelled() => return Err(Fate::Back(clock::now())),
+                () = stopping.cancelled() => return Err(QueueAction::Back(clock::now())),
             };
             if stopping.is_cancelled() {
-                return Err(Fate::Back(clock::now()));
+                return Err(QueueAction::Back(clock::now()));
             }
             // Its circuit may have opened since: then another provider is picked.
             if trial.stands() {
@@ -86,8 +86,8 @@ impl Attempt {
 
     /// Handles an attempt that no provider here can send: it waits for one, or is rejected if
     /// there are providers and none of them may send as its account.
-    async fn no_provider(&self, service: Service, sender: Option<&SenderAddress>) -> Fate {
-        let later = Fate::Back(clock::now() + NO_PROVIDER_PAUSE);
+    async fn no_provider(&self, service: Service, sender: Option<&SenderAddress>) -> QueueAction {
+        let later = QueueAction::Back(clock::now() + NO_PROVIDER_PAUSE);
         let Some(reason) = self.shared.registry.refusal(service, sender) else {
             return later;
         };

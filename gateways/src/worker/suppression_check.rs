@@ -16,7 +16,7 @@ use domain::{
 use eventstore::{StoreError, clock};
 use tokio::time::Instant;
 
-use super::{Shared, attempt::Attempt, attempt::Fate, campaigns::Standing};
+use super::{Shared, attempt::Attempt, attempt::QueueAction, campaigns::Standing};
 
 /// The time since this process last saw the log after which an earlier check does not count.
 /// The process sees its own appends at once, so this is the most by which an opt-out in
@@ -83,23 +83,23 @@ fn recipient(transmission: &Transmission) -> Option<(Id<User>, Service, &str)> {
 
 impl Attempt {
     /// Ends or defers the attempt if it must not be made now.
-    pub(super) async fn check_suppression(&self) -> Option<Fate> {
+    pub(super) async fn check_suppression(&self) -> Option<QueueAction> {
         let command = match self.forbidden(&mut { self.suppression_check }).await {
             Ok(command) => command?,
             Err(error) => {
                 tracing::warn!(spool.id = self.job.spool_id, %error, "an attempt cannot be checked");
-                return Some(Fate::Back(clock::now() + UNKNOWN));
+                return Some(QueueAction::Back(clock::now() + UNKNOWN));
             }
         };
         match self.settle(command).await {
-            Ok(()) => Some(Fate::Settled),
+            Ok(()) => Some(QueueAction::Settled),
             Err(_) => Some(self.clear().await),
         }
     }
 
     /// Defers an attempt that exceeds its campaign's pace. If the pause is long it is withdrawn,
     /// since its deadline would pass in the queue.
-    pub(super) async fn later(&self, pause: Duration) -> Fate {
+    pub(super) async fn later(&self, pause: Duration) -> QueueAction {
         if pause < LONG {
             return self.back_in(pause);
         }
@@ -107,9 +107,9 @@ impl Attempt {
     }
 
     /// Withdraws the attempt from the queue; its campaign sends the message again later.
-    pub(super) async fn withdraw(&self, reason: &str) -> Fate {
+    pub(super) async fn withdraw(&self, reason: &str) -> QueueAction {
         match self.settle(self.withdrawal(reason)).await {
-            Ok(()) => Fate::Settled,
+            Ok(()) => QueueAction::Settled,
             Err(_) => self.clear().await,
         }
     }

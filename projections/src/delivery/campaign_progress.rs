@@ -31,7 +31,7 @@ pub struct Progress {
 }
 
 /// The progress of this campaign.
-pub async fn of(pool: &PgPool, campaign_id: i64) -> Result<Progress, sqlx::Error> {
+pub async fn read(pool: &PgPool, campaign_id: i64) -> Result<Progress, sqlx::Error> {
     let progress = sqlx::query_as(
         "select made, done, delivered, rejected, unanswered, unavailable, unknown, suppressed \
          from read.campaign_progress where campaign_id = $1",

@@ -191,8 +191,8 @@ impl View for TransmissionRow {
         conditions.exact("t.program_id", filter.program_id);
         conditions.exact("t.campaign_id", filter.campaign_id);
         conditions.contains("t.origin", &filter.origin);
-        conditions.word("t.direction", &filter.direction, &DIRECTIONS);
-        conditions.word("t.status", &filter.status, &STATUSES);
+        conditions.one_of("t.direction", &filter.direction, &DIRECTIONS);
+        conditions.one_of("t.status", &filter.status, &STATUSES);
         conditions.contains("t.response", &filter.response);
         conditions.exact("t.outcome", filter.outcome.clone());
         conditions.either_phone(&filter.phone, &PHONES);

@@ -254,7 +254,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of<'k>(kinds: impl Iterator<Item = &'k ProgramKind>) -> Self {
+    fn from_kinds<'k>(kinds: impl Iterator<Item = &'k ProgramKind>) -> Self {
         let mut columns = Self::default();
         for all in kinds.map(ProgramKind::parameters) {
             columns.account_id.push(all.account_id.map(Id::get));
@@ -279,7 +279,7 @@ async fn insert(db: &mut PgConnection, rows: &[Created<'_>]) -> Result<(), sqlx:
     let numbers = |of: fn(&Created<'_>) -> i64| rows.iter().map(of).collect::<Vec<_>>();
     let words = |of: fn(&Created<'_>) -> String| rows.iter().map(of).collect::<Vec<_>>();
     let times = |of: fn(&Created<'_>) -> DateTime<Utc>| rows.iter().map(of).collect::<Vec<_>>();
-    let columns = Columns::of(rows.iter().map(|row| row.now.kind));
+    let columns = Columns::from_kinds(rows.iter().map(|row| row.now.kind));
     let service = |row: &Created<'_>| row.now.kind.service().flag();
     let parent = |row: &Created<'_>| row.now.parent.map(Id::get);
     sqlx::query(

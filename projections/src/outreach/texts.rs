@@ -166,7 +166,7 @@ async fn set_content(
     .bind(content.name.as_ref().map(Line::as_str))
     .bind(content.description.as_ref().map(Body::as_str))
     .bind(content.data.as_ref().map(Body::as_str))
-    .bind(encoding.map(|encoding| encoding.word()))
+    .bind(encoding.map(|encoding| encoding.as_str()))
     .bind(encoding.map(|encoding| encoding.number()))
     .bind(content.class.number())
     .bind(sms.as_ref().map(|sms| count(sms.length)))

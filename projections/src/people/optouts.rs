@@ -66,10 +66,10 @@ impl View for OptOutRow {
 
     fn narrow(filter: &OptOutFilter, conditions: &mut Conditions<'_>) {
         conditions.exact("t.optout_id", filter.optout_id);
-        conditions.word("t.channel", &filter.channel, &Channel::NAMES);
+        conditions.one_of("t.channel", &filter.channel, &Channel::NAMES);
         conditions.contains("t.address", &filter.address.as_deref().map(sought));
         conditions.contains("t.reason", &filter.reason);
-        conditions.word("t.source", &filter.source, &OptOutSource::NAMES);
+        conditions.one_of("t.source", &filter.source, &OptOutSource::NAMES);
     }
 
     fn created_position(&self) -> i64 {
@@ -145,7 +145,7 @@ struct Latest<'e> {
 }
 
 impl<'e> Latest<'e> {
-    fn of(recorded: &Recorded, reason: &'e Option<Line>) -> Self {
+    fn from_recorded(recorded: &Recorded, reason: &'e Option<Line>) -> Self {
         Self {
             reason: reason.as_ref().map(Line::as_str),
             at: recorded.occurred_at,
@@ -177,13 +177,17 @@ fn fold(events: &[Arc<Recorded>]) -> Folded<'_> {
                     source: *source,
                     position: recorded.position,
                     created_at: recorded.occurred_at,
-                    latest: Latest::of(recorded, reason),
+                    latest: Latest::from_recorded(recorded, reason),
                 };
                 folded.new.insert(id, added);
             }
             OptOutEvent::OptOutChanged { reason } => match folded.new.get_mut(&id) {
-                Some(added) => added.latest = Latest::of(recorded, reason),
-                None => drop(folded.changed.insert(id, Latest::of(recorded, reason))),
+                Some(added) => added.latest = Latest::from_recorded(recorded, reason),
+                None => drop(
+                    folded
+                        .changed
+                        .insert(id, Latest::from_recorded(recorded, reason)),
+                ),
             },
             OptOutEvent::OptOutRemoved {} => {
                 folded.changed.remove(&id);

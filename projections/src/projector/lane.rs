@@ -26,7 +26,7 @@ pub(super) struct Place<'a> {
 }
 
 impl Lane {
-    pub(super) fn of(pool: &PgPool) -> Self {
+    pub(super) fn new(pool: &PgPool) -> Self {
         let options = Arc::unwrap_or_clone(pool.connect_options())
             .application_name("ledgerline projections")
             .statement_cache_capacity(STATEMENTS);

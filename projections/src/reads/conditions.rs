@@ -82,7 +82,7 @@ impl<'s> Conditions<'s> {
     }
 
     /// Matches those of a fixed set of words that contain the value, ignoring case.
-    pub fn word(&mut self, column: &str, value: &Option<String>, words: &[&'static str]) {
+    pub fn one_of(&mut self, column: &str, value: &Option<String>, words: &[&'static str]) {
         if let Some(value) = value {
             let value = value.to_lowercase();
             let fitting = words.iter().filter(|word| word.contains(&value));

@@ -6,7 +6,7 @@ use domain::{
 };
 
 use super::{
-    Desk,
+    Fixture,
     history::{contact, ended, learned, queued, started, transmission},
 };
 use crate::rebuild::differences;
@@ -15,7 +15,7 @@ const WORD: &str = "Rumpelstiltskin";
 
 #[tokio::test]
 async fn an_erased_contact_leaves_nothing_and_a_rebuild_finds_the_same() {
-    let desk = Desk::open().await;
+    let desk = Fixture::open().await;
     let running = desk.run();
     desk.append::<Contact>(1, [contact(1, 1, WORD)]).await;
     let mut sent = vec![transmission(1, 1, 1), queued(11, 1, 1), started(11)];
@@ -64,7 +64,7 @@ fn late() -> Vec<TransmissionEvent> {
 }
 
 /// The tables in which the word still occurs.
-async fn found(desk: &Desk) -> Vec<String> {
+async fn found(desk: &Fixture) -> Vec<String> {
     let tables: Vec<String> = sqlx::query_scalar(
         "select format('%I.%I', schemaname, tablename) from pg_tables \
          where schemaname in ('read', 'dispatch', 'rebuild')",

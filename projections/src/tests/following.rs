@@ -14,7 +14,7 @@ use domain::people::Contact;
 use eventstore::Recorded;
 use sqlx::PgConnection;
 
-use super::{Desk, LONG, Running, history::contact};
+use super::{Fixture, LONG, Running, history::contact};
 use crate::{Projection, all};
 
 /// A projection that divides by zero at contact 2 while `broken` is set.
@@ -53,7 +53,7 @@ impl Projection for Fussy {
 
 #[tokio::test]
 async fn a_projection_that_fails_stops_there_says_so_and_holds_up_nobody() {
-    let desk = Desk::open().await;
+    let desk = Fixture::open().await;
     for id in 1..4 {
         desk.append::<Contact>(id, [contact(id, 1, "Ada")]).await;
     }
@@ -77,7 +77,7 @@ async fn a_projection_that_fails_stops_there_says_so_and_holds_up_nobody() {
     assert_eq!(stopped.error, "division by zero (22012)");
     // The wait would never end if it included a stopped projection.
     running.reached(Contact::TYPE, 3).await;
-    let elsewhere = Desk::another_store(&desk.pool).await;
+    let elsewhere = Fixture::another_store(&desk.pool).await;
     let fussy: Vec<Box<dyn Projection>> = vec![Box::new(Fussy {
         broken: broken.clone(),
     })];
@@ -100,8 +100,8 @@ async fn a_projection_that_fails_stops_there_says_so_and_holds_up_nobody() {
 
 #[tokio::test]
 async fn one_leads_and_the_other_takes_over() {
-    let desk = Desk::open().await;
-    let other = Desk::another_store(&desk.pool).await;
+    let desk = Fixture::open().await;
+    let other = Fixture::another_store(&desk.pool).await;
     let first = desk.run();
     until_led_by(&first).await;
     let second = Running::start(other.log(), all());
@@ -133,7 +133,7 @@ async fn until_led_by(running: &Running) {
 
 #[tokio::test]
 async fn a_lost_connection_loses_nothing() {
-    let desk = Desk::open().await;
+    let desk = Fixture::open().await;
     let running = desk.run();
     for id in 1..40 {
         desk.append::<Contact>(id, [contact(id, 1, "Ada")]).await;

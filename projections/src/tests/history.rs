@@ -21,7 +21,7 @@ use domain::{
 use eventstore::Position;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-use super::Desk;
+use super::Fixture;
 
 pub(super) fn noon() -> DateTime<Utc> {
     DateTime::from_timestamp(1_700_000_000, 0).unwrap()
@@ -41,7 +41,7 @@ pub(super) fn contact(id: i64, owner: i64, name: &str) -> ContactEvent {
     ContactEvent::ContactCreated {
         id: Id::new(id),
         owner: Id::new(owner),
-        profile: Personal::of(Subject::new("contact", id), profile(name)),
+        profile: Personal::new(Subject::new("contact", id), profile(name)),
         known_by: None,
     }
 }
@@ -79,7 +79,7 @@ pub(super) fn queued(spool: i64, attempt: u32, contact: i64) -> TransmissionEven
         flow: Flow::send_email(Id::new(1), 1),
         program_version: 1,
         account_id: Id::new(1),
-        destination: of(contact, "secret@example.com".to_owned()),
+        destination: personal(contact, "secret@example.com".to_owned()),
         avoid: vec![Id::new(9)],
         owner: None,
         campaign: None,
@@ -101,7 +101,7 @@ pub(super) fn learned(spool: i64, contact: i64, word: &str) -> TransmissionEvent
     let result = |name: &str| SpoolResult::new(ResultKind::Info, name, word);
     TransmissionEvent::ResultRecorded {
         spool: Id::new(spool),
-        results: of(contact, vec![result("one"), result("two")]),
+        results: personal(contact, vec![result("one"), result("two")]),
     }
 }
 
@@ -115,7 +115,7 @@ pub(super) fn ended(
     use TransmissionEvent::{
         SpoolCompleted, SpoolFailed, SpoolOutcomeUnknown, TransmissionCompleted, TransmissionFailed,
     };
-    let (spool, response) = (Id::<Spool>::new(spool), of(contact, word.to_owned()));
+    let (spool, response) = (Id::<Spool>::new(spool), personal(contact, word.to_owned()));
     let at = noon() + TimeDelta::seconds(3);
     match outcome {
         Outcome::Delivered => [
@@ -147,12 +147,12 @@ pub(super) fn ended(
     }
 }
 
-pub(super) fn of<T>(contact: i64, value: T) -> Personal<T> {
-    Personal::of(Subject::new("contact", contact), value)
+pub(super) fn personal<T>(contact: i64, value: T) -> Personal<T> {
+    Personal::new(Subject::new("contact", contact), value)
 }
 
 /// Appends a history of `steps` steps; returns its last position.
-pub(super) async fn happen(desk: &Desk, seed: u64, steps: u32) -> Position {
+pub(super) async fn happen(desk: &Fixture, seed: u64, steps: u32) -> Position {
     let mut rng = StdRng::seed_from_u64(seed);
     let base = i64::try_from(seed).unwrap() * 1_000_000;
     let mut position = settle_in(desk, base).await;
@@ -163,7 +163,7 @@ pub(super) async fn happen(desk: &Desk, seed: u64, steps: u32) -> Position {
             let owner = rng.random_range(1..4);
             let mut events = vec![contact(id, owner, "Ada")];
             if rng.random_bool(0.3) {
-                let profile = of(id, profile("Grace"));
+                let profile = personal(id, profile("Grace"));
                 events.push(ContactEvent::ContactUpdated { profile });
             }
             let group = Id::new(base + 1);
@@ -206,7 +206,7 @@ struct Life {
 }
 
 impl Life {
-    async fn go_on(&mut self, desk: &Desk, rng: &mut StdRng, new_id: i64) -> Position {
+    async fn go_on(&mut self, desk: &Fixture, rng: &mut StdRng, new_id: i64) -> Position {
         let outcomes = [
             Outcome::Delivered,
             Outcome::Rejected,
@@ -234,7 +234,7 @@ impl Life {
                     spool: Id::new(spool),
                     at: noon() + TimeDelta::hours(1),
                     outcome: Outcome::Delivered,
-                    response: of(self.contact, "settled".to_owned()),
+                    response: personal(self.contact, "settled".to_owned()),
                 };
                 desk.append::<Transmission>(self.transmission, [resolved])
                     .await
@@ -267,12 +267,12 @@ impl Life {
 }
 
 /// Appends a few users, roles, accounts, messages and programs.
-async fn settle_in(desk: &Desk, base: i64) -> Position {
+async fn settle_in(desk: &Fixture, base: i64) -> Position {
     let id = base + 1;
     let roles = [Id::new(id)].into();
     let user = |name: &str| {
         let username = format!("{name}{base}").parse().ok();
-        Personal::of(
+        Personal::new(
             Subject::new("user", id),
             UserProfile {
                 username,
@@ -320,7 +320,7 @@ async fn settle_in(desk: &Desk, base: i64) -> Position {
                 owner: Id::new(id),
                 kind: AccountKind::Account,
                 active: true,
-                profile: Personal::of(
+                profile: Personal::new(
                     Subject::new("account", id),
                     AccountProfile {
                         username: format!("desk{base}").parse().ok(),
@@ -334,7 +334,7 @@ async fn settle_in(desk: &Desk, base: i64) -> Position {
             },
             AccountEvent::AccountSettingSet {
                 name: "cover".into(),
-                value: Personal::of(Subject::new("account", id), "body".into()),
+                value: Personal::new(Subject::new("account", id), "body".into()),
             },
         ],
     )
@@ -354,7 +354,7 @@ async fn settle_in(desk: &Desk, base: i64) -> Position {
         [TemplateEvent::TemplateCreated {
             id: Id::new(id),
             owner: Id::new(id),
-            content: Personal::of(Subject::new("template", id), TemplateContent::default()),
+            content: Personal::new(Subject::new("template", id), TemplateContent::default()),
         }],
     )
     .await;
@@ -367,14 +367,14 @@ async fn settle_in(desk: &Desk, base: i64) -> Position {
     desk.append::<Template>(
         id,
         [TemplateEvent::TemplateMediaAttached {
-            attachments: Personal::of(Subject::new("template", id), vec![media; 2]),
+            attachments: Personal::new(Subject::new("template", id), vec![media; 2]),
         }],
     )
     .await;
     record(desk, id).await;
     write(desk, id).await;
     let reading = |text: &str| ProgramKind::VoiceTts {
-        text: Personal::of(Subject::new("program", id), text.parse().unwrap()),
+        text: Personal::new(Subject::new("program", id), text.parse().unwrap()),
         delay: 2,
         language: None,
         account_id: None,
@@ -400,13 +400,13 @@ async fn settle_in(desk: &Desk, base: i64) -> Position {
 }
 
 /// Appends a recording in use and a deleted one.
-async fn record(desk: &Desk, id: i64) {
+async fn record(desk: &Fixture, id: i64) {
     let content = |id| {
         let content = RecordingContent {
             name: "greeting".parse().ok(),
             description: None,
         };
-        Personal::of(Subject::new("recording", id), content)
+        Personal::new(Subject::new("recording", id), content)
     };
     let created = |id| RecordingEvent::RecordingCreated {
         id: Id::new(id),
@@ -420,7 +420,7 @@ async fn record(desk: &Desk, id: i64) {
         samples: 8_001,
     };
     let heard = RecordingEvent::RecordingSoundSet {
-        sound: Personal::of(Subject::new("recording", id), sound),
+        sound: Personal::new(Subject::new("recording", id), sound),
     };
     desk.append::<Recording>(id, [created(id), heard]).await;
     let gone = id + 1_000_000;
@@ -430,12 +430,12 @@ async fn record(desk: &Desk, id: i64) {
 }
 
 /// Appends a changed opt-out and a deleted one.
-async fn close(desk: &Desk, id: i64) {
+async fn close(desk: &Fixture, id: i64) {
     let added = |id: i64| OptOutEvent::OptOutAdded {
         id: Id::new(id),
         owner: Id::new(1),
         channel: Channel::Any,
-        address: Personal::of(Subject::new("optout", id), "+15550100".to_owned()),
+        address: Personal::new(Subject::new("optout", id), "+15550100".to_owned()),
         fingerprint: format!("desk{id}"),
         reason: None,
         source: OptOutSource::Stop,
@@ -448,7 +448,7 @@ async fn close(desk: &Desk, id: i64) {
 }
 
 /// Appends a text and a change of it.
-async fn write(desk: &Desk, id: i64) {
+async fn write(desk: &Fixture, id: i64) {
     let content = |data: &str, class| {
         let content = TextContent {
             name: "reminder".parse().ok(),
@@ -456,7 +456,7 @@ async fn write(desk: &Desk, id: i64) {
             class,
             ..TextContent::default()
         };
-        Personal::of(Subject::new("text", id), content)
+        Personal::new(Subject::new("text", id), content)
     };
     let events = [
         TextEvent::TextCreated {

@@ -3,7 +3,7 @@
 use eventstore::database::connect;
 use sqlx::{PgPool, raw_sql};
 
-use super::Desk;
+use super::Fixture;
 use crate::people::groups::by_phone;
 
 /// Contacts with these ids in a group; each has its id as its phone.
@@ -38,7 +38,7 @@ async fn searches(pool: &PgPool) -> i64 {
 /// The planner takes a group that is newer than its statistics to have a single member.
 #[tokio::test]
 async fn each_phone_is_looked_for_once_in_a_group_that_is_new() {
-    let desk = Desk::open().await;
+    let desk = Fixture::open().await;
     // A single connection, so that its own statistics are read.
     let pool = connect(desk.postgres.connect_options(), 1).await.unwrap();
     members(&pool, 1, 100_000..120_000).await;

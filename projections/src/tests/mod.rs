@@ -37,14 +37,14 @@ const LONG: Duration = Duration::from_secs(180);
 const LANES: usize = 3;
 
 /// A database with a log.
-struct Desk {
+struct Fixture {
     postgres: EmbeddedPostgres,
     dir: PathBuf,
     pool: PgPool,
     store: Store,
 }
 
-impl Desk {
+impl Fixture {
     async fn open() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);

@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use sqlx::{PgPool, QueryBuilder};
 
 use self::{explained::Explained, filled::samples};
-use super::Desk;
+use super::Fixture;
 use crate::{
     Query, Scope, View,
     access::{permissions::PermissionRow, roles::RoleRow, users::UserRow},
@@ -31,22 +31,22 @@ use crate::{
 /// All lists.
 fn lists() -> Vec<List> {
     vec![
-        List::of::<AccountRow>(),
-        List::of::<CampaignRow<false>>(),
-        List::of::<ContactRow>(),
-        List::of::<DocumentRow>(),
-        List::of::<GroupRow>(),
-        List::of::<OptOutRow>(),
-        List::of::<PermissionRow>(),
-        List::of::<ProgramRow>(),
-        List::of::<ProviderRow>(),
-        List::of::<RecordingRow>(),
-        List::of::<RoleRow>(),
-        List::of::<ScheduleRow>(),
-        List::of::<TemplateRow>(),
-        List::of::<TextRow>(),
-        List::of::<TransmissionRow>(),
-        List::of::<UserRow>(),
+        List::new::<AccountRow>(),
+        List::new::<CampaignRow<false>>(),
+        List::new::<ContactRow>(),
+        List::new::<DocumentRow>(),
+        List::new::<GroupRow>(),
+        List::new::<OptOutRow>(),
+        List::new::<PermissionRow>(),
+        List::new::<ProgramRow>(),
+        List::new::<ProviderRow>(),
+        List::new::<RecordingRow>(),
+        List::new::<RoleRow>(),
+        List::new::<ScheduleRow>(),
+        List::new::<TemplateRow>(),
+        List::new::<TextRow>(),
+        List::new::<TransmissionRow>(),
+        List::new::<UserRow>(),
     ]
 }
 
@@ -93,7 +93,7 @@ enum Ask {
 }
 
 impl List {
-    fn of<V: View>() -> Self {
+    fn new<V: View>() -> Self {
         Self {
             name: name_of::<V>(),
             filters: filled::fields::<V::Filter>(),
@@ -172,7 +172,7 @@ async fn explain<V: View>(pool: &PgPool, pairs: Pairs, scope: Scope, ask: Ask) -
 
 #[tokio::test]
 async fn every_list_is_served_by_indexes() {
-    let desk = Desk::open().await;
+    let desk = Fixture::open().await;
     filled::fill(&desk.pool, rows()).await;
     let (mut wrong, mut looked) = (Vec::new(), 0);
     for list in lists() {
@@ -199,7 +199,7 @@ async fn every_list_is_served_by_indexes() {
 /// A prepared statement that is kept would change to a generic plan after five executions.
 #[tokio::test]
 async fn no_list_is_planned_for_any_value() {
-    let desk = Desk::open().await;
+    let desk = Fixture::open().await;
     let options = (*desk.pool.connect_options()).clone();
     let pool = sqlx::postgres::PgPoolOptions::new()
         .max_connections(1)

@@ -12,7 +12,7 @@ use domain::{
 use tokio::time::{sleep, timeout};
 
 use super::{
-    Desk, LONG,
+    Fixture, LONG,
     history::{ended, noon, order, queued, transmission},
 };
 use crate::delivery::queue::{self, Depth, Wanted};
@@ -31,7 +31,7 @@ fn room_for(room: usize, services: &[i32]) -> Wanted<'_> {
 
 #[tokio::test]
 async fn a_job_is_held_by_one_until_its_lease_runs_out() {
-    let desk = Desk::open().await;
+    let desk = Fixture::open().await;
     let running = desk.run();
     let signal = running.watermarks.queue_signal();
     for id in 1..=4 {
@@ -115,7 +115,7 @@ async fn a_job_is_held_by_one_until_its_lease_runs_out() {
 
 #[tokio::test]
 async fn what_is_changed_and_sent_in_one_batch_has_left_the_backlog() {
-    let desk = Desk::open().await;
+    let desk = Fixture::open().await;
     let running = desk.run();
     let mut order = order(1);
     order.campaign_id = Some(Id::new(3));
@@ -145,7 +145,7 @@ async fn what_is_changed_and_sent_in_one_batch_has_left_the_backlog() {
 
 #[tokio::test]
 async fn many_workers_share_a_queue_without_taking_a_job_twice() {
-    let desk = Desk::open().await;
+    let desk = Fixture::open().await;
     let running = desk.run();
     for id in 1..=300 {
         desk.append::<Transmission>(id, [transmission(id, 5, 1), queued(id, 1, 1)])
@@ -180,7 +180,7 @@ async fn many_workers_share_a_queue_without_taking_a_job_twice() {
 
 #[tokio::test]
 async fn what_is_awaited_is_found_by_its_name_or_when_it_is_late() {
-    let desk = Desk::open().await;
+    let desk = Fixture::open().await;
     let running = desk.run();
     let accepted = |spool: i64, provider: i64, name: &str, minutes: i64| SpoolConnected {
         spool: Id::new(spool),

@@ -8,7 +8,7 @@ use domain::{
 use futures::TryStreamExt as _;
 
 use super::{
-    Desk,
+    Fixture,
     history::{contact, ended, learned, queued, started, transmission},
 };
 use crate::{
@@ -23,7 +23,7 @@ fn query<V: View>(pairs: &[(&str, &str)]) -> Query<V> {
     Query::parse(pairs.iter().map(owned)).unwrap()
 }
 
-async fn ids(desk: &Desk, pairs: &[(&str, &str)], scope: Scope) -> Vec<i64> {
+async fn ids(desk: &Fixture, pairs: &[(&str, &str)], scope: Scope) -> Vec<i64> {
     let rows = list::<ContactRow>(&desk.pool, query(pairs), scope);
     rows.map_ok(|row| row.contact_id)
         .try_collect()
@@ -33,7 +33,7 @@ async fn ids(desk: &Desk, pairs: &[(&str, &str)], scope: Scope) -> Vec<i64> {
 
 #[tokio::test]
 async fn contacts_are_found_by_what_is_documented() {
-    let desk = Desk::open().await;
+    let desk = Fixture::open().await;
     let running = desk.run();
     let mut position = 0;
     for (id, owner, name) in [
@@ -114,7 +114,7 @@ async fn contacts_are_found_by_what_is_documented() {
 
 #[tokio::test]
 async fn a_long_list_is_streamed_whole() {
-    let desk = Desk::open().await;
+    let desk = Fixture::open().await;
     let running = desk.run();
     sqlx::query(
         "insert into read.contacts (contact_id, user_id, created_position, created_at, \
@@ -136,7 +136,7 @@ async fn a_long_list_is_streamed_whole() {
 
 #[tokio::test]
 async fn a_transmission_reads_as_documented() {
-    let desk = Desk::open().await;
+    let desk = Fixture::open().await;
     let running = desk.run();
     desk.append::<Contact>(1, [contact(1, 5, "Ada")]).await;
     let mut events = vec![transmission(1, 5, 1), queued(11, 1, 1), started(11)];

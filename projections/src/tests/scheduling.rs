@@ -10,7 +10,7 @@ use domain::{
     },
 };
 
-use super::{Desk, history::noon};
+use super::{Fixture, history::noon};
 use crate::{Scope, delivery::schedules, find};
 
 fn created(id: i64, next_run: DateTime<Utc>) -> ScheduleEvent {
@@ -40,7 +40,7 @@ fn fired(due_at: DateTime<Utc>, refused: Option<&str>, next_run: Option<i64>) ->
 
 #[tokio::test]
 async fn what_is_due_is_found_until_it_fired() {
-    let desk = Desk::open().await;
+    let desk = Fixture::open().await;
     let running = desk.run();
     let at = |seconds| noon() + TimeDelta::seconds(seconds);
     for (id, seconds) in [(1, -5), (2, -10), (3, 5), (4, 0)] {

@@ -90,7 +90,7 @@ impl Campaign {
             account_id: None,
         };
         Ok(Self {
-            flow: Flow::of(program, &kind, 1),
+            flow: Flow::compile(program, &kind, 1),
             destination: |contact| format!("+4915{:09}", contact.get()),
             program,
             account: account(connection).await?,
@@ -173,7 +173,7 @@ impl Campaign {
                     flow: self.flow.clone(),
                     program_version: 1,
                     account_id: self.account,
-                    destination: Personal::of(contact.subject(), (self.destination)(contact)),
+                    destination: Personal::new(contact.subject(), (self.destination)(contact)),
                     again: false,
                     force: false,
                     paced: false,

@@ -39,7 +39,7 @@ async fn accounts(admin: &Client, user_id: i64) -> Vec<Value> {
 
 /// Schedules a transmission of a user for 2099; answers the schedule.
 async fn scheduled(user: &Client) -> i64 {
-    let mailing = Mailing::of(user).await;
+    let mailing = Mailing::new(user).await;
     let transmission = mailing.to(user.contact("later@example.com").await).await;
     let path = format!("/transmissions/{transmission}/schedule");
     let at = json!({"datetime": "2099-01-01 10:00:00"});
@@ -62,7 +62,7 @@ async fn last_event(log: &mut EventLog, kind: &str, id: i64) -> (Option<i64>, St
 async fn accounts_and_schedules_end_with_their_user_in_one_append() {
     let server = Server::shared().await;
     let admin = server.admin().await;
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     for way in WAYS {
         let name = unique_name("leaver");
         let user = server.named_user(&name, &["user"]).await;
@@ -149,7 +149,7 @@ async fn leave_as_before(log: &mut EventLog, user_id: i64, event_type: &str) {
 #[tokio::test]
 async fn users_who_left_before_this_version_are_deprovisioned() {
     let mut server = Server::alone().await;
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     let mut left = Vec::new();
     for event in ["UserDeactivated", "UserDeleted"] {
         let user = server.user(&["user"]).await;
@@ -190,17 +190,17 @@ async fn what_a_user_queued_is_not_sent_once_the_user_is_inactive() {
     for way in WAYS {
         let name = unique_name("sender");
         let user = api.named_user(&name, &["user"]).await;
-        let mailing = Mailing::of(&user).await;
+        let mailing = Mailing::new(&user).await;
         let transmission = mailing.send_to("never@example.com").await;
         leave(&admin, way, user.user_id, &name).await;
         queued.push(transmission);
     }
-    let stays = Mailing::of(&admin).await;
+    let stays = Mailing::new(&admin).await;
     let sent = stays.send_to("sent@example.com").await;
 
     let _worker = part("worker").spawn();
     assert_eq!(stays.ended(sent).await["outcome"], "delivered");
-    let mut log = EventLog::of(&api).await;
+    let mut log = EventLog::open(&api).await;
     for transmission in queued {
         let ended = stays.ended(transmission).await;
         assert_eq!(ended["outcome"], "rejected", "{ended}");
@@ -289,7 +289,7 @@ async fn a_new_user_of_an_old_name_inherits_nothing() {
     let own = accounts(&admin, new).await;
     assert_eq!(own.len(), 1);
     assert_ne!(own[0]["account_id"], kept[0]["account_id"]);
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     let sql = "select holder from claims where scope = 'user.login' and value = $1";
     let holder: String = sqlx::query_scalar(sql)
         .bind(&name)

@@ -44,7 +44,7 @@ struct Owner {
 impl Owner {
     async fn of_everything(server: &Server) -> Self {
         let client = server.user(&["user"]).await;
-        let things = Things::of(&client);
+        let things = Things::create(&client);
         let mut ids = HashMap::new();
         let accounts = client.get("/accounts").await.ok();
         things.knows("account", accounts[0]["account_id"].as_i64().unwrap());

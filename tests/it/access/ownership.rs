@@ -17,7 +17,7 @@ struct Belongings {
 
 async fn belongings(server: &Server) -> Belongings {
     let owner = server.user(&["user"]).await;
-    let mailing = Mailing::of(&owner).await;
+    let mailing = Mailing::new(&owner).await;
     let media = format!("/messages/templates/{}/media", mailing.template_id);
     owner
         .upload(&media, "text/plain", *b"private words")
@@ -200,7 +200,7 @@ async fn anothers_things_cannot_be_built_upon() {
     let server = Server::shared().await;
     let theirs = belongings(server).await;
     let mallory = server.user(&["user"]).await;
-    let mine = Mailing::of(&mallory).await;
+    let mine = Mailing::new(&mallory).await;
     let contact = mallory.contact("mallory@example.com").await;
     let (template, program) = (theirs.mailing.template_id, theirs.mailing.program_id);
     for (path, mut body, field) in [

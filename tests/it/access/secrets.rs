@@ -54,7 +54,7 @@ async fn no_secret_is_in_an_answer_an_event_a_table_or_the_log() {
     }
     seen.push((
         "the log's table".to_owned(),
-        EventLog::of(&server).await.text().await,
+        EventLog::open(&server).await.text().await,
     ));
     seen.push(("the server's output".to_owned(), server.log()));
     seen.push((

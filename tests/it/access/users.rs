@@ -85,7 +85,7 @@ async fn a_user_changes_their_own_password() {
 #[tokio::test]
 async fn both_predefined_roles_and_every_permission_are_there_as_events() {
     let server = Server::shared().await;
-    let mut log = crate::harness::EventLog::of(server).await;
+    let mut log = crate::harness::EventLog::open(server).await;
     assert!(log.count("PermissionCreated").await >= 150);
     for name in ["admin", "user"] {
         server.role_id(name).await;

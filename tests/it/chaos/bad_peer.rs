@@ -28,7 +28,7 @@ async fn every_recipient_of_a_moody_server_gets_the_outcome_that_is_due() {
     let (server, recorder) = (setup.start().await, MailRecorder::start(30));
     let admin = server.admin().await;
     smtp_provider_within(30, &admin, recorder.port, 8).await;
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     let recipients = (0..80).flat_map(|n| {
         let due = PLAYS.iter().filter(move |(_, count, _)| n < *count);
         due.map(move |(play, ..)| format!("{play}+{n}@example.com"))
@@ -47,7 +47,7 @@ async fn every_recipient_of_a_moody_server_gets_the_outcome_that_is_due() {
 
     let sql = "select split_part(c.email, '+', 1), t.outcome, count(*)
                from read.transmissions t join read.contacts c using (contact_id) group by 1, 2";
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     // The log has all outcomes by now; the read models follow.
     eventually("all outcomes can be read", seconds(20), async || {
         let open = "select count(*) from read.transmissions where outcome is null";
@@ -73,5 +73,5 @@ async fn every_recipient_of_a_moody_server_gets_the_outcome_that_is_due() {
         80 + 30 + 4 + 20,
         "what was lost on the way back did arrive"
     );
-    ReadModels::assert_equal_a_rebuild(&server).await;
+    ReadModels::assert_whole(&server).await;
 }

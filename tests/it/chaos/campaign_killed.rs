@@ -28,7 +28,7 @@ async fn a_campaign_killed_ten_times_reaches_each_contact_once() {
     let (mut server, recorder) = (setup.start().await, MailRecorder::start(0));
     let admin = server.admin().await;
     smtp_provider(&admin, recorder.port, CONNECTIONS).await;
-    let campaigns = Campaigning::of(&admin).await;
+    let campaigns = Campaigning::new(&admin).await;
     let group = campaigns.group(CONTACTS).await;
     recorder.hold_after(BETWEEN);
     let id = campaigns.running(group, json!({"cpm": 1_000_000})).await;
@@ -40,7 +40,7 @@ async fn a_campaign_killed_ten_times_reaches_each_contact_once() {
         let held = recorder.held();
         server.kill9();
         recorder.hold_after(BETWEEN);
-        let mut log = EventLog::of(&server).await;
+        let mut log = EventLog::open(&server).await;
         on_the_wire.push((held, log.on_the_wire(killed).await.len()));
         killed = log.head().await;
         server.start().await;
@@ -63,7 +63,7 @@ async fn a_campaign_killed_ten_times_reaches_each_contact_once() {
 }
 
 async fn each_contact_is_accounted_for(server: &Server, recorder: &MailRecorder, id: i64) {
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     let contacts = CONTACTS as i64;
     assert_eq!(log.made(id).await, (contacts, contacts));
     let started = log.spools("SpoolStarted").await;

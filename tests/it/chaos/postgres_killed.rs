@@ -21,7 +21,7 @@ async fn six_kills_of_postgres_lose_nothing_and_deliver_nothing_twice() {
     let (mut server, recorder) = (setup.start().await, MailRecorder::start(30));
     let admin = server.admin().await;
     smtp_provider(&admin, recorder.port, CONNECTIONS).await;
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     let storm = Storm::over(&mailing);
 
     for _ in 0..KILLS {

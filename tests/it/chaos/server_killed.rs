@@ -21,13 +21,13 @@ async fn twenty_kills_lose_nothing_and_deliver_nothing_twice() {
     let (mut server, recorder) = (setup.start().await, MailRecorder::start(30));
     let admin = server.admin().await;
     smtp_provider(&admin, recorder.port, CONNECTIONS).await;
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     let storm = Storm::over(&mailing);
     let mut on_the_wire = Vec::new();
     let mut killed = 0;
 
     for kill in 0..KILLS {
-        let up_since = EventLog::of(&server).await.head().await;
+        let up_since = EventLog::open(&server).await.head().await;
         storm.delivers(&recorder, 8).await;
         // Every second kill hits mails that wait for their answer, the others any moment.
         if kill % 2 == 0 {
@@ -41,7 +41,7 @@ async fn twenty_kills_lose_nothing_and_deliver_nothing_twice() {
         server.kill9();
         recorder.release();
         // Its Postgres still runs, as an orphan, and has the log as of that moment.
-        let mut log = EventLog::of(&server).await;
+        let mut log = EventLog::open(&server).await;
         let on_record = log.on_the_wire(killed).await.len();
         assert!(
             on_record >= held,

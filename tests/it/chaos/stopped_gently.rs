@@ -28,14 +28,14 @@ async fn sigterm_finishes_what_is_on_the_wire_and_leaves_the_rest_for_later() {
     let (mut server, recorder) = (setup.start().await, MailRecorder::start(0));
     let admin = server.admin().await;
     smtp_provider(&admin, recorder.port, CONNECTIONS as u32).await;
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     recorder.hold_after(0);
     let mut transmissions = Vec::new();
     for n in 0..MAILS {
         transmissions.push(mailing.send_to(&format!("term{n}@example.com")).await);
     }
     recorder.holds(CONNECTIONS).await;
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
 
     told_to_stop(&server).await;
     // Some more attempts may start until its worker stops; all that have started must end.
@@ -89,9 +89,9 @@ async fn a_hanging_mail_server_does_not_keep_it_from_stopping() {
         .put(&format!("/providers/{provider}"), patient)
         .await
         .ok();
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     let transmission = mailing.send_to("hang@example.com").await;
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     eventually("the mail hangs", seconds(10), async || {
         (!log.on_the_wire(0).await.is_empty()).then_some(())
     })

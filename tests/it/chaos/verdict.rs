@@ -42,13 +42,13 @@ pub async fn verdict(
     most_unknown: usize,
 ) -> Verdict {
     account_for(server, acknowledged).await;
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     let unknown = log.spools("SpoolOutcomeUnknown").await.len();
     assert!(
         unknown <= most_unknown,
         "{unknown} unknown outcomes, at most {most_unknown} may be"
     );
-    ReadModels::assert_equal_a_rebuild(server).await;
+    ReadModels::assert_whole(server).await;
     let delivered = every_mail_is_accounted_for(&mut log, recorder).await;
     Verdict {
         sent: acknowledged.spools.len(),
@@ -60,7 +60,7 @@ pub async fn verdict(
 /// Waits for the end of everything that was accepted; checks that nothing is lost and nothing
 /// happens twice.
 pub async fn account_for(server: &Server, acknowledged: &Acknowledged) {
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     everything_acknowledged_is_in(&mut log, acknowledged).await;
     everything_ends(&mut log).await;
     nothing_happens_twice(&mut log).await;

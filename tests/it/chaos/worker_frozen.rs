@@ -25,7 +25,7 @@ async fn workers(server: &Server) -> Vec<(String, i64)> {
     let sql = "select payload -> event_type ->> 'worker', count(*) from events
                where event_type = 'SpoolStarted' group by 1 order by 1";
     sqlx::query_as(sql)
-        .fetch_all(EventLog::of(server).await.sql())
+        .fetch_all(EventLog::open(server).await.sql())
         .await
         .unwrap()
 }
@@ -41,11 +41,11 @@ async fn a_worker_frozen_past_its_lease_sends_nothing_that_another_took_over() {
     let recorder = MailRecorder::start(20);
     let admin = steady.admin().await;
     smtp_provider(&admin, recorder.port, CONNECTIONS).await;
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     let storm = Storm::over(&mailing);
     let mut on_the_wire = Vec::new();
 
-    let (name, mut log) = (format!("-{}", frozen.pid()), EventLog::of(&steady).await);
+    let (name, mut log) = (format!("-{}", frozen.pid()), EventLog::open(&steady).await);
 
     for _ in 0..FREEZES {
         storm.delivers(&recorder, 20).await;

@@ -8,10 +8,10 @@ use crate::harness::{Answer, Client, Mailing, Server, unique_name};
 /// An aggregate of each kind that can be deleted: its plural path, the name of its id, and its
 /// id.
 async fn one_of_each(admin: &Client) -> Vec<(&'static str, &'static str, i64)> {
-    let mailing = Mailing::of(admin).await;
+    let mailing = Mailing::new(admin).await;
     let contact = admin.contact("alias@example.com").await;
     let transmission = mailing.to(contact).await;
-    let spare = Mailing::of(admin).await;
+    let spare = Mailing::new(admin).await;
     let name = unique_name("alias");
     let user = json!({"username": name, "passwd": "long-enough-9-words"});
     let account = json!({"username": unique_name("account")});
@@ -115,7 +115,7 @@ async fn every_alias_names_a_route_that_there_is() {
 #[tokio::test]
 async fn every_spelling_of_send_sends() {
     let user = Server::shared().await.user(&["user"]).await;
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     for (method, word) in [
         ("POST", "send"),
         ("GET", "send"),
@@ -134,7 +134,7 @@ async fn every_spelling_of_send_sends() {
 #[tokio::test]
 async fn retry_comes_as_post_and_as_get() {
     let user = Server::shared().await.user(&["user"]).await;
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     for method in ["POST", "GET"] {
         let transmission = mailing.send_to("fail@example.com").await;
         mailing.ended(transmission).await;
@@ -148,7 +148,7 @@ async fn retry_comes_as_post_and_as_get() {
 #[tokio::test]
 async fn an_attachment_downloads_under_both_names() {
     let user = Server::shared().await.user(&["user"]).await;
-    let template = Mailing::of(&user).await.template_id;
+    let template = Mailing::new(&user).await.template_id;
     let path = format!("/messages/templates/{template}");
     user.upload(&format!("{path}/media"), "application/pdf", *b"%PDF-1.4 x")
         .await
@@ -166,7 +166,7 @@ async fn an_attachment_downloads_under_both_names() {
 #[tokio::test]
 async fn a_transmission_of_a_program_is_made_by_put_and_by_post() {
     let user = Server::shared().await.user(&["user"]).await;
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     let contact = user.contact("both@example.com").await;
     for method in ["PUT", "POST"] {
         let path = format!("/programs/{}/transmissions", mailing.program_id);
@@ -182,7 +182,7 @@ async fn a_transmission_of_a_program_is_made_by_put_and_by_post() {
 #[tokio::test]
 async fn a_program_and_its_transmission_are_made_together_or_not_at_all() {
     let user = Server::shared().await.user(&["user"]).await;
-    let template = Mailing::of(&user).await.template_id;
+    let template = Mailing::new(&user).await.template_id;
     let contact = user.contact("together@example.com").await;
     for method in ["PUT", "POST"] {
         let flat = json!({"template_id": template, "contact_id": contact, "title": "flat"});

@@ -60,7 +60,7 @@ async fn every_route_succeeds_as_documented() {
     let mut wrong = Vec::new();
     let here = |route: &Route| !ELSEWHERE.iter().any(|(path, _)| *path == route.path);
     for route in routes::all().into_iter().filter(here) {
-        let case = Case::of(route, &things).await;
+        let case = Case::new(route, &things).await;
         let answer = case.ask(&things.client).await;
         if let Some(said) = case.complaint(&answer, &described) {
             let text: String = answer.text().chars().take(300).collect();
@@ -96,7 +96,7 @@ enum Body {
 }
 
 impl Case {
-    async fn of(route: Route, things: &Things) -> Self {
+    async fn new(route: Route, things: &Things) -> Self {
         let mut ids = HashMap::new();
         for name in route.parameters() {
             if let Some(kind) = name.strip_suffix("_id") {

@@ -22,7 +22,7 @@ impl Things {
         client.post("/providers", sandbox).await.ok();
         let things = Self {
             lmtp: Some(server.mail_port("lmtp")),
-            ..Self::of(&client)
+            ..Self::create(&client)
         };
         // A program that others can have as parent.
         things.any("program").await;
@@ -35,7 +35,7 @@ impl Things {
     }
 
     /// This client's, on a server that has the sandbox already.
-    pub fn of(client: &Client) -> Self {
+    pub fn create(client: &Client) -> Self {
         Self {
             client: client.clone(),
             lmtp: None,

@@ -18,7 +18,7 @@ async fn limited(deadline: u32, rate: Option<u32>, channels: Option<u32>) -> (Se
     let provider = json!({"name": "limited", "type": "sandbox", "active": 1,
         "rate_limit": rate, "channel_limit": channels});
     admin.post("/providers", provider).await.ok();
-    let campaigns = Campaigning::of(&admin).await;
+    let campaigns = Campaigning::new(&admin).await;
     (server, campaigns)
 }
 
@@ -38,7 +38,7 @@ async fn a_provider_with_a_lower_rate_than_the_campaign_sets_the_pace() {
     let ended = campaigns.ended(id).await;
     assert_eq!(ended["delivered"], 60, "{ended}");
 
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     let starts: Vec<_> = log.starts(id).await.into_iter().map(|it| it.0).collect();
     assert_eq!(starts.len(), 60);
     let densest = densest_second(&starts);
@@ -57,7 +57,7 @@ async fn who_finds_no_free_channel_in_time_is_sent_to_later() {
         (&json!(24), &json!(0)),
         "{ended}"
     );
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     assert_eq!(log.starts(id).await.len(), 24);
 }
 
@@ -66,7 +66,7 @@ async fn what_waits_for_a_channel_does_not_start_after_a_stop() {
     let (server, campaigns) = limited(600, None, Some(1)).await;
     let group = slow_group(&campaigns, 6).await;
     let id = campaigns.running(group, json!({"cpm": 100})).await;
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     campaigns.on_the_wire(&mut log, id, 1).await;
     campaigns.put(id, "stop").await.ok();
     campaigns.is_known(&mut log, id, "stopped", None).await;
@@ -99,7 +99,7 @@ async fn a_deleted_campaign_tries_nobody_again() {
     let id = campaigns
         .running(group, json!({"cpm": 100, "try_allowed": 5}))
         .await;
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     campaigns.on_the_wire(&mut log, id, 2).await;
     campaigns.put(id, "stop").await.ok();
     let path = format!("/campaigns/{id}");

@@ -29,7 +29,7 @@ async fn started(log: &mut EventLog, campaigns: &Campaigning, id: i64, contacts:
 #[tokio::test]
 async fn who_has_quiet_hours_now_is_held_and_the_others_are_reached() {
     let server = Server::shared().await;
-    let campaigns = Campaigning::of(&server.user(&["user"]).await).await;
+    let campaigns = Campaigning::new(&server.user(&["user"]).await).await;
     let group = campaigns.group(0).await;
     let person = async |n: i64, phone: &str, zone: Option<&str>| {
         let fields = json!({
@@ -73,7 +73,7 @@ async fn who_has_quiet_hours_now_is_held_and_the_others_are_reached() {
     for contact in free {
         assert_eq!(transmissions[&contact]["status"], "completed");
     }
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     assert_eq!(started(&mut log, &campaigns, id, &held).await, 0);
     assert_eq!(started(&mut log, &campaigns, id, &free).await, 3);
     campaigns.put(id, "stop").await.ok();
@@ -82,7 +82,7 @@ async fn who_has_quiet_hours_now_is_held_and_the_others_are_reached() {
 #[tokio::test]
 async fn a_quiet_day_of_the_week_is_where_the_recipient_is() {
     let server = Server::shared().await;
-    let campaigns = Campaigning::of(&server.user(&["user"]).await).await;
+    let campaigns = Campaigning::new(&server.user(&["user"]).await).await;
     let group = campaigns.group(0).await;
     // Fourteen hours ahead of UTC and eleven behind: never the same day in both.
     let mut contacts = Vec::new();
@@ -115,7 +115,7 @@ async fn a_quiet_day_of_the_week_is_where_the_recipient_is() {
 #[tokio::test]
 async fn who_was_held_is_reached_when_the_window_opens() {
     let server = Server::shared().await;
-    let campaigns = Campaigning::of(&server.user(&["user"]).await).await;
+    let campaigns = Campaigning::new(&server.user(&["user"]).await).await;
     let group = campaigns.group(0).await;
     let mut contacts = Vec::new();
     for (n, zone) in ["Asia/Karachi", "Asia/Karachi", "UTC"]
@@ -144,7 +144,7 @@ async fn who_was_held_is_reached_when_the_window_opens() {
         (&ended["status"], &ended["delivered"]),
         (&json!("completed"), &json!(3))
     );
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     let starts: Vec<DateTime<Utc>> = log.starts(id).await.into_iter().map(|it| it.0).collect();
     assert_eq!(starts.len(), 3);
     assert!(
@@ -159,11 +159,11 @@ async fn who_was_held_is_reached_when_the_window_opens() {
 #[tokio::test]
 async fn hours_that_change_on_the_way_hold_for_all_that_is_not_sent() {
     let server = Server::shared().await;
-    let campaigns = Campaigning::of(&server.user(&["user"]).await).await;
+    let campaigns = Campaigning::new(&server.user(&["user"]).await).await;
     let group = campaigns.group(8).await;
     // All transmissions are created at once, and sent over half a minute.
     let id = campaigns.running(group, json!({"cpm": 0.5})).await;
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     campaigns.on_the_wire(&mut log, id, 1).await;
     campaigns.put(id, "stop").await.ok();
     let now = clock::now();

@@ -8,7 +8,7 @@ use crate::harness::{Campaigning, Client, EventLog, Server, eventually, seconds,
 const ENDLESS: f64 = 0.001;
 
 async fn campaigning() -> Campaigning {
-    Campaigning::of(&Server::shared().await.user(&["user"]).await).await
+    Campaigning::new(&Server::shared().await.user(&["user"]).await).await
 }
 
 async fn asked(client: &Client, method: &str, path: &str) -> crate::harness::Answer {
@@ -136,7 +136,7 @@ async fn while_it_runs_only_its_pace_changes() {
         json!({"duplicates": 1}),
         json!({"account_id": account}),
         json!({"group_id": campaigns.group(1).await}),
-        json!({"program_id": Campaigning::of(user).await.program_id}),
+        json!({"program_id": Campaigning::new(user).await.program_id}),
         json!({"quiet_from": "21:00", "quiet_to": "08:00"}),
         json!({"quiet_days": "1"}),
         json!({"cpm": 1, "source": "elsewhere"}),
@@ -173,7 +173,7 @@ async fn while_it_runs_only_its_pace_changes() {
 async fn of_two_who_start_it_at_once_one_does() {
     let server = Server::shared().await;
     let campaigns = campaigning().await;
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     let group = campaigns.group(2).await;
     let admin = Campaigning {
         client: server.admin().await,
@@ -216,7 +216,7 @@ async fn a_start_that_cannot_work_says_why_and_changes_nothing() {
         .campaign(group, json!({"program_id": inbound}))
         .await;
     let unprovided = campaigns.campaign(group, json!({})).await;
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     let mut refused = async |id: i64, expected: &str| {
         for (method, start, _) in spellings(id) {
             let why = reason(&asked(&admin, method, &start).await);
@@ -335,7 +335,7 @@ async fn one_whose_owner_is_deactivated_is_broken_and_goes_on_when_it_can() {
         (&ended["status"], &ended["delivered"]),
         (&json!("completed"), &json!(40))
     );
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     assert_eq!(
         (log.made(id).await, log.starts(id).await.len()),
         ((40, 40), 40)
@@ -367,7 +367,7 @@ async fn a_deleted_one_sends_nothing_more() {
     for row in suppressed {
         assert_eq!(row["response"], "its campaign was deleted", "{row}");
     }
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     let delivered = left
         .iter()
         .filter(|it| it["outcome"] == "delivered")

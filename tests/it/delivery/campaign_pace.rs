@@ -57,7 +57,7 @@ async fn a_campaign_keeps_its_pace() {
     let group = campaigns.group(125).await;
     let id = campaigns.running(group, json!({"cpm": 10})).await;
     campaigns.ended(id).await;
-    let moments = moments(&mut EventLog::of(&server).await, id).await;
+    let moments = moments(&mut EventLog::open(&server).await, id).await;
     assert_eq!(moments.len(), 125);
     let densest = densest_second(&moments);
     assert!(densest <= 11, "{densest} in one second");
@@ -71,7 +71,7 @@ async fn another_pace_holds_at_once() {
     let campaigns = Campaigning::on(&server).await;
     let group = campaigns.group(150).await;
     let id = campaigns.running(group, json!({"cpm": 2})).await;
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     campaigns.on_the_wire(&mut log, id, 4).await;
     let path = format!("/campaigns/{id}");
     let changed = clock::now();
@@ -105,7 +105,7 @@ async fn nothing_is_caught_up_with_after_a_stop() {
     let campaigns = Campaigning::on(&server).await;
     let group = campaigns.group(300).await;
     let id = campaigns.running(group, json!({"cpm": 20})).await;
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     campaigns.on_the_wire(&mut log, id, 30).await;
     campaigns.put(id, "stop").await.ok();
     campaigns.is_known(&mut log, id, "stopped", None).await;
@@ -144,7 +144,7 @@ async fn a_fast_campaign_holds_nobody_else_up() {
     const CONTACTS: i64 = 2_000;
     let server = Server::alone().await;
     let campaigns = Campaigning::on(&server).await;
-    let mailing = Mailing::of(&server.user(&["user"]).await).await;
+    let mailing = Mailing::new(&server.user(&["user"]).await).await;
     let group = campaigns.group(CONTACTS as usize).await;
     let id = campaigns.running(group, json!({"cpm": 1_000_000})).await;
     let (mut singles, mut meanwhile) = (Vec::new(), 0);
@@ -165,7 +165,7 @@ async fn a_fast_campaign_holds_nobody_else_up() {
         meanwhile >= 1,
         "the campaign was over before the first of them"
     );
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     let mut overtaken = Vec::new();
     for single in singles {
         overtaken.push(overtaken_by(&mut log, single).await);
@@ -187,7 +187,7 @@ async fn a_start_is_answered_at_once_and_progress_is_told_on_the_way() {
     let id = campaigns.campaign(group, json!({"cpm": 10})).await;
     campaigns.put(id, "start").await.ok();
     // The request only starts the campaign; the transmissions are created afterwards.
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     let sql = "select count(*), count(distinct event_type) from events
                where commit_id = (select commit_id from events
                    where event_type = 'CampaignStarted' and aggregate_id = $1)";

@@ -28,7 +28,7 @@ struct Stream {
 
 impl Stream {
     /// Follows a campaign, from after the event with this id.
-    async fn of(client: &Client, id: i64, last: Option<&str>) -> Self {
+    async fn open(client: &Client, id: i64, last: Option<&str>) -> Self {
         let mut request = client.request("GET", &format!("/campaigns/{id}/progress"));
         if let Some(last) = last {
             request = request.header("last-event-id", last);
@@ -81,10 +81,10 @@ fn ids(events: &[Heard]) -> Vec<&str> {
 
 #[tokio::test]
 async fn who_follows_hears_how_far_it_is_and_its_end() {
-    let campaigns = Campaigning::of(&Server::shared().await.user(&["user"]).await).await;
+    let campaigns = Campaigning::new(&Server::shared().await.user(&["user"]).await).await;
     let group = campaigns.group(30).await;
     let id = campaigns.campaign(group, json!({"cpm": 10})).await;
-    let stream = Stream::of(&campaigns.client, id, None).await;
+    let stream = Stream::open(&campaigns.client, id, None).await;
     campaigns.put(id, "start").await.ok();
     let heard = stream.rest().await;
     assert!(heard.len() >= 3, "{heard:?}");
@@ -120,20 +120,20 @@ async fn who_follows_hears_how_far_it_is_and_its_end() {
     let over = campaigns.client.send(over).await;
     assert_eq!((over.status, over.text().as_str()), (204, ""));
     // A late client gets only the final event.
-    let late = Stream::of(&campaigns.client, id, None).await.rest().await;
+    let late = Stream::open(&campaigns.client, id, None).await.rest().await;
     assert_eq!(ids(&late), [&end.id]);
     assert_eq!(late[0].kind, "end");
 }
 
 #[tokio::test]
 async fn who_comes_back_hears_nothing_twice() {
-    let campaigns = Campaigning::of(&Server::shared().await.user(&["user"]).await).await;
+    let campaigns = Campaigning::new(&Server::shared().await.user(&["user"]).await).await;
     let group = campaigns.group(40).await;
     let id = campaigns.running(group, json!({"cpm": 1})).await;
-    let mut stream = Stream::of(&campaigns.client, id, None).await;
+    let mut stream = Stream::open(&campaigns.client, id, None).await;
     let first = [stream.next().await.unwrap(), stream.next().await.unwrap()];
     drop(stream);
-    let again = Stream::of(&campaigns.client, id, Some(&first[1].id)).await;
+    let again = Stream::open(&campaigns.client, id, Some(&first[1].id)).await;
     let faster = json!({"cpm": 100});
     let path = format!("/campaigns/{id}");
     campaigns.client.put(&path, faster).await.ok();
@@ -150,16 +150,16 @@ async fn who_comes_back_hears_nothing_twice() {
 
 #[tokio::test]
 async fn while_nothing_happens_nothing_is_heard() {
-    let campaigns = Campaigning::of(&Server::shared().await.user(&["user"]).await).await;
+    let campaigns = Campaigning::new(&Server::shared().await.user(&["user"]).await).await;
     let group = campaigns.group(2).await;
     let id = campaigns.campaign(group, json!({})).await;
-    let mut stream = Stream::of(&campaigns.client, id, None).await;
+    let mut stream = Stream::open(&campaigns.client, id, None).await;
     let first = stream.next().await.unwrap();
     assert_eq!(
         (first.kind.as_str(), &first.data["status"]),
         ("progress", &json!("new"))
     );
-    let mut again = Stream::of(&campaigns.client, id, Some(&first.id)).await;
+    let mut again = Stream::open(&campaigns.client, id, Some(&first.id)).await;
     for stream in [&mut stream, &mut again] {
         let silence = tokio::time::timeout(seconds(2), stream.next()).await;
         assert!(silence.is_err(), "{silence:?}");
@@ -176,12 +176,12 @@ async fn the_stream_ends_with_the_token_and_with_the_campaign() {
     let name = unique_name("follower");
     let first = server.named_user(&name, &["user"]).await;
     let second = server.stranger().login(&name, USER_PASSWORD).await;
-    let campaigns = Campaigning::of(&first).await;
+    let campaigns = Campaigning::new(&first).await;
     let group = campaigns.group(2).await;
     let id = campaigns.campaign(group, json!({})).await;
     let (mut mine, mut others) = (
-        Stream::of(&first, id, None).await,
-        Stream::of(&second, id, None).await,
+        Stream::open(&first, id, None).await,
+        Stream::open(&second, id, None).await,
     );
     mine.next().await.unwrap();
     others.next().await.unwrap();
@@ -198,7 +198,7 @@ async fn the_stream_ends_with_the_token_and_with_the_campaign() {
 #[tokio::test]
 async fn nobody_follows_what_is_anothers() {
     let server = Server::shared().await;
-    let campaigns = Campaigning::of(&server.user(&["user"]).await).await;
+    let campaigns = Campaigning::new(&server.user(&["user"]).await).await;
     let mallory = server.user(&["user"]).await;
     let group = campaigns.group(1).await;
     let id = campaigns.campaign(group, json!({})).await;
@@ -254,14 +254,14 @@ async fn a_server_that_stops_lets_its_followers_go() {
     let campaigns = Campaigning::on(&server).await;
     let group = campaigns.group(2).await;
     let id = campaigns.campaign(group, json!({})).await;
-    let mut stream = Stream::of(&campaigns.client, id, None).await;
+    let mut stream = Stream::open(&campaigns.client, id, None).await;
     stream.next().await.unwrap();
     assert!(server.sigterm(seconds(10)).success());
     let end = tokio::time::timeout(TIMEOUT, stream.next()).await;
     assert_eq!(end.expect("the end of the stream"), None);
     server.start().await;
     eventually("it can be followed again", seconds(10), async || {
-        let mut stream = Stream::of(&campaigns.client, id, None).await;
+        let mut stream = Stream::open(&campaigns.client, id, None).await;
         let next = tokio::time::timeout(TIMEOUT, stream.next());
         next.await.ok().flatten()
     })

@@ -80,7 +80,7 @@ async fn each_contact_has_one_transmission_and_every_outcome_is_counted() {
     );
     assert_adds_up(&ended);
 
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     assert_eq!(log.made(id).await, (48, 48));
     // One attempt each, two for busy contacts, none for suppressed ones.
     assert_eq!(log.starts(id).await.len(), 41 + 2 * 2 + 1 + 1);
@@ -109,7 +109,7 @@ async fn each_contact_has_one_transmission_and_every_outcome_is_counted() {
     );
 
     the_report_has_each_once(&campaigns, id).await;
-    ReadModels::assert_equal_a_rebuild(&server).await;
+    ReadModels::assert_whole(&server).await;
 }
 
 async fn the_report_has_each_once(campaigns: &Campaigning, id: i64) {
@@ -143,7 +143,7 @@ async fn the_report_has_each_once(campaigns: &Campaigning, id: i64) {
 
 #[tokio::test]
 async fn where_the_campaign_says_so_an_address_is_reached_for_each_who_has_it() {
-    let campaigns = Campaigning::of(&Server::shared().await.user(&["user"]).await).await;
+    let campaigns = Campaigning::new(&Server::shared().await.user(&["user"]).await).await;
     let group = campaigns
         .group_of(&["same@example.com", "same@example.com"])
         .await;
@@ -162,12 +162,12 @@ async fn where_the_campaign_says_so_an_address_is_reached_for_each_who_has_it() 
 #[tokio::test]
 async fn who_comes_after_the_start_or_goes_before_their_turn_is_not_reached() {
     let server = Server::shared().await;
-    let campaigns = Campaigning::of(&server.user(&["user"]).await).await;
+    let campaigns = Campaigning::new(&server.user(&["user"]).await).await;
     let group = campaigns.group(50).await;
     // Transmissions are created half a minute ahead; the last contacts have none yet.
     let id = campaigns.running(group, json!({"cpm": 1})).await;
     campaigns.done(id, 1).await;
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     assert_eq!(log.made(id).await, (30, 30));
     let contacts: Vec<i64> = campaigns
         .contacts(group)
@@ -235,7 +235,7 @@ async fn assert_suppressed(server: &Server, row: &Value, starts: usize) {
     );
     let response = row["response"].as_str().unwrap();
     assert!(response.contains("opted out"), "{row}");
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     let id = row["transmission_id"].as_i64().unwrap();
     let history = log.history("transmission", id).await;
     let started = history.iter().filter(|kind| *kind == "SpoolStarted");
@@ -251,7 +251,7 @@ async fn assert_suppressed(server: &Server, row: &Value, starts: usize) {
 async fn who_opted_out_is_sent_to_by_no_path() {
     let server = impatient("4").await;
     let admin = server.admin().await;
-    let (campaigns, mailing) = (Campaigning::on(&server).await, Mailing::of(&admin).await);
+    let (campaigns, mailing) = (Campaigning::on(&server).await, Mailing::new(&admin).await);
 
     // A failed transmission that a user sends again.
     let failed = mailing.send_to("fail+1@example.com").await;
@@ -304,14 +304,14 @@ async fn who_opted_out_is_sent_to_by_no_path() {
     }
     let outbox = admin.get("/sandbox/outbox").await.text();
     assert!(!outbox.contains("example.com"), "{outbox}");
-    ReadModels::assert_equal_a_rebuild(&server).await;
+    ReadModels::assert_whole(&server).await;
 }
 
 #[tokio::test]
 async fn who_opts_out_of_another_channel_or_from_anothers_list_is_reached() {
     let server = Server::shared().await;
-    let campaigns = Campaigning::of(&server.user(&["user"]).await).await;
-    let other = Campaigning::of(&server.user(&["user"]).await).await;
+    let campaigns = Campaigning::new(&server.user(&["user"]).await).await;
+    let other = Campaigning::new(&server.user(&["user"]).await).await;
     let group = campaigns
         .group_of(&["mine@example.com", "phone@example.com"])
         .await;

@@ -6,7 +6,7 @@ use crate::harness::{Client, Database, Mailing, ReadModels, Server, Setup, uniqu
 
 /// A program and a group for campaigns.
 async fn parts(user: &Client) -> (i64, i64) {
-    let program = Mailing::of(user).await.program_id;
+    let program = Mailing::new(user).await.program_id;
     let group = json!({"name": unique_name("group")});
     (program, user.post("/groups", group).await.id("group_id"))
 }
@@ -110,7 +110,7 @@ async fn where_the_setting_says_so_cpm_is_per_minute() {
     );
     let list = admin.get("/campaigns?cpm=30&sort=cpm").await.ok();
     assert_eq!(list, json!([changed]));
-    ReadModels::assert_equal_a_rebuild(&server).await;
+    ReadModels::assert_whole(&server).await;
 }
 
 #[tokio::test]

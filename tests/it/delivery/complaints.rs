@@ -8,14 +8,14 @@ use crate::harness::{
 
 const ADDRESS: &str = "fbl@sender.example";
 
-struct Sending {
+struct MailSend {
     server: Server,
     client: Client,
     sink: SmtpSink,
     mailing: Mailing,
 }
 
-impl Sending {
+impl MailSend {
     async fn set_up() -> Self {
         let database = Database::create().await;
         let sink = SmtpSink::start().await;
@@ -27,7 +27,7 @@ impl Sending {
             "settings": {"tls": "none", "from_domain": "sender.example"},
         });
         client.post("/providers", provider).await.ok();
-        let mailing = Mailing::of(&client).await;
+        let mailing = Mailing::new(&client).await;
         Self {
             server,
             client,
@@ -68,7 +68,7 @@ impl Sending {
 
 #[tokio::test]
 async fn who_calls_a_mail_unwanted_gets_no_more_of_them() {
-    let sending = Sending::set_up().await;
+    let sending = MailSend::set_up().await;
     let return_path = sending.mail("ada@example.com").await;
     let wanted = sending.report("not-spam", &return_path).await;
     assert!(wanted.starts_with("250 "), "{wanted}");

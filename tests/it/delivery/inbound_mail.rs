@@ -77,7 +77,7 @@ async fn mail_that_is_to_become_a_fax_is_refused_with_the_reason() {
     const REASON: &str = "550 5.3.3 faxes cannot be sent yet";
     let desk = MailDesk::open().await;
     let address = format!("{}@desk.example", unique_name("fax"));
-    let fax = Receiving::of(&desk.client, "emailtofax", "email", address).await;
+    let fax = Receiving::new(&desk.client, "emailtofax", "email", address).await;
     let mut postman = desk.lmtp().await;
     let to = [&fax.address[..], &desk.receiving.address];
     let answers = postman.bring(&to, MAIL).await;
@@ -355,7 +355,7 @@ async fn a_mail_that_comes_back_has_failed_with_the_words_it_was_refused_with() 
         },
     });
     desk.client.post("/providers", provider).await.ok();
-    let mailing = Mailing::of(&desk.client).await;
+    let mailing = Mailing::new(&desk.client).await;
     let transmission = mailing.send_to("nobody@desk.example").await;
     let path = format!("/transmissions/{transmission}");
     let bounced = eventually("it comes back", seconds(30), async || {

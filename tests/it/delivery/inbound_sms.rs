@@ -10,13 +10,13 @@ use crate::harness::{
     unique_name,
 };
 
-struct Desk {
+struct SmsReceiver {
     _server: Server,
     client: Client,
     receiving: Receiving,
 }
 
-impl Desk {
+impl SmsReceiver {
     async fn open() -> Self {
         let database = Database::create().await;
         let server = Setup::on(&database).start().await;
@@ -68,7 +68,7 @@ impl Desk {
 
 #[tokio::test]
 async fn a_message_becomes_a_completed_transmission_from_a_new_contact() {
-    let (desk, centre) = Desk::bound().await;
+    let (desk, centre) = SmsReceiver::bound().await;
     desk.deliver(&centre, b"hello \x1b\x65", json!({}));
     let row = desk.receiving.arrived(&desk.client, 1).await.remove(0);
     assert_eq!(centre.said("delivered", 1).await[0]["status"], 0);
@@ -92,7 +92,7 @@ async fn a_message_becomes_a_completed_transmission_from_a_new_contact() {
 
 #[tokio::test]
 async fn who_writes_again_is_the_same_contact_and_a_known_one_is_found() {
-    let (desk, centre) = Desk::bound().await;
+    let (desk, centre) = SmsReceiver::bound().await;
     for word in ["one", "two", "three"] {
         desk.deliver(&centre, word.as_bytes(), json!({}));
     }
@@ -110,7 +110,7 @@ async fn who_writes_again_is_the_same_contact_and_a_known_one_is_found() {
 
 #[tokio::test]
 async fn parts_are_put_together_in_any_order_and_other_letters_are_read() {
-    let (desk, centre) = Desk::bound().await;
+    let (desk, centre) = SmsReceiver::bound().await;
     let units: Vec<u8> = "م😀 end"
         .encode_utf16()
         .flat_map(u16::to_be_bytes)
@@ -129,7 +129,7 @@ async fn parts_are_put_together_in_any_order_and_other_letters_are_read() {
 
 #[tokio::test]
 async fn a_message_that_is_brought_again_is_taken_in_once() {
-    let (desk, centre) = Desk::bound().await;
+    let (desk, centre) = SmsReceiver::bound().await;
     // The connection may break before the response to the first one arrives.
     desk.deliver(&centre, b"yes", json!({"then_drop": true}));
     centre.said("bind", 2).await;
@@ -145,7 +145,7 @@ async fn a_message_that_is_brought_again_is_taken_in_once() {
 
 #[tokio::test]
 async fn the_same_words_said_again_later_are_another_message() {
-    let (desk, centre) = Desk::bound().await;
+    let (desk, centre) = SmsReceiver::bound().await;
     desk.deliver(&centre, b"yes", json!({}));
     desk.texts(1).await;
     tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
@@ -155,7 +155,7 @@ async fn the_same_words_said_again_later_are_another_message() {
 
 #[tokio::test]
 async fn what_nobody_takes_in_is_refused_for_good() {
-    let (desk, centre) = Desk::bound().await;
+    let (desk, centre) = SmsReceiver::bound().await;
     desk.deliver(&centre, b"hi", json!({"to": "4930000000"}));
     let answers = centre.said("delivered", 1).await;
     assert_eq!(answers[0]["status"], 0x65, "{answers:?}");
@@ -168,7 +168,7 @@ async fn what_nobody_takes_in_is_refused_for_good() {
 
 #[tokio::test]
 async fn one_who_does_not_know_the_password_brings_nothing() {
-    let desk = Desk::open().await;
+    let desk = SmsReceiver::open().await;
     let mut by = desk.receiving.kannel(&desk.client).await;
     by.password = "guessed";
     assert_eq!(desk.receiving.brought(&by, "from=1&data=hi").await, 401);
@@ -181,7 +181,7 @@ async fn one_who_does_not_know_the_password_brings_nothing() {
 
 #[tokio::test]
 async fn kannel_brings_short_long_and_other_letters_once_each() {
-    let desk = Desk::open().await;
+    let desk = SmsReceiver::open().await;
     let by = desk.receiving.kannel(&desk.client).await;
     let centre = Centre::start(&json!({"password": "s3same"}));
     let base = desk
@@ -216,7 +216,7 @@ async fn kannel_brings_short_long_and_other_letters_once_each() {
 
 #[tokio::test]
 async fn what_kannel_brings_again_because_our_answer_was_lost_is_taken_in_once() {
-    let desk = Desk::open().await;
+    let desk = SmsReceiver::open().await;
     let by = desk.receiving.kannel(&desk.client).await;
     let centre = Centre::start(&json!({}));
     let lossy = Lossy::before(&desk.client.url).await;
@@ -239,7 +239,7 @@ async fn what_kannel_brings_again_because_our_answer_was_lost_is_taken_in_once()
 
 #[tokio::test]
 async fn stop_closes_the_list_answers_once_and_start_opens_it() {
-    let desk = Desk::open().await;
+    let desk = SmsReceiver::open().await;
     let by = desk.receiving.kannel(&desk.client).await;
     let client = &desk.client;
     let kannel = format!("/providers/{}", by.provider_id);
@@ -279,7 +279,7 @@ async fn stop_closes_the_list_answers_once_and_start_opens_it() {
 
 #[tokio::test]
 async fn of_many_at_once_each_is_taken_in_once_whatever_stands_among_them() {
-    let desk = Desk::open().await;
+    let desk = SmsReceiver::open().await;
     let by = &desk.receiving.kannel(&desk.client).await;
     let receiving = &desk.receiving;
     // Thirty messages, each twice: ten from one new sender, ten from a new sender each, ten
@@ -312,7 +312,7 @@ async fn of_many_at_once_each_is_taken_in_once_whatever_stands_among_them() {
 
 #[tokio::test]
 async fn a_wish_holds_although_nobody_reads_what_it_came_in() {
-    let desk = Desk::open().await;
+    let desk = SmsReceiver::open().await;
     let by = desk.receiving.kannel(&desk.client).await;
     let mut unread = desk.receiving.clone();
     unread.address = format!("+4930{:07}", unique());
@@ -330,7 +330,7 @@ async fn a_wish_holds_although_nobody_reads_what_it_came_in() {
 
 #[tokio::test]
 async fn the_last_wish_is_the_one_that_holds() {
-    let (desk, centre) = Desk::bound().await;
+    let (desk, centre) = SmsReceiver::bound().await;
     for (number, word) in (1..).zip(["STOP", "START", "Stop", "Start", "stop!"]) {
         desk.deliver(&centre, word.as_bytes(), json!({}));
         centre.said("delivered", number).await;
@@ -348,7 +348,7 @@ async fn the_last_wish_is_the_one_that_holds() {
 
 #[tokio::test]
 async fn parts_that_come_again_are_known_and_others_under_their_number_are_not() {
-    let desk = Desk::open().await;
+    let desk = SmsReceiver::open().await;
     let by = desk.receiving.kannel(&desk.client).await;
     let part = |number: u8, said: &str| {
         format!("from=%2B4930999&coding=0&data={said}&udh=%05%00%03%07%02%0{number}")

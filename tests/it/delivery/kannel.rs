@@ -14,7 +14,7 @@ struct Texting {
 
 impl Texting {
     /// A program that sends this text, through a provider with these settings.
-    async fn of(text: &str, password: &str, settings: Value) -> Self {
+    async fn new(text: &str, password: &str, settings: Value) -> Self {
         let text = json!({"data": text});
         Self::through(Kannel::start().await, text, password, settings).await
     }
@@ -69,7 +69,7 @@ fn by_fake() -> Value {
 
 #[tokio::test]
 async fn a_text_is_completed_by_its_report() {
-    let texting = Texting::of("Hello € Grüße [x]", "s3same", by_fake()).await;
+    let texting = Texting::new("Hello € Grüße [x]", "s3same", by_fake()).await;
     let ended = texting.sent().await;
     assert_eq!(ended["outcome"], "delivered", "{ended}");
     assert_eq!(ended["response"], "delivered", "{ended}");
@@ -80,7 +80,7 @@ async fn a_text_is_completed_by_its_report() {
 
 #[tokio::test]
 async fn other_letters_than_gsm_arrive_as_they_are() {
-    let texting = Texting::of("مر😀", "s3same", by_fake()).await;
+    let texting = Texting::new("مر😀", "s3same", by_fake()).await;
     let ended = texting.sent().await;
     assert_eq!(ended["outcome"], "delivered", "{ended}");
     let messages = texting.kannel.arrived(1).await;
@@ -93,7 +93,7 @@ async fn other_letters_than_gsm_arrive_as_they_are() {
 
 #[tokio::test]
 async fn a_long_text_arrives_in_parts_although_kannel_would_cut_it() {
-    let texting = Texting::of(&"abc".repeat(130), "s3same", by_fake()).await;
+    let texting = Texting::new(&"abc".repeat(130), "s3same", by_fake()).await;
     let ended = texting.sent().await;
     assert_eq!(ended["outcome"], "delivered", "{ended}");
     let messages = texting.kannel.arrived(3).await;
@@ -116,7 +116,7 @@ async fn a_service_is_spoken_to_as_its_template_says() {
             <dlr-url>{report_url}?status=%d</dlr-url></statusrequest></submit></message>",
         "success": "^[03]: ",
     });
-    let texting = Texting::of("Fish & <chips>, 3 €", "s3same", template).await;
+    let texting = Texting::new("Fish & <chips>, 3 €", "s3same", template).await;
     let ended = texting.sent().await;
     assert_eq!(ended["outcome"], "delivered", "{ended}");
     assert_eq!(ended["response"], "delivered", "{ended}");
@@ -143,7 +143,7 @@ async fn a_wrong_password_is_not_the_messages_fault_and_stands_in_the_report() {
 
 #[tokio::test]
 async fn a_message_for_a_centre_that_is_not_there_is_rejected() {
-    let texting = Texting::of("hi", "s3same", json!({"smsc": "nosuch", "sender": "ACME"})).await;
+    let texting = Texting::new("hi", "s3same", json!({"smsc": "nosuch", "sender": "ACME"})).await;
     let ended = texting.sent().await;
     assert_eq!(ended["outcome"], "rejected", "{ended}");
     assert!(texting.kannel.messages().is_empty());
@@ -151,7 +151,7 @@ async fn a_message_for_a_centre_that_is_not_there_is_rejected() {
 
 #[tokio::test]
 async fn what_kannel_keeps_while_its_centre_is_down_is_completed_when_it_is_up() {
-    let mut texting = Texting::of("hi", "s3same", by_fake()).await;
+    let mut texting = Texting::new("hi", "s3same", by_fake()).await;
     texting.kannel.stop_centre();
     let (transmission, _) = texting.send().await;
     let mailing = texting.mailing.clone();
@@ -176,7 +176,7 @@ async fn what_nobody_reports_on_ends_as_the_provider_is_set() {
         let settings = json!({
             "smsc": "fake", "sender": "+4930555", "report_seconds": 1, "if_silent": if_silent,
         });
-        let mut texting = Texting::of("hi", "s3same", settings).await;
+        let mut texting = Texting::new("hi", "s3same", settings).await;
         texting.kannel.stop_centre();
         let ended = texting.sent().await;
         assert_eq!(ended["outcome"], outcome, "{ended}");
@@ -187,7 +187,7 @@ async fn what_nobody_reports_on_ends_as_the_provider_is_set() {
 
 #[tokio::test]
 async fn a_forged_report_is_turned_away_and_changes_nothing() {
-    let mut texting = Texting::of("hi", "s3same", by_fake()).await;
+    let mut texting = Texting::new("hi", "s3same", by_fake()).await;
     texting.kannel.stop_centre();
     let (transmission, spool) = texting.send().await;
     let url = &texting.server.url;

@@ -116,7 +116,7 @@ async fn an_international_address_is_the_same_in_either_form() {
         ("bob@bücher.example", "bob@xn--bcher-kva.example"),
         ("bär@bücher.example", "BÄR@xn--bcher-kva.example"),
     ] {
-        let receiving = Receiving::of(&desk.client, kind, "email", stored.to_owned()).await;
+        let receiving = Receiving::new(&desk.client, kind, "email", stored.to_owned()).await;
         let mut postman = desk.lmtp().await;
         let start = "MAIL FROM:<grüße@bücher.example> SMTPUTF8";
         assert!(postman.say(start).await.starts_with("250"));

@@ -10,7 +10,7 @@ use crate::harness::{
 #[tokio::test]
 async fn a_mail_goes_through_the_sandbox_and_is_reported() {
     let user = Server::shared().await.user(&["user"]).await;
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     let contact = user.contact("ada@example.com").await;
     let transmission = mailing.to(contact).await;
     let fresh = user
@@ -67,7 +67,7 @@ async fn a_mail_goes_to_smtp_sink_with_the_servers_words_in_the_report() {
     let sink = SmtpSink::start().await;
     let admin = server.admin().await;
     let provider = smtp_provider(&admin, sink.port, 2).await;
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
 
     let transmission = mailing.send_to("grace@example.com").await;
     let ended = mailing.ended(transmission).await;
@@ -98,7 +98,7 @@ async fn what_is_sent_is_fixed_at_that_moment() {
     let (server, recorder) = (setup.start().await, MailRecorder::start(0));
     let admin = server.admin().await;
     smtp_provider(&admin, recorder.port, 1).await;
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     // The mail server defers the first attempt, and meanwhile the template changes.
     let transmission = mailing.send_to("grey@example.com").await;
     let path = format!("/messages/templates/{}", mailing.template_id);
@@ -115,7 +115,7 @@ async fn what_is_sent_is_fixed_at_that_moment() {
 async fn without_an_active_provider_nothing_is_queued() {
     let server = Server::alone().await;
     let admin = server.admin().await;
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     let transmission = mailing.to(admin.contact("nowhere@example.com").await).await;
     let refused = admin
         .post(&format!("/transmissions/{transmission}/send"), json!({}))
@@ -126,13 +126,13 @@ async fn without_an_active_provider_nothing_is_queued() {
             .unwrap()
             .contains("provider")
     );
-    assert_eq!(EventLog::of(&server).await.count("SpoolQueued").await, 0);
+    assert_eq!(EventLog::open(&server).await.count("SpoolQueued").await, 0);
 }
 
 #[tokio::test]
 async fn what_is_done_cannot_be_sent_again_but_cloned() {
     let user = Server::shared().await.user(&["user"]).await;
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     let transmission = mailing.send_to("clone@example.com").await;
     mailing.ended(transmission).await;
     let path = format!("/transmissions/{transmission}");
@@ -156,7 +156,7 @@ async fn what_is_done_cannot_be_sent_again_but_cloned() {
 #[tokio::test]
 async fn an_account_that_is_not_named_is_the_newest_active_one() {
     let user = Server::shared().await.user(&["user"]).await;
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     let transmission = mailing.send_to("account@example.com").await;
     let ended = mailing.ended(transmission).await;
     let accounts = user.get("/accounts").await.ok();
@@ -169,7 +169,7 @@ async fn a_transmission_on_the_wire_cannot_be_deleted_and_one_that_ended_can() {
     let user = server.admin().await;
     smtp_provider(&user, recorder.port, 1).await;
     recorder.hold_after(0);
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     let transmission = mailing.send_to("held@example.com").await;
     recorder.holds(1).await;
     let path = format!("/transmissions/{transmission}");

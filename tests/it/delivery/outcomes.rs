@@ -6,7 +6,7 @@ use crate::harness::{EventLog, Mailing, Server, Setup};
 
 async fn sent_to(email: &str) -> (Mailing, i64, Value) {
     let user = Server::shared().await.user(&["user"]).await;
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     let transmission = mailing.send_to(email).await;
     let ended = mailing.ended(transmission).await;
     (mailing, transmission, ended)
@@ -133,7 +133,7 @@ async fn busy_is_tried_as_often_as_allowed_and_no_oftener() {
         .start()
         .await;
     let admin = server.admin().await;
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     let contact = admin.contact("busy@example.com").await;
     let transmission = mailing
         .with(json!({"contact_id": contact, "try_allowed": 3}))
@@ -155,7 +155,7 @@ async fn unreachable_is_tried_until_the_deadline() {
         .start()
         .await;
     let admin = server.admin().await;
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     let transmission = mailing.send_to("unavailable@example.com").await;
     let ended = mailing.ended(transmission).await;
     assert_eq!(ended["outcome"], "unavailable", "{ended}");
@@ -170,7 +170,7 @@ async fn unreachable_is_tried_until_the_deadline() {
 async fn the_whole_life_is_on_record() {
     let server = Server::shared().await;
     let (_, transmission, _) = sent_to("life@example.com").await;
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     let sql = "select event_type from events where aggregate_type = 'transmission'
                and aggregate_id = $1 order by sequence";
     let id = transmission.to_string();

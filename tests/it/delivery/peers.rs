@@ -37,7 +37,7 @@ async fn sender(port: u16, deadline: u32) -> (Server, Mailing) {
         .await;
     let admin = server.admin().await;
     smtp_provider_within(30, &admin, port, 1).await;
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     (server, mailing)
 }
 

@@ -42,9 +42,9 @@ async fn no_second_holds_more_starts_than_the_rate_over_all_workers() {
     let (server, _worker) = two_workers().await;
     let admin = server.admin().await;
     sandbox(&admin, Some(RATE as u32), None).await;
-    Campaigning::of(&admin).await.workers(2).await;
-    let mailing = Mailing::of(&admin).await;
-    let mut log = EventLog::of(&server).await;
+    Campaigning::new(&admin).await.workers(2).await;
+    let mailing = Mailing::new(&admin).await;
+    let mut log = EventLog::open(&server).await;
     let mut sent = 0;
     let starts = eventually("both workers work", TIMEOUT, async || {
         send_paced(&mailing, sent..sent + 120).await;
@@ -85,7 +85,7 @@ async fn no_more_attempts_are_under_way_than_there_are_channels_over_all_workers
     let (server, _worker) = two_workers().await;
     let admin = server.admin().await;
     let provider = sandbox(&admin, None, Some(CHANNELS as u32)).await;
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     let mut transmissions = Vec::new();
     for n in 0..8 {
         transmissions.push(mailing.send_to(&format!("slow+{n}@example.com")).await);
@@ -102,7 +102,7 @@ async fn no_more_attempts_are_under_way_than_there_are_channels_over_all_workers
     }
 
     let sql = "select time_start, time_end from read.spools where status = 'completed'";
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     let spans: Vec<(DateTime<Utc>, DateTime<Utc>)> =
         query_as(sql).fetch_all(log.sql()).await.unwrap();
     assert_eq!(spans.len(), 8);
@@ -137,7 +137,7 @@ async fn a_limit_is_set_changed_and_taken_away() {
             refused.expect(412);
         }
     }
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     for n in 0..3 {
         let transmission = mailing.send_to(&format!("single{n}@example.com")).await;
         assert_eq!(mailing.ended(transmission).await["outcome"], "delivered");
@@ -149,7 +149,7 @@ async fn a_limit_is_set_changed_and_taken_away() {
         read["rate_limit"].is_null() && read["channel_limit"].is_null(),
         "{read}"
     );
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     let apart = |starts: &[(DateTime<Utc>, String)]| {
         let apart = starts.windows(2).map(|pair| pair[1].0 - pair[0].0);
         apart.min().unwrap()

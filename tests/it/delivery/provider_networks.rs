@@ -79,7 +79,7 @@ async fn last_error(admin: &Client, provider: i64) -> String {
 /// Sends a message by the service of this type of provider; answers the transmission.
 async fn send(admin: &Client, kind: &str) -> (Mailing, i64) {
     let mailing = match kind {
-        "smtp" => Mailing::of(admin).await,
+        "smtp" => Mailing::new(admin).await,
         _ => Mailing::texting(admin, json!({"data": "hello"})).await,
     };
     let contact = json!({"first_name": "Bob", "phone": "+4930900", "email": "bob@example.com"});

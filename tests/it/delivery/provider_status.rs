@@ -36,7 +36,7 @@ async fn a_worker_elsewhere_tells_what_it_knows() {
     assert_eq!(unknown["workers"], 0);
 
     let mut worker = process("worker").spawn();
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     for n in 0..3 {
         let transmission = mailing.send_to(&format!("known{n}@example.com")).await;
         mailing.ended(transmission).await;
@@ -68,7 +68,7 @@ async fn what_went_wrong_is_told_without_naming_anybody() {
     let server = Server::alone().await;
     let admin = server.admin().await;
     let provider = smtp_provider(&admin, free_port(), 1).await;
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     mailing.send_to("unlucky@example.com").await;
     let down = status(&admin, provider, "it is down", |it| {
         it["reachable"] == false

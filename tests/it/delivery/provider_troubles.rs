@@ -19,7 +19,7 @@ async fn what_one_provider_does_not_reach_leaves_by_the_next_at_once() {
     let dead = json!({"name": "dead", "type": "smtp", "host": "127.0.0.1", "port": free_port(),
         "active": 1, "settings": {"tls": "none", "from_domain": "sender.example"}});
     let dead = admin.post("/providers", dead).await.id("provider_id");
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     let mut failed_over = 0;
     for n in 0..4 {
         let transmission = mailing.send_to(&format!("over{n}@example.com")).await;
@@ -42,7 +42,7 @@ async fn a_provider_that_keeps_failing_rests_is_probed_and_works_again() {
     let admin = server.admin().await;
     let port = free_port();
     let provider = smtp_provider(&admin, port, 1).await;
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     let mut transmissions = Vec::new();
     for n in 0..10 {
         transmissions.push(mailing.send_to(&format!("patient{n}@example.com")).await);
@@ -69,7 +69,7 @@ async fn a_provider_that_keeps_failing_rests_is_probed_and_works_again() {
     let used: i64 = query_scalar(sql)
         .bind(seen)
         .bind(until as f64)
-        .fetch_one(EventLog::of(&server).await.sql())
+        .fetch_one(EventLog::open(&server).await.sql())
         .await
         .unwrap();
     assert!(used <= 1, "{used} attempts from {seen} until {until}");

@@ -80,7 +80,7 @@ async fn a_new_provider_is_used_without_a_restart() {
     let server = Server::alone().await;
     let admin = server.admin().await;
     let (first, second) = (MailRecorder::start(0), MailRecorder::start(0));
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     for recorder in [&first, &second] {
         smtp_provider(&admin, recorder.port, 1).await;
         let transmission = mailing.send_to("moved@example.com").await;
@@ -126,7 +126,7 @@ async fn settings_that_pass_for_personal_data_are_refused_and_the_server_starts_
 
 /// Appends a copy of a provider whose settings cannot be unsealed; answers the position.
 async fn unreadable(server: &Server, like: i64, contact: i64) -> i64 {
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     let sql = "insert into events (aggregate_type, aggregate_id, sequence, event_type,
                event_version, payload, metadata, occurred_at, commit_id)
                select aggregate_type, '999', sequence, event_type, event_version,
@@ -165,7 +165,7 @@ async fn a_server_starts_without_a_provider_that_cannot_be_read_and_says_so() {
     assert_eq!(said["name"], "providers");
     assert!(server.log().contains("a provider cannot be read"));
 
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     let transmission = mailing.send_to("others-go-on@example.com").await;
     assert_eq!(mailing.ended(transmission).await["outcome"], "delivered");
     assert_eq!(recorder.count(), 1);
@@ -258,7 +258,7 @@ async fn secrets_among_the_settings_are_never_seen_again() {
     let events = admin.get(&feed).await.ok();
     let details = &events[0]["payload"]["ProviderCreated"]["details"];
     assert_eq!(details["secrets"], json!({"esl_password": "[sealed]"}));
-    assert!(!EventLog::of(server).await.text().await.contains(SECRET));
+    assert!(!EventLog::open(server).await.text().await.contains(SECRET));
 }
 
 #[tokio::test]

@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use crate::harness::{Client, Mailing, Server};
 
 /// A user with a program that sends.
-struct Sending {
+struct SandboxSend {
     client: Client,
     program: i64,
     service: &'static str,
 }
 
-impl Sending {
-    async fn of(client: &Client, kind: &str, service: &'static str, body: Value) -> Self {
+impl SandboxSend {
+    async fn new(client: &Client, kind: &str, service: &'static str, body: Value) -> Self {
         let path = format!("/programs/{kind}");
         let program = client.post(&path, body).await.id("program_id");
         Self {
@@ -24,7 +24,7 @@ impl Sending {
 
     async fn text(client: &Client, text: Value) -> Self {
         let id = client.post("/messages/texts", text).await.id("text_id");
-        Self::of(client, "sendsms", "sms", json!({"text_id": id})).await
+        Self::new(client, "sendsms", "sms", json!({"text_id": id})).await
     }
 
     /// A transmission to a new contact of this number.
@@ -93,7 +93,7 @@ async fn user() -> Client {
 #[tokio::test]
 async fn a_short_message_is_delivered_with_its_tokens_filled() {
     let text = json!({"name": "t", "data": "Hello [contact:first_name], [contact:phone] <3"});
-    let sending = Sending::text(&user().await, text).await;
+    let sending = SandboxSend::text(&user().await, text).await;
     let (ended, rows, shown) = sending.sent("+15550101").await;
     assert_eq!(outcome(&ended)[..2], ["completed", "delivered"], "{ended}");
     assert_eq!(ended["service_flag"], 4);
@@ -105,7 +105,7 @@ async fn a_short_message_is_delivered_with_its_tokens_filled() {
 #[tokio::test]
 async fn a_text_that_no_longer_fits_its_encoding_is_rejected_with_the_reason() {
     let text = json!({"name": "t", "data": "Hello [contact:first_name]", "type": "plain"});
-    let sending = Sending::text(&user().await, text).await;
+    let sending = SandboxSend::text(&user().await, text).await;
     let (ended, ..) = sending.sent("15550102").await;
     let [status, outcome, response] = outcome(&ended);
     assert_eq!((status, outcome), ("failed", "rejected"));
@@ -115,7 +115,7 @@ async fn a_text_that_no_longer_fits_its_encoding_is_rejected_with_the_reason() {
 #[tokio::test]
 async fn a_text_is_read_out_twice() {
     let body = json!({"text": "Good morning, [contact:first_name].", "delay": 3, "language": "en"});
-    let sending = Sending::of(&user().await, "voicetts", "voice", body).await;
+    let sending = SandboxSend::new(&user().await, "voicetts", "voice", body).await;
     let (ended, rows, shown) = sending.sent("15550103").await;
     assert_eq!(
         outcome(&ended),
@@ -145,7 +145,7 @@ async fn a_recording_is_played() {
         .await
         .id("recording_id");
     let body = json!({"recording_id": recording});
-    let sending = Sending::of(&client, "voicemessage", "voice", body).await;
+    let sending = SandboxSend::new(&client, "voicemessage", "voice", body).await;
     let reason = sending.refused("15550104").await;
     assert!(reason.contains("no media"), "{reason}");
 
@@ -178,7 +178,8 @@ async fn a_fax_arrives_with_all_its_pages() {
         .post("/messages/documents", document)
         .await
         .id("document_id");
-    let sending = Sending::of(&client, "sendfax", "fax", json!({"document_id": document})).await;
+    let sending =
+        SandboxSend::new(&client, "sendfax", "fax", json!({"document_id": document})).await;
     let reason = sending.refused("15550105").await;
     assert!(reason.contains("no media"), "{reason}");
 
@@ -210,7 +211,8 @@ async fn a_fax_arrives_with_all_its_pages() {
 
 #[tokio::test]
 async fn a_call_that_nobody_takes_ends_at_its_first_step() {
-    let sending = Sending::of(&user().await, "voicetts", "voice", json!({"text": "Hello"})).await;
+    let sending =
+        SandboxSend::new(&user().await, "voicetts", "voice", json!({"text": "Hello"})).await;
     for (phone, expected, row) in [
         ("9990001", ["failed", "unanswered", "USER_BUSY"], "busy"),
         (
@@ -238,7 +240,7 @@ async fn a_program_that_receives_cannot_be_sent() {
         "receivefax",
         "receivesms",
     ] {
-        let sending = Sending::of(&client, kind, "", json!({"account_id": account})).await;
+        let sending = SandboxSend::new(&client, kind, "", json!({"account_id": account})).await;
         let reason = sending.refused("15550106").await;
         assert!(
             reason.contains("inbound") || reason.contains(kind),
@@ -266,7 +268,7 @@ async fn a_message_that_was_deleted_is_the_reason_why_it_cannot_be_sent() {
     let client = user().await;
     let text = json!({"name": "t", "data": "Hello"});
     let text = client.post("/messages/texts", text).await.id("text_id");
-    let sending = Sending::of(&client, "sendsms", "sms", json!({"text_id": text})).await;
+    let sending = SandboxSend::new(&client, "sendsms", "sms", json!({"text_id": text})).await;
     client.delete(&format!("/messages/texts/{text}")).await.ok();
     let reason = sending.refused("15550107").await;
     assert!(reason.contains("text was deleted"), "{reason}");
@@ -280,7 +282,7 @@ async fn what_no_gateway_carries_is_not_queued() {
         let path = format!("/providers/{}", provider["provider_id"]);
         admin.delete(&path).await.ok();
     }
-    let voice = Sending::of(&admin, "voicetts", "voice", json!({"text": "Hello"})).await;
+    let voice = SandboxSend::new(&admin, "voicetts", "voice", json!({"text": "Hello"})).await;
     let refused = async || {
         let reason = voice.refused("15550108").await;
         let expected = "no provider for service voice";

@@ -11,7 +11,7 @@ fn now() -> i64 {
 
 /// An unsent transmission, and its path.
 async fn pending(user: &Client) -> (i64, String) {
-    let mailing = Mailing::of(user).await;
+    let mailing = Mailing::new(user).await;
     let transmission = mailing.to(user.contact("later@example.com").await).await;
     (transmission, format!("/transmissions/{transmission}"))
 }
@@ -181,7 +181,10 @@ async fn a_deleted_transmission_is_not_scheduled_any_more() {
     assert_eq!(user.get(&gone).await.status, 404);
     assert_eq!(user.get("/schedules").await.ok(), json!([]));
     assert_eq!(
-        EventLog::of(&server).await.count("ScheduleCancelled").await,
+        EventLog::open(&server)
+            .await
+            .count("ScheduleCancelled")
+            .await,
         1
     );
     let (_, path) = pending(&user).await;
@@ -191,13 +194,13 @@ async fn a_deleted_transmission_is_not_scheduled_any_more() {
         json!({"hour": 9, "timezone": "Europe/Berlin"}),
     )
     .await;
-    ReadModels::assert_equal_a_rebuild(&server).await;
+    ReadModels::assert_whole(&server).await;
 }
 
 #[tokio::test]
 async fn what_is_completed_cannot_be_scheduled() {
     let user = Server::shared().await.user(&["user"]).await;
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     let transmission = mailing.send_to("done@example.com").await;
     mailing.ended(transmission).await;
     let path = format!("/transmissions/{transmission}/schedule");

@@ -14,7 +14,7 @@ use crate::harness::{
 async fn on_its_own(server: &Server) -> Mailing {
     let admin = server.admin().await;
     sandbox_provider(&admin).await;
-    Mailing::of(&admin).await
+    Mailing::new(&admin).await
 }
 
 /// A transmission with a schedule of this timing, and the schedule.
@@ -37,7 +37,7 @@ async fn fired(client: &Client, schedule: i64) -> Value {
 
 /// The number of times that a transmission was queued.
 async fn queued(server: &Server, transmission: i64) -> usize {
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     let history = log.history("transmission", transmission).await;
     history.iter().filter(|kind| *kind == "SpoolQueued").count()
 }
@@ -46,7 +46,7 @@ async fn queued(server: &Server, transmission: i64) -> usize {
 async fn a_transmission_goes_when_it_is_time_and_not_before() {
     let server = Server::shared().await;
     let user = server.user(&["user"]).await;
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     let (far, for_2030) = scheduled(
         &mailing,
         "later@example.com",
@@ -80,7 +80,7 @@ async fn a_transmission_goes_when_it_is_time_and_not_before() {
 #[tokio::test]
 async fn a_campaign_starts_and_stops_when_it_is_time() {
     let user = Server::shared().await.user(&["user"]).await;
-    let campaigns = Campaigning::of(&user).await;
+    let campaigns = Campaigning::new(&user).await;
     let group = campaigns.group(3).await;
     let id = campaigns.campaign(group, json!({"cpm": 0.001})).await;
     for (action, status) in [("start", "running"), ("stop", "paused")] {
@@ -126,7 +126,7 @@ async fn sent_before_its_time(mailing: &Mailing) -> (i64, i64) {
 async fn what_is_refused_when_it_is_time_is_on_record() {
     let server = Server::shared().await;
     let user = server.user(&["user"]).await;
-    let (campaigns, mailing) = (Campaigning::of(&user).await, Mailing::of(&user).await);
+    let (campaigns, mailing) = (Campaigning::new(&user).await, Mailing::new(&user).await);
     let id = campaigns
         .campaign(campaigns.group(0).await, json!({}))
         .await;
@@ -144,7 +144,7 @@ async fn what_is_refused_when_it_is_time_is_on_record() {
     }
     let (transmission, schedule) = sent_before_its_time(&mailing).await;
     expected.push((schedule, "it is completed"));
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     for (schedule, reason) in expected {
         let read = fired(&user, schedule).await;
         let result = read["last_result"].as_str().unwrap();
@@ -185,10 +185,10 @@ async fn what_was_missed_in_an_outage_runs_once() {
     );
     tokio::time::sleep(seconds(2)).await;
     assert_eq!(queued(&server, transmission).await, 1);
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     let history = log.history("schedule", schedule).await;
     assert_eq!(history, ["ScheduleCreated", "ScheduleFired"]);
-    ReadModels::assert_equal_a_rebuild(&server).await;
+    ReadModels::assert_whole(&server).await;
 }
 
 /// A schedule less than a minute late still runs; only later times count as missed.
@@ -222,7 +222,7 @@ async fn of_what_recurs_the_missed_times_run_once_or_not_at_all_as_it_says() {
 
     mailing.ended(runs).await;
     fired(&admin, skipping).await;
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     let sql = "select aggregate_id::bigint, event_type,
                    extract(epoch from (payload -> event_type ->> 'due_at')::timestamptz)::bigint
                from events where event_type in ('ScheduleFired', 'ScheduleMissed')
@@ -269,7 +269,7 @@ async fn two_servers_never_both_fire() {
         assert_eq!(read["last_result"], "done", "{read}");
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let mut log = EventLog::of(&other).await;
+    let mut log = EventLog::open(&other).await;
     assert_eq!(
         (
             log.count("SpoolQueued").await,
@@ -297,11 +297,11 @@ async fn when_the_one_that_fires_is_killed_the_other_one_does() {
 async fn nothing_fires_for_who_is_deleted_or_not_active() {
     let server = Server::shared().await;
     let admin = server.admin().await;
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     let mut all = Vec::new();
     for leaving in ["deleted", "inactive"] {
         let user = server.user(&["user"]).await;
-        let mailing = Mailing::of(&user).await;
+        let mailing = Mailing::new(&user).await;
         let delay = json!({"delay": 3_600});
         let (transmission, schedule) = scheduled(&mailing, "never@example.com", delay).await;
         let path = format!("/users/{}", user.user_id);

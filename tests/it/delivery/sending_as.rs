@@ -9,7 +9,7 @@ use crate::harness::{
 };
 
 /// A foreign mail server, and a user who sends through it.
-struct Desk {
+struct MailSender {
     _server: Server,
     admin: Client,
     user: Client,
@@ -18,7 +18,7 @@ struct Desk {
     mails: MailRecorder,
 }
 
-impl Desk {
+impl MailSender {
     /// A desk whose provider has these settings, in addition to the necessary ones.
     async fn open(settings: Value) -> Self {
         Self::under("verified", settings).await
@@ -68,7 +68,7 @@ impl Desk {
 
     /// Requests a mail to a new contact; answers the recipient, the transmission and the response.
     async fn ask(&self) -> (Mailing, String, i64, Answer) {
-        let mailing = Mailing::of(&self.user).await;
+        let mailing = Mailing::new(&self.user).await;
         let to = format!("{}@example.com", unique_name("to"));
         let transmission = mailing.to(self.user.contact(&to).await).await;
         let path = format!("/transmissions/{transmission}/send");
@@ -102,7 +102,7 @@ fn provider(port: u16, mut settings: Value) -> Value {
 
 #[tokio::test]
 async fn a_spoofed_author_leaves_as_the_default_sender() {
-    let desk = Desk::open(json!({"default_sender": "mail@sender.example"})).await;
+    let desk = MailSender::open(json!({"default_sender": "mail@sender.example"})).await;
     desk.writes("ceo@corp.example").await;
     let (from, reply_to) = desk.sent().await;
     assert!(from.ends_with("<mail@sender.example>"), "{from}");
@@ -115,13 +115,13 @@ async fn a_spoofed_author_leaves_as_the_default_sender() {
 
 #[tokio::test]
 async fn without_a_default_sender_a_spoofed_author_is_423() {
-    let desk = Desk::open(json!({"from_domain": "sender.example"})).await;
+    let desk = MailSender::open(json!({"from_domain": "sender.example"})).await;
     let (from, _) = desk.sent().await;
     assert!(from.ends_with("@users.example>"), "{from}");
     desk.writes("ceo@corp.example").await;
     let reason = desk.refused().await;
     assert!(reason.contains("default_sender"), "{reason}");
-    let campaigns = Campaigning::of(&desk.user).await;
+    let campaigns = Campaigning::new(&desk.user).await;
     let group = campaigns.group(1).await;
     let campaign = campaigns.campaign(group, json!({})).await;
     let started = campaigns.put(campaign, "start").await;
@@ -138,7 +138,7 @@ async fn without_a_default_sender_a_spoofed_author_is_423() {
 
 #[tokio::test]
 async fn an_account_without_an_address_sends_as_its_provider() {
-    let desk = Desk::open(json!({"from_domain": "sender.example"})).await;
+    let desk = MailSender::open(json!({"from_domain": "sender.example"})).await;
     let none = json!({"email": null});
     desk.user.put(&desk.account(), none).await.ok();
     let (from, reply_to) = desk.sent().await;
@@ -158,7 +158,7 @@ async fn an_account_without_an_address_sends_as_its_provider() {
 #[tokio::test]
 async fn what_waits_fails_once_no_provider_may_send_it() {
     let settings = json!({"default_sender": "mail@sender.example"});
-    let out_of_reach = Desk::at(free_port(), MailRecorder::start(0), ("verified", settings));
+    let out_of_reach = MailSender::at(free_port(), MailRecorder::start(0), ("verified", settings));
     let desk = out_of_reach.await;
     let path = format!("/providers/{}", desk.provider);
     desk.writes("ceo@corp.example").await;
@@ -203,7 +203,7 @@ async fn a_default_sender_lies_within_the_signed_domains() {
 
 #[tokio::test]
 async fn a_trusted_installation_sends_as_it_is_written() {
-    let desk = Desk::under("trusted", json!({"from_domain": "sender.example"})).await;
+    let desk = MailSender::under("trusted", json!({"from_domain": "sender.example"})).await;
     desk.writes("ceo@corp.example").await;
     let (from, reply_to) = desk.sent().await;
     assert!(from.ends_with("<ceo@corp.example>"), "{from}");

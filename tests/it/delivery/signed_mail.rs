@@ -67,7 +67,7 @@ async fn only_authors_within_the_signed_domain_are_signed_as() {
     });
     client.post("/providers", provider).await.ok();
     let account = client.get("/accounts").await.ok()[0]["account_id"].clone();
-    let mailing = Mailing::of(&client).await;
+    let mailing = Mailing::new(&client).await;
     for (address, author) in [
         ("ceo@corp.example", "mail@sender.example"),
         ("ceo@notsender.example", "mail@sender.example"),
@@ -112,7 +112,7 @@ async fn a_mail_is_signed_over_its_link_by_a_key_that_is_kept_sealed() {
         },
     });
     let provider = client.post("/providers", provider).await.id("provider_id");
-    let mailing = Mailing::of(&client).await;
+    let mailing = Mailing::new(&client).await;
     let transmission = mailing.send_to("ada@example.com").await;
     let ended = mailing.ended(transmission).await;
     assert_eq!(ended["outcome"], "delivered", "{ended}");

@@ -14,7 +14,7 @@ struct Texting {
 impl Texting {
     /// A program that sends this text, through a message centre with these options and a provider
     /// with these settings.
-    async fn of(text: &str, options: Value, settings: Value) -> Self {
+    async fn new(text: &str, options: Value, settings: Value) -> Self {
         let database = Database::create().await;
         let centre = Centre::start(&options);
         let server = Setup::on(&database)
@@ -62,7 +62,7 @@ impl Texting {
 #[tokio::test]
 async fn what_becomes_of_a_message_is_what_the_message_centre_says() {
     let settings = json!({"connections": 2, "timeout_seconds": 15, "sender": "ACME"});
-    let texting = Texting::of("Grüße €", json!({"password": "s3same"}), settings).await;
+    let texting = Texting::new("Grüße €", json!({"password": "s3same"}), settings).await;
     for (ending, outcome, response) in [
         ("900", "delivered", "DELIVRD"),
         ("901", "delivered", "DELIVRD"),
@@ -85,7 +85,7 @@ async fn what_becomes_of_a_message_is_what_the_message_centre_says() {
 
 #[tokio::test]
 async fn an_account_sends_under_the_name_that_it_has() {
-    let texting = Texting::of("hi", json!({}), json!({"sender": "provider"})).await;
+    let texting = Texting::new("hi", json!({}), json!({"sender": "provider"})).await;
     let client = &texting.mailing.client;
     let account = client.get("/accounts").await.ok()[0].clone();
     let list = format!("/users/{}/sms_senders", account["user_id"]);
@@ -104,7 +104,7 @@ async fn an_account_sends_under_the_name_that_it_has() {
 
 #[tokio::test]
 async fn a_receipt_that_nobody_waits_for_is_put_off_for_a_minute_and_then_refused() {
-    let texting = Texting::of("hi", json!({}), json!({})).await;
+    let texting = Texting::new("hi", json!({}), json!({})).await;
     texting.centre.said("bind", 1).await;
     let words = "id:4711 sub:001 dlvrd:001 submit date:2611270000 done date:2611270000 \
                  stat:DELIVRD err:000 text:";
@@ -124,7 +124,7 @@ async fn a_receipt_that_nobody_waits_for_is_put_off_for_a_minute_and_then_refuse
 
 #[tokio::test]
 async fn what_another_provider_reports_says_nothing_of_a_message() {
-    let texting = Texting::of("hi", json!({}), json!({"sender": "ACME"})).await;
+    let texting = Texting::new("hi", json!({}), json!({"sender": "ACME"})).await;
     let client = &texting.mailing.client;
     let another = Centre::start(&json!({}));
     let provider = json!({
@@ -153,7 +153,7 @@ async fn what_another_provider_reports_says_nothing_of_a_message() {
 
 #[tokio::test]
 async fn the_id_that_the_message_centre_gave_is_on_record() {
-    let texting = Texting::of("hi", json!({}), json!({"sender": "ACME"})).await;
+    let texting = Texting::new("hi", json!({}), json!({"sender": "ACME"})).await;
     texting.ends("900", "delivered", "DELIVRD").await;
     let events = texting.mailing.client.get("/events?limit=500").await.ok();
     let connected = events["data"]
@@ -172,7 +172,7 @@ async fn the_id_that_the_message_centre_gave_is_on_record() {
 async fn without_a_report_it_ends_as_the_provider_is_set() {
     for if_silent in ["unknown", "delivered"] {
         let settings = json!({"report_seconds": 1, "if_silent": if_silent, "sender": "ACME"});
-        let texting = Texting::of("hi", json!({}), settings).await;
+        let texting = Texting::new("hi", json!({}), settings).await;
         texting.ends("907", if_silent, "no report came").await;
     }
 }
@@ -180,14 +180,14 @@ async fn without_a_report_it_ends_as_the_provider_is_set() {
 #[tokio::test]
 async fn reports_come_by_the_bind_that_receives() {
     let settings = json!({"bind": "transmitter_and_receiver", "sender": "ACME"});
-    let texting = Texting::of(&"long ".repeat(50), json!({}), settings).await;
+    let texting = Texting::new(&"long ".repeat(50), json!({}), settings).await;
     texting.ends("900", "delivered", "DELIVRD").await;
     assert_eq!(texting.centre.all_by_now("submit").await.len(), 2);
 }
 
 #[tokio::test]
 async fn nothing_is_sent_by_a_provider_that_only_receives() {
-    let texting = Texting::of("hi", json!({}), json!({"bind": "receiver"})).await;
+    let texting = Texting::new("hi", json!({}), json!({"bind": "receiver"})).await;
     let client = &texting.mailing.client;
     let contact = json!({"first_name": "Bob", "phone": "+4930999900"});
     let contact = client.post("/contacts", contact).await.id("contact_id");
@@ -200,7 +200,7 @@ async fn nothing_is_sent_by_a_provider_that_only_receives() {
 
 #[tokio::test]
 async fn a_provider_that_is_switched_off_hangs_up_and_tells_how_it_is() {
-    let texting = Texting::of("hi", json!({}), json!({})).await;
+    let texting = Texting::new("hi", json!({}), json!({})).await;
     texting.centre.said("bind", 1).await;
     let path = format!("/providers/{}", texting.provider);
     let client = &texting.mailing.client;

@@ -9,7 +9,7 @@ use crate::harness::{
 };
 
 /// A message centre, and a user who sends through it.
-struct Desk {
+struct SmsSender {
     server: Server,
     admin: Client,
     user: Client,
@@ -17,7 +17,7 @@ struct Desk {
     centre: Centre,
 }
 
-impl Desk {
+impl SmsSender {
     async fn open(database: &Database, policy: &str, settings: Value) -> Self {
         let setup = Setup::on(database).set("ADDRESSES", policy);
         let server = setup.start().await;
@@ -85,8 +85,8 @@ impl Desk {
     }
 }
 
-async fn desk(settings: Value) -> Desk {
-    Desk::open(&Database::create().await, "verified", settings).await
+async fn desk(settings: Value) -> SmsSender {
+    SmsSender::open(&Database::create().await, "verified", settings).await
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn a_message_that_waits_does_not_leave_under_a_name_that_was_taken_off() {
         (senders().len() == MESSAGES).then_some(())
     })
     .await;
-    let mut log = EventLog::of(&desk.server).await;
+    let mut log = EventLog::open(&desk.server).await;
     let started_after: i64 = sqlx::query_scalar(
         "select count(*) from events where event_type = 'SpoolStarted' and position > \
            (select max(position) from events where event_type = 'UserSmsSendersListed')",
@@ -219,14 +219,14 @@ async fn a_list_has_fifty_senders_that_short_messages_take() {
 #[tokio::test]
 async fn a_trusted_installation_sends_under_any_name() {
     let database = Database::create().await;
-    let desk = Desk::open(&database, "trusted", json!({})).await;
+    let desk = SmsSender::open(&database, "trusted", json!({})).await;
     desk.names("BANK").await.ok();
     assert_eq!(desk.sent().await, "BANK");
 }
 
 /// Restarts the server as if the names had been set before lists existed: deletes the record of
 /// the upgrade.
-async fn before_lists(desk: &mut Desk) {
+async fn before_lists(desk: &mut SmsSender) {
     sqlx::query("delete from identity.upgrades where name = 'sms_senders'")
         .execute(&mut desk.server.sql().await)
         .await
@@ -238,14 +238,14 @@ async fn before_lists(desk: &mut Desk) {
 async fn a_name_in_use_before_may_be_sent_under_for_a_while() {
     for (grace, works) in [("30", true), ("0", false)] {
         let database = Database::create().await;
-        let mut desk = Desk::open(&database, "trusted", json!({})).await;
+        let mut desk = SmsSender::open(&database, "trusted", json!({})).await;
         desk.names("BANK").await.ok();
         before_lists(&mut desk).await;
         let setup = Setup::on(&database).set("ADDRESSES", "verified");
         let server = setup.set("SENDER_GRACE", grace).start().await;
         let (admin, stranger) = (server.admin().await, server.stranger());
         let user = stranger.with_token(desk.user.token());
-        let desk = Desk {
+        let desk = SmsSender {
             user: user.known_as(desk.user.user_id),
             server,
             admin,

@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 
 use crate::harness::{Brings, Client, Database, Receiving, Server, Setup};
 
-struct Desk {
+struct TextSender {
     _server: Server,
     client: Client,
     receiving: Receiving,
     kannel: Brings,
 }
 
-impl Desk {
+impl TextSender {
     async fn open() -> Self {
         let database = Database::create().await;
         let server = Setup::on(&database).start().await;
@@ -34,7 +34,7 @@ impl Desk {
 
 #[tokio::test]
 async fn whoever_is_no_number_is_taken_in_as_what_they_are_called() {
-    let desk = Desk::open().await;
+    let desk = TextSender::open().await;
     let long = "9".repeat(40);
     for (from, source) in [
         ("ACME+Shop", json!("ACME Shop")),
@@ -54,7 +54,7 @@ async fn whoever_is_no_number_is_taken_in_as_what_they_are_called() {
 
 #[tokio::test]
 async fn what_is_for_no_number_is_refused() {
-    let desk = Desk::open().await;
+    let desk = TextSender::open().await;
     for (to, status) in [
         ("", StatusCode::BAD_REQUEST),
         ("nobody", StatusCode::NOT_FOUND),
@@ -70,7 +70,7 @@ async fn what_is_for_no_number_is_refused() {
 
 #[tokio::test]
 async fn a_text_that_is_empty_or_has_a_nul_comes_in_as_it_is() {
-    let desk = Desk::open().await;
+    let desk = TextSender::open().await;
     for (number, data) in ["", "a%00b"].into_iter().enumerate() {
         let query = format!("from=%2B4930123&coding=0&data={data}&id={number}");
         assert_eq!(desk.brought(&query).await, StatusCode::OK, "{data:?}");
@@ -84,7 +84,7 @@ async fn a_text_that_is_empty_or_has_a_nul_comes_in_as_it_is() {
 
 #[tokio::test]
 async fn nothing_strange_is_taken_to_be_sent() {
-    let desk = Desk::open().await;
+    let desk = TextSender::open().await;
     for phone in [
         json!("+49abc"),
         json!("4".repeat(40)),

@@ -7,7 +7,7 @@ use crate::harness::{Mailing, Server};
 #[tokio::test]
 async fn a_pending_transmission_can_be_changed_and_a_sent_one_cannot() {
     let user = Server::shared().await.user(&["user"]).await;
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     let first = user.contact("first@example.com").await;
     let second = user.contact("second@example.com").await;
     let transmission = mailing.to(first).await;
@@ -42,7 +42,7 @@ async fn a_pending_transmission_can_be_changed_and_a_sent_one_cannot() {
 #[tokio::test]
 async fn attempts_and_results_are_found_under_every_name() {
     let user = Server::shared().await.user(&["user"]).await;
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     let transmission = mailing.send_to("names@example.com").await;
     mailing.ended(transmission).await;
     let read = async |path: String| user.get(&path).await.ok();
@@ -71,7 +71,7 @@ async fn attempts_and_results_are_found_under_every_name() {
 #[tokio::test]
 async fn each_service_has_a_list_of_its_own() {
     let user = Server::shared().await.user(&["user"]).await;
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     let contact = user.contact("lists@example.com").await;
     let transmission = mailing.to(contact).await;
     let emails = user.get("/emails?limit=10").await.ok();

@@ -4,15 +4,15 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Database, Mailing, Server, Setup, SmtpSink, eventually, seconds};
 
-struct Sending {
+struct MailSend {
     _server: Server,
     client: Client,
     sink: SmtpSink,
     mailing: Mailing,
 }
 
-impl Sending {
-    async fn of(settings: Value, url: Option<&str>) -> Self {
+impl MailSend {
+    async fn new(settings: Value, url: Option<&str>) -> Self {
         let database = Database::create().await;
         let sink = SmtpSink::start().await;
         let mut setup = Setup::on(&database);
@@ -29,7 +29,7 @@ impl Sending {
             "settings": all,
         });
         client.post("/providers", provider).await.ok();
-        let mailing = Mailing::of(&client).await;
+        let mailing = Mailing::new(&client).await;
         Self {
             _server: server,
             client,
@@ -61,7 +61,7 @@ impl Sending {
 #[tokio::test]
 async fn who_presses_the_button_gets_no_more_mails_and_who_looks_does() {
     let https = Some("https://ledger.example");
-    let sending = Sending::of(json!({"list_unsubscribe": "always"}), https).await;
+    let sending = MailSend::new(json!({"list_unsubscribe": "always"}), https).await;
     let mail = sending.mail("ada@example.com").await;
     assert!(
         mail.contains("List-Unsubscribe: <https://ledger.example/unsubscribe/"),
@@ -71,7 +71,7 @@ async fn who_presses_the_button_gets_no_more_mails_and_who_looks_does() {
         mail.contains("List-Unsubscribe-Post: List-Unsubscribe=One-Click"),
         "{mail}"
     );
-    let path = Sending::path(&mail);
+    let path = MailSend::path(&mail);
     let base = sending.client.url.trim_end_matches("/api").to_owned();
     let http = reqwest::Client::new();
     let looked = http.get(format!("{base}{path}")).send().await.unwrap();
@@ -115,10 +115,10 @@ async fn who_presses_the_button_gets_no_more_mails_and_who_looks_does() {
 
 #[tokio::test]
 async fn a_mail_to_one_has_no_link_unless_it_is_asked_for() {
-    let sending = Sending::of(json!({}), None).await;
+    let sending = MailSend::new(json!({}), None).await;
     let mail = sending.mail("ada@example.com").await;
     assert!(!mail.contains("List-Unsubscribe"), "{mail}");
-    let sending = Sending::of(json!({"list_unsubscribe": "always"}), None).await;
+    let sending = MailSend::new(json!({"list_unsubscribe": "always"}), None).await;
     let mail = sending.mail("ada@example.com").await;
     // Mail programs support one-click unsubscription over HTTPS only.
     assert!(mail.contains("List-Unsubscribe: <http://"), "{mail}");

@@ -23,7 +23,7 @@ async fn a_thousand_sends_are_shared_out_exactly() {
         let id = admin.post("/providers", body).await.id("provider_id");
         share.insert(id, 1.0 / f64::from(weight));
     }
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     let contact = admin.contact("weights@example.com").await;
     let sends = (0..SENDS).map(|_| async {
         let transmission = mailing.to(contact).await;

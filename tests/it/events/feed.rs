@@ -13,7 +13,7 @@ async fn events(admin: &Client, query: &str) -> Vec<Value> {
 async fn every_write_of_a_request_names_its_user_and_its_request() {
     let server = Server::shared().await;
     let user = server.user(&["user"]).await;
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     let request = user
         .request("POST", "/contacts")
         .header("x-request-id", "audit-42");
@@ -55,7 +55,7 @@ async fn every_write_of_a_request_names_its_user_and_its_request() {
 async fn what_a_worker_does_belongs_to_the_request_that_asked() {
     let server = Server::shared().await;
     let user = server.user(&["user"]).await;
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     let transmission = mailing.to(user.contact("trace@example.com").await).await;
     let path = format!("/transmissions/{transmission}/send");
     user.send(
@@ -82,7 +82,7 @@ async fn no_event_of_the_log_is_without_a_cause_on_record() {
     let admin = server.admin().await;
     server.user(&["user"]).await;
     admin.contact("cause@example.com").await;
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     // Events of the first start come from no request.
     let sql = "select count(*) from events where metadata ->> 'request_id' is null
                and position > (select max(position) from events where metadata ->> 'user_id' is null)";
@@ -171,7 +171,7 @@ async fn an_auditor_reads_what_happened_in_words() {
 #[tokio::test]
 async fn the_log_can_neither_be_changed_nor_shortened() {
     let server = Server::shared().await;
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     for statement in [
         "update events set occurred_at = now()",
         "delete from events",

@@ -30,10 +30,10 @@ async fn an_attempt_queued_in_the_old_form_is_read_and_made() {
     let (mut server, recorder) = (setup.start().await, MailRecorder::start(0));
     let admin = server.admin().await;
     smtp_provider(&admin, recorder.port, 1).await;
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     // The mail server defers it, so that its second attempt is queued and waits.
     let transmission = mailing.send_to("grey@example.com").await;
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     eventually("a second attempt is queued", seconds(20), async || {
         (log.count("SpoolQueued").await == 2).then_some(())
     })
@@ -62,5 +62,5 @@ async fn an_attempt_queued_in_the_old_form_is_read_and_made() {
             || shown[0]["payload"]["SpoolQueued"]["avoid"].is_array(),
         "{shown}"
     );
-    ReadModels::assert_equal_a_rebuild(&server).await;
+    ReadModels::assert_whole(&server).await;
 }

@@ -39,7 +39,7 @@ impl Browser {
     /// Starts a browser with a fresh profile.
     pub async fn start() -> Self {
         let dir = scratch_dir("browser");
-        let guardian = Guardian::of(&dir);
+        let guardian = Guardian::new(&dir);
         let mut command = Command::new("chromedriver");
         // Chromium keeps reports of crashes in the home directory.
         command

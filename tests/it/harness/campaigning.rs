@@ -19,10 +19,10 @@ pub struct Campaigning {
 }
 
 impl Campaigning {
-    pub async fn of(client: &Client) -> Self {
+    pub async fn new(client: &Client) -> Self {
         Self {
             client: client.clone(),
-            program_id: Mailing::of(client).await.program_id,
+            program_id: Mailing::new(client).await.program_id,
         }
     }
 
@@ -30,7 +30,7 @@ impl Campaigning {
     pub async fn on(server: &Server) -> Self {
         let admin = server.admin().await;
         sandbox_provider(&admin).await;
-        Self::of(&admin).await
+        Self::new(&admin).await
     }
 
     /// A group of `count` contacts, to whom the sandbox delivers.

@@ -141,7 +141,7 @@ impl Cluster {
         ] {
             postgres.args(["-c", setting]);
         }
-        let guardian = Guardian::of(&dir);
+        let guardian = Guardian::new(&dir);
         let process = Process::spawn(postgres, &dir, "scratch");
         let cluster = Self {
             dir,

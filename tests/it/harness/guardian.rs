@@ -44,7 +44,7 @@ case $base in /var/lib/ledgerline/*) rm -rf "$base" ;; esac
 
 impl Guardian {
     /// Watches over this directory.
-    pub fn of(dir: &Path) -> Self {
+    pub fn new(dir: &Path) -> Self {
         let child = Command::new("/bin/sh")
             .args(["-c", SCRIPT, "guardian"])
             .arg(dir)

@@ -66,7 +66,7 @@ max-messages = 0
 
     async fn over(more: &str) -> Self {
         let dir = scratch_dir("kannel");
-        let guardian = Guardian::of(&dir);
+        let guardian = Guardian::new(&dir);
         let [admin, boxes, port, centre_port] = [(); 4].map(|()| free_port());
         let conf = conf(admin, boxes, port, centre_port) + more;
         fs::write(dir.join("kannel.conf"), conf).unwrap();

@@ -13,7 +13,7 @@ pub struct EventLog(PgConnection);
 const ENDS: &str = "'SpoolCompleted', 'SpoolFailed', 'SpoolOutcomeUnknown'";
 
 impl EventLog {
-    pub async fn of(server: &Server) -> Self {
+    pub async fn open(server: &Server) -> Self {
         Self(server.sql().await)
     }
 

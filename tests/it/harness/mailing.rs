@@ -50,7 +50,7 @@ pub async fn sandbox_provider(admin: &Client) -> i64 {
 
 impl Mailing {
     /// A program with a short template.
-    pub async fn of(client: &Client) -> Self {
+    pub async fn new(client: &Client) -> Self {
         Self::saying(
             client,
             json!({"subject": "Hello [contact:first_name]", "body": "<p>Hello</p>"}),

@@ -33,7 +33,7 @@ impl Postfix {
         );
         assert!(geteuid().is_root(), "peer Postfix runs as root only");
         let dir = scratch_dir("postfix");
-        let guardian = Guardian::of(&dir);
+        let guardian = Guardian::new(&dir);
         let port = free_port();
         let open = fs::Permissions::from_mode(0o755);
         fs::set_permissions(&dir, open.clone()).unwrap();

@@ -26,17 +26,17 @@ impl Receiving {
     /// A new account, subscribed to a program for inbound SMS.
     pub async fn sms(client: &Client) -> Self {
         let number = format!("+4930{:07}", unique());
-        Self::of(client, "receivesms", "phone", number).await
+        Self::new(client, "receivesms", "phone", number).await
     }
 
     /// A new account, subscribed to a program for inbound mail.
     pub async fn mail(client: &Client) -> Self {
         let address = format!("{}@desk.example", unique_name("box"));
-        Self::of(client, "receiveemail", "email", address).await
+        Self::new(client, "receiveemail", "email", address).await
     }
 
     /// A new account with this address, subscribed to a program of this type.
-    pub async fn of(client: &Client, kind: &str, field: &str, address: String) -> Self {
+    pub async fn new(client: &Client, kind: &str, field: &str, address: String) -> Self {
         let mut account = json!({"username": unique_name("desk"), "active": 1});
         account[field] = json!(address);
         let account_id = client.post("/accounts", account).await.id("account_id");

@@ -66,7 +66,7 @@ impl MailRecorder {
     /// Starts a recorder that takes this long for each mail.
     pub fn start(delay_ms: u64) -> Self {
         let dir = scratch_dir("mx");
-        let guardian = Guardian::of(&dir);
+        let guardian = Guardian::new(&dir);
         let out = dir.join("mails.jsonl");
         fs::write(&out, "").unwrap();
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));

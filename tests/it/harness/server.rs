@@ -127,7 +127,7 @@ impl Setup {
         }
         let mut server = Server {
             url: format!("http://127.0.0.1:{port}"),
-            _guardian: Guardian::of(&data_dir),
+            _guardian: Guardian::new(&data_dir),
             data_dir,
             settings,
             database: self.database,

@@ -36,7 +36,7 @@ impl SmtpSink {
         let program = program.into_iter().find(|path| Path::new(path).exists());
         let program = program.expect("peer smtp-sink is missing: install postfix");
         let dir = scratch_dir("sink");
-        let guardian = Guardian::of(&dir);
+        let guardian = Guardian::new(&dir);
         let mails = dir.join("mails");
         fs::create_dir(&mails).unwrap();
         let mut command = Command::new(program);

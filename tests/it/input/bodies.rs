@@ -7,7 +7,7 @@ use crate::harness::{Answer, Client, Mailing, Server, TIMEOUT};
 
 /// Routes that take JSON, with the ids of existing aggregates.
 async fn writes(client: &Client) -> Vec<(&'static str, String)> {
-    let mailing = Mailing::of(client).await;
+    let mailing = Mailing::new(client).await;
     let contact = client.contact("body@example.com").await;
     vec![
         ("POST", "/contacts".to_owned()),
@@ -114,7 +114,7 @@ fn too_much(client: &Client, method: &str, path: &str, announced: bool) -> reqwe
 async fn too_much_is_refused_without_being_read_to_its_end() {
     let server = Server::shared().await;
     let user = server.user(&["user"]).await;
-    let template = Mailing::of(&user).await.template_id;
+    let template = Mailing::new(&user).await.template_id;
     let media = format!("/messages/templates/{template}/media");
     for (method, path) in [
         ("POST", "/contacts"),
@@ -175,7 +175,7 @@ async fn an_endless_header_and_a_nonsense_request_end_as_4xx() {
 #[tokio::test]
 async fn an_empty_upload_and_one_without_a_kind_are_4xx() {
     let user = Server::shared().await.user(&["user"]).await;
-    let template = Mailing::of(&user).await.template_id;
+    let template = Mailing::new(&user).await.template_id;
     let media = format!("/messages/templates/{template}/media");
     let empty = user.upload(&media, "text/plain", Vec::new()).await;
     assert!([412, 415].contains(&empty.status), "{}", empty.text());

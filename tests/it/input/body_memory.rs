@@ -11,9 +11,9 @@ use tokio::{
 use crate::harness::{Answer, Client, Database, Server, Setup, eventually, seconds};
 
 /// A request whose body is sent piece by piece.
-struct Sending(TcpStream);
+struct SlowBody(TcpStream);
 
-impl Sending {
+impl SlowBody {
     async fn begin(server: &Server, path: &str, headers: &str) -> Self {
         let address = server.url.trim_start_matches("http://");
         let mut stream = TcpStream::connect(address).await.unwrap();
@@ -25,7 +25,7 @@ impl Sending {
     }
 
     /// Begins a request with a body of this length by an authorized client; sends its first byte.
-    async fn of(client: &Client, server: &Server, length: usize) -> Self {
+    async fn authorised(client: &Client, server: &Server, length: usize) -> Self {
         let token = client.token();
         let headers = format!("Authorization: Bearer {token}\r\nContent-Length: {length}\r\n");
         let mut sending = Self::begin(server, "/contacts", &headers).await;
@@ -60,7 +60,7 @@ async fn post(client: &Client, characters: usize) -> Answer {
 async fn a_stranger_is_answered_before_the_body_is_sent() {
     let server = Server::shared().await;
     for path in ["/contacts", "/users/csv", "/groups/1/csv"] {
-        let mut sending = Sending::begin(server, path, "Content-Length: 10000000\r\n").await;
+        let mut sending = SlowBody::begin(server, path, "Content-Length: 10000000\r\n").await;
         assert_eq!(sending.status().await, "401", "{path}");
     }
 }
@@ -68,10 +68,10 @@ async fn a_stranger_is_answered_before_the_body_is_sent() {
 #[tokio::test]
 async fn a_login_of_more_than_64_kilobytes_is_refused() {
     let server = Server::shared().await;
-    let mut announced = Sending::begin(server, "/authenticate", "Content-Length: 65537\r\n").await;
+    let mut announced = SlowBody::begin(server, "/authenticate", "Content-Length: 65537\r\n").await;
     assert_eq!(announced.status().await, "413");
     let chunked = "Transfer-Encoding: chunked\r\n";
-    let mut chunked = Sending::begin(server, "/authenticate", chunked).await;
+    let mut chunked = SlowBody::begin(server, "/authenticate", chunked).await;
     let chunk = format!("10001\r\n{}\r\n", " ".repeat(65_537));
     chunked.0.write_all(chunk.as_bytes()).await.unwrap();
     assert_eq!(chunked.status().await, "413");
@@ -89,7 +89,7 @@ async fn half_sent_bodies_of_strangers_cost_little_memory() {
     let mut sending = Vec::new();
     for n in 0..150 {
         let path = ["/contacts", "/authenticate", "/transmissions"][n % 3];
-        let mut one = Sending::begin(&server, path, "Content-Length: 7000000\r\n").await;
+        let mut one = SlowBody::begin(&server, path, "Content-Length: 7000000\r\n").await;
         let answered = one.status().await;
         // 503 while the server is behind the log, because Postgres is busy.
         assert!(
@@ -111,7 +111,7 @@ async fn bodies_beyond_the_memory_wait_and_are_refused() {
     let server = setup.start().await;
     let admin = server.admin().await;
     // The body takes all of the 16 MB for long bodies: each byte counts twice.
-    let mut slow = Sending::of(&admin, &server, 8 << 20).await;
+    let mut slow = SlowBody::authorised(&admin, &server, 8 << 20).await;
     let refused = eventually("the memory is reserved", seconds(30), async || {
         Some(post(&admin, 7_000_000).await).filter(|answer| answer.status == 503)
     })

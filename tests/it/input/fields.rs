@@ -20,7 +20,7 @@ fn case(path: &str, body: Value, field: &'static str) -> Case {
 
 async fn cases() -> Vec<Case> {
     let admin = Server::shared().await.admin().await;
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     let contact = admin.contact("bad@example.com").await;
     let (program, template) = (mailing.program_id, mailing.template_id);
     let long = "x".repeat(100_000);
@@ -245,7 +245,7 @@ async fn a_refused_update_changes_nothing() {
         "all that is wrong is named at once"
     );
     assert_eq!(user.get(&path).await.ok(), before);
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     let sql = "select count(*) from events where aggregate_type = 'contact' and aggregate_id = $1";
     let events: i64 = sqlx::query_scalar(sql)
         .bind(id.to_string())

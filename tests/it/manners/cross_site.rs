@@ -148,7 +148,7 @@ async fn a_program_with_basic_uses_the_gets_that_change_something() {
 async fn what_is_refused_changes_nothing() {
     let user = Server::shared().await.user(&["user"]).await;
     let contact = user.contact("csrf@example.com").await;
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     let transmission = mailing.to(contact).await;
     for path in [
         format!("/contacts/{contact}/delete"),

@@ -61,7 +61,7 @@ async fn what_hangs_on_a_thing_changes_with_its_version() {
     let user = json!({"username": name, "passwd": "long-enough-9-words"});
     let user = admin.post("/users", user).await.id("user_id");
     let user = format!("/users/{user}");
-    let template = Mailing::of(&admin).await.template_id;
+    let template = Mailing::new(&admin).await.template_id;
     let template = format!("/messages/templates/{template}");
     let permission = server.permission_id("contact_list").await;
     let granted = server.role_id("user").await;
@@ -94,7 +94,7 @@ async fn what_hangs_on_a_thing_changes_with_its_version() {
 #[tokio::test]
 async fn what_is_done_with_a_thing_asks_for_its_version_too() {
     let admin = Server::shared().await.admin().await;
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     let transmission = mailing.to(admin.contact("later@example.com").await).await;
     let group = json!({"name": unique_name("group")});
     let group = admin.post("/groups", group).await.id("group_id");
@@ -152,7 +152,7 @@ async fn every_row_has_the_version_of_its_last_event() {
 }
 
 async fn what_has_a_history(admin: &Client) {
-    let mailing = Mailing::of(admin).await;
+    let mailing = Mailing::new(admin).await;
     let transmission = mailing.send_to("history@example.com").await;
     mailing.ended(transmission).await;
     let media = format!("/messages/templates/{}/media", mailing.template_id);

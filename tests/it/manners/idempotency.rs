@@ -149,7 +149,7 @@ async fn server_wide_stranger() -> Client {
 #[tokio::test]
 async fn a_get_that_sends_sends_once() {
     let user = Server::shared().await.user(&["user"]).await;
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     let contact = user.contact("once@example.com").await;
     let transmission = mailing.to(contact).await;
     let path = format!("/transmissions/{transmission}/send");
@@ -193,7 +193,7 @@ async fn a_read_takes_no_notice_of_a_key() {
 #[tokio::test]
 async fn an_upload_is_told_by_its_bytes() {
     let user = Server::shared().await.user(&["user"]).await;
-    let template = Mailing::of(&user).await.template_id;
+    let template = Mailing::new(&user).await.template_id;
     let path = format!("/messages/templates/{template}/media");
     let upload = async |bytes: Vec<u8>| {
         let request = user.request("PUT", &path).header("idempotency-key", "file");

@@ -92,7 +92,7 @@ async fn an_update_and_a_send_are_answered_after_a_crash_as_well() {
     assert_eq!(updated.header("etag"), Some("\"2\""));
 
     let admin = server.admin().await;
-    let transmission = Mailing::of(&admin).await.to(contact).await;
+    let transmission = Mailing::new(&admin).await.to(contact).await;
     let mut sql = server.sql().await;
     sql.execute("delete from once.requests").await.unwrap();
     let provider = json!({"name": "sandbox", "type": "sandbox", "active": 1});

@@ -15,7 +15,7 @@ struct Things {
 }
 
 impl Things {
-    async fn of(client: &Client) -> Self {
+    async fn create(client: &Client) -> Self {
         let create =
             async |path: &str, body: Value, field: &str| client.post(path, body).await.id(field);
         let named = || json!({"name": "a thing"});
@@ -33,7 +33,7 @@ impl Things {
     }
 
     async fn of_a_user() -> Self {
-        Self::of(&Server::shared().await.user(&["user"]).await).await
+        Self::create(&Server::shared().await.user(&["user"]).await).await
     }
 
     /// Every type of program, with the bit of its service and the fields that it requires.
@@ -245,7 +245,7 @@ async fn what_was_sent_keeps_the_program_that_it_was_sent_with() {
         .await
         .ok();
 
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     let sql = "select payload #> '{SpoolQueued,flow,steps}' from events
                where event_type = 'SpoolQueued'";
     let steps: Value = sqlx::query_scalar(sql).fetch_one(log.sql()).await.unwrap();
@@ -254,7 +254,7 @@ async fn what_was_sent_keeps_the_program_that_it_was_sent_with() {
         (&steps[1]["version"], &steps[2]["seconds"]),
         (&json!(1), &json!(1))
     );
-    ReadModels::assert_equal_a_rebuild(&server).await;
+    ReadModels::assert_whole(&server).await;
 }
 
 #[tokio::test]
@@ -273,7 +273,7 @@ async fn what_a_program_reads_out_is_sealed_in_the_log() {
         )
         .await
         .ok();
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     let sql = "select count(*) from events where payload::text like '%private matter%'";
     let count: i64 = sqlx::query_scalar(sql).fetch_one(log.sql()).await.unwrap();
     assert_eq!(count, 0);
@@ -299,7 +299,7 @@ async fn a_program_of_any_type_is_deleted_once() {
 #[tokio::test]
 async fn a_program_in_use_cannot_be_deleted() {
     let user = Server::shared().await.user(&["user"]).await;
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     let contact = user.contact("pending@example.com").await;
     let transmission = mailing.to(contact).await;
     let path = format!("/programs/{}", mailing.program_id);

@@ -27,7 +27,7 @@ async fn a_template_reads_as_it_was_written() {
 #[tokio::test]
 async fn an_attachment_of_megabytes_comes_back_byte_for_byte() {
     let user = Server::shared().await.user(&["user"]).await;
-    let template = Mailing::of(&user).await.template_id;
+    let template = Mailing::new(&user).await.template_id;
     let path = format!("/messages/templates/{template}/media");
     let bytes: Vec<u8> = (0..5_000_000_u32)
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
@@ -48,7 +48,7 @@ async fn an_attachment_of_megabytes_comes_back_byte_for_byte() {
 #[tokio::test]
 async fn a_second_upload_replaces_the_first() {
     let user = Server::shared().await.user(&["user"]).await;
-    let template = Mailing::of(&user).await.template_id;
+    let template = Mailing::new(&user).await.template_id;
     let path = format!("/messages/templates/{template}/media");
     user.upload(&path, "text/plain", *b"one").await.ok();
     user.upload(&path, "text/plain", *b"two").await.ok();
@@ -58,7 +58,7 @@ async fn a_second_upload_replaces_the_first() {
 #[tokio::test]
 async fn a_posted_file_is_attached_beside_those_there_are() {
     let user = Server::shared().await.user(&["user"]).await;
-    let template = Mailing::of(&user).await.template_id;
+    let template = Mailing::new(&user).await.template_id;
     let path = format!("/messages/templates/{template}/media");
     for name in ["one.txt", "two.txt"] {
         let request = user
@@ -110,7 +110,7 @@ async fn a_posted_file_is_attached_beside_those_there_are() {
 #[tokio::test]
 async fn attachments_have_an_end_in_number_and_in_size() {
     let user = Server::shared().await.user(&["user"]).await;
-    let template = Mailing::of(&user).await.template_id;
+    let template = Mailing::new(&user).await.template_id;
     let path = format!("/templates/{template}/media");
     // The limit on an upload is also that on all attachments together.
     user.upload(&path, "text/plain", vec![b'a'; 20 << 20])
@@ -144,7 +144,7 @@ async fn attachments_have_an_end_in_number_and_in_size() {
 async fn nobody_else_adds_to_a_template_or_reads_what_is_attached() {
     let server = Server::shared().await;
     let (owner, other) = (server.user(&["user"]).await, server.user(&["user"]).await);
-    let template = Mailing::of(&owner).await.template_id;
+    let template = Mailing::new(&owner).await.template_id;
     for root in ["/messages/templates", "/templates"] {
         let path = format!("{root}/{template}/media");
         owner.append(&path, "text/plain", *b"mine").await.ok();
@@ -160,7 +160,7 @@ async fn nobody_else_adds_to_a_template_or_reads_what_is_attached() {
 #[tokio::test]
 async fn a_template_without_media_has_none_to_download() {
     let user = Server::shared().await.user(&["user"]).await;
-    let template = Mailing::of(&user).await.template_id;
+    let template = Mailing::new(&user).await.template_id;
     assert_eq!(
         user.get(&format!("/messages/templates/{template}/media"))
             .await
@@ -173,7 +173,7 @@ async fn a_template_without_media_has_none_to_download() {
 async fn an_upload_that_breaks_off_leaves_the_old_one() {
     let server = Server::shared().await;
     let user = server.user(&["user"]).await;
-    let template = Mailing::of(&user).await.template_id;
+    let template = Mailing::new(&user).await.template_id;
     let path = format!("/messages/templates/{template}/media");
     user.upload(&path, "text/plain", *b"whole").await.ok();
     {

@@ -80,7 +80,7 @@ async fn the_sender_of_short_messages_is_a_number_or_a_short_name() {
 async fn a_change_of_owner_takes_the_programs_away_first() {
     let server = Server::shared().await;
     let admin = server.admin().await;
-    let program = Mailing::of(&admin).await.program_id;
+    let program = Mailing::new(&admin).await.program_id;
     let body = json!({"username": unique_name("assigned")});
     let account = admin.post("/accounts", body).await.id("account_id");
     let path = format!("/accounts/{account}");
@@ -114,7 +114,7 @@ async fn a_change_of_owner_takes_the_programs_away_first() {
 async fn without_an_active_account_nothing_is_sent() {
     let server = Server::shared().await;
     let user = server.user(&["user"]).await;
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     let account = user.get("/accounts").await.ok()[0]["account_id"].clone();
     user.put(&format!("/accounts/{account}"), json!({"active": 0}))
         .await
@@ -134,7 +134,7 @@ async fn without_an_active_account_nothing_is_sent() {
 async fn nothing_is_sent_as_an_account_that_was_given_to_somebody_else() {
     let server = Server::shared().await;
     let (user, other) = (server.user(&["user"]).await, server.user(&["user"]).await);
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     let account = user.get("/accounts").await.ok()[0]["account_id"].clone();
     let contact = user.contact("as-whom@example.com").await;
     let order = json!({"contact_id": contact, "account_id": account});

@@ -51,7 +51,7 @@ async fn listed(client: &Client, filter: &str) -> Vec<i64> {
 
 /// An account of an administrator that receives SMS at a number.
 pub(super) async fn receiver(admin: &Client, number: &str) -> Receiving {
-    Receiving::of(admin, "receivesms", "phone", number.to_owned()).await
+    Receiving::new(admin, "receivesms", "phone", number.to_owned()).await
 }
 
 /// An account of a user that is to receive SMS at a number, which the user has written into it.

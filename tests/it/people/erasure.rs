@@ -85,7 +85,7 @@ async fn an_erased_contact_is_in_no_table_after_a_send_through_the_sandbox() {
         .ok();
 
     assert_nothing_of(&server, &[FIRST_NAME, "pangolin77", ADDRESS, NOTE, PHONE]);
-    ReadModels::assert_equal_a_rebuild(&server).await;
+    ReadModels::assert_whole(&server).await;
     assert_nothing_of(&server, &[FIRST_NAME, "pangolin77", ADDRESS, NOTE, PHONE]);
 }
 
@@ -115,7 +115,7 @@ async fn an_erased_contact_is_in_no_table_where_the_mail_server_repeated_the_add
         .get(&format!("/transmissions/{transmission}"))
         .await;
     assert!(!read.text().contains("axolotl88"), "{}", read.text());
-    ReadModels::assert_equal_a_rebuild(&server).await;
+    ReadModels::assert_whole(&server).await;
     assert_nothing_of(&server, &[FIRST_NAME, "axolotl88", ADDRESS, NOTE, PHONE]);
 }
 
@@ -138,7 +138,7 @@ async fn the_command_line_erases_as_well_and_others_stay() {
 async fn an_erased_contact_cannot_be_written_to_any_more() {
     let server = Server::shared().await;
     let user = server.user(&["user"]).await;
-    let mailing = Mailing::of(&user).await;
+    let mailing = Mailing::new(&user).await;
     let id = user.contact("late@example.com").await;
     let transmission = mailing.to(id).await;
     user.delete(&format!("/contacts/{id}?erase=true"))
@@ -158,7 +158,7 @@ async fn a_mail_that_waits_for_its_next_attempt_is_not_sent_to_whoever_was_erase
         .await;
     let admin = server.admin().await;
     smtp_provider(&admin, free_port(), 1).await;
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     let id = admin.contact("okapi55@forest.example").await;
     let transmission = mailing.to(id).await;
     mailing.send(transmission).await;

@@ -237,5 +237,5 @@ async fn a_rebuild_comes_to_the_same_groups() {
         (total(&user, one).await, total(&user, two).await),
         (4.into(), 4.into())
     );
-    ReadModels::assert_equal_a_rebuild(&server).await;
+    ReadModels::assert_whole(&server).await;
 }

@@ -30,7 +30,7 @@ struct Watched {
 }
 
 impl Watched {
-    async fn of(server: &Server) -> Self {
+    async fn new(server: &Server) -> Self {
         let mut db = server.sql().await;
         let most = Arc::new(AtomicI64::new(0));
         let seen = Arc::clone(&most);
@@ -98,7 +98,7 @@ async fn burst(client: &Client) {
 
 /// Sends requests, imports into several groups, and a campaign, concurrently.
 async fn work(server: &Server) {
-    let campaigns = Campaigning::of(&server.admin().await).await;
+    let campaigns = Campaigning::new(&server.admin().await).await;
     let groups = join_all((0..4).map(|_| campaigns.group(60)));
     let (groups, ()) = tokio::join!(groups, burst(&campaigns.client));
     let id = campaigns.running(groups[0], json!({"cpm": 30})).await;
@@ -111,7 +111,7 @@ async fn work(server: &Server) {
 async fn a_busy_process_opens_no_more_than_its_setting() {
     let server = process(&Database::create().await, "all").start().await;
     sandbox_provider(&server.admin().await).await;
-    let watched = Watched::of(&server).await;
+    let watched = Watched::new(&server).await;
     work(&server).await;
     let most = watched.most();
     let allowed = least("all");
@@ -125,7 +125,7 @@ async fn a_busy_process_opens_no_more_than_its_setting() {
     assert!(rebuilt.status.success(), "{rebuilt:?}");
     let (most, allowed) = (watched.most(), least("all") + REBUILD);
     assert!(most <= allowed, "{most} instead of {allowed}");
-    ReadModels::assert_equal_a_rebuild(&server).await;
+    ReadModels::assert_whole(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -135,12 +135,12 @@ async fn each_role_works_with_its_least_connections() {
     let api = process(&database, "api").start().await;
     let _worker = process(&database, "worker").spawn();
     sandbox_provider(&api.admin().await).await;
-    let watched = Watched::of(&api).await;
+    let watched = Watched::new(&api).await;
     work(&api).await;
     let allowed: i64 = ["projector", "api", "worker"].map(least).iter().sum();
     let most = watched.most();
     assert!(most <= allowed, "{most} instead of {allowed}");
-    ReadModels::assert_equal_a_rebuild(&api).await;
+    ReadModels::assert_whole(&api).await;
 }
 
 #[tokio::test]
@@ -223,7 +223,7 @@ async fn a_lost_lead_is_taken_again_and_no_event_is_missed() {
     }
     let ended = campaigns.ended(id).await;
     assert_eq!(ended["delivered"], 60, "{ended}");
-    let mut log = EventLog::of(&servers[0]).await;
+    let mut log = EventLog::open(&servers[0]).await;
     assert_eq!(log.made(id).await, (60, 60));
-    ReadModels::assert_equal_a_rebuild(&servers[0]).await;
+    ReadModels::assert_whole(&servers[0]).await;
 }

@@ -7,7 +7,7 @@ use crate::harness::{Database, EventLog, Server, Setup, eventually, sandbox_prov
 
 /// Appends an event that cannot be decoded; answers its position.
 async fn poison(server: &Server, contact: i64) -> i64 {
-    let mut log = EventLog::of(server).await;
+    let mut log = EventLog::open(server).await;
     let sql = "insert into events (aggregate_type, aggregate_id, sequence, event_type,
                event_version, payload, metadata, occurred_at, commit_id)
                values ('contact', $1, 2, 'ContactUpdated', '1.0.0', '{\"ContactUpdated\": 7}',
@@ -64,7 +64,7 @@ async fn a_projector_stops_at_it_and_says_so_and_writers_go_on() {
     assert!(in_vain < 10, "all of them waited for what has stopped");
     let id = sandbox_provider(&admin).await;
     admin.get(&format!("/providers/{id}")).await.ok();
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     let sql = "select position from read.checkpoints where name = 'contacts'";
     let reached: i64 = sqlx::query_scalar(sql).fetch_one(log.sql()).await.unwrap();
     assert!(reached < position, "it neither skips nor passes");

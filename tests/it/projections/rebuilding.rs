@@ -11,7 +11,7 @@ use crate::harness::{EventLog, Mailing, ReadModels, Setup, eventually, seconds};
 async fn a_rebuild_is_noticed_by_no_reader_and_no_writer() {
     let server = Setup::embedded().start().await;
     let admin = server.admin().await;
-    let mailing = Mailing::of(&admin).await;
+    let mailing = Mailing::new(&admin).await;
     let mut known = Vec::new();
     for n in 0..200 {
         known.push(admin.contact(&format!("known{n}@example.com")).await);
@@ -85,11 +85,11 @@ async fn a_rebuild_is_noticed_by_no_reader_and_no_writer() {
         writes.load(Ordering::Relaxed),
     );
     // The rebuilds have no side effects: each message was sent once.
-    let mut log = EventLog::of(&server).await;
+    let mut log = EventLog::open(&server).await;
     let completed = async || log.count("SpoolCompleted").await as usize;
     eventually_equal(completed, writes).await;
     assert_eq!(log.count("SpoolStarted").await as usize, writes);
-    ReadModels::assert_equal_a_rebuild(&server).await;
+    ReadModels::assert_whole(&server).await;
     println!("{rebuilds} rebuilds beside {reads} rounds of reads and {writes} rounds of writes");
 }
 

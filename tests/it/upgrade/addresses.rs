@@ -191,7 +191,7 @@ async fn answered(postman: &mut Postman, to: &str) -> String {
 async fn mail_from(admin: &Client, name: &str, to: &str) -> Answer {
     let account = Dump::recorded().id(&format!("account.{name}"));
     let contact = admin.contact(to).await;
-    let mailing = Mailing::of(admin).await;
+    let mailing = Mailing::new(admin).await;
     let fields = json!({"contact_id": contact, "account_id": account});
     let transmission = mailing.with(fields).await;
     let path = format!("/transmissions/{transmission}/send");

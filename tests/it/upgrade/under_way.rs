@@ -87,7 +87,7 @@ async fn a_queued_attempt_of_each_service_is_sent_once() {
         );
         assert_eq!(upgraded.deliveries().await.get(to), Some(&1), "{to}");
     }
-    let mut log = EventLog::of(&upgraded.server).await;
+    let mut log = EventLog::open(&upgraded.server).await;
     let history = log
         .history("transmission", upgraded.transmission("queued_mail"))
         .await;

@@ -97,7 +97,7 @@ impl User {
                 },
             ) => {
                 let (profile, active) = patched(UserProfile::default(), false, patch)?;
-                let profile = Personal::of(id.subject(), profile);
+                let profile = Personal::new(id.subject(), profile);
                 vec![UserCreated {
                     id,
                     active,
@@ -142,7 +142,7 @@ impl User {
         if next == self.sms_senders {
             return Ok(vec![]);
         }
-        let names = Personal::of(subject, names);
+        let names = Personal::new(subject, names);
         Ok(vec![UserSmsSendersListed { names }])
     }
 
@@ -165,7 +165,7 @@ impl User {
         }
         names.extend(senders.unknown(provisional));
         if !names.is_empty() {
-            let names = Personal::of(subject, names);
+            let names = Personal::new(subject, names);
             events.push(UserSmsSendersProvided { names, until });
         }
         Ok(events)
@@ -177,7 +177,7 @@ impl User {
         let mut events = Vec::new();
         if profile != self.profile {
             events.push(UserUpdated {
-                profile: Personal::of(subject, profile),
+                profile: Personal::new(subject, profile),
             });
         }
         match (self.active, active) {

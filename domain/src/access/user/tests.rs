@@ -21,7 +21,7 @@ fn created() -> UserEvent {
     UserCreated {
         id: Id::new(1),
         active: true,
-        profile: Personal::of(
+        profile: Personal::new(
             Id::<User>::new(1).subject(),
             UserProfile {
                 username: "ada".parse().ok(),
@@ -99,7 +99,7 @@ fn senders(names: &[&str]) -> Vec<SenderId> {
 
 #[test]
 fn senders_of_short_messages_are_listed_once_each() {
-    let names = Personal::of(
+    let names = Personal::new(
         Id::<User>::new(1).subject(),
         vec!["ACME".to_owned(), "+4930123".to_owned()],
     );
@@ -134,10 +134,10 @@ fn senders_in_use_are_adopted_without_a_bound() {
     let adopted = || {
         vec![
             UserSmsSendersListed {
-                names: Personal::of(subject(), many.clone()),
+                names: Personal::new(subject(), many.clone()),
             },
             UserSmsSendersProvided {
-                names: Personal::of(subject(), vec!["BANK".to_owned()]),
+                names: Personal::new(subject(), vec!["BANK".to_owned()]),
                 until,
             },
         ]
@@ -154,7 +154,7 @@ fn a_provisional_sender_may_be_named_until_its_grace_ends() {
     let at = |second| DateTime::from_timestamp(second, 0).unwrap();
     let mut user = User::default();
     user.apply(created());
-    let names = Personal::of(Id::<User>::new(1).subject(), vec!["BANK".to_owned()]);
+    let names = Personal::new(Id::<User>::new(1).subject(), vec!["BANK".to_owned()]);
     user.apply(UserSmsSendersProvided {
         names: names.clone(),
         until: at(100),

@@ -23,7 +23,7 @@ const CHANGES: usize = 64;
 /// on whole days of the week. They apply to local time, so an hour that occurs twice when clocks go
 /// back is quiet twice. Every week has some time that is not quiet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Said", into = "Said")]
+#[serde(try_from = "QuietHoursWire", into = "QuietHoursWire")]
 pub struct QuietHours {
     daily: Option<(ClockTime, ClockTime)>,
     days: Option<Part>,
@@ -33,7 +33,7 @@ pub struct QuietHours {
 
 /// The serialised form of [`QuietHours`].
 #[derive(Clone, Serialize, Deserialize)]
-struct Said {
+struct QuietHoursWire {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     from: Option<ClockTime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,7 +42,7 @@ struct Said {
     days: Option<Part>,
 }
 
-impl From<QuietHours> for Said {
+impl From<QuietHours> for QuietHoursWire {
     fn from(quiet: QuietHours) -> Self {
         Self {
             from: quiet.from(),
@@ -52,10 +52,10 @@ impl From<QuietHours> for Said {
     }
 }
 
-impl TryFrom<Said> for QuietHours {
+impl TryFrom<QuietHoursWire> for QuietHours {
     type Error = String;
 
-    fn try_from(said: Said) -> Result<Self, String> {
+    fn try_from(said: QuietHoursWire) -> Result<Self, String> {
         let quiet = Self::said(said.from, said.to, said.days);
         let quiet = quiet.map_err(|refusal| refusal.to_string())?;
         quiet.ok_or_else(|| "no hour is quiet".to_owned())

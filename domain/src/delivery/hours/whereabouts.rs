@@ -16,10 +16,10 @@ pub fn zone_of(
 ) -> Zone {
     let of_number = || calling_code(number?)?.zone?.parse().ok();
     contact
-        .and_then(Zone::of)
+        .and_then(Zone::from_listed)
         .or_else(of_number)
-        .or_else(|| account.and_then(Zone::of))
-        .or_else(|| owner.and_then(Zone::of))
+        .or_else(|| account.and_then(Zone::from_listed))
+        .or_else(|| owner.and_then(Zone::from_listed))
         .unwrap_or_default()
 }
 

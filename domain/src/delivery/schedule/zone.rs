@@ -59,7 +59,7 @@ impl Default for Zone {
 
 impl Zone {
     /// The zone of this name; `None` if the time zone database of the build does not have it.
-    pub fn of(listed: &TimeZone) -> Option<Self> {
+    pub fn from_listed(listed: &TimeZone) -> Option<Self> {
         listed.as_str().parse().ok().map(Self)
     }
 }
@@ -70,7 +70,7 @@ impl FromStr for Zone {
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         const UNKNOWN: InvalidValue = InvalidValue::Form("must be a time zone with known clocks");
         let listed: TimeZone = text.parse()?;
-        Self::of(&listed).ok_or(UNKNOWN)
+        Self::from_listed(&listed).ok_or(UNKNOWN)
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Wrong, each,
-    read::{ON_REPORT_TIMEOUT, flag, line, pem, sender, within, word},
+    read::{ON_REPORT_TIMEOUT, flag, line, one_of, pem, sender, within},
     template::{self, Draft, HttpTemplate},
 };
 use crate::delivery::OnReportTimeout;
@@ -78,7 +78,7 @@ impl HttpSettings {
                 "sender" => sender(value).map(|it| parsed.sender = Some(it)),
                 "reports" => flag(value).map(|it| parsed.reports = it),
                 "report_seconds" => within(value, 1, 604_800).map(|it| parsed.report_seconds = it),
-                "if_silent" => word(value, &ON_REPORT_TIMEOUT).map(|it| parsed.if_silent = it),
+                "if_silent" => one_of(value, &ON_REPORT_TIMEOUT).map(|it| parsed.if_silent = it),
                 "max_messages" => within(value, 1, 10).map(|it| parsed.max_messages = it),
                 "rate" => within(value, 1, 10_000).map(|it| parsed.rate = Some(it)),
                 "connections" => within(value, 1, 64).map(|it| parsed.connections = it as usize),

@@ -62,7 +62,7 @@ pub(super) fn flag(value: &Value) -> Result<bool, String> {
 }
 
 /// Parses one of these words.
-pub(super) fn word<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, String> {
+pub(super) fn one_of<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, String> {
     let said = value.as_str().unwrap_or_default().trim();
     let known = words.iter().find(|(word, _)| *word == said);
     known.map(|(_, meant)| *meant).ok_or_else(|| {

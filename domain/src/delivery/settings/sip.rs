@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Wrong, each,
-    read::{flag, host, line, pem, within, word},
+    read::{flag, host, line, one_of, pem, within},
 };
 
 /// The transport of SIP messages.
@@ -111,7 +111,7 @@ impl SipSettings {
         let mut parsed = Self::default();
         each(settings, |key, value| {
             Some(match key {
-                "transport" => word(value, &TRANSPORTS).map(|it| parsed.transport = it),
+                "transport" => one_of(value, &TRANSPORTS).map(|it| parsed.transport = it),
                 "outbound_proxy" => host(value).map(|it| parsed.outbound_proxy = Some(it)),
                 "auth_username" => line(value, 128).map(|it| parsed.auth_username = Some(it)),
                 "from_domain" => host(value).map(|it| parsed.from_domain = Some(it)),
@@ -125,7 +125,7 @@ impl SipSettings {
                 }
                 "silence_seconds" => within(value, 1, 32).map(|it| parsed.silence_seconds = it),
                 "ring_seconds" => within(value, 5, 300).map(|it| parsed.ring_seconds = it),
-                "dtmf" => word(value, &DTMF).map(|it| parsed.dtmf = it),
+                "dtmf" => one_of(value, &DTMF).map(|it| parsed.dtmf = it),
                 "t38" => flag(value).map(|it| parsed.t38 = it),
                 "ca_certificate" => pem(value).map(|it| parsed.ca_certificate = Some(it)),
                 "esl_host" => host(value).map(|it| parsed.esl_host = Some(it)),

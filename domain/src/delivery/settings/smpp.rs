@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Wrong, each,
-    read::{ON_REPORT_TIMEOUT, flag, line, pem, sender, within, word},
+    read::{ON_REPORT_TIMEOUT, flag, line, one_of, pem, sender, within},
 };
 use crate::delivery::OnReportTimeout;
 
@@ -152,18 +152,18 @@ impl SmppSettings {
         each(settings, |key, value| {
             let octet = || within(value, 0, 255).map(Some);
             Some(match key {
-                "bind" => word(value, &BINDS).map(|it| parsed.bind = it),
+                "bind" => one_of(value, &BINDS).map(|it| parsed.bind = it),
                 "system_type" => ascii(value, 12).map(|it| parsed.system_type = Some(it)),
                 "sender" => sender(value).map(|it| parsed.sender = Some(it)),
-                "alphabet" => word(value, &ALPHABETS).map(|it| parsed.alphabet = it),
+                "alphabet" => one_of(value, &ALPHABETS).map(|it| parsed.alphabet = it),
                 "source_ton" => octet().map(|it| parsed.source.0 = it),
                 "source_npi" => octet().map(|it| parsed.source.1 = it),
                 "dest_ton" => octet().map(|it| parsed.dest.0 = it),
                 "dest_npi" => octet().map(|it| parsed.dest.1 = it),
                 "reports" => flag(value).map(|it| parsed.reports = it),
                 "report_seconds" => within(value, 1, 604_800).map(|it| parsed.report_seconds = it),
-                "if_silent" => word(value, &ON_REPORT_TIMEOUT).map(|it| parsed.if_silent = it),
-                "message_ids" => word(value, &MESSAGE_IDS).map(|it| parsed.message_ids = it),
+                "if_silent" => one_of(value, &ON_REPORT_TIMEOUT).map(|it| parsed.if_silent = it),
+                "message_ids" => one_of(value, &MESSAGE_IDS).map(|it| parsed.message_ids = it),
                 "max_messages" => within(value, 1, 10).map(|it| parsed.max_messages = it),
                 "rate" => within(value, 1, 10_000).map(|it| parsed.rate = Some(it)),
                 "window" => within(value, 1, 1_000).map(|it| parsed.window = it),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Wrong, each,
-    read::{domain, line, pem, within, word},
+    read::{domain, line, one_of, pem, within},
 };
 use crate::{
     delivery::{MailSenders, is_within},
@@ -131,7 +131,7 @@ impl SmtpSettings {
                 "dkim_domain" => domains(value).map(|names| parsed.dkim_domains = names),
                 "dkim_selector" => selector(value).map(|name| parsed.dkim_selector = Some(name)),
                 "list_unsubscribe" => {
-                    word(value, &LIST_UNSUBSCRIBE).map(|it| parsed.list_unsubscribe = it)
+                    one_of(value, &LIST_UNSUBSCRIBE).map(|it| parsed.list_unsubscribe = it)
                 }
                 "domain_connections" => {
                     within(value, 1, 64).map(|n| parsed.domain_connections = Some(n as usize))

@@ -28,7 +28,7 @@ pub struct Transmission {
     pub(super) owner: Option<Id<User>>,
     pub(super) order: Option<Order>,
     /// The send options of the present round of attempts.
-    pub(super) sending: Option<Sending>,
+    pub(super) sending: Option<Round>,
     pub(super) spools: Vec<Attempt>,
     /// The fingerprint by which an inbound message is deduplicated.
     #[serde(default)]
@@ -50,7 +50,7 @@ pub(super) enum Stage {
 
 /// The send options of a round: of all attempts since the last `Send` command.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Sending {
+pub(super) struct Round {
     pub deadline: DateTime<Utc>,
     pub flow: Flow,
     pub program_version: u64,
@@ -192,7 +192,7 @@ impl Aggregate for Transmission {
                     _ => (self.spools.len(), None),
                 };
                 self.stage = Stage::Processing;
-                self.sending = Some(Sending {
+                self.sending = Some(Round {
                     deadline,
                     flow,
                     program_version,

@@ -107,16 +107,16 @@ impl Transmission {
                 flow: arrival.flow,
                 program_version: arrival.program_version,
                 key: arrival.key,
-                message: Personal::of(subject.clone(), arrival.message),
+                message: Personal::new(subject.clone(), arrival.message),
             },
             ResultRecorded {
                 spool,
-                results: Personal::of(subject.clone(), arrival.results),
+                results: Personal::new(subject.clone(), arrival.results),
             },
             SpoolCompleted {
                 spool,
                 at,
-                response: Personal::of(subject, "received".to_owned()),
+                response: Personal::new(subject, "received".to_owned()),
             },
             TransmissionCompleted { at },
         ]

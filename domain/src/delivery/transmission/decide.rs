@@ -177,7 +177,7 @@ impl Transmission {
     /// Marks data, such as a response of the remote side, as personal data of the contact.
     pub(super) fn personal<T>(&self, value: T) -> Personal<T> {
         let contact = self.order.as_ref().map(|order| order.contact_id.subject());
-        Personal::of(contact.unwrap_or_else(|| Subject::new("contact", 0)), value)
+        Personal::new(contact.unwrap_or_else(|| Subject::new("contact", 0)), value)
     }
 
     fn send(&self, command: TransmissionCommand) -> Vec<TransmissionEvent> {

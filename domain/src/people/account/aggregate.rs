@@ -113,7 +113,7 @@ impl Account {
                     owner,
                     kind: next.kind,
                     active: next.active,
-                    profile: Personal::of(id.subject(), next.profile),
+                    profile: Personal::new(id.subject(), next.profile),
                 }];
                 events.extend(assigned);
                 events
@@ -135,7 +135,7 @@ impl Account {
                     events.push(AccountUpdated {
                         kind: next.kind,
                         active: next.active,
-                        profile: Personal::of(self.subject()?, next.profile),
+                        profile: Personal::new(self.subject()?, next.profile),
                     });
                 }
                 events.extend(released);
@@ -219,7 +219,7 @@ impl Account {
                 }
                 vec![AccountSettingSet {
                     name,
-                    value: Personal::of(self.subject()?, value),
+                    value: Personal::new(self.subject()?, value),
                 }]
             }
             (Live, ClearSetting { name }) if self.settings.contains_key(&name) => {

@@ -99,11 +99,11 @@ mod tests {
             owner: USER,
             kind: AccountKind::Account,
             active: true,
-            profile: Personal::of(DESK.subject(), profile),
+            profile: Personal::new(DESK.subject(), profile),
         });
         account.apply(AccountEvent::AccountSettingSet {
             name: SMS_SENDER.to_owned(),
-            value: Personal::of(DESK.subject(), sms_sender.to_owned()),
+            value: Personal::new(DESK.subject(), sms_sender.to_owned()),
         });
         account
     }
@@ -120,7 +120,7 @@ mod tests {
     fn listing(name: &str) -> User {
         let mut user = User::default();
         user.apply(UserEvent::UserSmsSendersListed {
-            names: Personal::of(USER.subject(), vec![name.to_owned()]),
+            names: Personal::new(USER.subject(), vec![name.to_owned()]),
         });
         user
     }

@@ -22,7 +22,7 @@ fn created() -> AccountEvent {
         owner: Id::new(1),
         kind: AccountKind::Account,
         active: true,
-        profile: Personal::of(
+        profile: Personal::new(
             DESK.subject(),
             AccountProfile {
                 username: "desk".parse().ok(),
@@ -265,7 +265,7 @@ mod addresses {
                 AccountUpdated {
                     kind: AccountKind::Account,
                     active: true,
-                    profile: Personal::of(DESK.subject(), profile.clone()),
+                    profile: Personal::new(DESK.subject(), profile.clone()),
                 },
                 released(1),
             ]);
@@ -273,7 +273,7 @@ mod addresses {
         account.apply(AccountUpdated {
             kind: AccountKind::Account,
             active: true,
-            profile: Personal::of(DESK.subject(), profile),
+            profile: Personal::new(DESK.subject(), profile),
         });
         assert_eq!(account.challenge(PHONE, at(1)), None);
     }

@@ -20,7 +20,7 @@ fn created() -> ContactEvent {
     ContactCreated {
         id: ADA,
         owner: OWNER,
-        profile: Personal::of(ADA.subject(), profile()),
+        profile: Personal::new(ADA.subject(), profile()),
         known_by: None,
     }
 }
@@ -69,7 +69,7 @@ fn what_came_without_a_name_may_stay_without() {
     let imported = ContactCreated {
         id: ADA,
         owner: OWNER,
-        profile: Personal::of(ADA.subject(), profile.clone()),
+        profile: Personal::new(ADA.subject(), profile.clone()),
         known_by: None,
     };
     given(vec![])
@@ -79,7 +79,7 @@ fn what_came_without_a_name_may_stay_without() {
         custom1: Patch::Set("one".parse().unwrap()),
         ..ContactPatch::default()
     };
-    let profile = Personal::of(ADA.subject(), profile.patched(patch.clone()));
+    let profile = Personal::new(ADA.subject(), profile.patched(patch.clone()));
     given(vec![imported])
         .when(ContactCommand::Update(patch))
         .then_expect_events(vec![ContactUpdated { profile }]);
@@ -163,7 +163,7 @@ fn one_who_wrote_is_known_by_an_address_until_deleted() {
     let met = ContactCreated {
         id: ADA,
         owner: OWNER,
-        profile: Personal::of(ADA.subject(), profile()),
+        profile: Personal::new(ADA.subject(), profile()),
         known_by: Some("print".to_owned()),
     };
     given(vec![])

@@ -51,7 +51,7 @@ struct Key {
 }
 
 impl Recognised {
-    fn of(mail: &[u8]) -> Self {
+    fn read(mail: &[u8]) -> Self {
         const ID: &[u8] = b"\nmessage-id:";
         let head = structure::head(mail);
         let is_first = head.len() > ID.len() && head[..ID.len() - 1].eq_ignore_ascii_case(&ID[1..]);
@@ -83,7 +83,7 @@ impl Session<'_> {
     /// recipients for whom it is on record are recognised when the mail is sent again.
     pub(super) async fn store(&self, bytes: Vec<u8>) -> Vec<String> {
         let at = clock::now();
-        let recognised = Recognised::of(&bytes);
+        let recognised = Recognised::read(&bytes);
         let returns = &self.mail_server.0.returns;
         let mut answers = Vec::with_capacity(self.recipients.len());
         let mut message = None;

@@ -21,7 +21,7 @@ use tokio::{
 use super::*;
 use crate::{
     content::Sms,
-    contract_suite::{self, Manner, Peer, Stage, Starts},
+    contract_suite::{self, Peer, PeerBehaviour, Stage, Starts},
 };
 
 /// The requests that the other side received, in their order.
@@ -37,7 +37,7 @@ impl Heard {
     }
 }
 
-async fn answer(manner: Manner, stream: TcpStream, heard: Arc<Heard>) {
+async fn answer(behaviour: PeerBehaviour, stream: TcpStream, heard: Arc<Heard>) {
     let mut stream = BufReader::new(stream);
     while let Some(request) = request(&mut stream).await {
         let number = {
@@ -45,13 +45,13 @@ async fn answer(manner: Manner, stream: TcpStream, heard: Arc<Heard>) {
             requests.push(request);
             requests.len()
         };
-        let reply = match manner {
-            Manner::Refuses if number > 1 => "403 Forbidden\r\ncontent-length: 0",
-            Manner::Refuses => {
+        let reply = match behaviour {
+            PeerBehaviour::Refuses if number > 1 => "403 Forbidden\r\ncontent-length: 0",
+            PeerBehaviour::Refuses => {
                 "403 Forbidden\r\ncontent-length: 31\r\n\r\nNot routable. Do not try again."
             }
-            Manner::Hangs => return std::future::pending().await,
-            Manner::Vanishes => return,
+            PeerBehaviour::Hangs => return std::future::pending().await,
+            PeerBehaviour::Vanishes => return,
             _ => {
                 heard.taken.fetch_add(1, Ordering::SeqCst);
                 "202 Accepted\r\ncontent-length: 24\r\n\r\n0: Accepted for delivery"
@@ -90,15 +90,15 @@ fn settings(settings: serde_json::Value) -> HttpSettings {
     HttpSettings::parse(settings.as_object().unwrap()).unwrap()
 }
 
-async fn gateway(manner: Manner, settings: HttpSettings) -> (KannelGateway, Arc<Heard>) {
+async fn gateway(behaviour: PeerBehaviour, settings: HttpSettings) -> (KannelGateway, Arc<Heard>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let heard = Arc::new(Heard::default());
-    if manner != Manner::Away {
+    if behaviour != PeerBehaviour::Away {
         let heard = Arc::clone(&heard);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(manner, stream, Arc::clone(&heard)));
+                tokio::spawn(answer(behaviour, stream, Arc::clone(&heard)));
             }
         });
     }
@@ -123,7 +123,7 @@ fn config(port: u16, settings: HttpSettings) -> KannelConfig {
 fn text(text: &str, class: TextClass) -> Content {
     Content::Sms(Box::new(Sms {
         text: text.to_owned(),
-        encoded: sms::Sms::of(text, None).unwrap(),
+        encoded: sms::Sms::encode(text, None).unwrap(),
         class,
         sender: Some(SenderAddress {
             address: "+4930123".into(),
@@ -136,17 +136,17 @@ struct KannelPeer;
 
 #[async_trait]
 impl Peer for KannelPeer {
-    async fn stage(&self, manner: Manner) -> Option<Stage> {
-        staged(manner, serde_json::json!({"reports": false})).await
+    async fn stage(&self, behaviour: PeerBehaviour) -> Option<Stage> {
+        staged(behaviour, serde_json::json!({"reports": false})).await
     }
 }
 
-async fn staged(manner: Manner, said: serde_json::Value) -> Option<Stage> {
+async fn staged(behaviour: PeerBehaviour, said: serde_json::Value) -> Option<Stage> {
     // Only a report says whether the recipient answers.
-    if manner == Manner::Unanswering {
+    if behaviour == PeerBehaviour::Unanswering {
         return None;
     }
-    let (gateway, heard) = gateway(manner, settings(said)).await;
+    let (gateway, heard) = gateway(behaviour, settings(said)).await;
     let (all, taken) = (Arc::clone(&heard), Arc::clone(&heard));
     Some(Stage {
         gateway: Arc::new(gateway),
@@ -164,7 +164,7 @@ async fn it_keeps_the_contract() {
 }
 
 async fn sent(content: Content, said: serde_json::Value) -> (Ended, Vec<String>) {
-    let (gateway, heard) = gateway(Manner::Takes, settings(said)).await;
+    let (gateway, heard) = gateway(PeerBehaviour::Takes, settings(said)).await;
     let time = Duration::from_secs(60);
     let spool = contract_suite::spool(300, "+4930999", content, time);
     let ended = gateway.attempt(&spool, &Starts::default()).await;

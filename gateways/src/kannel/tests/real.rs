@@ -127,24 +127,24 @@ struct RealKannel;
 
 #[async_trait]
 impl Peer for RealKannel {
-    async fn stage(&self, manner: Manner) -> Option<Stage> {
+    async fn stage(&self, behaviour: PeerBehaviour) -> Option<Stage> {
         // Only a report says whether the recipient answers.
-        if manner == Manner::Unanswering {
+        if behaviour == PeerBehaviour::Unanswering {
             return None;
         }
         let kannel = Kannel::start();
-        let port = match manner {
-            Manner::Away => TcpListener::bind("127.0.0.1:0")
+        let port = match behaviour {
+            PeerBehaviour::Away => TcpListener::bind("127.0.0.1:0")
                 .unwrap()
                 .local_addr()
                 .unwrap()
                 .port(),
             _ => kannel.port,
         };
-        if matches!(manner, Manner::Hangs | Manner::Vanishes) {
+        if matches!(behaviour, PeerBehaviour::Hangs | PeerBehaviour::Vanishes) {
             kannel.smsbox.signal(Signal::SIGSTOP);
         }
-        if manner == Manner::Vanishes {
+        if behaviour == PeerBehaviour::Vanishes {
             let smsbox = Arc::clone(&kannel.smsbox);
             // By then the request has arrived there, unread.
             std::thread::spawn(move || {
@@ -153,8 +153,8 @@ impl Peer for RealKannel {
             });
         }
         // Kannel refuses messages for a message centre that it does not have.
-        let smsc = match manner {
-            Manner::Refuses => "nosuch",
+        let smsc = match behaviour {
+            PeerBehaviour::Refuses => "nosuch",
             _ => "fake",
         };
         let silent = settings(serde_json::json!({"reports": false, "smsc": smsc}));

@@ -18,8 +18,8 @@ struct TemplatePeer;
 
 #[async_trait]
 impl Peer for TemplatePeer {
-    async fn stage(&self, manner: Manner) -> Option<Stage> {
-        staged(manner, by_template(json!({}))).await
+    async fn stage(&self, behaviour: PeerBehaviour) -> Option<Stage> {
+        staged(behaviour, by_template(json!({}))).await
     }
 }
 

@@ -22,10 +22,10 @@ use super::{SmppConfig, SmppGateway};
 use crate::{
     Content, Ended, Gateway, Report,
     content::Sms,
-    contract_suite::{self, Manner, Peer, Stage, Starts},
+    contract_suite::{self, Peer, PeerBehaviour, Stage, Starts},
     inbox::{InboundSms, Inbox, Ingested},
     network::ProviderNetworks,
-    reports::Said,
+    reports::ReportedOutcome,
 };
 
 fn config(port: u16, settings: Value) -> SmppConfig {
@@ -56,7 +56,7 @@ fn granted(sender: &str) -> Option<SenderAddress> {
 fn content(text: &str, asked: Option<Encoding>, class: TextClass) -> Content {
     Content::Sms(Box::new(Sms {
         text: text.to_owned(),
-        encoded: Encoded::of(text, asked).unwrap(),
+        encoded: Encoded::encode(text, asked).unwrap(),
         class,
         sender: granted("+4930123"),
     }))
@@ -80,11 +80,16 @@ fn reported(ended: Ended) -> Report {
 
 /// An inbox that keeps the delivery receipts.
 #[derive(Default)]
-struct Kept(Mutex<Vec<(String, Said)>>);
+struct Kept(Mutex<Vec<(String, ReportedOutcome)>>);
 
 #[async_trait]
 impl Inbox for Kept {
-    async fn report(&self, _provider: Id<Provider>, message_id: String, said: Said) -> Ingested {
+    async fn report(
+        &self,
+        _provider: Id<Provider>,
+        message_id: String,
+        said: ReportedOutcome,
+    ) -> Ingested {
         self.0.lock().await.push((message_id, said));
         Ingested::Ack
     }
@@ -100,18 +105,18 @@ struct SmppPeer;
 
 #[async_trait]
 impl Peer for SmppPeer {
-    async fn stage(&self, manner: Manner) -> Option<Stage> {
-        let behaviour = match manner {
+    async fn stage(&self, behaviour: PeerBehaviour) -> Option<Stage> {
+        let ending = match behaviour {
             // Only a report says whether the recipient answers.
-            Manner::Unanswering => return None,
-            Manner::Takes | Manner::Away => "900",
-            Manner::Refuses => "902",
-            Manner::Vanishes => "903",
-            Manner::Hangs => "904",
+            PeerBehaviour::Unanswering => return None,
+            PeerBehaviour::Takes | PeerBehaviour::Away => "900",
+            PeerBehaviour::Refuses => "902",
+            PeerBehaviour::Vanishes => "903",
+            PeerBehaviour::Hangs => "904",
         };
-        let centre = Arc::new(Centre::start(&json!({"behaviour": behaviour})));
-        let port = match manner {
-            Manner::Away => 1,
+        let centre = Arc::new(Centre::start(&json!({"behaviour": ending})));
+        let port = match behaviour {
+            PeerBehaviour::Away => 1,
             _ => centre.port,
         };
         let gateway = gateway(port, json!({"reports": false, "connections": 2}));

@@ -18,7 +18,7 @@ use self::peers::{Aiosmtpd, Log, Sink};
 use super::{SmtpConfig, SmtpGateway};
 use crate::{
     Content, Ended, Gateway, Report,
-    contract_suite::{self, Manner, Peer, Stage, Starts},
+    contract_suite::{self, Peer, PeerBehaviour, Stage, Starts},
     email::Email,
 };
 
@@ -104,21 +104,21 @@ impl SmtpPeer {
 
 #[async_trait]
 impl Peer for SmtpPeer {
-    async fn stage(&self, manner: Manner) -> Option<Stage> {
-        Some(match manner {
-            Manner::Takes => Self::aiosmtpd("ok"),
-            Manner::Refuses => Self::aiosmtpd("refuse"),
+    async fn stage(&self, behaviour: PeerBehaviour) -> Option<Stage> {
+        Some(match behaviour {
+            PeerBehaviour::Takes => Self::aiosmtpd("ok"),
+            PeerBehaviour::Refuses => Self::aiosmtpd("refuse"),
             // A mail server is never busy in a way that differs from unavailable.
-            Manner::Unanswering => return None,
-            Manner::Away => {
+            PeerBehaviour::Unanswering => return None,
+            PeerBehaviour::Away => {
                 let port = Sink::start(&[]).port;
                 Stage {
                     gateway: Arc::new(gateway(config(port))),
                     ..Self::aiosmtpd("ok")
                 }
             }
-            Manner::Vanishes => Self::aiosmtpd("swallow"),
-            Manner::Hangs => Self::aiosmtpd("hang"),
+            PeerBehaviour::Vanishes => Self::aiosmtpd("swallow"),
+            PeerBehaviour::Hangs => Self::aiosmtpd("hang"),
         })
     }
 }

@@ -78,11 +78,11 @@ impl Contents {
 
     /// Loads the contacts, accounts and users of these transmissions.
     pub async fn people(&self, transmissions: &[&Transmission]) -> Result<People, StoreError> {
-        People::of(self.commands.store(), transmissions).await
+        People::load(self.commands.store(), transmissions).await
     }
 
     /// Creates the content of one transmission, from these senders.
-    pub async fn of(
+    pub async fn compose(
         &self,
         transmission: &Transmission,
         people: &People,
@@ -236,7 +236,7 @@ fn short(text: String, asked: &TextContent, filling: Filling) -> Result<Content,
         return Err(NoContent::never(reason));
     }
     // A value that was filled in may not fit what was asked for.
-    let encoded = sms::Sms::of(&text, asked.encoding)
+    let encoded = sms::Sms::encode(&text, asked.encoding)
         .map_err(|unfit| NoContent::Never(format!("the text {unfit}").into()))?;
     Ok(Content::Sms(Box::new(Sms {
         text,

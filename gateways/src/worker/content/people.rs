@@ -43,7 +43,7 @@ pub(crate) struct Senders {
 
 impl Senders {
     /// The sender of messages of a service.
-    pub fn of(&self, service: Service) -> Option<&SenderAddress> {
+    pub fn for_service(&self, service: Service) -> Option<&SenderAddress> {
         match service {
             Service::Email => self.mail.as_ref(),
             Service::Sms => self.text.as_ref(),
@@ -54,7 +54,7 @@ impl Senders {
 
 impl People {
     /// Loads the contacts, accounts and users of these transmissions.
-    pub async fn of(store: &Store, transmissions: &[&Transmission]) -> Result<Self, StoreError> {
+    pub async fn load(store: &Store, transmissions: &[&Transmission]) -> Result<Self, StoreError> {
         let read_at = Some(Instant::now());
         let orders = transmissions
             .iter()

@@ -81,7 +81,7 @@ impl Projection for Dispatch {
         db: &mut PgConnection,
         events: &[Arc<Recorded>],
     ) -> Result<(), sqlx::Error> {
-        let changes = Changes::of(events);
+        let changes = Changes::from_events(events);
         clean_up(db, &changes).await?;
         insert(db, &changes.queued.into_values().collect::<Vec<_>>()).await?;
         awaited::insert(db, &changes.awaited.into_values().collect::<Vec<_>>()).await?;
@@ -111,7 +111,7 @@ struct Queued<'e> {
 }
 
 impl<'e> Changes<'e> {
-    fn of(events: &'e [Arc<Recorded>]) -> Self {
+    fn from_events(events: &'e [Arc<Recorded>]) -> Self {
         let mut changes = Self::default();
         for recorded in events {
             if let Event::Transmission(event) = &recorded.event {

@@ -198,7 +198,7 @@ mod tests {
             spool: Id::new(spool),
             at: DateTime::default(),
             outcome: Outcome::Delivered,
-            response: Personal::of(Subject::new("contact", 1), "late".into()),
+            response: Personal::new(Subject::new("contact", 1), "late".into()),
         }
     }
 

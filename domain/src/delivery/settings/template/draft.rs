@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{
     super::{
         Wrong,
-        read::{line, word},
+        read::{line, one_of},
     },
     BodyKind, HttpTemplate, Slot, Success, Template,
 };
@@ -111,12 +111,12 @@ pub(in crate::delivery::settings) fn body(value: &Value) -> Result<Template, Str
 
 /// Parses the media type of the body.
 pub(in crate::delivery::settings) fn kind(value: &Value) -> Result<BodyKind, String> {
-    word(value, &KINDS)
+    one_of(value, &KINDS)
 }
 
 /// Parses `authentication`: true for `basic`, false for `none`.
 pub(in crate::delivery::settings) fn basic(value: &Value) -> Result<bool, String> {
-    word(value, &[("basic", true), ("none", false)])
+    one_of(value, &[("basic", true), ("none", false)])
 }
 
 /// Parses a regular expression.

@@ -27,7 +27,7 @@ fn noon() -> DateTime<Utc> {
 }
 
 fn bobs<T>(value: T) -> Personal<T> {
-    Personal::of(Subject::new("contact", 5), value)
+    Personal::new(Subject::new("contact", 5), value)
 }
 
 fn created(try_allowed: u32) -> Event {
