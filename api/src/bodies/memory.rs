@@ -61,7 +61,7 @@ pub(crate) enum Lane {
 /// Memory that is reserved until this is dropped.
 pub(crate) struct Reserved {
     bytes: usize,
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl BodyMemory {
@@ -89,7 +89,7 @@ impl BodyMemory {
         if bytes <= FREE {
             return Ok(Reserved {
                 bytes: FREE,
-                _permit: None,
+                permit: None,
             });
         }
         let lane = match lane {
@@ -105,12 +105,12 @@ impl BodyMemory {
         };
         Ok(Reserved {
             bytes,
-            _permit: Some(permit),
+            permit: Some(permit),
         })
     }
 
-    /// Reserves memory for an answer that is put together whole, until it has been sent. One
-    /// that is larger than all of the lane has the lane alone.
+    /// Reserves memory for an answer that is put together whole, twice its length while that is
+    /// done. One that is larger than all of the lane has the lane alone.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when none becomes free in time.
@@ -124,7 +124,7 @@ impl BodyMemory {
         };
         Ok(Reserved {
             bytes,
-            _permit: Some(permit),
+            permit: Some(permit),
         })
     }
 
@@ -145,6 +145,15 @@ impl BodyMemory {
 }
 
 impl Reserved {
+    /// Gives back what an answer needed while it was put together; its length stays reserved
+    /// until it has been sent.
+    pub fn settle(&mut self) {
+        if let Some(permit) = &mut self.permit {
+            let spare = permit.num_permits().saturating_sub(pieces(self.bytes));
+            drop(permit.split(spare));
+        }
+    }
+
     /// The length for which the reservation is enough.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -223,6 +232,9 @@ mod tests {
             "bodies have memory of their own"
         );
         drop(first);
+        let mut put_together = memory.reserve_answer(2 << 20).await.unwrap();
+        assert_eq!(memory.reserve_answer(1 << 20).await.err(), Some(FULL));
+        put_together.settle();
         assert!(memory.reserve_answer(1 << 20).await.is_ok());
     }
 

@@ -15,7 +15,7 @@ use commands::{
 };
 use domain::outreach::Attachment;
 use futures::{StreamExt, stream};
-use tokio::io::AsyncWriteExt;
+use tokio::{io::AsyncWriteExt, task::spawn_blocking};
 
 use crate::{
     App, Error, Result,
@@ -187,15 +187,17 @@ pub(crate) async fn download_sealed(
     let found = app.media().get(&attached.media).await?;
     let (size, pieces) = found.ok_or(Error::NotFound)?;
     let size = usize::try_from(size).map_err(|_| Error::Internal)?;
-    let reserved = app.bodies().reserve_answer(size).await?;
+    let mut reserved = app.bodies().reserve_answer(size).await?;
     let mut sealed = Vec::with_capacity(size);
     let mut pieces = std::pin::pin!(pieces);
     while let Some(piece) = pieces.next().await {
         sealed.extend_from_slice(&piece?);
     }
     let envelope = Envelope::with(key).ok_or(Error::NotFound)?;
-    let bytes = envelope.open(&sealed)?;
-    drop(sealed);
+    // Off the threads that answer others.
+    let opened = spawn_blocking(move || envelope.open(&sealed)).await;
+    let bytes = opened.map_err(|_| Error::Internal)??;
+    reserved.settle();
     let headers = [
         (header::CONTENT_TYPE, value(&attached.content_type)),
         (header::CONTENT_LENGTH, HeaderValue::from(bytes.len())),
