@@ -11,7 +11,8 @@ use crate::{App, Result, answer::Answer};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Recipe {
-    /// This value.
+    /// This value; stored under its earlier name.
+    #[serde(rename = "said")]
     Body(Value),
     /// The present state of a row: its id column, as the read side names it, and the id.
     Row(String, i64),
