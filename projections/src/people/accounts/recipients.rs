@@ -37,9 +37,15 @@ pub async fn reached_at(
     program_types: &[&str],
     at: DateTime<Utc>,
 ) -> Result<Vec<Option<Recipient>>, sqlx::Error> {
-    let (column, field) = match service {
-        Service::Email => ("lower(coalesce(a.email, ''))", "email"),
-        Service::Voice | Service::Fax | Service::Sms => ("reverse(a.phone)", "phone"),
+    let (column, field, unless) = match service {
+        // Postgres folds the Kelvin sign (and a dotted capital I) to an ASCII letter in some
+        // locales; `normal_address`, by which addresses are claimed, does not.
+        Service::Email => (
+            "lower(coalesce(a.email, ''))",
+            "email",
+            "and a.email !~ '[\u{212a}\u{130}]'",
+        ),
+        Service::Voice | Service::Fax | Service::Sms => ("reverse(a.phone)", "phone", ""),
     };
     let (mut places, mut spelt) = (Vec::new(), Vec::new());
     for (place, spellings) in (0_i32..).zip(addresses) {
@@ -56,7 +62,7 @@ pub async fn reached_at(
          from unnest($1::int[], $2::text[]) as w (place, spelling), \
          lateral (select a.account_id, a.user_id, a.created_position from read.accounts a \
            join read.users u on u.user_id = a.user_id and u.active \
-           where {column} = w.spelling and a.active and a.{field}_receives \
+           where {column} = w.spelling {unless} and a.active and a.{field}_receives \
              and (a.{field}_until is null or a.{field}_until > $4) offset 0) a \
          left join lateral (select p.program_id, p.type from read.account_programs s \
            join read.programs p using (program_id) \
