@@ -99,7 +99,7 @@ impl Metadata {
         }
     }
 
-    /// The same on behalf of a user, if there is one.
+    /// This metadata, on behalf of a user if there is one.
     #[must_use]
     pub fn on_behalf_of(self, user_id: Option<Id<User>>) -> Self {
         Self { user_id, ..self }

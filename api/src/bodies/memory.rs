@@ -97,16 +97,7 @@ impl BodyMemory {
             Lane::Caller if bytes <= SHORT => &self.0.short,
             Lane::Caller => &self.0.long,
         };
-        let wanted = u32::try_from(pieces(bytes.saturating_mul(COPIES))).map_err(|_| FULL)?;
-        let permit = timeout(WAIT, Arc::clone(lane).acquire_many_owned(wanted)).await;
-        let Ok(Ok(permit)) = permit else {
-            metrics::counter!("ledgerline_bodies_refused_total").increment(1);
-            return Err(FULL);
-        };
-        Ok(Reserved {
-            bytes,
-            permit: Some(permit),
-        })
+        acquire(lane, bytes, pieces(bytes.saturating_mul(COPIES))).await
     }
 
     /// Reserves memory for an answer that is put together whole, twice its length while that is
@@ -116,16 +107,7 @@ impl BodyMemory {
     /// [`Error::Unavailable`] when none becomes free in time.
     pub async fn reserve_answer(&self, bytes: usize) -> Result<Reserved> {
         let wanted = pieces(bytes.saturating_mul(COPIES)).min(self.0.all_answers);
-        let wanted = u32::try_from(wanted).map_err(|_| FULL)?;
-        let permit = timeout(WAIT, Arc::clone(&self.0.answers).acquire_many_owned(wanted)).await;
-        let Ok(Ok(permit)) = permit else {
-            metrics::counter!("ledgerline_bodies_refused_total").increment(1);
-            return Err(FULL);
-        };
-        Ok(Reserved {
-            bytes,
-            permit: Some(permit),
-        })
+        acquire(&self.0.answers, bytes, wanted).await
     }
 
     /// The length to reserve for a body that has grown to `length` and may grow on.
@@ -171,6 +153,20 @@ impl Hold {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.push(reserved);
     }
+}
+
+/// Waits for so many pieces of a lane.
+async fn acquire(lane: &Arc<Semaphore>, bytes: usize, wanted: usize) -> Result<Reserved> {
+    let wanted = u32::try_from(wanted).map_err(|_| FULL)?;
+    let permit = timeout(WAIT, Arc::clone(lane).acquire_many_owned(wanted)).await;
+    let Ok(Ok(permit)) = permit else {
+        metrics::counter!("ledgerline_bodies_refused_total").increment(1);
+        return Err(FULL);
+    };
+    Ok(Reserved {
+        bytes,
+        permit: Some(permit),
+    })
 }
 
 fn pieces(bytes: usize) -> usize {

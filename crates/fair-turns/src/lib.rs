@@ -85,7 +85,8 @@ impl<K: Hash + Eq + Clone> Turns<K> {
     }
 
     /// True if another waiter under this key would be refused at once.
-    pub fn is_full(&self, key: &K) -> bool {
+    #[cfg(test)]
+    fn is_full(&self, key: &K) -> bool {
         self.lock().is_full(key)
     }
 

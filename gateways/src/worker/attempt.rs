@@ -405,7 +405,7 @@ impl Attempt {
     }
 
     pub(super) fn metadata(&self) -> Metadata {
-        // What nobody asked for in a request, a campaign or a schedule did for its owner.
+        // An attempt without a request is of a campaign or a schedule, on behalf of its owner.
         let owner = self.transmission.owner();
         let owner = owner.filter(|_| self.job.request_id.is_none());
         Metadata {

@@ -33,7 +33,7 @@ impl Bind {
 /// reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum MessageIds {
-    /// The same in responses and reports.
+    /// Responses and delivery receipts write message ids alike.
     #[default]
     Same,
     /// Hexadecimal in the response, decimal in the report.
