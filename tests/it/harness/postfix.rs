@@ -79,6 +79,16 @@ impl Postfix {
     }
 }
 
+impl Drop for Postfix {
+    /// Shows the log of a test that failed.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.log());
+        }
+    }
+}
+
+/// The main configuration: what it defers, a busy recipient for instance, it tries again each second.
 fn main(dir: &Path, domain: &str, lmtp: u16) -> String {
     let dir = dir.display();
     format!(
@@ -100,6 +110,9 @@ virtual_mailbox_domains = {domain}
 virtual_transport = lmtp:inet:127.0.0.1:{lmtp}
 local_transport = error:none
 default_transport = error:none
+queue_run_delay = 1s
+minimal_backoff_time = 1s
+maximal_backoff_time = 1s
 "
     )
 }
@@ -108,7 +121,7 @@ fn services(port: u16) -> String {
     format!(
         "127.0.0.1:{port} inet n - n - - smtpd
 cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
+qmgr unix n - n 1 1 qmgr
 rewrite unix - - n - - trivial-rewrite
 bounce unix - - n - 0 bounce
 defer unix - - n - 0 bounce
