@@ -7,7 +7,8 @@ use commands::{
     Commands,
     addresses::{Adoption, adopt},
 };
-use projections::{Watermarks, access::users, people::accounts};
+use eventstore::subscriber::HighWaterMarks;
+use projections::{access::users, people::accounts};
 
 /// The aggregate types that are upgraded.
 const ACCOUNT: &str = "account";
@@ -24,7 +25,7 @@ const NAMED: i64 = 20;
 pub async fn start(
     commands: &Commands,
     adoption: Adoption,
-    watermarks: &Watermarks,
+    watermarks: &HighWaterMarks,
 ) -> anyhow::Result<()> {
     let adopted = adopt(commands, adoption).await;
     let last = adopted.context("the addresses of accounts cannot be upgraded")?;

@@ -15,10 +15,9 @@ use domain::{
     Id, Patch,
     delivery::{Provider, ProviderCommand, ProviderKind, ProviderPatch},
 };
-use eventstore::MasterKey;
+use eventstore::{MasterKey, subscriber::Subscribers};
 use futures::future::join_all;
 use gateways::{Worker, codes::Codes};
-use projections::Projector;
 use secrecy::SecretString;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -95,7 +94,7 @@ struct Started {
     worker: Option<Worker>,
     policies: Option<Running>,
     mail: Option<Listening>,
-    projector: Projector,
+    subscribers: Subscribers,
     pools: Vec<PgPool>,
     /// Ends streams to clients, which have no end of their own.
     closing: CancellationToken,
@@ -118,7 +117,7 @@ impl Started {
             Some((listener, _)) => listener.local_addr()?,
             None => config.server.listen,
         };
-        let (core, projector) =
+        let (core, subscribers) =
             Core::start(config, master, database, shares, listening, &stop).await?;
         let mut started = Self {
             address: None,
@@ -129,7 +128,7 @@ impl Started {
             worker: None,
             policies: None,
             mail: None,
-            projector,
+            subscribers,
             pools: vec![core.store().pool().clone()],
             closing: CancellationToken::new(),
             stop,
@@ -224,7 +223,7 @@ impl Started {
             health.stop(LAST_QUERIES).await;
         }
         self.stop.cancel();
-        self.projector.ended().await;
+        self.subscribers.ended().await;
         let closing = self.pools.iter().map(PgPool::close);
         if tokio::time::timeout(LAST_QUERIES, join_all(closing))
             .await

@@ -56,9 +56,9 @@ use commands::{
 };
 use cqrs_es::Aggregate;
 use domain::access::{Permission, Role, Session, User};
-use eventstore::{Position, Vault};
+use eventstore::{Position, Vault, subscriber::HighWaterMarks};
 use metrics_exporter_prometheus::PrometheusHandle;
-use projections::{Finders, Watermarks};
+use projections::Finders;
 use secrecy::SecretSlice;
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
@@ -94,7 +94,7 @@ pub struct Parts {
     /// The command bus.
     pub commands: Commands,
     /// The positions of the projections.
-    pub watermarks: Watermarks,
+    pub watermarks: HighWaterMarks,
     /// The connections for reading; best a pool of its own, so that lists do not hold up writers.
     pub pool: PgPool,
     /// The programs that convert uploads.
@@ -188,7 +188,7 @@ impl App {
         &self.0.parts.commands
     }
 
-    pub(crate) fn watermarks(&self) -> &Watermarks {
+    pub(crate) fn watermarks(&self) -> &HighWaterMarks {
         &self.0.parts.watermarks
     }
 

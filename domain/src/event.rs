@@ -100,6 +100,11 @@ impl Event {
         }
     }
 
+    /// True if the append of this event destroys the key of its aggregate's subject.
+    pub fn erases(&self) -> bool {
+        matches!(self, Self::Contact(ContactEvent::ContactErased {}))
+    }
+
     /// The reason for which the event cannot be decoded; `None` if it was decoded.
     pub fn unreadable(&self) -> Option<&str> {
         match self {

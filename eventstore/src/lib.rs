@@ -1,7 +1,8 @@
 //! The event store: appends events to the log in Postgres, and reads them back.
 //!
 //! - writing: [`Store`] appends in groups; [`UnitOfWork`] implements cqrs-es' `EventStore` over it;
-//! - reading: [`Log`] hands every subscriber the same events in the same order;
+//! - reading: [`Log`] hands every subscriber the same events in the same order, and
+//!   [`subscriber`] runs those that write;
 //! - sealing: the [`codec`] seals personal data with its subject's key;
 //! - also: ids in blocks, claims, locks, snapshots, upcasters, embedded Postgres.
 //!
@@ -28,6 +29,7 @@ mod recorded;
 mod snapshots;
 mod statement;
 mod store;
+pub mod subscriber;
 #[cfg(test)]
 mod tests;
 mod unit_of_work;
@@ -39,6 +41,7 @@ pub use error::StoreError;
 pub use ids::Ids;
 pub use locks::{Lock, LockName, Locks};
 pub use log::{Log, Subscription};
+pub use notices::Topic;
 pub use once::Once;
 pub use recorded::{Committed, Metadata, Position, Recorded};
 pub use store::{Loaded, Store};

@@ -11,10 +11,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{
-    Event,
-    people::{Contact, ContactEvent},
-};
+use domain::Subject;
 use sqlx::PgPool;
 use tokio::{
     sync::{Notify, watch},
@@ -24,7 +21,7 @@ use tokio::{
 use crate::{
     Locks, Position, Recorded, StoreError,
     kept::Kept,
-    notices::{About, Notices},
+    notices::{Notices, Topic},
     read::{COLUMNS, Reader, Row},
 };
 
@@ -77,7 +74,7 @@ impl Log {
             head: watch::Sender::new(head),
             seen_at: Mutex::new(Instant::now()),
             changed_at: Mutex::default(),
-            wake: notices.heard(About::Events),
+            wake: notices.heard(Topic::Events),
             notices,
             locks: Locks::start(&reader.pool),
             reader,
@@ -186,17 +183,18 @@ impl Log {
             drop(recent);
             self.0.wake.notify_one();
         }
-        self.0.notices.tell(About::Events);
+        self.0.notices.tell(Topic::Events);
     }
 
-    /// Notifies the other processes that there is work in the dispatch queue.
-    pub fn announce_work(&self) {
-        self.0.notices.tell(About::Work);
+    /// Notifies the other processes on a topic of another crate.
+    pub fn tell(&self, topic: Topic) {
+        self.0.notices.tell(topic);
     }
 
-    /// The signal that another process has put work into the dispatch queue.
-    pub fn work_elsewhere(&self) -> Arc<Notify> {
-        self.0.notices.heard(About::Work)
+    /// The signal that another process sent a notice on this topic; a notice that comes while no
+    /// task waits is kept.
+    pub fn heard(&self, topic: Topic) -> Arc<Notify> {
+        self.0.notices.heard(topic)
     }
 }
 
@@ -214,8 +212,9 @@ impl Inner {
             if event.position <= recent.head {
                 continue;
             }
-            if let Event::Contact(ContactEvent::ContactErased {}) = event.event {
-                self.reader.keys.forget(&event.id::<Contact>().subject());
+            if event.event.erases() {
+                let subject = Subject::new(&event.aggregate_type, event.aggregate_id);
+                self.reader.keys.forget(&subject);
             }
             match changed_at.get_mut(&event.aggregate_type) {
                 Some(at) => *at = now,
@@ -276,6 +275,18 @@ impl Subscription {
             }
             self.head.changed().await.map_err(|_| StoreError::Closed)?;
         }
+    }
+
+    /// As [`Subscription::next_up_to`], without waiting: empty if there are none.
+    ///
+    /// # Errors
+    /// As [`Subscription::next`].
+    pub async fn ready_up_to(&mut self, most: usize) -> Result<Vec<Arc<Recorded>>, StoreError> {
+        let events = self.ready(most).await?;
+        if let Some(last) = events.last() {
+            self.position = last.position;
+        }
+        Ok(events)
     }
 
     async fn ready(&self, most: usize) -> Result<Vec<Arc<Recorded>>, StoreError> {

@@ -11,7 +11,7 @@ use tokio::{sync::Notify, time};
 
 use crate::{StoreError, vault::random};
 
-/// The shortest interval between notices about one topic: a NOTIFY within every append would
+/// The shortest interval between notices topic one topic: a NOTIFY within every append would
 /// halve the rate of appends.
 const GAP: Duration = Duration::from_millis(5);
 /// Pause before listening again after the connection was lost, and the time limit of waiting
@@ -20,14 +20,14 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// The topic of a notice.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum About {
+pub enum Topic {
     /// Events were appended.
     Events,
-    /// There is work in the dispatch queue.
+    /// There is work that some process may take up.
     Work,
 }
 
-impl About {
+impl Topic {
     const ALL: [Self; 2] = [Self::Events, Self::Work];
     const CHANNELS: [&'static str; 2] = ["ledgerline_events", "ledgerline_work"];
 
@@ -57,37 +57,37 @@ impl Notices {
             heard: Default::default(),
         });
         tokio::spawn(listen(Arc::downgrade(&notices)));
-        for about in About::ALL {
-            tokio::spawn(tell(Arc::downgrade(&notices), about));
+        for topic in Topic::ALL {
+            tokio::spawn(tell(Arc::downgrade(&notices), topic));
         }
         Ok(notices)
     }
 
     /// Notifies the other processes soon, at most once per [`GAP`].
-    pub fn tell(&self, about: About) {
-        self.to_tell[about as usize].notify_one();
+    pub fn tell(&self, topic: Topic) {
+        self.to_tell[topic as usize].notify_one();
     }
 
     /// The signal that another process sent a notice on this topic; a notice that comes while no
     /// task waits is kept.
-    pub fn heard(&self, about: About) -> Arc<Notify> {
-        Arc::clone(&self.heard[about as usize])
+    pub fn heard(&self, topic: Topic) -> Arc<Notify> {
+        Arc::clone(&self.heard[topic as usize])
     }
 }
 
 async fn listen(notices: Weak<Notices>) {
     while let Some(pool) = notices.upgrade().map(|it| it.pool.clone()) {
         if let Ok(mut listener) = PgListener::connect_with(&pool).await
-            && listener.listen_all(About::CHANNELS).await.is_ok()
+            && listener.listen_all(Topic::CHANNELS).await.is_ok()
         {
             while let Ok(Some(notice)) = listener.try_recv().await {
                 let Some(notices) = notices.upgrade() else {
                     return;
                 };
-                let mut topics = About::ALL.into_iter();
-                let about = topics.find(|about| about.channel() == notice.channel());
-                if let Some(about) = about.filter(|_| notice.payload() != notices.own) {
-                    notices.heard[about as usize].notify_one();
+                let mut topics = Topic::ALL.into_iter();
+                let topic = topics.find(|topic| topic.channel() == notice.channel());
+                if let Some(topic) = topic.filter(|_| notice.payload() != notices.own) {
+                    notices.heard[topic as usize].notify_one();
                 }
             }
         }
@@ -95,15 +95,15 @@ async fn listen(notices: Weak<Notices>) {
     }
 }
 
-async fn tell(notices: Weak<Notices>, about: About) {
+async fn tell(notices: Weak<Notices>, topic: Topic) {
     while let Some(held) = notices.upgrade() {
         // The wait is limited, so that the task ends soon after the last other reference.
-        let news = time::timeout(PAUSE, held.to_tell[about as usize].notified()).await;
+        let news = time::timeout(PAUSE, held.to_tell[topic as usize].notified()).await;
         if news.is_err() {
             continue;
         }
         let notify = sqlx::query("select pg_notify($1, $2)")
-            .bind(about.channel())
+            .bind(topic.channel())
             .bind(&held.own);
         if let Err(error) = notify.execute(&held.pool).await {
             tracing::debug!(%error, "others were not notified");

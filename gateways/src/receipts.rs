@@ -4,11 +4,9 @@
 use std::{collections::HashMap, time::Duration};
 
 use commands::CommandError;
+use dispatch::queue::{self, Named};
 use domain::{Id, delivery::Provider};
-use projections::{
-    delivery::queue::{self, Named},
-    is_behind,
-};
+use eventstore::subscriber::is_behind;
 use quick_cache::sync::Cache;
 use sqlx::PgPool;
 use tokio::{

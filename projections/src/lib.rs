@@ -1,10 +1,7 @@
-//! Projections of the log: read models that follow it a moment behind, the reads on them, and
-//! the dispatch queue.
+//! Projections of the log: read models that follow it a moment behind, and the reads on them.
 //!
-//! - [`Projection`]: turns events into rows; [`all`] is the list of projections.
-//! - [`Projector`]: runs the projections on a few shared connections, with one leader each.
-//! - [`Watermarks`]: the position of each projection, so that a write can be answered once it can
-//!   be read.
+//! - [`Projection`]: turns events into rows; [`all`] is the list of projections, and
+//!   [`subscribers`] the same as subscribers to the log.
 //! - [`rebuild`](rebuild::rebuild): rebuilds a projection beside the running server.
 //! - [`View`]: a row as clients see it; [`find`], [`list`] and [`count`] read any of them.
 //!
@@ -22,21 +19,14 @@ pub mod delivery;
 pub mod outreach;
 pub mod people;
 mod projection;
-mod projector;
-mod queue_signal;
 pub mod reads;
 pub mod rebuild;
-mod source;
 pub mod statistics;
 #[cfg(test)]
 mod tests;
-mod watermarks;
 mod wire;
 
-pub use projection::{Projection, all};
-pub use projector::Projector;
-pub use queue_signal::QueueSignal;
+pub use projection::{Projection, all, subscribers};
 pub use reads::{
     BadQuery, By, Cursor, Finders, Page, Paged, Query, Scope, View, count, find, list, page,
 };
-pub use watermarks::{ProjectionStatus, Stopped, Watermarks, is_behind};

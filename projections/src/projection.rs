@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use eventstore::Recorded;
+use eventstore::{
+    Recorded,
+    subscriber::{LaneKind, Subscriber},
+};
 use sqlx::PgConnection;
 
 use crate::{
     access::{permissions::Permissions, roles::Roles, users::Users},
     delivery::{
-        campaigns::Campaigns, deliveries::Deliveries, providers::Providers, queue::Dispatch,
-        schedules::Schedules,
+        campaigns::Campaigns, deliveries::Deliveries, providers::Providers, schedules::Schedules,
     },
     outreach::{
         documents::Documents, programs::Programs, recordings::Recordings, templates::Templates,
@@ -26,7 +28,6 @@ pub fn all() -> Vec<Box<dyn Projection>> {
         Box::new(Campaigns),
         Box::new(Contacts),
         Box::new(Deliveries),
-        Box::new(Dispatch),
         Box::new(Documents),
         Box::new(Groups),
         Box::new(OptOuts),
@@ -42,7 +43,62 @@ pub fn all() -> Vec<Box<dyn Projection>> {
     ]
 }
 
-/// A subscriber to the log that maintains tables from its events.
+/// All projections, as subscribers to the log.
+pub fn subscribers() -> Vec<Arc<dyn Subscriber>> {
+    let all = all().into_iter();
+    all.map(|projection| Arc::new(ReadModel::from(projection)) as Arc<dyn Subscriber>)
+        .collect()
+}
+
+/// A projection as a subscriber, which maintains the live tables.
+pub(crate) struct ReadModel(pub Box<dyn Projection>);
+
+impl From<Box<dyn Projection>> for ReadModel {
+    fn from(projection: Box<dyn Projection>) -> Self {
+        Self(projection)
+    }
+}
+
+#[async_trait]
+impl Subscriber for ReadModel {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn schema(&self) -> &'static str {
+        "read"
+    }
+
+    fn follows(&self) -> &'static [&'static str] {
+        self.0.follows()
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        self.0.needs()
+    }
+
+    fn wants(&self, event: &Recorded) -> bool {
+        self.0.wants(event)
+    }
+
+    fn lane(&self) -> LaneKind {
+        if self.0.is_heavy() {
+            LaneKind::Heavy
+        } else {
+            LaneKind::Small
+        }
+    }
+
+    async fn apply(
+        &self,
+        db: &mut PgConnection,
+        events: &[Arc<Recorded>],
+    ) -> Result<(), sqlx::Error> {
+        self.0.apply(db, events).await
+    }
+}
+
+/// A read model: tables that are maintained from the events of the log.
 #[async_trait]
 pub trait Projection: Send + Sync + 'static {
     /// The name, which identifies the checkpoint and the projection to rebuild.
@@ -71,19 +127,8 @@ pub trait Projection: Send + Sync + 'static {
         self.needs().contains(&event.aggregate_type.as_str())
     }
 
-    /// True if its rows cause work, as in a queue. Then new work is committed durably, no request
-    /// waits for the projection, and it is never rebuilt.
-    fn is_queue(&self) -> bool {
-        false
-    }
-
     /// True if its batches are so large that small read models should not wait for them.
     fn is_heavy(&self) -> bool {
-        false
-    }
-
-    /// True if this event enqueues work, so that workers must be woken.
-    fn enqueues(&self, _event: &Recorded) -> bool {
         false
     }
 
@@ -95,43 +140,3 @@ pub trait Projection: Send + Sync + 'static {
         events: &[Arc<Recorded>],
     ) -> Result<(), sqlx::Error>;
 }
-
-/// The events that a projection wants, and the unreadable events of the types that it needs, at
-/// which it must stop.
-pub(crate) fn wanted(projection: &dyn Projection, events: &[Arc<Recorded>]) -> Vec<Arc<Recorded>> {
-    let obstacle = |event: &Recorded| {
-        let needed = projection.needs().contains(&event.aggregate_type.as_str());
-        needed && event.event.unreadable().is_some()
-    };
-    events
-        .iter()
-        .filter(|event| projection.wants(event) || obstacle(event))
-        .cloned()
-        .collect()
-}
-
-/// Applies the wanted events; fails if one of them is unreadable.
-pub(crate) async fn apply(
-    projection: &dyn Projection,
-    db: &mut PgConnection,
-    wanted: &[Arc<Recorded>],
-) -> Result<(), sqlx::Error> {
-    match wanted.iter().find_map(|event| event.event.unreadable()) {
-        Some(reason) => Err(sqlx::Error::Decode(reason.into())),
-        None => projection.apply(db, wanted).await,
-    }
-}
-
-/// The schema of a projection's live tables.
-pub(crate) fn schema(projection: &dyn Projection) -> &'static str {
-    if projection.is_queue() {
-        "dispatch"
-    } else {
-        "read"
-    }
-}
-
-/// Settings that force index scans, because a projection finds all rows by a key: a plan that was
-/// made and kept while a table was small would read all of it once it is large.
-pub(crate) const BY_KEY: &str =
-    "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off";

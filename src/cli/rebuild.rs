@@ -19,7 +19,6 @@ impl Rebuild {
         let store = database::store(config).await?;
         let known: Vec<&str> = projections::all()
             .iter()
-            .filter(|projection| !projection.is_queue())
             .map(|projection| projection.name())
             .collect();
         let names = match &self.name {

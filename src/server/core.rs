@@ -10,7 +10,11 @@ use commands::{
     receiving::Receiving,
     sending::Sending,
 };
-use eventstore::{MasterKey, Store};
+use dispatch::{WorkSignal, queue::Feed};
+use eventstore::{
+    MasterKey, Store,
+    subscriber::{HighWaterMarks, Subscriber, Subscribers},
+};
 use gateways::{
     Reception, Registry, Worker,
     callbacks::{Addresses, Callbacks, Guesses},
@@ -20,7 +24,6 @@ use gateways::{
     unsubscribe::Unsubscribe,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use projections::{Projector, Watermarks};
 use tokio_util::sync::CancellationToken;
 
 use super::parts;
@@ -42,7 +45,9 @@ pub struct Core<'a> {
     /// The command bus, on the log.
     pub commands: Commands,
     /// Positions of the read models.
-    pub watermarks: Watermarks,
+    pub watermarks: HighWaterMarks,
+    /// Wakes workers.
+    work: WorkSignal,
     /// The providers.
     pub registry: Registry,
     /// The metrics that `/metrics` shows.
@@ -67,7 +72,7 @@ impl<'a> Core<'a> {
         shares: Connections,
         listening: SocketAddr,
         stop: &CancellationToken,
-    ) -> anyhow::Result<(Self, Projector)> {
+    ) -> anyhow::Result<(Self, Subscribers)> {
         let metrics = telemetry::metrics()?;
         let pool = database.pool(shares.store).await?;
         if let Some(password) = &config.database.reader_password {
@@ -75,14 +80,16 @@ impl<'a> Core<'a> {
         }
         let store = Store::open(pool, master).await?;
         let commands = Commands::new(store.clone());
-        let watermarks = Watermarks::new(store.log().clone(), &projections::all());
+        let work = WorkSignal::new(store.log());
+        let all = subscribers(&work);
+        let watermarks = HighWaterMarks::new(store.log().clone(), &all);
         let led = if has(config, Role::Projector) {
-            projections::all()
+            all
         } else {
             Vec::new()
         };
         let lanes = shares.lanes as usize;
-        let projector = Projector::start(store.log(), led, lanes, &watermarks, stop);
+        let subscribers = Subscribers::start(store.log(), led, lanes, &watermarks, stop);
         identity::start(&commands, parts::adoption(config), &watermarks).await?;
 
         let installation = parts::installation(config, master, listening);
@@ -102,6 +109,7 @@ impl<'a> Core<'a> {
             master,
             commands,
             watermarks,
+            work,
             registry,
             metrics,
             addresses,
@@ -110,7 +118,7 @@ impl<'a> Core<'a> {
             receiving,
             reception,
         };
-        Ok((core, projector))
+        Ok((core, subscribers))
     }
 
     /// The log.
@@ -137,7 +145,7 @@ impl<'a> Core<'a> {
             self.media(),
             self.registry.clone(),
             self.reception.clone(),
-            self.watermarks.queue_signal(),
+            self.work.clone(),
             parts::worker(self.config),
         )
     }
@@ -204,6 +212,13 @@ impl<'a> Core<'a> {
     fn media(&self) -> MediaStore {
         MediaStore::new(self.store().pool().clone())
     }
+}
+
+/// The subscribers to the log that write: read models, and the queue.
+fn subscribers(work: &WorkSignal) -> Vec<Arc<dyn Subscriber>> {
+    let mut all = projections::subscribers();
+    all.push(Arc::new(Feed(work.clone())));
+    all
 }
 
 /// True if this process runs the part of this role.

@@ -6,11 +6,15 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use domain::{
     Id,
     access::{Permission, Role, Session, User, vocabulary},
 };
-use eventstore::{Log, Position, Recorded, StoreError, Subscription};
+use eventstore::{
+    Log, Position, Recorded, StoreError,
+    subscriber::{Observer, observe, read_on},
+};
 use tokio::{sync::watch, time::Instant};
 
 use super::access_cache_state::{State, TYPES};
@@ -18,9 +22,6 @@ use crate::{Error, Result};
 
 /// The greatest age of the cache at which it still decides.
 const FRESH: Duration = Duration::from_secs(1);
-/// Interval of checking the progress while no events come; well below [`FRESH`].
-const TICK: Duration = Duration::from_millis(200);
-const BATCH: i64 = 1_000;
 
 /// The cache of users, roles, permissions and revoked sessions. Clones share it.
 #[derive(Clone)]
@@ -41,38 +42,25 @@ impl AccessCache {
     /// Reads the events there are, then follows the log.
     pub async fn start(log: Log) -> Result<Self, StoreError> {
         let complete_at = Instant::now();
-        let head = log.fresh_head().await?;
-        let mut state = State::default();
-        let mut after = 0;
-        loop {
-            let events = log.read_types(&TYPES, after, BATCH).await?;
-            let Some(last) = events.last() else { break };
-            after = last.position;
-            if let Some(event) = events.iter().find(|event| is_obstacle(event)) {
-                return Err(unreadable(event));
-            }
-            events.iter().for_each(|event| state.apply(event));
-        }
-        // Some events beyond the head may have been read already; every aggregate skips those that
-        // it has applied.
-        let progress = Progress {
-            position: head,
+        let state = Arc::<RwLock<State>>::default();
+        let (sender, progress) = watch::channel(Progress {
+            position: 0,
             complete_at,
+        });
+        let mut following = Following {
+            state: Arc::clone(&state),
+            progress: sender,
         };
-        let (sender, progress) = watch::channel(progress);
-        let access_cache = Self {
-            state: Arc::new(RwLock::new(state)),
-            progress,
+        let position = read_on(&log, &mut following).await?;
+        following.reached(position, Some(complete_at));
+        // Some events beyond the position may have been read already; every aggregate skips those
+        // that it has applied.
+        tokio::spawn(observe(log.clone(), position, following));
+        Ok(Self {
             log,
-        };
-        let subscription = access_cache.log.subscribe(head);
-        tokio::spawn(follow(
-            access_cache.log.clone(),
-            subscription,
-            Arc::clone(&access_cache.state),
-            sender,
-        ));
-        Ok(access_cache)
+            state,
+            progress,
+        })
     }
 
     /// Refuses when a revocation of more than a second ago could have been missed.
@@ -222,8 +210,41 @@ impl AccessCache {
     }
 }
 
-fn is_obstacle(recorded: &Recorded) -> bool {
-    TYPES.contains(&recorded.aggregate_type.as_str()) && recorded.event.unreadable().is_some()
+/// Keeps the cache up to date.
+struct Following {
+    state: Arc<RwLock<State>>,
+    progress: watch::Sender<Progress>,
+}
+
+#[async_trait]
+impl Observer for Following {
+    fn name(&self) -> &'static str {
+        "access"
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        &TYPES
+    }
+
+    /// Access decisions depend on every event: requests are refused from one on that cannot be
+    /// read, until it can.
+    async fn observe(&mut self, events: &[Arc<Recorded>]) -> Result<(), StoreError> {
+        if let Some(poison) = events.iter().find(|one| one.event.unreadable().is_some()) {
+            return Err(unreadable(poison));
+        }
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        events.iter().for_each(|event| state.apply(event));
+        Ok(())
+    }
+
+    fn reached(&mut self, position: Position, complete_at: Option<Instant>) {
+        self.progress.send_modify(|progress| {
+            progress.position = position;
+            if let Some(at) = complete_at {
+                progress.complete_at = progress.complete_at.max(at);
+            }
+        });
+    }
 }
 
 fn unreadable(recorded: &Recorded) -> StoreError {
@@ -233,45 +254,5 @@ fn unreadable(recorded: &Recorded) -> StoreError {
         sequence: recorded.sequence,
         event_type: recorded.event_type.clone(),
         reason: recorded.event.unreadable().unwrap_or_default().to_owned(),
-    }
-}
-
-async fn follow(
-    log: Log,
-    mut subscription: Subscription,
-    state: Arc<RwLock<State>>,
-    progress: watch::Sender<Progress>,
-) {
-    loop {
-        let (seen_at, head) = (log.seen_at(), log.head());
-        let before = subscription.position();
-        // A batch that is cut off here is handed out again by the next call.
-        match tokio::time::timeout(TICK, subscription.next()).await {
-            Ok(Ok(events)) if events.iter().any(|event| is_obstacle(event)) => {
-                // Access decisions depend on the event: requests are refused until it can be read.
-                tracing::error!("an event of users and roles cannot be read");
-                subscription.seek(before);
-                tokio::time::sleep(TICK).await;
-                continue;
-            }
-            Ok(Ok(events)) => {
-                let mut state = state.write().unwrap_or_else(PoisonError::into_inner);
-                events.iter().for_each(|event| state.apply(event));
-            }
-            Ok(Err(StoreError::Closed)) => return,
-            Ok(Err(error)) => {
-                // Requests are refused from now on, until the log can be followed again.
-                tracing::error!(%error, "users and roles cannot be followed");
-                tokio::time::sleep(TICK).await;
-            }
-            Err(_nothing_new) => {}
-        }
-        let position = subscription.position();
-        progress.send_modify(|progress| {
-            progress.position = position;
-            if position >= head {
-                progress.complete_at = progress.complete_at.max(seen_at);
-            }
-        });
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use axum::response::Response;
+use dispatch::backlog;
 use domain::{
     Id,
     delivery::{Campaign, Transmission},
@@ -14,7 +15,7 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use projections::{
     Query,
     delivery::{
-        backlog::{self, Unreached},
+        campaign_contacts::{self, Unreached},
         campaigns::CampaignRow,
         transmissions::{TransmissionFilter, TransmissionRow},
     },
@@ -88,7 +89,12 @@ fn waiting(
         let pool = pool.clone();
         async move {
             let Some(after) = after else { return Ok(None) };
-            let page = backlog::unreached(&pool, campaign, group, after, PAGE).await?;
+            let state = backlog::one(&pool, campaign).await?;
+            // Before its start, and long after its end, nobody waits.
+            let Some(started) = state.and_then(|state| state.started_position) else {
+                return Ok(None);
+            };
+            let page = campaign_contacts::unreached(&pool, group, started, after, PAGE).await?;
             let next = page.get(PAGE - 1).map(|last| last.contact_id);
             let lines = page.into_iter().map(|row| Ok(Line::waiting(row)));
             Ok::<_, Error>(Some((stream::iter(lines), next)))

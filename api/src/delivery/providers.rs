@@ -1,10 +1,11 @@
 //! `/providers`.
 
+use dispatch::health::{self, ProviderStatus};
 use domain::{
     Id,
     delivery::{Provider, ProviderCommand},
 };
-use projections::delivery::{health, providers::ProviderRow};
+use projections::delivery::providers::ProviderRow;
 use serde_json::json;
 
 use super::provider_fields::ProviderRequest;
@@ -65,7 +66,7 @@ pub(super) fn routes() -> Routes {
                     "As the running workers report, at most a few seconds ago. Unknown values \
                      are null; `rate` is the number of attempts started in the last minute.",
                 )
-                .json::<health::ProviderStatus>(),
+                .json::<ProviderStatus>(),
         )
 }
 
@@ -90,8 +91,13 @@ async fn read(providers: Reader<Provider, Read>, Path(id): Path<Id<Provider>>) -
 
 /// The status that the workers report, wherever they run.
 async fn status(providers: Reader<Provider, Read>, Path(id): Path<Id<Provider>>) -> Result<Answer> {
-    providers.row::<ProviderRow>(id.get()).await?;
-    Answer::from_value(&health::status(providers.pool(), id.get()).await?)
+    let provider = providers.row::<ProviderRow>(id.get()).await?;
+    let status = ProviderStatus {
+        rate_limit: provider.rate_limit,
+        channel_limit: provider.channel_limit,
+        ..health::status(providers.pool(), id.get()).await?
+    };
+    Answer::from_value(&status)
 }
 
 async fn update(

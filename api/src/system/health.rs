@@ -9,8 +9,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing,
 };
+use dispatch::queue;
+use eventstore::subscriber::{HighWaterMarks, SubscriberStatus};
 use metrics_exporter_prometheus::PrometheusHandle;
-use projections::{ProjectionStatus, Watermarks, access::users, delivery::queue, people::accounts};
+use projections::{access::users, people::accounts};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -45,7 +47,7 @@ pub(super) fn routes() -> Routes {
 #[derive(Clone)]
 pub struct Health {
     /// The positions of the projections.
-    pub watermarks: Watermarks,
+    pub watermarks: HighWaterMarks,
     /// The connections for reading.
     pub pool: PgPool,
     /// The part of `/readyz` about gateways.
@@ -112,7 +114,7 @@ impl Health {
             (StatusCode::OK, "ready")
         };
         let worst =
-            |lag_of: fn(&ProjectionStatus) -> f64| lag.iter().map(lag_of).fold(0.0, f64::max);
+            |lag_of: fn(&SubscriberStatus) -> f64| lag.iter().map(lag_of).fold(0.0, f64::max);
         let body = json!({
             "status": word,
             "company": &self.company,
@@ -145,7 +147,7 @@ impl Health {
     }
 }
 
-fn projection(status: &ProjectionStatus) -> Value {
+fn projection(status: &SubscriberStatus) -> Value {
     // The position of the stop is shown; its cause may quote personal data.
     json!({
         "name": status.name,

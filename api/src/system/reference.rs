@@ -1,8 +1,8 @@
 //! `/countries`, `/timezones`, `/nodes`: the tables that numbers elsewhere refer to. For every user
 //! who is logged in.
 
+use dispatch::health::{self, Node};
 use domain::reference;
-use projections::delivery::health::{self, Node};
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -12,9 +12,18 @@ mod pace_campaign;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use domain::{Id, access::User};
-use eventstore::{LockName, Metadata};
-use projections::{Watermarks, delivery::backlog};
+use async_trait::async_trait;
+use cqrs_es::Aggregate as _;
+use dispatch::backlog;
+use domain::{
+    Id,
+    access::User,
+    delivery::{Campaign, Schedule},
+};
+use eventstore::{
+    LockName, Metadata, Recorded, StoreError,
+    subscriber::{HighWaterMarks, Observer, observe},
+};
 use sqlx::PgPool;
 use tokio::{
     sync::Notify,
@@ -39,7 +48,7 @@ pub struct Policies {
     /// For the read models, and for the backlogs of campaigns.
     pool: PgPool,
     sending: Sending,
-    watermarks: Watermarks,
+    watermarks: HighWaterMarks,
 }
 
 /// The running policies of this process.
@@ -50,7 +59,12 @@ pub struct Running {
 
 impl Policies {
     /// Policies on these services.
-    pub fn new(commands: Commands, pool: PgPool, sending: Sending, watermarks: Watermarks) -> Self {
+    pub fn new(
+        commands: Commands,
+        pool: PgPool,
+        sending: Sending,
+        watermarks: HighWaterMarks,
+    ) -> Self {
         Self {
             commands,
             pool,
@@ -123,7 +137,9 @@ async fn turn(policies: &Arc<Policies>, stop: &CancellationToken) -> Result<(), 
 async fn conduct(policies: &Arc<Policies>, over: &CancellationToken) {
     let woken = Arc::new(Notify::new());
     let mut tasks = JoinSet::new();
-    tasks.spawn(wake(Arc::clone(policies), Arc::clone(&woken)));
+    let log = policies.commands.store().log().clone();
+    let head = log.head();
+    tasks.spawn(observe(log, head, WakeUp(Arc::clone(&woken))));
     tasks.spawn(deprovision_users::run(Arc::clone(policies), over.clone()));
     let mut campaigns = Campaigns::default();
     while !over.is_cancelled() {
@@ -142,20 +158,22 @@ async fn conduct(policies: &Arc<Policies>, over: &CancellationToken) {
     campaigns.settle(&mut tasks).await;
 }
 
-/// Notifies `woken` after events of campaigns and schedules.
-async fn wake(policies: Arc<Policies>, woken: Arc<Notify>) {
-    let log = policies.commands.store().log();
-    let mut subscription = log.subscribe(log.head());
-    loop {
-        match subscription.next().await {
-            Ok(events) => {
-                let matters = |kind: &str| matches!(kind, "campaign" | "schedule");
-                if events.iter().any(|event| matters(&event.aggregate_type)) {
-                    woken.notify_one();
-                }
-            }
-            Err(_) => sleep(PAUSE).await,
-        }
+/// Wakes the policies after events of campaigns and schedules.
+struct WakeUp(Arc<Notify>);
+
+#[async_trait]
+impl Observer for WakeUp {
+    fn name(&self) -> &'static str {
+        "policies"
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        &[Campaign::TYPE, Schedule::TYPE]
+    }
+
+    async fn observe(&mut self, _: &[Arc<Recorded>]) -> Result<(), StoreError> {
+        self.0.notify_one();
+        Ok(())
     }
 }
 

@@ -10,8 +10,8 @@ use domain::{
     outreach::{Program, ProgramType},
     people::{normal_address, spellings},
 };
-use eventstore::{StoreError, clock};
-use projections::{is_behind, people::accounts};
+use eventstore::{StoreError, clock, subscriber::is_behind};
+use projections::people::accounts;
 
 use super::{InboundMessage, Ingest, NotReceived};
 use crate::CommandError;

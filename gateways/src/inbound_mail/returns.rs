@@ -8,8 +8,8 @@ use domain::{
     people::{OptOutSource, normal_address},
     values::EmailAddress,
 };
-use eventstore::{Metadata, StoreError, clock};
-use projections::{delivery::spools, is_behind};
+use eventstore::{Metadata, StoreError, clock, subscriber::is_behind};
+use projections::delivery::spools;
 
 use super::{
     LATER,

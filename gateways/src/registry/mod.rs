@@ -12,16 +12,21 @@ mod tests;
 mod told;
 
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
+use async_trait::async_trait;
 use cqrs_es::Aggregate;
 use domain::{
     Id,
     delivery::{Provider, ProviderDetails},
 };
-use eventstore::{Store, StoreError};
+use eventstore::{
+    Recorded, Store, StoreError,
+    subscriber::{Observer, observe, read_on},
+};
 use secrecy::SecretSlice;
 use tokio::sync::Notify;
 
@@ -123,52 +128,10 @@ impl Registry {
             short: Arc::new(Notify::new()),
         }));
         let log = registry.0.store.log().clone();
-        let mut after = 0;
-        loop {
-            let events = log.read_types(&[Provider::TYPE], after, 1_000).await?;
-            let Some(last) = events.last() else { break };
-            after = last.position;
-            let mut ids: Vec<Id<Provider>> = events.iter().map(|event| event.id()).collect();
-            ids.sort();
-            ids.dedup();
-            for id in ids {
-                match registry.refresh(id).await {
-                    Err(error) if error.is_transient() => return Err(error),
-                    // A permanent error of one provider must not keep the others from being read.
-                    Err(error) => {
-                        tracing::error!(provider.id = %id, %error, "a provider cannot be read");
-                    }
-                    Ok(()) => {}
-                }
-            }
-        }
-        let mut subscription = log.subscribe(after);
-        let following = registry.clone();
-        tokio::spawn(async move {
-            loop {
-                match subscription.next().await {
-                    Ok(events) => {
-                        for event in events {
-                            if event.aggregate_type == Provider::TYPE {
-                                following.refresh_or_warn(event.id()).await;
-                            }
-                        }
-                    }
-                    Err(StoreError::Closed) => return,
-                    Err(error) => {
-                        tracing::warn!(%error, "providers cannot be followed");
-                        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-                    }
-                }
-            }
-        });
+        let mut following = Following(registry.clone());
+        let position = read_on(&log, &mut following).await?;
+        tokio::spawn(observe(log, position, following));
         Ok(registry)
-    }
-
-    async fn refresh_or_warn(&self, id: Id<Provider>) {
-        if let Err(error) = self.refresh(id).await {
-            tracing::warn!(provider.id = %id, %error, "a provider cannot be read");
-        }
     }
 
     async fn refresh(&self, id: Id<Provider>) -> Result<(), StoreError> {
@@ -278,6 +241,36 @@ impl Registry {
         for channel in channels {
             channel.gateway.close().await;
         }
+    }
+}
+
+/// Keeps a registry up to date.
+struct Following(Registry);
+
+#[async_trait]
+impl Observer for Following {
+    fn name(&self) -> &'static str {
+        "providers"
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        &[Provider::TYPE]
+    }
+
+    /// Reads the providers anew that changed. A permanent error of one of them must not keep the
+    /// others from being read.
+    async fn observe(&mut self, events: &[Arc<Recorded>]) -> Result<(), StoreError> {
+        let ids: BTreeSet<Id<Provider>> = events.iter().map(|event| event.id()).collect();
+        for id in ids {
+            match self.0.refresh(id).await {
+                Err(error) if error.is_transient() => return Err(error),
+                Err(error) => {
+                    tracing::error!(provider.id = %id, %error, "a provider cannot be read");
+                }
+                Ok(()) => {}
+            }
+        }
+        Ok(())
     }
 }
 

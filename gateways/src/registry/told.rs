@@ -1,7 +1,7 @@
 //! The published health of the providers.
 
+use dispatch::health::ProviderHealth;
 use eventstore::clock;
-use projections::delivery::health::ProviderHealth;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use commands::CommandError;
+use dispatch::queue::{self, Job};
 use domain::{
     Entity, Id,
     delivery::{
@@ -13,7 +14,6 @@ use domain::{
     flow::Service,
 };
 use eventstore::{Metadata, clock};
-use projections::delivery::queue::{self, Job};
 use tokio::{sync::OnceCell, time::Instant};
 use tracing::Instrument;
 

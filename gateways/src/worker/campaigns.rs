@@ -3,8 +3,8 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use dispatch::queue;
 use domain::delivery::Pace;
-use projections::delivery::queue;
 use sqlx::PgPool;
 use tokio::{sync::Mutex, time::Instant};
 

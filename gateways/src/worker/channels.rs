@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use dispatch::channels::{self, Ask};
 use domain::{Id, delivery::Provider};
-use projections::delivery::channels::{self, Ask};
 use sqlx::Error;
 use tokio::time::{Instant, sleep, timeout};
 

@@ -5,12 +5,12 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use dispatch::{
+    WorkSignal,
+    queue::{self, Job, Wanted},
+};
 use domain::{Id, delivery::Transmission};
 use eventstore::{StoreError, clock};
-use projections::{
-    QueueSignal,
-    delivery::queue::{self, Job, Wanted},
-};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep, sleep_until},
@@ -28,7 +28,7 @@ const CLAIM: usize = 256;
 const BULK_PAUSE: Duration = Duration::from_millis(25);
 
 /// Claims for as long as the worker runs.
-pub(super) async fn run(shared: Arc<Shared>, queued: QueueSignal, tasks: TaskTracker) {
+pub(super) async fn run(shared: Arc<Shared>, queued: WorkSignal, tasks: TaskTracker) {
     let mut swept_at = Instant::now();
     let mut bulk_at = Instant::now();
     // Held while attempts of campaigns are being set going; no more of them are claimed then.
@@ -72,7 +72,7 @@ pub(super) async fn run(shared: Arc<Shared>, queued: QueueSignal, tasks: TaskTra
 }
 
 /// Waits until there may be something to claim; true if that may include single sends.
-async fn wait(shared: &Shared, queued: &QueueSignal, bulk_at: Instant) -> bool {
+async fn wait(shared: &Shared, queued: &WorkSignal, bulk_at: Instant) -> bool {
     let now = Instant::now();
     tokio::select! {
         () = queued.notified() => true,

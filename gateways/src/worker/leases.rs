@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use projections::delivery::queue::Job;
+use dispatch::queue::Job;
 use tokio::time::Instant;
 
 /// The margin before its end at which a lease is not relied on: the database's clock may

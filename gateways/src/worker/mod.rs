@@ -21,13 +21,10 @@ mod suppression_check;
 use std::{sync::Arc, time::Duration};
 
 use commands::{Commands, addresses::AddressPolicy, media::MediaStore, suppression::Suppression};
-use projections::{
-    QueueSignal,
-    delivery::{
-        channels as leased,
-        health::{self, ProviderHealth},
-        queue,
-    },
+use dispatch::{
+    WorkSignal, channels as leased,
+    health::{self, ProviderHealth},
+    queue,
 };
 use sqlx::PgPool;
 use tokio::{sync::Notify, time::Instant};
@@ -100,7 +97,7 @@ impl Worker {
         media: MediaStore,
         registry: Registry,
         reception: Reception,
-        queued: QueueSignal,
+        queued: WorkSignal,
         config: WorkerConfig,
     ) -> Self {
         let shared = Arc::new(Shared {

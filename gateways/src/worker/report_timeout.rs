@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use commands::CommandError;
+use dispatch::queue;
 use domain::{
     Id,
     delivery::{Transmission, TransmissionCommand},
 };
 use eventstore::{Metadata, clock};
-use projections::delivery::queue;
 
 use super::Shared;
 

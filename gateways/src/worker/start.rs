@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use dispatch::queue;
 use domain::{
     Id,
     delivery::{SenderAddress, Transmission, TransmissionCommand},
     flow::Service,
 };
-use projections::delivery::queue;
 use tokio::{sync::OnceCell, time::Instant};
 
 use super::attempt::Attempt;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use eventstore::subscriber::Subscriber as _;
 use eventstore::{Log, Position};
 use sqlx::Executor as _;
 use tokio::time::sleep;
@@ -47,7 +48,7 @@ async fn compare(building: &mut Building) -> Result<Vec<String>, sqlx::Error> {
         .execute("reset enable_seqscan; reset enable_hashjoin; reset enable_mergejoin")
         .await?;
     let mut found = Vec::new();
-    for table in building.projection.tables() {
+    for table in building.projection.0.tables() {
         for (side, here, there) in [("live", "read", "rebuild"), ("rebuilt", "rebuild", "read")] {
             let sql = format!(
                 "select to_jsonb(d)::text from ( \

@@ -12,16 +12,15 @@ use std::{
     time::Duration,
 };
 
-use eventstore::{Log, Position, Recorded, StoreError};
+use eventstore::{
+    Log, Position, Recorded, StoreError,
+    subscriber::{FIND_BY_KEY, Source, Subscriber, apply, wanted},
+};
 use sqlx::{Connection, Executor as _, PgConnection, Row as _};
 use thiserror::Error;
 use tokio::time::sleep;
 
-use crate::{
-    Projection, all,
-    projection::{BY_KEY, apply, wanted},
-    source::Source,
-};
+use crate::{all, projection::ReadModel};
 
 pub use compare::differences;
 
@@ -51,9 +50,6 @@ pub enum RebuildError {
     /// No projection has this name or maintains a table of this name.
     #[error("there is no projection {0}")]
     Unknown(String),
-    /// The rows of the projection cause work, which a rebuild would cause again.
-    #[error("{0} cannot be rebuilt: it makes work")]
-    MakesWork(&'static str),
     /// Another rebuild of the projection is running.
     #[error("{0} is being rebuilt already")]
     Busy(&'static str),
@@ -115,7 +111,7 @@ pub async fn rebuild(
 
 /// A projection that is being built in schema `rebuild`.
 struct Building {
-    projection: Arc<dyn Projection>,
+    projection: ReadModel,
     log: Log,
     db: PgConnection,
     source: Source,
@@ -127,14 +123,11 @@ struct Building {
 
 impl Building {
     async fn begin(log: &Log, name: &str) -> Result<Self, RebuildError> {
-        let projection: Arc<dyn Projection> = all()
+        let projection: ReadModel = all()
             .into_iter()
             .find(|one| one.name() == name || one.tables().contains(&name))
             .ok_or_else(|| RebuildError::Unknown(name.to_owned()))?
             .into();
-        if projection.is_queue() {
-            return Err(RebuildError::MakesWork(projection.name()));
-        }
         let options = (*log.pool().connect_options()).clone();
         let called = format!("ledgerline rebuild {}", projection.name());
         let mut db = PgConnection::connect_with(&options.application_name(&called)).await?;
@@ -147,14 +140,14 @@ impl Building {
             return Err(RebuildError::Busy(projection.name()));
         }
         db.execute(&*format!(
-            "set search_path = rebuild; set synchronous_commit = off; {BY_KEY}"
+            "set search_path = rebuild; set synchronous_commit = off; {FIND_BY_KEY}"
         ))
         .await?;
         // With outdated statistics Postgres might sort the whole log for every chunk.
         db.execute("analyze public.events, public.subject_keys")
             .await?;
         let source = Source::new(log, projection.needs(), 0);
-        let late = tables::create(&mut db, projection.tables(), projection.finds_by()).await?;
+        let late = tables::create(&mut db, projection.0.tables(), projection.0.finds_by()).await?;
         Ok(Self {
             projection,
             log: log.clone(),
@@ -177,7 +170,7 @@ impl Building {
             // The next chunk is read and unsealed while the database writes this one.
             let from = self.seen + 1;
             let to = self.source.position();
-            let write = write(self.projection.as_ref(), &mut self.db, &chunk);
+            let write = write(&self.projection, &mut self.db, &chunk);
             let (written, next) = tokio::join!(write, read(&mut self.source, head));
             written.map_err(|error| RebuildError::Failed { from, to, error })?;
             self.events += chunk.len() as u64;
@@ -202,7 +195,7 @@ impl Building {
             make_indexes(&mut second, &late)
         )?;
         second.close().await?;
-        for table in self.projection.tables() {
+        for table in self.projection.0.tables() {
             self.db
                 .execute(&*format!("analyze rebuild.{table}"))
                 .await?;
@@ -219,14 +212,14 @@ impl Building {
         self.take_in_until(live).await?;
         // A live projection that is behind or stopped continues from the position of this one.
         sqlx::query(
-            "update read.checkpoints set position = $2, stopped_at_position = null, \
+            "update public.checkpoints set position = $2, stopped_at_position = null, \
              error = null, stopped_since = null, updated_at = now() where name = $1",
         )
         .bind(name)
         .bind(self.seen)
         .execute(&mut self.db)
         .await?;
-        match tables::put_in_place(&mut self.db, self.projection.tables()).await {
+        match tables::put_in_place(&mut self.db, self.projection.0.tables()).await {
             Ok(()) => {
                 self.db.execute("commit").await?;
                 Ok(true)
@@ -247,11 +240,11 @@ impl Building {
     /// Locks and reads the live checkpoint, so that the live projection waits.
     async fn hold_checkpoint(&mut self) -> Result<Position, sqlx::Error> {
         let name = self.projection.name();
-        sqlx::query("insert into read.checkpoints (name) values ($1) on conflict do nothing")
+        sqlx::query("insert into public.checkpoints (name) values ($1) on conflict do nothing")
             .bind(name)
             .execute(&mut self.db)
             .await?;
-        let row = sqlx::query("select position from read.checkpoints where name = $1 for update")
+        let row = sqlx::query("select position from public.checkpoints where name = $1 for update")
             .bind(name)
             .fetch_one(&mut self.db)
             .await?;
@@ -266,7 +259,7 @@ impl Building {
             let mut events = self.source.next().await?;
             let to = self.source.position().min(live);
             events.retain(|event| event.position <= to);
-            let wanted = wanted(self.projection.as_ref(), &events);
+            let wanted = wanted(&self.projection, &events);
             let from = self.seen + 1;
             let applied = self.projection.apply(&mut self.db, &wanted).await;
             applied.map_err(|error| RebuildError::Failed { from, to, error })?;
@@ -278,7 +271,7 @@ impl Building {
     }
 
     async fn abandon(mut self) -> Result<(), RebuildError> {
-        tables::drop_leftovers(&mut self.db, self.projection.tables()).await?;
+        tables::drop_leftovers(&mut self.db, self.projection.0.tables()).await?;
         self.db.close().await?;
         Ok(())
     }
@@ -311,7 +304,7 @@ async fn read(source: &mut Source, head: Position) -> Result<Vec<Arc<Recorded>>,
 }
 
 async fn write(
-    projection: &dyn Projection,
+    projection: &dyn Subscriber,
     db: &mut PgConnection,
     events: &[Arc<Recorded>],
 ) -> Result<(), sqlx::Error> {

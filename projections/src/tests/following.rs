@@ -1,4 +1,4 @@
-//! Projections that follow the log: stopping, leading, catching up.
+//! Subscribers that follow the log: stopping, leading, catching up.
 
 use std::{
     sync::{
@@ -10,20 +10,26 @@ use std::{
 
 use async_trait::async_trait;
 use cqrs_es::Aggregate as _;
-use domain::people::Contact;
-use eventstore::Recorded;
+use domain::{
+    Id, Personal, Subject,
+    people::{Account, AccountEvent, AccountKind, AccountProfile, Contact},
+};
+use eventstore::{
+    Recorded,
+    subscriber::{HighWaterMarks, Subscriber},
+};
 use sqlx::PgConnection;
 
 use super::{Fixture, LONG, Running, history::contact};
-use crate::{Projection, all};
+use crate::subscribers;
 
-/// A projection that divides by zero at contact 2 while `broken` is set.
+/// A subscriber that divides by zero at contact 2 while `broken` is set.
 struct Fussy {
     broken: Arc<AtomicBool>,
 }
 
 #[async_trait]
-impl Projection for Fussy {
+impl Subscriber for Fussy {
     fn name(&self) -> &'static str {
         "fussy"
     }
@@ -32,8 +38,8 @@ impl Projection for Fussy {
         &[Contact::TYPE]
     }
 
-    fn tables(&self) -> &'static [&'static str] {
-        &[]
+    fn schema(&self) -> &'static str {
+        "read"
     }
 
     async fn apply(
@@ -51,21 +57,33 @@ impl Projection for Fussy {
     }
 }
 
+fn account(id: i64) -> AccountEvent {
+    AccountEvent::AccountCreated {
+        id: Id::new(id),
+        owner: Id::new(1),
+        kind: AccountKind::Account,
+        active: true,
+        profile: Personal::new(Subject::new("account", id), AccountProfile::default()),
+    }
+}
+
 #[tokio::test]
-async fn a_projection_that_fails_stops_there_says_so_and_holds_up_nobody() {
+async fn a_poison_event_stops_one_of_a_lane_and_says_so() {
     let desk = Fixture::open().await;
     for id in 1..4 {
         desk.append::<Contact>(id, [contact(id, 1, "Ada")]).await;
     }
     let broken = Arc::new(AtomicBool::new(true));
-    let running = Running::start(
-        desk.log(),
-        vec![Box::new(Fussy {
-            broken: broken.clone(),
-        })],
-    );
+    let fussy: Vec<Arc<dyn Subscriber>> = vec![Arc::new(Fussy {
+        broken: broken.clone(),
+    })];
+    // All others of the lane read the same events, in the same transactions.
+    let mut lane = subscribers();
+    lane.extend(fussy.iter().cloned());
+    let running = Running::start(desk.log(), lane);
     let stopped = loop {
-        let status = running.watermarks.lag().await.unwrap().remove(0);
+        let mut statuses = running.watermarks.lag().await.unwrap();
+        let status = statuses.pop().unwrap();
         if let Some(stopped) = status.stopped {
             assert_eq!(status.position, 1);
             assert_eq!(status.lag_events, 2);
@@ -77,11 +95,13 @@ async fn a_projection_that_fails_stops_there_says_so_and_holds_up_nobody() {
     assert_eq!(stopped.error, "division by zero (22012)");
     // The wait would never end if it included a stopped projection.
     running.reached(Contact::TYPE, 3).await;
+    let shown = "select count(*) from read.accounts";
+    desk.append::<Account>(1, [account(1)]).await;
+    let position = desk.append::<Contact>(4, [contact(4, 1, "Ada")]).await;
+    running.reached(Account::TYPE, position).await;
+    assert_eq!(desk.number(shown).await, 1, "the others of its lane go on");
     let elsewhere = Fixture::another_store(&desk.pool).await;
-    let fussy: Vec<Box<dyn Projection>> = vec![Box::new(Fussy {
-        broken: broken.clone(),
-    })];
-    let others = crate::Watermarks::new(elsewhere.log().clone(), &fussy);
+    let others = HighWaterMarks::new(elsewhere.log().clone(), &fussy);
     assert!(
         others.wait_for(Contact::TYPE, 3, LONG).await,
         "known elsewhere too"
@@ -89,11 +109,12 @@ async fn a_projection_that_fails_stops_there_says_so_and_holds_up_nobody() {
 
     broken.store(false, Ordering::Relaxed);
     let deadline = Instant::now() + LONG;
-    while desk.number("select position from read.checkpoints").await < 3 {
+    let fussy = "from read.checkpoints where name = 'fussy'";
+    while desk.number(&format!("select position {fussy}")).await < position {
         assert!(Instant::now() < deadline, "it did not go on");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(desk.text("select error from read.checkpoints").await, None);
+    assert_eq!(desk.text(&format!("select error {fussy}")).await, None);
     running.stop().await;
     desk.close().await;
 }
@@ -104,7 +125,7 @@ async fn one_leads_and_the_other_takes_over() {
     let other = Fixture::another_store(&desk.pool).await;
     let first = desk.run();
     until_led_by(&first).await;
-    let second = Running::start(other.log(), all());
+    let second = Running::start(other.log(), subscribers());
 
     let position = desk.append::<Contact>(2, [contact(2, 1, "Ada")]).await;
     second.reached(Contact::TYPE, position).await;
@@ -125,7 +146,7 @@ async fn led_by(running: &Running) -> usize {
 
 async fn until_led_by(running: &Running) {
     let deadline = Instant::now() + LONG;
-    while led_by(running).await < all().len() {
+    while led_by(running).await < subscribers().len() {
         assert!(Instant::now() < deadline, "it does not lead all");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -140,7 +161,7 @@ async fn a_lost_connection_loses_nothing() {
         if id % 13 == 0 {
             desk.number(
                 "select count(pg_terminate_backend(pid)) from pg_stat_activity \
-                 where application_name like 'ledgerline projection%'",
+                 where application_name like 'ledgerline subscriber%'",
             )
             .await;
         }

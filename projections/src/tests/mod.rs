@@ -1,20 +1,20 @@
 //! Tests on a real Postgres, with events appended to a real log.
 
-mod channels;
 mod erasure;
 mod following;
 mod history;
 mod importing;
 mod plans;
-mod queueing;
 mod reading;
 mod rebuilding;
 mod scheduling;
-mod slots;
 
 use std::{
     path::PathBuf,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -23,17 +23,18 @@ use eventstore::{
     Before, Log, MasterKey, Metadata, Position, Store,
     database::{connect, migrate},
     embedded::{EmbeddedConfig, EmbeddedPostgres},
+    subscriber::{HighWaterMarks, Subscriber, SubscriberStatus, Subscribers},
 };
 use sqlx::PgPool;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Projection, ProjectionStatus, Projector, Watermarks, all};
+use crate::subscribers;
 
 /// Time limit of a wait, enough for a busy machine.
 const LONG: Duration = Duration::from_secs(180);
 
-/// Connections for the projections of a process.
+/// Connections for the subscribers of a process.
 const LANES: usize = 3;
 
 /// A database with a log.
@@ -93,7 +94,7 @@ impl Fixture {
     }
 
     fn run(&self) -> Running {
-        Running::start(self.log(), all())
+        Running::start(self.log(), subscribers())
     }
 
     async fn text(&self, sql: &str) -> Option<String> {
@@ -127,20 +128,20 @@ async fn append<A: Entity>(store: &Store, id: i64, events: Vec<A::Event>) -> Pos
         .unwrap()
 }
 
-/// Running projections.
+/// Running subscribers.
 struct Running {
-    projector: Projector,
-    watermarks: Watermarks,
+    subscribers: Subscribers,
+    watermarks: HighWaterMarks,
     stop: CancellationToken,
 }
 
 impl Running {
-    fn start(log: &Log, projections: Vec<Box<dyn Projection>>) -> Self {
-        let watermarks = Watermarks::new(log.clone(), &projections);
+    fn start(log: &Log, subscribers: Vec<Arc<dyn Subscriber>>) -> Self {
+        let watermarks = HighWaterMarks::new(log.clone(), &subscribers);
         let stop = CancellationToken::new();
-        let projector = Projector::start(log, projections, LANES, &watermarks, &stop);
+        let subscribers = Subscribers::start(log, subscribers, LANES, &watermarks, &stop);
         Self {
-            projector,
+            subscribers,
             watermarks,
             stop,
         }
@@ -154,11 +155,10 @@ impl Running {
         );
     }
 
-    /// Waits until all projections have reached a position, also those that cause work, which
-    /// answers to clients do not wait for.
+    /// Waits until all subscribers have reached a position.
     async fn all_reached(&self, position: Position) {
         let deadline = tokio::time::Instant::now() + LONG;
-        let behind = |it: &ProjectionStatus| it.position < position;
+        let behind = |it: &SubscriberStatus| it.position < position;
         while self.watermarks.lag().await.unwrap().iter().any(behind) {
             assert!(tokio::time::Instant::now() < deadline);
             sleep(Duration::from_millis(5)).await;
@@ -167,6 +167,6 @@ impl Running {
 
     async fn stop(self) {
         self.stop.cancel();
-        self.projector.ended().await;
+        self.subscribers.ended().await;
     }
 }

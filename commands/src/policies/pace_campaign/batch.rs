@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate as _;
+use dispatch::backlog;
 use domain::{
     Id, Personal,
     delivery::{
@@ -15,7 +16,7 @@ use domain::{
     people::{Contact, Group, normal_address},
 };
 use eventstore::{StoreError, clock};
-use projections::delivery::backlog::{self, Member};
+use projections::delivery::campaign_contacts::{self, Member};
 
 use super::{Pacer, State};
 use crate::{CommandError, sending::lacking};
@@ -52,7 +53,8 @@ impl Pacer {
             return Ok(Made { made: 0, sent: 0 });
         }
         let group = state.details.group_id.get();
-        let members = backlog::members(&policies.pool, group, after, self.since, wanted).await;
+        let members =
+            campaign_contacts::members(&policies.pool, group, after, self.since, wanted).await;
         let members = members.map_err(StoreError::Database)?;
         let last = members.len() < wanted;
         let to = members.last().map_or(after, |member| member.contact_id);

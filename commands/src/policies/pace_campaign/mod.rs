@@ -15,6 +15,7 @@ mod sweep;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
+use dispatch::backlog;
 use domain::{
     Entity as _, Id, Refusal,
     access::User,
@@ -23,7 +24,7 @@ use domain::{
     reference::TimeZone,
 };
 use eventstore::{Loaded, Metadata, Position, StoreError, clock};
-use projections::delivery::{backlog, campaign_progress};
+use projections::delivery::campaign_progress;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 

@@ -1,12 +1,13 @@
 //! Revision of a campaign's backlog after the campaign was changed while it runs: transmissions
 //! created before get the new details.
 
+use dispatch::backlog::{self, Ready};
 use domain::{
     Id, Patch,
     delivery::{OrderPatch, Transmission, TransmissionCommand},
 };
 use eventstore::{StoreError, clock};
-use projections::delivery::backlog::{self, Member, Ready};
+use projections::delivery::campaign_contacts::Member;
 
 use super::{BATCH_SIZE, Pacer, State, send::Recipient};
 use crate::CommandError;

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use dispatch::backlog::{self, Ready};
 use domain::{
     Id,
     delivery::{Order, SendPlan, Spool, Transmission, TransmissionCommand},
     people::Contact,
 };
 use eventstore::{StoreError, clock};
-use projections::delivery::backlog::{self, Member, Ready};
+use projections::delivery::campaign_contacts::{self, Member};
 
 use super::{
     Pacer, State,
@@ -114,7 +115,7 @@ impl Pacer {
         let orders: Vec<(i64, Order)> = orders.collect();
         let contacts = orders.iter().map(|(_, order)| order.contact_id.get());
         let contacts: Vec<i64> = contacts.collect();
-        let found = backlog::contacts(&policies.pool, &contacts).await;
+        let found = campaign_contacts::contacts(&policies.pool, &contacts).await;
         let found = found.map_err(StoreError::Database)?.into_iter();
         let members: HashMap<i64, Member> = found.map(|it| (it.contact_id, it)).collect();
         let recipients = orders.into_iter().map(|(id, order)| {

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use dispatch::backlog::{self, Ready};
 use domain::{
     Id,
     delivery::{Transmission, TransmissionCommand},
 };
 use eventstore::{StoreError, clock};
-use projections::delivery::backlog::{self, Ready};
 
 use super::{BATCH_SIZE, BUSY, IDLE, Pacer};
 use crate::CommandError;

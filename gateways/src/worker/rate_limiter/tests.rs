@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use dispatch::slots::Slots;
 use domain::delivery::{Pace, PaceUnit};
-use projections::delivery::slots::Slots;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::{task::JoinSet, time::sleep};
 

@@ -159,8 +159,10 @@ pub struct ProviderStatus {
     /// Consecutive failures, of the worker that has most.
     pub failures: Option<i32>,
     /// The most attempts that start in any second, over all workers; null: no limit.
+    #[sqlx(default)]
     pub rate_limit: Option<i32>,
     /// The most attempts at the same time, over all workers; null: no limit.
+    #[sqlx(default)]
     pub channel_limit: Option<i32>,
     /// The number of channels of that limit that workers hold.
     pub channels: i64,
@@ -182,7 +184,7 @@ pub struct ProviderStatus {
     pub seen_at: Option<DateTime<Utc>>,
 }
 
-/// The combined health of a provider.
+/// The combined health of a provider, without its limits, which are no report of workers.
 pub async fn status(pool: &PgPool, provider_id: i64) -> Result<ProviderStatus, sqlx::Error> {
     sqlx::query_as(
         "select $1::bigint as provider_id, bool_or(h.reachable) as reachable, \
@@ -193,8 +195,6 @@ pub async fn status(pool: &PgPool, provider_id: i64) -> Result<ProviderStatus, s
            (array_agg(h.state order by array_position( \
               array['working', 'probing', 'resting'], h.state)))[1] as state, \
            min(h.resting_until) as resting_until, max(h.failures) as failures, \
-           (select rate_limit from read.providers where provider_id = $1) as rate_limit, \
-           (select channel_limit from read.providers where provider_id = $1) as channel_limit, \
            (select coalesce(sum(granted), 0) from dispatch.provider_channels \
               where provider_id = $1 and until > now()) as channels, \
            sum(h.delivered)::bigint as delivered, sum(h.rejected)::bigint as rejected, \

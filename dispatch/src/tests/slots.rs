@@ -6,7 +6,7 @@ use futures::future::join_all;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::Fixture;
-use crate::delivery::slots::{Slots, Wish, take};
+use crate::slots::{Slots, Wish, take};
 
 const HORIZON: Duration = Duration::from_secs(1);
 /// A duration longer than any test, even on a slow machine.

@@ -2,23 +2,24 @@
 
 use std::sync::Arc;
 
-use eventstore::Log;
+use eventstore::{Log, Topic};
 use tokio::sync::Notify;
 
 /// The signal that there is new work in the queue, from this or another process. A signal that
 /// comes while no task waits is kept.
 #[derive(Clone, Debug)]
-pub struct QueueSignal {
+pub struct WorkSignal {
     here: Arc<Notify>,
     elsewhere: Arc<Notify>,
     log: Log,
 }
 
-impl QueueSignal {
-    pub(crate) fn new(log: &Log) -> Self {
+impl WorkSignal {
+    /// The signal of this process. One in every process; clones share it.
+    pub fn new(log: &Log) -> Self {
         Self {
             here: Arc::default(),
-            elsewhere: log.work_elsewhere(),
+            elsewhere: log.heard(Topic::Work),
             log: log.clone(),
         }
     }
@@ -34,6 +35,6 @@ impl QueueSignal {
     /// Sends the signal, in this and the other processes.
     pub fn ring(&self) {
         self.here.notify_one();
-        self.log.announce_work();
+        self.log.tell(Topic::Work);
     }
 }

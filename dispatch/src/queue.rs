@@ -1,12 +1,11 @@
-//! The dispatch queue of attempts: the only projection whose rows cause work, and the statements
-//! by which workers claim, renew and release them.
+//! The queue of attempts, and the statements by which workers claim, renew and release them.
 //!
 //! A row is inserted after its event, and deleted in the transaction that appends the attempt's
-//! last event. The projection only deletes rows that are left over.
+//! last event. The feed only deletes rows that are left over.
 
 mod awaited;
 mod campaigns;
-mod dispatch;
+mod feed;
 
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use domain::flow::Service;
 use sqlx::{Acquire, Executor as _, FromRow, PgConnection, PgPool, Postgres, QueryBuilder};
 
 pub use awaited::{Named, named, overdue_reports};
-pub use dispatch::Dispatch;
+pub use feed::Feed;
 
 /// An attempt that a worker has claimed.
 #[derive(Clone, Debug, PartialEq, FromRow)]

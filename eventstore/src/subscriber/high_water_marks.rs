@@ -1,4 +1,4 @@
-//! The positions of all projections: those that this process leads, and by their checkpoints
+//! The positions of all subscribers: those that this process leads, and by their checkpoints
 //! those led by others.
 
 use std::{
@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use eventstore::{Log, Position, StoreError};
 use metrics::gauge;
 use sqlx::PgPool;
 use tokio::{
@@ -17,15 +16,16 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{Projection, QueueSignal};
+use super::Subscriber;
+use crate::{Log, Position, StoreError};
 
-/// Interval of reading the checkpoints of projections led elsewhere while a request waits.
+/// Interval of reading the checkpoints of subscribers led elsewhere while a request waits.
 const POLL: Duration = Duration::from_millis(5);
 
 /// Interval of reading the checkpoints after the database did not answer.
 const POLL_AFTER_ERROR: Duration = Duration::from_millis(200);
 
-/// The event at which a projection is stopped (a poison event), and the error.
+/// The event at which a subscriber is stopped (a poison event), and the error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stopped {
     /// The position of the event that could not be applied.
@@ -34,9 +34,9 @@ pub struct Stopped {
     pub error: String,
 }
 
-/// The status of a projection.
+/// The status of a subscriber.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ProjectionStatus {
+pub struct SubscriberStatus {
     /// The name.
     pub name: &'static str,
     /// The position up to which events were applied.
@@ -46,20 +46,19 @@ pub struct ProjectionStatus {
     pub lag_events: i64,
     /// The age of the first event that was not applied.
     pub lag_seconds: f64,
-    /// True if this process leads the projection.
+    /// True if this process leads the subscriber.
     pub leader: bool,
     /// The event at which it is stopped, if it is.
     pub stopped: Option<Stopped>,
 }
 
-/// The positions of the projections. One in every process.
+/// The positions of the subscribers. One in every process.
 #[derive(Clone)]
-pub struct Watermarks(Arc<Shared>);
+pub struct HighWaterMarks(Arc<Shared>);
 
 struct Shared {
     log: Log,
     marks: Vec<Arc<HighWaterMark>>,
-    queue: QueueSignal,
     poll: Arc<Poll>,
 }
 
@@ -75,14 +74,13 @@ impl Drop for Shared {
     }
 }
 
-impl Watermarks {
-    /// Watches these projections, led by any process. Must be called inside a Tokio runtime.
-    pub fn new(log: Log, projections: &[Box<dyn Projection>]) -> Self {
-        let marks = projections
+impl HighWaterMarks {
+    /// Watches these subscribers, led by any process. Must be called inside a Tokio runtime.
+    pub fn new(log: Log, subscribers: &[Arc<dyn Subscriber>]) -> Self {
+        let marks = subscribers
             .iter()
             .map(|one| Arc::new(HighWaterMark::new(one.as_ref())));
         let shared = Arc::new(Shared {
-            queue: QueueSignal::new(&log),
             log,
             marks: marks.collect(),
             poll: Arc::default(),
@@ -92,7 +90,7 @@ impl Watermarks {
     }
 
     /// Waits until an event of an aggregate of this type at this position can be read; false if
-    /// that takes longer than `limit`. Does not wait for projections that are stopped.
+    /// that takes longer than `limit`. Does not wait for subscribers that are stopped.
     pub async fn wait_for(
         &self,
         aggregate_type: &str,
@@ -100,9 +98,7 @@ impl Watermarks {
         limit: Duration,
     ) -> bool {
         let concerned = |mark: &&Arc<HighWaterMark>| {
-            !mark.is_queue
-                && mark.follows.contains(&aggregate_type)
-                && !mark.state.borrow().has_passed(position)
+            mark.follows.contains(&aggregate_type) && !mark.state.borrow().has_passed(position)
         };
         let behind: Vec<_> = self.0.marks.iter().filter(concerned).collect();
         if behind.is_empty() {
@@ -120,19 +116,17 @@ impl Watermarks {
         timeout(limit, passed).await.is_ok()
     }
 
-    /// As [`wait_for`](Self::wait_for), but false also if a projection of this type is stopped
+    /// As [`wait_for`](Self::wait_for), but false also if a subscriber of this type is stopped
     /// before this position.
     pub async fn reaches(&self, aggregate_type: &str, position: Position, limit: Duration) -> bool {
         self.wait_for(aggregate_type, position, limit).await
             && self.0.marks.iter().all(|mark| {
-                mark.is_queue
-                    || !mark.follows.contains(&aggregate_type)
-                    || mark.state.borrow().position >= position
+                !mark.follows.contains(&aggregate_type) || mark.state.borrow().position >= position
             })
     }
 
-    /// The status of all projections, read from the database.
-    pub async fn lag(&self) -> Result<Vec<ProjectionStatus>, StoreError> {
+    /// The status of all subscribers, read from the database.
+    pub async fn lag(&self) -> Result<Vec<SubscriberStatus>, StoreError> {
         let head = self.0.log.fresh_head().await?;
         self.0.refresh().await?;
         let mut statuses = Vec::with_capacity(self.0.marks.len());
@@ -143,7 +137,7 @@ impl Watermarks {
             } else {
                 None
             };
-            let status = ProjectionStatus {
+            let status = SubscriberStatus {
                 name: mark.name,
                 position: state.position,
                 lag_events: waiting_since.map_or(0, |_| head - state.position),
@@ -159,22 +153,17 @@ impl Watermarks {
         Ok(statuses)
     }
 
-    /// The signal that there is new work in the queue.
-    pub fn queue_signal(&self) -> QueueSignal {
-        self.0.queue.clone()
-    }
-
     pub(crate) fn mark(&self, name: &str) -> Option<Arc<HighWaterMark>> {
         self.0.marks.iter().find(|mark| mark.name == name).cloned()
     }
 }
 
 impl Shared {
-    /// Reads the checkpoints of the projections that this process does not lead.
+    /// Reads the checkpoints of the subscribers that this process does not lead.
     async fn refresh(&self) -> Result<(), sqlx::Error> {
         let checkpoints: Vec<(String, Position, Option<Position>, Option<String>)> =
             sqlx::query_as(
-                "select name, position, stopped_at_position, error from read.checkpoints",
+                "select name, position, stopped_at_position, error from public.checkpoints",
             )
             .fetch_all(self.log.pool())
             .await?;
@@ -200,7 +189,7 @@ impl Shared {
     }
 }
 
-/// Reads checkpoints while a request waits for a projection led elsewhere.
+/// Reads checkpoints while a request waits for a subscriber led elsewhere.
 async fn poll(shared: Weak<Shared>, poll: Arc<Poll>) {
     loop {
         poll.wake.notified().await;
@@ -221,17 +210,17 @@ async fn poll(shared: Weak<Shared>, poll: Arc<Poll>) {
     }
 }
 
-/// The age in seconds of an event that was not applied, above which a projection is behind.
+/// The age in seconds of an event that was not applied, above which a subscriber is behind.
 const BEHIND: f64 = 1.0;
 
-/// True if this projection is behind the log by its checkpoint: then a row that its tables lack
+/// True if this subscriber is behind the log by its checkpoint: then a row that its tables lack
 /// may still be in the log.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn is_behind(pool: &PgPool, projection: &str) -> Result<bool, sqlx::Error> {
-    let position = sqlx::query_scalar("select position from read.checkpoints where name = $1");
-    let position: Option<Position> = position.bind(projection).fetch_optional(pool).await?;
+pub async fn is_behind(pool: &PgPool, subscriber: &str) -> Result<bool, sqlx::Error> {
+    let position = sqlx::query_scalar("select position from public.checkpoints where name = $1");
+    let position: Option<Position> = position.bind(subscriber).fetch_optional(pool).await?;
     let age = age_of_next(pool, position.unwrap_or_default()).await?;
     Ok(age.is_some_and(|age| age > BEHIND))
 }
@@ -246,11 +235,10 @@ async fn age_of_next(pool: &PgPool, position: Position) -> Result<Option<f64>, s
     .await
 }
 
-/// The watermark of one projection.
+/// The high-water mark of one subscriber.
 pub(crate) struct HighWaterMark {
     name: &'static str,
     follows: &'static [&'static str],
-    is_queue: bool,
     state: watch::Sender<State>,
     waiting: AtomicUsize,
     hurry: Notify,
@@ -270,18 +258,17 @@ impl State {
 }
 
 impl HighWaterMark {
-    fn new(projection: &dyn Projection) -> Self {
+    fn new(subscriber: &dyn Subscriber) -> Self {
         Self {
-            name: projection.name(),
-            follows: projection.follows(),
-            is_queue: projection.is_queue(),
+            name: subscriber.name(),
+            follows: subscriber.follows(),
             state: watch::Sender::default(),
             waiting: AtomicUsize::new(0),
             hurry: Notify::new(),
         }
     }
 
-    /// Notes that this process leads the projection now, from this position.
+    /// Notes that this process leads the subscriber now, from this position.
     pub(crate) fn lead(&self, position: Position) {
         self.state.send_modify(|state| {
             state.leader = true;
@@ -289,7 +276,7 @@ impl HighWaterMark {
         });
     }
 
-    /// Notes that this process no longer leads the projection.
+    /// Notes that this process no longer leads the subscriber.
     pub(crate) fn leave(&self) {
         self.state.send_modify(|state| state.leader = false);
     }
@@ -303,7 +290,7 @@ impl HighWaterMark {
         self.measure(&None, position, head);
     }
 
-    /// Notes that the projection is stopped; true if that was not known yet.
+    /// Notes that the subscriber is stopped; true if that was not known yet.
     pub(crate) fn stop(&self, stopped: Stopped, head: Position) -> bool {
         self.measure(&Some(stopped.clone()), stopped.position - 1, head);
         self.state.send_if_modified(|state| {
@@ -313,16 +300,19 @@ impl HighWaterMark {
         })
     }
 
-    /// Waits for `pause`, or less if a request waits for this projection.
-    pub(crate) async fn rest(&self, pause: Duration) {
-        if self.waiting.load(Ordering::Acquire) == 0 {
-            // A time-out is the ordinary case.
-            let _ = timeout(pause, self.hurry.notified()).await;
-        }
+    /// True if a request waits for this subscriber.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > 0
+    }
+
+    /// Waits until a request waits for this subscriber.
+    pub(crate) async fn hurried(&self) {
+        self.hurry.notified().await;
     }
 
     fn measure(&self, stopped: &Option<Stopped>, position: Position, head: Position) {
         let lag = (head - position).max(0);
+        // The names are documented, and older than subscribers that are no read models.
         gauge!("ledgerline_projection_position", "name" => self.name).set(position as f64);
         gauge!("ledgerline_projection_lag_events", "name" => self.name).set(lag as f64);
         gauge!("ledgerline_projection_stopped", "name" => self.name)
@@ -337,11 +327,11 @@ struct Waiting<'a> {
 }
 
 impl<'a> Waiting<'a> {
-    fn on(mark: &'a HighWaterMark, watermarks: &'a Watermarks) -> Self {
+    fn on(mark: &'a HighWaterMark, marks: &'a HighWaterMarks) -> Self {
         mark.waiting.fetch_add(1, Ordering::AcqRel);
         mark.hurry.notify_one();
         let elsewhere = !mark.state.borrow().leader;
-        let poll = elsewhere.then(|| watermarks.0.poll.as_ref());
+        let poll = elsewhere.then(|| marks.0.poll.as_ref());
         if let Some(poll) = poll {
             poll.wanted.fetch_add(1, Ordering::AcqRel);
             poll.wake.notify_one();

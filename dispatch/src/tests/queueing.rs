@@ -15,7 +15,7 @@ use super::{
     Fixture, LONG,
     history::{ended, noon, order, queued, transmission},
 };
-use crate::delivery::queue::{self, Depth, Wanted};
+use crate::queue::{self, Depth, Wanted};
 
 const LEASE: Duration = Duration::from_secs(3_600);
 
@@ -33,7 +33,7 @@ fn room_for(room: usize, services: &[i32]) -> Wanted<'_> {
 async fn a_job_is_held_by_one_until_its_lease_runs_out() {
     let desk = Fixture::open().await;
     let running = desk.run();
-    let signal = running.watermarks.queue_signal();
+    let signal = running.signal.clone();
     for id in 1..=4 {
         desk.append::<Transmission>(id, [transmission(id, 5, 1), queued(id * 10, 1, 1)])
             .await;

@@ -1,4 +1,4 @@
-//! The projection that fills the queue.
+//! The subscriber that fills the queue.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,31 +12,39 @@ use domain::{
     Event, Id,
     delivery::{Campaign, Transmission, TransmissionEvent},
 };
-use eventstore::Recorded;
+use eventstore::{
+    Recorded,
+    subscriber::{LaneKind, Subscriber},
+};
 use sqlx::PgConnection;
 
 use super::{
     awaited::{self, Awaited},
     campaigns,
 };
-use crate::Projection;
+use crate::WorkSignal;
 
-/// The projection that maintains `dispatch.queue`, the awaited reports, and the states and
-/// backlogs of campaigns.
-pub struct Dispatch;
+/// The subscriber that maintains `dispatch.queue`, the awaited reports, and the states and
+/// backlogs of campaigns. Wakes the workers by its signal.
+pub struct Feed(pub WorkSignal);
 
 #[async_trait]
-impl Projection for Dispatch {
+impl Subscriber for Feed {
     fn name(&self) -> &'static str {
         "dispatch"
     }
 
-    fn follows(&self) -> &'static [&'static str] {
-        &[Campaign::TYPE, Transmission::TYPE]
+    fn schema(&self) -> &'static str {
+        "dispatch"
     }
 
-    fn tables(&self) -> &'static [&'static str] {
-        &["queue", "awaited", "campaigns", "backlog"]
+    /// No answer to a request waits for it.
+    fn follows(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        &[Campaign::TYPE, Transmission::TYPE]
     }
 
     fn wants(&self, event: &Recorded) -> bool {
@@ -65,15 +73,12 @@ impl Projection for Dispatch {
         }
     }
 
-    fn is_queue(&self) -> bool {
-        true
+    fn lane(&self) -> LaneKind {
+        LaneKind::Urgent
     }
 
-    fn enqueues(&self, event: &Recorded) -> bool {
-        let Event::Transmission(event) = &event.event else {
-            return false;
-        };
-        matches!(event.as_ref(), TransmissionEvent::SpoolQueued { .. })
+    fn is_durable(&self, event: &Recorded) -> bool {
+        enqueues(event)
     }
 
     async fn apply(
@@ -87,6 +92,20 @@ impl Projection for Dispatch {
         awaited::insert(db, &changes.awaited.into_values().collect::<Vec<_>>()).await?;
         campaigns::take_in(db, events).await
     }
+
+    fn committed(&self, events: &[Arc<Recorded>]) {
+        if events.iter().any(|event| enqueues(event)) {
+            self.0.ring();
+        }
+    }
+}
+
+/// True if this event enqueues an attempt.
+fn enqueues(event: &Recorded) -> bool {
+    let Event::Transmission(event) = &event.event else {
+        return false;
+    };
+    matches!(event.as_ref(), TransmissionEvent::SpoolQueued { .. })
 }
 
 #[derive(Default)]

@@ -10,7 +10,7 @@ use futures::future::join_all;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::Fixture;
-use crate::delivery::channels::{Ask, ask, give_back};
+use crate::channels::{Ask, ask, give_back};
 
 const LEASE: Duration = Duration::from_secs(3_600);
 
