@@ -126,7 +126,7 @@ impl Addresses {
         };
         let actor = Actor {
             metadata: Metadata {
-                once: None,
+                effect: None,
                 ..metadata.clone()
             },
             ..Actor::default()

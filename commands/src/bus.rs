@@ -11,6 +11,7 @@ use std::{
 };
 
 use cqrs_es::{AggregateError, CqrsFramework};
+use dispatch::queue;
 use domain::{Entity, Id, Refusal, access::User};
 use eventstore::{
     AppendOptions, Committed, Denied, Loaded, Metadata, StateSource, Store, StoreError,
@@ -129,7 +130,7 @@ impl Commands {
             owner,
             expected_versions: actor.expected_versions.clone(),
             source: StateSource::Memory,
-            dequeue: Vec::new(),
+            effects: Vec::new(),
         };
         self.carry_out(id, command, options).await
     }
@@ -149,7 +150,7 @@ impl Commands {
         A: Entity<Command: Clone>,
     {
         let answers = self
-            .send_many(vec![(id, command)], metadata, vec![spool])
+            .send_many(vec![(id, command)], metadata, vec![queue::removal(spool)])
             .await?;
         let answer = answers.into_iter().next();
         answer.ok_or(CommandError::Store(StoreError::Closed))

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::flow::Service;
+use eventstore::{Effect, EffectKind};
 use sqlx::{Acquire, Executor as _, FromRow, PgConnection, PgPool, Postgres, QueryBuilder};
 
 pub use awaited::{Named, named, overdue_reports};
@@ -202,7 +203,23 @@ pub async fn release(
     .await
 }
 
-/// Deletes attempts from the queue, in the transaction of the events that end them.
+static REMOVAL: EffectKind = EffectKind {
+    name: "dequeued",
+    statement: "delete from dispatch.queue where spool_id = any({0}::text[]::bigint[])",
+    columns: 1,
+    refused_by: None,
+};
+
+/// The effect that removes an attempt from the queue, in the transaction of the event that ends
+/// it.
+pub fn removal(spool_id: i64) -> Effect {
+    Effect {
+        kind: &REMOVAL,
+        row: vec![Some(spool_id.to_string())],
+    }
+}
+
+/// Removes an attempt from the queue, without an event.
 pub async fn remove(db: &mut PgConnection, spool_ids: &[i64]) -> Result<(), sqlx::Error> {
     sqlx::query("delete from dispatch.queue where spool_id = any($1)")
         .bind(spool_ids)

@@ -3,7 +3,7 @@ with claimed as (
     select * from unnest($10::text[], $11::text[], $12::text[])
 ), released as (
     delete from claims c
-     using unnest($13::text[], $14::text[], $22::text[]) as r (scope, value, holder)
+     using unnest($13::text[], $14::text[], $18::text[]) as r (scope, value, holder)
      where c.scope = r.scope and c.value = r.value and c.holder = r.holder
 ), keyed as (
     insert into subject_keys (subject, sealed)
@@ -14,13 +14,7 @@ with claimed as (
     delete from snapshots s using unnest($17::text[]) as gone (subject)
      where s.aggregate_type = split_part(gone.subject, '/', 1)
        and s.aggregate_id = split_part(gone.subject, '/', 2)
-), dequeued as (
-    delete from dispatch.queue where spool_id = any($18::bigint[])
-), marked as (
-    insert into once.marks (token, fingerprint, answer)
-    select m.token::uuid, m.fingerprint, m.answer
-      from unnest($19::text[], $20::bytea[], $21::text[]) as m (token, fingerprint, answer)
-)
+)/* effects */
 insert into events
     (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata,
      occurred_at, commit_id)

@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    Log, Metadata, Position, Recorded, StoreError, kept::Kept, once::RequestMark, statement,
+    Log, Metadata, Position, Recorded, StoreError, effect::Effect, kept::Kept, statement,
     vault::random,
 };
 
@@ -55,10 +55,8 @@ pub struct Effects {
     pub(crate) release: Vec<(Claim, String)>,
     pub(crate) keys: Vec<(Subject, Vec<u8>)>,
     pub(crate) erase: Vec<Subject>,
-    /// Attempts whose place in the dispatch queue is given up.
-    pub dequeue: Vec<i64>,
-    /// The mark of the request that caused the events, if it must be carried out only once.
-    pub(crate) mark: Option<RequestMark>,
+    /// The effects of other crates.
+    pub(crate) others: Vec<Effect>,
 }
 
 impl Effects {
@@ -68,8 +66,7 @@ impl Effects {
         self.release.extend(other.release);
         self.keys.extend(other.keys);
         self.erase.extend(other.erase);
-        self.dequeue.extend(other.dequeue);
-        self.mark = other.mark.or(self.mark.take());
+        self.others.extend(other.others);
     }
 }
 
@@ -105,8 +102,11 @@ pub(crate) struct Appender {
     bulk: mpsc::Sender<Waiting>,
 }
 
-/// A new random commit id: 32 hex digits, which Postgres accepts as a UUID.
-pub(crate) fn commit_id() -> Result<String, StoreError> {
+/// A new random id: 32 hex digits, which Postgres accepts as a UUID.
+///
+/// # Errors
+/// When the system has no randomness to give.
+pub fn random_id() -> Result<String, StoreError> {
     Ok(hex::encode(random::<16>()?))
 }
 
@@ -329,10 +329,11 @@ fn is_busy(error: &sqlx::Error) -> bool {
 
 /// Translates the failure of a member that was appended alone into the error for its sender.
 async fn explain(db: &mut Kept, member: &Member, error: sqlx::Error) -> StoreError {
-    if error
+    let constraint = error
         .as_database_error()
-        .is_some_and(|error| error.constraint() == Some("marks_token_fkey"))
-    {
+        .and_then(|error| error.constraint());
+    let mut refusing = member.effects.others.iter();
+    if constraint.is_some() && refusing.any(|effect| effect.kind.refused_by == constraint) {
         return StoreError::Superseded;
     }
     let constraint = match error.as_database_error() {

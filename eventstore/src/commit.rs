@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use tokio::task::coop;
 
 use crate::{
-    Committed, Loaded, Metadata, Once, Position, Store, StoreError,
-    appender::{Effects, Member, NewEvent, commit_id},
+    Committed, Effect, Loaded, Metadata, Position, Store, StoreError,
+    appender::{Effects, Member, NewEvent, random_id},
     clock,
     codec::{Encoded, Place, unseal},
     keys::SubjectKey,
@@ -135,7 +135,8 @@ impl Store {
         })
     }
 
-    /// Appends prepared events of several aggregates in one transaction.
+    /// Appends prepared events of several aggregates in one transaction, with effects of other
+    /// crates.
     ///
     /// # Errors
     /// As [`Store::commit_batch`].
@@ -143,17 +144,17 @@ impl Store {
         &self,
         prepared: Vec<Prepared<A>>,
         metadata: Metadata,
-        dequeue: Vec<i64>,
+        others: Vec<Effect>,
     ) -> Result<Vec<Committed>, StoreError> {
         let mut batch = Batch::default();
         for one in prepared {
             batch.add(one);
         }
-        self.commit_batch(batch, metadata, dequeue).await
+        self.commit_batch(batch, metadata, others).await
     }
 
-    /// Appends everything that was put into a batch in one transaction; answers in the
-    /// order of the batch.
+    /// Appends everything that was put into a batch in one transaction, with effects of other
+    /// crates; answers in the order of the batch.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] or [`StoreError::Taken`] for all of it when one of its
@@ -162,7 +163,7 @@ impl Store {
         &self,
         batch: Batch,
         mut metadata: Metadata,
-        dequeue: Vec<i64>,
+        others: Vec<Effect>,
     ) -> Result<Vec<Committed>, StoreError> {
         let Batch {
             events,
@@ -170,10 +171,12 @@ impl Store {
             states,
             ..
         } = batch;
-        effects.dequeue = dequeue;
-        effects.mark = metadata.once.take().map(Once::mark);
+        effects.others = others;
+        effects
+            .others
+            .extend(metadata.effect.take().map(|late| late.effect()));
         let member = Member {
-            commit_id: commit_id()?,
+            commit_id: random_id()?,
             occurred_at: clock::now(),
             metadata,
             events,

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use domain::{Entity, Event, Id, access::User};
 use serde::{Deserialize, Serialize};
 
-use crate::Once;
+use crate::Late;
 
 /// A position in the log: 1 for the first event ever. Gaps are possible; an event never
 /// appears below an event that was already visible.
@@ -33,10 +33,9 @@ pub struct Metadata {
     /// The client's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<IpAddr>,
-    /// The attempt at a request that must be carried out only once; the append marks it. Not
-    /// stored in the log.
+    /// The effect of each append of the request. Not stored in the log.
     #[serde(skip)]
-    pub once: Option<Once>,
+    pub effect: Option<Late>,
     /// True for one of many commits in the background; other commits are appended first. Not
     /// stored in the log.
     #[serde(skip)]

@@ -1,12 +1,18 @@
 //! The statements of the appender.
 
+use std::borrow::Cow;
+
 use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use crate::{
     Position,
     appender::{Effects, Member},
+    effect,
 };
 use domain::Claim;
+
+/// The number of the first parameter of other crates' effects in `append_with_effects.sql`.
+const FIRST_OF_EFFECTS: usize = 19;
 
 /// Appends all events of all members, with their effects, in one statement; one
 /// transaction, one round trip.
@@ -18,12 +24,14 @@ pub(crate) async fn append(
     let has_effects = members
         .iter()
         .any(|member| member.effects != Effects::default());
+    let others = effect::Columns::new(members.iter().flat_map(|member| &member.effects.others));
     let sql = if has_effects {
-        include_str!("append_with_effects.sql")
+        let clauses = others.clauses(FIRST_OF_EFFECTS);
+        Cow::Owned(include_str!("append_with_effects.sql").replace("/* effects */", &clauses))
     } else {
-        include_str!("append.sql")
+        Cow::Borrowed(include_str!("append.sql"))
     };
-    let query = sqlx::query_scalar(sql)
+    let query = sqlx::query_scalar(&sql)
         .bind(columns.aggregate_type)
         .bind(columns.aggregate_id)
         .bind(columns.sequence)
@@ -53,16 +61,7 @@ pub(crate) async fn append(
         .flat_map(|effects| &effects.erase)
         .map(|subject| subject.as_str())
         .collect();
-    let dequeue: Vec<_> = effects()
-        .flat_map(|effects| &effects.dequeue)
-        .copied()
-        .collect();
-    let marks = || effects().filter_map(|effects| effects.mark.as_ref());
-    let (mark_token, mark_fingerprint, mark_answer) = unzip3(marks().map(|mark| {
-        let fingerprint = mark.fingerprint.as_deref();
-        (mark.token.as_str(), fingerprint, mark.answer.as_deref())
-    }));
-    query
+    let query = query
         .bind(claim_scope)
         .bind(claim_value)
         .bind(claim_holder)
@@ -71,11 +70,10 @@ pub(crate) async fn append(
         .bind(key_subject)
         .bind(key_sealed)
         .bind(erase)
-        .bind(dequeue)
-        .bind(mark_token)
-        .bind(mark_fingerprint)
-        .bind(mark_answer)
-        .bind(release_holder)
+        .bind(release_holder);
+    others
+        .arrays()
+        .fold(query, |query, array| query.bind(array))
         .fetch_all(db)
         .await
 }

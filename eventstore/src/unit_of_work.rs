@@ -9,7 +9,7 @@ use std::{
 use cqrs_es::{Aggregate, AggregateContext, AggregateError, EventEnvelope, EventStore};
 use domain::{Entity, Id, access::User};
 
-use crate::{Before, Committed, Loaded, Metadata, Store, StoreError};
+use crate::{Before, Committed, Effect, Loaded, Metadata, Store, StoreError};
 
 /// The append options of a command.
 #[derive(Clone, Debug, Default)]
@@ -22,8 +22,8 @@ pub struct AppendOptions {
     pub expected_versions: Option<Vec<u64>>,
     /// The source of the state to decide on.
     pub source: StateSource,
-    /// Attempts whose place in the dispatch queue is given up with the append.
-    pub dequeue: Vec<i64>,
+    /// The effects of other crates that are made with the append.
+    pub effects: Vec<Effect>,
 }
 
 /// The source of the state to decide on.
@@ -176,9 +176,9 @@ impl<A: Entity> EventStore<A> for UnitOfWork<A> {
         let prepared = self.store.prepare(self.id, before, aggregate, events).await;
         let prepared = vec![prepared.map_err(aggregate_error)?];
         let AppendOptions {
-            metadata, dequeue, ..
+            metadata, effects, ..
         } = self.options.clone();
-        let committed = self.store.commit(prepared, metadata, dequeue).await;
+        let committed = self.store.commit(prepared, metadata, effects).await;
         let committed = committed.map_err(aggregate_error)?;
         self.note(|done| done.committed = committed.last().copied());
         Ok(Vec::new())

@@ -20,7 +20,7 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{
     Id,
-    delivery::{Provider, ProviderKind, Spool, Transmission},
+    delivery::{Provider, ProviderKind, Spool, Transmission, settings},
 };
 use eventstore::{Store, StoreError};
 use guess_limits::{Guess, GuessLimits};
@@ -32,7 +32,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::{
-    Reception, SETTING,
+    Reception,
     inbox::{Inbox, Ingested},
     kannel::{mobile_originated, report},
     reports::{About, Gathered, Noted},
@@ -206,7 +206,7 @@ impl Callbacks {
         let Some((username, password)) = basic(headers) else {
             return Ok(false);
         };
-        let expected = self.store.vault().open(SETTING, sealed)?;
+        let expected = self.store.vault().open(settings::SEALED_SETTING, sealed)?;
         let name = details.username.as_ref().map(ToString::to_string);
         let same = |a: &[u8], b: &[u8]| bool::from(a.ct_eq(b));
         let named = same(name.unwrap_or_default().as_bytes(), username.as_bytes());

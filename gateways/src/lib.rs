@@ -39,5 +39,5 @@ pub use content::Content;
 pub use gateway::{Accepted, Ended, Gateway, Health, NotOurs, Progress, Report, Spool};
 pub use permits::Permit;
 pub use reception::Reception;
-pub use registry::{Channel, Installation, PASSWORD, Registry, SETTING};
+pub use registry::{Channel, Installation, Registry};
 pub use worker::{Worker, WorkerConfig};

@@ -3,7 +3,7 @@
 use axum::{extract::FromRequestParts, http::request::Parts};
 use commands::Scope;
 use domain::{Id, access::User};
-use eventstore::{Metadata, Once};
+use eventstore::{Late, Metadata};
 
 use super::{Noun, Verb};
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     auth::{AccessCache, Network, Proof},
     client,
     middleware::RequestId,
+    once::Once,
     openapi::{Describe, Sketch},
 };
 
@@ -45,7 +46,7 @@ impl Caller {
 
     /// The caller of a request that must be carried out only once.
     pub fn once(mut self, once: Once) -> Self {
-        self.metadata.once = Some(once);
+        self.metadata.effect = Some(Late::new(once));
         self
     }
 
@@ -120,7 +121,7 @@ impl FromRequestParts<App> for Caller {
                 causation: None,
                 process: None,
                 client,
-                once: None,
+                effect: None,
                 bulk: false,
             },
         };

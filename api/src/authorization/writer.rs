@@ -17,7 +17,7 @@ use super::{Caller, Noun, Verb};
 use crate::{
     App, Error, Result,
     answer::{Answer, Row, id_of},
-    once::Recipe,
+    once::{Once, Recipe},
     openapi::{Describe, Sketch},
 };
 
@@ -165,8 +165,8 @@ where
         kinds: &[&str],
     ) -> Result<Option<Done>> {
         let mut metadata = self.caller.metadata();
-        if let (Some(once), Some(recipe)) = (&mut metadata.once, recipe) {
-            once.answer = recipe.text();
+        if let Some(recipe) = recipe {
+            Once::answer(&mut metadata, || recipe.text());
         }
         let committed = match together.commit(&metadata).await {
             Ok(committed) => committed,
@@ -244,9 +244,7 @@ trait Answering {
 
 impl Answering for Actor {
     fn answering(mut self, recipe: impl FnOnce() -> Recipe) -> Self {
-        if let Some(once) = &mut self.metadata.once {
-            once.answer = recipe().text();
-        }
+        Once::answer(&mut self.metadata, || recipe().text());
         self
     }
 }

@@ -8,7 +8,6 @@ use domain::{
     values::Sealed,
 };
 use eventstore::Vault;
-use gateways::{PASSWORD, SETTING};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
@@ -101,9 +100,9 @@ impl ProviderRequest {
         let password = match self.password {
             Patch::Keep => Patch::Keep,
             Patch::Clear => Patch::Clear,
-            Patch::Set(secret) => {
-                Patch::Set(vault.seal(PASSWORD, secret.expose_secret().as_bytes())?)
-            }
+            Patch::Set(secret) => Patch::Set(
+                vault.seal(settings::SEALED_PASSWORD, secret.expose_secret().as_bytes())?,
+            ),
         };
         Ok(Box::new(ProviderPatch {
             password,
@@ -127,7 +126,7 @@ fn take_secrets(
             Some(Value::Null) => Patch::Clear,
             Some(Value::String(text)) if text.is_empty() => Patch::Clear,
             Some(Value::String(text)) if text.len() <= SECRET_BYTES => {
-                Patch::Set(vault.seal(SETTING, text.as_bytes())?)
+                Patch::Set(vault.seal(settings::SEALED_SETTING, text.as_bytes())?)
             }
             Some(_) => {
                 let why = format!("must be a string of at most {SECRET_BYTES} bytes");

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use domain::{Id, access::User};
-use eventstore::{Once, StoreError, Vault};
+use eventstore::{StoreError, Vault};
 use hmac::KeyInit;
 use sqlx::PgPool;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use super::{fingerprint::Hasher, kept::Kept};
+use super::{Once, fingerprint::Hasher, kept::Kept};
 use crate::{Error, Result};
 
 /// The time after which an attempt that does not renew its lease counts as dead.

@@ -9,6 +9,7 @@
 //!
 //! Handlers know nothing of keys, but for [`Recipe`], which `Writer` leaves in the mark.
 
+mod attempt;
 mod claims;
 mod fingerprint;
 mod kept;
@@ -22,10 +23,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use eventstore::Once;
 use futures::FutureExt;
 use tracing::Instrument;
 
+pub(crate) use attempt::Once;
 pub(crate) use claims::Claims;
 pub(crate) use recipe::Recipe;
 

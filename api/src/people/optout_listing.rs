@@ -15,7 +15,11 @@ use domain::{
 };
 use eventstore::{Position, StoreError};
 
-use crate::{Error, Result, authorization::Caller, once::Recipe};
+use crate::{
+    Error, Result,
+    authorization::Caller,
+    once::{Once, Recipe},
+};
 
 /// The most attempts while other requests list the same addresses.
 const ATTEMPTS: usize = 4;
@@ -77,9 +81,9 @@ pub(super) async fn put(
             return Ok((puts, None));
         }
         let mut metadata = caller.metadata();
-        if let Some(once) = &mut metadata.once {
-            once.answer = answer(&puts).and_then(|recipe| recipe.text());
-        }
+        Once::answer(&mut metadata, || {
+            answer(&puts).and_then(|recipe| recipe.text())
+        });
         match commands.send_many_new(new, &metadata).await {
             Ok(added) => {
                 let mut last = None;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use cqrs_es::event_sink::EventSink;
 use domain::{Entity, Id};
-use eventstore::{Before, Committed, Loaded, Metadata, StoreError};
+use eventstore::{Before, Committed, Effect, Loaded, Metadata, StoreError};
 
 use super::{ATTEMPTS, Commands, pause};
 use crate::CommandError;
@@ -14,8 +14,7 @@ impl Commands {
     /// in memory, one transaction appends all events. The refusal of one aggregate does not stop
     /// the others.
     ///
-    /// The append also removes the attempts in `dequeue` from the dispatch queue; if one of the
-    /// commands is refused, it removes none.
+    /// The append also has these effects; if one of the commands is refused, it has none.
     ///
     /// # Errors
     /// When the log does not answer; then nothing of it happened.
@@ -23,7 +22,7 @@ impl Commands {
         &self,
         commands: Vec<(Id<A>, A::Command)>,
         metadata: &Metadata,
-        dequeue: Vec<i64>,
+        effects: Vec<Effect>,
     ) -> Result<Vec<Result<Committed, A::Error>>, CommandError>
     where
         A: Entity<Command: Clone>,
@@ -32,7 +31,7 @@ impl Commands {
         for attempt in 0..ATTEMPTS {
             let from_memory = attempt == 0;
             match self
-                .decide_many(&commands, from_memory, metadata, &dequeue)
+                .decide_many(&commands, from_memory, metadata, &effects)
                 .await
             {
                 Err(CommandError::Store(StoreError::Conflict)) => {
@@ -50,7 +49,7 @@ impl Commands {
         commands: &[(Id<A>, A::Command)],
         from_memory: bool,
         metadata: &Metadata,
-        dequeue: &[i64],
+        effects: &[Effect],
     ) -> Result<Vec<Result<Committed, A::Error>>, CommandError>
     where
         A: Entity<Command: Clone>,
@@ -94,17 +93,17 @@ impl Commands {
             }
         }
         // An attempt whose command is refused has not ended, and stays in the queue.
-        let dequeue = if answers.iter().all(Result::is_ok) {
-            dequeue.to_vec()
+        let effects = if answers.iter().all(Result::is_ok) {
+            effects.to_vec()
         } else {
             Vec::new()
         };
-        if prepared.is_empty() && dequeue.is_empty() {
+        if prepared.is_empty() && effects.is_empty() {
             return Ok(answers);
         }
         let committed = self
             .store
-            .commit(prepared, metadata.clone(), dequeue)
+            .commit(prepared, metadata.clone(), effects)
             .await?;
         let mut committed = committed.into_iter();
         for answer in answers

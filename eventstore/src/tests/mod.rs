@@ -20,9 +20,10 @@ use sqlx::PgPool;
 use tokio::time::timeout;
 
 use crate::{
-    AppendOptions, Before, Loaded, MasterKey, Metadata, Once, StateSource, Store, StoreError,
-    database,
+    AppendOptions, Before, Effect, EffectKind, Late, LateEffect, Loaded, MasterKey, Metadata,
+    StateSource, Store, StoreError, database,
     embedded::{EmbeddedConfig, EmbeddedPostgres},
+    random_id,
 };
 
 /// Time limit of a wait, enough for a busy machine.
@@ -234,17 +235,42 @@ async fn of_two_who_want_one_name_one_gets_it_and_the_rest_of_the_group_goes_thr
     scratch.stop().await;
 }
 
+/// An effect that refuses the append if its token is not that of a request.
+#[derive(Clone, Debug)]
+struct Attempt(String);
+
+impl Attempt {
+    fn new() -> Self {
+        Self(random_id().unwrap())
+    }
+}
+
+impl LateEffect for Attempt {
+    fn effect(&self) -> Effect {
+        static KIND: EffectKind = EffectKind {
+            name: "attempted",
+            statement: "insert into once.marks (token) select unnest({0}::text[])::uuid",
+            columns: 1,
+            refused_by: Some("marks_token_fkey"),
+        };
+        Effect {
+            kind: &KIND,
+            row: vec![Some(self.0.clone())],
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_that_was_overtaken_appends_nothing_any_more() {
     let scratch = Scratch::start().await;
     let (store, pool) = (scratch.store().await, scratch.pool().await);
-    let once = Once::new(std::sync::Arc::default()).unwrap();
+    let (once, late) = (Attempt::new(), Attempt::new());
     let claim = "insert into once.requests (user_id, key, token, lease_until, expires_at) \
                  values (1, 'k', $1::uuid, now(), now())";
-    let claim = sqlx::query(claim).bind(once.token()).execute(&pool);
+    let claim = sqlx::query(claim).bind(&once.0).execute(&pool);
     claim.await.unwrap();
-    let with = |once: &Once| Metadata {
-        once: Some(once.clone()),
+    let with = |attempt: &Attempt| Metadata {
+        effect: Some(Late::new(attempt.clone())),
         ..Metadata::default()
     };
     append_with(&store, 1, with(&once)).await.unwrap();
@@ -252,7 +278,6 @@ async fn an_attempt_that_was_overtaken_appends_nothing_any_more() {
     let refused = sqlx::query(taken_over).execute(&pool).await;
     assert!(refused.is_err(), "what has marks was taken over");
 
-    let late = Once::new(std::sync::Arc::default()).unwrap();
     // Both in one group: the failure of one member must not affect the other.
     let (late, other) = tokio::join!(append_with(&store, 2, with(&late)), append(&store, 3));
     assert!(matches!(late, Err(StoreError::Superseded)), "{late:?}");

@@ -6,13 +6,13 @@ use domain::{
     Id,
     delivery::{
         Provider, ProviderDetails, ProviderKind,
-        settings::{HttpSettings, SmppSettings, SmtpSettings},
+        settings::{self, HttpSettings, SmppSettings, SmtpSettings},
     },
     values::Sealed,
 };
 use secrecy::SecretString;
 
-use super::{Inner, Installation, PASSWORD, SETTING};
+use super::{Inner, Installation};
 use crate::{
     Gateway,
     kannel::{KannelConfig, KannelGateway},
@@ -111,7 +111,7 @@ fn smpp(
 }
 
 fn password(inner: &Inner, details: &ProviderDetails) -> Result<Option<SecretString>, String> {
-    opened(inner, PASSWORD, details.password.as_ref())
+    opened(inner, settings::SEALED_PASSWORD, details.password.as_ref())
 }
 
 /// A secret among the provider's settings.
@@ -120,7 +120,7 @@ fn secret(
     details: &ProviderDetails,
     name: &str,
 ) -> Result<Option<SecretString>, String> {
-    opened(inner, SETTING, details.secrets.get(name))
+    opened(inner, settings::SEALED_SETTING, details.secrets.get(name))
 }
 
 fn opened(

@@ -42,11 +42,6 @@ use crate::{
 pub(crate) use choice::Limited;
 pub(crate) use load::Trial;
 
-/// The sealing purpose of a provider's password.
-pub const PASSWORD: &str = "provider.password";
-/// The sealing purpose of a secret among a provider's settings.
-pub const SETTING: &str = "provider.setting";
-
 /// The settings of the installation that adapters need.
 #[derive(Clone, Debug)]
 pub struct Installation {

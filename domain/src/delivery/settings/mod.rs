@@ -30,6 +30,11 @@ pub use template::{BodyKind, HttpTemplate, Slot, Success, Template};
 /// An invalid setting: the field, and the rule that its value must follow.
 pub type Wrong = (String, String);
 
+/// The purpose for which a provider's password is sealed.
+pub const SEALED_PASSWORD: &str = "provider.password";
+/// The purpose for which a secret setting is sealed.
+pub const SEALED_SETTING: &str = "provider.setting";
+
 /// The names of the secret settings of a type.
 pub const fn secrets(kind: ProviderKind) -> &'static [&'static str] {
     match kind {
