@@ -4,7 +4,13 @@
 //!   lease; [`queue::Feed`] fills it from the log.
 //! - [`backlog`]: transmissions of campaigns that are not queued yet.
 //! - [`slots`]: the starts of attempts per second, for campaigns' paces and providers' limits.
+//! - [`RateLimiter`](rate_limiter::RateLimiter): takes slots ahead, on the database's clock.
 //! - [`channels`]: the shares of workers in a provider's concurrency limit.
+//! - [`Permits`](permits::Permits): a concurrency limit in this process, with two lanes.
+//! - [`Leases`](leases::Leases): the claims that this worker holds.
+//! - [`CircuitBreaker`](circuit_breaker::CircuitBreaker): keeps attempts from a provider that fails.
+//! - [`Campaigns`](campaigns::Campaigns): the states of campaigns, cached for a moment.
+//! - [`parts`]: parts of long messages that have come in.
 //! - [`health`]: the reports of workers on providers.
 //! - [`WorkSignal`]: wakes workers.
 //!
@@ -15,9 +21,15 @@
 //! statements, and the question in the worker, which asks before an attempt is started.
 
 pub mod backlog;
+pub mod campaigns;
 pub mod channels;
+pub mod circuit_breaker;
 pub mod health;
+pub mod leases;
+pub mod parts;
+pub mod permits;
 pub mod queue;
+pub mod rate_limiter;
 mod signal;
 pub mod slots;
 #[cfg(test)]

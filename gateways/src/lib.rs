@@ -7,7 +7,6 @@
 //! counts only the types that have an adapter), and its entry in the shared contract suite.
 
 pub mod callbacks;
-mod circuit_breaker;
 pub mod codes;
 pub mod compose;
 pub mod content;
@@ -18,7 +17,6 @@ pub mod inbound_mail;
 pub mod inbox;
 pub mod kannel;
 pub mod network;
-mod permits;
 mod receipts;
 mod reception;
 mod registry;
@@ -37,7 +35,6 @@ mod contract_suite;
 
 pub use content::Content;
 pub use gateway::{Accepted, Ended, Gateway, Health, NotOurs, Progress, Report, Spool};
-pub use permits::Permit;
 pub use reception::Reception;
 pub use registry::{Channel, Installation, Registry};
 pub use worker::{Worker, WorkerConfig};

@@ -8,7 +8,7 @@ use domain::{
 use tokio::time::Instant;
 
 use super::{Channel, Entry, Registry, Trial, adapters, lock};
-use crate::permits::Permits;
+use dispatch::permits::Permits;
 
 /// A provider with a concurrency limit.
 pub(crate) struct Limited {

@@ -6,14 +6,12 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use dispatch::circuit_breaker::{CircuitBreaker, State, Verdict};
 use domain::delivery::Outcome;
 use tokio::time::Instant;
 
 use super::rate::Rate;
-use crate::{
-    Report,
-    circuit_breaker::{CircuitBreaker, State, Verdict},
-};
+use crate::Report;
 
 /// All outcomes, in the order of the columns that count them.
 pub(super) const OUTCOMES: [Outcome; 5] = [
@@ -142,7 +140,7 @@ impl Trial {
         if let Some(count) = place.and_then(|place| loaded.ended.get_mut(place)) {
             count.count();
         }
-        let verdict = Verdict::from_report(report);
+        let verdict = Verdict::from_outcome(report.outcome, report.connected);
         loaded.breaker.ended(verdict, self.probe, Instant::now());
     }
 

@@ -19,6 +19,7 @@ use std::{
 
 use async_trait::async_trait;
 use cqrs_es::Aggregate;
+use dispatch::permits::{Permit, Permits};
 use domain::{
     Id,
     delivery::{Provider, ProviderDetails},
@@ -31,13 +32,7 @@ use secrecy::SecretSlice;
 use tokio::sync::Notify;
 
 use self::{adapters::same_wire, load::Load};
-use crate::{
-    Gateway,
-    callbacks::Addresses,
-    inbox::Inbox,
-    network::ProviderNetworks,
-    permits::{Permit, Permits},
-};
+use crate::{Gateway, callbacks::Addresses, inbox::Inbox, network::ProviderNetworks};
 
 pub(crate) use choice::Limited;
 pub(crate) use load::Trial;

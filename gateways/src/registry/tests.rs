@@ -4,6 +4,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
+use dispatch::circuit_breaker::{LONGEST_OPEN, State, UNREACHED};
 use domain::{delivery::Outcome, flow::Service};
 use eventstore::{
     MasterKey,
@@ -14,10 +15,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::time::{Instant, advance};
 
 use super::*;
-use crate::{
-    Ended, Health, Progress, Report, Spool,
-    circuit_breaker::{LONGEST_OPEN, State, UNREACHED},
-};
+use crate::{Ended, Health, Progress, Report, Spool};
 
 const CHANNELS: usize = 8;
 

@@ -1,12 +1,12 @@
 //! The published health of the providers.
 
-use dispatch::health::ProviderHealth;
+use dispatch::{circuit_breaker::State, health::ProviderHealth};
 use eventstore::clock;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{Entry, Registry, load::Shown, lock};
-use crate::{Health, circuit_breaker::State};
+use crate::Health;
 
 impl Registry {
     /// The health of every provider that may be used on this node.

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use commands::CommandError;
-use dispatch::queue::{self, Job};
+use dispatch::{
+    permits::Permit,
+    queue::{self, Job},
+};
 use domain::{
     Entity, Id,
     delivery::{
@@ -23,7 +26,7 @@ use super::{
     start::{Start, Started},
     suppression_check::SuppressionCheck,
 };
-use crate::{Accepted, Channel, Ended, Permit, Report, Spool, registry::Trial};
+use crate::{Accepted, Channel, Ended, Report, Spool, registry::Trial};
 
 /// The pause before an attempt is repeated for which the adapter had no capacity.
 const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);

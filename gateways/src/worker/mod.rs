@@ -6,14 +6,11 @@
 //! from the queue.
 
 mod attempt;
-mod campaigns;
 mod channels;
 mod claiming;
 mod content;
-mod leases;
 mod pacing;
 mod picking;
-pub(crate) mod rate_limiter;
 mod report_timeout;
 mod start;
 mod suppression_check;
@@ -22,15 +19,19 @@ use std::{sync::Arc, time::Duration};
 
 use commands::{Commands, addresses::AddressPolicy, media::MediaStore, suppression::Suppression};
 use dispatch::{
-    WorkSignal, channels as leased,
+    WorkSignal,
+    campaigns::Campaigns,
+    channels as leased,
     health::{self, ProviderHealth},
+    leases::Leases,
     queue,
+    rate_limiter::RateLimiter,
 };
 use sqlx::PgPool;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{campaigns::Campaigns, content::Contents, leases::Leases, rate_limiter::RateLimiter};
+use self::content::Contents;
 use crate::{Reception, Registry};
 
 /// The interval at which the queue is polled without a notification.

@@ -3,14 +3,13 @@
 use std::{cmp::Reverse, time::Duration};
 
 use chrono::{DateTime, Utc};
+use dispatch::{campaigns::Standing, rate_limiter::Window};
 use domain::delivery::Spacing;
 use eventstore::clock;
 use tokio::time::Instant;
 
 use super::{
     attempt::Attempt,
-    campaigns::Standing,
-    rate_limiter::Window,
     start::{Start, Started},
 };
 

@@ -4,6 +4,7 @@ use domain::{
     delivery::{ProviderSenders, SenderAddress},
     flow::Service,
 };
+use dispatch::permits::Permit;
 use eventstore::{StoreError, clock};
 use projections::delivery::providers;
 use tokio::time::Instant;
@@ -14,7 +15,7 @@ use super::{
     content::Senders,
     suppression_check::FRESH,
 };
-use crate::{Channel, Permit, registry::Trial};
+use crate::{Channel, registry::Trial};
 
 impl Attempt {
     /// The senders that the attempt's account names now: as read with its batch, unless an

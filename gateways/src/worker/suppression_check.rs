@@ -16,7 +16,9 @@ use domain::{
 use eventstore::{StoreError, clock};
 use tokio::time::Instant;
 
-use super::{Shared, attempt::Attempt, attempt::QueueAction, campaigns::Standing};
+use dispatch::campaigns::Standing;
+
+use super::{Shared, attempt::Attempt, attempt::QueueAction};
 
 /// The time since this process last saw the log after which an earlier check does not count.
 /// The process sees its own appends at once, so this is the most by which an opt-out in

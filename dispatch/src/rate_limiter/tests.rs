@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
+use crate::slots::Slots;
 use async_trait::async_trait;
-use dispatch::slots::Slots;
 use domain::delivery::{Pace, PaceUnit};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::{task::JoinSet, time::sleep};

@@ -35,7 +35,7 @@ pub struct Permit(Option<Arc<Inner>>);
 
 /// The permits that a provider holds and wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Demand {
+pub struct Demand {
     /// The most permits that may be in use from now on, unless the size grows.
     pub held: usize,
     /// The most permits that could have been in use since the last call.
@@ -43,7 +43,8 @@ pub(crate) struct Demand {
 }
 
 impl Permits {
-    pub(crate) fn new(size: usize, short: Arc<Notify>) -> Self {
+    /// A limit of `size` permits; `short` is notified when somebody waits for one.
+    pub fn new(size: usize, short: Arc<Notify>) -> Self {
         let state = State {
             size,
             used: 0,
@@ -86,19 +87,19 @@ impl Permits {
     }
 
     /// Changes the number of permits. Permits in use beyond it stay in use.
-    pub(crate) fn resize(&self, size: usize) {
+    pub fn resize(&self, size: usize) {
         let mut state = self.0.lock();
         state.size = size;
         state.grant(&self.0);
     }
 
-    #[cfg(test)]
-    pub(crate) fn used(&self) -> usize {
+    /// The permits in use.
+    pub fn used(&self) -> usize {
         self.0.lock().used
     }
 
     /// The demand since the last call; its peak is counted anew from now on.
-    pub(crate) fn demand(&self) -> Demand {
+    pub fn demand(&self) -> Demand {
         let mut state = self.0.lock();
         state.tidy();
         let now = state.used + state.waiting();

@@ -8,23 +8,21 @@ use std::time::Duration;
 use domain::delivery::Outcome;
 use tokio::time::Instant;
 
-use crate::Report;
-
 /// Attempts in a row that did not reach the provider, after which the circuit opens.
-pub(crate) const UNREACHED: u32 = 5;
+pub const UNREACHED: u32 = 5;
 /// Attempts in a row that the provider deferred, after which the circuit opens: more, since
 /// some (greylisting) defer every recipient once.
-pub(crate) const DEFERRED: u32 = 50;
+pub const DEFERRED: u32 = 50;
 /// The time for which the circuit is open at first.
-pub(crate) const FIRST_OPEN: Duration = Duration::from_secs(5);
+pub const FIRST_OPEN: Duration = Duration::from_secs(5);
 /// The longest time for which it is open: each failed probe doubles the time before.
-pub(crate) const LONGEST_OPEN: Duration = Duration::from_secs(300);
+pub const LONGEST_OPEN: Duration = Duration::from_secs(300);
 /// The pause before an attempt asks again while a probe is in flight.
-pub(crate) const PROBE_PAUSE: Duration = Duration::from_millis(500);
+pub const PROBE_PAUSE: Duration = Duration::from_millis(500);
 
 /// The conclusion about a provider from an attempt's outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// The provider took the message.
     Delivered,
     /// The provider was reached, and refused or could not reach this recipient.
@@ -38,8 +36,9 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    pub fn from_report(report: &Report) -> Self {
-        match (report.outcome, report.connected) {
+    /// The conclusion from an outcome, and from whether the provider was connected to.
+    pub fn from_outcome(outcome: Outcome, connected: bool) -> Self {
+        match (outcome, connected) {
             (Outcome::Delivered, _) => Self::Delivered,
             (Outcome::Rejected | Outcome::Unanswered, true) => Self::Answered,
             (Outcome::Unavailable, true) => Self::Deferred,
@@ -51,8 +50,10 @@ impl Verdict {
 
 /// The state of a provider's circuit, as this worker has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub enum State {
+    /// Attempts are let through.
     Closed,
+    /// Attempts are kept away.
     Open {
         /// The time from which on one attempt, the probe, is let through.
         until: Instant,
@@ -74,7 +75,7 @@ impl State {
 
 /// The circuit breaker of one provider.
 #[derive(Clone, Debug)]
-pub(crate) struct CircuitBreaker {
+pub struct CircuitBreaker {
     state: State,
     unreached: u32,
     deferred: u32,
@@ -82,6 +83,7 @@ pub(crate) struct CircuitBreaker {
 }
 
 impl CircuitBreaker {
+    /// A closed circuit.
     pub fn new() -> Self {
         Self {
             state: State::Closed,
@@ -91,6 +93,7 @@ impl CircuitBreaker {
         }
     }
 
+    /// The present state.
     pub fn state(&self) -> State {
         self.state
     }

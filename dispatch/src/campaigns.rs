@@ -1,9 +1,9 @@
-//! The present state of campaigns: an attempt may have been claimed a while before its start,
+//! The present state of campaigns, for attempts before their start: an attempt may have been claimed a while before its start,
 //! and its campaign may have been stopped, deleted or given another pace since.
 
 use std::{collections::HashMap, time::Duration};
 
-use dispatch::queue;
+use crate::queue;
 use domain::delivery::Pace;
 use sqlx::PgPool;
 use tokio::{sync::Mutex, time::Instant};
@@ -16,7 +16,7 @@ const MOST: usize = 1_000;
 
 /// The state of a campaign.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Standing {
+pub enum Standing {
     /// The campaign runs, at this pace.
     Runs(Option<Pace>),
     /// The campaign is stopped, and may run again later.
@@ -26,12 +26,13 @@ pub(super) enum Standing {
 }
 
 /// The cache of campaign states of a worker.
-pub(crate) struct Campaigns {
+pub struct Campaigns {
     pool: PgPool,
     known: Mutex<HashMap<i64, (Instant, Standing)>>,
 }
 
 impl Campaigns {
+    /// An empty cache.
     pub fn new(pool: PgPool) -> Self {
         Self {
             pool,
@@ -40,7 +41,7 @@ impl Campaigns {
     }
 
     /// The state of a campaign. During a read from the database all other callers wait.
-    pub(super) async fn standing(&self, id: i64) -> Result<Standing, sqlx::Error> {
+    pub async fn standing(&self, id: i64) -> Result<Standing, sqlx::Error> {
         let mut known = self.known.lock().await;
         if let Some((at, standing)) = known.get(&id)
             && at.elapsed() < FRESH

@@ -1,7 +1,7 @@
 //! The source of slots: the database, or a simulation in tests.
 
+use crate::slots::{self, Slots, Wish};
 use async_trait::async_trait;
-use dispatch::slots::{self, Slots, Wish};
 use sqlx::PgPool;
 
 /// Hands out slots.

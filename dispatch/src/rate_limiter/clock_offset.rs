@@ -13,8 +13,10 @@ const LONGEST_LEAD: Duration = Duration::from_millis(250);
 
 /// The time window of a slot, on this machine's monotonic clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Window {
+pub struct Window {
+    /// Its beginning.
     pub from: Instant,
+    /// Its end.
     pub until: Instant,
     /// The least distance from the slots before it.
     pub spacing: Spacing,

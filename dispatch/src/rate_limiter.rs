@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use dispatch::slots::Wish;
+use crate::slots::Wish;
 use domain::delivery::Spacing;
 use sqlx::PgPool;
 use tokio::{
@@ -26,11 +26,11 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-pub(crate) use self::clock_offset::Window;
+pub use self::clock_offset::Window;
 use self::{clock_offset::ClockOffset, reserved_slots::ReservedSlots, source::Source};
 
 /// The time ahead for which slots are taken.
-pub(crate) const HORIZON: Duration = Duration::from_secs(1);
+pub const HORIZON: Duration = Duration::from_secs(1);
 /// The time before its slot at which a waiter that was sent away is to come again: the slot
 /// is then within [`HORIZON`], and a waiter that comes a little late still gets it.
 const EARLY: Duration = Duration::from_millis(900);
@@ -44,7 +44,7 @@ const MOST_AT_ONCE: usize = 100_000;
 /// The answer of the rate limiter, in tests.
 #[cfg(test)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Passed {
+pub enum Passed {
     /// Start now: the time of this answer counts.
     Now,
     /// The next slot is more than [`HORIZON`] away: ask again after this time.
@@ -53,7 +53,7 @@ pub(crate) enum Passed {
 
 /// The rate limiter of a worker; clones share it.
 #[derive(Clone)]
-pub(crate) struct RateLimiter(Arc<Inner>);
+pub struct RateLimiter(Arc<Inner>);
 
 struct Inner {
     source: Box<dyn Source>,

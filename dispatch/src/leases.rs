@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use dispatch::queue::Job;
+use crate::queue::Job;
 use tokio::time::Instant;
 
 /// The margin before its end at which a lease is not relied on: the database's clock may
@@ -16,7 +16,7 @@ const MARGIN: Duration = Duration::from_millis(500);
 
 /// The leases of the attempts in flight.
 #[derive(Debug, Default)]
-pub(crate) struct Leases(Mutex<HashMap<i64, Lease>>);
+pub struct Leases(Mutex<HashMap<i64, Lease>>);
 
 #[derive(Clone, Debug)]
 struct Lease {
