@@ -21,7 +21,7 @@ mod settings;
 mod tests;
 mod values;
 
-use eventstore::{MasterKey, embedded};
+use eventstore::MasterKey;
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::{
@@ -123,9 +123,11 @@ impl Config {
         {
             Some(key) => Ok(key),
             None => {
-                embedded::create_data_dir(data_dir).map_err(|error| MasterKeyError::File {
-                    path: master_key::file_in(data_dir),
-                    source: std::io::Error::other(error),
+                embedded_postgres::create_data_dir(data_dir).map_err(|error| {
+                    MasterKeyError::File {
+                        path: master_key::file_in(data_dir),
+                        source: std::io::Error::other(error),
+                    }
                 })?;
                 master_key::read_or_create(data_dir)
             }

@@ -3,10 +3,10 @@
 use std::str::FromStr;
 
 use anyhow::Context;
+use embedded_postgres::{EmbeddedConfig, EmbeddedPostgres};
 use eventstore::{
     Store,
     database::{connect, migrate, tuned},
-    embedded::{EmbeddedConfig, EmbeddedPostgres},
 };
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{PgPool, postgres::PgConnectOptions};

@@ -158,10 +158,8 @@ impl Suppression {
 
 #[cfg(test)]
 mod tests {
-    use eventstore::{
-        MasterKey, database,
-        embedded::{EmbeddedConfig, EmbeddedPostgres},
-    };
+    use embedded_postgres::{EmbeddedConfig, EmbeddedPostgres};
+    use eventstore::{MasterKey, database};
 
     use super::*;
 

@@ -4,7 +4,7 @@
 //! - reading: [`Log`] hands every subscriber the same events in the same order, and
 //!   [`subscriber`] runs those that write;
 //! - sealing: the [`codec`] seals personal data with its subject's key;
-//! - also: ids in blocks, claims, locks, snapshots, upcasters, embedded Postgres.
+//! - also: ids in blocks, claims, locks, snapshots, upcasters.
 //!
 //! Nothing here knows what an event means. A new aggregate needs no change here;
 //! a changed event needs a line in `upcasters`.
@@ -15,7 +15,6 @@ pub mod codec;
 mod commit;
 pub mod database;
 mod effect;
-pub mod embedded;
 mod error;
 mod ids;
 mod kept;

@@ -4,7 +4,7 @@ use std::{os::unix::process::CommandExt, process::ExitCode};
 
 use anyhow::Context;
 use clap::Args;
-use eventstore::embedded::EmbeddedPostgres;
+use embedded_postgres::EmbeddedPostgres;
 
 use crate::config::Config;
 

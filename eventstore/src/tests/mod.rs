@@ -16,14 +16,13 @@ use domain::{
     access::{Session, SessionEvent},
     people::{Account, AccountCommand, AccountKind, AccountPatch},
 };
+use embedded_postgres::{EmbeddedConfig, EmbeddedPostgres};
 use sqlx::PgPool;
 use tokio::time::timeout;
 
 use crate::{
     AppendOptions, Before, Effect, EffectKind, Late, LateEffect, Loaded, MasterKey, Metadata,
-    StateSource, Store, StoreError, database,
-    embedded::{EmbeddedConfig, EmbeddedPostgres},
-    random_id,
+    StateSource, Store, StoreError, database, random_id,
 };
 
 /// Time limit of a wait, enough for a busy machine.

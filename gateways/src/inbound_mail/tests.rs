@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use commands::{Commands, sending::Deadlines};
 use domain::{Id, people::StopWords};
+use embedded_postgres::{EmbeddedConfig, EmbeddedPostgres};
 use eventstore::{
     MasterKey, Store,
     database::{connect, migrate},
-    embedded::{EmbeddedConfig, EmbeddedPostgres},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -6,10 +6,10 @@ use std::{collections::HashMap, time::Duration};
 use async_trait::async_trait;
 use dispatch::circuit_breaker::{LONGEST_OPEN, State, UNREACHED};
 use domain::{delivery::Outcome, flow::Service};
+use embedded_postgres::{EmbeddedConfig, EmbeddedPostgres};
 use eventstore::{
     MasterKey,
     database::{connect, migrate},
-    embedded::{EmbeddedConfig, EmbeddedPostgres},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::time::{Instant, advance};

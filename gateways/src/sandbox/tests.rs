@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::outreach::{TextClass, sms};
-use eventstore::{
-    database::{connect, migrate},
-    embedded::{EmbeddedConfig, EmbeddedPostgres},
-};
+use embedded_postgres::{EmbeddedConfig, EmbeddedPostgres};
+use eventstore::database::{connect, migrate};
 use sqlx::PgPool;
 use tokio::runtime::Handle;
 

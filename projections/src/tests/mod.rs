@@ -19,10 +19,10 @@ use std::{
 };
 
 use domain::{Entity, Id};
+use embedded_postgres::{EmbeddedConfig, EmbeddedPostgres};
 use eventstore::{
     Before, Log, MasterKey, Metadata, Position, Store,
     database::{connect, migrate},
-    embedded::{EmbeddedConfig, EmbeddedPostgres},
     subscriber::{HighWaterMarks, Subscriber, SubscriberStatus, Subscribers},
 };
 use sqlx::PgPool;

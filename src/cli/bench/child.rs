@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use eventstore::embedded::EmbeddedPostgres;
+use embedded_postgres::EmbeddedPostgres;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
