@@ -6,11 +6,7 @@ mod parts;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use api::{App, FirstUser, Parts};
-use commands::{
-    Actor, Commands,
-    conversion::{Confinement, Conversions},
-    policies::Running,
-};
+use commands::{Actor, Commands, policies::Running};
 use domain::{
     Id, Patch,
     delivery::{Provider, ProviderCommand, ProviderKind, ProviderPatch},
@@ -18,6 +14,7 @@ use domain::{
 use eventstore::{MasterKey, subscriber::Subscribers};
 use futures::future::join_all;
 use gateways::{Worker, codes::Codes};
+use media::conversion::{Confinement, Conversions};
 use secrecy::SecretString;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;

@@ -49,7 +49,6 @@ use axum::Router;
 use commands::{
     Commands,
     addresses::Addresses,
-    conversion::Conversions,
     media::MediaStore,
     sending::Sending,
     verification::{SendCode, Verification},
@@ -57,6 +56,7 @@ use commands::{
 use cqrs_es::Aggregate;
 use domain::access::{Permission, Role, Session, User};
 use eventstore::{Position, Vault, subscriber::HighWaterMarks};
+use media::conversion::Conversions;
 use metrics_exporter_prometheus::PrometheusHandle;
 use projections::Finders;
 use secrecy::SecretSlice;

@@ -4,8 +4,6 @@
 //! their position in the log.
 //!
 //! - [`media`] holds the bytes that events name; [`envelope`] encrypts those of a person.
-//! - [`conversion`] runs the programs that convert media; [`documents`] and [`sound`] choose
-//!   them for documents and recordings.
 //! - [`sending`] looks up the preconditions of a send, and [`suppression`] the do-not-contact
 //!   lists.
 //! - [`receiving`] takes in inbound messages.
@@ -18,16 +16,13 @@
 
 pub mod addresses;
 mod bus;
-pub mod conversion;
 pub mod deprovisioning;
-pub mod documents;
 pub mod envelope;
 mod error;
 pub mod media;
 pub mod policies;
 pub mod receiving;
 pub mod sending;
-pub mod sound;
 pub mod suppression;
 pub mod verification;
 

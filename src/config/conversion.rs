@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use commands::conversion::{ConfinementPolicy, Limits};
+use media::conversion::{ConfinementPolicy, Limits};
 
 use super::{
     error::ConfigError,

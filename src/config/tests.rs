@@ -5,8 +5,9 @@ use base64::{
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE},
 };
 
-use commands::{addresses::AddressPolicy, conversion::ConfinementPolicy};
+use commands::addresses::AddressPolicy;
 use domain::{delivery::PaceUnit, people::Wish};
+use media::conversion::ConfinementPolicy;
 
 use super::{values::Values, *};
 

@@ -3,12 +3,13 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use api::ApiConfig;
-use commands::{addresses::Adoption, conversion::ConfinementConfig, sending::Deadlines};
+use commands::{addresses::Adoption, sending::Deadlines};
 use eventstore::{MasterKey, clock};
 use gateways::{
     Installation, WorkerConfig,
     callbacks::{Addresses, ClientNetwork},
 };
+use media::conversion::ConfinementConfig;
 
 use crate::config::Config;
 

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use commands::{
+use domain::outreach::{MediaHash, Pages, Quality};
+use futures::StreamExt;
+use media::{
     conversion::{self, Workroom},
     documents::{BEFORE, DocumentError, Documents, FAX, PDF, UPLOAD},
 };
-use domain::outreach::{MediaHash, Pages, Quality};
-use futures::StreamExt;
 use tokio::{fs::File, io::AsyncWriteExt};
 use tokio_util::io::ReaderStream;
 

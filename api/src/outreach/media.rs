@@ -8,13 +8,10 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use commands::{
-    conversion::{self, ConversionError},
-    envelope::Envelope,
-    media::MediaError,
-};
+use commands::{envelope::Envelope, media::MediaError};
 use domain::outreach::Attachment;
 use futures::{StreamExt, stream};
+use media::conversion::{self, ConversionError};
 use tokio::{io::AsyncWriteExt, task::spawn_blocking};
 
 use crate::{

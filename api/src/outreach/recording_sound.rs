@@ -1,10 +1,10 @@
 //! `/messages/recordings/{recording_id}/media`: the sound of recordings.
 
-use axum::response::Response;
-use commands::{
+use ::media::{
     conversion::Workroom,
     sound::{self, Samples, SoundError},
 };
+use axum::response::Response;
 use domain::{
     Id,
     outreach::{Attachment, MediaHash, Recording, RecordingCommand, Sound},

@@ -11,7 +11,7 @@ macro_rules! file {
     ($name:literal) => {
         include_bytes!(concat!(
             env!("CARGO_MANIFEST_DIR"),
-            "/../tests/files/documents/",
+            "/../../tests/files/documents/",
             $name
         ))
     };
