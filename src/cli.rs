@@ -1,6 +1,5 @@
 //! The command line.
 
-mod bench;
 mod campaign;
 mod confined;
 mod demo;

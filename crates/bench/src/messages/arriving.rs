@@ -14,7 +14,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::cli::bench::{
+use crate::{
     http::{Connection, percentile},
     smsc::Smsc,
     table::{Row, Table},

@@ -26,15 +26,12 @@ use tokio::{
 };
 
 use crate::{
-    cli::bench::{
-        child::free_address,
-        delivery::{Campaign, send_only_through},
-        http::Connection,
-        median,
-        smsc::Smsc,
-        table::{Row, Table, Target},
-    },
-    output,
+    child::free_address,
+    delivery::{Campaign, send_only_through},
+    http::Connection,
+    median, output,
+    smsc::Smsc,
+    table::{Row, Table, Target},
 };
 
 const BEARERBOX: &str = "/usr/sbin/bearerbox";

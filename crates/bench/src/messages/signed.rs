@@ -8,7 +8,7 @@ use domain::{Id, people::Contact};
 use serde_json::json;
 use tokio::process::Command;
 
-use crate::cli::bench::{
+use crate::{
     delivery::{Campaign, SmtpSink, send_only_through},
     http::Connection,
     median,

@@ -10,6 +10,7 @@ mod http;
 mod lists;
 mod log;
 mod messages;
+mod output;
 mod people;
 mod smsc;
 mod statistics;
@@ -26,8 +27,6 @@ use commands::Commands;
 use eventstore::{MasterKey, Store, database::connect};
 use serde_json::{Value, json};
 use sqlx::ConnectOptions;
-
-use crate::output;
 
 use self::{
     child::{MASTER_KEY, PASSWORD, Server},

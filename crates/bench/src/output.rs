@@ -1,0 +1,19 @@
+//! Output of a run, without the panics of `println!` when nobody reads it.
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+};
+
+/// Prints a line on standard output.
+pub fn print(line: impl Display) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+/// Writes text to standard error, as it stands, if it is still read.
+pub fn note(text: impl Display) {
+    let mut err = io::stderr().lock();
+    let _ = write!(err, "{text}").and_then(|()| err.flush());
+}
