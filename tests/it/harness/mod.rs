@@ -4,8 +4,6 @@
 mod answer;
 mod browser;
 mod campaigning;
-#[path = "../../../gateways/src/smpp/tests/peers.rs"]
-mod centre;
 mod client;
 mod cluster;
 mod dump;
@@ -33,11 +31,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use testkit::Centre;
+
 pub use self::{
     answer::Answer,
     browser::Browser,
     campaigning::{Campaigning, densest_second},
-    centre::Centre,
     client::Client,
     cluster::{Database, binary},
     dump::Dump,

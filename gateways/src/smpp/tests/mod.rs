@@ -1,5 +1,4 @@
 mod outcomes;
-mod peers;
 mod wire;
 
 use std::{sync::Arc, time::Duration};
@@ -15,9 +14,9 @@ use domain::{
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use testkit::Centre;
 use tokio::sync::Mutex;
 
-use self::peers::Centre;
 use super::{SmppConfig, SmppGateway};
 use crate::{
     Content, Ended, Gateway, Report,

@@ -1,4 +1,4 @@
-//! The message centre of peer.js, on the npm package `smpp`. If the package is not installed
+//! The message centre of centre.js, on the npm package `smpp`. If the package is not installed
 //! the test fails and says so.
 
 use std::{
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 /// A running message centre; it ends with the test.
 pub struct Centre {
+    /// Its port on loopback.
     pub port: u16,
     log: Arc<Mutex<Vec<Value>>>,
     input: Mutex<ChildStdin>,
@@ -26,12 +27,12 @@ impl Drop for Centre {
 }
 
 impl Centre {
-    /// Starts a message centre with these options, see peer.js.
+    /// Starts a message centre with these options, see centre.js.
     pub fn start(options: &Value) -> Self {
         let modules = std::env::var("LEDGERLINE_TEST_NODE_PATH");
         let modules = modules.expect("LEDGERLINE_TEST_NODE_PATH is not set: run ./dev test");
         let mut process = Command::new("node")
-            .args(["-e", include_str!("peer.js"), "--"])
+            .args(["-e", include_str!("centre.js"), "--"])
             .arg(options.to_string())
             .env("NODE_PATH", &modules)
             .stdin(Stdio::piped())
