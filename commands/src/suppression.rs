@@ -158,8 +158,8 @@ impl Suppression {
 
 #[cfg(test)]
 mod tests {
-    use embedded_postgres::{EmbeddedConfig, EmbeddedPostgres};
     use eventstore::{MasterKey, database};
+    use testkit::ScratchPostgres;
 
     use super::*;
 
@@ -188,13 +188,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_attempt_is_forbidden_by_its_owners_list_for_its_service_however_spelt() {
-        let dir = tempfile::tempdir().unwrap();
-        let config = EmbeddedConfig {
-            data_dir: dir.path().join("data"),
-            bin_dir: None,
-            listen: None,
-        };
-        let postgres = EmbeddedPostgres::start(config).await.unwrap();
+        let postgres = ScratchPostgres::start().await;
         let pool = database::connect(postgres.connect_options(), 4).await;
         let pool = pool.unwrap();
         database::migrate(&pool).await.unwrap();

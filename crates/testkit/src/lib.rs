@@ -11,5 +11,6 @@
 )]
 
 mod centre;
+mod postgres;
 
-pub use centre::Centre;
+pub use self::{centre::Centre, postgres::ScratchPostgres};

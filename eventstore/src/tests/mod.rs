@@ -4,20 +4,15 @@ mod honesty;
 mod locks;
 mod memory;
 
-use std::{
-    collections::BTreeSet,
-    path::PathBuf,
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use domain::{
     Entity, Event, Id, Patch,
     access::{Session, SessionEvent},
     people::{Account, AccountCommand, AccountKind, AccountPatch},
 };
-use embedded_postgres::{EmbeddedConfig, EmbeddedPostgres};
 use sqlx::PgPool;
+use testkit::ScratchPostgres;
 use tokio::time::timeout;
 
 use crate::{
@@ -32,36 +27,21 @@ const EACH: i64 = 60;
 
 /// A Postgres for one test.
 struct Scratch {
-    postgres: EmbeddedPostgres,
-    dir: PathBuf,
+    postgres: ScratchPostgres,
 }
 
 impl Scratch {
     async fn start() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("ledgerline-log-{}-{number}", std::process::id());
-        let dir = std::env::temp_dir().join(name);
-        let config = EmbeddedConfig {
-            data_dir: dir.clone(),
-            bin_dir: None,
-            listen: None,
-        };
-        let postgres = EmbeddedPostgres::start(config).await.unwrap();
-        database::migrate(&Self::connect(&postgres).await)
-            .await
-            .unwrap();
-        Self { postgres, dir }
-    }
-
-    async fn connect(postgres: &EmbeddedPostgres) -> PgPool {
-        database::connect(postgres.connect_options(), 8)
-            .await
-            .unwrap()
+        let postgres = ScratchPostgres::start().await;
+        let scratch = Self { postgres };
+        database::migrate(&scratch.pool().await).await.unwrap();
+        scratch
     }
 
     async fn pool(&self) -> PgPool {
-        Self::connect(&self.postgres).await
+        database::connect(self.postgres.connect_options(), 8)
+            .await
+            .unwrap()
     }
 
     /// A store with its own pool, as in another process.
@@ -73,7 +53,6 @@ impl Scratch {
 
     async fn stop(self) {
         self.postgres.stop().await;
-        let _ = std::fs::remove_dir_all(self.dir);
     }
 }
 

@@ -2,47 +2,32 @@
 
 #![allow(clippy::disallowed_methods, reason = "a client of our own listener")]
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use commands::{Commands, sending::Deadlines};
 use domain::{Id, people::StopWords};
-use embedded_postgres::{EmbeddedConfig, EmbeddedPostgres};
 use eventstore::{
     MasterKey, Store,
     database::{connect, migrate},
 };
+use testkit::ScratchPostgres;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::smtp::Verp;
 
-static NEXT: AtomicUsize = AtomicUsize::new(0);
-
 struct Fixture {
-    postgres: EmbeddedPostgres,
-    dir: std::path::PathBuf,
+    postgres: ScratchPostgres,
     commands: Commands,
     verp: Verp,
 }
 
 impl Fixture {
     async fn open() -> Self {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("ledgerline-mail-server-{}-{number}", std::process::id());
-        let dir = std::env::temp_dir().join(name);
-        let postgres = EmbeddedPostgres::start(EmbeddedConfig {
-            data_dir: dir.clone(),
-            bin_dir: None,
-            listen: None,
-        })
-        .await
-        .unwrap();
+        let postgres = ScratchPostgres::start().await;
         let pool = connect(postgres.connect_options(), 4).await.unwrap();
         migrate(&pool).await.unwrap();
         let store = Store::open(pool, &MasterKey::new([1; 32])).await.unwrap();
         Self {
             postgres,
-            dir,
             commands: Commands::new(store),
             verp: Verp::new(b"key".to_vec().into()),
         }
@@ -70,7 +55,6 @@ impl Fixture {
 
     async fn close(self) {
         self.postgres.stop().await;
-        let _ = std::fs::remove_dir_all(self.dir);
     }
 }
 

@@ -6,12 +6,12 @@ use std::{collections::HashMap, time::Duration};
 use async_trait::async_trait;
 use dispatch::circuit_breaker::{LONGEST_OPEN, State, UNREACHED};
 use domain::{delivery::Outcome, flow::Service};
-use embedded_postgres::{EmbeddedConfig, EmbeddedPostgres};
 use eventstore::{
     MasterKey,
     database::{connect, migrate},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
+use testkit::ScratchPostgres;
 use tokio::time::{Instant, advance};
 
 use super::*;
@@ -58,22 +58,14 @@ fn details(weight: i32) -> ProviderDetails {
 }
 
 /// A registry of scripted providers, by weight. The database only serves to open a store.
-async fn registry(name: &str, weights: &[i32]) -> Registry {
-    let dir = std::env::temp_dir().join(format!("ledgerline-{name}-{}", std::process::id()));
-    let postgres = EmbeddedPostgres::start(EmbeddedConfig {
-        data_dir: dir.clone(),
-        bin_dir: None,
-        listen: None,
-    })
-    .await
-    .unwrap();
+async fn registry(weights: &[i32]) -> Registry {
+    let postgres = ScratchPostgres::start().await;
     let pool = connect(postgres.connect_options(), 4).await.unwrap();
     migrate(&pool).await.unwrap();
     let key = MasterKey::new([7; 32]);
     let store = Store::open(pool.clone(), &key).await.unwrap();
     pool.close().await;
     postgres.stop().await;
-    let _ = std::fs::remove_dir_all(dir);
     tokio::time::pause();
 
     let registry = Registry(Arc::new(Inner {
@@ -131,7 +123,7 @@ fn fail(registry: &Registry, provider: i64, times: u32) {
 
 #[tokio::test]
 async fn shares_are_exact_among_those_that_do_not_rest() {
-    let registry = registry("shares", &[10, 20, 20]).await;
+    let registry = registry(&[10, 20, 20]).await;
     assert_eq!(
         picked(&registry, 400),
         [(1, 200), (2, 100), (3, 100)].into()
@@ -183,7 +175,7 @@ async fn shares_are_exact_among_those_that_do_not_rest() {
 
 #[tokio::test]
 async fn what_has_a_rate_is_claimed_only_as_it_can_start() {
-    let registry = registry("rates", &[10]).await;
+    let registry = registry(&[10]).await;
     {
         let mut entries = lock(&registry.0.entries);
         entries[0].details.rate_limit = Some(5);
@@ -215,7 +207,7 @@ fn channel_state(registry: &Registry, place: usize) -> State {
 /// provider with an open circuit is picked, and in the end all of them work again.
 #[tokio::test]
 async fn a_script_of_misbehaviour_is_lived_through() {
-    let registry = registry("script", &[10, 15, 40]).await;
+    let registry = registry(&[10, 15, 40]).await;
     let seed = rand::random();
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::outreach::{TextClass, sms};
-use embedded_postgres::{EmbeddedConfig, EmbeddedPostgres};
 use eventstore::database::{connect, migrate};
 use sqlx::PgPool;
+use testkit::ScratchPostgres;
 use tokio::runtime::Handle;
 
 use super::*;
@@ -18,22 +18,13 @@ use crate::{
 
 /// A database with one contact who can be sent messages.
 struct Fixture {
-    postgres: EmbeddedPostgres,
-    dir: std::path::PathBuf,
+    postgres: ScratchPostgres,
     pool: PgPool,
 }
 
 impl Fixture {
     async fn open() -> Self {
-        let name = format!("ledgerline-sandbox-{}", std::process::id());
-        let dir = std::env::temp_dir().join(name);
-        let postgres = EmbeddedPostgres::start(EmbeddedConfig {
-            data_dir: dir.clone(),
-            bin_dir: None,
-            listen: None,
-        })
-        .await
-        .unwrap();
+        let postgres = ScratchPostgres::start().await;
         let pool = connect(postgres.connect_options(), 8).await.unwrap();
         migrate(&pool).await.unwrap();
         // Deliveries to an erased contact are not shown; the key makes this one not erased.
@@ -41,16 +32,11 @@ impl Fixture {
             .execute(&pool)
             .await
             .unwrap();
-        Self {
-            postgres,
-            dir,
-            pool,
-        }
+        Self { postgres, pool }
     }
 
     async fn close(self) {
         self.postgres.stop().await;
-        let _ = std::fs::remove_dir_all(self.dir);
     }
 }
 

@@ -9,23 +9,16 @@ mod reading;
 mod rebuilding;
 mod scheduling;
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use domain::{Entity, Id};
-use embedded_postgres::{EmbeddedConfig, EmbeddedPostgres};
 use eventstore::{
     Before, Log, MasterKey, Metadata, Position, Store,
     database::{connect, migrate},
     subscriber::{HighWaterMarks, Subscriber, SubscriberStatus, Subscribers},
 };
 use sqlx::PgPool;
+use testkit::ScratchPostgres;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -39,31 +32,19 @@ const LANES: usize = 3;
 
 /// A database with a log.
 struct Fixture {
-    postgres: EmbeddedPostgres,
-    dir: PathBuf,
+    postgres: ScratchPostgres,
     pool: PgPool,
     store: Store,
 }
 
 impl Fixture {
     async fn open() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("ledgerline-projections-{}-{number}", std::process::id());
-        let dir = std::env::temp_dir().join(name);
-        let postgres = EmbeddedPostgres::start(EmbeddedConfig {
-            data_dir: dir.clone(),
-            bin_dir: None,
-            listen: None,
-        })
-        .await
-        .unwrap();
+        let postgres = ScratchPostgres::start().await;
         let pool = connect(postgres.connect_options(), 12).await.unwrap();
         migrate(&pool).await.unwrap();
         let store = Self::another_store(&pool).await;
         Self {
             postgres,
-            dir,
             pool,
             store,
         }
@@ -78,7 +59,6 @@ impl Fixture {
 
     async fn close(self) {
         self.postgres.stop().await;
-        let _ = std::fs::remove_dir_all(self.dir);
     }
 
     fn log(&self) -> &Log {
