@@ -12,5 +12,6 @@
 
 mod centre;
 mod postgres;
+mod programs;
 
-pub use self::{centre::Centre, postgres::ScratchPostgres};
+pub use self::{centre::Centre, postgres::ScratchPostgres, programs::python};

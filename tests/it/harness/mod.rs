@@ -31,7 +31,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use testkit::Centre;
+pub use testkit::{Centre, python};
 
 pub use self::{
     answer::Answer,
@@ -49,7 +49,7 @@ pub use self::{
     postman::Postman,
     read_models::ReadModels,
     receiving::{Brings, Receiving},
-    recorder::{MailRecorder, Received, python},
+    recorder::{MailRecorder, Received},
     server::{ADMIN_PASSWORD, Server, Setup, USER_PASSWORD},
     sink::SmtpSink,
 };

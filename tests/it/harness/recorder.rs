@@ -13,6 +13,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use testkit::python;
 
 use super::{
     TIMEOUT, eventually, guardian::Guardian, process::Process, scratch_dir, while_it_moves,
@@ -175,17 +176,4 @@ impl MailRecorder {
         }
         counts
     }
-}
-
-/// The Python that `./dev test` prepares, with the packages that the Python peers need.
-pub fn python() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let chosen = std::env::var_os("LEDGERLINE_TEST_PYTHON").map(PathBuf::from);
-    let python = chosen.unwrap_or_else(|| here.join("target/dev/venv/bin/python"));
-    assert!(
-        python.exists(),
-        "the peers in Python are missing: no {}; run ./dev test, or set LEDGERLINE_TEST_PYTHON",
-        python.display()
-    );
-    python
 }

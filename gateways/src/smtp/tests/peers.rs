@@ -14,6 +14,7 @@ use std::{
 };
 
 use serde_json::Value;
+use testkit::python;
 
 /// A process that ends with the test.
 struct Process(Child);
@@ -150,18 +151,6 @@ impl Aiosmtpd {
     pub fn log(&self) -> &Log {
         &self.log
     }
-}
-
-pub(crate) fn python() -> PathBuf {
-    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/dev/venv/bin/python");
-    let python =
-        std::env::var_os("LEDGERLINE_TEST_PYTHON").map_or_else(|| own.into(), PathBuf::from);
-    assert!(
-        python.exists(),
-        "{} is missing: a python with aiosmtpd, made by ./dev or named by LEDGERLINE_TEST_PYTHON",
-        python.display()
-    );
-    python
 }
 
 /// A simulated server for behaviour that no real server has: it greets, and answers each line

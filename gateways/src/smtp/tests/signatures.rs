@@ -8,12 +8,9 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::delivery::{Outcome, SenderRight};
 use secrecy::SecretString;
+use testkit::python;
 
-use super::{
-    config, email, gateway, granted, owned,
-    peers::{Aiosmtpd, python},
-    send,
-};
+use super::{config, email, gateway, granted, owned, peers::Aiosmtpd, send};
 use crate::{
     email::{Attachment, Email},
     smtp::{SmtpConfig, SmtpGateway},
