@@ -11,6 +11,7 @@ pub mod codes;
 pub mod compose;
 pub mod content;
 pub mod email;
+#[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod gateway;
 pub mod inbound_mail;
