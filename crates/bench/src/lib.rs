@@ -2,6 +2,11 @@
 //!
 //! Absolute figures say little on a shared machine; the ratios to bare Postgres count, measured
 //! minutes apart on the same server.
+//!
+//! The server is this program, started as a process with `serve` on a scratch directory
+//! (`child.rs`); peers that would limit what is measured are replaced by bare ones. To measure one
+//! more thing: a file with a function that adds its rows to the `Table`, and its call in
+//! `Bench::measure`.
 
 mod campaigns;
 mod child;

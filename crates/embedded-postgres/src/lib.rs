@@ -1,12 +1,15 @@
 //! Postgres as a part of Ledgerline: the system's binaries, run and watched as child processes.
 //!
-//! This module finds the binaries, chooses the directories of the cluster and its socket and the
+//! This crate finds the binaries, chooses the directories of the cluster and its socket and the
 //! user that the server runs as, creates, starts, supervises and stops the server, and cleans up
 //! after a run that was killed. It creates the database, but does not deal with its contents.
 //!
 //! A data directory holds `postgres/` (the cluster), `postgres.conf` (settings, which operators
 //! may change), `postgres_hba.conf`, `postgres.log` and `ledgerline.lock`; if the database's user
 //! cannot reach it, the first three are in another directory, which `postgres.location` names.
+//!
+//! Whatever starts, finds or ends a server belongs here; tables, migrations and sessions do not.
+//! For another system's packages: a line in `USUAL_PLACES` (`binaries.rs`).
 
 mod binaries;
 mod error;
