@@ -158,8 +158,7 @@ impl Suppression {
 
 #[cfg(test)]
 mod tests {
-    use eventstore::{MasterKey, database};
-    use testkit::ScratchPostgres;
+    use testkit::ScratchLog;
 
     use super::*;
 
@@ -188,13 +187,9 @@ mod tests {
 
     #[tokio::test]
     async fn an_attempt_is_forbidden_by_its_owners_list_for_its_service_however_spelt() {
-        let postgres = ScratchPostgres::start().await;
-        let pool = database::connect(postgres.connect_options(), 4).await;
-        let pool = pool.unwrap();
-        database::migrate(&pool).await.unwrap();
-        let store = Store::open(pool, &MasterKey::new([1; 32])).await.unwrap();
-        let commands = Commands::new(store.clone());
-        let lists = Suppression::new(store);
+        let log = ScratchLog::open().await;
+        let commands = Commands::new(log.store.clone());
+        let lists = Suppression::new(log.store.clone());
 
         list_up(&commands, (1, ME), Channel::Sms, "+15550100").await;
         list_up(&commands, (2, ME), Channel::Any, "0015550101").await;
@@ -228,6 +223,6 @@ mod tests {
         removed.await.unwrap();
         assert_eq!(lists.among(&wanted[..1]).await.unwrap(), [None]);
         assert_eq!(lists.among(&[]).await.unwrap(), []);
-        postgres.stop().await;
+        log.close().await;
     }
 }

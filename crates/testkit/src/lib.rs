@@ -1,8 +1,11 @@
 //! Peers and set-ups of tests that more than one crate needs; only ever a dev-dependency.
 //!
-//! A helper belongs here once tests of a second crate need it: a file, and a line below. The crate
-//! depends on none that use it in their own tests. Those are compiled once more for them, and
-//! would meet a second version of their types here.
+//! A helper belongs here once tests of a second crate need it: a file, and a line below.
+//!
+//! The unit tests of a crate are compiled from it once more, and its types there are others than
+//! those that this crate links. So it depends on `eventstore` and `domain` only, and the tests of
+//! `eventstore` use nothing of it that names a type of theirs: [`ScratchPostgres`], not
+//! [`ScratchLog`].
 
 #![allow(
     clippy::unwrap_used,
@@ -11,7 +14,13 @@
 )]
 
 mod centre;
+mod log;
 mod postgres;
 mod programs;
 
-pub use self::{centre::Centre, postgres::ScratchPostgres, programs::python};
+pub use self::{
+    centre::Centre,
+    log::{Following, ScratchLog},
+    postgres::ScratchPostgres,
+    programs::python,
+};

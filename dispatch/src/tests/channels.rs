@@ -9,7 +9,7 @@ use std::{
 use futures::future::join_all;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-use super::Fixture;
+use super::ScratchLog;
 use crate::channels::{Ask, ask, give_back};
 
 const LEASE: Duration = Duration::from_secs(3_600);
@@ -25,7 +25,7 @@ fn asked(held: u32, wanted: u32) -> Ask {
 
 #[tokio::test]
 async fn a_worker_gives_back_what_another_wants() {
-    let desk = Fixture::open().await;
+    let desk = ScratchLog::open().await;
     let at = async |worker, held, wanted| {
         let answer = ask(&desk.pool, worker, asked(held, wanted), LEASE);
         answer.await.unwrap()
@@ -48,7 +48,7 @@ async fn a_worker_gives_back_what_another_wants() {
 
 #[tokio::test]
 async fn what_a_dead_worker_held_is_free_when_its_lease_ends() {
-    let desk = Fixture::open().await;
+    let desk = ScratchLog::open().await;
     let short = Duration::from_millis(300);
     let at = async |worker, held, lease| {
         let answer = ask(&desk.pool, worker, asked(held, 9), lease);
@@ -65,7 +65,7 @@ async fn what_a_dead_worker_held_is_free_when_its_lease_ends() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn together_they_never_hold_more_than_the_limit() {
-    let desk = Fixture::open().await;
+    let desk = ScratchLog::open().await;
     let seed = rand::random();
     println!("seed {seed}");
     let held: Arc<Mutex<HashMap<u64, u32>>> = Arc::default();

@@ -12,8 +12,9 @@ use domain::{
 use tokio::time::{sleep, timeout};
 
 use super::{
-    Fixture, LONG,
+    LONG, ScratchLog,
     history::{ended, noon, order, queued, transmission},
+    run,
 };
 use crate::queue::{self, Depth, Wanted};
 
@@ -31,9 +32,8 @@ fn room_for(room: usize, services: &[i32]) -> Wanted<'_> {
 
 #[tokio::test]
 async fn a_job_is_held_by_one_until_its_lease_runs_out() {
-    let desk = Fixture::open().await;
-    let running = desk.run();
-    let signal = running.signal.clone();
+    let desk = ScratchLog::open().await;
+    let (running, signal) = run(&desk);
     for id in 1..=4 {
         desk.append::<Transmission>(id, [transmission(id, 5, 1), queued(id * 10, 1, 1)])
             .await;
@@ -115,8 +115,8 @@ async fn a_job_is_held_by_one_until_its_lease_runs_out() {
 
 #[tokio::test]
 async fn what_is_changed_and_sent_in_one_batch_has_left_the_backlog() {
-    let desk = Fixture::open().await;
-    let running = desk.run();
+    let desk = ScratchLog::open().await;
+    let (running, _) = run(&desk);
     let mut order = order(1);
     order.campaign_id = Some(Id::new(3));
     let created = TransmissionCreated {
@@ -145,8 +145,8 @@ async fn what_is_changed_and_sent_in_one_batch_has_left_the_backlog() {
 
 #[tokio::test]
 async fn many_workers_share_a_queue_without_taking_a_job_twice() {
-    let desk = Fixture::open().await;
-    let running = desk.run();
+    let desk = ScratchLog::open().await;
+    let (running, _) = run(&desk);
     for id in 1..=300 {
         desk.append::<Transmission>(id, [transmission(id, 5, 1), queued(id, 1, 1)])
             .await;
@@ -180,8 +180,8 @@ async fn many_workers_share_a_queue_without_taking_a_job_twice() {
 
 #[tokio::test]
 async fn what_is_awaited_is_found_by_its_name_or_when_it_is_late() {
-    let desk = Fixture::open().await;
-    let running = desk.run();
+    let desk = ScratchLog::open().await;
+    let (running, _) = run(&desk);
     let accepted = |spool: i64, provider: i64, name: &str, minutes: i64| SpoolConnected {
         spool: Id::new(spool),
         at: noon(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-use super::Fixture;
+use super::ScratchLog;
 use crate::slots::{Slots, Wish, take};
 
 const HORIZON: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ fn begins(slots: Slots, spacing: f64) -> Vec<i64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slots_of_many_workers_are_as_far_apart_as_those_of_one() {
-    let desk = Fixture::open().await;
+    let desk = ScratchLog::open().await;
     let seed = rand::random();
     println!("seed {seed}");
     let spacing = 0.002;
@@ -64,7 +64,7 @@ async fn slots_of_many_workers_are_as_far_apart_as_those_of_one() {
 
 #[tokio::test]
 async fn no_more_are_given_than_lie_within_the_horizon_and_none_pile_up() {
-    let desk = Fixture::open().await;
+    let desk = ScratchLog::open().await;
     let at = async |key: &str, wish: Wish| take(&desk.pool, key, wish).await.unwrap();
     let far = |count| Wish {
         horizon: HOUR,
@@ -102,7 +102,7 @@ async fn no_more_are_given_than_lie_within_the_horizon_and_none_pile_up() {
 
 #[tokio::test]
 async fn a_pace_that_changes_holds_from_the_next_slot_on() {
-    let desk = Fixture::open().await;
+    let desk = ScratchLog::open().await;
     let at = async |spacing| {
         let wish = Wish {
             horizon: HOUR,

@@ -4,31 +4,24 @@
 
 use commands::{Commands, sending::Deadlines};
 use domain::{Id, people::StopWords};
-use eventstore::{
-    MasterKey, Store,
-    database::{connect, migrate},
-};
-use testkit::ScratchPostgres;
+use testkit::ScratchLog;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::smtp::Verp;
 
 struct Fixture {
-    postgres: ScratchPostgres,
+    log: ScratchLog,
     commands: Commands,
     verp: Verp,
 }
 
 impl Fixture {
     async fn open() -> Self {
-        let postgres = ScratchPostgres::start().await;
-        let pool = connect(postgres.connect_options(), 4).await.unwrap();
-        migrate(&pool).await.unwrap();
-        let store = Store::open(pool, &MasterKey::new([1; 32])).await.unwrap();
+        let log = ScratchLog::open().await;
         Self {
-            postgres,
-            commands: Commands::new(store),
+            commands: Commands::new(log.store.clone()),
+            log,
             verp: Verp::new(b"key".to_vec().into()),
         }
     }
@@ -54,7 +47,7 @@ impl Fixture {
     }
 
     async fn close(self) {
-        self.postgres.stop().await;
+        self.log.close().await;
     }
 }
 

@@ -6,12 +6,8 @@ use std::{collections::HashMap, time::Duration};
 use async_trait::async_trait;
 use dispatch::circuit_breaker::{LONGEST_OPEN, State, UNREACHED};
 use domain::{delivery::Outcome, flow::Service};
-use eventstore::{
-    MasterKey,
-    database::{connect, migrate},
-};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use testkit::ScratchPostgres;
+use testkit::ScratchLog;
 use tokio::time::{Instant, advance};
 
 use super::*;
@@ -59,13 +55,10 @@ fn details(weight: i32) -> ProviderDetails {
 
 /// A registry of scripted providers, by weight. The database only serves to open a store.
 async fn registry(weights: &[i32]) -> Registry {
-    let postgres = ScratchPostgres::start().await;
-    let pool = connect(postgres.connect_options(), 4).await.unwrap();
-    migrate(&pool).await.unwrap();
-    let key = MasterKey::new([7; 32]);
-    let store = Store::open(pool.clone(), &key).await.unwrap();
-    pool.close().await;
-    postgres.stop().await;
+    let log = ScratchLog::open().await;
+    let store = log.store.clone();
+    log.pool.close().await;
+    log.close().await;
     tokio::time::pause();
 
     let registry = Registry(Arc::new(Inner {

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::outreach::{TextClass, sms};
-use eventstore::database::{connect, migrate};
 use sqlx::PgPool;
-use testkit::ScratchPostgres;
+use testkit::ScratchLog;
 use tokio::runtime::Handle;
 
 use super::*;
@@ -17,27 +16,14 @@ use crate::{
 };
 
 /// A database with one contact who can be sent messages.
-struct Fixture {
-    postgres: ScratchPostgres,
-    pool: PgPool,
-}
-
-impl Fixture {
-    async fn open() -> Self {
-        let postgres = ScratchPostgres::start().await;
-        let pool = connect(postgres.connect_options(), 8).await.unwrap();
-        migrate(&pool).await.unwrap();
-        // Deliveries to an erased contact are not shown; the key makes this one not erased.
-        sqlx::query("insert into subject_keys (subject, sealed) values ('contact/1', '')")
-            .execute(&pool)
-            .await
-            .unwrap();
-        Self { postgres, pool }
-    }
-
-    async fn close(self) {
-        self.postgres.stop().await;
-    }
+async fn with_a_contact() -> ScratchLog {
+    let desk = ScratchLog::open().await;
+    // Deliveries to an erased contact are not shown; the key makes this one not erased.
+    sqlx::query("insert into subject_keys (subject, sealed) values ('contact/1', '')")
+        .execute(&desk.pool)
+        .await
+        .unwrap();
+    desk
 }
 
 struct SandboxPeer {
@@ -95,7 +81,7 @@ impl Peer for SandboxPeer {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sandbox_keeps_the_contract_of_all_adapters() {
-    let desk = Fixture::open().await;
+    let desk = with_a_contact().await;
     let peer = SandboxPeer {
         pool: desk.pool.clone(),
         stages: AtomicUsize::new(0),

@@ -6,8 +6,9 @@ use domain::{
 };
 
 use super::{
-    Fixture,
+    ScratchLog,
     history::{contact, ended, learned, queued, started, transmission},
+    run,
 };
 use crate::rebuild::differences;
 
@@ -15,8 +16,8 @@ const WORD: &str = "Rumpelstiltskin";
 
 #[tokio::test]
 async fn an_erased_contact_leaves_nothing_and_a_rebuild_finds_the_same() {
-    let desk = Fixture::open().await;
-    let running = desk.run();
+    let desk = ScratchLog::open().await;
+    let running = run(&desk);
     desk.append::<Contact>(1, [contact(1, 1, WORD)]).await;
     let mut sent = vec![transmission(1, 1, 1), queued(11, 1, 1), started(11)];
     sent.push(learned(11, 1, WORD));
@@ -64,7 +65,7 @@ fn late() -> Vec<TransmissionEvent> {
 }
 
 /// The tables in which the word still occurs.
-async fn found(desk: &Fixture) -> Vec<String> {
+async fn found(desk: &ScratchLog) -> Vec<String> {
     let tables: Vec<String> = sqlx::query_scalar(
         "select format('%I.%I', schemaname, tablename) from pg_tables \
          where schemaname in ('read', 'dispatch', 'rebuild')",

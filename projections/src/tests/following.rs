@@ -20,7 +20,7 @@ use eventstore::{
 };
 use sqlx::PgConnection;
 
-use super::{Fixture, LONG, Running, history::contact};
+use super::{Following, LANES, LONG, ScratchLog, history::contact, run};
 use crate::subscribers;
 
 /// A subscriber that divides by zero at contact 2 while `broken` is set.
@@ -69,7 +69,7 @@ fn account(id: i64) -> AccountEvent {
 
 #[tokio::test]
 async fn a_poison_event_stops_one_of_a_lane_and_says_so() {
-    let desk = Fixture::open().await;
+    let desk = ScratchLog::open().await;
     for id in 1..4 {
         desk.append::<Contact>(id, [contact(id, 1, "Ada")]).await;
     }
@@ -80,7 +80,7 @@ async fn a_poison_event_stops_one_of_a_lane_and_says_so() {
     // All others of the lane read the same events, in the same transactions.
     let mut lane = subscribers();
     lane.extend(fussy.iter().cloned());
-    let running = Running::start(desk.log(), lane);
+    let running = Following::start(desk.log(), lane, LANES);
     let stopped = loop {
         let mut statuses = running.watermarks.lag().await.unwrap();
         let status = statuses.pop().unwrap();
@@ -100,7 +100,7 @@ async fn a_poison_event_stops_one_of_a_lane_and_says_so() {
     let position = desk.append::<Contact>(4, [contact(4, 1, "Ada")]).await;
     running.reached(Account::TYPE, position).await;
     assert_eq!(desk.number(shown).await, 1, "the others of its lane go on");
-    let elsewhere = Fixture::another_store(&desk.pool).await;
+    let elsewhere = ScratchLog::another_store(&desk.pool).await;
     let others = HighWaterMarks::new(elsewhere.log().clone(), &fussy);
     assert!(
         others.wait_for(Contact::TYPE, 3, LONG).await,
@@ -121,11 +121,11 @@ async fn a_poison_event_stops_one_of_a_lane_and_says_so() {
 
 #[tokio::test]
 async fn one_leads_and_the_other_takes_over() {
-    let desk = Fixture::open().await;
-    let other = Fixture::another_store(&desk.pool).await;
-    let first = desk.run();
+    let desk = ScratchLog::open().await;
+    let other = ScratchLog::another_store(&desk.pool).await;
+    let first = run(&desk);
     until_led_by(&first).await;
-    let second = Running::start(other.log(), subscribers());
+    let second = Following::start(other.log(), subscribers(), LANES);
 
     let position = desk.append::<Contact>(2, [contact(2, 1, "Ada")]).await;
     second.reached(Contact::TYPE, position).await;
@@ -139,12 +139,12 @@ async fn one_leads_and_the_other_takes_over() {
     desk.close().await;
 }
 
-async fn led_by(running: &Running) -> usize {
+async fn led_by(running: &Following) -> usize {
     let statuses = running.watermarks.lag().await.unwrap();
     statuses.iter().filter(|status| status.leader).count()
 }
 
-async fn until_led_by(running: &Running) {
+async fn until_led_by(running: &Following) {
     let deadline = Instant::now() + LONG;
     while led_by(running).await < subscribers().len() {
         assert!(Instant::now() < deadline, "it does not lead all");
@@ -154,8 +154,8 @@ async fn until_led_by(running: &Running) {
 
 #[tokio::test]
 async fn a_lost_connection_loses_nothing() {
-    let desk = Fixture::open().await;
-    let running = desk.run();
+    let desk = ScratchLog::open().await;
+    let running = run(&desk);
     for id in 1..40 {
         desk.append::<Contact>(id, [contact(id, 1, "Ada")]).await;
         if id % 13 == 0 {

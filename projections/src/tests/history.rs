@@ -21,7 +21,7 @@ use domain::{
 use eventstore::Position;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-use super::Fixture;
+use super::ScratchLog;
 
 pub(super) fn noon() -> DateTime<Utc> {
     DateTime::from_timestamp(1_700_000_000, 0).unwrap()
@@ -152,7 +152,7 @@ pub(super) fn personal<T>(contact: i64, value: T) -> Personal<T> {
 }
 
 /// Appends a history of `steps` steps; returns its last position.
-pub(super) async fn happen(desk: &Fixture, seed: u64, steps: u32) -> Position {
+pub(super) async fn happen(desk: &ScratchLog, seed: u64, steps: u32) -> Position {
     let mut rng = StdRng::seed_from_u64(seed);
     let base = i64::try_from(seed).unwrap() * 1_000_000;
     let mut position = settle_in(desk, base).await;
@@ -206,7 +206,7 @@ struct Life {
 }
 
 impl Life {
-    async fn go_on(&mut self, desk: &Fixture, rng: &mut StdRng, new_id: i64) -> Position {
+    async fn go_on(&mut self, desk: &ScratchLog, rng: &mut StdRng, new_id: i64) -> Position {
         let outcomes = [
             Outcome::Delivered,
             Outcome::Rejected,
@@ -267,7 +267,7 @@ impl Life {
 }
 
 /// Appends a few users, roles, accounts, messages and programs.
-async fn settle_in(desk: &Fixture, base: i64) -> Position {
+async fn settle_in(desk: &ScratchLog, base: i64) -> Position {
     let id = base + 1;
     let roles = [Id::new(id)].into();
     let user = |name: &str| {
@@ -400,7 +400,7 @@ async fn settle_in(desk: &Fixture, base: i64) -> Position {
 }
 
 /// Appends a recording in use and a deleted one.
-async fn record(desk: &Fixture, id: i64) {
+async fn record(desk: &ScratchLog, id: i64) {
     let content = |id| {
         let content = RecordingContent {
             name: "greeting".parse().ok(),
@@ -430,7 +430,7 @@ async fn record(desk: &Fixture, id: i64) {
 }
 
 /// Appends a changed opt-out and a deleted one.
-async fn close(desk: &Fixture, id: i64) {
+async fn close(desk: &ScratchLog, id: i64) {
     let added = |id: i64| OptOutEvent::OptOutAdded {
         id: Id::new(id),
         owner: Id::new(1),
@@ -448,7 +448,7 @@ async fn close(desk: &Fixture, id: i64) {
 }
 
 /// Appends a text and a change of it.
-async fn write(desk: &Fixture, id: i64) {
+async fn write(desk: &ScratchLog, id: i64) {
     let content = |data: &str, class| {
         let content = TextContent {
             name: "reminder".parse().ok(),

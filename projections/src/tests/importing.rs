@@ -3,7 +3,7 @@
 use eventstore::database::connect;
 use sqlx::{PgPool, raw_sql};
 
-use super::Fixture;
+use super::ScratchLog;
 use crate::people::groups::by_phone;
 
 /// Contacts with these ids in a group; each has its id as its phone.
@@ -38,9 +38,10 @@ async fn searches(pool: &PgPool) -> i64 {
 /// The planner takes a group that is newer than its statistics to have a single member.
 #[tokio::test]
 async fn each_phone_is_looked_for_once_in_a_group_that_is_new() {
-    let desk = Fixture::open().await;
+    let desk = ScratchLog::open().await;
     // A single connection, so that its own statistics are read.
-    let pool = connect(desk.postgres.connect_options(), 1).await.unwrap();
+    let options = (*desk.pool.connect_options()).clone();
+    let pool = connect(options, 1).await.unwrap();
     members(&pool, 1, 100_000..120_000).await;
     members(&pool, 2, 120_000..130_000).await;
     raw_sql("analyze read.contacts; analyze read.contact_groups")

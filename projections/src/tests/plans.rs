@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use sqlx::{PgPool, QueryBuilder};
 
 use self::{explained::Explained, filled::samples};
-use super::Fixture;
+use super::ScratchLog;
 use crate::{
     Query, Scope, View,
     access::{permissions::PermissionRow, roles::RoleRow, users::UserRow},
@@ -172,7 +172,7 @@ async fn explain<V: View>(pool: &PgPool, pairs: Pairs, scope: Scope, ask: Ask) -
 
 #[tokio::test]
 async fn every_list_is_served_by_indexes() {
-    let desk = Fixture::open().await;
+    let desk = ScratchLog::open().await;
     filled::fill(&desk.pool, rows()).await;
     let (mut wrong, mut looked) = (Vec::new(), 0);
     for list in lists() {
@@ -199,7 +199,7 @@ async fn every_list_is_served_by_indexes() {
 /// A prepared statement that is kept would change to a generic plan after five executions.
 #[tokio::test]
 async fn no_list_is_planned_for_any_value() {
-    let desk = Fixture::open().await;
+    let desk = ScratchLog::open().await;
     let options = (*desk.pool.connect_options()).clone();
     let pool = sqlx::postgres::PgPoolOptions::new()
         .max_connections(1)

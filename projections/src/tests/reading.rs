@@ -8,8 +8,9 @@ use domain::{
 use futures::TryStreamExt as _;
 
 use super::{
-    Fixture,
+    ScratchLog,
     history::{contact, ended, learned, queued, started, transmission},
+    run,
 };
 use crate::{
     Query, Scope, View, count,
@@ -23,7 +24,7 @@ fn query<V: View>(pairs: &[(&str, &str)]) -> Query<V> {
     Query::parse(pairs.iter().map(owned)).unwrap()
 }
 
-async fn ids(desk: &Fixture, pairs: &[(&str, &str)], scope: Scope) -> Vec<i64> {
+async fn ids(desk: &ScratchLog, pairs: &[(&str, &str)], scope: Scope) -> Vec<i64> {
     let rows = list::<ContactRow>(&desk.pool, query(pairs), scope);
     rows.map_ok(|row| row.contact_id)
         .try_collect()
@@ -33,8 +34,8 @@ async fn ids(desk: &Fixture, pairs: &[(&str, &str)], scope: Scope) -> Vec<i64> {
 
 #[tokio::test]
 async fn contacts_are_found_by_what_is_documented() {
-    let desk = Fixture::open().await;
-    let running = desk.run();
+    let desk = ScratchLog::open().await;
+    let running = run(&desk);
     let mut position = 0;
     for (id, owner, name) in [
         (1, 1, "Ada"),
@@ -114,8 +115,8 @@ async fn contacts_are_found_by_what_is_documented() {
 
 #[tokio::test]
 async fn a_long_list_is_streamed_whole() {
-    let desk = Fixture::open().await;
-    let running = desk.run();
+    let desk = ScratchLog::open().await;
+    let running = run(&desk);
     sqlx::query(
         "insert into read.contacts (contact_id, user_id, created_position, created_at, \
            updated_at, version) \
@@ -136,8 +137,8 @@ async fn a_long_list_is_streamed_whole() {
 
 #[tokio::test]
 async fn a_transmission_reads_as_documented() {
-    let desk = Fixture::open().await;
-    let running = desk.run();
+    let desk = ScratchLog::open().await;
+    let running = run(&desk);
     desk.append::<Contact>(1, [contact(1, 5, "Ada")]).await;
     let mut events = vec![transmission(1, 5, 1), queued(11, 1, 1), started(11)];
     events.push(learned(11, 1, "250 ok"));

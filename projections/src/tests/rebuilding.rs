@@ -1,6 +1,6 @@
 //! Rebuilds beside the running projections.
 
-use super::{Fixture, history::happen};
+use super::{ScratchLog, history::happen, run};
 use crate::{
     all,
     rebuild::{RebuildError, differences, rebuild},
@@ -10,8 +10,8 @@ const NOTHING: Vec<String> = Vec::new();
 
 #[tokio::test]
 async fn what_is_live_equals_what_is_rebuilt_before_and_after_the_swap() {
-    let desk = Fixture::open().await;
-    let running = desk.run();
+    let desk = ScratchLog::open().await;
+    let running = run(&desk);
     happen(&desk, 1, 300).await;
     for name in names() {
         assert_eq!(
@@ -63,7 +63,7 @@ async fn what_is_live_equals_what_is_rebuilt_before_and_after_the_swap() {
 
 #[tokio::test]
 async fn every_table_and_column_says_what_it_is() {
-    let desk = Fixture::open().await;
+    let desk = ScratchLog::open().await;
     let silent: Vec<String> = sqlx::query_scalar(
         "select c.oid::regclass || '.' || coalesce(a.attname, '') from pg_class c \
            left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 \
@@ -81,7 +81,7 @@ async fn every_table_and_column_says_what_it_is() {
 
 #[tokio::test]
 async fn only_read_models_are_rebuilt() {
-    let desk = Fixture::open().await;
+    let desk = ScratchLog::open().await;
     for other in ["dispatch", "pigeons"] {
         let unknown = rebuild(desk.log(), other, |_, _| {}).await;
         assert!(matches!(unknown, Err(RebuildError::Unknown(name)) if name == other));
@@ -90,7 +90,7 @@ async fn only_read_models_are_rebuilt() {
 }
 
 /// The maintained totals that differ from the counted ones.
-async fn wrong_totals(desk: &Fixture) -> Vec<String> {
+async fn wrong_totals(desk: &ScratchLog) -> Vec<String> {
     let mut wrong = Vec::new();
     let kept: Vec<String> =
         sqlx::query_scalar("select list from read.totals where user_id = 0 order by list")
@@ -122,7 +122,7 @@ async fn wrong_totals(desk: &Fixture) -> Vec<String> {
     wrong
 }
 
-async fn has_owner(desk: &Fixture, table: &str) -> bool {
+async fn has_owner(desk: &ScratchLog, table: &str) -> bool {
     sqlx::query_scalar(
         "select exists (select from pg_attribute \
            where attrelid = format('read.%I', $1)::regclass and attname = 'user_id')",
@@ -139,7 +139,7 @@ fn names() -> Vec<&'static str> {
 
 /// The properties of tables that must survive a swap: comments, grants, indexes and storage
 /// parameters.
-async fn shape(desk: &Fixture) -> Vec<String> {
+async fn shape(desk: &ScratchLog) -> Vec<String> {
     sqlx::query_scalar(
         "select c.relname || ' ' || coalesce(obj_description(c.oid, 'pg_class'), '-') || ' ' \
            || coalesce(c.relacl::text, '-') || ' ' || coalesce(c.reloptions::text, '-') || ' ' \

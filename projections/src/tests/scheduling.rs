@@ -10,7 +10,7 @@ use domain::{
     },
 };
 
-use super::{Fixture, history::noon};
+use super::{ScratchLog, history::noon, run};
 use crate::{Scope, delivery::schedules, find};
 
 fn created(id: i64, next_run: DateTime<Utc>) -> ScheduleEvent {
@@ -40,8 +40,8 @@ fn fired(due_at: DateTime<Utc>, refused: Option<&str>, next_run: Option<i64>) ->
 
 #[tokio::test]
 async fn what_is_due_is_found_until_it_fired() {
-    let desk = Fixture::open().await;
-    let running = desk.run();
+    let desk = ScratchLog::open().await;
+    let running = run(&desk);
     let at = |seconds| noon() + TimeDelta::seconds(seconds);
     for (id, seconds) in [(1, -5), (2, -10), (3, 5), (4, 0)] {
         desk.append::<Schedule>(id, [created(id, at(seconds))])
