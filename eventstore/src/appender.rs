@@ -11,6 +11,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use backoff::Backoff;
 use chrono::{DateTime, Utc};
 use domain::{Claim, Event, Subject};
 use sqlx::{PgPool, error::ErrorKind};
@@ -34,6 +35,8 @@ const BULK_EVENTS: usize = 512;
 const WAITING: usize = 4_096;
 /// Time limit of retrying an append while the database is lost or busy.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(15);
+/// The pauses of these retries.
+const RETRIES: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
 
 /// An event ready to be appended.
 #[derive(Debug)]
@@ -224,7 +227,7 @@ async fn append_group(db: &mut Kept, log: &Log, members: Vec<Member>, replies: V
 /// already, because an answer may have been lost.
 async fn append_alone(db: &mut Kept, log: &Log, member: Member, reply: Reply) {
     let give_up = Instant::now() + RETRY_TIMEOUT;
-    let mut pause = Duration::from_millis(20);
+    let mut backoff = RETRIES;
     let members = [member];
     // Taken before the first try: every try begins later.
     let asked_at = Instant::now();
@@ -237,8 +240,7 @@ async fn append_alone(db: &mut Kept, log: &Log, member: Member, reply: Reply) {
         match attempt {
             Err(error) if (is_in_doubt(&error) || is_busy(&error)) && Instant::now() < give_up => {
                 tracing::warn!(%error, "the log does not answer; trying again");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(1));
+                tokio::time::sleep(backoff.take()).await;
             }
             settled => break settled,
         }

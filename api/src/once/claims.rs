@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use backoff::Backoff;
 use domain::{Id, access::User};
 use eventstore::{StoreError, Vault};
 use hmac::KeyInit;
@@ -18,6 +19,8 @@ pub(super) const LEASE: Duration = Duration::from_secs(6);
 const REMEMBERED: &str = "24 hours";
 /// The number of keys that are forgotten at a time.
 const SWEEP: i64 = 10_000;
+/// The pauses between looks at a request that another attempt is carrying out.
+const LOOKS: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(250));
 
 /// The keys of all users. Each process has one.
 pub(crate) struct Claims {
@@ -90,7 +93,7 @@ impl Claims {
             })
         };
         let give_up = Instant::now() + timeout;
-        let mut pause = Duration::from_millis(10);
+        let mut backoff = LOOKS;
         loop {
             if self.insert(user, key, once).await? {
                 return Ok(claim());
@@ -119,13 +122,12 @@ impl Claims {
                 }
                 continue;
             }
-            if Instant::now() + pause > give_up {
+            if Instant::now() + backoff.upcoming() > give_up {
                 return Err(Error::Unavailable(
                     "another request with this Idempotency-Key is being carried out",
                 ));
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(250));
+            tokio::time::sleep(backoff.take()).await;
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use backoff::Backoff;
 use nix::sys::signal::Signal;
 use tokio::{
     process::Child,
@@ -15,8 +16,8 @@ use super::{
     server::{Server, shut_down, signal_process},
 };
 
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const MAX_PAUSE: Duration = Duration::from_secs(10);
+/// The pauses before restarts.
+const RESTARTS: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(10));
 /// The run time after which the pause is reset: such a server did not end of a failed start.
 const SETTLED: Duration = Duration::from_secs(60);
 
@@ -79,7 +80,7 @@ async fn supervise(
     mut stopped: oneshot::Receiver<()>,
     pid: watch::Sender<Option<u32>>,
 ) {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = RESTARTS;
     loop {
         let started = Instant::now();
         let mut tick = interval(Duration::from_secs(60));
@@ -96,14 +97,13 @@ async fn supervise(
         tracing::warn!(status, "Postgres ended unexpectedly; restarting it");
 
         if started.elapsed() > SETTLED {
-            pause = FIRST_PAUSE;
+            backoff.reset();
         }
         child = loop {
             tokio::select! {
-                () = sleep(pause) => {}
+                () = sleep(backoff.take()) => {}
                 _ = &mut stopped => return,
             }
-            pause = (pause * 2).min(MAX_PAUSE);
             let cleared = leftovers::clear(&server.place.cluster(), &server.socket_dir).await;
             match cleared.and_then(|()| server.spawn()) {
                 Ok(child) => break child,

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use backoff::Backoff;
 use sqlx::PgConnection;
 use tokio::time::Instant;
 
@@ -12,9 +13,8 @@ use crate::{Lock, LockName, Log, Position};
 /// subscriber's name.
 const LEADERSHIP: i32 = 0x4c45_4144;
 
-/// The first and the longest pause between two attempts at a poison event.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LAST_RETRY: Duration = Duration::from_secs(30);
+/// The pauses between attempts at a poison event.
+const RETRIES: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
 /// A subscriber in a lane.
 pub(super) struct Member {
@@ -33,7 +33,7 @@ pub(super) struct Leading {
     pub seen: Position,
     /// The time until which it is stopped at a poison event.
     pub stopped_until: Option<Instant>,
-    retry: Duration,
+    retry: Backoff,
 }
 
 impl Member {
@@ -63,7 +63,7 @@ impl Member {
             saved: position,
             seen: position,
             stopped_until: None,
-            retry: FIRST_RETRY,
+            retry: RETRIES,
         });
         Ok(())
     }
@@ -120,7 +120,7 @@ impl Member {
     pub fn save(&mut self, to: Position) {
         if let Some(leading) = &mut self.leading {
             leading.saved = to;
-            leading.retry = FIRST_RETRY;
+            leading.retry.reset();
         }
     }
 
@@ -128,8 +128,7 @@ impl Member {
     pub fn stop(&mut self, now: Instant) {
         if let Some(leading) = &mut self.leading {
             leading.seen = leading.saved;
-            leading.stopped_until = Some(now + leading.retry);
-            leading.retry = (leading.retry * 2).min(LAST_RETRY);
+            leading.stopped_until = Some(now + leading.retry.take());
         }
     }
 }

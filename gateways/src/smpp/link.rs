@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use backoff::Backoff;
 use rusmpp::{CommandId, CommandStatus, Pdu};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
@@ -19,11 +20,9 @@ use super::{
 };
 use crate::{network::without_brackets, tls};
 
-/// The first pause after a failed bind; each further failure doubles it.
-const SOON: Duration = Duration::from_millis(500);
-/// The longest pause after a failed bind.
-const LATE: Duration = Duration::from_secs(30);
-/// The duration of a bind after which the pause starts anew; shorter ones count as failed.
+/// The pauses after failed binds.
+const REBINDS: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
+/// The duration of a bind after which the pauses start anew; shorter ones count as failed.
 const STEADY: Duration = Duration::from_secs(10);
 /// The time-out of an unbind.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -98,7 +97,7 @@ impl Link {
 
     /// Keeps the bind open until the gateway stops.
     pub async fn keep(self: Arc<Self>, opener: Arc<Opener>, incoming: Incoming) {
-        let mut pause = SOON;
+        let mut backoff = REBINDS;
         loop {
             match opener.open(self.way).await {
                 Ok((session, delivered)) => {
@@ -109,12 +108,12 @@ impl Link {
                         return self.leave(&opener, &session).await;
                     }
                     if opened.elapsed() >= STEADY {
-                        pause = SOON;
+                        backoff.reset();
                     }
-                    self.say(if pause > SOON {
-                        State::Down("the message centre ends the bind soon".to_owned())
-                    } else {
+                    self.say(if backoff.is_reset() {
                         State::Opening
+                    } else {
+                        State::Down("the message centre ends the bind soon".to_owned())
                     });
                 }
                 Err(reason) => {
@@ -122,12 +121,11 @@ impl Link {
                     self.say(State::Down(reason));
                 }
             }
-            let spread = pause.mul_f64(0.5 + rand::random::<f64>() / 2.0);
+            let spread = backoff.take().mul_f64(0.5 + rand::random::<f64>() / 2.0);
             tokio::select! {
                 () = tokio::time::sleep(spread) => {}
                 () = opener.stopping.cancelled() => return,
             }
-            pause = (pause * 2).min(LATE);
         }
     }
 

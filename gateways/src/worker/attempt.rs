@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use backoff::Backoff;
 use chrono::{DateTime, Utc};
 use commands::CommandError;
 use dispatch::{
@@ -30,6 +31,8 @@ use crate::{Accepted, Channel, Ended, Report, Spool, registry::Trial};
 
 /// The pause before an attempt is repeated for which the adapter had no capacity.
 const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
+/// The pauses before what must not be lost is tried again while the database does not answer.
+const RETRIES: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
 
 /// A claimed attempt with the data that it needs.
 pub(crate) struct Attempt {
@@ -377,14 +380,13 @@ impl Attempt {
     where
         F: Future<Output = Result<T, CommandError>>,
     {
-        let mut pause = Duration::from_millis(50);
+        let mut backoff = RETRIES;
         loop {
             match action().await {
                 Ok(value) => return value,
                 Err(error) => {
                     tracing::warn!(spool.id = self.job.spool_id, %error, "{what} waits");
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(2));
+                    tokio::time::sleep(backoff.take()).await;
                 }
             }
         }
