@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use eventstore::LockName;
 use sqlx::PgPool;
 
 /// Period after which the channels that do not divide evenly go to other workers.
@@ -31,9 +32,8 @@ pub async fn ask(
     lease: Duration,
 ) -> Result<u32, sqlx::Error> {
     let mut transaction = pool.begin().await?;
-    sqlx::query("select pg_advisory_xact_lock(hashtextextended('provider_channels', $1))")
-        .bind(ask.provider_id)
-        .execute(&mut *transaction)
+    LockName::ProviderChannels(ask.provider_id)
+        .lock_in_transaction(&mut transaction)
         .await?;
     sqlx::query("delete from dispatch.provider_channels where provider_id = $1 and until < clock_timestamp()")
         .bind(ask.provider_id)

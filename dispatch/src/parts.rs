@@ -4,6 +4,7 @@
 //! message, whose sender uses the reference again. Recorded parts are remembered for an hour,
 //! since their acknowledgement may be lost and the part arrive again.
 
+use eventstore::LockName;
 use sqlx::{FromRow, PgConnection, PgPool};
 
 /// A part to be stored. Text is sealed by the caller.
@@ -50,9 +51,8 @@ pub enum Added {
 /// Stores a part. Of two parts of a message that arrive together, the second sees the first.
 pub async fn add(pool: &PgPool, part: NewPart<'_>) -> Result<Added, sqlx::Error> {
     let mut transaction = pool.begin().await?;
-    sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 25))")
-        .bind(part.message)
-        .execute(&mut *transaction)
+    LockName::MessageParts(part.message)
+        .lock_in_transaction(&mut transaction)
         .await?;
     match there(&mut transaction, part).await? {
         There::Nothing => {}

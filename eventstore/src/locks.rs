@@ -9,7 +9,7 @@
 use std::{collections::HashSet, future::Future, io, sync::Arc, time::Duration};
 
 use sqlx::{
-    Connection, PgConnection, PgPool, Postgres, QueryBuilder,
+    Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgRow},
 };
 use tokio::{
@@ -18,6 +18,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::LockName;
+
 /// Interval of the checks of the connection.
 const CHECK: Duration = Duration::from_secs(1);
 /// Time limit of an answer; a connection that is silent for longer counts as lost.
@@ -25,40 +27,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause between two attempts to take a lock that is held elsewhere.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// The name of a lock. Earlier versions take the same advisory locks, so that old and new
-/// processes exclude each other during a rolling update.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LockName {
-    /// A class, and the hash of a name.
-    Text(i32, &'static str),
-    /// A class, and the hash of an id.
-    Id(i32, i64),
-    /// A class, and a number.
-    Pair(i32, i32),
-    /// A single 64-bit number, in a key space of its own.
-    Whole(i64),
-}
-
-impl LockName {
-    /// A call of one of the functions that Postgres has for advisory locks.
-    fn call(self, function: &str) -> QueryBuilder<'static, Postgres> {
-        let mut sql = QueryBuilder::new(format!("select {function}("));
-        match self {
-            Self::Text(class, name) => {
-                sql.push_bind(class).push(", hashtext(").push_bind(name);
-                sql.push(")")
-            }
-            Self::Id(class, id) => {
-                sql.push_bind(class).push(", hashint8(").push_bind(id);
-                sql.push(")")
-            }
-            Self::Pair(class, number) => sql.push_bind(class).push(", ").push_bind(number),
-            Self::Whole(number) => sql.push_bind(number),
-        };
-        sql.push(")");
-        sql
-    }
-}
+type Name = LockName<'static>;
 
 /// The locks of a process. Clones share them.
 #[derive(Clone, Debug)]
@@ -67,7 +36,7 @@ pub struct Locks(mpsc::UnboundedSender<Request>);
 /// A lock that is held until it is dropped, unless its connection is lost before.
 #[derive(Debug)]
 pub struct Lock {
-    name: LockName,
+    name: Name,
     lost: CancellationToken,
     keeper: mpsc::UnboundedSender<Request>,
 }
@@ -78,8 +47,8 @@ type Taken = Result<Option<Lock>, sqlx::Error>;
 /// or gives back a lock that it holds.
 #[derive(Debug)]
 enum Request {
-    Take(LockName, oneshot::Sender<Taken>, Locks),
-    GiveBack(LockName, CancellationToken),
+    Take(Name, oneshot::Sender<Taken>, Locks),
+    GiveBack(Name, CancellationToken),
     Settle(oneshot::Sender<()>),
 }
 
@@ -101,7 +70,7 @@ impl Locks {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn try_lock(&self, name: LockName) -> Taken {
+    pub async fn try_lock(&self, name: LockName<'static>) -> Taken {
         let (reply, answer) = oneshot::channel();
         let asked = self.0.send(Request::Take(name, reply, self.clone()));
         asked.map_err(|_| sqlx::Error::PoolClosed)?;
@@ -112,7 +81,7 @@ impl Locks {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn lock_within(&self, name: LockName, limit: Duration) -> Taken {
+    pub async fn lock_within(&self, name: LockName<'static>, limit: Duration) -> Taken {
         let until = Instant::now() + limit;
         loop {
             let taken = self.try_lock(name).await?;
@@ -164,7 +133,7 @@ struct Keeper {
 
 struct Session {
     db: PgConnection,
-    held: HashSet<LockName>,
+    held: HashSet<Name>,
     /// Cancelled when this session is over.
     lost: CancellationToken,
 }
@@ -216,7 +185,7 @@ impl Keeper {
     }
 
     /// Takes a lock for this session; answers the token that is cancelled when the session ends.
-    async fn take(&mut self, name: LockName) -> Result<Option<CancellationToken>, sqlx::Error> {
+    async fn take(&mut self, name: Name) -> Result<Option<CancellationToken>, sqlx::Error> {
         let was_open = self.session.is_some();
         match self.take_once(name).await {
             // The connection was lost unnoticed: the second try opens a new one.
@@ -225,10 +194,7 @@ impl Keeper {
         }
     }
 
-    async fn take_once(
-        &mut self,
-        name: LockName,
-    ) -> Result<Option<CancellationToken>, sqlx::Error> {
+    async fn take_once(&mut self, name: Name) -> Result<Option<CancellationToken>, sqlx::Error> {
         let mut session = match self.session.take() {
             Some(session) => session,
             None => Session::open(&self.options).await?,
@@ -253,7 +219,7 @@ impl Keeper {
         }
     }
 
-    async fn give_back(&mut self, name: LockName, lost: &CancellationToken) {
+    async fn give_back(&mut self, name: Name, lost: &CancellationToken) {
         // A lock of an earlier session is gone; this session's lock has another holder.
         if lost.is_cancelled() {
             return;
@@ -293,7 +259,7 @@ impl Session {
         })
     }
 
-    async fn call(&mut self, name: LockName, function: &str) -> Result<bool, sqlx::Error> {
+    async fn call(&mut self, name: Name, function: &str) -> Result<bool, sqlx::Error> {
         let mut call = name.call(function);
         let row: PgRow = within(ANSWER_TIMEOUT, call.build().fetch_one(&mut self.db)).await?;
         sqlx::Row::try_get(&row, 0)

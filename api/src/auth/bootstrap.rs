@@ -19,8 +19,6 @@ use secrecy::SecretString;
 use super::AccessCache;
 use crate::{App, Error, Result};
 
-/// The lock under which only one process of an installation bootstraps at a time.
-const LOCK: LockName = LockName::Whole(5_497_853_401);
 /// The characters of a generated password; no two look alike.
 const ALPHABET: [u8; 32] = *b"abcdefghijkmnpqrstuvwxyz23456789";
 const LENGTH: usize = 20;
@@ -52,7 +50,7 @@ pub struct Bootstrapped {
 /// allowed.
 pub async fn bootstrap(app: &App, first: FirstUser) -> Result<Bootstrapped> {
     let locks = app.commands().store().locks();
-    let Some(alone) = locks.lock_within(LOCK, TIMEOUT).await? else {
+    let Some(alone) = locks.lock_within(LockName::Bootstrap, TIMEOUT).await? else {
         return Err(Error::Unavailable(
             "another process is starting for too long",
         ));

@@ -8,12 +8,12 @@
 
 use std::time::Duration;
 
+use eventstore::LockName;
 use sqlx::{Postgres, Transaction};
 use tokio::sync::MutexGuard;
 
 use crate::{App, Error, Result};
 
-const LOCK: i64 = 5_497_853_402;
 /// Time limit for the lock, and then for the log.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const BUSY: Error = Error::Unavailable("too many changes of rights at once; try again");
@@ -37,9 +37,7 @@ impl App {
             .bind(format!("{}s", TIMEOUT.as_secs()))
             .execute(&mut *everywhere)
             .await?;
-        let locked = sqlx::query("select pg_advisory_xact_lock($1)")
-            .bind(LOCK)
-            .execute(&mut *everywhere);
+        let locked = LockName::Rights.lock_in_transaction(&mut everywhere);
         locked.await.map_err(|error| match error {
             sqlx::Error::Database(_) => BUSY,
             error => error.into(),

@@ -31,8 +31,6 @@ use crate::{
 /// The most rows of a batch, and about the most bytes.
 const BATCH_ROWS: usize = 500;
 const BATCH_BYTES: usize = 1 << 20;
-/// The class of advisory locks that keep two imports into one group apart.
-const IMPORTING: i32 = 0x494d_504f;
 /// Time limit of waiting for the read models after each batch.
 const READABLE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -337,7 +335,7 @@ async fn append(
 /// The lock of the only import into a group, over all processes.
 async fn alone(app: &App, group: Id<Group>) -> Result<Lock> {
     let locks = app.commands().store().locks();
-    let alone = locks.try_lock(LockName::Id(IMPORTING, group.get())).await?;
+    let alone = locks.try_lock(LockName::GroupImport(group.get())).await?;
     let reason = "another import into this group is under way";
     alone.ok_or_else(|| Error::NotReady(reason.to_owned()))
 }

@@ -31,8 +31,6 @@ use crate::{CommandError, Commands};
 /// The upgrades' names in `identity.upgrades`.
 const ADDRESSES: &str = "addresses";
 const SMS_SENDERS: &str = "sms_senders";
-/// The lock of the process that carries the upgrades out.
-const UPGRADE: LockName = LockName::Text(0x5550_4752, ADDRESSES);
 /// Time limit for a process that waits for another one's upgrade.
 const TIME_LIMIT: Duration = Duration::from_secs(3600);
 /// Events that are read in one query, and accounts whose commands are sent in one append.
@@ -71,7 +69,9 @@ struct Candidate {
 pub async fn adopt(commands: &Commands, terms: Adoption) -> Result<Option<Position>, CommandError> {
     let locks = commands.store().locks();
     loop {
-        let alone = locks.lock_within(UPGRADE, TIME_LIMIT).await;
+        let alone = locks
+            .lock_within(LockName::AddressUpgrade, TIME_LIMIT)
+            .await;
         let alone = alone.map_err(StoreError::Database)?;
         let alone = alone.ok_or(CommandError::Contended)?;
         tokio::select! {

@@ -34,8 +34,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Commands, sending::Sending};
 
-/// The advisory lock of the leader, which runs the policies.
-const LEADERSHIP: LockName = LockName::Pair(0x4c45_4144, 0x706f_6c69);
 /// The pause between two attempts to become the leader, and after an error.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The time between two passes over the read models without a relevant event.
@@ -116,7 +114,7 @@ async fn lead(policies: Arc<Policies>, stop: CancellationToken) {
 /// is cancelled.
 async fn turn(policies: &Arc<Policies>, stop: &CancellationToken) -> Result<(), sqlx::Error> {
     let locks = policies.commands.store().locks();
-    let Some(lead) = locks.try_lock(LEADERSHIP).await? else {
+    let Some(lead) = locks.try_lock(LockName::Policies).await? else {
         return Ok(());
     };
     metrics::gauge!("ledgerline_policies_leader").set(1.0);

@@ -9,10 +9,6 @@ use tokio::time::Instant;
 use super::{Subscriber, checkpoint, high_water_marks::HighWaterMark};
 use crate::{Lock, LockName, Log, Position};
 
-/// The class of the advisory locks that elect leaders; the second key is a hash of the
-/// subscriber's name.
-const LEADERSHIP: i32 = 0x4c45_4144;
-
 /// The pauses between attempts at a poison event.
 const RETRIES: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
@@ -51,7 +47,7 @@ impl Member {
 
     /// Tries to become the leader; continues at the checkpoint.
     pub async fn elect(&mut self, log: &Log, db: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let name = LockName::Text(LEADERSHIP, self.name());
+        let name = LockName::Subscriber(self.name());
         let Some(lock) = log.locks().try_lock(name).await? else {
             return Ok(());
         };

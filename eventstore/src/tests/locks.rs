@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::Scratch;
 use crate::LockName;
 
-const NAME: LockName = LockName::Text(7, "one");
+const NAME: LockName<'static> = LockName::Rebuild("one");
 const LONG: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -16,9 +16,10 @@ async fn one_holds_a_lock_until_it_is_given_back() {
     let (here, there) = (scratch.store().await, scratch.store().await);
     for name in [
         NAME,
-        LockName::Id(7, 1 << 40),
-        LockName::Pair(7, 1),
-        LockName::Whole(7),
+        LockName::GroupImport(1 << 40),
+        LockName::Policies,
+        LockName::Bootstrap,
+        LockName::MessageParts("one"),
     ] {
         let lock = here.locks().try_lock(name).await.unwrap().unwrap();
         for other in [&here, &there] {
@@ -30,6 +31,53 @@ async fn one_holds_a_lock_until_it_is_given_back() {
         let waited = here.locks().lock_within(name, LONG).await.unwrap();
         assert!(waited.is_some(), "{name:?} is held for ever");
     }
+    scratch.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_lock_has_the_key_that_earlier_versions_take() {
+    let scratch = Scratch::start().await;
+    let store = scratch.store().await;
+    for (name, key) in [
+        (LockName::Subscriber("a"), "1279607108, hashtext('a')"),
+        (LockName::Policies, "1279607108, 1886350441"),
+        (LockName::Rebuild("a"), "1380270677, hashtext('a')"),
+        (
+            LockName::AddressUpgrade,
+            "1431324498, hashtext('addresses')",
+        ),
+        (LockName::GroupImport(7), "1229803599, hashint8(7)"),
+        (LockName::Bootstrap, "5497853401"),
+        (LockName::Rights, "5497853402"),
+        (
+            LockName::ProviderChannels(7),
+            "hashtextextended('provider_channels', 7)",
+        ),
+        (LockName::MessageParts("a"), "hashtextextended('a', 25)"),
+    ] {
+        let lock = store.locks().try_lock(name).await.unwrap().unwrap();
+        let free = format!("select pg_try_advisory_xact_lock({key})");
+        let free: bool = sqlx::query_scalar(&free)
+            .fetch_one(store.pool())
+            .await
+            .unwrap();
+        assert!(!free, "{name:?} is another lock than {key}");
+        lock.release().await;
+    }
+    scratch.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_of_a_transaction_ends_with_it() {
+    let scratch = Scratch::start().await;
+    let store = scratch.store().await;
+    let mut transaction = store.pool().begin().await.unwrap();
+    NAME.lock_in_transaction(&mut transaction).await.unwrap();
+    let mut other = store.pool().acquire().await.unwrap();
+    assert!(!NAME.try_lock_in_session(&mut other).await.unwrap());
+    transaction.commit().await.unwrap();
+    assert!(NAME.try_lock_in_session(&mut other).await.unwrap());
+    drop(other);
     scratch.stop().await;
 }
 

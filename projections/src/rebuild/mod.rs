@@ -13,7 +13,7 @@ use std::{
 };
 
 use eventstore::{
-    Log, Position, Recorded, StoreError,
+    LockName, Log, Position, Recorded, StoreError,
     subscriber::{FIND_BY_KEY, Source, Subscriber, apply, wanted},
 };
 use sqlx::{Connection, Executor as _, PgConnection, Row as _};
@@ -23,9 +23,6 @@ use tokio::time::sleep;
 use crate::{all, projection::ReadModel};
 
 pub use compare::differences;
-
-/// The class of advisory locks that keep two rebuilds of one projection apart.
-const REBUILDING: i32 = 0x5245_4255;
 
 /// The number of events from which a chunk is applied; a chunk may have more.
 const CHUNK: usize = 5_000;
@@ -131,12 +128,9 @@ impl Building {
         let options = (*log.pool().connect_options()).clone();
         let called = format!("ledgerline rebuild {}", projection.name());
         let mut db = PgConnection::connect_with(&options.application_name(&called)).await?;
-        let free: bool = sqlx::query_scalar("select pg_try_advisory_lock($1, hashtext($2))")
-            .bind(REBUILDING)
-            .bind(projection.name())
-            .fetch_one(&mut db)
-            .await?;
-        if !free {
+        // Of two rebuilds of one projection the second is refused.
+        let lock = LockName::Rebuild(projection.name());
+        if !lock.try_lock_in_session(&mut db).await? {
             return Err(RebuildError::Busy(projection.name()));
         }
         db.execute(&*format!(
