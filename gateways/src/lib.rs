@@ -18,6 +18,7 @@ pub mod inbound_mail;
 pub mod inbox;
 pub mod kannel;
 pub mod network;
+mod pool;
 mod receipts;
 mod reception;
 mod registry;

@@ -10,7 +10,7 @@ use tokio::time::{Duration, Instant};
 use tokio_rustls::TlsConnector;
 
 use super::KannelConfig;
-use crate::{network::without_brackets, tls};
+use crate::{network::without_brackets, pool::Reusable, tls};
 
 /// The most bytes of a response body; a longer one counts as missing.
 const ANSWER: usize = 64 * 1024;
@@ -57,11 +57,6 @@ impl Connection {
         })
     }
 
-    /// True if a request can be sent on the connection.
-    pub fn is_sound(&self) -> bool {
-        self.sender.is_ready() && self.used.elapsed() < IDLE
-    }
-
     /// Sends a request and reads its response.
     pub async fn send(&mut self, request: Request<Vec<u8>>) -> Result<Answer, Lost> {
         let request = request.map(|body| Full::new(Bytes::from(body)));
@@ -79,6 +74,20 @@ impl Connection {
         let _ = self.sender.ready().await;
         let status = head.status;
         Ok(Answer { status, body })
+    }
+}
+
+impl Reusable for Connection {
+    fn is_sound(&self) -> bool {
+        self.sender.is_ready() && !self.is_stale()
+    }
+
+    fn is_stale(&self) -> bool {
+        self.used.elapsed() >= IDLE
+    }
+
+    async fn revive(&mut self, _until: Instant) -> bool {
+        self.is_sound()
     }
 }
 

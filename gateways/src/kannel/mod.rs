@@ -32,10 +32,7 @@ use domain::{
 };
 use hyper::Request;
 use secrecy::SecretString;
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use self::{
@@ -47,6 +44,7 @@ use crate::{
     callbacks::Addresses,
     gateway::Counted,
     network::ProviderNetworks,
+    pool::Pool,
     reports::About,
     sms::{self, ours},
     tls,
@@ -106,9 +104,7 @@ impl KannelConfig {
 pub struct KannelGateway {
     config: KannelConfig,
     tls: Option<TlsConnector>,
-    /// One permit for each connection that may exist.
-    slots: Semaphore,
-    idle: Mutex<Vec<Connection>>,
+    pool: Pool<Connection>,
     health: Mutex<Health>,
     in_flight: AtomicUsize,
 }
@@ -123,8 +119,7 @@ impl KannelGateway {
         let tls = config.settings.tls.then(|| tls::connector(authority));
         Ok(Self {
             tls: tls.transpose()?,
-            slots: Semaphore::new(config.settings.connections.max(1)),
-            idle: Mutex::default(),
+            pool: Pool::new(config.settings.connections.max(1)),
             health: Mutex::default(),
             in_flight: AtomicUsize::new(0),
             config,
@@ -138,7 +133,7 @@ impl KannelGateway {
         progress: &dyn Progress,
     ) -> Ended {
         let none_free = "no connection to the SMS gateway became free in time";
-        let Ok(Ok(_slot)) = timeout_at(until, self.slots.acquire()).await else {
+        let Some(_slot) = self.pool.slot(until).await else {
             return ours(VIA, Outcome::Unavailable, none_free);
         };
         let mut connection = match self.ready(until).await {
@@ -150,7 +145,7 @@ impl KannelGateway {
         };
         let started = timeout_at(until, progress.start()).await;
         if !matches!(started, Ok(Ok(()))) || Instant::now() >= until {
-            self.keep(connection);
+            self.pool.keep(connection);
             let late = "the time ran out before anything was sent";
             return match started {
                 Ok(Err(_)) => Ended::NotOurs,
@@ -160,7 +155,7 @@ impl KannelGateway {
         let reply = self.send_all(&mut connection, parts, until).await;
         self.note(true, None);
         if reply.answered {
-            self.keep(connection);
+            self.pool.keep(connection);
         }
         self.ended(reply)
     }
@@ -228,22 +223,14 @@ impl KannelGateway {
     }
 
     async fn ready(&self, until: Instant) -> Result<Connection, String> {
-        while let Some(kept) = { lock(&self.idle).pop() } {
-            if kept.is_sound() {
-                return Ok(kept);
-            }
+        if let Some(connection) = self.pool.idle(until).await {
+            return Ok(connection);
         }
         let opening = Connection::open(&self.config, self.tls.as_ref());
         match timeout_at(self.patience(until), opening).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(format!("the SMS gateway cannot be reached: {error}")),
             Err(_) => Err("the SMS gateway did not answer in time".to_owned()),
-        }
-    }
-
-    fn keep(&self, connection: Connection) {
-        if connection.is_sound() && !self.slots.is_closed() {
-            lock(&self.idle).push(connection);
         }
     }
 
@@ -308,8 +295,7 @@ impl Gateway for KannelGateway {
     }
 
     async fn close(&self) {
-        self.slots.close();
-        lock(&self.idle).clear();
+        self.pool.close();
     }
 }
 

@@ -1,6 +1,6 @@
 //! One SMTP session, over lettre's low-level connection. It is cheap to start, and sending a
 //! mail may be cancelled at any await, since a [`Connection`] that is not
-//! [`Connection::sound`] is dropped by its holder.
+//! [`Reusable::is_sound`] is dropped by its holder.
 
 use std::{net::TcpStream as StdStream, panic::AssertUnwindSafe, time::Duration};
 
@@ -21,6 +21,7 @@ use super::{
     stream::{self, Bounded},
     trouble::{Fault, Step, Trouble},
 };
+use crate::pool::Reusable;
 
 /// The idle time after which a connection is probed with NOOP before it is used.
 const FRESH: Duration = Duration::from_secs(5);
@@ -161,47 +162,6 @@ impl Connection {
         })
     }
 
-    /// True if the connection may be used for another mail.
-    pub fn sound(&self) -> bool {
-        self.state != State::Unsound
-    }
-
-    /// True if the connection has been idle for so long that it is not needed.
-    pub fn stale(&self) -> bool {
-        self.used.elapsed() > STALE
-    }
-
-    /// Checks that the connection is alive, and brings it to where the server waits for MAIL.
-    pub async fn revive(&mut self, until: Instant) -> bool {
-        let limit = Limit {
-            until,
-            patience: PROBE,
-        };
-        let spoke = match self.watch.peek(&mut [0]) {
-            Ok(0) => return false,
-            // An unsolicited 421, or a TLS record: only the probe can tell.
-            Ok(_) => true,
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => false,
-            Err(_) => return false,
-        };
-        let refused = self.state == State::Refused;
-        if !refused && !spoke && self.used.elapsed() < FRESH {
-            return true;
-        }
-        self.state = State::Unsound;
-        let answer = if refused {
-            limit.at(Step::Mail, self.smtp.command(Rset)).await
-        } else {
-            limit.at(Step::Mail, self.smtp.command(Noop)).await
-        };
-        let alive = answer.is_ok_and(|answer| completed(&answer));
-        if alive {
-            self.state = State::Ready;
-            self.used = Instant::now();
-        }
-        alive
-    }
-
     /// Sends one mail and returns the server's answer to it.
     pub async fn send(&mut self, letter: &Letter, until: Instant) -> Result<Response, Trouble> {
         let limit = Limit {
@@ -321,6 +281,47 @@ impl Connection {
             patience: PROBE,
         };
         let _ = limit.at(Step::Mail, self.smtp.command(Quit)).await;
+    }
+}
+
+impl Reusable for Connection {
+    fn is_sound(&self) -> bool {
+        self.state != State::Unsound
+    }
+
+    fn is_stale(&self) -> bool {
+        self.used.elapsed() > STALE
+    }
+
+    /// Brings the connection to where the server waits for MAIL.
+    async fn revive(&mut self, until: Instant) -> bool {
+        let limit = Limit {
+            until,
+            patience: PROBE,
+        };
+        let spoke = match self.watch.peek(&mut [0]) {
+            Ok(0) => return false,
+            // An unsolicited 421, or a TLS record: only the probe can tell.
+            Ok(_) => true,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => false,
+            Err(_) => return false,
+        };
+        let refused = self.state == State::Refused;
+        if !refused && !spoke && self.used.elapsed() < FRESH {
+            return true;
+        }
+        self.state = State::Unsound;
+        let answer = if refused {
+            limit.at(Step::Mail, self.smtp.command(Rset)).await
+        } else {
+            limit.at(Step::Mail, self.smtp.command(Noop)).await
+        };
+        let alive = answer.is_ok_and(|answer| completed(&answer));
+        if alive {
+            self.state = State::Ready;
+            self.used = Instant::now();
+        }
+        alive
     }
 }
 

@@ -45,10 +45,7 @@ use domain::{
 };
 use futures::future::join_all;
 use lettre::transport::smtp::{client::TlsParameters, extension::ClientId};
-use tokio::{
-    sync::Semaphore,
-    time::{Duration, Instant, timeout_at},
-};
+use tokio::time::{Duration, Instant, timeout_at};
 
 pub use self::{
     config::{InvalidConfig, SmtpConfig},
@@ -61,7 +58,8 @@ use self::{
     trouble::{Trouble, WORDS},
 };
 use crate::{
-    Content, Ended, Gateway, Health, Progress, Report, Spool, gateway::Counted, words::one_line,
+    Content, Ended, Gateway, Health, Progress, Report, Spool, gateway::Counted, pool::Pool,
+    words::one_line,
 };
 
 /// The time for which a mail waits for a permit of its domain before it leaves its channel
@@ -78,11 +76,7 @@ pub struct SmtpGateway {
     letterhead: Letterhead,
     domains: Option<Domains>,
     clock: fn() -> DateTime<Utc>,
-    /// One permit for each connection that may exist.
-    slots: Semaphore,
-    /// Idle connections, a stack: the last one used is used next, so that those not needed
-    /// grow stale and are closed.
-    idle: Mutex<Vec<Connection>>,
+    pool: Pool<Connection>,
     health: Mutex<Health>,
     in_flight: AtomicUsize,
 }
@@ -107,8 +101,7 @@ impl SmtpGateway {
             },
             domains: config.domain_connections.map(Domains::new),
             clock,
-            slots: Semaphore::new(config.connections.max(1)),
-            idle: Mutex::default(),
+            pool: Pool::new(config.connections.max(1)),
             health: Mutex::default(),
             in_flight: AtomicUsize::new(0),
             config,
@@ -117,23 +110,9 @@ impl SmtpGateway {
 
     /// A connection that is ready for MAIL, an idle one or a new one.
     async fn ready(&self, until: Instant) -> Result<Connection, Trouble> {
-        loop {
-            let kept = lock(&self.idle).pop();
-            let Some(mut connection) = kept else { break };
-            if connection.revive(until).await {
-                return Ok(connection);
-            }
-        }
-        Connection::open(&self.config, &self.hello, self.tls.as_ref(), until).await
-    }
-
-    fn keep(&self, connection: Connection) {
-        if connection.sound() && !self.slots.is_closed() {
-            let mut idle = lock(&self.idle);
-            idle.push(connection);
-            if idle[0].stale() {
-                idle.remove(0);
-            }
+        match self.pool.idle(until).await {
+            Some(connection) => Ok(connection),
+            None => Connection::open(&self.config, &self.hello, self.tls.as_ref(), until).await,
         }
     }
 
@@ -163,7 +142,7 @@ impl SmtpGateway {
         let Ok(_place) = timeout_at(until.min(Instant::now() + CROWD), place).await else {
             return Ended::NoRoom;
         };
-        let Ok(Ok(_slot)) = timeout_at(until, self.slots.acquire()).await else {
+        let Some(_slot) = self.pool.slot(until).await else {
             return ours(
                 Outcome::Unavailable,
                 "no connection to the mail server became free in time",
@@ -174,12 +153,12 @@ impl SmtpGateway {
             Err(trouble) => return self.failed(&trouble, false),
         };
         if let Some(obstacle) = Self::obstacle(letter, &connection) {
-            self.keep(connection);
+            self.pool.keep(connection);
             return ours(Outcome::Rejected, obstacle);
         }
         let started = timeout_at(until, progress.start()).await;
         if !matches!(started, Ok(Ok(()))) || Instant::now() >= until {
-            self.keep(connection);
+            self.pool.keep(connection);
             return match started {
                 Ok(Err(_)) => Ended::NotOurs,
                 _ => ours(
@@ -189,7 +168,7 @@ impl SmtpGateway {
             };
         }
         let sent = connection.send(letter, until).await;
-        self.keep(connection);
+        self.pool.keep(connection);
         match sent {
             Ok(answer) => {
                 self.note(true, None);
@@ -261,8 +240,7 @@ impl Gateway for SmtpGateway {
     }
 
     async fn close(&self) {
-        self.slots.close();
-        let idle = std::mem::take(&mut *lock(&self.idle));
+        let idle = self.pool.close();
         join_all(idle.into_iter().map(Connection::quit)).await;
     }
 }
