@@ -1,12 +1,10 @@
 //! The concurrency limit of a provider: a semaphore whose size changes, and at which
 //! single sends never wait behind those of campaigns.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
+use two_lanes::{Lane, TwoLanes};
 
 /// The semaphore of a provider; clones share it.
 #[derive(Clone, Debug)]
@@ -25,8 +23,7 @@ struct State {
     used: usize,
     /// The most permits that were used or waited for since [`Permits::demand`] was last called.
     peak: usize,
-    single: VecDeque<oneshot::Sender<Permit>>,
-    bulk: VecDeque<oneshot::Sender<Permit>>,
+    waiters: TwoLanes<oneshot::Sender<Permit>>,
 }
 
 /// A permit for one attempt, given back when it is dropped.
@@ -49,8 +46,7 @@ impl Permits {
             size,
             used: 0,
             peak: 0,
-            single: VecDeque::new(),
-            bulk: VecDeque::new(),
+            waiters: TwoLanes::default(),
         };
         Self(Arc::new(Inner {
             state: Mutex::new(state),
@@ -65,13 +61,9 @@ impl Permits {
             let granted = {
                 let (waiter, granted) = oneshot::channel();
                 let mut state = self.0.lock();
-                if bulk {
-                    state.bulk.push_back(waiter)
-                } else {
-                    state.single.push_back(waiter)
-                }
+                state.waiters.push_back(Lane::bulk_if(bulk), waiter);
                 state.grant(&self.0);
-                let waiting = state.waiting();
+                let waiting = state.waiters.len();
                 state.peak = state.peak.max(state.used + waiting);
                 // Further waiters need no notification of their own.
                 if waiting == 1 {
@@ -101,8 +93,8 @@ impl Permits {
     /// The demand since the last call; its peak is counted anew from now on.
     pub fn demand(&self) -> Demand {
         let mut state = self.0.lock();
-        state.tidy();
-        let now = state.used + state.waiting();
+        state.waiters.forget_gone();
+        let now = state.used + state.waiters.len();
         let wanted = state.peak.max(now);
         state.peak = now;
         Demand {
@@ -119,32 +111,21 @@ impl Inner {
 }
 
 impl State {
-    fn waiting(&self) -> usize {
-        self.single.len() + self.bulk.len()
-    }
-
-    fn tidy(&mut self) {
-        self.single.retain(|waiter| !waiter.is_closed());
-        self.bulk.retain(|waiter| !waiter.is_closed());
-    }
-
     /// Grants permits to those that wait, as far as there are any.
     fn grant(&mut self, inner: &Arc<Inner>) {
-        self.tidy();
+        self.waiters.forget_gone();
         let kept_free = if self.size > 1 {
             (self.size / 8).max(1)
         } else {
             0
         };
         while self.used < self.size {
-            let waiter = match self.single.pop_front() {
-                Some(waiter) => waiter,
-                None if self.used + kept_free < self.size => match self.bulk.pop_front() {
-                    Some(waiter) => waiter,
-                    None => return,
-                },
-                None => return,
+            let next = if self.used + kept_free < self.size {
+                self.waiters.pop_first()
+            } else {
+                self.waiters.pop(Lane::Single)
             };
+            let Some(waiter) = next else { return };
             match waiter.send(Permit(Some(Arc::clone(inner)))) {
                 Ok(()) => self.used += 1,
                 // The waiter has gone; its permit was never counted and must not be given back.

@@ -12,7 +12,7 @@ mod source;
 mod tests;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -25,6 +25,7 @@ use tokio::{
     sync::{Notify, oneshot},
     time::{Instant, sleep_until},
 };
+use two_lanes::{Lane, TwoLanes};
 
 pub use self::clock_offset::Window;
 use self::{clock_offset::ClockOffset, reserved_slots::ReservedSlots, source::Source};
@@ -64,8 +65,7 @@ struct Inner {
 /// The waiters of one key.
 struct Line {
     spacing: Spacing,
-    single: VecDeque<oneshot::Sender<Answer>>,
-    bulk: VecDeque<oneshot::Sender<Answer>>,
+    waiters: TwoLanes<oneshot::Sender<Answer>>,
     changed: Arc<Notify>,
 }
 
@@ -160,21 +160,16 @@ impl RateLimiter {
             ));
             Line {
                 spacing,
-                single: VecDeque::new(),
-                bulk: VecDeque::new(),
+                waiters: TwoLanes::default(),
                 changed,
             }
         });
         line.spacing = spacing;
-        let lane = if bulk {
-            &mut line.bulk
-        } else {
-            &mut line.single
-        };
+        let lane = Lane::bulk_if(bulk);
         if again {
-            lane.push_front(waiter)
+            line.waiters.push_front(lane, waiter)
         } else {
-            lane.push_back(waiter)
+            line.waiters.push_back(lane, waiter)
         }
         line.changed.notify_one();
         answer
@@ -241,7 +236,7 @@ impl Inner {
         while let Some(slot) = slots.begun(now) {
             let mut answer = Answer::Slot(slot);
             // A waiter that has gone leaves its slot to the next.
-            while let Some(waiter) = lines.get_mut(key).and_then(Line::first) {
+            while let Some(waiter) = lines.get_mut(key).and_then(|line| line.waiters.pop_first()) {
                 match waiter.send(answer) {
                     Ok(()) => break,
                     Err(back) => answer = back,
@@ -258,13 +253,13 @@ impl Inner {
         let Some(line) = lines.get_mut(key) else {
             return Missing::Nobody;
         };
-        line.tidy();
-        if line.len() == 0 && slots.len() == 0 {
+        line.waiters.forget_gone();
+        if line.waiters.is_empty() && slots.len() == 0 {
             lines.remove(key);
             return Missing::Nobody;
         }
         let enough = slots.end().is_some_and(|last| last > soon);
-        match line.len().saturating_sub(slots.len()) {
+        match line.waiters.len().saturating_sub(slots.len()) {
             0 => Missing::None,
             _ if enough => Missing::None,
             count => Missing::Slots(count.min(MOST_AT_ONCE), line.spacing),
@@ -307,7 +302,7 @@ impl Inner {
         let Some(line) = lines.get_mut(key) else {
             return;
         };
-        line.tidy();
+        line.waiters.forget_gone();
         match taken {
             Ok(taken) => {
                 let enough = taken.slots.len() >= taken.wanted;
@@ -328,26 +323,11 @@ impl Inner {
 }
 
 impl Line {
-    fn len(&self) -> usize {
-        self.single.len() + self.bulk.len()
-    }
-
-    fn first(&mut self) -> Option<oneshot::Sender<Answer>> {
-        self.single.pop_front().or_else(|| self.bulk.pop_front())
-    }
-
-    /// Removes waiters that have gone.
-    fn tidy(&mut self) {
-        self.single.retain(|waiter| !waiter.is_closed());
-        self.bulk.retain(|waiter| !waiter.is_closed());
-    }
-
     /// Sends away all waiters but the first `stay`, each with a pause by its place after them.
     fn dismiss(&mut self, stay: usize, pause: impl Fn(u32) -> Duration) {
-        for place in (0..self.len().saturating_sub(stay)).rev() {
-            let last = self.bulk.pop_back().or_else(|| self.single.pop_back());
+        for place in (0..self.waiters.len().saturating_sub(stay)).rev() {
             let place = u32::try_from(place).unwrap_or(u32::MAX);
-            if let Some(waiter) = last {
+            if let Some(waiter) = self.waiters.pop_last() {
                 // A waiter that has gone meanwhile needs no answer.
                 let _ = waiter.send(Answer::Later(pause(place)));
             }

@@ -15,22 +15,20 @@ use backoff::Backoff;
 use chrono::{DateTime, Utc};
 use domain::{Claim, Event, Subject};
 use sqlx::{PgPool, error::ErrorKind};
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
-};
+use tokio::{sync::oneshot, time::Instant};
+use two_lanes::{GroupLimits, Lane};
 
 use crate::{
     Log, Metadata, Position, Recorded, StoreError, effect::Effect, kept::Kept, statement,
     vault::random,
 };
 
-/// The most members of a group, and about the most events.
-const GROUP_MEMBERS: usize = 256;
-const GROUP_EVENTS: usize = 2_048;
-/// About the most events of a group to which bulk members are added: a single commit that
-/// comes next waits for the whole group.
-const BULK_EVENTS: usize = 512;
+/// Limits on a group, in members and events.
+const GROUP: GroupLimits = GroupLimits {
+    items: 256,
+    weight: 2_048,
+    bulk_weight: 512,
+};
 /// Capacity of a lane, in members; a sender to a full lane waits.
 const WAITING: usize = 4_096;
 /// Time limit of retrying an append while the database is lost or busy.
@@ -83,6 +81,7 @@ pub(crate) struct Member {
     pub effects: Effects,
 }
 
+#[derive(Debug)]
 struct Waiting {
     member: Member,
     reply: oneshot::Sender<Result<Vec<Position>, StoreError>>,
@@ -92,18 +91,11 @@ impl Waiting {
     fn events(&self) -> usize {
         self.member.events.len()
     }
-
-    fn is_bulk(&self) -> bool {
-        self.member.metadata.bulk
-    }
 }
 
-/// The senders of commits to the appending task, one for each lane.
+/// A handle to the appending task. Clones share it.
 #[derive(Clone, Debug)]
-pub(crate) struct Appender {
-    single: mpsc::Sender<Waiting>,
-    bulk: mpsc::Sender<Waiting>,
-}
+pub(crate) struct Appender(two_lanes::Sender<Waiting>);
 
 /// A new random id: 32 hex digits, which Postgres accepts as a UUID.
 ///
@@ -115,37 +107,27 @@ pub fn random_id() -> Result<String, StoreError> {
 
 impl Appender {
     pub fn start(pool: PgPool, log: Log) -> Self {
-        let (single, singles) = mpsc::channel(WAITING);
-        let (bulk, bulks) = mpsc::channel(WAITING);
-        let lanes = Lanes {
-            single: singles,
-            bulk: bulks,
-            bulk_went: false,
-        };
-        tokio::spawn(run(pool, log, lanes));
-        Self { single, bulk }
+        let (commits, waiting) = two_lanes::channel(WAITING, GROUP, Waiting::events);
+        tokio::spawn(run(pool, log, waiting));
+        Self(commits)
     }
 
     /// Appends a member; answers with the positions of its events.
     pub async fn append(&self, member: Member) -> Result<Vec<Position>, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let lane = if member.metadata.bulk {
-            &self.bulk
-        } else {
-            &self.single
-        };
-        let waiting = Waiting { member, reply };
-        lane.send(waiting).await.map_err(|_| StoreError::Closed)?;
+        let lane = Lane::bulk_if(member.metadata.bulk);
+        let sent = self.0.send(lane, Waiting { member, reply });
+        sent.await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 }
 
 /// Appends until the pool is closed. Keeps one connection of the pool, so that no append waits
 /// when all the others are in use.
-async fn run(pool: PgPool, log: Log, mut lanes: Lanes) {
+async fn run(pool: PgPool, log: Log, mut waiting: two_lanes::Receiver<Waiting>) {
     let mut closed = pool.close_event();
     let mut db = Kept::new(pool);
-    while let Ok(Some(group)) = closed.do_until(lanes.next()).await {
+    while let Ok(Some(group)) = closed.do_until(waiting.next_group()).await {
         let events: usize = group.iter().map(Waiting::events).sum();
         metrics::histogram!("ledgerline_append_group_members").record(group.len() as f64);
         metrics::counter!("ledgerline_events_appended_total").increment(events as u64);
@@ -154,49 +136,6 @@ async fn run(pool: PgPool, log: Log, mut lanes: Lanes) {
             .map(|waiting| (waiting.member, waiting.reply))
             .unzip();
         append_group(&mut db, &log, members, replies).await;
-    }
-}
-
-/// The queues of waiting members, one for each lane.
-struct Lanes {
-    single: mpsc::Receiver<Waiting>,
-    bulk: mpsc::Receiver<Waiting>,
-    /// True if the last group contained bulk members.
-    bulk_went: bool,
-}
-
-impl Lanes {
-    /// The next group; `None` once all senders are gone. While neither lane is ever empty, every
-    /// second group contains bulk members.
-    async fn next(&mut self) -> Option<Vec<Waiting>> {
-        let mut group = Vec::new();
-        loop {
-            fill(&mut group, &mut self.single, GROUP_EVENTS);
-            if !self.bulk_went || group.iter().all(Waiting::is_bulk) {
-                fill(&mut group, &mut self.bulk, BULK_EVENTS);
-            }
-            if !group.is_empty() {
-                self.bulk_went = group.iter().any(Waiting::is_bulk);
-                return Some(group);
-            }
-            let first = tokio::select! {
-                biased;
-                Some(single) = self.single.recv() => single,
-                Some(bulk) = self.bulk.recv() => bulk,
-                else => return None,
-            };
-            group.push(first);
-        }
-    }
-}
-
-/// Moves members of a lane into a group until the group has about `most` events.
-fn fill(group: &mut Vec<Waiting>, lane: &mut mpsc::Receiver<Waiting>, most: usize) {
-    let mut events: usize = group.iter().map(Waiting::events).sum();
-    while group.len() < GROUP_MEMBERS && events < most {
-        let Ok(next) = lane.try_recv() else { break };
-        events += next.events();
-        group.push(next);
     }
 }
 
