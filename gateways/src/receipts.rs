@@ -3,16 +3,14 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use batching::{Batcher, Pending};
 use commands::CommandError;
 use dispatch::queue::{self, Named};
 use domain::{Id, delivery::Provider};
 use eventstore::subscriber::is_behind;
 use quick_cache::sync::Cache;
 use sqlx::PgPool;
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
-};
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
     inbox::Ingested,
@@ -43,21 +41,22 @@ const GRACE: Duration = Duration::from_secs(60);
 
 /// A handle to the task that records delivery receipts. Clones share the task.
 #[derive(Clone, Debug)]
-pub(crate) struct Receipts(mpsc::Sender<PendingReceipt>);
+pub(crate) struct Receipts(Batcher<Receipt, Ingested>);
+
+type PendingReceipt = Pending<Receipt, Ingested>;
 
 #[derive(Debug)]
-struct PendingReceipt {
+struct Receipt {
     provider: Id<Provider>,
     message_id: String,
     said: ReportedOutcome,
     come: Instant,
-    answer: oneshot::Sender<Ingested>,
 }
 
 impl Receipts {
     /// Starts the task; it runs until the last clone is dropped.
     pub fn start(pool: PgPool, reports: Reports) -> Self {
-        let (sender, receiver) = mpsc::channel(BATCH);
+        let (batcher, receiver) = Batcher::channel(BATCH);
         let desk = Recorder {
             pool,
             reports,
@@ -65,7 +64,7 @@ impl Receipts {
             unknown: Cache::new(UNKNOWN),
         };
         tokio::spawn(desk.work(receiver));
-        Self(sender)
+        Self(batcher)
     }
 
     /// Records a receipt; answers when it is on record, or that it is not.
@@ -75,18 +74,13 @@ impl Receipts {
         message_id: String,
         said: ReportedOutcome,
     ) -> Ingested {
-        let (answer, told) = oneshot::channel();
-        let receipt = PendingReceipt {
+        let receipt = Receipt {
             provider,
             message_id,
             said,
             come: Instant::now(),
-            answer,
         };
-        match self.0.send(receipt).await {
-            Ok(()) => told.await.unwrap_or(Ingested::Retry),
-            Err(_) => Ingested::Retry,
-        }
+        self.0.ask(receipt).await.unwrap_or(Ingested::Retry)
     }
 }
 
@@ -145,19 +139,20 @@ impl Recorder {
         let mut behind = None;
         let mut rest = Vec::new();
         let (mut told, mut answers) = (Vec::new(), Vec::new());
-        for receipt in receipts {
+        for pending in receipts {
+            let receipt = &pending.request;
             let name = (receipt.provider, receipt.message_id.clone());
             match attempts.get(&name) {
                 Some(about) => {
-                    told.push((*about, receipt.said));
-                    answers.push((name, receipt.answer));
+                    told.push((*about, pending.request.said));
+                    answers.push((name, pending.answer));
                 }
                 None if self.told.get(&name).is_some() => {
-                    let _ = receipt.answer.send(Ingested::Ack);
+                    let _ = pending.answer.send(Ingested::Ack);
                 }
-                None if receipt.come.elapsed() < RECORD_TIMEOUT => rest.push(receipt),
+                None if receipt.come.elapsed() < RECORD_TIMEOUT => rest.push(pending),
                 None if self.may_be_known_yet(&name, &mut behind).await? => {
-                    let _ = receipt.answer.send(Ingested::Retry);
+                    let _ = pending.answer.send(Ingested::Retry);
                 }
                 None => {
                     metrics::counter!("ledgerline_reports_unknown_total").increment(1);
@@ -166,7 +161,7 @@ impl Recorder {
                         "a report on a message that is not awaited"
                     );
                     let reason = "no attempt waits for it";
-                    let _ = receipt.answer.send(Ingested::Reject(reason));
+                    let _ = pending.answer.send(Ingested::Reject(reason));
                 }
             }
         }
@@ -213,7 +208,7 @@ impl Recorder {
     ) -> Result<HashMap<Name, About>, CommandError> {
         let wanted: Vec<_> = receipts
             .iter()
-            .map(|it| (it.provider.get(), it.message_id.clone()))
+            .map(|it| (it.request.provider.get(), it.request.message_id.clone()))
             .collect();
         let named = queue::named(&self.pool, &wanted)
             .await

@@ -10,6 +10,7 @@ mod together;
 
 use std::sync::Arc;
 
+use batching::{Batcher, Bounds};
 use chrono::{DateTime, Utc};
 use domain::{
     Id,
@@ -20,19 +21,21 @@ use domain::{
 use eventstore::StoreError;
 use sqlx::PgPool;
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot};
 
-use self::together::PendingMessage;
+use self::together::Intake;
 use crate::{CommandError, Commands, sending::Deadlines, suppression::Suppression};
 
-/// Bound on the messages of one batch.
-const TOGETHER: usize = 100;
+/// Limits on the messages of one batch, and on those that wait.
+const BOUNDS: Bounds = Bounds {
+    batch: 100,
+    waiting: 100,
+};
 
 /// Takes in inbound messages. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Receiving {
     ingest: Arc<Ingest>,
-    asked: mpsc::Sender<PendingMessage>,
+    batcher: Batcher<InboundMessage, Result<IngestResult, NotTaken>>,
 }
 
 /// The log and the read models that inbound messages are taken in with.
@@ -129,9 +132,8 @@ impl Receiving {
             words,
             deadlines,
         });
-        let (asked, asking) = mpsc::channel(TOGETHER);
-        tokio::spawn(together::work(Arc::clone(&ingest), asking));
-        Self { ingest, asked }
+        let batcher = Batcher::start(BOUNDS, Intake(Arc::clone(&ingest)));
+        Self { ingest, batcher }
     }
 
     /// The reason for which a message to this address would be refused, as far as it is known
@@ -164,10 +166,7 @@ impl Receiving {
     /// # Errors
     /// When the database does not answer; then nothing is recorded.
     pub async fn take(&self, inbound: InboundMessage) -> Result<IngestResult, NotTaken> {
-        let (answer, answered) = oneshot::channel();
-        let stopped = || NotTaken::from(StoreError::Closed);
-        let asked = PendingMessage { inbound, answer };
-        self.asked.send(asked).await.map_err(|_| stopped())?;
-        answered.await.unwrap_or_else(|_| Err(stopped()))
+        let taken = self.batcher.ask(inbound).await;
+        taken.unwrap_or_else(|| Err(StoreError::Closed.into()))
     }
 }

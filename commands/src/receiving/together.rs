@@ -2,44 +2,29 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use batching::Handler;
 use domain::{Id, access::User, delivery::Transmission};
 use eventstore::{Metadata, StoreError};
-use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    InboundMessage, Ingest, IngestResult, NotTaken, TOGETHER, lookup::NotRouted,
-    record::RoutedMessage,
+    InboundMessage, Ingest, IngestResult, NotTaken, lookup::NotRouted, record::RoutedMessage,
 };
 use crate::CommandError;
 
 /// The most attempts at one message when other writers are faster.
 const ATTEMPTS: usize = 5;
 
-/// An inbound message whose sender waits for the result.
-#[derive(Debug)]
-pub(super) struct PendingMessage {
-    pub inbound: InboundMessage,
-    pub answer: oneshot::Sender<Result<IngestResult, NotTaken>>,
-}
+/// Takes in batches of messages.
+pub(super) struct Intake(pub Arc<Ingest>);
 
-/// Takes in batches of messages until the channel is closed.
-pub(super) async fn work(ingest: Arc<Ingest>, mut asking: mpsc::Receiver<PendingMessage>) {
-    let mut asked = Vec::with_capacity(TOGETHER);
-    while asking.recv_many(&mut asked, TOGETHER).await > 0 {
-        let (inbound, answers): (Vec<_>, Vec<_>) =
-            asked.drain(..).map(|it| (it.inbound, it.answer)).unzip();
-        let ingest = Arc::clone(&ingest);
-        // A task of its own, so that a panic leaves only this batch without answers.
-        let taken = tokio::spawn(async move { ingest.take_all(&inbound).await });
-        match taken.await {
-            Ok(taken) => {
-                for (answer, taken) in answers.into_iter().zip(taken) {
-                    // A sender that does not wait any more delivers the message again.
-                    let _ = answer.send(taken);
-                }
-            }
-            Err(error) => tracing::error!(%error, "what came in could not be handled"),
-        }
+impl Handler for Intake {
+    type Request = InboundMessage;
+    type Answer = Result<IngestResult, NotTaken>;
+    const NAME: &'static str = "inbound messages";
+
+    // A sender whose message has no answer, or who does not wait any more, delivers it again.
+    async fn handle(&mut self, inbound: Vec<InboundMessage>) -> Vec<Self::Answer> {
+        self.0.take_all(&inbound).await
     }
 }
 

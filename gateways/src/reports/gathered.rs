@@ -1,61 +1,44 @@
 //! Batches reports that arrive one by one, each in a request of its own, to record them
 //! together.
 
-use tokio::sync::{mpsc, oneshot};
+use batching::{Batcher, Bounds, Handler};
 
 use super::{About, Noted, ReportedOutcome, Reports};
 
-/// The most reports that are recorded together.
-const TOGETHER: usize = 500;
-
-#[derive(Debug)]
-struct Told {
-    about: About,
-    said: ReportedOutcome,
-    answer: oneshot::Sender<Noted>,
-}
+/// Limits on the reports that are recorded together, and on those that wait.
+const BOUNDS: Bounds = Bounds {
+    batch: 500,
+    waiting: 500,
+};
 
 /// A handle to the task that records single reports in batches. Clones share the task.
 #[derive(Clone, Debug)]
-pub struct Gathered(mpsc::Sender<Told>);
+pub struct Gathered(Batcher<(About, ReportedOutcome), Noted>);
+
+struct Recorder(Reports);
 
 impl Gathered {
     /// Starts the task; it runs until the last clone is dropped.
     pub fn start(reports: Reports) -> Self {
-        let (sender, receiver) = mpsc::channel(TOGETHER);
-        tokio::spawn(work(reports, receiver));
-        Self(sender)
+        Self(Batcher::start(BOUNDS, Recorder(reports)))
     }
 
     /// Records a report; `None` if that is not possible now.
     pub async fn record(&self, about: About, said: ReportedOutcome) -> Option<Noted> {
-        let (answer, answered) = oneshot::channel();
-        let told = Told {
-            about,
-            said,
-            answer,
-        };
-        self.0.send(told).await.ok()?;
-        answered.await.ok()
+        self.0.ask((about, said)).await
     }
 }
 
-async fn work(reports: Reports, mut receiver: mpsc::Receiver<Told>) {
-    let mut told = Vec::with_capacity(TOGETHER);
-    while receiver.recv_many(&mut told, TOGETHER).await > 0 {
-        let (said, answers): (Vec<_>, Vec<_>) = told
-            .drain(..)
-            .map(|it| ((it.about, it.said), it.answer))
-            .unzip();
-        match reports.record(said).await {
-            Ok(noted) => {
-                for (answer, noted) in answers.into_iter().zip(noted) {
-                    // A request that has gone is sent again by the provider.
-                    let _ = answer.send(noted);
-                }
-            }
-            // The waiting requests are answered 503, and the providers send them again.
-            Err(error) => tracing::warn!(%error, "reports could not be recorded"),
-        }
+impl Handler for Recorder {
+    type Request = (About, ReportedOutcome);
+    type Answer = Noted;
+    const NAME: &'static str = "delivery reports";
+
+    async fn handle(&mut self, reports: Vec<Self::Request>) -> Vec<Noted> {
+        // The waiting requests are answered 503, and the providers send them again.
+        self.0.record(reports).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "reports could not be recorded");
+            Vec::new()
+        })
     }
 }

@@ -1,22 +1,26 @@
 //! The outbox: the sandbox's deliveries, written in batches.
 
+use batching::{Batcher, Bounds, Handler};
 use domain::{Id, delivery::Provider};
 use sqlx::PgPool;
-use tokio::sync::{mpsc, oneshot};
 
 /// The most deliveries that are written at once.
 const BATCH: usize = 256;
 /// The number of deliveries that the outbox keeps.
 const KEPT: i64 = 10_000;
 
+/// The number of deliveries that are written between two trims.
+const TRIM: usize = 1_000;
+
 /// A handle to the task that writes deliveries.
 #[derive(Debug)]
-pub(super) struct Outbox(mpsc::Sender<Delivery>);
+pub(super) struct Outbox(Batcher<Row, bool>);
 
-#[derive(Debug)]
-struct Delivery {
-    row: Row,
-    written: oneshot::Sender<bool>,
+/// Writes the deliveries of a provider.
+struct Writer {
+    provider: Id<Provider>,
+    pool: PgPool,
+    since_trimmed: usize,
 }
 
 /// A delivery as a row.
@@ -35,41 +39,43 @@ pub(super) struct Row {
 impl Outbox {
     /// Starts the outbox of this provider, with a queue of `room` deliveries.
     pub fn open(provider: Id<Provider>, pool: PgPool, room: usize) -> Self {
-        let (outbox, deliveries) = mpsc::channel(room);
-        tokio::spawn(write(provider, pool, deliveries));
-        Self(outbox)
+        let bounds = Bounds {
+            batch: BATCH,
+            waiting: room,
+        };
+        let writer = Writer {
+            provider,
+            pool,
+            since_trimmed: 0,
+        };
+        Self(Batcher::start(bounds, writer))
     }
 
     /// Writes a delivery; false if that failed.
     pub async fn put(&self, row: Row) -> bool {
-        let (written, answer) = oneshot::channel();
-        let sent = self.0.send(Delivery { row, written }).await.is_ok();
-        sent && answer.await.unwrap_or(false)
+        self.0.ask(row).await.unwrap_or(false)
     }
 }
 
-async fn write(provider: Id<Provider>, pool: PgPool, mut deliveries: mpsc::Receiver<Delivery>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    let mut since_trimmed = 0;
-    while deliveries.recv_many(&mut batch, BATCH).await > 0 {
-        let (rows, acknowledge): (Vec<Row>, Vec<_>) = batch
-            .drain(..)
-            .map(|delivery| (delivery.row, delivery.written))
-            .unzip();
-        let written = insert(provider, &pool, &rows).await;
+impl Handler for Writer {
+    type Request = Row;
+    /// True if the delivery was written.
+    type Answer = bool;
+    const NAME: &'static str = "sandbox outbox";
+
+    async fn handle(&mut self, rows: Vec<Row>) -> Vec<bool> {
+        let written = insert(self.provider, &self.pool, &rows).await;
         if let Err(error) = &written {
             tracing::warn!(%error, "the sandbox's outbox cannot be written");
         }
-        for sender in acknowledge {
-            let _ = sender.send(written.is_ok());
-        }
-        since_trimmed += rows.len();
-        if since_trimmed > 1_000 {
-            since_trimmed = 0;
-            if let Err(error) = trim(&pool).await {
+        self.since_trimmed += rows.len();
+        if self.since_trimmed > TRIM {
+            self.since_trimmed = 0;
+            if let Err(error) = trim(&self.pool).await {
                 tracing::warn!(%error, "the sandbox's outbox cannot be trimmed");
             }
         }
+        vec![written.is_ok(); rows.len()]
     }
 }
 

@@ -7,29 +7,28 @@
 use std::{
     any::{Any, TypeId},
     collections::HashMap,
+    marker::PhantomData,
     sync::{Arc, Mutex, PoisonError},
 };
 
+use batching::{Batcher, Bounds, Handler};
 use sqlx::{PgPool, Row as _, postgres::PgRow};
-use tokio::sync::{mpsc, oneshot};
 
 use super::{Scope, View, find};
 
-/// The most ids in one query.
-const GROUP: usize = 256;
-/// Capacity of the channel of waiting requests for each view; more senders wait.
-const WAITING: usize = 4_096;
+/// Limits on the ids in one query, and on the requests for each view that wait.
+const BOUNDS: Bounds = Bounds {
+    batch: 256,
+    waiting: 4_096,
+};
 
-struct Wanted {
-    id: i64,
-    reply: oneshot::Sender<Option<Arc<PgRow>>>,
-}
+type Finder = Batcher<i64, Option<Arc<PgRow>>>;
 
 /// Finds rows of any view. One per process; clones share it.
 #[derive(Clone, Debug)]
 pub struct Finders {
     pool: PgPool,
-    lanes: Arc<Mutex<HashMap<TypeId, mpsc::Sender<Wanted>>>>,
+    finders: Arc<Mutex<HashMap<TypeId, Finder>>>,
 }
 
 impl Finders {
@@ -37,21 +36,18 @@ impl Finders {
     pub fn new(pool: PgPool) -> Self {
         Self {
             pool,
-            lanes: Arc::default(),
+            finders: Arc::default(),
         }
     }
 
     /// Reads a row, if it exists and is in `scope`. The query begins after the call, so that rows
     /// that were readable before are found.
     pub async fn find<V: View>(&self, id: i64, scope: Scope) -> Result<Option<V>, sqlx::Error> {
-        let (reply, answer) = oneshot::channel();
-        let asked = self.lane::<V>().send(Wanted { id, reply }).await.is_ok();
-        let row = match answer.await {
-            Ok(row) if asked => row,
+        let Some(found) = self.finder::<V>().ask(id).await else {
             // The shared query failed; a query of this request alone gives the error.
-            _ => return find(&self.pool, id, scope).await,
+            return find(&self.pool, id, scope).await;
         };
-        let Some(row) = row else { return Ok(None) };
+        let Some(row) = found else { return Ok(None) };
         if let Scope::OwnedBy(user_id) = scope
             && V::OWNER.is_some()
             && row.try_get::<Option<i64>, _>("found_owner")? != Some(user_id)
@@ -61,44 +57,55 @@ impl Finders {
         V::from_row(&row).map(Some)
     }
 
-    fn lane<V: View>(&self) -> mpsc::Sender<Wanted> {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let lane = lanes.entry(TypeId::of::<V>()).or_insert_with(|| {
-            let (sender, wanted) = mpsc::channel(WAITING);
-            tokio::spawn(serve::<V>(self.pool.clone(), wanted));
-            sender
+    fn finder<V: View>(&self) -> Finder {
+        let mut finders = self.finders.lock().unwrap_or_else(PoisonError::into_inner);
+        let finder = finders.entry(TypeId::of::<V>()).or_insert_with(|| {
+            let rows = RowsOf::<V>::new(self.pool.clone());
+            Batcher::start(BOUNDS, rows)
         });
-        lane.clone()
+        finder.clone()
     }
 }
 
-async fn serve<V: View + Any>(pool: PgPool, mut wanted: mpsc::Receiver<Wanted>) {
-    let owner = V::OWNER.unwrap_or("null::bigint");
-    let sql = format!(
-        "select {} as found_id, {owner} as found_owner, {} {} where {} = any($1)",
-        V::ID,
-        V::COLUMNS,
-        V::FROM,
-        V::ID
-    );
-    let mut group = Vec::with_capacity(GROUP);
-    while wanted.recv_many(&mut group, GROUP).await > 0 {
-        // Requests that are about to be sent get the chance to share this query.
-        tokio::task::yield_now().await;
-        while group.len() < GROUP
-            && let Ok(one) = wanted.try_recv()
-        {
-            group.push(one);
+/// Reads the rows of a view.
+struct RowsOf<V> {
+    pool: PgPool,
+    sql: String,
+    view: PhantomData<fn() -> V>,
+}
+
+impl<V: View> RowsOf<V> {
+    fn new(pool: PgPool) -> Self {
+        let owner = V::OWNER.unwrap_or("null::bigint");
+        let sql = format!(
+            "select {} as found_id, {owner} as found_owner, {} {} where {} = any($1)",
+            V::ID,
+            V::COLUMNS,
+            V::FROM,
+            V::ID
+        );
+        Self {
+            pool,
+            sql,
+            view: PhantomData,
         }
-        let mut ids: Vec<i64> = group.iter().map(|wanted| wanted.id).collect();
+    }
+}
+
+impl<V: View + Any> Handler for RowsOf<V> {
+    type Request = i64;
+    type Answer = Option<Arc<PgRow>>;
+    const NAME: &'static str = "shared reads";
+
+    async fn handle(&mut self, wanted: Vec<i64>) -> Vec<Self::Answer> {
+        let mut ids = wanted.clone();
         ids.sort_unstable();
         ids.dedup();
-        let rows = match sqlx::query(&sql).bind(ids).fetch_all(&pool).await {
+        let rows = match sqlx::query(&self.sql).bind(ids).fetch_all(&self.pool).await {
             Ok(rows) => rows,
             Err(error) => {
                 tracing::debug!(%error, "a shared read failed");
-                group.clear();
-                continue;
+                return Vec::new();
             }
         };
         let rows = rows.into_iter().filter_map(|row| {
@@ -106,9 +113,6 @@ async fn serve<V: View + Any>(pool: PgPool, mut wanted: mpsc::Receiver<Wanted>) 
             Some((id, Arc::new(row)))
         });
         let rows: HashMap<i64, Arc<PgRow>> = rows.collect();
-        for Wanted { id, reply } in group.drain(..) {
-            // The requester may have gone.
-            let _ = reply.send(rows.get(&id).cloned());
-        }
+        wanted.iter().map(|id| rows.get(id).cloned()).collect()
     }
 }
