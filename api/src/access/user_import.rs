@@ -18,14 +18,14 @@ use utoipa::{
 use super::{
     user_changes::change,
     user_fields::{NewUser, UserRequest},
-    user_rows::{COLUMNS, header, read},
+    user_rows::UserLayout,
     users::{change_password, made, may_deactivate, must_outrank, patched},
 };
 use crate::{
     App, Error, Result,
     answer::Answer,
     authorization::{Create, Password, Update, Writer},
-    csv::{CsvBody, Report, Row},
+    csv::{CsvBody, ParsedRow, Report, Table},
     extract::query_pairs,
     openapi::{Describe, Sketch},
 };
@@ -118,32 +118,24 @@ pub(super) async fn import(
 ) -> Result<Response> {
     let mut rows = body.rows(LIMIT)?;
     let mut report = UserReport::default();
-    let mut columns: Option<Vec<Option<&'static str>>> = None;
+    let mut table = Table::<UserLayout>::default();
     loop {
-        let Row { line, fields } = match rows.next().await {
+        let row = match rows.next().await {
             Ok(Some(row)) => row,
             Ok(None) => break,
             Err(error) => return Ok(error.telling(&report)),
         };
-        let fields = match fields {
-            Ok(fields) => fields,
+        let Some(ParsedRow { line, value, .. }) = table.read(row)? else {
+            continue;
+        };
+        let (name, row) = match value {
+            Ok(named) => named,
             Err(reason) => {
                 report.counts.reject(line, reason);
                 continue;
             }
         };
-        if columns.is_none() {
-            let header = header(&fields)?;
-            let is_header = header.is_some();
-            columns = Some(header.unwrap_or_else(|| COLUMNS.map(Some).to_vec()));
-            if is_header {
-                continue;
-            }
-        }
-        let imported = match read(columns.as_deref().unwrap_or_default(), &fields) {
-            Ok((name, row)) => import_row(&users, passwords, line, &name, row).await,
-            Err(error) => Err(error),
-        };
+        let imported = import_row(&users, passwords, line, &name, row).await;
         match imported {
             Ok(imported) => report.add(imported),
             Err(error) if error.status().is_server_error() => return Ok(error.telling(&report)),

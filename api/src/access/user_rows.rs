@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 use super::user_fields::NewUser;
 use crate::{
     Error, Result,
-    csv::unguarded,
+    csv::{Columns, Layout, folded, unguarded},
     extract::{Fields, FromFields},
 };
 
 /// The columns of a file without a header.
-pub(super) const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 12] = [
     "username",
     "passwd",
     "first_name",
@@ -26,29 +26,46 @@ pub(super) const COLUMNS: [&str; 12] = [
     "role",
 ];
 
-/// The columns that a first row names, if it is a header: a cell of it is `username`. A column
-/// without a name is not read.
-///
-/// # Errors
-/// When it names an unknown column, whose values would be left out silently.
-pub(super) fn header(row: &[String]) -> Result<Option<Vec<Option<&'static str>>>> {
-    let folded = |name: &String| {
-        unguarded(name)
-            .trim()
-            .to_lowercase()
-            .replace([' ', '-'], "_")
-    };
-    let names: Vec<String> = row.iter().map(folded).collect();
-    if !names.iter().any(|name| name == COLUMNS[0]) {
-        return Ok(None);
+/// The column of the password.
+const PASSWORD: usize = 1;
+
+/// The columns of a file of users.
+pub(super) struct UserLayout(Columns);
+
+impl Default for UserLayout {
+    fn default() -> Self {
+        Self(Columns::in_order(COLUMNS.len()))
     }
-    names.iter().map(column).collect::<Result<_>>().map(Some)
+}
+
+impl Layout for UserLayout {
+    /// The username, and the fields of the user.
+    type Value = (String, NewUser);
+
+    /// A header has the word `username` among its values. A column without a name is not read; one
+    /// of an unknown name is refused, since its values would be left out silently.
+    fn in_header(row: &[String]) -> Result<Option<Self>> {
+        let names: Vec<String> = row.iter().map(|name| folded(name)).collect();
+        if !names.iter().any(|name| name == COLUMNS[0]) {
+            return Ok(None);
+        }
+        let places: Result<_> = names.iter().map(|name| column(name)).collect();
+        Ok(Some(Self(Columns::at(places?))))
+    }
+
+    fn read(&self, row: &[String]) -> Result<Self::Value, String> {
+        read(&self.0, row).map_err(|error| error.detail())
+    }
 }
 
 /// The column of this name; `None` for an empty name, an error for an unknown one.
-fn column(name: &String) -> Result<Option<&'static str>> {
-    let name = if name == "password" { "passwd" } else { name };
-    let known = COLUMNS.into_iter().find(|column| *column == name);
+fn column(name: &str) -> Result<Option<usize>> {
+    let name = if name == "password" {
+        COLUMNS[PASSWORD]
+    } else {
+        name
+    };
+    let known = COLUMNS.iter().position(|column| *column == name);
     if known.is_none() && !name.is_empty() {
         let name: String = name.chars().take(50).collect();
         let reason = format!(
@@ -62,33 +79,20 @@ fn column(name: &String) -> Result<Option<&'static str>> {
 
 /// The username and the fields of a row, under the rules of a body's fields. An empty value is left
 /// out.
-pub(super) fn read(columns: &[Option<&'static str>], row: &[String]) -> Result<(String, NewUser)> {
-    let beyond = row.get(columns.len()..).unwrap_or_default();
-    if beyond.iter().any(|value| !value.trim().is_empty()) {
-        let said = format!(
-            "has {} columns, at most {} are expected",
-            row.len(),
-            columns.len()
-        );
-        return Err(Error::invalid("row", said));
-    }
+fn read(columns: &Columns, row: &[String]) -> Result<(String, NewUser)> {
+    let cells = columns.cells(row);
+    let cells = cells.map_err(|reason| Error::invalid("row", reason))?;
     let mut map = Map::new();
-    for (value, column) in row.iter().zip(columns) {
-        if let Some(column) = column
-            && !value.trim().is_empty()
-        {
-            // A password is taken as it stands: no export has put a guard in front of it.
-            let plain = if *column == "passwd" {
-                value
-            } else {
-                unguarded(value)
-            };
-            if map
-                .insert((*column).to_owned(), Value::from(plain))
-                .is_some()
-            {
-                return Err(Error::invalid(*column, "stands twice"));
-            }
+    for (column, value) in cells.filter(|(_, value)| !value.trim().is_empty()) {
+        // A password is taken as it stands: no export has put a guard in front of it.
+        let plain = if column == PASSWORD {
+            value
+        } else {
+            unguarded(value)
+        };
+        let name = COLUMNS[column];
+        if map.insert(name.to_owned(), Value::from(plain)).is_some() {
+            return Err(Error::invalid(name, "stands twice"));
         }
     }
     let mut fields = Fields::new(map);
@@ -110,22 +114,19 @@ mod tests {
 
     #[test]
     fn a_header_is_known_by_the_username() {
-        let columns = header(&owned(&["First Name", "", "Username", "Password"]));
-        assert_eq!(
-            columns.unwrap(),
-            Some(vec![
-                Some("first_name"),
-                None,
-                Some("username"),
-                Some("passwd")
-            ])
-        );
-        assert_eq!(header(&owned(&["ada", "secret"])).unwrap(), None);
+        let header = owned(&["First Name", "", "Username", "Password"]);
+        let layout = UserLayout::in_header(&header).unwrap().unwrap();
+        let (name, row) = layout.read(&owned(&["Ada", "x", "ada", "'x"])).unwrap();
+        assert_eq!(name, "ada");
+        assert!(row.said.password.given().is_some());
+        let no_header = UserLayout::in_header(&owned(&["ada", "secret"]));
+        assert!(no_header.unwrap().is_none());
     }
 
     #[test]
     fn a_header_with_an_unknown_column_is_refused_by_its_name() {
-        let error = header(&owned(&["username", "enabled"])).unwrap_err();
+        let header = UserLayout::in_header(&owned(&["username", "enabled"]));
+        let error = header.map(drop).unwrap_err();
         let said = error.detail();
         assert!(
             said.starts_with("header: there is no column enabled"),
@@ -135,8 +136,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_row_names_the_field() {
-        let columns = COLUMNS.map(Some);
-        let (name, row) = read(&columns, &owned(&["ada", "'x", "Ada"])).unwrap();
+        let layout = UserLayout::default();
+        let (name, row) = layout.read(&owned(&["ada", "'x", "Ada"])).unwrap();
         assert_eq!(name, "ada");
         assert!(row.said.password.given().is_some());
         assert!(matches!(row.said.patch.last_name, Patch::Keep));
@@ -146,8 +147,8 @@ mod tests {
             (vec!["a", "x", "", "", "", "", "", "", "1"], "country_id"),
             (vec!["a"; 13], "row"),
         ] {
-            let error = read(&columns, &owned(&row)).err().unwrap();
-            assert!(error.detail().starts_with(field), "{}", error.detail());
+            let wrong = layout.read(&owned(&row)).map(drop).unwrap_err();
+            assert!(wrong.starts_with(field), "{wrong}");
         }
     }
 }

@@ -9,7 +9,10 @@ use domain::{
 };
 use projections::people::contacts::ContactRow;
 
-use crate::csv::unguarded;
+use crate::{
+    Result,
+    csv::{Columns, Layout, folded, refused_header, unguarded},
+};
 
 /// The columns, in the order of a file without a header.
 pub(super) const COLUMNS: [&str; 9] = [
@@ -66,55 +69,38 @@ pub(super) fn fields(row: &ContactRow) -> [&str; 9] {
     .map(|value| value.as_deref().unwrap_or_default())
 }
 
-/// The place in [`COLUMNS`] of each column of a file, if it has one.
-pub(super) struct Layout(Vec<Option<usize>>);
+/// The columns of a file of contacts.
+pub(super) struct ContactLayout(Columns);
 
-impl Default for Layout {
+impl Default for ContactLayout {
     fn default() -> Self {
-        Self((0..COLUMNS.len()).map(Some).collect())
+        Self(Columns::in_order(COLUMNS.len()))
     }
 }
 
-impl Layout {
-    /// The layout in a first row, if it is a header. A header has the word `phone` among its
-    /// values, and no telephone number as its first one; the row of a person named Phone has.
-    /// Columns of other names are left out.
-    pub fn in_header(row: &[String]) -> Option<Result<Self, String>> {
+impl Layout for ContactLayout {
+    type Value = ContactProfile;
+
+    /// A header has the word `phone` among its values, and no telephone number as its first one;
+    /// the row of a person named Phone has. Columns of other names are left out.
+    fn in_header(row: &[String]) -> Result<Option<Self>> {
         let first = row.first().map(|value| unguarded(value));
         if first.is_some_and(|value| value.parse::<PhoneNumber>().is_ok()) {
-            return None;
+            return Ok(None);
         }
         let names: Vec<String> = row.iter().map(|name| folded(name)).collect();
         if !names.iter().any(|name| name == COLUMNS[0]) {
-            return None;
+            return Ok(None);
         }
-        let column = |name: &String| COLUMNS.iter().position(|column| column == name);
-        let columns: Vec<_> = names.iter().map(column).collect();
-        let twice = columns
-            .iter()
-            .enumerate()
-            .find(|(at, column)| column.is_some() && columns[..*at].contains(column));
-        Some(match twice {
-            Some((at, _)) => Err(format!("the header has {} twice", names[at])),
-            None => Ok(Self(columns)),
-        })
+        let columns = Columns::named(&names, &COLUMNS).map_err(refused_header)?;
+        Ok(Some(Self(columns)))
     }
 
     /// The contact in a row; an empty value is left out. All errors are reported at once.
-    pub fn read(&self, row: &[String]) -> Result<ContactProfile, String> {
-        let more = row.get(self.0.len()..).unwrap_or_default();
-        if more.iter().any(|value| !value.trim().is_empty()) {
-            return Err(format!(
-                "has {} columns, at most {} are expected",
-                row.len(),
-                self.0.len()
-            ));
-        }
+    fn read(&self, row: &[String]) -> Result<ContactProfile, String> {
         let mut values = [None; COLUMNS.len()];
-        for (value, column) in row.iter().zip(&self.0) {
-            if let Some(column) = column {
-                values[*column] = Some(unguarded(value)).filter(|value| !value.trim().is_empty());
-            }
+        for (column, value) in self.0.cells(row)? {
+            values[column] = Some(unguarded(value)).filter(|value| !value.trim().is_empty());
         }
         let mut wrong = Vec::new();
         let contact = ContactProfile {
@@ -138,14 +124,6 @@ impl Layout {
             Err(wrong.join("; "))
         }
     }
-}
-
-/// A column's name in the form in which names are compared: `First Name` is `first_name`.
-fn folded(name: &str) -> String {
-    unguarded(name)
-        .trim()
-        .to_lowercase()
-        .replace([' ', '-'], "_")
 }
 
 fn value<T: FromStr<Err: Display>>(
@@ -204,7 +182,7 @@ mod tests {
     }
 
     fn read(row: &[&str]) -> Result<ContactProfile, String> {
-        Layout::default().read(&owned(row))
+        ContactLayout::default().read(&owned(row))
     }
 
     #[test]
@@ -234,15 +212,16 @@ mod tests {
     #[test]
     fn a_header_is_known_by_its_phone() {
         let header = owned(&["First Name", "colour", "Phone"]);
-        let layout = Layout::in_header(&header).unwrap().unwrap();
+        let layout = ContactLayout::in_header(&header).unwrap().unwrap();
         let contact = layout.read(&owned(&["Ada", "red", "1"])).unwrap();
         assert_eq!(contact.first_name.unwrap().as_str(), "Ada");
         assert_eq!(contact.phone.unwrap().as_str(), "1");
         for name in ["Phone book", "Phone"] {
-            assert!(Layout::in_header(&owned(&["15550100", name])).is_none());
+            let row = owned(&["15550100", name]);
+            assert!(ContactLayout::in_header(&row).unwrap().is_none());
         }
         let twice = owned(&["phone", "email", "EMAIL"]);
-        assert!(Layout::in_header(&twice).unwrap().is_err());
+        assert!(ContactLayout::in_header(&twice).is_err());
     }
 
     #[test]

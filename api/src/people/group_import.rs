@@ -6,9 +6,9 @@
 //! two before it: that finds a phone again that comes twice, and limits the unread events that are
 //! kept in memory for the subscribers of the log.
 
-use std::{collections::HashMap, mem, time::Duration};
+use std::{collections::HashMap, mem};
 
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use commands::{CommandError, Commands};
 use cqrs_es::Aggregate as _;
 use domain::{
@@ -20,19 +20,16 @@ use eventstore::{Committed, Lock, LockName, Metadata, Position};
 use projections::people::groups::by_phone;
 use tokio::task::JoinHandle;
 
-use super::contact_csv::{Layout, change, together};
+use super::contact_csv::{ContactLayout, change, together};
 use crate::{
     App, Error, Result,
-    answer::Answer,
-    authorization::{Caller, Done, Update},
-    csv::{Report, Row, Rows},
+    authorization::{Caller, Update},
+    csv::{ParsedRow, Report, Rows, Table, answer, readable},
 };
 
 /// The most rows of a batch, and about the most bytes.
 const BATCH_ROWS: usize = 500;
 const BATCH_BYTES: usize = 1 << 20;
-/// Time limit of waiting for the read models after each batch.
-const READABLE_WITHIN: Duration = Duration::from_secs(10);
 
 /// An import under way.
 pub(super) struct Import {
@@ -43,7 +40,6 @@ pub(super) struct Import {
     /// True if the caller may change existing contacts.
     may_update: bool,
     report: Report,
-    layout: Layout,
     batch: Vec<Entry>,
     bytes: usize,
     /// The batch that is being appended, and in `known` the contacts that it makes, by phone.
@@ -90,7 +86,6 @@ impl Import {
             group,
             owner,
             report: Report::default(),
-            layout: Layout::default(),
             batch: Vec::new(),
             bytes: 0,
             appending: None,
@@ -108,38 +103,26 @@ impl Import {
             Ok(()) => self.appended().await,
             Err(error) => Err(error),
         };
-        let late = self.app.settle(Contact::TYPE, self.last).await;
+        let done = read.and(finished);
+        let answer = answer(&self.app, Contact::TYPE, self.last, self.report, done).await;
         self.alone.release().await;
-        let report = self.report.sorted();
-        if let Err(error) = read.and(finished) {
-            return Ok(error.telling(&report));
-        }
-        Ok(Answer::from_value(&report)?
-            .late(Done { late })
-            .into_response())
+        answer
     }
 
     async fn read(&mut self, mut rows: Rows) -> Result<()> {
-        let mut is_first = true;
+        let mut table = Table::<ContactLayout>::default();
         while let Some(row) = rows.next().await? {
-            let Row { line, fields } = row;
-            let header = match &fields {
-                Ok(fields) if mem::take(&mut is_first) => Layout::in_header(fields),
-                _ => None,
-            };
-            if let Some(layout) = header {
-                self.layout = layout.map_err(|wrong| Error::invalid("body", wrong))?;
+            let Some(ParsedRow { line, bytes, value }) = table.read(row)? else {
                 continue;
-            }
-            let size = fields.iter().flatten().map(String::len).sum::<usize>();
-            match fields.and_then(|fields| self.layout.read(&fields)) {
+            };
+            match value {
                 Ok(contact) => self.batch.push(Entry {
                     lines: vec![line],
                     contact,
                 }),
                 Err(reason) => self.report.reject(line, reason),
             }
-            self.bytes += size;
+            self.bytes += bytes;
             if self.batch.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES {
                 self.flush().await?;
             }
@@ -158,13 +141,7 @@ impl Import {
             self.alone = alone(&self.app, self.group).await?;
         }
         // Of the batch before the last: the last one is still being appended.
-        if let Some(position) = self.last {
-            let watermarks = self.app.watermarks();
-            let read = watermarks.wait_for(Contact::TYPE, position, READABLE_WITHIN);
-            if !read.await {
-                tracing::warn!("the read models are late; an import goes on without them");
-            }
-        }
+        readable(&self.app, Contact::TYPE, self.last).await;
         let there = self.there(&entries).await?;
         let ids = self
             .app

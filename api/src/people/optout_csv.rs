@@ -1,8 +1,8 @@
 //! The do-not-contact list as CSV: export and import.
 
-use std::{collections::BTreeMap, mem, time::Duration};
+use std::{collections::BTreeMap, mem};
 
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use cqrs_es::Aggregate as _;
 use domain::{
     Id, Patch,
@@ -16,9 +16,11 @@ use projections::people::optouts::OptOutRow;
 use super::optout_listing::{Put, Wanted, put};
 use crate::{
     Error, Result,
-    answer::Answer,
-    authorization::{Create, Done, List, Reader, Update, Writer},
-    csv::{CSV, CsvBody, Report, Row, Rows, export, unguarded},
+    authorization::{Create, List, Reader, Update, Writer},
+    csv::{
+        CSV, Columns, CsvBody, Layout, ParsedRow, Report, Rows, Table, answer, export, readable,
+        refused_header, unguarded,
+    },
     extract::Listing,
     openapi::{Routes, op},
 };
@@ -31,8 +33,6 @@ const EXPORTED: [&str; 4] = ["channel", "address", "reason", "source"];
 const LIMIT: usize = 4 << 20;
 /// The number of rows that are appended together.
 const BATCH: usize = 500;
-/// Time limit of waiting for the read models after each batch.
-const READABLE_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -87,7 +87,6 @@ async fn import_csv(optouts: Writer<OptOut, Create>, body: CsvBody) -> Result<Re
     let mut import = Import {
         may_update: optouts.caller().may::<OptOut, Update>(),
         optouts,
-        layout: Layout::default(),
         batch: Vec::new(),
         report: Report::default(),
         last: None,
@@ -96,14 +95,8 @@ async fn import_csv(optouts: Writer<OptOut, Create>, body: CsvBody) -> Result<Re
     // Rows that were read before an error are imported all the same.
     let flushed = import.flush().await;
     let app = import.optouts.caller().app();
-    let late = app.settle(OptOut::TYPE, import.last).await;
-    let report = import.report.sorted();
-    if let Err(error) = read.and(flushed) {
-        return Ok(error.telling(&report));
-    }
-    Ok(Answer::from_value(&report)?
-        .late(Done { late })
-        .into_response())
+    let done = read.and(flushed);
+    answer(app, OptOut::TYPE, import.last, import.report, done).await
 }
 
 /// An import under way.
@@ -111,7 +104,6 @@ struct Import {
     optouts: Writer<OptOut, Create>,
     /// True if the caller may change existing opt-outs.
     may_update: bool,
-    layout: Layout,
     /// The rows that have been read, each with the line on which it begins.
     batch: Vec<(u64, Wanted)>,
     report: Report,
@@ -120,17 +112,12 @@ struct Import {
 
 impl Import {
     async fn read(&mut self, mut rows: Rows) -> Result<()> {
-        let mut is_first = true;
-        while let Some(Row { line, fields }) = rows.next().await? {
-            let header = match &fields {
-                Ok(fields) if mem::take(&mut is_first) => Layout::in_header(fields),
-                _ => None,
-            };
-            if let Some(layout) = header {
-                self.layout = layout.map_err(|wrong| Error::invalid("body", wrong))?;
+        let mut table = Table::<OptOutLayout>::default();
+        while let Some(row) = rows.next().await? {
+            let Some(ParsedRow { line, value, .. }) = table.read(row)? else {
                 continue;
-            }
-            match fields.and_then(|fields| self.layout.read(&fields)) {
+            };
+            match value {
                 Ok(wanted) => self.batch.push((line, wanted)),
                 Err(reason) => self.report.reject(line, reason),
             }
@@ -149,14 +136,7 @@ impl Import {
         let (lines, wanted): (Vec<u64>, Vec<Wanted>) =
             mem::take(&mut self.batch).into_iter().unzip();
         let caller = self.optouts.caller();
-        // Events that are not read yet are kept in memory for the subscribers of the log.
-        if let Some(position) = self.last {
-            let watermarks = caller.app().watermarks();
-            let read = watermarks.wait_for(OptOut::TYPE, position, READABLE_WITHIN);
-            if !read.await {
-                tracing::warn!("the read models are late; an import goes on without them");
-            }
-        }
+        readable(caller.app(), OptOut::TYPE, self.last).await;
         let (owner, source) = (caller.user(), OptOutSource::Csv);
         let (puts, position) = put(caller, owner, source, &wanted, |_| None).await?;
         self.last = self.last.max(position);
@@ -218,12 +198,12 @@ impl Import {
     }
 }
 
-/// The place in [`COLUMNS`] of each column of a file, if it has one.
-struct Layout(Vec<Option<usize>>);
+/// The columns of a file of opt-outs.
+struct OptOutLayout(Columns);
 
-impl Default for Layout {
+impl Default for OptOutLayout {
     fn default() -> Self {
-        Self((0..COLUMNS.len()).map(Some).collect())
+        Self(Columns::in_order(COLUMNS.len()))
     }
 }
 
@@ -233,12 +213,14 @@ fn resembles_an_address(value: &str) -> bool {
     value.contains('@') || digits >= 3
 }
 
-impl Layout {
-    /// The layout in a first row, if it is a header. A header has a word for an address among its
-    /// values, and no address, since `email` is a channel as well.
-    fn in_header(row: &[String]) -> Option<Result<Self, String>> {
+impl Layout for OptOutLayout {
+    type Value = Wanted;
+
+    /// A header has a word for an address among its values, and no address, since `email` is a
+    /// channel as well.
+    fn in_header(row: &[String]) -> Result<Option<Self>> {
         if row.iter().any(|value| resembles_an_address(value)) {
-            return None;
+            return Ok(None);
         }
         let folded = |name: &String| match unguarded(name).trim().to_lowercase().as_str() {
             "address" | "phone" | "email" | "e-mail" => COLUMNS[0].to_owned(),
@@ -246,32 +228,17 @@ impl Layout {
         };
         let names: Vec<String> = row.iter().map(folded).collect();
         if !names.iter().any(|name| name == COLUMNS[0]) {
-            return None;
+            return Ok(None);
         }
-        let column = |name: &String| COLUMNS.iter().position(|column| column == name);
-        let columns: Vec<_> = names.iter().map(column).collect();
-        let twice = columns
-            .iter()
-            .enumerate()
-            .find(|(at, column)| column.is_some() && columns[..*at].contains(column));
-        Some(match twice {
-            Some((at, _)) => Err(format!("the header has {} twice", names[at])),
-            None => Ok(Self(columns)),
-        })
+        let columns = Columns::named(&names, &COLUMNS).map_err(refused_header)?;
+        Ok(Some(Self(columns)))
     }
 
     /// The opt-out that a row asks for. All errors are reported at once.
     fn read(&self, row: &[String]) -> Result<Wanted, String> {
-        let more = row.get(self.0.len()..).unwrap_or_default();
-        if more.iter().any(|value| !value.trim().is_empty()) {
-            let (has, most) = (row.len(), self.0.len());
-            return Err(format!("has {has} columns, at most {most} are expected"));
-        }
         let mut values = [""; COLUMNS.len()];
-        for (value, column) in row.iter().zip(&self.0) {
-            if let Some(column) = column {
-                values[*column] = unguarded(value).trim();
-            }
+        for (column, value) in self.0.cells(row)? {
+            values[column] = unguarded(value).trim();
         }
         let [address, channel, reason] = values;
         let address = match address {
@@ -319,7 +286,7 @@ mod tests {
     }
 
     fn read(row: &[&str]) -> Result<Wanted, String> {
-        Layout::default().read(&owned(row))
+        OptOutLayout::default().read(&owned(row))
     }
 
     #[test]
@@ -356,18 +323,19 @@ mod tests {
             ["ada@example.com", "email", "wants no mail"],
             ["+15550100", "sms", "phone"],
         ] {
-            assert!(Layout::in_header(&owned(&row)).is_none(), "{row:?}");
+            let header = OptOutLayout::in_header(&owned(&row)).unwrap();
+            assert!(header.is_none(), "{row:?}");
         }
     }
 
     #[test]
     fn a_header_is_known_by_its_word_for_an_address() {
         let header = owned(&["Channel", "E-Mail", "since"]);
-        let layout = Layout::in_header(&header).unwrap().unwrap();
+        let layout = OptOutLayout::in_header(&header).unwrap().unwrap();
         let wanted = layout.read(&owned(&["EMAIL", "a@example.com", "2020"]));
         assert_eq!(wanted.unwrap().channel, Channel::Email);
-        assert!(Layout::in_header(&owned(&["15550100", "sms"])).is_none());
-        let twice = Layout::in_header(&owned(&["phone", "email"])).unwrap();
-        assert!(twice.is_err());
+        let row = owned(&["15550100", "sms"]);
+        assert!(OptOutLayout::in_header(&row).unwrap().is_none());
+        assert!(OptOutLayout::in_header(&owned(&["phone", "email"])).is_err());
     }
 }
