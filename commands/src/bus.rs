@@ -1,29 +1,21 @@
-//! The command bus: loading, deciding and appending with optimistic concurrency.
+//! The command bus: commands to one aggregate, to many of a kind (`many`), and to several kinds
+//! (`together`). The first two run the same loop (`deciding`).
 
+mod deciding;
 mod many;
 mod together;
 
-use std::{
-    array,
-    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{array, sync::Arc};
 
-use cqrs_es::{AggregateError, CqrsFramework};
-use dispatch::queue;
 use domain::{Entity, Id, Refusal, access::User};
-use eventstore::{
-    AppendOptions, Committed, Denied, Loaded, Metadata, StateSource, Store, StoreError,
-};
-use tokio::sync::{Mutex, MutexGuard};
+use eventstore::{Committed, Loaded, Metadata, StateSource, Store, StoreError};
+use tokio::sync::Mutex;
 
+use self::deciding::{Order, Terms};
 use crate::CommandError;
 
 pub use together::Together;
 
-/// The most attempts of a command that loses races against other writers.
-const ATTEMPTS: u32 = 8;
 /// The number of queues for commands that lost a race. Each aggregate always uses the same
 /// queue, which it shares with some others.
 const TURNS: usize = 64;
@@ -55,6 +47,47 @@ impl Actor {
         Self {
             metadata: Metadata::of_process(name),
             ..Self::default()
+        }
+    }
+
+    /// Refuses an aggregate outside the scope, or of another version than expected.
+    fn check<A: Entity>(&self, state: &Loaded<A>) -> Result<(), Declined<A::Error>> {
+        if let Scope::OwnedBy(user) = self.scope
+            && state.aggregate.owner() != Some(user)
+        {
+            return Err(Declined::NotTheirs);
+        }
+        match &self.expected_versions {
+            Some(expected) if !expected.contains(&state.version) => {
+                Err(Declined::Stale(state.version))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The reason for which a command to one aggregate is not carried out.
+enum Declined<E> {
+    /// The aggregate's own refusal.
+    Refused(E),
+    /// The aggregate is outside the actor's scope.
+    NotTheirs,
+    /// The aggregate has this version, which the actor did not expect.
+    Stale(u64),
+}
+
+impl<E> From<E> for Declined<E> {
+    fn from(refusal: E) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl<E: Into<Refusal>> From<Declined<E>> for CommandError {
+    fn from(declined: Declined<E>) -> Self {
+        match declined {
+            Declined::Refused(refusal) => Self::Refused(refusal.into()),
+            Declined::NotTheirs => Refusal::NotFound.into(),
+            Declined::Stale(actual) => Self::Stale { actual },
         }
     }
 }
@@ -121,39 +154,9 @@ impl Commands {
     where
         A: Entity<Command: Clone, Error: Into<Refusal>>,
     {
-        let owner = match actor.scope {
-            Scope::All => None,
-            Scope::OwnedBy(user) => Some(user),
-        };
-        let options = AppendOptions {
-            metadata: actor.metadata.clone(),
-            owner,
-            expected_versions: actor.expected_versions.clone(),
-            source: StateSource::Memory,
-            effects: Vec::new(),
-        };
-        self.carry_out(id, command, options).await
-    }
-
-    /// Sends a command whose append also removes an attempt from the dispatch queue, atomically.
-    ///
-    /// # Errors
-    /// The inner error is the aggregate's own, which a worker acts on.
-    pub async fn send_and_dequeue<A>(
-        &self,
-        id: Id<A>,
-        command: A::Command,
-        metadata: &Metadata,
-        spool: i64,
-    ) -> Result<Result<Committed, A::Error>, CommandError>
-    where
-        A: Entity<Command: Clone>,
-    {
-        let answers = self
-            .send_many(vec![(id, command)], metadata, vec![queue::removal(spool)])
-            .await?;
-        let answer = answers.into_iter().next();
-        answer.ok_or(CommandError::Store(StoreError::Closed))
+        let check = |state: &Loaded<A>| actor.check(state);
+        self.send_one(id, command, StateSource::Memory, (&actor.metadata, check))
+            .await
     }
 
     /// Sends the command that creates an aggregate under a new id; reads nothing.
@@ -169,12 +172,9 @@ impl Commands {
     where
         A: Entity<Command: Clone, Error: Into<Refusal>>,
     {
-        let options = AppendOptions {
-            metadata: actor.metadata.clone(),
-            source: StateSource::Nothing,
-            ..AppendOptions::default()
-        };
-        self.carry_out(id, command, options).await
+        let check = |_: &Loaded<A>| Ok(());
+        self.send_one(id, command, StateSource::Nothing, (&actor.metadata, check))
+            .await
     }
 
     /// Ids for new aggregates of this kind.
@@ -189,104 +189,31 @@ impl Commands {
         Ok(self.store.ids().take(kind, count).await?)
     }
 
-    /// Loads, decides and appends through cqrs-es' framework; decides again on the state from the
-    /// log when another writer was faster, or when a refusal or an empty decision rested on the
-    /// state from memory.
-    async fn carry_out<A>(
+    async fn send_one<A, F>(
         &self,
         id: Id<A>,
         command: A::Command,
-        mut options: AppendOptions,
+        source: StateSource,
+        (metadata, check): (&Metadata, F),
     ) -> Result<Committed, CommandError>
     where
         A: Entity<Command: Clone, Error: Into<Refusal>>,
+        F: Fn(&Loaded<A>) -> Result<(), Declined<A::Error>>,
     {
-        // Of many racing commands one wins each round: those that lost continue one by one.
-        let mut turn = None;
-        for attempt in 0..ATTEMPTS {
-            let work = self.store.unit_of_work(id, options.clone());
-            let done = work.done();
-            let framework = CqrsFramework::new(work, Vec::new(), ());
-            let result = framework.execute(&id.to_string(), command.clone()).await;
-            let done = *done.lock().unwrap_or_else(PoisonError::into_inner);
-            match result {
-                Ok(()) => match done.committed {
-                    Some(committed) => return Ok(committed),
-                    None if done.from_memory => {}
-                    None => {
-                        return Ok(Committed {
-                            position: None,
-                            version: done.version,
-                        });
-                    }
-                },
-                Err(AggregateError::AggregateConflict) => {
-                    metrics::counter!("ledgerline_append_conflicts_total").increment(1);
-                    match turn {
-                        None => turn = Some(self.turn(id).await),
-                        Some(_) => pause(attempt).await,
-                    }
-                }
-                Err(error) if done.from_memory && is_decision(&error) => {}
-                Err(error) => return Err(command_error(error)),
-            }
-            self.store.forget(id);
-            options.source = StateSource::Log;
-        }
-        Err(CommandError::Contended)
-    }
-
-    async fn turn<A: Entity>(&self, id: Id<A>) -> MutexGuard<'_, ()> {
-        let hasher = BuildHasherDefault::<DefaultHasher>::default();
-        let place = hasher.hash_one((A::TYPE, id.get())) % TURNS as u64;
-        self.turns[place as usize].lock().await
-    }
-}
-
-/// True if the error is the result of a decision, which a stale state can have led to.
-fn is_decision<E: std::error::Error>(error: &AggregateError<E>) -> bool {
-    match error {
-        AggregateError::UserError(_) => true,
-        AggregateError::UnexpectedError(error) => error.is::<Denied>(),
-        _ => false,
-    }
-}
-
-fn command_error<E>(error: AggregateError<E>) -> CommandError
-where
-    E: std::error::Error + Into<Refusal>,
-{
-    match error {
-        AggregateError::UserError(refused) => CommandError::Refused(refused.into()),
-        AggregateError::AggregateConflict => CommandError::Contended,
-        AggregateError::DatabaseConnectionError(error)
-        | AggregateError::DeserializationError(error)
-        | AggregateError::UnexpectedError(error) => unexpected(error),
-    }
-}
-
-fn unexpected(error: Box<dyn std::error::Error + Send + Sync>) -> CommandError {
-    let error = match error.downcast::<Denied>() {
-        Ok(denied) => {
-            return match *denied {
-                Denied::NotTheirs => Refusal::NotFound.into(),
-                Denied::Stale(actual) => CommandError::Stale { actual },
-            };
-        }
-        Err(error) => error,
-    };
-    match error.downcast::<StoreError>() {
-        Ok(error) => match *error {
-            StoreError::Taken { field } => Refusal::Taken { field }.into(),
-            other => CommandError::Store(other),
-        },
-        Err(error) => CommandError::Store(StoreError::Database(sqlx::Error::Decode(error))),
-    }
-}
-
-/// Waits 3 ms for each race lost before; not at all after the first.
-async fn pause(attempt: u32) {
-    if attempt > 0 {
-        tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 3)).await;
+        let terms = Terms {
+            metadata,
+            effects: &[],
+            check,
+        };
+        let commands = vec![command];
+        let answers = self
+            .carry_out(&[Order { id, commands }], source, &terms)
+            .await;
+        let answers = answers.map_err(|error| match error {
+            CommandError::Store(StoreError::Taken { field }) => Refusal::Taken { field }.into(),
+            error => error,
+        })?;
+        let answer = answers.into_iter().next();
+        Ok(answer.ok_or(StoreError::Closed)??)
     }
 }

@@ -1,6 +1,6 @@
 //! The event store: appends events to the log in Postgres, and reads them back.
 //!
-//! - writing: [`Store`] appends in groups; [`UnitOfWork`] implements cqrs-es' `EventStore` over it;
+//! - writing: [`Store`] appends in groups what the caller's aggregates decided;
 //! - reading: [`Log`] hands every subscriber the same events in the same order, and
 //!   [`subscriber`] runs those that write;
 //! - sealing: the [`codec`] seals personal data with its subject's key;
@@ -32,7 +32,6 @@ mod store;
 pub mod subscriber;
 #[cfg(test)]
 mod tests;
-mod unit_of_work;
 mod upcasters;
 mod vault;
 
@@ -44,8 +43,8 @@ pub use ids::Ids;
 pub use lock_name::LockName;
 pub use locks::{Lock, Locks};
 pub use log::{Log, Subscription};
+pub use memory::StateSource;
 pub use notices::Topic;
 pub use recorded::{Committed, Metadata, Position, Recorded};
 pub use store::{Loaded, Store};
-pub use unit_of_work::{AppendOptions, Denied, Done, StateSource, UnitOfWork};
 pub use vault::{MasterKey, Vault};

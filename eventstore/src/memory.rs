@@ -14,6 +14,18 @@ use quick_cache::{
 
 use crate::{Loaded, Store, StoreError};
 
+/// The source of a state to decide on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StateSource {
+    /// No source: the id was never used, so the aggregate has no history.
+    Nothing,
+    /// Memory, or the log if the aggregate is not in memory.
+    Memory,
+    /// The log.
+    #[default]
+    Log,
+}
+
 /// Capacity of the cache, in aggregates.
 const MOST: usize = 8_192;
 /// The share of the cache for aggregates that more than one command found in it. The rest is
@@ -53,11 +65,34 @@ impl Memory {
 }
 
 impl Store {
-    /// An aggregate from memory, or else from the log; the flag is true if it came from memory.
-    pub(crate) async fn load_cached<A: Entity>(
+    /// The states of these aggregates from a source; the flag is true for those from memory, which
+    /// may be stale. One alone is loaded from its snapshot on.
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    pub async fn load_from<A: Entity>(
         &self,
-        id: Id<A>,
-    ) -> Result<(Loaded<A>, bool), StoreError> {
+        ids: &[Id<A>],
+        source: StateSource,
+    ) -> Result<HashMap<Id<A>, (Loaded<A>, bool)>, StoreError> {
+        let fresh = |(id, loaded)| (id, (loaded, false));
+        Ok(match (source, ids) {
+            (StateSource::Nothing, _) => {
+                let unused = ids.iter().map(|&id| (id, Loaded::default()));
+                unused.map(fresh).collect()
+            }
+            (StateSource::Memory, &[id]) => HashMap::from([(id, self.load_cached(id).await?)]),
+            (StateSource::Memory, _) => self.load_many_cached(ids).await?,
+            (StateSource::Log, &[id]) => HashMap::from([fresh((id, self.load(id).await?))]),
+            (StateSource::Log, _) => {
+                let loaded = self.load_many(ids).await?;
+                loaded.into_iter().map(fresh).collect()
+            }
+        })
+    }
+
+    /// An aggregate from memory, or else from the log; the flag is true if it came from memory.
+    async fn load_cached<A: Entity>(&self, id: Id<A>) -> Result<(Loaded<A>, bool), StoreError> {
         match self.0.memory.get(id) {
             Some(known) => Ok((known, true)),
             None => Ok((self.load(id).await?, false)),

@@ -12,7 +12,7 @@ use postgres_es::PostgresEventRepository;
 use sqlx::PgPool;
 
 use crate::{
-    AppendOptions, Ids, Locks, Log, MasterKey, StoreError, UnitOfWork, Vault,
+    Before, Ids, Locks, Log, MasterKey, StoreError, Vault,
     appender::Appender,
     keys::Keys,
     memory::Memory,
@@ -22,12 +22,22 @@ use crate::{
 };
 
 /// An aggregate and the version of its history.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Loaded<A> {
     /// The aggregate's state.
     pub aggregate: A,
     /// The aggregate's sequence; 0 if it never existed.
     pub version: u64,
+}
+
+impl<A: Entity> Loaded<A> {
+    /// The facts about the aggregate that an append of further events needs.
+    pub fn before(&self) -> Before {
+        Before {
+            version: self.version,
+            claims: self.aggregate.claims(),
+        }
+    }
 }
 
 /// The event store. One per process; clones share it.
@@ -154,10 +164,7 @@ impl Store {
         let aggregate_id = id.to_string();
         let start = match snapshots::load::<A>(repository, &self.0.keys, id).await? {
             Some(snapshot) if snapshot.version <= version => snapshot,
-            _ => Loaded {
-                aggregate: A::default(),
-                version: 0,
-            },
+            _ => Loaded::default(),
         };
         let events = match start.version {
             0 => repository.get_events::<A>(&aggregate_id).await,
@@ -183,18 +190,8 @@ impl Store {
         &self,
         ids: &[Id<A>],
     ) -> Result<HashMap<Id<A>, Loaded<A>>, StoreError> {
-        let mut loaded: HashMap<Id<A>, Loaded<A>> = ids
-            .iter()
-            .map(|&id| {
-                (
-                    id,
-                    Loaded {
-                        aggregate: A::default(),
-                        version: 0,
-                    },
-                )
-            })
-            .collect();
+        let unused = ids.iter().map(|&id| (id, Loaded::default()));
+        let mut loaded: HashMap<Id<A>, Loaded<A>> = unused.collect();
         let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
         let rows: Vec<StoredEvent> = sqlx::query_as(
             "select aggregate_id, sequence, event_type, event_version, payload from events \
@@ -222,19 +219,6 @@ impl Store {
     pub async fn warm_keys<A: Entity>(&self, ids: &[Id<A>]) -> Result<(), StoreError> {
         let subjects: Vec<_> = ids.iter().map(|id| id.subject()).collect();
         self.0.keys.read(subjects).await.map(drop)
-    }
-
-    /// The unit of work of one command, which cqrs-es' framework loads from and commits to.
-    pub fn unit_of_work<A: Entity>(&self, id: Id<A>, options: AppendOptions) -> UnitOfWork<A> {
-        UnitOfWork::new(self.clone(), id, options)
-    }
-
-    pub(crate) async fn history<A: Entity>(
-        &self,
-        aggregate_id: &str,
-    ) -> Result<Vec<SerializedEvent>, StoreError> {
-        let events = self.0.repository.get_events::<A>(aggregate_id).await;
-        self.0.reader.open_all(events.map_err(persistence)?).await
     }
 }
 

@@ -1,12 +1,13 @@
 //! Commands to many aggregates at once.
 
-use std::collections::HashMap;
-
-use cqrs_es::event_sink::EventSink;
+use dispatch::queue;
 use domain::{Entity, Id};
-use eventstore::{Before, Committed, Effect, Loaded, Metadata, StoreError};
+use eventstore::{Committed, Effect, Loaded, Metadata, StateSource, StoreError};
 
-use super::{ATTEMPTS, Commands, pause};
+use super::{
+    Commands,
+    deciding::{Order, Terms},
+};
 use crate::CommandError;
 
 impl Commands {
@@ -27,110 +28,34 @@ impl Commands {
     where
         A: Entity<Command: Clone>,
     {
-        let ids: Vec<Id<A>> = commands.iter().map(|(id, _)| *id).collect();
-        for attempt in 0..ATTEMPTS {
-            let from_memory = attempt == 0;
-            match self
-                .decide_many(&commands, from_memory, metadata, &effects)
-                .await
-            {
-                Err(CommandError::Store(StoreError::Conflict)) => {
-                    ids.iter().for_each(|&id| self.store.forget(id));
-                    pause(attempt).await;
-                }
-                settled => return settled,
-            }
-        }
-        Err(CommandError::Contended)
+        let orders = commands.into_iter().map(|(id, command)| Order {
+            id,
+            commands: vec![command],
+        });
+        let orders = orders.collect();
+        self.send_all(orders, StateSource::Memory, metadata, effects)
+            .await
     }
 
-    async fn decide_many<A>(
+    /// Sends a command whose append also removes an attempt from the dispatch queue, atomically.
+    ///
+    /// # Errors
+    /// The inner error is the aggregate's own, which a worker acts on.
+    pub async fn send_and_dequeue<A>(
         &self,
-        commands: &[(Id<A>, A::Command)],
-        from_memory: bool,
+        id: Id<A>,
+        command: A::Command,
         metadata: &Metadata,
-        effects: &[Effect],
-    ) -> Result<Vec<Result<Committed, A::Error>>, CommandError>
+        spool: i64,
+    ) -> Result<Result<Committed, A::Error>, CommandError>
     where
         A: Entity<Command: Clone>,
     {
-        let ids: Vec<Id<A>> = commands.iter().map(|(id, _)| *id).collect();
-        let mut states = self.states(&ids, from_memory).await?;
-        let mut answers = Vec::with_capacity(commands.len());
-        let mut prepared = Vec::with_capacity(commands.len());
-        for (id, command) in commands {
-            // Two commands to one aggregate in one call would need its state after the first. No
-            // caller sends two; the append would end in a conflict.
-            let (mut state, stale) = states.remove(id).unwrap_or((
-                Loaded {
-                    aggregate: A::default(),
-                    version: 0,
-                },
-                false,
-            ));
-            let mut decided = decide(&state.aggregate, command.clone()).await;
-            if stale && !matches!(&decided, Ok((_, events)) if !events.is_empty()) {
-                state = self.store.load(*id).await?;
-                decided = decide(&state.aggregate, command.clone()).await;
-            }
-            match decided {
-                Err(error) => answers.push(Err(error)),
-                Ok((_, events)) if events.is_empty() => answers.push(Ok(Committed {
-                    position: None,
-                    version: state.version,
-                })),
-                Ok((aggregate, events)) => {
-                    let before = Before {
-                        version: state.version,
-                        claims: state.aggregate.claims(),
-                    };
-                    prepared.push(self.store.prepare(*id, before, aggregate, events).await?);
-                    answers.push(Ok(Committed {
-                        position: Some(0),
-                        version: 0,
-                    }));
-                }
-            }
-        }
-        // An attempt whose command is refused has not ended, and stays in the queue.
-        let effects = if answers.iter().all(Result::is_ok) {
-            effects.to_vec()
-        } else {
-            Vec::new()
-        };
-        if prepared.is_empty() && effects.is_empty() {
-            return Ok(answers);
-        }
-        let committed = self
-            .store
-            .commit(prepared, metadata.clone(), effects)
+        let answers = self
+            .send_many(vec![(id, command)], metadata, vec![queue::removal(spool)])
             .await?;
-        let mut committed = committed.into_iter();
-        for answer in answers
-            .iter_mut()
-            .flatten()
-            .filter(|answer| answer.position.is_some())
-        {
-            if let Some(committed) = committed.next() {
-                *answer = committed;
-            }
-        }
-        Ok(answers)
-    }
-
-    async fn states<A: Entity>(
-        &self,
-        ids: &[Id<A>],
-        from_memory: bool,
-    ) -> Result<HashMap<Id<A>, (Loaded<A>, bool)>, CommandError> {
-        if from_memory {
-            return Ok(self.store.load_many_cached(ids).await?);
-        }
-        let loaded = self.store.load_many(ids).await?;
-        Ok(loaded
-            .into_iter()
-            .map(|(id, loaded)| (id, (loaded, false)))
-            .collect())
+        let answer = answers.into_iter().next();
+        answer.ok_or(CommandError::Store(StoreError::Closed))
     }
 
     /// Creates many aggregates of a kind, each by a sequence of commands, and appends their events
@@ -139,57 +64,35 @@ impl Commands {
     ///
     /// # Errors
     /// When the log does not answer; then nothing of it happened.
-    pub async fn send_many_new<A: Entity>(
+    pub async fn send_many_new<A>(
         &self,
         new: Vec<(Id<A>, Vec<A::Command>)>,
         metadata: &Metadata,
-    ) -> Result<Vec<Result<Committed, A::Error>>, CommandError> {
-        let mut answers = Vec::with_capacity(new.len());
-        let mut prepared = Vec::with_capacity(new.len());
-        for (id, commands) in new {
-            match decide_new(commands).await {
-                Err(error) => answers.push(Err(error)),
-                Ok((aggregate, events)) => {
-                    let before = Before::default();
-                    prepared.push(self.store.prepare(id, before, aggregate, events).await?);
-                    answers.push(Ok(Committed {
-                        position: Some(0),
-                        version: 0,
-                    }));
-                }
-            }
-        }
-        if prepared.is_empty() {
-            return Ok(answers);
-        }
-        let metadata = metadata.clone();
-        let committed = self.store.commit(prepared, metadata, Vec::new()).await?;
-        for (answer, committed) in answers.iter_mut().flatten().zip(committed) {
-            *answer = committed;
-        }
-        Ok(answers)
+    ) -> Result<Vec<Result<Committed, A::Error>>, CommandError>
+    where
+        A: Entity<Command: Clone>,
+    {
+        let orders = new.into_iter().map(|(id, commands)| Order { id, commands });
+        let orders = orders.collect();
+        self.send_all(orders, StateSource::Nothing, metadata, Vec::new())
+            .await
     }
-}
 
-/// The decision of an aggregate on a command: its state afterwards and its events.
-pub(super) async fn decide<A: Entity>(
-    state: &A,
-    command: A::Command,
-) -> Result<(A, Vec<A::Event>), A::Error> {
-    let mut aggregate = state.clone();
-    let sink = EventSink::default();
-    aggregate.handle(command, &(), &sink).await?;
-    Ok((aggregate, sink.collect().await))
-}
-
-/// The decisions of a new aggregate on a sequence of commands: its state and its events.
-pub(super) async fn decide_new<A: Entity>(
-    commands: Vec<A::Command>,
-) -> Result<(A, Vec<A::Event>), A::Error> {
-    let mut aggregate = A::default();
-    let sink = EventSink::default();
-    for command in commands {
-        aggregate.handle(command, &(), &sink).await?;
+    async fn send_all<A>(
+        &self,
+        orders: Vec<Order<A>>,
+        source: StateSource,
+        metadata: &Metadata,
+        effects: Vec<Effect>,
+    ) -> Result<Vec<Result<Committed, A::Error>>, CommandError>
+    where
+        A: Entity<Command: Clone>,
+    {
+        let terms = Terms {
+            metadata,
+            effects: &effects,
+            check: |_: &Loaded<A>| Ok(()),
+        };
+        self.carry_out(&orders, source, &terms).await
     }
-    Ok((aggregate, sink.collect().await))
 }

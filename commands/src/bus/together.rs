@@ -1,11 +1,11 @@
 //! Commands to aggregates of several kinds, whose events are appended atomically.
 
 use domain::{Entity, Id};
-use eventstore::{Batch, Before, Committed, Loaded, Metadata, Store, StoreError};
+use eventstore::{Batch, Committed, Loaded, Metadata, Store, StoreError};
 
 use super::{
     Commands,
-    many::{decide, decide_new},
+    deciding::{Decision, decide},
 };
 use crate::CommandError;
 
@@ -47,16 +47,7 @@ impl Together<'_> {
         state: &Loaded<A>,
         command: A::Command,
     ) -> Result<Result<(), A::Error>, CommandError> {
-        let (aggregate, events) = match decide(&state.aggregate, command).await {
-            Ok(decided) => decided,
-            Err(refused) => return Ok(Err(refused)),
-        };
-        let before = Before {
-            version: state.version,
-            claims: state.aggregate.claims(),
-        };
-        self.add(id, before, aggregate, events).await?;
-        Ok(Ok(()))
+        self.decide(id, state, vec![command]).await
     }
 
     /// Creates an aggregate by a sequence of commands. Events that are added afterwards may hold
@@ -69,30 +60,26 @@ impl Together<'_> {
         id: Id<A>,
         commands: Vec<A::Command>,
     ) -> Result<Result<(), A::Error>, CommandError> {
-        let (aggregate, events) = match decide_new(commands).await {
-            Ok(decided) => decided,
-            Err(refused) => return Ok(Err(refused)),
-        };
-        self.add(id, Before::default(), aggregate, events).await?;
-        Ok(Ok(()))
+        self.decide(id, &Loaded::default(), commands).await
     }
 
-    async fn add<A: Entity>(
+    async fn decide<A: Entity>(
         &mut self,
         id: Id<A>,
-        before: Before,
-        aggregate: A,
-        events: Vec<A::Event>,
-    ) -> Result<(), CommandError> {
+        state: &Loaded<A>,
+        commands: Vec<A::Command>,
+    ) -> Result<Result<(), A::Error>, CommandError> {
+        let Decision { aggregate, events } = match decide(&state.aggregate, commands).await {
+            Ok(decision) => decision,
+            Err(refused) => return Ok(Err(refused)),
+        };
         if !events.is_empty() {
-            let store = self.commands.store();
-            let batch = &self.batch;
-            let prepared = store
-                .prepare_within(batch, id, before, aggregate, events)
-                .await?;
+            let (store, batch) = (self.commands.store(), &self.batch);
+            let prepared = store.prepare_within(batch, id, state.before(), aggregate, events);
+            let prepared = prepared.await?;
             self.batch.add(prepared);
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Appends all events.

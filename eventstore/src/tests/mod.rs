@@ -6,6 +6,7 @@ mod memory;
 
 use std::{collections::BTreeSet, time::Duration};
 
+use cqrs_es::event_sink::EventSink;
 use domain::{
     Entity, Event, Id, Patch,
     access::{Session, SessionEvent},
@@ -16,8 +17,8 @@ use testkit::ScratchPostgres;
 use tokio::time::timeout;
 
 use crate::{
-    AppendOptions, Before, Effect, EffectKind, Late, LateEffect, Loaded, MasterKey, Metadata,
-    StateSource, Store, StoreError, database, random_id,
+    Before, Effect, EffectKind, Late, LateEffect, Loaded, MasterKey, Metadata, StateSource, Store,
+    StoreError, database, random_id,
 };
 
 /// Time limit of a wait, enough for a busy machine.
@@ -95,14 +96,18 @@ async fn carry_out<A: Entity>(
     command: A::Command,
     source: StateSource,
 ) -> Result<(), String> {
-    let options = AppendOptions {
-        source,
-        ..AppendOptions::default()
+    let id = Id::<A>::new(id);
+    let done = async {
+        let (state, _) = store.load_from(&[id], source).await?.remove(&id).unwrap();
+        let (mut aggregate, sink) = (state.aggregate.clone(), EventSink::default());
+        let decided = aggregate.handle(command, &(), &sink).await;
+        decided.unwrap_or_else(|refused| panic!("{refused}"));
+        let events = sink.collect().await;
+        let prepared = store.prepare(id, state.before(), aggregate, events).await?;
+        let committed = store.commit(vec![prepared], Metadata::default(), vec![]);
+        committed.await.map(drop)
     };
-    let framework =
-        cqrs_es::CqrsFramework::new(store.unit_of_work::<A>(Id::new(id), options), vec![], ());
-    let done = framework.execute(&id.to_string(), command).await;
-    done.map_err(|error| error.to_string())
+    done.await.map_err(|error: StoreError| error.to_string())
 }
 
 #[tokio::test(flavor = "multi_thread")]
