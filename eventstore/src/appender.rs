@@ -76,8 +76,10 @@ impl Effects {
 pub(crate) struct Member {
     pub commit_id: String,
     pub occurred_at: DateTime<Utc>,
-    pub metadata: Metadata,
+    pub bulk: bool,
     pub events: Vec<NewEvent>,
+    /// The metadata of each event.
+    pub metadata: Vec<Arc<Metadata>>,
     pub effects: Effects,
 }
 
@@ -115,7 +117,7 @@ impl Appender {
     /// Appends a member; answers with the positions of its events.
     pub async fn append(&self, member: Member) -> Result<Vec<Position>, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let lane = Lane::bulk_if(member.metadata.bulk);
+        let lane = Lane::bulk_if(member.bulk);
         let sent = self.0.send(lane, Waiting { member, reply });
         sent.await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
@@ -229,7 +231,8 @@ fn record(
         if let Some(reply) = replies.next() {
             let _ = reply.send(Ok(own.to_vec()));
         }
-        for (event, &position) in member.events.into_iter().zip(own) {
+        let events = member.events.into_iter().zip(member.metadata);
+        for ((event, metadata), &position) in events.zip(own) {
             recorded.push(Arc::new(Recorded {
                 position,
                 aggregate_type: event.aggregate_type.to_owned(),
@@ -237,7 +240,7 @@ fn record(
                 sequence: event.sequence,
                 event_type: event.event_type,
                 occurred_at: member.occurred_at,
-                metadata: member.metadata.clone(),
+                metadata: Arc::unwrap_or_clone(metadata),
                 event: event.event,
             }));
         }

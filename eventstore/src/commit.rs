@@ -1,7 +1,10 @@
 //! Prepares decided events and appends them: numbered, sealed, with the effects that are part
 //! of the same transaction.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use cqrs_es::DomainEvent;
 use domain::{Claim, Entity, Id, Subject};
@@ -9,7 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::task::coop;
 
 use crate::{
-    Committed, Effect, Loaded, Metadata, Position, Store, StoreError,
+    Cause, Committed, Effect, Loaded, Metadata, Position, Store, StoreError,
     appender::{Effects, Member, NewEvent, random_id},
     clock,
     codec::{Encoded, Place, unseal},
@@ -129,6 +132,7 @@ impl Store {
                 aggregate,
                 events: new_events.len(),
                 new_key,
+                cause: before.cause,
             },
             events: new_events,
             effects,
@@ -175,10 +179,17 @@ impl Store {
         effects
             .others
             .extend(metadata.effect.take().map(|late| late.effect()));
+        let bulk = metadata.bulk;
+        let shared = Arc::new(metadata);
+        let caused = states.iter().map(|state| caused_by(&shared, state.cause()));
+        let caused: Vec<Arc<Metadata>> = caused.collect();
+        let each = states.iter().zip(&caused);
+        let each = each.flat_map(|(state, own)| std::iter::repeat_n(own, state.events()));
         let member = Member {
             commit_id: random_id()?,
             occurred_at: clock::now(),
-            metadata,
+            bulk,
+            metadata: each.cloned().collect(),
             events,
             effects,
         };
@@ -190,10 +201,10 @@ impl Store {
         })?;
         let mut positions = positions.as_slice();
         let mut committed = Vec::with_capacity(states.len());
-        for state in states {
+        for (state, metadata) in states.into_iter().zip(&caused) {
             let (own, rest) = positions.split_at(state.events().min(positions.len()));
             positions = rest;
-            committed.push(state.appended(self, own.last().copied()));
+            committed.push(state.appended(self, own.last().copied(), metadata));
         }
         Ok(committed)
     }
@@ -206,6 +217,19 @@ impl Store {
                 tracing::warn!(aggregate.kind = A::TYPE, aggregate.id = %id, %error, "no snapshot");
             }
         });
+    }
+}
+
+/// The metadata of one aggregate's events.
+fn caused_by(shared: &Arc<Metadata>, cause: Option<&Cause>) -> Arc<Metadata> {
+    if !shared.reacts {
+        return Arc::clone(shared);
+    }
+    let own = Metadata::clone(shared).because_of(cause);
+    if own == **shared {
+        Arc::clone(shared)
+    } else {
+        Arc::new(own)
     }
 }
 
@@ -228,6 +252,8 @@ pub struct Before {
     pub version: u64,
     /// The unique names it held.
     pub claims: Vec<Claim>,
+    /// The cause of the events that a process appends: by default the aggregate's last event.
+    pub cause: Option<Cause>,
 }
 
 /// Events ready to be appended.
@@ -271,14 +297,21 @@ struct State<A> {
     aggregate: A,
     events: usize,
     new_key: Option<(Subject, SubjectKey)>,
+    cause: Option<Cause>,
 }
 
 /// A [`State`] of any aggregate type, for batches that mix types.
 trait Appended: Send + Sync {
     fn events(&self) -> usize;
+    fn cause(&self) -> Option<&Cause>;
     fn forget(&self, store: &Store);
     /// Keeps the state in memory; `position` is that of its last event.
-    fn appended(self: Box<Self>, store: &Store, position: Option<Position>) -> Committed;
+    fn appended(
+        self: Box<Self>,
+        store: &Store,
+        position: Option<Position>,
+        metadata: &Metadata,
+    ) -> Committed;
 }
 
 impl<A: Entity> Appended for State<A> {
@@ -286,11 +319,20 @@ impl<A: Entity> Appended for State<A> {
         self.events
     }
 
+    fn cause(&self) -> Option<&Cause> {
+        self.cause.as_ref()
+    }
+
     fn forget(&self, store: &Store) {
         store.forget(self.id);
     }
 
-    fn appended(self: Box<Self>, store: &Store, position: Option<Position>) -> Committed {
+    fn appended(
+        self: Box<Self>,
+        store: &Store,
+        position: Option<Position>,
+        metadata: &Metadata,
+    ) -> Committed {
         let (id, version) = (self.id, self.before + self.events as u64);
         if let Some((subject, key)) = self.new_key {
             store.0.keys.remember(subject, key);
@@ -298,6 +340,7 @@ impl<A: Entity> Appended for State<A> {
         let loaded = Loaded {
             aggregate: self.aggregate,
             version,
+            last: position.map(|it| Cause::recorded(it, metadata)),
         };
         if snapshots::is_due(self.before, version) {
             store.save_snapshot(id, loaded.clone());

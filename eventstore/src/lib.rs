@@ -10,6 +10,7 @@
 //! a changed event needs a line in `upcasters`.
 
 mod appender;
+mod cause;
 pub mod clock;
 pub mod codec;
 mod commit;
@@ -36,6 +37,7 @@ mod upcasters;
 mod vault;
 
 pub use appender::random_id;
+pub use cause::{Cause, Metadata};
 pub use commit::{Batch, Before, Prepared};
 pub use effect::{Effect, EffectKind, Late, LateEffect};
 pub use error::StoreError;
@@ -45,6 +47,6 @@ pub use locks::{Lock, Locks};
 pub use log::{Log, Subscription};
 pub use memory::StateSource;
 pub use notices::Topic;
-pub use recorded::{Committed, Metadata, Position, Recorded};
+pub use recorded::{Committed, Position, Recorded};
 pub use store::{Loaded, Store};
 pub use vault::{MasterKey, Vault};

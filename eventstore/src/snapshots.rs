@@ -59,6 +59,7 @@ pub(crate) async fn load<A: Entity>(
     Ok(state.map(|aggregate| Loaded {
         aggregate,
         version: current_sequence as u64,
+        last: None,
     }))
 }
 

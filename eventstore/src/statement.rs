@@ -1,11 +1,11 @@
 //! The statements of the appender.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use crate::{
-    Position,
+    Metadata, Position,
     appender::{Effects, Member},
     effect,
 };
@@ -155,16 +155,23 @@ impl<'a> Columns<'a> {
     fn from_members(members: &'a [Member]) -> Self {
         let mut columns = Self::default();
         for member in members {
-            // A map of plain strings and numbers always has a JSON form.
-            let metadata = serde_json::to_string(&member.metadata).unwrap_or_default();
-            for event in &member.events {
+            let mut before: Option<&Arc<Metadata>> = None;
+            for (event, metadata) in member.events.iter().zip(&member.metadata) {
+                // Events of one commit mostly share their metadata.
+                let shared = before.filter(|before| Arc::ptr_eq(before, metadata));
+                let text = match (shared, columns.metadata.last()) {
+                    (Some(_), Some(text)) => text.clone(),
+                    // A map of plain strings and numbers always has a JSON form.
+                    _ => serde_json::to_string(metadata.as_ref()).unwrap_or_default(),
+                };
+                before = Some(metadata);
                 columns.aggregate_type.push(event.aggregate_type);
                 columns.aggregate_id.push(event.aggregate_id.to_string());
                 columns.sequence.push(event.sequence as i64);
                 columns.event_type.push(&event.event_type);
                 columns.event_version.push(&event.event_version);
                 columns.payload.push(&event.payload);
-                columns.metadata.push(metadata.clone());
+                columns.metadata.push(text);
                 columns.occurred_at.push(member.occurred_at);
                 columns.commit_id.push(&member.commit_id);
             }

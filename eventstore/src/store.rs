@@ -12,7 +12,7 @@ use postgres_es::PostgresEventRepository;
 use sqlx::PgPool;
 
 use crate::{
-    Before, Ids, Locks, Log, MasterKey, StoreError, Vault,
+    Before, Cause, Ids, Locks, Log, MasterKey, StoreError, Vault,
     appender::Appender,
     keys::Keys,
     memory::Memory,
@@ -21,6 +21,12 @@ use crate::{
     vault::Fingerprints,
 };
 
+/// The table expression from which postgres-es reads histories: the log, with the position of each
+/// event in its metadata.
+const HISTORY: &str = "(select aggregate_type, aggregate_id, sequence, event_type, event_version, \
+     payload, metadata::jsonb || jsonb_build_object('position', position) as metadata \
+     from events) as history";
+
 /// An aggregate and the version of its history.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded<A> {
@@ -28,6 +34,8 @@ pub struct Loaded<A> {
     pub aggregate: A,
     /// The aggregate's sequence; 0 if it never existed.
     pub version: u64,
+    /// Its last event, as a cause of further ones.
+    pub last: Option<Cause>,
 }
 
 impl<A: Entity> Loaded<A> {
@@ -36,6 +44,7 @@ impl<A: Entity> Loaded<A> {
         Before {
             version: self.version,
             claims: self.aggregate.claims(),
+            cause: self.last.clone(),
         }
     }
 }
@@ -76,7 +85,8 @@ impl Store {
         let reader = Reader::new(pool.clone(), keys.clone());
         let log = Log::follow(reader.clone()).await?;
         Ok(Self(Arc::new(Inner {
-            repository: PostgresEventRepository::new(pool.clone()),
+            repository: PostgresEventRepository::new(pool.clone())
+                .with_tables(HISTORY, "snapshots"),
             appender: Appender::start(pool.clone(), log.clone()),
             ids: Ids::new(pool.clone()),
             memory: Memory::default(),
@@ -168,17 +178,17 @@ impl Store {
         };
         let events = match start.version {
             0 => repository.get_events::<A>(&aggregate_id).await,
+            // From the snapshot's own last event on, which may be the last of all.
             from => {
-                repository
-                    .get_last_events::<A>(&aggregate_id, from as usize)
-                    .await
+                let before = from.saturating_sub(1) as usize;
+                repository.get_last_events::<A>(&aggregate_id, before).await
             }
         };
         let events = self.0.reader.open_all(events.map_err(persistence)?).await?;
         let wanted = events
             .into_iter()
             .take_while(|event| event.sequence as u64 <= version);
-        fold(start, wanted)
+        fold(start, wanted.collect())
     }
 
     /// The present states of several aggregates, read from the log with one query. Aggregates that
@@ -193,20 +203,27 @@ impl Store {
         let unused = ids.iter().map(|&id| (id, Loaded::default()));
         let mut loaded: HashMap<Id<A>, Loaded<A>> = unused.collect();
         let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        let rows: Vec<StoredEvent> = sqlx::query_as(
-            "select aggregate_id, sequence, event_type, event_version, payload from events \
-             where aggregate_type = $1 and aggregate_id = any($2) order by aggregate_id, sequence",
-        )
-        .bind(A::TYPE)
-        .bind(names)
-        .fetch_all(&self.0.pool)
-        .await?;
+        let sql = format!(
+            "select aggregate_id, sequence, event_type, event_version, payload, metadata \
+             from {HISTORY} \
+             where aggregate_type = $1 and aggregate_id = any($2) order by aggregate_id, sequence"
+        );
+        let rows = sqlx::query_as(&sql).bind(A::TYPE).bind(names);
+        let rows: Vec<StoredEvent> = rows.fetch_all(&self.0.pool).await?;
         let events = rows.into_iter().map(StoredEvent::serialized::<A>).collect();
-        for event in self.0.reader.open_all(events).await? {
+        let mut events = self.0.reader.open_all(events).await?.into_iter().peekable();
+        while let Some(event) = events.next() {
+            let goes_on = |next: &SerializedEvent| next.aggregate_id == event.aggregate_id;
+            let last = if events.peek().is_some_and(goes_on) {
+                None
+            } else {
+                Cause::stored(&event)
+            };
             let id = event.aggregate_id.parse::<Id<A>>();
             let id = id.map_err(|_| unreadable(&event, "its id is no number"))?;
             if let Some(entry) = loaded.get_mut(&id) {
                 apply(entry, event)?;
+                entry.last = last;
             }
         }
         Ok(loaded)
@@ -251,6 +268,7 @@ struct StoredEvent {
     event_type: String,
     event_version: String,
     payload: serde_json::Value,
+    metadata: serde_json::Value,
 }
 
 impl StoredEvent {
@@ -262,17 +280,21 @@ impl StoredEvent {
             event_type: self.event_type,
             event_version: self.event_version,
             payload: self.payload,
-            metadata: serde_json::Value::Object(serde_json::Map::new()),
+            metadata: self.metadata,
         }
     }
 }
 
+/// Applies events to a state, which may know the first of them already.
 fn fold<A: Entity>(
     mut loaded: Loaded<A>,
-    events: impl Iterator<Item = SerializedEvent>,
+    events: Vec<SerializedEvent>,
 ) -> Result<Loaded<A>, StoreError> {
+    loaded.last = events.last().and_then(Cause::stored);
     for event in events {
-        apply(&mut loaded, event)?;
+        if event.sequence as u64 > loaded.version {
+            apply(&mut loaded, event)?;
+        }
     }
     Ok(loaded)
 }

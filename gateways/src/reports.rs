@@ -82,7 +82,7 @@ impl Reports {
             {
                 commands.push((about.transmission, self.command(about, said).await?));
             }
-            let metadata = Metadata::of_process("delivery reports");
+            let metadata = Metadata::of_reaction("delivery reports");
             let answers = self
                 .commands
                 .send_many(commands, &metadata, Vec::new())

@@ -118,11 +118,8 @@ impl FromRequestParts<App> for Caller {
                 user_id: Some(proof.user),
                 correlation_id: request_id.clone(),
                 request_id,
-                causation: None,
-                process: None,
                 client,
-                effect: None,
-                bulk: false,
+                ..Metadata::default()
             },
         };
         parts.extensions.insert(caller.clone());

@@ -1,7 +1,7 @@
 //! Commands to aggregates of several kinds, whose events are appended atomically.
 
 use domain::{Entity, Id};
-use eventstore::{Batch, Committed, Loaded, Metadata, Store, StoreError};
+use eventstore::{Batch, Cause, Committed, Loaded, Metadata, Store, StoreError};
 
 use super::{
     Commands,
@@ -13,6 +13,7 @@ use crate::CommandError;
 pub struct Together<'c> {
     commands: &'c Commands,
     batch: Batch,
+    cause: Option<Cause>,
 }
 
 impl Commands {
@@ -21,6 +22,7 @@ impl Commands {
         Together {
             commands: self,
             batch: Batch::default(),
+            cause: None,
         }
     }
 }
@@ -34,6 +36,12 @@ impl Together<'_> {
     /// True if there is nothing to append.
     pub fn is_empty(&self) -> bool {
         self.batch.is_empty()
+    }
+
+    /// Gives the cause of the events that are added from now on, for the metadata of a process. By
+    /// default it is the last event of each aggregate.
+    pub fn because_of(&mut self, cause: Cause) {
+        self.cause = Some(cause);
     }
 
     /// Lets an aggregate decide on a state that the caller has loaded, at most once for each
@@ -75,7 +83,9 @@ impl Together<'_> {
         };
         if !events.is_empty() {
             let (store, batch) = (self.commands.store(), &self.batch);
-            let prepared = store.prepare_within(batch, id, state.before(), aggregate, events);
+            let mut before = state.before();
+            before.cause = self.cause.clone().or(before.cause);
+            let prepared = store.prepare_within(batch, id, before, aggregate, events);
             let prepared = prepared.await?;
             self.batch.add(prepared);
         }

@@ -6,13 +6,13 @@ use std::{sync::Arc, time::Duration};
 
 use cqrs_es::Aggregate as _;
 use domain::{Entity, Id, access::User, delivery::Schedule, people::Account};
-use eventstore::{Position, StoreError};
+use eventstore::{Metadata, Position, StoreError};
 use projections::access::users;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::Policies;
-use crate::{Actor, CommandError, deprovisioning::Leaving};
+use crate::{CommandError, deprovisioning::Leaving};
 
 /// The time between two passes over the read models.
 const EVERY: Duration = Duration::from_secs(60);
@@ -65,18 +65,18 @@ async fn look(policies: &Policies, over: &CancellationToken) -> Result<(), Comma
 
 async fn deprovision(policies: &Policies, id: Id<User>) -> Result<(), CommandError> {
     // The log decides, since the read models may be behind.
-    let user = policies.commands.store().load(id).await?.aggregate;
-    let leaving = match (user.exists(), user.is_active()) {
+    let user = policies.commands.store().load(id).await?;
+    let leaving = match (user.aggregate.exists(), user.aggregate.is_active()) {
         (_, true) => return Ok(()),
         (true, false) => Leaving::Deactivated,
         (false, false) => Leaving::Deleted,
     };
-    let actor = Actor::process("deprovisioning");
+    let metadata = Metadata::of_reaction("deprovisioning").because_of(user.last.as_ref());
     for _ in 0..APPENDS {
         let mut together = policies.commands.together();
         let more = together.deprovision(&policies.pool, id, leaving, None);
         let more = more.await?;
-        let committed = together.commit(&actor.metadata).await?;
+        let committed = together.commit(&metadata).await?;
         if !committed.is_empty() {
             let ended = committed.len();
             tracing::info!(user.id = id.get(), ended, "a user was deprovisioned");

@@ -199,6 +199,8 @@ impl Due<'_> {
 
     fn metadata(&self) -> Metadata {
         let owner = self.schedule.aggregate.owner();
-        Metadata::of_process("schedules").on_behalf_of(owner)
+        Metadata::of_reaction("schedules")
+            .on_behalf_of(owner)
+            .because_of(self.schedule.last.as_ref())
     }
 }

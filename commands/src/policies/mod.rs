@@ -15,13 +15,9 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use cqrs_es::Aggregate as _;
 use dispatch::backlog;
-use domain::{
-    Id,
-    access::User,
-    delivery::{Campaign, Schedule},
-};
+use domain::delivery::{Campaign, Schedule};
 use eventstore::{
-    LockName, Metadata, Recorded, StoreError,
+    LockName, Recorded, StoreError,
     subscriber::{HighWaterMarks, Observer, observe},
 };
 use sqlx::PgPool;
@@ -76,14 +72,6 @@ impl Policies {
         let stop = CancellationToken::new();
         let task = tokio::spawn(lead(Arc::new(self), stop.clone()));
         Running { task, stop }
-    }
-
-    /// The metadata of bulk commands.
-    fn bulk(&self, owner: Option<Id<User>>) -> Metadata {
-        Metadata {
-            bulk: true,
-            ..Metadata::of_process("campaigns").on_behalf_of(owner)
-        }
     }
 }
 

@@ -410,7 +410,8 @@ impl Attempt {
     }
 
     pub(super) fn metadata(&self) -> Metadata {
-        // An attempt without a request is of a campaign or a schedule, on behalf of its owner.
+        // An attempt without a request is of a campaign or a schedule, on behalf of its owner; any
+        // other is on behalf of the user whom its last event names.
         let owner = self.transmission.owner();
         let owner = owner.filter(|_| self.job.request_id.is_none());
         Metadata {
@@ -418,7 +419,7 @@ impl Attempt {
             correlation_id: self.job.correlation_id.clone(),
             causation: Some(self.job.position),
             bulk: self.is_bulk(),
-            ..Metadata::of_process("worker").on_behalf_of(owner)
+            ..Metadata::of_reaction("worker").on_behalf_of(owner)
         }
     }
 }

@@ -51,7 +51,7 @@ async fn end_some(shared: &Shared) -> Result<usize, CommandError> {
         (id, TransmissionCommand::TimeOutReport { spool, at: now })
     };
     let commands = overdue.into_iter().map(time_out).collect();
-    let metadata = Metadata::of_process("report time-outs");
+    let metadata = Metadata::of_reaction("report time-outs");
     let answers = shared
         .commands
         .send_many(commands, &metadata, Vec::new())

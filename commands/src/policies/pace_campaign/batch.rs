@@ -18,7 +18,7 @@ use domain::{
 use eventstore::{StoreError, clock};
 use projections::delivery::campaign_contacts::{self, Member};
 
-use super::{Pacer, State};
+use super::{Pacer, State, bulk};
 use crate::{CommandError, sending::lacking};
 
 /// The result of a batch.
@@ -101,7 +101,7 @@ impl Pacer {
             let made = together.create(id, commands).await?;
             made.map_err(|error| CommandError::Refused(error.into()))?;
         }
-        together.commit(&policies.bulk(Some(state.owner))).await?;
+        together.commit(&bulk(&state.loaded)).await?;
         Ok(Made {
             made: batch.made as usize,
             sent,

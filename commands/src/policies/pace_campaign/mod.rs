@@ -129,8 +129,14 @@ impl Pacer {
         }
         match open.state.as_str() {
             "running" => {}
-            "stopped" => return self.withdraw("its campaign was stopped").await,
-            "ended" => return self.sweep().await,
+            "stopped" => {
+                let campaign = self.campaign(open.version).await?;
+                return self.withdraw(&campaign, "its campaign was stopped").await;
+            }
+            "ended" => {
+                let campaign = self.campaign(open.version).await?;
+                return self.sweep(&campaign).await;
+            }
             _ => return Ok(None),
         }
         let Some(state) = self.state(open.version).await? else {
@@ -144,20 +150,22 @@ impl Pacer {
         self.advance(&state).await.map(Some)
     }
 
-    /// The campaign, if it is running: from memory if that has at least this version, else from the
-    /// log.
-    async fn state(&self, version: i64) -> Result<Option<State>, CommandError> {
+    /// The campaign, from memory if that has at least this version, else from the log.
+    async fn campaign(&self, version: i64) -> Result<Loaded<Campaign>, CommandError> {
         let store = self.policies.commands.store();
         let mut known = store.load_many_cached(&[self.id]).await?;
         let known = known.remove(&self.id).map(|(loaded, _)| loaded);
         let version = u64::try_from(version).unwrap_or_default();
-        let loaded = match known {
-            Some(known) if known.version >= version => known,
-            _ => {
-                store.forget(self.id);
-                self.policies.commands.load(self.id, Scope::All).await?
-            }
-        };
+        if let Some(known) = known.filter(|known| known.version >= version) {
+            return Ok(known);
+        }
+        store.forget(self.id);
+        Ok(store.load(self.id).await?)
+    }
+
+    /// The campaign of at least this version, if it is running.
+    async fn state(&self, version: i64) -> Result<Option<State>, CommandError> {
+        let loaded = self.campaign(version).await?;
         let campaign = &loaded.aggregate;
         let (Some(details), Some(owner)) = (campaign.details(), campaign.owner()) else {
             return Ok(None);
@@ -325,8 +333,22 @@ impl Pacer {
         let mut together = self.policies.commands.together();
         let told = together.send(self.id, &state.loaded, command).await?;
         told.map_err(CommandError::Refused)?;
-        let metadata = Metadata::of_process("campaigns").on_behalf_of(Some(state.owner));
-        together.commit(&metadata).await.map(drop)
+        together.commit(&metadata(&state.loaded)).await.map(drop)
+    }
+}
+
+/// The metadata of what a campaign does, because of its last event.
+fn metadata(campaign: &Loaded<Campaign>) -> Metadata {
+    Metadata::of_reaction("campaigns")
+        .on_behalf_of(campaign.aggregate.owner())
+        .because_of(campaign.last.as_ref())
+}
+
+/// The metadata of commands to many transmissions of a campaign.
+fn bulk(campaign: &Loaded<Campaign>) -> Metadata {
+    Metadata {
+        bulk: true,
+        ..metadata(campaign)
     }
 }
 

@@ -9,7 +9,7 @@ use domain::{
 use eventstore::{StoreError, clock};
 use projections::delivery::campaign_contacts::Member;
 
-use super::{BATCH_SIZE, Pacer, State, send::Recipient};
+use super::{BATCH_SIZE, Pacer, State, bulk, send::Recipient};
 use crate::CommandError;
 
 /// The progress of a pass over a campaign's backlog since the campaign was last changed.
@@ -57,7 +57,7 @@ impl Pacer {
             Some((Id::<Transmission>::new(id), command))
         });
         let commands: Vec<_> = commands.collect();
-        let metadata = policies.bulk(Some(state.owner));
+        let metadata = bulk(&state.loaded);
         let answers = policies.commands.send_many(commands, &metadata, vec![]);
         answers.await?;
         self.revision = Some(Revision {

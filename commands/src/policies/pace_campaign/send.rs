@@ -15,6 +15,7 @@ use projections::delivery::campaign_contacts::{self, Member};
 use super::{
     Pacer, State,
     batch::{address, sending},
+    bulk,
 };
 use crate::{CommandError, sending::lacking};
 
@@ -62,7 +63,7 @@ impl Pacer {
             .iter()
             .map(|(_, command)| matches!(command, TransmissionCommand::Send { .. }));
         let sends: Vec<bool> = sends.collect();
-        let metadata = policies.bulk(Some(state.owner));
+        let metadata = bulk(&state.loaded);
         let answers = policies
             .commands
             .send_many(commands, &metadata, vec![])

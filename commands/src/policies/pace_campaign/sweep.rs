@@ -6,11 +6,11 @@ use std::time::Duration;
 use dispatch::backlog::{self, Ready};
 use domain::{
     Id,
-    delivery::{Transmission, TransmissionCommand},
+    delivery::{Campaign, Transmission, TransmissionCommand},
 };
-use eventstore::{StoreError, clock};
+use eventstore::{Loaded, StoreError, clock};
 
-use super::{BATCH_SIZE, BUSY, IDLE, Pacer};
+use super::{BATCH_SIZE, BUSY, IDLE, Pacer, bulk};
 use crate::CommandError;
 
 /// Bound on the addresses deleted at a time.
@@ -21,6 +21,7 @@ impl Pacer {
     /// campaign is stopped. None if none is queued, else the pause until the next pass.
     pub(super) async fn withdraw(
         &mut self,
+        campaign: &Loaded<Campaign>,
         reason: &str,
     ) -> Result<Option<Duration>, CommandError> {
         let policies = &self.policies;
@@ -42,7 +43,7 @@ impl Pacer {
         let commands = commands.collect();
         let answers = policies
             .commands
-            .send_many(commands, &policies.bulk(None), vec![])
+            .send_many(commands, &bulk(campaign), vec![])
             .await?;
         let none = !answers.iter().any(Result::is_ok);
         Ok(Some(if none { IDLE } else { BUSY }))
@@ -50,8 +51,11 @@ impl Pacer {
 
     /// Suppresses the unsent transmissions of an ended campaign, and deletes its records of reached
     /// addresses.
-    pub(super) async fn sweep(&mut self) -> Result<Option<Duration>, CommandError> {
-        if let Some(pause) = self.withdraw("its campaign was deleted").await? {
+    pub(super) async fn sweep(
+        &mut self,
+        campaign: &Loaded<Campaign>,
+    ) -> Result<Option<Duration>, CommandError> {
+        if let Some(pause) = self.withdraw(campaign, "its campaign was deleted").await? {
             return Ok(Some(pause));
         }
         let (policies, id) = (&self.policies, self.id.get());
@@ -70,7 +74,7 @@ impl Pacer {
             let commands = left.iter().map(suppress).collect();
             policies
                 .commands
-                .send_many(commands, &policies.bulk(None), vec![])
+                .send_many(commands, &bulk(campaign), vec![])
                 .await?;
             return Ok(Some(BUSY));
         }
