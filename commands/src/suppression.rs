@@ -13,7 +13,7 @@ use domain::{
     flow::Service,
     people::{Channel, OptOut, OptOutCommand, OptOutSource, normal_address},
 };
-use eventstore::{Store, StoreError};
+use eventstore::{Cause, Loaded, Metadata, Store, StoreError};
 
 use crate::{Actor, CommandError, Commands};
 
@@ -70,20 +70,23 @@ impl Suppression {
         })
     }
 
-    /// Adds an address to an owner's list. An existing entry stays as it is.
+    /// Adds an address to an owner's list because of a message. An existing entry stays as it is.
     ///
     /// # Errors
     /// When the database does not answer, or the address is not valid for this channel.
-    pub async fn add(
+    async fn add(
         &self,
         commands: &Commands,
         (owner, channel): (Id<User>, Channel),
         address: &str,
-        source: OptOutSource,
+        (source, cause): (OptOutSource, Cause),
     ) -> Result<(), CommandError> {
         let id = commands.next_id("optout").await?;
         let add = self.listing(id, (owner, channel), address, source)?;
-        let actor = Actor::process("opt-outs");
+        let actor = Actor {
+            metadata: Metadata::of_reaction("opt-outs").because_of(Some(&cause)),
+            ..Actor::default()
+        };
         match commands.send_new(id, add, &actor).await {
             Ok(_) | Err(CommandError::Refused(Refusal::Taken { .. })) => Ok(()),
             Err(error) => Err(error),
@@ -91,23 +94,36 @@ impl Suppression {
     }
 
     /// Adds the recipient of a mail to its owner's list; false if there is no such attempt.
+    /// `report` is the fingerprint of the message that asks for it, if one does.
     ///
     /// # Errors
-    /// As [`Suppression::add`].
+    /// When the database does not answer.
     pub async fn add_recipient(
         &self,
         commands: &Commands,
         (id, spool): (Id<Transmission>, Id<Spool>),
         source: OptOutSource,
+        report: Option<String>,
     ) -> Result<bool, CommandError> {
-        let transmission = self.store.load(id).await?.aggregate;
+        let Loaded {
+            aggregate: transmission,
+            last,
+            ..
+        } = self.store.load(id).await?;
         let destination = transmission.assignment().and_then(|it| it.destination);
         let known = transmission.owner().zip(destination);
         let Some((owner, address)) = known.filter(|_| transmission.has(spool)) else {
             return Ok(false);
         };
         let list = (owner, Channel::Email);
-        self.add(commands, list, address, source).await?;
+        // The recipient asks for it, and not the user who sent the mail.
+        let cause = Cause {
+            user_id: None,
+            message_id: report,
+            ..last.unwrap_or_default()
+        };
+        let cause = cause.at(id, spool);
+        self.add(commands, list, address, (source, cause)).await?;
         Ok(true)
     }
 

@@ -48,7 +48,7 @@ impl Unsubscribe {
     async fn end(&self, id: Id<Transmission>, spool: Id<Spool>) -> Result<bool, CommandError> {
         let lists = Suppression::new(self.commands.store().clone());
         let source = OptOutSource::Unsubscribe;
-        let listing = lists.add_recipient(&self.commands, (id, spool), source);
+        let listing = lists.add_recipient(&self.commands, (id, spool), source, None);
         let listed = listing.await?;
         if listed {
             metrics::counter!("ledgerline_unsubscribed_total").increment(1);

@@ -6,7 +6,8 @@ use domain::{
     Entity, Id, Personal,
     access::User,
     delivery::{
-        Arrival, Direction, Order, ResultKind, SpoolResult, Transmission, TransmissionCommand,
+        Arrival, Direction, Order, ResultKind, Spool, SpoolResult, Transmission,
+        TransmissionCommand,
     },
     flow::{Flow, Service, application},
     people::{Channel, Contact, OptOut, OptOutCommand, OptOutSource, Wish},
@@ -25,6 +26,15 @@ pub(super) struct RoutedMessage<'b> {
     pub route: &'b Route,
 }
 
+/// An inbound message that no program takes in, to the account of an owner.
+pub(super) struct UnroutedMessage<'b> {
+    /// The index of the message in the batch.
+    pub at: usize,
+    pub inbound: &'b InboundMessage,
+    pub key: &'b str,
+    pub owner: Id<User>,
+}
+
 /// Existing opt-outs, by the fingerprint that they claim.
 type Listed = HashMap<String, Id<OptOut>>;
 
@@ -36,20 +46,21 @@ impl InboundMessage {
 }
 
 impl Ingest {
-    /// Adds the inbound transmission of a message; answers its id.
+    /// Adds the inbound transmission of a message; answers its id and that of its attempt.
     pub async fn arrive(
         &self,
         together: &mut Together<'_>,
         one: &RoutedMessage<'_>,
         contact: Id<Contact>,
-    ) -> Result<Id<Transmission>, CommandError> {
+    ) -> Result<(Id<Transmission>, Id<Spool>), CommandError> {
         let RoutedMessage { inbound, route, .. } = one;
         let id = self.commands.next_id("transmission").await?;
+        let spool = self.commands.next_id("spool").await?;
         let arrival = Arrival {
             id,
             owner: route.owner(),
             order: order(inbound.service, route, contact, Direction::Inbound),
-            spool: self.commands.next_id("spool").await?,
+            spool,
             at: inbound.at,
             provider: inbound.provider,
             account_id: Id::new(route.recipient.account_id),
@@ -61,7 +72,7 @@ impl Ingest {
         };
         let receive = TransmissionCommand::Receive(Box::new(arrival));
         settled(together.create(id, vec![receive]).await?)?;
-        Ok(id)
+        Ok((id, spool))
     }
 
     /// The existing opt-outs of senders whose message is a wish (`STOP` or `START`).
@@ -116,9 +127,9 @@ impl Ingest {
     pub async fn heed_unread(
         &self,
         together: &mut Together<'_>,
-        owner: Id<User>,
-        inbound: &InboundMessage,
+        one: &UnroutedMessage<'_>,
     ) -> Result<(), CommandError> {
+        let &UnroutedMessage { inbound, owner, .. } = one;
         let Some(wish) = self.wish(inbound) else {
             return Ok(());
         };

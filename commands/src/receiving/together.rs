@@ -3,11 +3,13 @@
 use std::{collections::HashMap, sync::Arc};
 
 use batching::Handler;
-use domain::{Id, access::User, delivery::Transmission};
-use eventstore::{Metadata, StoreError};
+use domain::{Id, delivery::Transmission};
+use eventstore::{Cause, Metadata, StoreError};
 
 use super::{
-    InboundMessage, Ingest, IngestResult, NotTaken, lookup::NotRouted, record::RoutedMessage,
+    InboundMessage, Ingest, IngestResult, NotTaken,
+    lookup::NotRouted,
+    record::{RoutedMessage, UnroutedMessage},
 };
 use crate::CommandError;
 
@@ -87,7 +89,12 @@ impl Ingest {
                 Ok(route) => wanted.push((at, route)),
                 Err(NotRouted { reason, owner }) => {
                     answers[at] = Some(IngestResult::Refused(reason));
-                    unread.extend(owner.map(|owner| (at, owner, &inbound[at])));
+                    unread.extend(owner.map(|owner| UnroutedMessage {
+                        at,
+                        inbound: &inbound[at],
+                        key: &keys[at].now,
+                        owner,
+                    }));
                 }
             }
         }
@@ -117,32 +124,39 @@ impl Ingest {
     async fn record(
         &self,
         routed: &[RoutedMessage<'_>],
-        unread: &[(usize, Id<User>, &InboundMessage)],
+        unread: &[UnroutedMessage<'_>],
     ) -> Result<Vec<Id<Transmission>>, CommandError> {
         let senders = self.senders(routed).await?;
         let listed = self.listed(routed).await?;
         let read = routed
             .iter()
             .map(|it| (it.at, it.route.owner(), it.inbound));
-        let last_wishes = self.last_wishes(read.chain(unread.iter().copied()));
+        let not_read = unread.iter().map(|it| (it.at, it.owner, it.inbound));
+        let last_wishes = self.last_wishes(read.chain(not_read));
         let mut together = self.commands.together();
         let mut ids = Vec::with_capacity(routed.len());
         for (one, sender) in routed.iter().zip(senders) {
+            let message = Cause::message(one.key);
+            together.because_of(message.clone());
             if let Some(create) = sender.create {
                 settled(together.create(sender.contact, vec![create]).await?)?;
             }
-            ids.push(self.arrive(&mut together, one, sender.contact).await?);
+            let (id, spool) = self.arrive(&mut together, one, sender.contact).await?;
+            ids.push(id);
             if last_wishes.contains(&one.at) {
+                together.because_of(message.at(id, spool));
                 self.heed(&mut together, one, sender.contact, &listed)
                     .await?;
             }
         }
-        for (at, owner, inbound) in unread {
-            if last_wishes.contains(at) {
-                self.heed_unread(&mut together, *owner, inbound).await?;
+        for one in unread {
+            if last_wishes.contains(&one.at) {
+                together.because_of(Cause::message(one.key));
+                self.heed_unread(&mut together, one).await?;
             }
         }
-        together.commit(&Metadata::of_process("receiving")).await?;
+        let metadata = Metadata::of_reaction("receiving");
+        together.commit(&metadata).await?;
         Ok(ids)
     }
 }

@@ -10,6 +10,7 @@ use domain::{
 };
 use eventstore::{Metadata, StoreError, clock, subscriber::is_behind};
 use projections::delivery::spools;
+use sha2::{Digest, Sha256};
 
 use super::{
     LATER,
@@ -67,18 +68,25 @@ impl Returns {
     /// If the log does not answer.
     pub(super) async fn take(&self, to: Return, mail: &[u8]) -> Result<&'static str, CommandError> {
         let (mail, verp) = (mail.to_vec(), self.verp.clone());
-        let read = move || (complaint::read(&mail, &verp), bounce::read(&mail));
-        let Ok((complaint, bounce)) = tokio::task::spawn_blocking(read).await else {
+        let read = move || {
+            let digest = hex::encode(Sha256::digest(&mail));
+            (complaint::read(&mail, &verp), bounce::read(&mail), digest)
+        };
+        let Ok((complaint, bounce, digest)) = tokio::task::spawn_blocking(read).await else {
             return Ok(LATER);
         };
+        let fingerprint = self
+            .commands
+            .store()
+            .fingerprint(&format!("returned/{digest}"));
         match (complaint, to) {
             (Some(report), _) if !report.complains => Ok(NOTED),
-            (Some(_), Return::Path(spool)) => self.complained(spool).await,
+            (Some(_), Return::Path(spool)) => self.complained(spool, fingerprint).await,
             (Some(report), Return::Complaints) => match report.spool {
-                Some(spool) => self.complained(spool).await,
+                Some(spool) => self.complained(spool, fingerprint).await,
                 None => Ok("550 5.6.0 it names no mail that was sent from here"),
             },
-            (None, Return::Path(spool)) => self.bounced(spool, bounce).await,
+            (None, Return::Path(spool)) => self.bounced(spool, bounce, fingerprint).await,
             (None, Return::Complaints) => Ok("550 5.6.0 only reports of complaints are taken here"),
         }
     }
@@ -88,6 +96,7 @@ impl Returns {
         &self,
         spool: Id<Spool>,
         fate: Option<DsnOutcome>,
+        message_id: String,
     ) -> Result<&'static str, CommandError> {
         let words = match fate {
             Some(DsnOutcome::Failed(words)) => words,
@@ -103,7 +112,10 @@ impl Returns {
             response: words,
         };
         let bounces = vec![(transmission, bounce)];
-        let metadata = Metadata::of_process("returned mail");
+        let metadata = Metadata {
+            message_id: Some(message_id),
+            ..Metadata::of_reaction("returned mail")
+        };
         let answers = self.commands.send_many(bounces, &metadata, Vec::new());
         Ok(match answers.await?.into_iter().next() {
             Some(Ok(_) | Err(TransmissionError::AlreadyEnded)) => {
@@ -125,13 +137,18 @@ impl Returns {
     }
 
     /// Puts the recipient of that attempt on the suppression list.
-    async fn complained(&self, spool: Id<Spool>) -> Result<&'static str, CommandError> {
+    async fn complained(
+        &self,
+        spool: Id<Spool>,
+        message_id: String,
+    ) -> Result<&'static str, CommandError> {
         let Some(transmission) = self.transmission_of(spool).await? else {
             return self.unknown().await;
         };
         let lists = Suppression::new(self.commands.store().clone());
         let attempt = (transmission, spool);
-        let listing = lists.add_recipient(&self.commands, attempt, OptOutSource::Complaint);
+        let (source, report) = (OptOutSource::Complaint, Some(message_id));
+        let listing = lists.add_recipient(&self.commands, attempt, source, report);
         Ok(if listing.await? {
             metrics::counter!("ledgerline_complaints_total").increment(1);
             RECORDED
