@@ -1,10 +1,10 @@
 //! Picks the provider of an attempt: one with a free permit that may send as its account.
 
+use dispatch::permits::Permit;
 use domain::{
     delivery::{ProviderSenders, SenderAddress},
     flow::Service,
 };
-use dispatch::permits::Permit;
 use eventstore::{StoreError, clock};
 use projections::delivery::providers;
 use tokio::time::Instant;

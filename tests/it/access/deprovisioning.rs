@@ -174,6 +174,15 @@ async fn users_who_left_before_this_version_are_deprovisioned() {
         let id = account["account_id"].as_i64().unwrap();
         let history = log.history("account", id).await;
         assert_eq!(history.last().unwrap(), "AccountDeactivated", "{event}");
+        let sql = "select a.metadata ->> 'causation' = u.position::text from events a, events u
+                   where a.event_type = 'AccountDeactivated' and a.aggregate_id = $1
+                     and u.event_type = $3 and u.aggregate_id = $2";
+        let is_cause = sqlx::query_scalar(sql)
+            .bind(id.to_string())
+            .bind(user.to_string())
+            .bind(event);
+        let is_cause: Option<bool> = is_cause.fetch_one(log.sql()).await.unwrap();
+        assert_eq!(is_cause, Some(true), "{event}");
     }
     assert_eq!(accounts(&admin, stays.user_id).await[0]["active"], 1);
 }

@@ -7,6 +7,6 @@ mod mutating_gets;
 mod openapi;
 pub mod routes;
 mod schemathesis;
-mod success;
+pub mod success;
 pub mod things;
 mod walk;

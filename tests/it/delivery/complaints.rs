@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::harness::{
-    Client, Database, Mailing, Postman, Server, Setup, SmtpSink, eventually, seconds,
+    Client, Database, EventLog, Mailing, Postman, Server, Setup, SmtpSink, eventually,
+    every_event_names_its_causes, seconds,
 };
 
 const ADDRESS: &str = "fbl@sender.example";
@@ -93,6 +94,16 @@ async fn who_calls_a_mail_unwanted_gets_no_more_of_them() {
     .await;
     assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
     assert_eq!(listed[0]["source"], "complaint", "{listed}");
+    let causes = EventLog::open(&sending.server)
+        .await
+        .metadata("OptOutAdded")
+        .await;
+    assert_eq!(
+        (&causes[0]["transmission_id"], &causes[0]["spool_id"]),
+        (&json!(1), &json!(1))
+    );
+    assert!(causes[0]["message_id"].is_string(), "{causes:?}");
+    every_event_names_its_causes(&sending.server).await;
     let again = sending.mailing.send_to("ada@example.com").await;
     let ended = sending.mailing.ended(again).await;
     assert_eq!(ended["outcome"], "rejected", "{ended}");

@@ -5,7 +5,8 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::harness::{
-    MailDesk, Mailing, Postfix, Postman, Receiving, eventually, seconds, unique_name,
+    MailDesk, Mailing, Postfix, Postman, Receiving, eventually, every_event_names_its_causes,
+    seconds, unique_name,
 };
 
 const MAIL: &str = "From: =?utf-8?q?Ada_L=C3=B6we?= <ada@example.com>\r\n\
@@ -371,6 +372,7 @@ async fn a_mail_that_comes_back_has_failed_with_the_words_it_was_refused_with() 
     );
     let attempts = mailing.attempts(transmission).await;
     assert_eq!(attempts[0]["outcome"], "rejected", "{attempts:?}");
+    every_event_names_its_causes(&desk.server).await;
     // A forged bounce address is refused.
     let forged = ["bounce+1.0011223344@desk.example"];
     let answers = desk.lmtp().await.bring(&forged, MAIL).await;

@@ -6,12 +6,12 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Centre, Client, Database, Kannel, Lossy, Receiving, Server, Setup, eventually, seconds, unique,
-    unique_name,
+    Centre, Client, Database, EventLog, Kannel, Lossy, Receiving, Server, Setup, eventually,
+    every_event_names_its_causes, seconds, unique, unique_name,
 };
 
 struct SmsReceiver {
-    _server: Server,
+    server: Server,
     client: Client,
     receiving: Receiving,
 }
@@ -23,7 +23,7 @@ impl SmsReceiver {
         let client = server.admin().await;
         let receiving = Receiving::sms(&client).await;
         Self {
-            _server: server,
+            server,
             client,
             receiving,
         }
@@ -275,6 +275,20 @@ async fn stop_closes_the_list_answers_once_and_start_opens_it() {
     })
     .await;
     assert_eq!(desk.outbox().await.len(), 1);
+    let mut log = EventLog::open(&desk.server).await;
+    let message = &log.metadata("SpoolReceived").await[0]["message_id"];
+    let (added, removed) = (
+        log.metadata("OptOutAdded").await,
+        log.metadata("OptOutRemoved").await,
+    );
+    assert_eq!(added[0]["message_id"], *message, "{added:?}");
+    let received = log.ids("SpoolReceived").await;
+    for causes in [&added[0], &removed[0]] {
+        let transmission = causes["transmission_id"].as_i64().unwrap();
+        assert!(received.contains(&transmission), "{causes}");
+        assert!(causes["spool_id"].is_number(), "{causes}");
+    }
+    every_event_names_its_causes(&desk.server).await;
 }
 
 #[tokio::test]
@@ -326,6 +340,12 @@ async fn a_wish_holds_although_nobody_reads_what_it_came_in() {
     })
     .await;
     assert_eq!(listed[0]["source"], "stop", "{listed}");
+    let causes = EventLog::open(&desk.server)
+        .await
+        .metadata("OptOutAdded")
+        .await;
+    assert!(causes[0]["message_id"].is_string(), "{causes:?}");
+    assert!(causes[0]["transmission_id"].is_null(), "{causes:?}");
 }
 
 #[tokio::test]

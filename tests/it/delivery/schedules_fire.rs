@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     Campaigning, Client, Database, EventLog, Mailing, ReadModels, Server, Setup, TIMEOUT,
-    eventually, sandbox_provider, seconds,
+    eventually, every_event_names_its_causes, sandbox_provider, seconds,
 };
 
 /// The first user's mail program on a server of the test's own, which gets a sandbox.
@@ -250,6 +250,7 @@ async fn of_what_recurs_the_missed_times_run_once_or_not_at_all_as_it_says() {
         (&read["state"], &read["last_result"], &read["next_run"]),
         (&json!("done"), &json!("it is completed"), &Value::Null)
     );
+    every_event_names_its_causes(&server).await;
 }
 
 #[tokio::test]

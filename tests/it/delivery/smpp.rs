@@ -2,10 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Centre, Database, Mailing, Server, Setup, seconds, unique, unique_name};
+use crate::harness::{
+    Centre, Database, Mailing, Server, Setup, every_event_names_its_causes, seconds, unique,
+    unique_name,
+};
 
 struct Texting {
-    _server: Server,
+    server: Server,
     centre: Centre,
     provider: i64,
     mailing: Mailing,
@@ -30,7 +33,7 @@ impl Texting {
         let provider = client.post("/providers", provider).await.id("provider_id");
         let mailing = Mailing::texting(&client, json!({"data": text})).await;
         Self {
-            _server: server,
+            server,
             centre,
             provider,
             mailing,
@@ -81,6 +84,7 @@ async fn what_becomes_of_a_message_is_what_the_message_centre_says() {
     let submits = texting.centre.all_by_now("submit").await;
     assert_eq!(submits[0]["text"], "Grüße €");
     assert_eq!(submits[0]["from"], "ACME");
+    every_event_names_its_causes(&texting.server).await;
 }
 
 #[tokio::test]

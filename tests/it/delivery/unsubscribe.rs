@@ -2,10 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Database, Mailing, Server, Setup, SmtpSink, eventually, seconds};
+use crate::harness::{
+    Client, Database, EventLog, Mailing, Server, Setup, SmtpSink, eventually,
+    every_event_names_its_causes, seconds,
+};
 
 struct MailSend {
-    _server: Server,
+    server: Server,
     client: Client,
     sink: SmtpSink,
     mailing: Mailing,
@@ -31,7 +34,7 @@ impl MailSend {
         client.post("/providers", provider).await.ok();
         let mailing = Mailing::new(&client).await;
         Self {
-            _server: server,
+            server,
             client,
             sink,
             mailing,
@@ -107,6 +110,17 @@ async fn who_presses_the_button_gets_no_more_mails_and_who_looks_does() {
     assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
     assert_eq!(listed[0]["source"], "unsubscribe", "{listed}");
     assert_eq!(listed[0]["channel"], "email", "{listed}");
+    let causes = EventLog::open(&sending.server)
+        .await
+        .metadata("OptOutAdded")
+        .await;
+    assert_eq!(
+        (&causes[0]["transmission_id"], &causes[0]["spool_id"]),
+        (&json!(1), &json!(1))
+    );
+    assert!(causes[0]["causation"].is_number(), "{causes:?}");
+    assert!(causes[0]["correlation_id"].is_string(), "{causes:?}");
+    every_event_names_its_causes(&sending.server).await;
     let again = sending.mailing.send_to("ada@example.com").await;
     let ended = sending.mailing.ended(again).await;
     assert_eq!(ended["outcome"], "rejected", "{ended}");

@@ -1,5 +1,6 @@
 //! The event log, as an auditor sees it.
 
+mod causes;
 mod command_line;
 mod feed;
 mod upcasting;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
 use sqlx::{PgConnection, Row, query, query_scalar};
 
 use super::Server;
@@ -29,6 +30,16 @@ impl EventLog {
         query_scalar(sql)
             .bind(event_type)
             .fetch_one(&mut self.0)
+            .await
+            .unwrap()
+    }
+
+    /// The metadata of the events of this type, in order.
+    pub async fn metadata(&mut self, event_type: &str) -> Vec<Value> {
+        let sql = "select metadata from events where event_type = $1 order by position";
+        query_scalar(sql)
+            .bind(event_type)
+            .fetch_all(&mut self.0)
             .await
             .unwrap()
     }

@@ -4,6 +4,7 @@
 mod answer;
 mod browser;
 mod campaigning;
+mod causes;
 mod client;
 mod cluster;
 mod dump;
@@ -37,6 +38,7 @@ pub use self::{
     answer::Answer,
     browser::Browser,
     campaigning::{Campaigning, densest_second},
+    causes::{all_types_of_events, every_event_names_its_causes},
     client::Client,
     cluster::{Database, binary},
     dump::Dump,

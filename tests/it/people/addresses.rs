@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Answer, Brings, Client, Database, MailRecorder, Receiving, Server, Setup, smtp_provider,
-    unique, unique_name,
+    Answer, Brings, Client, Database, MailRecorder, Receiving, Server, Setup,
+    every_event_names_its_causes, smtp_provider, unique, unique_name,
 };
 
 /// A server with this policy on addresses: `trusted` or `verified`.
@@ -248,6 +248,7 @@ async fn five_wrong_codes_end_a_verification() {
     let late = desk.ask(id, json!({"field": "email", "code": code})).await;
     late.expect(412);
     assert!(late.text().contains("no code is valid"), "{}", late.text());
+    every_event_names_its_causes(&desk.server).await;
 }
 
 #[tokio::test]
@@ -342,6 +343,7 @@ async fn what_one_verified_nobody_else_can_until_long_after() {
     other.post(&path, proof).await.expect(412);
     let assigned = assign(&desk.admin, theirs, "email", &address).await.ok();
     assert_eq!(assigned["email_status"], "assigned");
+    every_event_names_its_causes(&desk.server).await;
 }
 
 #[tokio::test]

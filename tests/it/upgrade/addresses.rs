@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Answer, Client, Database, Dump, MailRecorder, Mailing, Postman, Server, Setup, TIMEOUT,
-    eventually, smtp_provider,
+    Answer, Client, Database, Dump, EventLog, MailRecorder, Mailing, Postman, Server, Setup,
+    TIMEOUT, eventually, smtp_provider,
 };
 
 async fn upgraded(settings: &[(&str, &str)]) -> (Server, Client) {
@@ -64,6 +64,12 @@ async fn what_users_set_is_provisional_and_listed() {
             "provisional",
             "{name}"
         );
+    }
+    let mut log = EventLog::open(&server).await;
+    for event_type in ["AccountAddressProvided", "UserSmsSendersProvided"] {
+        let causes = log.metadata(event_type).await;
+        let by_upgrade = |it: &Value| it["process"] == "address upgrade";
+        assert!(causes.iter().all(by_upgrade), "{causes:?}");
     }
     let unverified = listed(&admin, "unverified").await;
     for id in ids(&["plain", "claimed_by_user", "tokens"]) {
