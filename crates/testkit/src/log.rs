@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{Entity, Id};
 use eventstore::{
-    Before, Log, MasterKey, Metadata, Position, Store,
+    Log, MasterKey, Metadata, Position, Store,
     database::{connect, migrate},
     subscriber::{HighWaterMarks, Subscriber, SubscriberStatus, Subscribers},
 };
@@ -66,10 +66,7 @@ impl ScratchLog {
         let events: Vec<_> = events.into_iter().collect();
         let id = Id::<A>::new(id);
         let loaded = self.store.load(id).await.unwrap();
-        let before = Before {
-            version: loaded.version,
-            claims: loaded.aggregate.claims(),
-        };
+        let before = loaded.before();
         let mut aggregate = loaded.aggregate;
         for event in &events {
             aggregate.apply(event.clone());
