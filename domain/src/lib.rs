@@ -5,8 +5,8 @@
 //! outside (the time, an id, a hash) travel in the command.
 //!
 //! To add an aggregate: one file in its area (`people`, `access`, `outreach`, `delivery`), in the
-//! order life cycle, state, vocabulary, decision, trait plumbing, tests; then one line in [`Event`]
-//! and [`Event::decode`].
+//! order life cycle, state, vocabulary, decision, trait plumbing, tests; then one line in the list of
+//! `event.rs`, from which [`Event`] is made.
 
 pub mod access;
 pub mod delivery;
