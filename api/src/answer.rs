@@ -6,14 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::{Stream, StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStream};
-use projections::{
-    Scope, View, access::roles::RoleRow, access::users::UserRow, delivery::campaigns::CampaignRow,
-    delivery::providers::ProviderRow, delivery::schedules::ScheduleRow,
-    delivery::transmissions::TransmissionRow, outreach::documents::DocumentRow,
-    outreach::programs::ProgramRow, outreach::recordings::RecordingRow,
-    outreach::templates::TemplateRow, outreach::texts::TextRow, people::accounts::AccountRow,
-    people::contacts::ContactRow, people::groups::GroupRow, people::optouts::OptOutRow,
-};
+use projections::{Scope, View, ViewVisitor};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::PgPool;
@@ -33,122 +26,34 @@ pub(crate) struct Answer {
     body: Body,
 }
 
-/// A row whose version clients are told, as `ETag`.
-pub(crate) trait Row: View {
-    /// The sequence of the aggregate's last event in this row.
-    fn version(&self) -> i64;
+/// The search among all views for the one of a name, to read a row again.
+struct Again<'a> {
+    name: &'a str,
+    read: Option<ReadAgain>,
 }
 
-impl Row for AccountRow {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-impl<const PER_MINUTE: bool> Row for CampaignRow<PER_MINUTE> {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-impl Row for ContactRow {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-impl Row for DocumentRow {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-impl Row for GroupRow {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-impl Row for OptOutRow {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-impl Row for ProgramRow {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-impl Row for ProviderRow {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-impl Row for RecordingRow {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-impl Row for RoleRow {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-impl Row for ScheduleRow {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-impl Row for TemplateRow {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-impl Row for TextRow {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-impl Row for TransmissionRow {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-impl Row for UserRow {
-    fn version(&self) -> i64 {
-        self.version
+type ReadAgain = fn(PgPool, i64) -> BoxFuture<'static, Result<Option<Answer>>>;
+
+impl ViewVisitor for Again<'_> {
+    fn visit<V: View>(&mut self) {
+        if V::NAME == self.name {
+            self.read = Some(|pool, id| Box::pin(read_again::<V>(pool, id)));
+        }
     }
 }
 
-type Again = fn(PgPool, i64) -> BoxFuture<'static, Result<Option<Answer>>>;
-
-/// Rows that can be read again by their id, each with the name of its id column.
-const ROWS: &[(&str, Again)] = &[
-    again::<AccountRow>(),
-    again::<ContactRow>(),
-    again::<DocumentRow>(),
-    again::<GroupRow>(),
-    again::<OptOutRow>(),
-    again::<ProgramRow>(),
-    again::<ProviderRow>(),
-    again::<RecordingRow>(),
-    again::<RoleRow>(),
-    again::<ScheduleRow>(),
-    again::<TemplateRow>(),
-    again::<TextRow>(),
-    again::<TransmissionRow>(),
-    again::<UserRow>(),
-];
-
-const fn again<R: Row>() -> (&'static str, Again) {
-    (R::ID, |pool, id| {
-        Box::pin(async move {
-            let found = projections::find::<R>(&pool, id, Scope::All).await?;
-            found.as_ref().map(Answer::row).transpose()
-        })
-    })
+async fn read_again<V: View>(pool: PgPool, id: i64) -> Result<Option<Answer>> {
+    let found = projections::find::<V>(&pool, id, Scope::All).await?;
+    found.as_ref().map(Answer::row).transpose()
 }
 
 impl Answer {
-    /// The present state of a row, by its view's id column; `None` if there is none.
-    pub async fn present(pool: &PgPool, column: &str, id: i64) -> Result<Option<Self>> {
-        match ROWS.iter().find(|(known, _)| *known == column) {
-            Some((_, again)) => again(pool.clone(), id).await,
+    /// The present state of a row, by its view's name; `None` if there is none.
+    pub async fn present(pool: &PgPool, name: &str, id: i64) -> Result<Option<Self>> {
+        let mut again = Again { name, read: None };
+        projections::views(&mut again);
+        match again.read {
+            Some(read) => read(pool.clone(), id).await,
             None => Ok(None),
         }
     }
@@ -168,12 +73,12 @@ impl Answer {
     }
 
     /// A row, with its version as `ETag`.
-    pub fn row<R: Row>(row: &R) -> Result<Self> {
+    pub fn row<R: View>(row: &R) -> Result<Self> {
         Ok(Self::from_value(row)?.version_of(row))
     }
 
     /// Sets `ETag` to the version of the row that this answer is a part of.
-    pub fn version_of<R: Row>(self, row: &R) -> Self {
+    pub fn version_of<R: View>(self, row: &R) -> Self {
         self.with(header::ETAG, &format!("\"{}\"", row.version()))
     }
 
@@ -322,12 +227,15 @@ mod tests {
     }
 
     #[test]
-    fn every_row_can_be_answered_again() {
-        let source = include_str!("answer.rs");
-        let rows = source
-            .lines()
-            .filter(|line| line.starts_with("impl Row for"));
-        assert_eq!(ROWS.len(), rows.count());
+    fn no_two_views_have_the_same_name() {
+        struct Names(Vec<&'static str>);
+        impl ViewVisitor for Names {
+            fn visit<V: View>(&mut self) {
+                assert!(!self.0.contains(&V::NAME), "{} twice", V::NAME);
+                self.0.push(V::NAME);
+            }
+        }
+        projections::views(&mut Names(Vec::new()));
     }
 
     #[tokio::test]

@@ -7,8 +7,8 @@
 //!
 //! To add a read model: its tables, indexes and comments in a migration (schema `read`);
 //! one file in its area with the row, the filter, `apply` and the reads that only it has;
-//! one line in [`all`]. For a list also `read.make_listable` in the migration and a line in
-//! `tests/plans.rs` (`docs/decisions/0021-lists.md`). `apply` names tables without their
+//! its names in the `registered!` of the area's `mod.rs`. For a list also `read.make_listable` in
+//! the migration (`docs/decisions/0021-lists.md`). `apply` names tables without their
 //! schema, because the same statements fill the table beside the old one during a rebuild,
 //! and takes everything, times included, from the events, because a rebuild must come to
 //! the same rows.
@@ -21,12 +21,14 @@ pub mod people;
 mod projection;
 pub mod reads;
 pub mod rebuild;
+mod registry;
 pub mod statistics;
 #[cfg(test)]
 mod tests;
 mod wire;
 
-pub use projection::{Projection, all, subscribers};
+pub use projection::{Projection, subscribers};
 pub use reads::{
     BadQuery, By, Cursor, Finders, Page, Paged, Query, Scope, View, count, find, list, page,
 };
+pub use registry::{Registered, ViewVisitor, all, views};

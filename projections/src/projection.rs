@@ -1,4 +1,4 @@
-//! The trait of projections, and the list of all of them.
+//! The trait of projections.
 
 use std::sync::Arc;
 
@@ -9,39 +9,7 @@ use eventstore::{
 };
 use sqlx::PgConnection;
 
-use crate::{
-    access::{permissions::Permissions, roles::Roles, users::Users},
-    delivery::{
-        campaigns::Campaigns, deliveries::Deliveries, providers::Providers, schedules::Schedules,
-    },
-    outreach::{
-        documents::Documents, programs::Programs, recordings::Recordings, templates::Templates,
-        texts::Texts,
-    },
-    people::{accounts::Accounts, contacts::Contacts, groups::Groups, optouts::OptOuts},
-};
-
-/// All projections.
-pub fn all() -> Vec<Box<dyn Projection>> {
-    vec![
-        Box::new(Accounts),
-        Box::new(Campaigns),
-        Box::new(Contacts),
-        Box::new(Deliveries),
-        Box::new(Documents),
-        Box::new(Groups),
-        Box::new(OptOuts),
-        Box::new(Permissions),
-        Box::new(Programs),
-        Box::new(Providers),
-        Box::new(Recordings),
-        Box::new(Roles),
-        Box::new(Schedules),
-        Box::new(Templates),
-        Box::new(Texts),
-        Box::new(Users),
-    ]
-}
+use crate::{Registered, all};
 
 /// All projections, as subscribers to the log.
 pub fn subscribers() -> Vec<Arc<dyn Subscriber>> {
@@ -100,7 +68,7 @@ impl Subscriber for ReadModel {
 
 /// A read model: tables that are maintained from the events of the log.
 #[async_trait]
-pub trait Projection: Send + Sync + 'static {
+pub trait Projection: Registered + Send + Sync + 'static {
     /// The name, which identifies the checkpoint and the projection to rebuild.
     fn name(&self) -> &'static str;
 

@@ -4,7 +4,7 @@ use domain::{
     Id, Patch,
     access::{Role, User, UserCommand, UserPatch, UserProfile},
 };
-use projections::{View as _, access::users::UserRow};
+use projections::access::users::UserRow;
 use serde_json::json;
 
 use super::{
@@ -152,7 +152,7 @@ async fn update(
     must_outrank(&users, id)?;
     let _lock = may_deactivate(&users, id, &said.patch).await?;
     if matches!(said.password.secret, Patch::Keep) {
-        let recipe = Recipe::Row(UserRow::ID.to_owned(), id.get());
+        let recipe = Recipe::row::<UserRow>(id.get());
         let update = UserCommand::Update(said.patch);
         let done = change(&users, id, update, Some(recipe)).await?;
         return users.now::<UserRow>(id, done).await;

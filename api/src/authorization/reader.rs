@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use super::{Caller, Noun, Verb};
 use crate::{
     App, Error, Result,
-    answer::{Answer, Row, listed},
+    answer::{Answer, listed},
     extract::Listing,
     openapi::{Describe, Sketch},
 };
@@ -54,7 +54,7 @@ impl<N: Noun, V: Verb> Reader<N, V> {
     }
 
     /// One row, as the answer.
-    pub async fn find<R: Row>(&self, id: i64) -> Result<Answer> {
+    pub async fn find<R: View>(&self, id: i64) -> Result<Answer> {
         Answer::row(&self.row::<R>(id).await?)
     }
 

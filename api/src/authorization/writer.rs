@@ -9,6 +9,7 @@ use axum::{
 use commands::{Actor, CommandError, Commands, Scope, Together};
 use domain::{Entity, Id, Refusal, access::User};
 use eventstore::{Committed, Loaded, Position};
+use projections::View;
 use serde_json::Value;
 use sqlx::PgPool;
 use utoipa::openapi::{ObjectBuilder, schema::Type};
@@ -16,7 +17,7 @@ use utoipa::openapi::{ObjectBuilder, schema::Type};
 use super::{Caller, Noun, Verb};
 use crate::{
     App, Error, Result,
-    answer::{Answer, Row, id_of},
+    answer::{Answer, id_of},
     once::{Once, Recipe},
     openapi::{Describe, Sketch},
 };
@@ -117,15 +118,15 @@ where
     }
 
     /// Changes something and answers its present state.
-    pub async fn updated<R: Row>(&self, id: Id<A>, command: A::Command) -> Result<Answer> {
-        let recipe = || Recipe::Row(R::ID.to_owned(), id.get());
+    pub async fn updated<R: View>(&self, id: Id<A>, command: A::Command) -> Result<Answer> {
+        let recipe = || Recipe::row::<R>(id.get());
         let actor = self.actor(self.scope()).answering(recipe);
         let done = self.sent(id, command, actor).await?;
         self.now::<R>(id, done).await
     }
 
     /// The state of something after a change: also if the change took it out of the caller's scope.
-    pub async fn now<R: Row>(&self, id: Id<A>, done: Done) -> Result<Answer> {
+    pub async fn now<R: View>(&self, id: Id<A>, done: Done) -> Result<Answer> {
         let found = projections::find::<R>(self.pool(), id.get(), projections::Scope::All).await?;
         let row = found.ok_or(Error::NotFound)?;
         Answer::row(&row).map(|answer| answer.late(done))

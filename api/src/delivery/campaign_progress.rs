@@ -13,7 +13,7 @@ use domain::{
     delivery::{Campaign, PaceUnit},
 };
 use futures::stream;
-use projections::delivery::campaigns::CampaignRow;
+use projections::{View, delivery::campaigns::CampaignRow};
 use serde_json::Value;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use utoipa::openapi::{ObjectBuilder, schema::Type};
@@ -107,7 +107,10 @@ async fn look(campaigns: &Reader<Campaign, Read>, id: Id<Campaign>) -> Result<Mo
 async fn seen<const PER_MINUTE: bool>(
     campaigns: &Reader<Campaign, Read>,
     id: Id<Campaign>,
-) -> Result<(([i64; 4], bool), Value)> {
+) -> Result<(([i64; 4], bool), Value)>
+where
+    CampaignRow<PER_MINUTE>: View,
+{
     let row: CampaignRow<PER_MINUTE> = campaigns.row(id.get()).await?;
     let ended = matches!(row.status.as_str(), "completed" | "broken");
     // After the end the last rate means nothing.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc, serde::ts_seconds};
 use domain::delivery::Spool;
-use projections::{By, View, reads::Conditions};
+use projections::{By, Registered, View, reads::Conditions};
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use utoipa::{IntoParams, ToSchema};
@@ -58,6 +58,9 @@ struct Filter {
     subject: Option<String>,
 }
 
+/// Not in the lists of read models: it is none, and the sandbox keeps the newest 10,000.
+impl Registered for Delivery {}
+
 impl View for Delivery {
     type Filter = Filter;
 
@@ -85,5 +88,9 @@ impl View for Delivery {
 
     fn created_position(&self) -> i64 {
         self.outbox_id
+    }
+
+    fn version(&self) -> i64 {
+        1
     }
 }

@@ -1,6 +1,7 @@
 //! Recipes: answering a request whose attempt was carried out but did not live to answer.
 
 use axum::response::{IntoResponse, Response};
+use projections::View;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,11 +15,16 @@ pub(crate) enum Recipe {
     /// This value; stored under its earlier name.
     #[serde(rename = "said")]
     Body(Value),
-    /// The present state of a row: its id column, as the read side names it, and the id.
+    /// The present state of a row: the name of its view, and the id.
     Row(String, i64),
 }
 
 impl Recipe {
+    /// The recipe for a row's present state.
+    pub fn row<V: View>(id: i64) -> Self {
+        Self::Row(V::NAME.to_owned(), id)
+    }
+
     /// The text of the recipe for the mark; `None` if it cannot be written as JSON.
     pub fn text(&self) -> Option<String> {
         serde_json::to_string(self).ok()
@@ -30,7 +36,7 @@ pub(super) async fn prepare(app: &App, recipe: Option<String>) -> Result<Option<
     let recipe = recipe.and_then(|text| serde_json::from_str(&text).ok());
     let answer = match recipe {
         Some(Recipe::Body(value)) => Some(Answer::from_value(&value)?),
-        Some(Recipe::Row(column, id)) => Answer::present(app.pool(), &column, id).await?,
+        Some(Recipe::Row(view, id)) => Answer::present(app.pool(), &view, id).await?,
         None => None,
     };
     Ok(answer.map(IntoResponse::into_response))

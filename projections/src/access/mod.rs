@@ -3,3 +3,15 @@
 pub mod permissions;
 pub mod roles;
 pub mod users;
+
+use self::{
+    permissions::{PermissionRow, Permissions},
+    roles::{RoleRow, Roles},
+    users::{UserRow, Users},
+};
+use crate::registry::registered;
+
+registered! {
+    projections: Permissions, Roles, Users;
+    views: PermissionRow, RoleRow, UserRow;
+}

@@ -64,6 +64,10 @@ impl View for PermissionRow {
     fn created_position(&self) -> i64 {
         self.created_position
     }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 /// The projection that maintains `permissions`.

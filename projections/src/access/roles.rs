@@ -69,6 +69,10 @@ impl View for RoleRow {
     fn created_position(&self) -> i64 {
         self.created_position
     }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 /// The projection that maintains `roles` and `role_permissions`.

@@ -89,6 +89,10 @@ impl View for UserRow {
     fn created_position(&self) -> i64 {
         self.created_position
     }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 /// True if a user has this permission, directly or by a role: for actions on the user's behalf

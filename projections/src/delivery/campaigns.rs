@@ -16,7 +16,7 @@ use sqlx::{FromRow, PgConnection, PgPool, Postgres, postgres::PgArguments, query
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    Projection, View,
+    Projection, Registered, View,
     counts::Counted,
     reads::{By, Conditions},
     wire,
@@ -153,7 +153,10 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::
 /// The pace in transmissions per 10^12 seconds, as in the index of campaigns.
 const PACE: &str = "(t.pace * 1000000000000)::bigint";
 
-impl<const PER_MINUTE: bool> View for CampaignRow<PER_MINUTE> {
+impl<const PER_MINUTE: bool> View for CampaignRow<PER_MINUTE>
+where
+    Self: Registered,
+{
     type Filter = CampaignFilter;
 
     const COLUMNS: &'static str = if PER_MINUTE {
@@ -170,6 +173,11 @@ impl<const PER_MINUTE: bool> View for CampaignRow<PER_MINUTE> {
             and s.second >= date_trunc('second', now()) - interval '10 seconds' \
             and s.second < date_trunc('second', now())) r";
     const ID: &'static str = "t.campaign_id";
+    const NAME: &'static str = if PER_MINUTE {
+        "t.campaign_id per minute"
+    } else {
+        Self::ID
+    };
     const OWNER: Option<&'static str> = Some("t.user_id");
     const SORTS: &'static [(&'static str, By)] = &[
         ("campaign_id", By::Number("t.campaign_id")),
@@ -210,6 +218,10 @@ impl<const PER_MINUTE: bool> View for CampaignRow<PER_MINUTE> {
 
     fn created_position(&self) -> i64 {
         self.created_position
+    }
+
+    fn version(&self) -> i64 {
+        self.version
     }
 }
 

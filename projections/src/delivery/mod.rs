@@ -10,3 +10,18 @@ pub mod schedules;
 pub mod spool_results;
 pub mod spools;
 pub mod transmissions;
+
+use self::{
+    campaigns::{CampaignRow, Campaigns},
+    deliveries::Deliveries,
+    providers::{ProviderRow, Providers},
+    schedules::{ScheduleRow, Schedules},
+    spools::SpoolRow,
+    transmissions::TransmissionRow,
+};
+use crate::registry::registered;
+
+registered! {
+    projections: Campaigns, Deliveries, Providers, Schedules;
+    views: CampaignRow<false>, CampaignRow<true>, ProviderRow, ScheduleRow, SpoolRow, TransmissionRow;
+}

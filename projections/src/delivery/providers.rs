@@ -114,6 +114,10 @@ impl View for ProviderRow {
     fn created_position(&self) -> i64 {
         self.created_position
     }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 /// The number of active providers of this service whose type has a gateway and that can send.

@@ -111,6 +111,10 @@ impl View for ScheduleRow {
     fn created_position(&self) -> i64 {
         self.created_position
     }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 /// A schedule that is due.

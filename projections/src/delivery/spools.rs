@@ -77,6 +77,10 @@ impl View for SpoolRow {
     fn created_position(&self) -> i64 {
         self.created_position
     }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 /// All attempts of a transmission, the first one first.

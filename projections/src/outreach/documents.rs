@@ -93,6 +93,10 @@ impl View for DocumentRow {
     fn created_position(&self) -> i64 {
         self.created_position
     }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 /// The projection that maintains `documents`.

@@ -5,3 +5,17 @@ pub mod programs;
 pub mod recordings;
 pub mod templates;
 pub mod texts;
+
+use self::{
+    documents::{DocumentRow, Documents},
+    programs::{ProgramRow, Programs},
+    recordings::{RecordingRow, Recordings},
+    templates::{TemplateRow, Templates},
+    texts::{TextRow, Texts},
+};
+use crate::registry::registered;
+
+registered! {
+    projections: Documents, Programs, Recordings, Templates, Texts;
+    views: DocumentRow, ProgramRow, RecordingRow, TemplateRow, TextRow;
+}

@@ -95,6 +95,10 @@ impl View for ProgramRow {
     fn created_position(&self) -> i64 {
         self.created_position
     }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 /// The number of transmissions of a program that have not ended.

@@ -81,6 +81,10 @@ impl View for RecordingRow {
     fn created_position(&self) -> i64 {
         self.created_position
     }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 /// The projection that maintains `recordings`.

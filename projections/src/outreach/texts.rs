@@ -85,6 +85,10 @@ impl View for TextRow {
     fn created_position(&self) -> i64 {
         self.created_position
     }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 /// The projection that maintains `texts`.

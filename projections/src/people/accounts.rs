@@ -117,6 +117,10 @@ impl View for AccountRow {
     fn created_position(&self) -> i64 {
         self.created_position
     }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 /// The newest active account of a user, as which the user sends by default.

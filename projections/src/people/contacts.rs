@@ -91,6 +91,10 @@ impl View for ContactRow {
     fn created_position(&self) -> i64 {
         self.created_position
     }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 /// Finds, for each pair of user and address in order, the user's contact with one of the spellings

@@ -78,6 +78,10 @@ impl View for GroupRow {
     fn created_position(&self) -> i64 {
         self.created_position
     }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 /// The contacts of a group with these phone numbers, as pairs of phone and contact; the oldest

@@ -4,3 +4,16 @@ pub mod accounts;
 pub mod contacts;
 pub mod groups;
 pub mod optouts;
+
+use self::{
+    accounts::{AccountRow, Accounts},
+    contacts::{ContactRow, Contacts},
+    groups::{GroupRow, Groups},
+    optouts::{OptOutRow, OptOuts},
+};
+use crate::registry::registered;
+
+registered! {
+    projections: Accounts, Contacts, Groups, OptOuts;
+    views: AccountRow, ContactRow, GroupRow, OptOutRow;
+}

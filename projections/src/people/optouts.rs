@@ -75,6 +75,10 @@ impl View for OptOutRow {
     fn created_position(&self) -> i64 {
         self.created_position
     }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 /// The normal form of a phone number in a filter, so that it is found in any spelling; other

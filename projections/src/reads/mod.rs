@@ -14,6 +14,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{FromRow, PgPool, QueryBuilder, postgres::PgRow};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::Registered;
+
 pub use conditions::{Conditions, Side};
 pub use cursor::{By, Cursor, Sort};
 pub use finders::Finders;
@@ -34,7 +36,7 @@ pub enum Scope {
 
 /// A row as clients see it, with the SQL by which it is read.
 pub trait View:
-    for<'r> FromRow<'r, PgRow> + Serialize + ToSchema + Send + Sync + Unpin + 'static
+    Registered + for<'r> FromRow<'r, PgRow> + Serialize + ToSchema + Send + Sync + Unpin + 'static
 {
     /// The filter of a list; every field is optional and parsed leniently from a query string.
     type Filter: DeserializeOwned + IntoParams + Default + Clone + Send + Sync + 'static;
@@ -45,6 +47,9 @@ pub trait View:
     const FROM: &'static str;
     /// The column that identifies a row.
     const ID: &'static str;
+    /// The name under which a row is referred to when it is to be read again later. Two views with
+    /// the same id column need two names.
+    const NAME: &'static str = Self::ID;
     /// The column of the owner; none if rows belong to the installation.
     const OWNER: Option<&'static str>;
     /// The sort orders of a list: the field, and an indexed expression.
@@ -55,6 +60,9 @@ pub trait View:
 
     /// The row's place in the order of creation, which is part of its cursor.
     fn created_position(&self) -> i64;
+
+    /// The sequence of the aggregate's last event in the row, which clients are told as `ETag`.
+    fn version(&self) -> i64;
 }
 
 /// Reads a row, if it exists and is in `scope`.

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection, query_scalar};
 
 use super::idempotency::keyed;
-use crate::harness::{
-    Answer, Client, Database, Mailing, Server, Setup, TIMEOUT, eventually, seconds,
+use crate::{
+    contract::things::Things,
+    harness::{Answer, Client, Database, Mailing, Server, Setup, TIMEOUT, eventually, seconds},
 };
 
 fn ada() -> Value {
@@ -104,6 +105,22 @@ async fn an_update_and_a_send_are_answered_after_a_crash_as_well() {
     let attempts = server.admin().await.get(&detail).await.ok();
     assert_eq!(attempts.as_array().unwrap().len(), 1);
     assert_eq!(attempts[0]["spool_id"], spool);
+}
+
+#[tokio::test]
+async fn an_update_of_a_campaign_is_answered_after_a_crash_in_the_unit_it_was_asked_in() {
+    for (unit, cpm) in [("second", json!(0.05)), ("minute", json!(3))] {
+        let setup = Setup::on(&Database::create().await).set("CPM_UNIT", unit);
+        let mut server = setup.start().await;
+        let campaign = Things::on(&server).await.fresh("campaign").await;
+        let path = format!("/campaigns/{campaign}");
+        let update = json!({"cpm": cpm.clone()});
+        let updated = cut_after_the_append(&mut server, "PUT", &path, update).await;
+        assert_eq!(updated.header("etag"), Some("\"2\""), "{unit}");
+        let updated = updated.ok();
+        assert_eq!(updated["cpm"], cpm, "{unit}");
+        assert_eq!(updated["delay"], 20_000, "{unit}");
+    }
 }
 
 #[tokio::test]
