@@ -18,8 +18,8 @@
 //!
 //! To add an endpoint: a handler of six to ten lines in its resource's file, whose first parameter
 //! is a `Writer`, a `Reader` or a `Caller` (a path comes after it, so that 403 is decided before
-//! 404), and a line in the resource's `routes`. To add a resource: its file, a line in its area's
-//! list, and a line in `authorization/noun.rs`.
+//! 404), and a line in the resource's `routes`. To add a resource: its file, with the `Noun` of its
+//! permissions, and a line in its area's list.
 
 mod access;
 mod answer;

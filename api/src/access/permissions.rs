@@ -10,10 +10,15 @@ use projections::access::permissions::PermissionRow;
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Create, List, Reader, Writer},
+    authorization::{Create, List, Noun, Reader, Writer},
     extract::{Fields, FromFields, Given, Input, Listing},
     openapi::{Routes, op},
 };
+
+impl Noun for Permission {
+    const NAME: &'static str = "permission";
+    const ADMIN: Option<&'static str> = None;
+}
 
 pub(super) fn routes() -> Routes {
     Routes::new()

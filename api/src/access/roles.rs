@@ -14,10 +14,15 @@ use crate::{
     Error, Result,
     answer::Answer,
     auth::RightsLock,
-    authorization::{Create, Delete, List, Read, Reader, Update, Verb, Writer},
+    authorization::{Create, Delete, List, Noun, Read, Reader, Update, Verb, Writer},
     extract::{Fields, FromFields, Given, Input, Listing, Path},
     openapi::{Routes, alias, op},
 };
+
+impl Noun for Role {
+    const NAME: &'static str = "role";
+    const ADMIN: Option<&'static str> = None;
+}
 
 pub(super) fn routes() -> Routes {
     Routes::new()

@@ -17,13 +17,18 @@ use crate::{
     answer::{Answer, id_of},
     auth::RightsLock,
     authorization::{
-        Create, Delete, Done, List, Noun as _, Password, Read, Reader, Update, Verb, Writer,
+        Create, Delete, Done, List, Noun, Password, Read, Reader, Update, Verb, Writer,
     },
     extract::{Input, Listing, Path},
     once::Recipe,
     openapi::{Routes, alias, op},
     people::open_for,
 };
+
+impl Noun for User {
+    const NAME: &'static str = "user";
+    const ADMIN: Option<&'static str> = Some("user_admin");
+}
 
 pub(super) fn routes() -> Routes {
     Routes::new()

@@ -12,7 +12,7 @@ use super::{campaign_fields::CampaignRequest, scheduling::cancel};
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Create, Delete, List, Read, Reader, Start, Stop, Update, Writer},
+    authorization::{Create, Delete, List, Noun, Read, Reader, Start, Stop, Update, Writer},
     extract::{Input, Listing, Path},
     openapi::{Routes, alias, op},
 };
@@ -20,6 +20,11 @@ use crate::{
 /// Rows with `cpm` per second, as documented; `PerMinute` is as the original counted.
 type PerSecond = CampaignRow<false>;
 type PerMinute = CampaignRow<true>;
+
+impl Noun for Campaign {
+    const NAME: &'static str = "campaign";
+    const ADMIN: Option<&'static str> = Some("campaign_admin");
+}
 
 pub(super) fn routes() -> Routes {
     Routes::new()

@@ -12,7 +12,7 @@ use super::provider_fields::ProviderRequest;
 use crate::{
     Result,
     answer::Answer,
-    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
+    authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
     extract::{Input, Listing, Path},
     openapi::{Routes, alias, op},
 };
@@ -22,6 +22,11 @@ const SENDERS: &str = "`default_sender` in the `settings` of type smtp is the au
                        account may not send as its own address, or whose address is not within \
                        `dkim_domain`; it must itself be within it (412). `sender` of http and smpp \
                        is that of short messages whose account has none that it may use.";
+
+impl Noun for Provider {
+    const NAME: &'static str = "provider";
+    const ADMIN: Option<&'static str> = None;
+}
 
 pub(super) fn routes() -> Routes {
     Routes::new()

@@ -23,6 +23,11 @@ use crate::{
     openapi::{Describe, Routes, Sketch, alias, op},
 };
 
+impl Noun for Schedule {
+    const NAME: &'static str = "schedule";
+    const ADMIN: Option<&'static str> = Some("schedule_admin");
+}
+
 pub(super) fn routes() -> Routes {
     let unschedule_as = "POST /campaigns/{campaign_id}/schedule";
     Routes::new()

@@ -14,10 +14,16 @@ use serde_json::json;
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Admin, Read, Reader, ResultRow, Writer},
+    authorization::{Admin, Noun, Read, Reader, ResultRow, Writer},
     extract::{Fields, FromFields, Given, Input, Path},
     openapi::{Routes, Shape, alias, op},
 };
+
+/// An attempt belongs to the owner of its transmission.
+impl Noun for Spool {
+    const NAME: &'static str = "spool";
+    const ADMIN: Option<&'static str> = Some("transmission_admin");
+}
 
 pub(super) fn routes() -> Routes {
     Routes::new()

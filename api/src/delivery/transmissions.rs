@@ -14,10 +14,15 @@ use super::{
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Create, Delete, List, Read, Reader, Update, Writer, own},
+    authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer, own},
     extract::{Input, Listing, Path},
     openapi::{Routes, alias, op},
 };
+
+impl Noun for Transmission {
+    const NAME: &'static str = "transmission";
+    const ADMIN: Option<&'static str> = Some("transmission_admin");
+}
 
 pub(super) fn routes() -> Routes {
     Routes::new()

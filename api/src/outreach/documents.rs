@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
+    authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path},
     openapi::{About, Routes, alias, op},
 };
@@ -29,6 +29,11 @@ const KINDS: &[&str] = &[
     "text/rtf",
     "application/*",
 ];
+
+impl Noun for Document {
+    const NAME: &'static str = "document";
+    const ADMIN: Option<&'static str> = Some("document_admin");
+}
 
 pub(super) fn routes() -> Routes {
     Routes::new()

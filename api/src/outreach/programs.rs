@@ -14,10 +14,15 @@ use super::program_fields::ProgramRequest;
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Create, Delete, List, Read, Reader, Update, Verb, Writer},
+    authorization::{Create, Delete, List, Noun, Read, Reader, Update, Verb, Writer},
     extract::{Input, Listing, Path},
     openapi::{Routes, alias, op},
 };
+
+impl Noun for Program {
+    const NAME: &'static str = "program";
+    const ADMIN: Option<&'static str> = Some("program_admin");
+}
 
 pub(super) fn routes() -> Routes {
     let resource = Routes::new()

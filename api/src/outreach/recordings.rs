@@ -10,7 +10,7 @@ use super::recording_sound::{append, download, upload};
 use crate::{
     Result,
     answer::Answer,
-    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
+    authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path},
     openapi::{Routes, alias, op},
 };
@@ -27,6 +27,11 @@ const KINDS: [&str; 6] = [
 /// The accepted formats.
 const SOUND: &str = "WAV, MP3, OGG (Vorbis) or GSM 06.10, whatever it is called. It becomes WAV of 16 bits, \
     8 kHz, one channel.";
+
+impl Noun for Recording {
+    const NAME: &'static str = "recording";
+    const ADMIN: Option<&'static str> = Some("recording_admin");
+}
 
 pub(super) fn routes() -> Routes {
     Routes::new()

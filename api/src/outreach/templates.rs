@@ -12,10 +12,15 @@ use super::media::{self, Upload};
 use crate::{
     App, Error, Result,
     answer::{Answer, id_of},
-    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
+    authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path, query_pairs},
     openapi::{Describe, Routes, Sketch, alias, op},
 };
+
+impl Noun for Template {
+    const NAME: &'static str = "template";
+    const ADMIN: Option<&'static str> = Some("template_admin");
+}
 
 pub(super) fn routes() -> Routes {
     Routes::new()

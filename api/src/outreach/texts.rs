@@ -9,10 +9,15 @@ use projections::outreach::texts::TextRow;
 use crate::{
     Result,
     answer::Answer,
-    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
+    authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path},
     openapi::{Routes, alias, op},
 };
+
+impl Noun for Text {
+    const NAME: &'static str = "text";
+    const ADMIN: Option<&'static str> = Some("text_admin");
+}
 
 pub(super) fn routes() -> Routes {
     Routes::new()

@@ -13,10 +13,15 @@ use super::{account_addresses, account_fields::AccountRequest};
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Admin, Create, Delete, Done, List, Read, Reader, Update, Verb, Writer},
+    authorization::{Admin, Create, Delete, Done, List, Noun, Read, Reader, Update, Verb, Writer},
     extract::{Input, Listing, Path},
     openapi::{Routes, alias, op},
 };
+
+impl Noun for Account {
+    const NAME: &'static str = "account";
+    const ADMIN: Option<&'static str> = Some("account_admin");
+}
 
 pub(super) fn routes() -> Routes {
     Routes::new()

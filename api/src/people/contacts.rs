@@ -13,10 +13,15 @@ use utoipa::openapi::{ObjectBuilder, schema::Type};
 use crate::{
     App, Error, Result,
     answer::Answer,
-    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
+    authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path, flag, query_pairs},
     openapi::{Describe, Routes, Sketch, alias, op},
 };
+
+impl Noun for Contact {
+    const NAME: &'static str = "contact";
+    const ADMIN: Option<&'static str> = Some("contact_admin");
+}
 
 pub(super) fn routes() -> Routes {
     Routes::new()

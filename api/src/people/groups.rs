@@ -12,10 +12,15 @@ use projections::{
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Create, Delete, List, Read, Reader, Update, Writer},
+    authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path},
     openapi::{Routes, alias, op},
 };
+
+impl Noun for Group {
+    const NAME: &'static str = "group";
+    const ADMIN: Option<&'static str> = Some("group_admin");
+}
 
 pub(super) fn routes() -> Routes {
     Routes::new()

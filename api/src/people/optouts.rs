@@ -14,13 +14,16 @@ use super::optout_listing::{Put, Wanted, put, suppression};
 use crate::{
     Error, Result,
     answer::{Answer, id_of},
-    authorization::{
-        Create, Delete, Done, List, Noun as _, Read, Reader, Update, Verb, Writer, own,
-    },
+    authorization::{Create, Delete, Done, List, Noun, Read, Reader, Update, Verb, Writer, own},
     extract::{Fields, FromFields, Given, Input, Listing, Path},
     once::Recipe,
     openapi::{Routes, alias, op},
 };
+
+impl Noun for OptOut {
+    const NAME: &'static str = "optout";
+    const ADMIN: Option<&'static str> = Some("optout_admin");
+}
 
 pub(super) fn routes() -> Routes {
     Routes::new()
