@@ -16,7 +16,7 @@ use crate::{
     auth::RightsLock,
     authorization::{Create, Delete, List, Noun, Read, Reader, Update, Verb, Writer},
     extract::{Fields, FromFields, Given, Input, Listing, Path},
-    openapi::{Routes, alias, op},
+    openapi::{Routes, op},
 };
 
 impl Noun for Role {
@@ -25,38 +25,22 @@ impl Noun for Role {
 }
 
 pub(super) fn routes() -> Routes {
-    Routes::new()
-        .post(
-            "/roles",
+    Routes::crud::<RoleRow>("/roles", "role")
+        .create(
             create,
             op("Creates a role")
                 .note("A name that looks like that of another role, or mixes scripts, is 412.")
-                .requires(&["name"])
-                .id("role"),
+                .requires(&["name"]),
         )
-        .get("/roles", list, op("Lists roles"))
-        .get(
-            "/roles/{role_id}",
-            read,
-            op("Reads a role").row::<RoleRow>(),
-        )
-        .put(
-            "/roles/{role_id}",
+        .list(list, op("Lists roles"))
+        .read(read, op("Reads a role"))
+        .update(
             update,
             op("Changes a role")
-                .note("Whoever changes or deletes a role must hold all that it holds.")
-                .row::<RoleRow>(),
+                .note("Whoever changes or deletes a role must hold all that it holds."),
         )
-        .delete(
-            "/roles/{role_id}",
-            delete,
-            op("Deletes a role that no user holds").id("role"),
-        )
-        .get(
-            "/roles/{role_id}/delete",
-            delete,
-            alias("DELETE /roles/{role_id}"),
-        )
+        .delete(delete, op("Deletes a role that no user holds"))
+        .done()
         .put(
             "/roles/{role_id}/permissions/{permission_id}",
             grant,

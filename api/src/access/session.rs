@@ -15,7 +15,7 @@ use crate::{
     authorization::{Caller, Done},
     client,
     extract::{Fields, FromFields, Given, Input},
-    openapi::{Describe, EXAMPLE_PASSWORD, Routes, Shape, Sketch, alias, op},
+    openapi::{Describe, EXAMPLE_PASSWORD, Routes, Shape, Sketch, op},
 };
 
 pub(super) fn routes() -> Routes {
@@ -39,8 +39,7 @@ pub(super) fn routes() -> Routes {
                      says when to try again.",
                 ),
         )
-        .post("/authentication", create, alias("POST /authenticate"))
-        .post("/users/authenticate", create, alias("POST /authenticate"))
+        .aliases(&["POST /authentication", "POST /users/authenticate"])
         .post(
             "/authenticate/cancel",
             cancel,

@@ -21,7 +21,7 @@ use crate::{
     },
     extract::{Input, Listing, Path},
     once::Recipe,
-    openapi::{Routes, alias, op},
+    openapi::{Routes, op},
     people::open_for,
 };
 
@@ -31,9 +31,8 @@ impl Noun for User {
 }
 
 pub(super) fn routes() -> Routes {
-    Routes::new()
-        .post(
-            "/users",
+    Routes::crud::<UserRow>("/users", "user")
+        .create(
             create,
             op("Creates a user, with an account")
                 .note(
@@ -43,38 +42,23 @@ pub(super) fn routes() -> Routes {
                      grant; without it the user gets role `user` where the caller may grant \
                      that, and with null none.",
                 )
-                .requires(&["username", "passwd"])
-                .id("user"),
+                .requires(&["username", "passwd"]),
         )
-        .get("/users", list, op("Lists users"))
-        .get(
-            "/users/{user_id}",
-            read,
-            op("Reads a user").row::<UserRow>(),
-        )
-        .put(
-            "/users/{user_id}",
+        .list(list, op("Lists users"))
+        .read(read, op("Reads a user"))
+        .update(
             update,
-            op("Changes a user")
-                .note(
-                    "Deactivating a user deactivates their accounts and ends their schedules; \
+            op("Changes a user").note(
+                "Deactivating a user deactivates their accounts and ends their schedules; \
                      activating the user again brings neither back. A new email or phone goes \
                      to the user's first account too, where that has the old one.",
-                )
-                .row::<UserRow>(),
+            ),
         )
         .delete(
-            "/users/{user_id}",
             delete,
-            op("Deletes a user")
-                .note("Their accounts are deactivated, and their schedules end.")
-                .id("user"),
+            op("Deletes a user").note("Their accounts are deactivated, and their schedules end."),
         )
-        .get(
-            "/users/{user_id}/delete",
-            delete,
-            alias("DELETE /users/{user_id}"),
-        )
+        .done()
         .put(
             "/users/{user_id}/password",
             password,

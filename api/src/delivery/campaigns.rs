@@ -14,7 +14,7 @@ use crate::{
     answer::Answer,
     authorization::{Create, Delete, List, Noun, Read, Reader, Start, Stop, Update, Writer},
     extract::{Input, Listing, Path},
-    openapi::{Routes, alias, op},
+    openapi::{Routes, op},
 };
 
 /// Rows with `cpm` per second, as documented; `PerMinute` is as the original counted.
@@ -27,36 +27,18 @@ impl Noun for Campaign {
 }
 
 pub(super) fn routes() -> Routes {
-    Routes::new()
-        .post(
-            "/campaigns",
+    Routes::crud::<PerSecond>("/campaigns", "campaign")
+        .create(
             create,
             op("Creates a campaign")
                 .note("It does nothing until it is started.")
-                .requires(&["program_id", "group_id"])
-                .id("campaign"),
+                .requires(&["program_id", "group_id"]),
         )
-        .get("/campaigns", list, op("Lists campaigns"))
-        .get(
-            "/campaigns/{campaign_id}",
-            read,
-            op("Reads a campaign").row::<PerSecond>(),
-        )
-        .put(
-            "/campaigns/{campaign_id}",
-            update,
-            op("Changes a campaign").row::<PerSecond>(),
-        )
-        .delete(
-            "/campaigns/{campaign_id}",
-            delete,
-            op("Deletes a campaign and its schedules").id("campaign"),
-        )
-        .get(
-            "/campaigns/{campaign_id}/delete",
-            delete,
-            alias("DELETE /campaigns/{campaign_id}"),
-        )
+        .list(list, op("Lists campaigns"))
+        .read(read, op("Reads a campaign"))
+        .update(update, op("Changes a campaign"))
+        .delete(delete, op("Deletes a campaign and its schedules"))
+        .done()
         .put(
             "/campaigns/{campaign_id}/start",
             start,
@@ -67,21 +49,11 @@ pub(super) fn routes() -> Routes {
                 )
                 .json::<bool>(),
         )
-        .get(
-            "/campaign/{campaign_id}/start",
-            start,
-            alias("PUT /campaigns/{campaign_id}/start"),
-        )
-        .put(
-            "/campaigns/{campaign_id}/resume",
-            start,
-            alias("PUT /campaigns/{campaign_id}/start"),
-        )
-        .get(
-            "/campaign/{campaign_id}/resume",
-            start,
-            alias("PUT /campaigns/{campaign_id}/start"),
-        )
+        .aliases(&[
+            "GET /campaign/{campaign_id}/start",
+            "PUT /campaigns/{campaign_id}/resume",
+            "GET /campaign/{campaign_id}/resume",
+        ])
         .put(
             "/campaigns/{campaign_id}/stop",
             stop,
@@ -89,11 +61,7 @@ pub(super) fn routes() -> Routes {
                 .note("Nothing more is started; what is on the wire ends.")
                 .json::<bool>(),
         )
-        .get(
-            "/campaign/{campaign_id}/stop",
-            stop,
-            alias("PUT /campaigns/{campaign_id}/stop"),
-        )
+        .aliases(&["GET /campaign/{campaign_id}/stop"])
 }
 
 async fn create(

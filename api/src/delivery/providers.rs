@@ -14,7 +14,7 @@ use crate::{
     answer::Answer,
     authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
     extract::{Input, Listing, Path},
-    openapi::{Routes, alias, op},
+    openapi::{Routes, op},
 };
 
 /// The settings that decide on senders.
@@ -29,40 +29,24 @@ impl Noun for Provider {
 }
 
 pub(super) fn routes() -> Routes {
-    Routes::new()
-        .post(
-            "/providers",
+    Routes::crud::<ProviderRow>("/providers", "provider")
+        .create(
             create,
             op("Creates a provider")
                 .note(SENDERS)
                 .requires(&["name", "type"])
-                .example(json!({"name": "Trials", "type": "sandbox"}))
-                .id("provider"),
+                .example(json!({"name": "Trials", "type": "sandbox"})),
         )
-        .get("/providers", list, op("Lists providers"))
-        .get(
-            "/providers/{provider_id}",
-            read,
-            op("Reads a provider").row::<ProviderRow>(),
-        )
-        .put(
-            "/providers/{provider_id}",
+        .list(list, op("Lists providers"))
+        .read(read, op("Reads a provider"))
+        .update(
             update,
             op("Changes a provider")
                 .note(SENDERS)
-                .example(json!({"name": "Trials", "weight": 2}))
-                .row::<ProviderRow>(),
+                .example(json!({"name": "Trials", "weight": 2})),
         )
-        .delete(
-            "/providers/{provider_id}",
-            delete,
-            op("Deletes a provider").id("provider"),
-        )
-        .get(
-            "/providers/{provider_id}/delete",
-            delete,
-            alias("DELETE /providers/{provider_id}"),
-        )
+        .delete(delete, op("Deletes a provider"))
+        .done()
         .get(
             "/providers/{provider_id}/status",
             status,

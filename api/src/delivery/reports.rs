@@ -16,7 +16,7 @@ use crate::{
     answer::Answer,
     authorization::{List, Read, Reader, ResultRow},
     extract::Path,
-    openapi::{Routes, Shape, alias, op},
+    openapi::{Routes, Shape, op},
 };
 
 pub(super) fn routes() -> Routes {
@@ -32,26 +32,16 @@ pub(super) fn routes() -> Routes {
             detail,
             op("Lists a transmission's attempts").array_of::<SpoolRow>(),
         )
+        .aliases(&[
+            "GET /transmissions/{transmission_id}/logs",
+            "GET /transmissions/{transmission_id}/spools",
+        ])
         .get(
             "/transmissions/{transmission_id}/result",
             result,
             op("Lists what a transmission's attempts came to").array_of::<SpoolResultRow>(),
         )
-        .get(
-            "/transmissions/{transmission_id}/logs",
-            detail,
-            alias("GET /transmissions/{transmission_id}/detail"),
-        )
-        .get(
-            "/transmissions/{transmission_id}/spools",
-            detail,
-            alias("GET /transmissions/{transmission_id}/detail"),
-        )
-        .get(
-            "/transmissions/{transmission_id}/results",
-            result,
-            alias("GET /transmissions/{transmission_id}/result"),
-        )
+        .aliases(&["GET /transmissions/{transmission_id}/results"])
 }
 
 async fn status(

@@ -20,7 +20,7 @@ use crate::{
         Caller, Delete, List, Noun, Read, Reader, Sending, Start, Stop, Update, Writer,
     },
     extract::{Input, Listing, Path, query_pairs},
-    openapi::{Describe, Routes, Sketch, alias, op},
+    openapi::{Describe, Routes, Sketch, op},
 };
 
 impl Noun for Schedule {
@@ -29,30 +29,18 @@ impl Noun for Schedule {
 }
 
 pub(super) fn routes() -> Routes {
-    let unschedule_as = "POST /campaigns/{campaign_id}/schedule";
-    Routes::new()
-        .get("/schedules", list, op("Lists schedules"))
-        .get(
-            "/schedules/{schedule_id}",
-            read,
-            op("Reads a schedule").row::<ScheduleRow>(),
+    Routes::crud::<ScheduleRow>("/schedules", "schedule")
+        .list(list, op("Lists schedules"))
+        .read(read, op("Reads a schedule"))
+        .delete(
+            delete,
+            op("Cancels a schedule").note("One that has been fired for the last time is 423."),
         )
+        .done()
         .get(
             "/schedules/{schedule_id}/runs",
             runs,
             op("Lists the next runs of a schedule").json::<Runs>(),
-        )
-        .delete(
-            "/schedules/{schedule_id}",
-            delete,
-            op("Cancels a schedule")
-                .note("One that has been fired for the last time is 423.")
-                .id("schedule"),
-        )
-        .get(
-            "/schedules/{schedule_id}/delete",
-            delete,
-            alias("DELETE /schedules/{schedule_id}"),
         )
         .put(
             "/transmissions/{transmission_id}/schedule",
@@ -92,16 +80,10 @@ pub(super) fn routes() -> Routes {
             unschedule_campaign,
             op("Cancels the schedules of a campaign").id("campaign"),
         )
-        .delete(
-            "/campaigns/{campaign_id}/schedule",
-            unschedule_campaign,
-            alias(unschedule_as),
-        )
-        .delete(
-            "/campaign/{campaign_id}/schedule/cancel",
-            unschedule_campaign,
-            alias(unschedule_as),
-        )
+        .aliases(&[
+            "DELETE /campaigns/{campaign_id}/schedule",
+            "DELETE /campaign/{campaign_id}/schedule/cancel",
+        ])
 }
 
 const TIMES: &str = "Once: timestamp (unix seconds), datetime (on the clocks of timezone, if \

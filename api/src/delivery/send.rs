@@ -13,11 +13,10 @@ use crate::{
     answer::Answer,
     authorization::{Noun, Sending, Writer},
     extract::{Fields, FromFields, Given, Input, Path},
-    openapi::{Routes, alias, op},
+    openapi::{Routes, op},
 };
 
 pub(super) fn routes() -> Routes {
-    let send_as = "POST /transmissions/{transmission_id}/send";
     Routes::new()
         .post(
             "/transmissions/{transmission_id}/send",
@@ -30,31 +29,17 @@ pub(super) fn routes() -> Routes {
                 )
                 .id("spool"),
         )
-        .get(
-            "/transmissions/{transmission_id}/send",
-            send,
-            alias(send_as),
-        )
-        .get(
-            "/transmissions/{transmission_id}/call",
-            send,
-            alias(send_as),
-        )
-        .get(
-            "/transmissions/{transmission_id}/dial",
-            send,
-            alias(send_as),
-        )
+        .aliases(&[
+            "GET /transmissions/{transmission_id}/send",
+            "GET /transmissions/{transmission_id}/call",
+            "GET /transmissions/{transmission_id}/dial",
+        ])
         .post(
             "/transmissions/{transmission_id}/retry",
             retry,
             op("Sends a failed transmission again").id("spool"),
         )
-        .get(
-            "/transmissions/{transmission_id}/retry",
-            retry,
-            alias("POST /transmissions/{transmission_id}/retry"),
-        )
+        .aliases(&["GET /transmissions/{transmission_id}/retry"])
 }
 
 type Transmissions = Writer<Transmission, Sending>;

@@ -16,7 +16,7 @@ use crate::{
     answer::Answer,
     authorization::{Admin, Noun, Read, Reader, ResultRow, Writer},
     extract::{Fields, FromFields, Given, Input, Path},
-    openapi::{Routes, Shape, alias, op},
+    openapi::{Routes, Shape, op},
 };
 
 /// An attempt belongs to the owner of its transmission.
@@ -37,11 +37,7 @@ pub(super) fn routes() -> Routes {
             result,
             op("Lists what an attempt came to").array_of::<SpoolResultRow>(),
         )
-        .get(
-            "/spools/{spool_id}/results",
-            result,
-            alias("GET /spools/{spool_id}/result"),
-        )
+        .aliases(&["GET /spools/{spool_id}/results"])
         .post(
             "/spools/{spool_id}/resolve",
             resolve,

@@ -16,7 +16,7 @@ use crate::{
     answer::Answer,
     authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer, own},
     extract::{Input, Listing, Path},
-    openapi::{Routes, alias, op},
+    openapi::{Routes, op},
 };
 
 impl Noun for Transmission {
@@ -25,35 +25,16 @@ impl Noun for Transmission {
 }
 
 pub(super) fn routes() -> Routes {
-    Routes::new()
-        .post(
-            "/transmissions",
+    Routes::crud::<TransmissionRow>("/transmissions", "transmission")
+        .create(
             create,
-            op("Creates a transmission")
-                .requires(&["contact_id", "program_id"])
-                .id("transmission"),
+            op("Creates a transmission").requires(&["contact_id", "program_id"]),
         )
-        .get("/transmissions", list, op("Lists transmissions"))
-        .get(
-            "/transmissions/{transmission_id}",
-            read,
-            op("Reads a transmission").row::<TransmissionRow>(),
-        )
-        .put(
-            "/transmissions/{transmission_id}",
-            update,
-            op("Changes a transmission that has not been sent").row::<TransmissionRow>(),
-        )
-        .delete(
-            "/transmissions/{transmission_id}",
-            delete,
-            op("Deletes a transmission").id("transmission"),
-        )
-        .get(
-            "/transmissions/{transmission_id}/delete",
-            delete,
-            alias("DELETE /transmissions/{transmission_id}"),
-        )
+        .list(list, op("Lists transmissions"))
+        .read(read, op("Reads a transmission"))
+        .update(update, op("Changes a transmission that has not been sent"))
+        .delete(delete, op("Deletes a transmission"))
+        .done()
         .get(
             "/transmissions/{transmission_id}/clone",
             clone,

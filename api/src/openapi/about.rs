@@ -78,7 +78,7 @@ pub(crate) fn op(summary: &'static str) -> About {
 
 /// Describes another spelling of an operation, which is given as in the routes: `DELETE
 /// /contacts/{contact_id}` for instance.
-pub(crate) fn alias(of: impl Into<Cow<'static, str>>) -> About {
+pub(super) fn alias(of: impl Into<Cow<'static, str>>) -> About {
     About {
         alias_of: Some(of.into()),
         ..About::default()

@@ -6,13 +6,14 @@
 //! a `Path` its parameters, a `Listing` its filters, an `Input` its fields. A route cannot be
 //! served without being described.
 //!
-//! To add a route: a line in its resource's `routes`; for another spelling of an existing route,
-//! [`alias`], or [`Routes::spelt_also`] for all of a resource. To add an extractor: an `impl
-//! Describe` beside it. To add a row type: `#[derive(ToSchema)]`, and an example in `examples` for
-//! field names that are new.
+//! To add a route: a line in its resource's `routes`, or [`Routes::crud`] for the usual ones; for
+//! other spellings of a route [`Routes::aliases`], for those of a whole resource
+//! [`Routes::spelt_also`]. To add an extractor: an `impl Describe` beside it. To add a row type:
+//! `#[derive(ToSchema)]`, and an example in `examples` for field names that are new.
 
 mod about;
 mod assemble;
+mod crud;
 mod examples;
 mod page;
 mod problems;
@@ -25,7 +26,7 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use axum::http::Method;
 
-pub(crate) use about::{About, Shape, alias, component, op};
+pub(crate) use about::{About, Shape, component, op};
 pub(crate) use examples::PASSWORD as EXAMPLE_PASSWORD;
 pub(crate) use page::routes as page_routes;
 pub(crate) use routes::{JSON, Registered, Routes};

@@ -1,14 +1,14 @@
 //! Routes and their descriptions, side by side.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use axum::{
     Router,
     handler::Handler,
-    routing::{self, MethodRouter},
+    routing::{self, MethodFilter, MethodRouter},
 };
 
-use super::{About, Describe, Sketch, alias};
+use super::{About, Describe, Sketch, about::alias};
 use crate::App;
 
 /// The content types of JSON bodies.
@@ -24,8 +24,11 @@ pub(crate) struct Operation {
     pub sketch: Sketch,
     /// The description by hand.
     pub about: About,
-    handler: MethodRouter<App>,
+    serve: Serve,
 }
+
+/// Makes the handler of an operation serve a method.
+type Serve = Arc<dyn Fn(MethodFilter) -> MethodRouter<App> + Send + Sync>;
 
 /// The properties of a route that requests are held to before its handler runs.
 #[derive(Debug)]
@@ -58,7 +61,7 @@ impl Routes {
         H: Handler<T, App> + Signature<T>,
         T: 'static,
     {
-        self.add("GET", path, routing::get(handler), H::sketch(), about)
+        self.add("GET", path, handler, about)
     }
 
     /// A route for POST.
@@ -67,7 +70,7 @@ impl Routes {
         H: Handler<T, App> + Signature<T>,
         T: 'static,
     {
-        self.add("POST", path, routing::post(handler), H::sketch(), about)
+        self.add("POST", path, handler, about)
     }
 
     /// A route for PUT.
@@ -76,7 +79,7 @@ impl Routes {
         H: Handler<T, App> + Signature<T>,
         T: 'static,
     {
-        self.add("PUT", path, routing::put(handler), H::sketch(), about)
+        self.add("PUT", path, handler, about)
     }
 
     /// A route for DELETE.
@@ -85,25 +88,35 @@ impl Routes {
         H: Handler<T, App> + Signature<T>,
         T: 'static,
     {
-        self.add("DELETE", path, routing::delete(handler), H::sketch(), about)
+        self.add("DELETE", path, handler, about)
+    }
+
+    /// Adds other spellings of the route before, each with its method: `GET /send`.
+    pub fn aliases(self, spellings: &'static [&'static str]) -> Self {
+        let parts = spellings.iter().filter_map(|it| it.split_once(' '));
+        parts.fold(self, |routes, (method, path)| {
+            routes.alias(method, path.to_owned())
+        })
+    }
+
+    /// Adds another spelling of the route before.
+    pub(super) fn alias(self, method: &'static str, path: String) -> Self {
+        let mut before = self.operations.iter().rev();
+        let Some(original) = before.find(|it| it.about.alias_of.is_none()) else {
+            return self;
+        };
+        let spelling = original.spelt(method, path);
+        self.push(spelling)
     }
 
     /// Adds the same routes once more as other spellings, under `other` in the place of `prefix`.
-    pub fn spelt_also(mut self, prefix: &str, other: &str) -> Self {
+    pub fn spelt_also(self, prefix: &str, other: &str) -> Self {
         let again = self.operations.iter().filter_map(|it| {
             let rest = it.path.strip_prefix(prefix)?;
-            let itself = || Cow::Owned(format!("{} {}", it.method, it.path));
-            Some(Operation {
-                method: it.method,
-                path: format!("{other}{rest}"),
-                sketch: it.sketch.clone(),
-                about: alias(it.about.alias_of.clone().unwrap_or_else(itself)),
-                handler: it.handler.clone(),
-            })
+            Some(it.spelt(it.method, format!("{other}{rest}")))
         });
         let again: Vec<Operation> = again.collect();
-        self.operations.extend(again);
-        self
+        again.into_iter().fold(self, Self::push)
     }
 
     /// Adds the routes of `others`.
@@ -116,7 +129,7 @@ impl Routes {
     pub fn into_router(self) -> Router<App> {
         let routes = self.operations.into_iter();
         routes.fold(Router::new(), |router, it| {
-            router.route(&it.path, it.handler)
+            router.route(&it.path, it.served())
         })
     }
 
@@ -151,25 +164,49 @@ impl Routes {
         }
     }
 
-    fn add(
-        mut self,
-        method: &'static str,
-        path: &str,
-        handler: MethodRouter<App>,
-        mut sketch: Sketch,
-        about: About,
-    ) -> Self {
-        if method != "GET" || sketch.changes {
-            sketch.refuses(&[403, 415]);
-        }
-        self.operations.push(Operation {
+    fn add<H, T>(self, method: &'static str, path: &str, handler: H, about: About) -> Self
+    where
+        H: Handler<T, App> + Signature<T>,
+        T: 'static,
+    {
+        self.push(Operation {
             method,
             path: path.to_owned(),
-            sketch,
+            sketch: H::sketch(),
             about,
-            handler,
-        });
+            serve: Arc::new(move |method| routing::on(method, handler.clone())),
+        })
+    }
+
+    fn push(mut self, mut operation: Operation) -> Self {
+        if operation.method != "GET" || operation.sketch.changes {
+            operation.sketch.refuses(&[403, 415]);
+        }
+        self.operations.push(operation);
         self
+    }
+}
+
+impl Operation {
+    /// Another spelling of the same operation, or of the one that this is a spelling of.
+    fn spelt(&self, method: &'static str, path: String) -> Self {
+        let itself = || Cow::Owned(format!("{} {}", self.method, self.path));
+        Self {
+            method,
+            path,
+            sketch: self.sketch.clone(),
+            about: alias(self.about.alias_of.clone().unwrap_or_else(itself)),
+            serve: Arc::clone(&self.serve),
+        }
+    }
+
+    fn served(&self) -> MethodRouter<App> {
+        (self.serve)(match self.method {
+            "POST" => MethodFilter::POST,
+            "PUT" => MethodFilter::PUT,
+            "DELETE" => MethodFilter::DELETE,
+            _ => MethodFilter::GET,
+        })
     }
 }
 

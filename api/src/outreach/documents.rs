@@ -16,7 +16,7 @@ use crate::{
     answer::Answer,
     authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path},
-    openapi::{About, Routes, alias, op},
+    openapi::{About, Routes, op},
 };
 
 /// The content types that clients may announce; the type is detected from the file itself.
@@ -36,35 +36,16 @@ impl Noun for Document {
 }
 
 pub(super) fn routes() -> Routes {
-    Routes::new()
-        .post(
-            "/messages/documents",
-            create,
-            op("Creates a document").requires(&["name"]).id("document"),
-        )
-        .get("/messages/documents", list, op("Lists documents"))
-        .get(
-            "/messages/documents/{document_id}",
-            read,
-            op("Reads a document").row::<DocumentRow>(),
-        )
-        .put(
-            "/messages/documents/{document_id}",
+    Routes::crud::<DocumentRow>("/messages/documents", "document")
+        .create(create, op("Creates a document").requires(&["name"]))
+        .list(list, op("Lists documents"))
+        .read(read, op("Reads a document"))
+        .update(
             update,
-            converting(op("Changes a document"))
-                .note("Another quality draws the pages anew.")
-                .row::<DocumentRow>(),
+            converting(op("Changes a document")).note("Another quality draws the pages anew."),
         )
-        .delete(
-            "/messages/documents/{document_id}",
-            delete,
-            op("Deletes a document").id("document"),
-        )
-        .get(
-            "/messages/documents/{document_id}/delete",
-            delete,
-            alias("DELETE /messages/documents/{document_id}"),
-        )
+        .delete(delete, op("Deletes a document"))
+        .done()
         .put(
             "/messages/documents/{document_id}/media",
             replace,
@@ -88,11 +69,7 @@ pub(super) fn routes() -> Routes {
             download,
             op("Downloads a document as PDF").file("application/pdf"),
         )
-        .get(
-            "/messages/documents/{document_id}/download",
-            download,
-            alias("GET /messages/documents/{document_id}/media"),
-        )
+        .aliases(&["GET /messages/documents/{document_id}/download"])
         .spelt_also("/messages/documents", "/documents")
 }
 

@@ -14,7 +14,7 @@ use crate::{
     authorization::{Create, List, Reader, Writer},
     delivery::{TransmissionRequest, order},
     extract::{Fields, FromFields, Input, Listing, Path},
-    openapi::{Routes, alias, op},
+    openapi::{Routes, op},
 };
 
 pub(super) fn routes() -> Routes {
@@ -29,11 +29,7 @@ pub(super) fn routes() -> Routes {
                 )
                 .id("transmission"),
         )
-        .post(
-            "/programs/{program}/transmissions",
-            create,
-            alias("PUT /programs/{program}/transmissions"),
-        )
+        .aliases(&["POST /programs/{program}/transmissions"])
         .get(
             "/programs/{program}/transmissions",
             list,

@@ -16,7 +16,7 @@ use crate::{
     answer::Answer,
     authorization::{Create, Delete, List, Noun, Read, Reader, Update, Verb, Writer},
     extract::{Input, Listing, Path},
-    openapi::{Routes, alias, op},
+    openapi::{Routes, op},
 };
 
 impl Noun for Program {
@@ -52,11 +52,7 @@ pub(super) fn routes() -> Routes {
             delete,
             op("Deletes a program").id("program"),
         )
-        .get(
-            "/programs/{program}/delete",
-            delete,
-            alias("DELETE /programs/{program}"),
-        );
+        .aliases(&["GET /programs/{program}/delete"]);
     ProgramType::ALL.into_iter().fold(resource, |routes, kind| {
         let path = format!("/programs/{}", kind.as_str());
         let (summary, needs) = creating(kind);

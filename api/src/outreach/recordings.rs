@@ -12,7 +12,7 @@ use crate::{
     answer::Answer,
     authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path},
-    openapi::{Routes, alias, op},
+    openapi::{Routes, op},
 };
 
 /// The content types that clients may announce.
@@ -34,35 +34,13 @@ impl Noun for Recording {
 }
 
 pub(super) fn routes() -> Routes {
-    Routes::new()
-        .post(
-            "/messages/recordings",
-            create,
-            op("Creates a recording")
-                .requires(&["name"])
-                .id("recording"),
-        )
-        .get("/messages/recordings", list, op("Lists recordings"))
-        .get(
-            "/messages/recordings/{recording_id}",
-            read,
-            op("Reads a recording").row::<RecordingRow>(),
-        )
-        .put(
-            "/messages/recordings/{recording_id}",
-            update,
-            op("Changes a recording").row::<RecordingRow>(),
-        )
-        .delete(
-            "/messages/recordings/{recording_id}",
-            delete,
-            op("Deletes a recording").id("recording"),
-        )
-        .get(
-            "/messages/recordings/{recording_id}/delete",
-            delete,
-            alias("DELETE /messages/recordings/{recording_id}"),
-        )
+    Routes::crud::<RecordingRow>("/messages/recordings", "recording")
+        .create(create, op("Creates a recording").requires(&["name"]))
+        .list(list, op("Lists recordings"))
+        .read(read, op("Reads a recording"))
+        .update(update, op("Changes a recording"))
+        .delete(delete, op("Deletes a recording"))
+        .done()
         .put(
             "/messages/recordings/{recording_id}/media",
             upload,
@@ -86,11 +64,7 @@ pub(super) fn routes() -> Routes {
             download,
             op("Downloads a recording").file("audio/wav"),
         )
-        .get(
-            "/messages/recordings/{recording_id}/download",
-            download,
-            alias("GET /messages/recordings/{recording_id}/media"),
-        )
+        .aliases(&["GET /messages/recordings/{recording_id}/download"])
         .spelt_also("/messages/recordings", "/recordings")
 }
 

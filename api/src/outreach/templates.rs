@@ -14,7 +14,7 @@ use crate::{
     answer::{Answer, id_of},
     authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path, query_pairs},
-    openapi::{Describe, Routes, Sketch, alias, op},
+    openapi::{Describe, Routes, Sketch, op},
 };
 
 impl Noun for Template {
@@ -23,35 +23,16 @@ impl Noun for Template {
 }
 
 pub(super) fn routes() -> Routes {
-    Routes::new()
-        .post(
-            "/messages/templates",
+    Routes::crud::<TemplateRow>("/messages/templates", "template")
+        .create(
             create,
-            op("Creates a template")
-                .requires(&["name", "subject", "body"])
-                .id("template"),
+            op("Creates a template").requires(&["name", "subject", "body"]),
         )
-        .get("/messages/templates", list, op("Lists templates"))
-        .get(
-            "/messages/templates/{template_id}",
-            read,
-            op("Reads a template").row::<TemplateRow>(),
-        )
-        .put(
-            "/messages/templates/{template_id}",
-            update,
-            op("Changes a template").row::<TemplateRow>(),
-        )
-        .delete(
-            "/messages/templates/{template_id}",
-            delete,
-            op("Deletes a template").id("template"),
-        )
-        .get(
-            "/messages/templates/{template_id}/delete",
-            delete,
-            alias("DELETE /messages/templates/{template_id}"),
-        )
+        .list(list, op("Lists templates"))
+        .read(read, op("Reads a template"))
+        .update(update, op("Changes a template"))
+        .delete(delete, op("Deletes a template"))
+        .done()
         .put(
             "/messages/templates/{template_id}/media",
             upload,
@@ -71,11 +52,7 @@ pub(super) fn routes() -> Routes {
             download,
             op("Downloads what is attached to a template").file("*/*"),
         )
-        .get(
-            "/messages/templates/{template_id}/download",
-            download,
-            alias("GET /messages/templates/{template_id}/media"),
-        )
+        .aliases(&["GET /messages/templates/{template_id}/download"])
         .spelt_also("/messages/templates", "/templates")
 }
 

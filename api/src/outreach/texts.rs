@@ -11,7 +11,7 @@ use crate::{
     answer::Answer,
     authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path},
-    openapi::{Routes, alias, op},
+    openapi::{Routes, op},
 };
 
 impl Noun for Text {
@@ -20,33 +20,13 @@ impl Noun for Text {
 }
 
 pub(super) fn routes() -> Routes {
-    Routes::new()
-        .post(
-            "/messages/texts",
-            create,
-            op("Creates a text").requires(&["name", "data"]).id("text"),
-        )
-        .get("/messages/texts", list, op("Lists texts"))
-        .get(
-            "/messages/texts/{text_id}",
-            read,
-            op("Reads a text").row::<TextRow>(),
-        )
-        .put(
-            "/messages/texts/{text_id}",
-            update,
-            op("Changes a text").row::<TextRow>(),
-        )
-        .delete(
-            "/messages/texts/{text_id}",
-            delete,
-            op("Deletes a text").id("text"),
-        )
-        .get(
-            "/messages/texts/{text_id}/delete",
-            delete,
-            alias("DELETE /messages/texts/{text_id}"),
-        )
+    Routes::crud::<TextRow>("/messages/texts", "text")
+        .create(create, op("Creates a text").requires(&["name", "data"]))
+        .list(list, op("Lists texts"))
+        .read(read, op("Reads a text"))
+        .update(update, op("Changes a text"))
+        .delete(delete, op("Deletes a text"))
+        .done()
         .spelt_also("/messages/texts", "/texts")
 }
 

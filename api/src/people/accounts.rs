@@ -15,7 +15,7 @@ use crate::{
     answer::Answer,
     authorization::{Admin, Create, Delete, Done, List, Noun, Read, Reader, Update, Verb, Writer},
     extract::{Input, Listing, Path},
-    openapi::{Routes, alias, op},
+    openapi::{Routes, op},
 };
 
 impl Noun for Account {
@@ -24,37 +24,17 @@ impl Noun for Account {
 }
 
 pub(super) fn routes() -> Routes {
-    Routes::new()
-        .post(
-            "/accounts",
-            create,
-            op("Creates an account")
-                .requires(&["username"])
-                .id("account"),
-        )
-        .get("/accounts", list, op("Lists accounts"))
-        .get(
-            "/accounts/{account_id}",
-            read,
-            op("Reads an account").row::<AccountRow>(),
-        )
-        .put(
-            "/accounts/{account_id}",
+    Routes::crud::<AccountRow>("/accounts", "account")
+        .create(create, op("Creates an account").requires(&["username"]))
+        .list(list, op("Lists accounts"))
+        .read(read, op("Reads an account"))
+        .update(
             update,
             op("Changes an account")
-                .note("An account of a user who is not active cannot be activated: 423.")
-                .row::<AccountRow>(),
+                .note("An account of a user who is not active cannot be activated: 423."),
         )
-        .delete(
-            "/accounts/{account_id}",
-            delete,
-            op("Deletes an account").id("account"),
-        )
-        .get(
-            "/accounts/{account_id}/delete",
-            delete,
-            alias("DELETE /accounts/{account_id}"),
-        )
+        .delete(delete, op("Deletes an account"))
+        .done()
         .get("/dids", list_dids, op("Lists accounts of type did"))
         .get(
             "/extensions",

@@ -11,7 +11,7 @@ use crate::{
     answer::Answer,
     authorization::{Reader, Update, Writer},
     extract::Path,
-    openapi::{Routes, alias, op},
+    openapi::{Routes, op},
 };
 
 pub(super) fn routes() -> Routes {
@@ -29,11 +29,7 @@ pub(super) fn routes() -> Routes {
             unlink,
             op("Takes a contact out of a group").row::<ContactRow>(),
         )
-        .get(
-            "/contacts/{contact_id}/link/{group_id}/delete",
-            unlink,
-            alias("DELETE /contacts/{contact_id}/link/{group_id}"),
-        )
+        .aliases(&["GET /contacts/{contact_id}/link/{group_id}/delete"])
 }
 
 async fn link(

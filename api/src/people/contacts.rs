@@ -15,7 +15,7 @@ use crate::{
     answer::Answer,
     authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path, flag, query_pairs},
-    openapi::{Describe, Routes, Sketch, alias, op},
+    openapi::{Describe, Routes, Sketch, op},
 };
 
 impl Noun for Contact {
@@ -24,35 +24,16 @@ impl Noun for Contact {
 }
 
 pub(super) fn routes() -> Routes {
-    Routes::new()
-        .post(
-            "/contacts",
+    Routes::crud::<ContactRow>("/contacts", "contact")
+        .create(
             create,
-            op("Creates a contact")
-                .requires(&["first_name", "phone"])
-                .id("contact"),
+            op("Creates a contact").requires(&["first_name", "phone"]),
         )
-        .get("/contacts", list, op("Lists contacts"))
-        .get(
-            "/contacts/{contact_id}",
-            read,
-            op("Reads a contact").row::<ContactRow>(),
-        )
-        .put(
-            "/contacts/{contact_id}",
-            update,
-            op("Changes a contact").row::<ContactRow>(),
-        )
-        .delete(
-            "/contacts/{contact_id}",
-            delete,
-            op("Deletes a contact").id("contact"),
-        )
-        .get(
-            "/contacts/{contact_id}/delete",
-            delete,
-            alias("DELETE /contacts/{contact_id}"),
-        )
+        .list(list, op("Lists contacts"))
+        .read(read, op("Reads a contact"))
+        .update(update, op("Changes a contact"))
+        .delete(delete, op("Deletes a contact"))
+        .done()
 }
 
 async fn create(

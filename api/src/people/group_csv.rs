@@ -20,7 +20,7 @@ use crate::{
     authorization::{Caller, Create, List, Read, Reader, Update, Writer},
     csv::{CSV, CsvBody, Report, export, file},
     extract::Path,
-    openapi::{Routes, alias, op},
+    openapi::{Routes, op},
 };
 
 pub(super) fn routes() -> Routes {
@@ -38,11 +38,7 @@ pub(super) fn routes() -> Routes {
                 .takes(CSV)
                 .json::<Report>(),
         )
-        .post(
-            "/groups/import/contact_group/{group_id}",
-            import_csv,
-            alias("POST /groups/{group_id}/csv"),
-        )
+        .aliases(&["POST /groups/import/contact_group/{group_id}"])
         .get(
             "/groups/{group_id}/csv",
             export_csv,
@@ -52,21 +48,13 @@ pub(super) fn routes() -> Routes {
                 )
                 .file("text/csv"),
         )
-        .get(
-            "/groups/{group_id}/export/contact.csv",
-            export_csv,
-            alias("GET /groups/{group_id}/csv"),
-        )
+        .aliases(&["GET /groups/{group_id}/export/contact.csv"])
         .get(
             "/groups/sample/csv",
             sample,
             op("Shows what a list of contacts looks like").file("text/csv"),
         )
-        .get(
-            "/groups/import/contact_csv/sample",
-            sample,
-            alias("GET /groups/sample/csv"),
-        )
+        .aliases(&["GET /groups/import/contact_csv/sample"])
 }
 
 async fn import_csv(

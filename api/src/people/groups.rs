@@ -14,7 +14,7 @@ use crate::{
     answer::Answer,
     authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path},
-    openapi::{Routes, alias, op},
+    openapi::{Routes, op},
 };
 
 impl Noun for Group {
@@ -23,35 +23,16 @@ impl Noun for Group {
 }
 
 pub(super) fn routes() -> Routes {
-    Routes::new()
-        .post(
-            "/groups",
-            create,
-            op("Creates a group").requires(&["name"]).id("group"),
-        )
-        .get("/groups", list, op("Lists groups"))
-        .get(
-            "/groups/{group_id}",
-            read,
-            op("Reads a group").row::<GroupRow>(),
-        )
-        .put(
-            "/groups/{group_id}",
-            update,
-            op("Changes a group").row::<GroupRow>(),
-        )
+    Routes::crud::<GroupRow>("/groups", "group")
+        .create(create, op("Creates a group").requires(&["name"]))
+        .list(list, op("Lists groups"))
+        .read(read, op("Reads a group"))
+        .update(update, op("Changes a group"))
         .delete(
-            "/groups/{group_id}",
             delete,
-            op("Deletes a group")
-                .note("Its contacts stay; they are in it no more.")
-                .id("group"),
+            op("Deletes a group").note("Its contacts stay; they are in it no more."),
         )
-        .get(
-            "/groups/{group_id}/delete",
-            delete,
-            alias("DELETE /groups/{group_id}"),
-        )
+        .done()
         .get(
             "/groups/{group_id}/contacts",
             contacts,

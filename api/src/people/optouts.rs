@@ -17,7 +17,7 @@ use crate::{
     authorization::{Create, Delete, Done, List, Noun, Read, Reader, Update, Verb, Writer, own},
     extract::{Fields, FromFields, Given, Input, Listing, Path},
     once::Recipe,
-    openapi::{Routes, alias, op},
+    openapi::{Routes, op},
 };
 
 impl Noun for OptOut {
@@ -26,9 +26,8 @@ impl Noun for OptOut {
 }
 
 pub(super) fn routes() -> Routes {
-    Routes::new()
-        .post(
-            "/optouts",
+    Routes::crud::<OptOutRow>("/optouts", "optout")
+        .create(
             create,
             op("Lists an address as not to be contacted")
                 .note(
@@ -38,35 +37,21 @@ pub(super) fn routes() -> Routes {
                      the default. An address that is listed already answers the opt-out that is \
                      there, however it is written.",
                 )
-                .example(json!({"phone": "+15550100", "channel": "sms"}))
-                .id("optout"),
+                .example(json!({"phone": "+15550100", "channel": "sms"})),
         )
-        .get("/optouts", list, op("Lists opt-outs"))
-        .get(
-            "/optouts/{optout_id}",
-            read,
-            op("Reads an opt-out").row::<OptOutRow>(),
-        )
-        .put(
-            "/optouts/{optout_id}",
+        .list(list, op("Lists opt-outs"))
+        .read(read, op("Reads an opt-out"))
+        .update(
             update,
             op("Changes the reason of an opt-out")
                 .note("Channel and address stay; another one of either is 412.")
-                .example(json!({"reason": "asked by phone"}))
-                .row::<OptOutRow>(),
+                .example(json!({"reason": "asked by phone"})),
         )
         .delete(
-            "/optouts/{optout_id}",
             delete,
-            op("Removes an opt-out")
-                .note("The address may be contacted again.")
-                .id("optout"),
+            op("Removes an opt-out").note("The address may be contacted again."),
         )
-        .get(
-            "/optouts/{optout_id}/delete",
-            delete,
-            alias("DELETE /optouts/{optout_id}"),
-        )
+        .done()
 }
 
 async fn create(
