@@ -26,6 +26,7 @@ pub mod statistics;
 #[cfg(test)]
 mod tests;
 mod wire;
+mod writes;
 
 pub use projection::{Projection, subscribers};
 pub use reads::{

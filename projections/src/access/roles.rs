@@ -17,6 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Projection, View,
     reads::{By, Conditions},
+    writes,
 };
 
 /// A role as clients see it.
@@ -161,20 +162,8 @@ async fn apply(
                 .await?;
         }
         RoleDeleted {} => {
-            for table in ["roles", "role_permissions"] {
-                sqlx::query(&format!("delete from {table} where role_id = $1"))
-                    .bind(id)
-                    .execute(&mut *db)
-                    .await?;
-            }
-            return Ok(());
+            return writes::delete(db, recorded, &["roles", "role_permissions"], "role_id").await;
         }
     }
-    sqlx::query("update roles set updated_at = $2, version = $3 where role_id = $1")
-        .bind(id)
-        .bind(recorded.occurred_at)
-        .bind(recorded.sequence as i64)
-        .execute(db)
-        .await
-        .map(drop)
+    writes::touch(db, recorded, "roles", "role_id").await
 }

@@ -19,7 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Projection, View,
     reads::{By, Conditions},
-    wire,
+    wire, writes,
 };
 
 /// A user as clients see it.
@@ -299,15 +299,12 @@ async fn apply(
                          sms_senders_until = $3 where user_id = $1";
             set_senders(db, sql, id, (names.get(), Some(*until))).await?;
         }
-        UserDeleted {} => return delete(db, id).await,
+        UserDeleted {} => {
+            let tables = ["users", "user_roles", "user_permissions"];
+            return writes::delete(db, recorded, &tables, "user_id").await;
+        }
     }
-    sqlx::query("update users set updated_at = $2, version = $3 where user_id = $1")
-        .bind(id)
-        .bind(recorded.occurred_at)
-        .bind(recorded.sequence as i64)
-        .execute(db)
-        .await
-        .map(drop)
+    writes::touch(db, recorded, "users", "user_id").await
 }
 
 async fn set_profile(
@@ -380,14 +377,4 @@ async fn pair(
         .execute(db)
         .await
         .map(drop)
-}
-
-async fn delete(db: &mut PgConnection, id: i64) -> Result<(), sqlx::Error> {
-    for table in ["users", "user_roles", "user_permissions"] {
-        sqlx::query(&format!("delete from {table} where user_id = $1"))
-            .bind(id)
-            .execute(&mut *db)
-            .await?;
-    }
-    Ok(())
 }

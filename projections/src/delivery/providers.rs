@@ -19,7 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Projection, View,
     reads::{By, Conditions},
-    wire,
+    wire, writes,
 };
 
 /// A provider as clients see it.
@@ -188,10 +188,7 @@ impl Projection for Providers {
                     put(db, recorded, details).await?;
                 }
                 ProviderEvent::ProviderDeleted {} => {
-                    sqlx::query("delete from providers where provider_id = $1")
-                        .bind(recorded.aggregate_id)
-                        .execute(&mut *db)
-                        .await?;
+                    writes::delete(db, recorded, &["providers"], "provider_id").await?;
                 }
             }
         }

@@ -21,6 +21,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Projection, View,
     reads::{By, Conditions},
+    writes,
 };
 
 /// A schedule as clients see it.
@@ -204,10 +205,7 @@ impl Projection for Schedules {
                     go_on(db, recorded, *next_run, None, "missed").await?;
                 }
                 Event::Schedule(ScheduleEvent::ScheduleCancelled { .. }) => {
-                    sqlx::query("delete from schedules where schedule_id = $1")
-                        .bind(recorded.aggregate_id)
-                        .execute(&mut *db)
-                        .await?;
+                    writes::delete(db, recorded, &["schedules"], "schedule_id").await?;
                 }
                 _ => {}
             }

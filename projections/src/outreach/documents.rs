@@ -17,6 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Projection, View,
     reads::{By, Conditions},
+    writes,
 };
 
 /// A document as clients see it.
@@ -155,20 +156,10 @@ async fn apply(
         DocumentUpdated { content } => set_content(db, id, content.get()).await?,
         DocumentPagesSet { pages } => set_pages(db, id, pages.get()).await?,
         DocumentDeleted {} => {
-            return sqlx::query("delete from documents where document_id = $1")
-                .bind(id)
-                .execute(db)
-                .await
-                .map(drop);
+            return writes::delete(db, recorded, &["documents"], "document_id").await;
         }
     }
-    sqlx::query("update documents set updated_at = $2, version = $3 where document_id = $1")
-        .bind(id)
-        .bind(recorded.occurred_at)
-        .bind(recorded.sequence as i64)
-        .execute(db)
-        .await
-        .map(drop)
+    writes::touch(db, recorded, "documents", "document_id").await
 }
 
 async fn set_content(

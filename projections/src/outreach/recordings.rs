@@ -17,6 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Projection, View,
     reads::{By, Conditions},
+    writes,
 };
 
 /// A recording as clients see it.
@@ -142,20 +143,10 @@ async fn apply(
         RecordingUpdated { content } => set_content(db, id, content.get()).await?,
         RecordingSoundSet { sound } => set_sound(db, id, sound.get()).await?,
         RecordingDeleted {} => {
-            return sqlx::query("delete from recordings where recording_id = $1")
-                .bind(id)
-                .execute(db)
-                .await
-                .map(drop);
+            return writes::delete(db, recorded, &["recordings"], "recording_id").await;
         }
     }
-    sqlx::query("update recordings set updated_at = $2, version = $3 where recording_id = $1")
-        .bind(id)
-        .bind(recorded.occurred_at)
-        .bind(recorded.sequence as i64)
-        .execute(db)
-        .await
-        .map(drop)
+    writes::touch(db, recorded, "recordings", "recording_id").await
 }
 
 async fn set_content(

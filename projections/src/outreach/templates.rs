@@ -17,6 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Projection, View,
     reads::{By, Conditions},
+    writes,
 };
 
 /// A template as clients see it.
@@ -159,20 +160,10 @@ async fn apply(
             .await?;
         }
         TemplateDeleted {} => {
-            return sqlx::query("delete from templates where template_id = $1")
-                .bind(id)
-                .execute(db)
-                .await
-                .map(drop);
+            return writes::delete(db, recorded, &["templates"], "template_id").await;
         }
     }
-    sqlx::query("update templates set updated_at = $2, version = $3 where template_id = $1")
-        .bind(id)
-        .bind(recorded.occurred_at)
-        .bind(recorded.sequence as i64)
-        .execute(db)
-        .await
-        .map(drop)
+    writes::touch(db, recorded, "templates", "template_id").await
 }
 
 async fn set_content(

@@ -17,6 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Projection, View,
     reads::{By, Conditions},
+    writes,
 };
 
 /// A text as clients see it.
@@ -143,11 +144,7 @@ async fn apply(
             set_content(db, recorded, content.get()).await
         }
         TextUpdated { content } => set_content(db, recorded, content.get()).await,
-        TextDeleted {} => sqlx::query("delete from texts where text_id = $1")
-            .bind(recorded.aggregate_id)
-            .execute(db)
-            .await
-            .map(drop),
+        TextDeleted {} => writes::delete(db, recorded, &["texts"], "text_id").await,
     }
 }
 

@@ -22,7 +22,7 @@ pub use self::recipients::{Provisional, Recipient, provisional, reached_at};
 use crate::{
     Projection, View,
     reads::{By, Conditions},
-    wire,
+    wire, writes,
 };
 
 /// An account as clients see it.
@@ -307,16 +307,13 @@ async fn apply(
                 .execute(&mut *db)
                 .await?;
         }
-        AccountDeleted {} => return delete(db, id).await,
+        AccountDeleted {} => {
+            let tables = ["accounts", "account_programs", "account_settings"];
+            return writes::delete(db, recorded, &tables, "account_id").await;
+        }
         event => addresses::apply(db, id, event).await?,
     }
-    sqlx::query("update accounts set updated_at = $2, version = $3 where account_id = $1")
-        .bind(id)
-        .bind(recorded.occurred_at)
-        .bind(recorded.sequence as i64)
-        .execute(db)
-        .await
-        .map(drop)
+    writes::touch(db, recorded, "accounts", "account_id").await
 }
 
 /// Writes the fields of an account that an update carries, except its secrets.
@@ -360,14 +357,4 @@ async fn set_owner(db: &mut PgConnection, id: i64, owner: Option<i64>) -> Result
         .execute(db)
         .await
         .map(drop)
-}
-
-async fn delete(db: &mut PgConnection, id: i64) -> Result<(), sqlx::Error> {
-    for table in ["accounts", "account_programs", "account_settings"] {
-        sqlx::query(&format!("delete from {table} where account_id = $1"))
-            .bind(id)
-            .execute(&mut *db)
-            .await?;
-    }
-    Ok(())
 }

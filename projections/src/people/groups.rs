@@ -22,6 +22,7 @@ use crate::{
     Projection, View,
     counts::Counted,
     reads::{By, Conditions},
+    writes,
 };
 
 /// A group as clients see it.
@@ -342,12 +343,7 @@ async fn apply(
             .await?;
         }
         GroupEvent::GroupDeleted {} => {
-            for table in ["contact_groups", "groups"] {
-                sqlx::query(&format!("delete from {table} where group_id = $1"))
-                    .bind(id)
-                    .execute(&mut *db)
-                    .await?;
-            }
+            writes::delete(db, recorded, &["contact_groups", "groups"], "group_id").await?;
         }
     }
     Ok(())
