@@ -159,12 +159,16 @@ impl Projection for Groups {
     }
 
     fn wants(&self, event: &Recorded) -> bool {
-        !matches!(
+        matches!(
             event.event,
-            Event::Contact(
-                ContactEvent::ContactCreated { .. } | ContactEvent::ContactUpdated { .. }
-            )
-        ) && self.follows().contains(&event.aggregate_type.as_str())
+            Event::Group(_)
+                | Event::Contact(
+                    ContactEvent::ContactLinked { .. }
+                        | ContactEvent::ContactUnlinked { .. }
+                        | ContactEvent::ContactDeleted {}
+                        | ContactEvent::ContactErased {}
+                )
+        )
     }
 
     fn is_heavy(&self) -> bool {
@@ -234,7 +238,7 @@ impl Moves {
             ContactEvent::ContactDeleted {} | ContactEvent::ContactErased {} => {
                 self.gone.insert(contact);
             }
-            ContactEvent::ContactCreated { .. } | ContactEvent::ContactUpdated { .. } => {}
+            _ => {}
         }
     }
 
