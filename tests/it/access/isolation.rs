@@ -19,23 +19,6 @@ use crate::{
 /// An id that nothing has.
 const NOBODYS: i64 = 999_999_999;
 
-/// The kinds of aggregates that an ordinary user can own.
-const OWNED: [&str; 13] = [
-    "account",
-    "campaign",
-    "contact",
-    "document",
-    "group",
-    "optout",
-    "program",
-    "recording",
-    "schedule",
-    "spool",
-    "template",
-    "text",
-    "transmission",
-];
-
 struct Owner {
     client: Client,
     ids: HashMap<&'static str, i64>,
@@ -48,7 +31,7 @@ impl Owner {
         let mut ids = HashMap::new();
         let accounts = client.get("/accounts").await.ok();
         things.knows("account", accounts[0]["account_id"].as_i64().unwrap());
-        for kind in OWNED {
+        for kind in routes::owned() {
             let id = match kind {
                 "account" => things.any(kind).await,
                 kind => things.fresh(kind).await,
@@ -78,9 +61,8 @@ fn path(route: Route, id_of: &dyn Fn(&str) -> Option<i64>) -> String {
 }
 
 fn body(route: Route) -> Value {
-    let known = examples::all().into_iter();
-    let mut known = known.filter(|it| it.method == route.method && it.path == route.path);
-    let example = known.next().and_then(|it| it.body(&|_| None, "isolated"));
+    let known = examples::documented(route.method, route.path);
+    let example = known.and_then(|it| it.body(&|_| None, "isolated"));
     let other = if route.path.contains("/schedule") {
         json!({"delay": 3600})
     } else {
@@ -123,12 +105,13 @@ async fn somebody_elses_thing_is_answered_as_one_that_is_not_there() {
         Owner::of_everything(&server).await,
     );
     let before = snapshot(&alice).await;
+    let owned = routes::owned();
     let (mut wrong, mut tried) = (Vec::new(), 0);
     for route in routes::all() {
         let kinds: Vec<&str> = route
             .parameters()
             .filter_map(|name| name.strip_suffix("_id"))
-            .filter(|kind| OWNED.contains(kind))
+            .filter(|kind| owned.contains(kind))
             .collect();
         // Each id in the path in turn is Alice's, the others are Bob's own.
         for kind in &kinds {
@@ -234,7 +217,7 @@ async fn lists_hold_only_ones_own_and_the_administrators_hold_all() {
         .into_iter()
         .filter(|it| it.method == "GET" && !it.has_ids())
     {
-        let Some(kind) = OWNED
+        let Some(kind) = routes::owned()
             .into_iter()
             .find(|kind| route.permission == format!("{kind}_list"))
         else {
@@ -290,12 +273,9 @@ async fn lists_hold_only_ones_own_and_the_administrators_hold_all() {
 async fn snapshot(owner: &Owner) -> Vec<Value> {
     let mut all = Vec::new();
     for (kind, id) in &owner.ids {
-        let at = match *kind {
-            "spool" => format!("/spools/{id}/status"),
-            "schedule" => format!("/schedules/{id}"),
-            "document" | "recording" | "template" | "text" => format!("/messages/{kind}s/{id}"),
-            kind => format!("/{kind}s/{id}"),
-        };
+        let read = routes::operation(&format!("{kind}.read"));
+        let read = read.or_else(|| routes::operation(&format!("{kind}.status")));
+        let at = read.unwrap().about(*id);
         all.push(owner.client.get(&at).await.ok());
     }
     all

@@ -1,6 +1,9 @@
-//! The examples of the original documents, extracted as data: `tests/contract/ictcore.json`.
+//! The examples of the original documents, extracted as data (`tests/contract/ictcore.json`), and
+//! those of our own description.
 
 use serde_json::{Map, Value, json};
+
+use super::routes::{self, Route};
 
 const TABLE: &str = include_str!("../../contract/ictcore.json");
 
@@ -67,39 +70,36 @@ fn healed(value: &Value) -> Value {
     }
 }
 
-/// The example of the route that creates aggregates of this kind.
-pub fn creation(kind: &str) -> Example {
-    let path = match kind {
-        "program" => "/programs/sendemail".to_owned(),
-        "document" | "recording" | "template" | "text" => format!("/messages/{kind}s"),
-        kind => format!("/{kind}s"),
-    };
+/// The example in the original documents for this route.
+pub fn documented(method: &str, path: &str) -> Option<Example> {
+    let shape = routes::shape(path);
     let mut all = all().into_iter();
-    let found = all.find(|it| it.method == "POST" && it.path == path);
-    found.unwrap_or_else(|| panic!("the document does not make a {kind}"))
+    all.find(|it| it.method == method && routes::shape(&it.path) == shape)
+}
+
+/// The example in our own description, which is as served at `/openapi.json`, for this route.
+pub fn described(description: &Value, route: Route) -> Option<Example> {
+    let operation = routes::described(description, route)?;
+    let body = &operation["requestBody"]["content"]["application/json"];
+    Some(Example {
+        method: route.method.to_owned(),
+        path: route.path.to_owned(),
+        request: Some(body.get("example")?.clone()),
+        schema: None,
+    })
 }
 
 impl Example {
     /// The fields that refer to aggregates, with the kinds of these.
     pub fn references(&self) -> Vec<(String, &'static str)> {
-        const KINDS: [&str; 9] = [
-            "account",
-            "contact",
-            "document",
-            "group",
-            "program",
-            "recording",
-            "template",
-            "text",
-            "transmission",
-        ];
+        let kinds = routes::owned();
         let fields = self.request.as_ref().and_then(Value::as_object);
         let fields = fields.into_iter().flat_map(|fields| fields.keys());
         let kind = |field: &str| match field {
             "parent_id" => Some("program"),
             field => {
                 let kind = field.strip_suffix("_id")?;
-                KINDS.into_iter().find(|it| *it == kind)
+                kinds.get(kind).copied()
             }
         };
         fields

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 const TABLE: &str = include_str!("../../contract/routes.tsv");
 
 /// A row of the list.
@@ -30,7 +32,36 @@ pub fn all() -> Vec<Route> {
     rows.collect()
 }
 
+/// The kinds of things that belong to the installation, so that ordinary users make none.
+const INSTALLATION: [&str; 4] = ["permission", "provider", "role", "user"];
+
+/// The route of an operation, not another spelling of it.
+pub fn operation(name: &str) -> Option<Route> {
+    let mut all = all().into_iter();
+    all.find(|route| route.operation == name && route.alias_of.is_empty())
+}
+
+/// The kinds of things that an ordinary user can own: all that have ids in paths.
+pub fn owned() -> BTreeSet<&'static str> {
+    let all = all();
+    let ids = all.iter().flat_map(Route::parameters);
+    let kinds = ids.filter_map(|name| name.strip_suffix("_id"));
+    // An attachment is a part of a message, with a number instead of an id.
+    let is_owned = |kind: &&str| *kind != "attachment" && !INSTALLATION.contains(kind);
+    kinds.filter(is_owned).collect()
+}
+
 impl Route {
+    /// The path with this id in the place of the only parameter.
+    pub fn about(&self, id: i64) -> String {
+        let segments = self.path.split('/');
+        let ids = segments.map(|one| match one.strip_prefix('{') {
+            Some(_) => id.to_string(),
+            None => one.to_owned(),
+        });
+        ids.collect::<Vec<_>>().join("/")
+    }
+
     /// The path with ids that nothing has.
     pub fn unknown(&self) -> String {
         let segments = self.path.split('/').map(|segment| match segment {
@@ -61,11 +92,7 @@ impl Route {
 
     /// The path with all parameters replaced by `{}`: the form that a router can distinguish.
     pub fn shape(&self) -> String {
-        let segments = self.path.split('/');
-        segments
-            .map(|one| if one.starts_with('{') { "{}" } else { one })
-            .collect::<Vec<_>>()
-            .join("/")
+        shape(self.path)
     }
 
     pub fn is_public(&self) -> bool {
@@ -89,6 +116,23 @@ impl Route {
         let is_alias = writes.iter().any(|verb| self.alias_of.starts_with(verb));
         self.method != "GET" || is_alias || self.operation == "transmission.clone"
     }
+}
+
+/// A path with all parameters replaced by `{}`.
+pub fn shape(path: &str) -> String {
+    let segments = path
+        .split('/')
+        .map(|one| if one.starts_with('{') { "{}" } else { one });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+/// The operation of a route in our own description.
+pub fn described(description: &Value, route: Route) -> Option<&Value> {
+    let paths = description["paths"].as_object()?;
+    let (_, item) = paths
+        .iter()
+        .find(|(path, _)| shape(path) == route.shape())?;
+    item.get(route.method.to_lowercase())
 }
 
 /// The methods that are listed for paths of exactly this shape.

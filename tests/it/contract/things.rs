@@ -3,8 +3,12 @@
 use std::{collections::HashMap, sync::Mutex};
 
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
-use super::examples::{self, Example};
+use super::{
+    examples::{self, Example},
+    routes::{self, Route},
+};
 use crate::harness::{Client, Mailing, Postman, Receiving, Server, unique_name};
 
 /// A client that creates aggregates.
@@ -12,6 +16,7 @@ pub struct Things {
     pub client: Client,
     lmtp: Option<u16>,
     known: Mutex<HashMap<String, i64>>,
+    description: OnceCell<Value>,
 }
 
 impl Things {
@@ -40,6 +45,7 @@ impl Things {
             client: client.clone(),
             lmtp: None,
             known: Mutex::default(),
+            description: OnceCell::new(),
         }
     }
 
@@ -70,10 +76,6 @@ impl Things {
                 let email = format!("{}@example.com", unique_name("optout"));
                 self.post("/optouts", json!({"email": email}), kind).await
             }
-            "role" | "permission" => {
-                let body = json!({"name": unique_name(kind)});
-                self.post(&format!("/{kind}s"), body, kind).await
-            }
             _ => {
                 let (path, body) = self.as_documented(kind).await;
                 let id = self.post(&path, body, kind).await;
@@ -95,12 +97,37 @@ impl Things {
         }
     }
 
-    /// The path and the body with which the document creates an aggregate of this kind.
+    /// The path and the body with which the document, or else our own description, creates an
+    /// aggregate of this kind.
     async fn as_documented(&self, kind: &str) -> (String, Value) {
-        let example = examples::creation(kind);
-        let ids = self.referred(&example).await;
-        let body = example.body(&|field| ids.get(field).copied(), &unique_name(kind));
-        (example.path, body.unwrap())
+        let operation = match kind {
+            "program" => "program.create.sendemail".to_owned(),
+            kind => format!("{kind}.create"),
+        };
+        let route = routes::operation(&operation).unwrap_or_else(|| panic!("no {operation}"));
+        let body = match examples::documented(route.method, route.path) {
+            Some(example) => self.filled(&example, kind).await,
+            None => self.described(route).await,
+        };
+        (route.path.to_owned(), body.unwrap())
+    }
+
+    /// The body in our own description of this route, if there is one.
+    pub async fn described(&self, route: Route) -> Option<Value> {
+        let example = examples::described(self.description().await, route)?;
+        self.filled(&example, "described").await
+    }
+
+    /// Our own description of all routes.
+    pub async fn description(&self) -> &Value {
+        let read = async || self.client.get("/openapi.json").await.ok();
+        self.description.get_or_init(read).await
+    }
+
+    /// The body of an example, with existing aggregates in the place of references.
+    async fn filled(&self, example: &Example, name: &str) -> Option<Value> {
+        let ids = self.referred(example).await;
+        example.body(&|field| ids.get(field).copied(), &unique_name(name))
     }
 
     /// The id of an aggregate for each field that is a reference.

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Server, unique_name};
+use crate::{
+    contract::routes,
+    harness::{Client, Server, unique_name},
+};
 
 /// Names that would match too much, or inject SQL, if they were not treated as plain text.
 const ODD: [&str; 6] = ["50%", "a_b", r"c:\d", "O'Hara", "--'; x", "100% pure_\\'"];
@@ -62,19 +65,13 @@ async fn quotes_and_wildcards_are_only_what_they_are() {
 async fn every_list_takes_times_and_refuses_what_it_does_not_know() {
     let server = Server::shared().await;
     let admin = server.admin().await;
-    for list in [
-        "/accounts",
-        "/contacts",
-        "/messages/recordings",
-        "/messages/templates",
-        "/messages/texts",
-        "/permissions",
-        "/programs",
-        "/providers",
-        "/roles",
-        "/transmissions",
-        "/users",
-    ] {
+    let lists = routes::all().into_iter();
+    let lists =
+        lists.filter(|route| route.operation.ends_with(".list") && route.alias_of.is_empty());
+    for list in lists
+        .filter(|route| route.permission.ends_with("_list"))
+        .map(|it| it.path)
+    {
         for query in ["before=1", "after=4102444800"] {
             let found = admin.get(&format!("{list}?{query}")).await.ok();
             assert_eq!(found, json!([]), "{list}?{query}");
