@@ -64,10 +64,12 @@ pub(crate) struct Tokens {
 impl Tokens {
     /// Loads the installation's key, made if there is none yet.
     pub async fn load(pool: &PgPool, vault: &Vault, ttl: Duration) -> Result<Self, StoreError> {
-        Ok(Self::with_key(&key(pool, vault, "token").await?, ttl))
+        let key = key(pool, vault, "token").await?;
+        Self::with_key(&key, ttl).ok_or(StoreError::Vault("the key of tokens is empty"))
     }
 
-    fn with_key(key: &[u8], ttl: Duration) -> Self {
+    /// `None` for an empty key.
+    fn with_key(key: &[u8], ttl: Duration) -> Option<Self> {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.leeway = 0;
         validation.validate_nbf = true;
@@ -76,12 +78,12 @@ impl Tokens {
             .map(str::to_owned)
             .into_iter()
             .collect::<HashSet<_>>();
-        Self {
-            encoding: EncodingKey::from_secret(key),
-            decoding: DecodingKey::from_secret(key),
+        Some(Self {
+            encoding: EncodingKey::from_secret(key).ok()?,
+            decoding: DecodingKey::from_secret(key).ok()?,
             validation,
             ttl,
-        }
+        })
     }
 
     /// The lifetime of a token.
@@ -134,7 +136,7 @@ mod tests {
     };
 
     fn tokens() -> Tokens {
-        Tokens::with_key(&[1; 32], Duration::from_secs(60))
+        Tokens::with_key(&[1; 32], Duration::from_secs(60)).unwrap()
     }
 
     #[test]
@@ -163,7 +165,7 @@ mod tests {
     #[test]
     fn another_key_another_algorithm_and_no_algorithm_are_refused() {
         let now = eventstore::clock::now();
-        let foreign = Tokens::with_key(&[2; 32], Duration::from_secs(60));
+        let foreign = Tokens::with_key(&[2; 32], Duration::from_secs(60)).unwrap();
         assert_eq!(
             tokens().read(&foreign.issue(&ADA, Id::new(1), now).unwrap()),
             None

@@ -37,7 +37,7 @@ pub(super) fn text_or_number() -> ObjectBuilder {
 pub(super) fn secret() -> ObjectBuilder {
     text()
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
-        .write_only(Some(true))
+        .write_only(true)
 }
 
 /// A secret of at least eight characters; examples leave it to be chosen.

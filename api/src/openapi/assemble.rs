@@ -70,29 +70,7 @@ pub(super) fn document(operations: &[Operation]) -> Value {
         .build();
     let mut document = serde_json::to_value(document).unwrap_or_default();
     examples::add(&mut document);
-    mend_links(&mut document);
     document
-}
-
-/// utoipa 5 writes `operation_id` where the specification has `operationId`.
-fn mend_links(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            for (name, value) in map.iter_mut() {
-                let links = value.as_object_mut().filter(|_| name == "links");
-                for link in links.into_iter().flat_map(|links| links.values_mut()) {
-                    if let Some(link) = link.as_object_mut()
-                        && let Some(id) = link.remove("operation_id")
-                    {
-                        link.insert("operationId".to_owned(), id);
-                    }
-                }
-                mend_links(value);
-            }
-        }
-        Value::Array(values) => values.iter_mut().for_each(mend_links),
-        _ => {}
-    }
 }
 
 /// An operation with its description, which for another spelling is that of the original.
@@ -354,7 +332,7 @@ fn success(it: &Resolved<'_>) -> ResponseBuilder {
 
 fn header(description: &str, schema: ObjectBuilder) -> utoipa::openapi::Header {
     HeaderBuilder::new()
-        .schema(schema)
+        .schema(Some(schema))
         .description(Some(description))
         .build()
 }

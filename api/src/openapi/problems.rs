@@ -119,7 +119,7 @@ fn retry_after() -> Header {
         .schema_type(Type::Integer)
         .minimum(Some(1));
     HeaderBuilder::new()
-        .schema(seconds)
+        .schema(Some(seconds))
         .description(Some("In how many seconds to try again."))
         .build()
 }
