@@ -17,7 +17,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
     config::{self, Config, Sources},
-    output, telemetry,
+    cryptography, output, telemetry,
 };
 
 /// A self-hosted, event-sourced unified-communications backend.
@@ -82,6 +82,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Command::Confined(confined) = cli.command {
         return Ok(confined.become_it());
     }
+    cryptography::install()?;
     let mut config = Config::load(&Sources::of_process(cli.config.as_deref())?)?;
     if let Command::Serve(serve) = &cli.command {
         serve.apply(&mut config)?;

@@ -78,9 +78,7 @@ fn acceptor(certificate: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
     let certificates = certificates.with_context(|| format!("{name}: is no PEM"))?;
     let key = PrivateKeyDer::from_pem_slice(&read(key)?)
         .with_context(|| format!("{name}_KEY: is no key in PEM"))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
+    let config = rustls::ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(certificates, key)
         .with_context(|| format!("{name}: the key and the certificate do not fit"))?;

@@ -6,6 +6,7 @@
 
 mod cli;
 mod config;
+mod cryptography;
 mod database;
 mod http;
 mod identity;

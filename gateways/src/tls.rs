@@ -19,10 +19,7 @@ pub(crate) fn connector(authority: Option<&str>) -> Result<TlsConnector, String>
             roots.add(certificate).map_err(|error| error.to_string())?;
         }
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
+    let config = rustls::ClientConfig::builder()
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))

@@ -1,7 +1,7 @@
 //! The adapter's configuration, put together from a provider's fields, its
 //! `settings` and those of the installation.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use domain::{
     Id,
@@ -20,7 +20,7 @@ use lettre::{
 };
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
-use super::dkim::Signer;
+use super::{dkim::Signer, dkim_key::DkimKey};
 use crate::{Spool, callbacks::Addresses, network::ProviderNetworks};
 
 /// The configuration of the connection to one mail server, and of the mails sent to it.
@@ -157,10 +157,11 @@ impl SmtpConfig {
         };
         match (&self.dkim_selector, &self.dkim_key) {
             (None, _) => Ok(Vec::new()),
-            (Some(selector), Some(key)) => domains
-                .iter()
-                .map(|domain| Signer::new(domain, selector, key))
-                .collect(),
+            (Some(selector), Some(key)) => {
+                let key = Arc::new(DkimKey::parse(key.expose_secret())?);
+                let signer = |domain: &String| Signer::new(domain, selector, Arc::clone(&key));
+                Ok(domains.iter().map(signer).collect())
+            }
             (Some(_), None) => Err(InvalidConfig {
                 field: "settings.dkim_key",
                 reason: "is required with dkim_selector".to_owned(),

@@ -123,11 +123,12 @@ impl Letterhead {
                 say("List-Unsubscribe-Post", words);
             }
         }
-        if let Some(signer) = signer_of(&self.signers, &author) {
-            signer.sign(&mut message);
-        }
-        let text = String::from_utf8(message.formatted())
+        let mut text = String::from_utf8(message.formatted())
             .map_err(|_| "the mail cannot be written: it is not text".to_owned())?;
+        if let Some(signer) = signer_of(&self.signers, &author) {
+            let signature = signer.sign(&text, date);
+            text.insert_str(0, &signature.ok_or("the mail cannot be signed")?);
+        }
         Ok(Letter {
             sender,
             recipient,

@@ -54,12 +54,12 @@ pub async fn measure(
     let [without, ed25519, rsa] = rates.map(|mut rates| median(&mut rates));
     let name = "queued to completed, smtp-sink, no signature";
     table.add(Row::new(name, without, "mails/s"));
-    for (name, with) in [
-        ("the same with DKIM, Ed25519", ed25519),
-        ("the same with DKIM, RSA 2048", rsa),
+    for (name, with, least) in [
+        ("the same with DKIM, Ed25519", ed25519, 0.8),
+        ("the same with DKIM, RSA 2048", rsa, 0.7),
     ] {
         let row = Row::new(name, with, "mails/s");
-        table.add(row.ratio("no signature", with / without, Target::AtLeast(0.8)));
+        table.add(row.ratio("no signature", with / without, Target::AtLeast(least)));
     }
     Ok(())
 }

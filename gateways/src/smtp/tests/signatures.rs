@@ -30,21 +30,33 @@ fn openssl(arguments: &str, input: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
-/// A key in the format of the setting, and its DNS record.
-fn rsa() -> (String, String) {
-    let key = openssl("genrsa -traditional 1024", b"");
+/// A key as this command of openssl prints it, and its DNS record.
+fn rsa_by(command: &str) -> (String, String) {
+    let key = openssl(command, b"");
     let public = openssl("rsa -pubout -outform DER", &key);
     let record = format!("v=DKIM1; k=rsa; p={}", STANDARD.encode(public));
     (String::from_utf8(key).unwrap(), record)
 }
 
-fn ed25519() -> (String, String) {
-    let key = openssl("genpkey -algorithm ed25519 -outform DER", b"");
-    let public = openssl("pkey -inform DER -pubout -outform DER", &key);
+fn rsa() -> (String, String) {
+    rsa_by("genrsa -traditional 2048")
+}
+
+/// A key in PEM and as its seed, and its DNS record.
+fn ed25519_forms() -> ([String; 2], String) {
+    let pem = openssl("genpkey -algorithm ed25519", b"");
+    let key = openssl("pkey -outform DER", &pem);
+    let public = openssl("pkey -pubout -outform DER", &pem);
     // Both are the last 32 bytes of their containers (RFC 8410).
     let seed = STANDARD.encode(&key[key.len() - 32..]);
     let public = STANDARD.encode(&public[public.len() - 32..]);
-    (seed, format!("v=DKIM1; k=ed25519; p={public}"))
+    let pem = String::from_utf8(pem).unwrap();
+    ([pem, seed], format!("v=DKIM1; k=ed25519; p={public}"))
+}
+
+fn ed25519() -> (String, String) {
+    let ([_, seed], record) = ed25519_forms();
+    (seed, record)
 }
 
 fn signing(port: u16, key: &str) -> SmtpConfig {
@@ -57,12 +69,16 @@ fn signing(port: u16, key: &str) -> SmtpConfig {
 
 /// The verdict of dkimpy on a mail signed with this key.
 async fn verified(email: Email, key: &str, record: &str) -> String {
+    verify(&signed(email, key).await, record)
+}
+
+/// A mail as it arrived, signed with this key.
+async fn signed(email: Email, key: &str) -> Vec<u8> {
     let peer = Aiosmtpd::start(&[]);
     let report = send(&gateway(signing(peer.port, key)), "ok@peer.test", email).await;
     assert_eq!(report.outcome, Outcome::Delivered, "{report:?}");
     let mail = peer.log().mail();
-    let raw = STANDARD.decode(mail["raw"].as_str().unwrap()).unwrap();
-    verify(&raw, record)
+    STANDARD.decode(mail["raw"].as_str().unwrap()).unwrap()
 }
 
 fn verify(mail: &[u8], record: &str) -> String {
@@ -85,7 +101,7 @@ async fn mails_of_every_shape_are_signed_and_hold() {
     let (key, record) = rsa();
     let plain = || Email {
         html: None,
-        text: "Hello\n.\n  \n\nGrüße \t\n\n\n".to_owned(),
+        text: "Hello\n.\n  \n\n\t Grüße \t\n\n\n".to_owned(),
         ..email()
     };
     let attached = Email {
@@ -97,11 +113,38 @@ async fn mails_of_every_shape_are_signed_and_hold() {
         subject: "Überlang ".repeat(30),
         ..email()
     };
-    for email in [email(), plain(), attached] {
+    let empty = Email {
+        text: String::new(),
+        ..plain()
+    };
+    for email in [email(), plain(), attached, empty] {
         assert_eq!(verified(email, &key, &record).await, HOLDS);
     }
+}
+
+#[tokio::test]
+async fn keys_of_both_kinds_sign_in_each_form_that_openssl_prints() {
+    for command in [
+        "genrsa -traditional 2048",
+        "genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:3072",
+    ] {
+        let (key, record) = rsa_by(command);
+        assert_eq!(verified(email(), &key, &record).await, HOLDS, "{command}");
+    }
+    let (forms, record) = ed25519_forms();
+    for key in forms {
+        assert_eq!(verified(email(), &key, &record).await, HOLDS);
+    }
+}
+
+#[tokio::test]
+async fn a_mail_whose_parts_are_divided_anew_does_not_hold() {
     let (key, record) = ed25519();
-    assert_eq!(verified(plain(), &key, &record).await, HOLDS);
+    let mail = String::from_utf8(signed(email(), &key).await).unwrap();
+    assert_eq!(verify(mail.as_bytes(), &record), HOLDS);
+    let anew = mail.replacen("multipart/alternative", "multipart/mixed", 1);
+    assert_ne!(anew, mail);
+    assert!(verify(anew.as_bytes(), &record).starts_with("fails"));
 }
 
 #[tokio::test]
@@ -184,7 +227,10 @@ async fn of_several_domains_the_nearest_to_the_author_signs() {
 
 #[test]
 fn a_key_that_is_none_is_named_and_not_shown() {
-    for key in ["", "hush-hush", "-----BEGIN RSA PRIVATE KEY-----\nhush\n"] {
+    // A key that RFC 8301 advises against.
+    let (short, _) = rsa_by("genrsa -traditional 1024");
+    let torn = "-----BEGIN RSA PRIVATE KEY-----\nhush\n";
+    for key in ["", "hush-hush", torn, &short] {
         let Err(error) = SmtpGateway::new(signing(25, key), super::clock) else {
             panic!("{key:?} is no key");
         };
