@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use dkim::DkimKey;
 use domain::{
     Patch,
     delivery::{ProviderKind, ProviderPatch, settings},
@@ -126,6 +127,7 @@ fn take_secrets(
             Some(Value::Null) => Patch::Clear,
             Some(Value::String(text)) if text.is_empty() => Patch::Clear,
             Some(Value::String(text)) if text.len() <= SECRET_BYTES => {
+                check_secret(name, &text)?;
                 Patch::Set(vault.seal(settings::SEALED_SETTING, text.as_bytes())?)
             }
             Some(_) => {
@@ -136,6 +138,16 @@ fn take_secrets(
         secrets.insert((*name).to_owned(), secret);
     }
     Ok(secrets)
+}
+
+/// Refuses a secret that its adapter could not use. Only keys have a form to check.
+fn check_secret(name: &str, secret: &str) -> Result<()> {
+    match name {
+        "dkim_key" => DkimKey::parse(secret).map(drop).map_err(|error| {
+            Error::invalid("settings.dkim_key", error.to_string())
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Settings as an object, as the JSON text of an object, or as `key=value` lines.

@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use dkim::{DkimKey, Signer};
 use domain::{
     Id,
     delivery::{
@@ -20,7 +21,6 @@ use lettre::{
 };
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
-use super::{dkim::Signer, dkim_key::DkimKey};
 use crate::{Spool, callbacks::Addresses, network::ProviderNetworks};
 
 /// The configuration of the connection to one mail server, and of the mails sent to it.
@@ -87,6 +87,13 @@ pub struct InvalidConfig {
     pub field: &'static str,
     /// The reason for which it is invalid.
     pub reason: String,
+}
+
+fn parsed(key: &SecretString) -> Result<DkimKey, InvalidConfig> {
+    DkimKey::parse(key.expose_secret()).map_err(|error| InvalidConfig {
+        field: "settings.dkim_key",
+        reason: error.to_string(),
+    })
 }
 
 impl SmtpConfig {
@@ -158,7 +165,7 @@ impl SmtpConfig {
         match (&self.dkim_selector, &self.dkim_key) {
             (None, _) => Ok(Vec::new()),
             (Some(selector), Some(key)) => {
-                let key = Arc::new(DkimKey::parse(key.expose_secret())?);
+                let key = Arc::new(parsed(key)?);
                 let signer = |domain: &String| Signer::new(domain, selector, Arc::clone(&key));
                 Ok(domains.iter().map(signer).collect())
             }

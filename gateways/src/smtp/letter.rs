@@ -1,6 +1,7 @@
 //! Composes an email in its wire format, with its envelope.
 
 use chrono::{DateTime, Utc};
+use dkim::{Signer, signer_of};
 use domain::{
     Id,
     delivery::{MailSenders, Spool},
@@ -16,7 +17,6 @@ use lettre::{
 
 use super::{
     config::Unsubscribe,
-    dkim::{Signer, signer_of},
     verp::Verp,
 };
 use crate::email::{self, Email};
@@ -125,7 +125,7 @@ impl Letterhead {
         }
         let mut text = String::from_utf8(message.formatted())
             .map_err(|_| "the mail cannot be written: it is not text".to_owned())?;
-        if let Some(signer) = signer_of(&self.signers, &author) {
+        if let Some(signer) = signer_of(&self.signers, author.domain()) {
             let signature = signer.sign(&text, date);
             text.insert_str(0, &signature.ok_or("the mail cannot be signed")?);
         }

@@ -19,8 +19,6 @@
 
 mod config;
 mod connection;
-mod dkim;
-mod dkim_key;
 mod domains;
 mod letter;
 mod stream;
@@ -50,7 +48,6 @@ use tokio::time::{Duration, Instant, timeout_at};
 
 pub use self::{
     config::{InvalidConfig, SmtpConfig},
-    dkim_key::check_dkim_key,
     verp::Verp,
 };
 use self::{

@@ -238,6 +238,42 @@ async fn a_username_is_asked_for_only_where_nothing_works_without() {
 }
 
 #[tokio::test]
+async fn a_mail_provider_that_could_not_sign_as_told_is_refused() {
+    let admin = Server::shared().await.admin().await;
+    let of = |settings: Value| {
+        json!({
+            "name": "signing", "type": "smtp", "host": "127.0.0.1", "active": 0,
+            "settings": settings,
+        })
+    };
+    let key = "A".repeat(43) + "=";
+    let signing = json!({"dkim_selector": "s1", "dkim_key": key});
+    let id = admin.post("/providers", of(signing)).await;
+    let path = format!("/providers/{}", id.id("provider_id"));
+    let torn = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n";
+    for settings in [
+        json!({"dkim_selector": "s1", "dkim_key": torn}),
+        json!({"dkim_selector": "s1", "dkim_key": null}),
+        json!({"dkim_key": "hush"}),
+    ] {
+        for refused in [
+            admin.post("/providers", of(settings.clone())).await,
+            admin.put(&path, json!({"settings": settings})).await,
+        ] {
+            refused.expect(412);
+            assert_eq!(refused.fields(), ["settings.dkim_key"], "{settings}");
+            assert!(!refused.text().contains("hush"), "{settings}");
+        }
+    }
+    // The key goes with the host that it was given for.
+    let moved = admin.put(&path, json!({"host": "localhost"})).await;
+    moved.expect(412);
+    assert_eq!(moved.fields(), ["settings.dkim_key"]);
+    let kept = json!({"settings": {"dkim_selector": "s2"}});
+    admin.put(&path, kept).await.ok();
+}
+
+#[tokio::test]
 async fn secrets_among_the_settings_are_never_seen_again() {
     const SECRET: &str = "esl-secret-41d7";
     let server = Server::shared().await;

@@ -6,7 +6,10 @@ use serde_json::{Map, Value};
 
 use super::{ProviderDetails, ProviderKind, ProviderPatch};
 use crate::{
-    Patch, Refusal, delivery::settings::Destination, flow::Service, personal::has_mark,
+    Patch, Refusal,
+    delivery::settings::{Destination, needed_secret},
+    flow::Service,
+    personal::has_mark,
     values::Line,
 };
 
@@ -65,6 +68,7 @@ impl ProviderDetails {
             return Err(Refusal::invalid("type", "cannot be changed"));
         }
         let destination = self.destination();
+        let may_lack_secret = self.lacks_secret() && matches!(patch.settings, Patch::Keep);
         patch.node_id.apply(&mut self.node_id);
         patch.host.apply(&mut self.host);
         patch.port.apply(&mut self.port);
@@ -113,7 +117,18 @@ impl ProviderDetails {
                 Patch::Set(secret) => drop(self.secrets.insert(name, secret)),
             }
         }
+        if self.lacks_secret() && !may_lack_secret {
+            let reason = "is required with dkim_selector";
+            return Err(Refusal::invalid("settings.dkim_key", reason));
+        }
         self.checked()
+    }
+
+    /// True if the settings need a secret that there is none of. Providers on record may: it was
+    /// not asked for at first.
+    fn lacks_secret(&self) -> bool {
+        needed_secret(self.kind, &self.settings)
+            .is_some_and(|name| !self.secrets.contains_key(name))
     }
 
     fn destination(&self) -> Destination {

@@ -154,6 +154,58 @@ fn what_leaves_the_host_as_it_is_leaves_the_secrets() {
     assert_eq!(details.secrets.len(), 1);
 }
 
+fn signing(secrets: &[&str]) -> ProviderPatch {
+    let settings = serde_json::json!({"dkim_selector": "s1"});
+    let secret = |name: &&str| ((*name).to_owned(), Patch::Set(Sealed::new("k".to_owned())));
+    ProviderPatch {
+        settings: Patch::Set(settings.as_object().unwrap().clone()),
+        secrets: secrets.iter().map(secret).collect(),
+        ..ProviderPatch::default()
+    }
+}
+
+#[test]
+fn a_selector_comes_with_or_after_its_key() {
+    let with = |secrets: &[&str]| {
+        let ProviderPatch {
+            settings, secrets, ..
+        } = signing(secrets);
+        ProviderPatch {
+            settings,
+            secrets,
+            ..patch()
+        }
+    };
+    let refused = |details: Result<ProviderDetails, Refusal>| {
+        let field = "settings.dkim_key";
+        matches!(details, Err(Refusal::Invalid { field: it, .. }) if it == field)
+    };
+    assert!(refused(ProviderDetails::new(with(&[]))));
+    let plain = ProviderDetails::new(patch()).unwrap();
+    assert!(refused(plain.patched(signing(&[]))));
+    let complete = ProviderDetails::new(with(&["dkim_key"])).unwrap();
+    assert!(complete.clone().patched(signing(&[])).is_ok());
+    let moved = ProviderPatch {
+        host: Patch::Set("elsewhere.example".parse().unwrap()),
+        ..ProviderPatch::default()
+    };
+    assert!(refused(complete.patched(moved)));
+}
+
+#[test]
+fn a_provider_that_lacks_its_key_since_before_can_be_deactivated() {
+    let mut old = ProviderDetails::new(patch()).unwrap();
+    let Patch::Set(settings) = signing(&[]).settings else {
+        unreachable!()
+    };
+    old.settings = settings;
+    let off = ProviderPatch {
+        active: Patch::Set(false),
+        ..ProviderPatch::default()
+    };
+    assert!(!old.patched(off).unwrap().active);
+}
+
 #[test]
 fn a_prefix_is_dialled() {
     let with = |kind, prefix: &str| {

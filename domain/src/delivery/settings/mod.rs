@@ -45,6 +45,16 @@ pub const fn secrets(kind: ProviderKind) -> &'static [&'static str] {
     }
 }
 
+/// The name of the secret setting without which these settings cannot work.
+pub(super) fn needed_secret(
+    kind: ProviderKind,
+    settings: &Map<String, Value>,
+) -> Option<&'static str> {
+    let settings = (kind == ProviderKind::Smtp).then(|| SmtpSettings::parse(settings));
+    let signs = settings?.is_ok_and(|it| it.dkim_selector.is_some());
+    signs.then_some("dkim_key")
+}
+
 /// Checks the settings of a provider of this type.
 ///
 /// # Errors

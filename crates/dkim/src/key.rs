@@ -10,11 +10,19 @@ use aws_lc_rs::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rustls_pki_types::{PrivateKeyDer, pem::PemObject};
 
-use super::config::InvalidConfig;
+/// A key that cannot sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must be an RSA key of 2048 to 8192 bits in PEM (BEGIN RSA PRIVATE KEY or BEGIN PRIVATE KEY, \
+     not encrypted), or an Ed25519 key in PEM or as its 32 bytes in base64"
+)]
+pub struct InvalidKey;
 
 /// A private key of either kind that DKIM knows.
-pub(super) enum DkimKey {
+pub enum DkimKey {
+    /// RSA.
     Rsa(RsaKeyPair),
+    /// Ed25519.
     Ed25519(Ed25519KeyPair),
 }
 
@@ -24,30 +32,19 @@ impl fmt::Debug for DkimKey {
     }
 }
 
-/// Checks a private key as the setting `dkim_key` takes it.
-///
-/// # Errors
-/// If it cannot sign.
-pub fn check_dkim_key(text: &str) -> Result<(), InvalidConfig> {
-    DkimKey::parse(text).map(drop)
-}
-
 impl DkimKey {
     /// Parses a key: RSA or Ed25519 in PEM, or an Ed25519 seed in base64.
-    pub fn parse(text: &str) -> Result<Self, InvalidConfig> {
+    ///
+    /// # Errors
+    /// If it cannot sign.
+    pub fn parse(text: &str) -> Result<Self, InvalidKey> {
         let text = text.trim();
         let key = if text.contains("-----BEGIN") {
             from_pem(text)
         } else {
             from_seed(text)
         };
-        key.ok_or_else(|| InvalidConfig {
-            field: "settings.dkim_key",
-            reason: "must be an RSA key of 2048 to 8192 bits in PEM (BEGIN RSA PRIVATE KEY or \
-                     BEGIN PRIVATE KEY, not encrypted), or an Ed25519 key in PEM or as its 32 \
-                     bytes in base64"
-                .to_owned(),
-        })
+        key.ok_or(InvalidKey)
     }
 
     /// The algorithm of signatures by this key, as DKIM names it.

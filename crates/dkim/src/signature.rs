@@ -5,9 +5,8 @@ use std::{borrow::Cow, mem::take, sync::Arc};
 use aws_lc_rs::digest::{Context, Digest, SHA256};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
-use lettre::Address;
 
-use super::dkim_key::DkimKey;
+use crate::DkimKey;
 
 /// The header fields to sign. Those that a mail lacks are listed too, so that none can be added.
 const FIELDS: [&str; 11] = [
@@ -30,7 +29,7 @@ const WHITESPACE: [char; 2] = [' ', '\t'];
 
 /// Signs for one domain.
 #[derive(Debug)]
-pub(super) struct Signer {
+pub struct Signer {
     domain: String,
     selector: String,
     key: Arc<DkimKey>,
@@ -82,10 +81,10 @@ impl Signer {
     }
 }
 
-/// The signer for an author: the one with the longest domain that covers the author's. A
+/// The signer for an author's domain: the one with the longest domain that covers the author's. A
 /// signature of an unrelated domain is not aligned, so receivers ignore it (RFC 7489, 3.1.1).
-pub(super) fn signer_of<'s>(signers: &'s [Signer], author: &Address) -> Option<&'s Signer> {
-    let domain = author.domain().to_lowercase();
+pub fn signer_of<'s>(signers: &'s [Signer], author: &str) -> Option<&'s Signer> {
+    let domain = author.to_lowercase();
     let covering = signers.iter().filter(|signer| signer.covers(&domain));
     covering.max_by_key(|signer| signer.domain.len())
 }
