@@ -143,9 +143,9 @@ fn take_secrets(
 /// Refuses a secret that its adapter could not use. Only keys have a form to check.
 fn check_secret(name: &str, secret: &str) -> Result<()> {
     match name {
-        "dkim_key" => DkimKey::parse(secret).map(drop).map_err(|error| {
-            Error::invalid("settings.dkim_key", error.to_string())
-        }),
+        "dkim_key" => DkimKey::parse(secret)
+            .map(drop)
+            .map_err(|error| Error::invalid("settings.dkim_key", error.to_string())),
         _ => Ok(()),
     }
 }

@@ -15,10 +15,7 @@ use lettre::{
     },
 };
 
-use super::{
-    config::Unsubscribe,
-    verp::Verp,
-};
+use super::{config::Unsubscribe, verp::Verp};
 use crate::email::{self, Email};
 
 /// The most characters of a subject: as many as fit a header line even where it cannot be
