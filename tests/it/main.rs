@@ -19,6 +19,7 @@ mod delivery;
 mod events;
 mod input;
 mod manners;
+mod modules;
 mod outreach;
 mod people;
 mod projections;
