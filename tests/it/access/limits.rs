@@ -105,14 +105,19 @@ async fn many_users_are_not_guessed_from_one_address() {
 
     let (start, checked) = (Instant::now(), AtomicUsize::new(0));
     let guess = async |n: usize| {
-        let answer = login_from(&stranger, here, &format!("user{n}"), "password1").await;
-        match answer.status {
-            401 => drop(checked.fetch_add(1, Ordering::Relaxed)),
-            429 => assert!((1..=300).contains(&retry_after(&answer))),
-            other => panic!("{other}: {}", answer.text()),
+        let name = format!("user{n}");
+        loop {
+            let answer = login_from(&stranger, here, &name, "password1").await;
+            match answer.status {
+                401 => break drop(checked.fetch_add(1, Ordering::Relaxed)),
+                429 => break assert!((1..=300).contains(&retry_after(&answer))),
+                // The machine is too busy to check so many.
+                503 => {}
+                other => panic!("{other}: {}", answer.text()),
+            }
         }
     };
-    let flood = stream::iter(0..362).map(guess).buffer_unordered(64);
+    let flood = stream::iter(0..362).map(guess).buffer_unordered(32);
     let flood = flood.collect::<Vec<()>>();
     let at_work = async {
         eventually("guesses are refused", seconds(60), async || {
