@@ -10,7 +10,7 @@ use cqrs_es::event_sink::EventSink;
 use domain::{
     Entity, Event, Id, Patch,
     access::{Session, SessionEvent},
-    people::{Account, AccountCommand, AccountKind, AccountPatch},
+    people::{Account, AccountCommand, AccountEvent, AccountKind, AccountPatch},
 };
 use sqlx::PgPool;
 use testkit::ScratchPostgres;
@@ -277,6 +277,37 @@ async fn an_attempt_that_was_overtaken_appends_nothing_any_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_reacts_names_the_last_event_of_each_aggregate() {
+    let scratch = Scratch::start().await;
+    let store = scratch.store().await;
+    for (id, name) in [(1, "desk"), (2, "front")] {
+        carry_out::<Account>(&store, id, account(name), StateSource::Nothing)
+            .await
+            .unwrap();
+    }
+    let ids = [1, 2].map(Id::<Account>::new);
+    let mut prepared = Vec::new();
+    for (id, state) in store.load_many(&ids).await.unwrap() {
+        let event = AccountEvent::AccountDissociated {};
+        let (before, aggregate) = (state.before(), state.aggregate);
+        let one = store.prepare(id, before, aggregate, vec![event]).await;
+        prepared.push(one.unwrap());
+    }
+    let reaction = Metadata::of_reaction("a test");
+    store.commit(prepared, reaction, vec![]).await.unwrap();
+    let sql = "select b.position = (a.metadata ->> 'causation')::bigint
+                 and a.metadata ->> 'correlation_id' = 'event-' || b.position
+               from events a join events b using (aggregate_id)
+               where a.sequence = 2 and b.sequence = 1";
+    let named: Vec<bool> = sqlx::query_scalar(sql)
+        .fetch_all(store.pool())
+        .await
+        .unwrap();
+    assert_eq!(named, [true, true]);
+    scratch.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_writer_of_the_same_sequence_loses() {
     let scratch = Scratch::start().await;
     let store = scratch.store().await;
@@ -325,6 +356,17 @@ async fn a_state_from_a_snapshot_equals_the_state_from_the_whole_history() {
         .unwrap();
     let long: Loaded<Account> = store.load(Id::new(1)).await.unwrap();
     assert_eq!((short.version, &short.aggregate), (251, &long.aggregate));
+    // However it is loaded, it knows its last event.
+    let many = store.load_many(&[Id::<Account>::new(1)]).await.unwrap();
+    let (known, is_from_memory) = store
+        .load_many_cached(&[Id::<Account>::new(1)])
+        .await
+        .unwrap()[&Id::new(1)]
+        .clone();
+    assert!(is_from_memory && long.last.is_some());
+    for last in [short.last, many[&Id::new(1)].last.clone(), known.last] {
+        assert_eq!(last, long.last);
+    }
     assert_eq!(long.aggregate.setting("key4"), Some("value 249"));
     scratch.stop().await;
 }
