@@ -82,9 +82,9 @@ pub struct CircuitBreaker {
     open_for: Duration,
 }
 
-impl CircuitBreaker {
+impl Default for CircuitBreaker {
     /// A closed circuit.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self {
             state: State::Closed,
             unreached: 0,
@@ -92,7 +92,9 @@ impl CircuitBreaker {
             open_for: FIRST_OPEN,
         }
     }
+}
 
+impl CircuitBreaker {
     /// The present state.
     pub fn state(&self) -> State {
         self.state
@@ -148,7 +150,7 @@ impl CircuitBreaker {
             (State::HalfOpen, _) => {
                 *self = Self {
                     deferred: self.deferred.min(DEFERRED / 2),
-                    ..Self::new()
+                    ..Self::default()
                 };
             }
             (State::Closed, _) => {
@@ -178,7 +180,7 @@ mod tests {
     }
 
     fn opened(now: Instant) -> CircuitBreaker {
-        let mut breaker = CircuitBreaker::new();
+        let mut breaker = CircuitBreaker::default();
         for _ in 0..UNREACHED {
             assert_eq!(breaker.state(), State::Closed);
             assert!(!breaker.admit());
@@ -247,7 +249,7 @@ mod tests {
     #[test]
     fn a_provider_that_defers_everything_opens_the_circuit_again_and_again() {
         let mut now = Instant::now();
-        let mut breaker = CircuitBreaker::new();
+        let mut breaker = CircuitBreaker::default();
         for rests in 0..3 {
             let mut let_through = 0;
             while breaker.refuses_until(now).is_none() {
@@ -269,7 +271,7 @@ mod tests {
         println!("seed {seed}");
         let mut random = StdRng::seed_from_u64(seed);
         let mut now = Instant::now();
-        let (mut breaker, mut open) = (CircuitBreaker::new(), Vec::new());
+        let (mut breaker, mut open) = (CircuitBreaker::default(), Vec::new());
         for step in 0..20_000 {
             now += Duration::from_millis(random.random_range(0..400));
             let down = (step / 500) % 2 == 1;

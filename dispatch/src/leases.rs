@@ -87,6 +87,11 @@ impl Leases {
         self.lock().len()
     }
 
+    /// True if no attempt is in flight.
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<i64, Lease>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

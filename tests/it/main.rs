@@ -13,6 +13,7 @@
 mod harness;
 
 mod access;
+mod architecture;
 mod chaos;
 mod contract;
 mod delivery;

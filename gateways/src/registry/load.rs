@@ -49,7 +49,7 @@ pub(super) struct Shown {
 impl Default for Load {
     fn default() -> Self {
         Self(Mutex::new(LoadState {
-            breaker: CircuitBreaker::new(),
+            breaker: CircuitBreaker::default(),
             full_until: None,
             waiting: 0,
             started: Rate::new(),

@@ -31,7 +31,7 @@ struct Grant {
 /// Renews the grants until the worker has stopped and nothing is in flight any more.
 pub(super) async fn keep(shared: Arc<Shared>) {
     let mut held: HashMap<Id<Provider>, Grant> = HashMap::new();
-    while !(shared.stopping.is_cancelled() && shared.leases.len() == 0) {
+    while !(shared.stopping.is_cancelled() && shared.leases.is_empty()) {
         let limited = shared.registry.limited();
         held.retain(|id, _| limited.iter().any(|it| it.provider == *id));
         let mut short = false;

@@ -145,7 +145,7 @@ impl Worker {
         self.shared.registry.close().await;
         let Shared { pool, config, .. } = self.shared.as_ref();
         // Attempts that are still on the wire keep their permits until the lease ends.
-        if self.shared.leases.len() == 0
+        if self.shared.leases.is_empty()
             && let Err(error) = leased::give_back(pool, &config.name).await
         {
             tracing::debug!(%error, "the worker could not give back its channels");
