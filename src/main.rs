@@ -1,5 +1,9 @@
-//! Ledgerline: the program. Wiring only: settings, the command line, and which
-//! parts of the workspace a process runs.
+//! Ledgerline: the program. Wiring only: settings, the command line, the listeners, and which parts
+//! of the workspace a process runs.
+//!
+//! To add a setting: a line in `config/settings.rs`, and its field in the section of `config` that
+//! has it. To add a command: a file in `cli`, and a variant in `cli.rs`. To add a subscriber of the
+//! log: a line in `server/core.rs`.
 
 // These macros panic if a pipe was closed; `output` does not.
 #![warn(clippy::print_stdout, clippy::print_stderr)]

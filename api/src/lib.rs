@@ -9,17 +9,18 @@
 //! - `answer`: successful answers; `error`: the one place of status codes;
 //! - `openapi`: the registration of routes, and the description made of them;
 //! - `auth`: tokens, passwords, and the access cache of users and roles;
-//! - `bodies`: the memory and the time that bodies of requests may take;
+//! - `bodies`: the memory and the time that bodies of requests may take, and `draining` of those
+//!   that are refused;
 //! - `middleware`: request ids, limits on time, and the log line of each request;
-//! - `cors_and_compression`: what its name says, outside of all other layers;
+//! - `cors_and_compression`: the two layers outside of all others;
 //! - `cross_site`: protection from requests that foreign pages cause, and `origin`: the allowed
 //!   origins;
 //! - `once`: writes with an Idempotency-Key.
 //!
-//! To add an endpoint: a handler of six to ten lines in its resource's file, whose first parameter
-//! is a `Writer`, a `Reader` or a `Caller` (a path comes after it, so that 403 is decided before
-//! 404), and a line in the resource's `routes`. To add a resource: its file, with the `Noun` of its
-//! permissions, and a line in its area's list.
+//! To add an endpoint: a handler of three to ten lines in its resource's file, whose first
+//! parameter is a `Writer`, a `Reader` or a `Caller` (a path comes after it, so that 403 is decided
+//! before 404), and a line in the resource's `routes`. To add a resource: its file, with the `Noun`
+//! of its permissions, and a line in its area's list.
 
 mod access;
 mod answer;
@@ -93,7 +94,7 @@ pub type Gateways = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
 pub struct Parts {
     /// The command bus.
     pub commands: Commands,
-    /// The positions of the projections.
+    /// The positions of the log's subscribers.
     pub watermarks: HighWaterMarks,
     /// The connections for reading; best a pool of its own, so that lists do not hold up writers.
     pub pool: PgPool,

@@ -12,7 +12,9 @@
 //! - [`deprovisioning`] ends the accounts and schedules of a user who leaves.
 //! - [`policies`] turns events into commands: one file for each policy, named by its effect.
 //!
-//! The command side registers nothing: commands can be sent to every aggregate in `domain`.
+//! The command side registers nothing: commands can be sent to every aggregate in `domain`. To add
+//! what several aggregates, or the API and a policy, have in common: a module of its own here. To
+//! add a policy: see [`policies`].
 
 pub mod addresses;
 mod bus;

@@ -2,13 +2,15 @@
 //!
 //! - [`queue`]: the attempts that are due, and the statements by which workers claim them under a
 //!   lease; [`queue::Feed`] fills it from the log.
-//! - [`backlog`]: transmissions of campaigns that are not queued yet.
+//! - [`backlog`]: transmissions of campaigns that are not queued yet, and what else the policy that
+//!   paces campaigns reads.
 //! - [`slots`]: the starts of attempts per second, for campaigns' paces and providers' limits.
 //! - [`RateLimiter`](rate_limiter::RateLimiter): takes slots ahead, on the database's clock.
 //! - [`channels`]: the shares of workers in a provider's concurrency limit.
 //! - [`Permits`](permits::Permits): a concurrency limit in this process, with two lanes.
 //! - [`Leases`](leases::Leases): the claims that this worker holds.
-//! - [`CircuitBreaker`](circuit_breaker::CircuitBreaker): keeps attempts from a provider that fails.
+//! - [`CircuitBreaker`](circuit_breaker::CircuitBreaker): keeps attempts away from a provider that
+//!   fails.
 //! - [`Campaigns`](campaigns::Campaigns): the states of campaigns, cached for a moment.
 //! - [`parts`]: parts of long messages that have come in.
 //! - [`health`]: the reports of workers on providers.

@@ -2,6 +2,10 @@
 //!
 //! The event store knows neither the tables nor what the change means: it puts the statement
 //! into that of the append, and binds the rows of all effects of a group.
+//!
+//! To add a kind of effect: a static [`EffectKind`] in the crate that owns the table, and a
+//! function that makes its rows. One that every append of a request has, as the mark of an
+//! Idempotency-Key, is a [`LateEffect`] in the metadata.
 
 use std::{any::Any, fmt, sync::Arc};
 

@@ -1,13 +1,15 @@
 //! The event store: appends events to the log in Postgres, and reads them back.
 //!
-//! - writing: [`Store`] appends in groups what the caller's aggregates decided;
+//! - writing: [`Store`] appends in groups what the caller's aggregates decided, together with the
+//!   [`Effect`]s of other crates; [`Metadata`] names the causes;
 //! - reading: [`Log`] hands every subscriber the same events in the same order, and
-//!   [`subscriber`] runs those that write;
+//!   [`subscriber`] runs those that write, with their checkpoints;
 //! - sealing: the [`codec`] seals personal data with its subject's key;
-//! - also: ids in blocks, claims, locks, snapshots, upcasters.
+//! - also: ids in blocks, claims, [`Locks`], snapshots, upcasters.
 //!
-//! Nothing here knows what an event means. A new aggregate needs no change here;
-//! a changed event needs a line in `upcasters`.
+//! Nothing here knows what an event means, nor a table of another crate. A new aggregate, a new
+//! subscriber ([`subscriber`]) and a new kind of effect ([`EffectKind`]) need no change here; a
+//! changed event needs a line in `upcasters`, a new lock one in [`LockName`].
 
 mod appender;
 mod cause;

@@ -1,10 +1,20 @@
 //! Outbound delivery and inbound traffic: the worker that claims queued attempts, and one
 //! adapter for each protocol.
 //!
+//! - [`Worker`]: makes the attempts, as far as `dispatch` lets them start;
+//! - [`Gateway`]: the trait of the adapters: [`smtp`], [`kannel`], [`smpp`], [`sandbox`];
+//! - [`Registry`]: the providers, their adapters, and the choice among them;
+//! - [`reports`] and [`callbacks`]: reports on accepted messages;
+//! - [`Reception`] and [`inbound_mail`]: messages that come in, and returned mail;
+//! - [`compose`] and [`content`]: messages as they go out; [`codes`]: verification codes, which go
+//!   past the queue;
+//! - [`unsubscribe`]: the page behind the link in mails;
+//! - [`network`]: the only way to a provider's address.
+//!
 //! An adapter is one file until its protocol earns a folder: a configuration, a
 //! constructor, `impl Gateway`, tests. To add an adapter: the file, a line in
 //! `registry/adapters.rs`, its provider type in `ProviderKind::has_gateway` (sending
-//! counts only the types that have an adapter), and its entry in the shared contract suite.
+//! counts only the types that have an adapter), and a call of `contract_suite::run` in its tests.
 
 pub mod callbacks;
 pub mod codes;

@@ -1,9 +1,13 @@
 //! Projections of the log: read models that follow it a moment behind, and the reads on them.
 //!
 //! - [`Projection`]: turns events into rows; [`all`] is the list of projections, and
-//!   [`subscribers`] the same as subscribers to the log.
+//!   [`subscribers`] the same as subscribers to the log, which `eventstore` runs.
 //! - [`rebuild`](rebuild::rebuild): rebuilds a projection beside the running server.
 //! - [`View`]: a row as clients see it; [`find`], [`list`] and [`count`] read any of them.
+//! - [`statistics`]: sums of the counters that projections keep beside their rows.
+//!
+//! This crate owns schema `read`. What causes work, such as the queue, is no read model and belongs
+//! to `dispatch`.
 //!
 //! To add a read model: its tables, indexes and comments in a migration (schema `read`);
 //! one file in its area with the row, the filter, `apply` and the reads that only it has;

@@ -4,6 +4,9 @@
 //! The caller sleeps by itself, because each has something else to wait for as well, such as the
 //! end of the process. A pause whose attempts many processes make at the same time is to be
 //! spread by the caller.
+//!
+//! To add a loop of attempts: a constant `Backoff` beside it, of which the loop has a copy. Pauses
+//! between further attempts at a transmission are the domain's.
 
 use std::time::Duration;
 

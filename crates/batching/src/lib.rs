@@ -5,6 +5,9 @@
 //!
 //! A [`Handler`] gets the batches of a [`Batcher`]. One that needs a loop of its own, such as to
 //! keep requests for later, takes them from [`Batcher::channel`].
+//!
+//! To add a kind of request: a `Handler` in the crate that has its statement, and one `Batcher`
+//! that the callers share. Appends have lanes, and go through `two_lanes` instead.
 
 use std::panic::AssertUnwindSafe;
 

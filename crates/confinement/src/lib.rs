@@ -2,6 +2,10 @@
 //! seccomp for sockets, other processes and what Landlock leaves open.
 //!
 //! There is no way back, and what the program starts is restricted likewise.
+//!
+//! Namespaces, which need a helper, and the choice of what a program may see are the caller's. To
+//! deny one more call: its number in a list of `syscalls.rs`. Another kernel's means would be a
+//! module beside these two.
 
 #[cfg(target_os = "linux")]
 mod files;

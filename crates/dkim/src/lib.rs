@@ -3,8 +3,8 @@
 //! - [`DkimKey`]: a private key, from the forms in which people have them;
 //! - [`Signer`]: signs for one domain, relaxed/relaxed.
 //!
-//! Knows bytes only: composing mails, and choosing whose signature one gets, is the caller's. To
-//! add an algorithm: a variant of the key, with its name in DKIM.
+//! Knows bytes only: composing mails, and reading settings, is the caller's. To add an algorithm: a
+//! variant of the key, with its name in DKIM.
 
 mod key;
 mod signature;

@@ -4,6 +4,9 @@
 //! In a single queue a crowd under one key would delay all others; here each key has its own
 //! queue, and a key may be kept from having all turns at once. The queues are bounded, for each
 //! key and in total.
+//!
+//! Nothing here knows what a turn is for. To limit one more kind of work: a [`Turns`] with its own
+//! [`Bounds`], and a gauge of its own.
 
 mod queue;
 

@@ -9,6 +9,9 @@
 //!
 //! All is bounded: the keys, by a cache that evicts those not used lately, and the line of each
 //! key.
+//!
+//! Nothing here knows the secret or where the client comes from. To limit guesses at one more kind
+//! of secret: a [`GuessLimits`] with its own key.
 
 mod bucket;
 

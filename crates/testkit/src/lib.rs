@@ -3,9 +3,9 @@
 //! A helper belongs here once tests of a second crate need it: a file, and a line below.
 //!
 //! The unit tests of a crate are compiled from it once more, and its types there are others than
-//! those that this crate links. So it depends on `eventstore` and `domain` only, and the tests of
-//! `eventstore` use nothing of it that names a type of theirs: [`ScratchPostgres`], not
-//! [`ScratchLog`].
+//! those that this crate links. So of the crates whose tests use it, it depends on `eventstore`
+//! only, and the tests of `eventstore` use nothing of it that names a type of theirs:
+//! [`ScratchPostgres`], not [`ScratchLog`].
 
 #![allow(
     clippy::unwrap_used,

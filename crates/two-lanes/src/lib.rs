@@ -4,6 +4,9 @@
 //! - [`TwoLanes`]: a queue in memory, from which single items are always taken first;
 //! - [`channel`]: a bounded channel between tasks, whose receiver takes groups of items, in which
 //!   the bulk lane has its part.
+//!
+//! Nothing here knows what an item is. To add a queue: one of the two in the crate that has the
+//! items, which says of each item whether it is [`Lane::Bulk`].
 
 mod channel;
 mod queue;

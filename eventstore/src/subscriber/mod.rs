@@ -1,14 +1,19 @@
-//! Subscribers: followers of the log that write, with a checkpoint in the same transaction.
+//! Subscribers: followers of the log that write, with a checkpoint in the same transaction; and
+//! observers, which write nothing.
 //!
-//! - [`Subscriber`]: the trait, one file for each subscriber in the crate that owns its tables;
+//! - [`Subscriber`]: the trait, implemented in the crate that owns the tables;
 //! - [`Subscribers`]: runs them in lanes, with one leader each among all processes;
 //! - [`HighWaterMarks`]: the position of each, so that a write can be answered once it is read;
 //! - [`Source`]: the log as a subscriber reads it;
-//! - [`Observer`]: a subscriber that keeps its state in memory, and so has no checkpoint.
+//! - [`Observer`]: a follower that keeps its state in memory, and so has no checkpoint.
 //!
 //! A lane is a connection and a task. The subscribers of a lane that are at the same position
 //! read each batch once and write in one transaction; one that is behind, because it is new, was
 //! rebuilt or was stopped at a poison event, catches up in transactions of its own.
+//!
+//! To add a subscriber: an `impl Subscriber` in the crate that owns its tables, and its place in
+//! the list of `src/server/core.rs`, which has every projection by itself. To add an observer: an
+//! implementation of [`Observer`], and a task that runs [`observe`].
 
 mod assignment;
 mod catching_up;
