@@ -1,5 +1,6 @@
-//! The present state of campaigns, for attempts before their start: an attempt may have been claimed a while before its start,
-//! and its campaign may have been stopped, deleted or given another pace since.
+//! The present state of campaigns, for attempts before their start: an attempt may have been
+//! claimed a while before, and its campaign may have been stopped, deleted or given another pace
+//! since.
 
 use std::{collections::HashMap, time::Duration};
 

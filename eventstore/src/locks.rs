@@ -1,4 +1,4 @@
-//! Named locks that at most one process on a database holds: the leader of a read model, the
+//! Named locks that at most one process on a database holds: the leader of a subscriber, the
 //! policies, an import into a group.
 //!
 //! All locks of a process are advisory locks in the session of one connection, opened for the

@@ -11,7 +11,7 @@ use tokio::{sync::Notify, time};
 
 use crate::{StoreError, vault::random};
 
-/// The shortest interval between notices topic one topic: a NOTIFY within every append would
+/// The shortest interval between notices on one topic: a NOTIFY within every append would
 /// halve the rate of appends.
 const GAP: Duration = Duration::from_millis(5);
 /// Pause before listening again after the connection was lost, and the time limit of waiting

@@ -1,7 +1,7 @@
 //! The store: loads aggregates from the log, and hands out the parts of the event store.
 //!
 //! Loads of one aggregate go through postgres-es; commits do not, because its `persist` needs
-//! one round trip per event, does not return positions, and cannot write claims or queue rows
+//! one round trip per event, does not return positions, and cannot write claims or make effects
 //! in the same transaction.
 
 use std::{collections::HashMap, sync::Arc};

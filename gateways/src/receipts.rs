@@ -191,8 +191,8 @@ impl Recorder {
         Ok(since.elapsed() < GRACE || self.is_behind(behind).await?)
     }
 
-    /// True if the dispatch projection is behind the log, so that a receipt's attempt may not be
-    /// known yet; looked up once for many receipts.
+    /// True if the queue's feed is behind the log, so that a receipt's attempt may not be known
+    /// yet; looked up once for many receipts.
     async fn is_behind(&self, known: &mut Option<bool>) -> Result<bool, CommandError> {
         if let Some(known) = known {
             return Ok(*known);

@@ -16,8 +16,7 @@ const KEPT: u32 = 3;
 const STORE: u32 = KEPT + 1;
 /// The least for reading: a change of rights holds a transaction while it reads.
 const READERS: u32 = 2;
-/// The most for the projections: one for the queue, one for small read models, one for each heavy
-/// one.
+/// The most for subscribers: one for the queue, one for small read models, one for each heavy one.
 const LANES: u32 = 6;
 
 /// The connections of a process, by purpose.
@@ -27,7 +26,7 @@ pub struct Connections {
     pub store: u32,
     /// Connections that answer requests for reading.
     pub readers: u32,
-    /// Connections of the projections.
+    /// Connections of the subscribers, one for each lane.
     pub lanes: u32,
 }
 

@@ -11,7 +11,7 @@ pub enum Role {
     Api,
     /// Sends, receives mail, and runs the process managers.
     Worker,
-    /// Keeps the read models up to date.
+    /// Keeps the read models and the queue up to date.
     Projector,
 }
 

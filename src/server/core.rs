@@ -44,7 +44,7 @@ pub struct Core<'a> {
     pub master: &'a MasterKey,
     /// The command bus, on the log.
     pub commands: Commands,
-    /// Positions of the read models.
+    /// Positions of the log's subscribers.
     pub watermarks: HighWaterMarks,
     /// Wakes workers.
     work: WorkSignal,
@@ -60,7 +60,7 @@ pub struct Core<'a> {
 }
 
 impl<'a> Core<'a> {
-    /// Opens the log, starts the read models if the role leads them, upgrades addresses, and
+    /// Opens the log, starts the subscribers if the role leads them, upgrades addresses, and
     /// follows the providers. `listening` is the address of the API.
     ///
     /// # Errors

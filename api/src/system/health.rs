@@ -46,7 +46,7 @@ pub(super) fn routes() -> Routes {
 /// The health of a process, even if it serves nothing else.
 #[derive(Clone)]
 pub struct Health {
-    /// The positions of the projections.
+    /// The positions of the log's subscribers.
     pub watermarks: HighWaterMarks,
     /// The connections for reading.
     pub pool: PgPool,
@@ -90,8 +90,9 @@ async fn metrics(State(app): State<App>) -> Response {
 }
 
 impl Health {
-    /// The answer to `/readyz`: 503 only without a database, before migration or with a stopped
-    /// projector. Gateways that are down are shown, and are no reason to take the API away.
+    /// The answer to `/readyz`: 503 only without a database, before migration or while a
+    /// subscriber is stopped. Gateways that are down are shown, and are no reason to take the API
+    /// away.
     async fn ready(&self) -> Response {
         let asked = async {
             let (lag, depth, provisional, senders) = tokio::join!(

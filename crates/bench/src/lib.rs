@@ -145,7 +145,7 @@ impl Bench {
         server.stop().await
     }
 
-    /// Measures the log by itself, in a database of its own, so that no projection follows it.
+    /// Measures the log by itself, in a database of its own, so that no subscriber follows it.
     async fn log(
         &self,
         options: &sqlx::postgres::PgConnectOptions,

@@ -39,7 +39,8 @@ pub(super) fn postmaster(cluster: &Path) -> Option<PathBuf> {
 pub(super) async fn clear(cluster: &Path, socket_dir: &Path) -> Result<(), EmbeddedError> {
     end_servers(cluster).await?;
     if !Path::new("/proc/self/cwd").exists() {
-        // Without /proc a dead postmaster cannot be told from a living one: Postgres itself decides about its files.
+        // Without /proc a dead postmaster cannot be told from a living one: Postgres itself decides
+        // about its files.
         return Ok(());
     }
     remove(&cluster.join("postmaster.pid"))?;

@@ -22,8 +22,8 @@ pub(super) async fn read(db: &mut PgConnection, name: &str) -> Result<Position, 
         .await
 }
 
-/// Begins a transaction in this schema that moves checkpoints; false, and no transaction, if one of them is not
-/// where this process left it. One round trip, because this happens for every batch.
+/// Begins a transaction in this schema that moves checkpoints; false, and no transaction, if one of
+/// them is not where this process left it. One round trip, because this happens for every batch.
 ///
 /// The checkpoints are locked first, so that a rebuild which holds one has the tables for itself,
 /// and neither can deadlock with the other.

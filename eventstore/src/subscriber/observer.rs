@@ -1,4 +1,5 @@
-//! Subscribers that keep their state in memory: made anew at each start, and without a checkpoint.
+//! Observers: followers of the log that keep their state in memory, made anew at each start and
+//! without a checkpoint.
 
 use std::{sync::Arc, time::Duration};
 

@@ -126,7 +126,8 @@ impl Returns {
         })
     }
 
-    /// The answer about an attempt that is not found: temporary while the projection is behind.
+    /// The answer about an attempt that is not found: temporary while the read model of
+    /// transmissions is behind.
     async fn unknown(&self) -> Result<&'static str, CommandError> {
         let behind = is_behind(self.commands.store().pool(), "transmissions").await;
         Ok(if behind.map_err(StoreError::from)? {

@@ -36,7 +36,7 @@ pub(super) async fn end_overdue(shared: Arc<Shared>) {
 }
 
 /// Ends overdue attempts and returns their number. An attempt whose report arrived at the same
-/// moment refuses, and leaves the list as soon as its projection has seen that report.
+/// moment refuses, and leaves the list as soon as the queue's feed has seen that report.
 async fn end_some(shared: &Shared) -> Result<usize, CommandError> {
     let now = clock::now();
     let overdue = queue::overdue_reports(&shared.pool, now, BATCH)

@@ -93,7 +93,7 @@ async fn a_poison_event_stops_one_of_a_lane_and_says_so() {
     };
     assert_eq!(stopped.position, 2);
     assert_eq!(stopped.error, "division by zero (22012)");
-    // The wait would never end if it included a stopped projection.
+    // The wait would never end if it included a stopped subscriber.
     running.reached(Contact::TYPE, 3).await;
     let shown = "select count(*) from read.accounts";
     desk.append::<Account>(1, [account(1)]).await;

@@ -1,4 +1,4 @@
-//! Rebuilds beside the running projections.
+//! Rebuilds beside the running subscribers.
 
 use super::{ScratchLog, history::happen, run};
 use crate::{

@@ -36,7 +36,7 @@ async fn a_worker_frozen_past_its_lease_sends_nothing_that_another_took_over() {
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let database = Database::create().await;
-    // The first server leads the projections, so that freezing the second does not stop them.
+    // The first server leads the subscribers, so that freezing the second does not stop them.
     let (steady, frozen) = (server(&database).await, server(&database).await);
     let recorder = MailRecorder::start(20);
     let admin = steady.admin().await;

@@ -2,7 +2,7 @@
 //!
 //! No more may start than the pace allows, however late a busy machine is. That the pace is used
 //! up depends on the slots that are offered, and is tested on a clock of its own:
-//! `gateways/src/worker/rate_limiter/tests.rs`.
+//! `dispatch/src/rate_limiter/tests.rs`.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use eventstore::clock;

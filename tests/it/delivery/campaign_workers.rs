@@ -14,7 +14,7 @@ fn process(database: &Database, role: &str) -> Setup {
     Setup::on(database).set("ROLE", role)
 }
 
-/// One process each for the API and the projector, and this number of workers.
+/// One process with role `api`, one with role `projector`, and this number of workers.
 async fn parts(workers: usize) -> (Server, Server, Vec<Server>) {
     let database = Database::create().await;
     let projector = process(&database, "projector").spawn();

@@ -182,7 +182,7 @@ async fn locks(db: &mut PgConnection) -> i64 {
     query_scalar(sql).fetch_one(db).await.unwrap()
 }
 
-/// The number of projections that this process leads, and of all projections.
+/// The number of subscribers that this process leads, and of all subscribers.
 async fn led(server: &Server) -> Option<(usize, usize)> {
     let answer = server.stranger().get("/readyz").await;
     let ready: Value = serde_json::from_str(&answer.text()).ok()?;

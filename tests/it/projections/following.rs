@@ -1,4 +1,4 @@
-//! Projections follow the log, in one process or several.
+//! Subscribers follow the log, in one process or several.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection, query, query_scalar};
 
 use crate::harness::{Database, ReadModels, Server, Setup, TIMEOUT, eventually, seconds};
 
-/// The projections, by name; true for those that this process leads.
+/// The subscribers, by name; true for those that this process leads.
 async fn led(server: &Server) -> BTreeMap<String, bool> {
     let ready = server.stranger().get("/readyz").await.json();
     let rows = ready["projections"].as_array().unwrap().clone();

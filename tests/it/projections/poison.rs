@@ -1,4 +1,4 @@
-//! Poison events, which a projection cannot apply.
+//! Poison events, which a subscriber cannot apply.
 
 use serde_json::{Value, json};
 use sqlx::query;

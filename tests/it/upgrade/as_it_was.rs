@@ -63,7 +63,8 @@ fn without_later_permissions(roles: &mut Value, recorded: &Dump) {
     }
 }
 
-/// An API server and a projector on the dump; without a worker its data does not change.
+/// Processes with the roles `api` and `projector` on the dump; without a worker its data does not
+/// change.
 async fn without_a_worker() -> (Server, Server) {
     let database = Database::from_dump().await;
     // The first start waits until the read models have caught up with its events.

@@ -83,7 +83,7 @@ struct Pacer {
     /// The position of the campaign's start; contacts that joined the group later are not reached.
     since: Position,
     rhythm: Rhythm,
-    /// Transmissions that were sent from the backlog and may still be in its read model.
+    /// Transmissions that were sent from the backlog and may still be in it.
     sent: HashSet<backlog::Ready>,
     /// True if the records of reached addresses agree with the log.
     begun: bool,

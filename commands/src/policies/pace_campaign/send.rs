@@ -36,7 +36,7 @@ impl Pacer {
         let limit = most + self.sent.len();
         let ready = backlog::ready(&policies.pool, self.id.get(), Some(clock::now()), limit);
         let ready = ready.await.map_err(StoreError::Database)?;
-        // The backlog's read model shows a send a moment later.
+        // A send leaves the backlog a moment later, once the queue's feed has seen it.
         self.sent.retain(|one| ready.contains(one));
         let new = ready.into_iter().filter(|one| !self.sent.contains(one));
         let new: Vec<Ready> = new.take(most).collect();
