@@ -2,8 +2,8 @@
 //!
 //! Postgres hands out slots ([`slots`](crate::slots)). The rate limiter takes them for all waiters
 //! of a key at a time, and gives each, when it begins, to the first in line: single sends before
-//! those of campaigns. A start that comes too late for its slot waits for
-//! another one; the slot is lost, so that a delay is never caught up with.
+//! those of campaigns. A start that comes too late for its slot waits for another one; the slot is
+//! lost, so that a delay is never caught up with.
 
 mod clock_offset;
 mod reserved_slots;

@@ -1,12 +1,19 @@
 //! Domain model of Ledgerline: aggregates, their commands and events, and the values they are made
 //! of.
 //!
+//! - [`people`], [`access`], [`outreach`], [`delivery`]: the aggregates, by area;
+//! - [`Event`]: the events of all of them; [`Entity`]: the trait of all aggregates;
+//! - [`Personal`]: marks the data in events that is sealed; [`Refusal`]: the answer of a decision
+//!   that is no;
+//! - [`flow`]: the steps that a program is compiled to;
+//! - [`values`]: values that are checked where they enter; [`mod@reference`]: countries, time zones,
+//!   calling codes.
+//!
 //! All code here is pure: no I/O, no clock, no randomness. Inputs of a decision that come from
 //! outside (the time, an id, a hash) travel in the command.
 //!
-//! To add an aggregate: one file in its area (`people`, `access`, `outreach`, `delivery`), in the
-//! order life cycle, state, vocabulary, decision, trait plumbing, tests; then one line in the list of
-//! `event.rs`, from which [`Event`] is made.
+//! To add an aggregate: one file in its area, in the order life cycle, state, vocabulary, decision,
+//! trait plumbing, tests; then one line in the list of `event.rs`, from which [`Event`] is made.
 
 pub mod access;
 pub mod delivery;
