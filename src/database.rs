@@ -6,7 +6,7 @@ use anyhow::Context;
 use embedded_postgres::{EmbeddedConfig, EmbeddedPostgres};
 use eventstore::{
     Store,
-    database::{connect, migrate, tuned},
+    database::{connect, migrate, pool, tuned},
 };
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{PgPool, postgres::PgConnectOptions};
@@ -78,11 +78,7 @@ impl Database {
 
     /// A pool for reads, so that long lists do not hold up writers.
     pub fn readers(&self, connections: u32) -> PgPool {
-        sqlx::postgres::PgPoolOptions::new()
-            .max_connections(connections)
-            .test_before_acquire(false)
-            .acquire_timeout(std::time::Duration::from_secs(10))
-            .connect_lazy_with(tuned(self.options.clone()))
+        pool(connections).connect_lazy_with(tuned(self.options.clone()))
     }
 
     /// Stops the server, if it is embedded.

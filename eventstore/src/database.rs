@@ -12,6 +12,11 @@ use thiserror::Error;
 /// The oldest supported server version, in the form of `server_version_num`.
 const OLDEST: i32 = 140_000;
 
+/// The time after which a connection of a pool is closed when it is next returned, and opened
+/// again only when one is needed: a pool hands out its connections in turn, so after a busy
+/// moment a few polls a second would keep all of them from ever being idle.
+const LIFETIME: Duration = Duration::from_secs(60);
+
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
 /// An error that makes the database unusable.
@@ -33,15 +38,7 @@ pub enum DatabaseError {
 /// # Errors
 /// When the server does not answer or is too old.
 pub async fn connect(options: PgConnectOptions, connections: u32) -> Result<PgPool, DatabaseError> {
-    let options = tuned(options);
-    let pool = PgPoolOptions::new()
-        .max_connections(connections)
-        // A connection that died shows itself on use; asking first would double
-        // the round trips of every query.
-        .test_before_acquire(false)
-        .acquire_timeout(Duration::from_secs(10))
-        .connect_with(options)
-        .await?;
+    let pool = pool(connections).connect_with(tuned(options)).await?;
     let version: i32 = sqlx::query_scalar("select current_setting('server_version_num')::int")
         .fetch_one(&pool)
         .await?;
@@ -49,6 +46,17 @@ pub async fn connect(options: PgConnectOptions, connections: u32) -> Result<PgPo
         return Err(DatabaseError::TooOld(version / 10_000));
     }
     Ok(pool)
+}
+
+/// The options of a pool of at most this many connections.
+pub fn pool(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .max_lifetime(LIFETIME)
+        // A connection that died shows itself on use; asking first would double
+        // the round trips of every query.
+        .test_before_acquire(false)
+        .acquire_timeout(Duration::from_secs(10))
 }
 
 /// Adds the session settings that every connection has.

@@ -227,3 +227,24 @@ async fn a_lost_lead_is_taken_again_and_no_event_is_missed() {
     assert_eq!(log.made(id).await, (60, 60));
     ReadModels::assert_whole(&servers[0]).await;
 }
+
+/// The most connections of a server with nothing to do.
+const IDLE: i64 = 14;
+
+#[tokio::test]
+async fn an_idle_server_gives_back_the_connections_of_a_busy_moment() {
+    let server = Setup::on(&Database::create().await).start().await;
+    let watched = Watched::new(&server).await;
+    let admin = server.admin().await;
+    sandbox_provider(&admin).await;
+    burst(&admin).await;
+    let busy = watched.most();
+    assert!(busy > IDLE, "{busy} connections while it was busy");
+
+    eventually("few connections are left", seconds(120), async || {
+        watched.most();
+        tokio::time::sleep(seconds(2)).await;
+        (watched.most() <= IDLE).then_some(())
+    })
+    .await;
+}
