@@ -2,7 +2,7 @@
 //! of the workspace a process runs.
 //!
 //! To add a setting: a line in `config/settings.rs`, and its field in the section of `config` that
-//! has it. To add a command: a file in `cli`, and a variant in `cli.rs`. To add a subscriber of the
+//! has it. To add a command: a file in `cli`, and a variant in `cli/mod.rs`. To add a subscriber of the
 //! log: a line in `server/core.rs`.
 
 // These macros panic if a pipe was closed; `output` does not.
