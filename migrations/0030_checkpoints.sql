@@ -18,3 +18,12 @@ comment on column read.checkpoints.stopped_at_position is 'The event that it cou
 comment on column read.checkpoints.error is 'The error there.';
 comment on column read.checkpoints.stopped_since is 'The time since which it is stopped there.';
 comment on column read.checkpoints.updated_at is 'The time at which it last moved.';
+
+-- Default privileges hold for tables of the role that set them only.
+do $$
+begin
+    if exists (select from pg_roles where rolname = 'ledgerline_reader') then
+        grant select on read.checkpoints to ledgerline_reader;
+    end if;
+end
+$$;

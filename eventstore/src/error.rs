@@ -45,9 +45,13 @@ pub enum StoreError {
 impl StoreError {
     /// True if the same request may succeed a little later (a transient error).
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::Conflict | Self::Superseded | Self::Database(_) | Self::Closed
-        )
+        match self {
+            Self::Conflict | Self::Superseded | Self::Closed => true,
+            Self::Database(error) => !matches!(
+                error,
+                sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. }
+            ),
+            _ => false,
+        }
     }
 }

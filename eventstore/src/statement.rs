@@ -83,8 +83,9 @@ pub(crate) async fn positions_of(
     db: &mut PgConnection,
     member: &Member,
 ) -> Result<Option<Vec<Position>>, sqlx::Error> {
+    // Effects without events leave no trace in the log, and can be repeated.
     let Some(first) = member.events.first() else {
-        return Ok(Some(Vec::new()));
+        return Ok(None);
     };
     // By the primary key of the first event: an index on commit_id would cost
     // every append something, and this is asked only after an answer was lost.

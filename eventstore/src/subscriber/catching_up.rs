@@ -3,6 +3,9 @@
 use super::{Source, lane::Lane, wanted};
 use crate::Position;
 
+/// The most events of a batch: the others wait for it.
+const MOST: usize = 2_000;
+
 impl Lane {
     /// One batch of a member that is behind, at most up to `front`, where it joins the others.
     /// False if this process has not seen so much of the log.
@@ -18,7 +21,7 @@ impl Lane {
         let seen = leading.seen;
         let head = self.log.head();
         let mut source = Source::new(&self.log, member.subscriber.needs(), seen);
-        let read = source.ready().await;
+        let read = source.ready_up_to(MOST).await;
         let Some(mut events) = self
             .readable(read, seen, |_, behind| behind == index)
             .await?

@@ -35,6 +35,8 @@ pub(super) async fn begin(
 ) -> Result<bool, sqlx::Error> {
     let durably = if durably { "on" } else { "off" };
     let mut sql = format!("begin; set local synchronous_commit = {durably}; ");
+    // A lane waits for a lock of others only as long as its members can.
+    sql.push_str("set local lock_timeout = '1s'; ");
     let _ = write!(sql, "set local search_path = {schema}; ");
     sql.push_str("update public.checkpoints c set position = m.upto, stopped_at_position = null, ");
     sql.push_str("error = null, stopped_since = null, updated_at = now() from (values ");

@@ -58,6 +58,11 @@ impl LaneConnection {
         }
     }
 
+    /// Gives the connection up, in whatever state it is.
+    pub fn abandon(&mut self) {
+        self.open = None;
+    }
+
     pub async fn close(&mut self) {
         if let Some(db) = self.open.take() {
             // The connection ends even if this fails.

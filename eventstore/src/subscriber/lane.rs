@@ -76,31 +76,40 @@ impl Lane {
     async fn round(&mut self) -> Result<(), sqlx::Error> {
         self.elect().await?;
         let now = Instant::now();
-        let positions = |lane: &Self| {
-            let all = lane.members.iter().enumerate();
-            let active = all.filter_map(|(index, member)| Some((member.active_at(now)?, index)));
-            active.collect::<Vec<_>>()
-        };
-        let active = positions(self);
-        let Some(front) = active.iter().map(|(position, _)| *position).max() else {
-            return self.wait_for_lead().await;
+        for member in &mut self.members {
+            member.go_on_if_due(now);
+        }
+        if self.save_at.is_some_and(|at| at <= now) {
+            self.save().await?;
+        }
+        let Some(front) = self.active().map(|(position, _)| position).max() else {
+            return self.wait_for_members().await;
         };
         if self.source.position() != front {
             self.source.seek(front);
         }
-        match active.into_iter().min() {
-            Some((behind, index)) if behind < front => {
-                let moved = self.catch_up(index, front).await?;
-                let batch = self.source.ready().await;
-                let is_idle = !moved && batch.as_ref().is_ok_and(Vec::is_empty);
-                self.take_in(front, batch).await?;
-                if is_idle {
-                    sleep(CATCHING_UP).await;
-                }
-                Ok(())
-            }
-            _ => self.wait_for_events(front).await,
+        match self.active().min() {
+            Some((behind, index)) if behind < front => self.round_behind(index, front).await,
+            _ => self.round_together(front).await,
         }
+    }
+
+    /// The members that follow, with their positions: neither standing by nor stopped.
+    pub(super) fn active(&self) -> impl Iterator<Item = (Position, usize)> {
+        let members = self.members.iter().enumerate();
+        members.filter_map(|(index, member)| Some((member.active_at()?, index)))
+    }
+
+    /// A batch of a member that is behind, and what there is for the others.
+    async fn round_behind(&mut self, index: usize, front: Position) -> Result<(), sqlx::Error> {
+        let moved = self.catch_up(index, front).await?;
+        let batch = self.source.ready().await;
+        let is_idle = !moved && batch.as_ref().is_ok_and(Vec::is_empty);
+        self.take_in(front, batch).await?;
+        if is_idle {
+            sleep(CATCHING_UP).await;
+        }
+        Ok(())
     }
 
     /// Tries to lead those members that this process does not lead, now and then.
@@ -125,8 +134,13 @@ impl Lane {
         self.members.iter().any(|member| member.leading.is_none())
     }
 
-    async fn wait_for_lead(&mut self) -> Result<(), sqlx::Error> {
-        let until = self.elect_at.min(self.next_retry());
+    async fn wait_for_members(&mut self) -> Result<(), sqlx::Error> {
+        let retry_at = self.next_retry();
+        let until = if self.stands_by() {
+            self.elect_at.min(retry_at)
+        } else {
+            retry_at
+        };
         tokio::select! {
             () = self.stop.cancelled() => {}
             () = sleep_until(until) => {}
@@ -134,7 +148,13 @@ impl Lane {
         Ok(())
     }
 
-    async fn wait_for_events(&mut self, front: Position) -> Result<(), sqlx::Error> {
+    /// A batch of all members, or a wait for it. What is there is read first, and that is never
+    /// cut off, however long the database takes.
+    async fn round_together(&mut self, front: Position) -> Result<(), sqlx::Error> {
+        let batch = self.source.ready().await;
+        if batch.is_err() || self.source.position() != front {
+            return self.take_in(front, batch).await;
+        }
         let stands_by = self.stands_by();
         let retry_at = self.next_retry();
         let save_at = self.save_at.unwrap_or(retry_at);
@@ -150,13 +170,13 @@ impl Lane {
             () = lost => return Ok(()),
             () = sleep_until(self.elect_at), if stands_by => return Ok(()),
             () = sleep_until(retry_at) => return Ok(()),
-            () = sleep_until(save_at) => return self.save().await,
+            () = sleep_until(save_at) => return Ok(()),
             batch = self.source.next() => batch,
         };
         self.take_in(front, batch).await
     }
 
-    /// The time of the next attempt at a poison event, or of looking again without one.
+    /// The time at which the next stopped member goes on, or of looking again without one.
     fn next_retry(&self) -> Instant {
         let leading = self.members.iter().filter_map(|one| one.leading.as_ref());
         let stopped = leading.filter_map(|leading| leading.stopped_until);

@@ -27,7 +27,7 @@ pub(super) struct Leading {
     pub saved: Position,
     /// The position read since: behind the checkpoint were only events that it does not want.
     pub seen: Position,
-    /// The time until which it is stopped at a poison event.
+    /// The time until which it is stopped, at a poison event for example.
     pub stopped_until: Option<Instant>,
     retry: Backoff,
 }
@@ -65,7 +65,11 @@ impl Member {
     }
 
     /// Continues at the checkpoint, which another writer moved, for example a rebuild.
-    pub async fn follow_checkpoint(&mut self, db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    pub async fn follow_checkpoint(
+        &mut self,
+        db: &mut PgConnection,
+        head: Position,
+    ) -> Result<(), sqlx::Error> {
         let name = self.name();
         let Some(leading) = &mut self.leading else {
             return Ok(());
@@ -74,7 +78,10 @@ impl Member {
         if position != leading.saved {
             tracing::info!(subscriber = name, "the checkpoint was moved");
             (leading.saved, leading.seen) = (position, position);
+            leading.stopped_until = None;
+            leading.retry.reset();
             self.mark.lead(position);
+            self.mark.reach(position, head.max(position));
         }
         Ok(())
     }
@@ -97,17 +104,24 @@ impl Member {
     }
 
     /// The position that was read, unless it stands by or is stopped.
-    pub fn active_at(&self, now: Instant) -> Option<Position> {
+    pub fn active_at(&self) -> Option<Position> {
         let leading = self.leading.as_ref()?;
-        let stopped = leading.stopped_until.is_some_and(|until| until > now);
-        (!stopped).then_some(leading.seen)
+        leading.stopped_until.is_none().then_some(leading.seen)
+    }
+
+    /// Ends a stop whose time is over.
+    pub fn go_on_if_due(&mut self, now: Instant) {
+        if let Some(leading) = &mut self.leading
+            && leading.stopped_until.is_some_and(|until| until <= now)
+        {
+            leading.stopped_until = None;
+        }
     }
 
     /// Notes that all events up to this position were read, and none since the checkpoint wanted.
     pub fn pass(&mut self, to: Position, head: Position) {
         if let Some(leading) = &mut self.leading {
             leading.seen = to;
-            leading.stopped_until = None;
             self.mark.reach(to, head.max(to));
         }
     }
@@ -117,6 +131,14 @@ impl Member {
         if let Some(leading) = &mut self.leading {
             leading.saved = to;
             leading.retry.reset();
+        }
+    }
+
+    /// Notes that it waits after its checkpoint for others, such as a lock on its table.
+    pub fn pause(&mut self, until: Instant) {
+        if let Some(leading) = &mut self.leading {
+            leading.seen = leading.saved;
+            leading.stopped_until = Some(until);
         }
     }
 

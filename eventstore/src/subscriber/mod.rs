@@ -24,7 +24,9 @@ mod lane;
 mod member;
 mod observer;
 mod runner;
+mod saving;
 mod source;
+mod transaction;
 mod writing;
 
 use std::sync::Arc;

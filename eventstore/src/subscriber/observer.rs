@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::{Log, Position, Recorded, StoreError};
+use crate::{Log, Position, Recorded, StoreError, Subscription};
 
 /// Interval of telling an observer how far it is while no events come, and pause after an error;
 /// well below a second, after which a node that does not see the log must refuse requests.
@@ -58,12 +58,10 @@ pub async fn observe(log: Log, from: Position, mut observer: impl Observer) {
     loop {
         let (seen_at, head) = (log.seen_at(), log.head());
         let before = subscription.position();
-        // A batch that is cut off here is handed out again by the next call.
-        let result = match timeout(TICK, subscription.next()).await {
-            Ok(Ok(events)) => take_in(&mut observer, events).await,
-            Ok(Err(StoreError::Closed)) => return,
-            Ok(Err(error)) => Err(error),
-            Err(_nothing_new) => Ok(()),
+        let result = match next(&mut subscription).await {
+            Ok(events) => take_in(&mut observer, events).await,
+            Err(StoreError::Closed) => return,
+            Err(error) => Err(error),
         };
         if let Err(error) = result {
             tracing::error!(observer = observer.name(), %error, "the log cannot be followed");
@@ -73,6 +71,20 @@ pub async fn observe(log: Log, from: Position, mut observer: impl Observer) {
         }
         let position = subscription.position();
         observer.reached(position, (position >= head).then_some(seen_at));
+    }
+}
+
+/// The events that are there, in a read that is never cut off, or those that come within a
+/// [`TICK`].
+async fn next(subscription: &mut Subscription) -> Result<Vec<Arc<Recorded>>, StoreError> {
+    let ready = subscription.ready_up_to(BATCH as usize).await?;
+    if !ready.is_empty() {
+        return Ok(ready);
+    }
+    // A batch that is cut off here is read by the next call.
+    match timeout(TICK, subscription.next()).await {
+        Ok(next) => next,
+        Err(_nothing_new) => Ok(Vec::new()),
     }
 }
 

@@ -49,7 +49,7 @@ impl Source {
         if head - self.position() <= FAR {
             return self.subscription.next_up_to(MANY).await;
         }
-        self.read_to(head).await
+        self.read_to(head, MANY).await
     }
 
     /// As [`Source::next`], without waiting: for positions that the log is known to have passed.
@@ -57,19 +57,32 @@ impl Source {
     /// # Errors
     /// As [`Source::next`].
     pub async fn ready(&mut self) -> Result<Vec<Arc<Recorded>>, StoreError> {
+        self.ready_up_to(MANY).await
+    }
+
+    /// As [`Source::ready`], with at most so many events.
+    ///
+    /// # Errors
+    /// As [`Source::next`].
+    pub async fn ready_up_to(&mut self, most: usize) -> Result<Vec<Arc<Recorded>>, StoreError> {
         let head = self.log.head();
         if head - self.position() <= FAR {
-            return self.subscription.ready_up_to(MANY).await;
+            return self.subscription.ready_up_to(most).await;
         }
-        self.read_to(head).await
+        self.read_to(head, most).await
     }
 
     /// Reads events of the types. `head` was read before, so that none up to it can be missed.
-    async fn read_to(&mut self, head: Position) -> Result<Vec<Arc<Recorded>>, StoreError> {
+    async fn read_to(
+        &mut self,
+        head: Position,
+        most: usize,
+    ) -> Result<Vec<Arc<Recorded>>, StoreError> {
         let from = self.position();
-        let events = self.log.read_types(&self.types, from, MANY as i64).await?;
+        let limit = i64::try_from(most).unwrap_or(i64::MAX);
+        let events = self.log.read_types(&self.types, from, limit).await?;
         let last = events.last().map_or(from, |event| event.position);
-        let all_there = events.len() < MANY;
+        let all_there = events.len() < most;
         self.seek(if all_there { head.max(last) } else { last });
         Ok(events)
     }
