@@ -53,7 +53,7 @@ async fn a_phone_lays_the_page_out_in_its_own_width() {
     browser
         .open(&format!("{}/docs/index.html", server.url))
         .await;
-    browser.text("h2.title").await;
+    browser.text(".info .title").await;
     let width = browser
         .run("return document.documentElement.clientWidth")
         .await;
@@ -70,7 +70,7 @@ async fn the_page_is_read_and_an_operation_is_tried() {
 
     browser.open(&server.url).await;
     assert_eq!(
-        browser.text("h2.title").await.lines().next(),
+        browser.text(".info .title").await.lines().next(),
         Some("Ledgerline")
     );
     assert_eq!(
