@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use cqrs_es::Aggregate as _;
 use domain::{
     Id, Personal, Subject,
+    outreach::{Text, TextClass, TextContent, TextEvent},
     people::{Account, AccountEvent, AccountKind, AccountProfile, Contact},
 };
 use eventstore::{
@@ -117,6 +118,70 @@ async fn a_poison_event_stops_one_of_a_lane_and_says_so() {
     assert_eq!(desk.text(&format!("select error {fussy}")).await, None);
     running.stop().await;
     desk.close().await;
+}
+
+#[tokio::test]
+async fn one_that_is_alone_in_its_lane_goes_on_with_what_is_only_in_the_database() {
+    let desk = ScratchLog::open().await;
+    for id in 1..4 {
+        desk.append::<Contact>(id, [contact(id, 1, "Ada")]).await;
+    }
+    // As after a restart: the events are not in the memory of this process.
+    let restarted = ScratchLog::another_store(&desk.pool).await;
+    let broken = Arc::new(AtomicBool::new(true));
+    let fussy: Vec<Arc<dyn Subscriber>> = vec![Arc::new(Fussy {
+        broken: broken.clone(),
+    })];
+    let running = Following::start(restarted.log(), fussy, LANES);
+    let stopped = "select count(*) from read.checkpoints where stopped_at_position = 2";
+    until(&desk, stopped, 1).await;
+    broken.store(false, Ordering::Relaxed);
+    until(&desk, "select position from read.checkpoints", 3).await;
+    running.stop().await;
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn a_locked_table_holds_up_its_own_read_model_only() {
+    let desk = ScratchLog::open().await;
+    let running = run(&desk);
+    until_led_by(&running).await;
+    let mut lock = desk.pool.begin().await.unwrap();
+    sqlx::query("lock table read.accounts")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    desk.append::<Account>(1, [account(1)]).await;
+    let text = TextEvent::TextCreated {
+        id: Id::new(1),
+        owner: Id::new(1),
+        content: Personal::new(
+            Subject::new("text", 1),
+            TextContent {
+                name: None,
+                description: None,
+                data: None,
+                class: TextClass::Off,
+                encoding: None,
+            },
+        ),
+    };
+    desk.append::<Text>(1, [text]).await;
+    // Both are small read models, in one lane.
+    until(&desk, "select count(*) from read.texts", 1).await;
+    lock.commit().await.unwrap();
+    until(&desk, "select count(*) from read.accounts", 1).await;
+    running.stop().await;
+    desk.close().await;
+}
+
+/// Waits until a query answers this number.
+async fn until(desk: &ScratchLog, sql: &str, number: i64) {
+    let deadline = Instant::now() + LONG;
+    while desk.number(sql).await != number {
+        assert!(Instant::now() < deadline, "not {number}: {sql}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test]
