@@ -6,7 +6,11 @@ use backoff::Backoff;
 use sqlx::PgConnection;
 use tokio::time::Instant;
 
-use super::{Subscriber, checkpoint, high_water_marks::HighWaterMark};
+use super::{
+    Subscriber,
+    checkpoint::{self, Move},
+    high_water_marks::HighWaterMark,
+};
 use crate::{Lock, LockName, Log, Position};
 
 /// The pauses between attempts at a poison event.
@@ -124,6 +128,13 @@ impl Member {
             leading.seen = to;
             self.mark.reach(to, head.max(to));
         }
+    }
+
+    /// The move of the checkpoint to the position that was read, if it is not there.
+    pub fn unsaved(&self) -> Option<Move> {
+        let leading = self.leading.as_ref()?;
+        let moved = (self.name(), leading.saved, leading.seen);
+        (leading.seen != leading.saved).then_some(moved)
     }
 
     /// Notes that the checkpoint was moved to this position.

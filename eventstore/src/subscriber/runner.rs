@@ -36,7 +36,7 @@ impl Subscribers {
                 Some(mark) => members[lane].push(Member::new(subscriber, mark)),
                 None => tracing::error!(
                     subscriber = subscriber.name(),
-                    "nobody watches this subscriber; it does not run"
+                    "the subscriber has no high-water mark, so it does not run"
                 ),
             }
         }

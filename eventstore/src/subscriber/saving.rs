@@ -5,11 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{
-    checkpoint,
-    lane::Lane,
-    transaction::{Share, is_busy},
-};
+use super::{checkpoint, lane::Lane, transaction::is_busy};
 use crate::{Position, Recorded};
 
 /// The time for which a lane gathers events after a batch while no request waits for it: fewer
@@ -39,20 +35,19 @@ const SAVE_FOLLOWED: Duration = Duration::from_millis(10);
 impl Lane {
     /// Has the checkpoints saved soon, if members have passed these events without wanting them.
     pub(super) fn save_within(&mut self, events: &[Arc<Recorded>]) {
-        let unsaved = |index: &usize| {
-            let leading = self.members[*index].leading.as_ref();
-            leading.is_some_and(|leading| leading.seen != leading.saved)
-        };
-        let unsaved: Vec<_> = (0..self.members.len()).filter(unsaved).collect();
-        if unsaved.is_empty() {
+        let kinds: Vec<_> = self
+            .members
+            .iter()
+            .filter(|member| member.unsaved().is_some())
+            .map(|member| member.subscriber.follows())
+            .collect();
+        if kinds.is_empty() {
             self.save_at = None;
             return;
         }
-        let is_followed = unsaved.iter().any(|index| {
-            let kinds = self.members[*index].subscriber.follows();
-            events
-                .iter()
-                .any(|event| kinds.contains(&event.aggregate_type.as_str()))
+        let is_followed = events.iter().any(|event| {
+            let kind = event.aggregate_type.as_str();
+            kinds.iter().any(|kinds| kinds.contains(&kind))
         });
         let save_at = Instant::now() + if is_followed { SAVE_FOLLOWED } else { SAVE };
         self.save_at = Some(self.save_at.map_or(save_at, |other| other.min(save_at)));
@@ -61,22 +56,9 @@ impl Lane {
     /// Saves the checkpoints that moved past unwanted events only.
     pub(super) async fn save(&mut self) -> Result<(), sqlx::Error> {
         self.save_at = None;
-        let is_unsaved = |index: &usize| {
-            let leading = self.members[*index].leading.as_ref();
-            leading.is_some_and(|leading| leading.seen != leading.saved)
-        };
-        let shares: Vec<Share> = (0..self.members.len())
-            .filter(is_unsaved)
-            .map(|index| (index, Vec::new()))
-            .collect();
-        let moves: Vec<_> = shares
-            .iter()
-            .filter_map(|(index, _)| {
-                let member = &self.members[*index];
-                let leading = member.leading.as_ref()?;
-                Some((member.name(), leading.saved, leading.seen))
-            })
-            .collect();
+        let members = self.members.iter().enumerate();
+        let unsaved = members.filter_map(|(index, member)| Some((index, member.unsaved()?)));
+        let (unsaved, moves): (Vec<usize>, Vec<_>) = unsaved.unzip();
         if moves.is_empty() {
             return Ok(());
         }
@@ -85,7 +67,7 @@ impl Lane {
             Ok(true) => checkpoint::commit(db).await?,
             Ok(false) => {
                 self.save_at = Some(Instant::now() + SAVE_FOLLOWED);
-                return self.follow_checkpoints(&shares).await;
+                return self.follow_checkpoints(&unsaved).await;
             }
             Err(error) if is_busy(&error) => {
                 checkpoint::rollback(db).await?;
@@ -94,8 +76,8 @@ impl Lane {
             }
             Err(error) => return Err(error),
         }
-        for ((index, _), (_, _, to)) in shares.iter().zip(moves) {
-            self.members[*index].save(to);
+        for (index, (_, _, to)) in unsaved.into_iter().zip(moves) {
+            self.members[index].save(to);
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use futures::FutureExt as _;
 use super::{apply, checkpoint, lane::Lane};
 use crate::{Position, Recorded};
 
-/// What a member is to write: its index in the lane, and the events that it wants.
+/// A member's share of a batch: its index in the lane, and the events that it wants.
 pub(super) type Share = (usize, Vec<Arc<Recorded>>);
 
 /// The end of a transaction.
@@ -106,10 +106,13 @@ impl Lane {
     }
 
     /// Continues at the checkpoints of these members, which another writer moved.
-    pub(super) async fn follow_checkpoints(&mut self, shares: &[Share]) -> Result<(), sqlx::Error> {
+    pub(super) async fn follow_checkpoints(
+        &mut self,
+        members: &[usize],
+    ) -> Result<(), sqlx::Error> {
         let head = self.log.head();
         let db = self.connection.get().await?;
-        for (index, _) in shares {
+        for index in members {
             self.members[*index].follow_checkpoint(db, head).await?;
         }
         Ok(())

@@ -34,7 +34,7 @@ impl Lane {
                 shares.push((index, wanted));
             }
         }
-        // What others wait to act upon does not wait for the rest.
+        // Urgent subscribers have a transaction of their own, before the others: workers act upon it.
         let is_urgent = |(index, _): &Share| self.is_urgent(*index);
         let (urgent, shares): (Vec<_>, Vec<_>) = shares.into_iter().partition(is_urgent);
         for shares in [&urgent, &shares] {
@@ -65,7 +65,7 @@ impl Lane {
         }
         match self.write(shares, to).await? {
             Written::Committed => {}
-            Written::Moved => self.follow_checkpoints(shares).await?,
+            Written::Moved => self.follow_checkpoints(&indices(shares)).await?,
             Written::Busy | Written::Failed(_) => {
                 for (index, wanted) in shares {
                     self.write_alone(*index, wanted, to).await?;
@@ -137,7 +137,7 @@ impl Lane {
         let shares = [(index, wanted.to_vec())];
         match self.write(&shares, to).await? {
             Written::Committed => Ok(()),
-            Written::Moved => self.follow_checkpoints(&shares).await,
+            Written::Moved => self.follow_checkpoints(&[index]).await,
             Written::Busy => {
                 self.pause(index);
                 Ok(())
@@ -161,7 +161,7 @@ impl Lane {
             let shares = [(index, part.to_vec())];
             match self.write(&shares, position).await? {
                 Written::Committed => rest = after,
-                Written::Moved => return self.follow_checkpoints(&shares).await,
+                Written::Moved => return self.follow_checkpoints(&[index]).await,
                 Written::Busy => {
                     self.pause(index);
                     return Ok(());
@@ -181,4 +181,8 @@ impl Lane {
         tracing::debug!(subscriber = self.members[index].name(), "waits for a lock");
         self.members[index].pause(Instant::now() + PAUSE);
     }
+}
+
+fn indices(shares: &[Share]) -> Vec<usize> {
+    shares.iter().map(|(index, _)| *index).collect()
 }
