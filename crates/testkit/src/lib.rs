@@ -17,6 +17,7 @@ mod centre;
 mod log;
 mod postgres;
 mod programs;
+pub mod transmissions;
 
 pub use self::{
     centre::Centre,

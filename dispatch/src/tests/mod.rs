@@ -1,7 +1,6 @@
 //! Tests on a real Postgres, with events appended to a real log.
 
 mod channels;
-mod history;
 mod queueing;
 mod slots;
 

@@ -9,13 +9,10 @@ use domain::{
         TransmissionEvent::{SpoolConnected, TransmissionCreated, TransmissionUpdated},
     },
 };
+use testkit::transmissions::{ended, noon, order, queued, transmission};
 use tokio::time::{sleep, timeout};
 
-use super::{
-    LONG, ScratchLog,
-    history::{ended, noon, order, queued, transmission},
-    run,
-};
+use super::{LONG, ScratchLog, run};
 use crate::queue::{self, Depth, Wanted};
 
 const LEASE: Duration = Duration::from_secs(3_600);

@@ -1,13 +1,10 @@
 //! Random but plausible histories of events.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use domain::{
     Id, Personal, Subject,
     access::{Role, RoleEvent, User, UserEvent, UserProfile},
-    delivery::{
-        Direction, Order, Outcome, ResultKind, Spool, SpoolResult, Transmission, TransmissionEvent,
-    },
-    flow::{Flow, Service},
+    delivery::{Outcome, ResultKind, SpoolResult, Transmission, TransmissionEvent},
     outreach::{
         Attachment, MediaHash, Program, ProgramEvent, ProgramKind, Recording, RecordingContent,
         RecordingEvent, Sound, Template, TemplateContent, TemplateEvent, Text, TextClass,
@@ -20,12 +17,9 @@ use domain::{
 };
 use eventstore::Position;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
+pub(super) use testkit::transmissions::{ended, noon, personal, queued, transmission};
 
 use super::ScratchLog;
-
-pub(super) fn noon() -> DateTime<Utc> {
-    DateTime::from_timestamp(1_700_000_000, 0).unwrap()
-}
 
 pub(super) fn profile(name: &str) -> ContactProfile {
     ContactProfile {
@@ -46,46 +40,6 @@ pub(super) fn contact(id: i64, owner: i64, name: &str) -> ContactEvent {
     }
 }
 
-pub(super) fn transmission(id: i64, owner: i64, contact: i64) -> TransmissionEvent {
-    TransmissionEvent::TransmissionCreated {
-        id: Id::new(id),
-        owner: Id::new(owner),
-        order: order(contact),
-    }
-}
-
-pub(super) fn order(contact: i64) -> Order {
-    Order {
-        title: "Spring".parse().ok(),
-        origin: None,
-        contact_id: Id::new(contact),
-        account_id: None,
-        program_id: Id::new(1),
-        service: Service::Email,
-        direction: Direction::Outbound,
-        try_allowed: 2,
-        campaign_id: None,
-        hours: None,
-    }
-}
-
-pub(super) fn queued(spool: i64, attempt: u32, contact: i64) -> TransmissionEvent {
-    TransmissionEvent::SpoolQueued {
-        spool: Id::new(spool),
-        attempt,
-        at: noon(),
-        due_at: noon(),
-        deadline: noon() + TimeDelta::hours(24),
-        flow: Flow::send_email(Id::new(1), 1),
-        program_version: 1,
-        account_id: Id::new(1),
-        destination: personal(contact, "secret@example.com".to_owned()),
-        avoid: vec![Id::new(9)],
-        owner: None,
-        campaign: None,
-    }
-}
-
 pub(super) fn started(spool: i64) -> TransmissionEvent {
     TransmissionEvent::SpoolStarted {
         spool: Id::new(spool),
@@ -103,52 +57,6 @@ pub(super) fn learned(spool: i64, contact: i64, word: &str) -> TransmissionEvent
         spool: Id::new(spool),
         results: personal(contact, vec![result("one"), result("two")]),
     }
-}
-
-/// The events that end an attempt and its transmission.
-pub(super) fn ended(
-    spool: i64,
-    contact: i64,
-    outcome: Outcome,
-    word: &str,
-) -> [TransmissionEvent; 2] {
-    use TransmissionEvent::{
-        SpoolCompleted, SpoolFailed, SpoolOutcomeUnknown, TransmissionCompleted, TransmissionFailed,
-    };
-    let (spool, response) = (Id::<Spool>::new(spool), personal(contact, word.to_owned()));
-    let at = noon() + TimeDelta::seconds(3);
-    match outcome {
-        Outcome::Delivered => [
-            SpoolCompleted {
-                spool,
-                at,
-                response,
-            },
-            TransmissionCompleted { at },
-        ],
-        Outcome::Unknown => [
-            SpoolOutcomeUnknown {
-                spool,
-                at,
-                response,
-            },
-            TransmissionFailed { at, outcome },
-        ],
-        _ => [
-            SpoolFailed {
-                spool,
-                at,
-                provider: None,
-                outcome,
-                response,
-            },
-            TransmissionFailed { at, outcome },
-        ],
-    }
-}
-
-pub(super) fn personal<T>(contact: i64, value: T) -> Personal<T> {
-    Personal::new(Subject::new("contact", contact), value)
 }
 
 /// Appends a history of `steps` steps; returns its last position.
