@@ -90,7 +90,7 @@ fn waiting(
         async move {
             let Some(after) = after else { return Ok(None) };
             let state = backlog::one(&pool, campaign).await?;
-            // Before its start, and long after its end, nobody waits.
+            // Not started yet, or swept after its end: no contact is left to be reached.
             let Some(started) = state.and_then(|state| state.started_position) else {
                 return Ok(None);
             };

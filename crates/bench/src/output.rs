@@ -1,4 +1,4 @@
-//! Output of a run, without the panics of `println!` when nobody reads it.
+//! Output of a run. Writing to a closed pipe is an error here, where `println!` panics.
 
 use std::{
     fmt::Display,

@@ -126,7 +126,7 @@ async fn fire_a_schedule(admin: &Client) {
     mailing.ended(transmission).await;
 }
 
-/// A transmission that nobody answers, which is tried again.
+/// A transmission whose callee does not answer, so that it is retried.
 async fn try_again(server: &Server, admin: &Client) {
     let mailing = Mailing::new(admin).await;
     let contact = admin.contact("busy@example.com").await;
