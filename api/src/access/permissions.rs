@@ -6,6 +6,7 @@ use domain::{
     values::Line,
 };
 use projections::access::permissions::PermissionRow;
+use serde_json::json;
 
 use crate::{
     Error, Result,
@@ -27,6 +28,7 @@ pub(super) fn routes() -> Routes {
             create,
             op("Registers a permission")
                 .requires(&["name"])
+                .example(json!({"name": "report_read", "description": "Reads reports"}))
                 .id("permission"),
         )
         .get("/permissions", list, op("Lists permissions"))

@@ -6,6 +6,7 @@ use domain::{
     flow::Service,
 };
 use projections::delivery::transmissions::TransmissionRow;
+use serde_json::json;
 
 use super::{
     scheduling::cancel,
@@ -28,7 +29,13 @@ pub(super) fn routes() -> Routes {
     Routes::crud::<TransmissionRow>("/transmissions", "transmission")
         .create(
             create,
-            op("Creates a transmission").requires(&["contact_id", "program_id"]),
+            op("Creates a transmission")
+                .requires(&["contact_id", "program_id"])
+                .example(json!({
+                    "title": "Spring news to Ada",
+                    "contact_id": 1,
+                    "program_id": 1,
+                })),
         )
         .list(list, op("Lists transmissions"))
         .read(read, op("Reads a transmission"))

@@ -5,6 +5,7 @@ use domain::{
     outreach::{Text, TextClass, TextCommand, TextPatch, sms::Encoding},
 };
 use projections::outreach::texts::TextRow;
+use serde_json::json;
 
 use crate::{
     Result,
@@ -21,7 +22,16 @@ impl Noun for Text {
 
 pub(super) fn routes() -> Routes {
     Routes::crud::<TextRow>("/messages/texts", "text")
-        .create(create, op("Creates a text").requires(&["name", "data"]))
+        .create(
+            create,
+            op("Creates a text")
+                .requires(&["name", "data"])
+                .example(json!({
+                    "name": "Spring news",
+                    "data": "Hello [contact:first_name]",
+                    "type": "plain",
+                })),
+        )
         .list(list, op("Lists texts"))
         .read(read, op("Reads a text"))
         .update(update, op("Changes a text"))

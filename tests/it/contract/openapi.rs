@@ -72,6 +72,38 @@ async fn the_example_of_a_user_waits_for_a_password() {
     assert_eq!(ada.get("/roles").await.status, 403);
 }
 
+/// What an example may be refused for: it refers to things by ids that may not exist, and gives no
+/// file and no password.
+const MISSING: [&str; 6] = ["_id", "passwd", "password", "data", "file", "csv"];
+
+#[tokio::test]
+async fn an_example_is_refused_only_for_what_it_refers_to() {
+    let server = Server::alone().await;
+    let admin = server.admin().await;
+    let document = server.stranger().get("/openapi.json").await.ok();
+    let mut wrong = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let body = &item["post"]["requestBody"]["content"]["application/json"];
+        let Some(example) = body.get("example").filter(|_| !path.contains('{')) else {
+            continue;
+        };
+        let answer = admin.post(path, example.clone()).await;
+        let status = answer.status;
+        let text = answer.text();
+        let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+        let fields = problem["errors"].as_array().into_iter().flatten();
+        let mut fields = fields.filter_map(|error| error["field"].as_str());
+        let is_fine = match status {
+            412 => fields.all(|field| MISSING.iter().any(|end| field.ends_with(end))),
+            status => status < 300 || [401, 404, 423].contains(&status),
+        };
+        if !is_fine {
+            wrong.push(format!("POST {path} {example}: {status} {text}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[tokio::test]
 async fn the_example_of_a_provider_makes_a_sandbox() {
     let server = Server::alone().await;
