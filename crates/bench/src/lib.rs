@@ -110,7 +110,7 @@ impl Bench {
         // Waits until the work that a start leaves behind is done.
         tokio::time::sleep(Duration::from_secs(3)).await;
         table.add(
-            Row::new("resident, idle, without Postgres", server.resident()?, "MB").at_most(60.0),
+            Row::new("resident, idle, without Postgres", server.resident()?, "MB").at_most(55.0),
         );
         step("an import");
         let token = http::log_in(server.address, "admin", PASSWORD).await?;
