@@ -25,12 +25,12 @@ const NAMED: i64 = 20;
 pub async fn start(
     commands: &Commands,
     adoption: Adoption,
-    watermarks: &HighWaterMarks,
+    high_water_marks: &HighWaterMarks,
 ) -> anyhow::Result<()> {
     let adopted = adopt(commands, adoption).await;
     let last = adopted.context("the addresses of accounts cannot be upgraded")?;
     if let Some(last) = last
-        && !watermarks.wait_for(ACCOUNT, last, TIME_LIMIT).await
+        && !high_water_marks.wait_for(ACCOUNT, last, TIME_LIMIT).await
     {
         tracing::warn!(
             position = last,
@@ -50,7 +50,7 @@ pub async fn start(
         );
     }
     if let Some(last) = last
-        && !watermarks.wait_for(USER, last, TIME_LIMIT).await
+        && !high_water_marks.wait_for(USER, last, TIME_LIMIT).await
     {
         tracing::debug!(position = last, "the read model of users is behind");
     }

@@ -95,7 +95,7 @@ pub struct Parts {
     /// The command bus.
     pub commands: Commands,
     /// The positions of the log's subscribers.
-    pub watermarks: HighWaterMarks,
+    pub high_water_marks: HighWaterMarks,
     /// The connections for reading; best a pool of its own, so that lists do not hold up writers.
     pub pool: PgPool,
     /// The programs that convert uploads.
@@ -189,8 +189,8 @@ impl App {
         &self.0.parts.commands
     }
 
-    pub(crate) fn watermarks(&self) -> &HighWaterMarks {
-        &self.0.parts.watermarks
+    pub(crate) fn high_water_marks(&self) -> &HighWaterMarks {
+        &self.0.parts.high_water_marks
     }
 
     pub(crate) fn pool(&self) -> &PgPool {
@@ -249,7 +249,7 @@ impl App {
     pub(crate) fn health(&self) -> Health {
         let parts = self.parts();
         Health {
-            watermarks: parts.watermarks.clone(),
+            high_water_marks: parts.high_water_marks.clone(),
             // Not the readers', which a crowd of them may use up.
             pool: parts.commands.store().pool().clone(),
             gateways: Arc::clone(&parts.gateways),
@@ -268,7 +268,9 @@ impl App {
     /// it; returns the position if that takes too long.
     pub(crate) async fn settle(&self, kind: &str, position: Option<Position>) -> Option<Position> {
         let position = position?;
-        let read = self.watermarks().wait_for(kind, position, READABLE_WITHIN);
+        let read = self
+            .high_water_marks()
+            .wait_for(kind, position, READABLE_WITHIN);
         let held = async {
             if [User::TYPE, Role::TYPE, Permission::TYPE, Session::TYPE].contains(&kind) {
                 self.auth()

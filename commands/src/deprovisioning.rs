@@ -11,7 +11,7 @@ use eventstore::{StoreError, clock};
 use projections::{delivery::schedules, people::accounts};
 use sqlx::PgPool;
 
-use crate::{CommandError, Together};
+use crate::{AtomicAppend, CommandError};
 
 /// Bound on the accounts, and on the schedules, in one append.
 const AT_ONCE: usize = 500;
@@ -34,7 +34,7 @@ impl Leaving {
     }
 }
 
-impl Together<'_> {
+impl AtomicAppend<'_> {
     /// Adds the deactivation of a user's accounts, except `apart`, which the caller adds, and the
     /// end of the user's schedules. True if one append cannot take all of them.
     ///

@@ -28,5 +28,5 @@ pub mod sending;
 pub mod suppression;
 pub mod verification;
 
-pub use bus::{Actor, Commands, Scope, Together};
+pub use bus::{Actor, AtomicAppend, Commands, Scope};
 pub use error::CommandError;

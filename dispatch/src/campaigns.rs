@@ -17,19 +17,19 @@ const MOST: usize = 1_000;
 
 /// The state of a campaign.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Standing {
+pub enum CampaignState {
     /// The campaign runs, at this pace.
-    Runs(Option<Pace>),
+    Running(Option<Pace>),
     /// The campaign is stopped, and may run again later.
-    Stands,
+    Stopped,
     /// The campaign has ended, or was deleted.
-    Gone,
+    Ended,
 }
 
 /// The cache of campaign states of a worker.
 pub struct Campaigns {
     pool: PgPool,
-    known: Mutex<HashMap<i64, (Instant, Standing)>>,
+    known: Mutex<HashMap<i64, (Instant, CampaignState)>>,
 }
 
 impl Campaigns {
@@ -42,26 +42,26 @@ impl Campaigns {
     }
 
     /// The state of a campaign. During a read from the database all other callers wait.
-    pub async fn standing(&self, id: i64) -> Result<Standing, sqlx::Error> {
+    pub async fn state(&self, id: i64) -> Result<CampaignState, sqlx::Error> {
         let mut known = self.known.lock().await;
-        if let Some((at, standing)) = known.get(&id)
+        if let Some((at, state)) = known.get(&id)
             && at.elapsed() < FRESH
         {
-            return Ok(*standing);
+            return Ok(*state);
         }
         let at = Instant::now();
-        let standing = match queue::campaign(&self.pool, id).await? {
+        let state = match queue::campaign(&self.pool, id).await? {
             Some(row) => match row.state.as_str() {
-                "running" => Standing::Runs(row.pace.and_then(|pace| pace.parse().ok())),
-                "ended" => Standing::Gone,
-                _ => Standing::Stands,
+                "running" => CampaignState::Running(row.pace.and_then(|pace| pace.parse().ok())),
+                "ended" => CampaignState::Ended,
+                _ => CampaignState::Stopped,
             },
-            None => Standing::Gone,
+            None => CampaignState::Ended,
         };
         if known.len() >= MOST {
             known.retain(|_, (at, _)| at.elapsed() < FRESH);
         }
-        known.insert(id, (at, standing));
-        Ok(standing)
+        known.insert(id, (at, state));
+        Ok(state)
     }
 }

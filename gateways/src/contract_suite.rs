@@ -72,8 +72,8 @@ impl Stage {
     }
 
     fn took(&self, count: usize, name: &str) {
-        let patience = Clock::now() + Duration::from_secs(180);
-        while (self.taken)() < count && Clock::now() < patience {
+        let deadline = Clock::now() + Duration::from_secs(180);
+        while (self.taken)() < count && Clock::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
         }
         assert_eq!((self.taken)(), count, "{name}: taken");

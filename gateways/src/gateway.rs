@@ -83,7 +83,7 @@ pub struct Accepted {
     /// The id that the remote side gave the message, if it named one.
     pub message_id: Option<String>,
     /// The time-out of its report.
-    pub patience: Duration,
+    pub report_timeout: Duration,
     /// The outcome that is assumed if no report arrives.
     pub if_silent: OnReportTimeout,
     /// The result rows of the attempt's steps.
@@ -115,7 +115,7 @@ pub trait Gateway: Send + Sync {
     fn channels(&self) -> usize;
 
     /// The least time limit of an attempt, where the worker's usual one is too short.
-    fn patience(&self) -> Duration {
+    fn time_limit(&self) -> Duration {
         Duration::ZERO
     }
 

@@ -33,7 +33,7 @@ pub(crate) fn sender<'a>(
 
 /// The time limit of an attempt where a response may take `answer_seconds`: twice that, for
 /// what comes before the request.
-pub(crate) fn patience(answer_seconds: u64) -> Duration {
+pub(crate) fn time_limit(answer_seconds: u64) -> Duration {
     Duration::from_secs(answer_seconds.saturating_mul(2))
 }
 

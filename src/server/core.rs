@@ -45,7 +45,7 @@ pub struct Core<'a> {
     /// The command bus, on the log.
     pub commands: Commands,
     /// Positions of the log's subscribers.
-    pub watermarks: HighWaterMarks,
+    pub high_water_marks: HighWaterMarks,
     /// Wakes workers.
     work: WorkSignal,
     /// The providers.
@@ -82,15 +82,15 @@ impl<'a> Core<'a> {
         let commands = Commands::new(store.clone());
         let work = WorkSignal::new(store.log());
         let all = subscribers(&work);
-        let watermarks = HighWaterMarks::new(store.log().clone(), &all);
+        let high_water_marks = HighWaterMarks::new(store.log().clone(), &all);
         let led = if has(config, Role::Projector) {
             all
         } else {
             Vec::new()
         };
         let lanes = shares.lanes as usize;
-        let subscribers = Subscribers::start(store.log(), led, lanes, &watermarks, stop);
-        identity::start(&commands, parts::adoption(config), &watermarks).await?;
+        let subscribers = Subscribers::start(store.log(), led, lanes, &high_water_marks, stop);
+        identity::start(&commands, parts::adoption(config), &high_water_marks).await?;
 
         let installation = parts::installation(config, master, listening);
         let addresses = installation.addresses.clone();
@@ -108,7 +108,7 @@ impl<'a> Core<'a> {
             config,
             master,
             commands,
-            watermarks,
+            high_water_marks,
             work,
             registry,
             metrics,
@@ -163,7 +163,7 @@ impl<'a> Core<'a> {
             self.commands.clone(),
             pool,
             sending,
-            self.watermarks.clone(),
+            self.high_water_marks.clone(),
         )
         .start()
     }
@@ -182,7 +182,7 @@ impl<'a> Core<'a> {
         confinement: Option<&'static str>,
     ) -> Http {
         let health = Health {
-            watermarks: self.watermarks.clone(),
+            high_water_marks: self.high_water_marks.clone(),
             pool: self.store().pool().clone(),
             gateways: self.gateways(),
             metrics: self.metrics.clone(),

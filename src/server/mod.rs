@@ -173,7 +173,7 @@ impl Started {
         let commands = core.commands.clone();
         let parts = Parts {
             commands: commands.clone(),
-            watermarks: core.watermarks.clone(),
+            high_water_marks: core.high_water_marks.clone(),
             pool: readers,
             conversions,
             metrics: core.metrics.clone(),

@@ -2,7 +2,7 @@
 //! deactivated or deleted is deprovisioned, and a new email or phone goes to the user's
 //! first account where that account has the old one.
 
-use commands::{Together, deprovisioning::Leaving};
+use commands::{AtomicAppend, deprovisioning::Leaving};
 use cqrs_es::Aggregate as _;
 use domain::{
     Id, Patch,
@@ -73,26 +73,26 @@ async fn attempt<V: Verb>(
     recipe: Option<Recipe>,
 ) -> Result<Option<(Done, Option<Leaving>)>> {
     let user = users.load(id).await?;
-    let mut together = users.commands().together();
-    let decided = together.send(id, &user, command.clone()).await?;
+    let mut append = users.commands().begin_append();
+    let decided = append.send(id, &user, command.clone()).await?;
     decided.map_err(Error::from)?;
     let leaving = leaving(&user.aggregate, command);
     let first = match command {
         UserCommand::Update(patch) => {
             let profile = user.aggregate.profile();
-            update_first_account(users, &mut together, id, profile, patch, leaving).await?
+            update_first_account(users, &mut append, id, profile, patch, leaving).await?
         }
         _ => None,
     };
     let more = match leaving {
         Some(leaving) => {
             let pool = users.pool();
-            together.deprovision(pool, id, leaving, first).await?
+            append.deprovision(pool, id, leaving, first).await?
         }
         None => false,
     };
     let kinds = [User::TYPE, Account::TYPE, Schedule::TYPE];
-    let done = users.commit(together, recipe, &kinds).await?;
+    let done = users.commit(append, recipe, &kinds).await?;
     Ok(done.map(|done| (done, leaving.filter(|_| more))))
 }
 
@@ -111,7 +111,7 @@ fn leaving(user: &User, command: &UserCommand) -> Option<Leaving> {
 /// Returns the account that was added, which is deactivated at once if its user is.
 async fn update_first_account<V: Verb>(
     users: &Writer<User, V>,
-    together: &mut Together<'_>,
+    append: &mut AtomicAppend<'_>,
     id: Id<User>,
     before: &UserProfile,
     patch: &UserPatch,
@@ -138,7 +138,7 @@ async fn update_first_account<V: Verb>(
     // The update assigns the new address too if the caller is an account administrator, as a change
     // of the account itself does.
     let update = account_update(&users.implied(), first, changes).await?;
-    let decided = together.send(first, &account, update).await?;
+    let decided = append.send(first, &account, update).await?;
     // The account was deleted or given away this moment: there is nothing to follow.
     Ok(decided.is_ok().then_some(first))
 }
@@ -173,12 +173,10 @@ async fn deprovision_rest<V: Verb>(
 ) -> Result<Option<eventstore::Position>> {
     let mut late = None;
     for _ in 0..APPENDS {
-        let mut together = users.commands().together();
-        let more = together
-            .deprovision(users.pool(), id, leaving, None)
-            .await?;
+        let mut append = users.commands().begin_append();
+        let more = append.deprovision(users.pool(), id, leaving, None).await?;
         let kinds = [Account::TYPE, Schedule::TYPE];
-        let done = users.commit(together, None, &kinds).await?;
+        let done = users.commit(append, None, &kinds).await?;
         late = late.max(done.and_then(|done| done.late));
         if !more {
             break;

@@ -6,7 +6,7 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
-use commands::{Actor, CommandError, Commands, Scope, Together};
+use commands::{Actor, AtomicAppend, CommandError, Commands, Scope};
 use domain::{Entity, Id, Refusal, access::User};
 use eventstore::{Committed, Loaded, Position};
 use projections::View;
@@ -161,7 +161,7 @@ where
     /// again.
     pub async fn commit(
         &self,
-        together: Together<'_>,
+        append: AtomicAppend<'_>,
         recipe: Option<Recipe>,
         kinds: &[&str],
     ) -> Result<Option<Done>> {
@@ -169,7 +169,7 @@ where
         if let Some(recipe) = recipe {
             Once::answer(&mut metadata, || recipe.text());
         }
-        let committed = match together.commit(&metadata).await {
+        let committed = match append.commit(&metadata).await {
             Ok(committed) => committed,
             Err(CommandError::Contended) => return Ok(None),
             Err(error) => return Err(error.into()),

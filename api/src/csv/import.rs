@@ -88,7 +88,9 @@ impl<L: Layout> Table<L> {
 /// not read yet are kept in memory for the subscribers of the log.
 pub(crate) async fn readable(app: &App, kind: &str, batch: Option<Position>) {
     if let Some(position) = batch {
-        let read = app.watermarks().wait_for(kind, position, READABLE_WITHIN);
+        let read = app
+            .high_water_marks()
+            .wait_for(kind, position, READABLE_WITHIN);
         if !read.await {
             tracing::warn!("the read models are late; an import goes on without them");
         }

@@ -138,7 +138,7 @@ fn value<T: FromStr<Err: Display>>(
 }
 
 /// Merges two rows about one contact: where both have a value, the later one holds.
-pub(super) fn together(earlier: ContactProfile, later: ContactProfile) -> ContactProfile {
+pub(super) fn merge(earlier: ContactProfile, later: ContactProfile) -> ContactProfile {
     ContactProfile {
         phone: later.phone.or(earlier.phone),
         first_name: later.first_name.or(earlier.first_name),

@@ -20,7 +20,7 @@ use eventstore::{Committed, Lock, LockName, Metadata, Position};
 use projections::people::groups::by_phone;
 use tokio::task::JoinHandle;
 
-use super::contact_csv::{ContactLayout, change, together};
+use super::contact_csv::{ContactLayout, change, merge};
 use crate::{
     App, Error, Result,
     authorization::{Caller, Update},
@@ -242,7 +242,7 @@ impl Entry {
     fn add(&mut self, later: Self) {
         self.lines.extend(later.lines);
         let earlier = mem::take(&mut self.contact);
-        self.contact = together(earlier, later.contact);
+        self.contact = merge(earlier, later.contact);
     }
 }
 

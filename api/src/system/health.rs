@@ -47,7 +47,7 @@ pub(super) fn routes() -> Routes {
 #[derive(Clone)]
 pub struct Health {
     /// The positions of the log's subscribers.
-    pub watermarks: HighWaterMarks,
+    pub high_water_marks: HighWaterMarks,
     /// The connections for reading.
     pub pool: PgPool,
     /// The part of `/readyz` about gateways.
@@ -96,7 +96,7 @@ impl Health {
     async fn ready(&self) -> Response {
         let asked = async {
             let (lag, depth, provisional, senders) = tokio::join!(
-                self.watermarks.lag(),
+                self.high_water_marks.lag(),
                 queue::depth(&self.pool, eventstore::clock::now()),
                 accounts::provisional(&self.pool, 0),
                 users::provisional_senders(&self.pool, eventstore::clock::now(), 0),

@@ -1,9 +1,9 @@
 //! The command bus: commands to one aggregate, to many of a kind (`many`), and to several kinds
-//! (`together`). The first two run the same loop (`deciding`).
+//! (`atomic_append`). The first two run the same loop (`deciding`).
 
+mod atomic_append;
 mod deciding;
 mod many;
-mod together;
 
 use std::{array, sync::Arc};
 
@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use self::deciding::{Order, Terms};
 use crate::CommandError;
 
-pub use together::Together;
+pub use atomic_append::AtomicAppend;
 
 /// The number of queues for commands that lost a race. Each aggregate always uses the same
 /// queue, which it shares with some others.

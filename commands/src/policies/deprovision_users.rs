@@ -73,10 +73,10 @@ async fn deprovision(policies: &Policies, id: Id<User>) -> Result<(), CommandErr
     };
     let metadata = Metadata::of_reaction("deprovisioning").because_of(user.last.as_ref());
     for _ in 0..APPENDS {
-        let mut together = policies.commands.together();
-        let more = together.deprovision(&policies.pool, id, leaving, None);
+        let mut append = policies.commands.begin_append();
+        let more = append.deprovision(&policies.pool, id, leaving, None);
         let more = more.await?;
-        let committed = together.commit(&metadata).await?;
+        let committed = append.commit(&metadata).await?;
         if !committed.is_empty() {
             let ended = committed.len();
             tracing::info!(user.id = id.get(), ended, "a user was deprovisioned");
@@ -97,9 +97,12 @@ async fn deprovision(policies: &Policies, id: Id<User>) -> Result<(), CommandErr
 /// Waits until the read models of these kinds have reached the position; false after
 /// [`READABLE_WITHIN`].
 async fn readable(policies: &Policies, kinds: &[&str], position: Position) -> bool {
-    let watermarks = &policies.watermarks;
+    let high_water_marks = &policies.high_water_marks;
     for kind in kinds {
-        if !watermarks.wait_for(kind, position, READABLE_WITHIN).await {
+        if !high_water_marks
+            .wait_for(kind, position, READABLE_WITHIN)
+            .await
+        {
             return false;
         }
     }

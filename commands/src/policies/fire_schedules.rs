@@ -127,7 +127,7 @@ impl Due<'_> {
                 }
                 let sending = &self.policies.sending;
                 let start = sending.start(&campaign.aggregate, clock::now()).await?;
-                self.together(campaign_id, campaign, start).await
+                self.atomically(campaign_id, campaign, start).await
             }
             Job::CampaignStop { campaign_id } => {
                 let campaign: Loaded<Campaign> = self.thing(campaign_id).await?;
@@ -135,7 +135,7 @@ impl Due<'_> {
                     return self.is_over().await;
                 }
                 let stop = CampaignCommand::Stop { at: clock::now() };
-                self.together(campaign_id, campaign, stop).await
+                self.atomically(campaign_id, campaign, stop).await
             }
         }
     }
@@ -156,7 +156,7 @@ impl Due<'_> {
         let ready = self.policies.sending.ready(order, owner).await?;
         let spool = self.policies.commands.next_id("spool").await?;
         let send = ready.command(spool, clock::now(), SendOptions::default());
-        self.together(id, transmission, send).await
+        self.atomically(id, transmission, send).await
     }
 
     async fn thing<A: Entity>(&self, id: Id<A>) -> Result<Loaded<A>, CommandError> {
@@ -164,7 +164,7 @@ impl Due<'_> {
     }
 
     /// Appends the effect of the schedule together with its firing.
-    async fn together<A>(
+    async fn atomically<A>(
         &self,
         id: Id<A>,
         state: Loaded<A>,
@@ -173,14 +173,14 @@ impl Due<'_> {
     where
         A: Entity<Error: Into<Refusal>>,
     {
-        let mut together = self.policies.commands.together();
-        let done = together.send(id, &state, command).await?;
+        let mut append = self.policies.commands.begin_append();
+        let done = append.send(id, &state, command).await?;
         done.map_err(|error| CommandError::Refused(error.into()))?;
-        let fired = together
+        let fired = append
             .send(self.id, &self.schedule, self.fired(None, false))
             .await?;
         fired.map_err(CommandError::Refused)?;
-        together.commit(&self.metadata()).await?;
+        append.commit(&self.metadata()).await?;
         tracing::info!(
             schedule.id = self.id.get(),
             kind = A::TYPE,
@@ -191,10 +191,10 @@ impl Due<'_> {
 
     /// Appends a command to the schedule alone: that it had no effect, and why.
     async fn settle(&self, command: ScheduleCommand) -> Result<(), CommandError> {
-        let mut together = self.policies.commands.together();
-        let told = together.send(self.id, &self.schedule, command).await?;
+        let mut append = self.policies.commands.begin_append();
+        let told = append.send(self.id, &self.schedule, command).await?;
         told.map_err(CommandError::Refused)?;
-        together.commit(&self.metadata()).await.map(drop)
+        append.commit(&self.metadata()).await.map(drop)
     }
 
     fn metadata(&self) -> Metadata {

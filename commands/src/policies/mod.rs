@@ -42,7 +42,7 @@ pub struct Policies {
     /// For the read models, and for the backlogs of campaigns.
     pool: PgPool,
     sending: Sending,
-    watermarks: HighWaterMarks,
+    high_water_marks: HighWaterMarks,
 }
 
 /// The running policies of this process.
@@ -57,13 +57,13 @@ impl Policies {
         commands: Commands,
         pool: PgPool,
         sending: Sending,
-        watermarks: HighWaterMarks,
+        high_water_marks: HighWaterMarks,
     ) -> Self {
         Self {
             commands,
             pool,
             sending,
-            watermarks,
+            high_water_marks,
         }
     }
 

@@ -1,12 +1,12 @@
 //! Inbound messages of all protocols: the account that each came to, the program that takes
 //! it in, the contact that it came from, and one append of all that.
 //!
-//! Messages that arrive at the same time are looked up and appended in batches (`together`).
+//! Messages that arrive at the same time are looked up and appended in batches (`intake`).
 
+mod intake;
 mod lookup;
 mod record;
 mod senders;
-mod together;
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use eventstore::StoreError;
 use sqlx::PgPool;
 use thiserror::Error;
 
-use self::together::Intake;
+use self::intake::Intake;
 use crate::{CommandError, Commands, sending::Deadlines, suppression::Suppression};
 
 /// Limits on the messages of one batch, and on those that wait.

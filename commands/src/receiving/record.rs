@@ -14,8 +14,8 @@ use domain::{
 };
 use eventstore::StoreError;
 
-use super::{InboundMessage, Ingest, lookup::Route, together::settled};
-use crate::{CommandError, Together};
+use super::{InboundMessage, Ingest, intake::settled, lookup::Route};
+use crate::{AtomicAppend, CommandError};
 
 /// An inbound message with its key and its route.
 pub(super) struct RoutedMessage<'b> {
@@ -49,7 +49,7 @@ impl Ingest {
     /// Adds the inbound transmission of a message; answers its id and that of its attempt.
     pub async fn arrive(
         &self,
-        together: &mut Together<'_>,
+        append: &mut AtomicAppend<'_>,
         one: &RoutedMessage<'_>,
         contact: Id<Contact>,
     ) -> Result<(Id<Transmission>, Id<Spool>), CommandError> {
@@ -71,7 +71,7 @@ impl Ingest {
             results: results(inbound, self.wish(inbound)),
         };
         let receive = TransmissionCommand::Receive(Box::new(arrival));
-        settled(together.create(id, vec![receive]).await?)?;
+        settled(append.create(id, vec![receive]).await?)?;
         Ok((id, spool))
     }
 
@@ -101,7 +101,7 @@ impl Ingest {
     /// answer is configured.
     pub async fn heed(
         &self,
-        together: &mut Together<'_>,
+        append: &mut AtomicAppend<'_>,
         one: &RoutedMessage<'_>,
         contact: Id<Contact>,
         listed: &Listed,
@@ -112,12 +112,12 @@ impl Ingest {
         let there = listed.get(&self.fingerprint(one)).copied();
         let owner = one.route.owner();
         let is_new = self
-            .list(together, wish, owner, one.inbound.source(), there)
+            .list(append, wish, owner, one.inbound.source(), there)
             .await?;
         match wish {
             Wish::Stop {
                 answer: Some(words),
-            } if is_new => self.confirm(together, one, contact, words).await,
+            } if is_new => self.confirm(append, one, contact, words).await,
             _ => Ok(()),
         }
     }
@@ -126,7 +126,7 @@ impl Ingest {
     /// kept, so it is not answered either.
     pub async fn heed_unread(
         &self,
-        together: &mut Together<'_>,
+        append: &mut AtomicAppend<'_>,
         one: &UnroutedMessage<'_>,
     ) -> Result<(), CommandError> {
         let &UnroutedMessage { inbound, owner, .. } = one;
@@ -137,7 +137,7 @@ impl Ingest {
         let fingerprint = self.suppression.fingerprint(owner, Channel::Sms, source);
         let listed = self.suppression.with(std::slice::from_ref(&fingerprint));
         let there = listed.await?.get(&fingerprint).copied();
-        self.list(together, wish, owner, source, there)
+        self.list(append, wish, owner, source, there)
             .await
             .map(drop)
     }
@@ -145,7 +145,7 @@ impl Ingest {
     /// Adds a sender to the owner's do-not-contact list, or removes them; true if newly added.
     async fn list(
         &self,
-        together: &mut Together<'_>,
+        append: &mut AtomicAppend<'_>,
         wish: &Wish,
         owner: Id<User>,
         source: &str,
@@ -162,13 +162,13 @@ impl Ingest {
                 let Ok(add) = listing else {
                     return Ok(false);
                 };
-                settled(together.create(id, vec![add]).await?)?;
+                settled(append.create(id, vec![add]).await?)?;
                 return Ok(true);
             }
             (Wish::Start, Some(id)) => {
                 let optout = self.commands.store().load::<OptOut>(id).await?;
                 if optout.aggregate.exists() {
-                    settled(together.send(id, &optout, OptOutCommand::Remove).await?)?;
+                    settled(append.send(id, &optout, OptOutCommand::Remove).await?)?;
                 }
             }
             (Wish::Stop { .. }, Some(_)) | (Wish::Start, None) => {}
@@ -179,7 +179,7 @@ impl Ingest {
     /// Sends the sender one message that confirms the opt-out.
     async fn confirm(
         &self,
-        together: &mut Together<'_>,
+        append: &mut AtomicAppend<'_>,
         one: &RoutedMessage<'_>,
         contact: Id<Contact>,
         words: &str,
@@ -203,7 +203,7 @@ impl Ingest {
             force: false,
             paced: false,
         };
-        settled(together.create(id, vec![create, send]).await?)
+        settled(append.create(id, vec![create, send]).await?)
     }
 
     /// The sender's wish, if the message is an SMS that consists of nothing else.

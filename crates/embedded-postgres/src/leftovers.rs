@@ -54,12 +54,12 @@ pub(super) async fn clear(cluster: &Path, socket_dir: &Path) -> Result<(), Embed
 }
 
 async fn end_servers(cluster: &Path) -> Result<(), EmbeddedError> {
-    for (signal, patience) in REQUESTS {
+    for (signal, time_limit) in REQUESTS {
         let Some(pid) = ask_to_end(cluster, signal)? else {
             return Ok(());
         };
         tracing::warn!(postgres.pid = pid.as_raw(), %signal, "ending a Postgres of an earlier run");
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + time_limit;
         while Instant::now() < deadline {
             if servers_in(cluster).is_empty() {
                 return Ok(());

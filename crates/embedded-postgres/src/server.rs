@@ -283,11 +283,11 @@ pub(super) async fn shut_down(child: &mut Child) {
         (Signal::SIGQUIT, Duration::from_secs(5)),
         (Signal::SIGKILL, Duration::from_secs(5)),
     ];
-    for (signal, patience) in requests {
+    for (signal, time_limit) in requests {
         // The id exists until the child was waited for, so it belongs to no other process.
         let Some(pid) = child.id() else { return };
         signal_process(pid, signal);
-        if timeout(patience, child.wait()).await.is_ok() {
+        if timeout(time_limit, child.wait()).await.is_ok() {
             return;
         }
         tracing::warn!(postgres.pid = pid, %signal, "Postgres does not stop");

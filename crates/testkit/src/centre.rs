@@ -69,13 +69,13 @@ impl Centre {
 
     /// Waits until it has logged `times` events of this name, and returns them.
     pub async fn said(&self, event: &str, times: usize) -> Vec<Value> {
-        let patience = Instant::now() + Duration::from_secs(180);
+        let deadline = Instant::now() + Duration::from_secs(180);
         loop {
             let said = self.all(event);
             if said.len() >= times {
                 return said;
             }
-            assert!(Instant::now() < patience, "{times} times {event}: {said:?}");
+            assert!(Instant::now() < deadline, "{times} times {event}: {said:?}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -99,19 +99,19 @@ impl ScratchLog {
 pub struct Following {
     subscribers: Subscribers,
     /// The positions that they have reached.
-    pub watermarks: HighWaterMarks,
+    pub high_water_marks: HighWaterMarks,
     stop: CancellationToken,
 }
 
 impl Following {
     /// Starts them, with this many connections.
     pub fn start(log: &Log, subscribers: Vec<Arc<dyn Subscriber>>, lanes: usize) -> Self {
-        let watermarks = HighWaterMarks::new(log.clone(), &subscribers);
+        let high_water_marks = HighWaterMarks::new(log.clone(), &subscribers);
         let stop = CancellationToken::new();
-        let subscribers = Subscribers::start(log, subscribers, lanes, &watermarks, &stop);
+        let subscribers = Subscribers::start(log, subscribers, lanes, &high_water_marks, &stop);
         Self {
             subscribers,
-            watermarks,
+            high_water_marks,
             stop,
         }
     }
@@ -119,7 +119,7 @@ impl Following {
     /// Waits until those that follow this aggregate type have reached a position.
     pub async fn reached(&self, aggregate_type: &str, position: Position) {
         assert!(
-            self.watermarks
+            self.high_water_marks
                 .wait_for(aggregate_type, position, LONG)
                 .await
         );
@@ -129,7 +129,14 @@ impl Following {
     pub async fn all_reached(&self, position: Position) {
         let deadline = Instant::now() + LONG;
         let behind = |it: &SubscriberStatus| it.position < position;
-        while self.watermarks.lag().await.unwrap().iter().any(behind) {
+        while self
+            .high_water_marks
+            .lag()
+            .await
+            .unwrap()
+            .iter()
+            .any(behind)
+        {
             assert!(Instant::now() < deadline);
             sleep(Duration::from_millis(5)).await;
         }

@@ -6,7 +6,7 @@ use crate::words::one_line;
 /// The most characters of a report that are kept.
 const WORDS: usize = 400;
 
-/// The fate of a mail according to a report.
+/// The outcome of a mail according to a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DsnOutcome {
     /// The mail failed permanently, with the remote side's text.
@@ -21,13 +21,13 @@ pub fn read(mail: &[u8]) -> Option<DsnOutcome> {
         let neutral = structure::neutralise(mail)?;
         let mail = bounds::parser().parse(&*neutral)?;
         let kinds = ["delivery-status", "global-delivery-status"];
-        fate(&fields_of(&mail, &kinds)?)
+        outcome(&fields_of(&mail, &kinds)?)
     })
 }
 
-/// The fate by the fields of a report: a failure, if any recipient has one.
-fn fate(fields: &[(String, String)]) -> Option<DsnOutcome> {
-    let mut fate = None;
+/// The outcome by the fields of a report: a failure, if any recipient has one.
+fn outcome(fields: &[(String, String)]) -> Option<DsnOutcome> {
+    let mut outcome = None;
     let (mut action, mut status, mut diagnostic) = (String::new(), String::new(), String::new());
     for (name, value) in fields {
         match name.as_str() {
@@ -48,15 +48,15 @@ fn fate(fields: &[(String, String)]) -> Option<DsnOutcome> {
                 format!("{status} {diagnostic}")
             };
             let words = one_line(&words, WORDS);
-            fate = Some(DsnOutcome::Failed(match words.as_str() {
+            outcome = Some(DsnOutcome::Failed(match words.as_str() {
                 "" => "it was returned".to_owned(),
                 _ => words,
             }));
         } else if !action.is_empty() {
-            fate = fate.or(Some(DsnOutcome::Other));
+            outcome = outcome.or(Some(DsnOutcome::Other));
         }
     }
-    fate
+    outcome
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ pub struct MailServerConfig {
     /// The most concurrent connections, in total and from one address.
     pub connections: (usize, usize),
     /// The time-out while the client sends nothing.
-    pub patience: Duration,
+    pub time_limit: Duration,
     /// The time limit of a whole mail, and of the time between two mails.
     pub whole_patience: Duration,
     /// The most bytes of mails in memory, over all connections.
@@ -76,7 +76,7 @@ impl MailServerConfig {
             host,
             limit,
             connections: (CONNECTIONS, 50),
-            patience: Duration::from_secs(120),
+            time_limit: Duration::from_secs(120),
             whole_patience: Duration::from_secs(600),
             memory: (128 << 20).max(4 * limit),
             tls: None,
@@ -182,7 +182,7 @@ impl MailServer {
         let Some(tls) = &self.0.config.tls else {
             return Ok(());
         };
-        let encrypted = timeout(self.0.config.patience, tls.accept(stream)).await??;
+        let encrypted = timeout(self.0.config.time_limit, tls.accept(stream)).await??;
         let session = Session::new(self, dialect, true, stopping);
         session.run(encrypted).await.map(drop)
     }

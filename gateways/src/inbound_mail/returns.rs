@@ -95,10 +95,10 @@ impl Returns {
     async fn bounced(
         &self,
         spool: Id<Spool>,
-        fate: Option<DsnOutcome>,
+        outcome: Option<DsnOutcome>,
         message_id: String,
     ) -> Result<&'static str, CommandError> {
-        let words = match fate {
+        let words = match outcome {
             Some(DsnOutcome::Failed(words)) => words,
             Some(DsnOutcome::Other) => return Ok(NOTED),
             None => return Ok("550 5.6.0 only reports of delivery are taken here"),

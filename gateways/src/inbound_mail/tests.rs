@@ -67,7 +67,7 @@ async fn rest(mut stream: TcpStream) -> String {
 async fn who_is_slow_or_brings_too_much_is_told_so_and_hung_up_on() {
     let desk = Fixture::open().await;
     let silent = MailServerConfig {
-        patience: Duration::from_millis(200),
+        time_limit: Duration::from_millis(200),
         ..config()
     };
     let (_, stream) = desk.caller(silent).await;

@@ -169,7 +169,7 @@ impl KannelGateway {
         until: Instant,
     ) -> Reply {
         let count = parts.len();
-        let until = self.patience(until);
+        let until = self.time_limit(until);
         let mut last = Reply::new(Outcome::Rejected, "there is nothing to send");
         for (taken, part) in parts.into_iter().enumerate() {
             let again = (taken > 0).then(|| part.clone());
@@ -217,9 +217,9 @@ impl KannelGateway {
     }
 
     /// The time limit of a response: the provider's time-out, but not past the deadline.
-    fn patience(&self, until: Instant) -> Instant {
-        let patience = Duration::from_secs(self.config.settings.timeout_seconds);
-        until.min(Instant::now() + patience)
+    fn time_limit(&self, until: Instant) -> Instant {
+        let time_limit = Duration::from_secs(self.config.settings.timeout_seconds);
+        until.min(Instant::now() + time_limit)
     }
 
     async fn ready(&self, until: Instant) -> Result<Connection, String> {
@@ -227,7 +227,7 @@ impl KannelGateway {
             return Ok(connection);
         }
         let opening = Connection::open(&self.config, self.tls.as_ref());
-        match timeout_at(self.patience(until), opening).await {
+        match timeout_at(self.time_limit(until), opening).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(format!("the SMS gateway cannot be reached: {error}")),
             Err(_) => Err("the SMS gateway did not answer in time".to_owned()),
@@ -242,7 +242,7 @@ impl KannelGateway {
         }
         Ended::Accepted(Accepted {
             message_id: reply.message_id,
-            patience: Duration::from_secs(settings.report_seconds),
+            report_timeout: Duration::from_secs(settings.report_seconds),
             if_silent: settings.if_silent,
             results: sms::results(VIA, Outcome::Delivered, &reply.words),
         })
@@ -279,8 +279,8 @@ impl Gateway for KannelGateway {
         self.config.settings.connections.max(1)
     }
 
-    fn patience(&self) -> Duration {
-        sms::patience(self.config.settings.timeout_seconds)
+    fn time_limit(&self) -> Duration {
+        sms::time_limit(self.config.settings.timeout_seconds)
     }
 
     fn accepts(&self, sender: Option<&SenderAddress>) -> Result<(), &'static str> {

@@ -132,8 +132,8 @@ impl Link {
     /// Unbinds when the outstanding requests have their responses.
     async fn leave(&self, opener: &Opener, session: &Session) {
         let all = u32::try_from(opener.config.settings.window).unwrap_or(u32::MAX);
-        let patience = Duration::from_secs(opener.config.settings.timeout_seconds);
-        let _ = timeout(patience, self.window.acquire_many(all)).await;
+        let time_limit = Duration::from_secs(opener.config.settings.timeout_seconds);
+        let _ = timeout(time_limit, self.window.acquire_many(all)).await;
         self.say(State::Down("the provider is not used any more".to_owned()));
         let _ = timeout(GOODBYE, session.request(Pdu::Unbind)).await;
         session.close();
@@ -162,9 +162,9 @@ async fn attend(
 
 impl Opener {
     async fn open(&self, way: Way) -> Result<(Session, mpsc::Receiver<Frame>), String> {
-        let patience = Duration::from_secs(self.config.settings.timeout_seconds);
+        let time_limit = Duration::from_secs(self.config.settings.timeout_seconds);
         let opening = async {
-            let (session, delivered) = self.connect(patience).await?;
+            let (session, delivered) = self.connect(time_limit).await?;
             match self.bind(&session, way).await {
                 Ok(()) => Ok((session, delivered)),
                 Err(reason) => {
@@ -173,14 +173,14 @@ impl Opener {
                 }
             }
         };
-        timeout(patience, opening)
+        timeout(time_limit, opening)
             .await
             .map_err(|_| "the message centre did not answer in time".to_owned())?
     }
 
     async fn connect(
         &self,
-        patience: Duration,
+        time_limit: Duration,
     ) -> Result<(Session, mpsc::Receiver<Frame>), String> {
         let SmppConfig {
             host,
@@ -194,7 +194,7 @@ impl Opener {
         let host = without_brackets(host);
         let stream = networks.connect(host, *port).await.map_err(unreached)?;
         let timing = Timing {
-            patience,
+            time_limit,
             enquire: Duration::from_secs(settings.enquire_seconds),
         };
         Ok(match &self.tls {

@@ -244,7 +244,7 @@ impl SmppGateway {
         let known_as = receipt::known_as(message_id, settings.message_ids);
         Ended::Accepted(Accepted {
             message_id: Some(known_as).filter(|id| !id.is_empty()),
-            patience: Duration::from_secs(settings.report_seconds),
+            report_timeout: Duration::from_secs(settings.report_seconds),
             if_silent: settings.if_silent,
             results: sms::results(VIA, Outcome::Delivered, &words),
         })
@@ -295,8 +295,8 @@ impl Gateway for SmppGateway {
         sending.count() * window(&self.opener.config.settings)
     }
 
-    fn patience(&self) -> Duration {
-        sms::patience(self.opener.config.settings.timeout_seconds)
+    fn time_limit(&self) -> Duration {
+        sms::time_limit(self.opener.config.settings.timeout_seconds)
     }
 
     fn accepts(&self, sender: Option<&SenderAddress>) -> Result<(), &'static str> {

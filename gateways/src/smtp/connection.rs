@@ -82,7 +82,7 @@ pub(super) struct Connection {
     /// A second handle on the socket, to see whether the server closed it.
     watch: StdStream,
     pub offers: Offers,
-    patience: Duration,
+    time_limit: Duration,
     used: Instant,
     state: State,
 }
@@ -116,7 +116,7 @@ impl Connection {
     ) -> Result<Self, Trouble> {
         let limit = Limit {
             until,
-            patience: config.timeout,
+            time_limit: config.timeout,
         };
         let (tcp, watch) = limit.at(Step::Connect, stream::open(config)).await?;
         let implicit = tls.filter(|_| config.tls == Tls::Implicit);
@@ -156,7 +156,7 @@ impl Connection {
             smtp,
             watch,
             offers,
-            patience: config.timeout,
+            time_limit: config.timeout,
             used: Instant::now(),
             state: State::Ready,
         })
@@ -166,7 +166,7 @@ impl Connection {
     pub async fn send(&mut self, letter: &Letter, until: Instant) -> Result<Response, Trouble> {
         let limit = Limit {
             until,
-            patience: self.patience,
+            time_limit: self.time_limit,
         };
         self.state = State::Unsound;
         let sent = match self.envelope(letter, &limit).await {
@@ -243,7 +243,7 @@ impl Connection {
         let transfer = Duration::from_secs(wire.len() as u64 / SLOWEST);
         let limit = Limit {
             until: limit.until,
-            patience: limit.patience + transfer,
+            time_limit: limit.time_limit + transfer,
         };
         let trouble = match limit.at(Step::Message, self.smtp.command(wire)).await {
             Ok(answer) if completed(&answer) => {
@@ -259,7 +259,7 @@ impl Connection {
             Fault::Lost(_, Some(_)) => {
                 let limit = Limit {
                     until: limit.until,
-                    patience: PROBE,
+                    time_limit: PROBE,
                 };
                 if let Err(Trouble {
                     step,
@@ -278,7 +278,7 @@ impl Connection {
     pub async fn quit(mut self) {
         let limit = Limit {
             until: Instant::now() + PROBE,
-            patience: PROBE,
+            time_limit: PROBE,
         };
         let _ = limit.at(Step::Mail, self.smtp.command(Quit)).await;
     }
@@ -297,7 +297,7 @@ impl Reusable for Connection {
     async fn revive(&mut self, until: Instant) -> bool {
         let limit = Limit {
             until,
-            patience: PROBE,
+            time_limit: PROBE,
         };
         let spoke = match self.watch.peek(&mut [0]) {
             Ok(0) => return false,
@@ -351,7 +351,7 @@ fn unexpected(step: Step, answer: &Response) -> Trouble {
 /// The time limits of a step: an absolute one, and one from its beginning.
 struct Limit {
     until: Instant,
-    patience: Duration,
+    time_limit: Duration,
 }
 
 impl Limit {
@@ -361,7 +361,7 @@ impl Limit {
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Trouble> {
         let begun = Instant::now();
-        match timeout_at(self.until.min(begun + self.patience), work).await {
+        match timeout_at(self.until.min(begun + self.time_limit), work).await {
             Ok(done) => done.map_err(|error| Trouble::new(step, error)),
             Err(_) => Err(Trouble {
                 step,

@@ -223,7 +223,7 @@ impl Gateway for SmtpGateway {
         self.config.connections.max(1)
     }
 
-    fn patience(&self) -> Duration {
+    fn time_limit(&self) -> Duration {
         self.config.timeout.saturating_add(CONVERSATION)
     }
 

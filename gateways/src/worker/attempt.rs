@@ -63,8 +63,8 @@ impl Attempt {
             transmission.id = self.job.transmission_id,
             spool.id = spool,
         );
-        let fate = self.make().instrument(span).await;
-        let back = match fate {
+        let action = self.make().instrument(span).await;
+        let back = match action {
             QueueAction::Back(due_at) => {
                 self.shared.leases.token(spool).map(|token| (token, due_at))
             }
@@ -84,16 +84,16 @@ impl Attempt {
 
     async fn make(&self) -> QueueAction {
         if self.job.reclaimed
-            && let Some(fate) = self.mark_outcome_unknown().await
+            && let Some(action) = self.mark_outcome_unknown().await
         {
-            return fate;
+            return action;
         }
         let service = Service::from_flag(i32::from(self.job.service));
         if self.is_too_late() {
             return self.too_late(service).await;
         }
-        if let Some(fate) = self.check_suppression().await {
-            return fate;
+        if let Some(action) = self.check_suppression().await {
+            return action;
         }
         let Some(service) = service else {
             return QueueAction::Back(clock::now() + NO_PROVIDER_PAUSE);
@@ -105,7 +105,7 @@ impl Attempt {
         let sender = senders.for_service(service).cloned();
         let (channel, trial, permit) = match self.channel(service, &senders).await {
             Ok(found) => found,
-            Err(fate) => return fate,
+            Err(action) => return action,
         };
         if self.is_too_late() {
             return self.too_late(Some(service)).await;
@@ -211,8 +211,8 @@ impl Attempt {
             }
             (Ended::NotOurs, Some(Started::Later(pause))) => self.later(*pause).await,
             (Ended::NotOurs, Some(Started::Suppressed)) => {
-                let fate = self.check_suppression().await;
-                fate.unwrap_or_else(|| QueueAction::Back(clock::now()))
+                let action = self.check_suppression().await;
+                action.unwrap_or_else(|| QueueAction::Back(clock::now()))
             }
             (Ended::NotOurs, _) => QueueAction::Back(clock::now()),
             (Ended::NoRoom, _) => self.back_in(NO_ROOM_PAUSE),
@@ -242,7 +242,7 @@ impl Attempt {
                 .compose(&self.transmission, &self.people, senders)
                 .await?,
             bulk: self.is_bulk(),
-            deadline: Instant::now() + self.shared.config.attempt.max(channel.gateway.patience()),
+            deadline: Instant::now() + self.shared.config.attempt.max(channel.gateway.time_limit()),
         })
     }
 
@@ -323,14 +323,15 @@ impl Attempt {
         let at = clock::now();
         metrics::counter!("ledgerline_attempts_accepted_total").increment(1);
         tracing::info!("accepted");
-        let patience = chrono::TimeDelta::from_std(accepted.patience).unwrap_or_default();
+        let report_timeout =
+            chrono::TimeDelta::from_std(accepted.report_timeout).unwrap_or_default();
         let command = TransmissionCommand::Accept(Acceptance {
             spool: self.id(),
             at,
             awaited: Awaited {
                 provider,
                 message_id: accepted.message_id,
-                until: at + patience,
+                until: at + report_timeout,
                 if_silent: accepted.if_silent,
             },
             results: accepted.results,

@@ -127,12 +127,12 @@ impl Worker {
     }
 
     /// Stops claiming, gives back attempts that have not started, and waits for those on the
-    /// wire, at most for `patience`. Those that remain keep their lease; the worker that claims
+    /// wire, at most for `time_limit`. Those that remain keep their lease; the worker that claims
     /// them next marks their outcome as unknown.
-    pub async fn stop(self, patience: Duration) {
+    pub async fn stop(self, time_limit: Duration) {
         self.shared.stopping.cancel();
         self.tasks.close();
-        if tokio::time::timeout(patience, self.tasks.wait())
+        if tokio::time::timeout(time_limit, self.tasks.wait())
             .await
             .is_err()
         {

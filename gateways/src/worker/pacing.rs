@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, time::Duration};
 
 use chrono::{DateTime, Utc};
-use dispatch::{campaigns::Standing, rate_limiter::Window};
+use dispatch::{campaigns::CampaignState, rate_limiter::Window};
 use domain::delivery::Spacing;
 use eventstore::clock;
 use tokio::time::Instant;
@@ -24,7 +24,7 @@ const TRIES: usize = 8;
 
 /// A queue for slots in which an attempt has to wait.
 struct Line {
-    whose: Whose,
+    paced_by: PacedBy,
     key: String,
     spacing: Spacing,
     /// The slot that the attempt has taken.
@@ -32,15 +32,15 @@ struct Line {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Whose {
+enum PacedBy {
     Campaign,
     Provider,
 }
 
 impl Line {
-    fn new(whose: Whose, key: String, spacing: Spacing) -> Self {
+    fn new(paced_by: PacedBy, key: String, spacing: Spacing) -> Self {
         Self {
-            whose,
+            paced_by,
             key,
             spacing,
             slot: None,
@@ -109,13 +109,15 @@ impl Start<'_> {
         let Some(id) = job.campaign_id else {
             return Ok(None);
         };
-        let pace = match shared.campaigns.standing(id).await {
-            Ok(Standing::Runs(pace)) => pace,
-            Ok(Standing::Stands | Standing::Gone) | Err(_) => return Err(Started::Suppressed),
+        let pace = match shared.campaigns.state(id).await {
+            Ok(CampaignState::Running(pace)) => pace,
+            Ok(CampaignState::Stopped | CampaignState::Ended) | Err(_) => {
+                return Err(Started::Suppressed);
+            }
         };
         let line = |pace| {
             let spacing = Spacing::of_pace(pace);
-            Line::new(Whose::Campaign, format!("campaign/{id}"), spacing)
+            Line::new(PacedBy::Campaign, format!("campaign/{id}"), spacing)
         };
         Ok(pace.map(line))
     }
@@ -123,7 +125,9 @@ impl Start<'_> {
     /// Updates the campaign's spacing, since its pace may have changed during the wait.
     async fn keep_up(&self, lines: &mut [Line]) -> Result<(), Started> {
         let now = self.campaign().await?;
-        let then = lines.iter_mut().find(|line| line.whose == Whose::Campaign);
+        let then = lines
+            .iter_mut()
+            .find(|line| line.paced_by == PacedBy::Campaign);
         if let (Some(now), Some(then)) = (now, then) {
             then.spacing = now.spacing;
         }
@@ -133,7 +137,7 @@ impl Start<'_> {
     fn provider(&self) -> Option<Line> {
         let spacing = Spacing::of_limit(self.channel.rate_limit?);
         let key = format!("provider/{}", self.channel.provider);
-        Some(Line::new(Whose::Provider, key, spacing))
+        Some(Line::new(PacedBy::Provider, key, spacing))
     }
 
     /// Waits in a line for a slot, at its head if the attempt comes `again`.
@@ -146,9 +150,9 @@ impl Start<'_> {
             () = tokio::time::sleep_until(give_up_at) => Err(Duration::ZERO),
             () = shared.stopping.cancelled() => return Err(Started::Not),
         };
-        passed.map_err(|pause| match line.whose {
-            Whose::Campaign => Started::Later(pause),
-            Whose::Provider => {
+        passed.map_err(|pause| match line.paced_by {
+            PacedBy::Campaign => Started::Later(pause),
+            PacedBy::Provider => {
                 self.trial.too_many(Instant::now() + pause + FULL_PAUSE);
                 Started::Full(pause)
             }
@@ -162,31 +166,31 @@ mod tests {
 
     use super::*;
 
-    fn line(whose: Whose, per_second: f64) -> Line {
+    fn line(paced_by: PacedBy, per_second: f64) -> Line {
         let pace = Pace::said(Some(per_second), None, PaceUnit::Second);
         let spacing = Spacing::of_pace(pace.unwrap().unwrap());
-        Line::new(whose, String::new(), spacing)
+        Line::new(paced_by, String::new(), spacing)
     }
 
     /// An attempt that needs slots of two lines must not lose one while it waits for the other.
     #[test]
     fn the_line_of_rarer_slots_comes_first() {
         for (campaign, provider, first) in [
-            (50.0, 5.0, Whose::Provider),
-            (5.0, 50.0, Whose::Campaign),
-            (0.1, 1_000.0, Whose::Campaign),
+            (50.0, 5.0, PacedBy::Provider),
+            (5.0, 50.0, PacedBy::Campaign),
+            (0.1, 1_000.0, PacedBy::Campaign),
         ] {
             let lines = vec![
-                line(Whose::Campaign, campaign),
-                line(Whose::Provider, provider),
+                line(PacedBy::Campaign, campaign),
+                line(PacedBy::Provider, provider),
             ];
-            assert!(in_order(lines)[0].whose == first, "{campaign}, {provider}");
+            assert!(in_order(lines)[0].paced_by == first, "{campaign}, {provider}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_slot_holds_until_its_time_and_at_its_pace_only() {
-        let mut line = line(Whose::Campaign, 10.0);
+        let mut line = line(PacedBy::Campaign, 10.0);
         assert!(!line.has_slot());
         let (from, spacing) = (Instant::now(), line.spacing);
         let until = from + spacing.tolerance();
@@ -196,7 +200,7 @@ mod tests {
             spacing,
         });
         assert!(line.has_slot());
-        line.spacing = self::line(Whose::Campaign, 2.0).spacing;
+        line.spacing = self::line(PacedBy::Campaign, 2.0).spacing;
         assert!(!line.has_slot(), "at a slower pace");
         line.spacing = spacing;
         tokio::time::advance(spacing.tolerance()).await;

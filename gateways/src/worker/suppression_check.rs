@@ -16,7 +16,7 @@ use domain::{
 use eventstore::{StoreError, clock};
 use tokio::time::Instant;
 
-use dispatch::campaigns::Standing;
+use dispatch::campaigns::CampaignState;
 
 use super::{Shared, attempt::Attempt, attempt::QueueAction};
 
@@ -139,10 +139,12 @@ impl Attempt {
         asked: &mut SuppressionCheck,
     ) -> Result<Option<TransmissionCommand>, StoreError> {
         if let Some(campaign) = self.job.campaign_id {
-            match self.shared.campaigns.standing(campaign).await? {
-                Standing::Runs(_) => {}
-                Standing::Stands => return Ok(Some(self.withdrawal("its campaign was stopped"))),
-                Standing::Gone => {
+            match self.shared.campaigns.state(campaign).await? {
+                CampaignState::Running(_) => {}
+                CampaignState::Stopped => {
+                    return Ok(Some(self.withdrawal("its campaign was stopped")));
+                }
+                CampaignState::Ended => {
                     let reason = "its campaign was deleted".to_owned();
                     return Ok(Some(self.suppression(reason)));
                 }

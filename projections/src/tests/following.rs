@@ -83,7 +83,7 @@ async fn a_poison_event_stops_one_of_a_lane_and_says_so() {
     lane.extend(fussy.iter().cloned());
     let running = Following::start(desk.log(), lane, LANES);
     let stopped = loop {
-        let mut statuses = running.watermarks.lag().await.unwrap();
+        let mut statuses = running.high_water_marks.lag().await.unwrap();
         let status = statuses.pop().unwrap();
         if let Some(stopped) = status.stopped {
             assert_eq!(status.position, 1);
@@ -205,7 +205,7 @@ async fn one_leads_and_the_other_takes_over() {
 }
 
 async fn led_by(running: &Following) -> usize {
-    let statuses = running.watermarks.lag().await.unwrap();
+    let statuses = running.high_water_marks.lag().await.unwrap();
     statuses.iter().filter(|status| status.leader).count()
 }
 

@@ -84,10 +84,10 @@ impl Drop for Process {
         if self.ended().is_some() {
             return;
         }
-        for (signal, patience) in [(Signal::SIGTERM, 30), (Signal::SIGKILL, 30)] {
+        for (signal, time_limit) in [(Signal::SIGTERM, 30), (Signal::SIGKILL, 30)] {
             self.signal(signal);
             let _ = kill(self.pid(), Signal::SIGCONT);
-            if self.wait(Duration::from_secs(patience)).is_some() {
+            if self.wait(Duration::from_secs(time_limit)).is_some() {
                 return;
             }
         }

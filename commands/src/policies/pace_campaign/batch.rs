@@ -70,13 +70,13 @@ impl Pacer {
         let contacts: Vec<Id<Contact>> = contacts.collect();
         policies.commands.store().warm_keys(&contacts).await?;
 
-        let mut together = policies.commands.together();
+        let mut append = policies.commands.begin_append();
         let batch = Batch {
             to: Id::new(to),
             made: turns.len() as u64,
             last,
         };
-        let advanced = together.send(self.id, &state.loaded, CampaignCommand::Advance(batch));
+        let advanced = append.send(self.id, &state.loaded, CampaignCommand::Advance(batch));
         advanced.await?.map_err(CommandError::Refused)?;
         let at = clock::now();
         let deadline = at + policies.sending.within(state.details.service);
@@ -98,10 +98,10 @@ impl Pacer {
                     }));
                 }
             }
-            let made = together.create(id, commands).await?;
+            let made = append.create(id, commands).await?;
             made.map_err(|error| CommandError::Refused(error.into()))?;
         }
-        together.commit(&bulk(&state.loaded)).await?;
+        append.commit(&bulk(&state.loaded)).await?;
         Ok(Made {
             made: batch.made as usize,
             sent,
@@ -119,8 +119,8 @@ impl Pacer {
         // The read models of groups and contacts must have reached the position at which the
         // campaign was started.
         for kind in [Group::TYPE, Contact::TYPE] {
-            let watermarks = &policies.watermarks;
-            if !watermarks.reaches(kind, self.since, within).await {
+            let high_water_marks = &policies.high_water_marks;
+            if !high_water_marks.reaches(kind, self.since, within).await {
                 let id = self.id.get();
                 tracing::warn!(campaign.id = id, kind, "a campaign waits for its contacts");
                 return Ok(false);

@@ -251,7 +251,7 @@ impl Pacer {
         let head = policies.commands.store().log().fresh_head().await?;
         let within = Duration::from_secs(2);
         let kind = <Transmission as cqrs_es::Aggregate>::TYPE;
-        if !policies.watermarks.wait_for(kind, head, within).await {
+        if !policies.high_water_marks.wait_for(kind, head, within).await {
             return Ok(false);
         }
         let progress = campaign_progress::read(&policies.pool, id).await;
@@ -330,10 +330,10 @@ impl Pacer {
     }
 
     async fn tell(&self, state: &State, command: CampaignCommand) -> Result<(), CommandError> {
-        let mut together = self.policies.commands.together();
-        let told = together.send(self.id, &state.loaded, command).await?;
+        let mut append = self.policies.commands.begin_append();
+        let told = append.send(self.id, &state.loaded, command).await?;
         told.map_err(CommandError::Refused)?;
-        together.commit(&metadata(&state.loaded)).await.map(drop)
+        append.commit(&metadata(&state.loaded)).await.map(drop)
     }
 }
 

@@ -92,7 +92,7 @@ impl<'m> Session<'m> {
         };
         if !self.encrypted {
             let greeting = format!("220 {} {protocol}", config.host);
-            say(&mut stream, &greeting, config.patience).await?;
+            say(&mut stream, &greeting, config.time_limit).await?;
         }
         let mut buffer = BytesMut::new();
         let mut until = Instant::now() + config.whole_patience;
@@ -120,7 +120,7 @@ impl<'m> Session<'m> {
                 }
             };
             let (words, after) = self.command(&line).await;
-            say(&mut stream, &words, config.patience).await?;
+            say(&mut stream, &words, config.time_limit).await?;
             match after {
                 After::GoOn => {}
                 After::HangUp => return self.close(&mut stream).await,
@@ -147,7 +147,7 @@ impl<'m> Session<'m> {
         let config = &self.mail_server.0.config;
         buffer.reserve(READ);
         let read = tokio::select! {
-            read = timeout(config.patience, stream.read_buf(buffer)) => read,
+            read = timeout(config.time_limit, stream.read_buf(buffer)) => read,
             () = self.stopping.cancelled() => {
                 let words = format!("421 4.3.2 {} closes", config.host);
                 say(stream, &words, Duration::from_secs(1)).await?;
@@ -350,7 +350,7 @@ fn syntax(error: &Syntax) -> &'static str {
 async fn say<S: AsyncWrite + Unpin>(
     stream: &mut S,
     words: &str,
-    patience: Duration,
+    time_limit: Duration,
 ) -> io::Result<()> {
     if words.is_empty() {
         return Ok(());
@@ -360,5 +360,5 @@ async fn say<S: AsyncWrite + Unpin>(
         stream.write_all(line.as_bytes()).await?;
         stream.flush().await
     };
-    timeout(patience, written).await?
+    timeout(time_limit, written).await?
 }

@@ -39,7 +39,7 @@ impl Session<'_> {
                     }
                     Err(_) => {
                         let words = "452 4.3.1 too much comes in at once, try again later";
-                        say(stream, words, config.patience).await?;
+                        say(stream, words, config.time_limit).await?;
                         return Ok(After::HangUp);
                     }
                 }
@@ -57,7 +57,7 @@ impl Session<'_> {
         if data.bare {
             let words = "554 5.6.0 a CR or LF stands by itself in it";
             for _ in 0..self.answers() {
-                say(stream, words, config.patience).await?;
+                say(stream, words, config.time_limit).await?;
             }
             return Ok(After::HangUp);
         }
@@ -67,7 +67,7 @@ impl Session<'_> {
             self.store(data.bytes).await
         };
         drop(memory);
-        say(stream, &answers.join("\r\n"), config.patience).await?;
+        say(stream, &answers.join("\r\n"), config.time_limit).await?;
         Ok(After::GoOn)
     }
 

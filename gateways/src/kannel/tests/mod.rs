@@ -185,7 +185,7 @@ async fn a_taken_message_awaits_its_report() {
     let Ended::Accepted(accepted) = ended else {
         panic!("{ended:?}");
     };
-    assert_eq!(accepted.patience, Duration::from_secs(60));
+    assert_eq!(accepted.report_timeout, Duration::from_secs(60));
     assert_eq!(
         accepted.if_silent,
         domain::delivery::OnReportTimeout::Delivered

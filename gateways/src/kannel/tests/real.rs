@@ -116,9 +116,9 @@ impl Kannel {
 }
 
 fn listens(port: u16) {
-    let patience = Clock::now() + Duration::from_secs(180);
+    let deadline = Clock::now() + Duration::from_secs(180);
     while Stream::connect(("127.0.0.1", port)).is_err() {
-        assert!(Clock::now() < patience, "Kannel does not listen");
+        assert!(Clock::now() < deadline, "Kannel does not listen");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -57,17 +57,17 @@ struct Shared {
     outgoing: mpsc::Sender<Outgoing>,
     asked: Mutex<HashMap<u32, oneshot::Sender<Frame>>>,
     sequence: AtomicU32,
-    patience: Duration,
+    time_limit: Duration,
     closed: CancellationToken,
 }
 
 #[derive(Debug)]
 struct Outgoing {
     command: Command,
-    fate: Arc<WriteState>,
+    write_state: Arc<WriteState>,
 }
 
-/// The fate of a command: written to the connection or withdrawn before, never both.
+/// The state of a command: written to the connection or withdrawn before, never both.
 #[derive(Debug, Default)]
 struct WriteState(AtomicU8);
 
@@ -85,9 +85,9 @@ impl WriteState {
         self.settle(Self::WITHDRAWN)
     }
 
-    fn settle(&self, fate: u8) -> bool {
+    fn settle(&self, state: u8) -> bool {
         let order = Ordering::AcqRel;
-        let settled = self.0.compare_exchange(0, fate, order, Ordering::Acquire);
+        let settled = self.0.compare_exchange(0, state, order, Ordering::Acquire);
         settled.is_ok()
     }
 }
@@ -96,7 +96,7 @@ impl WriteState {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timing {
     /// The time-out of a response.
-    pub patience: Duration,
+    pub time_limit: Duration,
     /// The interval of enquire_link.
     pub enquire: Duration,
 }
@@ -113,7 +113,7 @@ impl Session {
             outgoing,
             asked: Mutex::default(),
             sequence: AtomicU32::new(0),
-            patience: timing.patience,
+            time_limit: timing.time_limit,
             closed: CancellationToken::new(),
         }));
         let (reader, writer) = tokio::io::split(stream);
@@ -142,14 +142,14 @@ impl Session {
         let sequence = self.next_sequence();
         let (answer, answered) = oneshot::channel();
         self.asked().insert(sequence, answer);
-        let fate = Arc::<WriteState>::default();
-        let _forgotten = Forgotten(self, sequence, Arc::clone(&fate));
+        let write_state = Arc::<WriteState>::default();
+        let _forgotten = Forgotten(self, sequence, Arc::clone(&write_state));
         let outgoing = Outgoing {
             command: Command::new(CommandStatus::EsmeRok, sequence, pdu),
-            fate: Arc::clone(&fate),
+            write_state: Arc::clone(&write_state),
         };
         let lost = |reason| Lost {
-            sent: !fate.withdraw(),
+            sent: !write_state.withdraw(),
             reason,
         };
         let answer = async {
@@ -164,7 +164,7 @@ impl Session {
                 () = self.closed() => None,
             }
         };
-        match timeout(self.0.patience, answer).await {
+        match timeout(self.0.time_limit, answer).await {
             Ok(Some(answer)) => Ok(answer),
             Ok(None) => Err(lost("the connection was lost")),
             Err(_) => Err(lost("the message centre did not answer in time")),
@@ -175,7 +175,7 @@ impl Session {
     pub async fn answer(&self, sequence: u32, status: CommandStatus, pdu: impl Into<Pdu>) {
         let outgoing = Outgoing {
             command: Command::new(status, sequence, pdu),
-            fate: Arc::default(),
+            write_state: Arc::default(),
         };
         let _ = self.0.outgoing.send(outgoing).await;
     }
@@ -278,9 +278,13 @@ async fn write<S: AsyncWrite>(
             count = outgoing.recv_many(&mut batch, TOGETHER) => if count == 0 { break },
             () = closed.cancelled() => break,
         }
-        for Outgoing { command, fate } in batch.drain(..) {
+        for Outgoing {
+            command,
+            write_state,
+        } in batch.drain(..)
+        {
             // Encoding only fails for want of memory.
-            if fate.write() && codec.encode(&command, &mut bytes).is_err() {
+            if write_state.write() && codec.encode(&command, &mut bytes).is_err() {
                 break;
             }
         }

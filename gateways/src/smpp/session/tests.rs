@@ -11,7 +11,7 @@ fn pair() -> (
 ) {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let timing = Timing {
-        patience: Duration::from_secs(1),
+        time_limit: Duration::from_secs(1),
         enquire: Duration::from_secs(10),
     };
     let (session, delivered) = Session::start(ours, timing);

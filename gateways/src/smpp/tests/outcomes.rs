@@ -18,7 +18,7 @@ async fn what_is_taken_is_known_by_its_id_and_reported_later() {
         panic!("it is to be reported");
     };
     assert_eq!(accepted.message_id.as_deref(), Some("1"));
-    assert_eq!(accepted.patience, Duration::from_secs(60));
+    assert_eq!(accepted.report_timeout, Duration::from_secs(60));
     assert_eq!(accepted.if_silent, OnReportTimeout::Delivered);
     let reported = centre.said("reported", 1).await;
     assert_eq!(reported[0]["status"], 0);

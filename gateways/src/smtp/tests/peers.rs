@@ -258,9 +258,9 @@ impl Drop for Certificates {
 
 /// Waits until a condition holds that another process brings about.
 pub(crate) fn until(what: &str, happened: impl Fn() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(180);
+    let deadline = Instant::now() + Duration::from_secs(180);
     while !happened() {
-        assert!(Instant::now() < patience, "waited in vain: {what}");
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::CommandError;
 
-/// Events that are appended atomically by [`Together::commit`], and not before.
-pub struct Together<'c> {
+/// Events that are appended atomically by [`AtomicAppend::commit`], and not before.
+pub struct AtomicAppend<'c> {
     commands: &'c Commands,
     batch: Batch,
     cause: Option<Cause>,
@@ -18,8 +18,8 @@ pub struct Together<'c> {
 
 impl Commands {
     /// Begins an append to aggregates of several kinds.
-    pub fn together(&self) -> Together<'_> {
-        Together {
+    pub fn begin_append(&self) -> AtomicAppend<'_> {
+        AtomicAppend {
             commands: self,
             batch: Batch::default(),
             cause: None,
@@ -27,7 +27,7 @@ impl Commands {
     }
 }
 
-impl Together<'_> {
+impl AtomicAppend<'_> {
     /// The store that the events are appended to.
     pub(crate) fn store(&self) -> &Store {
         self.commands.store()

@@ -133,30 +133,29 @@ impl Ingest {
             .map(|it| (it.at, it.route.owner(), it.inbound));
         let not_read = unread.iter().map(|it| (it.at, it.owner, it.inbound));
         let last_wishes = self.last_wishes(read.chain(not_read));
-        let mut together = self.commands.together();
+        let mut append = self.commands.begin_append();
         let mut ids = Vec::with_capacity(routed.len());
         for (one, sender) in routed.iter().zip(senders) {
             let message = Cause::message(one.key);
-            together.because_of(message.clone());
+            append.because_of(message.clone());
             if let Some(create) = sender.create {
-                settled(together.create(sender.contact, vec![create]).await?)?;
+                settled(append.create(sender.contact, vec![create]).await?)?;
             }
-            let (id, spool) = self.arrive(&mut together, one, sender.contact).await?;
+            let (id, spool) = self.arrive(&mut append, one, sender.contact).await?;
             ids.push(id);
             if last_wishes.contains(&one.at) {
-                together.because_of(message.at(id, spool));
-                self.heed(&mut together, one, sender.contact, &listed)
-                    .await?;
+                append.because_of(message.at(id, spool));
+                self.heed(&mut append, one, sender.contact, &listed).await?;
             }
         }
         for one in unread {
             if last_wishes.contains(&one.at) {
-                together.because_of(Cause::message(one.key));
-                self.heed_unread(&mut together, one).await?;
+                append.because_of(Cause::message(one.key));
+                self.heed_unread(&mut append, one).await?;
             }
         }
         let metadata = Metadata::of_reaction("receiving");
-        together.commit(&metadata).await?;
+        append.commit(&metadata).await?;
         Ok(ids)
     }
 }
