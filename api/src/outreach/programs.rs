@@ -9,6 +9,7 @@ use projections::{
     delivery::campaigns,
     outreach::programs::{self, ProgramRow},
 };
+use serde_json::json;
 
 use super::program_fields::ProgramRequest;
 use crate::{
@@ -31,6 +32,7 @@ pub(super) fn routes() -> Routes {
             create,
             op("Creates a program of the type it names")
                 .requires(&["type"])
+                .example(json!({"type": "sendemail", "name": "Spring news", "template_id": 1}))
                 .answers(501, "No type was said; the routes that have one are named.")
                 .id("program"),
         )

@@ -184,7 +184,10 @@ mod tests {
                 line(PacedBy::Campaign, campaign),
                 line(PacedBy::Provider, provider),
             ];
-            assert!(in_order(lines)[0].paced_by == first, "{campaign}, {provider}");
+            assert!(
+                in_order(lines)[0].paced_by == first,
+                "{campaign}, {provider}"
+            );
         }
     }
 
