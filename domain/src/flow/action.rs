@@ -10,6 +10,7 @@ use crate::{
 /// The names of the applications, as they stand in flows and result rows.
 #[allow(missing_docs)]
 pub mod application {
+    pub const AMD: &str = "amd";
     pub const CONNECT: &str = "connect";
     pub const DISCONNECT: &str = "disconnect";
     pub const EMAIL_RECEIVE: &str = "email_receive";
@@ -17,7 +18,9 @@ pub mod application {
     pub const FAX_RECEIVE: &str = "fax_receive";
     pub const FAX_SEND: &str = "fax_send";
     pub const INBOUND: &str = "inbound";
+    pub const INPUT: &str = "input";
     pub const ORIGINATE: &str = "originate";
+    pub const PLAY_MENU: &str = "play_menu";
     pub const SMS_RECEIVE: &str = "sms_receive";
     pub const SMS_SEND: &str = "sms_send";
     pub const TTS: &str = "tts";
@@ -30,6 +33,8 @@ pub mod application {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "application", rename_all = "snake_case")]
 pub enum Action {
+    /// Finds out whether a person or a machine answered the call.
+    Amd,
     /// Answers an inbound call.
     Connect,
     /// Hangs up.
@@ -54,8 +59,17 @@ pub enum Action {
     },
     /// Starts with an inbound call.
     Inbound,
+    /// Takes the keys that the other side presses, up to `#`.
+    Input,
     /// Calls the destination; succeeds once the call is answered.
     Originate,
+    /// Plays a recording and takes one key.
+    PlayMenu {
+        /// The recording.
+        recording_id: Id<Recording>,
+        /// Its sequence number at the time of sending.
+        version: u64,
+    },
     /// Confirms an opt-out by short message: the one message that is sent in spite of the opt-out.
     SmsConfirm {
         /// The text of the confirmation.
@@ -95,6 +109,7 @@ impl Action {
     /// The name of the action's application.
     pub const fn application(&self) -> &'static str {
         match self {
+            Self::Amd => application::AMD,
             Self::Connect => application::CONNECT,
             Self::Disconnect => application::DISCONNECT,
             Self::EmailReceive => application::EMAIL_RECEIVE,
@@ -102,7 +117,9 @@ impl Action {
             Self::FaxReceive => application::FAX_RECEIVE,
             Self::FaxSend { .. } => application::FAX_SEND,
             Self::Inbound => application::INBOUND,
+            Self::Input => application::INPUT,
             Self::Originate => application::ORIGINATE,
+            Self::PlayMenu { .. } => application::PLAY_MENU,
             Self::SmsReceive => application::SMS_RECEIVE,
             Self::SmsConfirm { .. } | Self::SmsSend { .. } => application::SMS_SEND,
             Self::Tts { .. } => application::TTS,

@@ -3,7 +3,7 @@
 use super::{
     Action::{
         Connect, Disconnect, EmailReceive, FaxReceive, FaxSend, Inbound, Originate, SmsConfirm,
-        SmsReceive, SmsSend, Tts, VoicePlay, Wait,
+        SmsReceive, Tts, VoicePlay, Wait,
     },
     Flow, Service,
 };
@@ -37,9 +37,7 @@ impl Flow {
                 };
                 Self::chain(service, [Originate, send, Disconnect])
             }
-            ProgramKind::SendSms { text_id, .. } => {
-                Self::chain(service, [SmsSend { text_id, version }])
-            }
+            ProgramKind::SendSms { text_id, .. } => Self::send_sms(text_id, version),
             ProgramKind::VoiceMessage { recording_id, .. } => {
                 let play = VoicePlay {
                     recording_id,

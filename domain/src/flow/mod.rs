@@ -1,24 +1,33 @@
 //! Flows: the steps of a program, as data. A transmission carries the flow it was queued with, so
 //! that it always shows the steps that were meant.
 //!
-//! A flow is a list of steps joined by conditions on the results of earlier steps. Execution begins
-//! with the steps that follow none; when a step has its results, every step runs that one of its
-//! [`After`]s leads to; when none does, the attempt is over.
+//! A flow is a list of steps joined by conditions on the results of earlier steps. [`Run`] is the
+//! one interpreter: it begins with the steps that follow none; when a step has its results, every
+//! step is next that one of its [`After`]s leads to; when none is left, the attempt is over.
+//! [`Flow::check`] has the rules for flows of new programs.
 
 mod action;
 mod compile;
+#[cfg(test)]
+mod examples;
+mod possible;
+mod run;
 mod service;
+mod validation;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Id,
     delivery::{ResultKind, SpoolResult},
-    outreach::Template,
+    outreach::{Template, Text},
 };
 
 pub use action::{Action, application};
+pub use possible::{Possible, Values};
+pub use run::{Ending, Interruption, Next, Run, Side, StepResult, Visit};
 pub use service::Service;
+pub use validation::Flaw;
 
 /// The result of an application that succeeded.
 pub const SUCCESS: &str = "success";
@@ -89,6 +98,11 @@ impl Flow {
             service,
             steps: steps.collect(),
         }
+    }
+
+    /// The flow of program `sendsms`: the one step that sends a short message.
+    pub fn send_sms(text_id: Id<Text>, version: u64) -> Self {
+        Self::chain(Service::Sms, [Action::SmsSend { text_id, version }])
     }
 
     /// The flow of program `sendemail`: the one step that sends an email.

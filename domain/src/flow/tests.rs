@@ -84,6 +84,14 @@ fn every_type_of_program_compiles_to_its_chain() {
 }
 
 #[test]
+fn every_type_of_program_compiles_to_a_valid_flow() {
+    for kind in ProgramType::ALL {
+        let flow = Flow::compile(Id::new(1), &program(kind), 7);
+        assert_eq!(flow.check(), Ok(()), "{}", kind.as_str());
+    }
+}
+
+#[test]
 fn a_flow_says_what_is_sent_by_id_and_version() {
     let flow = |kind| to_value(Flow::compile(Id::new(1), &program(kind), 7).steps).unwrap();
     assert_eq!(
