@@ -7,9 +7,11 @@
 //! [`Flow::check`] has the rules for flows of new programs.
 
 mod action;
+mod answers;
 mod compile;
 #[cfg(test)]
 mod examples;
+mod play;
 mod possible;
 mod run;
 mod service;
@@ -24,6 +26,8 @@ use crate::{
 };
 
 pub use action::{Action, application};
+pub use answers::{Answer, Answers, Given, Unfit};
+pub use play::Played;
 pub use possible::{Possible, Values};
 pub use run::{Ending, Interruption, Next, Run, Side, StepResult, Visit};
 pub use service::Service;
