@@ -13,6 +13,8 @@ mod compile;
 mod examples;
 mod play;
 mod possible;
+#[cfg(test)]
+mod properties;
 mod run;
 mod service;
 mod validation;
