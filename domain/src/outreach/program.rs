@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Entity, Id, Patch, Refusal,
     access::User,
+    flow::Flow,
     outreach::{ParametersPatch, ProgramKind, ProgramType},
     values::Line,
 };
@@ -117,11 +118,13 @@ impl Program {
                 }
                 let mut parent_id = None;
                 patch.parent_id.apply(&mut parent_id);
+                let kind = ProgramKind::new(kind, patch.parameters, id.subject())?;
+                check_flow(id, &kind)?;
                 vec![ProgramCreated {
                     id,
                     owner,
                     name,
-                    kind: ProgramKind::new(kind, patch.parameters, id.subject())?,
+                    kind,
                     parent_id,
                 }]
             }
@@ -155,6 +158,7 @@ impl Program {
         if same {
             return Ok(vec![]);
         }
+        check_flow(id, &kind)?;
         Ok(vec![ProgramUpdated {
             name,
             kind,
@@ -167,6 +171,12 @@ impl Program {
 fn own_name(kind: ProgramType) -> Result<Line, Refusal> {
     let name = kind.as_str().parse();
     name.map_err(|_| Refusal::invalid("name", "is required"))
+}
+
+/// Checks the flow that the program compiles to. Programs of older events are not checked.
+fn check_flow(id: Id<Program>, kind: &ProgramKind) -> Result<(), Refusal> {
+    let checked = Flow::compile(id, kind, 1).check();
+    checked.map_err(|flaw| Refusal::invalid("type", flaw.to_string()))
 }
 
 impl ProgramUses {
