@@ -80,6 +80,9 @@ pub struct SpoolResult {
 }
 
 impl SpoolResult {
+    /// The most rows of an event; their ids are derived from its position.
+    pub const MOST_IN_EVENT: u8 = 32;
+
     /// Makes a result row.
     pub fn new(kind: ResultKind, name: impl Into<String>, data: impl Into<String>) -> Self {
         Self {

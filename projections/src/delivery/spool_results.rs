@@ -10,7 +10,7 @@ use super::deliveries::{Occurred, storable};
 use crate::Scope;
 
 /// The most results kept of one event; their ids are derived from its position.
-const PER_EVENT: i64 = 32;
+const PER_EVENT: i64 = SpoolResult::MOST_IN_EVENT as i64;
 
 /// A result as clients see it.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow, Serialize, ToSchema)]

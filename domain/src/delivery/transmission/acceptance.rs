@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Spool, SpoolReport, Transmission, TransmissionError,
-    TransmissionEvent::{ResultRecorded, SpoolConnected},
+    TransmissionEvent::SpoolConnected,
     aggregate::AttemptState::{Accepted, Ended, Queued, Started, Withdrawn},
     decide::Decision,
 };
@@ -74,10 +74,7 @@ impl Transmission {
                     at,
                     awaited: Some(awaited),
                 }];
-                if !results.is_empty() {
-                    let results = self.personal(results);
-                    events.push(ResultRecorded { spool, results });
-                }
+                events.extend(self.recorded(spool, results));
                 Ok(events)
             }
         }

@@ -93,11 +93,22 @@ impl Transmission {
             at,
             awaited: None,
         }));
-        if !results.is_empty() {
-            events.push(ResultRecorded {
-                spool,
-                results: self.personal(results),
-            });
+        events.extend(self.recorded(spool, results));
+        events
+    }
+
+    /// The rows, in as many events as they need.
+    pub(super) fn recorded(
+        &self,
+        spool: Id<Spool>,
+        mut results: Vec<SpoolResult>,
+    ) -> Vec<TransmissionEvent> {
+        let mut events = Vec::new();
+        while !results.is_empty() {
+            let most = results.len().min(usize::from(SpoolResult::MOST_IN_EVENT));
+            let rest = results.split_off(most);
+            let results = self.personal(std::mem::replace(&mut results, rest));
+            events.push(ResultRecorded { spool, results });
         }
         events
     }
@@ -110,21 +121,17 @@ impl Transmission {
         mut results: Vec<SpoolResult>,
     ) -> Vec<TransmissionEvent> {
         results.push(SpoolResult::new(ResultKind::Error, "outcome", "unknown"));
-        vec![
-            ResultRecorded {
-                spool,
-                results: self.personal(results),
-            },
-            SpoolOutcomeUnknown {
-                spool,
-                at,
-                response: self.personal(format!("OUTCOME_UNKNOWN {reason}")),
-            },
-            TransmissionFailed {
-                at,
-                outcome: Outcome::Unknown,
-            },
-        ]
+        let mut events = self.recorded(spool, results);
+        events.push(SpoolOutcomeUnknown {
+            spool,
+            at,
+            response: self.personal(format!("OUTCOME_UNKNOWN {reason}")),
+        });
+        events.push(TransmissionFailed {
+            at,
+            outcome: Outcome::Unknown,
+        });
+        events
     }
 
     pub(super) fn expired(

@@ -254,6 +254,36 @@ fn an_unknown_outcome_is_sent_again_only_by_force() {
 }
 
 #[test]
+fn many_results_are_recorded_in_several_events() {
+    let row = |at: usize| SpoolResult::new(ResultKind::Info, "row", at.to_string());
+    let rows: Vec<SpoolResult> = (0..70).map(row).collect();
+    let Command::Report { mut report, .. } = report(Outcome::Delivered) else {
+        panic!("another command")
+    };
+    report.results.clone_from(&rows);
+    let recorded = |rows: &[SpoolResult]| Event::ResultRecorded {
+        spool: FIRST,
+        results: bobs(rows.to_vec()),
+    };
+    given(on_the_wire(1))
+        .when(Command::Report {
+            report,
+            retry: None,
+        })
+        .then_expect_events(vec![
+            recorded(&rows[..32]),
+            recorded(&rows[32..64]),
+            recorded(&rows[64..]),
+            Event::SpoolCompleted {
+                spool: FIRST,
+                at: noon(),
+                response: bobs("said so".to_owned()),
+            },
+            Event::TransmissionCompleted { at: noon() },
+        ]);
+}
+
+#[test]
 fn a_late_report_settles_an_unknown_outcome() {
     given(on_the_wire(1).into_iter().chain(unknown()))
         .when(report(Outcome::Delivered))
