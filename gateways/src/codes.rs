@@ -10,7 +10,7 @@ use domain::{
     Id,
     access::User,
     delivery::{Outcome, Transmission},
-    flow::Service,
+    flow::{Flow, Service},
     outreach::{TextClass, sms},
     people::Contact,
 };
@@ -72,6 +72,10 @@ impl Codes {
             owner: Id::<User>::new(0),
             contact: Id::<Contact>::new(0),
             destination: code.destination.clone(),
+            flow: match code.service {
+                Service::Email => Flow::send_email(Id::new(0), 0),
+                _ => Flow::send_sms(Id::new(0), 0),
+            },
             content: content(code)?,
             bulk: false,
             deadline: Instant::now() + TIME_LIMIT,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::{
-    delivery::{SenderAddress, SpoolResult},
-    flow::{After, Service, application},
+    delivery::SenderAddress,
+    flow::Service,
     outreach::{TextClass, sms},
 };
 
@@ -62,25 +62,16 @@ pub struct Sms {
     pub sender: Option<SenderAddress>,
 }
 
-/// A call: its steps, beginning with those that follow no other step.
+/// The contents of a call.
 #[derive(Debug, Clone)]
 pub struct Call {
     /// The caller ID, if the account has a right to one.
     pub caller: Option<String>,
-    /// The steps of the call.
-    pub steps: Vec<CallStep>,
+    /// An action for each step of the flow, by its index.
+    pub actions: Vec<CallAction>,
 }
 
-/// A step of a call and the conditions under which it runs.
-#[derive(Debug, Clone)]
-pub struct CallStep {
-    /// The action.
-    pub action: CallAction,
-    /// The results of earlier steps after which it runs; without any it begins the call.
-    pub after: Vec<After>,
-}
-
-/// An action of a call.
+/// An action of a call, with what it needs.
 #[derive(Debug, Clone)]
 pub enum CallAction {
     /// Calls the destination; succeeds when the call is answered.
@@ -113,36 +104,4 @@ pub struct Speech {
     pub text: String,
     /// The language, if one is set.
     pub language: Option<String>,
-}
-
-impl CallAction {
-    /// The application's name in result rows.
-    pub const fn application(&self) -> &'static str {
-        match self {
-            Self::Originate => application::ORIGINATE,
-            Self::Play(_) => application::VOICE_PLAY,
-            Self::Say(_) => application::TTS,
-            Self::Wait(_) => application::WAIT,
-            Self::Disconnect => application::DISCONNECT,
-        }
-    }
-}
-
-impl Call {
-    /// The indices of the steps that the call begins with.
-    pub fn first(&self) -> impl Iterator<Item = usize> + '_ {
-        let steps = self.steps.iter().enumerate();
-        steps.filter_map(|(at, step)| step.after.is_empty().then_some(at))
-    }
-
-    /// The indices of the steps that follow on these results of a step.
-    pub fn following<'c>(
-        &'c self,
-        step: usize,
-        results: &'c [SpoolResult],
-    ) -> impl Iterator<Item = usize> + 'c {
-        let leads = move |after: &After| after.leads_from(step, results);
-        let steps = self.steps.iter().enumerate();
-        steps.filter_map(move |(at, step)| step.after.iter().any(leads).then_some(at))
-    }
 }

@@ -11,7 +11,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::delivery::{Outcome, ResultKind};
+use domain::{
+    delivery::{Outcome, ResultKind},
+    flow::{Flow, Service},
+};
 use futures::future::join_all;
 use tokio::time::Instant;
 
@@ -95,6 +98,10 @@ pub(crate) fn spool(id: i64, destination: &str, content: Content, time: Duration
         owner: domain::Id::new(1),
         contact: domain::Id::new(1),
         destination: destination.to_owned(),
+        flow: match content.service() {
+            Service::Email => Flow::send_email(domain::Id::new(1), 1),
+            _ => Flow::send_sms(domain::Id::new(1), 1),
+        },
         content,
         bulk: false,
         deadline: Instant::now() + time,

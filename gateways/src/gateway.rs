@@ -12,6 +12,7 @@ use domain::{
     delivery::{
         OnReportTimeout, Outcome, SenderAddress, Spool as SpoolMark, SpoolResult, Transmission,
     },
+    flow::Flow,
     people::Contact,
 };
 use tokio::time::{Duration, Instant};
@@ -34,6 +35,8 @@ pub struct Spool {
     pub contact: Id<Contact>,
     /// The address to deliver to: a phone number or an email address.
     pub destination: String,
+    /// The steps of the attempt.
+    pub flow: Flow,
     /// The content to deliver.
     pub content: Content,
     /// True if the attempt belongs to a campaign.

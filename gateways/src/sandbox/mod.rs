@@ -179,6 +179,6 @@ fn report(spool: &Spool, outcome: Outcome, response: &str, first: &str) -> Repor
         outcome,
         response: response.to_owned(),
         connected: outcome != Outcome::Unavailable,
-        results: play::results(&spool.content, first),
+        results: play::results(&spool.flow, &spool.content, first),
     }
 }

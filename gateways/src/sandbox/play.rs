@@ -1,17 +1,11 @@
 //! The simulated outcome of a destination, and its result rows and outbox entry.
 
 use domain::{
-    delivery::{Outcome, ResultKind, SpoolResult},
-    flow::{SUCCESS, application},
+    delivery::{Outcome, SpoolResult},
+    flow::{Action, Answer, Flow, SUCCESS, StepResult},
 };
 
-use crate::{
-    Content,
-    content::{Call, CallAction, Fax},
-};
-
-/// The most steps of a call that are played, should its steps form a cycle.
-const MOST_STEPS: usize = 24;
+use crate::{Content, content::CallAction};
 
 /// The behaviour that a destination simulates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,53 +65,24 @@ pub(super) fn words(content: &Content, play: Play) -> (Outcome, &'static str, &'
     }
 }
 
-/// The result rows of an attempt whose first step ended with the result `first`.
-pub(super) fn results(content: &Content, first: &str) -> Vec<SpoolResult> {
-    match content {
-        Content::Email(_) => vec![row(application::EMAIL_SEND, first)],
-        Content::Sms(_) => vec![row(application::SMS_SEND, first)],
-        Content::Fax(fax) => faxed(fax, first),
-        Content::Voice(call) => called(call, first),
-    }
+/// The result rows of an attempt of this flow whose first step has the result `first`. The other
+/// steps succeed, and no key is pressed.
+pub(super) fn results(flow: &Flow, content: &Content, first: &str) -> Vec<SpoolResult> {
+    let mut first = Some(StepResult::new(first));
+    let played = flow.play(|_, action| {
+        let result = first.take().unwrap_or_else(|| usual(action, content));
+        Answer::Result(result)
+    });
+    played.results
 }
 
-fn row(application: &str, result: &str) -> SpoolResult {
-    SpoolResult::new(ResultKind::Application, application, result)
-}
-
-fn faxed(fax: &Fax, first: &str) -> Vec<SpoolResult> {
-    let mut rows = vec![row(application::ORIGINATE, first)];
-    if first == SUCCESS {
-        let pages = SpoolResult::new(ResultKind::Info, "pages", fax.pages.to_string());
-        rows.extend([
-            row(application::FAX_SEND, SUCCESS),
-            pages,
-            row(application::DISCONNECT, SUCCESS),
-        ]);
-    }
-    rows
-}
-
-/// The rows of a call: the call itself ends with `first`, every other step with success.
-fn called(call: &Call, first: &str) -> Vec<SpoolResult> {
-    let mut rows = Vec::new();
-    let mut next: Vec<usize> = call.first().collect();
-    while let Some(at) = next.pop() {
-        if rows.len() == MOST_STEPS {
-            break;
+fn usual(action: &Action, content: &Content) -> StepResult {
+    match (action, content) {
+        (Action::FaxSend { .. }, Content::Fax(fax)) => {
+            StepResult::success().with("pages", fax.pages.to_string())
         }
-        let Some(step) = call.steps.get(at) else {
-            continue;
-        };
-        let result = match step.action {
-            CallAction::Originate => first,
-            _ => SUCCESS,
-        };
-        let now = [row(step.action.application(), result)];
-        next.extend(call.following(at, &now));
-        rows.extend(now);
+        _ => action.usual(),
     }
-    rows
 }
 
 /// The subject and the content in the outbox.
@@ -130,7 +95,7 @@ pub(super) fn shown(content: &Content) -> (Option<String>, Option<String>) {
         Content::Sms(sms) => (None, Some(sms.text.clone())),
         Content::Fax(fax) => (Some(fax.name.clone()), Some(pages(fax.pages))),
         Content::Voice(call) => {
-            let heard = call.steps.iter().filter_map(|step| heard(&step.action));
+            let heard = call.actions.iter().filter_map(heard);
             (None, Some(heard.collect::<Vec<_>>().join("\n")))
         }
     }
@@ -158,10 +123,15 @@ fn heard(action: &CallAction) -> Option<String> {
 mod tests {
     use std::time::Duration;
 
-    use domain::flow::After;
+    use bytes::Bytes;
+    use domain::{
+        Id,
+        flow::{After, Run, Service, Step},
+        outreach::ProgramKind,
+    };
 
     use super::*;
-    use crate::content::{CallStep, Speech};
+    use crate::content::{Call, Fax, Speech};
 
     #[test]
     fn destinations_play_their_outcome_and_tags_do_not_matter() {
@@ -175,7 +145,7 @@ mod tests {
         assert_eq!(Play::for_destination("15550100"), Play::Deliver);
     }
 
-    fn call(ways: [Vec<After>; 4]) -> Content {
+    fn content() -> Content {
         let say = || {
             CallAction::Say(Speech {
                 text: "Hello".to_owned(),
@@ -183,18 +153,30 @@ mod tests {
             })
         };
         let wait = CallAction::Wait(Duration::from_secs(2));
-        let actions = [CallAction::Originate, say(), wait, say()];
-        let steps = actions.into_iter().zip(ways);
         Content::Voice(Box::new(Call {
             caller: None,
-            steps: steps
-                .map(|(action, after)| CallStep { action, after })
-                .collect(),
+            actions: vec![CallAction::Originate, say(), wait, say()],
         }))
     }
 
-    fn rows(content: &Content, first: &str) -> Vec<String> {
-        let rows = results(content, first).into_iter();
+    /// The flow of that call, its steps under these conditions.
+    fn flow(ways: [Vec<After>; 4]) -> Flow {
+        let say = || Action::Tts {
+            program_id: Id::new(1),
+            version: 1,
+        };
+        let actions = [Action::Originate, say(), Action::Wait { seconds: 2 }, say()];
+        let steps = actions.into_iter().zip(ways);
+        Flow {
+            service: Service::Voice,
+            steps: steps
+                .map(|(action, after)| Step { action, after })
+                .collect(),
+        }
+    }
+
+    fn rows(flow: &Flow, content: &Content, first: &str) -> Vec<String> {
+        let rows = results(flow, content, first).into_iter();
         rows.map(|row| format!("{} {}", row.name, row.data))
             .collect()
     }
@@ -202,9 +184,9 @@ mod tests {
     #[test]
     fn a_call_goes_on_while_its_steps_succeed() {
         let after = |step| vec![After::success(step)];
-        let chain = call([Vec::new(), after(0), after(1), after(2)]);
+        let chain = flow([Vec::new(), after(0), after(1), after(2)]);
         assert_eq!(
-            rows(&chain, SUCCESS),
+            rows(&chain, &content(), SUCCESS),
             [
                 "originate success",
                 "tts success",
@@ -212,8 +194,8 @@ mod tests {
                 "tts success"
             ]
         );
-        assert_eq!(rows(&chain, "busy"), ["originate busy"]);
-        let (subject, content) = shown(&chain);
+        assert_eq!(rows(&chain, &content(), "busy"), ["originate busy"]);
+        let (subject, content) = shown(&content());
         assert_eq!(subject, None);
         assert_eq!(content.unwrap(), "said: Hello\nsilence: 2 s\nsaid: Hello");
     }
@@ -221,12 +203,39 @@ mod tests {
     #[test]
     fn a_call_in_circles_comes_to_an_end() {
         let after = |step| vec![After::success(step)];
-        let circle = call([
+        let circle = flow([
             Vec::new(),
             vec![After::success(0), After::success(2)],
             after(1),
-            vec![],
+            vec![After::success(0)],
         ]);
-        assert_eq!(rows(&circle, SUCCESS).len(), MOST_STEPS);
+        let rows = rows(&circle, &content(), SUCCESS);
+        assert_eq!(rows.len(), Run::MOST_STEPS + 1);
+        assert_eq!(rows.last().unwrap(), "flow stopped after 256 steps");
+    }
+
+    #[test]
+    fn a_sent_fax_has_its_pages() {
+        let fax = Content::Fax(Box::new(Fax {
+            name: "letter".to_owned(),
+            tiff: Bytes::new(),
+            pages: 3,
+            caller: None,
+        }));
+        let kind = ProgramKind::SendFax {
+            document_id: Id::new(2),
+            account_id: None,
+        };
+        let flow = Flow::compile(Id::new(1), &kind, 1);
+        assert_eq!(
+            rows(&flow, &fax, SUCCESS),
+            [
+                "originate success",
+                "fax_send success",
+                "pages 3",
+                "disconnect success"
+            ]
+        );
+        assert_eq!(rows(&flow, &fax, "busy"), ["originate busy"]);
     }
 }

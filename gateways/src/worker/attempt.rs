@@ -224,7 +224,9 @@ impl Attempt {
             .transmission
             .order()
             .ok_or(NoContent::never("there is no order"))?;
-        let destination = self.transmission.assignment().and_then(|it| it.destination);
+        let assignment = self.transmission.assignment();
+        let assignment = assignment.ok_or(NoContent::never("there is nothing to do"))?;
+        let destination = assignment.destination;
         let destination = destination.ok_or(NoContent::never("the recipient was erased"))?;
         let owner = self
             .transmission
@@ -236,6 +238,7 @@ impl Attempt {
             owner,
             contact: order.contact_id,
             destination: destination.to_owned(),
+            flow: assignment.flow.clone(),
             content: self
                 .shared
                 .contents

@@ -23,7 +23,7 @@ pub(crate) use self::people::Senders;
 use crate::{
     Content,
     compose::{Parts, compose},
-    content::{Call, CallAction, CallStep, Fax, Sms, Speech},
+    content::{Call, CallAction, Fax, Sms, Speech},
 };
 
 /// The reason for which an attempt has nothing to deliver.
@@ -183,16 +183,13 @@ impl Contents {
     }
 
     async fn call(&self, flow: &Flow, filling: Filling) -> Result<Content, NoContent> {
-        let mut steps = Vec::with_capacity(flow.steps.len());
+        let mut actions = Vec::with_capacity(flow.steps.len());
         for step in &flow.steps {
-            steps.push(CallStep {
-                action: self.on_the_phone(&step.action, &filling.tokens).await?,
-                after: step.after.clone(),
-            });
+            actions.push(self.on_the_phone(&step.action, &filling.tokens).await?);
         }
         Ok(Content::Voice(Box::new(Call {
             caller: filling.caller(),
-            steps,
+            actions,
         })))
     }
 
