@@ -21,6 +21,7 @@ mod bus;
 pub mod deprovisioning;
 pub mod envelope;
 mod error;
+pub mod flows;
 pub mod media;
 pub mod policies;
 pub mod receiving;

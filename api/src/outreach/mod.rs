@@ -5,10 +5,12 @@ mod documents;
 pub(crate) mod media;
 mod program_fields;
 mod program_ref;
+mod program_simulation;
 mod program_transmissions;
 mod programs;
 mod recording_sound;
 mod recordings;
+mod simulation_fields;
 mod templates;
 mod texts;
 
@@ -24,5 +26,6 @@ pub(crate) fn routes() -> Routes {
         .merge(templates::routes())
         .merge(texts::routes())
         .merge(programs::routes())
+        .merge(program_simulation::routes())
         .merge(program_transmissions::routes())
 }

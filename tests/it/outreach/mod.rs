@@ -7,6 +7,7 @@ mod fair_conversions;
 mod hostile_uploads;
 mod programs;
 mod recordings;
+mod simulations;
 mod templates;
 mod texts;
 mod tokens;
