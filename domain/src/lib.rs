@@ -5,7 +5,7 @@
 //! - [`Event`]: the events of all of them; [`Entity`]: the trait of all aggregates;
 //! - [`Personal`]: marks the data in events that is sealed; [`Refusal`]: the answer of a decision
 //!   that is no;
-//! - [`flow`]: the steps that a program is compiled to;
+//! - [`flow`]: the steps that a program is compiled to, and their interpreter;
 //! - [`values`]: values that are checked where they enter; [`mod@reference`]: countries, time zones,
 //!   calling codes.
 //!
