@@ -5,8 +5,9 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
+use domain::Scope;
 use futures::{Stream, StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStream};
-use projections::{Scope, View, ViewVisitor};
+use projections::{View, ViewVisitor};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::PgPool;
@@ -43,7 +44,7 @@ impl ViewVisitor for Again<'_> {
 }
 
 async fn read_again<V: View>(pool: PgPool, id: i64) -> Result<Option<Answer>> {
-    let found = projections::find::<V>(&pool, id, Scope::All).await?;
+    let found = projections::find::<V>(&pool, id, &Scope::Installation).await?;
     found.as_ref().map(Answer::row).transpose()
 }
 
@@ -156,7 +157,7 @@ pub(crate) fn id_of(kind: &str, id: i64) -> Value {
 pub(crate) async fn listed<V: View>(
     pool: &PgPool,
     listing: Listing<V>,
-    scope: Scope,
+    scope: &Scope,
 ) -> Result<Answer> {
     let query = listing.query;
     if query.page.limit.is_none() {

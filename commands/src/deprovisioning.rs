@@ -86,7 +86,7 @@ impl AtomicAppend<'_> {
             let Some(state) = loaded.remove(id) else {
                 continue;
             };
-            if state.aggregate.exists() && state.aggregate.owner() == Some(user) {
+            if state.aggregate.exists() && state.aggregate.owning_user() == Some(user) {
                 let _ended_already = self.send(*id, &state, command()).await?;
             }
         }

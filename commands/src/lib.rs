@@ -29,5 +29,5 @@ pub mod sending;
 pub mod suppression;
 pub mod verification;
 
-pub use bus::{Actor, AtomicAppend, Commands, Scope};
+pub use bus::{Actor, AtomicAppend, Commands};
 pub use error::CommandError;

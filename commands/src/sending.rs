@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    Entity, Id, Personal, Refusal,
-    access::User,
+    Entity, Id, Owner, Personal, Refusal, Scope,
+    access::Tenant,
     delivery::{
         Campaign, CampaignCommand, Direction, Order, ProviderSenders, SendPlan, Spool,
         TransmissionCommand,
@@ -23,7 +23,7 @@ use projections::{
 };
 use sqlx::PgPool;
 
-use crate::{CommandError, Commands, Scope, addresses::AddressPolicy};
+use crate::{CommandError, Commands, addresses::AddressPolicy};
 
 /// The time from a send to the deadline at which all its attempts must have ended, by service.
 #[derive(Clone, Copy, Debug)]
@@ -110,7 +110,7 @@ impl Sending {
     ///
     /// # Errors
     /// [`Refusal::NotReady`] says what is missing.
-    pub async fn ready(&self, order: &Order, owner: Id<User>) -> Result<Ready, CommandError> {
+    pub async fn ready(&self, order: &Order, owner: Owner) -> Result<Ready, CommandError> {
         if order.direction == Direction::Inbound {
             return Err(not_ready("it is inbound"));
         }
@@ -134,13 +134,13 @@ impl Sending {
         program: Id<Program>,
         service: Service,
         account: Option<Id<Account>>,
-        owner: Id<User>,
+        owner: Owner,
     ) -> Result<SendPlan, CommandError> {
         let (sender, flow, account, carriers) = futures::join!(
             self.sender(owner),
             self.flow(program),
             self.account(account, owner),
-            self.carriers(service),
+            self.carriers(service, owner.tenant),
         );
         // Checked first, since the accounts of an inactive owner are inactive too.
         sender?;
@@ -154,9 +154,11 @@ impl Sending {
     }
 
     /// Refuses unless the owner exists and is active.
-    async fn sender(&self, owner: Id<User>) -> Result<(), CommandError> {
-        let user = self.there(owner, "its owner was deleted").await?;
-        if user.aggregate.is_active() {
+    async fn sender(&self, owner: Owner) -> Result<(), CommandError> {
+        let deleted = "its owner was deleted";
+        let user = owner.user.ok_or_else(|| not_ready(deleted))?;
+        let user = self.there(user, deleted).await?;
+        if user.aggregate.is_active_in(owner.tenant) {
             Ok(())
         } else {
             Err(not_ready("its owner is not active"))
@@ -218,11 +220,11 @@ impl Sending {
     async fn account(
         &self,
         given: Option<Id<Account>>,
-        owner: Id<User>,
+        owner: Owner,
     ) -> Result<(Id<Account>, Account), CommandError> {
         let none = "there is no active account to send as";
         let Some(id) = given else {
-            let newest = accounts::newest_active(&self.pool, owner.get()).await;
+            let newest = accounts::newest_active(&self.pool, owner).await;
             let newest = newest.map_err(StoreError::Database)?.map(Id::new);
             let id = newest.ok_or_else(|| not_ready(none))?;
             return Ok((id, self.there(id, none).await?.aggregate));
@@ -230,7 +232,7 @@ impl Sending {
         let account = self.there(id, "its account was deleted").await?.aggregate;
         // The account may have another owner by now, as whom only an administrator may send.
         if account.owner() != Some(owner) {
-            let everybodys = users::may(&self.pool, owner.get(), "account_admin").await;
+            let everybodys = users::may(&self.pool, owner, "account_admin").await;
             if !everybodys.map_err(StoreError::Database)? {
                 return Err(not_ready("its account is somebody else's by now"));
             }
@@ -245,7 +247,7 @@ impl Sending {
         account: &Account,
         carriers: &[ProviderSenders],
     ) -> Result<(), CommandError> {
-        let user = match account.owner().filter(|_| service == Service::Sms) {
+        let user = match account.owning_user().filter(|_| service == Service::Sms) {
             Some(owner) => Some(self.commands.store().load(owner).await?.aggregate),
             None => None,
         };
@@ -267,8 +269,12 @@ impl Sending {
     }
 
     /// The sender settings of the providers that can carry this service; refuses if there is none.
-    async fn carriers(&self, service: Service) -> Result<Vec<ProviderSenders>, CommandError> {
-        let carriers = providers::senders(&self.pool, service).await;
+    async fn carriers(
+        &self,
+        service: Service,
+        tenant: Id<Tenant>,
+    ) -> Result<Vec<ProviderSenders>, CommandError> {
+        let carriers = providers::senders(&self.pool, service, tenant).await;
         let carriers = carriers.map_err(StoreError::Database)?;
         if carriers.is_empty() {
             Err(no_provider(service))
@@ -306,12 +312,12 @@ impl Sending {
         })
     }
 
-    /// Checks that an active provider can carry this service.
+    /// Checks that an active provider can carry this service for a tenant.
     ///
     /// # Errors
     /// [`Refusal::NotReady`] if there is none.
-    pub async fn provider(&self, service: Service) -> Result<(), CommandError> {
-        let active = providers::active(&self.pool, service).await;
+    pub async fn provider(&self, service: Service, tenant: Id<Tenant>) -> Result<(), CommandError> {
+        let active = providers::active(&self.pool, service, tenant).await;
         match active.map_err(StoreError::Database)? {
             0 => Err(no_provider(service)),
             _ => Ok(()),
@@ -325,7 +331,7 @@ impl Sending {
         id: Id<A>,
         otherwise: &str,
     ) -> Result<Loaded<A>, CommandError> {
-        let loaded = self.commands.load(id, Scope::All).await;
+        let loaded = self.commands.load(id, &Scope::Installation).await;
         loaded.map_err(|error| match error {
             CommandError::Refused(Refusal::NotFound) => not_ready(otherwise),
             error => error,

@@ -7,8 +7,7 @@
 use std::collections::HashMap;
 
 use domain::{
-    Entity, Id, Refusal,
-    access::User,
+    Entity, Id, Owner, Refusal,
     delivery::{Spool, Transmission},
     flow::Service,
     people::{Channel, OptOut, OptOutCommand, OptOutSource, normal_address},
@@ -40,7 +39,7 @@ impl Suppression {
 
     /// The fingerprint that an owner's opt-out of this address claims, the same for all spellings
     /// of the address.
-    pub fn fingerprint(&self, owner: Id<User>, channel: Channel, address: &str) -> String {
+    pub fn fingerprint(&self, owner: Owner, channel: Channel, address: &str) -> String {
         // The address comes last, because it may contain the separator.
         let text = format!("{owner}/{}/{}", channel.name(), normal_address(address));
         self.store.fingerprint(&text)
@@ -53,7 +52,7 @@ impl Suppression {
     pub fn listing(
         &self,
         id: Id<OptOut>,
-        (owner, channel): (Id<User>, Channel),
+        (owner, channel): (Owner, Channel),
         address: &str,
         source: OptOutSource,
     ) -> Result<OptOutCommand, Refusal> {
@@ -77,7 +76,7 @@ impl Suppression {
     async fn add(
         &self,
         commands: &Commands,
-        (owner, channel): (Id<User>, Channel),
+        (owner, channel): (Owner, Channel),
         address: &str,
         (source, cause): (OptOutSource, Cause),
     ) -> Result<(), CommandError> {
@@ -150,7 +149,7 @@ impl Suppression {
     /// When the database does not answer; then nothing may be sent.
     pub async fn among(
         &self,
-        wanted: &[(Id<User>, Service, &str)],
+        wanted: &[(Owner, Service, &str)],
     ) -> Result<Vec<Option<Listed>>, StoreError> {
         let channels = |service| [Channel::from(service), Channel::Any];
         let fingerprints: Vec<String> = wanted
@@ -178,11 +177,11 @@ mod tests {
 
     use super::*;
 
-    const ME: Id<User> = Id::new(1);
+    const ME: Owner = Owner::in_first_tenant(Id::new(1));
 
     async fn list_up(
         commands: &Commands,
-        (id, owner): (i64, Id<User>),
+        (id, owner): (i64, Owner),
         channel: Channel,
         address: &str,
     ) {
@@ -210,14 +209,24 @@ mod tests {
         list_up(&commands, (1, ME), Channel::Sms, "+15550100").await;
         list_up(&commands, (2, ME), Channel::Any, "0015550101").await;
         list_up(&commands, (3, ME), Channel::Email, "Ada@Example.com").await;
-        list_up(&commands, (4, Id::new(2)), Channel::Any, "+15550102").await;
+        list_up(
+            &commands,
+            (4, domain::Owner::in_first_tenant(Id::new(2))),
+            Channel::Any,
+            "+15550102",
+        )
+        .await;
         let wanted = [
             (ME, Service::Sms, "15550100"),
             (ME, Service::Voice, "15550100"),
             (ME, Service::Fax, "+15550101"),
             (ME, Service::Email, "ada@example.COM"),
             (ME, Service::Sms, "+15550102"),
-            (Id::new(2), Service::Sms, "+15550102"),
+            (
+                domain::Owner::in_first_tenant(Id::new(2)),
+                Service::Sms,
+                "+15550102",
+            ),
         ];
         let found = lists.among(&wanted).await.unwrap();
         let found: Vec<_> = found

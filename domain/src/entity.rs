@@ -3,7 +3,7 @@
 
 use cqrs_es::Aggregate;
 
-use crate::{Event, Id, Subject, access::User};
+use crate::{Event, Id, Owner, Subject, access::User};
 
 /// A unique name or key, a username for instance, which one aggregate at most may hold. A deleted
 /// aggregate may keep its claim.
@@ -23,8 +23,13 @@ pub trait Entity: Aggregate<Services = (), Event: Into<Event>> + Clone + 'static
     fn exists(&self) -> bool;
 
     /// The owner; `None` if the aggregate belongs to the installation.
-    fn owner(&self) -> Option<Id<User>> {
+    fn owner(&self) -> Option<Owner> {
         None
+    }
+
+    /// The user who owns the aggregate; `None` if it belongs to a tenant or to the installation.
+    fn owning_user(&self) -> Option<Id<User>> {
+        self.owner()?.user
     }
 
     /// The unique names that the aggregate holds in its present state. The store claims and

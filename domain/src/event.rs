@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::{
     access::{
-        Permission, PermissionEvent, Role, RoleEvent, Session, SessionEvent, User, UserEvent,
+        Permission, PermissionEvent, Role, RoleEvent, Session, SessionEvent, Tenant, TenantEvent,
+        User, UserEvent,
     },
     delivery::{
         Campaign, CampaignEvent, Provider, ProviderEvent, Schedule, ScheduleEvent, Transmission,
@@ -78,6 +79,7 @@ events! {
     Schedule(ScheduleEvent),
     Session(SessionEvent),
     Template(TemplateEvent),
+    Tenant(TenantEvent),
     Text(TextEvent),
     Transmission(Box<TransmissionEvent>),
     User(UserEvent),

@@ -7,8 +7,7 @@ use commands::{
     verification::{NotSent, OutgoingCode, SendCode},
 };
 use domain::{
-    Id,
-    access::User,
+    Id, Owner,
     delivery::{Outcome, Transmission},
     flow::{Flow, Service},
     outreach::{TextClass, sms},
@@ -69,7 +68,7 @@ impl Codes {
         Ok(Spool {
             id: id.map_err(|_| NotSent::Unavailable)?,
             transmission: Id::<Transmission>::new(0),
-            owner: Id::<User>::new(0),
+            owner: Owner::in_first_tenant(Id::new(0)),
             contact: Id::<Contact>::new(0),
             destination: code.destination.clone(),
             flow: match code.service {

@@ -95,7 +95,7 @@ pub(crate) fn spool(id: i64, destination: &str, content: Content, time: Duration
     Spool {
         id: domain::Id::new(id),
         transmission: domain::Id::new(1),
-        owner: domain::Id::new(1),
+        owner: domain::Owner::in_first_tenant(domain::Id::new(1)),
         contact: domain::Id::new(1),
         destination: destination.to_owned(),
         flow: match content.service() {

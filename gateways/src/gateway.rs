@@ -7,8 +7,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use domain::{
-    Id,
-    access::User,
+    Id, Owner,
     delivery::{
         OnReportTimeout, Outcome, SenderAddress, Spool as SpoolMark, SpoolResult, Transmission,
     },
@@ -30,7 +29,7 @@ pub struct Spool {
     /// The transmission that the attempt belongs to.
     pub transmission: Id<Transmission>,
     /// The owner of the transmission.
-    pub owner: Id<User>,
+    pub owner: Owner,
     /// The recipient.
     pub contact: Id<Contact>,
     /// The address to deliver to: a phone number or an email address.

@@ -13,8 +13,8 @@ pub(crate) const SPANS: [i64; 3] = [1, HOUR, DAY];
 pub(crate) const HOUR: i64 = 3_600;
 pub(crate) const DAY: i64 = 86_400;
 
-/// The user id under which the rows of all owners are counted together.
-pub(crate) const EVERYBODY: i64 = 0;
+/// The user id under which all rows of a tenant are counted together.
+const EVERYBODY: i64 = 0;
 
 /// A definition of counters, in parts of SQL; the alias of the counted rows is `t`.
 pub(crate) struct Counted {
@@ -33,11 +33,14 @@ pub(crate) struct Counted {
 /// Numbers of rows: in total, in progress, ended well, ended otherwise.
 type Numbers = [i64; 4];
 
+/// The ids of a tenant and of a user within it.
+type Owned = (i64, i64);
+
 /// The numbers of rows of each owner, service and second of creation.
-pub(crate) type Tally = BTreeMap<(i64, i32, i64), Numbers>;
+pub(crate) type Tally = BTreeMap<(Owned, i32, i64), Numbers>;
 
 /// The key of a row of counters: owner, span, first second of the span, service.
-type Key = (i64, i64, i64, i32);
+type Key = (Owned, i64, i64, i32);
 
 impl Counted {
     /// Counts the rows with these ids.
@@ -50,17 +53,17 @@ impl Counted {
         } = self;
         let [active, completed, failed] = self.states;
         let sql = format!(
-            "select t.user_id, {service}, floor(extract(epoch from t.created_at))::bigint, \
+            "select t.tenant_id, t.user_id, {service}, floor(extract(epoch from t.created_at))::bigint, \
                count(*), count(*) filter (where {active}), \
                count(*) filter (where {completed}), count(*) filter (where {failed}) \
-             from {rows} where {by} = any($1) group by 1, 2, 3"
+             from {rows} where {by} = any($1) group by 1, 2, 3, 4"
         );
-        type Counts = (i64, i32, i64, i64, i64, i64, i64);
+        type Counts = (i64, i64, i32, i64, i64, i64, i64, i64);
         let counts: Vec<Counts> = sqlx::query_as(&sql).bind(ids).fetch_all(db).await?;
         let tally = counts.into_iter().map(
-            |(user, service, second, total, active, completed, failed)| {
+            |(tenant, user, service, second, total, active, completed, failed)| {
                 let numbers = [total, active, completed, failed];
-                ((user, service, second), numbers)
+                (((tenant, user), service, second), numbers)
             },
         );
         Ok(tally.collect())
@@ -92,11 +95,11 @@ impl Counted {
     ) -> Result<(), sqlx::Error> {
         let table = self.table;
         let sql = format!(
-            "insert into {table} as t (user_id, span, starts_at, service_flag, total, active, \
-               completed, failed) \
-             select * from unnest($1::bigint[], $2::int[], $3::timestamptz[], $4::int[], \
-               $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[]) \
-             on conflict (user_id, span, starts_at, service_flag) do update \
+            "insert into {table} as t (tenant_id, user_id, span, starts_at, service_flag, total, \
+               active, completed, failed) \
+             select * from unnest($1::bigint[], $2::bigint[], $3::int[], $4::timestamptz[], \
+               $5::int[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[]) \
+             on conflict (user_id, span, starts_at, service_flag, tenant_id) do update \
              set total = t.total + excluded.total, active = t.active + excluded.active, \
                completed = t.completed + excluded.completed, failed = t.failed + excluded.failed"
         );
@@ -122,10 +125,11 @@ impl Counted {
         }
         let table = self.table;
         let sql = format!(
-            "delete from {table} t using unnest($1::bigint[], $2::int[], $3::timestamptz[], \
-               $4::int[]) as u (user_id, span, starts_at, service_flag) \
-             where t.user_id = u.user_id and t.span = u.span and t.starts_at = u.starts_at \
-               and t.service_flag = u.service_flag and t.total = 0"
+            "delete from {table} t using unnest($1::bigint[], $2::bigint[], $3::int[], \
+               $4::timestamptz[], $5::int[]) as u (tenant_id, user_id, span, starts_at, \
+               service_flag) \
+             where t.tenant_id = u.tenant_id and t.user_id = u.user_id and t.span = u.span \
+               and t.starts_at = u.starts_at and t.service_flag = u.service_flag and t.total = 0"
         );
         keyed(sqlx::query(&sql), fewer).execute(db).await.map(drop)
     }
@@ -134,24 +138,31 @@ impl Counted {
 type Statement<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
 fn keyed<'q>(query: Statement<'q>, rows: &[(Key, Numbers)]) -> Statement<'q> {
-    let users: Vec<i64> = rows.iter().map(|((user, ..), _)| *user).collect();
+    let tenants: Vec<i64> = rows.iter().map(|(((tenant, _), ..), _)| *tenant).collect();
+    let users: Vec<i64> = rows.iter().map(|(((_, user), ..), _)| *user).collect();
     let spans: Vec<i32> = rows.iter().map(|((_, span, ..), _)| *span as i32).collect();
     let starts = rows.iter().map(|((_, _, starts_at, _), _)| *starts_at);
     let starts: Vec<Option<DateTime<Utc>>> = starts
         .map(|second| DateTime::from_timestamp(second, 0))
         .collect();
     let services: Vec<i32> = rows.iter().map(|((.., service), _)| *service).collect();
-    query.bind(users).bind(spans).bind(starts).bind(services)
+    query
+        .bind(tenants)
+        .bind(users)
+        .bind(spans)
+        .bind(starts)
+        .bind(services)
 }
 
 /// The amounts to add to the counters, in the order of their keys.
 fn changes(before: &Tally, after: &Tally) -> Vec<(Key, Numbers)> {
     let mut changes: BTreeMap<Key, Numbers> = BTreeMap::new();
     for (sign, tally) in [(-1, before), (1, after)] {
-        for ((user, service, second), numbers) in tally {
+        for (((tenant, user), service, second), numbers) in tally {
             for span in SPANS {
-                for whose in [*user, EVERYBODY] {
-                    let key = (whose, span, second - second.rem_euclid(span), *service);
+                let starts = second - second.rem_euclid(span);
+                for user in [*user, EVERYBODY] {
+                    let key = ((*tenant, user), span, starts, *service);
                     let change = changes.entry(key).or_default();
                     for (sum, number) in change.iter_mut().zip(numbers) {
                         *sum += sign * number;
@@ -170,25 +181,28 @@ mod tests {
 
     #[test]
     fn what_only_changed_its_state_is_counted_once() {
-        let before = Tally::from([((7, 8, 90_061), [2, 1, 1, 0])]);
-        let after = Tally::from([((7, 8, 90_061), [2, 0, 2, 0])]);
+        let before = Tally::from([(((1, 7), 8, 90_061), [2, 1, 1, 0])]);
+        let after = Tally::from([(((1, 7), 8, 90_061), [2, 0, 2, 0])]);
         let change = [0, -1, 1, 0];
         let expected = [0, 7].map(|user| {
             [(1, 90_061), (HOUR, 90_000), (DAY, DAY)]
-                .map(|(span, starts)| ((user, span, starts, 8), change))
+                .map(|(span, starts)| (((1, user), span, starts, 8), change))
         });
         assert_eq!(changes(&before, &after), expected.concat());
     }
 
     #[test]
     fn what_stayed_as_it_was_changes_no_counter() {
-        let tally = Tally::from([((7, 8, -1), [2, 1, 1, 0])]);
+        let tally = Tally::from([(((1, 7), 8, -1), [2, 1, 1, 0])]);
         assert_eq!(changes(&tally, &tally), vec![]);
     }
 
     #[test]
     fn what_was_before_1970_starts_before_it() {
-        let changes = changes(&Tally::new(), &Tally::from([((7, 0, -1), [1, 0, 0, 0])]));
+        let changes = changes(
+            &Tally::new(),
+            &Tally::from([(((1, 7), 0, -1), [1, 0, 0, 0])]),
+        );
         assert!(
             changes
                 .iter()

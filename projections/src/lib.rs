@@ -33,7 +33,5 @@ mod wire;
 mod writes;
 
 pub use projection::{Projection, subscribers};
-pub use reads::{
-    BadQuery, By, Cursor, Finders, Page, Paged, Query, Scope, View, count, find, list, page,
-};
+pub use reads::{BadQuery, By, Cursor, Finders, Page, Paged, Query, View, count, find, list, page};
 pub use registry::{Registered, ViewVisitor, all, views};

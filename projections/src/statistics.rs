@@ -2,13 +2,14 @@
 //! not depend on the number of rows.
 
 use chrono::{DateTime, Utc};
+use domain::Scope;
 use serde::Serialize;
 use sqlx::{FromRow, PgPool, Postgres, QueryBuilder};
 use utoipa::ToSchema;
 
 use crate::{
-    Scope,
-    counts::{DAY, EVERYBODY, HOUR},
+    counts::{DAY, HOUR},
+    reads::Scoped,
 };
 
 /// The statistics as clients see them.
@@ -26,15 +27,21 @@ pub struct Statistics {
     pub spool_failed: i64,
 }
 
-/// The scope of each count; a kind without a scope is not counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The rows that are counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub struct Whose {
-    pub campaigns: Option<Scope>,
-    pub groups: Option<Scope>,
-    pub contacts: Option<Scope>,
+pub struct Selection {
+    pub campaigns: Scope,
+    pub groups: Scope,
+    pub contacts: Scope,
     /// The scope of transmissions and of their attempts.
-    pub transmissions: Option<Scope>,
+    pub transmissions: Scope,
+    /// Only the rows of this user.
+    pub user: Option<i64>,
+    /// Of kinds with a service, only the rows of these, a bitmask.
+    pub services: Option<i32>,
+    /// Only rows created at this unix second or later.
+    pub since: Option<i64>,
 }
 
 /// The first and the last second at which counters can start: the years 1 to 9999.
@@ -54,36 +61,24 @@ const SUMS: &str = "select \
     from (select '' as kind, 0::bigint as total, 0::bigint as active, 0::bigint as completed, \
     0::bigint as failed where false";
 
-/// Counts the rows that were created at `since` (unix seconds) or later; kinds with a service
-/// only if it is one of the bits of `services`.
-pub async fn statistics(
-    pool: &PgPool,
-    whose: Whose,
-    services: Option<i32>,
-    since: Option<i64>,
-) -> Result<Statistics, sqlx::Error> {
+/// Counts the selected rows.
+pub async fn statistics(pool: &PgPool, selected: &Selection) -> Result<Statistics, sqlx::Error> {
     let mut sql = QueryBuilder::new(SUMS);
     // Clamped to the seconds at which counters can start.
-    let since = since.map(|second| second.clamp(FIRST, LAST));
+    let since = selected.since.map(|second| second.clamp(FIRST, LAST));
+    let services = selected.services;
     for (kind, scope, services) in [
-        ("campaign", whose.campaigns, services),
-        ("group", whose.groups, None),
-        ("contact", whose.contacts, None),
-        ("transmission", whose.transmissions, services),
-        ("spool", whose.transmissions, services),
+        ("campaign", &selected.campaigns, services),
+        ("group", &selected.groups, None),
+        ("contact", &selected.contacts, None),
+        ("transmission", &selected.transmissions, services),
+        ("spool", &selected.transmissions, services),
     ] {
-        let owner = match scope {
-            None => continue,
-            Some(Scope::All) => EVERYBODY,
-            // No user has this id: a request for it must not get the counts of all users.
-            Some(Scope::OwnedBy(EVERYBODY)) => -1,
-            Some(Scope::OwnedBy(user_id)) => user_id,
-        };
         sql.push(format!(
             " union all select '{kind}', total, active, completed, failed \
-             from read.{kind}_counts where user_id = "
+             from read.{kind}_counts where true"
         ));
-        sql.push_bind(owner);
+        Scoped::new(scope).narrow_counters(&mut sql, selected.user);
         if let Some(services) = services {
             sql.push(" and service_flag & ").push_bind(services);
             sql.push(" <> 0");

@@ -1,6 +1,12 @@
 //! Serialization of values whose form in JSON differs from that in SQL.
 
+use domain::FIRST_TENANT;
 use serde::{Serialize, Serializer, ser::Error as _};
+
+/// True for the first tenant, which rows do not show: an installation of one company has no other.
+pub(crate) fn is_first_tenant(tenant_id: &i64) -> bool {
+    *tenant_id == FIRST_TENANT.get()
+}
 
 /// Serializes a flag as 1 or 0, never as true or false.
 pub(crate) fn flag<S: Serializer>(flag: &bool, serializer: S) -> Result<S::Ok, S::Error> {

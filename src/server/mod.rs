@@ -241,6 +241,7 @@ async fn register_sandbox(commands: &Commands) -> anyhow::Result<()> {
     };
     let create = ProviderCommand::Create {
         id,
+        tenant: None,
         patch: Box::new(patch),
     };
     commands

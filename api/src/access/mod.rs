@@ -3,6 +3,7 @@
 mod permissions;
 mod roles;
 mod session;
+mod tenants;
 mod user_changes;
 mod user_csv;
 mod user_fields;
@@ -22,6 +23,7 @@ pub(crate) fn routes() -> Routes {
         .merge(user_csv::routes())
         .merge(user_rights::routes())
         .merge(user_senders::routes())
+        .merge(tenants::routes())
         .merge(roles::routes())
         .merge(permissions::routes())
 }

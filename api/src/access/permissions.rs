@@ -11,14 +11,14 @@ use serde_json::json;
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Create, List, Noun, Reader, Writer},
+    authorization::{Create, List, Noun, Owned, Reader, Writer},
     extract::{Fields, FromFields, Given, Input, Listing},
     openapi::{Routes, op},
 };
 
 impl Noun for Permission {
     const NAME: &'static str = "permission";
-    const ADMIN: Option<&'static str> = None;
+    const OWNED: Owned = Owned::Shared;
 }
 
 pub(super) fn routes() -> Routes {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    Id, Patch,
+    FIRST_TENANT, Id, Patch,
     access::{Permission, Role, RoleCommand, RolePatch},
     values::Line,
 };
@@ -14,14 +14,14 @@ use crate::{
     Error, Result,
     answer::Answer,
     auth::RightsLock,
-    authorization::{Create, Delete, List, Noun, Read, Reader, Update, Verb, Writer},
+    authorization::{Create, Delete, List, Noun, Owned, Read, Reader, Update, Verb, Writer},
     extract::{Fields, FromFields, Given, Input, Listing, Path},
     openapi::{Routes, op},
 };
 
 impl Noun for Role {
     const NAME: &'static str = "role";
-    const ADMIN: Option<&'static str> = None;
+    const OWNED: Owned = Owned::Shared;
 }
 
 pub(super) fn routes() -> Routes {
@@ -113,7 +113,7 @@ async fn grant(
         roles
             .caller()
             .access_cache()
-            .may_grant(roles.user(), permission),
+            .may_grant(roles.user(), FIRST_TENANT, permission),
     )?;
     roles
         .updated::<RoleRow>(id, RoleCommand::Grant(permission))
@@ -144,7 +144,8 @@ async fn withdraw(
 async fn may_change<V: Verb>(roles: &Writer<Role, V>, id: Id<Role>) -> Result<RightsLock<'_>> {
     roles.load(id).await?;
     let lock = roles.caller().app().lock_rights().await?;
-    match roles.caller().access_cache().may_give(roles.user(), id) {
+    let access_cache = roles.caller().access_cache();
+    match access_cache.may_give(roles.user(), FIRST_TENANT, id) {
         Some(true) => Ok(lock),
         Some(false) => Err(Error::Forbidden(
             "this role holds permissions that you do not".into(),

@@ -3,9 +3,12 @@
 use std::net::IpAddr;
 
 use axum::{extract::FromRequestParts, extract::State, http::request::Parts};
-use commands::{Actor, Scope};
+use commands::Actor;
 use cqrs_es::Aggregate;
-use domain::access::{Session, SessionCommand};
+use domain::{
+    Scope,
+    access::{Session, SessionCommand},
+};
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -71,7 +74,7 @@ async fn cancel(caller: Caller) -> Result<Answer> {
     let (session, expires_at) = caller.proof().session.ok_or_else(no_token)?;
     let actor = Actor {
         metadata: caller.metadata(),
-        scope: Scope::All,
+        scope: Scope::Installation,
         expected_versions: None,
     };
     let user = caller.user();

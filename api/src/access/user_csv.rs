@@ -62,7 +62,7 @@ pub(super) fn routes() -> Routes {
 
 async fn export_csv(users: Reader<User, List>, listing: Listing<UserRow>) -> Result<Response> {
     let header = stream::once(async { Ok(EXPORTED.map(str::to_owned)) });
-    let rows = projections::list(users.pool(), listing.query, users.scope());
+    let rows = projections::list(users.pool(), listing.query, &users.scope());
     let rows = header.chain(rows.map_err(Error::from).map_ok(exported));
     export("users.csv", rows.boxed(), borrowed).await
 }

@@ -1,8 +1,8 @@
 //! Giving and withdrawing the rights of users. Nobody can give what they do not hold.
 
 use domain::{
-    Id, Patch,
-    access::{Permission, Role, User, UserCommand, vocabulary},
+    Id, Owner, Patch, Scope,
+    access::{Permission, Role, Tenant, User, UserCommand, vocabulary},
 };
 use projections::access::users::UserRow;
 
@@ -10,7 +10,7 @@ use super::users::{must_not_be_last, must_outrank};
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Update, Verb, Writer},
+    authorization::{TENANT_ID, Update, Verb, Writer},
     extract::Path,
     openapi::{Routes, op},
 };
@@ -43,12 +43,13 @@ async fn give_role(
     users: Writer<User, Update>,
     Path((id, role)): Path<(Id<User>, Id<Role>)>,
 ) -> Result<Answer> {
-    users.load(id).await?;
+    let (tenant, scope) = tenant_of(&users, id).await?;
     // Under the lock, so that the role is not deleted meanwhile because nobody holds it.
     let _lock = users.caller().app().lock_rights().await?;
-    held(users.caller().access_cache().may_give(users.user(), role))?;
+    let access_cache = users.caller().access_cache();
+    held(access_cache.may_give(users.user(), tenant, role))?;
     users
-        .updated::<UserRow>(id, UserCommand::GiveRole(role))
+        .updated_within::<UserRow>(scope, id, UserCommand::GiveRole(tenant, role))
         .await
 }
 
@@ -56,7 +57,7 @@ async fn take_role(
     users: Writer<User, Update>,
     Path((id, role)): Path<(Id<User>, Id<Role>)>,
 ) -> Result<Answer> {
-    users.load(id).await?;
+    let (tenant, scope) = tenant_of(&users, id).await?;
     must_outrank(&users, id)?;
     let lock = users.caller().app().lock_rights().await?;
     let admin = users.caller().access_cache().role_named(vocabulary::ADMIN);
@@ -64,7 +65,7 @@ async fn take_role(
         must_not_be_last(&users, id, &lock)?;
     }
     users
-        .updated::<UserRow>(id, UserCommand::TakeRole(role))
+        .updated_within::<UserRow>(scope, id, UserCommand::TakeRole(tenant, role))
         .await
 }
 
@@ -72,15 +73,11 @@ async fn grant(
     users: Writer<User, Update>,
     Path((id, permission)): Path<(Id<User>, Id<Permission>)>,
 ) -> Result<Answer> {
-    users.load(id).await?;
-    held(
-        users
-            .caller()
-            .access_cache()
-            .may_grant(users.user(), permission),
-    )?;
+    let (tenant, scope) = tenant_of(&users, id).await?;
+    let access_cache = users.caller().access_cache();
+    held(access_cache.may_grant(users.user(), tenant, permission))?;
     users
-        .updated::<UserRow>(id, UserCommand::Grant(permission))
+        .updated_within::<UserRow>(scope, id, UserCommand::Grant(tenant, permission))
         .await
 }
 
@@ -88,21 +85,39 @@ async fn withdraw(
     users: Writer<User, Update>,
     Path((id, permission)): Path<(Id<User>, Id<Permission>)>,
 ) -> Result<Answer> {
-    users.load(id).await?;
+    let (tenant, scope) = tenant_of(&users, id).await?;
     must_outrank(&users, id)?;
     users
-        .updated::<UserRow>(id, UserCommand::Withdraw(permission))
+        .updated_within::<UserRow>(scope, id, UserCommand::Withdraw(tenant, permission))
         .await
 }
 
-/// The role of a new user, by the name or the id that was given; else role `user`, where
+/// The tenant within which a right is given or withdrawn, and the scope in which the user is found:
+/// the user's home, unless the request names another tenant. The user must be assigned to that, and
+/// the caller must have the permission within it.
+async fn tenant_of(users: &Writer<User, Update>, id: Id<User>) -> Result<(Id<Tenant>, Scope)> {
+    let Some(tenant) = users.asked_tenant()? else {
+        let user = users.load(id).await?.aggregate;
+        return Ok((user.home(), users.scope()));
+    };
+    let user = users.caller().access_cache().user(id);
+    let is_assigned = user.is_some_and(|user| user.rights_in(tenant).is_some());
+    // Whoever reaches all users of the tenant, wherever those are at home.
+    if is_assigned && users.scope().covers(Some(Owner::whole(tenant))) {
+        return Ok((tenant, Scope::Installation));
+    }
+    Err(Error::unknown(TENANT_ID))
+}
+
+/// The role of a new user within their home tenant, by the name or the id that was given; else role `user`, where
 /// the caller may grant it. A role that is deleted at this moment stays without effect.
 pub(super) fn first_role<V: Verb>(
     users: &Writer<User, V>,
+    tenant: Id<Tenant>,
     given: &Patch<String>,
 ) -> Result<Option<Id<Role>>> {
     let access_cache = users.caller().access_cache();
-    let may_give = |role| access_cache.may_give(users.user(), role);
+    let may_give = |role| access_cache.may_give(users.user(), tenant, role);
     match given {
         Patch::Clear => Ok(None),
         Patch::Keep => {

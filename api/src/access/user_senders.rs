@@ -50,7 +50,9 @@ pub(super) fn routes() -> Routes {
 
 async fn read(accounts: Reader<Account, Read>, Path(id): Path<Id<User>>) -> Result<Answer> {
     let caller = accounts.caller();
-    if id != caller.user() && !caller.may::<Account, Admin>() {
+    let user = caller.access_cache().user(id);
+    let may_see = |user: User| caller.may_in::<Account, Admin>(user.home());
+    if id != caller.user() && !user.is_some_and(may_see) {
         return Err(Error::NotFound);
     }
     let senders = users::sms_senders(accounts.pool(), id.get()).await?;
@@ -63,7 +65,7 @@ async fn write(
     Input(Names(names)): Input<Names>,
 ) -> Result<Answer> {
     let actor = accounts.own_actor();
-    accounts.commands().load(id, actor.scope).await?;
+    accounts.commands().load(id, &actor.scope).await?;
     let names = senders(names).map_err(|reason| Error::invalid("names", reason))?;
     let list = UserCommand::ListSmsSenders(names);
     let committed = accounts.commands().send(id, list, &actor).await?;

@@ -1,7 +1,8 @@
 //! `/users`.
 
 use domain::{
-    Id, Patch,
+    Id, Owner, Patch,
+    access::Tenant,
     access::{Role, User, UserCommand, UserPatch, UserProfile},
 };
 use projections::access::users::UserRow;
@@ -17,7 +18,7 @@ use crate::{
     answer::{Answer, id_of},
     auth::RightsLock,
     authorization::{
-        Create, Delete, Done, List, Noun, Password, Read, Reader, Update, Verb, Writer,
+        Create, Delete, Done, List, Noun, Owned, Password, Read, Reader, Update, Verb, Writer,
     },
     extract::{Input, Listing, Path},
     once::Recipe,
@@ -27,7 +28,7 @@ use crate::{
 
 impl Noun for User {
     const NAME: &'static str = "user";
-    const ADMIN: Option<&'static str> = Some("user_admin");
+    const OWNED: Owned = Owned::ByUsers("user_admin");
 }
 
 pub(super) fn routes() -> Routes {
@@ -93,7 +94,9 @@ pub(super) async fn made(users: &Writer<User, Create>, new: NewUser) -> Result<M
     if !matches!(said.patch.username, Patch::Set(_)) {
         return Err(Error::invalid("username", "is required"));
     }
-    let role = first_role(users, &role)?;
+    let tenant = users.owner()?.tenant;
+    must_have_room(users, tenant)?;
+    let role = first_role(users, tenant, &role)?;
     let (id, network) = (users.next_id().await?, users.caller().network());
     let passwords = &users.caller().app().auth().passwords;
     let password = passwords.seal(id, secret, network).await?;
@@ -103,10 +106,11 @@ pub(super) async fn made(users: &Writer<User, Create>, new: NewUser) -> Result<M
         id,
         patch,
         password,
+        tenant,
         roles,
     };
     let created = users.create(id, create).await?;
-    match open_for(&users.implied(), id, profile, active).await {
+    match open_for(&users.implied(), Owner::new(tenant, id), profile, active).await {
         Ok(opened) => Ok(Made {
             id,
             role,
@@ -207,6 +211,20 @@ pub(super) async fn change_password(
     users
         .updated::<UserRow>(id, UserCommand::ChangePassword(sealed))
         .await
+}
+
+/// Refuses another user within a tenant that has as many as it may have.
+fn must_have_room<V: Verb>(users: &Writer<User, V>, tenant: Id<Tenant>) -> Result<()> {
+    let access_cache = users.caller().access_cache();
+    let details = access_cache.tenant(tenant);
+    let limit = details.and_then(|tenant| tenant.details().limits.users);
+    let is_full = |limit: u32| access_cache.users_of(tenant) >= limit as usize;
+    match limit.filter(|limit| is_full(*limit)) {
+        Some(limit) => Err(Error::NotReady(format!(
+            "the tenant may have {limit} users"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Refuses a caller who does not hold all that the other user holds: whoever sets another's

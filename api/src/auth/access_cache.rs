@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{
-    Id,
-    access::{Permission, Role, Session, User, vocabulary},
+    Id, Tenants,
+    access::{Permission, Role, Session, Tenant, User, vocabulary},
 };
 use eventstore::{
     Log, Position, Recorded, StoreError,
@@ -113,13 +113,63 @@ impl AccessCache {
         })
     }
 
-    /// True if the user holds this permission, or one that includes it.
-    pub fn may(&self, user: Id<User>, wanted: &str) -> bool {
+    /// True if the user may do within this tenant what the permission allows.
+    pub fn may_in(&self, user: Id<User>, tenant: Id<Tenant>, wanted: &str) -> bool {
         self.look(|state| {
-            state
-                .user(user)
-                .is_some_and(|known| state.may(known, wanted))
+            let user = state.user(user);
+            user.is_some_and(|user| state.may_in(user, tenant, wanted))
         })
+    }
+
+    /// The tenants within which the user holds this permission, or one that includes it.
+    pub fn tenants_where(&self, user: Id<User>, wanted: &str) -> Tenants {
+        self.look(|state| {
+            let user = state.user(user);
+            user.map(|user| state.tenants_where(user, wanted))
+                .unwrap_or_default()
+        })
+    }
+
+    /// The tenants that the user is assigned to.
+    pub fn tenants_of(&self, user: Id<User>) -> Tenants {
+        self.look(|state| {
+            let user = state.user(user);
+            user.map(|user| user.rights().keys().copied().collect())
+                .unwrap_or_default()
+        })
+    }
+
+    /// True if the user administers the installation.
+    pub fn is_installation_admin(&self, user: Id<User>) -> bool {
+        self.look(|state| {
+            let user = state.user(user);
+            user.is_some_and(|user| state.is_installation_admin(user))
+        })
+    }
+
+    /// A tenant that exists.
+    pub fn tenant(&self, id: Id<Tenant>) -> Option<Tenant> {
+        self.look(|state| state.tenant(id).cloned())
+    }
+
+    /// The tenant that has this address, in normal form, among its numbers or in its mail domains.
+    pub fn tenant_with(&self, address: &str) -> Option<Id<Tenant>> {
+        self.look(|state| state.tenant_with(address))
+    }
+
+    /// True if there is one tenant only.
+    pub fn has_one_tenant(&self) -> bool {
+        self.look(State::has_one_tenant)
+    }
+
+    /// The number of users whose home this tenant is.
+    pub fn users_of(&self, tenant: Id<Tenant>) -> usize {
+        self.look(|state| state.users_of(tenant))
+    }
+
+    /// True if any user is assigned to this tenant.
+    pub fn has_users_in(&self, tenant: Id<Tenant>) -> bool {
+        self.look(|state| state.has_users_in(tenant))
     }
 
     /// True if the user has role admin.
@@ -127,28 +177,35 @@ impl AccessCache {
         self.look(|state| {
             let admin = state.role_named(vocabulary::ADMIN);
             let user = state.user(user);
-            admin.is_some_and(|admin| user.is_some_and(|user| user.roles().contains(&admin)))
+            admin.is_some_and(|admin| user.is_some_and(|user| user.roles().any(|it| it == admin)))
         })
     }
 
-    /// True if the user may grant this permission; `None` if there is no such permission.
-    pub fn may_grant(&self, user: Id<User>, permission: Id<Permission>) -> Option<bool> {
+    /// True if the user may grant this permission within a tenant; `None` if there is no such
+    /// permission.
+    pub fn may_grant(
+        &self,
+        user: Id<User>,
+        tenant: Id<Tenant>,
+        permission: Id<Permission>,
+    ) -> Option<bool> {
         self.look(|state| {
             state.permission(permission)?;
             Some(
                 state
                     .user(user)
-                    .is_some_and(|user| state.covers(user, permission)),
+                    .is_some_and(|user| state.covers(user, tenant, permission)),
             )
         })
     }
 
-    /// True if the user may give this role; `None` if there is no such role or user.
-    pub fn may_give(&self, user: Id<User>, role: Id<Role>) -> Option<bool> {
+    /// True if the user may give this role within a tenant; `None` if there is no such role or
+    /// user.
+    pub fn may_give(&self, user: Id<User>, tenant: Id<Tenant>, role: Id<Role>) -> Option<bool> {
         self.look(|state| {
             let mut permissions = state.role(role)?.permissions().iter();
             let user = state.user(user)?;
-            Some(permissions.all(|permission| state.covers(user, *permission)))
+            Some(permissions.all(|permission| state.covers(user, tenant, *permission)))
         })
     }
 

@@ -1,20 +1,26 @@
-//! Users, roles, permissions and revoked sessions, folded from their events.
+//! Users, tenants, roles, permissions and revoked sessions, folded from their events.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use domain::{
-    Entity, Event, Id,
+    Entity, Event, Id, Tenants,
     access::{
-        Permission, PermissionEvent, Role, Session, SessionEvent, User, folded_role_name,
-        vocabulary,
+        Permission, PermissionEvent, Rights, Role, Session, SessionEvent, Tenant, User,
+        folded_role_name, vocabulary,
     },
 };
 use eventstore::Recorded;
 
 /// The aggregate types that are followed.
-pub(super) const TYPES: [&str; 4] = [User::TYPE, Role::TYPE, Permission::TYPE, Session::TYPE];
+pub(super) const TYPES: [&str; 5] = [
+    User::TYPE,
+    Tenant::TYPE,
+    Role::TYPE,
+    Permission::TYPE,
+    Session::TYPE,
+];
 
 /// The number of revoked sessions beyond which the expired ones are swept out.
 const SWEEP_AT: usize = 1_024;
@@ -30,6 +36,7 @@ struct Folded<A> {
 pub(super) struct State {
     users: HashMap<Id<User>, Folded<User>>,
     logins: HashMap<String, Id<User>>,
+    tenants: HashMap<Id<Tenant>, Folded<Tenant>>,
     roles: HashMap<Id<Role>, Folded<Role>>,
     permissions: HashMap<Id<Permission>, String>,
     by_name: HashMap<String, Id<Permission>>,
@@ -54,6 +61,10 @@ impl State {
                 }
                 self.logins
                     .extend(after.into_iter().map(|claim| (claim.value, id)));
+            }
+            Event::Tenant(event) => {
+                let tenant = self.tenants.entry(recorded.id()).or_default();
+                tenant.advance(recorded.sequence, event.clone());
             }
             Event::Role(event) => {
                 let role = self.roles.entry(recorded.id()).or_default();
@@ -126,16 +137,52 @@ impl State {
         self.revoked.contains_key(&session)
     }
 
-    /// True if any user has this role.
+    /// True if any user has this role, within any tenant.
     pub fn is_held(&self, role: Id<Role>) -> bool {
-        let holds = |user: &Folded<User>| user.state.exists() && user.state.roles().contains(&role);
-        self.users.values().any(holds)
+        let holds = |user: &User| user.exists() && user.roles().any(|one| one == role);
+        self.users.values().any(|user| holds(&user.state))
     }
 
     /// True if an active user other than this one has this role.
     pub fn is_held_beside(&self, role: Id<Role>, user: Id<User>) -> bool {
         let mut others = self.users.iter().filter(|(id, _)| **id != user);
-        others.any(|(_, other)| other.state.is_active() && other.state.roles().contains(&role))
+        let holds = |user: &User| user.is_active() && user.roles().any(|one| one == role);
+        others.any(|(_, other)| holds(&other.state))
+    }
+
+    /// A tenant that exists.
+    pub fn tenant(&self, id: Id<Tenant>) -> Option<&Tenant> {
+        let tenant = self.tenants.get(&id).map(|tenant| &tenant.state);
+        tenant.filter(|tenant| tenant.exists())
+    }
+
+    /// The tenant that has this address, in normal form, among its numbers or in its mail domains.
+    pub fn tenant_with(&self, address: &str) -> Option<Id<Tenant>> {
+        let mut tenants = self.tenants.iter();
+        let has = |tenant: &Tenant| tenant.exists() && tenant.has_address(address);
+        tenants
+            .find(|(_, tenant)| has(&tenant.state))
+            .map(|(id, _)| *id)
+    }
+
+    /// True if there is one tenant only.
+    pub fn has_one_tenant(&self) -> bool {
+        let live = self.tenants.values().filter(|it| it.state.exists());
+        live.count() <= 1
+    }
+
+    /// The number of users whose home this tenant is.
+    pub fn users_of(&self, tenant: Id<Tenant>) -> usize {
+        let users = self.users.values().map(|user| &user.state);
+        users
+            .filter(|user| user.exists() && user.home() == tenant)
+            .count()
+    }
+
+    /// True if any user is assigned to this tenant.
+    pub fn has_users_in(&self, tenant: Id<Tenant>) -> bool {
+        let mut users = self.users.values().map(|user| &user.state);
+        users.any(|user| user.exists() && user.rights_in(tenant).is_some())
     }
 
     /// True if there is any user at all.
@@ -143,8 +190,70 @@ impl State {
         self.users.values().any(|user| user.state.exists())
     }
 
-    /// True if the user holds a permission of this name, or a prefix of it that includes it.
-    pub fn may(&self, user: &User, wanted: &str) -> bool {
+    /// True if the user administers the installation: the rights that they have within any tenant
+    /// reach all of them.
+    pub fn is_installation_admin(&self, user: &User) -> bool {
+        let mut rights = user.rights().values();
+        rights.any(|rights| self.allows(rights, vocabulary::INSTALLATION_ADMIN))
+    }
+
+    /// The tenants within which the user holds a permission of this name, or a prefix of it that
+    /// includes it.
+    pub fn tenants_where(&self, user: &User, wanted: &str) -> Tenants {
+        let rights = user.rights().iter();
+        let allowed = rights.filter(|(_, rights)| self.allows(rights, wanted));
+        allowed.map(|(tenant, _)| *tenant).collect()
+    }
+
+    /// True if the user may do within a tenant what a permission of this name allows.
+    pub fn may_in(&self, user: &User, tenant: Id<Tenant>, wanted: &str) -> bool {
+        let mut rights = self.rights_reaching(user, tenant);
+        rights.any(|rights| self.allows(rights, wanted))
+    }
+
+    /// True if the user may do within a tenant all that this permission allows.
+    pub fn covers(&self, user: &User, tenant: Id<Tenant>, permission: Id<Permission>) -> bool {
+        let named = self.permission(permission);
+        self.rights_reaching(user, tenant).any(|rights| {
+            self.holds(rights, permission) || named.is_some_and(|name| self.allows(rights, name))
+        })
+    }
+
+    /// True if the first user may do all that the second one may, within each tenant.
+    pub fn outranks(&self, user: &User, other: &User) -> bool {
+        other.rights().iter().all(|(tenant, rights)| {
+            let of_roles = rights.roles.iter().filter_map(|id| self.role(*id));
+            let held = of_roles
+                .flat_map(|role| role.permissions())
+                .chain(&rights.permissions);
+            held.into_iter()
+                .all(|permission| self.covers(user, *tenant, *permission))
+        })
+    }
+
+    /// True if the user may do all that each holder of this role may.
+    pub fn outranks_holders(&self, user: &User, role: Id<Role>) -> bool {
+        let users = self.users.values().map(|other| &other.state);
+        let mut holders =
+            users.filter(|other| other.exists() && other.roles().any(|one| one == role));
+        holders.all(|holder| self.outranks(user, holder))
+    }
+
+    /// The rights of the user that reach a tenant: those within it, or of an administrator of the
+    /// installation all.
+    fn rights_reaching<'u>(
+        &self,
+        user: &'u User,
+        tenant: Id<Tenant>,
+    ) -> impl Iterator<Item = &'u Rights> + use<'u> {
+        let everywhere = self.is_installation_admin(user);
+        let rights = user.rights().iter();
+        rights
+            .filter(move |(one, _)| everywhere || **one == tenant)
+            .map(|(_, rights)| rights)
+    }
+
+    fn allows(&self, rights: &Rights, wanted: &str) -> bool {
         let prefixes = wanted
             .match_indices('_')
             .filter_map(|(at, _)| wanted.get(..at));
@@ -152,39 +261,13 @@ impl State {
             .chain([wanted])
             .filter(|held| vocabulary::grants(held, wanted))
             .filter_map(|name| self.by_name.get(name))
-            .any(|permission| self.holds(user, *permission))
+            .any(|permission| self.holds(rights, *permission))
     }
 
-    /// True if the user may do all that this permission allows.
-    pub fn covers(&self, user: &User, permission: Id<Permission>) -> bool {
-        let named = self.permission(permission);
-        self.holds(user, permission) || named.is_some_and(|name| self.may(user, name))
-    }
-
-    /// True if the first user may do all that the second one may.
-    pub fn outranks(&self, user: &User, other: &User) -> bool {
-        let of_roles = other.roles().iter().filter_map(|id| self.role(*id));
-        let held = of_roles
-            .flat_map(|role| role.permissions())
-            .chain(other.permissions());
-        held.into_iter()
-            .all(|permission| self.covers(user, *permission))
-    }
-
-    /// True if the user may do all that each holder of this role may.
-    pub fn outranks_holders(&self, user: &User, role: Id<Role>) -> bool {
-        let users = self.users.values().map(|other| &other.state);
-        let mut holders = users.filter(|other| other.exists() && other.roles().contains(&role));
-        holders.all(|holder| self.outranks(user, holder))
-    }
-
-    fn holds(&self, user: &User, permission: Id<Permission>) -> bool {
-        user.permissions().contains(&permission)
-            || user
-                .roles()
-                .iter()
-                .filter_map(|id| self.role(*id))
-                .any(|role| role.permissions().contains(&permission))
+    fn holds(&self, rights: &Rights, permission: Id<Permission>) -> bool {
+        let mut roles = rights.roles.iter().filter_map(|id| self.role(*id));
+        rights.permissions.contains(&permission)
+            || roles.any(|role| role.permissions().contains(&permission))
     }
 }
 
@@ -204,7 +287,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use domain::{
-        Personal,
+        FIRST_TENANT, Personal,
         access::{RoleEvent, UserEvent, UserProfile},
         values::Sealed,
     };
@@ -269,6 +352,7 @@ mod tests {
             profile: profile("Ada", "ada@example.com"),
             password: Sealed::new("hash".into()),
             roles: BTreeSet::from([Id::new(1)]),
+            tenant_id: FIRST_TENANT,
         };
         state.apply(&recorded(1, 1, created));
         state
@@ -297,10 +381,10 @@ mod tests {
         let state = state(&["contact", "event_read"]);
         let ada = state.user(Id::new(1)).unwrap();
         for may in ["contact", "contact_create", "contact_delete", "event_read"] {
-            assert!(state.may(ada, may), "{may}");
+            assert!(state.may_in(ada, FIRST_TENANT, may), "{may}");
         }
         for may_not in ["contact_admin", "event", "user_read", "contactless"] {
-            assert!(!state.may(ada, may_not), "{may_not}");
+            assert!(!state.may_in(ada, FIRST_TENANT, may_not), "{may_not}");
         }
     }
 

@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, time::Duration};
 use commands::{Actor, Commands};
 use cqrs_es::Aggregate;
 use domain::{
-    Entity, Id, Patch, Refusal,
+    Entity, FIRST_TENANT, Id, Owner, Patch, Refusal,
     access::{
-        Permission, PermissionCommand, Role, RoleCommand, User, UserCommand, UserPatch,
-        UserProfile, vocabulary,
+        Permission, PermissionCommand, Role, RoleCommand, TenantCommand, TenantPatch, User,
+        UserCommand, UserPatch, UserProfile, vocabulary,
     },
     people::{Account, AccountCommand, AccountPatch},
     values::Line,
@@ -22,6 +22,8 @@ use crate::{App, Error, Result};
 /// The characters of a generated password; no two look alike.
 const ALPHABET: [u8; 32] = *b"abcdefghijkmnpqrstuvwxyz23456789";
 const LENGTH: usize = 20;
+/// The code of the first tenant.
+const FIRST_CODE: &str = "main";
 /// Time limit for the lock, and for this process to have read the whole log.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -81,6 +83,7 @@ impl<'a> Bootstrap<'a> {
         self.catch_up().await?;
         let new = self.permissions().await?;
         self.roles(&new).await?;
+        self.first_tenant().await?;
         if self.access_cache.has_users() {
             return Ok(Bootstrapped {
                 created: false,
@@ -115,6 +118,20 @@ impl<'a> Bootstrap<'a> {
         } else {
             Err(Error::Unavailable("the log cannot be followed"))
         }
+    }
+
+    /// Creates the first tenant, if it is missing.
+    async fn first_tenant(&self) -> Result<()> {
+        if self.access_cache.tenant(FIRST_TENANT).is_some() {
+            return Ok(());
+        }
+        let patch = TenantPatch {
+            code: Patch::Set(line("code", FIRST_CODE)?),
+            ..TenantPatch::default()
+        };
+        let id = FIRST_TENANT;
+        self.create(id, TenantCommand::Create { id, patch }).await?;
+        self.catch_up().await
     }
 
     /// Creates the missing permissions and returns their names.
@@ -233,6 +250,7 @@ impl<'a> Bootstrap<'a> {
                 id,
                 patch,
                 password,
+                tenant: FIRST_TENANT,
                 roles,
             },
         )
@@ -245,7 +263,7 @@ impl<'a> Bootstrap<'a> {
         };
         let create = AccountCommand::Create {
             id: account,
-            owner: id,
+            owner: Owner::in_first_tenant(id),
             patch,
             assigned: Vec::new(),
         };

@@ -1,11 +1,13 @@
 //! The sender of a request.
 
 use axum::{extract::FromRequestParts, http::request::Parts};
-use commands::Scope;
-use domain::{Id, access::User};
+use domain::{
+    FIRST_TENANT, Id, Scope, Tenants,
+    access::{Tenant, User, vocabulary},
+};
 use eventstore::{Late, Metadata};
 
-use super::{Noun, Verb};
+use super::{List, Noun, Owned, Read, Verb};
 use crate::{
     App, Error, Result,
     auth::{AccessCache, Network, Proof},
@@ -60,44 +62,109 @@ impl Caller {
         &self.app.auth().access_cache
     }
 
-    /// True if the caller has the permission for `V` with things of kind `N`, at least with their
-    /// own.
+    /// The tenant within which the caller creates things by default.
+    pub fn home(&self) -> Id<Tenant> {
+        let user = self.access_cache().user(self.user());
+        user.map_or(FIRST_TENANT, |user| user.home())
+    }
+
+    /// True if the caller has the permission for `V` with things of kind `N` within some tenant, at
+    /// least with their own.
     pub fn may<N: Noun, V: Verb>(&self) -> bool {
-        let wanted = format!("{}_{}", N::NAME, V::NAME);
-        self.access_cache().may(self.user(), &wanted)
+        self.must::<N, V>().is_ok()
+    }
+
+    /// True if the caller has that permission within this tenant.
+    pub fn may_in<N: Noun, V: Verb>(&self, tenant: Id<Tenant>) -> bool {
+        let wanted = permission::<N, V>();
+        self.access_cache().may_in(self.user(), tenant, &wanted)
     }
 
     /// Refuses a caller who does not have that permission.
     pub fn must<N: Noun, V: Verb>(&self) -> Result<()> {
-        self.must_hold(&format!("{}_{}", N::NAME, V::NAME))
-    }
-
-    /// Refuses a caller who does not have the permission of this name.
-    pub fn must_hold(&self, permission: &str) -> Result<()> {
-        if self.access_cache().may(self.user(), permission) {
-            return Ok(());
-        }
-        let needed = format!("permission {permission} is needed");
-        Err(Error::Forbidden(needed.into()))
-    }
-
-    /// The scope of the things of this kind that the caller may see and change.
-    pub fn scope<N: Noun>(&self) -> Scope {
-        match N::ADMIN {
-            Some(admin) if !self.access_cache().may(self.user(), admin) => {
-                Scope::OwnedBy(self.user())
+        let wanted = permission::<N, V>();
+        let held = self.tenants_where(&wanted);
+        let is_enough = match N::OWNED {
+            Owned::ByInstallation => self.reaches_installation(&held),
+            Owned::Shared if !matches!(V::NAME, List::NAME | Read::NAME) => {
+                self.reaches_installation(&held)
             }
-            _ => Scope::All,
+            _ => !held.is_empty(),
+        };
+        if is_enough {
+            Ok(())
+        } else {
+            Err(needed(&wanted))
         }
     }
 
-    /// The scope, in the read side's type.
-    pub fn view<N: Noun>(&self) -> projections::Scope {
-        match self.scope::<N>() {
-            Scope::All => projections::Scope::All,
-            Scope::OwnedBy(user) => projections::Scope::OwnedBy(user.get()),
+    /// Refuses a caller who does not have the permission of this name within any tenant.
+    pub fn must_hold(&self, permission: &str) -> Result<()> {
+        if self.tenants_where(permission).is_empty() {
+            Err(needed(permission))
+        } else {
+            Ok(())
         }
     }
+
+    /// Refuses a caller who does not administer the installation.
+    pub fn must_administer_installation(&self) -> Result<()> {
+        if self.is_installation_admin() {
+            Ok(())
+        } else {
+            Err(needed(vocabulary::INSTALLATION_ADMIN))
+        }
+    }
+
+    /// True if the caller administers the installation.
+    pub fn is_installation_admin(&self) -> bool {
+        self.access_cache().is_installation_admin(self.user())
+    }
+
+    /// The scope of the things of this kind that the caller may refer to.
+    pub fn scope<N: Noun>(&self) -> Scope {
+        self.scope_in::<N>(self.access_cache().tenants_of(self.user()))
+    }
+
+    /// The scope of the things of this kind with which the caller may do `V`.
+    pub fn scope_for<N: Noun, V: Verb>(&self) -> Scope {
+        self.scope_in::<N>(self.tenants_where(&permission::<N, V>()))
+    }
+
+    fn scope_in<N: Noun>(&self, tenants: Tenants) -> Scope {
+        match N::OWNED {
+            Owned::Shared | Owned::ByInstallation | Owned::Derived => Scope::Installation,
+            Owned::ByTenants if self.reaches_installation(&tenants) => Scope::Installation,
+            Owned::ByTenants => Scope::within(self.user(), Tenants::new(), tenants),
+            Owned::ByUsers(admin) => {
+                let administered = self.tenants_where(admin);
+                if !administered.is_empty() && self.is_installation_admin() {
+                    return Scope::Installation;
+                }
+                let whole = &administered & &tenants;
+                Scope::within(self.user(), &tenants - &whole, whole)
+            }
+        }
+    }
+
+    fn tenants_where(&self, permission: &str) -> Tenants {
+        self.access_cache().tenants_where(self.user(), permission)
+    }
+
+    /// True if a permission that is held within these tenants reaches what belongs to the
+    /// installation: it does where there is one tenant only.
+    fn reaches_installation(&self, held: &Tenants) -> bool {
+        let is_alone = || self.access_cache().has_one_tenant();
+        !held.is_empty() && (is_alone() || self.is_installation_admin())
+    }
+}
+
+fn permission<N: Noun, V: Verb>() -> String {
+    format!("{}_{}", N::NAME, V::NAME)
+}
+
+fn needed(permission: &str) -> Error {
+    Error::Forbidden(format!("permission {permission} is needed").into())
 }
 
 impl FromRequestParts<App> for Caller {

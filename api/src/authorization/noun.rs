@@ -5,9 +5,27 @@
 pub(crate) trait Noun: Send + Sync + 'static {
     /// The word in the names of permissions.
     const NAME: &'static str;
-    /// The permission to see and change everybody's things of this kind; none if the things belong
-    /// to the installation and the permission alone decides.
-    const ADMIN: Option<&'static str>;
+    /// The owners of things of this kind.
+    const OWNED: Owned;
+}
+
+/// The owners of the things of a kind, by which a permission reaches some of them. Where there is
+/// one tenant only, whoever has a permission within it counts as an administrator of the
+/// installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owned {
+    /// Users. Everybody's things within a tenant take this permission too.
+    ByUsers(&'static str),
+    /// Tenants, or the installation. Those of the installation, and of all tenants, are reached by
+    /// administrators of the installation.
+    ByTenants,
+    /// The installation, whose things are seen with the permission within any tenant, and changed
+    /// by administrators of the installation.
+    Shared,
+    /// The installation, whose things only its administrators see.
+    ByInstallation,
+    /// Nobody: other kinds decide.
+    Derived,
 }
 
 /// The results of attempts: `result_…`.
@@ -19,13 +37,13 @@ pub(crate) enum Statistic {}
 
 impl Noun for ResultRow {
     const NAME: &'static str = "result";
-    const ADMIN: Option<&'static str> = Some("transmission_admin");
+    const OWNED: Owned = Owned::ByUsers("transmission_admin");
 }
 impl Noun for EventLog {
     const NAME: &'static str = "event";
-    const ADMIN: Option<&'static str> = None;
+    const OWNED: Owned = Owned::ByInstallation;
 }
 impl Noun for Statistic {
     const NAME: &'static str = "statistic";
-    const ADMIN: Option<&'static str> = None;
+    const OWNED: Owned = Owned::Derived;
 }

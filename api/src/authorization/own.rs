@@ -1,7 +1,7 @@
 //! References to things in a body.
 
 use commands::CommandError;
-use domain::{Entity, Id, Refusal};
+use domain::{Entity, Id, Refusal, access::Tenant};
 use eventstore::Loaded;
 
 use super::{Caller, Noun};
@@ -13,9 +13,26 @@ pub(crate) async fn own<A>(caller: &Caller, field: &'static str, id: Id<A>) -> R
 where
     A: Noun + Entity,
 {
-    let loaded = caller.app().commands().load(id, caller.scope::<A>()).await;
+    let loaded = caller.app().commands().load(id, &caller.scope::<A>()).await;
     loaded.map_err(|error| match error {
         CommandError::Refused(Refusal::NotFound) => Error::unknown(field),
         error => error.into(),
     })
+}
+
+/// As [`own`], of something within this tenant: what belongs together is of one tenant.
+pub(crate) async fn own_in<A>(
+    caller: &Caller,
+    tenant: Id<Tenant>,
+    field: &'static str,
+    id: Id<A>,
+) -> Result<Loaded<A>>
+where
+    A: Noun + Entity,
+{
+    let loaded = own(caller, field, id).await?;
+    match loaded.aggregate.owner() {
+        Some(owner) if owner.tenant == tenant => Ok(loaded),
+        _ => Err(Error::unknown(field)),
+    }
 }

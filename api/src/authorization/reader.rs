@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use axum::{extract::FromRequestParts, http::request::Parts};
-use domain::{Entity, Id};
+use domain::{Entity, Id, Scope};
 use eventstore::Loaded;
 use projections::View;
 use sqlx::PgPool;
@@ -34,8 +34,8 @@ impl<N: Noun, V: Verb> Reader<N, V> {
     }
 
     /// The scope of the things that the caller may see.
-    pub fn scope(&self) -> projections::Scope {
-        self.caller.view::<N>()
+    pub fn scope(&self) -> Scope {
+        self.caller.scope_for::<N, V>()
     }
 
     /// Loads something that exists and that the caller may see, in its present state in the log.
@@ -44,12 +44,12 @@ impl<N: Noun, V: Verb> Reader<N, V> {
         N: Entity,
     {
         let commands = self.caller.app().commands();
-        Ok(commands.load(id, self.caller.scope::<N>()).await?)
+        Ok(commands.load(id, &self.scope()).await?)
     }
 
     /// One row, if the caller may see it.
     pub async fn row<R: View>(&self, id: i64) -> Result<R> {
-        let found = self.caller.app().finders().find(id, self.scope()).await?;
+        let found = self.caller.app().finders().find(id, &self.scope()).await?;
         found.ok_or(Error::NotFound)
     }
 
@@ -60,7 +60,7 @@ impl<N: Noun, V: Verb> Reader<N, V> {
 
     /// A list, as the answer.
     pub async fn list<R: View>(&self, listing: Listing<R>) -> Result<Answer> {
-        listed(self.pool(), listing, self.scope()).await
+        listed(self.pool(), listing, &self.scope()).await
     }
 }
 

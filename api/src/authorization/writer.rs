@@ -6,15 +6,18 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
-use commands::{Actor, AtomicAppend, CommandError, Commands, Scope};
-use domain::{Entity, Id, Refusal, access::User};
+use commands::{Actor, AtomicAppend, CommandError, Commands};
+use domain::{
+    Entity, Id, Owner, Refusal, Scope,
+    access::{Tenant, User},
+};
 use eventstore::{Committed, Loaded, Position};
 use projections::View;
 use serde_json::Value;
 use sqlx::PgPool;
 use utoipa::openapi::{ObjectBuilder, schema::Type};
 
-use super::{Caller, Noun, Verb};
+use super::{AskedTenant, Caller, Noun, TENANT_ID, Verb};
 use crate::{
     App, Error, Result,
     answer::{Answer, id_of},
@@ -28,6 +31,7 @@ use crate::{
 pub(crate) struct Writer<A, V> {
     caller: Caller,
     expected_versions: Option<Vec<u64>>,
+    asked: AskedTenant,
     leave: PhantomData<fn() -> (A, V)>,
 }
 
@@ -55,7 +59,41 @@ where
 
     /// The scope of the things that the caller may change.
     pub fn scope(&self) -> Scope {
-        self.caller.scope::<A>()
+        self.caller.scope_for::<A, V>()
+    }
+
+    /// The owner of what the caller creates: within their home tenant, unless the request names
+    /// another one of theirs as `tenant_id`.
+    pub fn owner(&self) -> Result<Owner> {
+        self.owner_in(self.asked.tenant()?.unwrap_or_else(|| self.caller.home()))
+    }
+
+    /// The owner of what the caller creates within this tenant, which must be one of theirs.
+    pub fn owner_in(&self, tenant: Id<Tenant>) -> Result<Owner> {
+        let tenants = self.caller.access_cache().tenants_of(self.user());
+        if !tenants.contains(&tenant) {
+            return Err(Error::unknown(TENANT_ID));
+        }
+        self.must_in(tenant)?;
+        Ok(Owner::new(tenant, self.user()))
+    }
+
+    /// The tenant that the request names as `tenant_id`, if it names one.
+    pub fn asked_tenant(&self) -> Result<Option<Id<Tenant>>> {
+        self.asked.tenant()
+    }
+
+    /// Refuses a caller who does not have the permission within this tenant.
+    pub fn must_in(&self, tenant: Id<Tenant>) -> Result<()> {
+        if self.caller.may_in::<A, V>(tenant) {
+            return Ok(());
+        }
+        let needed = format!(
+            "permission {}_{} is needed within the tenant",
+            A::NAME,
+            V::NAME
+        );
+        Err(Error::Forbidden(needed.into()))
     }
 
     /// The connections for reading.
@@ -75,7 +113,7 @@ where
 
     /// Loads something that exists and that the caller may change, in the version that they expect.
     pub async fn load(&self, id: Id<A>) -> Result<Loaded<A>> {
-        let loaded = self.commands().load(id, self.scope()).await?;
+        let loaded = self.commands().load(id, &self.scope()).await?;
         match &self.expected_versions {
             Some(versions) if !versions.contains(&loaded.version) => {
                 Err(Error::Stale(loaded.version))
@@ -100,14 +138,15 @@ where
 
     /// Sends the command that creates something.
     pub async fn create(&self, id: Id<A>, command: A::Command) -> Result<Done> {
-        self.made(id, command, self.actor(Scope::All)).await
+        self.made(id, command, self.actor(Scope::Installation))
+            .await
     }
 
     /// Creates something and answers its id.
     pub async fn created(&self, id: Id<A>, command: A::Command) -> Result<Answer> {
         let answer = id_of(A::NAME, id.get());
         let recipe = || Recipe::Body(answer.clone());
-        let actor = self.actor(Scope::All).answering(recipe);
+        let actor = self.actor(Scope::Installation).answering(recipe);
         let done = self.made(id, command, actor).await?;
         Ok(Answer::from_value(&answer)?.late(done))
     }
@@ -119,15 +158,25 @@ where
 
     /// Changes something and answers its present state.
     pub async fn updated<R: View>(&self, id: Id<A>, command: A::Command) -> Result<Answer> {
+        self.updated_within::<R>(self.scope(), id, command).await
+    }
+
+    /// As [`Writer::updated`], within another scope, whose reach the caller was checked for.
+    pub async fn updated_within<R: View>(
+        &self,
+        scope: Scope,
+        id: Id<A>,
+        command: A::Command,
+    ) -> Result<Answer> {
         let recipe = || Recipe::row::<R>(id.get());
-        let actor = self.actor(self.scope()).answering(recipe);
+        let actor = self.actor(scope).answering(recipe);
         let done = self.sent(id, command, actor).await?;
         self.now::<R>(id, done).await
     }
 
     /// The state of something after a change: also if the change took it out of the caller's scope.
     pub async fn now<R: View>(&self, id: Id<A>, done: Done) -> Result<Answer> {
-        let found = projections::find::<R>(self.pool(), id.get(), projections::Scope::All).await?;
+        let found = projections::find::<R>(self.pool(), id.get(), &Scope::Installation).await?;
         let row = found.ok_or(Error::NotFound)?;
         Answer::row(&row).map(|answer| answer.late(done))
     }
@@ -138,6 +187,7 @@ where
         Ok(Writer {
             caller: self.caller.clone(),
             expected_versions: None,
+            asked: self.asked.clone(),
             leave: PhantomData,
         })
     }
@@ -147,6 +197,7 @@ where
         Writer {
             caller: self.caller.clone(),
             expected_versions: None,
+            asked: self.asked.clone(),
             leave: PhantomData,
         }
     }
@@ -218,6 +269,7 @@ impl<A: Noun, V: Verb> FromRequestParts<App> for Writer<A, V> {
         Ok(Self {
             caller,
             expected_versions: if_match(&parts.headers)?,
+            asked: AskedTenant::of_request(parts),
             leave: PhantomData,
         })
     }

@@ -2,6 +2,7 @@
 
 use domain::{
     Id, Patch,
+    access::Tenant,
     delivery::{
         CampaignDetails, CampaignPatch, Pace, PaceUnit,
         hours::{ClockTime, QuietHours},
@@ -17,7 +18,7 @@ use serde_json::Value;
 use super::scheduling::part;
 use crate::{
     Error, Result,
-    authorization::{Caller, own},
+    authorization::{Caller, own_in},
     extract::{Fields, FromFields, Given},
 };
 
@@ -74,8 +75,9 @@ fn decimal(fields: &mut Fields, field: &'static str) -> Option<f64> {
 }
 
 impl CampaignRequest {
-    /// The details of a new campaign; whatever they refer to must exist and be the caller's.
-    pub async fn details(self, caller: &Caller) -> Result<CampaignDetails> {
+    /// The details of a new campaign; whatever they refer to must exist and be the caller's,
+    /// within the tenant.
+    pub async fn details(self, caller: &Caller, tenant: Id<Tenant>) -> Result<CampaignDetails> {
         let unit = caller.app().config().cpm_unit;
         let pace = match Pace::said(self.cpm, self.delay, unit)? {
             Some(pace) => Some(pace),
@@ -88,7 +90,7 @@ impl CampaignRequest {
         );
         let program_id = program.ok_or_else(required("program_id"))?;
         let group_id = group.ok_or_else(required("group_id"))?;
-        let service = self.service(caller).await?;
+        let service = self.service(caller, tenant).await?;
         Ok(CampaignDetails {
             program_id,
             service: service.ok_or_else(|| Error::unknown("program_id"))?,
@@ -107,10 +109,10 @@ impl CampaignRequest {
     }
 
     /// The changes of an existing campaign.
-    pub async fn patch(self, caller: &Caller) -> Result<CampaignPatch> {
+    pub async fn patch(self, caller: &Caller, tenant: Id<Tenant>) -> Result<CampaignPatch> {
         let unit: PaceUnit = caller.app().config().cpm_unit;
         let pace = Pace::said(self.cpm, self.delay, unit)?;
-        let service = self.service(caller).await?;
+        let service = self.service(caller, tenant).await?;
         let program = match (self.program_id, service) {
             (Patch::Set(program), Some(service)) => Patch::Set((program, service)),
             (Patch::Clear, _) => Patch::Clear,
@@ -131,22 +133,22 @@ impl CampaignRequest {
     }
 
     /// The service of the program that the fields name. Everything they name must be the caller's.
-    async fn service(&self, caller: &Caller) -> Result<Option<Service>> {
+    async fn service(&self, caller: &Caller, tenant: Id<Tenant>) -> Result<Option<Service>> {
         let program = async {
             match &self.program_id {
-                Patch::Set(id) => own(caller, "program_id", *id).await.map(Some),
+                Patch::Set(id) => own_in(caller, tenant, "program_id", *id).await.map(Some),
                 Patch::Keep | Patch::Clear => Ok(None),
             }
         };
         let group = async {
             match &self.group_id {
-                Patch::Set(id) => own(caller, "group_id", *id).await.map(drop),
+                Patch::Set(id) => own_in(caller, tenant, "group_id", *id).await.map(drop),
                 Patch::Keep | Patch::Clear => Ok(()),
             }
         };
         let account = async {
             match &self.account_id {
-                Patch::Set(id) => own(caller, "account_id", *id).await.map(drop),
+                Patch::Set(id) => own_in(caller, tenant, "account_id", *id).await.map(drop),
                 Patch::Keep | Patch::Clear => Ok(()),
             }
         };

@@ -60,7 +60,7 @@ async fn report(
         ..TransmissionFilter::default()
     });
     let pool = transmissions.pool().clone();
-    let made = projections::list(&pool, wanted, transmissions.scope());
+    let made = projections::list(&pool, wanted, &transmissions.scope());
     let made = made.map_err(Error::from).map_ok({
         let reached = Arc::clone(&reached);
         move |row| {

@@ -1,7 +1,7 @@
 //! `/campaigns`.
 
 use domain::{
-    Id,
+    Entity as _, Id,
     delivery::{Campaign, CampaignCommand, Job, PaceUnit},
 };
 use eventstore::clock;
@@ -12,7 +12,7 @@ use super::{campaign_fields::CampaignRequest, scheduling::cancel};
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Create, Delete, List, Noun, Read, Reader, Start, Stop, Update, Writer},
+    authorization::{Create, Delete, List, Noun, Owned, Read, Reader, Start, Stop, Update, Writer},
     extract::{Input, Listing, Path},
     openapi::{Routes, op},
 };
@@ -23,7 +23,7 @@ type PerMinute = CampaignRow<true>;
 
 impl Noun for Campaign {
     const NAME: &'static str = "campaign";
-    const ADMIN: Option<&'static str> = Some("campaign_admin");
+    const OWNED: Owned = Owned::ByUsers("campaign_admin");
 }
 
 pub(super) fn routes() -> Routes {
@@ -68,8 +68,9 @@ async fn create(
     campaigns: Writer<Campaign, Create>,
     Input(said): Input<CampaignRequest>,
 ) -> Result<Answer> {
-    let details = said.details(campaigns.caller()).await?;
-    let (id, owner) = (campaigns.next_id().await?, campaigns.user());
+    let owner = campaigns.owner()?;
+    let details = said.details(campaigns.caller(), owner.tenant).await?;
+    let id = campaigns.next_id().await?;
     campaigns
         .created(id, CampaignCommand::Create { id, owner, details })
         .await
@@ -89,6 +90,7 @@ fn per_minute(listing: Listing<PerSecond>) -> Listing<PerMinute> {
         query: Query {
             filter: query.filter,
             owner: query.owner,
+            tenant: query.tenant,
             before: query.before,
             after: query.after,
             page: query.page,
@@ -110,8 +112,10 @@ async fn update(
     Path(id): Path<Id<Campaign>>,
     Input(said): Input<CampaignRequest>,
 ) -> Result<Answer> {
-    campaigns.load(id).await?;
-    let patch = CampaignCommand::Update(Box::new(said.patch(campaigns.caller()).await?));
+    let owner = campaigns.load(id).await?.aggregate.owner();
+    let tenant = owner.ok_or(Error::NotFound)?.tenant;
+    let patch = said.patch(campaigns.caller(), tenant).await?;
+    let patch = CampaignCommand::Update(Box::new(patch));
     match campaigns.caller().app().config().cpm_unit {
         PaceUnit::Second => campaigns.updated::<PerSecond>(id, patch).await,
         PaceUnit::Minute => campaigns.updated::<PerMinute>(id, patch).await,

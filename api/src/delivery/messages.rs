@@ -42,7 +42,7 @@ async fn message(
     id: Id<Transmission>,
 ) -> Result<MessageRow> {
     let scope = transmissions.scope();
-    let message = messages::of_transmission(transmissions.pool(), id.get(), scope).await?;
+    let message = messages::of_transmission(transmissions.pool(), id.get(), &scope).await?;
     message.ok_or(Error::NotFound)
 }
 

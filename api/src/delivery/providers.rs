@@ -2,7 +2,8 @@
 
 use dispatch::health::{self, ProviderStatus};
 use domain::{
-    Id,
+    Id, Owner, Scope,
+    access::Tenant,
     delivery::{Provider, ProviderCommand},
 };
 use projections::delivery::providers::ProviderRow;
@@ -10,9 +11,9 @@ use serde_json::json;
 
 use super::provider_fields::ProviderRequest;
 use crate::{
-    Result,
+    Error, Result,
     answer::Answer,
-    authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
+    authorization::{Create, Delete, List, Noun, Owned, Read, Reader, TENANT_ID, Update, Writer},
     extract::{Input, Listing, Path},
     openapi::{Routes, op},
 };
@@ -25,7 +26,7 @@ const SENDERS: &str = "`default_sender` in the `settings` of type smtp is the au
 
 impl Noun for Provider {
     const NAME: &'static str = "provider";
-    const ADMIN: Option<&'static str> = None;
+    const OWNED: Owned = Owned::ByTenants;
 }
 
 pub(super) fn routes() -> Routes {
@@ -65,9 +66,25 @@ async fn create(
 ) -> Result<Answer> {
     let (id, kind) = (providers.next_id().await?, said.kind());
     let patch = said.checked(providers.caller().app().vault(), kind)?;
+    let tenant = tenant(&providers)?;
     providers
-        .created(id, ProviderCommand::Create { id, patch })
+        .created(id, ProviderCommand::Create { id, tenant, patch })
         .await
+}
+
+/// The tenant that a new provider is for: the one that the request names; else the installation,
+/// for those who may change its providers, and the caller's home tenant for others.
+fn tenant(providers: &Writer<Provider, Create>) -> Result<Option<Id<Tenant>>> {
+    let is_free = providers.scope() == Scope::Installation;
+    let asked = providers.asked_tenant()?;
+    let Some(tenant) = asked.or((!is_free).then(|| providers.caller().home())) else {
+        return Ok(None);
+    };
+    let is_there = providers.caller().access_cache().tenant(tenant).is_some();
+    if !is_there || !providers.scope().covers(Some(Owner::whole(tenant))) {
+        return Err(Error::unknown(TENANT_ID));
+    }
+    Ok(Some(tenant))
 }
 
 async fn list(providers: Reader<Provider, List>, listing: Listing<ProviderRow>) -> Result<Answer> {

@@ -60,7 +60,7 @@ async fn detail(
 ) -> Result<Answer> {
     transmissions.row::<TransmissionRow>(id.get()).await?;
     let (pool, scope) = (transmissions.pool(), transmissions.scope());
-    Answer::from_value(&spools::of_transmission(pool, id.get(), scope).await?)
+    Answer::from_value(&spools::of_transmission(pool, id.get(), &scope).await?)
 }
 
 async fn result(
@@ -70,5 +70,5 @@ async fn result(
 ) -> Result<Answer> {
     transmissions.row::<TransmissionRow>(id.get()).await?;
     let (pool, scope) = (transmissions.pool(), transmissions.scope());
-    Answer::from_value(&spool_results::of_transmission(pool, id.get(), scope).await?)
+    Answer::from_value(&spool_results::of_transmission(pool, id.get(), &scope).await?)
 }

@@ -17,7 +17,7 @@ use crate::{
     App, Error, Result,
     answer::Answer,
     authorization::{
-        Caller, Delete, List, Noun, Read, Reader, Sending, Start, Stop, Update, Writer,
+        Caller, Delete, List, Noun, Owned, Read, Reader, Sending, Start, Stop, Update, Writer,
     },
     extract::{Input, Listing, Path, query_pairs},
     openapi::{Describe, Routes, Sketch, op},
@@ -25,7 +25,7 @@ use crate::{
 
 impl Noun for Schedule {
     const NAME: &'static str = "schedule";
-    const ADMIN: Option<&'static str> = Some("schedule_admin");
+    const OWNED: Owned = Owned::ByUsers("schedule_admin");
 }
 
 pub(super) fn routes() -> Routes {
@@ -178,7 +178,7 @@ async fn send_later(
     if let Some(reason) = transmission.is_settled() {
         return Err(Error::NotReady(reason.to_owned()));
     }
-    let owner = transmission.owner().unwrap_or(transmissions.user());
+    let owner = transmission.owner().ok_or(Error::NotFound)?;
     let (caller, job) = (
         transmissions.caller(),
         Job::TransmissionSend { transmission_id },
@@ -204,7 +204,7 @@ async fn start_later(
     Input(timing): Input<Timing>,
 ) -> Result<Answer> {
     let campaign = campaigns.load(campaign_id).await?.aggregate;
-    let owner = campaign.owner().unwrap_or(campaigns.user());
+    let owner = campaign.owner().ok_or(Error::NotFound)?;
     let (caller, job) = (campaigns.caller(), Job::CampaignStart { campaign_id });
     let answer = schedule(caller, owner, job, timing).await?;
     still_there(caller, campaign_id, job).await?;
@@ -217,7 +217,7 @@ async fn stop_later(
     Input(timing): Input<Timing>,
 ) -> Result<Answer> {
     let campaign = campaigns.load(campaign_id).await?.aggregate;
-    let owner = campaign.owner().unwrap_or(campaigns.user());
+    let owner = campaign.owner().ok_or(Error::NotFound)?;
     let (caller, job) = (campaigns.caller(), Job::CampaignStop { campaign_id });
     let answer = schedule(caller, owner, job, timing).await?;
     still_there(caller, campaign_id, job).await?;

@@ -4,8 +4,7 @@
 use commands::{Actor, CommandError};
 use cqrs_es::Aggregate;
 use domain::{
-    Entity, Id, Patch, Refusal,
-    access::User,
+    Entity, Id, Owner, Patch, Refusal,
     delivery::{
         Job, Schedule, ScheduleCommand,
         schedule::{Part, Timing, Unit},
@@ -28,7 +27,7 @@ const ATTEMPTS: usize = 4;
 /// now may do it later; the schedule belongs to `owner`, the owner of the transmission or campaign.
 pub(super) async fn schedule(
     caller: &Caller,
-    owner: Id<User>,
+    owner: Owner,
     job: Job,
     timing: Timing,
 ) -> Result<Answer> {
@@ -51,7 +50,7 @@ pub(super) async fn schedule(
 
 async fn attempt(
     caller: &Caller,
-    owner: Id<User>,
+    owner: Owner,
     job: Job,
     timing: Timing,
 ) -> Result<(Id<Schedule>, Result<Committed, CommandError>)> {
@@ -96,7 +95,7 @@ pub(super) async fn still_there<A: Noun + Entity>(
     id: Id<A>,
     job: Job,
 ) -> Result<()> {
-    let loaded = caller.app().commands().load(id, caller.scope::<A>()).await;
+    let loaded = caller.app().commands().load(id, &caller.scope::<A>()).await;
     if let Err(error) = loaded {
         cancel(caller, job).await?;
         return Err(error.into());

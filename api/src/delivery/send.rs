@@ -68,7 +68,7 @@ async fn queue(
 ) -> Result<Answer> {
     let transmission = transmissions.load(id).await?.aggregate;
     let order = transmission.order().ok_or(Error::NotFound)?;
-    let owner = transmission.owner().unwrap_or(transmissions.user());
+    let owner = transmission.owner().ok_or(Error::NotFound)?;
     let app = transmissions.caller().app();
     let ready = app.sending().ready(order, owner).await?;
     let spool: Id<Spool> = app.commands().next_id(Spool::NAME).await?;

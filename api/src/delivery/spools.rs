@@ -1,7 +1,7 @@
 //! `/spools`: single attempts.
 
 use domain::{
-    Id,
+    Id, Scope,
     delivery::{Spool, Transmission, TransmissionCommand},
 };
 use eventstore::clock;
@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Admin, Noun, Read, Reader, ResultRow, Writer},
+    authorization::{Admin, Noun, Owned, Read, Reader, ResultRow, Writer},
     extract::{Fields, FromFields, Given, Input, Path},
     openapi::{Routes, Shape, op},
 };
@@ -22,7 +22,7 @@ use crate::{
 /// An attempt belongs to the owner of its transmission.
 impl Noun for Spool {
     const NAME: &'static str = "spool";
-    const ADMIN: Option<&'static str> = Some("transmission_admin");
+    const OWNED: Owned = Owned::ByUsers("transmission_admin");
 }
 
 pub(super) fn routes() -> Routes {
@@ -58,7 +58,7 @@ async fn result(
     Path(id): Path<Id<Spool>>,
 ) -> Result<Answer> {
     spools.row::<SpoolRow>(id.get()).await?;
-    Answer::from_value(&spool_results::of_spool(spools.pool(), id.get(), spools.scope()).await?)
+    Answer::from_value(&spool_results::of_spool(spools.pool(), id.get(), &spools.scope()).await?)
 }
 
 /// Settles an attempt of unknown outcome.
@@ -68,7 +68,7 @@ async fn resolve(
     Input(Settled(delivered)): Input<Settled>,
 ) -> Result<Answer> {
     let delivered = delivered.ok_or_else(|| Error::invalid("status", "is required"))?;
-    let everybody = projections::Scope::All;
+    let everybody = &Scope::Installation;
     let row = projections::find::<SpoolRow>(transmissions.pool(), spool.get(), everybody).await?;
     let transmission = Id::new(row.ok_or(Error::NotFound)?.transmission_id);
     let resolve = TransmissionCommand::Resolve {

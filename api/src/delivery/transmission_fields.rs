@@ -2,6 +2,7 @@
 
 use domain::{
     Id, Patch,
+    access::Tenant,
     delivery::{Direction, Order, OrderPatch},
     outreach::{Program, ProgramType},
     people::{Account, Contact},
@@ -10,7 +11,7 @@ use domain::{
 
 use crate::{
     Error, Result,
-    authorization::{Caller, own},
+    authorization::{Caller, own_in},
     extract::{Fields, FromFields, Given},
 };
 
@@ -48,9 +49,9 @@ impl FromFields for TransmissionRequest {
 }
 
 /// An order for this program, if the fields suffice for one: whatever they refer to must exist and
-/// be the caller's.
+/// be the caller's, within the tenant.
 pub(crate) async fn order(
-    caller: &Caller,
+    (caller, tenant): (&Caller, Id<Tenant>),
     said: TransmissionRequest,
     program_id: Id<Program>,
     kind: ProgramType,
@@ -59,11 +60,11 @@ pub(crate) async fn order(
     let contact_id = said.contact_id.ok_or_else(required)?;
     let account = async {
         match said.account_id {
-            Some(id) => own(caller, "account_id", id).await.map(drop),
+            Some(id) => own_in(caller, tenant, "account_id", id).await.map(drop),
             None => Ok(()),
         }
     };
-    futures::try_join!(own(caller, "contact_id", contact_id), account)?;
+    futures::try_join!(own_in(caller, tenant, "contact_id", contact_id), account)?;
     Ok(Order {
         title: said.title,
         origin: said.origin,
@@ -104,16 +105,16 @@ impl FromFields for Changes {
 
 impl Changes {
     /// The patch, if everything that it newly refers to exists and is the caller's.
-    pub async fn checked(self, caller: &Caller) -> Result<OrderPatch> {
+    pub async fn checked(self, (caller, tenant): (&Caller, Id<Tenant>)) -> Result<OrderPatch> {
         let mut patch = self.patch;
         if let Some(id) = patch.contact_id {
-            own(caller, "contact_id", id).await?;
+            own_in(caller, tenant, "contact_id", id).await?;
         }
         if let Patch::Set(id) = patch.account_id {
-            own(caller, "account_id", id).await?;
+            own_in(caller, tenant, "account_id", id).await?;
         }
         if let Some(id) = self.program_id {
-            let program = own(caller, "program_id", id).await?.aggregate;
+            let program = own_in(caller, tenant, "program_id", id).await?.aggregate;
             let kind = program.kind().ok_or_else(|| Error::unknown("program_id"))?;
             patch.program = Some((id, kind.service()));
         }

@@ -1,7 +1,7 @@
 //! `/transmissions`.
 
 use domain::{
-    Id,
+    Entity as _, Id,
     delivery::{Job, Transmission, TransmissionCommand},
     flow::Service,
 };
@@ -15,14 +15,14 @@ use super::{
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer, own},
+    authorization::{Create, Delete, List, Noun, Owned, Read, Reader, Update, Writer, own_in},
     extract::{Input, Listing, Path},
     openapi::{Routes, op},
 };
 
 impl Noun for Transmission {
     const NAME: &'static str = "transmission";
-    const ADMIN: Option<&'static str> = Some("transmission_admin");
+    const OWNED: Owned = Owned::ByUsers("transmission_admin");
 }
 
 pub(super) fn routes() -> Routes {
@@ -60,14 +60,16 @@ async fn create(
     let program = said
         .program_id
         .ok_or_else(|| Error::invalid("program_id", "is required"))?;
-    let loaded = own(transmissions.caller(), "program_id", program).await?;
+    let owner = transmissions.owner()?;
+    let caller = (transmissions.caller(), owner.tenant);
+    let loaded = own_in(caller.0, caller.1, "program_id", program).await?;
     let kind = loaded
         .aggregate
         .kind()
         .ok_or_else(|| Error::unknown("program_id"))?
         .kind();
-    let order = order(transmissions.caller(), said, program, kind).await?;
-    let (id, owner) = (transmissions.next_id().await?, transmissions.user());
+    let order = order(caller, said, program, kind).await?;
+    let id = transmissions.next_id().await?;
     transmissions
         .created(id, TransmissionCommand::Create { id, owner, order })
         .await
@@ -92,8 +94,9 @@ async fn update(
     Path(id): Path<Id<Transmission>>,
     Input(changes): Input<Changes>,
 ) -> Result<Answer> {
-    transmissions.load(id).await?;
-    let patch = changes.checked(transmissions.caller()).await?;
+    let owner = transmissions.load(id).await?.aggregate.owner();
+    let tenant = owner.ok_or(Error::NotFound)?.tenant;
+    let patch = changes.checked((transmissions.caller(), tenant)).await?;
     let update = TransmissionCommand::Update(Box::new(patch));
     transmissions.updated::<TransmissionRow>(id, update).await
 }
@@ -121,7 +124,11 @@ async fn clone(
 ) -> Result<Answer> {
     let original = transmissions.load(original).await?.aggregate;
     let order = original.order().cloned().ok_or(Error::NotFound)?;
-    let (id, owner) = (transmissions.next_id().await?, transmissions.user());
+    let tenant = original.owner().ok_or(Error::NotFound)?.tenant;
+    let (id, owner) = (
+        transmissions.next_id().await?,
+        transmissions.owner_in(tenant)?,
+    );
     transmissions
         .created(id, TransmissionCommand::Create { id, owner, order })
         .await

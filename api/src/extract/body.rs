@@ -5,6 +5,7 @@ use axum::{
     extract::{FromRequest, Request},
     http::request::Parts,
 };
+use domain::{Patch, access::Tenant};
 use serde_json::{Map, Value};
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{
     App, Error, Result,
-    authorization::Caller,
+    authorization::{AskedTenant, Caller, TENANT_ID},
     bodies::{BodyMemory, Hold, Lane, SHORT, announced, read_whole},
     openapi::{Describe, JSON, Sketch},
 };
@@ -75,23 +76,30 @@ where
     if let Some(hold) = parts.extensions.get::<Hold>() {
         hold.keep(reserved);
     }
+    // There only if the handler creates or changes something.
+    let asked = parts.extensions.get::<AskedTenant>().cloned();
     if bytes.is_empty() {
-        return from_object(Map::new());
+        return from_object(Map::new(), asked);
     }
     is_json()?;
     if bytes.len() <= SHORT {
-        return from_object(parse(&bytes)?);
+        return from_object(parse(&bytes)?, asked);
     }
     let turn = memory.parser().await?;
     let parsed = tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        from_object(parse(&bytes)?)
+        from_object(parse(&bytes)?, asked)
     });
     parsed.await.unwrap_or(Err(Error::Internal))
 }
 
-fn from_object<T: FromFields>(object: Map<String, Value>) -> Result<T> {
+fn from_object<T: FromFields>(object: Map<String, Value>, asked: Option<AskedTenant>) -> Result<T> {
     let mut fields = Fields::new(object);
+    if let Some(asked) = asked
+        && let Patch::Set(tenant) = fields.id::<Tenant>(TENANT_ID)
+    {
+        asked.set(tenant.get());
+    }
     let value = T::from_fields(&mut fields);
     fields.finish(value)
 }

@@ -4,6 +4,7 @@
 mod body;
 mod content_type;
 mod fields;
+mod lists;
 mod path;
 mod query;
 mod schemas;

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::json;
 use utoipa::openapi::{
-    KnownFormat, ObjectBuilder, SchemaFormat,
+    ArrayBuilder, KnownFormat, ObjectBuilder, SchemaFormat,
     schema::{SchemaType, Type},
 };
 
@@ -73,6 +73,11 @@ pub(super) fn flag() -> ObjectBuilder {
         json!("false"),
         json!(null),
     ]))
+}
+
+/// A list of texts; null clears it.
+pub(super) fn texts() -> ArrayBuilder {
+    ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String))
 }
 
 /// An object within the body.

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
+    authorization::{Create, Delete, List, Noun, Owned, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path},
     openapi::{About, Routes, op},
 };
@@ -32,7 +32,7 @@ const KINDS: &[&str] = &[
 
 impl Noun for Document {
     const NAME: &'static str = "document";
-    const ADMIN: Option<&'static str> = Some("document_admin");
+    const OWNED: Owned = Owned::ByUsers("document_admin");
 }
 
 pub(super) fn routes() -> Routes {
@@ -83,7 +83,7 @@ async fn create(
     documents: Writer<Document, Create>,
     Input(patch): Input<DocumentPatch>,
 ) -> Result<Answer> {
-    let (id, owner) = (documents.next_id().await?, documents.user());
+    let (id, owner) = (documents.next_id().await?, documents.owner()?);
     documents
         .created(id, DocumentCommand::Create { id, owner, patch })
         .await

@@ -2,12 +2,13 @@
 
 use domain::{
     Entity, Id, Patch,
+    access::Tenant,
     outreach::{ParametersPatch, Program, ProgramKind, ProgramPatch, ProgramType},
 };
 
 use crate::{
     Error, Result,
-    authorization::{Caller, Noun, own},
+    authorization::{Caller, Noun, own_in},
     extract::{Fields, FromFields},
 };
 
@@ -62,8 +63,12 @@ impl ProgramRequest {
     }
 
     /// The patch of a program of this type, new or existing; whatever it refers to must exist and
-    /// be the caller's.
-    pub async fn checked(mut self, caller: &Caller, kind: ProgramType) -> Result<ProgramPatch> {
+    /// be the caller's, within the program's tenant.
+    pub async fn checked(
+        mut self,
+        (caller, tenant): (&Caller, Id<Tenant>),
+        kind: ProgramType,
+    ) -> Result<ProgramPatch> {
         self.patch.parameters = self.patch.parameters.only_for(kind);
         let ParametersPatch {
             account_id,
@@ -74,12 +79,12 @@ impl ProgramRequest {
             ..
         } = &self.patch.parameters;
         futures::try_join!(
-            owned(caller, "account_id", account_id),
-            owned(caller, "document_id", document_id),
-            owned(caller, "recording_id", recording_id),
-            owned(caller, "template_id", template_id),
-            owned(caller, "text_id", text_id),
-            owned(caller, "parent_id", &self.patch.parent_id),
+            owned((caller, tenant), "account_id", account_id),
+            owned((caller, tenant), "document_id", document_id),
+            owned((caller, tenant), "recording_id", recording_id),
+            owned((caller, tenant), "template_id", template_id),
+            owned((caller, tenant), "text_id", text_id),
+            owned((caller, tenant), "parent_id", &self.patch.parent_id),
         )?;
         Ok(self.patch)
     }
@@ -95,16 +100,21 @@ impl ProgramRequest {
         {
             return Err(Error::invalid("type", "cannot be changed"));
         }
-        self.checked(caller, kind).await
+        let tenant = program.owner().ok_or(Error::NotFound)?.tenant;
+        self.checked((caller, tenant), kind).await
     }
 }
 
-async fn owned<A>(caller: &Caller, field: &'static str, said: &Patch<Id<A>>) -> Result<()>
+async fn owned<A>(
+    (caller, tenant): (&Caller, Id<Tenant>),
+    field: &'static str,
+    said: &Patch<Id<A>>,
+) -> Result<()>
 where
     A: Noun + Entity,
 {
     match said {
-        Patch::Set(id) => own(caller, field, *id).await.map(drop),
+        Patch::Set(id) => own_in(caller, tenant, field, *id).await.map(drop),
         Patch::Keep | Patch::Clear => Ok(()),
     }
 }

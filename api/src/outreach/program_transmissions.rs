@@ -2,6 +2,7 @@
 //! is created along with the transmission.
 
 use domain::{
+    Entity as _,
     delivery::{Transmission, TransmissionCommand},
     outreach::{Program, ProgramCommand, ProgramType, ProgramUses},
 };
@@ -44,11 +45,16 @@ async fn create(
 ) -> Result<Answer> {
     match program {
         ProgramRef::Id(program) => {
+            let owner = transmissions.owner()?;
             let scope = transmissions.caller().scope::<Program>();
-            let loaded = transmissions.commands().load(program, scope).await?;
+            let loaded = transmissions.commands().load(program, &scope).await?;
+            if loaded.aggregate.owner().map(|it| it.tenant) != Some(owner.tenant) {
+                return Err(Error::NotFound);
+            }
+            let caller = (transmissions.caller(), owner.tenant);
             let kind = loaded.aggregate.kind().ok_or(Error::NotFound)?.kind();
-            let order = order(transmissions.caller(), said.transmission, program, kind).await?;
-            let (id, owner) = (transmissions.next_id().await?, transmissions.user());
+            let order = order(caller, said.transmission, program, kind).await?;
+            let id = transmissions.next_id().await?;
             transmissions
                 .created(id, TransmissionCommand::Create { id, owner, order })
                 .await
@@ -68,10 +74,14 @@ async fn create_both(
     kind: ProgramType,
     said: ProgramTransmissionRequest,
 ) -> Result<Answer> {
-    let patch = said.program.checked(programs.caller(), kind).await?;
+    let patch = said
+        .program
+        .checked((programs.caller(), programs.owner()?.tenant), kind)
+        .await?;
     let (program, create) = creation(programs, kind, patch).await?;
-    let order = order(transmissions.caller(), said.transmission, program, kind).await?;
-    let (id, owner) = (transmissions.next_id().await?, transmissions.user());
+    let (id, owner) = (transmissions.next_id().await?, transmissions.owner()?);
+    let caller = (transmissions.caller(), owner.tenant);
+    let order = order(caller, said.transmission, program, kind).await?;
     programs.create(program, create).await?;
     let created = transmissions
         .created(id, TransmissionCommand::Create { id, owner, order })
@@ -95,7 +105,7 @@ async fn list(
                 .caller()
                 .app()
                 .commands()
-                .load(program, scope)
+                .load(program, &scope)
                 .await?;
             narrow(&mut listing.query.filter.program_id, program.get())?;
         }

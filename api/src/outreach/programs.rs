@@ -15,14 +15,14 @@ use super::program_fields::ProgramRequest;
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Create, Delete, List, Noun, Read, Reader, Update, Verb, Writer},
+    authorization::{Create, Delete, List, Noun, Owned, Read, Reader, Update, Verb, Writer},
     extract::{Input, Listing, Path},
     openapi::{Routes, op},
 };
 
 impl Noun for Program {
     const NAME: &'static str = "program";
-    const ADMIN: Option<&'static str> = Some("program_admin");
+    const OWNED: Owned = Owned::ByUsers("program_admin");
 }
 
 pub(super) fn routes() -> Routes {
@@ -97,7 +97,9 @@ async fn create(
     Input(said): Input<ProgramRequest>,
 ) -> Result<Answer> {
     let kind = said.kind()?;
-    let patch = said.checked(programs.caller(), kind).await?;
+    let patch = said
+        .checked((programs.caller(), programs.owner()?.tenant), kind)
+        .await?;
     let (id, create) = creation(&programs, kind, patch).await?;
     programs.created(id, create).await
 }
@@ -109,7 +111,9 @@ async fn create_of_kind(
 ) -> Result<Answer> {
     let word = route.as_str().trim_start_matches("/programs/");
     let kind = ProgramType::from_word(word).ok_or(Error::NotFound)?;
-    let patch = said.checked(programs.caller(), kind).await?;
+    let patch = said
+        .checked((programs.caller(), programs.owner()?.tenant), kind)
+        .await?;
     let (id, create) = creation(&programs, kind, patch).await?;
     programs.created(id, create).await
 }
@@ -155,7 +159,7 @@ pub(super) async fn creation<V: Verb>(
     kind: ProgramType,
     patch: ProgramPatch,
 ) -> Result<(Id<Program>, ProgramCommand)> {
-    let (id, owner) = (programs.next_id().await?, programs.user());
+    let (id, owner) = (programs.next_id().await?, programs.owner()?);
     Ok((
         id,
         ProgramCommand::Create {

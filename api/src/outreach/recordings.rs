@@ -10,7 +10,7 @@ use super::recording_sound::{append, download, upload};
 use crate::{
     Result,
     answer::Answer,
-    authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
+    authorization::{Create, Delete, List, Noun, Owned, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path},
     openapi::{Routes, op},
 };
@@ -30,7 +30,7 @@ const SOUND: &str = "WAV, MP3, OGG (Vorbis) or GSM 06.10, whatever it is called.
 
 impl Noun for Recording {
     const NAME: &'static str = "recording";
-    const ADMIN: Option<&'static str> = Some("recording_admin");
+    const OWNED: Owned = Owned::ByUsers("recording_admin");
 }
 
 pub(super) fn routes() -> Routes {
@@ -72,7 +72,7 @@ async fn create(
     recordings: Writer<Recording, Create>,
     Input(patch): Input<RecordingPatch>,
 ) -> Result<Answer> {
-    let (id, owner) = (recordings.next_id().await?, recordings.user());
+    let (id, owner) = (recordings.next_id().await?, recordings.owner()?);
     recordings
         .created(id, RecordingCommand::Create { id, owner, patch })
         .await

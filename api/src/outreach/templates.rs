@@ -12,14 +12,14 @@ use super::media::{self, Upload};
 use crate::{
     App, Error, Result,
     answer::{Answer, id_of},
-    authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
+    authorization::{Create, Delete, List, Noun, Owned, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path, query_pairs},
     openapi::{Describe, Routes, Sketch, op},
 };
 
 impl Noun for Template {
     const NAME: &'static str = "template";
-    const ADMIN: Option<&'static str> = Some("template_admin");
+    const OWNED: Owned = Owned::ByUsers("template_admin");
 }
 
 pub(super) fn routes() -> Routes {
@@ -60,7 +60,7 @@ async fn create(
     templates: Writer<Template, Create>,
     Input(patch): Input<TemplatePatch>,
 ) -> Result<Answer> {
-    let (id, owner) = (templates.next_id().await?, templates.user());
+    let (id, owner) = (templates.next_id().await?, templates.owner()?);
     templates
         .created(id, TemplateCommand::Create { id, owner, patch })
         .await

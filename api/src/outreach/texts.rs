@@ -10,14 +10,14 @@ use serde_json::json;
 use crate::{
     Result,
     answer::Answer,
-    authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
+    authorization::{Create, Delete, List, Noun, Owned, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path},
     openapi::{Routes, op},
 };
 
 impl Noun for Text {
     const NAME: &'static str = "text";
-    const ADMIN: Option<&'static str> = Some("text_admin");
+    const OWNED: Owned = Owned::ByUsers("text_admin");
 }
 
 pub(super) fn routes() -> Routes {
@@ -41,7 +41,7 @@ pub(super) fn routes() -> Routes {
 }
 
 async fn create(texts: Writer<Text, Create>, Input(patch): Input<TextPatch>) -> Result<Answer> {
-    let (id, owner) = (texts.next_id().await?, texts.user());
+    let (id, owner) = (texts.next_id().await?, texts.owner()?);
     texts
         .created(id, TextCommand::Create { id, owner, patch })
         .await

@@ -2,7 +2,8 @@
 
 use commands::{addresses::AddressPolicy, verification::VerificationError};
 use domain::{
-    Id,
+    Entity as _, FIRST_TENANT, Id,
+    access::Tenant,
     people::{
         Account, AccountCommand, AccountPatch, AddressAssignment, AddressField, CODE_LIFETIME,
         normal_address,
@@ -15,7 +16,7 @@ use serde_json::json;
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Admin, Reader, Update, Verb, Writer},
+    authorization::{Admin, Caller, Reader, Update, Verb, Writer},
     extract::{Fields, FromFields, Given, Input, Path},
     openapi::{Routes, Shape, op},
 };
@@ -98,6 +99,13 @@ async fn assign(
         let reason = format!("is not what the account has in {}", field.as_str());
         return Err(Error::invalid("address", reason));
     }
+    let tenant = account.owner().ok_or(Error::NotFound)?.tenant;
+    let caller = accounts.caller();
+    let is_free = caller.may_in::<Account, Admin>(tenant) && may_assign(caller, tenant, &address);
+    if !is_free {
+        let reason = "is none of the tenant's numbers and in none of its mail domains";
+        return Err(Error::invalid("address", reason));
+    }
     let addresses = accounts.caller().app().addresses();
     let fingerprint = addresses.fingerprint(field, &address);
     let (metadata, at) = (accounts.caller().metadata(), clock::now());
@@ -119,8 +127,10 @@ pub(crate) async fn update<V: Verb>(
     id: Id<Account>,
     patch: AccountPatch,
 ) -> Result<AccountCommand> {
+    let account = accounts.commands().store().load(id).await?.aggregate;
+    let tenant = account.owner().map_or(FIRST_TENANT, |owner| owner.tenant);
     Ok(AccountCommand::Update {
-        assigned: assigned(accounts, id, &patch).await?,
+        assigned: assigned(accounts, (id, tenant), &patch).await?,
         patch,
         at: clock::now(),
     })
@@ -130,17 +140,28 @@ pub(crate) async fn update<V: Verb>(
 /// administrator, or the policy trusts everybody.
 pub(super) async fn assigned<V: Verb>(
     accounts: &Writer<Account, V>,
-    id: Id<Account>,
+    (id, tenant): (Id<Account>, Id<Tenant>),
     patch: &AccountPatch,
 ) -> Result<Vec<AddressAssignment>> {
     let caller = accounts.caller();
     let policy = caller.app().config().addresses;
-    if policy != AddressPolicy::Trusted && !caller.may::<Account, Admin>() {
+    if policy != AddressPolicy::Trusted && !caller.may_in::<Account, Admin>(tenant) {
         return Ok(Vec::new());
     }
     let (addresses, metadata) = (caller.app().addresses(), caller.metadata());
-    let assigned = addresses.assignments(id, patch, policy, (&metadata, clock::now()));
+    let may_assign = |address: &str| may_assign(caller, tenant, address);
+    let assigned = addresses.assignments(id, patch, policy, may_assign, (&metadata, clock::now()));
     Ok(assigned.await?)
+}
+
+/// True if the caller, an account administrator within this tenant, may assign an address in
+/// normal form there. The numbers and mail domains of a tenant are its own; others are assigned by
+/// the first tenant and by administrators of the installation.
+fn may_assign(caller: &Caller, tenant: Id<Tenant>, address: &str) -> bool {
+    match caller.access_cache().tenant_with(address) {
+        Some(holder) => holder == tenant,
+        None => tenant == FIRST_TENANT || caller.is_installation_admin(),
+    }
 }
 
 impl From<VerificationError> for Error {

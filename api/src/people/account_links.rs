@@ -2,7 +2,7 @@
 
 use commands::addresses::AddressPolicy;
 use domain::{
-    Entity as _, Id,
+    Entity as _, Id, Owner,
     access::User,
     outreach::{Program, SMS_SENDER, SenderId},
     people::{Account, AccountCommand, SenderTerms},
@@ -86,6 +86,13 @@ async fn subscribe(
     Path((id, program)): Path<(Id<Account>, ProgramRef)>,
 ) -> Result<Answer> {
     let program = resolve(&accounts, program).await?;
+    let store = accounts.commands().store();
+    let taken_in_by = store.load(program).await?.aggregate.owner();
+    let owner = accounts.load(id).await?.aggregate.owner();
+    // What belongs together is of one tenant.
+    if owner.map(|it| it.tenant) != taken_in_by.map(|it| it.tenant) {
+        return Err(Error::NotFound);
+    }
     accounts
         .updated::<AccountRow>(id, AccountCommand::Subscribe(program))
         .await
@@ -120,6 +127,12 @@ async fn assign(
     Path((id, user)): Path<(Id<Account>, Id<User>)>,
 ) -> Result<Answer> {
     let row = users.row::<UserRow>(user.get()).await?;
+    let tenant = accounts.load(id).await?.aggregate.owner();
+    let tenant = tenant.ok_or(Error::NotFound)?.tenant;
+    let tenants = accounts.caller().access_cache().tenants_of(user);
+    if !tenants.contains(&tenant) {
+        return Err(Error::NotFound);
+    }
     if !row.active {
         let reason = "its user is not active".to_owned();
         accounts
@@ -127,7 +140,7 @@ async fn assign(
             .await?;
     }
     accounts
-        .updated::<AccountRow>(id, AccountCommand::Assign(user))
+        .updated::<AccountRow>(id, AccountCommand::Assign(Owner::new(tenant, user)))
         .await
 }
 
@@ -181,7 +194,7 @@ async fn must_be_allowed(
     if !is_sender || app.config().addresses == AddressPolicy::Trusted {
         return Ok(());
     }
-    let user = match account.owner() {
+    let user = match account.owning_user() {
         Some(owner) => Some(app.commands().store().load(owner).await?.aggregate),
         None => None,
     };
@@ -214,7 +227,7 @@ async fn resolve(accounts: &Writer<Account, Update>, program: ProgramRef) -> Res
     match program {
         ProgramRef::Id(id) => {
             let scope = accounts.caller().scope::<Program>();
-            accounts.commands().load(id, scope).await?;
+            accounts.commands().load(id, &scope).await?;
             Ok(id)
         }
         ProgramRef::Kind(kind) => {

@@ -1,26 +1,28 @@
 //! `/accounts`.
 
 use domain::{
-    Entity as _, Id, Patch,
-    access::{User, UserProfile},
+    Entity as _, Id, Owner, Patch,
+    access::{Tenant, UserProfile},
     people::{Account, AccountCommand, AccountKind, AccountPatch},
     values::Line,
 };
 use eventstore::clock;
-use projections::people::accounts::AccountRow;
+use projections::{access::tenants, people::accounts::AccountRow};
 
 use super::{account_addresses, account_fields::AccountRequest};
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Admin, Create, Delete, Done, List, Noun, Read, Reader, Update, Verb, Writer},
+    authorization::{
+        Admin, Create, Delete, Done, List, Noun, Owned, Read, Reader, Update, Verb, Writer,
+    },
     extract::{Input, Listing, Path},
     openapi::{Routes, op},
 };
 
 impl Noun for Account {
     const NAME: &'static str = "account";
-    const ADMIN: Option<&'static str> = Some("account_admin");
+    const OWNED: Owned = Owned::ByUsers("account_admin");
 }
 
 pub(super) fn routes() -> Routes {
@@ -47,9 +49,10 @@ async fn create(
     accounts: Writer<Account, Create>,
     Input(said): Input<AccountRequest>,
 ) -> Result<Answer> {
-    let (id, owner) = (accounts.next_id().await?, accounts.user());
+    let (id, owner) = (accounts.next_id().await?, accounts.owner()?);
+    must_have_room(&accounts, owner.tenant).await?;
     let patch = said.sealed(accounts.caller().app().vault(), id)?;
-    let assigned = account_addresses::assigned(&accounts, id, &patch).await?;
+    let assigned = account_addresses::assigned(&accounts, (id, owner.tenant), &patch).await?;
     let create = AccountCommand::Create {
         id,
         owner,
@@ -121,10 +124,23 @@ async fn update(
     accounts.updated::<AccountRow>(id, update).await
 }
 
+/// Refuses another account of a tenant that has as many as it may have.
+async fn must_have_room<V: Verb>(accounts: &Writer<Account, V>, tenant: Id<Tenant>) -> Result<()> {
+    let details = accounts.caller().access_cache().tenant(tenant);
+    let Some(limit) = details.and_then(|tenant| tenant.details().limits.accounts) else {
+        return Ok(());
+    };
+    if tenants::accounts(accounts.pool(), tenant.get()).await? < i64::from(limit) {
+        return Ok(());
+    }
+    let reason = format!("the tenant may have {limit} accounts");
+    Err(Error::NotReady(reason))
+}
+
 /// Refuses to activate an account whose user is not active, or was deleted.
 async fn must_have_active_user(accounts: &Writer<Account, Update>, id: Id<Account>) -> Result<()> {
     let account = accounts.load(id).await?.aggregate;
-    let Some(owner) = account.owner().filter(|_| !account.is_active()) else {
+    let Some(owner) = account.owning_user().filter(|_| !account.is_active()) else {
         return Ok(());
     };
     let reason = match accounts.caller().access_cache().user(owner) {
@@ -143,10 +159,11 @@ async fn delete(accounts: Writer<Account, Delete>, Path(id): Path<Id<Account>>) 
 /// Opens the account of a new user, with the same contact data.
 pub(crate) async fn open_for<V: Verb>(
     accounts: &Writer<Account, V>,
-    owner: Id<User>,
+    owner: Owner,
     profile: UserProfile,
     active: bool,
 ) -> Result<Done> {
+    must_have_room(accounts, owner.tenant).await?;
     let (id, username) = (accounts.next_id().await?, profile.username.clone());
     let set = |line: Option<Line>| line.map_or(Patch::Keep, Patch::Set);
     let patch = AccountPatch {
@@ -159,7 +176,7 @@ pub(crate) async fn open_for<V: Verb>(
         active: Patch::Set(active),
         ..AccountPatch::default()
     };
-    let assigned = account_addresses::assigned(accounts, id, &patch).await?;
+    let assigned = account_addresses::assigned(accounts, (id, owner.tenant), &patch).await?;
     let create = AccountCommand::Create {
         id,
         owner,
@@ -169,7 +186,9 @@ pub(crate) async fn open_for<V: Verb>(
     match accounts.create(id, create).await {
         // The name belongs to another account; the user's own id makes it unique.
         Err(Error::Invalid(_)) => {
-            let name = username.map(|name| format!("{name}-{owner}"));
+            let name = username
+                .zip(owner.user)
+                .map(|(name, user)| format!("{name}-{user}"));
             let name = name.and_then(|name| name.parse().ok());
             let patch = AccountPatch {
                 username: set(name),

@@ -13,14 +13,14 @@ use utoipa::openapi::{ObjectBuilder, schema::Type};
 use crate::{
     App, Error, Result,
     answer::Answer,
-    authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
+    authorization::{Create, Delete, List, Noun, Owned, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path, flag, query_pairs},
     openapi::{Describe, Routes, Sketch, op},
 };
 
 impl Noun for Contact {
     const NAME: &'static str = "contact";
-    const ADMIN: Option<&'static str> = Some("contact_admin");
+    const OWNED: Owned = Owned::ByUsers("contact_admin");
 }
 
 pub(super) fn routes() -> Routes {
@@ -40,7 +40,7 @@ async fn create(
     contacts: Writer<Contact, Create>,
     Input(patch): Input<ContactPatch>,
 ) -> Result<Answer> {
-    let (id, owner) = (contacts.next_id().await?, contacts.user());
+    let (id, owner) = (contacts.next_id().await?, contacts.owner()?);
     let profile = patch.into();
     contacts
         .created(id, ContactCommand::Create { id, owner, profile })

@@ -80,7 +80,7 @@ async fn export_csv(
         group_id: Some(id.get()),
         ..ContactFilter::default()
     });
-    let rows = projections::list(contacts.pool(), wanted, contacts.scope());
+    let rows = projections::list(contacts.pool(), wanted, &contacts.scope());
     let rows = rows.map_err(Error::from).boxed();
     export(&format!("group-{id}.csv"), rows, contact_csv::fields).await
 }

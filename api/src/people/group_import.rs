@@ -12,8 +12,7 @@ use axum::response::Response;
 use commands::{CommandError, Commands};
 use cqrs_es::Aggregate as _;
 use domain::{
-    Id, Refusal,
-    access::User,
+    Id, Owner, Refusal,
     people::{Contact, ContactCommand, ContactProfile, Group},
 };
 use eventstore::{Committed, Lock, LockName, Metadata, Position};
@@ -36,7 +35,7 @@ pub(super) struct Import {
     app: App,
     metadata: Metadata,
     group: Id<Group>,
-    owner: Id<User>,
+    owner: Owner,
     /// True if the caller may change existing contacts.
     may_update: bool,
     report: Report,
@@ -76,7 +75,7 @@ struct Appended {
 impl Import {
     /// Begins an import; 423 while another import into the same group is under way, since each
     /// would make the contacts that are in both lists.
-    pub async fn begin(caller: &Caller, group: Id<Group>, owner: Id<User>) -> Result<Self> {
+    pub async fn begin(caller: &Caller, group: Id<Group>, owner: Owner) -> Result<Self> {
         let app = caller.app().clone();
         let alone = alone(&app, group).await?;
         Ok(Self {
@@ -266,7 +265,7 @@ impl Appended {
 async fn append(
     commands: Commands,
     metadata: Metadata,
-    (group, owner): (Id<Group>, Id<User>),
+    (group, owner): (Id<Group>, Owner),
     batch: Batch,
 ) -> Appended {
     use ContactCommand::{Import, Link, Update};

@@ -12,14 +12,14 @@ use projections::{
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Create, Delete, List, Noun, Read, Reader, Update, Writer},
+    authorization::{Create, Delete, List, Noun, Owned, Read, Reader, Update, Writer},
     extract::{Fields, FromFields, Input, Listing, Path},
     openapi::{Routes, op},
 };
 
 impl Noun for Group {
     const NAME: &'static str = "group";
-    const ADMIN: Option<&'static str> = Some("group_admin");
+    const OWNED: Owned = Owned::ByUsers("group_admin");
 }
 
 pub(super) fn routes() -> Routes {
@@ -41,7 +41,7 @@ pub(super) fn routes() -> Routes {
 }
 
 async fn create(groups: Writer<Group, Create>, Input(patch): Input<GroupPatch>) -> Result<Answer> {
-    let (id, owner) = (groups.next_id().await?, groups.user());
+    let (id, owner) = (groups.next_id().await?, groups.owner()?);
     groups
         .created(id, GroupCommand::Create { id, owner, patch })
         .await

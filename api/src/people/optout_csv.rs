@@ -68,7 +68,7 @@ async fn export_csv(
     listing: Listing<OptOutRow>,
 ) -> Result<Response> {
     let header = stream::once(async { Ok(EXPORTED.map(str::to_owned)) });
-    let rows = projections::list(optouts.pool(), listing.query, optouts.scope());
+    let rows = projections::list(optouts.pool(), listing.query, &optouts.scope());
     let rows = header.chain(rows.map_err(Error::from).map_ok(exported));
     export("optouts.csv", rows.boxed(), borrowed).await
 }
@@ -137,7 +137,7 @@ impl Import {
             mem::take(&mut self.batch).into_iter().unzip();
         let caller = self.optouts.caller();
         readable(caller.app(), OptOut::TYPE, self.last).await;
-        let (owner, source) = (caller.user(), OptOutSource::Csv);
+        let (owner, source) = (self.optouts.owner()?, OptOutSource::Csv);
         let (puts, position) = put(caller, owner, source, &wanted, |_| None).await?;
         self.last = self.last.max(position);
         self.report.created += puts.iter().filter(|put| put.is_new).count() as u64;

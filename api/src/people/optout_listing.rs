@@ -8,8 +8,7 @@ use std::collections::HashMap;
 use commands::{CommandError, suppression::Suppression};
 use cqrs_es::Aggregate as _;
 use domain::{
-    Id,
-    access::User,
+    Id, Owner,
     people::{Address, Channel, OptOut, OptOutCommand, OptOutSource},
     values::Line,
 };
@@ -50,7 +49,7 @@ pub(super) fn suppression(caller: &Caller) -> Suppression {
 /// the request again.
 pub(super) async fn put(
     caller: &Caller,
-    owner: Id<User>,
+    owner: Owner,
     source: OptOutSource,
     wanted: &[Wanted],
     answer: impl Fn(&[Put]) -> Option<Recipe>,

@@ -2,8 +2,7 @@
 
 use cqrs_es::Aggregate as _;
 use domain::{
-    Entity as _, Id, Patch,
-    access::User,
+    Entity as _, Id, Owner, Patch,
     people::{Address, Channel, Contact, OptOut, OptOutCommand, OptOutPatch, OptOutSource},
     values::Line,
 };
@@ -14,7 +13,9 @@ use super::optout_listing::{Put, Wanted, put, suppression};
 use crate::{
     Error, Result,
     answer::{Answer, id_of},
-    authorization::{Create, Delete, Done, List, Noun, Read, Reader, Update, Verb, Writer, own},
+    authorization::{
+        Create, Delete, Done, List, Noun, Owned, Read, Reader, Update, Verb, Writer, own,
+    },
     extract::{Fields, FromFields, Given, Input, Listing, Path},
     once::Recipe,
     openapi::{Routes, op},
@@ -22,7 +23,7 @@ use crate::{
 
 impl Noun for OptOut {
     const NAME: &'static str = "optout";
-    const ADMIN: Option<&'static str> = Some("optout_admin");
+    const OWNED: Owned = Owned::ByUsers("optout_admin");
 }
 
 pub(super) fn routes() -> Routes {
@@ -90,7 +91,7 @@ async fn update(
     Input(said): Input<OptOutRequest>,
 ) -> Result<Answer> {
     let optout = optouts.load(id).await?.aggregate;
-    let owner = optout.owner().unwrap_or(optouts.user());
+    let owner = optout.owner().ok_or(Error::NotFound)?;
     let lists = suppression(optouts.caller());
     let address = said.address.and_then(|(_, address)| address);
     let patch = OptOutPatch {
@@ -159,7 +160,7 @@ fn mapped<T, U>(patch: Patch<T>, map: fn(T) -> U) -> Patch<U> {
 
 impl OptOutRequest {
     /// The addresses to be listed, and the owner of the list.
-    async fn wanted<V: Verb>(self, optouts: &Writer<OptOut, V>) -> Result<(Id<User>, Vec<Wanted>)> {
+    async fn wanted<V: Verb>(self, optouts: &Writer<OptOut, V>) -> Result<(Owner, Vec<Wanted>)> {
         let channel = self.channel.unwrap_or_default();
         let reason = self.reason.given();
         let wanted = |address| Wanted {
@@ -174,7 +175,7 @@ impl OptOutRequest {
         let (field, address) = self.address.unwrap_or(("address", None));
         let address = address.ok_or_else(|| Error::invalid(field, "is required"))?;
         if channel.takes(&address) {
-            Ok((optouts.user(), vec![wanted(address)]))
+            Ok((optouts.owner()?, vec![wanted(address)]))
         } else {
             Err(Error::invalid(field, channel.wanted()))
         }
@@ -187,16 +188,14 @@ async fn addresses_of<V: Verb>(
     optouts: &Writer<OptOut, V>,
     id: Id<Contact>,
     channel: Channel,
-) -> Result<(Id<User>, Vec<Address>)> {
+) -> Result<(Owner, Vec<Address>)> {
     const FIELD: &str = "contact_id";
     // Reading is needed too, since the opt-out will show the contact's address.
     let caller = optouts.caller();
     caller.must::<Contact, Read>()?;
     let contact = own(caller, FIELD, id).await?.aggregate;
-    let owner = contact.owner().unwrap_or(optouts.user());
-    if let commands::Scope::OwnedBy(user) = optouts.scope()
-        && user != owner
-    {
+    let owner = contact.owner().ok_or(Error::NotFound)?;
+    if !optouts.scope().covers(Some(owner)) {
         return Err(Error::unknown(FIELD));
     }
     let profile = contact.profile();

@@ -62,6 +62,7 @@ mod tests {
             profile,
             password: Sealed::new("the hash".into()),
             roles: BTreeSet::new(),
+            tenant_id: domain::FIRST_TENANT,
         }))
     }
 

@@ -5,16 +5,13 @@ use domain::{
     delivery::{Campaign, Transmission},
     people::{Contact, Group},
 };
-use projections::{
-    Scope,
-    statistics::{Statistics, Whose, statistics},
-};
+use projections::statistics::{Selection, Statistics, statistics};
 use utoipa::openapi::{ObjectBuilder, schema::Type};
 
 use crate::{
     App, Error, Result,
     answer::Answer,
-    authorization::{Caller, Noun, Read, Reader, Statistic},
+    authorization::{Read, Reader, Statistic},
     extract::query_pairs,
     openapi::{Describe, Routes, Sketch, op},
 };
@@ -31,13 +28,16 @@ pub(super) fn routes() -> Routes {
 
 async fn read(numbers: Reader<Statistic, Read>, asked: StatisticsQuery) -> Result<Answer> {
     let caller = numbers.caller();
-    let whose = Whose {
-        campaigns: asked.scope::<Campaign>(caller),
-        groups: asked.scope::<Group>(caller),
-        contacts: asked.scope::<Contact>(caller),
-        transmissions: asked.scope::<Transmission>(caller),
+    let selected = Selection {
+        campaigns: caller.scope::<Campaign>(),
+        groups: caller.scope::<Group>(),
+        contacts: caller.scope::<Contact>(),
+        transmissions: caller.scope::<Transmission>(),
+        user: asked.user,
+        services: asked.services,
+        since: asked.since,
     };
-    Answer::from_value(&statistics(numbers.pool(), whose, asked.services, asked.since).await?)
+    Answer::from_value(&statistics(numbers.pool(), &selected).await?)
 }
 
 /// The request for statistics.
@@ -50,16 +50,6 @@ struct StatisticsQuery {
 }
 
 impl StatisticsQuery {
-    /// The scope in which things of this kind are counted, equal to that of their list; `None` if
-    /// the caller may not see the things of the user asked for.
-    fn scope<N: Noun>(&self, caller: &Caller) -> Option<Scope> {
-        match (caller.view::<N>(), self.user) {
-            (scope, None) => Some(scope),
-            (Scope::All, Some(user)) => Some(Scope::OwnedBy(user)),
-            (Scope::OwnedBy(own), Some(user)) => (own == user).then_some(Scope::OwnedBy(own)),
-        }
-    }
-
     fn read(pairs: Vec<(String, String)>) -> Result<Self> {
         let mut asked = Self::default();
         for (name, value) in pairs {

@@ -55,7 +55,8 @@ impl Addresses {
 
     /// The assignments that follow from an administrator's patch of an account: of the new
     /// addresses in the patch, or under [`AddressPolicy::Trusted`] of all addresses in it. An
-    /// address at which another account receives is assigned as a shared caller id.
+    /// address at which another account receives is assigned as a shared caller id, and one that
+    /// `may_assign` refuses is not assigned.
     ///
     /// # Errors
     /// When the log cannot be read or appended to.
@@ -64,6 +65,7 @@ impl Addresses {
         account: Id<Account>,
         patch: &AccountPatch,
         policy: AddressPolicy,
+        may_assign: impl Fn(&str) -> bool,
         (metadata, at): (&Metadata, DateTime<Utc>),
     ) -> Result<Vec<AddressAssignment>, CommandError> {
         let mut assignments = Vec::new();
@@ -76,6 +78,9 @@ impl Addresses {
             let Some(address) = written.map(|it| normal_address(&it)) else {
                 continue;
             };
+            if !may_assign(&address) {
+                continue;
+            }
             let is_kept = present.address(field).map(normal_address).as_ref() == Some(&address);
             if is_kept && policy == AddressPolicy::Verified {
                 continue;
@@ -116,8 +121,8 @@ impl Addresses {
             return Ok(());
         };
         let store = self.commands.store();
-        let owner = store.load(account).await?.aggregate.owner();
-        let held_by = store.load(holder).await?.aggregate.owner();
+        let owner = store.load(account).await?.aggregate.owning_user();
+        let held_by = store.load(holder).await?.aggregate.owning_user();
         let relinquish = AccountCommand::RelinquishAddress {
             field,
             fingerprint: fingerprint.to_owned(),

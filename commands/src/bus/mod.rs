@@ -7,7 +7,7 @@ mod many;
 
 use std::{array, sync::Arc};
 
-use domain::{Entity, Id, Refusal, access::User};
+use domain::{Entity, Id, Refusal, Scope};
 use eventstore::{Committed, Loaded, Metadata, StateSource, Store, StoreError};
 use tokio::sync::Mutex;
 
@@ -20,22 +20,12 @@ pub use atomic_append::AtomicAppend;
 /// queue, which it shares with some others.
 const TURNS: usize = 64;
 
-/// The aggregates that an actor may read and change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scope {
-    /// The aggregates of all users.
-    #[default]
-    All,
-    /// The aggregates of this user; all others are answered as not found.
-    OwnedBy(Id<User>),
-}
-
 /// The sender of a command.
 #[derive(Clone, Debug, Default)]
 pub struct Actor {
     /// The metadata of the events that result.
     pub metadata: Metadata,
-    /// The aggregates that the sender may read and change.
+    /// The aggregates that the sender may read and change; all others are answered as not found.
     pub scope: Scope,
     /// The versions of which the aggregate must have one, if the sender names any.
     pub expected_versions: Option<Vec<u64>>,
@@ -52,9 +42,7 @@ impl Actor {
 
     /// Refuses an aggregate outside the scope, or of another version than expected.
     fn check<A: Entity>(&self, state: &Loaded<A>) -> Result<(), Declined<A::Error>> {
-        if let Scope::OwnedBy(user) = self.scope
-            && state.aggregate.owner() != Some(user)
-        {
+        if !self.scope.covers(state.aggregate.owner()) {
             return Err(Declined::NotTheirs);
         }
         match &self.expected_versions {
@@ -126,14 +114,10 @@ impl Commands {
     pub async fn load<A: Entity>(
         &self,
         id: Id<A>,
-        scope: Scope,
+        scope: &Scope,
     ) -> Result<Loaded<A>, CommandError> {
         let loaded = self.store.load(id).await?;
-        let theirs = match scope {
-            Scope::All => true,
-            Scope::OwnedBy(user) => loaded.aggregate.owner() == Some(user),
-        };
-        if theirs && loaded.aggregate.exists() {
+        if scope.covers(loaded.aggregate.owner()) && loaded.aggregate.exists() {
             Ok(loaded)
         } else {
             Err(Refusal::NotFound.into())

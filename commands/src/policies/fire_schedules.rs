@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use domain::{
-    Entity, Id, Refusal,
+    Entity, Id, Refusal, Scope,
     access::User,
     delivery::{
         Campaign, CampaignCommand, Job, Schedule, ScheduleCommand, Transmission, schedule::Verdict,
@@ -15,7 +15,7 @@ use futures::{StreamExt as _, stream};
 use projections::delivery::schedules;
 
 use super::Policies;
-use crate::{CommandError, Scope, sending::SendOptions};
+use crate::{CommandError, sending::SendOptions};
 
 /// The most due schedules in one pass.
 const AT_ONCE: i64 = 200;
@@ -62,7 +62,7 @@ async fn fire_in_turn(policies: &Policies, ids: Vec<Id<Schedule>>) -> bool {
 }
 
 async fn fire(policies: &Policies, id: Id<Schedule>) -> Result<(), CommandError> {
-    let schedule = policies.commands.load(id, Scope::All).await?;
+    let schedule = policies.commands.load(id, &Scope::Installation).await?;
     let due = Due {
         policies,
         id,
@@ -107,12 +107,13 @@ impl Due<'_> {
     async fn carry_out(&self) -> Result<(), CommandError> {
         let schedule = &self.schedule.aggregate;
         let owner = schedule.owner().ok_or(Refusal::NotFound)?;
+        let user = owner.user.ok_or(Refusal::NotFound)?;
         let user = self
             .policies
             .commands
-            .load::<User>(owner, Scope::All)
+            .load::<User>(user, &Scope::Installation)
             .await?;
-        if !user.aggregate.is_active() {
+        if !user.aggregate.is_active_in(owner.tenant) {
             return Err(Refusal::not_ready("its owner is not active").into());
         }
         match schedule.job().ok_or(Refusal::NotFound)? {
@@ -160,7 +161,7 @@ impl Due<'_> {
     }
 
     async fn thing<A: Entity>(&self, id: Id<A>) -> Result<Loaded<A>, CommandError> {
-        self.policies.commands.load(id, Scope::All).await
+        self.policies.commands.load(id, &Scope::Installation).await
     }
 
     /// Appends the effect of the schedule together with its firing.
@@ -198,7 +199,7 @@ impl Due<'_> {
     }
 
     fn metadata(&self) -> Metadata {
-        let owner = self.schedule.aggregate.owner();
+        let owner = self.schedule.aggregate.owning_user();
         Metadata::of_reaction("schedules")
             .on_behalf_of(owner)
             .because_of(self.schedule.last.as_ref())

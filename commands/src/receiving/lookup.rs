@@ -3,9 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use domain::{
-    Entity, Id,
-    access::User,
-    delivery::{Direction, Transmission},
+    Entity, Id, Owner,
+    delivery::{Direction, Provider, Transmission},
     flow::{Flow, Service},
     outreach::{Program, ProgramType},
     people::{normal_address, spellings},
@@ -36,7 +35,7 @@ impl Keys {
 pub(super) struct NotRouted {
     pub reason: NotReceived,
     /// The owner of the account that the message came to, if there is one.
-    pub owner: Option<Id<User>>,
+    pub owner: Option<Owner>,
 }
 
 /// The route of an inbound message: the account and the program that takes it in.
@@ -49,8 +48,8 @@ pub(super) struct Route {
 }
 
 impl Route {
-    pub fn owner(&self) -> Id<User> {
-        Id::new(self.recipient.user_id)
+    pub fn owner(&self) -> Owner {
+        self.recipient.owner()
     }
 }
 
@@ -144,16 +143,28 @@ impl Ingest {
             .collect();
         let programs: Vec<_> = programs.into_iter().collect();
         let programs = self.commands.store().load_many(&programs).await?;
+        let providers: HashSet<Id<Provider>> =
+            inbound.clone().filter_map(|it| it.provider).collect();
+        let providers: Vec<_> = providers.into_iter().collect();
+        let providers = self.commands.store().load_many(&providers).await?;
+        // What came by a tenant's own provider is for that tenant only.
+        let comes_from = |inbound: &InboundMessage| {
+            let provider = inbound.provider.and_then(|id| providers.get(&id));
+            provider.and_then(|it| it.aggregate.owner())
+        };
         let route = |inbound: &InboundMessage| {
             let to = recipients.get(&inbound.service);
             let recipient = to.and_then(|to| to.get(&inbound.message.destination));
+            let tenant = comes_from(inbound).map(|it| it.tenant);
+            let recipient =
+                recipient.filter(|it| tenant.is_none_or(|tenant| it.owner().tenant == tenant));
             let recipient = *recipient.ok_or(NotRouted {
                 reason: NotReceived::NoAccount,
                 owner: None,
             })?;
             let refusal = |reason| NotRouted {
                 reason,
-                owner: Some(Id::new(recipient.user_id)),
+                owner: Some(recipient.owner()),
             };
             takes_in(&recipient).map_err(refusal)?;
             let nothing = refusal(NotReceived::NoProgram);

@@ -3,8 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use domain::{
-    Entity, Id, Personal,
-    access::User,
+    Entity, Id, Owner, Personal,
     delivery::{
         Arrival, Direction, Order, ResultKind, Spool, SpoolResult, Transmission,
         TransmissionCommand,
@@ -32,7 +31,7 @@ pub(super) struct UnroutedMessage<'b> {
     pub at: usize,
     pub inbound: &'b InboundMessage,
     pub key: &'b str,
-    pub owner: Id<User>,
+    pub owner: Owner,
 }
 
 /// Existing opt-outs, by the fingerprint that they claim.
@@ -85,7 +84,7 @@ impl Ingest {
     /// The indexes of the messages that hold the last wish of each sender to an owner.
     pub fn last_wishes<'b>(
         &self,
-        inbound: impl Iterator<Item = (usize, Id<User>, &'b InboundMessage)>,
+        inbound: impl Iterator<Item = (usize, Owner, &'b InboundMessage)>,
     ) -> HashSet<usize> {
         let mut last = HashMap::new();
         for (at, owner, inbound) in inbound.filter(|(_, _, it)| self.wish(it).is_some()) {
@@ -147,7 +146,7 @@ impl Ingest {
         &self,
         append: &mut AtomicAppend<'_>,
         wish: &Wish,
-        owner: Id<User>,
+        owner: Owner,
         source: &str,
         there: Option<Id<OptOut>>,
     ) -> Result<bool, CommandError> {

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use domain::{
-    Id,
-    access::User,
+    Id, Owner,
     flow::Service,
     people::{Contact, ContactCommand, ContactProfile, normal_address, spellings},
 };
@@ -21,7 +20,7 @@ pub(super) struct Sender {
 }
 
 /// The owner of a contact, the service that reaches it, and its address in normal form.
-type Reached = (Id<User>, Service, String);
+type Reached = (Owner, Service, String);
 
 impl Ingest {
     /// The contact of each message's sender: one known by its address, or a new one, created once
@@ -65,7 +64,7 @@ impl Ingest {
             }
             let addresses: Vec<_> = of_it
                 .iter()
-                .map(|(owner, _, address)| (owner.get(), spellings(address)))
+                .map(|(owner, _, address)| (*owner, spellings(address)))
                 .collect();
             let found = contacts::reached_at(&self.pool, service, &addresses).await?;
             for (reached, contact) in of_it.into_iter().zip(found) {

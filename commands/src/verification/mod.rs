@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    Id, Refusal,
+    Entity as _, FIRST_TENANT, Id, Owner, Refusal,
     access::User,
     flow::Service,
     people::{
@@ -128,7 +128,7 @@ impl Verification {
         field: AddressField,
         (user, actor, at): (Id<User>, &Actor, DateTime<Utc>),
     ) -> Result<Committed, VerificationError> {
-        let account = self.commands.load(id, actor.scope).await?.aggregate;
+        let account = self.commands.load(id, &actor.scope).await?.aggregate;
         let address = account.address(field);
         let address = address.ok_or_else(|| Refusal::invalid("field", "the account has none"))?;
         let proven = |basis| matches!(basis, AddressBasis::Verified);
@@ -143,7 +143,9 @@ impl Verification {
             );
             return Err(Refusal::not_ready(reason).into());
         }
-        self.must_not_be_suppressed(user, field, address).await?;
+        let tenant = account.owner().map_or(FIRST_TENANT, |it| it.tenant);
+        self.must_not_be_suppressed(Owner::new(tenant, user), field, address)
+            .await?;
         let fingerprint = self.addresses.fingerprint(field, address);
         let challenge = challenge()?;
         let outgoing = OutgoingCode {
@@ -202,7 +204,7 @@ impl Verification {
         (field, code): (AddressField, &str),
         (actor, at): (&Actor, DateTime<Utc>),
     ) -> Result<Committed, VerificationError> {
-        let account = self.commands.load(id, actor.scope).await?.aggregate;
+        let account = self.commands.load(id, &actor.scope).await?.aggregate;
         let challenge = account.challenge(field, at);
         let challenge = challenge.ok_or_else(no_code_is_awaited)?.to_owned();
         let expected = self.code(id, field, &challenge);
@@ -230,7 +232,7 @@ impl Verification {
 
     async fn must_not_be_suppressed(
         &self,
-        user: Id<User>,
+        owner: Owner,
         field: AddressField,
         address: &str,
     ) -> Result<(), VerificationError> {
@@ -239,7 +241,7 @@ impl Verification {
             AddressField::Phone => Channel::Sms,
         };
         let channels = [channel, Channel::Any];
-        let fingerprints = channels.map(|it| self.suppression.fingerprint(user, it, address));
+        let fingerprints = channels.map(|it| self.suppression.fingerprint(owner, it, address));
         let listed = self.suppression.with(&fingerprints).await;
         if listed.map_err(CommandError::from)?.is_empty() {
             return Ok(());

@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 use chrono::TimeDelta;
 use commands::Commands;
 use domain::{
-    Id, Personal,
+    Id, Owner, Personal,
     delivery::{Direction, Order, Spool, Transmission, TransmissionCommand},
     flow::Flow,
     outreach::{Program, ProgramKind, Template},
@@ -141,7 +141,7 @@ impl Campaign {
                     campaign_id: None,
                     hours: None,
                 };
-                let owner = Id::new(1);
+                let owner = Owner::in_first_tenant(Id::new(1));
                 creates.push((id, TransmissionCommand::Create { id, owner, order }));
             }
             commands
@@ -221,7 +221,7 @@ pub async fn numbered_contacts(
                 id,
                 ContactCommand::Create {
                     id,
-                    owner: Id::new(1),
+                    owner: Owner::in_first_tenant(Id::new(1)),
                     profile,
                 },
             ));

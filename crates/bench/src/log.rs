@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use anyhow::Context;
 use commands::{Actor, Commands};
 use domain::{
-    Id,
+    Id, Owner,
     people::{Contact, ContactCommand, ContactProfile},
 };
 use futures::future::try_join_all;
@@ -74,7 +74,7 @@ pub async fn bus_append(commands: &Commands, count: usize) -> anyhow::Result<f64
                 let id: Id<Contact> = commands.next_id("contact").await?;
                 let create = ContactCommand::Create {
                     id,
-                    owner: Id::new(1),
+                    owner: Owner::in_first_tenant(Id::new(1)),
                     profile: person(task * 1_000_000 + number),
                 };
                 commands.send_new(id, create, &actor).await?;

@@ -16,7 +16,7 @@ pub fn noon() -> DateTime<Utc> {
 pub fn transmission(id: i64, owner: i64, contact: i64) -> TransmissionEvent {
     TransmissionEvent::TransmissionCreated {
         id: Id::new(id),
-        owner: Id::new(owner),
+        owner: domain::Owner::in_first_tenant(Id::new(owner)),
         order: order(contact),
     }
 }

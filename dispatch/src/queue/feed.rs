@@ -157,7 +157,7 @@ impl<'e> Changes<'e> {
                 let queued = Queued {
                     recorded,
                     spool_id: spool.get(),
-                    owner_id: owner.map(Id::get),
+                    owner_id: owner.and_then(|owner| owner.user).map(Id::get),
                     campaign_id: campaign.map(Id::get),
                     service: i16::try_from(flow.service.flag()).unwrap_or_default(),
                     due_at: *due_at,

@@ -118,7 +118,7 @@ async fn what_is_changed_and_sent_in_one_batch_has_left_the_backlog() {
     order.campaign_id = Some(Id::new(3));
     let created = TransmissionCreated {
         id: Id::new(7),
-        owner: Id::new(5),
+        owner: domain::Owner::in_first_tenant(Id::new(5)),
         order: order.clone(),
     };
     let waiting = || desk.number("select count(*) from dispatch.backlog");

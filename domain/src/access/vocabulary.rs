@@ -2,6 +2,9 @@
 
 /// The name of the role that holds every permission.
 pub const ADMIN: &str = "admin";
+/// The permission whose holders administer the installation: they create tenants, assign users to
+/// them, and what they may do within any tenant they may do within all.
+pub const INSTALLATION_ADMIN: &str = "installation_admin";
 /// The name of the role of an ordinary user.
 pub const USER: &str = "user";
 
@@ -37,7 +40,7 @@ pub fn permissions() -> Vec<String> {
         "voicemail",
         "tenant",
     ];
-    const OTHERS: [&str; 27] = [
+    const OTHERS: [&str; 28] = [
         "api",
         "api_access",
         "cdr",
@@ -51,6 +54,7 @@ pub fn permissions() -> Vec<String> {
         "campaign_stop",
         "event_read",
         "extension_secret",
+        INSTALLATION_ADMIN,
         "program_execute",
         "result",
         "result_list",

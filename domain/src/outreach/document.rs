@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MediaHash, Quality};
 use crate::{
-    Entity, Id, Patch, Personal, Refusal, Subject,
-    access::User,
+    Entity, Id, Owner, Patch, Personal, Refusal, Subject,
     values::{Body, Line},
 };
 
@@ -15,7 +14,7 @@ use crate::{
 pub struct Document {
     stage: Stage,
     id: Option<Id<Document>>,
-    owner: Option<Id<User>>,
+    owner: Option<Owner>,
     content: DocumentContent,
     pages: Option<Pages>,
 }
@@ -73,7 +72,7 @@ pub struct DocumentPatch {
 pub enum DocumentCommand {
     Create {
         id: Id<Document>,
-        owner: Id<User>,
+        owner: Owner,
         patch: DocumentPatch,
     },
     /// Changes the content. A change of quality needs `anew`: the same pages rendered in that
@@ -98,7 +97,7 @@ pub enum DocumentCommand {
 pub enum DocumentEvent {
     DocumentCreated {
         id: Id<Document>,
-        owner: Id<User>,
+        owner: Owner,
         content: Personal<DocumentContent>,
     },
     DocumentUpdated {
@@ -260,7 +259,7 @@ impl Entity for Document {
         self.stage == Live
     }
 
-    fn owner(&self) -> Option<Id<User>> {
+    fn owner(&self) -> Option<Owner> {
         self.owner
     }
 }
@@ -305,7 +304,7 @@ mod tests {
     fn given(more: impl IntoIterator<Item = DocumentEvent>) -> AggregateTestExecutor<Document> {
         let created = DocumentCreated {
             id: Id::new(1),
-            owner: Id::new(1),
+            owner: Owner::in_first_tenant(Id::new(1)),
             content: content(Quality::Standard),
         };
         let events = std::iter::once(created).chain(more).collect();

@@ -5,8 +5,7 @@ use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Entity, Id, Patch, Refusal,
-    access::User,
+    Entity, Id, Owner, Patch, Refusal,
     flow::Flow,
     outreach::{ParametersPatch, ProgramKind, ProgramType},
     values::Line,
@@ -17,7 +16,7 @@ use crate::{
 pub struct Program {
     stage: Stage,
     id: Option<Id<Program>>,
-    owner: Option<Id<User>>,
+    owner: Option<Owner>,
     name: Option<Line>,
     kind: Option<ProgramKind>,
     parent_id: Option<Id<Program>>,
@@ -47,7 +46,7 @@ pub struct ProgramPatch {
 pub enum ProgramCommand {
     Create {
         id: Id<Program>,
-        owner: Id<User>,
+        owner: Owner,
         kind: ProgramType,
         /// The fields; the default name is that of the type.
         patch: Box<ProgramPatch>,
@@ -75,7 +74,7 @@ pub struct ProgramUses {
 pub enum ProgramEvent {
     ProgramCreated {
         id: Id<Program>,
-        owner: Id<User>,
+        owner: Owner,
         name: Line,
         kind: ProgramKind,
         parent_id: Option<Id<Program>>,
@@ -266,7 +265,7 @@ impl Entity for Program {
         self.stage == Live
     }
 
-    fn owner(&self) -> Option<Id<User>> {
+    fn owner(&self) -> Option<Owner> {
         self.owner
     }
 }

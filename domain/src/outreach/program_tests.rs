@@ -7,7 +7,7 @@ use crate::outreach::DEFAULT_DELAY;
 fn created(kind: ProgramKind) -> ProgramEvent {
     ProgramCreated {
         id: Id::new(1),
-        owner: Id::new(1),
+        owner: Owner::in_first_tenant(Id::new(1)),
         name: kind.kind().as_str().parse().unwrap(),
         kind,
         parent_id: None,
@@ -24,7 +24,7 @@ fn mail() -> ProgramKind {
 fn create(kind: ProgramType, parameters: ParametersPatch) -> ProgramCommand {
     ProgramCommand::Create {
         id: Id::new(1),
-        owner: Id::new(1),
+        owner: Owner::in_first_tenant(Id::new(1)),
         kind,
         patch: Box::new(ProgramPatch {
             parameters,

@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::MediaHash;
 use crate::{
-    Entity, Id, Patch, Personal, Refusal, Subject,
-    access::User,
+    Entity, Id, Owner, Patch, Personal, Refusal, Subject,
     values::{Body, Line},
 };
 
@@ -15,7 +14,7 @@ use crate::{
 pub struct Recording {
     stage: Stage,
     id: Option<Id<Recording>>,
-    owner: Option<Id<User>>,
+    owner: Option<Owner>,
     content: RecordingContent,
     sound: Option<Sound>,
 }
@@ -76,7 +75,7 @@ pub struct RecordingPatch {
 pub enum RecordingCommand {
     Create {
         id: Id<Recording>,
-        owner: Id<User>,
+        owner: Owner,
         patch: RecordingPatch,
     },
     Update(RecordingPatch),
@@ -96,7 +95,7 @@ pub enum RecordingCommand {
 pub enum RecordingEvent {
     RecordingCreated {
         id: Id<Recording>,
-        owner: Id<User>,
+        owner: Owner,
         content: Personal<RecordingContent>,
     },
     RecordingUpdated {
@@ -235,7 +234,7 @@ impl Entity for Recording {
         self.stage == Live
     }
 
-    fn owner(&self) -> Option<Id<User>> {
+    fn owner(&self) -> Option<Owner> {
         self.owner
     }
 }
@@ -264,7 +263,7 @@ mod tests {
     fn given(more: impl IntoIterator<Item = RecordingEvent>) -> AggregateTestExecutor<Recording> {
         let created = RecordingCreated {
             id: Id::new(1),
-            owner: Id::new(1),
+            owner: Owner::in_first_tenant(Id::new(1)),
             content: Personal::new(
                 Subject::new("recording", 1),
                 RecordingContent {

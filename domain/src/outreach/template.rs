@@ -4,8 +4,7 @@ use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Entity, Id, Patch, Personal, Refusal, Subject,
-    access::User,
+    Entity, Id, Owner, Patch, Personal, Refusal, Subject,
     values::{Body, Line},
 };
 
@@ -14,7 +13,7 @@ use crate::{
 pub struct Template {
     stage: Stage,
     id: Option<Id<Template>>,
-    owner: Option<Id<User>>,
+    owner: Option<Owner>,
     content: TemplateContent,
     attachments: Vec<Attachment>,
 }
@@ -79,7 +78,7 @@ pub struct TemplatePatch {
 pub enum TemplateCommand {
     Create {
         id: Id<Template>,
-        owner: Id<User>,
+        owner: Owner,
         patch: TemplatePatch,
     },
     Update(TemplatePatch),
@@ -100,7 +99,7 @@ pub enum TemplateCommand {
 pub enum TemplateEvent {
     TemplateCreated {
         id: Id<Template>,
-        owner: Id<User>,
+        owner: Owner,
         content: Personal<TemplateContent>,
     },
     TemplateUpdated {
@@ -278,7 +277,7 @@ impl Entity for Template {
         self.stage == Live
     }
 
-    fn owner(&self) -> Option<Id<User>> {
+    fn owner(&self) -> Option<Owner> {
         self.owner
     }
 }
@@ -300,7 +299,7 @@ mod tests {
             .given(vec![])
             .when(TemplateCommand::Create {
                 id: Id::new(1),
-                owner: Id::new(1),
+                owner: Owner::in_first_tenant(Id::new(1)),
                 patch,
             })
             .then_expect_error(Refusal::invalid("subject", "is required"));
@@ -324,7 +323,7 @@ mod tests {
     fn with(files: &[Attachment]) -> cqrs_es::test::AggregateTestExecutor<Template> {
         let created = TemplateCreated {
             id: Id::new(1),
-            owner: Id::new(1),
+            owner: Owner::in_first_tenant(Id::new(1)),
             content: Personal::new(Subject::new("template", 1), TemplateContent::default()),
         };
         TestFramework::<Template>::with(()).given(vec![created, attached(files)])

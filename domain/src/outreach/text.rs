@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sms::{Encoding, Sms};
 use crate::{
-    Entity, Id, Patch, Personal, Refusal, Subject,
-    access::User,
+    Entity, Id, Owner, Patch, Personal, Refusal, Subject,
     values::{Body, Line},
 };
 
@@ -15,7 +14,7 @@ use crate::{
 pub struct Text {
     stage: Stage,
     id: Option<Id<Text>>,
-    owner: Option<Id<User>>,
+    owner: Option<Owner>,
     content: TextContent,
 }
 
@@ -101,7 +100,7 @@ pub struct TextPatch {
 pub enum TextCommand {
     Create {
         id: Id<Text>,
-        owner: Id<User>,
+        owner: Owner,
         patch: TextPatch,
     },
     Update(TextPatch),
@@ -114,7 +113,7 @@ pub enum TextCommand {
 pub enum TextEvent {
     TextCreated {
         id: Id<Text>,
-        owner: Id<User>,
+        owner: Owner,
         content: Personal<TextContent>,
     },
     TextUpdated {
@@ -240,7 +239,7 @@ impl Entity for Text {
         self.stage == Live
     }
 
-    fn owner(&self) -> Option<Id<User>> {
+    fn owner(&self) -> Option<Owner> {
         self.owner
     }
 }
@@ -267,7 +266,7 @@ mod tests {
     fn created(data: &str, encoding: Option<Encoding>) -> TextEvent {
         TextCreated {
             id: Id::new(1),
-            owner: Id::new(1),
+            owner: Owner::in_first_tenant(Id::new(1)),
             content: sealed(content(data, encoding)),
         }
     }
@@ -293,7 +292,7 @@ mod tests {
             .given(vec![])
             .when(TextCommand::Create {
                 id: Id::new(1),
-                owner: Id::new(1),
+                owner: Owner::in_first_tenant(Id::new(1)),
                 patch,
             })
             .then_expect_error(Refusal::invalid("data", "is required"));

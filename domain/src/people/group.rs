@@ -7,8 +7,7 @@ use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Entity, Id, Patch, Refusal,
-    access::User,
+    Entity, Id, Owner, Patch, Refusal,
     values::{Body, Line},
 };
 
@@ -16,7 +15,7 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     stage: Stage,
-    owner: Option<Id<User>>,
+    owner: Option<Owner>,
     name: Option<Line>,
     description: Option<Body>,
 }
@@ -44,7 +43,7 @@ pub struct GroupPatch {
 pub enum GroupCommand {
     Create {
         id: Id<Group>,
-        owner: Id<User>,
+        owner: Owner,
         patch: GroupPatch,
     },
     Update(GroupPatch),
@@ -61,7 +60,7 @@ pub enum GroupCommand {
 pub enum GroupEvent {
     GroupCreated {
         id: Id<Group>,
-        owner: Id<User>,
+        owner: Owner,
         name: Line,
         description: Option<Body>,
     },
@@ -173,7 +172,7 @@ impl Entity for Group {
         self.stage == Live
     }
 
-    fn owner(&self) -> Option<Id<User>> {
+    fn owner(&self) -> Option<Owner> {
         self.owner
     }
 }
@@ -193,7 +192,7 @@ mod tests {
     fn created() -> GroupEvent {
         GroupCreated {
             id: FRIENDS,
-            owner: Id::new(1),
+            owner: Owner::in_first_tenant(Id::new(1)),
             name: "Friends".parse().unwrap(),
             description: None,
         }
@@ -209,7 +208,7 @@ mod tests {
     fn create(patch: GroupPatch) -> GroupCommand {
         GroupCommand::Create {
             id: FRIENDS,
-            owner: Id::new(1),
+            owner: Owner::in_first_tenant(Id::new(1)),
             patch,
         }
     }

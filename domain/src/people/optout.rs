@@ -8,13 +8,13 @@ use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use super::optout_words::{Address, Channel, OptOutSource};
-use crate::{Claim, Entity, Id, Patch, Personal, Refusal, access::User, values::Line};
+use crate::{Claim, Entity, Id, Owner, Patch, Personal, Refusal, values::Line};
 
 /// An opt-out's state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OptOut {
     stage: Stage,
-    owner: Option<Id<User>>,
+    owner: Option<Owner>,
     channel: Channel,
     fingerprint: String,
     reason: Option<Line>,
@@ -45,7 +45,7 @@ pub struct OptOutPatch {
 pub enum OptOutCommand {
     Add {
         id: Id<OptOut>,
-        owner: Id<User>,
+        owner: Owner,
         channel: Channel,
         address: Address,
         fingerprint: String,
@@ -62,7 +62,7 @@ pub enum OptOutCommand {
 pub enum OptOutEvent {
     OptOutAdded {
         id: Id<OptOut>,
-        owner: Id<User>,
+        owner: Owner,
         channel: Channel,
         address: Personal<String>,
         fingerprint: String,
@@ -210,7 +210,7 @@ impl Entity for OptOut {
         self.stage == Live
     }
 
-    fn owner(&self) -> Option<Id<User>> {
+    fn owner(&self) -> Option<Owner> {
         self.owner
     }
 
@@ -238,7 +238,7 @@ mod tests {
     fn added() -> OptOutEvent {
         OptOutAdded {
             id: LISTED,
-            owner: Id::new(1),
+            owner: Owner::in_first_tenant(Id::new(1)),
             channel: Channel::Sms,
             address: Personal::new(LISTED.subject(), "+15550100".into()),
             fingerprint: "f1".into(),
@@ -250,7 +250,7 @@ mod tests {
     fn add(channel: Channel, address: &str) -> OptOutCommand {
         OptOutCommand::Add {
             id: LISTED,
-            owner: Id::new(1),
+            owner: Owner::in_first_tenant(Id::new(1)),
             channel,
             address: address.parse().unwrap(),
             fingerprint: "f1".into(),

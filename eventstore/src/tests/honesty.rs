@@ -9,7 +9,7 @@ async fn an_erased_subject_reads_as_nothing_and_its_key_is_gone() {
     let (store, other) = (scratch.store().await, scratch.store().await);
     let create = ContactCommand::Create {
         id: Id::new(1),
-        owner: Id::new(1),
+        owner: domain::Owner::in_first_tenant(Id::new(1)),
         profile: ContactProfile {
             first_name: "Zaphod".parse().ok(),
             phone: "+15550100".parse().ok(),

@@ -39,7 +39,7 @@ async fn what_was_asked_about_opt_outs_holds_until_one_is_added_anywhere() {
     assert!(!holds(&one, asked_at, Duration::ZERO));
     let add = OptOutCommand::Add {
         id: Id::new(9),
-        owner: Id::new(1),
+        owner: domain::Owner::in_first_tenant(Id::new(1)),
         channel: Channel::Sms,
         address: "+15550100".parse().unwrap(),
         fingerprint: one.fingerprint("+15550100"),

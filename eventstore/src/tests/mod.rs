@@ -80,7 +80,7 @@ async fn append_with(store: &Store, id: i64, metadata: Metadata) -> Result<(), S
 fn account(username: &str) -> AccountCommand {
     AccountCommand::Create {
         id: Id::new(1),
-        owner: Id::new(1),
+        owner: domain::Owner::in_first_tenant(Id::new(1)),
         patch: AccountPatch {
             username: Patch::Set(username.parse().unwrap()),
             kind: Patch::Set(AccountKind::Account),

@@ -1,5 +1,5 @@
 //! Addresses that no provider has: link-local ones, those of metadata services of clouds,
-//! and those that name no single host.
+//! and those that name no single host; and those that are not public.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -25,6 +25,37 @@ pub(super) fn is_forbidden(address: IpAddr) -> bool {
         IpAddr::V4(address) => is_forbidden_v4(address),
         IpAddr::V6(address) => is_forbidden_v6(address),
     }
+}
+
+/// True for an address that is reached over the public Internet, and so is any IPv4 address that it
+/// leads to (the special-purpose registries of IANA, RFC 6890).
+pub(super) fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => {
+            let is_global_unicast = address.segments()[0] & 0xe000 == 0x2000;
+            let leads_to_v4 = embedded(address).next().is_some();
+            let is_documentation = address.segments()[..2] == [0x2001, 0x0db8];
+            (is_global_unicast && !is_documentation || leads_to_v4)
+                && embedded(address).all(is_public_v4)
+        }
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    let is_shared = a == 100 && b & 0xc0 == 64;
+    let is_protocol = (a, b, c) == (192, 0, 0);
+    let is_benchmark = a == 198 && b & 0xfe == 18;
+    let is_reserved = a == 0 || a >= 224;
+    !(address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_documentation()
+        || is_shared
+        || is_protocol
+        || is_benchmark
+        || is_reserved)
 }
 
 fn is_forbidden_v4(address: Ipv4Addr) -> bool {

@@ -21,7 +21,7 @@ use tokio::{
     time::timeout,
 };
 
-use self::forbidden::is_forbidden;
+use self::forbidden::{is_forbidden, is_public};
 
 /// The time-out for one of a host's addresses before the next one is tried.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,11 +30,12 @@ const ADDRESSES: usize = 16;
 /// The most networks in a list.
 const NETWORKS: usize = 1_000;
 
-/// The networks that providers may be in: all but link-local ones and those of metadata
-/// services, or those of a list.
+/// The networks that providers may be in: those of a list; without one, all but link-local ones
+/// and those of metadata services, and for a tenant's providers public ones only.
 #[derive(Clone, Debug, Default)]
 pub struct ProviderNetworks {
     listed: Option<Arc<[IpNet]>>,
+    public_only: bool,
 }
 
 /// The reason for which an address is not connected to. It does not name the address: users
@@ -44,6 +45,12 @@ pub enum AddressRefused {
     /// The address is link-local, unspecified, multicast, or that of a metadata service.
     #[error("the host's address is a link-local or metadata address, which is never connected to")]
     Forbidden,
+    /// The address is not public, and the provider belongs to a tenant.
+    #[error(
+        "the host's address is not public: a tenant's provider may reach others only within the \
+         networks of LEDGERLINE_PROVIDER_NETWORKS"
+    )]
+    NotPublic,
     /// A list of networks is set, and the address is in none of them.
     #[error("the host's address is in none of the networks of LEDGERLINE_PROVIDER_NETWORKS")]
     NotListed,
@@ -63,6 +70,13 @@ impl From<AddressRefused> for io::Error {
 }
 
 impl ProviderNetworks {
+    /// The networks that a tenant's providers may be in.
+    #[must_use]
+    pub fn for_tenants(mut self) -> Self {
+        self.public_only = true;
+        self
+    }
+
     /// Refuses an address that must not be connected to.
     ///
     /// # Errors
@@ -72,7 +86,12 @@ impl ProviderNetworks {
             return Err(AddressRefused::Forbidden);
         }
         let Some(listed) = &self.listed else {
-            return Ok(());
+            let refused = self.public_only && !is_public(address);
+            return if refused {
+                Err(AddressRefused::NotPublic)
+            } else {
+                Ok(())
+            };
         };
         let address = address.to_canonical();
         if listed.iter().any(|network| network.contains(&address)) {
@@ -140,6 +159,7 @@ impl FromStr for ProviderNetworks {
         match networks.len() {
             1..=NETWORKS => Ok(Self {
                 listed: Some(networks.into()),
+                public_only: false,
             }),
             _ => Err(()),
         }

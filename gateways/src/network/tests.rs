@@ -135,3 +135,40 @@ async fn a_name_is_checked_by_the_addresses_that_it_has() {
     let reason = AddressRefused::of_error(&refused);
     assert_eq!(reason, Some(AddressRefused::NotListed));
 }
+
+#[test]
+fn a_tenants_provider_reaches_public_addresses_only() {
+    let networks = ProviderNetworks::default().for_tenants();
+    for address in [
+        "127.0.0.1",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "100.64.0.1",
+        "192.0.0.8",
+        "198.18.0.1",
+        "203.0.113.5",
+        "240.0.0.1",
+        "::1",
+        "fd12::1",
+        "2001:db8::1",
+        "::ffff:10.1.2.3",
+        "64:ff9b::127.0.0.1",
+        "2002:0a01:0203::1",
+    ] {
+        let refused = networks.check(address.parse::<IpAddr>().unwrap());
+        assert_eq!(refused, Err(AddressRefused::NotPublic), "{address}");
+    }
+    for address in [
+        "8.8.8.8",
+        "2a00:1450::1",
+        "::ffff:8.8.8.8",
+        "64:ff9b::8.8.8.8",
+    ] {
+        let allowed = networks.check(address.parse::<IpAddr>().unwrap());
+        assert_eq!(allowed, Ok(()), "{address}");
+    }
+    let listed: ProviderNetworks = "10.0.0.0/8".parse().unwrap();
+    let listed = listed.for_tenants();
+    assert_eq!(listed.check("10.1.2.3".parse::<IpAddr>().unwrap()), Ok(()));
+}

@@ -16,6 +16,7 @@ use super::{Inner, Installation};
 use crate::{
     Gateway,
     kannel::{KannelConfig, KannelGateway},
+    network::ProviderNetworks,
     sandbox::SandboxGateway,
     smpp::{SmppConfig, SmppGateway},
     smtp::{SmtpConfig, SmtpGateway},
@@ -60,7 +61,7 @@ fn smtp(
         domain, tag_key, ..
     } = &inner.installation;
     let mut config = SmtpConfig::new(id, (host, port), settings, domain, tag_key.clone());
-    config.networks = inner.installation.networks.clone();
+    config.networks = networks(inner, details);
     config.username = details.username.as_ref().map(ToString::to_string);
     config.password = password(inner, details)?;
     config.addresses = Some(inner.installation.addresses.clone());
@@ -80,7 +81,7 @@ fn kannel(
         provider: id,
         host: details.host.as_ref().ok_or("it has no host")?.to_string(),
         port: details.port.unwrap_or(80),
-        networks: inner.installation.networks.clone(),
+        networks: networks(inner, details),
         username: details.username.as_ref().map(ToString::to_string),
         password: password(inner, details)?,
         prefix: details.prefix.as_ref().map(ToString::to_string),
@@ -101,13 +102,22 @@ fn smpp(
         provider: id,
         host: details.host.as_ref().ok_or("it has no host")?.to_string(),
         port: details.port.unwrap_or(2775),
-        networks: inner.installation.networks.clone(),
+        networks: networks(inner, details),
         username: details.username.as_ref().map(ToString::to_string),
         password: password(inner, details)?,
         prefix: details.prefix.as_ref().map(ToString::to_string),
         settings,
     };
     Ok(Arc::new(SmppGateway::new(config)?))
+}
+
+/// The networks that the provider may be in.
+fn networks(inner: &Inner, details: &ProviderDetails) -> ProviderNetworks {
+    let networks = inner.installation.networks.clone();
+    match details.tenant_id {
+        Some(_) => networks.for_tenants(),
+        None => networks,
+    }
 }
 
 fn password(inner: &Inner, details: &ProviderDetails) -> Result<Option<SecretString>, String> {

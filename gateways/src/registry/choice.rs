@@ -2,6 +2,7 @@
 
 use domain::{
     Id,
+    access::Tenant,
     delivery::{Provider, ProviderKind, SenderAddress},
     flow::Service,
 };
@@ -20,7 +21,8 @@ pub(crate) struct Limited {
 }
 
 impl Registry {
-    /// Picks the next provider for a service and for messages from this sender: those in `avoid`
+    /// Picks the next provider of the installation or of a tenant for a service and for messages
+    /// from this sender: those in `avoid`
     /// only if there is no other, and none whose circuit is open or whose rate is used up. Over
     /// time each provider that can be picked gets a share in proportion to 1/weight.
     ///
@@ -28,22 +30,25 @@ impl Registry {
     /// If there is none: the time from which on there may be one, if any provider serves it.
     pub(crate) fn pick(
         &self,
+        tenant: Id<Tenant>,
         service: Service,
         sender: Option<&SenderAddress>,
         avoid: &[i64],
     ) -> Result<(Channel, Trial), Option<Instant>> {
-        self.pick_among(|entry| self.carries(entry, service, sender), avoid)
+        self.pick_among(|entry| self.carries(entry, tenant, service, sender), avoid)
     }
 
     /// The reason for which no provider of a service, wherever it runs, can carry messages
     /// from this sender, if there are providers and none can.
     pub(crate) fn refusal(
         &self,
+        tenant: Id<Tenant>,
         service: Service,
         sender: Option<&SenderAddress>,
     ) -> Option<&'static str> {
         let entries = lock(&self.0.entries);
-        let serving = entries.iter().filter(|entry| entry.details.serves(service));
+        let serving = entries.iter();
+        let serving = serving.filter(|it| it.details.is_for(tenant) && it.details.serves(service));
         let mut refused = None;
         for channel in serving.filter_map(|entry| entry.gateway.as_ref().ok()) {
             refused = Some(channel.gateway.accepts(sender).err()?);
@@ -51,8 +56,8 @@ impl Registry {
         refused
     }
 
-    /// As [`Registry::pick`], among the providers that show their messages to no user: all but
-    /// the sandbox.
+    /// As [`Registry::pick`], among the providers that show their messages to no user: those of
+    /// the installation but the sandbox. A tenant may read what goes through its own.
     pub(crate) fn pick_confidential(
         &self,
         service: Service,
@@ -61,7 +66,7 @@ impl Registry {
         self.pick_among(|entry| self.serves_confidentially(entry, service), avoid)
     }
 
-    /// True if a provider other than the sandbox serves the service.
+    /// True if a provider of the installation other than the sandbox serves the service.
     pub(crate) fn carries_confidential(&self, service: Service) -> bool {
         let entries = lock(&self.0.entries);
         entries
@@ -70,7 +75,10 @@ impl Registry {
     }
 
     fn serves_confidentially(&self, entry: &Entry, service: Service) -> bool {
-        self.serves(entry, service) && entry.details.kind != ProviderKind::Sandbox
+        let is_installations = entry.details.tenant_id.is_none();
+        is_installations
+            && self.serves(entry, service)
+            && entry.details.kind != ProviderKind::Sandbox
     }
 
     fn pick_among(
@@ -109,6 +117,7 @@ impl Registry {
     /// once.
     pub(crate) fn elsewhere(
         &self,
+        tenant: Id<Tenant>,
         (service, sender): (Service, Option<&SenderAddress>),
         tried: &[i64],
         last: Id<Provider>,
@@ -117,7 +126,7 @@ impl Registry {
         entries.iter().any(|entry| {
             let untried = entry.id != last && !tried.contains(&entry.id.get());
             let works = entry.gateway.as_ref().is_ok_and(|it| it.load.works());
-            untried && works && self.carries(entry, service, sender)
+            untried && works && self.carries(entry, tenant, service, sender)
         })
     }
 
@@ -191,10 +200,16 @@ impl Registry {
         self.0.short.notified().await;
     }
 
-    fn carries(&self, entry: &Entry, service: Service, sender: Option<&SenderAddress>) -> bool {
+    fn carries(
+        &self,
+        entry: &Entry,
+        tenant: Id<Tenant>,
+        service: Service,
+        sender: Option<&SenderAddress>,
+    ) -> bool {
         let gateway = entry.gateway.as_ref().ok();
         let accepts = gateway.is_some_and(|it| it.gateway.accepts(sender).is_ok());
-        accepts && self.serves(entry, service)
+        accepts && entry.details.is_for(tenant) && self.serves(entry, service)
     }
 
     fn serves(&self, entry: &Entry, service: Service) -> bool {

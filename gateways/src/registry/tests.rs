@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
 use dispatch::circuit_breaker::{LONGEST_OPEN, State, UNREACHED};
-use domain::{delivery::Outcome, flow::Service};
+use domain::{FIRST_TENANT, delivery::Outcome, flow::Service};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use testkit::ScratchLog;
 use tokio::time::{Instant, advance};
@@ -97,7 +97,9 @@ async fn registry(weights: &[i32]) -> Registry {
 fn picked(registry: &Registry, times: usize) -> HashMap<i64, usize> {
     let mut counts = HashMap::new();
     for _ in 0..times {
-        let (channel, trial) = registry.pick(Service::Email, None, &[]).unwrap();
+        let (channel, trial) = registry
+            .pick(FIRST_TENANT, Service::Email, None, &[])
+            .unwrap();
         trial.started();
         trial.ended(&report(Outcome::Delivered, true));
         *counts.entry(channel.provider.get()).or_default() += 1;
@@ -108,7 +110,9 @@ fn picked(registry: &Registry, times: usize) -> HashMap<i64, usize> {
 fn fail(registry: &Registry, provider: i64, times: u32) {
     let others: Vec<i64> = (1..=9).filter(|id| *id != provider).collect();
     for _ in 0..times {
-        let (channel, trial) = registry.pick(Service::Email, None, &others).unwrap();
+        let (channel, trial) = registry
+            .pick(FIRST_TENANT, Service::Email, None, &others)
+            .unwrap();
         assert_eq!(channel.provider.get(), provider);
         trial.ended(&report(Outcome::Unavailable, false));
     }
@@ -122,17 +126,17 @@ async fn shares_are_exact_among_those_that_do_not_rest() {
         [(1, 200), (2, 100), (3, 100)].into()
     );
     assert!(
-        registry.elsewhere((Service::Email, None), &[3], Id::new(1)),
+        registry.elsewhere(FIRST_TENANT, (Service::Email, None), &[3], Id::new(1)),
         "the second is left"
     );
     assert!(
-        !registry.elsewhere((Service::Email, None), &[2, 3], Id::new(1)),
+        !registry.elsewhere(FIRST_TENANT, (Service::Email, None), &[2, 3], Id::new(1)),
         "all were tried"
     );
 
     fail(&registry, 2, UNREACHED);
     assert!(
-        !registry.elsewhere((Service::Email, None), &[3], Id::new(1)),
+        !registry.elsewhere(FIRST_TENANT, (Service::Email, None), &[3], Id::new(1)),
         "it rests"
     );
     let counts = picked(&registry, 300);
@@ -142,20 +146,28 @@ async fn shares_are_exact_among_those_that_do_not_rest() {
     fail(&registry, 1, UNREACHED);
     fail(&registry, 3, UNREACHED);
     let until = registry
-        .pick(Service::Email, None, &[])
+        .pick(FIRST_TENANT, Service::Email, None, &[])
         .map(drop)
         .unwrap_err();
     assert!(until.unwrap() > Instant::now(), "none is used up meanwhile");
     assert_eq!(registry.services(), Vec::<i32>::new());
 
     advance(Duration::from_secs(5)).await;
-    let (_, probe) = registry.pick(Service::Email, None, &[]).unwrap();
+    let (_, probe) = registry
+        .pick(FIRST_TENANT, Service::Email, None, &[])
+        .unwrap();
     drop(probe);
     let probes: Vec<_> = (0..3)
-        .map(|_| registry.pick(Service::Email, None, &[]).unwrap())
+        .map(|_| {
+            registry
+                .pick(FIRST_TENANT, Service::Email, None, &[])
+                .unwrap()
+        })
         .collect();
     assert!(
-        registry.pick(Service::Email, None, &[]).is_err(),
+        registry
+            .pick(FIRST_TENANT, Service::Email, None, &[])
+            .is_err(),
         "one probe for each"
     );
     for (_, probe) in &probes {
@@ -180,7 +192,9 @@ async fn what_has_a_rate_is_claimed_only_as_it_can_start() {
         rationed,
         flags.iter().map(|it| (*it, 5)).collect::<Vec<_>>()
     );
-    let (_, waiting) = registry.pick(Service::Email, None, &[]).unwrap();
+    let (_, waiting) = registry
+        .pick(FIRST_TENANT, Service::Email, None, &[])
+        .unwrap();
     assert_eq!(registry.rationed()[0].1, 4);
     waiting.started();
     assert_eq!(registry.rationed()[0].1, 5);
@@ -211,7 +225,7 @@ async fn a_script_of_misbehaviour_is_lived_through() {
         if step % 200 == 0 {
             manner = [0; 3].map(|_| random.random_range(0..3));
         }
-        if let Ok((channel, trial)) = registry.pick(Service::Email, None, &[]) {
+        if let Ok((channel, trial)) = registry.pick(FIRST_TENANT, Service::Email, None, &[]) {
             let at = channel.provider.get() as usize - 1;
             assert!(rests_until[at] <= Instant::now(), "seed {seed}: it rests");
             let bulk = random.random_bool(0.8);

@@ -160,7 +160,8 @@ fn row(spool: &Spool) -> Row {
     Row {
         spool_id: spool.id.get(),
         transmission_id: spool.transmission.get(),
-        owner_id: spool.owner.get(),
+        owner_id: spool.owner.user.map_or(0, Id::get),
+        tenant_id: spool.owner.tenant.get(),
         contact_id: spool.contact.get(),
         destination: spool.destination.clone(),
         service: spool.content.service().name(),

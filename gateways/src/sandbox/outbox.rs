@@ -29,6 +29,7 @@ pub(super) struct Row {
     pub spool_id: i64,
     pub transmission_id: i64,
     pub owner_id: i64,
+    pub tenant_id: i64,
     pub contact_id: i64,
     pub destination: String,
     pub service: &'static str,
@@ -88,13 +89,13 @@ async fn insert(provider: Id<Provider>, pool: &PgPool, rows: &[Row]) -> Result<(
         .await?;
     sqlx::query(
         "insert into sandbox.outbox (provider_id, spool_id, transmission_id, owner_id, contact_id, \
-             subject_key, destination, service, subject, content, received_at) \
+             subject_key, destination, service, subject, content, received_at, tenant_id) \
          select $1, r.spool_id, r.transmission_id, r.owner_id, r.contact_id, k.subject, \
-             r.destination, r.service, r.subject, r.content, $10 \
+             r.destination, r.service, r.subject, r.content, $10, r.tenant_id \
          from unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], \
-                     $7::text[], $8::text[], $9::text[]) \
+                     $7::text[], $8::text[], $9::text[], $11::bigint[]) \
               as r (spool_id, transmission_id, owner_id, contact_id, destination, service, \
-                    subject, content) \
+                    subject, content, tenant_id) \
          join subject_keys k on k.subject = 'contact/' || r.contact_id",
     )
     .bind(provider.get())
@@ -119,6 +120,7 @@ async fn insert(provider: Id<Provider>, pool: &PgPool, rows: &[Row]) -> Result<(
             .collect::<Vec<_>>(),
     )
     .bind(eventstore::clock::now())
+    .bind(column(|row| row.tenant_id))
     .execute(&mut *transaction)
     .await?;
     transaction.commit().await

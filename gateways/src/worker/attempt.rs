@@ -10,7 +10,8 @@ use dispatch::{
     queue::{self, Job},
 };
 use domain::{
-    Entity, Id,
+    Entity, FIRST_TENANT, Id,
+    access::Tenant,
     delivery::{
         Acceptance, Awaited, Outcome, Provider, Retry, SenderAddress, Spool as SpoolMark,
         SpoolReport, Transmission, TransmissionCommand, TransmissionError,
@@ -346,13 +347,19 @@ impl Attempt {
         }
     }
 
+    /// The tenant whose providers may carry the attempt, beside those of the installation.
+    pub(super) fn tenant(&self) -> Id<Tenant> {
+        let owner = self.transmission.owner();
+        owner.map_or(FIRST_TENANT, |owner| owner.tenant)
+    }
+
     async fn retry(&self, failed: Option<Id<Provider>>) -> Option<Retry> {
         let service = Service::from_flag(i32::from(self.job.service));
         let elsewhere = service.zip(failed).is_some_and(|(service, failed)| {
             let registry = &self.shared.registry;
             let senders = self.senders_as_claimed();
             let wanted = (service, senders.for_service(service));
-            registry.elsewhere(wanted, &self.job.avoid, failed)
+            registry.elsewhere(self.tenant(), wanted, &self.job.avoid, failed)
         });
         let spool = self
             .persist("a further attempt", || {
@@ -416,7 +423,7 @@ impl Attempt {
     pub(super) fn metadata(&self) -> Metadata {
         // An attempt without a request is of a campaign or a schedule, on behalf of its owner; any
         // other is on behalf of the user whom its last event names.
-        let owner = self.transmission.owner();
+        let owner = self.transmission.owning_user();
         let owner = owner.filter(|_| self.job.request_id.is_none());
         Metadata {
             request_id: self.job.request_id.clone(),

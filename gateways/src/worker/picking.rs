@@ -59,12 +59,12 @@ impl Attempt {
         service: Service,
         senders: &Senders,
     ) -> Result<(Channel, Trial, Permit), QueueAction> {
-        let sender = senders.for_service(service);
+        let (sender, tenant) = (senders.for_service(service), self.tenant());
         let Shared {
             registry, stopping, ..
         } = self.shared.as_ref();
         loop {
-            let (channel, trial) = match registry.pick(service, sender, &self.job.avoid) {
+            let (channel, trial) = match registry.pick(tenant, service, sender, &self.job.avoid) {
                 Ok(picked) => picked,
                 Err(None) => return Err(self.no_provider(service, sender).await),
                 Err(Some(until)) => {
@@ -89,11 +89,11 @@ impl Attempt {
     /// there are providers and none of them may send as its account.
     async fn no_provider(&self, service: Service, sender: Option<&SenderAddress>) -> QueueAction {
         let later = QueueAction::Back(clock::now() + NO_PROVIDER_PAUSE);
-        let Some(reason) = self.shared.registry.refusal(service, sender) else {
+        let Some(reason) = self.shared.registry.refusal(self.tenant(), service, sender) else {
             return later;
         };
         // The client may know a provider that this process does not know yet.
-        let known = providers::senders(&self.shared.pool, service).await;
+        let known = providers::senders(&self.shared.pool, service, self.tenant()).await;
         let refuse = |all: &Vec<ProviderSenders>| {
             !all.is_empty() && all.iter().all(|it| it.check(sender).is_err())
         };

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use commands::suppression::Listed;
 use cqrs_es::Aggregate as _;
 use domain::{
-    Entity as _, Id,
+    Entity as _, Id, Owner,
     access::User,
     delivery::{Transmission, TransmissionCommand},
     flow::Service,
@@ -49,17 +49,19 @@ pub(crate) async fn ask(
     let at = Instant::now();
     let wanted: Vec<_> = transmissions.iter().map(|it| recipient(it)).collect();
     let known: Vec<_> = wanted.iter().flatten().copied().collect();
-    let owners: HashSet<_> = transmissions.iter().filter_map(|it| it.owner()).collect();
+    let owners: HashSet<_> = transmissions
+        .iter()
+        .filter_map(|it| it.owning_user())
+        .collect();
     let owners: Vec<Id<User>> = owners.into_iter().collect();
     let (listed, owners) = futures::try_join!(
         shared.suppression.among(&known),
         shared.commands.store().load_many(&owners),
     )?;
     let mut listed = listed.into_iter();
-    let is_active = |owner: Id<User>| {
-        owners
-            .get(&owner)
-            .is_some_and(|it| it.aggregate.is_active())
+    let is_active = |owner: Owner| {
+        let user = owner.user.and_then(|user| owners.get(&user));
+        user.is_some_and(|it| it.aggregate.is_active_in(owner.tenant))
     };
     let asked = wanted
         .iter()
@@ -74,7 +76,7 @@ pub(crate) async fn ask(
 
 /// The owner, the service and the destination to look up in the lists; `None` if the
 /// destination was erased, or if the message is a confirmation, which no list stops.
-fn recipient(transmission: &Transmission) -> Option<(Id<User>, Service, &str)> {
+fn recipient(transmission: &Transmission) -> Option<(Owner, Service, &str)> {
     let service = transmission.order()?.service;
     let assignment = transmission.assignment()?;
     let destination = assignment

@@ -1,17 +1,19 @@
-//! Access control: users, roles and permissions.
+//! Access control: tenants, users, roles and permissions.
 
 pub mod permissions;
 pub mod roles;
+pub mod tenants;
 pub mod users;
 
 use self::{
     permissions::{PermissionRow, Permissions},
     roles::{RoleRow, Roles},
+    tenants::{TenantRow, Tenants},
     users::{UserRow, Users},
 };
 use crate::registry::registered;
 
 registered! {
-    projections: Permissions, Roles, Users;
-    views: PermissionRow, RoleRow, UserRow;
+    projections: Permissions, Roles, Tenants, Users;
+    views: PermissionRow, RoleRow, TenantRow, UserRow;
 }

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use domain::{
-    Event,
-    access::{User, UserEvent, UserProfile, grants},
+    Event, Id, Owner,
+    access::{Tenant, User, UserEvent, UserProfile, grants},
     reference::TimeZone,
     values::Line,
 };
@@ -27,6 +27,10 @@ use crate::{
 #[allow(missing_docs)]
 pub struct UserRow {
     pub user_id: i64,
+    /// The tenant; absent for the first one.
+    #[serde(skip_serializing_if = "wire::is_first_tenant")]
+    #[schema(required = false)]
+    pub tenant_id: i64,
     pub username: Option<String>,
     pub first_name: Option<String>,
     pub last_name: Option<String>,
@@ -56,12 +60,16 @@ pub struct UserFilter {
     pub last_name: Option<String>,
     pub phone: Option<String>,
     pub email: Option<String>,
+    /// Only users who are assigned to this tenant.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub in_tenant: Option<i64>,
 }
 
 impl View for UserRow {
     type Filter = UserFilter;
 
-    const COLUMNS: &'static str = "t.user_id, t.username, t.first_name, t.last_name, t.phone, \
+    const COLUMNS: &'static str = "t.user_id, t.tenant_id, t.username, t.first_name, t.last_name, t.phone, \
         t.email, t.address, t.company, t.country_id, t.timezone_id, t.timezone, \
         t.active, t.created_position, t.version";
     const FROM: &'static str = "from read.users t";
@@ -79,6 +87,11 @@ impl View for UserRow {
     ];
 
     fn narrow(filter: &UserFilter, conditions: &mut Conditions<'_>) {
+        conditions.within(
+            "t.user_id",
+            "select user_id from read.user_tenants where tenant_id",
+            filter.in_tenant,
+        );
         conditions.contains("t.username", &filter.username);
         conditions.contains("t.first_name", &filter.first_name);
         conditions.contains("t.last_name", &filter.last_name);
@@ -95,22 +108,23 @@ impl View for UserRow {
     }
 }
 
-/// True if a user has this permission, directly or by a role: for actions on the user's behalf
-/// outside of their requests.
-pub async fn may(pool: &PgPool, user_id: i64, wanted: &str) -> Result<bool, sqlx::Error> {
+/// True if a user has this permission within a tenant, directly or by a role: for actions on the
+/// user's behalf outside of their requests.
+pub async fn may(pool: &PgPool, owner: Owner, wanted: &str) -> Result<bool, sqlx::Error> {
     let ends = wanted.match_indices('_').map(|(at, _)| at);
     let names = ends.chain([wanted.len()]).filter_map(|at| wanted.get(..at));
     let names: Vec<&str> = names.filter(|held| grants(held, wanted)).collect();
     sqlx::query_scalar(
         "select exists (select from read.permissions p where p.name = any($2) and (\
            exists (select from read.user_permissions u \
-             where u.user_id = $1 and u.permission_id = p.permission_id) \
+             where u.user_id = $1 and u.tenant_id = $3 and u.permission_id = p.permission_id) \
            or exists (select from read.user_roles u \
              join read.role_permissions r on r.role_id = u.role_id \
-             where u.user_id = $1 and r.permission_id = p.permission_id)))",
+             where u.user_id = $1 and u.tenant_id = $3 and r.permission_id = p.permission_id)))",
     )
-    .bind(user_id)
+    .bind(owner.user.map(Id::get))
     .bind(names)
+    .bind(owner.tenant.get())
     .fetch_one(pool)
     .await
 }
@@ -199,7 +213,8 @@ pub async fn inactive_owners(
     .await
 }
 
-/// The projection that maintains `users`, `user_roles` and `user_permissions`.
+/// The projection that maintains `users`, `user_tenants`, `user_roles` and
+/// `user_permissions`.
 pub struct Users;
 
 #[async_trait]
@@ -213,7 +228,7 @@ impl Projection for Users {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["users", "user_roles", "user_permissions"]
+        &["users", "user_tenants", "user_roles", "user_permissions"]
     }
 
     async fn apply(
@@ -238,7 +253,8 @@ async fn apply(
     use UserEvent::{
         UserActivated, UserCreated, UserDeactivated, UserDeleted, UserPasswordChanged,
         UserPermissionGranted, UserPermissionWithdrawn, UserRoleGiven, UserRoleTaken,
-        UserSmsSendersListed, UserSmsSendersProvided, UserUpdated,
+        UserSmsSendersListed, UserSmsSendersProvided, UserTenantAssigned, UserTenantUnassigned,
+        UserUpdated,
     };
     let id = recorded.aggregate_id;
     match event {
@@ -246,13 +262,15 @@ async fn apply(
             active,
             profile,
             roles,
+            tenant_id,
             ..
         } => {
             sqlx::query(
-                "insert into users (user_id, active, created_position, created_at, updated_at, \
-                   version) values ($1, $2, $3, $4, $4, 0)",
+                "insert into users (user_id, tenant_id, active, created_position, created_at, \
+                   updated_at, version) values ($1, $2, $3, $4, $5, $5, 0)",
             )
             .bind(id)
+            .bind(tenant_id.get())
             .bind(active)
             .bind(recorded.position)
             .bind(recorded.occurred_at)
@@ -260,33 +278,39 @@ async fn apply(
             .await?;
             set_profile(db, id, profile.get()).await?;
             for role in roles {
-                pair(db, "insert into user_roles values ($1, $2)", id, role.get()).await?;
+                within(db, GIVE_ROLE, id, role.get(), *tenant_id).await?;
             }
+            assign(db, id, *tenant_id).await?;
         }
         UserUpdated { profile } => set_profile(db, id, profile.get()).await?,
         UserActivated {} => set_active(db, id, true).await?,
         UserDeactivated {} => set_active(db, id, false).await?,
         UserPasswordChanged { .. } => {}
-        UserRoleGiven { role_id } => {
-            pair(
-                db,
-                "insert into user_roles values ($1, $2)",
-                id,
-                role_id.get(),
-            )
-            .await?;
+        UserTenantAssigned { tenant_id } => assign(db, id, *tenant_id).await?,
+        UserTenantUnassigned { tenant_id } => unassign(db, id, *tenant_id).await?,
+        UserRoleGiven { role_id, tenant_id } => {
+            within(db, GIVE_ROLE, id, role_id.get(), *tenant_id).await?;
         }
-        UserRoleTaken { role_id } => {
-            let sql = "delete from user_roles where user_id = $1 and role_id = $2";
-            pair(db, sql, id, role_id.get()).await?;
+        UserRoleTaken { role_id, tenant_id } => {
+            let sql = "delete from user_roles \
+                         where user_id = $1 and role_id = $2 and tenant_id = $3";
+            within(db, sql, id, role_id.get(), *tenant_id).await?;
         }
-        UserPermissionGranted { permission_id } => {
-            let sql = "insert into user_permissions values ($1, $2)";
-            pair(db, sql, id, permission_id.get()).await?;
+        UserPermissionGranted {
+            permission_id,
+            tenant_id,
+        } => {
+            let sql = "insert into user_permissions (user_id, permission_id, tenant_id) \
+                         values ($1, $2, $3)";
+            within(db, sql, id, permission_id.get(), *tenant_id).await?;
         }
-        UserPermissionWithdrawn { permission_id } => {
-            let sql = "delete from user_permissions where user_id = $1 and permission_id = $2";
-            pair(db, sql, id, permission_id.get()).await?;
+        UserPermissionWithdrawn {
+            permission_id,
+            tenant_id,
+        } => {
+            let sql = "delete from user_permissions \
+                         where user_id = $1 and permission_id = $2 and tenant_id = $3";
+            within(db, sql, id, permission_id.get(), *tenant_id).await?;
         }
         UserSmsSendersListed { names } => {
             let sql = "update users set sms_senders = $2, sms_senders_provisional = '{}', \
@@ -300,7 +324,7 @@ async fn apply(
             set_senders(db, sql, id, (names.get(), Some(*until))).await?;
         }
         UserDeleted {} => {
-            let tables = ["users", "user_roles", "user_permissions"];
+            let tables = ["users", "user_tenants", "user_roles", "user_permissions"];
             return writes::delete(db, recorded, &tables, "user_id").await;
         }
     }
@@ -365,16 +389,43 @@ async fn set_senders(
         .map(drop)
 }
 
-async fn pair(
+const GIVE_ROLE: &str = "insert into user_roles (user_id, role_id, tenant_id) values ($1, $2, $3)";
+
+/// Writes or deletes a right of a user within a tenant.
+async fn within(
     db: &mut PgConnection,
     sql: &'static str,
     id: i64,
-    other: i64,
+    right: i64,
+    tenant: Id<Tenant>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(sql)
         .bind(id)
-        .bind(other)
+        .bind(right)
+        .bind(tenant.get())
         .execute(db)
         .await
         .map(drop)
+}
+
+async fn assign(db: &mut PgConnection, id: i64, tenant: Id<Tenant>) -> Result<(), sqlx::Error> {
+    sqlx::query("insert into user_tenants (user_id, tenant_id) values ($1, $2)")
+        .bind(id)
+        .bind(tenant.get())
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+async fn unassign(db: &mut PgConnection, id: i64, tenant: Id<Tenant>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "with roles as (delete from user_roles where user_id = $1 and tenant_id = $2), \
+           permissions as (delete from user_permissions where user_id = $1 and tenant_id = $2) \
+         delete from user_tenants where user_id = $1 and tenant_id = $2",
+    )
+    .bind(id)
+    .bind(tenant.get())
+    .execute(db)
+    .await
+    .map(drop)
 }

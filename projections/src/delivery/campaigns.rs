@@ -79,6 +79,10 @@ pub struct CampaignRow<const PER_MINUTE: bool> {
     #[schema(value_type = Option<i64>)]
     pub expected_end: Option<DateTime<Utc>>,
     pub user_id: i64,
+    /// The tenant; absent for the first one.
+    #[serde(skip_serializing_if = "wire::is_first_tenant")]
+    #[schema(required = false)]
+    pub tenant_id: i64,
     #[serde(skip)]
     pub created_position: i64,
     #[serde(skip)]
@@ -99,7 +103,7 @@ macro_rules! columns {
              coalesce(d.suppressed, 0) as suppressed, r.rate, t.started_at, t.ended_at, \
              case when t.status = 'running' and r.rate > 0 then now() + make_interval(secs => \
                greatest(t.contact_total - coalesce(d.done, 0), 0) / r.rate) end as expected_end, \
-             t.user_id, t.created_position, t.version"
+             t.user_id, t.tenant_id, t.created_position, t.version"
         )
     };
 }
@@ -317,10 +321,10 @@ async fn take_in(
         CampaignEvent::CampaignCreated { .. } => {
             "insert into campaigns (campaign_id, updated_at, version, program_id, \
                service_flag, group_id, account_id, pace, try_allowed, source, duplicates, \
-               quiet_from, quiet_to, quiet_days, user_id, created_position, status, \
-               contact_total, created_at) \
+               quiet_from, quiet_to, quiet_days, user_id, tenant_id, created_position, \
+               status, contact_total, created_at) \
              values ($1, $2, $3, $4, $5, $6, $7, $8::text::numeric, $9, $10, $11, $12, $13, \
-               $14, $15, $16, 'new', 0, $2)"
+               $14, $15, $16, $17, 'new', 0, $2)"
                 .to_owned()
         }
         CampaignEvent::CampaignUpdated { .. } => change(
@@ -358,7 +362,8 @@ async fn take_in(
     };
     let query = match event {
         CampaignEvent::CampaignCreated { owner, details, .. } => bind(query, details)
-            .bind(owner.get())
+            .bind(owner.user.map(Id::get))
+            .bind(owner.tenant.get())
             .bind(recorded.position),
         CampaignEvent::CampaignUpdated { details } => bind(query, details),
         CampaignEvent::CampaignStarted { at, contacts, .. } => {

@@ -1,13 +1,16 @@
 //! The read model of inbound messages.
 
 use chrono::{DateTime, Utc};
-use domain::delivery::{Message, TransmissionEvent};
+use domain::{
+    Scope,
+    delivery::{Message, TransmissionEvent},
+};
 use serde::Serialize;
 use sqlx::{FromRow, PgConnection, PgPool, types::Json};
 use utoipa::ToSchema;
 
 use super::deliveries::{Occurred, storable};
-use crate::Scope;
+use crate::reads::Scoped;
 
 /// A message as clients see it.
 #[derive(Clone, Debug, FromRow, Serialize, ToSchema)]
@@ -55,22 +58,17 @@ pub struct AttachmentRow {
 pub async fn of_transmission(
     pool: &PgPool,
     transmission_id: i64,
-    scope: Scope,
+    scope: &Scope,
 ) -> Result<Option<MessageRow>, sqlx::Error> {
-    let owner = match scope {
-        Scope::All => None,
-        Scope::OwnedBy(user_id) => Some(user_id),
-    };
-    sqlx::query_as(
+    let within = Scoped::condition("t", 2);
+    let sql = format!(
         "select m.transmission_id, m.source, m.destination, m.sender, m.subject, m.text, \
            m.html, m.attachments, m.original, m.media_key \
          from read.messages m join read.transmissions t using (transmission_id) \
-         where m.transmission_id = $1 and ($2::bigint is null or t.user_id = $2)",
-    )
-    .bind(transmission_id)
-    .bind(owner)
-    .fetch_optional(pool)
-    .await
+         where m.transmission_id = $1 and {within}"
+    );
+    let query = sqlx::query_as(&sql).bind(transmission_id);
+    Scoped::new(scope).bind(query).fetch_optional(pool).await
 }
 
 struct Received<'e> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cqrs_es::Aggregate;
 use domain::{
-    Event,
+    Event, Id,
+    access::Tenant,
     delivery::{Provider, ProviderDetails, ProviderEvent, ProviderKind, ProviderSenders},
     flow::Service,
     values::Line,
@@ -27,6 +28,9 @@ use crate::{
 #[allow(missing_docs)]
 pub struct ProviderRow {
     pub provider_id: i64,
+    /// The tenant that alone uses the provider; absent if all of the installation do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<i64>,
     pub name: String,
     #[sqlx(rename = "type")]
     #[serde(rename = "type")]
@@ -82,13 +86,14 @@ const MASKS: [i32; 15] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 impl View for ProviderRow {
     type Filter = ProviderFilter;
 
-    const COLUMNS: &'static str = "t.provider_id, t.name, t.type, t.service_flag, \
+    const COLUMNS: &'static str = "t.provider_id, t.tenant_id, t.name, t.type, t.service_flag, \
         t.gateway_flag, t.node_id, t.host, t.port, t.username, t.dialstring, t.prefix, \
         t.settings, t.register, t.weight, t.active, t.rate_limit, t.channel_limit, \
         t.created_position, t.version";
     const FROM: &'static str = "from read.providers t";
     const ID: &'static str = "t.provider_id";
     const OWNER: Option<&'static str> = None;
+    const TENANT: Option<&'static str> = Some("coalesce(t.tenant_id, 0)");
     const SORTS: &'static [(&'static str, By)] = &[
         ("provider_id", By::Number("t.provider_id")),
         ("name", By::Text("lower(t.name)")),
@@ -120,31 +125,42 @@ impl View for ProviderRow {
     }
 }
 
-/// The number of active providers of this service whose type has a gateway and that can send.
-pub async fn active(pool: &PgPool, service: Service) -> Result<i64, sqlx::Error> {
+/// The number of active providers of this service that a tenant may use, whose type has a gateway and that can send.
+pub async fn active(
+    pool: &PgPool,
+    service: Service,
+    tenant: Id<Tenant>,
+) -> Result<i64, sqlx::Error> {
     let spoken = ProviderKind::ALL
         .into_iter()
         .filter(|kind| kind.has_gateway());
     sqlx::query_scalar(
         "select count(*) from read.providers \
          where active and service_flag & $1 <> 0 and type = any($2) \
+           and (tenant_id is null or tenant_id = $3) \
            and (type <> 'smpp' or settings->>'bind' is distinct from 'receiver')",
     )
     .bind(service.flag())
     .bind(spoken.map(ProviderKind::as_str).collect::<Vec<_>>())
+    .bind(tenant.get())
     .fetch_one(pool)
     .await
 }
 
-/// The senders of the active providers of this service whose type has a gateway, one entry for
-/// each.
-pub async fn senders(pool: &PgPool, service: Service) -> Result<Vec<ProviderSenders>, sqlx::Error> {
+/// The senders of the active providers of this service that a tenant may use and whose type has a
+/// gateway, one entry for each.
+pub async fn senders(
+    pool: &PgPool,
+    service: Service,
+    tenant: Id<Tenant>,
+) -> Result<Vec<ProviderSenders>, sqlx::Error> {
     let rows: Vec<(String, Json<Map<String, Value>>)> = sqlx::query_as(
         "select type, settings from read.providers \
-         where active and service_flag & $1 <> 0 \
+         where active and service_flag & $1 <> 0 and (tenant_id is null or tenant_id = $2) \
            and (type <> 'smpp' or settings->>'bind' is distinct from 'receiver')",
     )
     .bind(service.flag())
+    .bind(tenant.get())
     .fetch_all(pool)
     .await?;
     let spoken = rows.iter().filter_map(|(kind, settings)| {
@@ -206,9 +222,10 @@ async fn put(
     sqlx::query(
         "insert into providers (provider_id, name, type, service_flag, gateway_flag, node_id, \
            host, port, username, dialstring, prefix, settings, register, weight, active, \
-           created_position, created_at, updated_at, version, rate_limit, channel_limit) \
+           created_position, created_at, updated_at, version, rate_limit, channel_limit, \
+           tenant_id) \
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
-           $16, $17, $17, $18, $19, $20) \
+           $16, $17, $17, $18, $19, $20, $21) \
          on conflict (provider_id) do update set name = excluded.name, type = excluded.type, \
            service_flag = excluded.service_flag, gateway_flag = excluded.gateway_flag, \
            node_id = excluded.node_id, host = excluded.host, port = excluded.port, \
@@ -239,6 +256,7 @@ async fn put(
     .bind(recorded.sequence as i64)
     .bind(limit(details.rate_limit))
     .bind(limit(details.channel_limit))
+    .bind(details.tenant_id.map(Id::get))
     .execute(db)
     .await
     .map(drop)

@@ -6,8 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc, serde::ts_seconds_option};
 use cqrs_es::Aggregate;
 use domain::{
-    Event, Id,
-    access::User,
+    Event, Id, Owner,
     delivery::{
         Job, Schedule, ScheduleEvent,
         schedule::{Plan, Recurrence, When},
@@ -21,7 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Projection, View,
     reads::{By, Conditions},
-    writes,
+    wire, writes,
 };
 
 /// A schedule as clients see it.
@@ -58,6 +57,10 @@ pub struct ScheduleRow {
     /// The result when it was last due: `done`, `missed`, or the reason of a refusal.
     pub last_result: Option<String>,
     pub user_id: i64,
+    /// The tenant; absent for the first one.
+    #[serde(skip_serializing_if = "wire::is_first_tenant")]
+    #[schema(required = false)]
+    pub tenant_id: i64,
     #[serde(skip)]
     pub created_position: i64,
     #[serde(skip)]
@@ -83,7 +86,7 @@ impl View for ScheduleRow {
 
     const COLUMNS: &'static str = "t.schedule_id, t.action, t.transmission_id, t.campaign_id, \
         t.state, t.timezone, t.at, t.year, t.month, t.day, t.weekday, t.hour, t.minute, \
-        t.next_run, t.if_missed, t.last_run, t.last_result, t.user_id, t.created_position, t.version";
+        t.next_run, t.if_missed, t.last_run, t.last_result, t.user_id, t.tenant_id, t.created_position, t.version";
     const FROM: &'static str = "from read.schedules t";
     const ID: &'static str = "t.schedule_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
@@ -217,23 +220,24 @@ impl Projection for Schedules {
 async fn create(
     db: &mut PgConnection,
     recorded: &Recorded,
-    owner: Id<User>,
+    owner: Owner,
     job: Job,
     plan: &Plan,
 ) -> Result<(), sqlx::Error> {
     let query = sqlx::query(
         "insert into schedules (schedule_id, updated_at, version, timezone, next_run, at, year, \
            month, day, weekday, hour, minute, if_missed, user_id, action, transmission_id, \
-           campaign_id, state, created_position, created_at) \
+           campaign_id, state, created_position, created_at, tenant_id) \
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
-           'pending', $18, $2)",
+           'pending', $18, $2, $19)",
     );
     bind(query, recorded, plan)
-        .bind(owner.get())
+        .bind(owner.user.map(Id::get))
         .bind(job.action())
         .bind(job.transmission().map(Id::get))
         .bind(job.campaign().map(Id::get))
         .bind(recorded.position)
+        .bind(owner.tenant.get())
         .execute(db)
         .await
         .map(drop)

@@ -1,13 +1,16 @@
 //! The read model of results: details that were learned during attempts.
 
 use chrono::{DateTime, Utc};
-use domain::delivery::{SpoolResult, TransmissionEvent};
+use domain::{
+    Scope,
+    delivery::{SpoolResult, TransmissionEvent},
+};
 use serde::Serialize;
 use sqlx::{FromRow, PgConnection, PgPool};
 use utoipa::ToSchema;
 
 use super::deliveries::{Occurred, storable};
-use crate::Scope;
+use crate::reads::Scoped;
 
 /// The most results kept of one event; their ids are derived from its position.
 const PER_EVENT: i64 = SpoolResult::MOST_IN_EVENT as i64;
@@ -29,7 +32,7 @@ pub struct SpoolResultRow {
 pub async fn of_spool(
     pool: &PgPool,
     spool_id: i64,
-    scope: Scope,
+    scope: &Scope,
 ) -> Result<Vec<SpoolResultRow>, sqlx::Error> {
     read(pool, "s.spool_id = $1", spool_id, scope).await
 }
@@ -38,7 +41,7 @@ pub async fn of_spool(
 pub async fn of_transmission(
     pool: &PgPool,
     transmission_id: i64,
-    scope: Scope,
+    scope: &Scope,
 ) -> Result<Vec<SpoolResultRow>, sqlx::Error> {
     read(pool, "s.transmission_id = $1", transmission_id, scope).await
 }
@@ -47,22 +50,16 @@ async fn read(
     pool: &PgPool,
     of: &str,
     id: i64,
-    scope: Scope,
+    scope: &Scope,
 ) -> Result<Vec<SpoolResultRow>, sqlx::Error> {
-    let owner = match scope {
-        Scope::All => None,
-        Scope::OwnedBy(user_id) => Some(user_id),
-    };
+    let within = Scoped::condition("s", 2);
     let sql = format!(
         "select r.spool_result_id, r.spool_id, r.type, r.name, r.data \
          from read.spools s join read.spool_results r using (spool_id) \
-         where {of} and ($2::bigint is null or s.user_id = $2) order by r.spool_result_id"
+         where {of} and {within} order by r.spool_result_id"
     );
-    sqlx::query_as(&sql)
-        .bind(id)
-        .bind(owner)
-        .fetch_all(pool)
-        .await
+    let query = sqlx::query_as(&sql).bind(id);
+    Scoped::new(scope).bind(query).fetch_all(pool).await
 }
 
 /// Writes the results in these events.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cqrs_es::Aggregate;
 use domain::{
-    Event,
+    Event, Id,
     outreach::{Document, DocumentContent, DocumentEvent, Pages},
     values::{Body, Line},
 };
@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Projection, View,
     reads::{By, Conditions},
-    writes,
+    wire, writes,
 };
 
 /// A document as clients see it.
@@ -39,6 +39,10 @@ pub struct DocumentRow {
     /// The size of the downloadable file, in bytes.
     pub size: Option<i64>,
     pub user_id: i64,
+    /// The tenant; absent for the first one.
+    #[serde(skip_serializing_if = "wire::is_first_tenant")]
+    #[schema(required = false)]
+    pub tenant_id: i64,
     #[serde(skip)]
     pub media: Option<String>,
     #[serde(skip)]
@@ -66,7 +70,7 @@ impl View for DocumentRow {
     type Filter = DocumentFilter;
 
     const COLUMNS: &'static str = "t.document_id, t.name, t.description, t.type, t.file_name, \
-        t.quality, t.pages, t.size, t.user_id, t.media, t.created_position, t.version";
+        t.quality, t.pages, t.size, t.user_id, t.tenant_id, t.media, t.created_position, t.version";
     const FROM: &'static str = "from read.documents t";
     const ID: &'static str = "t.document_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
@@ -141,12 +145,13 @@ async fn apply(
     match event {
         DocumentCreated { owner, content, .. } => {
             sqlx::query(
-                "insert into documents (document_id, user_id, type, quality, created_position, \
-                   created_at, updated_at, version) \
-                 values ($1, $2, 'pdf', 'standard', $3, $4, $4, 0)",
+                "insert into documents (document_id, user_id, tenant_id, type, quality, \
+                   created_position, created_at, updated_at, version) \
+                 values ($1, $2, $3, 'pdf', 'standard', $4, $5, $5, 0)",
             )
             .bind(id)
-            .bind(owner.get())
+            .bind(owner.user.map(Id::get))
+            .bind(owner.tenant.get())
             .bind(recorded.position)
             .bind(recorded.occurred_at)
             .execute(&mut *db)

@@ -9,8 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use domain::{
-    Event, Id,
-    access::User,
+    Event, Id, Owner,
     outreach::{Program, ProgramEvent, ProgramKind},
     values::Line,
 };
@@ -22,6 +21,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Projection, View,
     reads::{By, Conditions},
+    wire,
 };
 
 /// A program as clients see it, with the parameters of its type.
@@ -51,6 +51,10 @@ pub struct ProgramRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
     pub user_id: i64,
+    /// The tenant; absent for the first one.
+    #[serde(skip_serializing_if = "wire::is_first_tenant")]
+    #[schema(required = false)]
+    pub tenant_id: i64,
     #[serde(skip)]
     pub created_position: i64,
     #[serde(skip)]
@@ -74,7 +78,7 @@ impl View for ProgramRow {
 
     const COLUMNS: &'static str = "t.program_id, t.name, t.type, t.service_flag, t.parent_id, \
         t.account_id, t.document_id, t.recording_id, t.template_id, t.text_id, t.text, t.delay, \
-        t.language, t.user_id, t.created_position, t.version";
+        t.language, t.user_id, t.tenant_id, t.created_position, t.version";
     const FROM: &'static str = "from read.programs t";
     const ID: &'static str = "t.program_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
@@ -183,7 +187,7 @@ struct Batch<'e> {
 
 struct Created<'e> {
     recorded: &'e Recorded,
-    owner: &'e Id<User>,
+    owner: &'e Owner,
     now: Details<'e>,
 }
 
@@ -285,18 +289,19 @@ async fn insert(db: &mut PgConnection, rows: &[Created<'_>]) -> Result<(), sqlx:
     let times = |of: fn(&Created<'_>) -> DateTime<Utc>| rows.iter().map(of).collect::<Vec<_>>();
     let columns = Columns::from_kinds(rows.iter().map(|row| row.now.kind));
     let service = |row: &Created<'_>| row.now.kind.service().flag();
+    let user = |row: &Created<'_>| row.owner.user.map(Id::get);
     let parent = |row: &Created<'_>| row.now.parent.map(Id::get);
     sqlx::query(
         "insert into programs (program_id, user_id, name, type, service_flag, parent_id, \
            account_id, document_id, recording_id, template_id, text_id, text, delay, language, \
-           created_position, created_at, updated_at, version) \
+           created_position, created_at, updated_at, version, tenant_id) \
          select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::int[], \
            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], \
            $11::bigint[], $12::text[], $13::int[], $14::text[], $15::bigint[], \
-           $16::timestamptz[], $17::timestamptz[], $18::bigint[])",
+           $16::timestamptz[], $17::timestamptz[], $18::bigint[], $19::bigint[])",
     )
     .bind(numbers(|row| row.recorded.aggregate_id))
-    .bind(numbers(|row| row.owner.get()))
+    .bind(rows.iter().map(user).collect::<Vec<_>>())
     .bind(words(|row| row.now.name.to_string()))
     .bind(words(|row| row.now.kind.kind().as_str().to_owned()))
     .bind(rows.iter().map(service).collect::<Vec<_>>())
@@ -313,6 +318,7 @@ async fn insert(db: &mut PgConnection, rows: &[Created<'_>]) -> Result<(), sqlx:
     .bind(times(|row| row.recorded.occurred_at))
     .bind(times(|row| row.now.by.occurred_at))
     .bind(numbers(|row| row.now.by.sequence as i64))
+    .bind(numbers(|row| row.owner.tenant.get()))
     .execute(db)
     .await
     .map(drop)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cqrs_es::Aggregate;
 use domain::{
-    Event,
+    Event, Id,
     outreach::{Recording, RecordingContent, RecordingEvent, Sound},
     values::{Body, Line},
 };
@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Projection, View,
     reads::{By, Conditions},
-    writes,
+    wire, writes,
 };
 
 /// A recording as clients see it.
@@ -36,6 +36,10 @@ pub struct RecordingRow {
     /// The length in seconds, rounded up.
     pub length: Option<i32>,
     pub user_id: i64,
+    /// The tenant; absent for the first one.
+    #[serde(skip_serializing_if = "wire::is_first_tenant")]
+    #[schema(required = false)]
+    pub tenant_id: i64,
     #[serde(skip)]
     pub media: Option<String>,
     #[serde(skip)]
@@ -60,7 +64,7 @@ impl View for RecordingRow {
     type Filter = RecordingFilter;
 
     const COLUMNS: &'static str = "t.recording_id, t.name, t.description, t.type, t.file_name, \
-        t.length, t.user_id, t.media, t.created_position, t.version";
+        t.length, t.user_id, t.tenant_id, t.media, t.created_position, t.version";
     const FROM: &'static str = "from read.recordings t";
     const ID: &'static str = "t.recording_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
@@ -129,11 +133,12 @@ async fn apply(
     match event {
         RecordingCreated { owner, content, .. } => {
             sqlx::query(
-                "insert into recordings (recording_id, user_id, type, created_position, \
-                   created_at, updated_at, version) values ($1, $2, 'wav', $3, $4, $4, 0)",
+                "insert into recordings (recording_id, user_id, tenant_id, type, created_position, \
+                   created_at, updated_at, version) values ($1, $2, $3, 'wav', $4, $5, $5, 0)",
             )
             .bind(id)
-            .bind(owner.get())
+            .bind(owner.user.map(Id::get))
+            .bind(owner.tenant.get())
             .bind(recorded.position)
             .bind(recorded.occurred_at)
             .execute(&mut *db)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cqrs_es::Aggregate;
 use domain::{
-    Event,
+    Event, Id,
     outreach::{Attachment, Template, TemplateContent, TemplateEvent},
     values::{Body, Line},
 };
@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Projection, View,
     reads::{By, Conditions},
-    writes,
+    wire, writes,
 };
 
 /// A template as clients see it.
@@ -38,6 +38,10 @@ pub struct TemplateRow {
     #[schema(value_type = Option<Vec<Object>>)]
     pub attachments: Option<Json<Vec<Attachment>>>,
     pub user_id: i64,
+    /// The tenant; absent for the first one.
+    #[serde(skip_serializing_if = "wire::is_first_tenant")]
+    #[schema(required = false)]
+    pub tenant_id: i64,
     #[serde(skip)]
     pub created_position: i64,
     #[serde(skip)]
@@ -63,7 +67,7 @@ impl View for TemplateRow {
     type Filter = TemplateFilter;
 
     const COLUMNS: &'static str = "t.template_id, t.name, t.description, t.subject, t.body, \
-        t.body_alt, t.type, t.length, t.attachments, t.user_id, t.created_position, t.version";
+        t.body_alt, t.type, t.length, t.attachments, t.user_id, t.tenant_id, t.created_position, t.version";
     const FROM: &'static str = "from read.templates t";
     const ID: &'static str = "t.template_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
@@ -135,11 +139,12 @@ async fn apply(
     match event {
         TemplateCreated { owner, content, .. } => {
             sqlx::query(
-                "insert into templates (template_id, user_id, created_position, created_at, \
-                   updated_at, version) values ($1, $2, $3, $4, $4, 0)",
+                "insert into templates (template_id, user_id, tenant_id, created_position, created_at, \
+                   updated_at, version) values ($1, $2, $3, $4, $5, $5, 0)",
             )
             .bind(id)
-            .bind(owner.get())
+            .bind(owner.user.map(Id::get))
+            .bind(owner.tenant.get())
             .bind(recorded.position)
             .bind(recorded.occurred_at)
             .execute(&mut *db)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cqrs_es::Aggregate;
 use domain::{
-    Event,
+    Event, Id,
     outreach::{Text, TextContent, TextEvent},
     values::{Body, Line},
 };
@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Projection, View,
     reads::{By, Conditions},
-    writes,
+    wire, writes,
 };
 
 /// A text as clients see it.
@@ -40,6 +40,10 @@ pub struct TextRow {
     /// The number of short messages that the text takes.
     pub parts: Option<i32>,
     pub user_id: i64,
+    /// The tenant; absent for the first one.
+    #[serde(skip_serializing_if = "wire::is_first_tenant")]
+    #[schema(required = false)]
+    pub tenant_id: i64,
     #[serde(skip)]
     pub created_position: i64,
     #[serde(skip)]
@@ -63,7 +67,7 @@ impl View for TextRow {
     type Filter = TextFilter;
 
     const COLUMNS: &'static str = "t.text_id, t.name, t.description, t.data, t.type, t.encoding, \
-        t.class, t.length, t.parts, t.user_id, t.created_position, t.version";
+        t.class, t.length, t.parts, t.user_id, t.tenant_id, t.created_position, t.version";
     const FROM: &'static str = "from read.texts t";
     const ID: &'static str = "t.text_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
@@ -132,11 +136,12 @@ async fn apply(
     match event {
         TextCreated { owner, content, .. } => {
             sqlx::query(
-                "insert into texts (text_id, user_id, class, created_position, created_at, \
-                   updated_at, version) values ($1, $2, 0, $3, $4, $4, 0)",
+                "insert into texts (text_id, user_id, tenant_id, class, created_position, created_at, \
+                   updated_at, version) values ($1, $2, $3, 0, $4, $5, $5, 0)",
             )
             .bind(recorded.aggregate_id)
-            .bind(owner.get())
+            .bind(owner.user.map(Id::get))
+            .bind(owner.tenant.get())
             .bind(recorded.position)
             .bind(recorded.occurred_at)
             .execute(&mut *db)

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use domain::{
-    Event,
+    Event, Id, Owner,
     flow::Service,
     people::{Contact, ContactEvent, ContactProfile},
     reference::TimeZone,
@@ -21,6 +21,7 @@ use crate::{
     Projection, View,
     counts::Counted,
     reads::{By, Conditions},
+    wire,
 };
 
 /// A contact as clients see it.
@@ -39,6 +40,10 @@ pub struct ContactRow {
     pub custom3: Option<String>,
     pub description: Option<String>,
     pub user_id: i64,
+    /// The tenant; absent for the first one.
+    #[serde(skip_serializing_if = "wire::is_first_tenant")]
+    #[schema(required = false)]
+    pub tenant_id: i64,
     #[serde(skip)]
     pub created_position: i64,
     #[serde(skip)]
@@ -62,7 +67,7 @@ impl View for ContactRow {
     type Filter = ContactFilter;
 
     const COLUMNS: &'static str = "t.contact_id, t.first_name, t.last_name, t.phone, t.email, \
-        t.address, t.timezone, t.custom1, t.custom2, t.custom3, t.description, t.user_id, \
+        t.address, t.timezone, t.custom1, t.custom2, t.custom3, t.description, t.user_id, t.tenant_id, \
         t.created_position, t.version";
     const FROM: &'static str = "from read.contacts t";
     const ID: &'static str = "t.contact_id";
@@ -102,17 +107,19 @@ impl View for ContactRow {
 pub async fn reached_at(
     pool: &PgPool,
     service: Service,
-    addresses: &[(i64, Vec<String>)],
+    addresses: &[(Owner, Vec<String>)],
 ) -> Result<Vec<Option<i64>>, sqlx::Error> {
     let column = match service {
         Service::Email => "lower(coalesce(email, ''))",
         Service::Voice | Service::Fax | Service::Sms => "coalesce(phone, '')",
     };
-    let (mut places, mut users, mut spelt) = (Vec::new(), Vec::new(), Vec::new());
-    for (place, (user, spellings)) in (0_i32..).zip(addresses) {
+    let (mut places, mut spelt) = (Vec::new(), Vec::new());
+    let (mut users, mut tenants) = (Vec::new(), Vec::new());
+    for (place, (owner, spellings)) in (0_i32..).zip(addresses) {
         for spelling in spellings {
             places.push(place);
-            users.push(*user);
+            users.push(owner.user.map(Id::get));
+            tenants.push(owner.tenant.get());
             spelt.push(spelling);
         }
     }
@@ -120,14 +127,17 @@ pub async fn reached_at(
     // index of addresses, whatever the statistics say of users.
     let sql = format!(
         "select distinct on (w.place) w.place, c.contact_id \
-         from unnest($1::int[], $2::bigint[], $3::text[]) as w (place, user_id, spelling), \
-         lateral (select contact_id, user_id, created_position from read.contacts \
+         from unnest($1::int[], $2::bigint[], $3::bigint[], $4::text[]) \
+           as w (place, user_id, tenant_id, spelling), \
+         lateral (select contact_id, user_id, tenant_id, created_position from read.contacts \
            where {column} = w.spelling offset 0) c \
-         where c.user_id = w.user_id order by w.place, c.created_position"
+         where c.user_id = w.user_id and c.tenant_id = w.tenant_id \
+         order by w.place, c.created_position"
     );
     let found: Vec<(i32, i64)> = sqlx::query_as(&sql)
         .bind(places)
         .bind(users)
+        .bind(tenants)
         .bind(spelt)
         .fetch_all(pool)
         .await?;
@@ -201,7 +211,7 @@ impl Projection for Contacts {
 #[derive(Debug, PartialEq)]
 struct Folded<'e> {
     /// Owner, position and time, if it was created in this batch.
-    created: Option<(i64, i64, DateTime<Utc>)>,
+    created: Option<(Owner, i64, DateTime<Utc>)>,
     /// The new profile; none if the batch does not change it, none inside once it was erased.
     profile: Option<Option<&'e ContactProfile>>,
     updated_at: DateTime<Utc>,
@@ -229,7 +239,7 @@ fn fold(events: &[Arc<Recorded>]) -> BTreeMap<i64, Option<Folded<'_>>> {
         };
         let now = match event {
             ContactEvent::ContactCreated { owner, profile, .. } => folded(
-                Some((owner.get(), recorded.position, recorded.occurred_at)),
+                Some((*owner, recorded.position, recorded.occurred_at)),
                 Some(profile.get()),
             ),
             ContactEvent::ContactUpdated { profile } => folded(created, Some(profile.get())),
@@ -261,21 +271,21 @@ async fn insert(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::
         return Ok(());
     }
     let created = |rows: &Rows<'_, '_>| rows.iter().filter_map(|(_, row)| row.created).collect();
-    let created: Vec<(i64, i64, DateTime<Utc>)> = created(rows);
+    let created: Vec<(Owner, i64, DateTime<Utc>)> = created(rows);
     let query = sqlx::query(
         "insert into contacts (contact_id, updated_at, version, first_name, last_name, phone, \
            email, address, custom1, custom2, custom3, description, timezone, \
-           user_id, created_position, created_at) \
+           user_id, created_position, created_at, tenant_id) \
          select * from unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::text[], \
            $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], \
            $11::text[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], \
-           $16::timestamptz[])",
+           $16::timestamptz[], $17::bigint[])",
     );
     bind(query, rows)
         .bind(
             created
                 .iter()
-                .map(|(owner, _, _)| *owner)
+                .map(|(owner, _, _)| owner.user.map(Id::get))
                 .collect::<Vec<_>>(),
         )
         .bind(
@@ -285,6 +295,12 @@ async fn insert(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::
                 .collect::<Vec<_>>(),
         )
         .bind(created.iter().map(|(_, _, at)| *at).collect::<Vec<_>>())
+        .bind(
+            created
+                .iter()
+                .map(|(owner, _, _)| owner.tenant.get())
+                .collect::<Vec<_>>(),
+        )
         .execute(db)
         .await
         .map(drop)

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use domain::{
-    Event,
+    Event, Id,
     people::{Contact, ContactEvent, Group, GroupEvent},
     values::Body,
 };
@@ -22,7 +22,7 @@ use crate::{
     Projection, View,
     counts::Counted,
     reads::{By, Conditions},
-    writes,
+    wire, writes,
 };
 
 /// A group as clients see it.
@@ -36,6 +36,10 @@ pub struct GroupRow {
     pub description: Option<String>,
     pub contact_total: i64,
     pub user_id: i64,
+    /// The tenant; absent for the first one.
+    #[serde(skip_serializing_if = "wire::is_first_tenant")]
+    #[schema(required = false)]
+    pub tenant_id: i64,
     #[serde(skip)]
     pub created_position: i64,
     #[serde(skip)]
@@ -58,7 +62,7 @@ impl View for GroupRow {
     type Filter = GroupFilter;
 
     const COLUMNS: &'static str = "t.group_id, t.group_id as id, t.name, t.description, \
-        t.contact_total, t.user_id, t.created_position, t.version";
+        t.contact_total, t.user_id, t.tenant_id, t.created_position, t.version";
     const FROM: &'static str = "from read.groups t";
     const ID: &'static str = "t.group_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
@@ -319,12 +323,13 @@ async fn apply(
             ..
         } => {
             sqlx::query(
-                "insert into groups (group_id, user_id, name, description, contact_total, \
-                   created_position, created_at, updated_at, version) \
-                 values ($1, $2, $3, $4, 0, $5, $6, $6, $7)",
+                "insert into groups (group_id, user_id, tenant_id, name, description, \
+                   contact_total, created_position, created_at, updated_at, version) \
+                 values ($1, $2, $3, $4, $5, 0, $6, $7, $7, $8)",
             )
             .bind(id)
-            .bind(owner.get())
+            .bind(owner.user.map(Id::get))
+            .bind(owner.tenant.get())
             .bind(name.as_str())
             .bind(description.as_ref().map(Body::as_str))
             .bind(recorded.position)

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use domain::{
-    Event,
+    Event, Id, Owner,
     people::{Address, Channel, OptOut, OptOutEvent, OptOutSource, normal_address},
     values::Line,
 };
@@ -19,6 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Projection, View,
     reads::{By, Conditions},
+    wire,
 };
 
 /// An opt-out as clients see it.
@@ -31,6 +32,10 @@ pub struct OptOutRow {
     pub reason: Option<String>,
     pub source: String,
     pub user_id: i64,
+    /// The tenant; absent for the first one.
+    #[serde(skip_serializing_if = "wire::is_first_tenant")]
+    #[schema(required = false)]
+    pub tenant_id: i64,
     #[serde(skip)]
     pub created_position: i64,
     #[serde(skip)]
@@ -53,7 +58,7 @@ impl View for OptOutRow {
     type Filter = OptOutFilter;
 
     const COLUMNS: &'static str = "t.optout_id, t.channel, t.address, t.reason, t.source, \
-        t.user_id, t.created_position, t.version";
+        t.user_id, t.tenant_id, t.created_position, t.version";
     const FROM: &'static str = "from read.optouts t";
     const ID: &'static str = "t.optout_id";
     const OWNER: Option<&'static str> = Some("t.user_id");
@@ -131,7 +136,7 @@ struct Folded<'e> {
 
 #[derive(Debug, PartialEq)]
 struct Added<'e> {
-    owner: i64,
+    owner: Owner,
     channel: Channel,
     address: Option<&'e str>,
     source: OptOutSource,
@@ -175,7 +180,7 @@ fn fold(events: &[Arc<Recorded>]) -> Folded<'_> {
                 ..
             } => {
                 let added = Added {
-                    owner: owner.get(),
+                    owner: *owner,
                     channel: *channel,
                     address: address.get().map(String::as_str),
                     source: *source,
@@ -210,14 +215,16 @@ async fn insert(db: &mut PgConnection, new: &BTreeMap<i64, Added<'_>>) -> Result
         return Ok(());
     }
     let rows = || new.values();
+    let user = |row: &Added<'_>| row.owner.user.map(Id::get);
     sqlx::query(
         "insert into optouts (optout_id, user_id, channel, address, reason, source, \
-           created_position, created_at, updated_at, version) \
+           created_position, created_at, updated_at, version, tenant_id) \
          select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], \
-           $6::text[], $7::bigint[], $8::timestamptz[], $9::timestamptz[], $10::bigint[])",
+           $6::text[], $7::bigint[], $8::timestamptz[], $9::timestamptz[], $10::bigint[], \
+           $11::bigint[])",
     )
     .bind(new.keys().copied().collect::<Vec<_>>())
-    .bind(rows().map(|row| row.owner).collect::<Vec<_>>())
+    .bind(rows().map(user).collect::<Vec<_>>())
     .bind(rows().map(|row| row.channel.name()).collect::<Vec<_>>())
     .bind(rows().map(|row| row.address).collect::<Vec<_>>())
     .bind(rows().map(|row| row.latest.reason).collect::<Vec<_>>())
@@ -226,6 +233,7 @@ async fn insert(db: &mut PgConnection, new: &BTreeMap<i64, Added<'_>>) -> Result
     .bind(rows().map(|row| row.created_at).collect::<Vec<_>>())
     .bind(rows().map(|row| row.latest.at).collect::<Vec<_>>())
     .bind(rows().map(|row| row.latest.version).collect::<Vec<_>>())
+    .bind(rows().map(|row| row.owner.tenant.get()).collect::<Vec<_>>())
     .execute(db)
     .await
     .map(drop)

@@ -12,9 +12,10 @@ use std::{
 };
 
 use batching::{Batcher, Bounds, Handler};
+use domain::Scope;
 use sqlx::{PgPool, Row as _, postgres::PgRow};
 
-use super::{Scope, View, find};
+use super::{View, find, owner};
 
 /// Limits on the ids in one query, and on the requests for each view that wait.
 const BOUNDS: Bounds = Bounds {
@@ -42,19 +43,13 @@ impl Finders {
 
     /// Reads a row, if it exists and is in `scope`. The query begins after the call, so that rows
     /// that were readable before are found.
-    pub async fn find<V: View>(&self, id: i64, scope: Scope) -> Result<Option<V>, sqlx::Error> {
+    pub async fn find<V: View>(&self, id: i64, scope: &Scope) -> Result<Option<V>, sqlx::Error> {
         let Some(found) = self.finder::<V>().ask(id).await else {
             // The shared query failed; a query of this request alone gives the error.
             return find(&self.pool, id, scope).await;
         };
         let Some(row) = found else { return Ok(None) };
-        if let Scope::OwnedBy(user_id) = scope
-            && V::OWNER.is_some()
-            && row.try_get::<Option<i64>, _>("found_owner")? != Some(user_id)
-        {
-            return Ok(None);
-        }
-        V::from_row(&row).map(Some)
+        within(&row, scope)
     }
 
     fn finder<V: View>(&self) -> Finder {
@@ -76,20 +71,39 @@ struct RowsOf<V> {
 
 impl<V: View> RowsOf<V> {
     fn new(pool: PgPool) -> Self {
-        let owner = V::OWNER.unwrap_or("null::bigint");
-        let sql = format!(
-            "select {} as found_id, {owner} as found_owner, {} {} where {} = any($1)",
-            V::ID,
-            V::COLUMNS,
-            V::FROM,
-            V::ID
-        );
         Self {
             pool,
-            sql,
+            sql: rows::<V>(),
             view: PhantomData,
         }
     }
+}
+
+/// The statement that reads rows by their ids, with their owners.
+pub(super) fn rows<V: View>() -> String {
+    let column = |column: Option<&'static str>| column.unwrap_or("null::bigint");
+    format!(
+        "select {} as found_id, {} as found_owner, {} as found_tenant, {} {} where {} = any($1)",
+        V::ID,
+        column(V::OWNER),
+        column(V::TENANT),
+        V::COLUMNS,
+        V::FROM,
+        V::ID
+    )
+}
+
+/// A row of [`rows`], if it is within the scope. Rows that nobody owns are within every scope,
+/// unless they may belong to a tenant.
+pub(super) fn within<V: View>(row: &PgRow, scope: &Scope) -> Result<Option<V>, sqlx::Error> {
+    if V::TENANT.is_some() {
+        let user: Option<i64> = row.try_get("found_owner")?;
+        let tenant: Option<i64> = row.try_get("found_tenant")?;
+        if !scope.covers(tenant.map(|tenant| owner(tenant, user))) {
+            return Ok(None);
+        }
+    }
+    V::from_row(row).map(Some)
 }
 
 impl<V: View + Any> Handler for RowsOf<V> {

@@ -4,11 +4,11 @@ mod conditions;
 mod cursor;
 mod finders;
 mod query;
+mod scoped;
 pub(crate) mod statement;
 mod totals;
 
-use std::fmt::Write as _;
-
+use domain::Scope;
 use futures::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{FromRow, PgPool, QueryBuilder, postgres::PgRow};
@@ -20,19 +20,11 @@ pub use conditions::{Conditions, Side};
 pub use cursor::{By, Cursor, Sort};
 pub use finders::Finders;
 pub use query::{BadQuery, Page, Query};
+pub(crate) use scoped::{Scoped, owner};
 pub use totals::count;
 
 /// The number of rows fetched at a time when a whole list is streamed.
 const CHUNK: i64 = 1_000;
-
-/// The rows that the caller may see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// The rows of all users.
-    All,
-    /// The rows of one user.
-    OwnedBy(i64),
-}
 
 /// A row as clients see it, with the SQL by which it is read.
 pub trait View:
@@ -52,6 +44,11 @@ pub trait View:
     const NAME: &'static str = Self::ID;
     /// The column of the owner; none if rows belong to the installation.
     const OWNER: Option<&'static str>;
+    /// The column of the owner's tenant; none if rows belong to the installation.
+    const TENANT: Option<&'static str> = match Self::OWNER {
+        Some(_) => Some("t.tenant_id"),
+        None => None,
+    };
     /// The sort orders of a list: the field, and an indexed expression.
     const SORTS: &'static [(&'static str, By)];
 
@@ -66,18 +63,16 @@ pub trait View:
 }
 
 /// Reads a row, if it exists and is in `scope`.
-pub async fn find<V: View>(pool: &PgPool, id: i64, scope: Scope) -> Result<Option<V>, sqlx::Error> {
-    let mut sql = format!("select {} {} where {} = $1", V::COLUMNS, V::FROM, V::ID);
-    let owner = statement::owner::<V>(scope);
-    if let Some((column, _)) = owner {
-        // Writing into a string cannot fail.
-        let _ = write!(sql, " and {column} = $2");
-    }
-    let mut query = sqlx::query_as(&sql).bind(id);
-    if let Some((_, user_id)) = owner {
-        query = query.bind(user_id);
-    }
-    query.fetch_optional(pool).await
+pub async fn find<V: View>(
+    pool: &PgPool,
+    id: i64,
+    scope: &Scope,
+) -> Result<Option<V>, sqlx::Error> {
+    let row = sqlx::query(&finders::rows::<V>())
+        .bind(vec![id])
+        .fetch_optional(pool)
+        .await?;
+    row.map_or(Ok(None), |row| finders::within(&row, scope))
 }
 
 /// A page of a list.
@@ -94,17 +89,17 @@ pub struct Paged<V> {
 pub fn list<V: View>(
     pool: &PgPool,
     query: Query<V>,
-    scope: Scope,
+    scope: &Scope,
 ) -> BoxStream<'static, Result<V, sqlx::Error>> {
-    let pool = pool.clone();
+    let (pool, scope) = (pool.clone(), scope.clone());
     let whole = query.page.limit.is_none();
     let chunks = stream::try_unfold(Some(query), move |query| {
-        let pool = pool.clone();
+        let (pool, scope) = (pool.clone(), scope.clone());
         async move {
             let Some(mut query) = query else {
                 return Ok::<_, sqlx::Error>(None);
             };
-            let Paged { rows, next } = page(&pool, &query, scope).await?;
+            let Paged { rows, next } = page(&pool, &query, &scope).await?;
             let next = next.filter(|_| whole).map(|cursor| {
                 query.page.cursor = Some(cursor);
                 query
@@ -119,7 +114,7 @@ pub fn list<V: View>(
 pub async fn page<V: View>(
     pool: &PgPool,
     query: &Query<V>,
-    scope: Scope,
+    scope: &Scope,
 ) -> Result<Paged<V>, sqlx::Error> {
     let limit = query.page.limit.unwrap_or(CHUNK);
     let mut sql = QueryBuilder::new("");

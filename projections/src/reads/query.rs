@@ -20,6 +20,8 @@ pub struct Query<V: View> {
     pub filter: V::Filter,
     /// The owner of the rows: `user_id`, or `created_by`.
     pub owner: Option<i64>,
+    /// The tenant of the rows: `tenant_id`.
+    pub tenant: Option<i64>,
     /// Selects rows created before this time; in unix seconds in the query string.
     pub before: Option<DateTime<Utc>>,
     /// Selects rows created at this time or after.
@@ -54,6 +56,7 @@ impl<V: View> Default for Query<V> {
         Self {
             filter: V::Filter::default(),
             owner: None,
+            tenant: None,
             before: None,
             after: None,
             page: Page::default(),
@@ -98,6 +101,7 @@ impl<V: View> Query<V> {
                 "created_by" if V::OWNER.is_some() => query.owner = number(&name, &value)?,
                 // If the view has no owner, a user_id is left to its own filter.
                 "user_id" if V::OWNER.is_some() => query.owner = number(&name, &value)?,
+                "tenant_id" if V::TENANT.is_some() => query.tenant = number(&name, &value)?,
                 "before" => query.before = time(&name, &value)?,
                 "after" => query.after = time(&name, &value)?,
                 "limit" => query.page.limit = limit(&name, &value)?,

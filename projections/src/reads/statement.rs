@@ -1,14 +1,15 @@
 //! The statements of lists. They are never kept prepared, so that Postgres plans each for its own
 //! filters and values: a generic plan would be bad for most values.
 
+use domain::Scope;
 use sqlx::{Postgres, QueryBuilder};
 
-use super::{Conditions, Query, Scope, View};
+use super::{Conditions, Query, Scoped, View};
 
 type Sql = QueryBuilder<'static, Postgres>;
 
 /// Writes the statement that reads at most `limit` rows after the cursor.
-pub(crate) fn page<V: View>(sql: &mut Sql, query: &Query<V>, scope: Scope, limit: i64) {
+pub(crate) fn page<V: View>(sql: &mut Sql, query: &Query<V>, scope: &Scope, limit: i64) {
     let sort = query.sort();
     let column = sort.map_or(String::new(), |sort| sort.by.column());
     sql.push(format!("select {}{column} {}", V::COLUMNS, V::FROM));
@@ -34,7 +35,7 @@ pub(crate) fn page<V: View>(sql: &mut Sql, query: &Query<V>, scope: Scope, limit
 }
 
 /// Writes the statement that counts the rows of all pages.
-pub(crate) fn count<V: View>(sql: &mut Sql, query: &Query<V>, scope: Scope) {
+pub(crate) fn count<V: View>(sql: &mut Sql, query: &Query<V>, scope: &Scope) {
     sql.push(format!("select count(*) {}", V::FROM));
     narrow(sql, query, scope);
 }
@@ -46,24 +47,17 @@ pub(super) fn is_narrowed<V: View>(query: &Query<V>) -> bool {
     !sql.sql().is_empty()
 }
 
-fn narrow<V: View>(sql: &mut Sql, query: &Query<V>, scope: Scope) {
+fn narrow<V: View>(sql: &mut Sql, query: &Query<V>, scope: &Scope) {
     sql.push(" where true");
+    Scoped::new(scope).narrow::<V>(sql);
     let mut conditions = Conditions::new(sql);
-    if let Some((column, user_id)) = owner::<V>(scope) {
-        conditions.exact(column, Some(user_id));
-    }
     if let Some(column) = V::OWNER {
         conditions.exact(column, query.owner);
+    }
+    if let Some(column) = V::TENANT {
+        conditions.exact(column, query.tenant);
     }
     conditions.compare("t.created_at", "<", query.before);
     conditions.compare("t.created_at", ">=", query.after);
     V::narrow(&query.filter, &mut conditions);
-}
-
-/// The owner column of the view and the user id that a scope requires in it.
-pub(super) fn owner<V: View>(scope: Scope) -> Option<(&'static str, i64)> {
-    match scope {
-        Scope::All => None,
-        Scope::OwnedBy(user_id) => V::OWNER.map(|column| (column, user_id)),
-    }
 }

@@ -1,22 +1,19 @@
 //! The total number of rows of a list.
 
+use domain::Scope;
 use sqlx::{PgPool, QueryBuilder};
 
-use super::{Query, Scope, View, statement};
+use super::{Query, Scoped, View, statement};
 
-/// The user id under which `read.totals` counts the rows of all users.
-const EVERYBODY: i64 = 0;
-
-/// The number of rows of a list on all pages. The total of a whole list, or of all rows of one
-/// owner, is maintained with the rows and only looked up; with any other filter the rows are
-/// counted.
+/// The number of rows of a list on all pages. The totals of owners and tenants are maintained with
+/// the rows and only looked up; with any other filter the rows are counted.
 pub async fn count<V: View>(
     pool: &PgPool,
     query: &Query<V>,
-    scope: Scope,
+    scope: &Scope,
 ) -> Result<i64, sqlx::Error> {
-    if let Some(owner) = everything_of(query, scope)
-        && let Some(total) = kept::<V>(pool, owner).await?
+    if !is_filtered(query)
+        && let Some(total) = kept::<V>(pool, scope, query.owner).await?
     {
         return Ok(total);
     }
@@ -28,34 +25,43 @@ pub async fn count<V: View>(
         .await
 }
 
-/// The user id whose total answers the query, if only the owner restricts the list.
-fn everything_of<V: View>(query: &Query<V>, scope: Scope) -> Option<i64> {
-    if query.before.is_some() || query.after.is_some() || statement::is_narrowed(query) {
-        return None;
-    }
-    match (statement::owner::<V>(scope), query.owner) {
-        (None, None) => Some(EVERYBODY),
-        // The owner column of users is their own id: there is no total for each owner.
-        _ if V::OWNER == Some(V::ID) => None,
-        (Some((_, owner)), None) | (None, Some(owner)) => Some(owner),
-        (Some((_, owner)), Some(asked)) => (owner == asked).then_some(owner),
-    }
+/// True if anything but the scope and the owner restricts the list.
+fn is_filtered<V: View>(query: &Query<V>) -> bool {
+    query.tenant.is_some()
+        || query.before.is_some()
+        || query.after.is_some()
+        || statement::is_narrowed(query)
 }
 
-/// The maintained total; none if this table has no totals.
-async fn kept<V: View>(pool: &PgPool, owner: i64) -> Result<Option<i64>, sqlx::Error> {
+/// The maintained total; none if this table has no totals. In `read.totals` user 0 is all of a
+/// tenant, and tenant 0 the installation.
+async fn kept<V: View>(
+    pool: &PgPool,
+    scope: &Scope,
+    owner: Option<i64>,
+) -> Result<Option<i64>, sqlx::Error> {
     let Some(table) = table::<V>() else {
         return Ok(None);
     };
-    sqlx::query_scalar(
-        "select coalesce((select total from read.totals where list = $1 and user_id = $2), 0) \
-         from read.totals where list = $1 and user_id = $3",
-    )
-    .bind(table)
-    .bind(owner)
-    .bind(EVERYBODY)
-    .fetch_optional(pool)
-    .await
+    let scope = match V::TENANT {
+        Some(_) => scope,
+        None => &Scope::Installation,
+    };
+    // The owner column of users is their own id: they are counted by tenant only.
+    if V::OWNER == Some(V::ID) && (owner.is_some() || reaches_own(scope)) {
+        return Ok(None);
+    }
+    let mut sql =
+        QueryBuilder::new("select coalesce((select sum(total) from read.totals where list = ");
+    sql.push_bind(table);
+    Scoped::new(scope).narrow_counters(&mut sql, owner);
+    sql.push("), 0)::bigint where exists (select from read.totals where list = ");
+    sql.push_bind(table).push(")");
+    sql.build_query_scalar().fetch_optional(pool).await
+}
+
+fn reaches_own(scope: &Scope) -> bool {
+    matches!(scope, Scope::Within(reach) if !reach.own.is_empty())
 }
 
 /// The view's main table, if it is a read model.

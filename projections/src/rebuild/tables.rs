@@ -124,7 +124,7 @@ pub(super) async fn put_in_place(
 
 /// The query that writes the statement to recount a table, if its rows are counted.
 const RECOUNT: &str = "select format('select read.recount(%L, %L, ''rebuild'')', $1, \
-       encode(tgargs, 'escape') like 'by owner%') \
+       split_part(encode(tgargs, 'escape'), '\\000', 1)) \
      from pg_trigger where tgrelid = format('read.%I', $1)::regclass and tgname = 'totals_of_new'";
 
 /// The definitions of the live tables' triggers, which count their rows. The tables being built

@@ -61,7 +61,7 @@ impl Subscriber for Fussy {
 fn account(id: i64) -> AccountEvent {
     AccountEvent::AccountCreated {
         id: Id::new(id),
-        owner: Id::new(1),
+        owner: domain::Owner::in_first_tenant(Id::new(1)),
         kind: AccountKind::Account,
         active: true,
         profile: Personal::new(Subject::new("account", id), AccountProfile::default()),
@@ -154,7 +154,7 @@ async fn a_locked_table_holds_up_its_own_read_model_only() {
     desk.append::<Account>(1, [account(1)]).await;
     let text = TextEvent::TextCreated {
         id: Id::new(1),
-        owner: Id::new(1),
+        owner: domain::Owner::in_first_tenant(Id::new(1)),
         content: Personal::new(
             Subject::new("text", 1),
             TextContent {

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use domain::{
-    Id, Personal, Subject,
+    FIRST_TENANT, Id, Personal, Subject,
     access::{Role, RoleEvent, User, UserEvent, UserProfile},
     delivery::{Outcome, ResultKind, SpoolResult, Transmission, TransmissionEvent},
     outreach::{
@@ -34,7 +34,7 @@ pub(super) fn profile(name: &str) -> ContactProfile {
 pub(super) fn contact(id: i64, owner: i64, name: &str) -> ContactEvent {
     ContactEvent::ContactCreated {
         id: Id::new(id),
-        owner: Id::new(owner),
+        owner: domain::Owner::in_first_tenant(Id::new(owner)),
         profile: Personal::new(Subject::new("contact", id), profile(name)),
         known_by: None,
     }
@@ -212,6 +212,7 @@ async fn settle_in(desk: &ScratchLog, base: i64) -> Position {
                 profile: user("ada"),
                 password: Sealed::new("never-read".into()),
                 roles,
+                tenant_id: FIRST_TENANT,
             },
             UserEvent::UserActivated {},
             UserEvent::UserUpdated {
@@ -225,7 +226,7 @@ async fn settle_in(desk: &ScratchLog, base: i64) -> Position {
         [
             AccountEvent::AccountCreated {
                 id: Id::new(id),
-                owner: Id::new(id),
+                owner: domain::Owner::in_first_tenant(Id::new(id)),
                 kind: AccountKind::Account,
                 active: true,
                 profile: Personal::new(
@@ -250,7 +251,7 @@ async fn settle_in(desk: &ScratchLog, base: i64) -> Position {
     for id in [id, id + 1] {
         let created = GroupEvent::GroupCreated {
             id: Id::new(id),
-            owner: Id::new(1),
+            owner: domain::Owner::in_first_tenant(Id::new(1)),
             name: "desk".parse().unwrap(),
             description: None,
         };
@@ -261,7 +262,7 @@ async fn settle_in(desk: &ScratchLog, base: i64) -> Position {
         id,
         [TemplateEvent::TemplateCreated {
             id: Id::new(id),
-            owner: Id::new(id),
+            owner: domain::Owner::in_first_tenant(Id::new(id)),
             content: Personal::new(Subject::new("template", id), TemplateContent::default()),
         }],
     )
@@ -292,7 +293,7 @@ async fn settle_in(desk: &ScratchLog, base: i64) -> Position {
         [
             ProgramEvent::ProgramCreated {
                 id: Id::new(id),
-                owner: Id::new(id),
+                owner: domain::Owner::in_first_tenant(Id::new(id)),
                 name: "voicetts".parse().unwrap(),
                 kind: reading("Good morning"),
                 parent_id: None,
@@ -318,7 +319,7 @@ async fn record(desk: &ScratchLog, id: i64) {
     };
     let created = |id| RecordingEvent::RecordingCreated {
         id: Id::new(id),
-        owner: Id::new(1),
+        owner: domain::Owner::in_first_tenant(Id::new(1)),
         content: content(id),
     };
     let sound = Sound {
@@ -341,7 +342,7 @@ async fn record(desk: &ScratchLog, id: i64) {
 async fn close(desk: &ScratchLog, id: i64) {
     let added = |id: i64| OptOutEvent::OptOutAdded {
         id: Id::new(id),
-        owner: Id::new(1),
+        owner: domain::Owner::in_first_tenant(Id::new(1)),
         channel: Channel::Any,
         address: Personal::new(Subject::new("optout", id), "+15550100".to_owned()),
         fingerprint: format!("desk{id}"),
@@ -369,7 +370,7 @@ async fn write(desk: &ScratchLog, id: i64) {
     let events = [
         TextEvent::TextCreated {
             id: Id::new(id),
-            owner: Id::new(1),
+            owner: domain::Owner::in_first_tenant(Id::new(1)),
             content: content("hello", TextClass::Off),
         },
         TextEvent::TextUpdated {

@@ -2,6 +2,7 @@
 
 use cqrs_es::Aggregate as _;
 use domain::{
+    FIRST_TENANT, Id, Scope,
     delivery::{Outcome, Transmission},
     people::Contact,
 };
@@ -13,18 +14,23 @@ use super::{
     run,
 };
 use crate::{
-    Query, Scope, View, count,
+    Query, View, count,
     delivery::{spool_results, spools, transmissions::TransmissionRow},
     find, list, page,
     people::contacts::ContactRow,
 };
+
+/// The rows of a user in the first tenant.
+fn own(user: i64) -> Scope {
+    Scope::own(Id::new(user), [FIRST_TENANT])
+}
 
 fn query<V: View>(pairs: &[(&str, &str)]) -> Query<V> {
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     Query::parse(pairs.iter().map(owned)).unwrap()
 }
 
-async fn ids(desk: &ScratchLog, pairs: &[(&str, &str)], scope: Scope) -> Vec<i64> {
+async fn ids(desk: &ScratchLog, pairs: &[(&str, &str)], scope: &Scope) -> Vec<i64> {
     let rows = list::<ContactRow>(&desk.pool, query(pairs), scope);
     rows.map_ok(|row| row.contact_id)
         .try_collect()
@@ -47,9 +53,9 @@ async fn contacts_are_found_by_what_is_documented() {
     }
     running.reached(Contact::TYPE, position).await;
 
-    let all = Scope::All;
+    let all = &Scope::Installation;
     assert_eq!(ids(&desk, &[], all).await, [1, 2, 3, 4]);
-    assert_eq!(ids(&desk, &[], Scope::OwnedBy(1)).await, [1, 2, 4]);
+    assert_eq!(ids(&desk, &[], &own(1)).await, [1, 2, 4]);
     assert_eq!(ids(&desk, &[("first_name", "ADA")], all).await, [1, 2]);
     assert_eq!(ids(&desk, &[("first_name", "0%a")], all).await, [2]);
     assert_eq!(
@@ -70,7 +76,7 @@ async fn contacts_are_found_by_what_is_documented() {
     );
     assert_eq!(ids(&desk, &[("created_by", "2")], all).await, [3]);
     assert_eq!(
-        ids(&desk, &[("created_by", "2")], Scope::OwnedBy(1)).await,
+        ids(&desk, &[("created_by", "2")], &own(1)).await,
         Vec::<i64>::new()
     );
     assert_eq!(
@@ -98,13 +104,13 @@ async fn contacts_are_found_by_what_is_documented() {
         4
     );
     assert!(
-        find::<ContactRow>(&desk.pool, 3, Scope::OwnedBy(1))
+        find::<ContactRow>(&desk.pool, 3, &own(1))
             .await
             .unwrap()
             .is_none()
     );
     assert!(
-        find::<ContactRow>(&desk.pool, 3, Scope::OwnedBy(2))
+        find::<ContactRow>(&desk.pool, 3, &own(2))
             .await
             .unwrap()
             .is_some()
@@ -125,11 +131,11 @@ async fn a_long_list_is_streamed_whole() {
     .execute(&desk.pool)
     .await
     .unwrap();
-    let by_creation = ids(&desk, &[], Scope::All).await;
+    let by_creation = ids(&desk, &[], &Scope::Installation).await;
     assert_eq!(by_creation, (1..=3500).rev().collect::<Vec<_>>());
-    let sorted = ids(&desk, &[("sort", "last_name")], Scope::OwnedBy(1)).await;
+    let sorted = ids(&desk, &[("sort", "last_name")], &own(1)).await;
     assert_eq!(sorted, by_creation);
-    let sorted = ids(&desk, &[("sort", "contact_id")], Scope::OwnedBy(1)).await;
+    let sorted = ids(&desk, &[("sort", "contact_id")], &own(1)).await;
     assert_eq!(sorted, (1..=3500).collect::<Vec<_>>());
     running.stop().await;
     desk.close().await;
@@ -146,7 +152,7 @@ async fn a_transmission_reads_as_documented() {
     let position = desk.append::<Transmission>(1, events).await;
     running.all_reached(position).await;
 
-    let row = find::<TransmissionRow>(&desk.pool, 1, Scope::OwnedBy(5))
+    let row = find::<TransmissionRow>(&desk.pool, 1, &own(5))
         .await
         .unwrap()
         .unwrap();
@@ -167,23 +173,25 @@ async fn a_transmission_reads_as_documented() {
         (&[("status", "fail")], 0),
     ] {
         let query = query::<TransmissionRow>(pairs);
-        let counted = count(&desk.pool, &query, Scope::All).await.unwrap();
+        let counted = count(&desk.pool, &query, &Scope::Installation)
+            .await
+            .unwrap();
         assert_eq!(counted, found, "{pairs:?}");
     }
-    let spools = spools::of_transmission(&desk.pool, 1, Scope::All)
+    let spools = spools::of_transmission(&desk.pool, 1, &Scope::Installation)
         .await
         .unwrap();
     let json = serde_json::to_value(&spools[0]).unwrap();
     assert_eq!(json["time_start"], 1_700_000_001);
     assert_eq!(json["time_connect"], serde_json::Value::Null);
     assert_eq!(json["provider_id"], 8);
-    let results = spool_results::of_spool(&desk.pool, 11, Scope::OwnedBy(5))
+    let results = spool_results::of_spool(&desk.pool, 11, &own(5))
         .await
         .unwrap();
     let position = position - 2;
     assert_eq!(results[0].spool_result_id, (position - 1) * 32 + 1);
     assert_eq!(results.len(), 2);
-    let hidden = spool_results::of_spool(&desk.pool, 11, Scope::OwnedBy(6))
+    let hidden = spool_results::of_spool(&desk.pool, 11, &own(6))
         .await
         .unwrap();
     assert_eq!(hidden, vec![]);

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use cqrs_es::Aggregate;
 use domain::{
-    Id,
+    Id, Scope,
     delivery::{
         Job, Schedule, ScheduleEvent,
         schedule::{IfMissed, Plan, When, Zone},
@@ -11,12 +11,12 @@ use domain::{
 };
 
 use super::{ScratchLog, history::noon, run};
-use crate::{Scope, delivery::schedules, find};
+use crate::{delivery::schedules, find};
 
 fn created(id: i64, next_run: DateTime<Utc>) -> ScheduleEvent {
     ScheduleEvent::ScheduleCreated {
         id: Id::new(id),
-        owner: Id::new(1),
+        owner: domain::Owner::in_first_tenant(Id::new(1)),
         job: Job::TransmissionSend {
             transmission_id: Id::new(id),
         },
@@ -77,7 +77,7 @@ async fn what_is_due_is_found_until_it_fired() {
     assert_eq!(due(at(60), 10).await, [4, 3, 2]);
 
     let row = async |id| {
-        let row = find::<schedules::ScheduleRow>(&desk.pool, id, Scope::All).await;
+        let row = find::<schedules::ScheduleRow>(&desk.pool, id, &Scope::Installation).await;
         let row = row.unwrap().unwrap();
         (row.state, row.last_run, row.last_result, row.next_run)
     };

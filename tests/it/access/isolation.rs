@@ -3,7 +3,7 @@
 //! route is in it by itself: a request for another user's aggregate gets exactly the answer of a
 //! request for one that does not exist.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::{
         routes::Route,
         things::{Things, a_second, one_page},
     },
-    harness::{Answer, Client, Server},
+    harness::{Answer, Client, Company, Server, unique_name},
 };
 
 /// An id that nothing has.
@@ -26,7 +26,25 @@ struct Owner {
 
 impl Owner {
     async fn of_everything(server: &Server) -> Self {
-        let client = server.user(&["user"]).await;
+        Self::with_everything(server.user(&["user"]).await).await
+    }
+
+    /// An administrator of a company of their own, with a provider.
+    async fn of_a_company(server: &Server) -> Self {
+        let Company { tenant_id, admin } = Company::on(server).await;
+        let provider = json!({"name": unique_name("own"), "type": "sandbox"});
+        let provider = admin.post("/providers", provider).await.id("provider_id");
+        let user_id = admin.user_id;
+        let mut all = Self::with_everything(admin).await;
+        all.ids.extend([
+            ("tenant", tenant_id),
+            ("provider", provider),
+            ("user", user_id),
+        ]);
+        all
+    }
+
+    async fn with_everything(client: Client) -> Self {
         let things = Things::create(&client);
         let mut ids = HashMap::new();
         let accounts = client.get("/accounts").await.ok();
@@ -61,6 +79,9 @@ fn path(route: Route, id_of: &dyn Fn(&str) -> Option<i64>) -> String {
 }
 
 fn body(route: Route) -> Value {
+    if route.path.ends_with("/password") {
+        return json!({"password": "a-password-of-eight"});
+    }
     let known = examples::documented(route.method, route.path);
     let example = known.and_then(|it| it.body(&|_| None, "isolated"));
     let other = if route.path.contains("/schedule") {
@@ -105,7 +126,38 @@ async fn somebody_elses_thing_is_answered_as_one_that_is_not_there() {
         Owner::of_everything(&server).await,
     );
     let before = snapshot(&alice).await;
-    let owned = routes::owned();
+    let tried = learns_nothing(&alice, &bob, &routes::owned()).await;
+    assert!(tried > 100, "only {tried}");
+    assert_eq!(
+        snapshot(&alice).await,
+        before,
+        "something of hers has changed"
+    );
+}
+
+#[tokio::test]
+async fn a_company_learns_nothing_of_another() {
+    let server = Server::alone().await;
+    Things::on(&server).await;
+    let (alice, bob) = (
+        Owner::of_a_company(&server).await,
+        Owner::of_a_company(&server).await,
+    );
+    let before = snapshot(&alice).await;
+    let mut kinds = routes::owned();
+    kinds.extend(["tenant", "provider", "user"]);
+    let tried = learns_nothing(&alice, &bob, &kinds).await;
+    assert!(tried > 150, "only {tried}");
+    assert_eq!(
+        snapshot(&alice).await,
+        before,
+        "something of hers has changed"
+    );
+}
+
+/// Asks every route as Bob for each of Alice's things of these kinds and for one that does not
+/// exist, and compares the answers; returns the number of comparisons.
+async fn learns_nothing(alice: &Owner, bob: &Owner, owned: &BTreeSet<&'static str>) -> usize {
     let (mut wrong, mut tried) = (Vec::new(), 0);
     for route in routes::all() {
         let kinds: Vec<&str> = route
@@ -138,12 +190,7 @@ async fn somebody_elses_thing_is_answered_as_one_that_is_not_there() {
         }
     }
     assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(tried > 100, "only {tried}");
-    assert_eq!(
-        snapshot(&alice).await,
-        before,
-        "something of hers has changed"
-    );
+    tried
 }
 
 #[tokio::test]
@@ -154,6 +201,23 @@ async fn nobody_can_use_what_is_somebody_elses() {
         Owner::of_everything(&server).await,
         Owner::of_everything(&server).await,
     );
+    uses_nothing(&alice, &bob).await;
+}
+
+#[tokio::test]
+async fn a_company_uses_nothing_of_another() {
+    let server = Server::alone().await;
+    Things::on(&server).await;
+    let (alice, bob) = (
+        Owner::of_a_company(&server).await,
+        Owner::of_a_company(&server).await,
+    );
+    uses_nothing(&alice, &bob).await;
+}
+
+/// Refers as Bob, in every documented body, to each of Alice's things and to one that does not
+/// exist, and compares the answers.
+async fn uses_nothing(alice: &Owner, bob: &Owner) {
     let mut wrong = Vec::new();
     let mut tried = 0;
     for example in examples::all().into_iter().filter(|it| it.method != "GET") {
@@ -212,6 +276,22 @@ async fn lists_hold_only_ones_own_and_the_administrators_hold_all() {
         Owner::of_everything(&server).await,
         Owner::of_everything(&server).await,
     );
+    lists_hold_ones_own(&alice, &bob, &admin).await;
+}
+
+#[tokio::test]
+async fn lists_hold_only_ones_own_companys() {
+    let server = Server::alone().await;
+    let admin = Things::on(&server).await.client;
+    let (alice, bob) = (
+        Owner::of_a_company(&server).await,
+        Owner::of_a_company(&server).await,
+    );
+    lists_hold_ones_own(&alice, &bob, &admin).await;
+}
+
+/// Compares the lists of Alice, of Bob, and of an administrator of the installation.
+async fn lists_hold_ones_own(alice: &Owner, bob: &Owner, admin: &Client) {
     let mut tried = 0;
     for route in routes::all()
         .into_iter()
@@ -238,7 +318,7 @@ async fn lists_hold_only_ones_own_and_the_administrators_hold_all() {
         let (hers, his, all) = (
             ids(&alice.client).await,
             ids(&bob.client).await,
-            ids(&admin).await,
+            ids(admin).await,
         );
         // Lists of only one type or service may lack the one that was made.
         let narrow = [

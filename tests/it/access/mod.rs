@@ -13,5 +13,6 @@ mod reference;
 mod revocation;
 mod roles;
 mod secrets;
+mod tenants;
 mod user_csv;
 mod users;

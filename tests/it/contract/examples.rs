@@ -120,6 +120,9 @@ impl Example {
             if UNIQUE.contains(&field.as_str()) {
                 *value = json!(unique);
             }
+            if self.path.starts_with("/tenants") && field == "code" {
+                *value = json!(unique);
+            }
             if self.path.starts_with("/users") && field == "email" {
                 *value = json!(format!("{unique}@example.com"));
             }

@@ -33,7 +33,7 @@ pub fn all() -> Vec<Route> {
 }
 
 /// The kinds of things that belong to the installation, so that ordinary users make none.
-const INSTALLATION: [&str; 4] = ["permission", "provider", "role", "user"];
+const INSTALLATION: [&str; 5] = ["permission", "provider", "role", "tenant", "user"];
 
 /// The route of an operation, not another spelling of it.
 pub fn operation(name: &str) -> Option<Route> {

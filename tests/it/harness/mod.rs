@@ -7,6 +7,7 @@ mod campaigning;
 mod causes;
 mod client;
 mod cluster;
+mod company;
 mod dump;
 mod guardian;
 mod kannel;
@@ -41,6 +42,7 @@ pub use self::{
     causes::{all_types_of_events, every_event_names_its_causes},
     client::Client,
     cluster::{Database, binary},
+    company::Company,
     dump::Dump,
     kannel::Kannel,
     log::EventLog,

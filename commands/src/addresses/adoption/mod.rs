@@ -229,11 +229,11 @@ async fn candidates(store: &Store) -> Result<Vec<(Id<Account>, Candidate)>, Stor
     let users = owners(store, &candidates).await?;
     // Accounts of deleted users get no right that deprovisioning would have to revoke.
     candidates.retain(|(_, it)| {
-        let owner = it.account.owner();
+        let owner = it.account.owning_user();
         owner.is_none_or(|it| users.get(&it).is_some_and(|user| user.aggregate.exists()))
     });
     let receives = |it: &Candidate| {
-        let owner = it.account.owner().and_then(|owner| users.get(&owner));
+        let owner = it.account.owning_user().and_then(|owner| users.get(&owner));
         it.account.is_active() && owner.is_some_and(|owner| owner.aggregate.is_active())
     };
     candidates.sort_by_key(|(_, it)| (!receives(it), it.created));
@@ -244,7 +244,9 @@ async fn owners(
     store: &Store,
     candidates: &[(Id<Account>, Candidate)],
 ) -> Result<HashMap<Id<User>, Loaded<User>>, StoreError> {
-    let owners = candidates.iter().filter_map(|(_, it)| it.account.owner());
+    let owners = candidates
+        .iter()
+        .filter_map(|(_, it)| it.account.owning_user());
     let owners: HashSet<Id<User>> = owners.collect();
     store
         .load_many(&owners.into_iter().collect::<Vec<_>>())
@@ -285,7 +287,7 @@ async fn administrators(
     let users = store.load_many(&writers).await?;
     let roles: HashSet<Id<Role>> = users
         .values()
-        .flat_map(|user| user.aggregate.roles().iter().copied())
+        .flat_map(|user| user.aggregate.roles())
         .collect();
     let roles = store
         .load_many(&roles.into_iter().collect::<Vec<_>>())
@@ -295,8 +297,10 @@ async fn administrators(
         permissions.iter().any(|wanted| granted.contains(wanted))
     };
     let is_administrator = |user: &User| {
-        let mut held = user.roles().iter().filter_map(|role| roles.get(role));
-        holds(user.permissions()) || held.any(|role| holds(role.aggregate.permissions()))
+        let mut held = user.roles().filter_map(|role| roles.get(&role));
+        let mut rights = user.rights().values();
+        rights.any(|rights| holds(&rights.permissions))
+            || held.any(|role| holds(role.aggregate.permissions()))
     };
     let administrators = users
         .iter()

@@ -44,7 +44,7 @@ pub(super) async fn adopt(
     let mut users: BTreeMap<Id<User>, Named> = BTreeMap::new();
     for Candidate { account, writer } in &candidates {
         let sender = account.setting(SMS_SENDER).and_then(|it| it.parse().ok());
-        let (Some(owner), Some(sender)) = (account.owner(), sender) else {
+        let (Some(owner), Some(sender)) = (account.owning_user(), sender) else {
             continue;
         };
         let named = users.entry(owner).or_default();

@@ -17,7 +17,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use chrono::TimeDelta;
 use dispatch::backlog;
 use domain::{
-    Entity as _, Id, Refusal,
+    Entity as _, Id, Owner, Refusal, Scope,
     access::User,
     delivery::{Campaign, CampaignCommand, CampaignDetails, Tally, Transmission},
     people::Group,
@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{revise::Revision, rhythm::Rhythm};
 use super::Policies;
-use crate::{CommandError, Scope};
+use crate::CommandError;
 
 /// Bound on the transmissions in one append.
 const BATCH_SIZE: usize = 250;
@@ -98,7 +98,7 @@ struct Pacer {
 struct State {
     loaded: Loaded<Campaign>,
     details: CampaignDetails,
-    owner: Id<User>,
+    owner: Owner,
 }
 
 impl Pacer {
@@ -287,14 +287,18 @@ impl Pacer {
         if !state.loaded.aggregate.is_through()
             && is_gone(
                 commands
-                    .load::<Group>(state.details.group_id, Scope::All)
+                    .load::<Group>(state.details.group_id, &Scope::Installation)
                     .await,
             )?
         {
             return self.broken(state, "its group was deleted").await;
         }
-        let owner = commands.load::<User>(state.owner, Scope::All).await;
-        let active = owner.as_ref().is_ok_and(|user| user.aggregate.is_active());
+        let user = state.owner.user.ok_or(Refusal::NotFound)?;
+        let owner = commands.load::<User>(user, &Scope::Installation).await;
+        let tenant = state.owner.tenant;
+        let active = owner
+            .as_ref()
+            .is_ok_and(|user| user.aggregate.is_active_in(tenant));
         if let (Ok(owner), Some(plan)) = (&owner, state.loaded.aggregate.running()) {
             // A deleted account keeps its time zone.
             let account = commands.store().load(plan.account_id).await?.aggregate;
@@ -306,7 +310,11 @@ impl Pacer {
                 .broken(state, "its owner was deleted or deactivated")
                 .await;
         }
-        match self.policies.sending.provider(state.details.service).await {
+        let provider = self
+            .policies
+            .sending
+            .provider(state.details.service, tenant);
+        match provider.await {
             Ok(()) => self.without_provider_since = None,
             Err(CommandError::Refused(Refusal::NotReady(reason))) => {
                 let since = *self.without_provider_since.get_or_insert(now);
@@ -340,7 +348,7 @@ impl Pacer {
 /// The metadata of what a campaign does, because of its last event.
 fn metadata(campaign: &Loaded<Campaign>) -> Metadata {
     Metadata::of_reaction("campaigns")
-        .on_behalf_of(campaign.aggregate.owner())
+        .on_behalf_of(campaign.aggregate.owning_user())
         .because_of(campaign.last.as_ref())
 }
 

@@ -1,15 +1,15 @@
 //! The state, decisions and event application of a user.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
-use super::{SmsSenders, UserCommand, UserEvent, UserPatch, UserProfile};
+use super::{Rights, SmsSenders, UserCommand, UserEvent, UserPatch, UserProfile};
 use crate::{
-    Claim, Entity, Id, Patch, Personal, Refusal,
-    access::{Permission, Role},
+    Claim, Entity, FIRST_TENANT, Id, Owner, Patch, Personal, Refusal,
+    access::{Role, Tenant},
     outreach::SenderId,
     values::Sealed,
 };
@@ -17,7 +17,8 @@ use crate::{
 use super::UserEvent::{
     UserActivated, UserCreated, UserDeactivated, UserDeleted, UserPasswordChanged,
     UserPermissionGranted, UserPermissionWithdrawn, UserRoleGiven, UserRoleTaken,
-    UserSmsSendersListed, UserSmsSendersProvided, UserUpdated,
+    UserSmsSendersListed, UserSmsSendersProvided, UserTenantAssigned, UserTenantUnassigned,
+    UserUpdated,
 };
 
 /// A user's state.
@@ -28,8 +29,8 @@ pub struct User {
     active: bool,
     pub(super) profile: UserProfile,
     password: Option<Sealed>,
-    roles: BTreeSet<Id<Role>>,
-    permissions: BTreeSet<Id<Permission>>,
+    home: Option<Id<Tenant>>,
+    rights: BTreeMap<Id<Tenant>, Rights>,
     token_epoch: u32,
     #[serde(default)]
     sms_senders: SmsSenders,
@@ -60,14 +61,31 @@ impl User {
         self.password.as_ref()
     }
 
-    /// The roles of the user.
-    pub fn roles(&self) -> &BTreeSet<Id<Role>> {
-        &self.roles
+    /// The tenant to which the user belongs, and within which they create things by default.
+    pub fn home(&self) -> Id<Tenant> {
+        self.home.unwrap_or(FIRST_TENANT)
     }
 
-    /// The permissions of the user beside those of its roles.
-    pub fn permissions(&self) -> &BTreeSet<Id<Permission>> {
-        &self.permissions
+    /// The tenants that the user is assigned to, with their rights within each.
+    pub fn rights(&self) -> &BTreeMap<Id<Tenant>, Rights> {
+        &self.rights
+    }
+
+    /// The rights of the user within a tenant; `None` if they are not assigned to it.
+    pub fn rights_in(&self, tenant: Id<Tenant>) -> Option<&Rights> {
+        self.rights.get(&tenant)
+    }
+
+    /// True if the user is active and assigned to this tenant.
+    pub fn is_active_in(&self, tenant: Id<Tenant>) -> bool {
+        self.is_active() && self.rights.contains_key(&tenant)
+    }
+
+    /// The roles of the user, within any tenant.
+    pub fn roles(&self) -> impl Iterator<Item = Id<Role>> {
+        self.rights
+            .values()
+            .flat_map(|rights| rights.roles.iter().copied())
     }
 
     /// The number of times that all tokens of the user were revoked. A token carries the epoch it
@@ -83,8 +101,8 @@ impl User {
 
     fn decide(&self, command: UserCommand) -> Result<Vec<UserEvent>, Refusal> {
         use UserCommand::{
-            AdoptSmsSenders, ChangePassword, Create, Delete, GiveRole, Grant, ListSmsSenders,
-            TakeRole, Update, Withdraw,
+            AdoptSmsSenders, AssignTenant, ChangePassword, Create, Delete, GiveRole, Grant,
+            ListSmsSenders, TakeRole, UnassignTenant, Update, Withdraw,
         };
         Ok(match (self.stage, command) {
             (
@@ -93,6 +111,7 @@ impl User {
                     id,
                     patch,
                     password,
+                    tenant: tenant_id,
                     roles,
                 },
             ) => {
@@ -104,21 +123,25 @@ impl User {
                     profile,
                     password,
                     roles,
+                    tenant_id,
                 }]
             }
             (_, Create { .. }) => return Err(Refusal::AlreadyExists),
             (Live, Update(patch)) => self.update(patch)?,
             (Live, ChangePassword(password)) => vec![UserPasswordChanged { password }],
-            (Live, GiveRole(id)) if self.roles.contains(&id) => vec![],
-            (Live, GiveRole(role_id)) => vec![UserRoleGiven { role_id }],
-            (Live, TakeRole(id)) if !self.roles.contains(&id) => return Err(Refusal::NotFound),
-            (Live, TakeRole(role_id)) => vec![UserRoleTaken { role_id }],
-            (Live, Grant(id)) if self.permissions.contains(&id) => vec![],
-            (Live, Grant(permission_id)) => vec![UserPermissionGranted { permission_id }],
-            (Live, Withdraw(id)) if !self.permissions.contains(&id) => {
+            (Live, AssignTenant(id)) if self.rights.contains_key(&id) => vec![],
+            (Live, AssignTenant(tenant_id)) => vec![UserTenantAssigned { tenant_id }],
+            (Live, UnassignTenant(id)) if id == self.home() => {
+                return Err(Refusal::not_ready("a user cannot leave their home tenant"));
+            }
+            (Live, UnassignTenant(id)) if !self.rights.contains_key(&id) => {
                 return Err(Refusal::NotFound);
             }
-            (Live, Withdraw(permission_id)) => vec![UserPermissionWithdrawn { permission_id }],
+            (Live, UnassignTenant(tenant_id)) => vec![UserTenantUnassigned { tenant_id }],
+            (Live, GiveRole(tenant, role)) => self.assigned(tenant)?.give_role(tenant, role),
+            (Live, TakeRole(tenant, role)) => self.assigned(tenant)?.take_role(tenant, role)?,
+            (Live, Grant(tenant, id)) => self.assigned(tenant)?.grant(tenant, id),
+            (Live, Withdraw(tenant, id)) => self.assigned(tenant)?.withdraw(tenant, id)?,
             (Live, ListSmsSenders(names)) => self.list_sms_senders(SmsSenders::set(names)?)?,
             (
                 Live,
@@ -131,6 +154,15 @@ impl User {
             (Live, Delete) => vec![UserDeleted {}],
             (Absent | Deleted, _) => return Err(Refusal::NotFound),
         })
+    }
+
+    /// The rights within a tenant that the user must be assigned to.
+    fn assigned(&self, tenant: Id<Tenant>) -> Result<&Rights, Refusal> {
+        self.rights_in(tenant).ok_or(Refusal::NotFound)
+    }
+
+    fn rights_mut(&mut self, tenant: Id<Tenant>) -> &mut Rights {
+        self.rights.entry(tenant).or_default()
     }
 
     fn list_sms_senders(&self, names: Vec<String>) -> Result<Vec<UserEvent>, Refusal> {
@@ -247,13 +279,16 @@ impl Aggregate for User {
                 profile,
                 password,
                 roles,
+                tenant_id,
             } => {
                 self.stage = Live;
                 self.id = Some(id);
                 self.active = active;
                 self.profile = profile.into_inner().unwrap_or_default();
                 self.password = Some(password);
-                self.roles = roles;
+                self.home = Some(tenant_id);
+                let permissions = BTreeSet::new();
+                self.rights.insert(tenant_id, Rights { roles, permissions });
             }
             UserUpdated { profile } => self.profile = profile.into_inner().unwrap_or_default(),
             UserActivated {} => self.active = true,
@@ -265,17 +300,31 @@ impl Aggregate for User {
                 self.password = Some(password);
                 self.token_epoch += 1;
             }
-            UserRoleGiven { role_id } => {
-                self.roles.insert(role_id);
+            UserTenantAssigned { tenant_id } => {
+                self.rights.entry(tenant_id).or_default();
             }
-            UserRoleTaken { role_id } => {
-                self.roles.remove(&role_id);
+            UserTenantUnassigned { tenant_id } => {
+                self.rights.remove(&tenant_id);
             }
-            UserPermissionGranted { permission_id } => {
-                self.permissions.insert(permission_id);
+            UserRoleGiven { role_id, tenant_id } => {
+                self.rights_mut(tenant_id).roles.insert(role_id);
             }
-            UserPermissionWithdrawn { permission_id } => {
-                self.permissions.remove(&permission_id);
+            UserRoleTaken { role_id, tenant_id } => {
+                self.rights_mut(tenant_id).roles.remove(&role_id);
+            }
+            UserPermissionGranted {
+                permission_id,
+                tenant_id,
+            } => {
+                let rights = self.rights_mut(tenant_id);
+                rights.permissions.insert(permission_id);
+            }
+            UserPermissionWithdrawn {
+                permission_id,
+                tenant_id,
+            } => {
+                let rights = self.rights_mut(tenant_id);
+                rights.permissions.remove(&permission_id);
             }
             UserSmsSendersListed { names } => {
                 self.sms_senders = SmsSenders {
@@ -298,8 +347,8 @@ impl Entity for User {
         self.stage == Live
     }
 
-    fn owner(&self) -> Option<Id<User>> {
-        self.id
+    fn owner(&self) -> Option<Owner> {
+        self.id.map(|id| Owner::new(self.home(), id))
     }
 
     fn claims(&self) -> Vec<Claim> {

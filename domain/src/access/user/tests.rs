@@ -15,7 +15,9 @@ use super::{
     },
     *,
 };
-use crate::{Entity, Id, Patch, Personal, Refusal, outreach::SenderId, values::Sealed};
+use crate::{
+    Entity, FIRST_TENANT, Id, Patch, Personal, Refusal, outreach::SenderId, values::Sealed,
+};
 
 fn created() -> UserEvent {
     UserCreated {
@@ -30,6 +32,7 @@ fn created() -> UserEvent {
         ),
         password: Sealed::new("hash".into()),
         roles: BTreeSet::new(),
+        tenant_id: FIRST_TENANT,
     }
 }
 
@@ -75,6 +78,7 @@ fn a_username_with_a_colon_stays_and_is_not_given() {
             id: Id::new(1),
             patch: named("ada:lovelace"),
             password: Sealed::new("hash".into()),
+            tenant: FIRST_TENANT,
             roles: BTreeSet::new(),
         })
         .then_expect_error(refused());

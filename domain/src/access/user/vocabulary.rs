@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::User;
 use crate::{
     Id, Patch, Personal,
-    access::{Permission, Role},
+    access::{Permission, Role, Tenant},
     outreach::SenderId,
+    owner::{first_tenant, is_first_tenant},
     reference::TimeZone,
     values::{EmailAddress, Line, PhoneNumber, Sealed},
 };
@@ -59,14 +60,20 @@ pub enum UserCommand {
         patch: UserPatch,
         /// The Argon2id hash, sealed.
         password: Sealed,
+        /// The home tenant, within which the user gets the roles.
+        tenant: Id<Tenant>,
         roles: BTreeSet<Id<Role>>,
     },
     Update(UserPatch),
     ChangePassword(Sealed),
-    GiveRole(Id<Role>),
-    TakeRole(Id<Role>),
-    Grant(Id<Permission>),
-    Withdraw(Id<Permission>),
+    /// Assigns the user to a tenant beside the home tenant.
+    AssignTenant(Id<Tenant>),
+    /// Takes the user, with their rights, out of a tenant other than the home tenant.
+    UnassignTenant(Id<Tenant>),
+    GiveRole(Id<Tenant>, Id<Role>),
+    TakeRole(Id<Tenant>, Id<Role>),
+    Grant(Id<Tenant>, Id<Permission>),
+    Withdraw(Id<Tenant>, Id<Permission>),
     /// Replaces the list of the senders that short messages of the user's accounts may name.
     ListSmsSenders(Vec<SenderId>),
     /// Adopts senders that the user's accounts named before the list was introduced: `listed` into
@@ -89,6 +96,9 @@ pub enum UserEvent {
         profile: Personal<UserProfile>,
         password: Sealed,
         roles: BTreeSet<Id<Role>>,
+        /// The home tenant, within which the roles were given.
+        #[serde(default = "first_tenant", skip_serializing_if = "is_first_tenant")]
+        tenant_id: Id<Tenant>,
     },
     UserUpdated {
         profile: Personal<UserProfile>,
@@ -100,17 +110,32 @@ pub enum UserEvent {
     UserPasswordChanged {
         password: Sealed,
     },
+    UserTenantAssigned {
+        tenant_id: Id<Tenant>,
+    },
+    /// Ends the rights of the user within the tenant as well.
+    UserTenantUnassigned {
+        tenant_id: Id<Tenant>,
+    },
     UserRoleGiven {
         role_id: Id<Role>,
+        #[serde(default = "first_tenant", skip_serializing_if = "is_first_tenant")]
+        tenant_id: Id<Tenant>,
     },
     UserRoleTaken {
         role_id: Id<Role>,
+        #[serde(default = "first_tenant", skip_serializing_if = "is_first_tenant")]
+        tenant_id: Id<Tenant>,
     },
     UserPermissionGranted {
         permission_id: Id<Permission>,
+        #[serde(default = "first_tenant", skip_serializing_if = "is_first_tenant")]
+        tenant_id: Id<Tenant>,
     },
     UserPermissionWithdrawn {
         permission_id: Id<Permission>,
+        #[serde(default = "first_tenant", skip_serializing_if = "is_first_tenant")]
+        tenant_id: Id<Tenant>,
     },
     /// The whole list of the senders that short messages of the user's accounts may name. Ends the
     /// period of grace of provisional senders.
@@ -127,7 +152,8 @@ pub enum UserEvent {
 use UserEvent::{
     UserActivated, UserCreated, UserDeactivated, UserDeleted, UserPasswordChanged,
     UserPermissionGranted, UserPermissionWithdrawn, UserRoleGiven, UserRoleTaken,
-    UserSmsSendersListed, UserSmsSendersProvided, UserUpdated,
+    UserSmsSendersListed, UserSmsSendersProvided, UserTenantAssigned, UserTenantUnassigned,
+    UserUpdated,
 };
 
 impl DomainEvent for UserEvent {
@@ -138,6 +164,8 @@ impl DomainEvent for UserEvent {
             UserActivated {} => "UserActivated",
             UserDeactivated {} => "UserDeactivated",
             UserPasswordChanged { .. } => "UserPasswordChanged",
+            UserTenantAssigned { .. } => "UserTenantAssigned",
+            UserTenantUnassigned { .. } => "UserTenantUnassigned",
             UserRoleGiven { .. } => "UserRoleGiven",
             UserRoleTaken { .. } => "UserRoleTaken",
             UserPermissionGranted { .. } => "UserPermissionGranted",

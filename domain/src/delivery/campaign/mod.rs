@@ -10,7 +10,7 @@ mod vocabulary;
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
-use crate::{Entity, Id, Refusal, access::User, delivery::hours::QuietHours, people::Contact};
+use crate::{Entity, Id, Owner, Refusal, delivery::hours::QuietHours, people::Contact};
 
 pub use vocabulary::{
     Batch, CampaignCommand, CampaignDetails, CampaignEvent, CampaignPatch, SendPlan, Tally,
@@ -26,7 +26,7 @@ use Stage::{Absent, Broken, Completed, Deleted, New, Paused, Running};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Campaign {
     stage: Stage,
-    owner: Option<Id<User>>,
+    owner: Option<Owner>,
     details: Option<CampaignDetails>,
     /// The send plan of its transmissions since it was last started.
     #[serde(default)]
@@ -252,7 +252,7 @@ impl Entity for Campaign {
         !matches!(self.stage, Absent | Deleted)
     }
 
-    fn owner(&self) -> Option<Id<User>> {
+    fn owner(&self) -> Option<Owner> {
         self.owner
     }
 }

@@ -32,7 +32,7 @@ fn details() -> CampaignDetails {
 fn created() -> CampaignEvent {
     CampaignCreated {
         id: Id::new(7),
-        owner: Id::new(1),
+        owner: Owner::in_first_tenant(Id::new(1)),
         details: details(),
     }
 }

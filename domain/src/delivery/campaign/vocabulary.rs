@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Campaign;
 use crate::{
-    Id, Patch,
-    access::User,
+    Id, Owner, Patch,
     delivery::{
         Pace,
         hours::{ClockTime, QuietHours},
@@ -102,7 +101,7 @@ pub struct Tally {
 pub enum CampaignCommand {
     Create {
         id: Id<Campaign>,
-        owner: Id<User>,
+        owner: Owner,
         details: CampaignDetails,
     },
     Update(Box<CampaignPatch>),
@@ -137,7 +136,7 @@ pub enum CampaignCommand {
 pub enum CampaignEvent {
     CampaignCreated {
         id: Id<Campaign>,
-        owner: Id<User>,
+        owner: Owner,
         details: CampaignDetails,
     },
     CampaignUpdated {

@@ -4,7 +4,7 @@ use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use super::{ProviderCommand, ProviderDetails, ProviderEvent};
-use crate::{Entity, Id, Refusal};
+use crate::{Entity, Id, Owner, Refusal};
 
 use super::ProviderEvent::{ProviderCreated, ProviderDeleted, ProviderUpdated};
 
@@ -39,8 +39,8 @@ impl Provider {
     fn decide(&self, command: ProviderCommand) -> Result<Vec<ProviderEvent>, Refusal> {
         use ProviderCommand::{Create, Delete, Update};
         Ok(match (self.stage, command) {
-            (Absent, Create { id, patch }) => {
-                let details = Box::new(ProviderDetails::new(*patch)?);
+            (Absent, Create { id, tenant, patch }) => {
+                let details = Box::new(ProviderDetails::new(tenant, *patch)?);
                 vec![ProviderCreated { id, details }]
             }
             (_, Create { .. }) => return Err(Refusal::AlreadyExists),
@@ -94,5 +94,9 @@ impl Aggregate for Provider {
 impl Entity for Provider {
     fn exists(&self) -> bool {
         self.stage == Live
+    }
+
+    fn owner(&self) -> Option<Owner> {
+        self.details.as_ref()?.tenant_id.map(Owner::whole)
     }
 }

@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use super::{ProviderDetails, ProviderKind, ProviderPatch};
 use crate::{
-    Patch, Refusal,
+    Id, Patch, Refusal,
+    access::Tenant,
     delivery::settings::{Destination, needed_secret},
     flow::Service,
     personal::has_mark,
@@ -17,6 +18,11 @@ use crate::{
 const LIMITS: std::ops::RangeInclusive<u32> = 1..=100_000;
 
 impl ProviderDetails {
+    /// True if this tenant may use the provider.
+    pub fn is_for(&self, tenant: Id<Tenant>) -> bool {
+        self.tenant_id.is_none_or(|own| own == tenant)
+    }
+
     /// True if the provider is active and can send for this service.
     pub fn serves(&self, service: Service) -> bool {
         self.active && self.service_flag & service.flag() != 0 && !self.only_receives()
@@ -28,7 +34,10 @@ impl ProviderDetails {
         self.kind == ProviderKind::Smpp && bind.is_some_and(|bind| bind.trim() == "receiver")
     }
 
-    pub(super) fn new(patch: ProviderPatch) -> Result<Self, Refusal> {
+    pub(super) fn new(
+        tenant_id: Option<Id<Tenant>>,
+        patch: ProviderPatch,
+    ) -> Result<Self, Refusal> {
         let required = |field| Refusal::invalid(field, "is required");
         let Patch::Set(name) = patch.name.clone() else {
             return Err(required("name"));
@@ -37,6 +46,7 @@ impl ProviderDetails {
             return Err(required("type"));
         };
         let blank = Self {
+            tenant_id,
             name,
             kind,
             service_flag: kind.services(),

@@ -14,7 +14,7 @@ fn patch() -> ProviderPatch {
 
 #[test]
 fn what_is_not_said_follows_from_the_type() {
-    let details = ProviderDetails::new(patch()).unwrap();
+    let details = ProviderDetails::new(None, patch()).unwrap();
     assert_eq!((details.service_flag, details.gateway_flag), (8, 4));
     assert_eq!(
         (details.port, details.weight, details.active),
@@ -29,7 +29,7 @@ fn a_mail_server_cannot_serve_voice() {
         ..patch()
     };
     assert!(matches!(
-        ProviderDetails::new(patch),
+        ProviderDetails::new(None, patch),
         Err(Refusal::Invalid {
             field: "service_flag",
             ..
@@ -41,7 +41,7 @@ fn a_mail_server_cannot_serve_voice() {
 fn a_host_that_is_a_path_or_a_url_is_refused() {
     for host in ["/etc/passwd", "file:///x", "a b", "http://mail"] {
         let host = Patch::Set(host.parse().unwrap());
-        let refused = ProviderDetails::new(ProviderPatch { host, ..patch() });
+        let refused = ProviderDetails::new(None, ProviderPatch { host, ..patch() });
         assert!(matches!(
             refused,
             Err(Refusal::Invalid { field: "host", .. })
@@ -56,7 +56,7 @@ fn a_weight_of_nothing_is_refused() {
         ..patch()
     };
     assert!(matches!(
-        ProviderDetails::new(patch),
+        ProviderDetails::new(None, patch),
         Err(Refusal::Invalid {
             field: "weight",
             ..
@@ -72,9 +72,9 @@ fn a_limit_is_a_number_or_none() {
         ..patch()
     };
     for limit in [0, 100_001] {
-        assert!(ProviderDetails::new(limited(Patch::Set(limit))).is_err());
+        assert!(ProviderDetails::new(None, limited(Patch::Set(limit))).is_err());
     }
-    let details = ProviderDetails::new(limited(Patch::Set(100_000))).unwrap();
+    let details = ProviderDetails::new(None, limited(Patch::Set(100_000))).unwrap();
     assert_eq!(details.rate_limit, Some(100_000));
     let details = details.patched(limited(Patch::Clear)).unwrap();
     assert_eq!((details.rate_limit, details.channel_limit), (None, None));
@@ -90,7 +90,7 @@ fn settings_cannot_pass_for_personal_data() {
         ..patch()
     };
     assert!(matches!(
-        ProviderDetails::new(patch),
+        ProviderDetails::new(None, patch),
         Err(Refusal::Invalid {
             field: "settings",
             ..
@@ -100,13 +100,16 @@ fn settings_cannot_pass_for_personal_data() {
 
 fn kept() -> ProviderDetails {
     let secret = |text: &str| Sealed::new(text.to_owned());
-    ProviderDetails::new(ProviderPatch {
-        kind: Patch::Set(ProviderKind::Sip),
-        username: Patch::Set("trunk".parse().unwrap()),
-        password: Patch::Set(secret("kept")),
-        secrets: [("esl_password".to_owned(), Patch::Set(secret("too")))].into(),
-        ..patch()
-    })
+    ProviderDetails::new(
+        None,
+        ProviderPatch {
+            kind: Patch::Set(ProviderKind::Sip),
+            username: Patch::Set("trunk".parse().unwrap()),
+            password: Patch::Set(secret("kept")),
+            secrets: [("esl_password".to_owned(), Patch::Set(secret("too")))].into(),
+            ..patch()
+        },
+    )
     .unwrap()
 }
 
@@ -180,10 +183,10 @@ fn a_selector_comes_with_or_after_its_key() {
         let field = "settings.dkim_key";
         matches!(details, Err(Refusal::Invalid { field: it, .. }) if it == field)
     };
-    assert!(refused(ProviderDetails::new(with(&[]))));
-    let plain = ProviderDetails::new(patch()).unwrap();
+    assert!(refused(ProviderDetails::new(None, with(&[]))));
+    let plain = ProviderDetails::new(None, patch()).unwrap();
     assert!(refused(plain.patched(signing(&[]))));
-    let complete = ProviderDetails::new(with(&["dkim_key"])).unwrap();
+    let complete = ProviderDetails::new(None, with(&["dkim_key"])).unwrap();
     assert!(complete.clone().patched(signing(&[])).is_ok());
     let moved = ProviderPatch {
         host: Patch::Set("elsewhere.example".parse().unwrap()),
@@ -194,7 +197,7 @@ fn a_selector_comes_with_or_after_its_key() {
 
 #[test]
 fn a_provider_that_lacks_its_key_since_before_can_be_deactivated() {
-    let mut old = ProviderDetails::new(patch()).unwrap();
+    let mut old = ProviderDetails::new(None, patch()).unwrap();
     let Patch::Set(settings) = signing(&[]).settings else {
         unreachable!()
     };
@@ -209,12 +212,15 @@ fn a_provider_that_lacks_its_key_since_before_can_be_deactivated() {
 #[test]
 fn a_prefix_is_dialled() {
     let with = |kind, prefix: &str| {
-        ProviderDetails::new(ProviderPatch {
-            kind: Patch::Set(kind),
-            username: Patch::Set("u".parse().unwrap()),
-            prefix: Patch::Set(prefix.parse().unwrap()),
-            ..patch()
-        })
+        ProviderDetails::new(
+            None,
+            ProviderPatch {
+                kind: Patch::Set(kind),
+                username: Patch::Set("u".parse().unwrap()),
+                prefix: Patch::Set(prefix.parse().unwrap()),
+                ..patch()
+            },
+        )
     };
     for prefix in ["12", "0|+49", "00|+, 0|+49", "011|"] {
         assert!(with(ProviderKind::Sip, prefix).is_ok(), "{prefix}");

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::Provider;
 use crate::{
     Id, Patch,
+    access::Tenant,
     values::{Line, Sealed},
 };
 
@@ -91,6 +92,9 @@ impl ProviderKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct ProviderDetails {
+    /// The tenant that alone uses the provider; `None`: all of the installation do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<Id<Tenant>>,
     pub name: Line,
     pub kind: ProviderKind,
     pub service_flag: i32,
@@ -149,6 +153,8 @@ pub struct ProviderPatch {
 pub enum ProviderCommand {
     Create {
         id: Id<Provider>,
+        /// The tenant that alone is to use the provider, if one is.
+        tenant: Option<Id<Tenant>>,
         patch: Box<ProviderPatch>,
     },
     Update(Box<ProviderPatch>),

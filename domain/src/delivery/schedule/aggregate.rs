@@ -13,13 +13,13 @@ use super::{
     },
     Timing, Verdict,
 };
-use crate::{Claim, Entity, Id, Refusal, access::User};
+use crate::{Claim, Entity, Owner, Refusal};
 
 /// A schedule's state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Schedule {
     stage: Stage,
-    owner: Option<Id<User>>,
+    owner: Option<Owner>,
     job: Option<Job>,
     /// The plan; its `next_run` advances at every run.
     plan: Option<Plan>,
@@ -186,7 +186,7 @@ impl Entity for Schedule {
         matches!(self.stage, Pending | Done)
     }
 
-    fn owner(&self) -> Option<Id<User>> {
+    fn owner(&self) -> Option<Owner> {
         self.owner
     }
 

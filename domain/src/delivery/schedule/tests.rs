@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use cqrs_es::{Aggregate, test::TestFramework};
 
 use super::*;
-use crate::{Entity, Id, Refusal};
+use crate::{Entity, Id, Owner, Refusal};
 
 fn noon() -> DateTime<Utc> {
     "2027-01-15T12:00:00Z".parse().unwrap()
@@ -36,7 +36,7 @@ fn job() -> Job {
 fn created() -> ScheduleEvent {
     ScheduleEvent::ScheduleCreated {
         id: Id::new(7),
-        owner: Id::new(1),
+        owner: Owner::in_first_tenant(Id::new(1)),
         job: job(),
         plan: later(60),
     }
@@ -51,7 +51,7 @@ fn what_is_created_knows_when_it_is_due() {
     given(vec![])
         .when(ScheduleCommand::Create {
             id: Id::new(7),
-            owner: Id::new(1),
+            owner: Owner::in_first_tenant(Id::new(1)),
             job: job(),
             timing: delay(60),
             at: noon(),
@@ -82,7 +82,7 @@ fn hourly(if_missed: IfMissed) -> ScheduleEvent {
     };
     ScheduleEvent::ScheduleCreated {
         id: Id::new(7),
-        owner: Id::new(1),
+        owner: Owner::in_first_tenant(Id::new(1)),
         job: job(),
         plan: timing.plan(noon()).unwrap(),
     }

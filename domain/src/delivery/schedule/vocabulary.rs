@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Plan, Schedule, Timing};
 use crate::{
-    Claim, Id,
-    access::User,
+    Claim, Id, Owner,
     delivery::{Campaign, Transmission},
 };
 
@@ -73,7 +72,7 @@ pub enum ScheduleCommand {
     /// Creates the schedule, with the owner of its transmission or campaign.
     Create {
         id: Id<Schedule>,
-        owner: Id<User>,
+        owner: Owner,
         job: Job,
         timing: Timing,
         /// The present time.
@@ -106,7 +105,7 @@ pub enum ScheduleCommand {
 pub enum ScheduleEvent {
     ScheduleCreated {
         id: Id<Schedule>,
-        owner: Id<User>,
+        owner: Owner,
         job: Job,
         plan: Plan,
     },

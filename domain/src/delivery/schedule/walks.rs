@@ -8,7 +8,7 @@ use rand::{RngExt, rngs::StdRng};
 
 use super::*;
 use crate::{
-    Id,
+    Id, Owner,
     delivery::simulated::{random, random_zone},
 };
 
@@ -153,7 +153,7 @@ fn scheduled(timing: Timing, at: DateTime<Utc>) -> Option<Schedule> {
     let mut schedule = Schedule::default();
     let created = schedule.decide(ScheduleCommand::Create {
         id: Id::new(1),
-        owner: Id::new(1),
+        owner: Owner::in_first_tenant(Id::new(1)),
         job: Job::CampaignStart {
             campaign_id: Id::new(1),
         },

@@ -14,8 +14,7 @@ use super::{
     },
 };
 use crate::{
-    Claim, Entity, Id, Personal,
-    access::User,
+    Claim, Entity, Id, Owner, Personal,
     delivery::{Campaign, Direction, Outcome, Provider},
     flow::Flow,
     people::Account,
@@ -25,7 +24,7 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Transmission {
     pub(super) stage: Stage,
-    pub(super) owner: Option<Id<User>>,
+    pub(super) owner: Option<Owner>,
     pub(super) order: Option<Order>,
     /// The send options of the present round of attempts.
     pub(super) sending: Option<Round>,
@@ -281,7 +280,7 @@ impl Entity for Transmission {
         !matches!(self.stage, Stage::Absent | Stage::Deleted)
     }
 
-    fn owner(&self) -> Option<Id<User>> {
+    fn owner(&self) -> Option<Owner> {
         self.owner
     }
 

@@ -11,8 +11,7 @@ use super::{
     },
 };
 use crate::{
-    Claim, Id, Personal,
-    access::User,
+    Claim, Id, Owner, Personal,
     delivery::{Provider, SpoolResult},
     flow::Flow,
     outreach::MediaHash,
@@ -25,7 +24,7 @@ pub struct Arrival {
     /// The id of the new transmission.
     pub id: Id<Transmission>,
     /// The owner of the receiving account.
-    pub owner: Id<User>,
+    pub owner: Owner,
     /// The order: sender, receiving account and program.
     pub order: Order,
     /// The id of the only attempt.

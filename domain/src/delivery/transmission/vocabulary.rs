@@ -7,8 +7,7 @@ use thiserror::Error;
 
 use super::{Acceptance, Arrival, Awaited, Message, Transmission};
 use crate::{
-    Id, Patch, Personal, Refusal,
-    access::User,
+    Id, Owner, Patch, Personal, Refusal,
     delivery::{Campaign, Outcome, Provider, SpoolResult, hours::Hours},
     flow::{Flow, Service},
     outreach::Program,
@@ -142,7 +141,7 @@ pub enum TransmissionCommand {
         /// The id.
         id: Id<Transmission>,
         /// The owner.
-        owner: Id<User>,
+        owner: Owner,
         /// The order.
         order: Order,
     },
@@ -267,7 +266,7 @@ pub enum TransmissionCommand {
 pub enum TransmissionEvent {
     TransmissionCreated {
         id: Id<Transmission>,
-        owner: Id<User>,
+        owner: Owner,
         order: Order,
     },
     /// The whole order after an update.
@@ -290,7 +289,7 @@ pub enum TransmissionEvent {
         avoid: Vec<Id<Provider>>,
         /// The owner of the transmission; `None` in older events.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        owner: Option<Id<User>>,
+        owner: Option<Owner>,
         /// The campaign that paces the attempt.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         campaign: Option<Id<Campaign>>,

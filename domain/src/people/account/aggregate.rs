@@ -12,8 +12,7 @@ use super::{
     addresses::{Addresses, CODE_LIFETIME, must_have},
 };
 use crate::{
-    Claim, Entity, Id, Personal, Refusal, Subject,
-    access::User,
+    Claim, Entity, Id, Owner, Personal, Refusal, Subject,
     outreach::{Program, SMS_SENDER, SenderId},
 };
 
@@ -30,7 +29,7 @@ use super::AccountEvent::{
 pub struct Account {
     stage: Stage,
     id: Option<Id<Account>>,
-    owner: Option<Id<User>>,
+    owner: Option<Owner>,
     kind: AccountKind,
     active: bool,
     profile: AccountProfile,
@@ -198,7 +197,7 @@ impl Account {
                 events.push(AccountAssigned { owner });
                 events
             }
-            (Live, Dissociate) if self.owner.is_none() => vec![],
+            (Live, Dissociate) if self.owning_user().is_none() => vec![],
             (Live, Dissociate) => {
                 let mut events = self.unsubscribed();
                 events.push(AccountDissociated {});
@@ -323,7 +322,7 @@ impl Aggregate for Account {
                 self.programs.remove(&program_id);
             }
             AccountAssigned { owner } => self.owner = Some(owner),
-            AccountDissociated {} => self.owner = None,
+            AccountDissociated {} => self.owner = self.owner.map(|it| Owner::whole(it.tenant)),
             AccountDeactivated { .. } => self.active = false,
             AccountSettingSet { name, value } => {
                 self.settings
@@ -349,7 +348,7 @@ impl Entity for Account {
         self.stage == Live
     }
 
-    fn owner(&self) -> Option<Id<User>> {
+    fn owner(&self) -> Option<Owner> {
         self.owner
     }
 

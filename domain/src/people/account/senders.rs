@@ -96,7 +96,7 @@ mod tests {
         let mut account = Account::default();
         account.apply(AccountEvent::AccountCreated {
             id: DESK,
-            owner: USER,
+            owner: crate::Owner::in_first_tenant(USER),
             kind: AccountKind::Account,
             active: true,
             profile: Personal::new(DESK.subject(), profile),

@@ -12,14 +12,14 @@ use super::{
     },
     *,
 };
-use crate::{Entity, Id, Personal, Refusal};
+use crate::{Entity, Id, Owner, Personal, Refusal};
 
 const DESK: Id<Account> = Id::new(3);
 
 fn created() -> AccountEvent {
     AccountCreated {
         id: DESK,
-        owner: Id::new(1),
+        owner: Owner::in_first_tenant(Id::new(1)),
         kind: AccountKind::Account,
         active: true,
         profile: Personal::new(
@@ -41,10 +41,12 @@ fn given(events: Vec<AccountEvent>) -> AggregateTestExecutor<Account> {
 fn a_new_owner_starts_without_the_old_ones_subscriptions() {
     let program_id = Id::new(9);
     given(vec![created(), AccountSubscribed { program_id }])
-        .when(AccountCommand::Assign(Id::new(2)))
+        .when(AccountCommand::Assign(Owner::in_first_tenant(Id::new(2))))
         .then_expect_events(vec![
             AccountUnsubscribed { program_id },
-            AccountAssigned { owner: Id::new(2) },
+            AccountAssigned {
+                owner: Owner::in_first_tenant(Id::new(2)),
+            },
         ]);
 }
 
@@ -65,7 +67,7 @@ fn an_account_needs_a_username() {
     given(vec![])
         .when(AccountCommand::Create {
             id: DESK,
-            owner: Id::new(1),
+            owner: Owner::in_first_tenant(Id::new(1)),
             patch: AccountPatch::default(),
             assigned: Vec::new(),
         })

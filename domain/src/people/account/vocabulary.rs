@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Account, AddressAssignment, AddressField};
 use crate::{
-    Id, Patch, Personal,
-    access::User,
+    Id, Owner, Patch, Personal,
     outreach::Program,
     reference::TimeZone,
     values::{EmailAddress, Line, PhoneNumber, Sealed},
@@ -86,7 +85,7 @@ pub struct AccountPatch {
 pub enum AccountCommand {
     Create {
         id: Id<Account>,
-        owner: Id<User>,
+        owner: Owner,
         patch: AccountPatch,
         /// The addresses in the patch that its writer may assign.
         assigned: Vec<AddressAssignment>,
@@ -134,7 +133,7 @@ pub enum AccountCommand {
     Unsubscribe(Id<Program>),
     UnsubscribeAll,
     /// Assigns the account to a user; its subscriptions, made by the last owner, end.
-    Assign(Id<User>),
+    Assign(Owner),
     /// Takes the account from its owner; it has none until it is assigned again. Its subscriptions
     /// end.
     Dissociate,
@@ -165,7 +164,7 @@ pub enum AccountCommand {
 pub enum AccountEvent {
     AccountCreated {
         id: Id<Account>,
-        owner: Id<User>,
+        owner: Owner,
         kind: AccountKind,
         active: bool,
         profile: Personal<AccountProfile>,
@@ -182,7 +181,7 @@ pub enum AccountEvent {
         program_id: Id<Program>,
     },
     AccountAssigned {
-        owner: Id<User>,
+        owner: Owner,
     },
     AccountDissociated {},
     /// The account neither sends nor receives until an update activates it again.

@@ -7,8 +7,7 @@ use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Claim, Entity, Id, Patch, Personal, Refusal, Subject,
-    access::User,
+    Claim, Entity, Id, Owner, Patch, Personal, Refusal, Subject,
     flow::Service,
     people::Group,
     reference::TimeZone,
@@ -20,7 +19,7 @@ use crate::{
 pub struct Contact {
     stage: Stage,
     id: Option<Id<Contact>>,
-    owner: Option<Id<User>>,
+    owner: Option<Owner>,
     profile: ContactProfile,
     #[serde(default)]
     groups: BTreeSet<Id<Group>>,
@@ -77,20 +76,20 @@ pub struct ContactPatch {
 pub enum ContactCommand {
     Create {
         id: Id<Contact>,
-        owner: Id<User>,
+        owner: Owner,
         profile: ContactProfile,
     },
     /// Creates the contact from an imported list, in which a phone number may be the only field.
     Import {
         id: Id<Contact>,
-        owner: Id<User>,
+        owner: Owner,
         profile: ContactProfile,
     },
     /// Creates the contact from an inbound message of an unknown sender, of whom only one address
     /// is known; `known_by` is the fingerprint of that address, for deduplication.
     CreateFromInbound {
         id: Id<Contact>,
-        owner: Id<User>,
+        owner: Owner,
         profile: ContactProfile,
         known_by: String,
     },
@@ -98,7 +97,7 @@ pub enum ContactCommand {
     /// Puts the contact into a group; `owner` is the owner of the group.
     Link {
         group: Id<Group>,
-        owner: Id<User>,
+        owner: Owner,
     },
     Unlink(Id<Group>),
     Delete,
@@ -113,7 +112,7 @@ pub enum ContactCommand {
 pub enum ContactEvent {
     ContactCreated {
         id: Id<Contact>,
-        owner: Id<User>,
+        owner: Owner,
         profile: Personal<ContactProfile>,
         /// The fingerprint of the address, if the contact was created from an inbound message.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -243,7 +242,7 @@ impl Contact {
     }
 }
 
-fn created(id: Id<Contact>, owner: Id<User>, profile: ContactProfile) -> ContactEvent {
+fn created(id: Id<Contact>, owner: Owner, profile: ContactProfile) -> ContactEvent {
     let profile = Personal::new(id.subject(), profile);
     ContactCreated {
         id,
@@ -357,7 +356,7 @@ impl Entity for Contact {
         self.stage == Live
     }
 
-    fn owner(&self) -> Option<Id<User>> {
+    fn owner(&self) -> Option<Owner> {
         self.owner
     }
 

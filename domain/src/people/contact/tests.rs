@@ -5,7 +5,7 @@ use cqrs_es::test::TestFramework;
 use super::*;
 
 const ADA: Id<Contact> = Id::new(7);
-const OWNER: Id<User> = Id::new(1);
+const OWNER: Owner = Owner::in_first_tenant(Id::new(1));
 const FRIENDS: Id<Group> = Id::new(5);
 
 fn profile() -> ContactProfile {
@@ -117,7 +117,7 @@ fn linking_twice_and_unlinking_what_is_not_linked_say_nothing() {
 fn a_contact_goes_into_groups_of_its_own_owner_only() {
     let link = ContactCommand::Link {
         group: FRIENDS,
-        owner: Id::new(2),
+        owner: Owner::in_first_tenant(Id::new(2)),
     };
     let refused = Refusal::invalid("group_id", "is another user's than the contact");
     given(vec![created()]).when(link).then_expect_error(refused);

@@ -66,8 +66,10 @@ impl People {
         let accounts = unique(assignments.map(|it| it.account_id));
         let (contacts, accounts) =
             futures::try_join!(store.load_many(&contacts), store.load_many(&accounts))?;
-        let owners = transmissions.iter().filter_map(|t| t.owner());
-        let theirs = accounts.values().filter_map(|it| it.aggregate.owner());
+        let owners = transmissions.iter().filter_map(|t| t.owning_user());
+        let theirs = accounts
+            .values()
+            .filter_map(|it| it.aggregate.owning_user());
         let users = store.load_many(&unique(owners.chain(theirs))).await?;
         Ok(Self {
             read_at,
@@ -85,7 +87,7 @@ impl People {
         if recipient.is_some_and(|contact| contact.aggregate.erased().is_some()) {
             return Err(NoContent::never("the recipient was erased"));
         }
-        let owner = transmission.owner();
+        let owner = transmission.owning_user();
         let owner = owner.and_then(|owner| self.users.get(&owner));
         Ok(Tokens {
             contact: recipient
@@ -117,7 +119,9 @@ impl People {
         let Some(account) = self.account(transmission) else {
             return Senders::default();
         };
-        let user = account.owner().and_then(|owner| self.users.get(&owner));
+        let user = account
+            .owning_user()
+            .and_then(|owner| self.users.get(&owner));
         let terms = SenderTerms {
             trusted: policy == AddressPolicy::Trusted,
             user: user.map(|it| &it.aggregate),

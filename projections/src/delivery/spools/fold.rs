@@ -188,11 +188,12 @@ async fn insert(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::
     let query = sqlx::query(
         "insert into spools (spool_id, updated_at, version, time_start, provider_id, \
            time_connect, time_end, status, outcome, response, transmission_id, user_id, \
-           contact_id, account_id, attempt, time_spool, created_position, created_at, amount) \
+           contact_id, account_id, attempt, time_spool, created_position, created_at, amount, \
+           tenant_id) \
          select u.spool_id, u.updated_at, u.version, u.time_start, u.provider_id, \
            u.time_connect, u.time_end, coalesce(u.status, 'initiated'), u.outcome, u.response, \
            u.transmission_id, t.user_id, t.contact_id, u.account_id, u.attempt, u.time_spool, \
-           u.position, u.created_at, 0 \
+           u.position, u.created_at, 0, t.tenant_id \
          from unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::timestamptz[], \
            $5::bigint[], $6::timestamptz[], $7::timestamptz[], $8::text[], $9::text[], \
            $10::text[], $11::bigint[], $12::bigint[], $13::int[], $14::timestamptz[], \

@@ -3,13 +3,14 @@
 mod fold;
 
 use chrono::{DateTime, Utc, serde::ts_seconds, serde::ts_seconds_option};
+use domain::Scope;
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgPool};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    Scope, View,
-    reads::{By, Conditions},
+    View,
+    reads::{By, Conditions, Scoped},
     wire,
 };
 
@@ -87,23 +88,16 @@ impl View for SpoolRow {
 pub async fn of_transmission(
     pool: &PgPool,
     transmission_id: i64,
-    scope: Scope,
+    scope: &Scope,
 ) -> Result<Vec<SpoolRow>, sqlx::Error> {
-    let owner = match scope {
-        Scope::All => None,
-        Scope::OwnedBy(user_id) => Some(user_id),
-    };
     let sql = format!(
-        "select {} {} where t.transmission_id = $1 \
-           and ($2::bigint is null or t.user_id = $2) order by t.created_position",
+        "select {} {} where t.transmission_id = $1 and {} order by t.created_position",
         SpoolRow::COLUMNS,
-        SpoolRow::FROM
+        SpoolRow::FROM,
+        Scoped::condition("t", 2)
     );
-    sqlx::query_as(&sql)
-        .bind(transmission_id)
-        .bind(owner)
-        .fetch_all(pool)
-        .await
+    let query = sqlx::query_as(&sql).bind(transmission_id);
+    Scoped::new(scope).bind(query).fetch_all(pool).await
 }
 
 /// The transmission of an attempt.

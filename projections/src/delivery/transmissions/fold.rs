@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use domain::{
-    Id,
+    Id, Owner,
     delivery::{Order, Outcome, TransmissionEvent},
 };
 
@@ -32,7 +32,7 @@ pub(super) struct Folded<'e> {
 
 #[derive(Debug, PartialEq)]
 pub(super) struct Created<'e> {
-    pub owner: i64,
+    pub owner: Owner,
     pub order: &'e Order,
     pub position: i64,
     pub at: DateTime<Utc>,
@@ -70,7 +70,7 @@ impl<'e> Folded<'e> {
         match occurred.event {
             TransmissionCreated { owner, order, .. } => {
                 self.created = Some(Created {
-                    owner: owner.get(),
+                    owner: *owner,
                     order,
                     position: occurred.recorded.position,
                     at: occurred.recorded.occurred_at,

@@ -49,6 +49,10 @@ pub struct TransmissionRow {
     #[schema(value_type = Option<i64>)]
     pub last_run: Option<DateTime<Utc>>,
     pub user_id: i64,
+    /// The tenant; absent for the first one.
+    #[serde(skip_serializing_if = "wire::is_first_tenant")]
+    #[schema(required = false)]
+    pub tenant_id: i64,
     /// The username of the owner.
     pub username: Option<String>,
     #[sqlx(flatten)]
@@ -158,7 +162,7 @@ impl View for TransmissionRow {
 
     const COLUMNS: &'static str = "t.transmission_id, t.title, t.origin, t.contact_id, \
         t.account_id, t.service_flag, t.program_id, t.campaign_id, t.direction, t.status, t.response, \
-        t.outcome, t.suppressed, t.try_allowed, t.try_done, t.last_run, t.user_id, u.username, \
+        t.outcome, t.suppressed, t.try_allowed, t.try_done, t.last_run, t.user_id, t.tenant_id, u.username, \
         a.username as account_username, a.first_name as account_first_name, \
         a.last_name as account_last_name, a.phone as account_phone, a.email as account_email, \
         c.first_name as contact_first_name, c.last_name as contact_last_name, \

@@ -43,23 +43,29 @@ async fn insert(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::
         "insert into transmissions (transmission_id, updated_at, version, status, outcome, \
            response, account_id, try_done, last_run, last_spool_id, user_id, title, origin, \
            contact_id, program_id, service_flag, direction, try_allowed, created_position, \
-           created_at, suppressed, campaign_id) \
+           created_at, suppressed, campaign_id, tenant_id) \
          select u.transmission_id, u.updated_at, u.version, u.status, u.outcome, u.response, \
            u.account_id, coalesce(u.try_done, 0), u.last_run, u.last_spool_id, u.user_id, \
            u.title, u.origin, u.contact_id, u.program_id, u.service_flag, u.direction, \
-           u.try_allowed, u.position, u.created_at, coalesce(u.suppressed, false), u.campaign_id \
+           u.try_allowed, u.position, u.created_at, coalesce(u.suppressed, false), u.campaign_id, \
+           u.tenant_id \
          from unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::text[], $5::bool[], \
            $6::text[], $7::bool[], $8::text[], $9::bigint[], $10::bigint[], $11::int[], \
            $12::timestamptz[], $13::bigint[], $14::bool[], $15::bigint[], $16::text[], \
            $17::text[], $18::bigint[], $19::bigint[], $20::int[], $21::text[], $22::int[], \
-           $23::bigint[], $24::timestamptz[], $25::bigint[]) \
+           $23::bigint[], $24::timestamptz[], $25::bigint[], $26::bigint[]) \
            as u (transmission_id, updated_at, version, status, new_outcome, outcome, \
            new_response, response, if_last, account_id, try_done, last_run, last_spool_id, \
            suppressed, user_id, title, origin, contact_id, program_id, service_flag, direction, \
-           try_allowed, position, created_at, campaign_id)",
+           try_allowed, position, created_at, campaign_id, tenant_id)",
     );
     bind(query, rows)
-        .bind(created.iter().map(|c| c.owner).collect::<Vec<_>>())
+        .bind(
+            created
+                .iter()
+                .map(|c| c.owner.user.map(Id::get))
+                .collect::<Vec<_>>(),
+        )
         .bind(line(|order| &order.title))
         .bind(line(|order| &order.origin))
         .bind(
@@ -93,6 +99,12 @@ async fn insert(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::
             created
                 .iter()
                 .map(|c| c.order.campaign_id.map(Id::get))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            created
+                .iter()
+                .map(|c| c.owner.tenant.get())
                 .collect::<Vec<_>>(),
         )
         .execute(db)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cqrs_es::Aggregate;
 use domain::{
-    Event,
+    Event, Id, Owner,
     people::{Account, AccountEvent, AccountKind, AccountProfile},
     reference::TimeZone,
     values::Line,
@@ -48,6 +48,10 @@ pub struct AccountRow {
     #[schema(value_type = u8, maximum = 1)]
     pub active: bool,
     pub user_id: Option<i64>,
+    /// The tenant; absent for the first one.
+    #[serde(skip_serializing_if = "wire::is_first_tenant")]
+    #[schema(required = false)]
+    pub tenant_id: i64,
     #[serde(skip)]
     pub created_position: i64,
     #[serde(skip)]
@@ -84,7 +88,7 @@ impl View for AccountRow {
           else coalesce(t.phone_basis, 'unverified') end as phone_status, \
         case when t.email is null then null when t.email_until <= now() then 'unverified' \
           else coalesce(t.email_basis, 'unverified') end as email_status, \
-        t.address, t.timezone, t.active, t.user_id, \
+        t.address, t.timezone, t.active, t.user_id, t.tenant_id, \
         t.created_position, t.version";
     const FROM: &'static str = "from read.accounts t";
     const ID: &'static str = "t.account_id";
@@ -124,12 +128,13 @@ impl View for AccountRow {
 }
 
 /// The newest active account of a user, as which the user sends by default.
-pub async fn newest_active(pool: &PgPool, user_id: i64) -> Result<Option<i64>, sqlx::Error> {
+pub async fn newest_active(pool: &PgPool, owner: Owner) -> Result<Option<i64>, sqlx::Error> {
     sqlx::query_scalar(
-        "select account_id from read.accounts where user_id = $1 and active \
+        "select account_id from read.accounts where user_id = $1 and tenant_id = $2 and active \
          order by created_position desc limit 1",
     )
-    .bind(user_id)
+    .bind(owner.user.map(Id::get))
+    .bind(owner.tenant.get())
     .fetch_optional(pool)
     .await
 }
@@ -243,11 +248,13 @@ async fn apply(
             ..
         } => {
             sqlx::query(
-                "insert into accounts (account_id, user_id, type, active, created_position, \
-                   created_at, updated_at, version) values ($1, $2, $3, $4, $5, $6, $6, 0)",
+                "insert into accounts (account_id, user_id, tenant_id, type, active, \
+                   created_position, created_at, updated_at, version) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $7, 0)",
             )
             .bind(id)
-            .bind(owner.get())
+            .bind(owner.user.map(Id::get))
+            .bind(owner.tenant.get())
             .bind(kind.as_str())
             .bind(active)
             .bind(recorded.position)
@@ -279,8 +286,8 @@ async fn apply(
                 .execute(&mut *db)
                 .await?;
         }
-        AccountAssigned { owner } => set_owner(db, id, Some(owner.get())).await?,
-        AccountDissociated {} => set_owner(db, id, None).await?,
+        AccountAssigned { owner } => set_user(db, id, owner.user.map(Id::get)).await?,
+        AccountDissociated {} => set_user(db, id, None).await?,
         AccountDeactivated { .. } => {
             sqlx::query("update accounts set active = false where account_id = $1")
                 .bind(id)
@@ -350,10 +357,10 @@ async fn set_profile(
     addresses::flag(db, id).await
 }
 
-async fn set_owner(db: &mut PgConnection, id: i64, owner: Option<i64>) -> Result<(), sqlx::Error> {
+async fn set_user(db: &mut PgConnection, id: i64, user: Option<i64>) -> Result<(), sqlx::Error> {
     sqlx::query("update accounts set user_id = $2 where account_id = $1")
         .bind(id)
-        .bind(owner)
+        .bind(user)
         .execute(db)
         .await
         .map(drop)

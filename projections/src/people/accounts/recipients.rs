@@ -1,20 +1,31 @@
 //! The accounts that inbound messages reach.
 
 use chrono::{DateTime, Utc};
-use domain::{flow::Service, outreach::ProgramType};
+use domain::{Owner, flow::Service, outreach::ProgramType};
 use sqlx::{FromRow, PgPool};
+
+use crate::reads::owner;
 
 /// The account that an inbound message is for, and the program that handles it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recipient {
     /// The account.
     pub account_id: i64,
-    /// The owner of the account.
+    /// The user who owns the account.
     pub user_id: i64,
+    /// The tenant that the account is of.
+    pub tenant_id: i64,
     /// The subscribed program; none if no program handles the message.
     pub program_id: Option<i64>,
     /// The type of the program.
     pub program_type: Option<ProgramType>,
+}
+
+impl Recipient {
+    /// The owner of the account.
+    pub fn owner(&self) -> Owner {
+        owner(self.tenant_id, Some(self.user_id))
+    }
 }
 
 /// A row of the query: a recipient, and the index of its address.
@@ -23,6 +34,7 @@ struct Reached {
     place: i32,
     account_id: i64,
     user_id: i64,
+    tenant_id: i64,
     program_id: Option<i64>,
     r#type: Option<String>,
 }
@@ -58,9 +70,9 @@ pub async fn reached_at(
         }
     }
     let sql = format!(
-        "select distinct on (w.place) w.place, a.account_id, a.user_id, p.program_id, p.type \
+        "select distinct on (w.place) w.place, a.account_id, a.user_id, a.tenant_id, p.program_id, p.type \
          from unnest($1::int[], $2::text[]) as w (place, spelling), \
-         lateral (select a.account_id, a.user_id, a.created_position from read.accounts a \
+         lateral (select a.account_id, a.user_id, a.tenant_id, a.created_position from read.accounts a \
            join read.users u on u.user_id = a.user_id and u.active \
            where {column} = w.spelling {unless} and a.active and a.{field}_receives \
              and (a.{field}_until is null or a.{field}_until > $4) offset 0) a \
@@ -83,6 +95,7 @@ pub async fn reached_at(
             *recipient = Some(Recipient {
                 account_id: reached.account_id,
                 user_id: reached.user_id,
+                tenant_id: reached.tenant_id,
                 program_id: reached.program_id,
                 program_type: reached
                     .r#type

@@ -64,7 +64,7 @@ fn value(column: &str, kind: &str, is_key: bool) -> String {
         (_, "timestamp with time zone") => {
             format!("to_timestamp({BEGINNING} + n::bigint * 7919 % 1000003)")
         }
-        ("user_id", _) => {
+        ("user_id" | "tenant_id", _) => {
             "case when n::bigint * 7919 % 1009 < 504 then 1 else 2 + n % 1000 end".to_owned()
         }
         ("contact_id", _) => "n".to_owned(),

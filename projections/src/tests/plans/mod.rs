@@ -4,14 +4,14 @@
 mod explained;
 mod filled;
 
+use domain::{Id, Scope, Tenants};
 use futures::future::BoxFuture;
 use sqlx::{PgPool, QueryBuilder};
 
 use self::{explained::Explained, filled::samples};
 use super::ScratchLog;
 use crate::{
-    Query, Scope, View, ViewVisitor, count, page, people::contacts::ContactRow, reads::statement,
-    views,
+    Query, View, ViewVisitor, count, page, people::contacts::ContactRow, reads::statement, views,
 };
 
 /// All lists.
@@ -77,7 +77,7 @@ impl List {
             next: |pool, pairs| {
                 Box::pin(async move {
                     let query = Query::<V>::parse(pairs).unwrap();
-                    let page = page(pool, &query, Scope::All).await.unwrap();
+                    let page = page(pool, &query, &Scope::Installation).await.unwrap();
                     page.next.unwrap().to_string()
                 })
             },
@@ -121,6 +121,25 @@ impl List {
     }
 }
 
+/// All rows, those of users and of tenants with few and with many rows, and of both a tenant and a
+/// user.
+fn scopes() -> [Scope; 6] {
+    let tenant = |id| [Id::new(id)].into();
+    [
+        Scope::Installation,
+        own(FEW),
+        own(MUCH),
+        Scope::within(Id::new(FEW), Tenants::new(), tenant(FEW)),
+        Scope::within(Id::new(FEW), Tenants::new(), tenant(MUCH)),
+        Scope::within(Id::new(FEW), tenant(FEW), tenant(FEW + 1)),
+    ]
+}
+
+/// The rows of a user, all of which are of the tenant with the same number.
+fn own(user: i64) -> Scope {
+    Scope::own(Id::new(user), [Id::new(user)])
+}
+
 fn owned(pairs: &[(&str, &str)]) -> Pairs {
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     pairs.iter().map(owned).collect()
@@ -131,8 +150,8 @@ async fn explain<V: View>(pool: &PgPool, pairs: Pairs, scope: Scope, ask: Ask) -
     let query = Query::<V>::parse(pairs).unwrap();
     let mut sql = QueryBuilder::new("explain (analyze, timing off, format json) ");
     match ask {
-        Ask::Page => statement::page(&mut sql, &query, scope, 101),
-        Ask::Count => statement::count(&mut sql, &query, scope),
+        Ask::Page => statement::page(&mut sql, &query, &scope, 101),
+        Ask::Count => statement::count(&mut sql, &query, &scope),
     }
     let plan: serde_json::Value = sql
         .build_query_scalar()
@@ -152,9 +171,9 @@ async fn every_list_is_served_by_indexes() {
     views(&mut lists);
     for list in lists.0 {
         for (pairs, asks) in list.asked(&desk.pool).await {
-            for scope in [Scope::All, Scope::OwnedBy(FEW), Scope::OwnedBy(MUCH)] {
+            for scope in scopes() {
                 for &ask in &asks {
-                    let plan = (list.explain)(&desk.pool, pairs.clone(), scope, ask).await;
+                    let plan = (list.explain)(&desk.pool, pairs.clone(), scope.clone(), ask).await;
                     looked += 1;
                     if let Some(complaint) = plan.complaint(rows() / PART) {
                         wrong.push(format!(
@@ -183,8 +202,8 @@ async fn no_list_is_planned_for_any_value() {
         .unwrap();
     for _ in 0..10 {
         let query = Query::<ContactRow>::parse(owned(&[("phone", "1"), ("limit", "5")])).unwrap();
-        page(&pool, &query, Scope::OwnedBy(1)).await.unwrap();
-        count(&pool, &query, Scope::OwnedBy(1)).await.unwrap();
+        page(&pool, &query, &own(1)).await.unwrap();
+        count(&pool, &query, &own(1)).await.unwrap();
     }
     let kept: Vec<String> =
         sqlx::query_scalar("select statement from pg_prepared_statements where statement like $1")

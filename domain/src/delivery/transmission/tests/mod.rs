@@ -8,7 +8,7 @@ use super::{
     TransmissionError, TransmissionEvent as Event,
 };
 use crate::{
-    Id, Personal, Refusal, Subject,
+    Id, Owner, Personal, Refusal, Subject,
     delivery::{Outcome, ResultKind, SpoolResult},
     flow::{Flow, Service},
 };
@@ -33,7 +33,7 @@ fn bobs<T>(value: T) -> Personal<T> {
 fn created(try_allowed: u32) -> Event {
     Event::TransmissionCreated {
         id: Id::new(1),
-        owner: Id::new(1),
+        owner: Owner::in_first_tenant(Id::new(1)),
         order: Order {
             title: None,
             origin: None,
@@ -61,7 +61,7 @@ fn queued(spool: Id<Spool>, attempt: u32, due_at: DateTime<Utc>) -> Event {
         account_id: Id::new(4),
         destination: bobs("bob@example.com".to_owned()),
         avoid: vec![],
-        owner: Some(Id::new(1)),
+        owner: Some(Owner::in_first_tenant(Id::new(1))),
         campaign: None,
     }
 }

@@ -1,0 +1,187 @@
+//! `/tenants`: the companies that share an installation, and who is assigned to them.
+
+use domain::{
+    Id, Scope,
+    access::{Tenant, TenantCommand, TenantPatch, User, UserCommand},
+};
+use projections::access::{
+    tenants::{TenantRow, has_providers},
+    users::UserRow,
+};
+use serde_json::json;
+
+use super::users::must_outrank;
+use crate::{
+    Error, Result,
+    answer::{Answer, listed},
+    authorization::{Create, Delete, List, Noun, Owned, Read, Reader, Update, Writer},
+    extract::{Fields, FromFields, Input, Listing, Path},
+    openapi::{Routes, op},
+};
+
+/// The greatest limit.
+const MOST: i64 = 1_000_000_000;
+const ASSIGNMENT: &str = "/users/{user_id}/tenants/{tenant_id}";
+const ADMINISTRATORS: &str = "By administrators of the installation only.";
+
+impl Noun for Tenant {
+    const NAME: &'static str = "tenant";
+    const OWNED: Owned = Owned::ByTenants;
+}
+
+pub(super) fn routes() -> Routes {
+    Routes::crud::<TenantRow>("/tenants", "tenant")
+        .create(
+            create,
+            op("Creates a tenant")
+                .note(ADMINISTRATORS)
+                .requires(&["code"])
+                .example(json!({"code": "acme", "name": "Acme", "max_users": 50})),
+        )
+        .list(list, op("Lists tenants"))
+        .read(read, op("Reads a tenant"))
+        .update(update, op("Changes a tenant").note(ADMINISTRATORS))
+        .delete(
+            delete,
+            op("Deletes a tenant to which no user is assigned and no provider belongs")
+                .note(ADMINISTRATORS),
+        )
+        .done()
+        .get(
+            "/tenants/{tenant_id}/users",
+            users_of,
+            op("Lists the users who are assigned to a tenant"),
+        )
+        .get(
+            "/users/{user_id}/tenants",
+            tenants_of,
+            op("Lists the tenants that a user is assigned to"),
+        )
+        .put(
+            ASSIGNMENT,
+            assign,
+            op("Assigns a user to a tenant beside their home tenant")
+                .note(ADMINISTRATORS)
+                .row::<UserRow>(),
+        )
+        .delete(
+            ASSIGNMENT,
+            unassign,
+            op("Takes a user, with their rights, out of a tenant")
+                .note(ADMINISTRATORS)
+                .row::<UserRow>(),
+        )
+}
+
+async fn create(
+    tenants: Writer<Tenant, Create>,
+    Input(patch): Input<TenantPatch>,
+) -> Result<Answer> {
+    tenants.caller().must_administer_installation()?;
+    let id = tenants.next_id().await?;
+    tenants
+        .created(id, TenantCommand::Create { id, patch })
+        .await
+}
+
+async fn list(tenants: Reader<Tenant, List>, listing: Listing<TenantRow>) -> Result<Answer> {
+    tenants.list(listing).await
+}
+
+async fn read(tenants: Reader<Tenant, Read>, Path(id): Path<Id<Tenant>>) -> Result<Answer> {
+    tenants.find::<TenantRow>(id.get()).await
+}
+
+async fn update(
+    tenants: Writer<Tenant, Update>,
+    Path(id): Path<Id<Tenant>>,
+    Input(patch): Input<TenantPatch>,
+) -> Result<Answer> {
+    tenants.caller().must_administer_installation()?;
+    tenants
+        .updated::<TenantRow>(id, TenantCommand::Update(patch))
+        .await
+}
+
+async fn delete(tenants: Writer<Tenant, Delete>, Path(id): Path<Id<Tenant>>) -> Result<Answer> {
+    tenants.caller().must_administer_installation()?;
+    // Under the lock, so that no user is assigned meanwhile.
+    let _lock = tenants.caller().app().lock_rights().await?;
+    let used = tenants.caller().access_cache().has_users_in(id)
+        || has_providers(tenants.pool(), id.get()).await?;
+    tenants.deleted(id, TenantCommand::Delete { used }).await
+}
+
+/// Lists the users of a tenant, for those who may list users within it.
+async fn users_of(
+    users: Reader<User, List>,
+    tenants: Reader<Tenant, Read>,
+    Path(id): Path<Id<Tenant>>,
+    mut listing: Listing<UserRow>,
+) -> Result<Answer> {
+    tenants.row::<TenantRow>(id.get()).await?;
+    let reaches_all = users.scope().covers(Some(domain::Owner::whole(id)));
+    if !reaches_all {
+        return Err(Error::NotFound);
+    }
+    listing.query.filter.in_tenant = Some(id.get());
+    listed(users.pool(), listing, &Scope::Installation).await
+}
+
+/// Lists the tenants of a user, of which others see those only that they see anyway.
+async fn tenants_of(
+    users: Reader<User, Read>,
+    Path(id): Path<Id<User>>,
+    mut listing: Listing<TenantRow>,
+) -> Result<Answer> {
+    users.row::<UserRow>(id.get()).await?;
+    let caller = users.caller();
+    let scope = if id == caller.user() {
+        Scope::Installation
+    } else {
+        caller.scope::<Tenant>()
+    };
+    listing.query.filter.of_user = Some(id.get());
+    listed(users.pool(), listing, &scope).await
+}
+
+async fn assign(
+    users: Writer<User, Update>,
+    Path((id, tenant)): Path<(Id<User>, Id<Tenant>)>,
+) -> Result<Answer> {
+    users.caller().must_administer_installation()?;
+    // Under the lock, so that the tenant is not deleted meanwhile.
+    let _lock = users.caller().app().lock_rights().await?;
+    if users.caller().access_cache().tenant(tenant).is_none() {
+        return Err(Error::NotFound);
+    }
+    users
+        .updated::<UserRow>(id, UserCommand::AssignTenant(tenant))
+        .await
+}
+
+async fn unassign(
+    users: Writer<User, Update>,
+    Path((id, tenant)): Path<(Id<User>, Id<Tenant>)>,
+) -> Result<Answer> {
+    users.caller().must_administer_installation()?;
+    users.load(id).await?;
+    must_outrank(&users, id)?;
+    let _lock = users.caller().app().lock_rights().await?;
+    users
+        .updated::<UserRow>(id, UserCommand::UnassignTenant(tenant))
+        .await
+}
+
+impl FromFields for TenantPatch {
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self {
+            code: fields.text("code"),
+            name: fields.text("name"),
+            max_users: fields.number("max_users", 0..=MOST),
+            max_accounts: fields.number("max_accounts", 0..=MOST),
+            numbers: fields.texts("numbers"),
+            mail_domains: fields.texts("mail_domains"),
+        }
+    }
+}
