@@ -15,7 +15,7 @@ use domain::{
 };
 use tokio::time::{Duration, Instant, timeout};
 
-use crate::{Content, Ended, NotOurs, Progress, Registry, Spool, content::Sms, email::Email};
+use crate::{Content, Ended, NotOurs, Registry, Session, Spool, content::Sms, email::Email};
 
 /// Time limit over all providers that are tried: a client waits for the answer.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
@@ -118,12 +118,12 @@ fn content(code: &OutgoingCode) -> Result<Content, NotSent> {
     })
 }
 
-/// The progress of an attempt without a transmission: it has no start to put on record.
+/// The session of an attempt without a transmission: it has no start to put on record.
 struct Unrecorded;
 
 #[async_trait]
-impl Progress for Unrecorded {
-    async fn start(&self) -> Result<(), NotOurs> {
+impl Session for Unrecorded {
+    async fn started(&self) -> Result<(), NotOurs> {
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use domain::{
 use futures::future::join_all;
 use tokio::time::Instant;
 
-use crate::{Content, Ended, Gateway, NotOurs, Progress, Report, Spool};
+use crate::{Content, Ended, Gateway, NotOurs, Report, Session, Spool};
 
 /// A behaviour of the remote side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,8 +124,8 @@ impl Starts {
 }
 
 #[async_trait]
-impl Progress for Starts {
-    async fn start(&self) -> Result<(), NotOurs> {
+impl Session for Starts {
+    async fn started(&self) -> Result<(), NotOurs> {
         if !self.takes.is_zero() {
             tokio::time::sleep(self.takes).await;
         }

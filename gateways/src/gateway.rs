@@ -51,19 +51,19 @@ impl Spool {
     }
 }
 
-/// The error of [`Progress::start`]: the attempt must not go on, since it was started before,
+/// The error of [`Session::started`]: the attempt must not go on, since it was started before,
 /// its lease ran out, or the worker withholds it (a rate limit, a suppression). The adapter
 /// drops it and reports [`Ended::NotOurs`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the attempt belongs to someone else")]
 pub struct NotOurs;
 
-/// Receives the progress of an attempt from its adapter.
+/// One attempt as its adapter reports it.
 #[async_trait]
-pub trait Progress: Send + Sync {
+pub trait Session: Send + Sync {
     /// Puts the intent on record. An adapter calls it when its connection is ready
     /// and the attempt goes on the wire next, and touches the wire only on `Ok`.
-    async fn start(&self) -> Result<(), NotOurs>;
+    async fn started(&self) -> Result<(), NotOurs>;
 }
 
 /// The result of an attempt.
@@ -99,7 +99,7 @@ pub enum Ended {
     Reported(Report),
     /// The remote side accepted the message; its report is still to come.
     Accepted(Accepted),
-    /// [`Progress::start`] refused; the wire was not touched.
+    /// [`Session::started`] refused; the wire was not touched.
     NotOurs,
     /// No capacity for this message at the moment, although there may be some for others. The
     /// wire was not touched; the attempt goes back to the queue, and none of its tries is used up.
@@ -111,7 +111,7 @@ pub enum Ended {
 pub trait Gateway: Send + Sync {
     /// Makes one attempt. Never panics, never sends twice, and ends before
     /// `spool.deadline`.
-    async fn attempt(&self, spool: &Spool, progress: &dyn Progress) -> Ended;
+    async fn attempt(&self, spool: &Spool, session: &dyn Session) -> Ended;
 
     /// The number of attempts that make sense at the same time.
     fn channels(&self) -> usize;

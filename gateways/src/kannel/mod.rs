@@ -40,7 +40,7 @@ use self::{
     reply::Reply,
 };
 use crate::{
-    Accepted, Content, Ended, Gateway, Health, Progress, Spool,
+    Accepted, Content, Ended, Gateway, Health, Session, Spool,
     callbacks::Addresses,
     gateway::Counted,
     network::ProviderNetworks,
@@ -130,7 +130,7 @@ impl KannelGateway {
         &self,
         parts: Vec<Request<Vec<u8>>>,
         until: Instant,
-        progress: &dyn Progress,
+        session: &dyn Session,
     ) -> Ended {
         let none_free = "no connection to the SMS gateway became free in time";
         let Some(_slot) = self.pool.slot(until).await else {
@@ -143,7 +143,7 @@ impl KannelGateway {
                 return ours(VIA, Outcome::Unavailable, reason);
             }
         };
-        let started = timeout_at(until, progress.start()).await;
+        let started = timeout_at(until, session.started()).await;
         if !matches!(started, Ok(Ok(()))) || Instant::now() >= until {
             self.pool.keep(connection);
             let late = "the time ran out before anything was sent";
@@ -259,7 +259,7 @@ impl KannelGateway {
 
 #[async_trait]
 impl Gateway for KannelGateway {
-    async fn attempt(&self, spool: &Spool, progress: &dyn Progress) -> Ended {
+    async fn attempt(&self, spool: &Spool, session: &dyn Session) -> Ended {
         let _counted = Counted::new(&self.in_flight);
         let Content::Sms(text) = &spool.content else {
             let reason = "an SMS gateway carries nothing but short messages";
@@ -270,7 +270,7 @@ impl Gateway for KannelGateway {
             Some(template) => template::request(&self.config, template, spool, text),
         };
         match requests {
-            Ok(parts) => self.deliver(parts, spool.until(), progress).await,
+            Ok(parts) => self.deliver(parts, spool.until(), session).await,
             Err(reason) => ours(VIA, Outcome::Rejected, reason),
         }
     }

@@ -11,7 +11,7 @@ use testkit::ScratchLog;
 use tokio::time::{Instant, advance};
 
 use super::*;
-use crate::{Ended, Health, Progress, Report, Spool};
+use crate::{Ended, Health, Report, Session, Spool};
 
 const CHANNELS: usize = 8;
 
@@ -20,8 +20,8 @@ struct Scripted;
 
 #[async_trait]
 impl Gateway for Scripted {
-    async fn attempt(&self, _: &Spool, progress: &dyn Progress) -> Ended {
-        match progress.start().await {
+    async fn attempt(&self, _: &Spool, session: &dyn Session) -> Ended {
+        match session.started().await {
             Ok(()) => Ended::Reported(report(Outcome::Delivered, true)),
             Err(_) => Ended::NotOurs,
         }

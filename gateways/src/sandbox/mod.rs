@@ -39,7 +39,7 @@ use self::{
     outbox::{Outbox, Row},
     play::Play,
 };
-use crate::{Ended, Gateway, Health, Progress, Report, Spool, gateway::Counted};
+use crate::{Ended, Gateway, Health, Report, Session, Spool, gateway::Counted};
 
 /// The number of concurrent attempts.
 const CHANNELS: usize = 512;
@@ -119,7 +119,7 @@ impl SandboxGateway {
 
 #[async_trait]
 impl Gateway for SandboxGateway {
-    async fn attempt(&self, spool: &Spool, progress: &dyn Progress) -> Ended {
+    async fn attempt(&self, spool: &Spool, session: &dyn Session) -> Ended {
         let _counted = Counted::new(&self.in_flight);
         let (play, until) = (Play::for_destination(&spool.destination), spool.until());
         if let Some(report) = self.away(play, spool) {
@@ -131,7 +131,7 @@ impl Gateway for SandboxGateway {
         if Instant::now() >= until {
             return Ended::Reported(none_left());
         }
-        match timeout_at(until, progress.start()).await {
+        match timeout_at(until, session.started()).await {
             Ok(Ok(())) if Instant::now() < until => Ended::Reported(self.play(play, spool).await),
             Ok(Err(_)) => Ended::NotOurs,
             Ok(Ok(())) | Err(_) => Ended::Reported(none_left()),

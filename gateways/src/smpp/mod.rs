@@ -46,8 +46,8 @@ use self::{
     throttle::Throttle,
 };
 use crate::{
-    Accepted, Content, Ended, Gateway, Health, Progress, Spool,
-    gateway::Counted,
+    Accepted, Content, Ended, Gateway, Health, Spool,
+    gateway::{self, Counted},
     inbox::Inbox,
     sms::{self, ours},
     tls,
@@ -120,7 +120,7 @@ impl SmppGateway {
         &self,
         parts: Vec<SubmitSm>,
         until: Instant,
-        progress: &dyn Progress,
+        recorder: &dyn gateway::Session,
     ) -> Ended {
         let (session, _place) = match self.ready(until).await {
             Ok(ready) => ready,
@@ -129,7 +129,7 @@ impl SmppGateway {
                 return ours(VIA, Outcome::Unavailable, reason);
             }
         };
-        let started = timeout_at(until, progress.start()).await;
+        let started = timeout_at(until, recorder.started()).await;
         if !matches!(started, Ok(Ok(()))) || Instant::now() >= until {
             return match started {
                 Ok(Err(_)) => Ended::NotOurs,
@@ -273,7 +273,7 @@ fn late() -> Ended {
 
 #[async_trait]
 impl Gateway for SmppGateway {
-    async fn attempt(&self, spool: &Spool, progress: &dyn Progress) -> Ended {
+    async fn attempt(&self, spool: &Spool, recorder: &dyn gateway::Session) -> Ended {
         let _counted = Counted::new(&self.in_flight);
         let Content::Sms(text) = &spool.content else {
             let reason = "a message centre carries nothing but short messages";
@@ -281,7 +281,7 @@ impl Gateway for SmppGateway {
         };
         self.open(None);
         match message::parts(&self.opener.config, spool, text) {
-            Ok(parts) => self.deliver(parts, spool.until(), progress).await,
+            Ok(parts) => self.deliver(parts, spool.until(), recorder).await,
             Err(reason) => ours(VIA, Outcome::Rejected, reason),
         }
     }

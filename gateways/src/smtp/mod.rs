@@ -57,7 +57,7 @@ use self::{
     trouble::{Trouble, WORDS},
 };
 use crate::{
-    Content, Ended, Gateway, Health, Progress, Report, Spool, gateway::Counted, pool::Pool,
+    Content, Ended, Gateway, Health, Report, Session, Spool, gateway::Counted, pool::Pool,
     words::one_line,
 };
 
@@ -129,7 +129,7 @@ impl SmtpGateway {
         ))
     }
 
-    async fn deliver(&self, letter: &Letter, until: Instant, progress: &dyn Progress) -> Ended {
+    async fn deliver(&self, letter: &Letter, until: Instant, session: &dyn Session) -> Ended {
         let domain = letter.recipient.domain();
         let place = async {
             match &self.domains {
@@ -155,7 +155,7 @@ impl SmtpGateway {
             self.pool.keep(connection);
             return ours(Outcome::Rejected, obstacle);
         }
-        let started = timeout_at(until, progress.start()).await;
+        let started = timeout_at(until, session.started()).await;
         if !matches!(started, Ok(Ok(()))) || Instant::now() >= until {
             self.pool.keep(connection);
             return match started {
@@ -196,7 +196,7 @@ impl SmtpGateway {
 
 #[async_trait]
 impl Gateway for SmtpGateway {
-    async fn attempt(&self, spool: &Spool, progress: &dyn Progress) -> Ended {
+    async fn attempt(&self, spool: &Spool, session: &dyn Session) -> Ended {
         let _counted = Counted::new(&self.in_flight);
         let Content::Email(email) = &spool.content else {
             return ours(Outcome::Rejected, "a mail server carries nothing but mail");
@@ -214,7 +214,7 @@ impl Gateway for SmtpGateway {
             )
         }));
         match letter.unwrap_or_else(|_| Err("the mail cannot be written".to_owned())) {
-            Ok(letter) => self.deliver(&letter, until, progress).await,
+            Ok(letter) => self.deliver(&letter, until, session).await,
             Err(reason) => ours(Outcome::Rejected, reason),
         }
     }

@@ -12,7 +12,7 @@ use domain::{
 use tokio::{sync::OnceCell, time::Instant};
 
 use super::attempt::Attempt;
-use crate::{Channel, NotOurs, Progress, registry::Trial};
+use crate::{Channel, NotOurs, Session, registry::Trial};
 
 /// The result of starting an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,8 +102,8 @@ impl Start<'_> {
 }
 
 #[async_trait]
-impl Progress for Start<'_> {
-    async fn start(&self) -> Result<(), NotOurs> {
+impl Session for Start<'_> {
+    async fn started(&self) -> Result<(), NotOurs> {
         match self.answer.get_or_init(|| self.record()).await {
             Started::Now => {
                 self.trial.started();
