@@ -8,14 +8,16 @@ use commands::{
 };
 use domain::{
     Id, Owner,
-    delivery::{Outcome, Transmission},
+    delivery::{Outcome, SpoolResult, Transmission},
     flow::{Flow, Service},
     outreach::{TextClass, sms},
     people::Contact,
 };
 use tokio::time::{Duration, Instant, timeout};
 
-use crate::{Content, Ended, NotOurs, Registry, Session, Spool, content::Sms, email::Email};
+use crate::{
+    Cancelled, Content, Ended, NotOurs, Registry, Session, Spool, content::Sms, email::Email,
+};
 
 /// Time limit over all providers that are tried: a client waits for the answer.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
@@ -125,5 +127,13 @@ struct Unrecorded;
 impl Session for Unrecorded {
     async fn started(&self) -> Result<(), NotOurs> {
         Ok(())
+    }
+
+    fn connected(&self) {}
+
+    fn result(&self, _: Vec<SpoolResult>) {}
+
+    async fn cancelled(&self) -> Cancelled {
+        std::future::pending().await
     }
 }

@@ -11,6 +11,11 @@ use domain::{
 
 use crate::email::Email;
 
+/// The time limit of a fax, from its start to its end.
+const LONGEST_FAX: Duration = Duration::from_secs(30 * 60);
+/// The time limit of a call, from its start to its end.
+const LONGEST_CALL: Duration = Duration::from_secs(60 * 60);
+
 /// The content of an attempt, by service.
 #[derive(Debug, Clone)]
 pub enum Content {
@@ -32,6 +37,28 @@ impl Content {
             Self::Fax(_) => Service::Fax,
             Self::Sms(_) => Service::Sms,
             Self::Voice(_) => Service::Voice,
+        }
+    }
+
+    /// True if its attempts are sessions that last: calls and faxes.
+    pub(crate) fn lasts(&self) -> bool {
+        matches!(self, Self::Fax(_) | Self::Voice(_))
+    }
+
+    /// The time limit of an attempt with this content, if it is one of its own.
+    pub(crate) fn time_limit(&self) -> Option<Duration> {
+        match self {
+            Self::Email(_) | Self::Sms(_) => None,
+            Self::Fax(_) => Some(LONGEST_FAX),
+            Self::Voice(_) => Some(LONGEST_CALL),
+        }
+    }
+
+    /// The number of parts of a short message; 0 of anything else.
+    pub(crate) fn parts(&self) -> u32 {
+        match self {
+            Self::Sms(sms) => u32::try_from(sms.encoded.parts.len()).unwrap_or(u32::MAX),
+            Self::Email(_) | Self::Fax(_) | Self::Voice(_) => 0,
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::{
     any::Any,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant as Clock},
@@ -12,13 +12,14 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{
-    delivery::{Outcome, ResultKind},
+    delivery::{Outcome, ResultKind, SpoolResult},
     flow::{Flow, Service},
 };
 use futures::future::join_all;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use crate::{Content, Ended, Gateway, NotOurs, Report, Session, Spool};
+use crate::{Cancelled, Content, Ended, Gateway, NotOurs, Report, Session, Spool};
 
 /// A behaviour of the remote side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +116,14 @@ pub(crate) struct Starts {
     pub refuse: bool,
     /// The time that it takes to put the start on record.
     pub takes: Duration,
+    /// The number of reported connections.
+    pub connections: AtomicUsize,
+    /// The reported results.
+    pub results: Mutex<Vec<SpoolResult>>,
+    /// Cancels the attempt.
+    pub cancel: CancellationToken,
+    /// The reason of the cancellation; a hang-up, unless set.
+    pub reason: Option<Cancelled>,
 }
 
 impl Starts {
@@ -131,6 +140,19 @@ impl Session for Starts {
         }
         self.count.fetch_add(1, Ordering::SeqCst);
         if self.refuse { Err(NotOurs) } else { Ok(()) }
+    }
+
+    fn connected(&self) {
+        self.connections.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn result(&self, mut results: Vec<SpoolResult>) {
+        self.results.lock().unwrap().append(&mut results);
+    }
+
+    async fn cancelled(&self) -> Cancelled {
+        self.cancel.cancelled().await;
+        self.reason.unwrap_or(Cancelled::HungUp)
     }
 }
 

@@ -58,13 +58,41 @@ impl Spool {
 #[error("the attempt belongs to someone else")]
 pub struct NotOurs;
 
-/// One attempt as its adapter reports it.
+/// The session of an attempt: its adapter reports through it as the attempt goes on, and learns
+/// from it that the attempt must end.
 #[async_trait]
 pub trait Session: Send + Sync {
     /// Puts the intent on record. An adapter calls it when its connection is ready
     /// and the attempt goes on the wire next, and touches the wire only on `Ok`.
     async fn started(&self) -> Result<(), NotOurs>;
+
+    /// Notes that the remote side answers at this moment. That of a call or fax is put on record
+    /// while it lasts, beside the attempt; a message has one answer, with which it also ends, so its
+    /// adapter need not call this.
+    fn connected(&self);
+
+    /// Notes results of a call or fax, which are put on record while it lasts. The report at the end
+    /// does not repeat them.
+    fn result(&self, results: Vec<SpoolResult>);
+
+    /// Waits until the attempt must end, and returns the reason. An adapter of calls ends them then,
+    /// within [`GOODBYE`]; one of messages lets the message end by itself.
+    async fn cancelled(&self) -> Cancelled;
 }
+
+/// The reason for which an attempt must end early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancelled {
+    /// Somebody asked for its end.
+    HungUp,
+    /// The worker stops.
+    Stopping,
+    /// The worker lost its lease, and the outcome is on record as unknown.
+    TakenOver,
+}
+
+/// The time within which a cancelled call ends.
+pub const GOODBYE: Duration = Duration::from_secs(3);
 
 /// The result of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +103,7 @@ pub struct Report {
     pub response: String,
     /// True if the remote side was reached.
     pub connected: bool,
-    /// The result rows of the attempt's steps.
+    /// The result rows of the attempt's steps, without those that the session was told.
     pub results: Vec<SpoolResult>,
 }
 

@@ -46,7 +46,9 @@ mod worker;
 mod contract_suite;
 
 pub use content::Content;
-pub use gateway::{Accepted, Ended, Gateway, Health, NotOurs, Report, Session, Spool};
+pub use gateway::{
+    Accepted, Cancelled, Ended, GOODBYE, Gateway, Health, NotOurs, Report, Session, Spool,
+};
 pub use reception::Reception;
 pub use registry::{Channel, Installation, Registry};
 pub use worker::{Worker, WorkerConfig};

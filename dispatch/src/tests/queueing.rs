@@ -187,6 +187,7 @@ async fn what_is_awaited_is_found_by_its_name_or_when_it_is_late() {
             message_id: Some(name.to_owned()),
             until: noon() + chrono::TimeDelta::minutes(minutes),
             if_silent: OnReportTimeout::Unknown,
+            parts: 0,
         }),
     };
     let mut position = 0;

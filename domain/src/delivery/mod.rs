@@ -29,6 +29,6 @@ pub use sender::{
 pub use spacing::Spacing;
 pub use transmission::{
     Acceptance, Arrival, Assignment, Attachment, Awaited, Direction, Message, OnReportTimeout,
-    Order, OrderPatch, Retry, Spool, SpoolReport, Transmission, TransmissionCommand,
+    Order, OrderPatch, Retry, Spool, SpoolProgress, SpoolReport, Transmission, TransmissionCommand,
     TransmissionError, TransmissionEvent,
 };

@@ -121,6 +121,7 @@ impl Reports {
                 outcome: said.outcome,
                 response: said.words,
                 results: Vec::new(),
+                parts: 0,
             },
             retry,
         })

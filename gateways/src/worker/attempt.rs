@@ -1,10 +1,8 @@
-//! One attempt, from claim to report.
+//! One attempt, from claim to end.
 
 use std::{sync::Arc, time::Duration};
 
-use backoff::Backoff;
 use chrono::{DateTime, Utc};
-use commands::CommandError;
 use dispatch::{
     permits::Permit,
     queue::{self, Job},
@@ -12,10 +10,7 @@ use dispatch::{
 use domain::{
     Entity, FIRST_TENANT, Id,
     access::Tenant,
-    delivery::{
-        Acceptance, Awaited, Outcome, Provider, Retry, SenderAddress, Spool as SpoolMark,
-        SpoolReport, Transmission, TransmissionCommand, TransmissionError,
-    },
+    delivery::{Outcome, SenderAddress, Spool as SpoolMark, Transmission},
     flow::Service,
 };
 use eventstore::{Metadata, clock};
@@ -25,15 +20,14 @@ use tracing::Instrument;
 use super::{
     NO_PROVIDER_PAUSE, Shared,
     content::{NoContent, People, Senders},
+    live::Live,
     start::{Start, Started},
     suppression_check::SuppressionCheck,
 };
-use crate::{Accepted, Channel, Ended, Report, Spool, registry::Trial};
+use crate::{Channel, Ended, Report, Spool, registry::Trial};
 
 /// The pause before an attempt is repeated for which the adapter had no capacity.
 const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
-/// The pauses before what must not be lost is tried again while the database does not answer.
-const RETRIES: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
 
 /// A claimed attempt with the data that it needs.
 pub(crate) struct Attempt {
@@ -163,23 +157,31 @@ impl Attempt {
         // The permit is held until the outcome is on record: a worker that dies leaves no more
         // outcomes unknown than it had permits.
         let (channel, trial, _permit) = through;
+        let live = Live::default();
         let start = Start {
             attempt: self,
+            live: &live,
             channel: &channel,
             trial: &trial,
             sender,
-            until: spool.until(),
+            until: self.starts_until(spool),
             answer: OnceCell::new(),
         };
         let provider = channel.provider;
-        let ended = channel.gateway.attempt(spool, &start).await;
+        let session = channel.gateway.attempt(spool, &start);
+        let ended = if spool.content.lasts() {
+            live.follow(self, session).await
+        } else {
+            session.await
+        };
         match (ended, start.answer.get()) {
             (Ended::Reported(report), _) => {
                 trial.ended(&report);
                 metrics::counter!("ledgerline_provider_attempts_total",
                     "provider" => provider.to_string(), "outcome" => report.outcome.as_str())
                 .increment(1);
-                self.report(report, Some(provider)).await
+                let told = (live.rest(), spool.content.parts());
+                self.report(report, Some(provider), told).await
             }
             (Ended::Accepted(accepted), _) => {
                 trial.ended(&Report {
@@ -188,7 +190,7 @@ impl Attempt {
                     connected: true,
                     results: Vec::new(),
                 });
-                self.accept(accepted, provider).await
+                self.accept(accepted, provider, spool.content.parts()).await
             }
             (Ended::NotOurs, Some(Started::ByOther)) => self
                 .mark_outcome_unknown()
@@ -202,7 +204,8 @@ impl Attempt {
                     connected: false,
                     results: Vec::new(),
                 };
-                self.report(report, Some(provider)).await
+                self.report(report, Some(provider), Default::default())
+                    .await
             }
             // Another provider may have room.
             (Ended::NotOurs, Some(Started::Full(pause))) => {
@@ -220,6 +223,16 @@ impl Attempt {
         }
     }
 
+    /// The time until which the attempt waits for its start: a call may last longer than that.
+    fn starts_until(&self, spool: &Spool) -> Instant {
+        let until = spool.until();
+        if spool.content.lasts() {
+            until.min(Instant::now() + self.shared.config.attempt)
+        } else {
+            until
+        }
+    }
+
     async fn spool(&self, channel: &Channel, senders: Senders) -> Result<Spool, NoContent> {
         let order = self
             .transmission
@@ -233,6 +246,12 @@ impl Attempt {
             .transmission
             .owner()
             .ok_or(NoContent::never("it has no owner"))?;
+        let content = self
+            .shared
+            .contents
+            .compose(&self.transmission, &self.people, senders)
+            .await?;
+        let usual = content.time_limit().unwrap_or(self.shared.config.attempt);
         Ok(Spool {
             id: Id::new(self.job.spool_id),
             transmission: Id::new(self.job.transmission_id),
@@ -240,180 +259,16 @@ impl Attempt {
             contact: order.contact_id,
             destination: destination.to_owned(),
             flow: assignment.flow.clone(),
-            content: self
-                .shared
-                .contents
-                .compose(&self.transmission, &self.people, senders)
-                .await?,
+            content,
             bulk: self.is_bulk(),
-            deadline: Instant::now() + self.shared.config.attempt.max(channel.gateway.time_limit()),
+            deadline: Instant::now() + usual.max(channel.gateway.time_limit()),
         })
-    }
-
-    /// Marks the outcome of an attempt as unknown that another worker had claimed before and
-    /// started. `None` if it was not started: it can be made like a new one.
-    async fn mark_outcome_unknown(&self) -> Option<QueueAction> {
-        let command = TransmissionCommand::MarkOutcomeUnknown {
-            spool: self.id(),
-            at: clock::now(),
-            reason: "the worker that had started it did not report".to_owned(),
-        };
-        match self.settle(command).await {
-            Err(TransmissionError::NotStarted) => None,
-            Ok(()) => {
-                metrics::counter!("ledgerline_attempts_unknown_total").increment(1);
-                Some(QueueAction::Settled)
-            }
-            Err(_) => Some(self.clear().await),
-        }
-    }
-
-    async fn expire(&self, reason: &str) -> QueueAction {
-        let command = TransmissionCommand::Expire {
-            spool: self.id(),
-            at: clock::now(),
-            reason: reason.to_owned(),
-        };
-        match self.settle(command).await {
-            Ok(()) => QueueAction::Settled,
-            Err(TransmissionError::AlreadyStarted) => self
-                .mark_outcome_unknown()
-                .await
-                .unwrap_or(QueueAction::Dropped),
-            Err(_) => self.clear().await,
-        }
-    }
-
-    pub(super) async fn reject(&self, reason: &str) -> QueueAction {
-        let report = Report {
-            outcome: Outcome::Rejected,
-            response: reason.to_owned(),
-            connected: false,
-            results: Vec::new(),
-        };
-        self.report(report, None).await
-    }
-
-    async fn report(&self, report: Report, provider: Option<Id<Provider>>) -> QueueAction {
-        let at = clock::now();
-        let outcome = report.outcome;
-        metrics::counter!("ledgerline_attempts_total", "outcome" => outcome.as_str()).increment(1);
-        tracing::info!(%outcome, "attempted");
-        let retry = match outcome {
-            Outcome::Unanswered | Outcome::Unavailable => self.retry(provider).await,
-            Outcome::Delivered | Outcome::Rejected | Outcome::Unknown => None,
-        };
-        let command = TransmissionCommand::Report {
-            report: SpoolReport {
-                spool: self.id(),
-                provider,
-                at,
-                connected_at: report.connected.then_some(at),
-                outcome,
-                response: report.response,
-                results: report.results,
-            },
-            retry,
-        };
-        match self.settle(command).await {
-            Ok(()) => QueueAction::Settled,
-            Err(_) => self.clear().await,
-        }
-    }
-
-    /// Records that the provider accepted the message; a delivery receipt or the report time-out
-    /// ends the attempt later.
-    async fn accept(&self, accepted: Accepted, provider: Id<Provider>) -> QueueAction {
-        let at = clock::now();
-        metrics::counter!("ledgerline_attempts_accepted_total").increment(1);
-        tracing::info!("accepted");
-        let report_timeout =
-            chrono::TimeDelta::from_std(accepted.report_timeout).unwrap_or_default();
-        let command = TransmissionCommand::Accept(Acceptance {
-            spool: self.id(),
-            at,
-            awaited: Awaited {
-                provider,
-                message_id: accepted.message_id,
-                until: at + report_timeout,
-                if_silent: accepted.if_silent,
-            },
-            results: accepted.results,
-        });
-        match self.settle(command).await {
-            Ok(()) => QueueAction::Settled,
-            // The delivery receipt was faster than the response.
-            Err(_) => self.clear().await,
-        }
     }
 
     /// The tenant whose providers may carry the attempt, beside those of the installation.
     pub(super) fn tenant(&self) -> Id<Tenant> {
         let owner = self.transmission.owner();
         owner.map_or(FIRST_TENANT, |owner| owner.tenant)
-    }
-
-    async fn retry(&self, failed: Option<Id<Provider>>) -> Option<Retry> {
-        let service = Service::from_flag(i32::from(self.job.service));
-        let elsewhere = service.zip(failed).is_some_and(|(service, failed)| {
-            let registry = &self.shared.registry;
-            let senders = self.senders_as_claimed();
-            let wanted = (service, senders.for_service(service));
-            registry.elsewhere(self.tenant(), wanted, &self.job.avoid, failed)
-        });
-        let spool = self
-            .persist("a further attempt", || {
-                self.shared.commands.next_id("spool")
-            })
-            .await;
-        Some(Retry {
-            spool,
-            base_seconds: self.shared.config.retry_base_seconds,
-            jitter: rand::random(),
-            elsewhere,
-        })
-    }
-
-    /// Sends a command that ends the attempt, and removes its queue entry. The outcome is only
-    /// in memory until then, so this is retried until it succeeds.
-    pub(super) async fn settle(
-        &self,
-        command: TransmissionCommand,
-    ) -> Result<(), TransmissionError> {
-        let id: Id<Transmission> = Id::new(self.job.transmission_id);
-        let metadata = self.metadata();
-        let bus = &self.shared.commands;
-        let send = || bus.send_and_dequeue(id, command.clone(), &metadata, self.job.spool_id);
-        self.persist("a report", send).await.map(|_| ())
-    }
-
-    async fn persist<T, F>(&self, what: &str, action: impl Fn() -> F) -> T
-    where
-        F: Future<Output = Result<T, CommandError>>,
-    {
-        let mut backoff = RETRIES;
-        loop {
-            match action().await {
-                Ok(value) => return value,
-                Err(error) => {
-                    tracing::warn!(spool.id = self.job.spool_id, %error, "{what} waits");
-                    tokio::time::sleep(backoff.take()).await;
-                }
-            }
-        }
-    }
-
-    /// Removes the queue entry of an attempt that has ended already.
-    pub(super) async fn clear(&self) -> QueueAction {
-        let spool = self.job.spool_id;
-        let removed = async {
-            let mut connection = self.shared.pool.acquire().await?;
-            queue::remove(&mut connection, &[spool]).await
-        };
-        if let Err(error) = removed.await {
-            tracing::warn!(spool.id = spool, %error, "a settled attempt stays queued");
-        }
-        QueueAction::Settled
     }
 
     pub(super) fn id(&self) -> Id<SpoolMark> {

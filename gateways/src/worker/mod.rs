@@ -2,15 +2,18 @@
 //!
 //! The life of an attempt here: claimed under a lease that is renewed while it is in flight;
 //! given a provider and, once that has a free permit, its content; started, on record, when
-//! the adapter's connection is ready; made; reported in the same transaction that removes it
-//! from the queue.
+//! the adapter's connection is ready; made, and a call meanwhile put on record as it goes on;
+//! reported in the same transaction that removes it from the queue.
 
 mod attempt;
 mod channels;
 mod claiming;
 mod content;
+mod hangups;
+mod live;
 mod pacing;
 mod picking;
+mod recording;
 mod report_timeout;
 mod start;
 mod suppression_check;
@@ -27,11 +30,15 @@ use dispatch::{
     queue,
     rate_limiter::RateLimiter,
 };
+use eventstore::subscriber::observe;
 use sqlx::PgPool;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::content::Contents;
+use self::{
+    content::Contents,
+    hangups::{Calls, Hangups},
+};
 use crate::{Reception, Registry};
 
 /// The interval at which the queue is polled without a notification.
@@ -65,6 +72,8 @@ pub(crate) struct Shared {
     pub registry: Registry,
     pub contents: Contents,
     pub leases: Leases,
+    /// The calls and faxes in progress.
+    pub calls: Calls,
     pub suppression: Suppression,
     pub campaigns: Campaigns,
     /// Delays starts by the pace of campaigns and the rate limits of providers.
@@ -105,6 +114,7 @@ impl Worker {
             pool: commands.store().pool().clone(),
             contents: Contents::new(commands.clone(), media, config.company.clone()),
             leases: Leases::default(),
+            calls: Calls::default(),
             suppression: Suppression::new(commands.store().clone()),
             campaigns: Campaigns::new(commands.store().pool().clone()),
             rate_limiter: RateLimiter::new(commands.store().pool().clone()),
@@ -117,6 +127,9 @@ impl Worker {
         });
         shared.registry.listen(Arc::new(reception.clone()));
         tokio::spawn(reception.sweep(shared.stopping.clone()));
+        let log = shared.commands.store().log().clone();
+        let head = log.head();
+        tokio::spawn(observe(log, head, Hangups(shared.calls.clone())));
         let tasks = TaskTracker::new();
         tasks.spawn(claiming::run(Arc::clone(&shared), queued, tasks.clone()));
         tasks.spawn(renew(Arc::clone(&shared), tasks.clone()));

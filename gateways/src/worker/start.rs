@@ -1,4 +1,5 @@
-//! An attempt's start: put on record, at its pace, when the adapter's connection is ready.
+//! An attempt's session: its start is put on record, at its pace, when the adapter's connection is
+//! ready.
 
 use std::time::Duration;
 
@@ -6,13 +7,13 @@ use async_trait::async_trait;
 use dispatch::queue;
 use domain::{
     Id,
-    delivery::{SenderAddress, Transmission, TransmissionCommand},
+    delivery::{SenderAddress, SpoolResult, Transmission, TransmissionCommand},
     flow::Service,
 };
 use tokio::{sync::OnceCell, time::Instant};
 
-use super::attempt::Attempt;
-use crate::{Channel, NotOurs, Session, registry::Trial};
+use super::{attempt::Attempt, live::Live};
+use crate::{Cancelled, Channel, NotOurs, Session, registry::Trial};
 
 /// The result of starting an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,14 +35,15 @@ pub(super) enum Started {
     Suppressed,
 }
 
-/// Puts the start on record when the adapter's connection is ready.
+/// The session of an attempt, as the worker keeps it.
 pub(super) struct Start<'a> {
     pub attempt: &'a Attempt,
+    pub live: &'a Live,
     pub channel: &'a Channel,
     pub trial: &'a Trial,
     /// The sender that its message was made for.
     pub sender: (Service, Option<&'a SenderAddress>),
-    /// The time at which the adapter gives up.
+    /// The time at which the attempt gives up waiting for its start.
     pub until: Instant,
     pub answer: OnceCell<Started>,
 }
@@ -115,6 +117,21 @@ impl Session for Start<'_> {
             | Started::Full(_)
             | Started::Later(_)
             | Started::Suppressed => Err(NotOurs),
+        }
+    }
+
+    fn connected(&self) {
+        self.live.connected();
+    }
+
+    fn result(&self, results: Vec<SpoolResult>) {
+        self.live.result(results);
+    }
+
+    async fn cancelled(&self) -> Cancelled {
+        tokio::select! {
+            reason = self.live.cancellation.wait() => *reason,
+            () = self.attempt.shared.stopping.cancelled() => Cancelled::Stopping,
         }
     }
 }

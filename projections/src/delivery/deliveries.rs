@@ -139,13 +139,16 @@ fn occurred(recorded: &Recorded) -> Option<Occurred<'_>> {
 
 /// The transmissions whose counters these events may change.
 fn counted(events: &[Arc<Recorded>]) -> Vec<i64> {
-    use TransmissionEvent::{ResultRecorded, RetryScheduled, SpoolConnected, SpoolStarted};
+    use TransmissionEvent::{
+        ResultRecorded, RetryScheduled, SpoolConnected, SpoolHangupRequested, SpoolStarted,
+    };
     let changes_none = |event: &TransmissionEvent| {
         matches!(
             event,
             ResultRecorded { .. }
                 | RetryScheduled { .. }
                 | SpoolConnected { .. }
+                | SpoolHangupRequested { .. }
                 | SpoolStarted { .. }
         )
     };

@@ -38,6 +38,9 @@ pub struct Awaited {
     pub until: DateTime<Utc>,
     /// The outcome without a report.
     pub if_silent: OnReportTimeout,
+    /// The number of parts that were accepted; 0 in older events.
+    #[serde(default)]
+    pub parts: u32,
 }
 
 /// The acceptance of an attempt by the remote side.
@@ -86,7 +89,7 @@ impl Transmission {
             Withdrawn | Ended(_) => Err(TransmissionError::AlreadyEnded),
             Accepted(OnReportTimeout::Unknown) => {
                 let reason = "it was taken, and no report came";
-                Ok(self.lost(spool, at, reason, Vec::new()))
+                Ok(self.lost(spool, at, reason))
             }
             Accepted(OnReportTimeout::Delivered) => Ok(self.delivered(SpoolReport {
                 spool,
@@ -96,6 +99,7 @@ impl Transmission {
                 outcome: Outcome::Delivered,
                 response: "it was taken, and no report came".to_owned(),
                 results: Vec::new(),
+                parts: 0,
             })),
         }
     }

@@ -8,9 +8,9 @@ use super::{
     OnReportTimeout, Order, Spool, TransmissionCommand, TransmissionError, TransmissionEvent,
     TransmissionEvent::{
         ResultRecorded, RetryScheduled, SpoolCompleted, SpoolConnected, SpoolFailed,
-        SpoolOutcomeUnknown, SpoolQueued, SpoolReceived, SpoolResolved, SpoolStarted,
-        SpoolWithdrawn, TransmissionCompleted, TransmissionCreated, TransmissionDeleted,
-        TransmissionFailed, TransmissionSuppressed, TransmissionUpdated,
+        SpoolHangupRequested, SpoolOutcomeUnknown, SpoolQueued, SpoolReceived, SpoolResolved,
+        SpoolStarted, SpoolWithdrawn, TransmissionCompleted, TransmissionCreated,
+        TransmissionDeleted, TransmissionFailed, TransmissionSuppressed, TransmissionUpdated,
     },
 };
 use crate::{
@@ -83,6 +83,32 @@ pub(super) struct Attempt {
     pub id: Id<Spool>,
     pub provider: Option<Id<Provider>>,
     pub state: AttemptState,
+    /// The time at which the remote side was reached.
+    #[serde(default)]
+    pub connected_at: Option<DateTime<Utc>>,
+    /// The number of results on record.
+    #[serde(default)]
+    pub results: usize,
+    /// The number of parts of a short message that the remote side accepted.
+    #[serde(default)]
+    pub parts: u32,
+    /// True if its end was asked for.
+    #[serde(default)]
+    pub hung_up: bool,
+}
+
+impl Attempt {
+    fn new(id: Id<Spool>, provider: Option<Id<Provider>>, state: AttemptState) -> Self {
+        Self {
+            id,
+            provider,
+            state,
+            connected_at: None,
+            results: 0,
+            parts: 0,
+            hung_up: false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,8 +165,14 @@ impl Transmission {
     }
 
     fn end(&mut self, spool: Id<Spool>, outcome: Outcome) {
-        if let Some(attempt) = self.spools.iter_mut().find(|attempt| attempt.id == spool) {
+        self.change(spool, |attempt| {
             attempt.state = AttemptState::Ended(outcome);
+        });
+    }
+
+    fn change(&mut self, spool: Id<Spool>, change: impl FnOnce(&mut Attempt)) {
+        if let Some(attempt) = self.spools.iter_mut().rev().find(|it| it.id == spool) {
+            change(attempt);
         }
     }
 }
@@ -201,11 +233,8 @@ impl Aggregate for Transmission {
                     before,
                     last_answer,
                 });
-                self.spools.push(Attempt {
-                    id: spool,
-                    provider: None,
-                    state: AttemptState::Queued,
-                });
+                let queued = Attempt::new(spool, None, AttemptState::Queued);
+                self.spools.push(queued);
             }
             SpoolReceived {
                 spool,
@@ -215,39 +244,33 @@ impl Aggregate for Transmission {
             } => {
                 self.stage = Stage::Processing;
                 self.key = Some(key);
-                self.spools.push(Attempt {
-                    id: spool,
-                    provider,
-                    state: AttemptState::Started,
-                });
+                let started = Attempt::new(spool, provider, AttemptState::Started);
+                self.spools.push(started);
             }
             SpoolStarted {
                 spool, provider, ..
-            } => {
-                let attempt = self.spools.iter_mut().find(|attempt| attempt.id == spool);
-                if let Some(attempt) = attempt {
-                    attempt.provider = Some(provider);
-                    attempt.state = AttemptState::Started;
-                }
-            }
+            } => self.change(spool, |attempt| {
+                attempt.provider = Some(provider);
+                attempt.state = AttemptState::Started;
+            }),
             SpoolWithdrawn { spool, .. } => {
-                let attempt = self.spools.iter_mut().find(|attempt| attempt.id == spool);
-                if let Some(attempt) = attempt {
-                    attempt.state = AttemptState::Withdrawn;
-                }
+                self.change(spool, |attempt| attempt.state = AttemptState::Withdrawn);
                 self.stage = Stage::Withdrawn;
             }
-            SpoolConnected {
-                spool,
-                awaited: Some(awaited),
-                ..
-            } => {
-                let attempt = self.spools.iter_mut().find(|attempt| attempt.id == spool);
-                if let Some(attempt) = attempt {
+            SpoolConnected { spool, at, awaited } => self.change(spool, |attempt| {
+                attempt.connected_at = Some(at);
+                if let Some(awaited) = awaited {
+                    attempt.parts = awaited.parts;
                     attempt.state = AttemptState::Accepted(awaited.if_silent);
                 }
+            }),
+            ResultRecorded { spool, results } => self.change(spool, |attempt| {
+                attempt.results += results.get().map_or(0, Vec::len);
+            }),
+            SpoolHangupRequested { spool, .. } => {
+                self.change(spool, |attempt| attempt.hung_up = true);
             }
-            SpoolConnected { .. } | ResultRecorded { .. } | RetryScheduled { .. } => {}
+            RetryScheduled { .. } => {}
             SpoolCompleted { spool, .. } => self.end(spool, Outcome::Delivered),
             SpoolOutcomeUnknown { spool, .. } => self.end(spool, Outcome::Unknown),
             SpoolFailed {
@@ -258,9 +281,9 @@ impl Aggregate for Transmission {
                 ..
             } => {
                 self.end(spool, outcome);
-                if let Some(attempt) = self.spools.iter_mut().find(|it| it.id == spool) {
+                self.change(spool, |attempt| {
                     attempt.provider = attempt.provider.or(provider);
-                }
+                });
                 if let Some(sending) = &mut self.sending {
                     sending.last_answer = Some(response);
                 }

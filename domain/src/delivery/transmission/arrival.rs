@@ -116,6 +116,7 @@ impl Transmission {
                 spool,
                 at,
                 response: Personal::new(subject, "received".to_owned()),
+                amount: 0,
             },
             TransmissionCompleted { at },
         ]

@@ -21,8 +21,8 @@ pub(super) type Decision = Result<Vec<TransmissionEvent>, TransmissionError>;
 impl Transmission {
     pub(super) fn decide(&self, command: TransmissionCommand) -> Decision {
         use TransmissionCommand::{
-            Accept, Bounce, Create, Delete, Expire, MarkOutcomeUnknown, Receive, Report, Resolve,
-            Send, Start, Suppress, TimeOutReport, Update, Withdraw,
+            Accept, Bounce, Create, Delete, Expire, HangUp, MarkOutcomeUnknown, Progress, Receive,
+            Report, Resolve, Send, Start, Suppress, TimeOutReport, Update, Withdraw,
         };
         match (self.stage, command) {
             (Absent, Create { id, owner, order }) => {
@@ -69,6 +69,8 @@ impl Transmission {
                 Started | Accepted(_) => Err(TransmissionError::AlreadyStarted),
                 AttemptState::Withdrawn | Ended(_) => Err(TransmissionError::AlreadyEnded),
             },
+            (_, Progress(progress)) => self.progressed(progress),
+            (_, HangUp { spool, at }) => self.hang_up(spool, at),
             (_, Report { report, retry }) => self.report(report, retry),
             (_, Accept(acceptance)) => self.accept(acceptance),
             (
@@ -82,7 +84,7 @@ impl Transmission {
             (_, TimeOutReport { spool, at }) => self.time_out_report(spool, at),
             (_, MarkOutcomeUnknown { spool, at, reason }) => match self.attempt(spool)?.state {
                 Queued => Err(TransmissionError::NotStarted),
-                Started => Ok(self.lost(spool, at, &reason, Vec::new())),
+                Started => Ok(self.lost(spool, at, &reason)),
                 Accepted(_) | AttemptState::Withdrawn | Ended(_) => {
                     Err(TransmissionError::AlreadyEnded)
                 }

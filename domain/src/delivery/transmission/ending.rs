@@ -37,27 +37,20 @@ impl Transmission {
             (AttemptState::Withdrawn | Ended(_), _) => Err(TransmissionError::AlreadyEnded),
             (Queued, Outcome::Delivered | Outcome::Unknown) => Err(TransmissionError::NotStarted),
             (Started | Accepted(_), Outcome::Delivered) => Ok(self.delivered(report)),
-            (Started | Accepted(_), Outcome::Unknown) => {
-                let SpoolReport {
-                    spool,
-                    at,
-                    response,
-                    results,
-                    ..
-                } = report;
-                Ok(self.lost(spool, at, &response, results))
-            }
+            (Started | Accepted(_), Outcome::Unknown) => Ok(self.unknown(report)),
             (Queued | Started | Accepted(_), _) => Ok(self.failed(report, retry)),
         }
     }
 
     pub(super) fn delivered(&self, report: SpoolReport) -> Vec<TransmissionEvent> {
         let (spool, at) = (report.spool, report.at);
+        let amount = self.amount(&report);
         let mut events = self.learned(spool, report.connected_at, report.results);
         events.push(SpoolCompleted {
             spool,
             at,
             response: self.personal(report.response),
+            amount,
         });
         events.push(TransmissionCompleted { at });
         events
@@ -65,7 +58,9 @@ impl Transmission {
 
     fn failed(&self, report: SpoolReport, retry: Option<Retry>) -> Vec<TransmissionEvent> {
         let (spool, at, outcome) = (report.spool, report.at, report.outcome);
-        let provider = report.provider;
+        let (provider, amount) = (report.provider, self.amount(&report));
+        let retry = retry.filter(|_| !self.is_hung_up(spool));
+        let report = self.marked(report);
         let mut events = self.learned(spool, report.connected_at, report.results);
         events.push(SpoolFailed {
             spool,
@@ -73,6 +68,7 @@ impl Transmission {
             provider,
             outcome,
             response: self.personal(report.response),
+            amount,
         });
         match retry.and_then(|retry| self.next_attempt((spool, provider), at, outcome, retry)) {
             Some(next) => events.extend(next),
@@ -88,6 +84,8 @@ impl Transmission {
         results: Vec<SpoolResult>,
     ) -> Vec<TransmissionEvent> {
         let mut events = Vec::with_capacity(4);
+        let is_known = |attempt: &Attempt| attempt.connected_at.is_some();
+        let connected_at = connected_at.filter(|_| !self.attempt(spool).is_ok_and(is_known));
         events.extend(connected_at.map(|at| SpoolConnected {
             spool,
             at,
@@ -113,19 +111,37 @@ impl Transmission {
         events
     }
 
+    fn unknown(&self, report: SpoolReport) -> Vec<TransmissionEvent> {
+        let (spool, at, amount) = (report.spool, report.at, self.amount(&report));
+        let mut events = self.learned(spool, report.connected_at, report.results);
+        events.extend(self.doubtful((spool, at, amount), &report.response));
+        events
+    }
+
+    /// The events of an attempt that was started or accepted, and never reported.
     pub(super) fn lost(
         &self,
         spool: Id<Spool>,
         at: DateTime<Utc>,
         reason: &str,
-        mut results: Vec<SpoolResult>,
     ) -> Vec<TransmissionEvent> {
-        results.push(SpoolResult::new(ResultKind::Error, "outcome", "unknown"));
-        let mut events = self.recorded(spool, results);
+        // The end of a call is not known, and so neither are its seconds.
+        let amount = self.attempt(spool).map_or(0, |attempt| attempt.parts);
+        self.doubtful((spool, at, amount), reason)
+    }
+
+    fn doubtful(
+        &self,
+        (spool, at, amount): (Id<Spool>, DateTime<Utc>, u32),
+        reason: &str,
+    ) -> Vec<TransmissionEvent> {
+        let row = SpoolResult::new(ResultKind::Error, "outcome", "unknown");
+        let mut events = self.recorded(spool, vec![row]);
         events.push(SpoolOutcomeUnknown {
             spool,
             at,
             response: self.personal(format!("OUTCOME_UNKNOWN {reason}")),
+            amount,
         });
         events.push(TransmissionFailed {
             at,
@@ -155,6 +171,7 @@ impl Transmission {
                 provider: None,
                 outcome,
                 response,
+                amount: 0,
             },
             TransmissionFailed { at, outcome },
         ]
@@ -172,6 +189,7 @@ impl Transmission {
             outcome: Outcome::Rejected,
             response: self.personal(format!("SUPPRESSED {reason}")),
             provider: None,
+            amount: 0,
         };
         vec![failed, TransmissionSuppressed { at, reason }]
     }
@@ -200,6 +218,7 @@ impl Transmission {
                     outcome,
                     response,
                     results: Vec::new(),
+                    parts: 0,
                 };
                 Ok(self.failed(report, None))
             }

@@ -13,14 +13,16 @@ mod aggregate;
 mod arrival;
 mod decide;
 mod ending;
+mod session;
 mod vocabulary;
 
 pub use acceptance::{Acceptance, Awaited, OnReportTimeout};
 pub use aggregate::{Assignment, Transmission};
 pub use arrival::{Arrival, Attachment, Message};
+pub use session::{SpoolProgress, SpoolReport};
 pub use vocabulary::{
-    Direction, Order, OrderPatch, Retry, Spool, SpoolReport, TransmissionCommand,
-    TransmissionError, TransmissionEvent,
+    Direction, Order, OrderPatch, Retry, Spool, TransmissionCommand, TransmissionError,
+    TransmissionEvent,
 };
 
 #[cfg(test)]

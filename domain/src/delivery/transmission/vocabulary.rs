@@ -5,7 +5,7 @@ use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Acceptance, Arrival, Awaited, Message, Transmission};
+use super::{Acceptance, Arrival, Awaited, Message, SpoolProgress, SpoolReport, Transmission};
 use crate::{
     Id, Owner, Patch, Personal, Refusal,
     delivery::{Campaign, Outcome, Provider, SpoolResult, hours::Hours},
@@ -114,25 +114,6 @@ pub struct Retry {
     pub elsewhere: bool,
 }
 
-/// The report of a gateway on an attempt.
-#[derive(Clone, Debug)]
-pub struct SpoolReport {
-    /// The attempt.
-    pub spool: Id<Spool>,
-    /// The provider, if one was chosen; the attempt need not have started.
-    pub provider: Option<Id<Provider>>,
-    /// The time of the report.
-    pub at: DateTime<Utc>,
-    /// The time at which the remote side was reached, if it was.
-    pub connected_at: Option<DateTime<Utc>>,
-    /// The outcome.
-    pub outcome: Outcome,
-    /// The response of the remote side.
-    pub response: String,
-    /// The results.
-    pub results: Vec<SpoolResult>,
-}
-
 /// A command to a transmission.
 #[derive(Clone, Debug)]
 pub enum TransmissionCommand {
@@ -183,6 +164,15 @@ pub enum TransmissionCommand {
         provider: Id<Provider>,
         /// The worker.
         worker: String,
+        /// The present time.
+        at: DateTime<Utc>,
+    },
+    /// Records the connection and the results of an attempt that goes on.
+    Progress(SpoolProgress),
+    /// Asks for the end of an attempt.
+    HangUp {
+        /// The attempt.
+        spool: Id<Spool>,
         /// The present time.
         at: DateTime<Utc>,
     },
@@ -338,10 +328,18 @@ pub enum TransmissionEvent {
         spool: Id<Spool>,
         results: Personal<Vec<SpoolResult>>,
     },
+    /// The end of a running attempt was asked for.
+    SpoolHangupRequested {
+        spool: Id<Spool>,
+        at: DateTime<Utc>,
+    },
     SpoolCompleted {
         spool: Id<Spool>,
         at: DateTime<Utc>,
         response: Personal<String>,
+        /// The billed amount: seconds of a call or fax, parts of a short message.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        amount: u32,
     },
     SpoolFailed {
         spool: Id<Spool>,
@@ -351,12 +349,16 @@ pub enum TransmissionEvent {
         provider: Option<Id<Provider>>,
         outcome: Outcome,
         response: Personal<String>,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        amount: u32,
     },
     SpoolOutcomeUnknown {
         spool: Id<Spool>,
         at: DateTime<Utc>,
         /// The reason, after the word `OUTCOME_UNKNOWN`.
         response: Personal<String>,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        amount: u32,
     },
     /// An unknown outcome became known, or a bounce changed the outcome.
     SpoolResolved {
@@ -408,6 +410,11 @@ pub enum TransmissionError {
     AlreadyEnded,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(amount: &u32) -> bool {
+    *amount == 0
+}
+
 impl From<TransmissionError> for Refusal {
     fn from(error: TransmissionError) -> Self {
         match error {
@@ -428,6 +435,7 @@ impl DomainEvent for TransmissionEvent {
             Self::SpoolReceived { .. } => "SpoolReceived",
             Self::SpoolWithdrawn { .. } => "SpoolWithdrawn",
             Self::SpoolConnected { .. } => "SpoolConnected",
+            Self::SpoolHangupRequested { .. } => "SpoolHangupRequested",
             Self::ResultRecorded { .. } => "ResultRecorded",
             Self::SpoolCompleted { .. } => "SpoolCompleted",
             Self::SpoolFailed { .. } => "SpoolFailed",

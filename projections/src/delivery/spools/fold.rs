@@ -21,6 +21,7 @@ struct Folded<'e> {
     provider_id: Option<i64>,
     time_connect: Option<DateTime<Utc>>,
     time_end: Option<DateTime<Utc>>,
+    amount: Option<i32>,
     ended: Option<Ended<'e>>,
     /// True if the attempt was withdrawn: its row is deleted.
     withdrawn: bool,
@@ -127,19 +128,27 @@ fn fold<'e>(events: &[Occurred<'e>]) -> BTreeMap<i64, Folded<'e>> {
             }
             SpoolConnected { .. } => folded.time_connect = Some(at),
             SpoolWithdrawn { .. } => folded.withdrawn = true,
-            SpoolCompleted { response, .. } => {
+            SpoolCompleted {
+                response, amount, ..
+            } => {
+                folded.bill(*amount);
                 folded.end(Some(at), Outcome::Delivered, response.get());
             }
             SpoolFailed {
                 provider,
                 outcome,
                 response,
+                amount,
                 ..
             } => {
+                folded.bill(*amount);
                 folded.provider_id = folded.provider_id.or(provider.map(Id::get));
                 folded.end(Some(at), *outcome, response.get());
             }
-            SpoolOutcomeUnknown { response, .. } => {
+            SpoolOutcomeUnknown {
+                response, amount, ..
+            } => {
+                folded.bill(*amount);
                 folded.end(Some(at), Outcome::Unknown, response.get());
             }
             // The end was when its outcome became unknown, not when the outcome was resolved.
@@ -153,6 +162,10 @@ fn fold<'e>(events: &[Occurred<'e>]) -> BTreeMap<i64, Folded<'e>> {
 }
 
 impl<'e> Folded<'e> {
+    fn bill(&mut self, amount: u32) {
+        self.amount = Some(i32::try_from(amount).unwrap_or(i32::MAX));
+    }
+
     fn end(&mut self, at: Option<DateTime<Utc>>, outcome: Outcome, response: Option<&'e String>) {
         self.time_end = at.or(self.time_end);
         self.ended = Some(Ended { outcome, response });
@@ -193,13 +206,13 @@ async fn insert(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::
          select u.spool_id, u.updated_at, u.version, u.time_start, u.provider_id, \
            u.time_connect, u.time_end, coalesce(u.status, 'initiated'), u.outcome, u.response, \
            u.transmission_id, t.user_id, t.contact_id, u.account_id, u.attempt, u.time_spool, \
-           u.position, u.created_at, 0, t.tenant_id \
+           u.position, u.created_at, coalesce(u.amount, 0), t.tenant_id \
          from unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::timestamptz[], \
            $5::bigint[], $6::timestamptz[], $7::timestamptz[], $8::text[], $9::text[], \
-           $10::text[], $11::bigint[], $12::bigint[], $13::int[], $14::timestamptz[], \
-           $15::bigint[], $16::timestamptz[]) \
+           $10::text[], $11::int[], $12::bigint[], $13::bigint[], $14::int[], \
+           $15::timestamptz[], $16::bigint[], $17::timestamptz[]) \
            as u (spool_id, updated_at, version, time_start, provider_id, time_connect, \
-           time_end, status, outcome, response, transmission_id, account_id, attempt, \
+           time_end, status, outcome, response, amount, transmission_id, account_id, attempt, \
            time_spool, position, created_at) \
          join transmissions t on t.transmission_id = u.transmission_id",
     );
@@ -227,11 +240,12 @@ async fn update(db: &mut PgConnection, rows: &Rows<'_, '_>) -> Result<(), sqlx::
            time_end = coalesce(u.time_end, t.time_end), \
            status = coalesce(u.status, t.status), \
            outcome = coalesce(u.outcome, t.outcome), \
+           amount = coalesce(u.amount, t.amount), \
            response = case when u.status is null then t.response else u.response end \
          from unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::timestamptz[], \
            $5::bigint[], $6::timestamptz[], $7::timestamptz[], $8::text[], $9::text[], \
-           $10::text[]) as u (spool_id, updated_at, version, time_start, provider_id, \
-           time_connect, time_end, status, outcome, response) \
+           $10::text[], $11::int[]) as u (spool_id, updated_at, version, time_start, \
+           provider_id, time_connect, time_end, status, outcome, response, amount) \
          where t.spool_id = u.spool_id",
     );
     bind(query, rows).execute(db).await.map(drop)
@@ -285,4 +299,5 @@ fn bind<'q>(
                 .collect::<Vec<_>>(),
         )
         .bind(rows.iter().map(|(_, row)| words(row)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, row)| row.amount).collect::<Vec<_>>())
 }

@@ -63,9 +63,9 @@ impl<'e> Folded<'e> {
     fn take(&mut self, occurred: &Occurred<'e>) {
         use TransmissionEvent::{
             ResultRecorded, RetryScheduled, SpoolCompleted, SpoolConnected, SpoolFailed,
-            SpoolOutcomeUnknown, SpoolQueued, SpoolReceived, SpoolResolved, SpoolStarted,
-            SpoolWithdrawn, TransmissionCompleted, TransmissionCreated, TransmissionDeleted,
-            TransmissionFailed, TransmissionSuppressed, TransmissionUpdated,
+            SpoolHangupRequested, SpoolOutcomeUnknown, SpoolQueued, SpoolReceived, SpoolResolved,
+            SpoolStarted, SpoolWithdrawn, TransmissionCompleted, TransmissionCreated,
+            TransmissionDeleted, TransmissionFailed, TransmissionSuppressed, TransmissionUpdated,
         };
         match occurred.event {
             TransmissionCreated { owner, order, .. } => {
@@ -150,6 +150,7 @@ impl<'e> Folded<'e> {
                 self.try_done = Some(before);
             }
             SpoolConnected { .. }
+            | SpoolHangupRequested { .. }
             | ResultRecorded { .. }
             | RetryScheduled { .. }
             | TransmissionDeleted {} => {}

@@ -9,6 +9,7 @@ fn awaited(if_silent: OnReportTimeout) -> Awaited {
         message_id: Some("m-1".into()),
         until: noon() + TimeDelta::hours(1),
         if_silent,
+        parts: 2,
     }
 }
 
@@ -41,6 +42,7 @@ fn completed(response: &str) -> Vec<Event> {
             spool: FIRST,
             at: noon(),
             response: bobs(response.to_owned()),
+            amount: 0,
         },
         Event::TransmissionCompleted { at: noon() },
     ]

@@ -25,6 +25,7 @@ fn delivered() -> Vec<Event> {
         spool: FIRST,
         at: noon(),
         response: bobs("250 ok".to_owned()),
+        amount: 0,
     });
     events.push(Event::TransmissionCompleted { at: noon() });
     events
@@ -55,6 +56,7 @@ fn a_bounce_that_is_faster_than_the_answer_is_the_answer() {
         provider: None,
         outcome: Outcome::Rejected,
         response: bobs("550 nobody".to_owned()),
+        amount: 0,
     };
     given(on_the_wire(1))
         .when(bounce())

@@ -17,6 +17,7 @@ mod accepted;
 mod bounced;
 mod failover;
 mod received;
+mod sessions;
 mod withdrawing;
 
 const FIRST: Id<Spool> = Id::new(1);
@@ -112,6 +113,7 @@ fn report(outcome: Outcome) -> Command {
             outcome,
             response: "said so".into(),
             results: vec![],
+            parts: 0,
         },
         retry: Some(Retry {
             spool: SECOND,
@@ -129,6 +131,7 @@ fn failed(outcome: Outcome) -> Event {
         provider: Some(Id::new(8)),
         outcome,
         response: bobs("said so".to_owned()),
+        amount: 0,
     }
 }
 
@@ -146,6 +149,7 @@ fn unknown() -> [Event; 3] {
             spool: FIRST,
             at: noon(),
             response: bobs("OUTCOME_UNKNOWN said so".to_owned()),
+            amount: 0,
         },
         Event::TransmissionFailed {
             at: noon(),
@@ -278,6 +282,7 @@ fn many_results_are_recorded_in_several_events() {
                 spool: FIRST,
                 at: noon(),
                 response: bobs("said so".to_owned()),
+                amount: 0,
             },
             Event::TransmissionCompleted { at: noon() },
         ]);
@@ -376,6 +381,7 @@ fn a_retry_that_ran_out_of_time_still_says_why_the_one_before_failed() {
                 provider: None,
                 outcome: Outcome::Unavailable,
                 response: bobs("too late; the attempt before it: said so".to_owned()),
+                amount: 0,
             },
             Event::TransmissionFailed {
                 at: noon(),

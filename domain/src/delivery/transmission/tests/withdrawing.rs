@@ -20,6 +20,7 @@ fn what_was_withdrawn_goes_on_in_the_same_round() {
         outcome: Outcome::Unanswered,
         response: bobs("busy".to_owned()),
         provider: None,
+        amount: 0,
     };
     let third: Id<Spool> = Id::new(3);
     let report = Command::Report {
@@ -31,6 +32,7 @@ fn what_was_withdrawn_goes_on_in_the_same_round() {
             outcome: Outcome::Unanswered,
             response: "busy".into(),
             results: vec![],
+            parts: 0,
         },
         retry: Some(Retry {
             spool: Id::new(4),
@@ -101,6 +103,7 @@ fn what_must_not_be_sent_fails_with_its_reason() {
         outcome: Outcome::Rejected,
         response: bobs("SUPPRESSED opted out".to_owned()),
         provider: None,
+        amount: 0,
     };
     given(vec![created(1), queued(FIRST, 1, noon())])
         .when(suppress(Some(FIRST)))
