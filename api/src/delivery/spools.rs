@@ -7,14 +7,14 @@ use domain::{
 use eventstore::clock;
 use projections::delivery::{
     spool_results::{self, SpoolResultRow},
-    spools::SpoolRow,
+    spools::{self, SpoolRow},
 };
 use serde_json::json;
 
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Admin, Noun, Owned, Read, Reader, ResultRow, Writer},
+    authorization::{Admin, Done, Noun, Owned, Read, Reader, ResultRow, Sending, Verb, Writer},
     extract::{Fields, FromFields, Given, Input, Path},
     openapi::{Routes, Shape, op},
 };
@@ -28,6 +28,13 @@ impl Noun for Spool {
 pub(super) fn routes() -> Routes {
     Routes::new()
         .get(
+            "/spools/{spool_id}",
+            read,
+            op("Reads an attempt")
+                .note("`time_connect` is set as soon as a call is answered.")
+                .json::<SpoolRow>(),
+        )
+        .get(
             "/spools/{spool_id}/status",
             status,
             op("Reads an attempt's status").fields(&[("status", Shape::Text)]),
@@ -39,12 +46,29 @@ pub(super) fn routes() -> Routes {
         )
         .aliases(&["GET /spools/{spool_id}/results"])
         .post(
+            "/spools/{spool_id}/hangup",
+            hang_up,
+            op("Ends an attempt")
+                .note(
+                    "Answers the attempt, which ends within about a second: with `outcome` \
+                     `rejected`, and a `response` that begins with `CANCELLED`. An attempt that \
+                     waits for its start is cancelled at once. Nothing changes if it was asked \
+                     before or if the attempt has ended. A message that is on its way cannot be \
+                     called back.",
+                )
+                .json::<SpoolRow>(),
+        )
+        .post(
             "/spools/{spool_id}/resolve",
             resolve,
             op("Settles an attempt of unknown outcome")
                 .requires(&["status"])
                 .json::<SpoolRow>(),
         )
+}
+
+async fn read(spools: Reader<Spool, Read>, Path(id): Path<Id<Spool>>) -> Result<Answer> {
+    spools.find::<SpoolRow>(id.get()).await
 }
 
 async fn status(spools: Reader<Spool, Read>, Path(id): Path<Id<Spool>>) -> Result<Answer> {
@@ -59,6 +83,19 @@ async fn result(
 ) -> Result<Answer> {
     spools.row::<SpoolRow>(id.get()).await?;
     Answer::from_value(&spool_results::of_spool(spools.pool(), id.get(), &spools.scope()).await?)
+}
+
+/// Ends an attempt that runs or waits for its start; leaves any other as it is.
+async fn hang_up(
+    transmissions: Writer<Transmission, Sending>,
+    Path(spool): Path<Id<Spool>>,
+) -> Result<Answer> {
+    let found = spools::transmission_of(transmissions.pool(), spool.get()).await?;
+    let transmission = Id::new(found.ok_or(Error::NotFound)?);
+    let at = clock::now();
+    let hang_up = TransmissionCommand::HangUp { spool, at };
+    let done = transmissions.send(transmission, hang_up).await?;
+    present(&transmissions, spool, done).await
 }
 
 /// Settles an attempt of unknown outcome.
@@ -77,6 +114,16 @@ async fn resolve(
         delivered,
     };
     let done = transmissions.send(transmission, resolve).await?;
+    present(&transmissions, spool, done).await
+}
+
+/// The attempt after a change.
+async fn present<V: Verb>(
+    transmissions: &Writer<Transmission, V>,
+    spool: Id<Spool>,
+    done: Done,
+) -> Result<Answer> {
+    let everybody = &Scope::Installation;
     let row = projections::find::<SpoolRow>(transmissions.pool(), spool.get(), everybody).await?;
     Ok(Answer::from_value(&row.ok_or(Error::NotFound)?)?.late(done))
 }
