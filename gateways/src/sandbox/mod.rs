@@ -12,7 +12,17 @@
 //!
 //! Mail and messages to any other destination are delivered at once. A tag (`busy+1@…`) is
 //! ignored.
+//!
+//! Calls and faxes to some numbers last as long as their steps, after five seconds of ringing:
+//!
+//! | number | who answers |
+//! |---|---|
+//! | `9990011` | somebody who listens to the end |
+//! | `9990012` | somebody who presses keys where the call asks for some |
+//! | `9990013` | somebody who hangs up after two seconds |
+//! | `9990014` | somebody who stays on the line until the call is hung up |
 
+mod call;
 mod outbox;
 mod play;
 
@@ -36,6 +46,7 @@ use sqlx::PgPool;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use self::{
+    call::Callee,
     outbox::{Outbox, Row},
     play::Play,
 };
@@ -94,6 +105,13 @@ impl SandboxGateway {
         }
     }
 
+    /// Plays a call that lasts. It is in the outbox from the moment at which it is answered.
+    async fn call(&self, callee: Callee, spool: &Spool, session: &dyn Session) -> Report {
+        let put = timeout_at(spool.until(), self.outbox.put(row(spool)));
+        let arrives = async { put.await.unwrap_or(false) };
+        call::play(spool, callee, session, Box::pin(arrives)).await
+    }
+
     /// The report of an attempt that does not reach the sandbox: the destination simulates
     /// unreachability, or the sandbox is closed.
     fn away(&self, play: Play, spool: &Spool) -> Option<Report> {
@@ -122,6 +140,7 @@ impl Gateway for SandboxGateway {
     async fn attempt(&self, spool: &Spool, session: &dyn Session) -> Ended {
         let _counted = Counted::new(&self.in_flight);
         let (play, until) = (Play::for_destination(&spool.destination), spool.until());
+        let callee = Callee::at(&spool.destination).filter(|_| spool.content.lasts());
         if let Some(report) = self.away(play, spool) {
             return Ended::Reported(report);
         }
@@ -132,7 +151,10 @@ impl Gateway for SandboxGateway {
             return Ended::Reported(none_left());
         }
         match timeout_at(until, session.started()).await {
-            Ok(Ok(())) if Instant::now() < until => Ended::Reported(self.play(play, spool).await),
+            Ok(Ok(())) if Instant::now() < until => Ended::Reported(match callee {
+                Some(callee) => self.call(callee, spool, session).await,
+                None => self.play(play, spool).await,
+            }),
             Ok(Err(_)) => Ended::NotOurs,
             Ok(Ok(())) | Err(_) => Ended::Reported(none_left()),
         }

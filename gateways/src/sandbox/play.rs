@@ -76,7 +76,8 @@ pub(super) fn results(flow: &Flow, content: &Content, first: &str) -> Vec<SpoolR
     played.results
 }
 
-fn usual(action: &Action, content: &Content) -> StepResult {
+/// The result of a step that succeeds; no key is pressed.
+pub(super) fn usual(action: &Action, content: &Content) -> StepResult {
     match (action, content) {
         (Action::FaxSend { .. }, Content::Fax(fax)) => {
             StepResult::success().with("pages", fax.pages.to_string())

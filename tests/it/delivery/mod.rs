@@ -14,6 +14,7 @@ mod demo;
 mod inbound_mail;
 mod inbound_sms;
 mod kannel;
+mod live_calls;
 mod mail_floods;
 mod main_job;
 mod outcomes;

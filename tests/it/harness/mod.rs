@@ -3,6 +3,7 @@
 
 mod answer;
 mod browser;
+mod calling;
 mod campaigning;
 mod causes;
 mod client;
@@ -38,6 +39,7 @@ pub use testkit::{Centre, python};
 pub use self::{
     answer::Answer,
     browser::Browser,
+    calling::{Call, Calling, HANGS_UP, LISTENS, STAYS},
     campaigning::{Campaigning, densest_second},
     causes::{all_types_of_events, every_event_names_its_causes},
     client::Client,
