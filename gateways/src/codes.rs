@@ -47,7 +47,7 @@ impl Codes {
                 break;
             }
             tried.push(channel.provider.get());
-            let _permit = channel.permit(false).await;
+            let _permit = channel.permit(code.service, false).await;
             let spool = self.spool(code).await?;
             match channel.gateway.attempt(&spool, &Unrecorded).await {
                 Ended::Reported(report) => {

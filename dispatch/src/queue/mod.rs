@@ -66,16 +66,25 @@ pub struct Depth {
 /// A worker's request to the queue.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
-    /// The services that the worker can serve, as `service_flag` bits.
-    pub services: &'a [i32],
-    /// The worker's free capacity, in attempts.
-    pub room: usize,
-    /// The most attempts of campaigns among them.
-    pub bulk: usize,
+    /// The worker's free capacity for each service that it can serve.
+    pub rooms: &'a [Room],
+    /// The most attempts in all.
+    pub most: usize,
     /// The worker's name.
     pub worker: &'a str,
     /// The duration of the lease.
     pub lease: Duration,
+}
+
+/// The free capacity of a worker for one service, in attempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// The service, as its `service_flag` bit.
+    pub service: i32,
+    /// The most attempts.
+    pub all: usize,
+    /// The most attempts of campaigns among them.
+    pub bulk: usize,
 }
 
 /// The two kinds of attempts, with their conditions. Attempts of campaigns come after all
@@ -96,16 +105,16 @@ pub async fn claim(
     wanted: Wanted<'_>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Job>, sqlx::Error> {
-    let services = wanted.services.iter().map(|flag| flag.unsigned_abs());
-    let mut services: Vec<_> = services.collect();
-    services.sort_unstable();
-    services.dedup();
-    if services.is_empty() || wanted.room == 0 {
+    let mut rooms: Vec<Room> = wanted.rooms.to_vec();
+    rooms.retain(|room| room.all > 0);
+    rooms.sort_unstable_by_key(|room| room.service);
+    rooms.dedup_by_key(|room| room.service);
+    if rooms.is_empty() || wanted.most == 0 {
         return Ok(Vec::new());
     }
     let mut connection = pool.acquire().await?;
     let mut transaction = relaxed(&mut connection).await?;
-    let mut jobs: Vec<Job> = claiming(&services, wanted, now)
+    let mut jobs: Vec<Job> = claiming(&rooms, wanted, now)
         .build_query_as()
         .fetch_all(&mut *transaction)
         .await?;
@@ -116,40 +125,43 @@ pub async fn claim(
 
 /// Builds the claiming statement. It has a branch for each service and kind, each in the order of
 /// an index: a long queue of one branch does not slow down the others, and no branch is sorted.
-/// Rows that other workers are claiming at this moment are skipped.
+/// A service takes no more than its room, so that one without any holds up no other. Rows that
+/// other workers are claiming at this moment are skipped.
 fn claiming(
-    services: &[u32],
+    rooms: &[Room],
     wanted: Wanted<'_>,
     now: DateTime<Utc>,
 ) -> QueryBuilder<'static, Postgres> {
     let most = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let mut sql = QueryBuilder::<Postgres>::new("with ");
-    for service in services {
-        for ((kind, condition), limit) in KINDS.into_iter().zip([wanted.room, wanted.bulk]) {
+    for room in rooms {
+        let service = room.service.unsigned_abs();
+        for ((kind, condition), limit) in KINDS.into_iter().zip([room.all, room.bulk]) {
             sql.push(format!("{kind}_{service} as (select spool_id, due_at, "));
             sql.push("claim_token is not null as reclaimed from dispatch.queue q where service = ");
-            sql.push_bind(i16::try_from(*service).unwrap_or_default());
+            sql.push_bind(i16::try_from(service).unwrap_or_default());
             sql.push(format!(" and {condition} and due_at <= "));
             sql.push_bind(now);
             sql.push(" and (lease_until is null or lease_until < clock_timestamp())");
-            sql.push(" order by due_at limit ").push_bind(most(limit));
+            sql.push(" order by due_at limit ")
+                .push_bind(most(limit.min(wanted.most)));
             sql.push(" for update skip locked), ");
         }
-    }
-    for ((kind, _), limit) in KINDS.into_iter().zip([wanted.room, wanted.bulk]) {
-        let branches: Vec<_> = services
-            .iter()
-            .map(|service| format!("select * from {kind}_{service}"))
-            .collect();
-        let branches = branches.join(" union all ");
         sql.push(format!(
-            "{kind} as materialized (select * from ({branches}) b order by due_at limit "
+            "of_{service} as materialized (select * from (select *, 0 as turn from single_{service} \
+             union all select *, 1 from bulk_{service}) b order by turn, due_at limit "
         ));
-        sql.push_bind(most(limit)).push("), ");
+        sql.push_bind(most(room.all)).push("), ");
     }
-    sql.push("first as materialized (select * from (select *, 0 as turn from single union all ");
-    sql.push("select *, 1 from bulk) b order by turn, due_at limit ");
-    sql.push_bind(most(wanted.room));
+    let services = rooms.iter().map(|room| room.service.unsigned_abs());
+    let services: Vec<_> = services
+        .map(|service| format!("select * from of_{service}"))
+        .collect();
+    let services = services.join(" union all ");
+    sql.push(format!(
+        "first as materialized (select * from ({services}) b order by turn, due_at limit "
+    ));
+    sql.push_bind(most(wanted.most));
     sql.push("), token as materialized (select gen_random_uuid()::text as token) ");
     sql.push("update dispatch.queue q set claim_token = token.token, claimed_by = ");
     sql.push_bind(wanted.worker.to_owned());

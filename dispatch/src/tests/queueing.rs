@@ -6,22 +6,32 @@ use domain::{
     Id,
     delivery::{
         Awaited, OnReportTimeout, Outcome, Transmission,
-        TransmissionEvent::{SpoolConnected, TransmissionCreated, TransmissionUpdated},
+        TransmissionEvent::{
+            SpoolConnected, SpoolQueued, TransmissionCreated, TransmissionUpdated,
+        },
     },
+    flow::Service,
 };
 use testkit::transmissions::{ended, noon, order, queued, transmission};
 use tokio::time::{sleep, timeout};
 
 use super::{LONG, ScratchLog, run};
-use crate::queue::{self, Depth, Wanted};
+use crate::queue::{self, Depth, Room, Wanted};
 
 const LEASE: Duration = Duration::from_secs(3_600);
 
-fn room_for(room: usize, services: &[i32]) -> Wanted<'_> {
+fn rooms(all: usize) -> [Room; 4] {
+    queue::all_services().map(|service| Room {
+        service,
+        all,
+        bulk: all,
+    })
+}
+
+fn room_for(most: usize, rooms: &[Room]) -> Wanted<'_> {
     Wanted {
-        services,
-        room,
-        bulk: room,
+        rooms,
+        most,
         worker: "w",
         lease: LEASE,
     }
@@ -41,9 +51,10 @@ async fn a_job_is_held_by_one_until_its_lease_runs_out() {
     }
     let services = queue::all_services();
     let claim = async |room, lease| {
+        let rooms = rooms(room);
         let wanted = Wanted {
             lease,
-            ..room_for(room, &services)
+            ..room_for(room, &rooms)
         };
         queue::claim(&desk.pool, wanted, noon()).await.unwrap()
     };
@@ -111,6 +122,43 @@ async fn a_job_is_held_by_one_until_its_lease_runs_out() {
 }
 
 #[tokio::test]
+async fn each_service_takes_no_more_than_its_room() {
+    let desk = ScratchLog::open().await;
+    let (running, _) = run(&desk);
+    for id in 1..=6 {
+        let mut queued = queued(id * 10, 1, 1);
+        if let SpoolQueued { flow, .. } = &mut queued
+            && id > 3
+        {
+            flow.service = Service::Voice;
+        }
+        desk.append::<Transmission>(id, [transmission(id, 5, 1), queued])
+            .await;
+    }
+    while queue::depth(&desk.pool, noon()).await.unwrap().ready < 6 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    let claimed = async |mails, calls| {
+        let room = |service: Service, all| Room {
+            service: service.flag(),
+            all,
+            bulk: all,
+        };
+        let rooms = [room(Service::Voice, calls), room(Service::Email, mails)];
+        let wanted = room_for(100, &rooms);
+        let jobs = queue::claim(&desk.pool, wanted, noon()).await.unwrap();
+        let mut ids: Vec<_> = jobs.iter().map(|job| job.spool_id).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(claimed(2, 1).await, [10, 20, 40]);
+    assert_eq!(claimed(2, 0).await, [30]);
+    assert_eq!(claimed(0, 5).await, [50, 60]);
+    running.stop().await;
+    desk.close().await;
+}
+
+#[tokio::test]
 async fn what_is_changed_and_sent_in_one_batch_has_left_the_backlog() {
     let desk = ScratchLog::open().await;
     let (running, _) = run(&desk);
@@ -157,8 +205,8 @@ async fn many_workers_share_a_queue_without_taking_a_job_twice() {
         workers.spawn(async move {
             let mut taken = Vec::new();
             loop {
-                let services = queue::all_services();
-                let wanted = room_for(7, &services);
+                let rooms = rooms(7);
+                let wanted = room_for(7, &rooms);
                 let jobs = queue::claim(&pool, wanted, noon()).await.unwrap();
                 if jobs.is_empty() {
                     return taken;

@@ -173,10 +173,11 @@ impl Registry {
         Service::ALL.into_iter().filter_map(room).collect()
     }
 
-    /// The number of attempts that make sense at the same time, over all providers.
-    pub fn channels(&self) -> usize {
+    /// The number of attempts of a service that make sense at the same time, over all providers.
+    pub fn channels(&self, service: Service) -> usize {
         let entries = lock(&self.0.entries);
-        entries.iter().filter_map(Entry::channels).sum()
+        let serving = entries.iter().filter(|entry| self.serves(entry, service));
+        serving.filter_map(Entry::channels).sum()
     }
 
     /// The providers that may be used on this node and have a concurrency limit.

@@ -23,6 +23,7 @@ use dispatch::permits::{Permit, Permits};
 use domain::{
     Id,
     delivery::{Provider, ProviderDetails},
+    flow::Service,
 };
 use eventstore::{
     Recorded, Store, StoreError,
@@ -84,17 +85,60 @@ pub struct Channel {
     pub gateway: Arc<dyn Gateway>,
     /// The concurrency limit of its attempts.
     permits: Permits,
+    /// The concurrency limits of each service: attempts that last leave those of others to them.
+    lines: Lines,
     /// Its circuit breaker and counts.
     load: Arc<Load>,
     /// The most starts in any second, over all workers.
     pub rate_limit: Option<u32>,
 }
 
+/// The permits of an attempt: of its service at the provider, and of the provider.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _of_service: Permit,
+    _of_provider: Permit,
+}
+
+/// The concurrency limits of a provider by service, each of them the number of attempts that its
+/// adapter can make at the same time.
+#[derive(Clone, Debug)]
+struct Lines([Permits; Service::ALL.len()]);
+
+impl Lines {
+    fn new() -> Self {
+        // Nobody grants these: nothing has to be notified of a wait.
+        let unheard = Arc::new(Notify::new());
+        Self(std::array::from_fn(|_| {
+            Permits::new(0, Arc::clone(&unheard))
+        }))
+    }
+
+    fn resize(&self, size: usize) {
+        for line in &self.0 {
+            line.resize(size);
+        }
+    }
+
+    fn of(&self, service: Service) -> &Permits {
+        let [voice, fax, sms, email] = &self.0;
+        match service {
+            Service::Voice => voice,
+            Service::Fax => fax,
+            Service::Sms => sms,
+            Service::Email => email,
+        }
+    }
+}
+
 impl Channel {
     /// Waits for a permit for one more attempt. Attempts of campaigns (`bulk`) leave some
     /// permits to others and wait behind them.
-    pub async fn permit(&self, bulk: bool) -> Permit {
-        self.permits.acquire(bulk).await
+    pub(crate) async fn permit(&self, service: Service, bulk: bool) -> Place {
+        Place {
+            _of_service: self.lines.of(service).acquire(bulk).await,
+            _of_provider: self.permits.acquire(bulk).await,
+        }
     }
 }
 
@@ -140,8 +184,8 @@ impl Registry {
                 (known, Some(details)) => {
                     // Attempts in flight at the old adapter keep their permits.
                     let kept = known.and_then(|at| entries[at].gateway.as_ref().ok());
-                    let permits = kept.map(|channel| channel.permits.clone());
-                    let gateway = self.connect(id, &details, permits);
+                    let kept = kept.map(|it| (it.permits.clone(), it.lines.clone()));
+                    let gateway = self.connect(id, &details, kept);
                     let entry = Entry {
                         id,
                         details,
@@ -190,17 +234,20 @@ impl Registry {
         &self,
         id: Id<Provider>,
         details: &ProviderDetails,
-        permits: Option<Permits>,
+        kept: Option<(Permits, Lines)>,
     ) -> Result<Channel, String> {
         let gateway = adapters::connect(&self.0, id, details)?;
         let size = channels(gateway.as_ref(), details.channel_limit);
-        let permits = permits.unwrap_or_else(|| Permits::new(0, Arc::clone(&self.0.short)));
+        let new = || (Permits::new(0, Arc::clone(&self.0.short)), Lines::new());
+        let (permits, lines) = kept.unwrap_or_else(new);
         permits.resize(size);
+        lines.resize(gateway.channels());
         self.0.short.notify_one();
         Ok(Channel {
             provider: id,
             gateway,
             permits,
+            lines,
             load: Arc::default(),
             rate_limit: adapters::rate_limit(details),
         })
@@ -264,10 +311,11 @@ impl Observer for Following {
     }
 }
 
-/// The permits at the start: with a concurrency limit none, until the database grants some.
+/// The permits at the start: with a concurrency limit none, until the database grants some;
+/// without one as many as all services together can use.
 fn channels(gateway: &dyn Gateway, limit: Option<u32>) -> usize {
     match limit {
-        None => gateway.channels(),
+        None => gateway.channels().saturating_mul(Service::ALL.len()),
         Some(_) => 0,
     }
 }

@@ -76,10 +76,13 @@ async fn registry(weights: &[i32]) -> Registry {
     }));
     for (place, weight) in weights.iter().enumerate() {
         let id = Id::new(place as i64 + 1);
+        let lines = Lines::new();
+        lines.resize(CHANNELS);
         let channel = Channel {
             provider: id,
             gateway: Arc::new(Scripted),
             permits: Permits::new(CHANNELS, Arc::clone(&registry.0.short)),
+            lines,
             load: Arc::default(),
             rate_limit: None,
         };
@@ -229,7 +232,8 @@ async fn a_script_of_misbehaviour_is_lived_through() {
             let at = channel.provider.get() as usize - 1;
             assert!(rests_until[at] <= Instant::now(), "seed {seed}: it rests");
             let bulk = random.random_bool(0.8);
-            let permit = tokio::time::timeout(Duration::from_millis(1), channel.permit(bulk));
+            let permit = channel.permit(Service::Email, bulk);
+            let permit = tokio::time::timeout(Duration::from_millis(1), permit);
             if let Ok(permit) = permit.await {
                 open.push((at, trial, permit, bulk));
             }

@@ -3,10 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use dispatch::{
-    permits::Permit,
-    queue::{self, Job},
-};
+use dispatch::queue::{self, Job};
 use domain::{
     Entity, FIRST_TENANT, Id,
     access::Tenant,
@@ -24,7 +21,10 @@ use super::{
     start::{Start, Started},
     suppression_check::SuppressionCheck,
 };
-use crate::{Channel, Ended, Report, Spool, registry::Trial};
+use crate::{
+    Channel, Ended, Report, Spool,
+    registry::{Place, Trial},
+};
 
 /// The pause before an attempt is repeated for which the adapter had no capacity.
 const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
@@ -58,7 +58,11 @@ impl Attempt {
             transmission.id = self.job.transmission_id,
             spool.id = spool,
         );
-        let action = self.make().instrument(span).await;
+        let action = tokio::select! {
+            action = self.make().instrument(span) => action,
+            // The worker records the end of what is left.
+            () = self.shared.aborted.cancelled() => return,
+        };
         let back = match action {
             QueueAction::Back(due_at) => {
                 self.shared.leases.token(spool).map(|token| (token, due_at))
@@ -150,13 +154,13 @@ impl Attempt {
 
     async fn deliver(
         &self,
-        through: (Channel, Trial, Permit),
+        through: (Channel, Trial, Place),
         spool: &Spool,
         sender: (Service, Option<&SenderAddress>),
     ) -> QueueAction {
         // The permit is held until the outcome is on record: a worker that dies leaves no more
         // outcomes unknown than it had permits.
-        let (channel, trial, _permit) = through;
+        let (channel, trial, _place) = through;
         let live = Live::default();
         let start = Start {
             attempt: self,

@@ -1,15 +1,16 @@
 //! Claiming: takes attempts from the queue and sets them going.
 //!
-//! Campaigns never use all of the capacity, and reading the data of many of their attempts
-//! does not hold up the next claim: single sends are claimed as soon as they are queued.
+//! Each service has its own capacity: a thousand calls that last leave that of mails as it is.
+//! Campaigns never use all of it, and reading the data of many of their attempts does not hold up
+//! the next claim: single sends are claimed as soon as they are queued.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use dispatch::{
     WorkSignal,
-    queue::{self, Job, Wanted},
+    queue::{self, Job, Room, Wanted},
 };
-use domain::{Id, delivery::Transmission};
+use domain::{Id, delivery::Transmission, flow::Service};
 use eventstore::{StoreError, clock};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -19,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{NO_PROVIDER_PAUSE, POLL, Shared, attempt::Attempt, suppression_check};
 
-/// Upper bound of the attempts in flight, whatever the adapters could take.
+/// Upper bound of the attempts of a service in flight, whatever the adapters could take.
 const MAX_IN_FLIGHT: usize = 1_024;
 /// The most attempts that are claimed at once.
 const CLAIM: usize = 256;
@@ -35,6 +36,8 @@ pub(super) async fn run(shared: Arc<Shared>, queued: WorkSignal, tasks: TaskTrac
     let turn = Arc::new(Semaphore::new(1));
     // True if the queue may have single sends.
     let mut hungry = true;
+    // The services without capacity at the last look.
+    let mut full = Vec::new();
     while !shared.stopping.is_cancelled() {
         let sweep = swept_at.elapsed() >= NO_PROVIDER_PAUSE;
         if sweep {
@@ -43,14 +46,16 @@ pub(super) async fn run(shared: Arc<Shared>, queued: WorkSignal, tasks: TaskTrac
         let early = Instant::now() < bulk_at;
         let bulk_turn = Arc::clone(&turn).try_acquire_owned();
         let bulk_turn = bulk_turn.ok().filter(|_| !early);
-        let room = Room::measure(&shared, bulk_turn.is_some());
-        // Attempts may be left in the queue for want of capacity.
-        let left = room.all == 0 || !room.rationed.is_empty();
-        if !hungry && !sweep && room.bulk == 0 {
+        let capacity = Capacity::measure(&shared, bulk_turn.is_some());
+        // Attempts may have been left in the queue for want of capacity.
+        hungry |= full.iter().any(|service| capacity.of(*service).all > 0);
+        full = capacity.full();
+        let left = !capacity.rationed.is_empty();
+        if !hungry && !sweep && !capacity.has_bulk() {
             hungry = wait(&shared, &queued, bulk_at).await || left;
             continue;
         }
-        let claimed = match claim_some(&shared, &room, sweep).await {
+        let claimed = match claim_some(&shared, &capacity, sweep).await {
             Ok(jobs) => jobs,
             Err(error) => {
                 tracing::warn!(%error, "the dispatch queue does not answer");
@@ -65,7 +70,7 @@ pub(super) async fn run(shared: Arc<Shared>, queued: WorkSignal, tasks: TaskTrac
             drop(bulk_turn);
             hungry = wait(&shared, &queued, bulk_at).await || left;
         } else {
-            hungry = left || claimed.len() >= room.all;
+            hungry = left || capacity.is_used_up(&claimed);
             set_going(&shared, claimed, bulk_turn, &tasks);
         }
     }
@@ -85,27 +90,64 @@ async fn wait(shared: &Shared, queued: &WorkSignal, bulk_at: Instant) -> bool {
 }
 
 /// The capacity for further attempts.
-struct Room {
-    all: usize,
-    /// The part of it for campaigns.
-    bulk: usize,
+struct Capacity {
+    /// That of each service.
+    rooms: [Room; Service::ALL.len()],
     /// The most attempts of each service that all open providers limit in rate.
     rationed: Vec<(i32, usize)>,
 }
 
-impl Room {
+impl Capacity {
     fn measure(shared: &Shared, bulk_turn: bool) -> Self {
-        let most = (shared.registry.channels() * 2).clamp(16, MAX_IN_FLIGHT);
-        // Claiming costs a transaction; one attempt at a time would make that the bottleneck.
-        let worthwhile = |room: usize| if room < most / 8 { 0 } else { room };
-        let all = worthwhile(most.saturating_sub(shared.leases.len()));
-        // Campaigns leave a part of the capacity to single sends.
-        let bulk = worthwhile((most - most / 4).saturating_sub(shared.leases.bulk()));
         Self {
-            all: all.min(CLAIM),
-            bulk: if bulk_turn { bulk } else { 0 },
+            rooms: Service::ALL.map(|service| room(shared, service, bulk_turn)),
             rationed: shared.registry.rationed(),
         }
+    }
+
+    fn of(&self, service: i32) -> Room {
+        let found = self.rooms.iter().find(|room| room.service == service);
+        found.copied().unwrap_or(Room {
+            service,
+            all: 0,
+            bulk: 0,
+        })
+    }
+
+    /// The services that have no capacity.
+    fn full(&self) -> Vec<i32> {
+        let full = self.rooms.iter().filter(|room| room.all == 0);
+        full.map(|room| room.service).collect()
+    }
+
+    fn has_bulk(&self) -> bool {
+        self.rooms.iter().any(|room| room.bulk > 0)
+    }
+
+    /// True if these attempts are as many as could be claimed, of a service or in all.
+    fn is_used_up(&self, claimed: &[Job]) -> bool {
+        let of = |room: &Room| {
+            let jobs = claimed.iter();
+            jobs.filter(|job| i32::from(job.service) == room.service)
+                .count()
+        };
+        let is_full = |room: &Room| room.all > 0 && of(room) >= room.all;
+        claimed.len() >= CLAIM || self.rooms.iter().any(is_full)
+    }
+}
+
+/// The capacity for further attempts of a service.
+fn room(shared: &Shared, service: Service, bulk_turn: bool) -> Room {
+    let most = (shared.registry.channels(service) * 2).clamp(16, MAX_IN_FLIGHT);
+    // Claiming costs a transaction; one attempt at a time would make that the bottleneck.
+    let worthwhile = |room: usize| if room < most / 8 { 0 } else { room };
+    let held = shared.leases.held(service.flag());
+    // Campaigns leave a part of the capacity to single sends.
+    let bulk = worthwhile((most - most / 4).saturating_sub(held.bulk));
+    Room {
+        service: service.flag(),
+        all: worthwhile(most.saturating_sub(held.all)).min(CLAIM),
+        bulk: if bulk_turn { bulk.min(CLAIM) } else { 0 },
     }
 }
 
@@ -115,40 +157,41 @@ fn is_bulk(job: &Job) -> bool {
 
 /// Claims as many due attempts as there is capacity for. Attempts of services that no provider
 /// serves are claimed in sweeps only, for those among them whose deadline has passed.
-async fn claim_some(shared: &Shared, room: &Room, sweep: bool) -> Result<Vec<Job>, sqlx::Error> {
-    if room.all == 0 {
-        return Ok(Vec::new());
-    }
+async fn claim_some(
+    shared: &Shared,
+    capacity: &Capacity,
+    sweep: bool,
+) -> Result<Vec<Job>, sqlx::Error> {
+    let rationed = &capacity.rationed;
     let services: Vec<i32> = if sweep {
-        let free = |it: &i32| room.rationed.iter().all(|(service, _)| service != it);
+        let free = |it: &i32| rationed.iter().all(|(service, _)| service != it);
         queue::all_services().into_iter().filter(free).collect()
     } else {
         shared.registry.services()
     };
     let until = Instant::now() + shared.config.lease;
-    let mut jobs = claim_of(shared, &services, room.all, room.bulk).await?;
+    let rooms: Vec<Room> = services.iter().map(|it| capacity.of(*it)).collect();
+    let mut jobs = claim_of(shared, &rooms, CLAIM).await?;
     // Of a service with a rate limit, no more attempts are held than can start soon.
-    for &(service, most) in &room.rationed {
-        let taken = jobs.iter().filter(|job| is_bulk(job)).count();
-        let all = room.all.saturating_sub(jobs.len()).min(most);
-        let bulk = room.bulk.saturating_sub(taken);
-        jobs.extend(claim_of(shared, &[service], all, bulk).await?);
+    for &(service, most) in rationed {
+        let room = capacity.of(service);
+        let room = Room {
+            all: room.all.min(most),
+            bulk: room.bulk.min(most),
+            ..room
+        };
+        let most = CLAIM.saturating_sub(jobs.len());
+        jobs.extend(claim_of(shared, &[room], most).await?);
     }
     // For an attempt in flight already only the lease in the database had run out.
     let new = |job: &Job| shared.leases.take(job, until);
     Ok(jobs.into_iter().filter(new).collect())
 }
 
-async fn claim_of(
-    shared: &Shared,
-    services: &[i32],
-    room: usize,
-    bulk: usize,
-) -> Result<Vec<Job>, sqlx::Error> {
+async fn claim_of(shared: &Shared, rooms: &[Room], most: usize) -> Result<Vec<Job>, sqlx::Error> {
     let wanted = Wanted {
-        services,
-        room,
-        bulk: bulk.min(room),
+        rooms,
+        most,
         worker: &shared.config.name,
         lease: shared.config.lease,
     };

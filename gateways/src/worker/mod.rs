@@ -16,6 +16,7 @@ mod picking;
 mod recording;
 mod report_timeout;
 mod start;
+mod stopping;
 mod suppression_check;
 
 use std::{sync::Arc, time::Duration};
@@ -45,6 +46,8 @@ use crate::{Reception, Registry};
 const POLL: Duration = Duration::from_millis(500);
 /// The interval at which the worker publishes the health of its providers.
 const REPORT: Duration = Duration::from_secs(2);
+/// The part of the time for stopping in which the ends of attempts that remain are recorded.
+const LAST_RECORDS: Duration = Duration::from_secs(1);
 /// The pause before an attempt is claimed again for which there is no provider.
 const NO_PROVIDER_PAUSE: Duration = Duration::from_secs(2);
 
@@ -80,6 +83,8 @@ pub(crate) struct Shared {
     pub rate_limiter: RateLimiter,
     pub config: WorkerConfig,
     pub stopping: CancellationToken,
+    /// Cancelled when attempts in flight are given up.
+    pub aborted: CancellationToken,
     /// Notified when there is more capacity.
     pub freed: Notify,
     /// Notified when an attempt went back to the queue.
@@ -119,6 +124,7 @@ impl Worker {
             campaigns: Campaigns::new(commands.store().pool().clone()),
             rate_limiter: RateLimiter::new(commands.store().pool().clone()),
             stopping: CancellationToken::new(),
+            aborted: CancellationToken::new(),
             freed: Notify::new(),
             returned: Notify::new(),
             commands,
@@ -139,21 +145,16 @@ impl Worker {
         Self { shared, tasks }
     }
 
-    /// Stops claiming, gives back attempts that have not started, and waits for those on the
-    /// wire, at most for `time_limit`. Those that remain keep their lease; the worker that claims
-    /// them next marks their outcome as unknown.
+    /// Stops claiming, gives back attempts that have not started, tells calls to end, and waits for
+    /// all on the wire, at most for `time_limit`. The outcome of those that remain is then recorded
+    /// as unknown.
     pub async fn stop(self, time_limit: Duration) {
         self.shared.stopping.cancel();
         self.tasks.close();
-        if tokio::time::timeout(time_limit, self.tasks.wait())
-            .await
-            .is_err()
-        {
-            let left = self.shared.leases.len();
-            tracing::warn!(
-                worker.left = left,
-                "attempts were still on the wire at the end"
-            );
+        let ended = self.tasks.wait();
+        let within = time_limit.saturating_sub(LAST_RECORDS);
+        if tokio::time::timeout(within, ended).await.is_err() {
+            stopping::give_up(&self.shared).await;
         }
         self.shared.registry.close().await;
         let Shared { pool, config, .. } = self.shared.as_ref();

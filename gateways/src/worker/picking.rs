@@ -1,6 +1,5 @@
 //! Picks the provider of an attempt: one with a free permit that may send as its account.
 
-use dispatch::permits::Permit;
 use domain::{
     delivery::{ProviderSenders, SenderAddress},
     flow::Service,
@@ -15,7 +14,10 @@ use super::{
     content::Senders,
     suppression_check::FRESH,
 };
-use crate::{Channel, registry::Trial};
+use crate::{
+    Channel,
+    registry::{Place, Trial},
+};
 
 impl Attempt {
     /// The senders that the attempt's account names now: as read with its batch, unless an
@@ -58,7 +60,7 @@ impl Attempt {
         &self,
         service: Service,
         senders: &Senders,
-    ) -> Result<(Channel, Trial, Permit), QueueAction> {
+    ) -> Result<(Channel, Trial, Place), QueueAction> {
         let (sender, tenant) = (senders.for_service(service), self.tenant());
         let Shared {
             registry, stopping, ..
@@ -72,7 +74,7 @@ impl Attempt {
                 }
             };
             let permit = tokio::select! {
-                permit = channel.permit(self.is_bulk()) => permit,
+                permit = channel.permit(service, self.is_bulk()) => permit,
                 () = stopping.cancelled() => return Err(QueueAction::Back(clock::now())),
             };
             if stopping.is_cancelled() {

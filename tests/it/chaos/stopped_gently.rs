@@ -99,6 +99,9 @@ async fn a_hanging_mail_server_does_not_keep_it_from_stopping() {
 
     server.sigterm(seconds(10));
 
+    let is_recorded = "its end is on record when the server has stopped";
+    assert_eq!(log.count("SpoolOutcomeUnknown").await, 1, "{is_recorded}");
     server.start().await;
     assert_eq!(mailing.ended(transmission).await["outcome"], "unknown");
+    assert_eq!(log.count("SpoolOutcomeUnknown").await, 1);
 }

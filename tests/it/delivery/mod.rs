@@ -29,6 +29,7 @@ mod sandbox_services;
 mod schedules;
 mod schedules_fire;
 mod sending_as;
+mod service_capacity;
 mod signed_mail;
 mod smpp;
 mod sms_senders;
