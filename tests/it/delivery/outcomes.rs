@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{EventLog, Mailing, Server, Setup};
+use crate::harness::{Calling, EventLog, Mailing, Server, Setup};
 
 async fn sent_to(email: &str) -> (Mailing, i64, Value) {
     let user = Server::shared().await.user(&["user"]).await;
@@ -145,6 +145,25 @@ async fn busy_is_tried_as_often_as_allowed_and_no_oftener() {
         (&json!(3), &json!("unanswered"))
     );
     assert_eq!(mailing.attempts(transmission).await.len(), 3);
+}
+
+#[tokio::test]
+async fn unanswered_calls_are_tried_as_often_as_allowed_past_the_deadline() {
+    // The first pause is as long as the deadline at least, and the second twice as long.
+    let server = Setup::embedded()
+        .set("RETRY_BASE_SECONDS", "10")
+        .set("TRY_VOICE_DEADLINE_SECONDS", "5")
+        .start()
+        .await;
+    let calling = Calling::new(&server.admin().await).await;
+    let call = calling.call("9990002").await;
+    let ended = calling.ended(call).await;
+    assert_eq!(
+        (&ended["try_done"], &ended["outcome"]),
+        (&json!(3), &json!("unanswered")),
+        "{ended}"
+    );
+    assert_eq!(calling.attempts(call).await.len(), 3);
 }
 
 #[tokio::test]

@@ -51,6 +51,10 @@ pub(super) enum Stage {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Round {
     pub deadline: DateTime<Utc>,
+    /// The time from the first attempt to the deadline, which begins anew after each attempt that
+    /// was not answered, in milliseconds.
+    #[serde(default)]
+    pub window: i64,
     pub flow: Flow,
     pub program_version: u64,
     pub account_id: Id<Account>,
@@ -206,6 +210,7 @@ impl Aggregate for Transmission {
             TransmissionUpdated { order } => self.order = Some(order),
             SpoolQueued {
                 spool,
+                due_at,
                 deadline,
                 flow,
                 program_version,
@@ -216,15 +221,16 @@ impl Aggregate for Transmission {
             } => {
                 // A retry, or a send after a withdrawal, continues the round; any other attempt
                 // opens a new one.
-                let (before, last_answer) = match (self.sending.take(), self.stage) {
+                let (before, window, last_answer) = match (self.sending.take(), self.stage) {
                     (Some(sending), Stage::Processing | Stage::Withdrawn) => {
-                        (sending.before, sending.last_answer)
+                        (sending.before, sending.window, sending.last_answer)
                     }
-                    _ => (self.spools.len(), None),
+                    _ => (self.spools.len(), 0, None),
                 };
                 self.stage = Stage::Processing;
                 self.sending = Some(Round {
                     deadline,
+                    window: window.max((deadline - due_at).num_milliseconds()),
                     flow,
                     program_version,
                     account_id,

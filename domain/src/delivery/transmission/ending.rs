@@ -277,7 +277,13 @@ impl Transmission {
             Outcome::Unavailable if retry.elsewhere => at,
             _ => at + pause(so_far, retry),
         };
-        if due_at >= sending.deadline {
+        // Whoever does not answer is tried as often as allowed, however long that takes.
+        let deadline = match outcome {
+            Outcome::Unanswered => due_at + TimeDelta::milliseconds(sending.window),
+            _ => sending.deadline,
+        };
+        let deadline = deadline.max(sending.deadline);
+        if due_at >= deadline {
             return None;
         }
         let tried = earlier
@@ -299,7 +305,7 @@ impl Transmission {
                 attempt: self.number_of_next(),
                 at,
                 due_at,
-                deadline: sending.deadline,
+                deadline,
                 flow: sending.flow.clone(),
                 program_version: sending.program_version,
                 account_id: sending.account_id,

@@ -50,8 +50,17 @@ fn what_one_provider_could_not_reach_goes_to_the_next_at_once() {
 
 #[test]
 fn who_does_not_answer_is_not_asked_again_at_once_by_another_provider() {
-    let mut events = vec![failed(Outcome::Unanswered)];
-    events.extend(retried(noon() + TimeDelta::seconds(60), Vec::new()));
+    let due_at = noon() + TimeDelta::seconds(60);
+    let scheduled = Event::RetryScheduled {
+        spool: SECOND,
+        at: noon(),
+        due_at,
+    };
+    let events = vec![
+        failed(Outcome::Unanswered),
+        scheduled,
+        queued_anew(SECOND, 2, due_at),
+    ];
     given(on_the_wire(2))
         .when(report_with_another_left(Outcome::Unanswered))
         .then_expect_events(events);

@@ -67,6 +67,15 @@ fn queued(spool: Id<Spool>, attempt: u32, due_at: DateTime<Utc>) -> Event {
     }
 }
 
+/// A further attempt after one that was not answered: its deadline counts from its own time.
+fn queued_anew(spool: Id<Spool>, attempt: u32, due_at: DateTime<Utc>) -> Event {
+    let mut again = queued(spool, attempt, due_at);
+    if let Event::SpoolQueued { deadline, .. } = &mut again {
+        *deadline = due_at + TimeDelta::hours(24);
+    }
+    again
+}
+
 fn started(spool: Id<Spool>) -> Event {
     Event::SpoolStarted {
         spool,
@@ -212,7 +221,7 @@ fn an_unanswered_attempt_is_repeated_while_tries_are_left() {
                 at: noon(),
                 due_at,
             },
-            queued(SECOND, 2, due_at),
+            queued_anew(SECOND, 2, due_at),
         ]);
     given(on_the_wire(1))
         .when(report(Outcome::Unanswered))
@@ -362,6 +371,63 @@ fn the_deadline_ends_the_attempts() {
                 outcome: Outcome::Unavailable,
             },
         ]);
+}
+
+/// The last event of a call's report whose deadline is within this many seconds.
+fn after_report(seconds: i64, outcome: Outcome) -> Event {
+    let mut history = on_the_wire(3);
+    if let Event::SpoolQueued { deadline, .. } = &mut history[1] {
+        *deadline = noon() + TimeDelta::seconds(seconds);
+    }
+    let events = given(history).when(report(outcome)).inspect_result();
+    events.unwrap().pop().unwrap()
+}
+
+#[test]
+fn the_deadline_does_not_end_what_is_not_answered() {
+    let due_at = noon() + TimeDelta::seconds(60);
+    let next = after_report(10, Outcome::Unanswered);
+    let Event::SpoolQueued { deadline, .. } = next else {
+        panic!("no further attempt: {next:?}");
+    };
+    assert_eq!(deadline, due_at + TimeDelta::seconds(10));
+    assert!(matches!(
+        after_report(10, Outcome::Unavailable),
+        Event::TransmissionFailed { .. }
+    ));
+}
+
+#[test]
+fn an_unavailable_attempt_keeps_the_deadline_of_the_round() {
+    let next = after_report(100, Outcome::Unavailable);
+    let Event::SpoolQueued { deadline, .. } = next else {
+        panic!("no further attempt: {next:?}");
+    };
+    assert_eq!(deadline, noon() + TimeDelta::seconds(100));
+    // The time that an unanswered attempt gets is that of the first, not what was left of it.
+    let mut history = on_the_wire(3);
+    history.extend([failed(Outcome::Unavailable)]);
+    let mut again = queued(SECOND, 2, noon() + TimeDelta::hours(20));
+    if let Event::SpoolQueued { deadline, .. } = &mut again {
+        *deadline = noon() + TimeDelta::hours(24);
+    }
+    history.extend([again, started(SECOND)]);
+    let Command::Report { mut report, retry } = report(Outcome::Unanswered) else {
+        panic!("another command")
+    };
+    report.spool = SECOND;
+    report.at = noon() + TimeDelta::hours(20);
+    let events = given(history)
+        .when(Command::Report { report, retry })
+        .inspect_result()
+        .unwrap();
+    let Some(Event::SpoolQueued {
+        deadline, due_at, ..
+    }) = events.last()
+    else {
+        panic!("no further attempt: {events:?}");
+    };
+    assert_eq!(*deadline, *due_at + TimeDelta::hours(24));
 }
 
 #[test]
