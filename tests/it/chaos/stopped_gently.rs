@@ -5,8 +5,8 @@ use std::{net::TcpStream, time::Duration};
 use nix::sys::signal::Signal;
 
 use crate::harness::{
-    Database, EventLog, MailRecorder, Mailing, Server, Setup, TIMEOUT, eventually, seconds,
-    smtp_provider,
+    Database, EventLog, MailRecorder, Mailing, Server, Setup, TIMEOUT, eventually,
+    every_event_names_its_causes, seconds, smtp_provider,
 };
 
 const MAILS: usize = 40;
@@ -104,4 +104,5 @@ async fn a_hanging_mail_server_does_not_keep_it_from_stopping() {
     server.start().await;
     assert_eq!(mailing.ended(transmission).await["outcome"], "unknown");
     assert_eq!(log.count("SpoolOutcomeUnknown").await, 1);
+    every_event_names_its_causes(&server).await;
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     Calling, Database, EventLog, HANGS_UP, LISTENS, Mailing, STAYS, Server, Setup,
-    sandbox_provider, seconds,
+    every_event_names_its_causes, sandbox_provider, seconds,
 };
 
 async fn calling() -> Calling {
@@ -189,6 +189,10 @@ async fn a_hang_up_reaches_the_process_that_has_the_call() {
     calling.answered(call).await;
     calling.hang_up(call.spool).await;
     assert_eq!(calling.ended(call).await["outcome"], "rejected");
+    let seen = every_event_names_its_causes(&api).await;
+    for event in ["SpoolConnected", "SpoolHangupRequested", "SpoolFailed"] {
+        assert!(seen.contains(event), "{event}: {seen:?}");
+    }
     for process in [&mut worker, &mut projector] {
         assert!(process.sigterm(seconds(10)).success());
     }

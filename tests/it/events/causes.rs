@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::{
     contract::{success, things::Things},
     harness::{
-        Campaigning, Client, EventLog, Mailing, Server, all_types_of_events, eventually,
-        every_event_names_its_causes, seconds, unique_name,
+        Calling, Campaigning, Client, EventLog, Mailing, STAYS, Server, all_types_of_events,
+        eventually, every_event_names_its_causes, seconds, unique_name,
     },
 };
 
@@ -34,6 +34,7 @@ async fn every_type_of_event_names_its_causes() {
     run_campaigns(&server, admin).await;
     fire_a_schedule(admin).await;
     try_again(&server, admin).await;
+    hang_up(admin).await;
     let contact = admin.contact("erased@example.com").await.to_string();
     server.run_ok(&["erase", "contact", &contact]);
 
@@ -124,6 +125,15 @@ async fn fire_a_schedule(admin: &Client) {
     let path = format!("/transmissions/{transmission}/schedule");
     admin.put(&path, json!({"delay": 1})).await.ok();
     mailing.ended(transmission).await;
+}
+
+/// A call that is hung up while it rings.
+async fn hang_up(admin: &Client) {
+    let calling = Calling::new(admin).await;
+    let call = calling.call(STAYS).await;
+    calling.once(call.spool, "time_start").await;
+    calling.hang_up(call.spool).await;
+    calling.ended(call).await;
 }
 
 /// A transmission whose callee does not answer, so that it is retried.
