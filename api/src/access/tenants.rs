@@ -40,7 +40,12 @@ pub(super) fn routes() -> Routes {
         )
         .list(list, op("Lists tenants"))
         .read(read, op("Reads a tenant"))
-        .update(update, op("Changes a tenant").note(ADMINISTRATORS))
+        .update(
+            update,
+            op("Changes a tenant")
+                .note(ADMINISTRATORS)
+                .example(json!({"name": "Acme", "max_users": 100})),
+        )
         .delete(
             delete,
             op("Deletes a tenant to which no user is assigned and no provider belongs")

@@ -204,6 +204,8 @@ fn known(field: &str) -> Option<Value> {
         "data" => json!("Hello [contact:first_name]"),
         "title" => json!("Spring news to Ada"),
         "host" => json!("smtp.example.com"),
+        "numbers" => json!("+15550100"),
+        "mail_domains" => json!("example.com"),
         "port" => json!(587),
         "prefix" => json!(""),
         "status" => json!("pending"),

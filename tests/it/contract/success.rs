@@ -51,8 +51,9 @@ const ELSEWHERE: [(&str, &str); 1] = [(
 )];
 
 /// Paths whose DELETE removes a link, which a PUT has to create before.
-const TIES: [&str; 3] = [
+const TIES: [&str; 4] = [
     "/roles/{role_id}",
+    "}/tenants/{tenant_id}",
     "/permissions/{permission_id}",
     "/programs/{program_",
 ];
