@@ -96,7 +96,7 @@ async fn withdraw(
 /// the user's home, unless the request names another tenant. The user must be assigned to that, and
 /// the caller must have the permission within it.
 async fn tenant_of(users: &Writer<User, Update>, id: Id<User>) -> Result<(Id<Tenant>, Scope)> {
-    let Some(tenant) = users.asked_tenant()? else {
+    let Some(tenant) = users.requested_tenant()? else {
         let user = users.load(id).await?.aggregate;
         return Ok((user.home(), users.scope()));
     };
@@ -109,8 +109,8 @@ async fn tenant_of(users: &Writer<User, Update>, id: Id<User>) -> Result<(Id<Ten
     Err(Error::unknown(TENANT_ID))
 }
 
-/// The role of a new user within their home tenant, by the name or the id that was given; else role `user`, where
-/// the caller may grant it. A role that is deleted at this moment stays without effect.
+/// The role of a new user within their home tenant, by the name or the id that was given; else role
+/// `user`, where the caller may grant it. A role that is deleted at this moment stays without effect.
 pub(super) fn first_role<V: Verb>(
     users: &Writer<User, V>,
     tenant: Id<Tenant>,

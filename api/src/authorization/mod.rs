@@ -2,18 +2,18 @@
 //! [`Caller`], and none of these exists before the request was authenticated and, for the first
 //! two, allowed. Forgetting the check does not compile.
 
-mod asked_tenant;
 mod caller;
 mod noun;
 mod own;
 mod reader;
+mod requested_tenant;
 mod verb;
 mod writer;
 
-pub(crate) use asked_tenant::{AskedTenant, TENANT_ID};
 pub(crate) use caller::Caller;
 pub(crate) use noun::{EventLog, Noun, Owned, ResultRow, Statistic};
 pub(crate) use own::{own, own_in};
 pub(crate) use reader::Reader;
+pub(crate) use requested_tenant::{RequestedTenant, TENANT_ID};
 pub(crate) use verb::*;
 pub(crate) use writer::{Done, Writer};

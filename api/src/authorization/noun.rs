@@ -24,7 +24,7 @@ pub(crate) enum Owned {
     Shared,
     /// The installation, whose things only its administrators see.
     ByInstallation,
-    /// Nobody: other kinds decide.
+    /// None of their own: the kinds that they are derived from decide.
     Derived,
 }
 

@@ -20,7 +20,7 @@ where
     })
 }
 
-/// As [`own`], of something within this tenant: what belongs together is of one tenant.
+/// As [`own`], of something within this tenant: references do not cross tenants.
 pub(crate) async fn own_in<A>(
     caller: &Caller,
     tenant: Id<Tenant>,

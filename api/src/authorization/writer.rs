@@ -17,7 +17,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 use utoipa::openapi::{ObjectBuilder, schema::Type};
 
-use super::{AskedTenant, Caller, Noun, TENANT_ID, Verb};
+use super::{Caller, Noun, RequestedTenant, TENANT_ID, Verb};
 use crate::{
     App, Error, Result,
     answer::{Answer, id_of},
@@ -31,7 +31,7 @@ use crate::{
 pub(crate) struct Writer<A, V> {
     caller: Caller,
     expected_versions: Option<Vec<u64>>,
-    asked: AskedTenant,
+    asked: RequestedTenant,
     leave: PhantomData<fn() -> (A, V)>,
 }
 
@@ -79,7 +79,7 @@ where
     }
 
     /// The tenant that the request names as `tenant_id`, if it names one.
-    pub fn asked_tenant(&self) -> Result<Option<Id<Tenant>>> {
+    pub fn requested_tenant(&self) -> Result<Option<Id<Tenant>>> {
         self.asked.tenant()
     }
 
@@ -269,7 +269,7 @@ impl<A: Noun, V: Verb> FromRequestParts<App> for Writer<A, V> {
         Ok(Self {
             caller,
             expected_versions: if_match(&parts.headers)?,
-            asked: AskedTenant::of_request(parts),
+            asked: RequestedTenant::of_request(parts),
             leave: PhantomData,
         })
     }

@@ -76,7 +76,7 @@ async fn create(
 /// for those who may change its providers, and the caller's home tenant for others.
 fn tenant(providers: &Writer<Provider, Create>) -> Result<Option<Id<Tenant>>> {
     let is_free = providers.scope() == Scope::Installation;
-    let asked = providers.asked_tenant()?;
+    let asked = providers.requested_tenant()?;
     let Some(tenant) = asked.or((!is_free).then(|| providers.caller().home())) else {
         return Ok(None);
     };

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     App, Error, Result,
-    authorization::{AskedTenant, Caller, TENANT_ID},
+    authorization::{Caller, RequestedTenant, TENANT_ID},
     bodies::{BodyMemory, Hold, Lane, SHORT, announced, read_whole},
     openapi::{Describe, JSON, Sketch},
 };
@@ -77,7 +77,7 @@ where
         hold.keep(reserved);
     }
     // There only if the handler creates or changes something.
-    let asked = parts.extensions.get::<AskedTenant>().cloned();
+    let asked = parts.extensions.get::<RequestedTenant>().cloned();
     if bytes.is_empty() {
         return from_object(Map::new(), asked);
     }
@@ -93,7 +93,10 @@ where
     parsed.await.unwrap_or(Err(Error::Internal))
 }
 
-fn from_object<T: FromFields>(object: Map<String, Value>, asked: Option<AskedTenant>) -> Result<T> {
+fn from_object<T: FromFields>(
+    object: Map<String, Value>,
+    asked: Option<RequestedTenant>,
+) -> Result<T> {
     let mut fields = Fields::new(object);
     if let Some(asked) = asked
         && let Patch::Set(tenant) = fields.id::<Tenant>(TENANT_ID)

@@ -89,7 +89,7 @@ async fn subscribe(
     let store = accounts.commands().store();
     let taken_in_by = store.load(program).await?.aggregate.owner();
     let owner = accounts.load(id).await?.aggregate.owner();
-    // What belongs together is of one tenant.
+    // An account and the programs that it is subscribed to belong to the same tenant.
     if owner.map(|it| it.tenant) != taken_in_by.map(|it| it.tenant) {
         return Err(Error::NotFound);
     }

@@ -147,7 +147,7 @@ impl Ingest {
             inbound.clone().filter_map(|it| it.provider).collect();
         let providers: Vec<_> = providers.into_iter().collect();
         let providers = self.commands.store().load_many(&providers).await?;
-        // What came by a tenant's own provider is for that tenant only.
+        // A message from a tenant's own provider reaches accounts of that tenant only.
         let comes_from = |inbound: &InboundMessage| {
             let provider = inbound.provider.and_then(|id| providers.get(&id));
             provider.and_then(|it| it.aggregate.owner())

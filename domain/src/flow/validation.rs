@@ -104,7 +104,7 @@ impl Flow {
     }
 
     /// Takes away, one after another, the steps that ask and those to or from which no way is left.
-    /// What remains goes in circles by itself.
+    /// The steps that remain form circles without a step that asks for a key.
     fn check_circles(&self, ways: &[Way<'_>]) -> Result<(), Flaw> {
         let asks = |at: &usize| self.steps.get(*at).is_some_and(|it| it.action.asks());
         let mut left: BTreeSet<usize> = (0..self.steps.len()).filter(|at| !asks(at)).collect();

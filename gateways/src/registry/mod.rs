@@ -107,7 +107,7 @@ struct Lines([Permits; Service::ALL.len()]);
 
 impl Lines {
     fn new() -> Self {
-        // Nobody grants these: nothing has to be notified of a wait.
+        // No worker waits for a notification about these permits.
         let unheard = Arc::new(Notify::new());
         Self(std::array::from_fn(|_| {
             Permits::new(0, Arc::clone(&unheard))
@@ -120,7 +120,7 @@ impl Lines {
         }
     }
 
-    fn of(&self, service: Service) -> &Permits {
+    fn for_service(&self, service: Service) -> &Permits {
         let [voice, fax, sms, email] = &self.0;
         match service {
             Service::Voice => voice,
@@ -136,7 +136,7 @@ impl Channel {
     /// permits to others and wait behind them.
     pub(crate) async fn permit(&self, service: Service, bulk: bool) -> Place {
         Place {
-            _of_service: self.lines.of(service).acquire(bulk).await,
+            _of_service: self.lines.for_service(service).acquire(bulk).await,
             _of_provider: self.permits.acquire(bulk).await,
         }
     }

@@ -79,7 +79,7 @@ async fn a_call_takes_as_long_as_its_steps() {
     assert_eq!(report.outcome, Outcome::Delivered);
     assert!(report.connected);
     assert_eq!(connections(&session), 1);
-    // Nobody presses a key, and nothing follows on that.
+    // No key is pressed, and no step follows on a time-out.
     assert_eq!(told, ["originate success", "tts success"]);
     assert_eq!(rest(&report), ["input timeout"]);
     assert_eq!(took.as_secs(), 9);

@@ -48,7 +48,7 @@ pub(super) async fn run(shared: Arc<Shared>, queued: WorkSignal, tasks: TaskTrac
         let bulk_turn = bulk_turn.ok().filter(|_| !early);
         let capacity = Capacity::measure(&shared, bulk_turn.is_some());
         // Attempts may have been left in the queue for want of capacity.
-        hungry |= full.iter().any(|service| capacity.of(*service).all > 0);
+        hungry |= full.iter().any(|service| capacity.room(*service).all > 0);
         full = capacity.full();
         let left = !capacity.rationed.is_empty();
         if !hungry && !sweep && !capacity.has_bulk() {
@@ -105,7 +105,7 @@ impl Capacity {
         }
     }
 
-    fn of(&self, service: i32) -> Room {
+    fn room(&self, service: i32) -> Room {
         let found = self.rooms.iter().find(|room| room.service == service);
         found.copied().unwrap_or(Room {
             service,
@@ -170,11 +170,11 @@ async fn claim_some(
         shared.registry.services()
     };
     let until = Instant::now() + shared.config.lease;
-    let rooms: Vec<Room> = services.iter().map(|it| capacity.of(*it)).collect();
+    let rooms: Vec<Room> = services.iter().map(|it| capacity.room(*it)).collect();
     let mut jobs = claim_of(shared, &rooms, CLAIM).await?;
     // Of a service with a rate limit, no more attempts are held than can start soon.
     for &(service, most) in rationed {
-        let room = capacity.of(service);
+        let room = capacity.room(service);
         let room = Room {
             all: room.all.min(most),
             bulk: room.bulk.min(most),

@@ -10,7 +10,8 @@ use tokio::time::timeout;
 use super::{LAST_RECORDS, Shared};
 
 /// Gives up the attempts in flight, and records the outcome of those that had started as unknown.
-/// What cannot be recorded in time keeps its lease, and the worker that claims it next records it.
+/// An attempt whose end cannot be recorded in time keeps its lease; the worker that claims it next
+/// records it.
 pub(super) async fn give_up(shared: &Shared) {
     let left = shared.leases.in_flight();
     tracing::warn!(

@@ -93,7 +93,7 @@ pub(super) fn rows<V: View>() -> String {
     )
 }
 
-/// A row of [`rows`], if it is within the scope. Rows that nobody owns are within every scope,
+/// A row of [`rows`], if it is within the scope. Rows without an owner are within every scope,
 /// unless they may belong to a tenant.
 pub(super) fn within<V: View>(row: &PgRow, scope: &Scope) -> Result<Option<V>, sqlx::Error> {
     if V::TENANT.is_some() {

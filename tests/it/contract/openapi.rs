@@ -72,8 +72,8 @@ async fn the_example_of_a_user_waits_for_a_password() {
     assert_eq!(ada.get("/roles").await.status, 403);
 }
 
-/// What an example may be refused for: it refers to things by ids that may not exist, and gives no
-/// file and no password.
+/// The fields for which an example may be refused: it refers to things by ids that may not exist,
+/// and gives no file and no password.
 const MISSING: [&str; 6] = ["_id", "passwd", "password", "data", "file", "csv"];
 
 #[tokio::test]

@@ -13,12 +13,12 @@ pub(crate) const TENANT_ID: &str = "tenant_id";
 /// The `tenant_id` in the query string or in the body of a request. The body is read after the
 /// permission was checked, and sets it then.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct AskedTenant {
+pub(crate) struct RequestedTenant {
     in_query: Option<String>,
     in_body: Arc<OnceLock<i64>>,
 }
 
-impl AskedTenant {
+impl RequestedTenant {
     /// That of this request; whoever asks again for the same request shares it.
     pub fn of_request(parts: &mut Parts) -> Self {
         if let Some(asked) = parts.extensions.get::<Self>() {
