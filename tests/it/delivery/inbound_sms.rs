@@ -411,7 +411,7 @@ async fn knock(url: &str, provider: i64, password: &str) -> (u16, Option<u64>) {
 
 #[tokio::test]
 async fn guesses_at_a_providers_password_are_limited() {
-    let server = Server::shared().await;
+    let server = Server::alone().await;
     let admin = server.admin().await;
     let receiving = Receiving::sms(&admin).await;
     let (by, other) = (
