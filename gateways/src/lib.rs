@@ -3,7 +3,8 @@
 //!
 //! - [`Worker`]: makes the attempts, as far as `dispatch` lets them start;
 //! - [`Gateway`]: the trait of the adapters: [`smtp`], [`kannel`], [`smpp`], [`sandbox`];
-//! - [`Registry`]: the providers, their adapters, and the choice among them;
+//! - [`Registry`]: the providers, their adapters, and the choice among them; `endpoints` are what
+//!   the providers of a protocol share in this process, whatever becomes of their settings;
 //! - [`reports`] and [`callbacks`]: reports on accepted messages;
 //! - [`Reception`] and [`inbound_mail`]: messages that come in, and returned mail;
 //! - [`compose`] and [`content`]: messages as they go out; [`codes`]: verification codes, which go
@@ -21,6 +22,7 @@ pub mod codes;
 pub mod compose;
 pub mod content;
 pub mod email;
+mod endpoints;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod gateway;

@@ -17,7 +17,7 @@ use crate::{
     Gateway,
     kannel::{KannelConfig, KannelGateway},
     network::ProviderNetworks,
-    sandbox::SandboxGateway,
+    sandbox::{Outbox, SandboxGateway},
     smpp::{SmppConfig, SmppGateway},
     smtp::{SmtpConfig, SmtpGateway},
 };
@@ -34,8 +34,9 @@ pub(super) fn connect(
     }
     match details.kind {
         ProviderKind::Sandbox => {
-            let pool = inner.store.pool().clone();
-            Ok(Arc::new(SandboxGateway::new(id, pool)))
+            let open = || Outbox::open(inner.store.pool().clone());
+            let outbox = inner.endpoints.get_or_open(open);
+            Ok(Arc::new(SandboxGateway::new(id, outbox)))
         }
         ProviderKind::Smtp => smtp(inner, id, details),
         ProviderKind::Http => kannel(inner, id, details),

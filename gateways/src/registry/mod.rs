@@ -33,7 +33,9 @@ use secrecy::SecretSlice;
 use tokio::sync::Notify;
 
 use self::{adapters::same_wire, load::Load};
-use crate::{Gateway, callbacks::Addresses, inbox::Inbox, network::ProviderNetworks};
+use crate::{
+    Gateway, callbacks::Addresses, endpoints::Endpoints, inbox::Inbox, network::ProviderNetworks,
+};
 
 pub(crate) use choice::Limited;
 pub(crate) use load::Trial;
@@ -60,6 +62,8 @@ pub struct Registry(Arc<Inner>);
 struct Inner {
     store: Store,
     installation: Installation,
+    /// What the providers of a protocol share, and keep when their settings change.
+    endpoints: Endpoints,
     entries: Mutex<Vec<Entry>>,
     /// The inbox of inbound items, set once a worker runs in this process.
     inbox: OnceLock<Arc<dyn Inbox>>,
@@ -157,6 +161,7 @@ impl Registry {
         let registry = Self(Arc::new(Inner {
             store,
             installation,
+            endpoints: Endpoints::default(),
             entries: Mutex::default(),
             inbox: OnceLock::new(),
             short: Arc::new(Notify::new()),

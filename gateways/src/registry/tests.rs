@@ -70,6 +70,7 @@ async fn registry(weights: &[i32]) -> Registry {
             node_id: None,
             networks: crate::network::ProviderNetworks::default(),
         },
+        endpoints: Endpoints::default(),
         entries: Mutex::default(),
         inbox: OnceLock::new(),
         short: Arc::new(Notify::new()),

@@ -31,7 +31,7 @@ mod tests;
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -42,14 +42,10 @@ use domain::{
     Id,
     delivery::{Outcome, Provider},
 };
-use sqlx::PgPool;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use self::{
-    call::Callee,
-    outbox::{Outbox, Row},
-    play::Play,
-};
+pub use self::outbox::Outbox;
+use self::{call::Callee, outbox::Row, play::Play};
 use crate::{Ended, Gateway, Health, Report, Session, Spool, gateway::Counted};
 
 /// The number of concurrent attempts.
@@ -60,17 +56,19 @@ const SLOW: Duration = Duration::from_secs(5);
 /// The sandbox as a gateway.
 #[derive(Debug)]
 pub struct SandboxGateway {
-    outbox: Outbox,
+    provider: Id<Provider>,
+    outbox: Arc<Outbox>,
     closed: AtomicBool,
     health: Mutex<Health>,
     in_flight: AtomicUsize,
 }
 
 impl SandboxGateway {
-    /// The sandbox of this provider, writing its outbox to this database.
-    pub fn new(provider: Id<Provider>, pool: PgPool) -> Self {
+    /// The sandbox of this provider, delivering to this outbox.
+    pub fn new(provider: Id<Provider>, outbox: Arc<Outbox>) -> Self {
         Self {
-            outbox: Outbox::open(provider, pool, CHANNELS),
+            provider,
+            outbox,
             closed: AtomicBool::new(false),
             health: Mutex::new(Health {
                 reachable: Some(true),
@@ -93,7 +91,7 @@ impl SandboxGateway {
         if outcome != Outcome::Delivered {
             return report(spool, outcome, response, first);
         }
-        match timeout_at(until, self.outbox.put(row(spool))).await {
+        match timeout_at(until, self.outbox.put(self.row(spool))).await {
             Ok(true) => report(spool, outcome, response, first),
             Ok(false) => report(
                 spool,
@@ -107,7 +105,7 @@ impl SandboxGateway {
 
     /// Plays a call that lasts. It is in the outbox from the moment at which it is answered.
     async fn call(&self, callee: Callee, spool: &Spool, session: &dyn Session) -> Report {
-        let put = timeout_at(spool.until(), self.outbox.put(row(spool)));
+        let put = timeout_at(spool.until(), self.outbox.put(self.row(spool)));
         let arrives = async { put.await.unwrap_or(false) };
         call::play(spool, callee, session, Box::pin(arrives)).await
     }
@@ -124,6 +122,22 @@ impl SandboxGateway {
         };
         self.note(Some(reason));
         Some(report(spool, Outcome::Unavailable, reason, "failed"))
+    }
+
+    fn row(&self, spool: &Spool) -> Row {
+        let (subject, content) = play::shown(&spool.content);
+        Row {
+            provider_id: self.provider.get(),
+            spool_id: spool.id.get(),
+            transmission_id: spool.transmission.get(),
+            owner_id: spool.owner.user.map_or(0, Id::get),
+            tenant_id: spool.owner.tenant.get(),
+            contact_id: spool.contact.get(),
+            destination: spool.destination.clone(),
+            service: spool.content.service().name(),
+            subject,
+            content,
+        }
     }
 
     fn note(&self, trouble: Option<&str>) {
@@ -174,21 +188,6 @@ impl Gateway for SandboxGateway {
 
     async fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
-    }
-}
-
-fn row(spool: &Spool) -> Row {
-    let (subject, content) = play::shown(&spool.content);
-    Row {
-        spool_id: spool.id.get(),
-        transmission_id: spool.transmission.get(),
-        owner_id: spool.owner.user.map_or(0, Id::get),
-        tenant_id: spool.owner.tenant.get(),
-        contact_id: spool.contact.get(),
-        destination: spool.destination.clone(),
-        service: spool.content.service().name(),
-        subject,
-        content,
     }
 }
 

@@ -1,7 +1,6 @@
-//! The outbox: the sandbox's deliveries, written in batches.
+//! The outbox: the deliveries of all sandboxes of this process, written in batches.
 
 use batching::{Batcher, Bounds, Handler};
-use domain::{Id, delivery::Provider};
 use sqlx::PgPool;
 
 /// The most deliveries that are written at once.
@@ -12,13 +11,15 @@ const KEPT: i64 = 10_000;
 /// The number of deliveries that are written between two trims.
 const TRIM: usize = 1_000;
 
+/// The most deliveries that wait to be written.
+const WAITING: usize = 4_096;
+
 /// A handle to the task that writes deliveries.
 #[derive(Debug)]
-pub(super) struct Outbox(Batcher<Row, bool>);
+pub struct Outbox(Batcher<Row, bool>);
 
-/// Writes the deliveries of a provider.
+/// Writes deliveries.
 struct Writer {
-    provider: Id<Provider>,
     pool: PgPool,
     since_trimmed: usize,
 }
@@ -26,6 +27,7 @@ struct Writer {
 /// A delivery as a row.
 #[derive(Debug)]
 pub(super) struct Row {
+    pub provider_id: i64,
     pub spool_id: i64,
     pub transmission_id: i64,
     pub owner_id: i64,
@@ -38,14 +40,13 @@ pub(super) struct Row {
 }
 
 impl Outbox {
-    /// Starts the outbox of this provider, with a queue of `room` deliveries.
-    pub fn open(provider: Id<Provider>, pool: PgPool, room: usize) -> Self {
+    /// Opens the outbox.
+    pub fn open(pool: PgPool) -> Self {
         let bounds = Bounds {
             batch: BATCH,
-            waiting: room,
+            waiting: WAITING,
         };
         let writer = Writer {
-            provider,
             pool,
             since_trimmed: 0,
         };
@@ -53,7 +54,7 @@ impl Outbox {
     }
 
     /// Writes a delivery; false if that failed.
-    pub async fn put(&self, row: Row) -> bool {
+    pub(super) async fn put(&self, row: Row) -> bool {
         self.0.ask(row).await.unwrap_or(false)
     }
 }
@@ -65,7 +66,7 @@ impl Handler for Writer {
     const NAME: &'static str = "sandbox outbox";
 
     async fn handle(&mut self, rows: Vec<Row>) -> Vec<bool> {
-        let written = insert(self.provider, &self.pool, &rows).await;
+        let written = insert(&self.pool, &rows).await;
         if let Err(error) = &written {
             tracing::warn!(%error, "the sandbox's outbox cannot be written");
         }
@@ -81,7 +82,7 @@ impl Handler for Writer {
 }
 
 /// Inserts deliveries, except those to a contact who was erased meanwhile.
-async fn insert(provider: Id<Provider>, pool: &PgPool, rows: &[Row]) -> Result<(), sqlx::Error> {
+async fn insert(pool: &PgPool, rows: &[Row]) -> Result<(), sqlx::Error> {
     let column = |of: fn(&Row) -> i64| rows.iter().map(of).collect::<Vec<_>>();
     let mut transaction = pool.begin().await?;
     sqlx::query("set local synchronous_commit = off")
@@ -90,15 +91,15 @@ async fn insert(provider: Id<Provider>, pool: &PgPool, rows: &[Row]) -> Result<(
     sqlx::query(
         "insert into sandbox.outbox (provider_id, spool_id, transmission_id, owner_id, contact_id, \
              subject_key, destination, service, subject, content, received_at, tenant_id) \
-         select $1, r.spool_id, r.transmission_id, r.owner_id, r.contact_id, k.subject, \
+         select r.provider_id, r.spool_id, r.transmission_id, r.owner_id, r.contact_id, k.subject, \
              r.destination, r.service, r.subject, r.content, $10, r.tenant_id \
-         from unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], \
+         from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], \
                      $7::text[], $8::text[], $9::text[], $11::bigint[]) \
-              as r (spool_id, transmission_id, owner_id, contact_id, destination, service, \
+              as r (provider_id, spool_id, transmission_id, owner_id, contact_id, destination, service, \
                     subject, content, tenant_id) \
          join subject_keys k on k.subject = 'contact/' || r.contact_id",
     )
-    .bind(provider.get())
+    .bind(column(|row| row.provider_id))
     .bind(column(|row| row.spool_id))
     .bind(column(|row| row.transmission_id))
     .bind(column(|row| row.owner_id))

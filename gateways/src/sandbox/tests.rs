@@ -69,7 +69,10 @@ impl Peer for SandboxPeer {
             PeerBehaviour::Hangs => "9990004",
         };
         Some(Stage {
-            gateway: Arc::new(SandboxGateway::new(Id::new(provider), self.pool.clone())),
+            gateway: Arc::new(SandboxGateway::new(
+                Id::new(provider),
+                Arc::new(Outbox::open(self.pool.clone())),
+            )),
             destination: destination.to_owned(),
             content: text(),
             heard: self.count(provider),
