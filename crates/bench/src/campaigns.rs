@@ -12,8 +12,9 @@ use sqlx::{ConnectOptions as _, PgConnection};
 
 use super::{
     child::Server,
-    delivery::{SmtpSink, send_through},
+    delivery::send_through,
     http::{Connection, percentile},
+    smtp_sink::SmtpSink,
     step,
     table::{Row, Table},
 };

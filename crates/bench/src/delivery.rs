@@ -4,8 +4,6 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     ops::Range,
-    path::PathBuf,
-    process::Stdio,
     time::{Duration, Instant},
 };
 
@@ -13,7 +11,7 @@ use anyhow::{Context, bail};
 use chrono::TimeDelta;
 use commands::Commands;
 use domain::{
-    Id, Owner, Personal,
+    Id, Owner, Personal, Subject,
     delivery::{Direction, Order, Spool, Transmission, TransmissionCommand},
     flow::Flow,
     outreach::{Program, ProgramKind, Template},
@@ -25,12 +23,10 @@ use sqlx::PgPool;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::TcpListener,
-    process::{Child, Command},
     sync::mpsc,
 };
 
 use super::{
-    child::free_address,
     http::{Connection, percentile},
     log::person,
 };
@@ -92,6 +88,31 @@ impl Campaign {
         Ok(Self {
             flow: Flow::compile(program, &kind, 1),
             destination: |contact| format!("+4915{:09}", contact.get()),
+            program,
+            account: account(connection).await?,
+        })
+    }
+
+    /// Makes a program that reads out a text twice, and finds an account.
+    pub async fn of_calls(connection: &mut Connection) -> anyhow::Result<Self> {
+        let text = "Dear [contact:first_name], this is a measurement.";
+        let program = json!({"text": text, "delay": 1});
+        let program = connection
+            .json("POST", "/programs/voicetts", Some(&program))
+            .await?;
+        let program: Id<Program> = Id::new(number(&program["program_id"])?);
+        let kind = ProgramKind::VoiceTts {
+            text: Personal::new(
+                Subject::new("program", program.get()),
+                text.parse().map_err(anyhow::Error::msg)?,
+            ),
+            delay: 1,
+            language: None,
+            account_id: None,
+        };
+        Ok(Self {
+            flow: Flow::compile(program, &kind, 1),
+            destination: |contact| format!("+4930{:09}", contact.get()),
             program,
             account: account(connection).await?,
         })
@@ -243,52 +264,6 @@ pub async fn events_per_transmission(pool: &PgPool) -> anyhow::Result<f64> {
     let sql = "select count(*)::float8 / greatest(count(distinct aggregate_id), 1) from events \
                where aggregate_type = 'transmission'";
     Ok(sqlx::query_scalar(sql).fetch_one(pool).await?)
-}
-
-/// smtp-sink of Debian's postfix, as a child.
-pub struct SmtpSink {
-    /// The address at which it listens.
-    pub address: SocketAddr,
-    _child: Child,
-}
-
-impl SmtpSink {
-    /// Starts smtp-sink, if it is installed.
-    pub async fn start() -> anyhow::Result<Option<Self>> {
-        let Some(program) = [
-            "/usr/sbin/smtp-sink",
-            "/usr/local/sbin/smtp-sink",
-            "/usr/bin/smtp-sink",
-        ]
-        .map(PathBuf::from)
-        .into_iter()
-        .find(|path| path.exists()) else {
-            return Ok(None);
-        };
-        let address = free_address()?;
-        let mut command = Command::new(program);
-        if nix::unistd::geteuid().is_root() {
-            command.args(["-u", "nobody"]);
-        }
-        let child = command
-            .arg(address.to_string())
-            .arg("1024")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()?;
-        for _ in 0..200 {
-            if tokio::net::TcpStream::connect(address).await.is_ok() {
-                return Ok(Some(Self {
-                    address,
-                    _child: child,
-                }));
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        bail!("smtp-sink does not listen")
-    }
 }
 
 /// Makes this mail server the only provider for email.

@@ -8,6 +8,7 @@
 //! more thing: a file with a function that adds its rows to the `Table`, and its call in
 //! `Bench::measure`.
 
+mod calls;
 mod campaigns;
 mod child;
 mod delivery;
@@ -18,6 +19,7 @@ mod messages;
 mod output;
 mod people;
 mod smsc;
+mod smtp_sink;
 mod statistics;
 mod table;
 
@@ -35,8 +37,9 @@ use sqlx::ConnectOptions;
 
 use self::{
     child::{MASTER_KEY, PASSWORD, Server},
-    delivery::{Campaign, SmtpSink},
+    delivery::Campaign,
     http::Connection,
+    smtp_sink::SmtpSink,
     table::{Row, Table, Target},
 };
 
@@ -94,7 +97,7 @@ impl Bench {
         let options = server.database()?;
         let raw = self.log(&options, table).await?;
         self.requests(&server, raw, table).await?;
-        self.deliveries(&server, table).await?;
+        self.deliveries(&server, raw, table).await?;
         self.rebuild(&server, table).await?;
         self.lists(&server, table).await?;
         server.stop().await?;
@@ -240,7 +243,7 @@ impl Bench {
         Ok(())
     }
 
-    async fn deliveries(&self, server: &Server, table: &mut Table) -> anyhow::Result<()> {
+    async fn deliveries(&self, server: &Server, raw: f64, table: &mut Table) -> anyhow::Result<()> {
         step("deliveries");
         let token = http::log_in(server.address, "admin", PASSWORD).await?;
         let mut connection = Connection::open(server.address, &token).await?;
@@ -254,6 +257,8 @@ impl Bench {
             Row::new("queued to completed, sandbox", rate, "transmissions/s").at_least(2_000.0),
         );
         table.add(Row::new("events per transmission", events, "events"));
+        let called = &contacts[..contacts.len() / 2];
+        calls::measure(&mut connection, &commands, called, raw, table).await?;
         let (p50, p99) = delivery::latency(
             &mut connection,
             &campaign,

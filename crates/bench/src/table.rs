@@ -70,6 +70,14 @@ impl Row {
         }
     }
 
+    /// Sets its ratio to another figure, without a target.
+    pub fn against(self, to: &'static str, ratio: f64) -> Self {
+        Self {
+            ratio: Some((to, ratio)),
+            ..self
+        }
+    }
+
     /// Sets the least that it should be.
     pub fn at_least(self, least: f64) -> Self {
         Self {

@@ -9,9 +9,10 @@ use serde_json::json;
 use tokio::process::Command;
 
 use crate::{
-    delivery::{Campaign, SmtpSink, send_only_through},
+    delivery::{Campaign, send_only_through},
     http::Connection,
     median,
+    smtp_sink::SmtpSink,
     table::{Row, Table, Target},
 };
 
