@@ -12,6 +12,7 @@
 //! - [`CircuitBreaker`](circuit_breaker::CircuitBreaker): keeps attempts away from a provider that
 //!   fails.
 //! - [`Campaigns`](campaigns::Campaigns): the states of campaigns, cached for a moment.
+//! - [`ExclusiveLease`](exclusive_lease::ExclusiveLease): what one worker at a time may do.
 //! - [`parts`]: parts of long messages that have come in.
 //! - [`health`]: the reports of workers on providers.
 //! - [`WorkSignal`]: wakes workers.
@@ -26,6 +27,7 @@ pub mod backlog;
 pub mod campaigns;
 pub mod channels;
 pub mod circuit_breaker;
+pub mod exclusive_lease;
 pub mod health;
 pub mod leases;
 pub mod parts;

@@ -1,6 +1,7 @@
 //! Tests on a real Postgres, with events appended to a real log.
 
 mod channels;
+mod exclusive_lease;
 mod queueing;
 mod slots;
 

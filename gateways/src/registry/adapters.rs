@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dispatch::exclusive_lease::ExclusiveLease;
 use domain::{
     Id,
     delivery::{
@@ -99,6 +100,10 @@ fn smpp(
 ) -> Result<Arc<dyn Gateway>, String> {
     let settings = SmppSettings::parse(&details.settings)
         .map_err(|(field, reason)| format!("{field} {reason}"))?;
+    let receiver_lease = settings.exclusive_receiver.then(|| {
+        let name = format!("smpp-receiver/{id}");
+        ExclusiveLease::new(inner.store.pool().clone(), name)
+    });
     let config = SmppConfig {
         provider: id,
         host: details.host.as_ref().ok_or("it has no host")?.to_string(),
@@ -108,6 +113,7 @@ fn smpp(
         password: password(inner, details)?,
         prefix: details.prefix.as_ref().map(ToString::to_string),
         settings,
+        receiver_lease,
     };
     Ok(Arc::new(SmppGateway::new(config)?))
 }

@@ -1,5 +1,6 @@
 //! The configuration of a message centre, and the bind requests.
 
+use dispatch::exclusive_lease::ExclusiveLease;
 use domain::{
     Id,
     delivery::{Provider, settings::SmppSettings},
@@ -34,6 +35,9 @@ pub struct SmppConfig {
     pub prefix: Option<String>,
     /// The provider's settings.
     pub settings: SmppSettings,
+    /// The lease under which the binds that only receive are kept, if one worker at a time may have
+    /// them.
+    pub receiver_lease: Option<ExclusiveLease>,
 }
 
 /// The checked credentials of binds, equal for every kind of bind.

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use backoff::Backoff;
+use dispatch::exclusive_lease::Tenure;
 use rusmpp::{CommandId, CommandStatus, Pdu};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
@@ -95,15 +96,30 @@ impl Link {
         self.state.send_replace(state);
     }
 
-    /// Keeps the bind open until the gateway stops.
-    pub async fn keep(self: Arc<Self>, opener: Arc<Opener>, incoming: Incoming) {
+    /// Keeps the bind open until the gateway stops; one that has a lease, while it is held.
+    pub async fn keep(
+        self: Arc<Self>,
+        opener: Arc<Opener>,
+        incoming: Incoming,
+        mut lease: Option<Tenure>,
+    ) {
         let mut backoff = REBINDS;
         loop {
+            if let Some(lease) = &mut lease {
+                self.say(State::Opening);
+                tokio::select! {
+                    () = lease.begins() => {}
+                    () = opener.stopping.cancelled() => return,
+                }
+            }
             match opener.open(self.way).await {
                 Ok((session, delivered)) => {
                     let opened = Instant::now();
                     self.say(State::Up(session.clone()));
-                    attend(&opener, &session, delivered, &incoming).await;
+                    tokio::select! {
+                        () = attend(&opener, &session, delivered, &incoming) => {}
+                        () = lost(&mut lease) => session.close(),
+                    }
                     if opener.stopping.is_cancelled() {
                         return self.leave(&opener, &session).await;
                     }
@@ -137,6 +153,14 @@ impl Link {
         self.say(State::Down("the provider is not used any more".to_owned()));
         let _ = timeout(GOODBYE, session.request(Pdu::Unbind)).await;
         session.close();
+    }
+}
+
+/// Waits until the lease is lost; for ever without one.
+async fn lost(lease: &mut Option<Tenure>) {
+    match lease {
+        Some(lease) => lease.ends().await,
+        None => std::future::pending().await,
     }
 }
 

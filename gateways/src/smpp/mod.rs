@@ -26,6 +26,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use dispatch::exclusive_lease::ExclusiveLease;
 use domain::delivery::{
     Outcome, ProviderSenders, SenderAddress,
     settings::{Bind, SmppSettings},
@@ -109,9 +110,12 @@ impl SmppGateway {
     fn open(&self, inbox: Option<Arc<dyn Inbox>>) {
         self.opened.get_or_init(|| {
             let incoming = Incoming::new(&self.opener.config, inbox);
+            let lease = self.opener.config.receiver_lease.as_ref();
+            let tenure = lease.map(ExclusiveLease::apply);
             for link in &self.links {
-                let link = Arc::clone(link);
-                tokio::spawn(link.keep(Arc::clone(&self.opener), incoming.clone()));
+                let tenure = tenure.clone().filter(|_| link.way == Way::In);
+                let (link, opener) = (Arc::clone(link), Arc::clone(&self.opener));
+                tokio::spawn(link.keep(opener, incoming.clone(), tenure));
             }
         });
     }

@@ -32,6 +32,7 @@ mod sending_as;
 mod service_capacity;
 mod signed_mail;
 mod smpp;
+mod smpp_exclusive;
 mod sms_senders;
 mod statistics;
 mod strange_texts;

@@ -58,6 +58,9 @@ pub struct SmppSettings {
     /// `bind`: `transceiver` (default), `transmitter`, `receiver` or
     /// `transmitter_and_receiver`.
     pub bind: Bind,
+    /// `exclusive_receiver`: true if one worker at a time keeps the binds that receive, for an SMSC
+    /// that allows a single one (false). It needs binds that only receive.
+    pub exclusive_receiver: bool,
     /// `system_type`: the `system_type` of the bind, at most 12 ASCII characters.
     pub system_type: Option<String>,
     /// `sender`: the sender of messages whose account has no number.
@@ -103,6 +106,7 @@ impl Default for SmppSettings {
     fn default() -> Self {
         Self {
             bind: Bind::default(),
+            exclusive_receiver: false,
             system_type: None,
             sender: None,
             alphabet: Alphabet::default(),
@@ -153,6 +157,7 @@ impl SmppSettings {
             let octet = || within(value, 0, 255).map(Some);
             Some(match key {
                 "bind" => one_of(value, &BINDS).map(|it| parsed.bind = it),
+                "exclusive_receiver" => flag(value).map(|it| parsed.exclusive_receiver = it),
                 "system_type" => ascii(value, 12).map(|it| parsed.system_type = Some(it)),
                 "sender" => sender(value).map(|it| parsed.sender = Some(it)),
                 "alphabet" => one_of(value, &ALPHABETS).map(|it| parsed.alphabet = it),
@@ -175,7 +180,18 @@ impl SmppSettings {
                 _ => return None,
             })
         })?;
+        parsed.check_receiver()?;
         Ok(parsed)
+    }
+
+    /// A bind that also sends cannot be left to one worker: all of them send.
+    fn check_receiver(&self) -> Result<(), Wrong> {
+        let only_receives = matches!(self.bind, Bind::Receiver | Bind::Pair);
+        if self.exclusive_receiver && !only_receives {
+            let rule = "needs bind=receiver or bind=transmitter_and_receiver";
+            return Err(("settings.exclusive_receiver".to_owned(), rule.to_owned()));
+        }
+        Ok(())
     }
 }
 
@@ -211,6 +227,7 @@ mod tests {
         assert_eq!((read.window, read.connections, read.tls), (50, 2, true));
         let read = parse(json!({
             "bind": "transmitter_and_receiver", "message_ids": "hex_then_decimal",
+            "exclusive_receiver": 1,
             "report_seconds": 60, "if_silent": "delivered",
         }))
         .unwrap();
@@ -222,7 +239,7 @@ mod tests {
             (read.report_seconds, read.if_silent),
             (60, OnReportTimeout::Delivered)
         );
-        assert!(read.awaits_reports());
+        assert!(read.awaits_reports() && read.exclusive_receiver);
     }
 
     #[test]
@@ -246,6 +263,10 @@ mod tests {
             (json!({"message_ids": "octal"}), "settings.message_ids"),
             (json!({"report_seconds": 0}), "settings.report_seconds"),
             (json!({"alphabet": "utf-8"}), "settings.alphabet"),
+            (
+                json!({"exclusive_receiver": 1}),
+                "settings.exclusive_receiver",
+            ),
             (json!({"path": "/x"}), "settings.path"),
         ] {
             assert_eq!(parse(settings.clone()).unwrap_err().0, field, "{settings}");

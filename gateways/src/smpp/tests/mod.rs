@@ -37,6 +37,7 @@ fn config(port: u16, settings: Value) -> SmppConfig {
         password: Some(SecretString::from("s3same")),
         prefix: None,
         settings: SmppSettings::parse(settings.as_object().unwrap()).unwrap(),
+        receiver_lease: None,
     }
 }
 
