@@ -5,8 +5,8 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::harness::{
-    MailDesk, Mailing, Postfix, Postman, Receiving, eventually, every_event_names_its_causes,
-    seconds, unique_name,
+    Database, EventLog, MailDesk, Mailing, Postfix, Postman, Receiving, eventually,
+    every_event_names_its_causes, seconds, unique_name,
 };
 
 const MAIL: &str = "From: =?utf-8?q?Ada_L=C3=B6we?= <ada@example.com>\r\n\
@@ -71,6 +71,26 @@ async fn each_recipient_has_its_own_answer_and_strangers_are_refused() {
         .bring(&["someone@example.org"], MAIL)
         .await;
     assert!(relayed[0].starts_with("550"), "{relayed:?}");
+}
+
+#[tokio::test]
+async fn a_kelvin_sign_is_no_k_whatever_the_locale_of_the_database() {
+    let database = Database::in_locale("C.UTF-8").await;
+    let desk = MailDesk::on(&database, &[]).await;
+    let mut log = EventLog::open(&desk.server).await;
+    let folded = sqlx::query_scalar("select lower($1)").bind("\u{212a}");
+    let folded: String = folded.fetch_one(log.sql()).await.unwrap();
+    assert_eq!(folded, "k", "this database takes one for the other");
+    let like = format!("bac\u{212a}up-{}@desk.example", unique_name("box"));
+    let plain = like.replace('\u{212a}', "k");
+    let client = &desk.client;
+    Receiving::new(client, "receiveemail", "email", like).await;
+    let answers = desk.lmtp().await.bring(&[&plain], MAIL).await;
+    assert!(answers[0].starts_with("550 5.1.1"), "{answers:?}");
+    let own = Receiving::new(client, "receiveemail", "email", plain.clone()).await;
+    let answers = desk.lmtp().await.bring(&[&plain], MAIL).await;
+    assert!(answers[0].starts_with("250"), "{answers:?}");
+    assert_eq!(own.arrived(client, 1).await.len(), 1);
 }
 
 #[tokio::test]

@@ -39,6 +39,11 @@ impl Database {
         Self::made("").await
     }
 
+    /// Creates a new database whose letters are those of this locale.
+    pub async fn in_locale(locale: &str) -> Self {
+        Self::made(&format!("template template0 locale '{locale}'")).await
+    }
+
     /// Creates a copy of another database, to which no session may be connected.
     pub async fn copy_of(other: &Self) -> Self {
         let copy = Self::made(&format!("template {}", other.name)).await;

@@ -18,8 +18,12 @@ impl MailDesk {
 
     /// A desk whose server has these settings.
     pub async fn with(settings: &[(&'static str, &str)]) -> Self {
-        let database = Database::create().await;
-        let setup = Setup::on(&database);
+        Self::on(&Database::create().await, settings).await
+    }
+
+    /// A desk whose server has this database and these settings.
+    pub async fn on(database: &Database, settings: &[(&'static str, &str)]) -> Self {
+        let setup = Setup::on(database);
         let set = |setup: Setup, (name, value): &(&'static str, &str)| setup.set(name, value);
         let server = settings.iter().fold(setup, set).start().await;
         let client = server.admin().await;
