@@ -127,6 +127,7 @@ impl Health {
                 "ready": depth.ready,
                 "waiting": depth.waiting,
                 "claimed": depth.claimed,
+                "more": depth.more,
             },
             "provisional_addresses": {
                 "accounts": provisional.count,

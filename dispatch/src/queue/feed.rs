@@ -120,7 +120,6 @@ struct Changes<'e> {
 struct Queued<'e> {
     recorded: &'e Recorded,
     spool_id: i64,
-    owner_id: Option<i64>,
     campaign_id: Option<i64>,
     service: i16,
     due_at: DateTime<Utc>,
@@ -149,7 +148,6 @@ impl<'e> Changes<'e> {
                 deadline,
                 flow,
                 avoid,
-                owner,
                 campaign,
                 ..
             } => {
@@ -157,7 +155,6 @@ impl<'e> Changes<'e> {
                 let queued = Queued {
                     recorded,
                     spool_id: spool.get(),
-                    owner_id: owner.and_then(|owner| owner.user).map(Id::get),
                     campaign_id: campaign.map(Id::get),
                     service: i16::try_from(flow.service.flag()).unwrap_or_default(),
                     due_at: *due_at,
@@ -230,8 +227,7 @@ async fn clean_up(db: &mut PgConnection, changes: &Changes<'_>) -> Result<(), sq
     Ok(())
 }
 
-/// Inserts queued attempts. For events of an older form that do not name the owner it is taken
-/// from the transmission's first event in the log, because the read models may be behind.
+/// Inserts queued attempts.
 async fn insert(db: &mut PgConnection, rows: &[Queued<'_>]) -> Result<(), sqlx::Error> {
     if rows.is_empty() {
         return Ok(());
@@ -239,19 +235,15 @@ async fn insert(db: &mut PgConnection, rows: &[Queued<'_>]) -> Result<(), sqlx::
     let request = |row: &Queued<'_>| row.recorded.metadata.request_id.clone();
     let correlation = |row: &Queued<'_>| row.recorded.metadata.correlation_id.clone();
     sqlx::query(
-        "insert into queue (spool_id, transmission_id, owner_id, campaign_id, service, due_at, \
+        "insert into queue (spool_id, transmission_id, campaign_id, service, due_at, \
            deadline, avoid, attempt, request_id, correlation_id, position) \
-         select u.spool_id, u.transmission_id, coalesce(u.owner_id, \
-           (select (e.payload::json #>> '{TransmissionCreated,owner}')::bigint \
-            from public.events e where e.aggregate_type = 'transmission' \
-              and e.aggregate_id = u.transmission_id::text and e.sequence = 1)), \
-           u.campaign_id, u.service, u.due_at, u.deadline, u.avoid::bigint[], u.attempt, \
+         select u.spool_id, u.transmission_id, u.campaign_id, u.service, u.due_at, u.deadline, u.avoid::bigint[], u.attempt, \
            u.request_id, u.correlation_id, u.position \
          from unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::timestamptz[], \
            $5::timestamptz[], $6::text[], $7::int[], $8::text[], $9::text[], $10::bigint[], \
-           $11::bigint[], $12::bigint[]) \
+           $11::bigint[]) \
            as u (spool_id, transmission_id, service, due_at, deadline, avoid, attempt, \
-           request_id, correlation_id, position, owner_id, campaign_id) \
+           request_id, correlation_id, position, campaign_id) \
          on conflict (spool_id) do nothing",
     )
     .bind(rows.iter().map(|row| row.spool_id).collect::<Vec<_>>())
@@ -276,7 +268,6 @@ async fn insert(db: &mut PgConnection, rows: &[Queued<'_>]) -> Result<(), sqlx::
             .map(|row| row.recorded.position)
             .collect::<Vec<_>>(),
     )
-    .bind(rows.iter().map(|row| row.owner_id).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.campaign_id).collect::<Vec<_>>())
     .execute(db)
     .await

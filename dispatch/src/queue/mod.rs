@@ -24,8 +24,6 @@ pub struct Job {
     pub spool_id: i64,
     /// The transmission that it is an attempt of.
     pub transmission_id: i64,
-    /// The owner of the transmission.
-    pub owner_id: Option<i64>,
     /// The campaign it belongs to.
     pub campaign_id: Option<i64>,
     /// The service, as its `service_flag` bit.
@@ -52,6 +50,9 @@ pub struct Job {
     pub reclaimed: bool,
 }
 
+/// The most entries that [`depth`] looks at.
+const COUNTED: i64 = 100_000;
+
 /// The depth of the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
 pub struct Depth {
@@ -61,6 +62,8 @@ pub struct Depth {
     pub waiting: i64,
     /// Attempts that are claimed under a lease.
     pub claimed: i64,
+    /// True if there are entries that were not counted.
+    pub more: bool,
 }
 
 /// A worker's request to the queue.
@@ -168,7 +171,7 @@ fn claiming(
     sql.push(", lease_until = clock_timestamp() + ")
         .push_bind(wanted.lease);
     sql.push(" from first, token where q.spool_id = first.spool_id");
-    sql.push(" returning q.spool_id, q.transmission_id, q.owner_id, q.campaign_id, q.service,");
+    sql.push(" returning q.spool_id, q.transmission_id, q.campaign_id, q.service,");
     sql.push(" q.due_at, q.deadline, q.avoid, q.attempt, q.request_id, q.correlation_id,");
     sql.push(" q.position, q.claim_token, q.lease_until, first.reclaimed");
     sql
@@ -240,15 +243,18 @@ pub async fn remove(db: &mut PgConnection, spool_ids: &[i64]) -> Result<(), sqlx
         .map(drop)
 }
 
-/// The depth of the queue at `now`.
+/// The depth of the queue at `now`, over at most [`COUNTED`] entries: anybody may ask for it, and a
+/// queue may hold millions.
 pub async fn depth(pool: &PgPool, now: DateTime<Utc>) -> Result<Depth, sqlx::Error> {
     sqlx::query_as(
         "select count(*) filter (where lease_until is null and due_at <= $1) as ready, \
            count(*) filter (where lease_until is null and due_at > $1) as waiting, \
-           count(*) filter (where lease_until is not null) as claimed \
-         from dispatch.queue",
+           count(*) filter (where lease_until is not null) as claimed, \
+           count(*) > $2 as more \
+         from (select due_at, lease_until from dispatch.queue limit $2 + 1) q",
     )
     .bind(now)
+    .bind(COUNTED)
     .fetch_one(pool)
     .await
 }
@@ -268,20 +274,6 @@ pub async fn campaign(pool: &PgPool, id: i64) -> Result<Option<Campaign>, sqlx::
         .bind(id)
         .fetch_optional(pool)
         .await
-}
-
-/// The next time at which an attempt can be claimed: it falls due, or its lease runs out.
-pub async fn next_due(
-    pool: &PgPool,
-    services: &[i32],
-) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
-    sqlx::query_scalar(
-        "select min(greatest(due_at, coalesce(lease_until, due_at))) from dispatch.queue \
-         where service = any($1::int[]::smallint[])",
-    )
-    .bind(services)
-    .fetch_one(pool)
-    .await
 }
 
 /// All services, in the form that [`claim`] takes.

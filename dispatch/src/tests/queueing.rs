@@ -62,7 +62,7 @@ async fn a_job_is_held_by_one_until_its_lease_runs_out() {
     let mine = claim(3, LEASE).await;
     let ids: Vec<_> = mine.iter().map(|job| job.spool_id).collect();
     assert_eq!(ids, [10, 20, 30], "the oldest first");
-    assert_eq!((mine[0].owner_id, mine[0].service), (Some(5), 8));
+    assert_eq!(mine[0].service, 8);
     assert_eq!((&mine[0].avoid[..], mine[0].reclaimed), (&[9][..], false));
     let theirs = claim(3, Duration::from_millis(1)).await;
     assert_eq!(
@@ -107,15 +107,9 @@ async fn a_job_is_held_by_one_until_its_lease_runs_out() {
         Depth {
             ready: 0,
             waiting: 0,
-            claimed: 3
+            claimed: 3,
+            more: false,
         }
-    );
-    assert!(
-        queue::next_due(&desk.pool, &services)
-            .await
-            .unwrap()
-            .unwrap()
-            > noon()
     );
     running.stop().await;
     desk.close().await;
