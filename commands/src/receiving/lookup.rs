@@ -15,8 +15,8 @@ use projections::people::accounts;
 use super::{InboundMessage, Ingest, NotReceived};
 use crate::CommandError;
 
-/// The read model that inbound messages are routed by.
-const ACCOUNTS: &str = "accounts";
+/// The read models that inbound messages are routed by.
+const READ_MODELS: [&str; 3] = ["accounts", "programs", "users"];
 
 /// The keys of a message for deduplication, as fingerprints.
 pub(super) struct Keys {
@@ -61,6 +61,11 @@ pub(super) fn takes_in(recipient: &accounts::Recipient) -> Result<(), NotReceive
         Some(ProgramType::EmailToFax) => Err(NotReceived::NoFaxes),
         Some(_) => Ok(()),
     }
+}
+
+/// True if a message to this recipient would be refused.
+fn is_refused(recipient: &Option<accounts::Recipient>) -> bool {
+    recipient.as_ref().is_none_or(|it| takes_in(it).is_err())
 }
 
 impl Ingest {
@@ -108,18 +113,24 @@ impl Ingest {
             .collect();
         let found = accounts::reached_at(&self.pool, service, &wanted, &types, clock::now()).await;
         let found = found.map_err(StoreError::from)?;
-        // A refusal is permanent, and must not hit an account that the read model lacks yet.
-        if found.contains(&None)
-            && is_behind(&self.pool, ACCOUNTS)
-                .await
-                .map_err(StoreError::from)?
-        {
-            return Err(CommandError::Behind);
+        if found.iter().any(is_refused) {
+            self.must_be_current().await?;
         }
         let found = to.iter().zip(found);
         Ok(found
             .filter_map(|(to, recipient)| Some(((*to).to_owned(), recipient?)))
             .collect())
+    }
+
+    /// A refusal is permanent, and must not hit what the read models lack yet.
+    async fn must_be_current(&self) -> Result<(), CommandError> {
+        for name in READ_MODELS {
+            let behind = is_behind(&self.pool, name).await;
+            if behind.map_err(StoreError::from)? {
+                return Err(CommandError::Behind);
+            }
+        }
+        Ok(())
     }
 
     /// The route of each message, or the reason for which it has none.
