@@ -145,16 +145,12 @@ impl MediaStore {
     /// # Errors
     /// When the database does not answer.
     pub async fn sweep(&self) -> Result<u64, sqlx::Error> {
-        // A chunk can arrive after its upload was discarded, and then belongs to none.
         let sql = "with gone as (
                 delete from media_uploads
                 where started_at < now() - make_interval(secs => $1)
                 returning upload_id
             ), pieces as (
-                delete from media_chunks c
-                where upload_id in (select upload_id from gone)
-                   or not exists (select from media m where m.upload_id = c.upload_id)
-                  and not exists (select from media_uploads u where u.upload_id = c.upload_id)
+                delete from media_chunks where upload_id in (select upload_id from gone)
             )
             select count(*) from gone";
         let seconds = ABANDONED.as_secs_f64();
@@ -232,9 +228,14 @@ impl Upload {
     }
 
     async fn write(&self, number: i32, bytes: &[u8]) -> Result<(), sqlx::Error> {
-        let sql = "insert into media_chunks (upload_id, number, bytes) values ($1::uuid, $2, $3)";
+        // An upload that was discarded gets no further chunk, which would belong to nothing.
+        let sql = "insert into media_chunks (upload_id, number, bytes) \
+            select upload_id, $2, $3 from media_uploads where upload_id = $1::uuid for key share";
         let insert = sqlx::query(sql).bind(&self.id).bind(number).bind(bytes);
-        insert.execute(&self.pool).await.map(|_| ())
+        match insert.execute(&self.pool).await?.rows_affected() {
+            0 => Err(sqlx::Error::RowNotFound),
+            _ => Ok(()),
+        }
     }
 
     /// Makes the upload visible under its hash, or removes it if the same bytes are stored already.
