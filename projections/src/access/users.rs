@@ -197,15 +197,17 @@ pub async fn inactive_owners(
     limit: i64,
 ) -> Result<Vec<i64>, sqlx::Error> {
     sqlx::query_scalar(
-        "select owned.user_id from (\
-           select user_id from read.accounts where active and user_id is not null \
-           union select user_id from read.schedules where state = 'pending' \
-           union select user_id from read.accounts a \
-             where (phone_basis is not null or email_basis is not null) and user_id is not null \
-               and not exists (select from read.users u where u.user_id = a.user_id)) owned \
-         where owned.user_id > $1 and not exists (select from read.users u \
-           where u.user_id = owned.user_id and u.active) \
-         order by owned.user_id limit $2",
+        "select user_id from (\
+           select u.user_id from read.users u where not u.active \
+             and (exists (select from read.accounts a where a.user_id = u.user_id and a.active) \
+               or exists (select from read.schedules s \
+                 where s.user_id = u.user_id and s.state = 'pending')) \
+           union select a.user_id from read.accounts a \
+             where (a.active or a.phone_basis is not null or a.email_basis is not null) \
+               and not exists (select from read.users u where u.user_id = a.user_id) \
+           union select s.user_id from read.schedules s where s.state = 'pending' \
+             and not exists (select from read.users u where u.user_id = s.user_id)) owned \
+         where user_id > $1 order by user_id limit $2",
     )
     .bind(after)
     .bind(limit)
