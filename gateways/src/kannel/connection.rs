@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Request, StatusCode, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use tokio::time::{Duration, Instant};
+use tokio::time::{Duration, Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::KannelConfig;
@@ -17,6 +17,8 @@ const ANSWER: usize = 64 * 1024;
 /// The idle time after which a connection is not used any more: Kannel closes those that are
 /// idle for longer, and a request may be lost on one.
 const IDLE: Duration = Duration::from_secs(5);
+/// The time within which a connection is ready again after an answer.
+const READY: Duration = Duration::from_millis(100);
 
 /// A connection to sendsms.
 pub(super) struct Connection {
@@ -70,8 +72,9 @@ impl Connection {
         let body = Limited::new(body, ANSWER).collect().await;
         let body = body.map(|body| body.to_bytes()).ok();
         self.used = Instant::now();
-        // Without this the connection does not become ready for the next part.
-        let _ = self.sender.ready().await;
+        // Without this the connection does not become ready for the next part. The answer is there:
+        // a peer that delays must not turn it into a time-out.
+        let _ = timeout(READY, self.sender.ready()).await;
         let status = head.status;
         Ok(Answer { status, body })
     }

@@ -153,7 +153,8 @@ impl KannelGateway {
             };
         }
         let reply = self.send_all(&mut connection, parts, until).await;
-        self.note(true, None);
+        let reached = reply.answered || reply.outcome == Outcome::Unknown;
+        self.note(reached, (!reached).then(|| reply.words.clone()));
         if reply.answered {
             self.pool.keep(connection);
         }

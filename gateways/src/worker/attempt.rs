@@ -120,7 +120,7 @@ impl Attempt {
 
     /// Gives back an attempt whose data cannot be read: it is tried again.
     fn not_readable(&self, error: &dyn std::fmt::Display) -> QueueAction {
-        tracing::warn!(spool.id = self.job.spool_id, %error, "no content yet");
+        tracing::warn!(spool.id = self.job.spool_id, %error, "the content of an attempt cannot be read and is read again");
         QueueAction::Back(clock::now() + NO_PROVIDER_PAUSE)
     }
 

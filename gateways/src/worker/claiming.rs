@@ -232,6 +232,11 @@ async fn begin(shared: &Arc<Shared>, jobs: Vec<Job>, tasks: &TaskTracker) {
         Ok(people) => Arc::new(people),
         Err(error) => return give_back(shared, &jobs, &error),
     };
+    let is_loaded = |job: &Job| loaded.contains_key(&Id::new(job.transmission_id));
+    let (jobs, missing): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(is_loaded);
+    if !missing.is_empty() {
+        give_back(shared, &missing, &"their transmissions are not in the log");
+    }
     let jobs = jobs.into_iter().filter_map(|job| {
         let transmission = loaded.get(&Id::new(job.transmission_id))?;
         Some((job, transmission))

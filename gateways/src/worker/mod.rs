@@ -165,7 +165,7 @@ impl Worker {
             tracing::debug!(%error, "the worker could not give back its channels");
         }
         if let Err(error) = health::withdraw(pool, &config.name).await {
-            tracing::debug!(%error, "the worker could not sign off");
+            tracing::debug!(%error, "the worker could not be deregistered");
         }
     }
 }
@@ -183,7 +183,7 @@ async fn report(shared: Arc<Shared>) {
         let known = registry.health();
         gauge(&known);
         if let Err(error) = health::publish(pool, &config.name, registry.node_id(), &known).await {
-            tracing::debug!(%error, "the state of the providers could not be told");
+            tracing::debug!(%error, "the health of the providers could not be published");
         }
         tokio::select! {
             () = tokio::time::sleep(REPORT) => {}

@@ -91,7 +91,7 @@ impl Attempt {
         let command = match self.forbidden(&mut { self.suppression_check }).await {
             Ok(command) => command?,
             Err(error) => {
-                tracing::warn!(spool.id = self.job.spool_id, %error, "an attempt cannot be checked");
+                tracing::warn!(spool.id = self.job.spool_id, %error, "the suppression check of an attempt failed and is repeated");
                 return Some(QueueAction::Back(clock::now() + UNKNOWN));
             }
         };

@@ -143,14 +143,24 @@ impl Contents {
         filling: Filling,
     ) -> Result<Content, NoContent> {
         let letter = self.messages.template(id, version).await?;
-        let parts = Parts {
-            subject: &letter.subject,
-            html: Some(&letter.html),
-            text: letter.text.as_deref(),
-            attachments: letter.attachments.clone(),
+        let has_text = letter.text.is_some();
+        let composing = move || {
+            let parts = Parts {
+                subject: &letter.subject,
+                html: Some(&letter.html),
+                text: letter.text.as_deref(),
+                attachments: letter.attachments.clone(),
+            };
+            let from = (filling.senders.mail, filling.senders.name);
+            compose(parts, &filling.tokens, from)
         };
-        let from = (filling.senders.mail, filling.senders.name);
-        let email = compose(parts, &filling.tokens, from);
+        let email = if has_text {
+            composing()
+        } else {
+            // HTML is turned into text, which may take as long as a second.
+            let composed = tokio::task::spawn_blocking(composing).await;
+            composed.map_err(|error| NoContent::Media(error.to_string()))?
+        };
         Ok(Content::Email(Box::new(email)))
     }
 
