@@ -254,6 +254,10 @@ impl Drop for Busy {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
+    use tokio::time::Instant;
+
     use super::*;
 
     fn limited(all: usize, per_network: usize) -> Connections {
@@ -333,16 +337,19 @@ mod tests {
         assert!(table.open.is_empty() && table.networks.is_empty() && table.idle.is_empty());
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn shedding_waits_until_the_connection_is_closed() {
         let connections = limited(2, 2);
         let place = from(&connections, "192.0.2.1").unwrap();
         let shed = place.shed().clone();
-        let closes = async {
-            shed.cancelled().await;
-            drop(place);
-        };
-        let within = Duration::from_secs(60);
-        tokio::join!(connections.shed_one(within), closes);
+        let started = Instant::now();
+        let mut shedding = pin!(connections.shed_one(Duration::from_secs(60)));
+        tokio::select! {
+            biased;
+            () = &mut shedding => panic!("the connection is open"),
+            () = shed.cancelled() => drop(place),
+        }
+        shedding.await;
+        assert_eq!(started.elapsed(), Duration::ZERO);
     }
 }
