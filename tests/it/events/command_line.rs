@@ -74,6 +74,23 @@ async fn every_read_model_and_column_is_explained() {
     assert_eq!(bare, Vec::<String>::new());
 }
 
+/// The questions that a comment answers instead of naming a thing.
+const QUESTIONS: &str = r"^(What|Whose|Who|How|Whether|When|Where|Which|By which)\M";
+
+#[tokio::test]
+async fn comments_of_tables_and_columns_name_things() {
+    let server = Server::shared().await;
+    let sql = "select description from pg_description d join pg_class c on c.oid = d.objoid
+               where d.classoid = 'pg_class'::regclass and description ~ $1
+                 and c.relnamespace::regnamespace::text in ('dispatch', 'public', 'read', 'sandbox')";
+    let asked: Vec<String> = sqlx::query_scalar(sql)
+        .bind(QUESTIONS)
+        .fetch_all(&mut server.sql().await)
+        .await
+        .unwrap();
+    assert_eq!(asked, Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn a_wrong_setting_stops_the_start_with_a_sentence_that_names_it() {
     let server = Server::shared().await;
