@@ -34,7 +34,7 @@ pub async fn start(
     {
         tracing::warn!(
             position = last,
-            "the read model of accounts is behind: inbound messages are put off until it is not"
+            "the read model of accounts is behind: inbound messages are deferred until it has caught up"
         );
     }
     let pool = commands.store().pool();

@@ -1,5 +1,5 @@
-//! The reads of the policy that paces campaigns: campaigns under way, members of their groups,
-//! and the backlog of transmissions to send. Also sweeps campaigns that ended.
+//! The reads of the policy that paces campaigns: campaigns under way, and their backlog of
+//! transmissions. Also sweeps campaigns that ended.
 
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgPool};
@@ -142,17 +142,6 @@ pub async fn held(
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .fetch_all(pool)
     .await
-}
-
-/// The time at which the next transmission of a campaign can be sent; none if none is left.
-pub async fn next_open(
-    pool: &PgPool,
-    campaign_id: i64,
-) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
-    sqlx::query_scalar("select min(open_at) from dispatch.backlog where campaign_id = $1")
-        .bind(campaign_id)
-        .fetch_one(pool)
-        .await
 }
 
 /// Queued attempts of a campaign that no worker has claimed, of those due at `due_by`, or of all

@@ -303,7 +303,10 @@ async fn take(
     });
     let Some(about) = about.filter(|about| callbacks.addresses.is_ours(*about, &tag)) else {
         metrics::counter!("ledgerline_reports_refused_total").increment(1);
-        return answer(StatusCode::FORBIDDEN, "this report is not of one of ours");
+        return answer(
+            StatusCode::FORBIDDEN,
+            "the signature of this report is invalid",
+        );
     };
     let Ok(Query(query)) = query else {
         return answer(StatusCode::BAD_REQUEST, "status is required");

@@ -42,7 +42,7 @@ pub(super) fn routes() -> Routes {
     Routes::new().get(
         "/campaigns/{campaign_id}/progress",
         progress,
-        op("Follows a campaign as it goes")
+        op("Streams the progress of a campaign")
             .note(resumed)
             .file("text/event-stream")
             .answers(204, "The end was seen already."),

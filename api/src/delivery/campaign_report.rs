@@ -39,7 +39,7 @@ pub(super) fn routes() -> Routes {
     Routes::new().get(
         "/campaigns/{campaign_id}/report.csv",
         report,
-        op("Exports what came of each contact of a campaign")
+        op("Exports the outcome for each contact of a campaign")
             .note(note)
             .file("text/csv"),
     )

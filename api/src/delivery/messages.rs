@@ -27,7 +27,7 @@ pub(super) fn routes() -> Routes {
         .get(
             "/transmissions/{transmission_id}/message/original",
             original,
-            op("Downloads the mail that came, as it came").file("message/rfc822"),
+            op("Downloads the original mail").file("message/rfc822"),
         )
         .get(
             "/transmissions/{transmission_id}/message/attachments/{attachment_id}",

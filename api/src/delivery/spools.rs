@@ -42,7 +42,7 @@ pub(super) fn routes() -> Routes {
         .get(
             "/spools/{spool_id}/result",
             result,
-            op("Lists what an attempt came to").array_of::<SpoolResultRow>(),
+            op("Lists the results of an attempt").array_of::<SpoolResultRow>(),
         )
         .aliases(&["GET /spools/{spool_id}/results"])
         .post(
@@ -61,7 +61,7 @@ pub(super) fn routes() -> Routes {
         .post(
             "/spools/{spool_id}/resolve",
             resolve,
-            op("Settles an attempt of unknown outcome")
+            op("Resolves an attempt of unknown outcome")
                 .requires(&["status"])
                 .json::<SpoolRow>(),
         )
@@ -98,7 +98,7 @@ async fn hang_up(
     present(&transmissions, spool, done).await
 }
 
-/// Settles an attempt of unknown outcome.
+/// Resolves an attempt of unknown outcome.
 async fn resolve(
     transmissions: Writer<Transmission, Admin>,
     Path(spool): Path<Id<Spool>>,

@@ -45,7 +45,7 @@ pub(super) fn routes() -> Routes {
         .get(
             "/transmissions/{transmission_id}/clone",
             clone,
-            op("Makes a new transmission like this one").id("transmission"),
+            op("Clones a transmission").id("transmission"),
         )
         .get("/calls", calls, op("Lists transmissions by voice"))
         .get("/faxes", faxes, op("Lists transmissions by fax"))

@@ -255,7 +255,7 @@ impl Claims {
         };
         if let Err(error) = released.await {
             // The lease runs out by itself.
-            tracing::warn!(%error, "a keyed request could not be let go of");
+            tracing::warn!(%error, "the claim of an idempotency key could not be released");
         }
     }
 

@@ -43,7 +43,7 @@ pub(crate) fn routes() -> Routes {
         .get(
             "/",
             root,
-            op("Leads a browser to /docs")
+            op("Redirects browsers to /docs")
                 .file("text/html")
                 .answers(404, "The client is no browser."),
         )

@@ -43,9 +43,7 @@ pub(super) fn routes() -> Routes {
         .post(
             "/messages/templates/{template_id}/media",
             append,
-            op("Attaches a file beside those there are")
-                .takes(&["*/*"])
-                .id("template"),
+            op("Adds an attachment").takes(&["*/*"]).id("template"),
         )
         .get(
             "/messages/templates/{template_id}/media",

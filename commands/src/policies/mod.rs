@@ -4,7 +4,7 @@
 //! stand by and take over when it ends. Should two processes believe that they lead, the log
 //! decides: each effect of a policy is an append that only one of them can make.
 //!
-//! To add a policy: its file, and a line in `conduct`.
+//! To add a policy: its file, a line in `conduct`, and its aggregate types in `WakeUp::needs`.
 
 mod deprovision_users;
 mod fire_schedules;

@@ -315,7 +315,7 @@ impl Inner {
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, gate.key = key, "no slots can be taken");
+                tracing::warn!(%error, rate_limiter.key = key, "slots cannot be reserved");
                 line.dismiss(slots.len(), |_| NO_ANSWER_PAUSE);
             }
         }

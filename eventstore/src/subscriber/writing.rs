@@ -1,4 +1,4 @@
-//! What the members of a lane write: together, or alone when that fails.
+//! Writes of a lane's members: together, or each alone when that fails.
 
 use std::sync::Arc;
 

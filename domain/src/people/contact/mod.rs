@@ -161,11 +161,6 @@ impl Contact {
         }
     }
 
-    /// True if the contact is in this group.
-    pub fn is_in(&self, group: Id<Group>) -> bool {
-        self.groups.contains(&group)
-    }
-
     fn decide(&self, command: ContactCommand) -> Result<Vec<ContactEvent>, Refusal> {
         use ContactCommand::{
             Create, CreateFromInbound, Delete, Erase, Import, Link, Unlink, Update,

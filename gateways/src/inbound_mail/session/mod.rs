@@ -212,7 +212,7 @@ impl<'m> Session<'m> {
                 answer("250 2.0.0 ok")
             }
             (_, Request::Noop { .. }) => answer("250 2.0.0 ok"),
-            (_, Request::Vrfy { .. }) => answer("252 2.1.5 send it, and see"),
+            (_, Request::Vrfy { .. }) => answer("252 2.1.5 cannot verify, will attempt delivery"),
             (_, Request::Quit) => (format!("221 2.0.0 {host} closes"), After::HangUp),
             (_, Request::Ehlo { .. } | Request::Helo { .. } | Request::Lhlo { .. }) => {
                 self.mistaken("500 5.5.1 that is the greeting of another protocol")
@@ -261,10 +261,10 @@ impl<'m> Session<'m> {
 
     fn mail(&mut self, from: &MailFrom<String>) -> Answer {
         if !self.greeted {
-            return self.mistaken("503 5.5.1 who is it?");
+            return self.mistaken("503 5.5.1 send EHLO or LHLO first");
         }
         if self.sender.is_some() {
-            return self.mistaken("503 5.5.1 one mail at a time");
+            return self.mistaken("503 5.5.1 nested MAIL command");
         }
         // The database takes no NUL, and no valid address has a control character.
         if from.address.contains(char::is_control) {
@@ -279,7 +279,7 @@ impl<'m> Session<'m> {
 
     async fn recipient(&mut self, to: &RcptTo<String>) -> Answer {
         if self.sender.is_none() {
-            return self.mistaken("503 5.5.1 from whom?");
+            return self.mistaken("503 5.5.1 need MAIL first");
         }
         if self.recipients.len() >= RECIPIENTS {
             return answer("452 4.5.3 too many recipients");
@@ -307,7 +307,7 @@ impl<'m> Session<'m> {
                         After::HangUp,
                     )
                 } else {
-                    answer("550 5.1.1 nobody receives mail there")
+                    answer("550 5.1.1 no such recipient")
                 }
             }
             Err(error) => {
@@ -319,9 +319,9 @@ impl<'m> Session<'m> {
 
     fn data(&mut self) -> Answer {
         if self.recipients.is_empty() {
-            return self.mistaken("503 5.5.1 to whom?");
+            return self.mistaken("503 5.5.1 need RCPT first");
         }
-        let words = "354 until a dot on a line of its own".to_owned();
+        let words = "354 end data with <CR><LF>.<CR><LF>".to_owned();
         (words, After::Receive)
     }
 }
