@@ -157,7 +157,6 @@ mod tests {
         Job {
             spool_id: 1,
             transmission_id: 1,
-            owner_id: Some(1),
             campaign_id: None,
             service: 8,
             due_at: DateTime::default(),

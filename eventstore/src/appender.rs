@@ -12,15 +12,13 @@
 use std::{sync::Arc, time::Duration};
 
 use backoff::Backoff;
-use chrono::{DateTime, Utc};
-use domain::{Claim, Event, Subject};
+use domain::Claim;
 use sqlx::{PgPool, error::ErrorKind};
 use tokio::{sync::oneshot, time::Instant};
 use two_lanes::{GroupLimits, Lane};
 
 use crate::{
-    Log, Metadata, Position, Recorded, StoreError, effect::Effect, kept::Kept, statement,
-    vault::random,
+    Log, Position, Recorded, StoreError, kept::Kept, member::Member, statement, vault::random,
 };
 
 /// Limits on a group, in members and events.
@@ -35,53 +33,6 @@ const WAITING: usize = 4_096;
 const RETRY_TIMEOUT: Duration = Duration::from_secs(15);
 /// The pauses of these retries.
 const RETRIES: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
-
-/// An event ready to be appended.
-#[derive(Debug)]
-pub(crate) struct NewEvent {
-    pub aggregate_type: &'static str,
-    pub aggregate_id: i64,
-    pub sequence: u64,
-    pub event_type: String,
-    pub event_version: String,
-    pub payload: String,
-    pub event: Event,
-}
-
-/// Changes that are made in the same transaction as the append of the events.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Effects {
-    pub(crate) claim: Vec<(Claim, String)>,
-    /// Claims given up, each by its recorded holder.
-    pub(crate) release: Vec<(Claim, String)>,
-    pub(crate) keys: Vec<(Subject, Vec<u8>)>,
-    pub(crate) erase: Vec<Subject>,
-    /// The effects of other crates.
-    pub(crate) others: Vec<Effect>,
-}
-
-impl Effects {
-    /// Merges in the effects of another aggregate whose events are appended together.
-    pub(crate) fn join(&mut self, other: Self) {
-        self.claim.extend(other.claim);
-        self.release.extend(other.release);
-        self.keys.extend(other.keys);
-        self.erase.extend(other.erase);
-        self.others.extend(other.others);
-    }
-}
-
-/// Events that are appended together.
-#[derive(Debug)]
-pub(crate) struct Member {
-    pub commit_id: String,
-    pub occurred_at: DateTime<Utc>,
-    pub bulk: bool,
-    pub events: Vec<NewEvent>,
-    /// The metadata of each event.
-    pub metadata: Vec<Arc<Metadata>>,
-    pub effects: Effects,
-}
 
 #[derive(Debug)]
 struct Waiting {

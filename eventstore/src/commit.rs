@@ -13,10 +13,11 @@ use tokio::task::coop;
 
 use crate::{
     Cause, Committed, Effect, Loaded, Metadata, Position, Store, StoreError,
-    appender::{Effects, Member, NewEvent, random_id},
+    appender::random_id,
     clock,
     codec::{Encoded, Place, unseal},
     keys::SubjectKey,
+    member::{Effects, Member, NewEvent},
     snapshots,
 };
 

@@ -1,5 +1,6 @@
 //! The errors of the event store.
 
+use cqrs_es::persist::PersistenceError;
 use thiserror::Error;
 
 /// An error of the event store.
@@ -40,6 +41,20 @@ pub enum StoreError {
     /// The log is being closed.
     #[error("the store is shutting down")]
     Closed,
+}
+
+impl From<PersistenceError> for StoreError {
+    fn from(error: PersistenceError) -> Self {
+        match error {
+            PersistenceError::OptimisticLockError => Self::Conflict,
+            PersistenceError::ConnectionError(error)
+            | PersistenceError::DeserializationError(error)
+            | PersistenceError::UnknownError(error) => match error.downcast::<sqlx::Error>() {
+                Ok(error) => Self::Database(*error),
+                Err(error) => Self::Database(sqlx::Error::Decode(error)),
+            },
+        }
+    }
 }
 
 impl StoreError {

@@ -13,7 +13,7 @@ use crate::{
     StoreError,
     codec::{Encoded, Place, collect_subjects, unseal},
     keys::Keys,
-    store::Loaded,
+    loaded::Loaded,
 };
 
 /// A snapshot is made whenever this many events have come since the last.
@@ -31,7 +31,7 @@ pub(crate) async fn load<A: Entity>(
     id: Id<A>,
 ) -> Result<Option<Loaded<A>>, StoreError> {
     let found = repository.get_snapshot::<A>(&id.to_string()).await;
-    let Some(snapshot) = found.map_err(crate::store::persistence)? else {
+    let Some(snapshot) = found? else {
         return Ok(None);
     };
     let SerializedSnapshot {

@@ -5,9 +5,8 @@ use std::{borrow::Cow, sync::Arc};
 use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use crate::{
-    Metadata, Position,
-    appender::{Effects, Member},
-    effect,
+    Metadata, Position, effect,
+    member::{Effects, Member},
 };
 use domain::Claim;
 

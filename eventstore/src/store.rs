@@ -6,13 +6,13 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use cqrs_es::persist::{PersistedEventRepository, PersistenceError, SerializedEvent};
+use cqrs_es::persist::{PersistedEventRepository, SerializedEvent};
 use domain::{Claim, Entity, Id, values::Sealed};
 use postgres_es::PostgresEventRepository;
 use sqlx::PgPool;
 
 use crate::{
-    Before, Cause, Ids, Locks, Log, MasterKey, StoreError, Vault,
+    Cause, Ids, Loaded, Locks, Log, MasterKey, StoreError, Vault,
     appender::Appender,
     keys::Keys,
     memory::Memory,
@@ -26,28 +26,6 @@ use crate::{
 const HISTORY: &str = "(select aggregate_type, aggregate_id, sequence, event_type, event_version, \
      payload, metadata::jsonb || jsonb_build_object('position', position) as metadata \
      from events) as history";
-
-/// An aggregate and the version of its history.
-#[derive(Clone, Debug, Default)]
-pub struct Loaded<A> {
-    /// The aggregate's state.
-    pub aggregate: A,
-    /// The aggregate's sequence; 0 if it never existed.
-    pub version: u64,
-    /// Its last event, as a cause of further ones.
-    pub last: Option<Cause>,
-}
-
-impl<A: Entity> Loaded<A> {
-    /// The facts about the aggregate that an append of further events needs.
-    pub fn before(&self) -> Before {
-        Before {
-            version: self.version,
-            claims: self.aggregate.claims(),
-            cause: self.last.clone(),
-        }
-    }
-}
 
 /// The event store. One per process; clones share it.
 #[derive(Clone)]
@@ -184,7 +162,7 @@ impl Store {
                 repository.get_last_events::<A>(&aggregate_id, before).await
             }
         };
-        let events = self.0.reader.open_all(events.map_err(persistence)?).await?;
+        let events = self.0.reader.open_all(events?).await?;
         let wanted = events
             .into_iter()
             .take_while(|event| event.sequence as u64 <= version);
@@ -315,17 +293,4 @@ fn id_within<A: Entity>(holder: &str) -> Option<Id<A>> {
         return None;
     }
     id.parse().ok()
-}
-
-/// Converts cqrs-es' persistence errors into [`StoreError`].
-pub(crate) fn persistence(error: PersistenceError) -> StoreError {
-    match error {
-        PersistenceError::OptimisticLockError => StoreError::Conflict,
-        PersistenceError::ConnectionError(error)
-        | PersistenceError::DeserializationError(error)
-        | PersistenceError::UnknownError(error) => match error.downcast::<sqlx::Error>() {
-            Ok(error) => StoreError::Database(*error),
-            Err(error) => StoreError::Database(sqlx::Error::Decode(error)),
-        },
-    }
 }

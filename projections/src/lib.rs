@@ -25,6 +25,7 @@ pub mod people;
 mod projection;
 pub mod reads;
 pub mod rebuild;
+mod registered;
 mod registry;
 pub mod statistics;
 #[cfg(test)]
@@ -34,4 +35,5 @@ mod writes;
 
 pub use projection::{Projection, subscribers};
 pub use reads::{BadQuery, By, Cursor, Finders, Page, Paged, Query, View, count, find, list, page};
-pub use registry::{Registered, ViewVisitor, all, views};
+pub use registered::{Registered, ViewVisitor};
+pub use registry::{all, views};

@@ -49,7 +49,6 @@ async fn a_job_is_held_by_one_until_its_lease_runs_out() {
     while queue::depth(&desk.pool, noon()).await.unwrap().ready < 4 {
         sleep(Duration::from_millis(5)).await;
     }
-    let services = queue::all_services();
     let claim = async |room, lease| {
         let rooms = rooms(room);
         let wanted = Wanted {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{Source, connection::LaneConnection, member::Member, runner::PAUSE};
+use super::{PAUSE, Source, connection::LaneConnection, member::Member};
 use crate::{Log, Position};
 
 /// Pause of a lane that waits for this process to see a part of the log that another has read.

@@ -29,7 +29,7 @@ mod source;
 mod transaction;
 mod writing;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::PgConnection;
@@ -41,6 +41,9 @@ pub use high_water_marks::{HighWaterMarks, Stopped, SubscriberStatus, is_behind}
 pub use observer::{Observer, observe, read_on};
 pub use runner::Subscribers;
 pub use source::Source;
+
+/// Pause before a lost connection is opened again, and between two attempts to become the leader.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A follower of the log that writes to tables of its own.
 #[async_trait]

@@ -1,15 +1,12 @@
 //! Runs the subscribers of a process: each lane in a task of its own.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{HighWaterMarks, Subscriber, assignment::assign, lane::Lane, member::Member};
 use crate::Log;
-
-/// Pause before a lost connection is opened again, and between two attempts to become the leader.
-pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
 /// The running subscribers of this process.
 pub struct Subscribers {

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::{
-    LaneKind, Stopped, checkpoint,
+    LaneKind, PAUSE, Stopped, checkpoint,
     lane::Lane,
-    runner::PAUSE,
     transaction::{Share, Written},
     wanted,
 };

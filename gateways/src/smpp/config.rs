@@ -13,7 +13,7 @@ use rusmpp::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{link::Way, message::c_string};
+use super::message::c_string;
 use crate::network::ProviderNetworks;
 
 /// The configuration of the connections to one message centre.
@@ -38,6 +38,14 @@ pub struct SmppConfig {
     /// The lease under which the binds that only receive are kept, if one worker at a time may have
     /// them.
     pub receiver_lease: Option<ExclusiveLease>,
+}
+
+/// The direction of messages on a bind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Both,
+    Out,
+    In,
 }
 
 /// The checked credentials of binds, equal for every kind of bind.

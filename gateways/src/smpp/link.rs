@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     SmppConfig, answer,
-    config::Credentials,
+    config::{Credentials, Way},
     incoming::Incoming,
     pdu::Frame,
     session::{Session, Timing},
@@ -27,14 +27,6 @@ const REBINDS: Backoff = Backoff::new(Duration::from_millis(500), Duration::from
 const STEADY: Duration = Duration::from_secs(10);
 /// The time-out of an unbind.
 const GOODBYE: Duration = Duration::from_secs(2);
-
-/// The direction of messages on a bind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
-    Both,
-    Out,
-    In,
-}
 
 /// The state of a bind.
 #[derive(Clone, Debug)]

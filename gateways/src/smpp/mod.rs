@@ -41,8 +41,9 @@ use tokio_util::sync::CancellationToken;
 pub use self::config::SmppConfig;
 use self::{
     answer::Answer,
+    config::Way,
     incoming::Incoming,
-    link::{Link, Opener, State, Way},
+    link::{Link, Opener, State},
     session::Session,
     throttle::Throttle,
 };

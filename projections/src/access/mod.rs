@@ -11,7 +11,7 @@ use self::{
     tenants::{TenantRow, Tenants},
     users::{UserRow, Users},
 };
-use crate::registry::registered;
+use crate::registered::registered;
 
 registered! {
     projections: Permissions, Roles, Tenants, Users;

@@ -8,7 +8,7 @@ use domain::delivery::TransmissionEvent;
 use serde::Serialize;
 use sqlx::{FromRow, PgConnection, PgPool};
 
-use super::deliveries::Occurred;
+use super::occurred::Occurred;
 
 /// Retention of the numbers of attempts started per second, in seconds.
 const KEPT: f64 = 60.0;

@@ -13,7 +13,11 @@ use domain::{
 use eventstore::Recorded;
 use sqlx::PgConnection;
 
-use super::{campaign_progress, messages, spool_results, spools, transmissions};
+use super::{
+    campaign_progress, messages,
+    occurred::{Occurred, occurred},
+    spool_results, spools, transmissions,
+};
 use crate::{Projection, counts::Counted};
 
 /// The projection that maintains `transmissions`, `spools`, `spool_results`, `messages`,
@@ -120,20 +124,6 @@ impl Projection for Deliveries {
         let mut forgotten = remember(db, &erased(events)).await?;
         forgotten.extend(spoken_of_after_erasure(db, &lasting).await?);
         forget(db, &forgotten).await
-    }
-}
-
-/// An event of a transmission, with its place in the log.
-#[derive(Clone, Copy)]
-pub(super) struct Occurred<'e> {
-    pub recorded: &'e Recorded,
-    pub event: &'e TransmissionEvent,
-}
-
-fn occurred(recorded: &Recorded) -> Option<Occurred<'_>> {
-    match &recorded.event {
-        Event::Transmission(event) => Some(Occurred { recorded, event }),
-        _ => None,
     }
 }
 
@@ -272,9 +262,4 @@ async fn forget(db: &mut PgConnection, contacts: &[i64]) -> Result<(), sqlx::Err
         sqlx::query(sql).bind(contacts).execute(&mut *db).await?;
     }
     Ok(())
-}
-
-/// The remote side's text with NUL replaced, which Postgres cannot store.
-pub(super) fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use sqlx::{FromRow, PgConnection, PgPool, types::Json};
 use utoipa::ToSchema;
 
-use super::deliveries::{Occurred, storable};
+use super::occurred::{Occurred, storable};
 use crate::reads::Scoped;
 
 /// A message as clients see it.

@@ -5,6 +5,7 @@ pub mod campaign_progress;
 pub mod campaigns;
 pub mod deliveries;
 pub mod messages;
+mod occurred;
 pub mod providers;
 pub mod schedules;
 pub mod spool_results;
@@ -19,7 +20,7 @@ use self::{
     spools::SpoolRow,
     transmissions::TransmissionRow,
 };
-use crate::registry::registered;
+use crate::registered::registered;
 
 registered! {
     projections: Campaigns, Deliveries, Providers, Schedules;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use sqlx::{FromRow, PgConnection, PgPool};
 use utoipa::ToSchema;
 
-use super::deliveries::{Occurred, storable};
+use super::occurred::{Occurred, storable};
 use crate::reads::Scoped;
 
 /// The most results kept of one event; their ids are derived from its position.

@@ -13,7 +13,7 @@ use self::{
     templates::{TemplateRow, Templates},
     texts::{TextRow, Texts},
 };
-use crate::registry::registered;
+use crate::registered::registered;
 
 registered! {
     projections: Documents, Programs, Recordings, Templates, Texts;

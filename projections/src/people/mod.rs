@@ -11,7 +11,7 @@ use self::{
     groups::{GroupRow, Groups},
     optouts::{OptOutRow, OptOuts},
 };
-use crate::registry::registered;
+use crate::registered::registered;
 
 registered! {
     projections: Accounts, Contacts, Groups, OptOuts;

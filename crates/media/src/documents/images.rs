@@ -9,7 +9,7 @@ use flate2::{Compression, write::ZlibEncoder};
 use pdf_writer::{Content, Filter, Finish, Name, Pdf, Rect, Ref};
 use png::{ColorType, Decoder, DecodingError, Limits, Transformations};
 
-use super::{DocumentError, Kind, PDF, Result, UPLOAD, few_enough_pixels, kind};
+use super::{DocumentError, Kind, PDF, Result, UPLOAD, few_enough_pixels, file};
 use crate::conversion::{Workroom, create, open};
 
 /// A4 in points.
@@ -165,7 +165,7 @@ fn refuse_png(error: DecodingError) -> DocumentError {
 /// Reads a JPEG, which PDF embeds unchanged. Only its headers are checked; Ghostscript is the
 /// first to decode its pixels.
 fn read_jpeg(path: &Path) -> Result<Image> {
-    let Some(bytes) = kind::read(path)? else {
+    let Some(bytes) = file::read(path)? else {
         return Err(DocumentError::unfit("is too large for a JPEG"));
     };
     let early = || DocumentError::unfit("is a JPEG that ends early");

@@ -1,9 +1,6 @@
 //! Detection of a file's kind from its content.
 
-use std::{
-    io::{self, Read},
-    path::Path,
-};
+use std::{io::Read, path::Path};
 
 use super::{Result, office};
 use crate::conversion::{Program, open};
@@ -88,12 +85,4 @@ pub(super) fn sniff(path: &Path) -> Result<Option<Kind>> {
         [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, ..] => office::kind_of_ole(path)?,
         _ => None,
     })
-}
-
-/// The whole file, if it is not larger than the bound on files in memory.
-pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
-    let file = open(path)?;
-    file.take(super::MOST_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok((bytes.len() as u64 <= super::MOST_BYTES).then_some(bytes))
 }

@@ -8,6 +8,7 @@
 //! To accept another kind of file: a line in [`Kind`]'s lists and in `sniff`, and its
 //! conversion to PDF in `to_pdf`.
 
+mod file;
 mod images;
 mod kind;
 mod office;

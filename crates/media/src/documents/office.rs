@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use super::{DocumentError, Kind, PDF, Result, UPLOAD, kind};
+use super::{DocumentError, Kind, PDF, Result, UPLOAD, file};
 use crate::conversion::{Program, Workroom};
 
 /// Bound on the files in a document.
@@ -57,7 +57,7 @@ pub(super) async fn to_pdf(room: &mut Workroom, kind: Kind) -> Result<()> {
 
 /// The kind of office document that a ZIP is.
 pub(super) fn kind_of_zip(path: &Path, head: &[u8]) -> Result<Option<Kind>> {
-    let Some(bytes) = kind::read(path)? else {
+    let Some(bytes) = file::read(path)? else {
         return Err(DocumentError::unfit("is too large for an office document"));
     };
     let Some(entries) = entries(&bytes)? else {
@@ -142,7 +142,7 @@ fn number(bytes: &[u8], at: usize, length: usize) -> Option<usize> {
 /// The kind of an office document in the older OLE format, by the names of its streams, which
 /// are in UTF-16.
 pub(super) fn kind_of_ole(path: &Path) -> Result<Option<Kind>> {
-    let Some(bytes) = kind::read(path)? else {
+    let Some(bytes) = file::read(path)? else {
         return Err(DocumentError::unfit("is too large for an office document"));
     };
     let holds = |name: &str| {

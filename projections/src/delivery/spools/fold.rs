@@ -11,7 +11,7 @@ use domain::{
 use eventstore::Recorded;
 use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::Query};
 
-use crate::delivery::deliveries::{Occurred, storable};
+use crate::delivery::occurred::{Occurred, storable};
 
 /// The change of an attempt by a batch. Where a field is none the row keeps its value.
 #[derive(Debug, Default, PartialEq)]

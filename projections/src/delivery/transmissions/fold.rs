@@ -8,7 +8,7 @@ use domain::{
     delivery::{Order, Outcome, TransmissionEvent},
 };
 
-use crate::delivery::deliveries::Occurred;
+use crate::delivery::occurred::Occurred;
 
 /// The change of a transmission by a batch. Where a field is none the row keeps its value.
 #[derive(Debug, Default, PartialEq)]

@@ -8,7 +8,7 @@ use domain::{
 use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::Query};
 
 use super::fold::{Created, Folded, fold};
-use crate::delivery::deliveries::{Occurred, storable};
+use crate::delivery::occurred::{Occurred, storable};
 
 /// Applies these events to the rows of transmissions.
 pub(in crate::delivery) async fn take_in(
