@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     Entity, Id, Owner, Personal, Refusal, Scope,
-    access::Tenant,
+    access::{Tenant, User},
     delivery::{
         Campaign, CampaignCommand, Direction, Order, ProviderSenders, SendPlan, Spool,
         TransmissionCommand,
@@ -158,11 +158,7 @@ impl Sending {
         let deleted = "its owner was deleted";
         let user = owner.user.ok_or_else(|| not_ready(deleted))?;
         let user = self.there(user, deleted).await?;
-        if user.aggregate.is_active_in(owner.tenant) {
-            Ok(())
-        } else {
-            Err(not_ready("its owner is not active"))
-        }
+        Ok(must_send_within(&user.aggregate, owner.tenant)?)
     }
 
     /// The compiled program with the present version of its message, and the program's version.
@@ -336,6 +332,15 @@ impl Sending {
             CommandError::Refused(Refusal::NotFound) => not_ready(otherwise),
             error => error,
         })
+    }
+}
+
+/// Refuses unless this user, who exists, is active and assigned to the tenant.
+pub(crate) fn must_send_within(user: &User, tenant: Id<Tenant>) -> Result<(), Refusal> {
+    match user.absence_from(tenant) {
+        None => Ok(()),
+        Some(_) if !user.is_active() => Err(Refusal::not_ready("its owner is not active")),
+        Some(reason) => Err(Refusal::not_ready(reason)),
     }
 }
 

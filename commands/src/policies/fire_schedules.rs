@@ -15,7 +15,10 @@ use futures::{StreamExt as _, stream};
 use projections::delivery::schedules;
 
 use super::Policies;
-use crate::{CommandError, sending::SendOptions};
+use crate::{
+    CommandError,
+    sending::{SendOptions, must_send_within},
+};
 
 /// The most due schedules in one pass.
 const AT_ONCE: i64 = 200;
@@ -113,9 +116,7 @@ impl Due<'_> {
             .commands
             .load::<User>(user, &Scope::Installation)
             .await?;
-        if !user.aggregate.is_active_in(owner.tenant) {
-            return Err(Refusal::not_ready("its owner is not active").into());
-        }
+        must_send_within(&user.aggregate, owner.tenant)?;
         match schedule.job().ok_or(Refusal::NotFound)? {
             Job::TransmissionSend { transmission_id } => self.send(transmission_id).await,
             Job::CampaignStart { campaign_id } => {

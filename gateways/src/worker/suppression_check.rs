@@ -1,5 +1,6 @@
-//! The suppression check before an attempt: not sent if its campaign was stopped or deleted,
-//! its owner was deleted or deactivated, or its recipient opted out or has quiet hours.
+//! The suppression check before an attempt: not sent if its campaign was stopped or deleted, its
+//! owner was deleted, deactivated or taken out of the tenant, or its recipient opted out or has
+//! quiet hours.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -29,16 +30,13 @@ const LONG: Duration = Duration::from_secs(5);
 /// The pause before the next try while the suppression check cannot be made.
 const UNKNOWN: TimeDelta = TimeDelta::seconds(2);
 
-/// The reason recorded when the owner was deleted or is not active.
-const OWNER_LEFT: &str = "its owner was deleted or deactivated";
-
 /// The result of a suppression check: the time of the check, the recipient's entry on a
-/// do-not-contact list, and whether the owner may send.
+/// do-not-contact list, and the reason for which the owner does not send any more.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SuppressionCheck {
     pub at: Instant,
     pub listed: Option<Listed>,
-    pub owner_active: bool,
+    pub owner_left: Option<&'static str>,
 }
 
 /// Checks the lists, and the owners in the log, for many attempts at once.
@@ -59,9 +57,10 @@ pub(crate) async fn ask(
         shared.commands.store().load_many(&owners),
     )?;
     let mut listed = listed.into_iter();
-    let is_active = |owner: Owner| {
+    let absence = |owner: Owner| {
         let user = owner.user.and_then(|user| owners.get(&user));
-        user.is_some_and(|it| it.aggregate.is_active_in(owner.tenant))
+        let user = user.map(|it| it.aggregate.clone()).unwrap_or_default();
+        user.absence_from(owner.tenant)
     };
     let asked = wanted
         .iter()
@@ -69,7 +68,7 @@ pub(crate) async fn ask(
         .map(|(wanted, it)| SuppressionCheck {
             at,
             listed: wanted.and_then(|_| listed.next().flatten()),
-            owner_active: it.owner().is_none_or(is_active),
+            owner_left: it.owner().and_then(absence),
         });
     Ok(asked.collect())
 }
@@ -164,12 +163,12 @@ impl Attempt {
             let again = ask(&self.shared, &[&self.transmission]).await?;
             *asked = again.first().copied().unwrap_or(*asked);
         }
-        if !asked.owner_active {
+        if let Some(reason) = asked.owner_left {
             // A campaign goes on with its unsent messages once its owner is active again.
             return Ok(Some(if self.is_bulk() {
-                self.withdrawal(OWNER_LEFT)
+                self.withdrawal(reason)
             } else {
-                self.suppression(OWNER_LEFT.to_owned())
+                self.suppression(reason.to_owned())
             }));
         }
         let listed = asked.listed.map(|listed| {

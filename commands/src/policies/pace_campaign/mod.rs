@@ -296,19 +296,18 @@ impl Pacer {
         let user = state.owner.user.ok_or(Refusal::NotFound)?;
         let owner = commands.load::<User>(user, &Scope::Installation).await;
         let tenant = state.owner.tenant;
-        let active = owner
-            .as_ref()
-            .is_ok_and(|user| user.aggregate.is_active_in(tenant));
         if let (Ok(owner), Some(plan)) = (&owner, state.loaded.aggregate.running()) {
             // A deleted account keeps its time zone.
             let account = commands.store().load(plan.account_id).await?.aggregate;
             let of_owner = owner.aggregate.profile().timezone.clone();
             self.zones = [account.profile().timezone.clone(), of_owner];
         }
-        if is_gone(owner)? || !active {
-            return self
-                .broken(state, "its owner was deleted or deactivated")
-                .await;
+        let owner = match owner {
+            Err(CommandError::Refused(Refusal::NotFound)) => User::default(),
+            owner => owner?.aggregate,
+        };
+        if let Some(reason) = owner.absence_from(tenant) {
+            return self.broken(state, reason).await;
         }
         let provider = self
             .policies

@@ -76,9 +76,14 @@ impl User {
         self.rights.get(&tenant)
     }
 
-    /// True if the user is active and assigned to this tenant.
-    pub fn is_active_in(&self, tenant: Id<Tenant>) -> bool {
-        self.is_active() && self.rights.contains_key(&tenant)
+    /// The reason for which nothing is sent any more of what the user owns within this tenant;
+    /// `None` if the user is active and assigned to it.
+    pub fn absence_from(&self, tenant: Id<Tenant>) -> Option<&'static str> {
+        match (self.is_active(), self.rights.contains_key(&tenant)) {
+            (true, true) => None,
+            (true, false) => Some("its owner was taken out of the tenant"),
+            (false, _) => Some("its owner was deleted or deactivated"),
+        }
     }
 
     /// The roles of the user, within any tenant.
