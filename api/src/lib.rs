@@ -35,6 +35,7 @@ mod csv;
 mod delivery;
 mod draining;
 mod error;
+mod exclusive;
 mod extract;
 mod middleware;
 mod once;
@@ -55,7 +56,7 @@ use commands::{
     verification::{SendCode, Verification},
 };
 use cqrs_es::Aggregate;
-use domain::access::{Permission, Role, Session, User};
+use domain::access::{Permission, Role, Session, Tenant, User};
 use eventstore::{Position, Vault, subscriber::HighWaterMarks};
 use media::conversion::Conversions;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -83,6 +84,15 @@ use origin::Origins;
 const READABLE_WITHIN: Duration = Duration::from_secs(2);
 /// The most clients that follow campaigns at once; each asks the database twice a second.
 const FOLLOWERS: usize = 256;
+
+/// The aggregate types in the access cache.
+const CACHED: [&str; 5] = [
+    User::TYPE,
+    Tenant::TYPE,
+    Role::TYPE,
+    Permission::TYPE,
+    Session::TYPE,
+];
 
 /// Interval of sweeping broken-off uploads and old idempotency keys.
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -129,6 +139,7 @@ struct Inner {
     once: Claims,
     bodies: BodyMemory,
     rights: tokio::sync::Mutex<()>,
+    rooms: tokio::sync::Mutex<()>,
 }
 
 impl App {
@@ -176,6 +187,7 @@ impl App {
             auth,
             once,
             rights: tokio::sync::Mutex::default(),
+            rooms: tokio::sync::Mutex::default(),
         }));
         tokio::spawn(sweep(Arc::downgrade(&app.0)));
         Ok(app)
@@ -264,15 +276,20 @@ impl App {
         &self.0.rights
     }
 
-    /// Waits until a write can be read and, for users and their rights, until this process applies
-    /// it; returns the position if that takes too long.
+    /// The lock on room in tenants within this process; see `access/tenant_limits.rs`.
+    pub(crate) fn rooms(&self) -> &tokio::sync::Mutex<()> {
+        &self.0.rooms
+    }
+
+    /// Waits until a write can be read and, for users, their rights and tenants, until this process
+    /// applies it; returns the position if that takes too long.
     pub(crate) async fn settle(&self, kind: &str, position: Option<Position>) -> Option<Position> {
         let position = position?;
         let read = self
             .high_water_marks()
             .wait_for(kind, position, READABLE_WITHIN);
         let held = async {
-            if [User::TYPE, Role::TYPE, Permission::TYPE, Session::TYPE].contains(&kind) {
+            if CACHED.contains(&kind) {
                 self.auth()
                     .access_cache
                     .reaches(position, READABLE_WITHIN)

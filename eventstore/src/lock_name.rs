@@ -26,6 +26,8 @@ pub enum LockName<'a> {
     GroupImport(i64),
     /// The division of the channels of the provider of this id among workers.
     ProviderChannels(i64),
+    /// The creation of users and accounts in the tenant of this id, which has limits on them.
+    TenantRoom(i64),
     /// The parts of the message that are stored under this name.
     MessageParts(&'a str),
 }
@@ -57,6 +59,7 @@ impl<'a> LockName<'a> {
             Self::Bootstrap => Key::Whole(5_497_853_401),
             Self::Rights => Key::Whole(5_497_853_402),
             Self::ProviderChannels(provider) => Key::Seeded("provider_channels", provider),
+            Self::TenantRoom(tenant) => Key::Id(0x524f_4f4d, tenant),
             Self::MessageParts(name) => Key::Seeded(name, 25),
         }
     }

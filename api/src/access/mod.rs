@@ -3,6 +3,7 @@
 mod permissions;
 mod roles;
 mod session;
+mod tenant_limits;
 mod tenants;
 mod user_changes;
 mod user_csv;
@@ -14,6 +15,8 @@ mod user_senders;
 mod users;
 
 use crate::openapi::Routes;
+
+pub(crate) use tenant_limits::Newcomer;
 
 /// The area's routes.
 pub(crate) fn routes() -> Routes {

@@ -1,16 +1,20 @@
 //! `/tenants`: the companies that share an installation, and who is assigned to them.
 
+use cqrs_es::Aggregate as _;
 use domain::{
     Id, Scope,
     access::{Tenant, TenantCommand, TenantPatch, User, UserCommand},
+    delivery::{Campaign, Provider, Schedule, Transmission},
+    outreach::{Document, Program, Recording, Template, Text},
+    people::{Account, Contact, Group, OptOut},
 };
 use projections::access::{
-    tenants::{TenantRow, has_providers},
+    tenants::{TenantRow, lists_with_rows},
     users::UserRow,
 };
 use serde_json::json;
 
-use super::users::must_outrank;
+use super::users::must_outrank_in;
 use crate::{
     Error, Result,
     answer::{Answer, listed},
@@ -23,6 +27,24 @@ use crate::{
 const MOST: i64 = 1_000_000_000;
 const ASSIGNMENT: &str = "/users/{user_id}/tenants/{tenant_id}";
 const ADMINISTRATORS: &str = "By administrators of the installation only.";
+
+/// The aggregate types that belong to tenants.
+const WITHIN_TENANTS: [&str; 14] = [
+    Account::TYPE,
+    Campaign::TYPE,
+    Contact::TYPE,
+    Document::TYPE,
+    Group::TYPE,
+    OptOut::TYPE,
+    Program::TYPE,
+    Provider::TYPE,
+    Recording::TYPE,
+    Schedule::TYPE,
+    Template::TYPE,
+    Text::TYPE,
+    Transmission::TYPE,
+    User::TYPE,
+];
 
 impl Noun for Tenant {
     const NAME: &'static str = "tenant";
@@ -48,8 +70,10 @@ pub(super) fn routes() -> Routes {
         )
         .delete(
             delete,
-            op("Deletes a tenant to which no user is assigned and no provider belongs")
-                .note(ADMINISTRATORS),
+            op("Deletes a tenant").note(
+                "By administrators of the installation only. 423 while users are assigned to the \
+                 tenant, or anything else is within it: what there is first has to be deleted.",
+            ),
         )
         .done()
         .get(
@@ -110,11 +134,23 @@ async fn update(
 
 async fn delete(tenants: Writer<Tenant, Delete>, Path(id): Path<Id<Tenant>>) -> Result<Answer> {
     tenants.caller().must_administer_installation()?;
-    // Under the lock, so that no user is assigned meanwhile.
+    // Under the lock, so that no user is assigned meanwhile, without whom nothing is created.
     let _lock = tenants.caller().app().lock_rights().await?;
-    let used = tenants.caller().access_cache().has_users_in(id)
-        || has_providers(tenants.pool(), id.get()).await?;
-    tenants.deleted(id, TenantCommand::Delete { used }).await
+    let left = left_in(&tenants, id).await?;
+    tenants.deleted(id, TenantCommand::Delete { left }).await
+}
+
+/// What there is within a tenant, in the plural.
+async fn left_in(tenants: &Writer<Tenant, Delete>, id: Id<Tenant>) -> Result<Vec<String>> {
+    if tenants.caller().access_cache().has_users_in(id) {
+        return Ok(vec!["users".to_owned()]);
+    }
+    tenants
+        .caller()
+        .app()
+        .must_show_all(&WITHIN_TENANTS)
+        .await?;
+    Ok(lists_with_rows(tenants.pool(), id.get()).await?)
 }
 
 /// Lists the users of a tenant, for those who may list users within it.
@@ -171,7 +207,7 @@ async fn unassign(
 ) -> Result<Answer> {
     users.caller().must_administer_installation()?;
     users.load(id).await?;
-    must_outrank(&users, id)?;
+    must_outrank_in(&users, id, tenant)?;
     let _lock = users.caller().app().lock_rights().await?;
     users
         .updated::<UserRow>(id, UserCommand::UnassignTenant(tenant))

@@ -6,7 +6,7 @@ use domain::{
 };
 use projections::access::users::UserRow;
 
-use super::users::{must_not_be_last, must_outrank};
+use super::users::{must_not_be_last, must_outrank_in};
 use crate::{
     Error, Result,
     answer::Answer,
@@ -58,7 +58,7 @@ async fn take_role(
     Path((id, role)): Path<(Id<User>, Id<Role>)>,
 ) -> Result<Answer> {
     let (tenant, scope) = tenant_of(&users, id).await?;
-    must_outrank(&users, id)?;
+    must_outrank_in(&users, id, tenant)?;
     let lock = users.caller().app().lock_rights().await?;
     let admin = users.caller().access_cache().role_named(vocabulary::ADMIN);
     if admin.is_some_and(|(admin, _)| admin == role) {
@@ -86,7 +86,7 @@ async fn withdraw(
     Path((id, permission)): Path<(Id<User>, Id<Permission>)>,
 ) -> Result<Answer> {
     let (tenant, scope) = tenant_of(&users, id).await?;
-    must_outrank(&users, id)?;
+    must_outrank_in(&users, id, tenant)?;
     users
         .updated_within::<UserRow>(scope, id, UserCommand::Withdraw(tenant, permission))
         .await

@@ -2,13 +2,13 @@
 
 use domain::{
     Id, Owner, Patch,
-    access::Tenant,
-    access::{Role, User, UserCommand, UserPatch, UserProfile},
+    access::{Role, Tenant, User, UserCommand, UserPatch, UserProfile},
 };
 use projections::access::users::UserRow;
 use serde_json::json;
 
 use super::{
+    tenant_limits::Newcomer,
     user_changes::change,
     user_fields::{NewPassword, NewUser, UserRequest},
     user_rights::first_role,
@@ -95,11 +95,11 @@ pub(super) async fn made(users: &Writer<User, Create>, new: NewUser) -> Result<M
         return Err(Error::invalid("username", "is required"));
     }
     let tenant = users.owner()?.tenant;
-    must_have_room(users, tenant)?;
     let role = first_role(users, tenant, &role)?;
     let (id, network) = (users.next_id().await?, users.caller().network());
-    let passwords = &users.caller().app().auth().passwords;
-    let password = passwords.seal(id, secret, network).await?;
+    let app = users.caller().app();
+    let password = app.auth().passwords.seal(id, secret, network).await?;
+    let _room = app.room_for(Newcomer::User, tenant).await?;
     let (patch, roles) = (said.patch, role.into_iter().collect());
     let active = patch.active == Patch::Set(true);
     let create = UserCommand::Create {
@@ -213,24 +213,25 @@ pub(super) async fn change_password(
         .await
 }
 
-/// Refuses another user within a tenant that has as many as it may have.
-fn must_have_room<V: Verb>(users: &Writer<User, V>, tenant: Id<Tenant>) -> Result<()> {
-    let access_cache = users.caller().access_cache();
-    let details = access_cache.tenant(tenant);
-    let limit = details.and_then(|tenant| tenant.details().limits.users);
-    let is_full = |limit: u32| access_cache.users_of(tenant) >= limit as usize;
-    match limit.filter(|limit| is_full(*limit)) {
-        Some(limit) => Err(Error::NotReady(format!(
-            "the tenant may have {limit} users"
-        ))),
-        None => Ok(()),
-    }
-}
-
 /// Refuses a caller who does not hold all that the other user holds: whoever sets another's
 /// password can act as them, and whoever strips them of a right can lock everybody out.
 pub(super) fn must_outrank<V: Verb>(users: &Writer<User, V>, other: Id<User>) -> Result<()> {
-    if users.caller().access_cache().outranks(users.user(), other) {
+    must_be_outranked(users.caller().access_cache().outranks(users.user(), other))
+}
+
+/// Refuses a caller who does not hold within this tenant all that the other user holds there:
+/// enough where only the user's rights within the tenant change.
+pub(super) fn must_outrank_in<V: Verb>(
+    users: &Writer<User, V>,
+    other: Id<User>,
+    tenant: Id<Tenant>,
+) -> Result<()> {
+    let access_cache = users.caller().access_cache();
+    must_be_outranked(access_cache.outranks_in(users.user(), other, tenant))
+}
+
+fn must_be_outranked(outranks: bool) -> Result<()> {
+    if outranks {
         return Ok(());
     }
     Err(Error::Forbidden(

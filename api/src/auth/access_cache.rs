@@ -230,6 +230,15 @@ impl AccessCache {
         })
     }
 
+    /// True if the user may do within this tenant all that the other one may there, or if either
+    /// does not exist.
+    pub fn outranks_in(&self, user: Id<User>, other: Id<User>, tenant: Id<Tenant>) -> bool {
+        self.look(|state| match (state.user(user), state.user(other)) {
+            (Some(user), Some(other)) => state.outranks_in(user, other, tenant),
+            _ => true,
+        })
+    }
+
     /// True if an active user other than this one has role admin.
     pub fn has_administrator_beside(&self, user: Id<User>) -> bool {
         self.look(|state| {

@@ -221,13 +221,19 @@ impl State {
 
     /// True if the first user may do all that the second one may, within each tenant.
     pub fn outranks(&self, user: &User, other: &User) -> bool {
-        other.rights().iter().all(|(tenant, rights)| {
-            let of_roles = rights.roles.iter().filter_map(|id| self.role(*id));
-            let held = of_roles
+        let mut tenants = other.rights().keys();
+        tenants.all(|tenant| self.outranks_in(user, other, *tenant))
+    }
+
+    /// True if the first user may do within a tenant all that the second one may there. What an
+    /// administrator of the installation holds anywhere counts within every tenant.
+    pub fn outranks_in(&self, user: &User, other: &User, tenant: Id<Tenant>) -> bool {
+        self.rights_reaching(other, tenant).all(|rights| {
+            let roles = rights.roles.iter().filter_map(|id| self.role(*id));
+            let mut held = roles
                 .flat_map(|role| role.permissions())
                 .chain(&rights.permissions);
-            held.into_iter()
-                .all(|permission| self.covers(user, *tenant, *permission))
+            held.all(|permission| self.covers(user, tenant, *permission))
         })
     }
 
@@ -404,5 +410,53 @@ mod tests {
         let nobody = User::default();
         assert!(state.outranks(ada, ada) && state.outranks(ada, &nobody));
         assert!(!state.outranks(&nobody, ada));
+    }
+
+    /// A user with these permissions within the first tenant and within tenant 2.
+    fn user_with(id: i64, rights: [&[i64]; 2]) -> User {
+        let mut user = User::default();
+        user.apply(UserEvent::UserCreated {
+            id: Id::new(id),
+            active: true,
+            profile: profile("user", "user@example.com"),
+            password: Sealed::new("hash".into()),
+            roles: BTreeSet::new(),
+            tenant_id: FIRST_TENANT,
+        });
+        for (tenant_id, permissions) in [FIRST_TENANT, SECOND].into_iter().zip(rights) {
+            for permission in permissions {
+                let (permission_id, tenant_id) = (Id::new(*permission), tenant_id);
+                user.apply(UserEvent::UserPermissionGranted {
+                    permission_id,
+                    tenant_id,
+                });
+            }
+        }
+        user
+    }
+
+    const SECOND: Id<Tenant> = Id::new(2);
+
+    #[test]
+    fn rank_within_a_tenant_is_by_what_both_hold_there() {
+        let state = state(&["contact", "user", vocabulary::INSTALLATION_ADMIN]);
+        let there = user_with(2, [&[], &[1]]);
+        let more_at_home = user_with(3, [&[1, 2], &[1]]);
+        let more_there = user_with(4, [&[], &[1, 2]]);
+        assert!(state.outranks_in(&there, &more_at_home, SECOND));
+        assert!(!state.outranks(&there, &more_at_home));
+        assert!(!state.outranks_in(&there, &more_there, SECOND));
+        // Rights in another tenant are no rank in this one.
+        assert!(!state.outranks_in(&more_at_home, &more_there, SECOND));
+    }
+
+    #[test]
+    fn an_administrator_of_the_installation_is_outranked_nowhere() {
+        let state = state(&["contact", "user", vocabulary::INSTALLATION_ADMIN]);
+        let operator = user_with(2, [&[3], &[1]]);
+        let company = user_with(3, [&[], &[1, 2]]);
+        assert!(!state.outranks_in(&company, &operator, SECOND));
+        assert!(state.outranks_in(&operator, &user_with(4, [&[], &[1]]), SECOND));
+        assert!(!state.outranks_in(&operator, &company, SECOND));
     }
 }

@@ -2,16 +2,17 @@
 
 use domain::{
     Entity as _, Id, Owner, Patch,
-    access::{Tenant, UserProfile},
+    access::UserProfile,
     people::{Account, AccountCommand, AccountKind, AccountPatch},
     values::Line,
 };
 use eventstore::clock;
-use projections::{access::tenants, people::accounts::AccountRow};
+use projections::people::accounts::AccountRow;
 
 use super::{account_addresses, account_fields::AccountRequest};
 use crate::{
     Error, Result,
+    access::Newcomer,
     answer::Answer,
     authorization::{
         Admin, Create, Delete, Done, List, Noun, Owned, Read, Reader, Update, Verb, Writer,
@@ -50,7 +51,8 @@ async fn create(
     Input(said): Input<AccountRequest>,
 ) -> Result<Answer> {
     let (id, owner) = (accounts.next_id().await?, accounts.owner()?);
-    must_have_room(&accounts, owner.tenant).await?;
+    let app = accounts.caller().app();
+    let _room = app.room_for(Newcomer::Account, owner.tenant).await?;
     let patch = said.sealed(accounts.caller().app().vault(), id)?;
     let assigned = account_addresses::assigned(&accounts, (id, owner.tenant), &patch).await?;
     let create = AccountCommand::Create {
@@ -124,19 +126,6 @@ async fn update(
     accounts.updated::<AccountRow>(id, update).await
 }
 
-/// Refuses another account of a tenant that has as many as it may have.
-async fn must_have_room<V: Verb>(accounts: &Writer<Account, V>, tenant: Id<Tenant>) -> Result<()> {
-    let details = accounts.caller().access_cache().tenant(tenant);
-    let Some(limit) = details.and_then(|tenant| tenant.details().limits.accounts) else {
-        return Ok(());
-    };
-    if tenants::accounts(accounts.pool(), tenant.get()).await? < i64::from(limit) {
-        return Ok(());
-    }
-    let reason = format!("the tenant may have {limit} accounts");
-    Err(Error::NotReady(reason))
-}
-
 /// Refuses to activate an account whose user is not active, or was deleted.
 async fn must_have_active_user(accounts: &Writer<Account, Update>, id: Id<Account>) -> Result<()> {
     let account = accounts.load(id).await?.aggregate;
@@ -156,14 +145,13 @@ async fn delete(accounts: Writer<Account, Delete>, Path(id): Path<Id<Account>>) 
     accounts.deleted(id, delete).await
 }
 
-/// Opens the account of a new user, with the same contact data.
+/// Opens the account of a new user, with the same contact data, where the caller holds the room.
 pub(crate) async fn open_for<V: Verb>(
     accounts: &Writer<Account, V>,
     owner: Owner,
     profile: UserProfile,
     active: bool,
 ) -> Result<Done> {
-    must_have_room(accounts, owner.tenant).await?;
     let (id, username) = (accounts.next_id().await?, profile.username.clone());
     let set = |line: Option<Line>| line.map_or(Patch::Keep, Patch::Set);
     let patch = AccountPatch {

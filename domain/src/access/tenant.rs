@@ -89,9 +89,9 @@ pub enum TenantCommand {
         patch: TenantPatch,
     },
     Update(TenantPatch),
-    /// `used`: true if users or providers belong to the tenant.
+    /// `left`: what there is within the tenant, in the plural.
     Delete {
-        used: bool,
+        left: Vec<String>,
     },
 }
 
@@ -119,9 +119,11 @@ impl Tenant {
     /// True if an address, in normal form, is one of the tenant's numbers or in one of its mail
     /// domains.
     pub fn has_address(&self, address: &str) -> bool {
-        match address.rsplit_once('@') {
-            Some((_, domain)) => self.details.mail_domains.contains(domain),
-            None => self.details.numbers.contains(address),
+        let listed = listed_as(address);
+        if address.contains('@') {
+            self.details.mail_domains.contains(&listed)
+        } else {
+            self.details.numbers.contains(&listed)
         }
     }
 
@@ -144,12 +146,11 @@ impl Tenant {
             (Live, Delete { .. }) if self.id == Some(FIRST_TENANT) => {
                 return Err(Refusal::not_ready("the first tenant cannot be deleted"));
             }
-            (Live, Delete { used: true }) => {
-                return Err(Refusal::not_ready(
-                    "users or providers belong to this tenant",
-                ));
+            (Live, Delete { left }) if !left.is_empty() => {
+                let left = left.join(", ");
+                return Err(Refusal::not_ready(format!("there are {left} within it")));
             }
-            (Live, Delete { used: false }) => vec![TenantDeleted {}],
+            (Live, Delete { .. }) => vec![TenantDeleted {}],
             (Absent | Deleted, _) => return Err(Refusal::NotFound),
         })
     }
@@ -186,6 +187,15 @@ impl TenantDetails {
     }
 }
 
+/// The entry in the list of a tenant that an address in normal form falls under: a phone number
+/// itself, of an email address its domain.
+pub fn listed_as(address: &str) -> String {
+    match address.rsplit_once('@') {
+        Some((_, domain)) => ascii_domain(domain),
+        None => address.to_owned(),
+    }
+}
+
 fn bounded(field: &'static str, set: BTreeSet<String>) -> Result<BTreeSet<String>, Refusal> {
     if set.len() > MOST {
         return Err(Refusal::invalid(field, format!("must be at most {MOST}")));
@@ -193,9 +203,13 @@ fn bounded(field: &'static str, set: BTreeSet<String>) -> Result<BTreeSet<String
     Ok(set)
 }
 
-/// A domain name in lower case.
+/// A domain name in lower case, with letters outside of ASCII in punycode (RFC 5891).
+fn ascii_domain(domain: &str) -> String {
+    idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_lowercase())
+}
+
 fn mail_domain(text: &str) -> Result<String, Refusal> {
-    let domain = text.trim().trim_end_matches('.').to_lowercase();
+    let domain = ascii_domain(text.trim().trim_end_matches('.'));
     let is_label = |label: &str| {
         let is_fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         (1..=63).contains(&label.len()) && label.chars().all(is_fine)
@@ -327,6 +341,11 @@ mod tests {
         }
     }
 
+    fn delete(left: &[&str]) -> TenantCommand {
+        let left = left.iter().map(|it| (*it).to_owned()).collect();
+        TenantCommand::Delete { left }
+    }
+
     #[test]
     fn a_code_is_a_word_of_an_address() {
         given(vec![created(2)])
@@ -349,21 +368,40 @@ mod tests {
     }
 
     #[test]
+    fn a_mail_domain_is_the_same_in_each_of_its_spellings() {
+        for spelling in ["München.example", "xn--mnchen-3ya.EXAMPLE."] {
+            let domains = vec![spelling.parse().unwrap()];
+            let patch = TenantPatch {
+                code: "acme".parse().map_or(Patch::Keep, Patch::Set),
+                mail_domains: Patch::Set(domains),
+                ..TenantPatch::default()
+            };
+            let details = TenantDetails::default().patched(patch).unwrap();
+            let tenant = Tenant {
+                details,
+                ..Tenant::default()
+            };
+            for written in ["a@münchen.example", "A@xn--mnchen-3ya.example"] {
+                assert!(tenant.has_address(&normal_address(written)), "{written}");
+            }
+            assert!(!tenant.has_address("a@munchen.example"));
+        }
+    }
+
+    #[test]
     fn the_first_tenant_stays() {
         given(vec![created(1)])
-            .when(TenantCommand::Delete { used: false })
+            .when(delete(&[]))
             .then_expect_error(Refusal::not_ready("the first tenant cannot be deleted"));
     }
 
     #[test]
     fn a_tenant_in_use_stays() {
         given(vec![created(2)])
-            .when(TenantCommand::Delete { used: true })
-            .then_expect_error(Refusal::not_ready(
-                "users or providers belong to this tenant",
-            ));
+            .when(delete(&["campaigns", "users"]))
+            .then_expect_error(Refusal::not_ready("there are campaigns, users within it"));
         given(vec![created(2)])
-            .when(TenantCommand::Delete { used: false })
+            .when(delete(&[]))
             .then_expect_events(vec![TenantDeleted {}]);
     }
 }

@@ -53,6 +53,7 @@ async fn each_lock_has_the_key_that_earlier_versions_take() {
             LockName::ProviderChannels(7),
             "hashtextextended('provider_channels', 7)",
         ),
+        (LockName::TenantRoom(7), "1380929357, hashint8(7)"),
         (LockName::MessageParts("a"), "hashtextextended('a', 25)"),
     ] {
         let lock = store.locks().try_lock(name).await.unwrap().unwrap();

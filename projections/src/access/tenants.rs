@@ -99,12 +99,34 @@ pub async fn accounts(pool: &PgPool, tenant_id: i64) -> Result<i64, sqlx::Error>
     .await
 }
 
-/// True if a provider belongs to the tenant.
-pub async fn has_providers(pool: &PgPool, tenant_id: i64) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("select exists (select from read.providers where tenant_id = $1)")
-        .bind(tenant_id)
-        .fetch_one(pool)
-        .await
+/// The lists whose rows belong to tenants.
+const LISTS: [&str; 14] = [
+    "accounts",
+    "campaigns",
+    "contacts",
+    "documents",
+    "groups",
+    "optouts",
+    "programs",
+    "providers",
+    "recordings",
+    "schedules",
+    "templates",
+    "texts",
+    "transmissions",
+    "users",
+];
+
+/// The lists in which the tenant has rows, in order.
+pub async fn lists_with_rows(pool: &PgPool, tenant_id: i64) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select list from read.totals where list = any($1) and user_id = 0 \
+           and tenant_id = $2 and total > 0 order by list",
+    )
+    .bind(LISTS)
+    .bind(tenant_id)
+    .fetch_all(pool)
+    .await
 }
 
 /// The projection that maintains `tenants`.
