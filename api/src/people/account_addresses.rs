@@ -67,8 +67,9 @@ async fn verify(
     Path(id): Path<Id<Account>>,
     Input(VerifyBody { field, code }): Input<VerifyBody>,
 ) -> Result<Answer> {
-    accounts.load(id).await?;
+    let account = accounts.load(id).await?.aggregate;
     let field = field.ok_or_else(|| Error::invalid("field", "is required"))?;
+    must_be_of_no_other(accounts.caller(), &account, field)?;
     let verification = accounts.caller().app().verification();
     let actor = accounts.own_actor();
     let Some(code) = code else {
@@ -83,6 +84,18 @@ async fn verify(
     let committed = confirmed.await?;
     let done = accounts.settle(committed).await;
     accounts.now::<AccountRow>(id, done).await
+}
+
+/// Refuses an address that is in the list of another tenant, where it would not be received at.
+fn must_be_of_no_other(caller: &Caller, account: &Account, field: AddressField) -> Result<()> {
+    let address = account.address(field).map(normal_address);
+    let holder = address.and_then(|address| caller.access_cache().tenant_with(&address));
+    match holder.zip(account.owner()) {
+        Some((holder, owner)) if holder != owner.tenant => {
+            Err(Error::invalid(field.as_str(), "is already in use"))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn assign(

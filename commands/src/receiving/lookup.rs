@@ -4,19 +4,20 @@ use std::collections::{HashMap, HashSet};
 
 use domain::{
     Entity, Id, Owner,
+    access::Tenant,
     delivery::{Direction, Provider, Transmission},
     flow::{Flow, Service},
     outreach::{Program, ProgramType},
     people::{normal_address, spellings},
 };
-use eventstore::{StoreError, clock, subscriber::is_behind};
+use eventstore::{Loaded, StoreError, clock, subscriber::is_behind};
 use projections::people::accounts;
 
 use super::{InboundMessage, Ingest, NotReceived};
 use crate::CommandError;
 
 /// The read models that inbound messages are routed by.
-const READ_MODELS: [&str; 3] = ["accounts", "programs", "users"];
+const READ_MODELS: [&str; 4] = ["accounts", "programs", "tenants", "users"];
 
 /// The keys of a message for deduplication, as fingerprints.
 pub(super) struct Keys {
@@ -50,6 +51,21 @@ pub(super) struct Route {
 impl Route {
     pub fn owner(&self) -> Owner {
         self.recipient.owner()
+    }
+}
+
+/// The tenants of the providers that bring messages; those of the installation are not in it.
+pub(super) struct Origins(HashMap<Id<Provider>, Id<Tenant>>);
+
+impl Origins {
+    /// True unless the provider is a tenant's own and the account is of another tenant.
+    pub fn may_reach(
+        &self,
+        provider: Option<Id<Provider>>,
+        recipient: &accounts::Recipient,
+    ) -> bool {
+        let tenant = provider.and_then(|provider| self.0.get(&provider));
+        tenant.is_none_or(|tenant| recipient.owner().tenant == *tenant)
     }
 }
 
@@ -133,6 +149,18 @@ impl Ingest {
         Ok(())
     }
 
+    /// The tenants of these providers.
+    pub async fn origins(
+        &self,
+        providers: impl Iterator<Item = Id<Provider>>,
+    ) -> Result<Origins, StoreError> {
+        let providers: HashSet<_> = providers.collect();
+        let providers: Vec<_> = providers.into_iter().collect();
+        let loaded = self.commands.store().load_many(&providers).await?;
+        let tenant = |(id, it): (_, Loaded<Provider>)| Some((id, it.aggregate.owner()?.tenant));
+        Ok(Origins(loaded.into_iter().filter_map(tenant).collect()))
+    }
+
     /// The route of each message, or the reason for which it has none.
     pub async fn routes(
         &self,
@@ -154,21 +182,12 @@ impl Ingest {
             .collect();
         let programs: Vec<_> = programs.into_iter().collect();
         let programs = self.commands.store().load_many(&programs).await?;
-        let providers: HashSet<Id<Provider>> =
-            inbound.clone().filter_map(|it| it.provider).collect();
-        let providers: Vec<_> = providers.into_iter().collect();
-        let providers = self.commands.store().load_many(&providers).await?;
-        // A message from a tenant's own provider reaches accounts of that tenant only.
-        let comes_from = |inbound: &InboundMessage| {
-            let provider = inbound.provider.and_then(|id| providers.get(&id));
-            provider.and_then(|it| it.aggregate.owner())
-        };
+        let providers = inbound.clone().filter_map(|it| it.provider);
+        let origins = self.origins(providers).await?;
         let route = |inbound: &InboundMessage| {
             let to = recipients.get(&inbound.service);
             let recipient = to.and_then(|to| to.get(&inbound.message.destination));
-            let tenant = comes_from(inbound).map(|it| it.tenant);
-            let recipient =
-                recipient.filter(|it| tenant.is_none_or(|tenant| it.owner().tenant == tenant));
+            let recipient = recipient.filter(|it| origins.may_reach(inbound.provider, it));
             let recipient = *recipient.ok_or(NotRouted {
                 reason: NotReceived::NoAccount,
                 owner: None,

@@ -136,18 +136,22 @@ impl Receiving {
         Self { ingest, batcher }
     }
 
-    /// The reason for which a message to this address would be refused, as far as it is known
-    /// beforehand; none if it would be taken in.
+    /// The reason for which a message to this address that the provider brings would be refused, as
+    /// far as it is known beforehand; none if it would be taken in.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn refusal(
         &self,
         service: Service,
+        provider: Option<Id<Provider>>,
         to: &str,
     ) -> Result<Option<NotReceived>, CommandError> {
         let recipients = self.ingest.recipients(service, &[to]).await?;
-        let recipient = recipients.values().next().ok_or(NotReceived::NoAccount);
+        let origins = self.ingest.origins(provider.into_iter()).await?;
+        let mut recipients = recipients.values();
+        let recipient = recipients.find(|it| origins.may_reach(provider, it));
+        let recipient = recipient.ok_or(NotReceived::NoAccount);
         Ok(recipient.and_then(lookup::takes_in).err())
     }
 

@@ -213,7 +213,7 @@ impl Inbox for Reception {
             Some(part) => match self
                 .0
                 .receiving
-                .refusal(Service::Sms, &sms.destination)
+                .refusal(Service::Sms, Some(sms.provider), &sms.destination)
                 .await
             {
                 Ok(Some(reason)) => Ok(Ingested::Reject(reason.as_str())),

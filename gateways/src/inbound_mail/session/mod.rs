@@ -292,7 +292,7 @@ impl<'m> Session<'m> {
             return answer("250 2.1.5 ok");
         }
         let receiving = &self.mail_server.0.receiving;
-        match receiving.refusal(Service::Email, &to.address).await {
+        match receiving.refusal(Service::Email, None, &to.address).await {
             Ok(None) => {
                 self.recipients.push(to.address.clone());
                 answer("250 2.1.5 ok")

@@ -1,7 +1,9 @@
 //! The accounts that inbound messages reach.
 
 use chrono::{DateTime, Utc};
-use domain::{Owner, flow::Service, outreach::ProgramType};
+use domain::{
+    Owner, access::listed_as, flow::Service, outreach::ProgramType, people::normal_address,
+};
 use sqlx::{FromRow, PgPool};
 
 use crate::reads::owner;
@@ -41,7 +43,8 @@ struct Reached {
 
 /// Finds, for each address in order, the account that receives at one of its spellings (of a phone
 /// number, or of an email address in lower case). The account holds the claim on the address, it
-/// and its user are active, and its grace period, if it has one, lasts at `at`.
+/// and its user are active, and its grace period, if it has one, lasts at `at`. The address is in
+/// the list of no other tenant.
 pub async fn reached_at(
     pool: &PgPool,
     service: Service,
@@ -49,20 +52,24 @@ pub async fn reached_at(
     program_types: &[&str],
     at: DateTime<Utc>,
 ) -> Result<Vec<Option<Recipient>>, sqlx::Error> {
-    let (column, field, unless) = match service {
+    let (column, field, unless, list) = match service {
         // Postgres folds the Kelvin sign (and a dotted capital I) to an ASCII letter in some
         // locales; `normal_address`, by which addresses are claimed, does not.
         Service::Email => (
             "lower(coalesce(a.email, ''))",
             "email",
             "and a.email !~ '[\u{212a}\u{130}]'",
+            "mail_domains",
         ),
-        Service::Voice | Service::Fax | Service::Sms => ("reverse(a.phone)", "phone", ""),
+        Service::Voice | Service::Fax | Service::Sms => {
+            ("reverse(a.phone)", "phone", "", "numbers")
+        }
     };
-    let (mut places, mut spelt) = (Vec::new(), Vec::new());
+    let (mut places, mut spelt, mut listed) = (Vec::new(), Vec::new(), Vec::new());
     for (place, spellings) in (0_i32..).zip(addresses) {
         for spelling in spellings {
             places.push(place);
+            listed.push(listed_as(&normal_address(spelling)));
             spelt.push(match service {
                 Service::Email => spelling.clone(),
                 _ => spelling.chars().rev().collect(),
@@ -71,11 +78,13 @@ pub async fn reached_at(
     }
     let sql = format!(
         "select distinct on (w.place) w.place, a.account_id, a.user_id, a.tenant_id, p.program_id, p.type \
-         from unnest($1::int[], $2::text[]) as w (place, spelling), \
+         from unnest($1::int[], $2::text[], $5::text[]) as w (place, spelling, listed), \
          lateral (select a.account_id, a.user_id, a.tenant_id, a.created_position from read.accounts a \
            join read.users u on u.user_id = a.user_id and u.active \
            where {column} = w.spelling {unless} and a.active and a.{field}_receives \
-             and (a.{field}_until is null or a.{field}_until > $4) offset 0) a \
+             and (a.{field}_until is null or a.{field}_until > $4) \
+             and not exists (select from read.tenants t \
+               where t.{list} @> array[w.listed] and t.tenant_id <> a.tenant_id) offset 0) a \
          left join lateral (select p.program_id, p.type from read.account_programs s \
            join read.programs p using (program_id) \
            where s.account_id = a.account_id and p.type = any($3) \
@@ -87,6 +96,7 @@ pub async fn reached_at(
         .bind(spelt)
         .bind(program_types)
         .bind(at)
+        .bind(listed)
         .fetch_all(pool)
         .await?;
     let mut recipients = vec![None; addresses.len()];
