@@ -15,27 +15,36 @@ use crate::{
     openapi::{Routes, op},
 };
 
+const RIGHT: &str = "The tenant within which the right counts, one that the user is assigned to; \
+    without it the user's home tenant.";
+
 pub(super) fn routes() -> Routes {
     Routes::new()
         .put(
             "/users/{user_id}/roles/{role_id}",
             give_role,
-            op("Gives a user a role").row::<UserRow>(),
+            op("Gives a user a role").within(RIGHT).row::<UserRow>(),
         )
         .delete(
             "/users/{user_id}/roles/{role_id}",
             take_role,
-            op("Takes a role from a user").row::<UserRow>(),
+            op("Takes a role from a user")
+                .within(RIGHT)
+                .row::<UserRow>(),
         )
         .put(
             "/users/{user_id}/permissions/{permission_id}",
             grant,
-            op("Gives a user a permission").row::<UserRow>(),
+            op("Gives a user a permission")
+                .within(RIGHT)
+                .row::<UserRow>(),
         )
         .delete(
             "/users/{user_id}/permissions/{permission_id}",
             withdraw,
-            op("Takes a permission from a user").row::<UserRow>(),
+            op("Takes a permission from a user")
+                .within(RIGHT)
+                .row::<UserRow>(),
         )
 }
 

@@ -17,12 +17,12 @@ use serde_json::Value;
 use sqlx::PgPool;
 use utoipa::openapi::{ObjectBuilder, schema::Type};
 
-use super::{Caller, Noun, RequestedTenant, TENANT_ID, Verb};
+use super::{Caller, Create, Noun, Owned, RequestedTenant, TENANT_ID, Verb};
 use crate::{
     App, Error, Result,
     answer::{Answer, id_of},
     once::{Once, Recipe},
-    openapi::{Describe, Sketch},
+    openapi::{CREATED_WITHIN, Describe, Sketch},
 };
 
 /// The permission to do `V` with things of kind `A`. A command that is sent through it carries the
@@ -279,6 +279,9 @@ impl<A: Noun, V: Verb> Describe for Writer<A, V> {
     fn describe(sketch: &mut Sketch) {
         sketch.needs(format!("{}_{}", A::NAME, V::NAME));
         sketch.changes = true;
+        if V::NAME == Create::NAME && matches!(A::OWNED, Owned::ByUsers(_)) {
+            sketch.created_within = Some(CREATED_WITHIN);
+        }
         let said = "The `ETag` of what is to be changed; another version is 409.";
         let text = || ObjectBuilder::new().schema_type(Type::String);
         sketch.header("If-Match", said, text());

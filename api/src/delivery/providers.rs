@@ -35,6 +35,10 @@ pub(super) fn routes() -> Routes {
             create,
             op("Creates a provider")
                 .note(SENDERS)
+                .within(
+                    "The tenant that alone uses it; without it the installation, for those who \
+                     may change its providers, and else the caller's home tenant.",
+                )
                 .requires(&["name", "type"])
                 .example(json!({"name": "Trials", "type": "sandbox"})),
         )

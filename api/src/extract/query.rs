@@ -9,6 +9,7 @@ use utoipa::{
 
 use crate::{
     App, Error, Result,
+    authorization::TENANT_ID,
     openapi::{Describe, Sketch, component},
 };
 
@@ -51,6 +52,10 @@ impl<V: View> Describe for Listing<V> {
             .schema_type(Type::String)
             .enum_values(Some(fields));
         sketch.parameters.extend(own);
+        if V::TENANT.is_some() {
+            let id = ObjectBuilder::new().schema_type(Type::Integer);
+            sketch.query(TENANT_ID, "Rows of this tenant.", id.minimum(Some(1)));
+        }
         let said = "The field to sort by; `-` in front reverses the order.";
         sketch.query("sort", said, sort);
         sketch.listed = Some(component::<V>(&mut sketch.components));

@@ -19,6 +19,7 @@ pub(crate) struct About {
     pub(super) summary: &'static str,
     pub(super) note: Option<&'static str>,
     pub(super) alias_of: Option<Cow<'static, str>>,
+    pub(super) within: Option<&'static str>,
     pub(super) required: &'static [&'static str],
     pub(super) answer: Answered,
     pub(super) etag: bool,
@@ -89,6 +90,12 @@ impl About {
     /// Adds a paragraph, where the summary leaves a question open.
     pub fn note(mut self, note: &'static str) -> Self {
         self.note = Some(note);
+        self
+    }
+
+    /// Describes the tenant that the request may name.
+    pub fn within(mut self, tenant: &'static str) -> Self {
+        self.within = Some(tenant);
         self
     }
 

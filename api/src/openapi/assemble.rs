@@ -19,7 +19,9 @@ use super::{
     about::{About, Answered},
     examples, problems,
     routes::Operation,
+    tenants,
 };
+use crate::authorization::TENANT_ID;
 
 const DESCRIPTION: &str = "Contacts, messages and programs; calls, faxes, SMS and emails placed \
     singly or as campaigns; every change an event that can be replayed.\n\nRequests are read \
@@ -31,8 +33,8 @@ const BEARER: &str = "The `token` that `POST /authenticate` answers.";
 /// The first segments of the paths that are about the installation itself.
 const SYSTEM: [&str; 5] = ["docs", "healthz", "metrics", "openapi.json", "readyz"];
 
-/// The whole document.
-pub(super) fn document(operations: &[Operation]) -> Value {
+/// The whole document, with a change of it before examples are made of its schemas.
+pub(super) fn document(operations: &[Operation], change: impl FnOnce(&mut Value)) -> Value {
     let resolved: Vec<Resolved<'_>> = operations
         .iter()
         .map(|operation| Resolved::new(operation, operations))
@@ -69,6 +71,7 @@ pub(super) fn document(operations: &[Operation]) -> Value {
         .tags(Some(tags(&resolved)))
         .build();
     let mut document = serde_json::to_value(document).unwrap_or_default();
+    change(&mut document);
     examples::add(&mut document);
     document
 }
@@ -99,6 +102,12 @@ impl<'a> Resolved<'a> {
     fn is_deprecated(&self) -> bool {
         let changes = |of: &Operation| of.method != "GET";
         self.operation.method == "GET" && self.alias_of.is_some_and(changes)
+    }
+
+    /// The description of the tenant that the request may name.
+    fn tenant(&self) -> Option<&'static str> {
+        let path = self.alias_of.map_or(&self.operation.path, |of| &of.path);
+        tenants::named(path, self.about, &self.operation.sketch)
     }
 
     fn tag(&self) -> &str {
@@ -178,7 +187,9 @@ fn operation(it: &Resolved<'_>, all: &[Resolved<'_>]) -> utoipa::openapi::path::
         .deprecated(it.is_deprecated().then_some(Deprecated::True))
         .request_body(body(it))
         .responses(responses(it, all));
-    for parameter in path_parameters(it.operation).chain(sketch.parameters.iter().cloned()) {
+    let tenant = it.tenant().filter(|_| sketch.fields.is_none());
+    let parameters = path_parameters(it.operation).chain(sketch.parameters.iter().cloned());
+    for parameter in parameters.chain(tenant.map(tenants::parameter)) {
         built = built.parameter(parameter);
     }
     if sketch.authenticated {
@@ -230,6 +241,9 @@ fn body(it: &Resolved<'_>) -> Option<RequestBody> {
     let mut object = ObjectBuilder::new();
     for field in fields {
         object = object.property(field.name, field.schema.clone());
+    }
+    if let Some(said) = it.tenant() {
+        object = object.property(TENANT_ID, tenants::schema(said));
     }
     for required in it.about.required {
         object = object.required(*required);

@@ -7,6 +7,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::authorization::TENANT_ID;
+
 /// The greatest depth of an example; schemas may refer to themselves.
 const DEPTH: usize = 6;
 
@@ -115,7 +117,7 @@ impl<'a> Examples<'a> {
         let is_required =
             |name: &String| required.is_some_and(|names| names.iter().any(|one| one == name));
         let shown = fields.iter().filter(|(name, schema)| {
-            let chosen = *name == "active" || is_secret(schema);
+            let chosen = ["active", TENANT_ID].contains(&name.as_str()) || is_secret(schema);
             !(self.sent && chosen) || is_required(name)
         });
         let example = |(name, schema): (&String, &Value)| {
@@ -184,6 +186,7 @@ fn fits(value: &Value, types: &[&str]) -> bool {
 /// The value of a field of this name.
 fn known(field: &str) -> Option<Value> {
     Some(match field {
+        TENANT_ID => json!(2),
         "first_name" => json!("Ada"),
         "last_name" => json!("Lovelace"),
         "phone" | "contact_phone" => json!("+15550100"),

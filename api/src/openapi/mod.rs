@@ -19,6 +19,7 @@ mod page;
 mod problems;
 mod routes;
 mod sketch;
+mod tenants;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,7 @@ pub(crate) use examples::PASSWORD as EXAMPLE_PASSWORD;
 pub(crate) use page::routes as page_routes;
 pub(crate) use routes::{JSON, Registered, Routes};
 pub(crate) use sketch::{Describe, Field, Sketch};
+pub(crate) use tenants::CREATED_WITHIN;
 
 /// The registered properties of each route, by its path and then by its method.
 static REGISTERED: LazyLock<HashMap<String, Vec<(&'static str, Registered)>>> =
@@ -60,7 +62,14 @@ pub(crate) fn changes(method: &Method, route: Option<&Registered>) -> bool {
     route.map_or(by_method, |route| route.changes)
 }
 
-/// The description of all routes, as `GET /openapi.json` answers it.
+/// The description of all routes, as `GET /openapi.json` answers it in an installation of one
+/// company.
 pub fn openapi() -> serde_json::Value {
-    assemble::document(crate::routes().operations())
+    assemble::document(crate::routes().operations(), tenants::hide)
+}
+
+/// The description of all routes where several companies share the installation, with what the
+/// requests and rows have for tenants.
+pub(crate) fn openapi_of_tenants() -> serde_json::Value {
+    assemble::document(crate::routes().operations(), |_| ())
 }

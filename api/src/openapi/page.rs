@@ -4,16 +4,18 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::{
+    extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
 use utoipa_swagger_ui::Config;
 
 use super::{Routes, op};
-use crate::{Error, Result, cross_site::wants_html, extract::Path};
+use crate::{App, Error, Result, cross_site::wants_html, extract::Path};
 
-/// The description as JSON, which does not change while the program runs.
+/// The description as JSON: for an installation of one company, and for one that several share.
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| super::openapi().to_string());
+static OF_TENANTS: LazyLock<String> = LazyLock::new(|| super::openapi_of_tenants().to_string());
 /// The settings of the page: without the bar that loads other descriptions, whose logo has a style
 /// in the HTML, and without the badge of an online validator, which would be told the address of
 /// the page. Every tag is closed at first: with some 250 operations shown the page takes seconds.
@@ -64,12 +66,13 @@ pub(crate) fn routes() -> Routes {
         )
 }
 
-async fn document() -> Response {
-    (
-        [(header::CONTENT_TYPE, "application/json")],
-        DOCUMENT.as_str(),
-    )
-        .into_response()
+async fn document(State(app): State<App>) -> Response {
+    let document = if app.auth().access_cache.has_one_tenant() {
+        DOCUMENT.as_str()
+    } else {
+        OF_TENANTS.as_str()
+    };
+    ([(header::CONTENT_TYPE, "application/json")], document).into_response()
 }
 
 async fn root(headers: HeaderMap) -> Result<Redirect> {

@@ -28,6 +28,8 @@ pub(crate) struct Sketch {
     pub segments: Vec<RefOr<Schema>>,
     /// Parameters in the query and the headers.
     pub parameters: Vec<Parameter>,
+    /// The description of the tenant that a request may name for what it creates.
+    pub created_within: Option<&'static str>,
     /// The fields of the JSON body, if one is read.
     pub fields: Option<Vec<Field>>,
     /// True if the body is bytes of any type.
