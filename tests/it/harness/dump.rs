@@ -1,11 +1,11 @@
-//! The database of an earlier version, from `tests/files/dump`.
+//! Databases of earlier versions, from `tests/files/dump`.
 
 use std::{
     fs::File,
     io::{BufReader, Read, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::LazyLock,
+    sync::OnceLock,
 };
 
 use flate2::read::GzDecoder;
@@ -16,8 +16,10 @@ use tokio::sync::OnceCell;
 
 use super::{Database, binary};
 
-/// The name of the dump's files, without extension.
-const NAME: &str = "2026-11-30";
+/// Something of every kind.
+static EVERYTHING: Source = Source::named("2026-11-30");
+/// Two companies that share an installation.
+static COMPANIES: Source = Source::named("2026-11-30-companies");
 /// Moves the times of work in progress forward by the age of the dump, as if no time had passed.
 const MOVE_TIMES: &str = "do $$
 declare
@@ -32,14 +34,53 @@ begin
     end loop;
 end $$";
 
-static TEMPLATE: OnceCell<Database> = OnceCell::const_new();
-static RECORDED: LazyLock<Dump> = LazyLock::new(Dump::read);
+/// A dump, restored and read once.
+struct Source {
+    /// The name of its files, without extension.
+    name: &'static str,
+    template: OnceCell<Database>,
+    recorded: OnceLock<Dump>,
+}
+
+impl Source {
+    const fn named(name: &'static str) -> Self {
+        Self {
+            name,
+            template: OnceCell::const_new(),
+            recorded: OnceLock::new(),
+        }
+    }
+
+    fn file(&self, kind: &str) -> PathBuf {
+        folder().join(format!("{}.{kind}", self.name))
+    }
+
+    fn recorded(&self) -> &Dump {
+        self.recorded.get_or_init(|| {
+            let file = File::open(self.file("json")).unwrap();
+            serde_json::from_reader(BufReader::new(file)).unwrap()
+        })
+    }
+
+    /// A copy of the restored database.
+    async fn database(&'static self) -> Database {
+        let template = self.template.get_or_init(|| restored(self)).await;
+        let database = Database::copy_of(template).await;
+        let mut sql = PgConnection::connect_with(&database.options())
+            .await
+            .unwrap();
+        sql.execute(MOVE_TIMES).await.unwrap();
+        sql.close().await.unwrap();
+        database
+    }
+}
 
 /// Facts recorded with the dump; its README lists them.
 #[derive(Debug, Deserialize)]
 pub struct Dump {
     names: Map<String, Value>,
-    /// Answers of the API to `admin`, by path.
+    /// Answers of the API by path: to `admin`, or in the dump of companies to whom the path is
+    /// preceded by.
     pub answers: Map<String, Value>,
     /// SHA-256 of every downloaded file, by path.
     pub media: Map<String, Value>,
@@ -48,12 +89,12 @@ pub struct Dump {
 impl Dump {
     /// The facts of the dump that [`Database::from_dump`] restores.
     pub fn recorded() -> &'static Self {
-        &RECORDED
+        EVERYTHING.recorded()
     }
 
-    fn read() -> Self {
-        let file = File::open(file("json")).unwrap();
-        serde_json::from_reader(BufReader::new(file)).unwrap()
+    /// The facts of the dump that [`Database::from_dump_of_companies`] restores.
+    pub fn of_companies() -> &'static Self {
+        COMPANIES.recorded()
     }
 
     /// The id recorded under this name, such as `account.victim`.
@@ -72,27 +113,25 @@ impl Dump {
 }
 
 impl Database {
-    /// Creates a database restored from the dump, with its master key.
+    /// Creates a database restored from the dump with something of every kind, with its master key.
     pub async fn from_dump() -> Self {
-        let template = TEMPLATE.get_or_init(restored).await;
-        let database = Self::copy_of(template).await;
-        let mut sql = PgConnection::connect_with(&database.options())
-            .await
-            .unwrap();
-        sql.execute(MOVE_TIMES).await.unwrap();
-        sql.close().await.unwrap();
-        database
+        EVERYTHING.database().await
+    }
+
+    /// Creates a database restored from the dump of two companies, with its master key.
+    pub async fn from_dump_of_companies() -> Self {
+        COMPANIES.database().await
     }
 }
 
 /// The restored dump, as a template for copies.
-async fn restored() -> Database {
-    let key = std::fs::read_to_string(file("key")).unwrap();
+async fn restored(source: &'static Source) -> Database {
+    let key = std::fs::read_to_string(source.file("key")).unwrap();
     let database = Database::create().await.with_key(key.trim());
     let here = database.clone();
     let restore = move || {
         let mut dump = Vec::new();
-        let packed = File::open(file("sql.gz")).unwrap();
+        let packed = File::open(source.file("sql.gz")).unwrap();
         GzDecoder::new(packed).read_to_end(&mut dump).unwrap();
         psql(&here, &std::fs::read(folder().join("roles.sql")).unwrap());
         psql(&here, &dump);
@@ -134,8 +173,4 @@ fn psql(database: &Database, script: &[u8]) {
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files/dump")
-}
-
-fn file(kind: &str) -> PathBuf {
-    folder().join(format!("{NAME}.{kind}"))
 }

@@ -26,7 +26,7 @@ fn includes(read: &Value, recorded: &Value) -> bool {
 }
 
 /// Differences between a recorded answer and the present one.
-fn missing(path: &str, read: &Value, recorded: &Value) -> Vec<String> {
+pub(super) fn missing(path: &str, read: &Value, recorded: &Value) -> Vec<String> {
     let path = path.split('?').next().unwrap();
     let (Some(rows), Some(recorded)) = (read.as_array(), recorded.as_array()) else {
         let same = includes(read, recorded);

@@ -1,5 +1,6 @@
-//! This version on the database of an earlier one: `tests/files/dump`.
+//! This version on the databases of earlier ones: `tests/files/dump`.
 
 mod addresses;
 mod as_it_was;
+mod companies;
 mod under_way;
