@@ -19,9 +19,9 @@ use crate::{
 /// An id that nothing has.
 const NOBODYS: i64 = 999_999_999;
 
-struct Owner {
-    client: Client,
-    ids: HashMap<&'static str, i64>,
+pub(super) struct Owner {
+    pub client: Client,
+    pub ids: HashMap<&'static str, i64>,
 }
 
 impl Owner {
@@ -30,7 +30,7 @@ impl Owner {
     }
 
     /// An administrator of a company of their own, with a provider.
-    async fn of_a_company(server: &Server) -> Self {
+    pub async fn of_a_company(server: &Server) -> Self {
         let Company { tenant_id, admin } = Company::on(server).await;
         let provider = json!({"name": unique_name("own"), "type": "sandbox"});
         let provider = admin.post("/providers", provider).await.id("provider_id");
@@ -44,7 +44,7 @@ impl Owner {
         all
     }
 
-    async fn with_everything(client: Client) -> Self {
+    pub async fn with_everything(client: Client) -> Self {
         let things = Things::create(&client);
         let mut ids = HashMap::new();
         let accounts = client.get("/accounts").await.ok();
@@ -157,7 +157,11 @@ async fn a_company_learns_nothing_of_another() {
 
 /// Asks every route as Bob for each of Alice's things of these kinds and for one that does not
 /// exist, and compares the answers; returns the number of comparisons.
-async fn learns_nothing(alice: &Owner, bob: &Owner, owned: &BTreeSet<&'static str>) -> usize {
+pub(super) async fn learns_nothing(
+    alice: &Owner,
+    bob: &Owner,
+    owned: &BTreeSet<&'static str>,
+) -> usize {
     let (mut wrong, mut tried) = (Vec::new(), 0);
     for route in routes::all() {
         let kinds: Vec<&str> = route
@@ -217,7 +221,7 @@ async fn a_company_uses_nothing_of_another() {
 
 /// Refers as Bob, in every documented body, to each of Alice's things and to one that does not
 /// exist, and compares the answers.
-async fn uses_nothing(alice: &Owner, bob: &Owner) {
+pub(super) async fn uses_nothing(alice: &Owner, bob: &Owner) {
     let mut wrong = Vec::new();
     let mut tried = 0;
     for example in examples::all().into_iter().filter(|it| it.method != "GET") {
@@ -350,7 +354,7 @@ async fn lists_hold_ones_own(alice: &Owner, bob: &Owner, admin: &Client) {
 }
 
 /// All aggregates of an owner, as the owner reads them.
-async fn snapshot(owner: &Owner) -> Vec<Value> {
+pub(super) async fn snapshot(owner: &Owner) -> Vec<Value> {
     let mut all = Vec::new();
     for (kind, id) in &owner.ids {
         let read = routes::operation(&format!("{kind}.read"));

@@ -151,3 +151,43 @@ async fn the_page_brings_all_it_needs_itself() {
     );
     assert_eq!(stranger.get("/docs/nothing.js").await.status, 404);
 }
+
+/// The places of a description at which a request or a row has a tenant, outside of `/tenants`.
+fn tenant_fields(document: &Value) -> usize {
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let rows = schemas.iter().filter(|(name, schema)| {
+        *name != "TenantRow" && !schema["properties"]["tenant_id"].is_null()
+    });
+    let paths = document["paths"].as_object().unwrap();
+    let items = paths
+        .iter()
+        .filter(|(path, _)| !path.starts_with("/tenants"));
+    let operations = items.flat_map(|(_, item)| item.as_object().unwrap().values());
+    let named = operations.map(|operation| {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let is_tenant = |it: &&Value| it["name"] == "tenant_id" && it["in"] == "query";
+        let body = "/requestBody/content/application~1json/schema/properties/tenant_id";
+        parameters.filter(is_tenant).count() + usize::from(operation.pointer(body).is_some())
+    });
+    rows.count() + named.sum::<usize>()
+}
+
+#[tokio::test]
+async fn tenants_are_described_where_companies_share_the_installation() {
+    let server = Server::alone().await;
+    let read = async || server.stranger().get("/openapi.json").await.ok();
+    assert_eq!(tenant_fields(&read().await), 0);
+    let operator = server.admin().await;
+    let tenant = serde_json::json!({"code": "acme"});
+    operator.post("/tenants", tenant).await.ok();
+    let shared = read().await;
+    assert!(tenant_fields(&shared) > 40, "{}", tenant_fields(&shared));
+    let body = "/requestBody/content/application~1json/schema/properties/tenant_id/description";
+    let said = shared["paths"]["/contacts"]["post"].pointer(body);
+    assert!(said.is_some_and(|it| it.as_str().unwrap().contains("home tenant")));
+    let role = &shared["paths"]["/users/{user_id}/roles/{role_id}"]["put"]["parameters"];
+    assert!(role.to_string().contains("tenant_id"), "{role}");
+    let example = example(&server, "/contacts", "post").await;
+    assert_eq!(example.get("tenant_id"), None, "{example}");
+    operator.post("/contacts", example).await.ok();
+}

@@ -37,6 +37,7 @@ mod sms_senders;
 mod statistics;
 mod strange_texts;
 mod templated;
+mod tenant_inbound;
 mod transmissions;
 mod unsubscribe;
 mod weights;
