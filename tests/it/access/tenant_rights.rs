@@ -99,7 +99,9 @@ impl Abroad {
     }
 
     async fn contact(&self, email: &str) -> i64 {
-        let contact = json!({"first_name": "Ada", "email": email, "tenant_id": self.tenant});
+        let contact = json!({
+            "first_name": "Ada", "phone": "+15550100", "email": email, "tenant_id": self.tenant,
+        });
         self.user.post("/contacts", contact).await.id("contact_id")
     }
 
