@@ -8,7 +8,7 @@ use std::{
 
 type Dependencies = BTreeMap<String, BTreeSet<String>>;
 
-fn root() -> &'static Path {
+pub(super) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -50,7 +50,7 @@ fn named(manifest: &str) -> BTreeSet<String> {
 }
 
 /// The crates of the workspace with their folders, the program's under its name.
-fn members() -> BTreeMap<String, PathBuf> {
+pub(super) fn members() -> BTreeMap<String, PathBuf> {
     let manifest = read("Cargo.toml");
     let line = manifest.lines().find(|line| line.starts_with("members"));
     let folders = line.expect("the members").split('"').skip(1).step_by(2);
@@ -80,7 +80,7 @@ fn crates_depend_on_each_other_as_documented() {
 }
 
 /// The Rust and SQL files under a folder, without those of tests.
-fn sources(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -14,6 +14,7 @@ mod harness;
 
 mod access;
 mod architecture;
+mod import_circles;
 mod chaos;
 mod contract;
 mod delivery;
