@@ -40,7 +40,7 @@ use self::{
     content::Contents,
     hangups::{Calls, Hangups},
 };
-use crate::{Reception, Registry};
+use crate::{Entrance, Registry};
 
 /// The interval at which the queue is polled without a notification.
 const POLL: Duration = Duration::from_millis(500);
@@ -111,7 +111,7 @@ impl Worker {
         commands: Commands,
         media: MediaStore,
         registry: Registry,
-        reception: Reception,
+        entrance: Entrance,
         queued: WorkSignal,
         config: WorkerConfig,
     ) -> Self {
@@ -131,8 +131,8 @@ impl Worker {
             registry,
             config,
         });
-        shared.registry.listen(Arc::new(reception.clone()));
-        tokio::spawn(reception.sweep(shared.stopping.clone()));
+        shared.registry.listen(Arc::new(entrance.clone()));
+        tokio::spawn(entrance.sweep(shared.stopping.clone()));
         let log = shared.commands.store().log().clone();
         let head = log.head();
         tokio::spawn(observe(log, head, Hangups(shared.calls.clone())));
