@@ -51,7 +51,8 @@ mod contract_suite;
 pub use content::Content;
 pub use entrance::{Answer, Entrance};
 pub use gateway::{
-    Accepted, Cancelled, Ended, GOODBYE, Gateway, Health, NotOurs, Report, Session, Spool,
+    Accepted, Cancelled, Ended, GOODBYE, Gateway, Health, InboundCall, NotOurs, Report, Session,
+    Spool,
 };
 pub use registry::{Channel, Installation, Registry};
 pub use worker::{Worker, WorkerConfig};

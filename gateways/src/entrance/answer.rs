@@ -62,7 +62,7 @@ impl From<NotReceived> for Answer {
         let words = reason.as_str();
         Self::Reject(match reason {
             NotReceived::NoAccount | NotReceived::NoProgram => Rejection::NobodyThere(words),
-            NotReceived::NoFaxes => Rejection::NotSupported(words),
+            NotReceived::NoFaxes | NotReceived::NoForwarding => Rejection::NotSupported(words),
         })
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! - [`Entrance::message`]: a message that is whole, as a mail; [`Inbox::sms`]: a short message or a
 //!   part of one, which is joined with the others first ([`sms`]);
+//! - [`Sessions::open`]: a call or fax, which goes on in a worker;
 //! - [`Inbox::report`]: a delivery receipt;
 //! - [`Answer`]: acknowledged, to be sent again, or refused. An adapter only puts it into the words
 //!   of its protocol.
@@ -11,11 +12,19 @@ mod answer;
 mod parts;
 mod sms;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use commands::receiving::{InboundMessage, IngestResult, NotTaken, Receiving};
-use domain::{Id, delivery::Provider, flow::Service};
+use commands::{
+    CommandError,
+    receiving::{
+        InboundMessage, InboundSession, IngestResult, NotTaken, OpenResult, Receiving, Sessions,
+    },
+};
+use domain::{Id, Owner, delivery::Provider, flow::Service};
 use eventstore::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +33,7 @@ use crate::{
     inbox::{InboundSms, Inbox},
     receipts::Receipts,
     reports::{ReportedOutcome, Reports},
+    worker::Host,
 };
 
 pub use self::answer::{Answer, Rejection, TRY_LATER};
@@ -40,6 +50,8 @@ struct Inner {
     receipts: Receipts,
     parts: Parts,
     settled: Settled,
+    /// The worker of this process, if it runs one.
+    host: OnceLock<Host>,
 }
 
 impl Entrance {
@@ -49,8 +61,15 @@ impl Entrance {
             receipts: Receipts::start(store.pool().clone(), reports),
             parts: Parts::new(store),
             settled: Settled::default(),
+            host: OnceLock::new(),
             receiving,
         }))
+    }
+
+    /// Lets the worker of this process take the sessions that are opened here.
+    pub(crate) fn host(&self, host: Host) {
+        // The first worker counts; a process has one.
+        let _ = self.0.host.set(host);
     }
 
     /// Records a message that is whole.
@@ -95,6 +114,27 @@ impl Entrance {
             metrics::counter!("ledgerline_received_total", "service" => service).increment(1);
         }
         Ok(result.into())
+    }
+}
+
+#[async_trait]
+impl Sessions for Entrance {
+    /// Opens a session: in progress with the worker of this process if it has one with capacity,
+    /// and else as waiting for a worker.
+    async fn open(&self, session: InboundSession) -> Result<OpenResult, CommandError> {
+        let receiving = &self.0.receiving;
+        let waits = match self.0.host.get() {
+            Some(host) => match host.open(receiving, session).await {
+                Ok(opened) => return opened,
+                Err(session) => session,
+            },
+            None => session,
+        };
+        receiving.open(&waits, None).await
+    }
+
+    async fn owner_at(&self, service: Service, to: &str) -> Result<Option<Owner>, CommandError> {
+        self.0.receiving.owner_at(service, to).await
     }
 }
 
