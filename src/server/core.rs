@@ -7,7 +7,7 @@ use commands::{
     Commands,
     media::MediaStore,
     policies::{Policies, Running},
-    receiving::Receiving,
+    receiving::{Receiving, Sessions},
     sending::Sending,
 };
 use dispatch::{WorkSignal, queue::Feed};
@@ -170,6 +170,11 @@ impl<'a> Core<'a> {
     pub fn gateways(&self) -> Gateways {
         let registry = self.registry.clone();
         Arc::new(move || registry.status())
+    }
+
+    /// The entrance of inbound sessions.
+    pub fn sessions(&self) -> Arc<dyn Sessions> {
+        Arc::new(self.entrance.clone())
     }
 
     /// Serves health and metrics only; with the name of the confinement, if this process converts
