@@ -33,13 +33,24 @@ use crate::{
     inbox::{InboundSms, Inbox},
     receipts::Receipts,
     reports::{ReportedOutcome, Reports},
-    worker::Host,
 };
 
 pub use self::answer::{Answer, Rejection, TRY_LATER};
 
 /// The interval of the search for messages whose missing parts do not arrive.
 const SWEEP: Duration = Duration::from_secs(10);
+
+/// The worker of this process, which takes sessions as they are opened.
+#[async_trait]
+pub(crate) trait Host: Send + Sync {
+    /// Opens a session through `receiving` and runs it; gives it back if the worker stops or has no
+    /// capacity for it.
+    async fn open(
+        &self,
+        receiving: &Receiving,
+        session: InboundSession,
+    ) -> Result<Result<OpenResult, CommandError>, InboundSession>;
+}
 
 /// The entrance for all protocols. Clones share its state.
 #[derive(Clone)]
@@ -51,7 +62,7 @@ struct Inner {
     parts: Parts,
     settled: Settled,
     /// The worker of this process, if it runs one.
-    host: OnceLock<Host>,
+    host: OnceLock<Arc<dyn Host>>,
 }
 
 impl Entrance {
@@ -67,7 +78,7 @@ impl Entrance {
     }
 
     /// Lets the worker of this process take the sessions that are opened here.
-    pub(crate) fn host(&self, host: Host) {
+    pub(crate) fn host(&self, host: Arc<dyn Host>) {
         // The first worker counts; a process has one.
         let _ = self.0.host.set(host);
     }

@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use commands::{
     CommandError,
     receiving::{InboundSession, OpenResult, Receiving, TakenBy},
@@ -26,12 +27,13 @@ use super::{
 use crate::{
     Channel, InboundCall,
     content::longest,
+    entrance::Host,
     registry::{Place, Trial},
 };
 
-/// The worker of this process, as the entrance knows it.
+/// The worker, as the entrance of its process knows it.
 #[derive(Clone)]
-pub(crate) struct Host {
+pub(super) struct SessionHost {
     shared: Arc<Shared>,
     tasks: TaskTracker,
     /// The claim under which it has sessions from their beginning: one for all, so that their leases
@@ -42,32 +44,13 @@ pub(crate) struct Host {
 /// A provider that an inbound session uses, with a permit.
 type Line = (Channel, Trial, Place);
 
-impl Host {
+impl SessionHost {
     pub fn new(shared: &Arc<Shared>, tasks: &TaskTracker) -> Self {
         Self {
             shared: Arc::clone(shared),
             tasks: tasks.clone(),
             claim: Arc::default(),
         }
-    }
-
-    /// Opens a session that this worker takes; gives it back if the worker stops or has no
-    /// capacity for it.
-    pub async fn open(
-        &self,
-        receiving: &Receiving,
-        session: InboundSession,
-    ) -> Result<Result<OpenResult, CommandError>, InboundSession> {
-        let Some(line) = self.free_line(&session) else {
-            return Err(session);
-        };
-        let (answer, answered) = oneshot::channel();
-        let (this, receiving) = (self.clone(), receiving.clone());
-        // The call goes on, also if the one who opens it does not wait for the answer.
-        self.tasks
-            .spawn(async move { this.take(&receiving, session, line, answer).await });
-        let closed = || Err(StoreError::Closed.into());
-        Ok(answered.await.unwrap_or_else(|_| closed()))
     }
 
     fn free_line(&self, session: &InboundSession) -> Option<Line> {
@@ -144,6 +127,26 @@ impl Host {
                 ..job
             },
         })
+    }
+}
+
+#[async_trait]
+impl Host for SessionHost {
+    async fn open(
+        &self,
+        receiving: &Receiving,
+        session: InboundSession,
+    ) -> Result<Result<OpenResult, CommandError>, InboundSession> {
+        let Some(line) = self.free_line(&session) else {
+            return Err(session);
+        };
+        let (answer, answered) = oneshot::channel();
+        let (this, receiving) = (self.clone(), receiving.clone());
+        // The call goes on, also if the one who opens it does not wait for the answer.
+        self.tasks
+            .spawn(async move { this.take(&receiving, session, line, answer).await });
+        let closed = || Err(StoreError::Closed.into());
+        Ok(answered.await.unwrap_or_else(|_| closed()))
     }
 }
 

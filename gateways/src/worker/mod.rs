@@ -38,10 +38,10 @@ use sqlx::PgPool;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use self::inbound::Host;
 use self::{
     content::Contents,
     hangups::{Calls, Hangups},
+    inbound::SessionHost,
 };
 use crate::{Entrance, Registry};
 
@@ -140,7 +140,7 @@ impl Worker {
         let head = log.head();
         tokio::spawn(observe(log, head, Hangups(shared.calls.clone())));
         let tasks = TaskTracker::new();
-        entrance.host(Host::new(&shared, &tasks));
+        entrance.host(Arc::new(SessionHost::new(&shared, &tasks)));
         tasks.spawn(claiming::run(Arc::clone(&shared), queued, tasks.clone()));
         tasks.spawn(renew(Arc::clone(&shared), tasks.clone()));
         tokio::spawn(channels::keep(Arc::clone(&shared)));
