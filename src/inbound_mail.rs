@@ -3,8 +3,11 @@
 use std::{fs, path::Path, sync::Arc};
 
 use anyhow::Context;
-use commands::{media::MediaStore, receiving::Receiving};
-use gateways::inbound_mail::{Dialect, MailServer, MailServerConfig, Returns};
+use commands::media::MediaStore;
+use gateways::{
+    Entrance,
+    inbound_mail::{Dialect, MailServer, MailServerConfig, Returns},
+};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_rustls::{TlsAcceptor, rustls};
@@ -35,7 +38,7 @@ impl Listening {
 pub async fn listen(
     config: &ReceivingConfig,
     host: String,
-    receiving: &Receiving,
+    entrance: &Entrance,
     returns: Returns,
     media: &MediaStore,
 ) -> anyhow::Result<Listening> {
@@ -54,8 +57,8 @@ pub async fn listen(
         let Some(address) = address else { continue };
         // Each listener has its own, so that strangers take no room from the mail server that
         // hands over.
-        let (receiving, returns) = (receiving.clone(), returns.clone());
-        let mail_server = MailServer::new(common.clone(), receiving, returns, media.clone());
+        let (entrance, returns) = (entrance.clone(), returns.clone());
+        let mail_server = MailServer::new(common.clone(), entrance, returns, media.clone());
         let listener = TcpListener::bind(address).await;
         let listener = listener.with_context(|| format!("{name}: cannot listen on {address}"))?;
         let spoken = match dialect {

@@ -52,6 +52,7 @@ use commands::{
     Commands,
     addresses::Addresses,
     media::MediaStore,
+    receiving::Sessions,
     sending::Sending,
     verification::{SendCode, Verification},
 };
@@ -116,6 +117,8 @@ pub struct Parts {
     pub gateways: Gateways,
     /// The sender of verification codes.
     pub codes: Arc<dyn SendCode>,
+    /// The entrance of inbound sessions.
+    pub sessions: Arc<dyn Sessions>,
     /// The key from which verification codes are derived.
     pub code_key: SecretSlice<u8>,
     /// Cancelled when the server is about to stop: endless streams end.

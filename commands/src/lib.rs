@@ -25,6 +25,7 @@ pub mod flows;
 pub mod media;
 pub mod policies;
 pub mod receiving;
+pub mod sandbox;
 pub mod sending;
 pub mod suppression;
 pub mod verification;

@@ -76,6 +76,14 @@ impl<T> Personal<T> {
         self.value.as_ref()
     }
 
+    /// A part of the data, of the same subject.
+    pub fn map<U>(self, part: impl FnOnce(T) -> U) -> Personal<U> {
+        Personal {
+            subject: self.subject,
+            value: self.value.map(part),
+        }
+    }
+
     /// Consumes the mark and returns the data; `None` after an erasure.
     pub fn into_inner(self) -> Option<T> {
         self.value

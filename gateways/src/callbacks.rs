@@ -32,8 +32,8 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::{
-    Reception,
-    inbox::{Inbox, Ingested},
+    Answer, Entrance,
+    inbox::Inbox,
     kannel::{mobile_originated, report},
     reports::{About, Gathered, Noted},
 };
@@ -176,7 +176,7 @@ pub struct Callbacks {
     /// Verifies the signed URLs.
     pub addresses: Addresses,
     /// Records inbound messages.
-    pub reception: Reception,
+    pub entrance: Entrance,
     /// The store of the providers and their secrets.
     pub store: Store,
     /// The limits on wrong passwords.
@@ -274,11 +274,11 @@ async fn take_in(
         Ok(sms) => sms,
         Err(reason) => return answer(StatusCode::BAD_REQUEST, &reason),
     };
-    match callbacks.reception.sms(&sms).await {
+    match callbacks.entrance.sms(&sms).await {
         // Kannel sends the body of the answer back to the sender as an SMS, so it is empty.
-        Ingested::Ack => (StatusCode::OK, String::new()),
-        Ingested::Retry => later(),
-        Ingested::Reject(reason) => answer(StatusCode::NOT_FOUND, reason),
+        Answer::Ack(_) => (StatusCode::OK, String::new()),
+        Answer::Retry(reason) => answer(StatusCode::SERVICE_UNAVAILABLE, reason),
+        Answer::Reject(reason) => answer(StatusCode::NOT_FOUND, reason.as_str()),
     }
 }
 

@@ -47,11 +47,7 @@ impl Content {
 
     /// The time limit of an attempt with this content, if it is one of its own.
     pub(crate) fn time_limit(&self) -> Option<Duration> {
-        match self {
-            Self::Email(_) | Self::Sms(_) => None,
-            Self::Fax(_) => Some(LONGEST_FAX),
-            Self::Voice(_) => Some(LONGEST_CALL),
-        }
+        longest(self.service())
     }
 
     /// The number of parts of a short message; 0 of anything else.
@@ -60,6 +56,15 @@ impl Content {
             Self::Sms(sms) => u32::try_from(sms.encoded.parts.len()).unwrap_or(u32::MAX),
             Self::Email(_) | Self::Fax(_) | Self::Voice(_) => 0,
         }
+    }
+}
+
+/// The time limit of the attempts of a service, if it is one of its own.
+pub(crate) fn longest(service: Service) -> Option<Duration> {
+    match service {
+        Service::Email | Service::Sms => None,
+        Service::Fax => Some(LONGEST_FAX),
+        Service::Voice => Some(LONGEST_CALL),
     }
 }
 

@@ -51,6 +51,26 @@ impl Spool {
     }
 }
 
+/// An inbound session that a worker has, with all that an adapter needs to run it.
+#[derive(Debug, Clone)]
+pub struct InboundCall {
+    /// The attempt's id.
+    pub id: Id<SpoolMark>,
+    /// The transmission that the attempt belongs to.
+    pub transmission: Id<Transmission>,
+    /// The steps of the account's program.
+    pub flow: Flow,
+    /// The time by which the session must have ended; an adapter gives up before that.
+    pub deadline: Instant,
+}
+
+impl InboundCall {
+    /// The time at which an adapter gives up, so that its report is there before the deadline.
+    pub(crate) fn until(&self) -> Instant {
+        self.deadline.checked_sub(MARGIN).unwrap_or(self.deadline)
+    }
+}
+
 /// The error of [`Session::started`]: the attempt must not go on, since it was started before,
 /// its lease ran out, or the worker withholds it (a rate limit, a suppression). The adapter
 /// drops it and reports [`Ended::NotOurs`].
@@ -140,6 +160,17 @@ pub trait Gateway: Send + Sync {
     /// Makes one attempt. Never panics, never sends twice, and ends before
     /// `spool.deadline`.
     async fn attempt(&self, spool: &Spool, session: &dyn Session) -> Ended;
+
+    /// Runs an inbound session to its end, as [`Gateway::attempt`] makes an attempt. Only adapters
+    /// that open sessions have any.
+    async fn receive(&self, _call: &InboundCall, _session: &dyn Session) -> Ended {
+        Ended::Reported(Report {
+            outcome: Outcome::Rejected,
+            response: "the provider has no inbound calls".to_owned(),
+            connected: false,
+            results: Vec::new(),
+        })
+    }
 
     /// The number of attempts that make sense at the same time.
     fn channels(&self) -> usize;

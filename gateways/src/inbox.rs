@@ -3,18 +3,7 @@
 use async_trait::async_trait;
 use domain::{Id, delivery::Provider, outreach::sms::Encoding};
 
-use crate::reports::ReportedOutcome;
-
-/// The acknowledgement of an inbound item. The remote side keeps what is not on record here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ingested {
-    /// The item is on record, now or from before.
-    Ack,
-    /// The item cannot be recorded now; the remote side is to send it again.
-    Retry,
-    /// The item is refused for good, for this reason.
-    Reject(&'static str),
-}
+use crate::{Answer, reports::ReportedOutcome};
 
 /// An inbound (mobile-originated) SMS, or a part of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,10 +44,10 @@ pub trait Inbox: Send + Sync {
         provider: Id<Provider>,
         message_id: String,
         said: ReportedOutcome,
-    ) -> Ingested;
+    ) -> Answer;
 
     /// Records an inbound SMS or a part of one.
-    async fn sms(&self, sms: &InboundSms) -> Ingested;
+    async fn sms(&self, sms: &InboundSms) -> Answer;
 
     /// Notes that the remote side has the acknowledgement: from now on an identical text is
     /// another message.

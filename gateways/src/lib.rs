@@ -6,7 +6,8 @@
 //! - [`Registry`]: the providers, their adapters, and the choice among them; `endpoints` are what
 //!   the providers of a protocol share in this process, whatever becomes of their settings;
 //! - [`reports`] and [`callbacks`]: reports on accepted messages;
-//! - [`Reception`] and [`inbound_mail`]: messages that come in, and returned mail;
+//! - [`Entrance`]: all that comes in, by any protocol; [`inbound_mail`]: the mail server, and returned
+//!   mail;
 //! - [`compose`] and [`content`]: messages as they go out; [`codes`]: verification codes, which go
 //!   past the queue;
 //! - [`unsubscribe`]: the page behind the link in mails;
@@ -23,6 +24,7 @@ pub mod compose;
 pub mod content;
 pub mod email;
 mod endpoints;
+pub mod entrance;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod gateway;
@@ -32,7 +34,6 @@ pub mod kannel;
 pub mod network;
 mod pool;
 mod receipts;
-mod reception;
 mod registry;
 pub mod reports;
 pub mod sandbox;
@@ -48,9 +49,10 @@ mod worker;
 mod contract_suite;
 
 pub use content::Content;
+pub use entrance::{Answer, Entrance};
 pub use gateway::{
-    Accepted, Cancelled, Ended, GOODBYE, Gateway, Health, NotOurs, Report, Session, Spool,
+    Accepted, Cancelled, Ended, GOODBYE, Gateway, Health, InboundCall, NotOurs, Report, Session,
+    Spool,
 };
-pub use reception::Reception;
 pub use registry::{Channel, Installation, Registry};
 pub use worker::{Worker, WorkerConfig};

@@ -13,7 +13,8 @@ use sqlx::PgPool;
 use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
-    inbox::Ingested,
+    Answer,
+    entrance::{Rejection, TRY_LATER},
     reports::{About, Noted, ReportedOutcome, Reports},
 };
 
@@ -33,7 +34,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 /// That interval while more than [`BATCH`] receipts wait.
 const AGAIN_IF_MANY: Duration = Duration::from_millis(500);
 /// The most receipts that wait for their attempt. Those beyond are deferred
-/// ([`Ingested::Retry`]).
+/// ([`Answer::Retry`]).
 const WAITING: usize = 5_000;
 /// The time for which a redelivered unmatched receipt is deferred before it is rejected: its
 /// message may have been accepted, and that not be on record yet.
@@ -41,9 +42,9 @@ const GRACE: Duration = Duration::from_secs(60);
 
 /// A handle to the task that records delivery receipts. Clones share the task.
 #[derive(Clone, Debug)]
-pub(crate) struct Receipts(Batcher<Receipt, Ingested>);
+pub(crate) struct Receipts(Batcher<Receipt, Answer>);
 
-type PendingReceipt = Pending<Receipt, Ingested>;
+type PendingReceipt = Pending<Receipt, Answer>;
 
 #[derive(Debug)]
 struct Receipt {
@@ -73,14 +74,17 @@ impl Receipts {
         provider: Id<Provider>,
         message_id: String,
         said: ReportedOutcome,
-    ) -> Ingested {
+    ) -> Answer {
         let receipt = Receipt {
             provider,
             message_id,
             said,
             come: Instant::now(),
         };
-        self.0.ask(receipt).await.unwrap_or(Ingested::Retry)
+        self.0
+            .ask(receipt)
+            .await
+            .unwrap_or(Answer::Retry(TRY_LATER))
     }
 }
 
@@ -148,11 +152,11 @@ impl Recorder {
                     answers.push((name, pending.answer));
                 }
                 None if self.told.get(&name).is_some() => {
-                    let _ = pending.answer.send(Ingested::Ack);
+                    let _ = pending.answer.send(Answer::Ack(None));
                 }
                 None if receipt.come.elapsed() < RECORD_TIMEOUT => rest.push(pending),
                 None if self.may_be_known_yet(&name, &mut behind).await? => {
-                    let _ = pending.answer.send(Ingested::Retry);
+                    let _ = pending.answer.send(Answer::Retry(TRY_LATER));
                 }
                 None => {
                     metrics::counter!("ledgerline_reports_unknown_total").increment(1);
@@ -160,18 +164,18 @@ impl Recorder {
                         provider.id = %receipt.provider,
                         "a report on a message that is not awaited"
                     );
-                    let reason = "no attempt waits for it";
-                    let _ = pending.answer.send(Ingested::Reject(reason));
+                    let reason = Rejection::NotAwaited("no attempt waits for it");
+                    let _ = pending.answer.send(Answer::Reject(reason));
                 }
             }
         }
         let noted = self.reports.record(told).await?;
         for (noted, (name, answer)) in noted.into_iter().zip(answers) {
             let taken = match noted {
-                Noted::Yes | Noted::NoSuch => Ingested::Ack,
-                Noted::TooEarly => Ingested::Retry,
+                Noted::Yes | Noted::NoSuch => Answer::Ack(None),
+                Noted::TooEarly => Answer::Retry(TRY_LATER),
             };
-            if taken == Ingested::Ack {
+            if taken.is_ack() {
                 self.told.insert(name, ());
             }
             let _ = answer.send(taken);

@@ -7,7 +7,7 @@ use commands::{
     Commands,
     media::MediaStore,
     policies::{Policies, Running},
-    receiving::Receiving,
+    receiving::{Receiving, Sessions},
     sending::Sending,
 };
 use dispatch::{WorkSignal, queue::Feed};
@@ -16,7 +16,7 @@ use eventstore::{
     subscriber::{HighWaterMarks, Subscriber, Subscribers},
 };
 use gateways::{
-    Reception, Registry, Worker,
+    Entrance, Registry, Worker,
     callbacks::{Addresses, Callbacks, Guesses},
     inbound_mail::Returns,
     reports::{Gathered, Reports},
@@ -55,8 +55,7 @@ pub struct Core<'a> {
     addresses: Addresses,
     verp: Verp,
     reports: Reports,
-    receiving: Receiving,
-    reception: Reception,
+    entrance: Entrance,
 }
 
 impl<'a> Core<'a> {
@@ -103,7 +102,7 @@ impl<'a> Core<'a> {
             config.receiving.words.clone(),
             parts::deadlines(config),
         );
-        let reception = Reception::new(store, receiving.clone(), reports.clone());
+        let entrance = Entrance::new(store, receiving, reports.clone());
         let core = Self {
             config,
             master,
@@ -115,8 +114,7 @@ impl<'a> Core<'a> {
             addresses,
             verp,
             reports,
-            receiving,
-            reception,
+            entrance,
         };
         Ok((core, subscribers))
     }
@@ -135,7 +133,7 @@ impl<'a> Core<'a> {
         let complaints = config.complaints.clone();
         let returns = Returns::new(self.verp.clone(), self.commands.clone(), complaints);
         let (host, media) = (parts::host_name(), self.media());
-        inbound_mail::listen(config, host, &self.receiving, returns, &media).await
+        inbound_mail::listen(config, host, &self.entrance, returns, &media).await
     }
 
     /// Starts the worker, which sends the queued transmissions.
@@ -144,7 +142,7 @@ impl<'a> Core<'a> {
             self.commands.clone(),
             self.media(),
             self.registry.clone(),
-            self.reception.clone(),
+            self.entrance.clone(),
             self.work.clone(),
             parts::worker(self.config),
         )
@@ -172,6 +170,11 @@ impl<'a> Core<'a> {
     pub fn gateways(&self) -> Gateways {
         let registry = self.registry.clone();
         Arc::new(move || registry.status())
+    }
+
+    /// The entrance of inbound sessions.
+    pub fn sessions(&self) -> Arc<dyn Sessions> {
+        Arc::new(self.entrance.clone())
     }
 
     /// Serves health and metrics only; with the name of the confinement, if this process converts
@@ -202,7 +205,7 @@ impl<'a> Core<'a> {
         let callbacks = Callbacks {
             reports: Gathered::start(self.reports.clone()),
             addresses: self.addresses.clone(),
-            reception: self.reception.clone(),
+            entrance: self.entrance.clone(),
             store: self.store().clone(),
             guesses: Guesses::new(parts::client_network(self.config)),
         };

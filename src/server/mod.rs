@@ -180,6 +180,7 @@ impl Started {
             codes: Arc::new(Codes::new(commands, core.registry.clone())),
             code_key: core.master.derive("verification").to_vec().into(),
             gateways: core.gateways(),
+            sessions: core.sessions(),
             closing: self.closing.clone(),
         };
         let app = App::start(parts, parts::api(config)).await.map_err(plain)?;

@@ -14,11 +14,11 @@ mod harness;
 
 mod access;
 mod architecture;
-mod import_circles;
 mod chaos;
 mod contract;
 mod delivery;
 mod events;
+mod import_circles;
 mod input;
 mod manners;
 mod modules;

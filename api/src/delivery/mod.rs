@@ -1,4 +1,5 @@
-//! Delivery: providers, transmissions, their attempts, campaigns, schedules, the sandbox's outbox.
+//! Delivery: providers, transmissions, their attempts, campaigns, schedules, the sandbox's outbox and
+//! calls.
 
 mod campaign_fields;
 mod campaign_progress;
@@ -9,6 +10,7 @@ mod provider_fields;
 mod providers;
 mod reports;
 mod sandbox;
+mod sandbox_calls;
 mod schedules;
 mod scheduling;
 mod send;
@@ -34,4 +36,5 @@ pub(crate) fn routes() -> Routes {
         .merge(reports::routes())
         .merge(spools::routes())
         .merge(sandbox::routes())
+        .merge(sandbox_calls::routes())
 }

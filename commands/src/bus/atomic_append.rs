@@ -1,7 +1,7 @@
 //! Commands to aggregates of several kinds, whose events are appended atomically.
 
 use domain::{Entity, Id};
-use eventstore::{Batch, Cause, Committed, Loaded, Metadata, Store, StoreError};
+use eventstore::{Batch, Cause, Committed, Effect, Loaded, Metadata, Store, StoreError};
 
 use super::{
     Commands,
@@ -99,11 +99,23 @@ impl AtomicAppend<'_> {
     /// loaded; then nothing is appended, and all of them are removed from memory. Otherwise when
     /// the log does not answer.
     pub async fn commit(self, metadata: &Metadata) -> Result<Vec<Committed>, CommandError> {
+        self.commit_with(metadata, Vec::new()).await
+    }
+
+    /// As [`AtomicAppend::commit`], with changes to tables of other crates in its transaction.
+    ///
+    /// # Errors
+    /// As for [`AtomicAppend::commit`].
+    pub async fn commit_with(
+        self,
+        metadata: &Metadata,
+        effects: Vec<Effect>,
+    ) -> Result<Vec<Committed>, CommandError> {
         if self.batch.is_empty() {
             return Ok(Vec::new());
         }
         let store = self.commands.store();
-        let committed = store.commit_batch(self.batch, metadata.clone(), Vec::new());
+        let committed = store.commit_batch(self.batch, metadata.clone(), effects);
         committed.await.map_err(|error| match error {
             StoreError::Conflict => CommandError::Contended,
             error => error.into(),

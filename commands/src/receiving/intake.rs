@@ -14,7 +14,7 @@ use super::{
 use crate::CommandError;
 
 /// The most attempts at one message when other writers are faster.
-const ATTEMPTS: usize = 5;
+pub(super) const ATTEMPTS: usize = 5;
 
 /// Takes in batches of messages.
 pub(super) struct Intake(pub Arc<Ingest>);
@@ -173,7 +173,7 @@ fn is_refused(error: &CommandError) -> bool {
     )
 }
 
-fn is_race(error: &CommandError) -> bool {
+pub(super) fn is_race(error: &CommandError) -> bool {
     matches!(
         error,
         CommandError::Contended | CommandError::Store(StoreError::Taken { .. })

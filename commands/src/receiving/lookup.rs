@@ -75,6 +75,8 @@ pub(super) fn takes_in(recipient: &accounts::Recipient) -> Result<(), NotReceive
         None => Err(NotReceived::NoProgram),
         // The message would be recorded as received, but never be sent as a fax.
         Some(ProgramType::EmailToFax) => Err(NotReceived::NoFaxes),
+        // The fax would be recorded as received, but never be sent as a mail.
+        Some(ProgramType::FaxToEmail) => Err(NotReceived::NoForwarding),
         Some(_) => Ok(()),
     }
 }

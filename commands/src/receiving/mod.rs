@@ -1,10 +1,12 @@
 //! Inbound messages of all protocols: the account that each came to, the program that takes
 //! it in, the contact that it came from, and one append of all that.
 //!
-//! Messages that arrive at the same time are looked up and appended in batches (`intake`).
+//! Messages that arrive at the same time are looked up and appended in batches (`intake`). A call or
+//! fax is a session: it begins with an append of its own (`opening`), and ends as attempts do.
 
 mod intake;
 mod lookup;
+mod opening;
 mod record;
 mod senders;
 
@@ -24,6 +26,8 @@ use thiserror::Error;
 
 use self::intake::Intake;
 use crate::{CommandError, Commands, sending::Deadlines, suppression::Suppression};
+
+pub use self::opening::{InboundSession, OpenResult, Sessions, TakenBy, WAITS};
 
 /// Limits on the messages of one batch, and on those that wait.
 const BOUNDS: Bounds = Bounds {
@@ -87,6 +91,8 @@ pub enum NotReceived {
     NoProgram,
     /// The account's program would send it on as a fax.
     NoFaxes,
+    /// The account's program would send it on as a mail.
+    NoForwarding,
 }
 
 impl NotReceived {
@@ -99,6 +105,9 @@ impl NotReceived {
             }
             Self::NoFaxes => {
                 "faxes cannot be sent yet, so the account's program emailtofax takes no mail"
+            }
+            Self::NoForwarding => {
+                "faxes cannot be forwarded yet, so the account's program faxtoemail takes none"
             }
         }
     }

@@ -25,6 +25,31 @@ pub(super) struct RoutedMessage<'b> {
     pub route: &'b Route,
 }
 
+impl RoutedMessage<'_> {
+    /// The arrival of the message, with these ids and without results.
+    pub fn arrival(
+        &self,
+        (id, spool): (Id<Transmission>, Id<Spool>),
+        contact: Id<Contact>,
+    ) -> Arrival {
+        let Self { inbound, route, .. } = self;
+        Arrival {
+            id,
+            owner: route.owner(),
+            order: order(inbound.service, route, contact, Direction::Inbound),
+            spool,
+            at: inbound.at,
+            provider: inbound.provider,
+            account_id: Id::new(route.recipient.account_id),
+            flow: route.flow.clone(),
+            program_version: route.program_version,
+            key: self.key.to_owned(),
+            message: inbound.message.clone(),
+            results: Vec::new(),
+        }
+    }
+}
+
 /// An inbound message that no program takes in, to the account of an owner.
 pub(super) struct UnroutedMessage<'b> {
     /// The index of the message in the batch.
@@ -52,22 +77,11 @@ impl Ingest {
         one: &RoutedMessage<'_>,
         contact: Id<Contact>,
     ) -> Result<(Id<Transmission>, Id<Spool>), CommandError> {
-        let RoutedMessage { inbound, route, .. } = one;
         let id = self.commands.next_id("transmission").await?;
         let spool = self.commands.next_id("spool").await?;
         let arrival = Arrival {
-            id,
-            owner: route.owner(),
-            order: order(inbound.service, route, contact, Direction::Inbound),
-            spool,
-            at: inbound.at,
-            provider: inbound.provider,
-            account_id: Id::new(route.recipient.account_id),
-            flow: route.flow.clone(),
-            program_version: route.program_version,
-            key: one.key.to_owned(),
-            message: inbound.message.clone(),
-            results: results(inbound, self.wish(inbound)),
+            results: results(one.inbound, self.wish(one.inbound)),
+            ..one.arrival((id, spool), contact)
         };
         let receive = TransmissionCommand::Receive(Box::new(arrival));
         settled(append.create(id, vec![receive]).await?)?;

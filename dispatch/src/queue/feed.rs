@@ -50,8 +50,8 @@ impl Subscriber for Feed {
     fn wants(&self, event: &Recorded) -> bool {
         use TransmissionEvent::{
             SpoolCompleted, SpoolConnected, SpoolFailed, SpoolOutcomeUnknown, SpoolQueued,
-            SpoolWithdrawn, TransmissionCreated, TransmissionDeleted, TransmissionSuppressed,
-            TransmissionUpdated,
+            SpoolReceived, SpoolWithdrawn, TransmissionCreated, TransmissionDeleted,
+            TransmissionSuppressed, TransmissionUpdated,
         };
         match &event.event {
             Event::Campaign(_) => true,
@@ -60,6 +60,7 @@ impl Subscriber for Feed {
                     order.campaign_id.is_some()
                 }
                 SpoolConnected { awaited, .. } => awaited.is_some(),
+                SpoolReceived { opened, .. } => opened.is_some(),
                 SpoolQueued { .. }
                 | SpoolCompleted { .. }
                 | SpoolFailed { .. }
@@ -105,7 +106,13 @@ fn enqueues(event: &Recorded) -> bool {
     let Event::Transmission(event) = &event.event else {
         return false;
     };
-    matches!(event.as_ref(), TransmissionEvent::SpoolQueued { .. })
+    use TransmissionEvent::{SpoolQueued, SpoolReceived};
+    let enqueued = |event: &TransmissionEvent| match event {
+        SpoolQueued { .. } => true,
+        SpoolReceived { opened, .. } => opened.is_some(),
+        _ => false,
+    };
+    enqueued(event.as_ref())
 }
 
 #[derive(Default)]
@@ -161,6 +168,26 @@ impl<'e> Changes<'e> {
                     deadline: *deadline,
                     avoid: format!("{{{}}}", avoid.join(",")),
                     attempt: i32::try_from(*attempt).unwrap_or(i32::MAX),
+                };
+                self.queued.insert(spool.get(), queued);
+            }
+            // An inbound session, which waits for a worker or has one already.
+            TransmissionEvent::SpoolReceived {
+                spool,
+                at,
+                flow,
+                opened: Some(opened),
+                ..
+            } => {
+                let queued = Queued {
+                    recorded,
+                    spool_id: spool.get(),
+                    campaign_id: None,
+                    service: i16::try_from(flow.service.flag()).unwrap_or_default(),
+                    due_at: *at,
+                    deadline: opened.deadline,
+                    avoid: "{}".to_owned(),
+                    attempt: 1,
                 };
                 self.queued.insert(spool.get(), queued);
             }
@@ -227,7 +254,8 @@ async fn clean_up(db: &mut PgConnection, changes: &Changes<'_>) -> Result<(), sq
     Ok(())
 }
 
-/// Inserts queued attempts.
+/// Inserts queued attempts. The row of an inbound session may be there already, with its claim; it
+/// lacks what only the log knows.
 async fn insert(db: &mut PgConnection, rows: &[Queued<'_>]) -> Result<(), sqlx::Error> {
     if rows.is_empty() {
         return Ok(());
@@ -244,7 +272,9 @@ async fn insert(db: &mut PgConnection, rows: &[Queued<'_>]) -> Result<(), sqlx::
            $11::bigint[]) \
            as u (spool_id, transmission_id, service, due_at, deadline, avoid, attempt, \
            request_id, correlation_id, position, campaign_id) \
-         on conflict (spool_id) do nothing",
+         on conflict (spool_id) do update set position = excluded.position, \
+           request_id = excluded.request_id, correlation_id = excluded.correlation_id \
+         where queue.position = 0",
     )
     .bind(rows.iter().map(|row| row.spool_id).collect::<Vec<_>>())
     .bind(

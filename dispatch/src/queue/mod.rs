@@ -3,6 +3,7 @@
 //! A row is inserted after its event, and deleted in the transaction that appends the attempt's
 //! last event. The feed only deletes rows that are left over.
 
+mod admission;
 mod awaited;
 mod campaigns;
 mod feed;
@@ -14,6 +15,7 @@ use domain::flow::Service;
 use eventstore::{Effect, EffectKind};
 use sqlx::{Acquire, Executor as _, FromRow, PgConnection, PgPool, Postgres, QueryBuilder};
 
+pub use admission::{Taken, admission};
 pub use awaited::{Named, named, overdue_reports};
 pub use feed::Feed;
 

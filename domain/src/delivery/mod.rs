@@ -28,7 +28,7 @@ pub use sender::{
 };
 pub use spacing::Spacing;
 pub use transmission::{
-    Acceptance, Arrival, Assignment, Attachment, Awaited, Direction, Message, OnReportTimeout,
-    Order, OrderPatch, Retry, Spool, SpoolProgress, SpoolReport, Transmission, TransmissionCommand,
-    TransmissionError, TransmissionEvent,
+    Acceptance, Arrival, Assignment, Attachment, Awaited, Direction, Holder, Message,
+    OnReportTimeout, Opened, Opening, Order, OrderPatch, Retry, Spool, SpoolProgress, SpoolReport,
+    Transmission, TransmissionCommand, TransmissionError, TransmissionEvent,
 };

@@ -25,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-use commands::{media::MediaStore, receiving::Receiving};
+use commands::media::MediaStore;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -35,6 +35,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::session::{Next, Session};
+use crate::Entrance;
 
 pub use self::returns::Returns;
 
@@ -90,7 +91,7 @@ pub struct MailServer(Arc<Inner>);
 
 struct Inner {
     config: MailServerConfig,
-    receiving: Receiving,
+    entrance: Entrance,
     returns: Returns,
     media: MediaStore,
     room: Arc<Semaphore>,
@@ -106,10 +107,10 @@ const LATER: &str = "451 4.3.0 try again later";
 const PIECE: usize = 64 << 10;
 
 impl MailServer {
-    /// Creates a server that records mails through `receiving`, and stores files in `media`.
+    /// Creates a server that records mails through `entrance`, and stores files in `media`.
     pub fn new(
         config: MailServerConfig,
-        receiving: Receiving,
+        entrance: Entrance,
         returns: Returns,
         media: MediaStore,
     ) -> Self {
@@ -117,7 +118,7 @@ impl MailServer {
             room: Arc::new(Semaphore::new(config.connections.0)),
             memory: Semaphore::new(config.memory / PIECE),
             from: Mutex::default(),
-            receiving,
+            entrance,
             returns,
             media,
             config,

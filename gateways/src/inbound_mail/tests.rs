@@ -2,13 +2,13 @@
 
 #![allow(clippy::disallowed_methods, reason = "a client of our own listener")]
 
-use commands::{Commands, sending::Deadlines};
+use commands::{Commands, receiving::Receiving, sending::Deadlines};
 use domain::{Id, people::StopWords};
 use testkit::ScratchLog;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use crate::smtp::Verp;
+use crate::{reports::Reports, smtp::Verp};
 
 struct Fixture {
     log: ScratchLog,
@@ -32,8 +32,11 @@ impl Fixture {
         let words = StopWords::for_languages(&[], None);
         let deadlines = Deadlines::default();
         let receiving = Receiving::start(self.commands.clone(), pool.clone(), words, deadlines);
+        let reports = Reports::new(self.commands.clone(), 1);
+        let store = self.commands.store().clone();
+        let entrance = Entrance::new(store, receiving, reports);
         let returns = Returns::new(self.verp.clone(), self.commands.clone(), None);
-        let mail_server = MailServer::new(config, receiving, returns, MediaStore::new(pool));
+        let mail_server = MailServer::new(config, entrance, returns, MediaStore::new(pool));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(mail_server.serve(listener, Dialect::Lmtp, CancellationToken::new()));

@@ -38,6 +38,21 @@ impl Registry {
         self.pick_among(|entry| self.carries(entry, tenant, service, sender), avoid)
     }
 
+    /// The provider of an inbound session, if it is active and serves the service here. Its circuit
+    /// does not matter: the remote side was reached already.
+    pub(crate) fn of_session(
+        &self,
+        provider: Id<Provider>,
+        service: Service,
+    ) -> Option<(Channel, Trial)> {
+        let entries = lock(&self.0.entries);
+        let mut entries = entries.iter();
+        let entry = entries.find(|it| it.id == provider && self.serves(it, service))?;
+        let channel = entry.gateway.as_ref().ok()?.clone();
+        let trial = channel.load.admit();
+        Some((channel, trial))
+    }
+
     /// The reason for which no provider of a service, wherever it runs, can carry messages
     /// from this sender, if there are providers and none can.
     pub(crate) fn refusal(

@@ -29,6 +29,7 @@ use eventstore::{
     Recorded, Store, StoreError,
     subscriber::{Observer, observe, read_on},
 };
+use futures::FutureExt as _;
 use secrecy::SecretSlice;
 use tokio::sync::Notify;
 
@@ -143,6 +144,13 @@ impl Channel {
             _of_service: self.lines.for_service(service).acquire(bulk).await,
             _of_provider: self.permits.acquire(bulk).await,
         }
+    }
+}
+
+impl Channel {
+    /// A permit for one more attempt, if one is free now.
+    pub(crate) fn free_permit(&self, service: Service) -> Option<Place> {
+        self.permit(service, false).now_or_never()
     }
 }
 

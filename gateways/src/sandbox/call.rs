@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use commands::sandbox::Caller;
 use domain::{
     delivery::Outcome,
-    flow::{Action, Interruption, Next, Run, Side, StepResult},
+    flow::{Action, Flow, Interruption, Next, Run, Side, StepResult},
 };
 use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
 use super::play;
-use crate::{Cancelled, Content, Report, Session, Spool, content::CallAction};
+use crate::{Cancelled, Content, Report, Session, content::CallAction};
 
 /// The time for which the called number rings.
 const RING: Duration = Duration::from_secs(5);
@@ -22,34 +23,66 @@ const PAGE: Duration = Duration::from_secs(3);
 const STEP: Duration = Duration::from_secs(1);
 /// The characters that are read out in a second.
 const CHARACTERS: usize = 15;
-/// The keys that are pressed at a menu, and where several are asked for.
-const KEY: &str = "1";
+/// The keys that are pressed; the first of them at a menu.
 const KEYS: &str = "1234";
 
-/// The behaviour of the called side, once it has answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Callee {
-    /// Listens to the end.
-    Listens,
-    /// Listens, and presses keys where it is asked for some.
-    PressesKeys,
-    /// Hangs up soon.
-    HangsUp,
-    /// Keeps the line open: the step after the answer does not end by itself.
-    Stays,
+/// The behaviour of the other side of a call, once it was answered: listening to the end, unless
+/// something else is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct OtherSide {
+    /// The keys that they press where they are asked for some.
+    pub keys: Option<String>,
+    /// The time from the answer after which they hang up.
+    pub hangs_up_after: Option<Duration>,
+    /// True if they keep the line open: the step after the answer does not end by itself.
+    pub stays: bool,
+    /// The pages of the fax that they send.
+    pub pages: u32,
 }
 
-impl Callee {
-    /// The behaviour at this number; `None` if calls to it take no time.
+impl OtherSide {
+    /// Who answers at this number; `None` if calls to it take no time.
     pub fn at(number: &str) -> Option<Self> {
-        match number.trim_start_matches('+') {
-            "9990011" => Some(Self::Listens),
-            "9990012" => Some(Self::PressesKeys),
-            "9990013" => Some(Self::HangsUp),
-            "9990014" => Some(Self::Stays),
-            _ => None,
+        let listens = Self::default();
+        Some(match number.trim_start_matches('+') {
+            "9990011" => listens,
+            "9990012" => Self {
+                keys: Some(KEYS.to_owned()),
+                ..listens
+            },
+            "9990013" => Self {
+                hangs_up_after: Some(SHORT),
+                ..listens
+            },
+            "9990014" => Self {
+                stays: true,
+                ..listens
+            },
+            _ => return None,
+        })
+    }
+}
+
+impl From<Caller> for OtherSide {
+    fn from(caller: Caller) -> Self {
+        let seconds = |seconds: i32| Duration::from_secs(u64::from(seconds.unsigned_abs()));
+        Self {
+            keys: caller.keys,
+            hangs_up_after: caller.hangs_up_after.map(seconds),
+            stays: false,
+            pages: caller.pages.unsigned_abs(),
         }
     }
+}
+
+/// A call to be played, in either direction.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub flow: &'a Flow,
+    /// What is sent; none in an inbound call.
+    pub content: Option<&'a Content>,
+    /// The time at which it must have ended.
+    pub until: Instant,
 }
 
 /// The reason for which a call ends before its flow does.
@@ -67,8 +100,8 @@ enum Cut {
 
 /// A call in progress.
 struct Call<'a> {
-    spool: &'a Spool,
-    callee: Callee,
+    scene: Scene<'a>,
+    other: OtherSide,
     session: &'a dyn Session,
     run: Run<'a>,
     /// The number of results that the session was told.
@@ -80,21 +113,26 @@ struct Call<'a> {
 /// Plays a call to its end. `arrives` puts it into the outbox when it is answered; false if that
 /// fails.
 pub(super) async fn play(
-    spool: &Spool,
-    callee: Callee,
+    scene: Scene<'_>,
+    other: OtherSide,
     session: &dyn Session,
     arrives: BoxFuture<'_, bool>,
 ) -> Report {
     let call = Call {
-        spool,
-        callee,
+        scene,
+        other,
         session,
-        run: Run::new(&spool.flow),
+        run: Run::new(scene.flow),
         told: 0,
         answered_at: None,
         cut: None,
     };
     call.play(arrives).await
+}
+
+/// True for the steps that a call is answered by: of the callee, and of this installation.
+const fn answers(action: &Action) -> bool {
+    matches!(action, Action::Originate | Action::Connect)
 }
 
 impl Call<'_> {
@@ -105,7 +143,7 @@ impl Call<'_> {
             let ends = self.ends(at, action);
             if let Some(cut) = self.wait(ends, &mut cancelled).await {
                 self.interrupt(cut);
-            } else if *action != Action::Originate || self.answered_at.is_some() {
+            } else if !answers(action) || self.answered_at.is_some() {
                 self.run.advance(self.answer(action));
             } else if arrives.as_mut().await {
                 self.session.connected();
@@ -130,16 +168,17 @@ impl Call<'_> {
 
     /// The time at which a step ends that begins now; `None` if it does not end by itself.
     fn ends(&self, at: usize, action: &Action) -> Option<Instant> {
-        let stays = self.callee == Callee::Stays && self.answered_at.is_some();
+        let stays = self.other.stays && self.answered_at.is_some();
         (!stays).then(|| Instant::now() + self.duration(at, action))
     }
 
     fn duration(&self, at: usize, action: &Action) -> Duration {
-        match (action, &self.spool.content) {
+        match (action, self.scene.content) {
             (Action::Originate, _) => RING,
-            (Action::Disconnect, _) => Duration::ZERO,
-            (_, Content::Fax(fax)) => PAGE * fax.pages,
-            (_, Content::Voice(call)) => call.actions.get(at).map_or(STEP, heard_for),
+            (Action::Disconnect | Action::Inbound, _) => Duration::ZERO,
+            (Action::FaxReceive, _) => PAGE * self.other.pages,
+            (_, Some(Content::Fax(fax))) => PAGE * fax.pages,
+            (_, Some(Content::Voice(call))) => call.actions.get(at).map_or(STEP, heard_for),
             _ => STEP,
         }
     }
@@ -150,12 +189,12 @@ impl Call<'_> {
         ends: Option<Instant>,
         cancelled: &mut BoxFuture<'_, Cancelled>,
     ) -> Option<Cut> {
-        let hangs_up = self.callee == Callee::HangsUp;
-        let hangs_up_at = self.answered_at.filter(|_| hangs_up).map(|at| at + SHORT);
+        let after = self.answered_at.zip(self.other.hangs_up_after);
+        let hangs_up_at = after.map(|(answered_at, after)| answered_at + after);
         tokio::select! {
             biased;
             reason = cancelled => Some(Cut::Cancelled(reason)),
-            () = sleep_until(self.spool.until()) => Some(Cut::Deadline),
+            () = sleep_until(self.scene.until) => Some(Cut::Deadline),
             () = at(hangs_up_at) => Some(Cut::Remote),
             () = at(ends) => None,
         }
@@ -172,14 +211,19 @@ impl Call<'_> {
     }
 
     fn answer(&self, action: &Action) -> StepResult {
+        let keys = self.other.keys.as_deref();
         let keys = match action {
-            Action::PlayMenu { .. } => KEY,
-            Action::Input => KEYS,
-            _ => return play::usual(action, &self.spool.content),
+            Action::PlayMenu { .. } => keys.and_then(|keys| keys.get(..1)),
+            Action::Input => keys,
+            Action::FaxReceive => {
+                let pages = self.other.pages.to_string();
+                return StepResult::success().with("pages", pages);
+            }
+            _ => return play::usual(action, self.scene.content),
         };
-        match self.callee {
-            Callee::PressesKeys => StepResult::success().with("key", keys),
-            Callee::Listens | Callee::HangsUp | Callee::Stays => action.usual(),
+        match keys {
+            Some(keys) => StepResult::success().with("key", keys),
+            None => action.usual(),
         }
     }
 

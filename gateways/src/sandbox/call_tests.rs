@@ -2,10 +2,12 @@ use domain::{
     Id,
     delivery::SpoolResult,
     flow::{After, Flow, Service, Step},
+    outreach::ProgramKind,
 };
 
 use super::*;
 use crate::{
+    Spool,
     content::{Call as CallContent, Speech},
     contract_suite::{Starts, spool},
 };
@@ -40,12 +42,46 @@ fn call(number: &str) -> Spool {
     }
 }
 
+fn scene(spool: &Spool) -> Scene<'_> {
+    Scene {
+        flow: &spool.flow,
+        content: Some(&spool.content),
+        until: spool.until(),
+    }
+}
+
+/// The report of a fax of two pages that comes in, the rows that were told before, and its
+/// duration.
+async fn faxed(caller: Caller, session: &Starts) -> (Report, Vec<String>, Duration) {
+    let kind = ProgramKind::ReceiveFax {
+        account_id: Id::new(1),
+    };
+    let flow = Flow::compile(Id::new(1), &kind, 1);
+    let from = Instant::now();
+    let scene = Scene {
+        flow: &flow,
+        content: None,
+        until: from + HOUR,
+    };
+    let report = play(scene, caller.into(), session, Box::pin(async { true })).await;
+    let told = session.results.lock().unwrap();
+    let told = told.iter().map(short).collect();
+    (report, told, from.elapsed())
+}
+
+fn two_pages() -> Caller {
+    Caller {
+        pages: 2,
+        ..Caller::default()
+    }
+}
+
 /// The report of a call to this number, the rows that were told before, and its duration.
 async fn played(number: &str, session: &Starts) -> (Report, Vec<String>, Duration) {
     let from = Instant::now();
-    let (spool, callee) = (call(number), Callee::at(number).unwrap());
+    let (spool, callee) = (call(number), OtherSide::at(number).unwrap());
     let arrives = Box::pin(async { true });
-    let report = play(&spool, callee, session, arrives).await;
+    let report = play(scene(&spool), callee, session, arrives).await;
     let told = session.results.lock().unwrap();
     let told = told.iter().map(short).collect();
     (report, told, from.elapsed())
@@ -67,9 +103,10 @@ fn connections(session: &Starts) -> usize {
 
 #[test]
 fn other_numbers_take_no_time() {
-    assert_eq!(Callee::at("+9990013"), Some(Callee::HangsUp));
-    assert_eq!(Callee::at("15550100"), None);
-    assert_eq!(Callee::at("9990004"), None);
+    let hangs_up = OtherSide::at("+9990013").unwrap().hangs_up_after;
+    assert_eq!(hangs_up, Some(SHORT));
+    assert_eq!(OtherSide::at("15550100"), None);
+    assert_eq!(OtherSide::at("9990004"), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,7 +192,49 @@ async fn a_call_that_rings_is_cut_for_each_reason() {
 async fn a_call_that_the_outbox_does_not_take_fails() {
     let (spool, session) = (call("9990011"), Starts::default());
     let arrives = Box::pin(async { false });
-    let report = play(&spool, Callee::Listens, &session, arrives).await;
+    let report = play(scene(&spool), OtherSide::default(), &session, arrives).await;
     assert_eq!(report.outcome, Outcome::Unavailable);
     assert_eq!(connections(&session), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fax_that_comes_in_takes_as_long_as_its_pages() {
+    let session = Starts::default();
+    let (report, told, took) = faxed(two_pages(), &session).await;
+    assert_eq!(report.outcome, Outcome::Delivered);
+    assert_eq!(connections(&session), 1);
+    assert_eq!(
+        told,
+        [
+            "inbound success",
+            "connect success",
+            "fax_receive success",
+            "pages 2",
+        ]
+    );
+    assert_eq!(rest(&report), ["disconnect success"]);
+    assert_eq!(took.as_secs(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_hangs_up_after_a_time() {
+    let caller = Caller {
+        hangs_up_after: Some(3),
+        ..two_pages()
+    };
+    let (report, _, took) = faxed(caller, &Starts::default()).await;
+    assert_eq!(rest(&report), ["fax_receive hangup", "hangup remote"]);
+    assert_eq!(took.as_secs(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_comes_in_ends_at_its_deadline() {
+    let caller = Caller {
+        pages: 10_000,
+        ..Caller::default()
+    };
+    let (report, _, took) = faxed(caller, &Starts::default()).await;
+    assert_eq!(report.outcome, Outcome::Unknown);
+    assert_eq!(rest(&report), ["fax_receive deadline"]);
+    assert_eq!(took, HOUR);
 }

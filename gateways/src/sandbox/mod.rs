@@ -21,6 +21,8 @@
 //! | `9990012` | somebody who presses keys where the call asks for some |
 //! | `9990013` | somebody who hangs up after two seconds |
 //! | `9990014` | somebody who stays on the line until the call is hung up |
+//!
+//! Others call in by `POST /sandbox/calls`, which says how they behave.
 
 mod call;
 mod outbox;
@@ -38,15 +40,23 @@ use std::{
 };
 
 use async_trait::async_trait;
+use commands::sandbox::{self, Caller};
 use domain::{
     Id,
     delivery::{Outcome, Provider},
 };
+use eventstore::clock;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 pub use self::outbox::Outbox;
-use self::{call::Callee, outbox::Row, play::Play};
-use crate::{Ended, Gateway, Health, Report, Session, Spool, gateway::Counted};
+use self::{
+    call::{OtherSide, Scene},
+    outbox::Row,
+    play::Play,
+};
+use crate::{
+    Ended, Gateway, Health, InboundCall, NotOurs, Report, Session, Spool, gateway::Counted,
+};
 
 /// The number of concurrent attempts.
 const CHANNELS: usize = 512;
@@ -104,10 +114,29 @@ impl SandboxGateway {
     }
 
     /// Plays a call that lasts. It is in the outbox from the moment at which it is answered.
-    async fn call(&self, callee: Callee, spool: &Spool, session: &dyn Session) -> Report {
+    async fn call(&self, callee: OtherSide, spool: &Spool, session: &dyn Session) -> Report {
         let put = timeout_at(spool.until(), self.outbox.put(self.row(spool)));
         let arrives = async { put.await.unwrap_or(false) };
-        call::play(spool, callee, session, Box::pin(arrives)).await
+        let scene = Scene {
+            flow: &spool.flow,
+            content: Some(&spool.content),
+            until: spool.until(),
+        };
+        call::play(scene, callee, session, Box::pin(arrives)).await
+    }
+
+    /// Plays a call of somebody who calls in, in real time.
+    async fn incoming(&self, call: &InboundCall, caller: Caller, session: &dyn Session) -> Report {
+        let scene = Scene {
+            flow: &call.flow,
+            content: None,
+            until: call.until(),
+        };
+        let report = call::play(scene, caller.into(), session, Box::pin(async { true })).await;
+        if let Err(error) = sandbox::forget(self.outbox.pool(), call.id, clock::now()).await {
+            tracing::debug!(spool.id = %call.id, %error, "a caller is not forgotten");
+        }
+        report
     }
 
     /// The report of an attempt that does not reach the sandbox: the destination simulates
@@ -154,7 +183,7 @@ impl Gateway for SandboxGateway {
     async fn attempt(&self, spool: &Spool, session: &dyn Session) -> Ended {
         let _counted = Counted::new(&self.in_flight);
         let (play, until) = (Play::for_destination(&spool.destination), spool.until());
-        let callee = Callee::at(&spool.destination).filter(|_| spool.content.lasts());
+        let callee = OtherSide::at(&spool.destination).filter(|_| spool.content.lasts());
         if let Some(report) = self.away(play, spool) {
             return Ended::Reported(report);
         }
@@ -171,6 +200,21 @@ impl Gateway for SandboxGateway {
             }),
             Ok(Err(_)) => Ended::NotOurs,
             Ok(Ok(())) | Err(_) => Ended::Reported(none_left()),
+        }
+    }
+
+    async fn receive(&self, call: &InboundCall, session: &dyn Session) -> Ended {
+        let _counted = Counted::new(&self.in_flight);
+        let caller = match sandbox::caller(self.outbox.pool(), call.id).await {
+            Ok(caller) => caller.unwrap_or_default(),
+            Err(error) => {
+                tracing::warn!(spool.id = %call.id, %error, "a caller cannot be read");
+                return Ended::NoRoom;
+            }
+        };
+        match session.started().await {
+            Ok(()) => Ended::Reported(self.incoming(call, caller, session).await),
+            Err(NotOurs) => Ended::NotOurs,
         }
     }
 

@@ -16,7 +16,10 @@ const WAITING: usize = 4_096;
 
 /// A handle to the task that writes deliveries.
 #[derive(Debug)]
-pub struct Outbox(Batcher<Row, bool>);
+pub struct Outbox {
+    batcher: Batcher<Row, bool>,
+    pool: PgPool,
+}
 
 /// Writes deliveries.
 struct Writer {
@@ -47,15 +50,21 @@ impl Outbox {
             waiting: WAITING,
         };
         let writer = Writer {
-            pool,
+            pool: pool.clone(),
             since_trimmed: 0,
         };
-        Self(Batcher::start(bounds, writer))
+        let batcher = Batcher::start(bounds, writer);
+        Self { batcher, pool }
+    }
+
+    /// The connections to the sandbox's tables.
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.pool
     }
 
     /// Writes a delivery; false if that failed.
     pub(super) async fn put(&self, row: Row) -> bool {
-        self.0.ask(row).await.unwrap_or(false)
+        self.batcher.ask(row).await.unwrap_or(false)
     }
 }
 

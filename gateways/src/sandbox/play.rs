@@ -70,16 +70,16 @@ pub(super) fn words(content: &Content, play: Play) -> (Outcome, &'static str, &'
 pub(super) fn results(flow: &Flow, content: &Content, first: &str) -> Vec<SpoolResult> {
     let mut first = Some(StepResult::new(first));
     let played = flow.play(|_, action| {
-        let result = first.take().unwrap_or_else(|| usual(action, content));
+        let result = first.take().unwrap_or_else(|| usual(action, Some(content)));
         Answer::Result(result)
     });
     played.results
 }
 
 /// The result of a step that succeeds; no key is pressed.
-pub(super) fn usual(action: &Action, content: &Content) -> StepResult {
+pub(super) fn usual(action: &Action, content: Option<&Content>) -> StepResult {
     match (action, content) {
-        (Action::FaxSend { .. }, Content::Fax(fax)) => {
+        (Action::FaxSend { .. }, Some(Content::Fax(fax))) => {
             StepResult::success().with("pages", fax.pages.to_string())
         }
         _ => action.usual(),

@@ -18,7 +18,7 @@ use super::{
     receipt::{self, Receipt},
     session::Session,
 };
-use crate::inbox::{Inbox, Ingested};
+use crate::{Answer, inbox::Inbox};
 
 /// The most mobile-originated messages that are processed at once on all binds of a provider;
 /// further ones wait unread.
@@ -100,14 +100,14 @@ impl Incoming {
                     said: Some(said),
                 }) => inbox.report(self.provider, message_id, said).await,
                 // The message is still on its way.
-                Some(Receipt { said: None, .. }) => Ingested::Ack,
+                Some(Receipt { said: None, .. }) => Answer::Ack(None),
                 None => {
                     metrics::counter!("ledgerline_reports_unreadable_total").increment(1);
                     return CommandStatus::EsmeRxPAppn;
                 }
             },
             // Acknowledgements by the recipient and intermediate notifications are not used.
-            _ => Ingested::Ack,
+            _ => Answer::Ack(None),
         };
         status(taken)
     }
@@ -122,12 +122,12 @@ fn kind(deliver: &Deliver) -> u8 {
     deliver.esm_class & KIND
 }
 
-fn status(taken: Ingested) -> CommandStatus {
+fn status(taken: Answer) -> CommandStatus {
     match taken {
-        Ingested::Ack => CommandStatus::EsmeRok,
-        Ingested::Retry => CommandStatus::EsmeRxTAppn,
-        Ingested::Reject(reason) => {
-            tracing::info!(reason, "a short message is refused");
+        Answer::Ack(_) => CommandStatus::EsmeRok,
+        Answer::Retry(_) => CommandStatus::EsmeRxTAppn,
+        Answer::Reject(reason) => {
+            tracing::info!(reason = reason.as_str(), "a short message is refused");
             CommandStatus::EsmeRxPAppn
         }
     }

@@ -50,6 +50,11 @@ pub(super) enum QueueAction {
 
 impl Attempt {
     pub async fn run(self) {
+        self.run_as(self.make()).await;
+    }
+
+    /// Runs this part of the attempt, and treats its entry in the queue accordingly.
+    pub(super) async fn run_as(&self, made: impl Future<Output = QueueAction>) {
         let spool = self.job.spool_id;
         // The span carries the id of the API request, so that the log can be traced back to it.
         let span = tracing::info_span!(
@@ -59,7 +64,7 @@ impl Attempt {
             spool.id = spool,
         );
         let action = tokio::select! {
-            action = self.make().instrument(span) => action,
+            action = made.instrument(span) => action,
             // The worker records the end of what is left.
             () = self.shared.aborted.cancelled() => return,
         };
@@ -86,6 +91,9 @@ impl Attempt {
             && let Some(action) = self.mark_outcome_unknown().await
         {
             return action;
+        }
+        if self.transmission.is_inbound() {
+            return self.receive().await;
         }
         let service = Service::from_flag(i32::from(self.job.service));
         if self.is_too_late() {
@@ -171,20 +179,30 @@ impl Attempt {
             until: self.starts_until(spool),
             answer: OnceCell::new(),
         };
-        let provider = channel.provider;
         let session = channel.gateway.attempt(spool, &start);
         let ended = if spool.content.lasts() {
             live.follow(self, session).await
         } else {
             session.await
         };
+        self.conclude(ended, &start, spool.content.parts()).await
+    }
+
+    /// Records the end of a session, or gives the attempt back if it did not start.
+    pub(super) async fn conclude(
+        &self,
+        ended: Ended,
+        start: &Start<'_>,
+        parts: u32,
+    ) -> QueueAction {
+        let (provider, trial) = (start.channel.provider, start.trial);
         match (ended, start.answer.get()) {
             (Ended::Reported(report), _) => {
                 trial.ended(&report);
                 metrics::counter!("ledgerline_provider_attempts_total",
                     "provider" => provider.to_string(), "outcome" => report.outcome.as_str())
                 .increment(1);
-                let told = (live.rest(), spool.content.parts());
+                let told = (start.live.rest(), parts);
                 self.report(report, Some(provider), told).await
             }
             (Ended::Accepted(accepted), _) => {
@@ -194,7 +212,7 @@ impl Attempt {
                     connected: true,
                     results: Vec::new(),
                 });
-                self.accept(accepted, provider, spool.content.parts()).await
+                self.accept(accepted, provider, parts).await
             }
             (Ended::NotOurs, Some(Started::ByOther)) => self
                 .mark_outcome_unknown()

@@ -136,9 +136,21 @@ impl Capacity {
     }
 }
 
+impl Shared {
+    /// True if there is capacity for one more attempt of a service that others make.
+    pub(super) fn has_room(&self, service: Service) -> bool {
+        self.leases.held(service.flag()).all < most_in_flight(self, service)
+    }
+}
+
+/// The most attempts of a service in flight.
+fn most_in_flight(shared: &Shared, service: Service) -> usize {
+    (shared.registry.channels(service) * 2).clamp(16, MAX_IN_FLIGHT)
+}
+
 /// The capacity for further attempts of a service.
 fn room(shared: &Shared, service: Service, bulk_turn: bool) -> Room {
-    let most = (shared.registry.channels(service) * 2).clamp(16, MAX_IN_FLIGHT);
+    let most = most_in_flight(shared, service);
     // Claiming costs a transaction; one attempt at a time would make that the bottleneck.
     let worthwhile = |room: usize| if room < most / 8 { 0 } else { room };
     let held = shared.leases.held(service.flag());

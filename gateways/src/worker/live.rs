@@ -13,7 +13,10 @@ use eventstore::clock;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{attempt::Attempt, hangups::Cancellation};
+use super::{
+    attempt::Attempt,
+    hangups::{Call, Calls, Cancellation},
+};
 
 /// The reports of an attempt, and the task that appends them as long as it lasts.
 #[derive(Default)]
@@ -50,14 +53,16 @@ impl Live {
         self.news.notify_one();
     }
 
-    /// Runs an attempt that lasts: it can be hung up, and what it reports is put on record. An append that has begun is
-    /// finished before the end is recorded, so that nothing is recorded twice.
+    /// Makes the attempt known as a call that can be hung up, until this is dropped.
+    pub fn enter<'c>(&self, calls: &'c Calls, spool: i64) -> Call<'c> {
+        calls.enter(spool, Arc::clone(&self.cancellation))
+    }
+
+    /// Runs an attempt that lasts: it can be hung up, and what it reports is put on record. An
+    /// append that has begun is finished before the end is recorded, so that nothing is recorded
+    /// twice.
     pub async fn follow<T>(&self, attempt: &Attempt, session: impl Future<Output = T>) -> T {
-        let spool = attempt.job.spool_id;
-        let _call = attempt
-            .shared
-            .calls
-            .enter(spool, Arc::clone(&self.cancellation));
+        let _call = self.enter(&attempt.shared.calls, attempt.job.spool_id);
         let over = CancellationToken::new();
         let session = async {
             let ended = session.await;

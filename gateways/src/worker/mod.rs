@@ -3,13 +3,15 @@
 //! The life of an attempt here: claimed under a lease that is renewed while it is in flight;
 //! given a provider and, once that has a free permit, its content; started, on record, when
 //! the adapter's connection is ready; made, and a call meanwhile put on record as it goes on;
-//! reported in the same transaction that removes it from the queue.
+//! reported in the same transaction that removes it from the queue. Inbound sessions are attempts too
+//! (`inbound`): the worker has them from their beginning, or claims those that wait.
 
 mod attempt;
 mod channels;
 mod claiming;
 mod content;
 mod hangups;
+mod inbound;
 mod live;
 mod pacing;
 mod picking;
@@ -39,8 +41,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::{
     content::Contents,
     hangups::{Calls, Hangups},
+    inbound::SessionHost,
 };
-use crate::{Reception, Registry};
+use crate::{Entrance, Registry};
 
 /// The interval at which the queue is polled without a notification.
 const POLL: Duration = Duration::from_millis(500);
@@ -111,7 +114,7 @@ impl Worker {
         commands: Commands,
         media: MediaStore,
         registry: Registry,
-        reception: Reception,
+        entrance: Entrance,
         queued: WorkSignal,
         config: WorkerConfig,
     ) -> Self {
@@ -131,12 +134,13 @@ impl Worker {
             registry,
             config,
         });
-        shared.registry.listen(Arc::new(reception.clone()));
-        tokio::spawn(reception.sweep(shared.stopping.clone()));
+        shared.registry.listen(Arc::new(entrance.clone()));
+        tokio::spawn(entrance.clone().sweep(shared.stopping.clone()));
         let log = shared.commands.store().log().clone();
         let head = log.head();
         tokio::spawn(observe(log, head, Hangups(shared.calls.clone())));
         let tasks = TaskTracker::new();
+        entrance.host(Arc::new(SessionHost::new(&shared, &tasks)));
         tasks.spawn(claiming::run(Arc::clone(&shared), queued, tasks.clone()));
         tasks.spawn(renew(Arc::clone(&shared), tasks.clone()));
         tokio::spawn(channels::keep(Arc::clone(&shared)));

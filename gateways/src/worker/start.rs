@@ -10,6 +10,7 @@ use domain::{
     delivery::{SenderAddress, SpoolResult, Transmission, TransmissionCommand},
     flow::Service,
 };
+use eventstore::clock;
 use tokio::{sync::OnceCell, time::Instant};
 
 use super::{attempt::Attempt, live::Live};
@@ -54,9 +55,14 @@ impl Start<'_> {
         if !shared.leases.is_sound(job.spool_id) && !self.renewed().await {
             return Started::Not;
         }
-        let at = match self.wait_for_slot().await {
-            Ok(at) => at,
-            Err(instead) => return instead,
+        // Who calls in keeps no pace.
+        let at = if self.attempt.transmission.is_inbound() {
+            clock::now()
+        } else {
+            match self.wait_for_slot().await {
+                Ok(at) => at,
+                Err(instead) => return instead,
+            }
         };
         if self.attempt.is_too_late() {
             return Started::Not;

@@ -172,6 +172,23 @@ pub async fn senders(
     Ok(spoken.collect())
 }
 
+/// The oldest active sandbox of this service that a tenant may use.
+pub async fn sandbox(
+    pool: &PgPool,
+    service: Service,
+    tenant: Id<Tenant>,
+) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select provider_id from read.providers where active and type = 'sandbox' \
+           and service_flag & $1 <> 0 and (tenant_id is null or tenant_id = $2) \
+         order by provider_id limit 1",
+    )
+    .bind(service.flag())
+    .bind(tenant.get())
+    .fetch_optional(pool)
+    .await
+}
+
 /// The projection that maintains `providers`.
 pub struct Providers;
 

@@ -383,6 +383,9 @@ async fn own_body(route: Route, things: &Things) -> Value {
         path if path.contains("/settings/") => json!({"value": "x"}),
         "/accounts/{account_id}/assign" => json!({"field": "phone", "address": own_number()}),
         "/programs/{program_id}" => json!({}),
+        "/sandbox/calls" => json!({
+            "from": "+4930999", "to": things.fax_number().await, "service": "fax",
+        }),
         _ => things.described(route).await.unwrap_or_else(|| json!({})),
     }
 }

@@ -205,6 +205,14 @@ impl Things {
         row["transmission_id"].as_i64().unwrap()
     }
 
+    /// The number of an account that receives faxes.
+    pub async fn fax_number(&self) -> String {
+        let number = format!("+4930{:07}", crate::harness::unique());
+        Receiving::new(&self.client, "receivefax", "phone", number)
+            .await
+            .address
+    }
+
     /// An inbound mail transmission with an attachment.
     pub async fn mailed(&self) -> i64 {
         let receiving = Receiving::mail(&self.client).await;

@@ -11,6 +11,7 @@ mod campaign_workers;
 mod campaigns;
 mod complaints;
 mod demo;
+mod inbound_calls;
 mod inbound_mail;
 mod inbound_sms;
 mod kannel;

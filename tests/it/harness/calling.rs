@@ -35,6 +35,15 @@ impl Calling {
         Self { mailing }
     }
 
+    /// The same program, as another process serves it to this client.
+    pub fn at(&self, client: &Client) -> Self {
+        let mailing = Mailing {
+            client: client.clone(),
+            ..self.mailing.clone()
+        };
+        Self { mailing }
+    }
+
     /// A new contact with this number.
     pub async fn contact(&self, number: &str) -> i64 {
         let contact = json!({"first_name": "Ada", "phone": number});

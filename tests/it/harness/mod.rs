@@ -9,6 +9,7 @@ mod causes;
 mod client;
 mod cluster;
 mod company;
+mod dialing;
 mod dump;
 mod guardian;
 mod kannel;
@@ -45,6 +46,7 @@ pub use self::{
     client::Client,
     cluster::{Database, binary},
     company::Company,
+    dialing::Dialing,
     dump::Dump,
     kannel::Kannel,
     log::EventLog,

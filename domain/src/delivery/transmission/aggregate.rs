@@ -246,12 +246,40 @@ impl Aggregate for Transmission {
                 spool,
                 provider,
                 key,
+                opened: None,
                 ..
             } => {
                 self.stage = Stage::Processing;
                 self.key = Some(key);
                 let started = Attempt::new(spool, provider, AttemptState::Started);
                 self.spools.push(started);
+            }
+            SpoolReceived {
+                spool,
+                provider,
+                account_id,
+                flow,
+                program_version,
+                key,
+                message,
+                opened: Some(opened),
+                ..
+            } => {
+                self.stage = Stage::Processing;
+                self.key = Some(key);
+                self.sending = Some(Round {
+                    deadline: opened.deadline,
+                    window: 0,
+                    flow,
+                    program_version,
+                    account_id,
+                    destination: message.map(|message| message.destination),
+                    campaign: None,
+                    before: 0,
+                    last_answer: None,
+                });
+                let queued = Attempt::new(spool, provider, AttemptState::Queued);
+                self.spools.push(queued);
             }
             SpoolStarted {
                 spool, provider, ..

@@ -107,6 +107,7 @@ impl Transmission {
                 program_version: arrival.program_version,
                 key: arrival.key,
                 message: Personal::new(subject.clone(), arrival.message),
+                opened: None,
             },
             ResultRecorded {
                 spool,

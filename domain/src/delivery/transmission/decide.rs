@@ -21,15 +21,16 @@ pub(super) type Decision = Result<Vec<TransmissionEvent>, TransmissionError>;
 impl Transmission {
     pub(super) fn decide(&self, command: TransmissionCommand) -> Decision {
         use TransmissionCommand::{
-            Accept, Bounce, Create, Delete, Expire, HangUp, MarkOutcomeUnknown, Progress, Receive,
-            Report, Resolve, Send, Start, Suppress, TimeOutReport, Update, Withdraw,
+            Accept, Bounce, Create, Delete, Expire, HangUp, MarkOutcomeUnknown, Open, Progress,
+            Receive, Report, Resolve, Send, Start, Suppress, TimeOutReport, Update, Withdraw,
         };
         match (self.stage, command) {
             (Absent, Create { id, owner, order }) => {
                 Ok(vec![TransmissionCreated { id, owner, order }])
             }
             (Absent, Receive(arrival)) => Ok(Self::received(*arrival)),
-            (_, Create { .. } | Receive(_)) => Err(Refusal::AlreadyExists.into()),
+            (Absent, Open(opening)) => Self::opened(*opening),
+            (_, Create { .. } | Receive(_) | Open(_)) => Err(Refusal::AlreadyExists.into()),
             (Absent | Deleted, _) => Err(Refusal::NotFound.into()),
 
             (Pending | Withdrawn, Update(patch)) => Ok(self.updated(*patch)),

@@ -59,7 +59,7 @@ impl Transmission {
     fn failed(&self, report: SpoolReport, retry: Option<Retry>) -> Vec<TransmissionEvent> {
         let (spool, at, outcome) = (report.spool, report.at, report.outcome);
         let (provider, amount) = (report.provider, self.amount(&report));
-        let retry = retry.filter(|_| !self.is_hung_up(spool));
+        let retry = retry.filter(|_| !self.is_hung_up(spool) && !self.is_inbound());
         let report = self.marked(report);
         let mut events = self.learned(spool, report.connected_at, report.results);
         events.push(SpoolFailed {

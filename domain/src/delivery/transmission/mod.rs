@@ -5,6 +5,9 @@
 //! withdrawn and sent later. A bounce turns `Completed` into `Failed`, a late report or a person's
 //! decision `Failed` into `Completed`.
 //!
+//! An inbound message goes from `Absent` to `Completed` in one decision; an inbound session opens as
+//! `Processing`, and its only attempt ends as others do.
+//!
 //! The aggregate holds the rules of delivery: one open attempt at a time, an attempt starts once,
 //! and a message that may have been sent is never sent again without a person's decision.
 
@@ -13,12 +16,14 @@ mod aggregate;
 mod arrival;
 mod decide;
 mod ending;
+mod opening;
 mod session;
 mod vocabulary;
 
 pub use acceptance::{Acceptance, Awaited, OnReportTimeout};
 pub use aggregate::{Assignment, Transmission};
 pub use arrival::{Arrival, Attachment, Message};
+pub use opening::{Holder, Opened, Opening};
 pub use session::{SpoolProgress, SpoolReport};
 pub use vocabulary::{
     Direction, Order, OrderPatch, Retry, Spool, TransmissionCommand, TransmissionError,

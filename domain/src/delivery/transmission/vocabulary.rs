@@ -5,7 +5,10 @@ use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Acceptance, Arrival, Awaited, Message, SpoolProgress, SpoolReport, Transmission};
+use super::{
+    Acceptance, Arrival, Awaited, Message, Opened, Opening, SpoolProgress, SpoolReport,
+    Transmission,
+};
 use crate::{
     Id, Owner, Patch, Personal, Refusal,
     delivery::{Campaign, Outcome, Provider, SpoolResult, hours::Hours},
@@ -128,6 +131,8 @@ pub enum TransmissionCommand {
     },
     /// Records an inbound message.
     Receive(Box<Arrival>),
+    /// Opens an inbound session.
+    Open(Box<Opening>),
     /// Changes the order before it is sent.
     Update(Box<OrderPatch>),
     /// Queues the first attempt or, after a failure or a withdrawal, a further one.
@@ -293,7 +298,7 @@ pub enum TransmissionEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         campaign: Option<Id<Campaign>>,
     },
-    /// An attempt of the remote side arrived: an inbound message.
+    /// An attempt of the remote side arrived: an inbound message, or a session that begins.
     SpoolReceived {
         spool: Id<Spool>,
         at: DateTime<Utc>,
@@ -305,6 +310,9 @@ pub enum TransmissionEvent {
         /// The fingerprint by which a repeated delivery is recognised.
         key: String,
         message: Personal<Message>,
+        /// Set if the attempt is a session: it goes on from here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opened: Option<Opened>,
     },
     /// The attempt was taken off the queue before it started, and does not count as an attempt.
     SpoolWithdrawn {

@@ -6,7 +6,6 @@ mod storing;
 use std::{io, time::Duration};
 
 use bytes::BytesMut;
-use commands::receiving::NotReceived;
 use domain::flow::Service;
 use smtp_proto::{Error as Syntax, MailFrom, RcptTo, Request};
 use tokio::{
@@ -16,9 +15,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Dialect, LATER, MailServer,
+    Dialect, MailServer,
     wire::{self, Found},
 };
+use crate::entrance::{Answer, Rejection};
 
 /// The most recipients of a mail; further ones are deferred (RFC 5321, 4.5.3.1.8 asks for 100).
 const RECIPIENTS: usize = 100;
@@ -55,9 +55,9 @@ enum After {
     HangUp,
 }
 
-type Answer = (String, After);
+type Reply = (String, After);
 
-fn answer(words: impl Into<String>) -> Answer {
+fn answer(words: impl Into<String>) -> Reply {
     (words.into(), After::GoOn)
 }
 
@@ -183,7 +183,7 @@ impl<'m> Session<'m> {
         self.recipients.clear();
     }
 
-    async fn command(&mut self, line: &[u8]) -> Answer {
+    async fn command(&mut self, line: &[u8]) -> Reply {
         let whole = [line, b"\r\n"].concat();
         let request = match Request::parse(&mut whole.iter()) {
             Ok(request) => request,
@@ -250,7 +250,7 @@ impl<'m> Session<'m> {
         lines.join("\r\n")
     }
 
-    fn mistaken(&mut self, words: &str) -> Answer {
+    fn mistaken(&mut self, words: &str) -> Reply {
         self.errors += 1;
         if self.errors > ERRORS {
             ("421 4.7.0 too many errors".to_owned(), After::HangUp)
@@ -259,7 +259,7 @@ impl<'m> Session<'m> {
         }
     }
 
-    fn mail(&mut self, from: &MailFrom<String>) -> Answer {
+    fn mail(&mut self, from: &MailFrom<String>) -> Reply {
         if !self.greeted {
             return self.mistaken("503 5.5.1 send EHLO or LHLO first");
         }
@@ -277,7 +277,7 @@ impl<'m> Session<'m> {
         answer("250 2.1.0 ok")
     }
 
-    async fn recipient(&mut self, to: &RcptTo<String>) -> Answer {
+    async fn recipient(&mut self, to: &RcptTo<String>) -> Reply {
         if self.sender.is_none() {
             return self.mistaken("503 5.5.1 need MAIL first");
         }
@@ -291,14 +291,13 @@ impl<'m> Session<'m> {
             self.recipients.push(to.address.clone());
             return answer("250 2.1.5 ok");
         }
-        let receiving = &self.mail_server.0.receiving;
-        match receiving.refusal(Service::Email, None, &to.address).await {
-            Ok(None) => {
+        let entrance = &self.mail_server.0.entrance;
+        match entrance.preview(Service::Email, None, &to.address).await {
+            Answer::Ack(_) => {
                 self.recipients.push(to.address.clone());
                 answer("250 2.1.5 ok")
             }
-            Ok(Some(reason @ NotReceived::NoFaxes)) => answer(refused(reason)),
-            Ok(Some(NotReceived::NoAccount | NotReceived::NoProgram)) => {
+            Answer::Reject(Rejection::NobodyThere(_)) => {
                 self.guesses += 1;
                 // A mail server in front does not look recipients up, and does not guess.
                 if self.guesses > ERRORS && self.dialect == Dialect::Smtp {
@@ -310,14 +309,11 @@ impl<'m> Session<'m> {
                     answer("550 5.1.1 no such recipient")
                 }
             }
-            Err(error) => {
-                tracing::warn!(%error, "a recipient could not be looked up");
-                answer(LATER)
-            }
+            later @ (Answer::Retry(_) | Answer::Reject(_)) => answer(worded(later)),
         }
     }
 
-    fn data(&mut self) -> Answer {
+    fn data(&mut self) -> Reply {
         if self.recipients.is_empty() {
             return self.mistaken("503 5.5.1 need RCPT first");
         }
@@ -326,14 +322,15 @@ impl<'m> Session<'m> {
     }
 }
 
-/// The answer for a recipient that does not take the mail: 5.3.3 if it exists (RFC 3463: the
+/// The reply about a mail to a recipient. Who does not take it has 5.3.3 if it exists (RFC 3463: the
 /// system lacks the requested feature), else 5.1.1.
-fn refused(reason: NotReceived) -> String {
-    match reason {
-        NotReceived::NoFaxes => format!("550 5.3.3 {}", reason.as_str()),
-        NotReceived::NoAccount | NotReceived::NoProgram => {
-            format!("550 5.1.1 {}", reason.as_str())
-        }
+fn worded(answer: Answer) -> String {
+    match answer {
+        Answer::Ack(Some(id)) => format!("250 2.0.0 ok, transmission {id}"),
+        Answer::Ack(None) => "250 2.0.0 ok, it is here".to_owned(),
+        Answer::Retry(reason) => format!("451 4.3.0 {reason}"),
+        Answer::Reject(Rejection::NotSupported(reason)) => format!("550 5.3.3 {reason}"),
+        Answer::Reject(reason) => format!("550 5.1.1 {}", reason.as_str()),
     }
 }
 

@@ -3,11 +3,7 @@
 use std::io;
 
 use chrono::{DateTime, Utc};
-use commands::{
-    envelope::Envelope,
-    media::MediaError,
-    receiving::{InboundMessage, IngestResult, NotTaken},
-};
+use commands::{envelope::Envelope, media::MediaError, receiving::InboundMessage};
 use domain::{
     delivery::{Attachment, Message},
     flow::Service,
@@ -23,8 +19,9 @@ use super::{
         letter::{self, Letter},
         structure,
     },
-    Session, refused,
+    Session, worded,
 };
+use crate::Answer;
 
 /// The most bytes of a mail and its files that are stored with one statement.
 const SMALL: usize = 1 << 20;
@@ -34,7 +31,6 @@ const ASK_FIRST: usize = 64 << 10;
 /// The deduplication window in seconds: identical mails without a Message-ID within it are
 /// one mail.
 const WINDOW: i64 = 3_600;
-const HERE: &str = "250 2.0.0 ok, it is here";
 
 /// The identity of a mail for deduplication: the digest of its bytes. It is unique if the mail
 /// has a Message-ID (RFC 5322, 3.6.4); without one, as in alarms of machines, an identical
@@ -97,7 +93,7 @@ impl Session<'_> {
             }
             let key = recognised.of_recipient(recipient, at);
             if bytes.len() > ASK_FIRST && self.is_known(&key).await {
-                answers.push(HERE.to_owned());
+                answers.push(worded(Answer::Ack(None)));
                 continue;
             }
             let message = match &mut message {
@@ -110,17 +106,7 @@ impl Session<'_> {
                     }
                 },
             };
-            let receipt = self.taken(recipient, &key, message, at).await;
-            answers.push(match receipt {
-                Ok(IngestResult::Taken(id)) => {
-                    metrics::counter!("ledgerline_received_total", "service" => "email")
-                        .increment(1);
-                    format!("250 2.0.0 ok, transmission {id}")
-                }
-                Ok(IngestResult::Known) => HERE.to_owned(),
-                Ok(IngestResult::Refused(reason)) => refused(reason),
-                Err(error) => later("a mail could not be taken in", &error),
-            });
+            answers.push(worded(self.taken(recipient, &key, message, at).await));
         }
         match self.dialect {
             Dialect::Lmtp => answers,
@@ -134,7 +120,7 @@ impl Session<'_> {
         key: &Key,
         message: &Message,
         at: DateTime<Utc>,
-    ) -> Result<IngestResult, NotTaken> {
+    ) -> Answer {
         let source = message.source.clone().or_else(|| self.sender.clone());
         let brought = InboundMessage {
             service: Service::Email,
@@ -149,18 +135,12 @@ impl Session<'_> {
             },
             results: Vec::new(),
         };
-        self.mail_server.0.receiving.take(brought).await
+        self.mail_server.0.entrance.message(brought).await
     }
 
-    /// True if the mail is on record. False also if the lookup fails; recording it checks again.
     async fn is_known(&self, key: &Key) -> bool {
         let keys = std::iter::once(&key.now).chain(&key.earlier);
-        self.mail_server
-            .0
-            .receiving
-            .knows(keys)
-            .await
-            .unwrap_or(false)
+        self.mail_server.0.entrance.knows(keys).await
     }
 
     /// Parses a mail, and stores its original and its files.

@@ -19,10 +19,10 @@ use tokio::sync::Mutex;
 
 use super::{SmppConfig, SmppGateway};
 use crate::{
-    Content, Ended, Gateway, Report,
+    Answer, Content, Ended, Gateway, Report,
     content::Sms,
     contract_suite::{self, Peer, PeerBehaviour, Stage, Starts},
-    inbox::{InboundSms, Inbox, Ingested},
+    inbox::{InboundSms, Inbox},
     network::ProviderNetworks,
     reports::ReportedOutcome,
 };
@@ -89,13 +89,13 @@ impl Inbox for Kept {
         _provider: Id<Provider>,
         message_id: String,
         said: ReportedOutcome,
-    ) -> Ingested {
+    ) -> Answer {
         self.0.lock().await.push((message_id, said));
-        Ingested::Ack
+        Answer::Ack(None)
     }
 
-    async fn sms(&self, _short: &InboundSms) -> Ingested {
-        Ingested::Retry
+    async fn sms(&self, _short: &InboundSms) -> Answer {
+        Answer::Retry("")
     }
 
     fn settled(&self, _short: &InboundSms) {}

@@ -115,12 +115,16 @@ fn fold<'e>(events: &[Occurred<'e>]) -> BTreeMap<i64, Folded<'e>> {
             SpoolReceived {
                 account_id,
                 provider,
+                opened,
                 ..
             } => {
                 folded.queued = Some(Queued::by(recorded, *account_id, 1, at));
-                folded.time_start = Some(at);
-                folded.time_connect = Some(at);
                 folded.provider_id = provider.map(Id::get);
+                // A session starts and connects later.
+                if opened.is_none() {
+                    folded.time_start = Some(at);
+                    folded.time_connect = Some(at);
+                }
             }
             SpoolStarted { provider, .. } => {
                 folded.time_start = Some(at);

@@ -16,6 +16,7 @@ use crate::{
 mod accepted;
 mod bounced;
 mod failover;
+mod opened;
 mod received;
 mod sessions;
 mod withdrawing;
