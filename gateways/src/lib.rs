@@ -33,7 +33,6 @@ pub mod inbox;
 pub mod kannel;
 pub mod network;
 mod pool;
-mod receipts;
 mod registry;
 pub mod reports;
 pub mod sandbox;

@@ -7,14 +7,12 @@ use domain::{Id, delivery::Transmission};
 use eventstore::{Cause, Metadata, StoreError};
 
 use super::{
-    InboundMessage, Ingest, IngestResult, NotTaken,
+    ATTEMPTS, InboundMessage, Ingest, IngestResult, NotTaken, is_race,
     lookup::NotRouted,
     record::{RoutedMessage, UnroutedMessage},
+    settled,
 };
 use crate::CommandError;
-
-/// The most attempts at one message when other writers are faster.
-pub(super) const ATTEMPTS: usize = 5;
 
 /// Takes in batches of messages.
 pub(super) struct Intake(pub Arc<Ingest>);
@@ -160,22 +158,10 @@ impl Ingest {
     }
 }
 
-/// Turns a refusal, which the look-ups should have excluded, into a lost race.
-pub(super) fn settled<E>(decided: Result<(), E>) -> Result<(), CommandError> {
-    decided.map_err(|_| CommandError::Contended)
-}
-
 /// True if the database was reached and rejected the data.
 fn is_refused(error: &CommandError) -> bool {
     matches!(
         error,
         CommandError::Store(StoreError::Database(sqlx::Error::Database(_)))
-    )
-}
-
-pub(super) fn is_race(error: &CommandError) -> bool {
-    matches!(
-        error,
-        CommandError::Contended | CommandError::Store(StoreError::Taken { .. })
     )
 }

@@ -35,6 +35,9 @@ const BOUNDS: Bounds = Bounds {
     waiting: 100,
 };
 
+/// The most attempts at one message when other writers are faster.
+const ATTEMPTS: usize = 5;
+
 /// Takes in inbound messages. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Receiving {
@@ -182,4 +185,17 @@ impl Receiving {
         let taken = self.batcher.ask(inbound).await;
         taken.unwrap_or_else(|| Err(StoreError::Closed.into()))
     }
+}
+
+/// Turns a refusal, which the look-ups should have excluded, into a lost race.
+fn settled<E>(decided: Result<(), E>) -> Result<(), CommandError> {
+    decided.map_err(|_| CommandError::Contended)
+}
+
+/// True if another writer was faster.
+fn is_race(error: &CommandError) -> bool {
+    matches!(
+        error,
+        CommandError::Contended | CommandError::Store(StoreError::Taken { .. })
+    )
 }

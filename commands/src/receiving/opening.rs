@@ -13,10 +13,10 @@ use eventstore::{Cause, Effect, Metadata, Position, StoreError};
 use projections::people::accounts::Recipient;
 
 use super::{
-    InboundMessage, Ingest, NotReceived, Receiving,
-    intake::{ATTEMPTS, is_race, settled},
+    ATTEMPTS, InboundMessage, Ingest, NotReceived, Receiving, is_race,
     lookup::{NotRouted, Route},
     record::RoutedMessage,
+    settled,
 };
 use crate::CommandError;
 

@@ -13,7 +13,7 @@ use domain::{
 };
 use eventstore::StoreError;
 
-use super::{InboundMessage, Ingest, intake::settled, lookup::Route};
+use super::{InboundMessage, Ingest, lookup::Route, settled};
 use crate::{AtomicAppend, CommandError};
 
 /// An inbound message with its key and its route.

@@ -10,6 +10,7 @@
 
 mod answer;
 mod parts;
+mod receipts;
 mod sms;
 
 use std::{
@@ -28,10 +29,9 @@ use domain::{Id, Owner, delivery::Provider, flow::Service};
 use eventstore::Store;
 use tokio_util::sync::CancellationToken;
 
-use self::{parts::Parts, sms::Settled};
+use self::{parts::Parts, receipts::Receipts, sms::Settled};
 use crate::{
     inbox::{InboundSms, Inbox},
-    receipts::Receipts,
     reports::{ReportedOutcome, Reports},
 };
 

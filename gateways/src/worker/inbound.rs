@@ -19,10 +19,9 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     NO_PROVIDER_PAUSE, Shared,
-    attempt::{Attempt, QueueAction},
+    attempt::{Attempt, QueueAction, SuppressionCheck},
     live::Live,
     start::{Start, Started},
-    suppression_check::SuppressionCheck,
 };
 use crate::{
     Channel, InboundCall,
@@ -120,7 +119,7 @@ impl SessionHost {
             suppression_check: SuppressionCheck {
                 at: Instant::now(),
                 listed: None,
-                owner_active: true,
+                owner_left: None,
             },
             job: Job {
                 position: position.unwrap_or_default(),

@@ -17,6 +17,7 @@ mod pacing;
 mod picking;
 mod recording;
 mod report_timeout;
+mod running;
 mod start;
 mod stopping;
 mod suppression_check;

@@ -5,7 +5,6 @@
 use std::{collections::HashSet, time::Duration};
 
 use chrono::TimeDelta;
-use commands::suppression::Listed;
 use cqrs_es::Aggregate as _;
 use domain::{
     Entity as _, Id, Owner,
@@ -19,7 +18,10 @@ use tokio::time::Instant;
 
 use dispatch::campaigns::CampaignState;
 
-use super::{Shared, attempt::Attempt, attempt::QueueAction};
+use super::{
+    Shared,
+    attempt::{Attempt, QueueAction, SuppressionCheck},
+};
 
 /// The time since this process last saw the log after which an earlier check does not count.
 /// The process sees its own appends at once, so this is the most by which an opt-out in
@@ -29,15 +31,6 @@ pub(super) const FRESH: Duration = Duration::from_millis(250);
 const LONG: Duration = Duration::from_secs(5);
 /// The pause before the next try while the suppression check cannot be made.
 const UNKNOWN: TimeDelta = TimeDelta::seconds(2);
-
-/// The result of a suppression check: the time of the check, the recipient's entry on a
-/// do-not-contact list, and the reason for which the owner does not send any more.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SuppressionCheck {
-    pub at: Instant,
-    pub listed: Option<Listed>,
-    pub owner_left: Option<&'static str>,
-}
 
 /// Checks the lists, and the owners in the log, for many attempts at once.
 pub(crate) async fn ask(
