@@ -41,9 +41,12 @@ impl Caller {
         self.metadata.client.map(client::network)
     }
 
-    /// The metadata of the events that the request causes.
-    pub fn metadata(&self) -> Metadata {
-        self.metadata.clone()
+    /// The metadata of the events that the request causes, for what takes no permission;
+    /// [`Writer::metadata`](super::Writer::metadata) is for the rest. It is given to a caller who is
+    /// still known: a body may have come in long after the credential was checked.
+    pub fn metadata(&self) -> Result<Metadata> {
+        self.app.auth().confirm(&self.proof)?;
+        Ok(self.metadata.clone())
     }
 
     /// The caller of a request that must be carried out only once.

@@ -129,8 +129,8 @@ async fn assign(
     let row = users.row::<UserRow>(user.get()).await?;
     let tenant = accounts.load(id).await?.aggregate.owner();
     let tenant = tenant.ok_or(Error::NotFound)?.tenant;
-    let tenants = accounts.caller().access_cache().tenants_of(user);
-    if !tenants.contains(&tenant) {
+    let assigned = accounts.caller().access_cache().user(user);
+    if !assigned.is_some_and(|user| user.rights_in(tenant).is_some()) {
         return Err(Error::NotFound);
     }
     if !row.active {

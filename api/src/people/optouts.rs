@@ -62,9 +62,9 @@ async fn create(
     let (owner, wanted) = said.wanted(&optouts).await?;
     let answer = |puts: &[Put]| answer(puts);
     let recipe = |puts: &[Put]| Some(Recipe::Body(answer(puts)));
-    let (caller, source) = (optouts.caller(), OptOutSource::Api);
-    let (puts, position) = put(caller, owner, source, &wanted, recipe).await?;
-    let late = caller.app().settle(OptOut::TYPE, position).await;
+    let (app, source) = (optouts.caller().app(), OptOutSource::Api);
+    let (puts, position) = put(&optouts, owner, source, &wanted, recipe).await?;
+    let late = app.settle(OptOut::TYPE, position).await;
     Ok(Answer::from_value(&answer(&puts))?.late(Done { late }))
 }
 

@@ -8,6 +8,7 @@ mod isolation_within;
 mod limits;
 mod login;
 mod new_users;
+mod open_requests;
 mod ownership;
 mod passwords;
 mod reference;
