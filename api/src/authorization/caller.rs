@@ -83,6 +83,16 @@ impl Caller {
         self.access_cache().may_in(self.user(), tenant, &wanted)
     }
 
+    /// Refuses a caller who does not have that permission within this tenant.
+    pub fn must_in<N: Noun, V: Verb>(&self, tenant: Id<Tenant>) -> Result<()> {
+        if self.may_in::<N, V>(tenant) {
+            return Ok(());
+        }
+        let wanted = permission::<N, V>();
+        let needed = format!("permission {wanted} is needed within the tenant");
+        Err(Error::Forbidden(needed.into()))
+    }
+
     /// Refuses a caller who does not have that permission.
     pub fn must<N: Noun, V: Verb>(&self) -> Result<()> {
         let wanted = permission::<N, V>();
@@ -132,6 +142,19 @@ impl Caller {
     /// The scope of the things of this kind with which the caller may do `V`.
     pub fn scope_for<N: Noun, V: Verb>(&self) -> Scope {
         self.scope_in::<N>(self.tenants_where(&permission::<N, V>()))
+    }
+
+    /// As [`Caller::scope_for`], within the tenants only in which the caller may do `W` with things
+    /// of kind `M` too.
+    pub fn scope_for_both<N: Noun, V: Verb, M: Noun, W: Verb>(&self) -> Scope {
+        let tenants = self.tenants_where(&permission::<N, V>());
+        self.scope_in::<N>(&tenants & &self.tenants_where(&permission::<M, W>()))
+    }
+
+    /// The scope of the things of kind `N` within the tenants in which the caller may do `W` with
+    /// things of kind `M`.
+    pub fn scope_where<N: Noun, M: Noun, W: Verb>(&self) -> Scope {
+        self.scope_in::<N>(self.tenants_where(&permission::<M, W>()))
     }
 
     fn scope_in<N: Noun>(&self, tenants: Tenants) -> Scope {

@@ -60,15 +60,7 @@ impl<A: Noun, V: Verb> Writer<A, V> {
 
     /// Refuses a caller who does not have the permission within this tenant.
     pub fn must_in(&self, tenant: Id<Tenant>) -> Result<()> {
-        if self.caller.may_in::<A, V>(tenant) {
-            return Ok(());
-        }
-        let needed = format!(
-            "permission {}_{} is needed within the tenant",
-            A::NAME,
-            V::NAME
-        );
-        Err(Error::Forbidden(needed.into()))
+        self.caller.must_in::<A, V>(tenant)
     }
 
     /// Refuses a caller who does not have the permission for things of this owner.

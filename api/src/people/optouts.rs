@@ -193,9 +193,10 @@ async fn addresses_of<V: Verb>(
     // Reading is needed too, since the opt-out will show the contact's address.
     let caller = optouts.caller();
     caller.must::<Contact, Read>()?;
+    let readable = caller.scope_for::<Contact, Read>();
     let contact = own(caller, FIELD, id).await?.aggregate;
     let owner = contact.owner().ok_or(Error::NotFound)?;
-    if !optouts.scope().covers(Some(owner)) {
+    if !optouts.scope().covers(Some(owner)) || !readable.covers(Some(owner)) {
         return Err(Error::unknown(FIELD));
     }
     let profile = contact.profile();

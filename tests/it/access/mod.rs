@@ -18,5 +18,6 @@ mod secrets;
 mod tenant_limits;
 mod tenant_rights;
 mod tenants;
+mod two_permissions;
 mod user_csv;
 mod users;
