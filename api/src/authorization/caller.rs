@@ -111,6 +111,11 @@ impl Caller {
         }
     }
 
+    /// The scope of things of these owners for which the caller has the permission of this name.
+    pub fn reach(&self, permission: &str, owned: Owned) -> Scope {
+        self.scope_of(owned, self.tenants_where(permission))
+    }
+
     /// Refuses a caller who does not have the permission of this name within any tenant.
     pub fn must_hold(&self, permission: &str) -> Result<()> {
         if self.tenants_where(permission).is_empty() {
@@ -158,7 +163,11 @@ impl Caller {
     }
 
     fn scope_in<N: Noun>(&self, tenants: Tenants) -> Scope {
-        match N::OWNED {
+        self.scope_of(N::OWNED, tenants)
+    }
+
+    fn scope_of(&self, owned: Owned, tenants: Tenants) -> Scope {
+        match owned {
             Owned::Shared | Owned::ByInstallation | Owned::Derived => Scope::Installation,
             Owned::ByTenants if self.reaches_installation(&tenants) => Scope::Installation,
             Owned::ByTenants => Scope::within(self.user(), Tenants::new(), tenants),

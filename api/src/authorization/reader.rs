@@ -84,6 +84,6 @@ impl<N: Noun, V: Verb> FromRequestParts<App> for Reader<N, V> {
 
 impl<N: Noun, V: Verb> Describe for Reader<N, V> {
     fn describe(sketch: &mut Sketch) {
-        sketch.needs(format!("{}_{}", N::NAME, V::NAME));
+        sketch.needs(format!("{}_{}", N::NAME, V::NAME), N::OWNED);
     }
 }

@@ -310,7 +310,7 @@ impl<A: Noun, V: Verb> FromRequestParts<App> for Writer<A, V> {
 
 impl<A: Noun, V: Verb> Describe for Writer<A, V> {
     fn describe(sketch: &mut Sketch) {
-        sketch.needs(format!("{}_{}", A::NAME, V::NAME));
+        sketch.needs(format!("{}_{}", A::NAME, V::NAME), A::OWNED);
         sketch.changes = true;
         if V::NAME == Create::NAME && matches!(A::OWNED, Owned::ByUsers(_)) {
             sketch.created_within = Some(CREATED_WITHIN);

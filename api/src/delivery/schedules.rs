@@ -254,6 +254,6 @@ impl FromRequestParts<App> for StartOrStop {
 
 impl Describe for StartOrStop {
     fn describe(sketch: &mut Sketch) {
-        sketch.needs("campaign_start|campaign_stop".to_owned());
+        sketch.needs("campaign_start|campaign_stop".to_owned(), Campaign::OWNED);
     }
 }
