@@ -33,28 +33,38 @@ struct Again<'a> {
     read: Option<ReadAgain>,
 }
 
-type ReadAgain = fn(PgPool, i64) -> BoxFuture<'static, Result<Option<Answer>>>;
+type ReadAgain = fn(PgPool, i64, Vec<Scope>) -> BoxFuture<'static, Result<Option<Answer>>>;
 
 impl ViewVisitor for Again<'_> {
     fn visit<V: View>(&mut self) {
         if V::NAME == self.name {
-            self.read = Some(|pool, id| Box::pin(read_again::<V>(pool, id)));
+            self.read = Some(|pool, id, scopes| Box::pin(read_again::<V>(pool, id, scopes)));
         }
     }
 }
 
-async fn read_again<V: View>(pool: PgPool, id: i64) -> Result<Option<Answer>> {
-    let found = projections::find::<V>(&pool, id, &Scope::Installation).await?;
+async fn read_again<V: View>(pool: PgPool, id: i64, scopes: Vec<Scope>) -> Result<Option<Answer>> {
+    let mut found = projections::find::<V>(&pool, id, &Scope::Installation).await?;
+    for scope in scopes {
+        let is_seen = found.is_some() && projections::find::<V>(&pool, id, &scope).await?.is_some();
+        found = found.filter(|_| is_seen);
+    }
     found.as_ref().map(Answer::row).transpose()
 }
 
 impl Answer {
-    /// The present state of a row, by its view's name; `None` if there is none.
-    pub async fn present(pool: &PgPool, name: &str, id: i64) -> Result<Option<Self>> {
+    /// The present state of a row, by its view's name; `None` if there is none within all of these
+    /// scopes.
+    pub async fn present(
+        pool: &PgPool,
+        name: &str,
+        id: i64,
+        scopes: Vec<Scope>,
+    ) -> Result<Option<Self>> {
         let mut again = Again { name, read: None };
         projections::views(&mut again);
         match again.read {
-            Some(read) => read(pool.clone(), id).await,
+            Some(read) => read(pool.clone(), id, scopes).await,
             None => Ok(None),
         }
     }

@@ -73,7 +73,7 @@ async fn create(
 async fn cancel(caller: Caller) -> Result<Answer> {
     let (session, expires_at) = caller.proof().session.ok_or_else(no_token)?;
     let actor = Actor {
-        metadata: caller.metadata(),
+        metadata: caller.metadata()?,
         scope: Scope::Installation,
         expected_versions: None,
     };

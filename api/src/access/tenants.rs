@@ -136,6 +136,7 @@ async fn delete(tenants: Writer<Tenant, Delete>, Path(id): Path<Id<Tenant>>) -> 
     tenants.caller().must_administer_installation()?;
     // Under the lock, so that no user is assigned meanwhile, without whom nothing is created.
     let _lock = tenants.caller().app().lock_rights().await?;
+    tenants.caller().must_administer_installation()?;
     let left = left_in(&tenants, id).await?;
     tenants.deleted(id, TenantCommand::Delete { left }).await
 }
@@ -193,6 +194,7 @@ async fn assign(
     users.caller().must_administer_installation()?;
     // Under the lock, so that the tenant is not deleted meanwhile.
     let _lock = users.caller().app().lock_rights().await?;
+    users.caller().must_administer_installation()?;
     if users.caller().access_cache().tenant(tenant).is_none() {
         return Err(Error::NotFound);
     }
@@ -209,6 +211,7 @@ async fn unassign(
     users.load(id).await?;
     must_outrank_in(&users, id, tenant)?;
     let _lock = users.caller().app().lock_rights().await?;
+    users.caller().must_administer_installation()?;
     users
         .updated::<UserRow>(id, UserCommand::UnassignTenant(tenant))
         .await

@@ -165,12 +165,17 @@ fn followed(user: &UserProfile, account: &AccountProfile, patch: &UserPatch) -> 
     changes
 }
 
-/// Deprovisions what did not fit into the first append.
+/// Deprovisions what did not fit into the first append; what a caller owned who deactivated
+/// themselves is left to the process manager.
 async fn deprovision_rest<V: Verb>(
     users: &Writer<User, V>,
     id: Id<User>,
     leaving: Leaving,
 ) -> Result<Option<eventstore::Position>> {
+    if id == users.user() {
+        // Nobody acts once they are deactivated, not even on what was their own.
+        return Ok(None);
+    }
     let mut late = None;
     for _ in 0..APPENDS {
         let mut append = users.commands().begin_append();

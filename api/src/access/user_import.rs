@@ -135,14 +135,22 @@ pub(super) async fn import(
                 continue;
             }
         };
+        if let Err(error) = users.must_still().await {
+            return Ok(error.telling(&report));
+        }
         let imported = import_row(&users, passwords, line, &name, row).await;
         match imported {
             Ok(imported) => report.add(imported),
-            Err(error) if error.status().is_server_error() => return Ok(error.telling(&report)),
+            Err(error) if ends(&error) => return Ok(error.telling(&report)),
             Err(error) => report.counts.reject(line, error.detail()),
         }
     }
     Ok(Answer::from_value(&report)?.into_response())
+}
+
+/// True for an error that is not of the row alone: a failure, or a login that has ended.
+fn ends(error: &Error) -> bool {
+    error.status().is_server_error() || matches!(error, Error::Unauthenticated(_))
 }
 
 /// Creates the user of a row, or changes the user of that name.

@@ -52,9 +52,10 @@ async fn give_role(
     users: Writer<User, Update>,
     Path((id, role)): Path<(Id<User>, Id<Role>)>,
 ) -> Result<Answer> {
-    let (tenant, scope) = tenant_of(&users, id).await?;
+    tenant_of(&users, id).await?;
     // Under the lock, so that the role is not deleted meanwhile because nobody holds it.
     let _lock = users.caller().app().lock_rights().await?;
+    let (tenant, scope) = tenant_of(&users, id).await?;
     let access_cache = users.caller().access_cache();
     held(access_cache.may_give(users.user(), tenant, role))?;
     users
@@ -66,9 +67,10 @@ async fn take_role(
     users: Writer<User, Update>,
     Path((id, role)): Path<(Id<User>, Id<Role>)>,
 ) -> Result<Answer> {
-    let (tenant, scope) = tenant_of(&users, id).await?;
+    let (tenant, _) = tenant_of(&users, id).await?;
     must_outrank_in(&users, id, tenant)?;
     let lock = users.caller().app().lock_rights().await?;
+    let (tenant, scope) = tenant_of(&users, id).await?;
     let admin = users.caller().access_cache().role_named(vocabulary::ADMIN);
     if admin.is_some_and(|(admin, _)| admin == role) {
         must_not_be_last(&users, id, &lock)?;

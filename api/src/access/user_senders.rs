@@ -64,7 +64,7 @@ async fn write(
     Path(id): Path<Id<User>>,
     Input(Names(names)): Input<Names>,
 ) -> Result<Answer> {
-    let actor = accounts.own_actor();
+    let actor = accounts.own_actor()?;
     accounts.commands().load(id, &actor.scope).await?;
     let names = senders(names).map_err(|reason| Error::invalid("names", reason))?;
     let list = UserCommand::ListSmsSenders(names);

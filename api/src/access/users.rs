@@ -109,6 +109,9 @@ pub(super) async fn made(users: &Writer<User, Create>, new: NewUser) -> Result<M
         tenant,
         roles,
     };
+    // The caller may create users without seeing them, so an undoing runs outside their scope; it
+    // runs too if the caller is deactivated in between.
+    let undoing = users.metadata()?;
     let created = users.create(id, create).await?;
     match open_for(&users.implied(), Owner::new(tenant, id), profile, active).await {
         Ok(opened) => Ok(Made {
@@ -118,10 +121,9 @@ pub(super) async fn made(users: &Writer<User, Create>, new: NewUser) -> Result<M
             opened,
         }),
         Err(error) => {
-            // The caller may create users without seeing them, so this runs outside their scope.
-            let (commands, metadata) = (users.commands(), users.caller().metadata());
             let delete = vec![(id, UserCommand::Delete)];
-            commands.send_many(delete, &metadata, Vec::new()).await?;
+            let commands = users.commands();
+            commands.send_many(delete, &undoing, Vec::new()).await?;
             Err(error)
         }
     }

@@ -1,5 +1,5 @@
 //! The access cache: this process's cache of users, roles, permissions and revoked sessions, a moment
-//! behind the log.
+//! behind the log. A user who is not active holds nothing.
 
 use std::{
     sync::{Arc, PoisonError, RwLock},
@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use domain::{
     Id, Tenants,
-    access::{Permission, Role, Session, Tenant, User, vocabulary},
+    access::{Permission, Role, Tenant, User, vocabulary},
 };
 use eventstore::{
     Log, Position, Recorded, StoreError,
@@ -17,11 +17,18 @@ use eventstore::{
 };
 use tokio::{sync::watch, time::Instant};
 
-use super::access_cache_state::{State, TYPES};
+use super::{
+    Proof,
+    access_cache_state::{State, TYPES},
+};
 use crate::{Error, Result};
 
 /// The greatest age of the cache at which it still decides.
 const FRESH: Duration = Duration::from_secs(1);
+/// Time limit of waiting for the cache to be as fresh as that.
+const FRESH_WITHIN: Duration = Duration::from_secs(10);
+/// The pauses between looks at the age of the cache.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The cache of users, roles, permissions and revoked sessions. Clones share it.
 #[derive(Clone)]
@@ -79,6 +86,17 @@ impl AccessCache {
         Ok(())
     }
 
+    /// Waits until the cache is fresh enough to decide.
+    pub async fn fresh(&self) -> Result<()> {
+        let give_up = Instant::now() + FRESH_WITHIN;
+        loop {
+            match self.check_fresh() {
+                Err(_) if Instant::now() < give_up => tokio::time::sleep(LOOK).await,
+                checked => return checked,
+            }
+        }
+    }
+
     /// Waits until this position has been applied; false if that takes longer than `limit`.
     pub async fn reaches(&self, position: Position, limit: Duration) -> bool {
         let mut progress = self.progress.clone();
@@ -105,18 +123,21 @@ impl AccessCache {
         self.look(|state| state.user(id).cloned())
     }
 
-    /// True if a token of this user, session and epoch is valid.
-    pub fn accepts(&self, user: Id<User>, session: Id<Session>, epoch: u32) -> bool {
+    /// True if this proof is valid: the user is active, has the same password as then, and has not
+    /// revoked the token.
+    pub fn accepts(&self, proof: &Proof) -> bool {
         self.look(|state| {
-            let good = |user: &User| user.is_active() && user.token_epoch() == epoch;
-            state.user(user).is_some_and(good) && !state.is_revoked(session)
+            let user = state.active(proof.user);
+            let is_revoked = |(session, _)| state.is_revoked(session);
+            user.is_some_and(|user| user.token_epoch() == proof.epoch)
+                && !proof.session.is_some_and(is_revoked)
         })
     }
 
     /// True if the user may do within this tenant what the permission allows.
     pub fn may_in(&self, user: Id<User>, tenant: Id<Tenant>, wanted: &str) -> bool {
         self.look(|state| {
-            let user = state.user(user);
+            let user = state.active(user);
             user.is_some_and(|user| state.may_in(user, tenant, wanted))
         })
     }
@@ -124,16 +145,16 @@ impl AccessCache {
     /// The tenants within which the user holds this permission, or one that includes it.
     pub fn tenants_where(&self, user: Id<User>, wanted: &str) -> Tenants {
         self.look(|state| {
-            let user = state.user(user);
+            let user = state.active(user);
             user.map(|user| state.tenants_where(user, wanted))
                 .unwrap_or_default()
         })
     }
 
-    /// The tenants that the user is assigned to.
+    /// The tenants that the user is assigned to; none for one who is not active.
     pub fn tenants_of(&self, user: Id<User>) -> Tenants {
         self.look(|state| {
-            let user = state.user(user);
+            let user = state.active(user);
             user.map(|user| user.rights().keys().copied().collect())
                 .unwrap_or_default()
         })
@@ -142,7 +163,7 @@ impl AccessCache {
     /// True if the user administers the installation.
     pub fn is_installation_admin(&self, user: Id<User>) -> bool {
         self.look(|state| {
-            let user = state.user(user);
+            let user = state.active(user);
             user.is_some_and(|user| state.is_installation_admin(user))
         })
     }
@@ -193,7 +214,7 @@ impl AccessCache {
             state.permission(permission)?;
             Some(
                 state
-                    .user(user)
+                    .active(user)
                     .is_some_and(|user| state.covers(user, tenant, permission)),
             )
         })
@@ -204,7 +225,7 @@ impl AccessCache {
     pub fn may_give(&self, user: Id<User>, tenant: Id<Tenant>, role: Id<Role>) -> Option<bool> {
         self.look(|state| {
             let mut permissions = state.role(role)?.permissions().iter();
-            let user = state.user(user)?;
+            let user = state.active(user)?;
             Some(permissions.all(|permission| state.covers(user, tenant, *permission)))
         })
     }
@@ -217,16 +238,17 @@ impl AccessCache {
     /// True if the user may do all that each holder of this role may.
     pub fn outranks_holders(&self, user: Id<User>, role: Id<Role>) -> bool {
         self.look(|state| {
-            let user = state.user(user);
+            let user = state.active(user);
             user.is_some_and(|user| state.outranks_holders(user, role))
         })
     }
 
-    /// True if the user may do all that the other one may, or if either does not exist.
+    /// True if the user may do all that the other one may, or if the other does not exist.
     pub fn outranks(&self, user: Id<User>, other: Id<User>) -> bool {
-        self.look(|state| match (state.user(user), state.user(other)) {
+        self.look(|state| match (state.active(user), state.user(other)) {
             (Some(user), Some(other)) => state.outranks(user, other),
-            _ => true,
+            (None, Some(_)) => false,
+            (_, None) => true,
         })
     }
 

@@ -100,6 +100,11 @@ impl State {
         user.filter(|user| user.exists())
     }
 
+    /// A user who may log in. Only such a user holds any rights.
+    pub fn active(&self, id: Id<User>) -> Option<&User> {
+        self.user(id).filter(|user| user.is_active())
+    }
+
     /// A role that exists.
     pub fn role(&self, id: Id<Role>) -> Option<&Role> {
         let role = self.roles.get(&id).map(|role| &role.state);

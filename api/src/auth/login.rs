@@ -27,6 +27,10 @@ const AUTHENTICATION: HeaderName = HeaderName::from_static("authentication");
 /// The refusal of every wrong credential, whatever is wrong with it.
 const WRONG: Error = Error::Unauthenticated("wrong username, password or token");
 const NO_CREDENTIAL: Error = Error::Unauthenticated("log in first: Bearer token or Basic");
+/// The refusal of a credential that was right when the request arrived.
+const ENDED: Error = Error::Unauthenticated(
+    "the login has ended: the user was deactivated, the password changed or the token revoked",
+);
 
 /// The most bytes of a name or a password.
 const MAX_CREDENTIAL_BYTES: usize = 1_024;
@@ -36,6 +40,8 @@ const MAX_CREDENTIAL_BYTES: usize = 1_024;
 pub(crate) struct Proof {
     /// The authenticated user.
     pub user: Id<User>,
+    /// The user's [`User::token_epoch`] under which the credential was right.
+    pub epoch: u32,
     /// The token's session and expiry, if the caller presented a token.
     pub session: Option<(Id<Session>, DateTime<Utc>)>,
 }
@@ -90,27 +96,40 @@ impl Authenticator {
         match credential(headers)? {
             Credential::Token(token) => self.by_token(token),
             Credential::Password { login, password } => {
-                let (user, _) = self.by_password(&login, &password, client).await?;
+                let (user, epoch) = self.by_password(&login, &password, client).await?;
                 Ok(Proof {
                     user,
+                    epoch,
                     session: None,
                 })
             }
         }
     }
 
+    /// Refuses a proof that is not valid any more: of a user who was deactivated or whose password
+    /// was changed, or by a token that was revoked. A token that has expired meanwhile was valid
+    /// when the request arrived.
+    pub fn confirm(&self, proof: &Proof) -> Result<()> {
+        self.access_cache.check_fresh()?;
+        if self.access_cache.accepts(proof) {
+            Ok(())
+        } else {
+            Err(ENDED)
+        }
+    }
+
     fn by_token(&self, token: &str) -> Result<Proof> {
         let claims = self.tokens.read(token).ok_or(WRONG)?;
-        if !self
-            .access_cache
-            .accepts(claims.user_id, claims.jti, claims.epoch)
-        {
-            return Err(WRONG);
-        }
-        Ok(Proof {
+        let proof = Proof {
             user: claims.user_id,
+            epoch: claims.epoch,
             session: Some((claims.jti, claims.expires_at())),
-        })
+        };
+        if self.access_cache.accepts(&proof) {
+            Ok(proof)
+        } else {
+            Err(WRONG)
+        }
     }
 
     /// The user with this name and password, and the token epoch in which they were right.

@@ -41,9 +41,12 @@ impl Caller {
         self.metadata.client.map(client::network)
     }
 
-    /// The metadata of the events that the request causes.
-    pub fn metadata(&self) -> Metadata {
-        self.metadata.clone()
+    /// The metadata of the events that the request causes, for what takes no permission;
+    /// [`Writer::metadata`](super::Writer::metadata) is for the rest. It is given to a caller who is
+    /// still known: a body may have come in long after the credential was checked.
+    pub fn metadata(&self) -> Result<Metadata> {
+        self.app.auth().confirm(&self.proof)?;
+        Ok(self.metadata.clone())
     }
 
     /// The caller of a request that must be carried out only once.
@@ -80,6 +83,16 @@ impl Caller {
         self.access_cache().may_in(self.user(), tenant, &wanted)
     }
 
+    /// Refuses a caller who does not have that permission within this tenant.
+    pub fn must_in<N: Noun, V: Verb>(&self, tenant: Id<Tenant>) -> Result<()> {
+        if self.may_in::<N, V>(tenant) {
+            return Ok(());
+        }
+        let wanted = permission::<N, V>();
+        let needed = format!("permission {wanted} is needed within the tenant");
+        Err(Error::Forbidden(needed.into()))
+    }
+
     /// Refuses a caller who does not have that permission.
     pub fn must<N: Noun, V: Verb>(&self) -> Result<()> {
         let wanted = permission::<N, V>();
@@ -96,6 +109,11 @@ impl Caller {
         } else {
             Err(needed(&wanted))
         }
+    }
+
+    /// The scope of things of these owners for which the caller has the permission of this name.
+    pub fn reach(&self, permission: &str, owned: Owned) -> Scope {
+        self.scope_of(owned, self.tenants_where(permission))
     }
 
     /// Refuses a caller who does not have the permission of this name within any tenant.
@@ -131,8 +149,25 @@ impl Caller {
         self.scope_in::<N>(self.tenants_where(&permission::<N, V>()))
     }
 
+    /// As [`Caller::scope_for`], within the tenants only in which the caller may do `W` with things
+    /// of kind `M` too.
+    pub fn scope_for_both<N: Noun, V: Verb, M: Noun, W: Verb>(&self) -> Scope {
+        let tenants = self.tenants_where(&permission::<N, V>());
+        self.scope_in::<N>(&tenants & &self.tenants_where(&permission::<M, W>()))
+    }
+
+    /// The scope of the things of kind `N` within the tenants in which the caller may do `W` with
+    /// things of kind `M`.
+    pub fn scope_where<N: Noun, M: Noun, W: Verb>(&self) -> Scope {
+        self.scope_in::<N>(self.tenants_where(&permission::<M, W>()))
+    }
+
     fn scope_in<N: Noun>(&self, tenants: Tenants) -> Scope {
-        match N::OWNED {
+        self.scope_of(N::OWNED, tenants)
+    }
+
+    fn scope_of(&self, owned: Owned, tenants: Tenants) -> Scope {
+        match owned {
             Owned::Shared | Owned::ByInstallation | Owned::Derived => Scope::Installation,
             Owned::ByTenants if self.reaches_installation(&tenants) => Scope::Installation,
             Owned::ByTenants => Scope::within(self.user(), Tenants::new(), tenants),

@@ -3,6 +3,7 @@
 //! two, allowed. Forgetting the check does not compile.
 
 mod caller;
+mod if_match;
 mod noun;
 mod own;
 mod reader;

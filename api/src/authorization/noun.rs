@@ -32,7 +32,8 @@ pub(crate) enum Owned {
 pub(crate) enum ResultRow {}
 /// The log: `event_…`.
 pub(crate) enum EventLog {}
-/// The statistics: `statistic_…`. Whose things are counted follows from the kinds counted.
+/// The statistics: `statistic_…`. Whose things are counted follows from the kinds counted, within
+/// the tenants where the permission is held.
 pub(crate) enum Statistic {}
 
 impl Noun for ResultRow {

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use axum::{extract::FromRequestParts, http::request::Parts};
-use domain::{Entity, Id, Scope};
+use domain::{Entity, Id, Scope, access::Tenant};
 use eventstore::Loaded;
 use projections::View;
 use sqlx::PgPool;
@@ -36,6 +36,11 @@ impl<N: Noun, V: Verb> Reader<N, V> {
     /// The scope of the things that the caller may see.
     pub fn scope(&self) -> Scope {
         self.caller.scope_for::<N, V>()
+    }
+
+    /// Refuses a caller who does not have the permission within this tenant.
+    pub fn must_in(&self, tenant: Id<Tenant>) -> Result<()> {
+        self.caller.must_in::<N, V>(tenant)
     }
 
     /// Loads something that exists and that the caller may see, in its present state in the log.
@@ -79,6 +84,6 @@ impl<N: Noun, V: Verb> FromRequestParts<App> for Reader<N, V> {
 
 impl<N: Noun, V: Verb> Describe for Reader<N, V> {
     fn describe(sketch: &mut Sketch) {
-        sketch.needs(format!("{}_{}", N::NAME, V::NAME));
+        sketch.needs(format!("{}_{}", N::NAME, V::NAME), N::OWNED);
     }
 }

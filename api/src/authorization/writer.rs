@@ -1,23 +1,23 @@
 //! Permission to change things of a kind.
 
-use std::marker::PhantomData;
-
-use axum::{
-    extract::FromRequestParts,
-    http::{HeaderMap, header, request::Parts},
+use std::{
+    marker::PhantomData,
+    sync::{Mutex, PoisonError},
 };
+
+use axum::{extract::FromRequestParts, http::request::Parts};
 use commands::{Actor, AtomicAppend, CommandError, Commands};
 use domain::{
     Entity, Id, Owner, Refusal, Scope,
     access::{Tenant, User},
 };
-use eventstore::{Committed, Loaded, Position};
+use eventstore::{Committed, Loaded, Metadata, Position};
 use projections::View;
 use serde_json::Value;
 use sqlx::PgPool;
 use utoipa::openapi::{ObjectBuilder, schema::Type};
 
-use super::{Caller, Create, Noun, Owned, RequestedTenant, TENANT_ID, Verb};
+use super::{Caller, Create, Noun, Owned, RequestedTenant, TENANT_ID, Verb, if_match::if_match};
 use crate::{
     App, Error, Result,
     answer::{Answer, id_of},
@@ -27,9 +27,14 @@ use crate::{
 
 /// The permission to do `V` with things of kind `A`. A command that is sent through it carries the
 /// caller's name, changes only things in the caller's scope, and has been taken in by the read
-/// models when it returns.
+/// models when it returns. It is sent only while the caller is still known and still has the
+/// permission: a body may come in long after the request's headers.
 pub(crate) struct Writer<A, V> {
     caller: Caller,
+    /// Refuses a caller who does not have the permission.
+    demand: fn(&Caller) -> Result<()>,
+    /// The tenant within which the caller was last found to have the permission.
+    within: Mutex<Option<Id<Tenant>>>,
     expected_versions: Option<Vec<u64>>,
     asked: RequestedTenant,
     leave: PhantomData<fn() -> (A, V)>,
@@ -42,24 +47,68 @@ pub(crate) struct Done {
     pub late: Option<Position>,
 }
 
-impl<A, V> Writer<A, V>
-where
-    A: Noun + Entity<Command: Clone, Error: Into<Refusal>>,
-    V: Verb,
-{
+impl<A: Noun, V: Verb> Writer<A, V> {
     /// The caller.
     pub fn caller(&self) -> &Caller {
         &self.caller
     }
 
-    /// The caller's user id.
-    pub fn user(&self) -> Id<User> {
-        self.caller.user()
-    }
-
     /// The scope of the things that the caller may change.
     pub fn scope(&self) -> Scope {
         self.caller.scope_for::<A, V>()
+    }
+
+    /// Refuses a caller who does not have the permission within this tenant.
+    pub fn must_in(&self, tenant: Id<Tenant>) -> Result<()> {
+        self.caller.must_in::<A, V>(tenant)
+    }
+
+    /// Refuses a caller who does not have the permission for things of this owner.
+    pub fn must_reach(&self, owner: Owner) -> Result<()> {
+        if self.scope().covers(Some(owner)) {
+            return Ok(());
+        }
+        let needed = format!("permission {}_{} is needed for this", A::NAME, V::NAME);
+        Err(Error::Forbidden(needed.into()))
+    }
+
+    /// Refuses a caller who is not known any more, or has lost the permission. Waits for the cache
+    /// of rights where it is late, so that a long import does not end because of that.
+    pub async fn must_still(&self) -> Result<()> {
+        self.caller.access_cache().fresh().await?;
+        self.caller.metadata()?;
+        (self.demand)(&self.caller)
+    }
+
+    /// The metadata of the events that the request causes, for a caller who is still known and
+    /// still has the permission, within the tenant of what they create too.
+    pub fn metadata(&self) -> Result<Metadata> {
+        let metadata = self.caller.metadata()?;
+        (self.demand)(&self.caller)?;
+        let within = *self.within.lock().unwrap_or_else(PoisonError::into_inner);
+        within.map_or(Ok(()), |tenant| self.must_in(tenant))?;
+        Ok(metadata)
+    }
+
+    /// The connections for reading.
+    pub fn pool(&self) -> &PgPool {
+        self.caller.app().pool()
+    }
+
+    /// The command bus.
+    pub fn commands(&self) -> &Commands {
+        self.caller.app().commands()
+    }
+}
+
+impl<A, V> Writer<A, V>
+where
+    A: Noun + Entity<Command: Clone, Error: Into<Refusal>>,
+    V: Verb,
+{
+    /// The caller's user id.
+    pub fn user(&self) -> Id<User> {
+        self.caller.user()
     }
 
     /// The owner of what the caller creates: within their home tenant, unless the request names
@@ -75,35 +124,13 @@ where
             return Err(Error::unknown(TENANT_ID));
         }
         self.must_in(tenant)?;
+        *self.within.lock().unwrap_or_else(PoisonError::into_inner) = Some(tenant);
         Ok(Owner::new(tenant, self.user()))
     }
 
     /// The tenant that the request names as `tenant_id`, if it names one.
     pub fn requested_tenant(&self) -> Result<Option<Id<Tenant>>> {
         self.asked.tenant()
-    }
-
-    /// Refuses a caller who does not have the permission within this tenant.
-    pub fn must_in(&self, tenant: Id<Tenant>) -> Result<()> {
-        if self.caller.may_in::<A, V>(tenant) {
-            return Ok(());
-        }
-        let needed = format!(
-            "permission {}_{} is needed within the tenant",
-            A::NAME,
-            V::NAME
-        );
-        Err(Error::Forbidden(needed.into()))
-    }
-
-    /// The connections for reading.
-    pub fn pool(&self) -> &PgPool {
-        self.caller.app().pool()
-    }
-
-    /// The command bus.
-    pub fn commands(&self) -> &Commands {
-        self.caller.app().commands()
     }
 
     /// An id for something new.
@@ -124,21 +151,21 @@ where
 
     /// Sends a command to something that exists.
     pub async fn send(&self, id: Id<A>, command: A::Command) -> Result<Done> {
-        self.sent(id, command, self.actor(self.scope())).await
+        self.sent(id, command, self.actor(self.scope())?).await
     }
 
     /// Sends a command whose answer is known before it is carried out. The answer is recorded with
     /// the events for repeated requests, so it holds only ids.
     pub async fn answered(&self, id: Id<A>, command: A::Command, answer: Value) -> Result<Answer> {
         let recipe = || Recipe::Body(answer.clone());
-        let actor = self.actor(self.scope()).answering(recipe);
+        let actor = self.actor(self.scope())?.answering(recipe);
         let done = self.sent(id, command, actor).await?;
         Ok(Answer::from_value(&answer)?.late(done))
     }
 
     /// Sends the command that creates something.
     pub async fn create(&self, id: Id<A>, command: A::Command) -> Result<Done> {
-        self.made(id, command, self.actor(Scope::Installation))
+        self.made(id, command, self.actor(Scope::Installation)?)
             .await
     }
 
@@ -146,7 +173,7 @@ where
     pub async fn created(&self, id: Id<A>, command: A::Command) -> Result<Answer> {
         let answer = id_of(A::NAME, id.get());
         let recipe = || Recipe::Body(answer.clone());
-        let actor = self.actor(Scope::Installation).answering(recipe);
+        let actor = self.actor(Scope::Installation)?.answering(recipe);
         let done = self.made(id, command, actor).await?;
         Ok(Answer::from_value(&answer)?.late(done))
     }
@@ -169,7 +196,7 @@ where
         command: A::Command,
     ) -> Result<Answer> {
         let recipe = || Recipe::row::<R>(id.get());
-        let actor = self.actor(scope).answering(recipe);
+        let actor = self.actor(scope)?.answering(recipe);
         let done = self.sent(id, command, actor).await?;
         self.now::<R>(id, done).await
     }
@@ -186,6 +213,8 @@ where
         self.caller.must::<B, W>()?;
         Ok(Writer {
             caller: self.caller.clone(),
+            demand: Caller::must::<B, W>,
+            within: Mutex::default(),
             expected_versions: None,
             asked: self.asked.clone(),
             leave: PhantomData,
@@ -196,6 +225,8 @@ where
     pub fn implied<B: Noun>(&self) -> Writer<B, V> {
         Writer {
             caller: self.caller.clone(),
+            demand: self.demand,
+            within: Mutex::default(),
             expected_versions: None,
             asked: self.asked.clone(),
             leave: PhantomData,
@@ -203,7 +234,7 @@ where
     }
 
     /// The caller as the command bus knows them, for services that send commands by themselves.
-    pub fn own_actor(&self) -> Actor {
+    pub fn own_actor(&self) -> Result<Actor> {
         self.actor(self.scope())
     }
 
@@ -216,7 +247,7 @@ where
         recipe: Option<Recipe>,
         kinds: &[&str],
     ) -> Result<Option<Done>> {
-        let mut metadata = self.caller.metadata();
+        let mut metadata = self.metadata()?;
         if let Some(recipe) = recipe {
             Once::answer(&mut metadata, || recipe.text());
         }
@@ -233,12 +264,12 @@ where
         Ok(Some(Done { late }))
     }
 
-    fn actor(&self, scope: Scope) -> Actor {
-        Actor {
-            metadata: self.caller.metadata(),
+    fn actor(&self, scope: Scope) -> Result<Actor> {
+        Ok(Actor {
+            metadata: self.metadata()?,
             scope,
             expected_versions: self.expected_versions.clone(),
-        }
+        })
     }
 
     async fn sent(&self, id: Id<A>, command: A::Command, actor: Actor) -> Result<Done> {
@@ -268,6 +299,8 @@ impl<A: Noun, V: Verb> FromRequestParts<App> for Writer<A, V> {
         caller.must::<A, V>()?;
         Ok(Self {
             caller,
+            demand: Caller::must::<A, V>,
+            within: Mutex::default(),
             expected_versions: if_match(&parts.headers)?,
             asked: RequestedTenant::of_request(parts),
             leave: PhantomData,
@@ -277,7 +310,7 @@ impl<A: Noun, V: Verb> FromRequestParts<App> for Writer<A, V> {
 
 impl<A: Noun, V: Verb> Describe for Writer<A, V> {
     fn describe(sketch: &mut Sketch) {
-        sketch.needs(format!("{}_{}", A::NAME, V::NAME));
+        sketch.needs(format!("{}_{}", A::NAME, V::NAME), A::OWNED);
         sketch.changes = true;
         if V::NAME == Create::NAME && matches!(A::OWNED, Owned::ByUsers(_)) {
             sketch.created_within = Some(CREATED_WITHIN);
@@ -302,74 +335,5 @@ impl Answering for Actor {
     fn answering(mut self, recipe: impl FnOnce() -> Recipe) -> Self {
         Once::answer(&mut self.metadata, || recipe().text());
         self
-    }
-}
-
-/// The versions in `If-Match`, as `ETag` gave them; `None` for `*`, which asks for nothing but that
-/// the thing exists. A weak tag never matches (RFC 9110, 13.1.1), and neither does a tag that this
-/// API did not give out.
-fn if_match(headers: &HeaderMap) -> Result<Option<Vec<u64>>> {
-    let mut lines = headers.get_all(header::IF_MATCH).iter().peekable();
-    if lines.peek().is_none() {
-        return Ok(None);
-    }
-    let mut versions = Vec::new();
-    let mut any = false;
-    for line in lines {
-        let text = line.to_str().map_err(|_| not_a_tag())?.trim();
-        if text == "*" {
-            any = true;
-            continue;
-        }
-        for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
-            let strong = tag.strip_prefix("W/").unwrap_or(tag);
-            let opaque = strong
-                .strip_prefix('"')
-                .and_then(|tag| tag.strip_suffix('"'));
-            let opaque = opaque.filter(|opaque| !opaque.contains('"'));
-            let version = opaque.ok_or_else(not_a_tag)?.parse::<u64>();
-            versions.extend(version.ok().filter(|_| strong == tag));
-        }
-    }
-    Ok((!any).then_some(versions))
-}
-
-fn not_a_tag() -> Error {
-    Error::invalid("If-Match", "must be *, or one or more ETags in quotes")
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::http::HeaderValue;
-
-    use super::*;
-
-    fn expected(values: &[&'static str]) -> Result<Option<Vec<u64>>> {
-        let mut headers = HeaderMap::new();
-        for value in values {
-            headers.append(header::IF_MATCH, HeaderValue::from_static(value));
-        }
-        if_match(&headers)
-    }
-
-    #[test]
-    fn an_expected_version_is_read_from_an_etag() {
-        assert_eq!(expected(&[]), Ok(None));
-        assert_eq!(expected(&["\"7\""]), Ok(Some(vec![7])));
-        assert_eq!(expected(&["*"]), Ok(None));
-        assert_eq!(
-            expected(&["\"7\", \"9\"", "\"11\""]),
-            Ok(Some(vec![7, 9, 11]))
-        );
-    }
-
-    #[test]
-    fn a_tag_that_cannot_be_the_same_is_that_of_no_version() {
-        for other in ["W/\"7\"", "\"a\"", "\"\""] {
-            assert_eq!(expected(&[other]), Ok(Some(vec![])), "{other}");
-        }
-        for wrong in ["7", "\"7", "W/7", "\"7\" \"8\""] {
-            assert!(expected(&[wrong]).is_err(), "{wrong}");
-        }
     }
 }

@@ -51,6 +51,7 @@ async fn report(
     Path(id): Path<Id<Campaign>>,
 ) -> Result<Response> {
     let row: CampaignRow<false> = campaigns.row(id.get()).await?;
+    transmissions.must_in(Id::new(row.tenant_id))?;
     // Contacts are reached in the order of their ids. Transmissions made while the report is read
     // are in their list by the time it has been read.
     let reached = campaigns.load(id).await?.aggregate.reached();

@@ -129,8 +129,8 @@ async fn delete(
     let answer = campaigns
         .deleted(campaign_id, CampaignCommand::Delete)
         .await?;
-    cancel(campaigns.caller(), Job::CampaignStart { campaign_id }).await?;
-    cancel(campaigns.caller(), Job::CampaignStop { campaign_id }).await?;
+    cancel(&campaigns, Job::CampaignStart { campaign_id }).await?;
+    cancel(&campaigns, Job::CampaignStop { campaign_id }).await?;
     Ok(answer)
 }
 

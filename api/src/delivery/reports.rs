@@ -55,20 +55,22 @@ async fn status(
 
 async fn detail(
     transmissions: Reader<Transmission, Read>,
-    _spools: Reader<Spool, List>,
+    spools: Reader<Spool, List>,
     Path(id): Path<Id<Transmission>>,
 ) -> Result<Answer> {
-    transmissions.row::<TransmissionRow>(id.get()).await?;
+    let row: TransmissionRow = transmissions.row(id.get()).await?;
+    spools.must_in(Id::new(row.tenant_id))?;
     let (pool, scope) = (transmissions.pool(), transmissions.scope());
     Answer::from_value(&spools::of_transmission(pool, id.get(), &scope).await?)
 }
 
 async fn result(
     transmissions: Reader<Transmission, Read>,
-    _results: Reader<ResultRow, List>,
+    results: Reader<ResultRow, List>,
     Path(id): Path<Id<Transmission>>,
 ) -> Result<Answer> {
-    transmissions.row::<TransmissionRow>(id.get()).await?;
+    let row: TransmissionRow = transmissions.row(id.get()).await?;
+    results.must_in(Id::new(row.tenant_id))?;
     let (pool, scope) = (transmissions.pool(), transmissions.scope());
     Answer::from_value(&spool_results::of_transmission(pool, id.get(), &scope).await?)
 }

@@ -179,12 +179,9 @@ async fn send_later(
         return Err(Error::NotReady(reason.to_owned()));
     }
     let owner = transmission.owner().ok_or(Error::NotFound)?;
-    let (caller, job) = (
-        transmissions.caller(),
-        Job::TransmissionSend { transmission_id },
-    );
-    let answer = schedule(caller, owner, job, timing).await?;
-    still_there(caller, transmission_id, job).await?;
+    let job = Job::TransmissionSend { transmission_id };
+    let answer = schedule(&transmissions, owner, job, timing).await?;
+    still_there(&transmissions, transmission_id, job).await?;
     Ok(answer)
 }
 
@@ -194,7 +191,7 @@ async fn unschedule_transmission(
 ) -> Result<Answer> {
     transmissions.load(transmission_id).await?;
     let job = Job::TransmissionSend { transmission_id };
-    let done = cancel(transmissions.caller(), job).await?;
+    let done = cancel(&transmissions, job).await?;
     Ok(Answer::id(Transmission::NAME, transmission_id.get())?.late(done))
 }
 
@@ -205,9 +202,9 @@ async fn start_later(
 ) -> Result<Answer> {
     let campaign = campaigns.load(campaign_id).await?.aggregate;
     let owner = campaign.owner().ok_or(Error::NotFound)?;
-    let (caller, job) = (campaigns.caller(), Job::CampaignStart { campaign_id });
-    let answer = schedule(caller, owner, job, timing).await?;
-    still_there(caller, campaign_id, job).await?;
+    let job = Job::CampaignStart { campaign_id };
+    let answer = schedule(&campaigns, owner, job, timing).await?;
+    still_there(&campaigns, campaign_id, job).await?;
     Ok(answer)
 }
 
@@ -218,9 +215,9 @@ async fn stop_later(
 ) -> Result<Answer> {
     let campaign = campaigns.load(campaign_id).await?.aggregate;
     let owner = campaign.owner().ok_or(Error::NotFound)?;
-    let (caller, job) = (campaigns.caller(), Job::CampaignStop { campaign_id });
-    let answer = schedule(caller, owner, job, timing).await?;
-    still_there(caller, campaign_id, job).await?;
+    let job = Job::CampaignStop { campaign_id };
+    let answer = schedule(&campaigns, owner, job, timing).await?;
+    still_there(&campaigns, campaign_id, job).await?;
     Ok(answer)
 }
 
@@ -230,8 +227,8 @@ async fn unschedule_campaign(
     Path(campaign_id): Path<Id<Campaign>>,
 ) -> Result<Answer> {
     campaigns.load(campaign_id).await?;
-    cancel(campaigns.caller(), Job::CampaignStart { campaign_id }).await?;
-    let done = cancel(campaigns.caller(), Job::CampaignStop { campaign_id }).await?;
+    cancel(&campaigns, Job::CampaignStart { campaign_id }).await?;
+    let done = cancel(&campaigns, Job::CampaignStop { campaign_id }).await?;
     Ok(Answer::id(Campaign::NAME, campaign_id.get())?.late(done))
 }
 
@@ -257,6 +254,6 @@ impl FromRequestParts<App> for StartOrStop {
 
 impl Describe for StartOrStop {
     fn describe(sketch: &mut Sketch) {
-        sketch.needs("campaign_start|campaign_stop".to_owned());
+        sketch.needs("campaign_start|campaign_stop".to_owned(), Campaign::OWNED);
     }
 }

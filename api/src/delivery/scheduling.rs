@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Caller, Done, Noun},
+    authorization::{Done, Noun, Verb, Writer},
     extract::{Fields, FromFields, Given},
 };
 
@@ -25,14 +25,14 @@ const ATTEMPTS: usize = 4;
 
 /// Schedules a job, or changes its schedule; answers the schedule's id. A user who may do the job
 /// now may do it later; the schedule belongs to `owner`, the owner of the transmission or campaign.
-pub(super) async fn schedule(
-    caller: &Caller,
+pub(super) async fn schedule<A: Noun, V: Verb>(
+    jobs: &Writer<A, V>,
     owner: Owner,
     job: Job,
     timing: Timing,
 ) -> Result<Answer> {
     for _ in 0..ATTEMPTS {
-        let (id, sent) = attempt(caller, owner, job, timing.clone()).await?;
+        let (id, sent) = attempt(jobs, owner, job, timing.clone()).await?;
         match sent {
             // Another request scheduled or cancelled the job just now, or the schedule fired.
             Err(CommandError::Refused(
@@ -40,7 +40,7 @@ pub(super) async fn schedule(
             )) => {}
             Err(error) => return Err(error.into()),
             Ok(committed) => {
-                let done = settle(caller, committed).await;
+                let done = settle(jobs, committed).await;
                 return Ok(Answer::from_value(&json!({ "schedule_id": id }))?.late(done));
             }
         }
@@ -48,16 +48,16 @@ pub(super) async fn schedule(
     Err(Error::Unavailable("others schedule the same; try again"))
 }
 
-async fn attempt(
-    caller: &Caller,
+async fn attempt<A: Noun, V: Verb>(
+    jobs: &Writer<A, V>,
     owner: Owner,
     job: Job,
     timing: Timing,
 ) -> Result<(Id<Schedule>, Result<Committed, CommandError>)> {
-    let (commands, at, actor) = (caller.app().commands(), clock::now(), actor(caller));
-    if let Some(id) = scheduled(caller, job).await? {
+    let (commands, at) = (jobs.commands(), clock::now());
+    if let Some(id) = scheduled(jobs, job).await? {
         let change = ScheduleCommand::Change { timing, at };
-        return Ok((id, commands.send(id, change, &actor).await));
+        return Ok((id, commands.send(id, change, &actor(jobs)?).await));
     }
     let id = commands.next_id(Schedule::TYPE).await?;
     let create = ScheduleCommand::Create {
@@ -67,21 +67,18 @@ async fn attempt(
         timing,
         at,
     };
-    Ok((id, commands.send_new(id, create, &actor).await))
+    Ok((id, commands.send_new(id, create, &actor(jobs)?).await))
 }
 
 /// Cancels the schedule of a job, if there is one.
-pub(super) async fn cancel(caller: &Caller, job: Job) -> Result<Done> {
+pub(super) async fn cancel<A: Noun, V: Verb>(jobs: &Writer<A, V>, job: Job) -> Result<Done> {
     let none = Done { late: None };
-    let Some(id) = scheduled(caller, job).await? else {
+    let Some(id) = scheduled(jobs, job).await? else {
         return Ok(none);
     };
-    let commands = caller.app().commands();
-    match commands
-        .send(id, ScheduleCommand::Cancel, &actor(caller))
-        .await
-    {
-        Ok(committed) => Ok(settle(caller, committed).await),
+    let (cancel, actor) = (ScheduleCommand::Cancel, actor(jobs)?);
+    match jobs.commands().send(id, cancel, &actor).await {
+        Ok(committed) => Ok(settle(jobs, committed).await),
         // Another request cancelled the schedule just now, or it fired.
         Err(CommandError::Refused(Refusal::NotFound | Refusal::NotReady(_))) => Ok(none),
         Err(error) => Err(error.into()),
@@ -90,38 +87,40 @@ pub(super) async fn cancel(caller: &Caller, job: Job) -> Result<Done> {
 
 /// Checks after scheduling: if the transmission or campaign was deleted meanwhile, its schedule is
 /// cancelled.
-pub(super) async fn still_there<A: Noun + Entity>(
-    caller: &Caller,
+pub(super) async fn still_there<A: Noun + Entity, V: Verb>(
+    jobs: &Writer<A, V>,
     id: Id<A>,
     job: Job,
 ) -> Result<()> {
-    let loaded = caller.app().commands().load(id, &caller.scope::<A>()).await;
-    if let Err(error) = loaded {
-        cancel(caller, job).await?;
+    let scope = jobs.caller().scope::<A>();
+    if let Err(error) = jobs.commands().load(id, &scope).await {
+        cancel(jobs, job).await?;
         return Err(error.into());
     }
     Ok(())
 }
 
 /// The schedule of a job, read from the claims, which are never behind the log.
-async fn scheduled(caller: &Caller, job: Job) -> Result<Option<Id<Schedule>>> {
-    let store = caller.app().commands().store();
+async fn scheduled<A: Noun, V: Verb>(
+    jobs: &Writer<A, V>,
+    job: Job,
+) -> Result<Option<Id<Schedule>>> {
+    let store = jobs.commands().store();
     Ok(store.holder_of(&job.claim()).await?)
 }
 
-fn actor(caller: &Caller) -> Actor {
-    Actor {
-        metadata: caller.metadata(),
+fn actor<A: Noun, V: Verb>(jobs: &Writer<A, V>) -> Result<Actor> {
+    Ok(Actor {
+        metadata: jobs.metadata()?,
         ..Actor::default()
-    }
+    })
 }
 
-async fn settle(caller: &Caller, committed: Committed) -> Done {
-    let late = caller
-        .app()
-        .settle(Schedule::TYPE, committed.position)
-        .await;
-    Done { late }
+async fn settle<A: Noun, V: Verb>(jobs: &Writer<A, V>, committed: Committed) -> Done {
+    let app = jobs.caller().app();
+    Done {
+        late: app.settle(Schedule::TYPE, committed.position).await,
+    }
 }
 
 impl FromFields for Timing {

@@ -8,6 +8,7 @@ use eventstore::clock;
 use projections::delivery::{
     spool_results::{self, SpoolResultRow},
     spools::{self, SpoolRow},
+    transmissions::TransmissionRow,
 };
 use serde_json::json;
 
@@ -78,11 +79,15 @@ async fn status(spools: Reader<Spool, Read>, Path(id): Path<Id<Spool>>) -> Resul
 
 async fn result(
     spools: Reader<Spool, Read>,
-    _results: Reader<ResultRow, Read>,
+    results: Reader<ResultRow, Read>,
     Path(id): Path<Id<Spool>>,
 ) -> Result<Answer> {
-    spools.row::<SpoolRow>(id.get()).await?;
-    Answer::from_value(&spool_results::of_spool(spools.pool(), id.get(), &spools.scope()).await?)
+    let row: SpoolRow = spools.row(id.get()).await?;
+    let pool = spools.pool();
+    let everybody = &Scope::Installation;
+    let of = projections::find::<TransmissionRow>(pool, row.transmission_id, everybody).await?;
+    results.must_in(Id::new(of.ok_or(Error::NotFound)?.tenant_id))?;
+    Answer::from_value(&spool_results::of_spool(pool, id.get(), &spools.scope()).await?)
 }
 
 /// Ends an attempt that runs or waits for its start; leaves any other as it is.

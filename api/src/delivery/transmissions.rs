@@ -109,11 +109,7 @@ async fn delete(
         .deleted(id, TransmissionCommand::Delete)
         .await?;
     let transmission_id = id;
-    cancel(
-        transmissions.caller(),
-        Job::TransmissionSend { transmission_id },
-    )
-    .await?;
+    cancel(&transmissions, Job::TransmissionSend { transmission_id }).await?;
     Ok(answer)
 }
 

@@ -6,13 +6,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
-use domain::{Subject, values::Sealed};
+use domain::{Id, Subject, values::Sealed};
 use eventstore::{StoreError, Vault};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::answer::POSITION;
+use super::reach::Reach;
+use crate::{answer::POSITION, authorization::TENANT_ID};
 
 /// The most bytes of an answer that is kept. The answers to writes are shorter, except for a long
 /// message and an import with many bad rows.
@@ -33,6 +34,9 @@ pub(super) struct Kept {
     headers: Vec<(String, String)>,
     /// The body, in Base64.
     body: String,
+    /// The things that the caller reached; missing in answers of earlier versions.
+    #[serde(default)]
+    reach: Option<Reach>,
     #[serde(skip)]
     shown: Shown,
 }
@@ -49,7 +53,7 @@ enum Shown {
 impl Kept {
     /// Reads an answer to its end. Too large an answer cannot be kept, nor can one that shows
     /// several people, whom no single erasure would find; it is only sent.
-    pub async fn split(response: Response) -> (Option<Self>, Response) {
+    pub async fn split(response: Response, reach: Reach) -> (Option<Self>, Response) {
         let (parts, body) = response.into_parts();
         let mut chunks = body.into_data_stream();
         let mut bytes = Vec::new();
@@ -57,7 +61,7 @@ impl Kept {
             match chunks.next().await {
                 Some(Ok(chunk)) => bytes.extend_from_slice(&chunk),
                 None => {
-                    let kept = Self::made_of(parts.status, &parts.headers, &bytes);
+                    let kept = Self::made_of(parts.status, &parts.headers, &bytes, reach);
                     return (kept, Response::from_parts(parts, Body::from(bytes)));
                 }
                 Some(Err(error)) => {
@@ -71,11 +75,9 @@ impl Kept {
         (None, Response::from_parts(parts, body))
     }
 
-    fn made_of(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<Self> {
-        let shown = match serde_json::from_slice(body) {
-            Ok(value) => shown(&value),
-            Err(_) => Shown::Nobody,
-        };
+    fn made_of(status: StatusCode, headers: &HeaderMap, body: &[u8], reach: Reach) -> Option<Self> {
+        let value = serde_json::from_slice::<Value>(body).unwrap_or_default();
+        let shown = shown(&value);
         if shown == Shown::Several {
             return None;
         }
@@ -87,8 +89,18 @@ impl Kept {
             status: status.as_u16(),
             headers: HEADERS.iter().filter_map(present).collect(),
             body: STANDARD_NO_PAD.encode(body),
+            reach: Some(match value.get(TENANT_ID).and_then(Value::as_i64) {
+                Some(tenant) => reach.within(Id::new(tenant)),
+                None => reach,
+            }),
             shown,
         })
+    }
+
+    /// The things that the caller must still reach to be given the answer again: those of the
+    /// tenant that the answer shows, or all of them.
+    pub fn reach(&self) -> Option<&Reach> {
+        self.reach.as_ref()
     }
 
     /// The person with whose erasure this answer must be erased.
@@ -181,7 +193,8 @@ mod tests {
     async fn an_answer_comes_back_as_it_went() {
         let vault = Vault::new(&MasterKey::new([1; 32]));
         let headers = [("etag", "\"7\""), ("x-request-id", "gone")];
-        let (kept, _) = Kept::split((headers, "body").into_response()).await;
+        let answer = (headers, "body").into_response();
+        let (kept, _) = Kept::split(answer, Reach::of(&[])).await;
         let sealed = kept.unwrap().seal(&vault, "t").unwrap();
         assert!(Kept::open(&vault, "u", sealed.clone()).is_err());
         let again = Kept::open(&vault, "t", sealed).unwrap().into_response();
@@ -194,7 +207,8 @@ mod tests {
     #[tokio::test]
     async fn a_large_answer_goes_out_and_is_not_kept() {
         let large = vec![b'x'; LARGEST + 1];
-        let (kept, response) = Kept::split(Body::from(large.clone()).into_response()).await;
+        let answer = Body::from(large.clone()).into_response();
+        let (kept, response) = Kept::split(answer, Reach::of(&[])).await;
         assert!(kept.is_none());
         let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
         assert_eq!(body.unwrap(), large);

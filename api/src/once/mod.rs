@@ -13,9 +13,10 @@ mod attempt;
 mod claims;
 mod fingerprint;
 mod kept;
+mod reach;
 mod recipe;
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{borrow::Cow, panic::AssertUnwindSafe, time::Duration};
 
 use axum::{
     extract::{FromRequestParts, MatchedPath, Request, State},
@@ -30,10 +31,16 @@ pub(crate) use attempt::Once;
 pub(crate) use claims::Claims;
 pub(crate) use recipe::Recipe;
 
-use crate::{App, Error, Result, authorization::Caller, bodies::Hold, openapi};
+use crate::{
+    App, Error, Result,
+    authorization::{Caller, Owned},
+    bodies::Hold,
+    openapi,
+};
 use claims::{Claim, Found, LEASE};
 use fingerprint::Reading;
 use kept::Kept;
+use reach::Reach;
 
 const NAME: &str = "Idempotency-Key";
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -42,6 +49,11 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(20);
 /// The last segments of the login paths, whose answers are tokens and are kept nowhere.
 const LOGINS: [&str; 2] = ["authenticate", "authentication"];
+
+/// The refusal to a caller who does not reach any more what they reached then.
+const OUT_OF_REACH: Error = Error::Forbidden(Cow::Borrowed(
+    "the request with this Idempotency-Key was carried out with rights that you do not hold any more",
+));
 
 /// The middleware: answers a repeated write with the kept answer.
 pub(crate) async fn once(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -62,13 +74,21 @@ pub(crate) fn is_login(path: &str) -> bool {
     LOGINS.contains(&path.rsplit('/').next().unwrap_or_default())
 }
 
-async fn keyed(app: App, permissions: &[String], request: Request, next: Next) -> Result<Response> {
+async fn keyed(
+    app: App,
+    permissions: &[(String, Owned)],
+    request: Request,
+    next: Next,
+) -> Result<Response> {
     let (mut parts, body) = request.into_parts();
     let caller = Caller::from_request_parts(&mut parts, &app).await?;
     // A kept answer is not given to a caller who has lost the permission for it.
-    for permission in permissions {
+    for (permission, _) in permissions {
         caller.must_hold(permission)?;
     }
+    let scopes = permissions.iter();
+    let scopes = scopes.map(|(permission, owned)| caller.reach(permission, *owned));
+    let scopes: Vec<_> = scopes.collect();
     let key = key(&parts.headers)?;
     let (body, reading) = fingerprint::read(app.once().hasher(), &parts, body);
     let once = Once::new(reading.fingerprint())?;
@@ -80,12 +100,17 @@ async fn keyed(app: App, permissions: &[String], request: Request, next: Next) -
         Found::Free(claim) => {
             parts.extensions.insert(caller.once(once));
             let request = Request::from_parts(parts, body);
-            Ok(carry_out(app, claim, reading, request, next).await)
+            let keeping = (claim, reading, Reach::of(&scopes));
+            Ok(carry_out(app, keeping, request, next).await)
         }
         Found::Answered { fingerprint, kept } => {
             reading
                 .must_be(Some(fingerprint), app.config().longest_body())
                 .await?;
+            let reach = kept.reach().ok_or(Error::AnswerLost)?;
+            if !reach.is_covered(&scopes) {
+                return Err(OUT_OF_REACH);
+            }
             Ok(replayed(kept.into_response()))
         }
         Found::Lost {
@@ -95,7 +120,7 @@ async fn keyed(app: App, permissions: &[String], request: Request, next: Next) -
             reading
                 .must_be(fingerprint, app.config().longest_body())
                 .await?;
-            let answer = recipe::prepare(&app, recipe).await?;
+            let answer = recipe::prepare(&app, recipe, scopes).await?;
             Ok(replayed(answer.ok_or(Error::AnswerLost)?))
         }
     }
@@ -119,8 +144,7 @@ fn key(headers: &HeaderMap) -> Result<String> {
 /// Carries out a request in a task of its own: a client that goes away comes back for the answer.
 async fn carry_out(
     app: App,
-    claim: Claim,
-    reading: Reading,
+    (claim, reading, reach): (Claim, Reading, Reach),
     request: Request,
     next: Next,
 ) -> Response {
@@ -140,7 +164,7 @@ async fn carry_out(
             },
             () = prolong(app.once(), &claim) => Error::Internal.into_response(),
         };
-        keep(&app, claim, reading, response).await
+        keep(&app, (claim, reading, reach), response).await
     };
     let task = tokio::spawn(attempt.in_current_span());
     task.await.unwrap_or_else(|error| {
@@ -161,14 +185,18 @@ async fn prolong(claims: &Claims, claim: &Claim) {
 }
 
 /// Keeps a final answer, or releases the key.
-async fn keep(app: &App, claim: Claim, reading: Reading, response: Response) -> Response {
+async fn keep(
+    app: &App,
+    (claim, reading, reach): (Claim, Reading, Reach),
+    response: Response,
+) -> Response {
     let claims = app.once();
     if !is_final(response.status()) {
         claims.release(&claim).await;
         return response;
     }
     let fingerprint = reading.whole(app.config().longest_body()).await;
-    let (kept, response) = Kept::split(response).await;
+    let (kept, response) = Kept::split(response, reach).await;
     let stored = match (fingerprint, kept) {
         (Some(fingerprint), Some(kept)) => claims.keep(&claim, &fingerprint, &kept).await,
         // The answer cannot be kept, or the request could not be read whole.

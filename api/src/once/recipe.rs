@@ -1,6 +1,7 @@
 //! Recipes: answering a request whose attempt was carried out but did not live to answer.
 
 use axum::response::{IntoResponse, Response};
+use domain::Scope;
 use projections::View;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,12 +32,17 @@ impl Recipe {
     }
 }
 
-/// The answer, if the mark has a recipe for it and it can still be made.
-pub(super) async fn prepare(app: &App, recipe: Option<String>) -> Result<Option<Response>> {
+/// The answer, if the mark has a recipe for it and it can still be made: of a row, if it is within
+/// all of these scopes.
+pub(super) async fn prepare(
+    app: &App,
+    recipe: Option<String>,
+    scopes: Vec<Scope>,
+) -> Result<Option<Response>> {
     let recipe = recipe.and_then(|text| serde_json::from_str(&text).ok());
     let answer = match recipe {
         Some(Recipe::Body(value)) => Some(Answer::from_value(&value)?),
-        Some(Recipe::Row(view, id)) => Answer::present(app.pool(), &view, id).await?,
+        Some(Recipe::Row(view, id)) => Answer::present(app.pool(), &view, id, scopes).await?,
         None => None,
     };
     Ok(answer.map(IntoResponse::into_response))

@@ -9,7 +9,7 @@ use axum::{
 };
 
 use super::{About, Describe, Sketch, about::alias};
-use crate::App;
+use crate::{App, authorization::Owned};
 
 /// The content types of JSON bodies.
 pub(crate) const JSON: &[&str] = &["application/json", "application/*+json"];
@@ -36,8 +36,8 @@ pub(crate) struct Registered {
     /// True if a request can change something: every method but GET, every GET whose
     /// handler takes a `Writer`, and every other spelling of those.
     pub changes: bool,
-    /// The permissions that are needed, all of them.
-    pub permissions: Vec<String>,
+    /// The permissions that are needed, all of them, and whose things each is for.
+    pub permissions: Vec<(String, Owned)>,
     /// The content types that a body may have, `*` standing for any type or subtype.
     /// None if the body is not read.
     pub content_types: Option<&'static [&'static str]>,
@@ -159,7 +159,7 @@ impl Routes {
         };
         Registered {
             changes: changes(operation) || original.is_some_and(changes),
-            permissions: operation.sketch.permissions.clone(),
+            permissions: operation.sketch.needed().collect(),
             content_types,
         }
     }

@@ -12,6 +12,8 @@ use utoipa::openapi::{
     schema::Schema,
 };
 
+use crate::authorization::Owned;
+
 /// A named schema that others may refer to.
 pub(crate) type Component = (String, RefOr<Schema>);
 
@@ -24,6 +26,8 @@ pub(crate) struct Sketch {
     pub changes: bool,
     /// The permissions that are needed, all of them.
     pub permissions: Vec<String>,
+    /// The owners of the things that each of these permissions is for.
+    pub owned: Vec<Owned>,
     /// The schemas of the parameters in the path, in their order.
     pub segments: Vec<RefOr<Schema>>,
     /// Parameters in the query and the headers.
@@ -43,11 +47,18 @@ pub(crate) struct Sketch {
 }
 
 impl Sketch {
-    /// Adds a permission without which the answer is 403.
-    pub fn needs(&mut self, permission: String) {
+    /// Adds a permission, for things of these owners, without which the answer is 403.
+    pub fn needs(&mut self, permission: String, owned: Owned) {
         self.authenticated = true;
         self.permissions.push(permission);
+        self.owned.push(owned);
         self.refuses(&[401, 403, 429]);
+    }
+
+    /// The permissions that are needed, and whose things each is for.
+    pub fn needed(&self) -> impl Iterator<Item = (String, Owned)> {
+        let permissions = self.permissions.iter().cloned();
+        permissions.zip(self.owned.iter().copied())
     }
 
     /// Notes statuses of refusals.

@@ -82,13 +82,15 @@ async fn create_both(
     let (id, owner) = (transmissions.next_id().await?, transmissions.owner()?);
     let caller = (transmissions.caller(), owner.tenant);
     let order = order(caller, said.transmission, program, kind).await?;
+    let undoing = programs.own_actor()?;
     programs.create(program, create).await?;
     let created = transmissions
         .created(id, TransmissionCommand::Create { id, owner, order })
         .await;
     if created.is_err() {
         let unused = ProgramCommand::Delete(ProgramUses::default());
-        programs.send(program, unused).await?;
+        let commands = programs.commands();
+        commands.send(program, unused, &undoing).await?;
     }
     created
 }

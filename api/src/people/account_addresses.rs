@@ -71,7 +71,7 @@ async fn verify(
     let field = field.ok_or_else(|| Error::invalid("field", "is required"))?;
     must_be_of_no_other(accounts.caller(), &account, field)?;
     let verification = accounts.caller().app().verification();
-    let actor = accounts.own_actor();
+    let actor = accounts.own_actor()?;
     let Some(code) = code else {
         let sent = verification.send(id, field, (accounts.user(), &actor, clock::now()));
         let committed = sent.await?;
@@ -121,7 +121,7 @@ async fn assign(
     }
     let addresses = accounts.caller().app().addresses();
     let fingerprint = addresses.fingerprint(field, &address);
-    let (metadata, at) = (accounts.caller().metadata(), clock::now());
+    let (metadata, at) = (accounts.metadata()?, clock::now());
     let free = addresses.free(id, field, &fingerprint, true, (&metadata, at));
     free.await?;
     let assignment = AddressAssignment {
@@ -161,7 +161,7 @@ pub(super) async fn assigned<V: Verb>(
     if policy != AddressPolicy::Trusted && !caller.may_in::<Account, Admin>(tenant) {
         return Ok(Vec::new());
     }
-    let (addresses, metadata) = (caller.app().addresses(), caller.metadata());
+    let (addresses, metadata) = (caller.app().addresses(), accounts.metadata()?);
     let may_assign = |address: &str| may_assign(caller, tenant, address);
     let assigned = addresses.assignments(id, patch, policy, may_assign, (&metadata, clock::now()));
     Ok(assigned.await?)

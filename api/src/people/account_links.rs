@@ -129,8 +129,9 @@ async fn assign(
     let row = users.row::<UserRow>(user.get()).await?;
     let tenant = accounts.load(id).await?.aggregate.owner();
     let tenant = tenant.ok_or(Error::NotFound)?.tenant;
-    let tenants = accounts.caller().access_cache().tenants_of(user);
-    if !tenants.contains(&tenant) {
+    users.must_in(tenant)?;
+    let assigned = accounts.caller().access_cache().user(user);
+    if !assigned.is_some_and(|user| user.rights_in(tenant).is_some()) {
         return Err(Error::NotFound);
     }
     if !row.active {
@@ -146,9 +147,11 @@ async fn assign(
 
 async fn dissociate(
     accounts: Writer<Account, Update>,
-    _users: Reader<User, Update>,
+    users: Reader<User, Update>,
     Path(id): Path<Id<Account>>,
 ) -> Result<Answer> {
+    let owner = accounts.load(id).await?.aggregate.owner();
+    users.must_in(owner.ok_or(Error::NotFound)?.tenant)?;
     accounts
         .updated::<AccountRow>(id, AccountCommand::Dissociate)
         .await

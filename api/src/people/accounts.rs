@@ -13,7 +13,7 @@ use super::{account_addresses, account_fields::AccountRequest};
 use crate::{
     Error, Result,
     access::Newcomer,
-    answer::Answer,
+    answer::{Answer, listed},
     authorization::{
         Admin, Create, Delete, Done, List, Noun, Owned, Read, Reader, Update, Verb, Writer,
     },
@@ -65,20 +65,22 @@ async fn create(
 }
 
 async fn list(accounts: Reader<Account, List>, listing: Listing<AccountRow>) -> Result<Answer> {
-    must_not_ask_for_conflicts(&accounts, &listing)?;
-    accounts.list(listing).await
+    listed_to(&accounts, listing).await
 }
 
-/// Refuses to list by `conflict` for any but account administrators: to others it would tell
-/// that an address is in use by another user.
-fn must_not_ask_for_conflicts(
+/// Lists accounts. By `conflict` they are listed for account administrators only, within the
+/// tenants where they are that: to others it would tell that an address is in use by another user.
+async fn listed_to(
     accounts: &Reader<Account, List>,
-    listing: &Listing<AccountRow>,
-) -> Result<()> {
+    listing: Listing<AccountRow>,
+) -> Result<Answer> {
     if listing.query.filter.conflict.is_none() {
-        return Ok(());
+        return accounts.list(listing).await;
     }
-    accounts.caller().must::<Account, Admin>()
+    let caller = accounts.caller();
+    caller.must::<Account, Admin>()?;
+    let scope = caller.scope_for_both::<Account, List, Account, Admin>();
+    listed(accounts.pool(), listing, &scope).await
 }
 
 async fn list_dids(
@@ -105,8 +107,7 @@ async fn list_kind(
         return Err(Error::invalid("type", "contradicts the path"));
     }
     *filter = Some(kind.as_str().to_owned());
-    must_not_ask_for_conflicts(accounts, &listing)?;
-    accounts.list(listing).await
+    listed_to(accounts, listing).await
 }
 
 async fn read(accounts: Reader<Account, Read>, Path(id): Path<Id<Account>>) -> Result<Answer> {

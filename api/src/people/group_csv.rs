@@ -65,8 +65,9 @@ async fn import_csv(
 ) -> Result<Response> {
     let owner = groups.load(id).await?.aggregate.owner();
     let owner = owner.ok_or(Refusal::NotFound)?;
+    contacts.must_in(owner.tenant)?;
     let rows = body.rows(contacts.caller().app().config().import_limit)?;
-    let import = Import::begin(contacts.caller(), id, owner).await?;
+    let import = Import::begin((groups, contacts), id, owner).await?;
     import.run(rows).await
 }
 

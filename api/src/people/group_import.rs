@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use super::contact_csv::{ContactLayout, change, merge};
 use crate::{
     App, Error, Result,
-    authorization::{Caller, Update},
+    authorization::{Create, Update, Writer},
     csv::{ParsedRow, Report, Rows, Table, answer, readable},
 };
 
@@ -33,11 +33,10 @@ const BATCH_BYTES: usize = 1 << 20;
 /// An import under way.
 pub(super) struct Import {
     app: App,
-    metadata: Metadata,
+    groups: Writer<Group, Update>,
+    contacts: Writer<Contact, Create>,
     group: Id<Group>,
     owner: Owner,
-    /// True if the caller may change existing contacts.
-    may_update: bool,
     report: Report,
     batch: Vec<Entry>,
     bytes: usize,
@@ -75,13 +74,17 @@ struct Appended {
 impl Import {
     /// Begins an import; 423 while another import into the same group is under way, since each
     /// would make the contacts that are in both lists.
-    pub async fn begin(caller: &Caller, group: Id<Group>, owner: Owner) -> Result<Self> {
-        let app = caller.app().clone();
+    pub async fn begin(
+        (groups, contacts): (Writer<Group, Update>, Writer<Contact, Create>),
+        group: Id<Group>,
+        owner: Owner,
+    ) -> Result<Self> {
+        let app = contacts.caller().app().clone();
         let alone = alone(&app, group).await?;
         Ok(Self {
-            metadata: caller.metadata(),
-            may_update: caller.may::<Contact, Update>(),
             app,
+            groups,
+            contacts,
             group,
             owner,
             report: Report::default(),
@@ -147,16 +150,26 @@ impl Import {
             .commands()
             .next_ids(Contact::TYPE, entries.len())
             .await;
-        let batch = self.planned(entries, &there, ids?);
         self.appended().await?;
+        let metadata = self.metadata().await?;
+        let batch = self.planned(entries, &there, ids?);
         let append = append(
             self.app.commands().clone(),
-            self.metadata.clone(),
+            metadata,
             (self.group, self.owner),
             batch,
         );
         self.appending = Some(tokio::spawn(append));
         Ok(())
+    }
+
+    /// The metadata of a batch, for a caller who may still change the group and create contacts
+    /// within its tenant.
+    async fn metadata(&self) -> Result<Metadata> {
+        self.contacts.must_still().await?;
+        self.groups.must_reach(self.owner)?;
+        self.contacts.must_in(self.owner.tenant)?;
+        self.contacts.metadata()
     }
 
     /// The existing contacts that the rows are about, by phone.
@@ -176,13 +189,15 @@ impl Import {
         ids: Vec<Id<Contact>>,
     ) -> Batch {
         let mut batch = Batch::default();
+        let caller = self.contacts.caller();
+        let may_update = caller.may_in::<Contact, Update>(self.owner.tenant);
         // The place of a phone's contact in the batch.
         let mut places: HashMap<String, usize> = HashMap::with_capacity(entries.len());
         for (entry, id) in entries.into_iter().zip(ids) {
             let phone = entry.phone().to_owned();
             let is_there = there.get(&phone).copied();
             let place = places.get(&phone).copied();
-            if (is_there.is_some() || place.is_some()) && !self.may_update {
+            if (is_there.is_some() || place.is_some()) && !may_update {
                 let reason = "is there already; permission contact_update is needed";
                 entry
                     .lines

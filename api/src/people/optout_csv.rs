@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, mem};
 use axum::response::Response;
 use cqrs_es::Aggregate as _;
 use domain::{
-    Id, Patch,
+    Id, Owner, Patch,
     people::{Address, Channel, OptOut, OptOutCommand, OptOutPatch, OptOutSource},
     values::Line,
 };
@@ -85,7 +85,6 @@ fn exported(row: OptOutRow) -> [String; 4] {
 async fn import_csv(optouts: Writer<OptOut, Create>, body: CsvBody) -> Result<Response> {
     let rows = body.rows(LIMIT)?;
     let mut import = Import {
-        may_update: optouts.caller().may::<OptOut, Update>(),
         optouts,
         batch: Vec::new(),
         report: Report::default(),
@@ -102,8 +101,6 @@ async fn import_csv(optouts: Writer<OptOut, Create>, body: CsvBody) -> Result<Re
 /// An import under way.
 struct Import {
     optouts: Writer<OptOut, Create>,
-    /// True if the caller may change existing opt-outs.
-    may_update: bool,
     /// The rows that have been read, each with the line on which it begins.
     batch: Vec<(u64, Wanted)>,
     report: Report,
@@ -135,24 +132,32 @@ impl Import {
         }
         let (lines, wanted): (Vec<u64>, Vec<Wanted>) =
             mem::take(&mut self.batch).into_iter().unzip();
-        let caller = self.optouts.caller();
-        readable(caller.app(), OptOut::TYPE, self.last).await;
+        readable(self.optouts.caller().app(), OptOut::TYPE, self.last).await;
+        self.optouts.must_still().await?;
         let (owner, source) = (self.optouts.owner()?, OptOutSource::Csv);
-        let (puts, position) = put(caller, owner, source, &wanted, |_| None).await?;
+        let (puts, position) = put(&self.optouts, owner, source, &wanted, |_| None).await?;
         self.last = self.last.max(position);
         self.report.created += puts.iter().filter(|put| put.is_new).count() as u64;
-        self.update(&lines, &wanted, &puts).await
+        self.update(owner, &lines, &wanted, &puts).await
     }
 
     /// Counts the rows about existing opt-outs, and changes the reasons that they give.
-    async fn update(&mut self, lines: &[u64], wanted: &[Wanted], puts: &[Put]) -> Result<()> {
+    async fn update(
+        &mut self,
+        owner: Owner,
+        lines: &[u64],
+        wanted: &[Wanted],
+        puts: &[Put],
+    ) -> Result<()> {
+        let caller = self.optouts.caller();
+        let may_update = caller.may_in::<OptOut, Update>(owner.tenant);
         // Of several rows about the same opt-out the last one holds.
         let mut changes: BTreeMap<Id<OptOut>, (Vec<u64>, Line)> = BTreeMap::new();
         let rows = lines.iter().zip(wanted).zip(puts);
         for ((&line, wanted), put) in rows.filter(|(_, put)| !put.is_new) {
             match wanted.reason.clone() {
                 None => self.report.updated += 1,
-                Some(_) if !self.may_update => {
+                Some(_) if !may_update => {
                     let reason = "is there already; permission optout_update is needed";
                     self.report.reject(line, reason);
                 }
@@ -179,7 +184,7 @@ impl Import {
                 (lines, (id, OptOutCommand::Update(patch)))
             })
             .unzip();
-        let metadata = self.optouts.caller().metadata();
+        let metadata = self.optouts.metadata()?;
         let commands = self.optouts.commands();
         let answers = commands.send_many(updates, &metadata, Vec::new()).await?;
         for (lines, answer) in lines.into_iter().zip(answers) {

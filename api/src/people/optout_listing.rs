@@ -16,7 +16,7 @@ use eventstore::{Position, StoreError};
 
 use crate::{
     Error, Result,
-    authorization::Caller,
+    authorization::{Caller, Create, Writer},
     once::{Once, Recipe},
 };
 
@@ -48,13 +48,13 @@ pub(super) fn suppression(caller: &Caller) -> Suppression {
 /// order. An address that is listed already stays as it is. `answer` gives the recipe for answering
 /// the request again.
 pub(super) async fn put(
-    caller: &Caller,
+    optouts: &Writer<OptOut, Create>,
     owner: Owner,
     source: OptOutSource,
     wanted: &[Wanted],
     answer: impl Fn(&[Put]) -> Option<Recipe>,
 ) -> Result<(Vec<Put>, Option<Position>)> {
-    let (lists, commands) = (suppression(caller), caller.app().commands());
+    let (lists, commands) = (suppression(optouts.caller()), optouts.commands());
     let fingerprint = |one: &Wanted| lists.fingerprint(owner, one.channel, one.address.as_str());
     let fingerprints: Vec<String> = wanted.iter().map(fingerprint).collect();
     for _ in 0..ATTEMPTS {
@@ -79,7 +79,7 @@ pub(super) async fn put(
         if new.is_empty() {
             return Ok((puts, None));
         }
-        let mut metadata = caller.metadata();
+        let mut metadata = optouts.metadata()?;
         Once::answer(&mut metadata, || {
             answer(&puts).and_then(|recipe| recipe.text())
         });

@@ -62,9 +62,9 @@ async fn create(
     let (owner, wanted) = said.wanted(&optouts).await?;
     let answer = |puts: &[Put]| answer(puts);
     let recipe = |puts: &[Put]| Some(Recipe::Body(answer(puts)));
-    let (caller, source) = (optouts.caller(), OptOutSource::Api);
-    let (puts, position) = put(caller, owner, source, &wanted, recipe).await?;
-    let late = caller.app().settle(OptOut::TYPE, position).await;
+    let (app, source) = (optouts.caller().app(), OptOutSource::Api);
+    let (puts, position) = put(&optouts, owner, source, &wanted, recipe).await?;
+    let late = app.settle(OptOut::TYPE, position).await;
     Ok(Answer::from_value(&answer(&puts))?.late(Done { late }))
 }
 
@@ -193,9 +193,10 @@ async fn addresses_of<V: Verb>(
     // Reading is needed too, since the opt-out will show the contact's address.
     let caller = optouts.caller();
     caller.must::<Contact, Read>()?;
+    let readable = caller.scope_for::<Contact, Read>();
     let contact = own(caller, FIELD, id).await?.aggregate;
     let owner = contact.owner().ok_or(Error::NotFound)?;
-    if !optouts.scope().covers(Some(owner)) {
+    if !optouts.scope().covers(Some(owner)) || !readable.covers(Some(owner)) {
         return Err(Error::unknown(FIELD));
     }
     let profile = contact.profile();

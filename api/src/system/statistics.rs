@@ -21,7 +21,10 @@ pub(super) fn routes() -> Routes {
         "/statistics",
         read,
         op("Counts campaigns, groups, contacts, transmissions and attempts")
-            .note("Everybody's with the kind's admin permission, otherwise one's own.")
+            .note(
+                "Within the tenants where the permission is held: everybody's with the kind's \
+                 admin permission, otherwise one's own.",
+            )
             .json::<Statistics>(),
     )
 }
@@ -29,10 +32,10 @@ pub(super) fn routes() -> Routes {
 async fn read(numbers: Reader<Statistic, Read>, asked: StatisticsQuery) -> Result<Answer> {
     let caller = numbers.caller();
     let selected = Selection {
-        campaigns: caller.scope::<Campaign>(),
-        groups: caller.scope::<Group>(),
-        contacts: caller.scope::<Contact>(),
-        transmissions: caller.scope::<Transmission>(),
+        campaigns: caller.scope_where::<Campaign, Statistic, Read>(),
+        groups: caller.scope_where::<Group, Statistic, Read>(),
+        contacts: caller.scope_where::<Contact, Statistic, Read>(),
+        transmissions: caller.scope_where::<Transmission, Statistic, Read>(),
         user: asked.user,
         services: asked.services,
         since: asked.since,

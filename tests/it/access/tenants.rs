@@ -356,3 +356,35 @@ async fn an_account_administrator_assigns_the_tenants_numbers_only() {
         assert_eq!(assigned.status == 200, has, "{}", assigned.text());
     }
 }
+
+#[tokio::test]
+async fn a_mail_domain_is_its_tenants_in_each_of_its_spellings() {
+    let server = Server::alone().await;
+    let (one, other) = (Company::on(&server).await, Company::on(&server).await);
+    let (operator, first) = (server.admin().await, server.user(&["user"]).await);
+    let admin = server.permission_id("account_admin").await;
+    let granted = format!("/users/{}/permissions/{admin}", first.user_id);
+    operator.put(&granted, json!({})).await.ok();
+    let listed = async |company: &Company, domain: &str| {
+        let path = format!("/tenants/{}", company.tenant_id);
+        operator.put(&path, json!({"mail_domains": [domain]})).await
+    };
+    listed(&one, "xn--mnchen-3ya.example").await.ok();
+    listed(&other, "M\u{fc}nchen.example").await.expect(412);
+    listed(&other, "B\u{fc}cher.example").await.ok();
+    for (administrator, email, is_theirs) in [
+        (&one.admin, "desk@m\u{fc}nchen.example", true),
+        (&one.admin, "info@xn--mnchen-3ya.example", true),
+        (&other.admin, "a@xn--bcher-kva.example", true),
+        (&other.admin, "b@m\u{fc}nchen.example", false),
+        (&first, "c@m\u{fc}nchen.example", false),
+        (&first, "d@xn--mnchen-3ya.example", false),
+        (&first, "e@b\u{fc}cher.example", false),
+    ] {
+        let account = json!({"username": unique_name("desk"), "email": email});
+        let id = administrator.post("/accounts", account).await;
+        let id = id.id("account_id");
+        let row = administrator.get(&format!("/accounts/{id}")).await.ok();
+        assert_eq!(row["email_status"] == "assigned", is_theirs, "{row}");
+    }
+}

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sqlx::query_scalar;
 
-use crate::harness::{Answer, Client, Database, Mailing, Server, Setup, unique_name};
+use crate::harness::{Answer, Client, Company, Database, Mailing, Server, Setup, unique_name};
 
 /// Sends a body under a key.
 pub async fn keyed(client: &Client, method: &str, path: &str, key: &str, body: &Value) -> Answer {
@@ -105,6 +105,53 @@ async fn a_refusal_of_what_was_asked_is_kept_and_one_of_the_moment_is_not() {
             Some("application/problem+json")
         );
     }
+}
+
+/// Forgets the kept answers, as if the server had died before it kept them.
+async fn forget_answers(server: &Server) {
+    let mut sql = server.sql().await;
+    for statement in [
+        "delete from once.answers",
+        "update once.requests set lease_until = now()",
+    ] {
+        sqlx::query(statement).execute(&mut sql).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn whoever_has_left_a_tenant_is_not_answered_again_from_it() {
+    let server = Server::alone().await;
+    let (one, other) = (Company::on(&server).await, Company::on(&server).await);
+    let (operator, user) = (server.admin().await, one.user(&server).await);
+    let within = format!("/users/{}/tenants/{}", user.user_id, other.tenant_id);
+    operator.put(&within, json!({})).await.ok();
+    let role = server.role_id("user").await;
+    let (id, tenant) = (user.user_id, other.tenant_id);
+    let given = format!("/users/{id}/roles/{role}?tenant_id={tenant}");
+    operator.put(&given, json!({})).await.ok();
+    let body = json!({"phone": "15550100", "first_name": "secret", "tenant_id": tenant});
+    let there = user.post("/contacts", body).await.id("contact_id");
+    let (there, here) = (
+        format!("/contacts/{there}"),
+        format!("/contacts/{}", user.contact("here@example.com").await),
+    );
+    let change = json!({"last_name": "one"});
+    for (path, key) in [(&there, "there"), (&here, "here")] {
+        keyed(&user, "PUT", path, key, &change).await.ok();
+        assert!(is_replay(&keyed(&user, "PUT", path, key, &change).await));
+    }
+    operator.delete(&within).await.ok();
+    let again = keyed(&user, "PUT", &there, "there", &change).await;
+    assert!(!again.expect(403).to_string().contains("secret"));
+    assert!(is_replay(
+        &keyed(&user, "PUT", &here, "here", &change).await
+    ));
+    forget_answers(&server).await;
+    let again = keyed(&user, "PUT", &there, "there", &change).await;
+    assert!(!again.expect(409).to_string().contains("secret"));
+    assert!(is_replay(
+        &keyed(&user, "PUT", &here, "here", &change).await
+    ));
 }
 
 #[tokio::test]

@@ -1,0 +1,117 @@
+//! The things that a caller reached when their request was carried out, without which its answer is
+//! not given to them again.
+
+use domain::{Id, Scope, Tenants, access::Tenant};
+use serde::{Deserialize, Serialize};
+
+/// The reach of the caller by each permission of the route, in its order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Reach(Vec<Reached>);
+
+/// The reach by one permission.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Reached {
+    Installation,
+    Within { own: Tenants, whole: Tenants },
+}
+
+impl Reach {
+    /// The reach that these scopes are.
+    pub fn of(scopes: &[Scope]) -> Self {
+        Self(scopes.iter().map(Reached::of).collect())
+    }
+
+    /// The part of it that is within a tenant.
+    pub fn within(self, tenant: Id<Tenant>) -> Self {
+        let narrowed = self.0.into_iter().map(|one| one.within(tenant));
+        Self(narrowed.collect())
+    }
+
+    /// True if these scopes, of the same permissions, still reach all of it.
+    pub fn is_covered(&self, scopes: &[Scope]) -> bool {
+        let pairs = self.0.iter().zip(scopes);
+        self.0.len() == scopes.len() && pairs.into_iter().all(|(then, now)| then.is_covered(now))
+    }
+}
+
+impl Reached {
+    fn of(scope: &Scope) -> Self {
+        match scope {
+            Scope::Installation => Self::Installation,
+            Scope::Within(reach) => Self::Within {
+                own: reach.own.clone(),
+                whole: reach.whole.clone(),
+            },
+        }
+    }
+
+    fn within(self, tenant: Id<Tenant>) -> Self {
+        let only = |tenants: Tenants| tenants.into_iter().filter(|it| *it == tenant).collect();
+        match self {
+            Self::Installation => Self::Within {
+                own: Tenants::new(),
+                whole: Tenants::from([tenant]),
+            },
+            Self::Within { own, whole } => Self::Within {
+                own: only(own),
+                whole: only(whole),
+            },
+        }
+    }
+
+    fn is_covered(&self, now: &Scope) -> bool {
+        match (self, now) {
+            (_, Scope::Installation) => true,
+            (Self::Installation, Scope::Within(_)) => false,
+            (Self::Within { own, whole }, Scope::Within(reach)) => {
+                let has_own = |it: &Id<Tenant>| reach.own.contains(it) || reach.whole.contains(it);
+                whole.is_subset(&reach.whole) && own.iter().all(has_own)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Id<Tenant> = Id::new(1);
+    const TWO: Id<Tenant> = Id::new(2);
+
+    fn scope(own: &[Id<Tenant>], whole: &[Id<Tenant>]) -> Scope {
+        let set = |tenants: &[Id<Tenant>]| tenants.iter().copied().collect();
+        Scope::within(Id::new(7), set(own), set(whole))
+    }
+
+    #[test]
+    fn what_was_reached_must_be_reached_still() {
+        let then = Reach::of(&[scope(&[ONE], &[TWO])]);
+        for (now, is_covered) in [
+            (Scope::Installation, true),
+            (scope(&[ONE], &[TWO]), true),
+            (scope(&[], &[ONE, TWO]), true),
+            (scope(&[ONE, TWO], &[]), false),
+            (scope(&[], &[TWO]), false),
+        ] {
+            assert_eq!(
+                then.is_covered(std::slice::from_ref(&now)),
+                is_covered,
+                "{now:?}"
+            );
+        }
+        assert!(!Reach::of(&[Scope::Installation]).is_covered(&[scope(&[ONE], &[TWO])]));
+        assert!(
+            !then.is_covered(&[]),
+            "the route asks for other permissions"
+        );
+    }
+
+    #[test]
+    fn of_an_answer_of_one_tenant_only_that_tenant_counts() {
+        let then = Reach::of(&[scope(&[ONE], &[TWO]), Scope::Installation]).within(TWO);
+        let now = scope(&[], &[TWO]);
+        assert!(then.is_covered(&[now.clone(), now.clone()]));
+        assert!(!then.is_covered(&[now, scope(&[TWO], &[])]));
+    }
+}
