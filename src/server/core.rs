@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use super::parts;
 use crate::{
     config::{Config, Connections, Role},
-    database::Database,
+    database::{Database, open_store},
     http::{Bound, Http},
     identity,
     inbound_mail::{self, Listening},
@@ -78,7 +78,7 @@ impl<'a> Core<'a> {
         if let Some(password) = &config.database.reader_password {
             Database::set_reader_password(&pool, password).await?;
         }
-        let store = Store::open(pool, master).await?;
+        let store = open_store(config, pool, master).await?;
         let commands = Commands::new(store.clone());
         let work = WorkSignal::new(store.log());
         let all = subscribers(&work);
