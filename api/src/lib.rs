@@ -66,7 +66,10 @@ use sqlx::PgPool;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-pub use auth::{Bootstrapped, FirstUser, PasswordPolicy, bootstrap};
+pub use auth::{
+    FirstUser, PasswordPolicy, ShowPassword, bootstrap, check_first_user, reset_password,
+    user_named,
+};
 pub use client::{client_network, network};
 pub use config::ApiConfig;
 pub use error::{Error, Invalid, Result};

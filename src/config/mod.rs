@@ -137,6 +137,23 @@ impl Config {
             }
         }
     }
+
+    /// Checks the name and the password of the first user if this start is sure to create them,
+    /// which is before there is an embedded database.
+    ///
+    /// # Errors
+    /// Names the setting that is wrong.
+    pub fn check_first_user(&self) -> anyhow::Result<()> {
+        let is_new = !embedded_postgres::has_cluster(&self.database.data_dir);
+        if self.database.url.is_none() && is_new {
+            let access = &self.access;
+            let password = access.admin_password.as_ref();
+            let checked =
+                api::check_first_user(&access.admin_username, password, access.password_policy);
+            checked.map_err(anyhow::Error::from)?;
+        }
+        Ok(())
+    }
 }
 
 /// The settings as `--help` lists them.

@@ -24,9 +24,8 @@ use gateways::{
     unsubscribe::Unsubscribe,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio_util::sync::CancellationToken;
 
-use super::parts;
+use super::{begun::Begun, parts};
 use crate::{
     config::{Config, Connections, Role},
     database::{Database, open_store},
@@ -61,7 +60,8 @@ pub struct Core<'a> {
 
 impl<'a> Core<'a> {
     /// Opens the log, starts the subscribers if the role leads them, upgrades addresses, and
-    /// follows the providers. `listening` is the address of the API.
+    /// follows the providers. `listening` is the address of the API; `begun` gets what has to be
+    /// ended, also when this fails.
     ///
     /// # Errors
     /// When the database does not answer or its schema cannot be brought up to date.
@@ -71,10 +71,11 @@ impl<'a> Core<'a> {
         database: &Database,
         shares: Connections,
         listening: SocketAddr,
-        stop: &CancellationToken,
-    ) -> anyhow::Result<(Self, Subscribers)> {
+        begun: &mut Begun,
+    ) -> anyhow::Result<Self> {
         let metrics = telemetry::metrics()?;
         let pool = database.pool(shares.store).await?;
+        begun.pools.push(pool.clone());
         if let Some(password) = &config.database.reader_password {
             Database::set_reader_password(&pool, password).await?;
         }
@@ -89,7 +90,9 @@ impl<'a> Core<'a> {
             Vec::new()
         };
         let lanes = shares.lanes as usize;
-        let subscribers = Subscribers::start(store.log(), led, lanes, &high_water_marks, stop);
+        let subscribers =
+            Subscribers::start(store.log(), led, lanes, &high_water_marks, &begun.stop);
+        begun.subscribers = Some(subscribers);
         identity::start(&commands, parts::adoption(config), &high_water_marks).await?;
 
         let installation = parts::installation(config, master, listening);
@@ -104,7 +107,7 @@ impl<'a> Core<'a> {
             parts::deadlines(config),
         );
         let reception = Reception::new(store, receiving.clone(), reports.clone());
-        let core = Self {
+        Ok(Self {
             config,
             master,
             commands,
@@ -117,8 +120,7 @@ impl<'a> Core<'a> {
             reports,
             receiving,
             reception,
-        };
-        Ok((core, subscribers))
+        })
     }
 
     /// The log.
@@ -126,16 +128,16 @@ impl<'a> Core<'a> {
         self.commands.store()
     }
 
-    /// Listens for mail at the addresses that are set.
+    /// Serves the listeners for mail.
     ///
     /// # Errors
-    /// When an address is taken, or the certificate cannot be used.
-    pub async fn listen_for_mail(&self) -> anyhow::Result<Listening> {
+    /// When the system does not tell the address of a listener.
+    pub fn serve_mail(&self, bound: inbound_mail::Bound) -> anyhow::Result<Listening> {
         let config = &self.config.receiving;
         let complaints = config.complaints.clone();
         let returns = Returns::new(self.verp.clone(), self.commands.clone(), complaints);
         let (host, media) = (parts::host_name(), self.media());
-        inbound_mail::listen(config, host, &self.receiving, returns, &media).await
+        bound.serve(config, host, &self.receiving, &returns, &media)
     }
 
     /// Starts the worker, which sends the queued transmissions.
