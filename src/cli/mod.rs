@@ -6,6 +6,8 @@ mod demo;
 mod erase;
 mod events;
 mod openapi;
+mod password;
+mod prompt;
 mod rebuild;
 mod serve;
 mod session;
@@ -47,6 +49,8 @@ enum Command {
     Sql(sql::Sql),
     /// Build read models anew, beside the running server.
     Rebuild(rebuild::Rebuild),
+    /// Set a user's password, beside the running server.
+    Password(password::Password),
     /// Make the log's data of a contact unreadable, for ever.
     Erase(erase::Erase),
     /// Measure this machine and the product on it, in one run on a scratch database.
@@ -101,6 +105,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Campaign(campaign) => campaign.run(&config).await,
             Command::Events(events) => events.run(&config).await,
             Command::Rebuild(rebuild) => rebuild.run(&config).await,
+            Command::Password(password) => password.run(&config).await,
             Command::Erase(erase) => erase.run(&config).await,
             Command::Bench(bench) => bench.run().await,
             Command::Openapi | Command::Sql(_) | Command::Confined(_) => Ok(()),
