@@ -9,8 +9,6 @@ use super::prompt;
 use crate::{config::Config, database, output};
 
 /// Set a user's password, beside the running server, and end all tokens of the user.
-///
-/// The password is asked for on a terminal; elsewhere it is the first line of standard input.
 #[derive(Debug, Args)]
 pub struct Password {
     /// The user's username or email address.
