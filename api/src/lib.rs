@@ -314,6 +314,8 @@ pub fn router(app: App) -> Router {
     let admitted = Origins::new(config.url.as_deref(), &origins, config.trust_proxy);
     let router = routes()
         .into_router()
+        // Another spelling of a documented route.
+        .route("/docs/", axum::routing::get(openapi::docs))
         .fallback(error::unknown_path)
         .method_not_allowed_fallback(error::unknown_path)
         .layer(axum::middleware::from_fn_with_state(
