@@ -138,3 +138,21 @@ async fn a_mail_to_one_has_no_link_unless_it_is_asked_for() {
     assert!(mail.contains("List-Unsubscribe: <http://"), "{mail}");
     assert!(!mail.contains("One-Click"), "{mail}");
 }
+
+#[tokio::test]
+async fn a_verification_code_has_no_link_to_unsubscribe_by() {
+    let https = Some("https://ledger.example");
+    let sending = MailSend::new(json!({"list_unsubscribe": "always"}), https).await;
+    let mail = sending.mail("ada@example.com").await;
+    assert!(mail.contains("List-Unsubscribe: "), "{mail}");
+    let user = sending.server.user(&["user"]).await;
+    let accounts = user.get("/accounts").await.ok();
+    let verify = format!("/accounts/{}/verify", accounts[0]["account_id"]);
+    user.post(&verify, json!({"field": "email"})).await.ok();
+    let code = eventually("the code arrives", seconds(60), async || {
+        let mut mails = sending.sink.mails().into_iter();
+        mails.find(|mail| mail.contains("Subject: Your code"))
+    })
+    .await;
+    assert!(!code.contains("List-Unsubscribe"), "{code}");
+}
