@@ -11,7 +11,7 @@ use projections::{outreach::programs, people::accounts::AccountRow};
 
 use super::{
     account_addresses,
-    account_fields::AccountRequest,
+    account_fields::{AccountRequest, NewAccount},
 };
 use crate::{
     Error, Result,
@@ -56,7 +56,7 @@ pub(super) fn routes() -> Routes {
 
 async fn create(
     accounts: Writer<Account, Create>,
-    Input(said): Input<AccountRequest>,
+    Input(NewAccount(said)): Input<NewAccount>,
 ) -> Result<Answer> {
     let (id, owner) = (accounts.next_id().await?, accounts.owner()?);
     let app = accounts.caller().app();
