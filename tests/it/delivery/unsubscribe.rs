@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Client, Database, EventLog, Mailing, Server, Setup, SmtpSink, eventually,
+    Browser, Client, Database, EventLog, Mailing, Server, Setup, SmtpSink, eventually,
     every_event_names_its_causes, seconds,
 };
 
@@ -155,4 +155,22 @@ async fn a_verification_code_has_no_link_to_unsubscribe_by() {
     })
     .await;
     assert!(!code.contains("List-Unsubscribe"), "{code}");
+}
+
+#[tokio::test]
+async fn a_finger_hits_the_button_to_unsubscribe() {
+    let sending = MailSend::new(json!({"list_unsubscribe": "always"}), None).await;
+    let mail = sending.mail("ada@example.com").await;
+    let browser = Browser::start().await;
+    browser.hold_as_phone(390).await;
+    let url = format!("{}{}", sending.server.url, MailSend::path(&mail));
+    browser.open(&url).await;
+    assert_eq!(browser.text("button").await, "Unsubscribe");
+    let size = "const size = document.querySelector('button').getBoundingClientRect(); \
+        return Math.min(size.width, size.height)";
+    let size = browser.run(size).await.as_f64().unwrap();
+    assert!(size >= 44.0, "{size}");
+    let mut said = browser.console().await;
+    said.retain(|line| !line.contains("favicon"));
+    assert!(said.is_empty(), "{said:#?}");
 }
