@@ -81,7 +81,7 @@ impl Default for ContactLayout {
 /// The refusal of a first line that is neither a known header nor a contact.
 const NO_PHONE: &str = "the first line has neither a column phone nor a telephone number";
 
-/// True for a value with letters and without what addresses have, as names of columns are.
+/// True for a value with letters, and without what addresses have, as names of columns are.
 fn is_a_word(value: &str) -> bool {
     value.chars().any(char::is_alphabetic)
         && !value.contains(|c: char| c.is_ascii_digit() || c == '@')
@@ -91,7 +91,8 @@ impl Layout for ContactLayout {
     type Value = ContactProfile;
 
     /// A header has the word `phone` among its values, and no telephone number as its first one;
-    /// the row of a person named Phone has. Columns of other names are left out.
+    /// the row of a person named Phone has. Columns of other names are left out. A first line of
+    /// words only is refused: what stands under them would be read in the wrong order.
     fn in_header(row: &[String]) -> Result<Option<Self>> {
         let first = row.first().map(|value| unguarded(value));
         if first.is_some_and(|value| value.parse::<PhoneNumber>().is_ok()) {
@@ -99,7 +100,7 @@ impl Layout for ContactLayout {
         }
         let names: Vec<String> = row.iter().map(|name| folded(name)).collect();
         if !names.iter().any(|name| name == COLUMNS[0]) {
-            if row.iter().all(|value| is_a_word(value)) {
+            if row.len() > 1 && row.iter().all(|value| is_a_word(value)) {
                 return Err(refused_header(NO_PHONE.to_owned()));
             }
             return Ok(None);
@@ -245,6 +246,8 @@ mod tests {
         for row in [["5550100", "Ada"], ["desk", "ada@example.com"], ["", "Ada"]] {
             assert!(ContactLayout::in_header(&owned(&row)).unwrap().is_none());
         }
+        let phones_only = owned(&["Telefon"]);
+        assert!(ContactLayout::in_header(&phones_only).unwrap().is_none());
     }
 
     #[test]
