@@ -5,7 +5,7 @@ use std::str::FromStr;
 use anyhow::Context;
 use embedded_postgres::{EmbeddedConfig, EmbeddedPostgres};
 use eventstore::{
-    Store,
+    MasterKey, Store, StoreError,
     database::{connect, migrate, pool, tuned},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -104,7 +104,18 @@ pub fn running(config: &Config) -> anyhow::Result<PgConnectOptions> {
 /// The store of a running server's database, for commands beside it.
 pub async fn store(config: &Config) -> anyhow::Result<Store> {
     let pool = connect(running(config)?, Connections::BESIDE).await?;
-    Ok(Store::open(pool, &config.master_key()?).await?)
+    open_store(config, pool, &config.master_key()?).await
+}
+
+/// Opens the store of a database with the master key.
+///
+/// # Errors
+/// When the database does not answer; when the key is another one, with the place of the key.
+pub async fn open_store(config: &Config, pool: PgPool, key: &MasterKey) -> anyhow::Result<Store> {
+    match Store::open(pool, key).await {
+        Err(error @ StoreError::OtherMasterKey) => Err(error).context(config.master_key_place()),
+        opened => Ok(opened?),
+    }
 }
 
 fn given(config: &Config) -> anyhow::Result<Option<PgConnectOptions>> {

@@ -31,46 +31,70 @@ impl Listening {
     }
 }
 
-/// Begins to listen at the addresses that are set.
-///
-/// # Errors
-/// When an address is taken, or the certificate cannot be used.
-pub async fn listen(
-    config: &ReceivingConfig,
-    host: String,
-    entrance: &Entrance,
-    returns: Returns,
-    media: &MediaStore,
-) -> anyhow::Result<Listening> {
-    let mut common = MailServerConfig::new(host, config.mail_limit);
-    if let Some((certificate, key)) = &config.certificate {
-        common.tls = Some(acceptor(certificate, key)?);
-    }
-    let mut listening = Listening {
-        tasks: Vec::new(),
-        stopping: CancellationToken::new(),
-    };
-    for (name, address, dialect) in [
-        ("LEDGERLINE_LMTP_LISTEN", config.lmtp, Dialect::Lmtp),
-        ("LEDGERLINE_SMTP_LISTEN", config.smtp, Dialect::Smtp),
-    ] {
-        let Some(address) = address else { continue };
-        // Each listener has its own, so that strangers take no room from the mail server that
-        // hands over.
-        let (entrance, returns) = (entrance.clone(), returns.clone());
-        let mail_server = MailServer::new(common.clone(), entrance, returns, media.clone());
-        let listener = TcpListener::bind(address).await;
-        let listener = listener.with_context(|| format!("{name}: cannot listen on {address}"))?;
-        let spoken = match dialect {
-            Dialect::Lmtp => "lmtp",
-            Dialect::Smtp => "smtp",
+/// The listeners for mail before they are served: the ports are taken, and the certificate is read.
+pub struct Bound {
+    listeners: Vec<(TcpListener, Dialect)>,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Bound {
+    /// Takes the addresses that are set, and reads the certificate.
+    ///
+    /// # Errors
+    /// When an address is taken, or the certificate cannot be used.
+    pub async fn bind(config: &ReceivingConfig) -> anyhow::Result<Self> {
+        let tls = match &config.certificate {
+            Some((certificate, key)) => Some(acceptor(certificate, key)?),
+            None => None,
         };
-        tracing::info!(address = %listener.local_addr()?, "mail comes in by {spoken}");
-        let stopping = listening.stopping.clone();
-        let served = mail_server.serve(listener, dialect, stopping);
-        listening.tasks.push(tokio::spawn(served));
+        let mut listeners = Vec::new();
+        for (name, address, dialect) in [
+            ("LEDGERLINE_LMTP_LISTEN", config.lmtp, Dialect::Lmtp),
+            ("LEDGERLINE_SMTP_LISTEN", config.smtp, Dialect::Smtp),
+        ] {
+            let Some(address) = address else { continue };
+            let listener = TcpListener::bind(address).await;
+            let listener =
+                listener.with_context(|| format!("{name}: cannot listen on {address}"))?;
+            listeners.push((listener, dialect));
+        }
+        Ok(Self { listeners, tls })
     }
-    Ok(listening)
+
+    /// Serves the listeners.
+    ///
+    /// # Errors
+    /// When the system does not tell the address of a listener.
+    pub fn serve(
+        self,
+        config: &ReceivingConfig,
+        host: String,
+        entrance: &Entrance,
+        returns: &Returns,
+        media: &MediaStore,
+    ) -> anyhow::Result<Listening> {
+        let mut common = MailServerConfig::new(host, config.mail_limit);
+        common.tls = self.tls;
+        let mut listening = Listening {
+            tasks: Vec::new(),
+            stopping: CancellationToken::new(),
+        };
+        for (listener, dialect) in self.listeners {
+            let spoken = match dialect {
+                Dialect::Lmtp => "lmtp",
+                Dialect::Smtp => "smtp",
+            };
+            tracing::info!(address = %listener.local_addr()?, "mail comes in by {spoken}");
+            // Each listener has its own, so that strangers take no room from the mail server that
+            // hands over.
+            let (entrance, returns) = (entrance.clone(), returns.clone());
+            let mail_server = MailServer::new(common.clone(), entrance, returns, media.clone());
+            let stopping = listening.stopping.clone();
+            let served = mail_server.serve(listener, dialect, stopping);
+            listening.tasks.push(tokio::spawn(served));
+        }
+        Ok(listening)
+    }
 }
 
 fn acceptor(certificate: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {

@@ -7,6 +7,8 @@ use std::{
     process::ExitCode,
 };
 
+use tokio::task::JoinHandle;
+
 /// Prints a line on standard output.
 pub fn print(line: impl Display) -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -20,9 +22,10 @@ pub fn note(text: impl Display) {
     let _ = write!(err, "{text}").and_then(|()| err.flush());
 }
 
-/// Prints lines on standard output, without waiting for that.
-pub fn announce(lines: Vec<String>) {
-    tokio::task::spawn_blocking(move || lines.into_iter().try_for_each(print));
+/// Prints lines on standard output in a thread of its own: a pipe that is not read holds up nobody
+/// who does not wait for the returned handle.
+pub fn announce(lines: String) -> JoinHandle<io::Result<()>> {
+    tokio::task::spawn_blocking(move || print(lines))
 }
 
 /// True if a command ended because its output is not read to the end.
@@ -40,6 +43,36 @@ pub fn failure(error: &anyhow::Error) -> (Option<String>, ExitCode) {
     if is_unread(error) {
         (None, ExitCode::from(UNREAD))
     } else {
-        (Some(format!("ledgerline: {error:#}\n")), ExitCode::FAILURE)
+        (
+            Some(format!("ledgerline: {}\n", sentence(error))),
+            ExitCode::FAILURE,
+        )
+    }
+}
+
+/// An error with its causes, without those that its text has already.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !said.contains(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_the_error_names_is_not_repeated() {
+        let denied = io::Error::from(ErrorKind::PermissionDenied);
+        let named = anyhow::Error::new(denied).context("open x: permission denied");
+        assert_eq!(sentence(&named), "open x: permission denied");
+        assert_eq!(
+            sentence(&named.context("LEDGERLINE_DATA_DIR")),
+            "LEDGERLINE_DATA_DIR: open x: permission denied"
+        );
     }
 }

@@ -67,7 +67,10 @@ use sqlx::PgPool;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-pub use auth::{Bootstrapped, FirstUser, PasswordPolicy, bootstrap};
+pub use auth::{
+    FirstUser, PasswordPolicy, ShowPassword, bootstrap, check_first_user, reset_password,
+    user_named,
+};
 pub use client::{client_network, network};
 pub use config::ApiConfig;
 pub use error::{Error, Invalid, Result};
@@ -314,6 +317,8 @@ pub fn router(app: App) -> Router {
     let admitted = Origins::new(config.url.as_deref(), &origins, config.trust_proxy);
     let router = routes()
         .into_router()
+        // Another spelling of a documented route.
+        .route("/docs/", axum::routing::get(openapi::docs))
         .fallback(error::unknown_path)
         .method_not_allowed_fallback(error::unknown_path)
         .layer(axum::middleware::from_fn_with_state(

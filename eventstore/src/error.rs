@@ -38,6 +38,9 @@ pub enum StoreError {
     /// Something could not be sealed or opened with the master key.
     #[error("{0}")]
     Vault(&'static str),
+    /// The master key is not the one that the database was made with.
+    #[error("this is not the master key that the database was made with")]
+    OtherMasterKey,
     /// The log is being closed.
     #[error("the store is shutting down")]
     Closed,

@@ -232,11 +232,7 @@ async fn check_master_key(pool: &PgPool, vault: &Vault) -> Result<(), StoreError
     vault
         .open(CONTEXT, &Sealed::new(kept))
         .map(|_| ())
-        .map_err(|_| {
-            StoreError::Vault(
-                "LEDGERLINE_MASTER_KEY is not the key that this database was made with",
-            )
-        })
+        .map_err(|_| StoreError::OtherMasterKey)
 }
 
 #[derive(sqlx::FromRow)]

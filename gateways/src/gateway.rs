@@ -26,7 +26,7 @@ const MARGIN: Duration = Duration::from_millis(100);
 pub struct Spool {
     /// The attempt's id.
     pub id: Id<SpoolMark>,
-    /// The transmission that the attempt belongs to.
+    /// The transmission that the attempt belongs to; 0 for a verification code, which has none.
     pub transmission: Id<Transmission>,
     /// The owner of the transmission.
     pub owner: Owner,
@@ -45,6 +45,11 @@ pub struct Spool {
 }
 
 impl Spool {
+    /// True if the attempt belongs to a transmission, which links in the message can name.
+    pub(crate) fn has_transmission(&self) -> bool {
+        self.transmission.get() != 0
+    }
+
     /// The time at which an adapter gives up, so that its report is there before the deadline.
     pub(crate) fn until(&self) -> Instant {
         self.deadline.checked_sub(MARGIN).unwrap_or(self.deadline)

@@ -91,20 +91,41 @@ async fn take(State(this): State<Unsubscribe>, Path(link): Path<Link>) -> Respon
     }
 }
 
+/// The style of the page: a button that a finger hits.
+const STYLE: &str = "body{font:1.1em/1.5 sans-serif;margin:1.5em}\
+    button{font:inherit;padding:.7em 1.4em;min-height:48px}";
+/// The Content Security Policy of the page. Its style is known by its SHA-256, which a test
+/// compares.
+const POLICY: &str = "default-src 'none'; \
+    style-src 'sha256-EgQbUO4PU8W15EMg++UhbdDyMR6mrdm7yJHnnZZHneo='; \
+    form-action 'self'; frame-ancestors 'none'";
+
 fn page(status: StatusCode, body: &'static str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; form-action 'self'; frame-ancestors 'none'",
-        ),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
         (HeaderName::from_static("x-robots-tag"), "noindex"),
     ];
     let page = format!(
-        "<!doctype html><html lang=\"en\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>Unsubscribe</title>{body}</html>"
+        "<!doctype html><html lang=\"en\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <title>Unsubscribe</title><style>{STYLE}</style>{body}</html>"
     );
     (status, headers, page).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    #[test]
+    fn the_policy_allows_the_style_of_the_page() {
+        let hash = STANDARD.encode(Sha256::digest(STYLE));
+        assert!(POLICY.contains(&format!("'sha256-{hash}'")), "{hash}");
+    }
 }

@@ -7,8 +7,10 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::Args;
+use domain::FIRST_TENANT;
 use reqwest::Method;
 use serde_json::json;
+use tokio::{net::TcpStream, time::timeout};
 
 use super::session::{Login, Session};
 use crate::{config::Config, output};
@@ -16,12 +18,15 @@ use crate::{config::Config, output};
 /// Time limit for the mail of the demonstration.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Time limit for a connection to the mail server.
+const CONNECT: Duration = Duration::from_secs(3);
+
 /// Send a first message through a running server and follow it to its report.
 #[derive(Debug, Args)]
 pub struct Demo {
     #[command(flatten)]
     login: Login,
-    /// A mail server to send through, instead of the sandbox.
+    /// A mail server to send through. Sandboxes are switched off, and stay so.
     #[arg(long, value_name = "HOST:PORT")]
     smtp: Option<String>,
     /// The address to write to.
@@ -34,10 +39,10 @@ impl Demo {
     pub async fn run(self, config: &Config) -> anyhow::Result<()> {
         let username = self.login.username(config);
         let server = Show(self.login.session(config).await?);
-        if let Some(smtp) = &self.smtp {
-            server.use_mail_server(smtp).await?;
-        }
         let account = server.account(&username).await?;
+        if let Some(smtp) = &self.smtp {
+            server.use_mail_server(smtp, account).await?;
+        }
         let contact = json!({
             "first_name": "Ada", "last_name": "Lovelace", "phone": "+15550100", "email": self.to,
         });
@@ -75,24 +80,56 @@ impl Demo {
 struct Show(Session);
 
 impl Show {
-    /// Registers the mail server as a provider, and deactivates all others.
-    async fn use_mail_server(&self, smtp: &str) -> anyhow::Result<()> {
+    /// Registers the mail server as a provider; then deactivates the sandboxes that mail of this
+    /// account could go to instead.
+    async fn use_mail_server(&self, smtp: &str, account: i64) -> anyhow::Result<()> {
         let (host, port) = smtp.rsplit_once(':').context("--smtp takes HOST:PORT")?;
         let port: u16 = port.parse().context("--smtp takes HOST:PORT")?;
-        let providers = self.0.call(Method::GET, "providers", None).await?;
-        for provider in providers.as_array().into_iter().flatten() {
-            let path = format!("providers/{}", provider["provider_id"]);
-            self.0
-                .call(Method::PUT, &path, Some(json!({"active": 0})))
-                .await?;
-        }
+        self.must_listen(host, port).await?;
         let provider = json!({
             "name": format!("mail server {smtp}"), "type": "smtp", "host": host, "port": port,
         });
         let provider = self.0.create("providers", "provider_id", provider).await?;
-        output::print(format_args!(
-            "provider {provider} sends through {smtp}; the others are switched off"
-        ))?;
+        output::print(format_args!("provider {provider} sends through {smtp}"))?;
+        let account = format!("accounts/{account}");
+        let account = self.0.call(Method::GET, &account, None).await?;
+        let tenant = account["tenant_id"].as_i64().unwrap_or(FIRST_TENANT.get());
+        let providers = "providers?active=1&limit=1000";
+        let providers = self.0.call(Method::GET, providers, None).await?;
+        for other in providers.as_array().into_iter().flatten() {
+            let (id, name) = (&other["provider_id"], &other["name"]);
+            if other["tenant_id"].as_i64().is_some_and(|it| it != tenant) {
+                continue;
+            }
+            if other["type"] == "sandbox" {
+                let path = format!("providers/{id}");
+                let off = Some(json!({"active": 0}));
+                self.0.call(Method::PUT, &path, off).await?;
+                output::print(format_args!("provider {id} ({name}) is switched off"))?;
+            } else if other["type"] == "smtp" && *id != json!(provider) {
+                output::print(format_args!(
+                    "provider {id} ({name}) sends mail too, and may be chosen for this one"
+                ))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a mail server that does not listen, if the server runs on this machine and so sees
+    /// the same; says it otherwise.
+    async fn must_listen(&self, host: &str, port: u16) -> anyhow::Result<()> {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let connected = timeout(CONNECT, TcpStream::connect((host, port))).await;
+        let reason = match connected {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {} s", CONNECT.as_secs()),
+        };
+        let said = format!("nothing listens at {host}:{port}, as seen from here: {reason}");
+        if self.0.is_local() {
+            bail!("{said}");
+        }
+        output::note(format_args!("{said}\n"));
         Ok(())
     }
 

@@ -1,9 +1,9 @@
 //! `ledgerline erase`
 
 use clap::{Args, Subcommand};
-use commands::{Actor, Commands};
+use commands::{Actor, CommandError, Commands};
 use domain::{
-    Id,
+    Id, Refusal,
     people::{Contact, ContactCommand},
 };
 
@@ -31,9 +31,13 @@ impl Erase {
         let Whom::Contact { contact_id } = self.whom;
         let commands = Commands::new(database::store(config).await?);
         let id: Id<Contact> = Id::new(contact_id);
-        commands
-            .send(id, ContactCommand::Erase, &Actor::process("command line"))
-            .await?;
+        let actor = Actor::process("command line");
+        match commands.send(id, ContactCommand::Erase, &actor).await {
+            Err(CommandError::Refused(Refusal::NotFound)) => {
+                anyhow::bail!("there is no contact {contact_id}")
+            }
+            sent => sent?,
+        };
         output::print(format_args!("contact {contact_id} is erased"))?;
         Ok(())
     }

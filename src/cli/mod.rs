@@ -6,6 +6,8 @@ mod demo;
 mod erase;
 mod events;
 mod openapi;
+mod password;
+mod prompt;
 mod rebuild;
 mod serve;
 mod session;
@@ -36,6 +38,10 @@ enum Command {
     /// Run the server.
     Serve(serve::Serve),
     /// Send a first message through a running server and follow it to its report.
+    ///
+    /// It creates a contact, a template, a program and a transmission, which stay. With --smtp it
+    /// also adds the mail server as a provider, and then switches off the sandboxes that could
+    /// take the message instead; other providers stay as they are.
     Demo(demo::Demo),
     /// Follow a campaign of a running server.
     Campaign(campaign::Campaign),
@@ -47,6 +53,10 @@ enum Command {
     Sql(sql::Sql),
     /// Build read models anew, beside the running server.
     Rebuild(rebuild::Rebuild),
+    /// Set a user's password, beside the running server, and end all tokens of the user.
+    ///
+    /// The password is asked for on a terminal; elsewhere it is the first line of standard input.
+    Password(password::Password),
     /// Make the log's data of a contact unreadable, for ever.
     Erase(erase::Erase),
     /// Measure this machine and the product on it, in one run on a scratch database.
@@ -101,6 +111,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Campaign(campaign) => campaign.run(&config).await,
             Command::Events(events) => events.run(&config).await,
             Command::Rebuild(rebuild) => rebuild.run(&config).await,
+            Command::Password(password) => password.run(&config).await,
             Command::Erase(erase) => erase.run(&config).await,
             Command::Bench(bench) => bench.run().await,
             Command::Openapi | Command::Sql(_) | Command::Confined(_) => Ok(()),

@@ -1,14 +1,23 @@
 //! `ledgerline serve`
 
+use std::time::Duration;
+
 use clap::Args;
-use secrecy::ExposeSecret;
-use tokio::signal::unix::{SignalKind, signal};
+use futures::FutureExt;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::timeout,
+};
 
 use crate::{
     config::{Config, ConfigError, Role},
     output,
     server::Server,
 };
+
+/// Time limit for standard output to take the first user's password.
+const SHOWN_WITHIN: Duration = Duration::from_secs(2);
 
 /// Run the server until SIGTERM or Ctrl-C.
 #[derive(Debug, Args)]
@@ -42,24 +51,18 @@ impl Serve {
     pub async fn run(self, config: &Config) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let username = config.access.admin_username.clone();
+        let show_password = Box::new(|password| show(username, password).boxed());
         let server = tokio::select! {
-            server = Server::start(config) => server?,
+            server = Server::start(config, show_password) => server?,
             // The unfinished start is dropped, which also tells an embedded Postgres to end.
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
         };
-        let mut lines = Vec::new();
-        if let Some((username, password)) = server.first_password() {
-            lines.push(format!(
-                "The first user is {username}, with the password {}\n\
-                 It is shown this once. Change it with PUT /users/{{user_id}}/password.",
-                password.expose_secret()
-            ));
-        }
         if let Some(address) = server.address() {
-            lines.push(format!("Ledgerline listens on http://{address}"));
+            let line = format!("Ledgerline listens on http://{address}");
+            drop(output::announce(line));
         }
-        output::announce(lines);
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
@@ -67,5 +70,18 @@ impl Serve {
         tracing::info!("stopping");
         server.stop().await;
         Ok(())
+    }
+}
+
+/// Shows the password of the first user, and waits for that if standard output is read.
+async fn show(username: String, password: SecretString) {
+    let shown = output::announce(format!(
+        "The first user is {username}, with the password {}\n\
+         It is shown this once. Change it with PUT /users/{{user_id}}/password; if it is lost, set \
+         another one with: ledgerline password {username}",
+        password.expose_secret()
+    ));
+    if timeout(SHOWN_WITHIN, shown).await.is_err() {
+        tracing::warn!("standard output is not read, and the first user's password goes there");
     }
 }

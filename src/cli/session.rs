@@ -1,14 +1,15 @@
 //! A client of a running server, for the commands that need one.
 
-use std::{io::IsTerminal, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use reqwest::{Client, Method, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use crate::{config::Config, output};
+use super::prompt;
+use crate::config::Config;
 
 /// The server to ask, and the user to log in as.
 #[derive(Debug, Args)]
@@ -35,20 +36,17 @@ impl Login {
         let username = self.username(config);
         let password = match &config.access.admin_password {
             Some(password) => password.clone(),
-            None => ask_password(&username)?,
+            None => ask_password(&username).await?,
         };
         Session::log_in(&url, &username, &password).await
     }
 }
 
-fn ask_password(username: &str) -> anyhow::Result<SecretString> {
-    if !std::io::stdin().is_terminal() {
+async fn ask_password(username: &str) -> anyhow::Result<SecretString> {
+    if !prompt::is_answered() {
         bail!("set LEDGERLINE_ADMIN_PASSWORD to the password of {username}");
     }
-    output::note(format_args!("Password of {username}: "));
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line)?;
-    Ok(SecretString::from(line.trim_end_matches('\n')))
+    prompt::ask(&format!("Password of {username}")).await
 }
 
 /// A session of a logged-in user.
@@ -77,6 +75,18 @@ impl Session {
         Ok(session)
     }
 
+    /// True if the server is reached by a loopback address, and so runs on this machine.
+    pub fn is_local(&self) -> bool {
+        let url = reqwest::Url::parse(&self.url).ok();
+        let host = url
+            .as_ref()
+            .and_then(|url| url.host_str())
+            .unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let address: Option<IpAddr> = host.parse().ok();
+        host == "localhost" || address.is_some_and(|address| address.is_loopback())
+    }
+
     /// Sends a request and returns the JSON answer, which must be a success.
     pub async fn call(
         &self,
@@ -95,15 +105,10 @@ impl Session {
             .send()
             .await
             .context("the server does not answer; is it running?")?;
-        let status = response.status();
-        let answer: Value = response.json().await.unwrap_or(Value::Null);
-        if !status.is_success() {
-            let reason = answer["error"]["message"]
-                .as_str()
-                .unwrap_or("no reason given");
-            bail!("{path}: {status}: {reason}");
+        if !response.status().is_success() {
+            return Err(refused(path, response).await);
         }
-        Ok(answer)
+        Ok(response.json().await.unwrap_or(Value::Null))
     }
 
     /// Creates something and returns its id, which the answer has in the field `id`.
@@ -128,8 +133,16 @@ impl Session {
         let response = request.send().await;
         let response = response.context("the server does not answer; is it running?")?;
         if !response.status().is_success() {
-            bail!("{path}: {}", response.status());
+            return Err(refused(path, response).await);
         }
         Ok(response)
     }
+}
+
+/// The error of a request that was refused, with the reason of the answer.
+async fn refused(path: &str, response: Response) -> anyhow::Error {
+    let status = response.status();
+    let answer: Value = response.json().await.unwrap_or(Value::Null);
+    let reason = answer["detail"].as_str().unwrap_or("no reason given");
+    anyhow!("{path}: {status}: {reason}")
 }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use super::{error::ConfigError, values::Values};
 
@@ -27,7 +27,7 @@ pub enum LogFormat {
 impl LogConfig {
     pub(super) fn load(values: &Values) -> Result<Self, ConfigError> {
         let filter: String = values.value("LEDGERLINE_LOG", "a filter")?;
-        if EnvFilter::try_new(&filter).is_err() {
+        if EnvFilter::try_new(&filter).is_err() || filter.split(',').any(is_no_level) {
             return Err(values.wrong(
                 "LEDGERLINE_LOG",
                 "a filter, as in info or warn,ledgerline=debug",
@@ -38,6 +38,14 @@ impl LogConfig {
             format: values.value("LEDGERLINE_LOG_FORMAT", "human or json")?,
         })
     }
+}
+
+/// True for a part of a filter that is a word alone, but no level: it would be taken for the name
+/// of a module, and all else would be off.
+fn is_no_level(part: &str) -> bool {
+    let part = part.trim();
+    let is_word = !part.is_empty() && !part.contains(['=', '[', ':']);
+    is_word && part.parse::<LevelFilter>().is_err()
 }
 
 impl FromStr for LogFormat {

@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use embedded_postgres::EmbeddedError;
 use eventstore::MasterKey;
 
 const BYTES: usize = 32;
@@ -31,8 +32,16 @@ pub enum MasterKeyError {
     #[error("{} does not hold a master key: 32 bytes in hex or base64. Bring the right one back from a backup", .0.display())]
     Malformed(PathBuf),
 
+    /// No file beside a database, whose key it held.
+    #[error("{} is missing, and the database beside it was made with it; restore it from the backup", .0.display())]
+    Missing(PathBuf),
+
+    /// A data directory that cannot be made.
+    #[error("LEDGERLINE_DATA_DIR: {0}")]
+    DataDir(EmbeddedError),
+
     /// A file that cannot be read or made.
-    #[error("The master key's file {} cannot be used: {source}", .path.display())]
+    #[error("The master key's file {} (in LEDGERLINE_DATA_DIR) cannot be used: {source}", .path.display())]
     File {
         /// The key's file.
         path: PathBuf,
@@ -46,8 +55,9 @@ pub fn file_in(data_dir: &Path) -> PathBuf {
     data_dir.join("master.key")
 }
 
-/// The key in an existing data directory, made there on the first call.
-pub fn read_or_create(data_dir: &Path) -> Result<MasterKey, MasterKeyError> {
+/// The key in an existing data directory, made there on the first call; beside a database it is
+/// only read.
+pub fn read_or_create(data_dir: &Path, has_database: bool) -> Result<MasterKey, MasterKeyError> {
     let path = file_in(data_dir);
     let failed = |source| MasterKeyError::File {
         path: path.clone(),
@@ -55,8 +65,9 @@ pub fn read_or_create(data_dir: &Path) -> Result<MasterKey, MasterKeyError> {
     };
     match File::open(&path) {
         Ok(file) => return read(&path, file),
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(failed(error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
+        Err(_) if has_database => return Err(MasterKeyError::Missing(path)),
+        Err(_) => {}
     }
     create(data_dir, &path).map_err(failed)?;
     read(&path, File::open(&path).map_err(failed)?)

@@ -112,26 +112,47 @@ impl Config {
         Ok(config)
     }
 
-    /// The key from its setting, else the key in the data directory, which is made on the first
-    /// call.
+    /// The key from its setting, else the key in the data directory, which is made there unless a
+    /// database was made before.
+    ///
+    /// # Errors
+    /// When the file cannot be used, or is missing beside a database.
     pub fn master_key(&self) -> Result<MasterKey, MasterKeyError> {
+        let set = self.master_key.as_ref();
+        if let Some(key) = set.and_then(|key| master_key::parse(key.expose_secret())) {
+            return Ok(key);
+        }
         let data_dir = &self.database.data_dir;
-        match self
-            .master_key
-            .as_ref()
-            .and_then(|key| master_key::parse(key.expose_secret()))
-        {
-            Some(key) => Ok(key),
+        embedded_postgres::create_data_dir(data_dir).map_err(MasterKeyError::DataDir)?;
+        master_key::read_or_create(data_dir, embedded_postgres::has_cluster(data_dir))
+    }
+
+    /// The place of the master key: the name of the setting, or the path of the file.
+    pub fn master_key_place(&self) -> String {
+        match self.master_key {
+            Some(_) => "LEDGERLINE_MASTER_KEY".to_owned(),
             None => {
-                embedded_postgres::create_data_dir(data_dir).map_err(|error| {
-                    MasterKeyError::File {
-                        path: master_key::file_in(data_dir),
-                        source: std::io::Error::other(error),
-                    }
-                })?;
-                master_key::read_or_create(data_dir)
+                let file = master_key::file_in(&self.database.data_dir);
+                file.display().to_string()
             }
         }
+    }
+
+    /// Checks the name and the password of the first user if this start is sure to create them,
+    /// which is before there is an embedded database.
+    ///
+    /// # Errors
+    /// Names the setting that is wrong.
+    pub fn check_first_user(&self) -> anyhow::Result<()> {
+        let is_new = !embedded_postgres::has_cluster(&self.database.data_dir);
+        if self.database.url.is_none() && is_new {
+            let access = &self.access;
+            let password = access.admin_password.as_ref();
+            let checked =
+                api::check_first_user(&access.admin_username, password, access.password_policy);
+            checked.map_err(anyhow::Error::from)?;
+        }
+        Ok(())
     }
 }
 

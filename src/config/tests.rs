@@ -283,6 +283,8 @@ fn a_wrong_value_stops_the_start_and_is_named() {
         ("LEDGERLINE_CORS_ORIGINS", "https://app.example:99999"),
         ("LEDGERLINE_URL", "uc.example"),
         ("LEDGERLINE_LOG", "=,="),
+        ("LEDGERLINE_LOG", "loud"),
+        ("LEDGERLINE_LOG", "info,loud"),
         ("LEDGERLINE_LOG_FORMAT", "xml"),
     ] {
         let said = refusal(&environment(&[(name, text)]));

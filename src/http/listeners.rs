@@ -1,9 +1,9 @@
-//! The HTTP listeners of a process, and the limits of each.
+//! The listeners of a process, and the limits of those for HTTP.
 
 use std::net::SocketAddr;
 
 use anyhow::Context;
-use gateways::inbound_mail;
+use gateways::inbound_mail::CONNECTIONS as MAIL_CONNECTIONS;
 use tokio::net::TcpListener;
 
 use super::{
@@ -11,7 +11,10 @@ use super::{
     connections::{ConnectionLimits, Connections},
     files::{connections_within, raise_limit},
 };
-use crate::config::{Config, Role};
+use crate::{
+    config::{Config, Role},
+    inbound_mail,
+};
 
 /// The connection limits of the listener for health.
 const HEALTH_CONNECTIONS: ConnectionLimits = ConnectionLimits {
@@ -28,16 +31,19 @@ pub struct Listeners {
     pub api: Option<Bound>,
     /// The listener for health and metrics only.
     pub health: Option<Bound>,
+    /// The listeners for mail.
+    pub mail: Option<inbound_mail::Bound>,
 }
 
 impl Listeners {
     /// Begins to listen, after raising the limit on open files.
     ///
     /// # Errors
-    /// When an address is taken.
+    /// When an address is taken, or the certificate of the one for mail cannot be used.
     pub async fn bind(config: &Config) -> anyhow::Result<Self> {
         let limits = connection_limits(config);
         let has_api = matches!(config.process.role, Role::All | Role::Api);
+        let has_worker = matches!(config.process.role, Role::All | Role::Worker);
         Ok(Self {
             api: if has_api {
                 let listener = listen("LEDGERLINE_LISTEN", config.server.listen).await?;
@@ -51,6 +57,11 @@ impl Listeners {
                     Some((listener, http_config(config, "health", HEALTH_CONNECTIONS)))
                 }
                 None => None,
+            },
+            mail: if has_worker {
+                Some(inbound_mail::Bound::bind(&config.receiving).await?)
+            } else {
+                None
             },
         })
     }
@@ -66,7 +77,7 @@ fn connection_limits(config: &Config) -> ConnectionLimits {
     let mail = mail
         .iter()
         .flatten()
-        .map(|_| inbound_mail::CONNECTIONS as u64)
+        .map(|_| MAIL_CONNECTIONS as u64)
         .sum::<u64>();
     let others = u64::from(config.database.connections) + mail;
     let per_address = config.limits.connections_per_address;

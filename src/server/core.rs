@@ -24,12 +24,11 @@ use gateways::{
     unsubscribe::Unsubscribe,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio_util::sync::CancellationToken;
 
-use super::parts;
+use super::{begun::Begun, parts};
 use crate::{
     config::{Config, Connections, Role},
-    database::Database,
+    database::{Database, open_store},
     http::{Bound, Http},
     identity,
     inbound_mail::{self, Listening},
@@ -60,7 +59,8 @@ pub struct Core<'a> {
 
 impl<'a> Core<'a> {
     /// Opens the log, starts the subscribers if the role leads them, upgrades addresses, and
-    /// follows the providers. `listening` is the address of the API.
+    /// follows the providers. `listening` is the address of the API; `begun` gets what has to be
+    /// ended, also when this fails.
     ///
     /// # Errors
     /// When the database does not answer or its schema cannot be brought up to date.
@@ -70,14 +70,15 @@ impl<'a> Core<'a> {
         database: &Database,
         shares: Connections,
         listening: SocketAddr,
-        stop: &CancellationToken,
-    ) -> anyhow::Result<(Self, Subscribers)> {
+        begun: &mut Begun,
+    ) -> anyhow::Result<Self> {
         let metrics = telemetry::metrics()?;
         let pool = database.pool(shares.store).await?;
+        begun.pools.push(pool.clone());
         if let Some(password) = &config.database.reader_password {
             Database::set_reader_password(&pool, password).await?;
         }
-        let store = Store::open(pool, master).await?;
+        let store = open_store(config, pool, master).await?;
         let commands = Commands::new(store.clone());
         let work = WorkSignal::new(store.log());
         let all = subscribers(&work);
@@ -88,7 +89,9 @@ impl<'a> Core<'a> {
             Vec::new()
         };
         let lanes = shares.lanes as usize;
-        let subscribers = Subscribers::start(store.log(), led, lanes, &high_water_marks, stop);
+        let subscribers =
+            Subscribers::start(store.log(), led, lanes, &high_water_marks, &begun.stop);
+        begun.subscribers = Some(subscribers);
         identity::start(&commands, parts::adoption(config), &high_water_marks).await?;
 
         let installation = parts::installation(config, master, listening);
@@ -103,7 +106,7 @@ impl<'a> Core<'a> {
             parts::deadlines(config),
         );
         let entrance = Entrance::new(store, receiving, reports.clone());
-        let core = Self {
+        Ok(Self {
             config,
             master,
             commands,
@@ -115,8 +118,7 @@ impl<'a> Core<'a> {
             verp,
             reports,
             entrance,
-        };
-        Ok((core, subscribers))
+        })
     }
 
     /// The log.
@@ -124,16 +126,16 @@ impl<'a> Core<'a> {
         self.commands.store()
     }
 
-    /// Listens for mail at the addresses that are set.
+    /// Serves the listeners for mail.
     ///
     /// # Errors
-    /// When an address is taken, or the certificate cannot be used.
-    pub async fn listen_for_mail(&self) -> anyhow::Result<Listening> {
+    /// When the system does not tell the address of a listener.
+    pub fn serve_mail(&self, bound: inbound_mail::Bound) -> anyhow::Result<Listening> {
         let config = &self.config.receiving;
         let complaints = config.complaints.clone();
         let returns = Returns::new(self.verp.clone(), self.commands.clone(), complaints);
         let (host, media) = (parts::host_name(), self.media());
-        inbound_mail::listen(config, host, &self.entrance, returns, &media).await
+        bound.serve(config, host, &self.entrance, &returns, &media)
     }
 
     /// Starts the worker, which sends the queued transmissions.

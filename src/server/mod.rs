@@ -1,25 +1,27 @@
 //! One process: the parts of its role, started in order and stopped in order.
 
+mod begun;
 mod core;
 mod parts;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use api::{App, FirstUser, Parts};
+use api::{App, FirstUser, Parts, ShowPassword};
 use commands::{Actor, Commands, policies::Running};
 use domain::{
     Id, Patch,
     delivery::{Provider, ProviderCommand, ProviderKind, ProviderPatch},
 };
-use eventstore::{MasterKey, subscriber::Subscribers};
-use futures::future::join_all;
+use eventstore::MasterKey;
 use gateways::{Worker, codes::Codes};
 use media::conversion::{Confinement, Conversions};
-use secrecy::SecretString;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use self::core::{Core, has};
+use self::{
+    begun::Begun,
+    core::{Core, has},
+};
 use crate::{
     config::{Config, Connections, Role},
     database::Database,
@@ -41,17 +43,20 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the parts of the role.
+    /// Starts the parts of the role; the random password of a first user is shown by
+    /// `show_password`.
     ///
     /// # Errors
     /// When a setting is wrong, an address is taken, or the database does not answer.
-    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+    pub async fn start(config: &Config, show_password: ShowPassword) -> anyhow::Result<Self> {
         // Before anything else, since a port in use is a wrong setting.
         let listeners = Listeners::bind(config).await?;
         let shares = Connections::share(config.database.connections, config.process.role)?;
+        config.check_first_user()?;
         let master = config.master_key()?;
         let database = Database::open(config).await?;
-        match Started::start(config, shares, &master, &database, listeners).await {
+        let parts = Started::start(config, shares, &master, &database, listeners, show_password);
+        match parts.await {
             Ok(parts) => Ok(Self { parts, database }),
             Err(error) => {
                 database.close().await;
@@ -63,11 +68,6 @@ impl Server {
     /// The address of the API, if this process has it.
     pub fn address(&self) -> Option<SocketAddr> {
         self.parts.address
-    }
-
-    /// The first user's name and password, if this start generated them.
-    pub fn first_password(&self) -> Option<&(String, SecretString)> {
-        self.parts.first_password.as_ref()
     }
 
     /// Stops taking requests, finishes the attempts on the wire, and closes everything, within ten
@@ -84,78 +84,90 @@ impl Server {
 /// The parts of a process that end before its database.
 struct Started {
     address: Option<SocketAddr>,
-    first_password: Option<(String, SecretString)>,
     http: Option<Http>,
     health: Option<Http>,
     conversions: Option<Conversions>,
     worker: Option<Worker>,
     policies: Option<Running>,
     mail: Option<Listening>,
-    subscribers: Subscribers,
-    pools: Vec<PgPool>,
+    begun: Begun,
     /// Ends streams to clients, which have no end of their own.
     closing: CancellationToken,
-    stop: CancellationToken,
 }
 
 impl Started {
-    /// Starts the parts. The API is prepared first and served last: an error in it (a refused first
-    /// password, say) is known before anything is sent.
+    /// Starts the parts, and ends them in order if one of them cannot start.
     async fn start(
         config: &Config,
         shares: Connections,
         master: &MasterKey,
         database: &Database,
         listeners: Listeners,
+        show_password: ShowPassword,
     ) -> anyhow::Result<Self> {
-        let stop = CancellationToken::new();
-        let stop_on_error = stop.clone().drop_guard();
-        let listening = match &listeners.api {
-            Some((listener, _)) => listener.local_addr()?,
-            None => config.server.listen,
-        };
-        let (core, subscribers) =
-            Core::start(config, master, database, shares, listening, &stop).await?;
         let mut started = Self {
             address: None,
-            first_password: None,
             http: None,
             health: None,
             conversions: None,
             worker: None,
             policies: None,
             mail: None,
-            subscribers,
-            pools: vec![core.store().pool().clone()],
+            begun: Begun::nothing(),
             closing: CancellationToken::new(),
-            stop,
         };
+        let parts = started.start_parts(config, shares, master, database, listeners, show_password);
+        match parts.await {
+            Ok(()) => Ok(started),
+            Err(error) => {
+                started.stop().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Starts the parts. The API is prepared first and served last: an error in it (a refused first
+    /// password, say) is known before anything is sent.
+    async fn start_parts(
+        &mut self,
+        config: &Config,
+        shares: Connections,
+        master: &MasterKey,
+        database: &Database,
+        listeners: Listeners,
+        show_password: ShowPassword,
+    ) -> anyhow::Result<()> {
+        let listening = match &listeners.api {
+            Some((listener, _)) => listener.local_addr()?,
+            None => config.server.listen,
+        };
+        let begun = &mut self.begun;
+        let core = Core::start(config, master, database, shares, listening, begun).await?;
         let app = match &listeners.api {
             Some(_) => {
                 let readers = database.readers(shares.readers);
                 let is_embedded = database.is_embedded();
-                Some(started.prepare_api(&core, readers, is_embedded).await?)
+                let prepared = self.prepare_api(&core, readers, is_embedded, show_password);
+                Some(prepared.await?)
             }
             None => None,
         };
-        if has(config, Role::Worker) {
-            started.mail = Some(core.listen_for_mail().await?);
-            started.worker = Some(core.start_worker());
-            started.policies = Some(core.start_policies());
+        if let Some(bound) = listeners.mail {
+            self.mail = Some(core.serve_mail(bound)?);
         }
-        let confinement = started
-            .conversions
-            .as_ref()
-            .map(|it| it.confinement().name());
+        if has(config, Role::Worker) {
+            self.worker = Some(core.start_worker());
+            self.policies = Some(core.start_policies());
+        }
+        let confinement = self.conversions.as_ref().map(|it| it.confinement().name());
         let health = listeners.health;
-        started.health = health.map(|bound| core.serve_health(bound, confinement));
+        self.health = health.map(|bound| core.serve_health(bound, confinement));
         if let (Some(app), Some((listener, http))) = (app, listeners.api) {
             let routes = api::router(app).merge(core.public_routes());
-            started.http = Some(Http::serve(listener, routes, http));
-            started.address = Some(listening);
+            self.http = Some(Http::serve(listener, routes, http));
+            self.address = Some(listening);
         }
-        stop_on_error.disarm();
-        Ok(started)
+        Ok(())
     }
 
     /// Prepares the API, and creates the first user.
@@ -164,9 +176,10 @@ impl Started {
         core: &Core<'_>,
         readers: PgPool,
         is_embedded: bool,
+        show_password: ShowPassword,
     ) -> anyhow::Result<App> {
         let config = core.config;
-        self.pools.push(readers.clone());
+        self.begun.pools.push(readers.clone());
         let confinement = Confinement::find(parts::confinement(config)).await;
         let conversions = Conversions::find(config.conversion.limits, confinement);
         self.conversions = Some(conversions.clone());
@@ -184,17 +197,15 @@ impl Started {
             closing: self.closing.clone(),
         };
         let app = App::start(parts, parts::api(config)).await.map_err(plain)?;
-        let username = config.access.admin_username.clone();
         let first = FirstUser {
-            username: username.clone(),
+            username: config.access.admin_username.clone(),
             password: config.access.admin_password.clone(),
+            show_password,
         };
-        let bootstrapped = api::bootstrap(&app, first).await.map_err(plain)?;
-        if bootstrapped.created && is_embedded {
+        let is_first_start = api::bootstrap(&app, first).await.map_err(plain)?;
+        if is_first_start && is_embedded {
             register_sandbox(&core.commands).await?;
         }
-        let generated = bootstrapped.generated_password;
-        self.first_password = generated.map(|password| (username, password));
         Ok(app)
     }
 
@@ -220,15 +231,7 @@ impl Started {
         if let Some(health) = self.health {
             health.stop(LAST_QUERIES).await;
         }
-        self.stop.cancel();
-        self.subscribers.ended().await;
-        let closing = self.pools.iter().map(PgPool::close);
-        if tokio::time::timeout(LAST_QUERIES, join_all(closing))
-            .await
-            .is_err()
-        {
-            tracing::warn!("queries were still running at the end");
-        }
+        self.begun.end().await;
     }
 }
 

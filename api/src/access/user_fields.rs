@@ -54,6 +54,7 @@ pub(super) struct NewUser {
 
 impl FromFields for NewUser {
     fn from_fields(fields: &mut Fields) -> Self {
+        fields.describe_active("1 for a user who may log in.");
         Self {
             said: UserRequest::from_fields(fields),
             role: fields.text_or_number("role"),

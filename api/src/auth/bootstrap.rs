@@ -8,49 +8,31 @@ use domain::{
     Entity, FIRST_TENANT, Id, Owner, Patch, Refusal,
     access::{
         Permission, PermissionCommand, Role, RoleCommand, TenantCommand, TenantPatch, User,
-        UserCommand, UserPatch, UserProfile, vocabulary,
+        UserCommand, UserPatch, vocabulary,
     },
     people::{Account, AccountCommand, AccountPatch},
     values::Line,
 };
 use eventstore::LockName;
-use secrecy::SecretString;
 
-use super::AccessCache;
+use super::{
+    AccessCache,
+    first_user::{FirstUser, check_first_user, generate},
+};
 use crate::{App, Error, Result};
 
-/// The characters of a generated password; no two look alike.
-const ALPHABET: [u8; 32] = *b"abcdefghijkmnpqrstuvwxyz23456789";
-const LENGTH: usize = 20;
 /// The code of the first tenant.
 const FIRST_CODE: &str = "main";
 /// Time limit for the lock, and for this process to have read the whole log.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The user to create if there is none yet.
-pub struct FirstUser {
-    /// The login name.
-    pub username: String,
-    /// The password; a random one if none is given.
-    pub password: Option<SecretString>,
-}
-
-/// The result of [`bootstrap`].
-#[derive(Debug)]
-pub struct Bootstrapped {
-    /// True if the first user was created.
-    pub created: bool,
-    /// The generated password of the first user, to be shown once.
-    pub generated_password: Option<SecretString>,
-}
-
 /// Creates the missing permissions, predefined roles and first user. To be called at every start,
-/// before requests are answered.
+/// before requests are answered. Returns true if it created the first user.
 ///
 /// # Errors
 /// When the database or the log does not answer in time, or the username or the password is not
 /// allowed.
-pub async fn bootstrap(app: &App, first: FirstUser) -> Result<Bootstrapped> {
+pub async fn bootstrap(app: &App, first: FirstUser) -> Result<bool> {
     let locks = app.commands().store().locks();
     let Some(alone) = locks.lock_within(LockName::Bootstrap, TIMEOUT).await? else {
         return Err(Error::Unavailable(
@@ -79,35 +61,44 @@ impl<'a> Bootstrap<'a> {
         }
     }
 
-    async fn run(&self, first: FirstUser) -> Result<Bootstrapped> {
+    async fn run(&self, first: FirstUser) -> Result<bool> {
         self.catch_up().await?;
         let new = self.permissions().await?;
         self.roles(&new).await?;
         self.first_tenant().await?;
         if self.access_cache.has_users() {
-            return Ok(Bootstrapped {
-                created: false,
-                generated_password: None,
-            });
+            self.warn_of_another_password(&first).await?;
+            return Ok(false);
         }
-        let (password, generated) = match first.password {
-            Some(password) => (password, None),
-            None => {
-                let password = generate()?;
-                (password.clone(), Some(password))
-            }
-        };
-        self.user(&first.username, &password).await?;
+        self.user(first).await?;
         self.catch_up().await?;
         // Waits for the read models, so that the first login finds everything in the lists.
         let head = self.commands.store().log().head();
         for kind in [Permission::TYPE, Role::TYPE, User::TYPE, Account::TYPE] {
             self.app.settle(kind, Some(head)).await;
         }
-        Ok(Bootstrapped {
-            created: true,
-            generated_password: generated,
-        })
+        Ok(true)
+    }
+
+    /// Logs a warning if a password is set that is not the present one of that user: the setting
+    /// is the password of a user that a first start creates, and changes no other.
+    async fn warn_of_another_password(&self, first: &FirstUser) -> Result<()> {
+        let Some(password) = &first.password else {
+            return Ok(());
+        };
+        let Some((id, user)) = self.access_cache.login(&first.username) else {
+            return Ok(());
+        };
+        let present = user.password().map(|sealed| (id, sealed));
+        let passwords = &self.app.auth().passwords;
+        if !passwords.verify(present, password, None).await? {
+            tracing::warn!(
+                user = %first.username,
+                "LEDGERLINE_ADMIN_PASSWORD is not the password of this user and does not change \
+                 it; `ledgerline password` does"
+            );
+        }
+        Ok(())
     }
 
     /// Waits until this process has read the whole log.
@@ -224,14 +215,13 @@ impl<'a> Bootstrap<'a> {
         self.create(id, create).await
     }
 
-    async fn user(&self, username: &str, password: &SecretString) -> Result<()> {
-        let username = line("username", username)?;
-        let profile = UserProfile {
-            username: Some(username.clone()),
-            ..UserProfile::default()
-        };
+    async fn user(&self, first: FirstUser) -> Result<()> {
         let policy = self.app.config().password_policy;
-        policy.check("LEDGERLINE_ADMIN_PASSWORD", password, &profile)?;
+        let username = check_first_user(&first.username, first.password.as_ref(), policy)?;
+        let (password, show_password) = match first.password {
+            Some(password) => (password, None),
+            None => (generate()?, Some(first.show_password)),
+        };
         let id: Id<User> = self.commands.next_id(User::TYPE).await?;
         let username = Patch::Set(username);
         let patch = UserPatch {
@@ -239,17 +229,20 @@ impl<'a> Bootstrap<'a> {
             active: Patch::Set(true),
             ..UserPatch::default()
         };
-        let password = self.app.auth().passwords.seal(id, password, None).await?;
+        let sealed = self.app.auth().passwords.seal(id, &password, None).await?;
         let roles = [vocabulary::ADMIN, vocabulary::USER].into_iter();
         let roles = roles
             .filter_map(|name| Some(self.access_cache.role_named(name)?.0))
             .collect();
+        if let Some(show_password) = show_password {
+            show_password(password).await;
+        }
         self.create(
             id,
             UserCommand::Create {
                 id,
                 patch,
-                password,
+                password: sealed,
                 tenant: FIRST_TENANT,
                 roles,
             },
@@ -282,28 +275,4 @@ impl<'a> Bootstrap<'a> {
 fn line(field: &'static str, text: &str) -> Result<Line> {
     text.parse()
         .map_err(|error: domain::values::InvalidValue| Error::invalid(field, error.to_string()))
-}
-
-fn generate() -> Result<SecretString> {
-    let mut bytes = zeroize::Zeroizing::new([0_u8; LENGTH]);
-    getrandom::fill(bytes.as_mut()).map_err(|_| Error::Internal)?;
-    // 32 characters: the lowest five bits of a byte choose a character without a bias.
-    let chosen = bytes
-        .iter()
-        .map(|byte| char::from(ALPHABET[usize::from(byte & 31)]));
-    Ok(SecretString::from(chosen.collect::<String>()))
-}
-
-#[cfg(test)]
-mod tests {
-    use secrecy::ExposeSecret;
-
-    use super::*;
-
-    #[test]
-    fn generated_passwords_are_long_and_differ() {
-        let (one, two) = (generate().unwrap(), generate().unwrap());
-        assert_eq!(one.expose_secret().len(), LENGTH);
-        assert_ne!(one.expose_secret(), two.expose_secret());
-    }
 }

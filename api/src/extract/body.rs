@@ -112,6 +112,10 @@ fn parse(bytes: &[u8]) -> Result<Map<String, Value>> {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(Error::invalid("body", "must be a JSON object")),
         Err(error) if is_too_many(&error) => Err(Error::invalid("body", "has too many values")),
+        Err(error) if strict::is_too_deep(&error) => {
+            let said = "has more than 128 levels of arrays and objects";
+            Err(Error::invalid("body", said))
+        }
         Err(error) => Err(match duplicate(&error) {
             Some(name) => Error::invalid(name, "stands twice"),
             // The parser's message may quote the body, which may hold a password.

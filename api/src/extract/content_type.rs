@@ -46,6 +46,10 @@ pub(crate) fn declared_type(headers: &HeaderMap, types: &[&str]) -> Result<Optio
 
 /// The refusal of a body whose content type is none of these, or missing.
 pub(crate) fn unlisted_type(types: &[&str]) -> Error {
+    if types.contains(&"*/*") {
+        let said = "the body needs one Content-Type, and any will do, such as image/png";
+        return Error::UnsupportedMedia(said.into());
+    }
     let types = types.join(", ");
     Error::UnsupportedMedia(format!("the body's Content-Type must be one of: {types}").into())
 }

@@ -167,6 +167,17 @@ impl Fields {
         })
     }
 
+    /// The flag `active` of something new, which is inactive without it; `meaning` says what the
+    /// flag is for.
+    pub fn describe_active(&mut self, meaning: &'static str) {
+        self.note("active", || {
+            schemas::flag()
+                .description(Some(format!("{meaning} Left out, it is 0.")))
+                .default(Some(serde_json::json!(0)))
+                .examples([serde_json::json!(1)])
+        });
+    }
+
     /// A word out of `words`, in any case.
     pub fn one_of<T>(
         &mut self,

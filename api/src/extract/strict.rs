@@ -18,6 +18,11 @@ pub(crate) fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
     Ok(value)
 }
 
+/// True for the error of JSON with more levels than are read.
+pub(crate) fn is_too_deep(error: &serde_json::Error) -> bool {
+    error.to_string().starts_with("recursion limit exceeded")
+}
+
 #[derive(Clone, Copy)]
 struct Reader<'a> {
     /// The number of values that may still come.
@@ -125,6 +130,13 @@ pub(crate) fn duplicate(error: &serde_json::Error) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn too_many_levels_are_told_from_what_is_no_json() {
+        let deep = "[".repeat(200);
+        assert!(is_too_deep(&parse(deep.as_bytes()).unwrap_err()));
+        assert!(!is_too_deep(&parse(b"[1").unwrap_err()));
+    }
 
     #[test]
     fn a_name_that_stands_twice_is_found_at_any_depth() {

@@ -117,7 +117,9 @@ impl<'a> Examples<'a> {
         let is_required =
             |name: &String| required.is_some_and(|names| names.iter().any(|one| one == name));
         let shown = fields.iter().filter(|(name, schema)| {
-            let chosen = ["active", TENANT_ID].contains(&name.as_str()) || is_secret(schema);
+            // Where it has a default, a new thing is of little use without it.
+            let is_kept = *name == "active" && schema.get("default").is_none();
+            let chosen = is_kept || *name == TENANT_ID || is_secret(schema);
             !(self.sent && chosen) || is_required(name)
         });
         let example = |(name, schema): (&String, &Value)| {
@@ -281,6 +283,13 @@ mod tests {
         let expected =
             json!({"username": "ada", "passwd": null, "password": PASSWORD, "role": "user"});
         assert_eq!(sent(&schema), expected);
+    }
+
+    #[test]
+    fn what_is_created_inactive_by_default_is_activated_in_its_example() {
+        let active = json!({"type": "integer", "default": 0, "examples": [1]});
+        let schema = json!({"type": "object", "properties": {"active": active}});
+        assert_eq!(sent(&schema), json!({"active": 1}));
     }
 
     #[test]

@@ -29,7 +29,7 @@ use axum::http::Method;
 
 pub(crate) use about::{About, Shape, component, op};
 pub(crate) use examples::PASSWORD as EXAMPLE_PASSWORD;
-pub(crate) use page::routes as page_routes;
+pub(crate) use page::{docs, routes as page_routes};
 pub(crate) use routes::{JSON, Registered, Routes};
 pub(crate) use sketch::{Describe, Field, Sketch};
 pub(crate) use tenants::CREATED_WITHIN;

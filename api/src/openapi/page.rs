@@ -27,12 +27,17 @@ static PAGE: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
         .filter(true);
     Arc::new(config)
 });
-/// The file of the page itself, and the replacement in it: its title, and the width that a phone
-/// lays it out in.
+/// The style sheet of narrow screens.
+const NARROW: &str = "narrow.css";
+const NARROW_STYLE: &str = include_str!("narrow.css");
+/// The file of the page itself, and the replacements in it: its title with the width that a phone
+/// lays it out in, and, after the page's own style sheets, that of narrow screens.
 const INDEX: &str = "index.html";
 const TITLE: &str = "<title>Swagger UI</title>";
 const HEAD: &str = "<title>Ledgerline API</title>\n    \
     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">";
+const END: &str = "</head>";
+const LINK: &str = "  <link rel=\"stylesheet\" href=\"./narrow.css\">\n  </head>";
 /// The Content Security Policy of the page: it runs and loads only files of this server, with no
 /// script and no style in the HTML. Its icons are `data:` images of its own style sheet.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -83,11 +88,16 @@ async fn root(headers: HeaderMap) -> Result<Redirect> {
     }
 }
 
-async fn docs() -> Redirect {
+/// Redirects to the page.
+pub(crate) async fn docs() -> Redirect {
     Redirect::temporary("/docs/index.html")
 }
 
 async fn file(Path(name): Path<String>) -> Result<Response> {
+    if name == NARROW {
+        let headers = [(header::CONTENT_TYPE, "text/css")];
+        return Ok((headers, NARROW_STYLE).into_response());
+    }
     match utoipa_swagger_ui::serve(&name, Arc::clone(&PAGE)) {
         Ok(Some(file)) => {
             let headers = [
@@ -111,5 +121,6 @@ async fn file(Path(name): Path<String>) -> Result<Response> {
 /// The page with its head replaced.
 fn titled(page: &[u8]) -> Vec<u8> {
     let page = String::from_utf8_lossy(page);
-    page.replacen(TITLE, HEAD, 1).into_bytes()
+    let page = page.replacen(TITLE, HEAD, 1);
+    page.replacen(END, LINK, 1).into_bytes()
 }

@@ -3,9 +3,11 @@
 use axum::response::Response;
 use domain::{
     Id, Patch,
-    outreach::{Attachment, Document, DocumentCommand, DocumentPatch, MediaHash, Quality},
+    outreach::{
+        Attachment, Document, DocumentCommand, DocumentPatch, MediaHash, MessageId, Quality,
+    },
 };
-use projections::outreach::documents::DocumentRow;
+use projections::outreach::{documents::DocumentRow, programs};
 
 use super::{
     document_pages,
@@ -44,7 +46,10 @@ pub(super) fn routes() -> Routes {
             update,
             converting(op("Changes a document")).note("Another quality draws the pages anew."),
         )
-        .delete(delete, op("Deletes a document"))
+        .delete(
+            delete,
+            op("Deletes a document").note("423 while a program names it."),
+        )
         .done()
         .put(
             "/messages/documents/{document_id}/media",
@@ -124,7 +129,10 @@ async fn delete(
     documents: Writer<Document, Delete>,
     Path(id): Path<Id<Document>>,
 ) -> Result<Answer> {
-    documents.deleted(id, DocumentCommand::Delete).await
+    documents.load(id).await?;
+    let message = MessageId::Document(id);
+    let uses = programs::uses_of_message(documents.pool(), message).await?;
+    documents.deleted(id, DocumentCommand::Delete(uses)).await
 }
 
 async fn replace(

@@ -2,9 +2,9 @@
 
 use domain::{
     Id,
-    outreach::{Recording, RecordingCommand, RecordingPatch},
+    outreach::{MessageId, Recording, RecordingCommand, RecordingPatch},
 };
-use projections::outreach::recordings::RecordingRow;
+use projections::outreach::{programs, recordings::RecordingRow};
 
 use super::recording_sound::{append, download, upload};
 use crate::{
@@ -39,7 +39,10 @@ pub(super) fn routes() -> Routes {
         .list(list, op("Lists recordings"))
         .read(read, op("Reads a recording"))
         .update(update, op("Changes a recording"))
-        .delete(delete, op("Deletes a recording"))
+        .delete(
+            delete,
+            op("Deletes a recording").note("423 while a program names it."),
+        )
         .done()
         .put(
             "/messages/recordings/{recording_id}/media",
@@ -106,7 +109,10 @@ async fn delete(
     recordings: Writer<Recording, Delete>,
     Path(id): Path<Id<Recording>>,
 ) -> Result<Answer> {
-    recordings.deleted(id, RecordingCommand::Delete).await
+    recordings.load(id).await?;
+    let message = MessageId::Recording(id);
+    let uses = programs::uses_of_message(recordings.pool(), message).await?;
+    recordings.deleted(id, RecordingCommand::Delete(uses)).await
 }
 
 impl FromFields for RecordingPatch {

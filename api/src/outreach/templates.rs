@@ -3,9 +3,9 @@
 use axum::{extract::FromRequestParts, http::request::Parts};
 use domain::{
     Id,
-    outreach::{Attachment, Template, TemplateCommand, TemplatePatch},
+    outreach::{Attachment, MessageId, Template, TemplateCommand, TemplatePatch},
 };
-use projections::outreach::templates::TemplateRow;
+use projections::outreach::{programs, templates::TemplateRow};
 use utoipa::openapi::{ObjectBuilder, schema::Type};
 
 use super::media::{self, Upload};
@@ -31,7 +31,10 @@ pub(super) fn routes() -> Routes {
         .list(list, op("Lists templates"))
         .read(read, op("Reads a template"))
         .update(update, op("Changes a template"))
-        .delete(delete, op("Deletes a template"))
+        .delete(
+            delete,
+            op("Deletes a template").note("423 while a program names it."),
+        )
         .done()
         .put(
             "/messages/templates/{template_id}/media",
@@ -86,7 +89,10 @@ async fn delete(
     templates: Writer<Template, Delete>,
     Path(id): Path<Id<Template>>,
 ) -> Result<Answer> {
-    templates.deleted(id, TemplateCommand::Delete).await
+    templates.load(id).await?;
+    let message = MessageId::Template(id);
+    let uses = programs::uses_of_message(templates.pool(), message).await?;
+    templates.deleted(id, TemplateCommand::Delete(uses)).await
 }
 
 async fn upload(

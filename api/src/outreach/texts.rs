@@ -2,9 +2,9 @@
 
 use domain::{
     Id, Patch,
-    outreach::{Text, TextClass, TextCommand, TextPatch, sms::Encoding},
+    outreach::{MessageId, Text, TextClass, TextCommand, TextPatch, sms::Encoding},
 };
-use projections::outreach::texts::TextRow;
+use projections::outreach::{programs, texts::TextRow};
 use serde_json::json;
 
 use crate::{
@@ -35,7 +35,10 @@ pub(super) fn routes() -> Routes {
         .list(list, op("Lists texts"))
         .read(read, op("Reads a text"))
         .update(update, op("Changes a text"))
-        .delete(delete, op("Deletes a text"))
+        .delete(
+            delete,
+            op("Deletes a text").note("423 while a program names it."),
+        )
         .done()
         .spelt_also("/messages/texts", "/texts")
 }
@@ -66,7 +69,10 @@ async fn update(
 }
 
 async fn delete(texts: Writer<Text, Delete>, Path(id): Path<Id<Text>>) -> Result<Answer> {
-    texts.deleted(id, TextCommand::Delete).await
+    texts.load(id).await?;
+    let message = MessageId::Text(id);
+    let uses = programs::uses_of_message(texts.pool(), message).await?;
+    texts.deleted(id, TextCommand::Delete(uses)).await
 }
 
 impl FromFields for TextPatch {

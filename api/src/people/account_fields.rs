@@ -45,6 +45,17 @@ impl FromFields for AccountRequest {
     }
 }
 
+/// The fields of an account that is to be created.
+#[derive(Debug)]
+pub(super) struct NewAccount(pub AccountRequest);
+
+impl FromFields for NewAccount {
+    fn from_fields(fields: &mut Fields) -> Self {
+        fields.describe_active("1 for an account that sends and receives.");
+        Self(AccountRequest::from_fields(fields))
+    }
+}
+
 impl AccountRequest {
     /// The patch, with secrets sealed for this account.
     pub fn sealed(self, vault: &Vault, id: Id<Account>) -> Result<AccountPatch> {

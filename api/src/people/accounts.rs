@@ -7,9 +7,12 @@ use domain::{
     values::Line,
 };
 use eventstore::clock;
-use projections::people::accounts::AccountRow;
+use projections::{outreach::programs, people::accounts::AccountRow};
 
-use super::{account_addresses, account_fields::AccountRequest};
+use super::{
+    account_addresses,
+    account_fields::{AccountRequest, NewAccount},
+};
 use crate::{
     Error, Result,
     access::Newcomer,
@@ -36,7 +39,12 @@ pub(super) fn routes() -> Routes {
             op("Changes an account")
                 .note("An account of a user who is not active cannot be activated: 423."),
         )
-        .delete(delete, op("Deletes an account"))
+        .delete(
+            delete,
+            op("Deletes an account").note(
+                "423 while a program names it, or a transmission as this account has not ended.",
+            ),
+        )
         .done()
         .get("/dids", list_dids, op("Lists accounts of type did"))
         .get(
@@ -48,7 +56,7 @@ pub(super) fn routes() -> Routes {
 
 async fn create(
     accounts: Writer<Account, Create>,
-    Input(said): Input<AccountRequest>,
+    Input(NewAccount(said)): Input<NewAccount>,
 ) -> Result<Answer> {
     let (id, owner) = (accounts.next_id().await?, accounts.owner()?);
     let app = accounts.caller().app();
@@ -142,7 +150,10 @@ async fn must_have_active_user(accounts: &Writer<Account, Update>, id: Id<Accoun
 }
 
 async fn delete(accounts: Writer<Account, Delete>, Path(id): Path<Id<Account>>) -> Result<Answer> {
-    let delete = AccountCommand::Delete { at: clock::now() };
+    accounts.load(id).await?;
+    let uses = programs::uses_of_account(accounts.pool(), id).await?;
+    let at = clock::now();
+    let delete = AccountCommand::Delete { at, uses };
     accounts.deleted(id, delete).await
 }
 

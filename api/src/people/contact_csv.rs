@@ -78,11 +78,21 @@ impl Default for ContactLayout {
     }
 }
 
+/// The refusal of a first line that is neither a known header nor a contact.
+const NO_PHONE: &str = "the first line has neither a column phone nor a telephone number";
+
+/// True for a value with letters, and without what addresses have, as names of columns are.
+fn is_a_word(value: &str) -> bool {
+    value.chars().any(char::is_alphabetic)
+        && !value.contains(|c: char| c.is_ascii_digit() || c == '@')
+}
+
 impl Layout for ContactLayout {
     type Value = ContactProfile;
 
     /// A header has the word `phone` among its values, and no telephone number as its first one;
-    /// the row of a person named Phone has. Columns of other names are left out.
+    /// the row of a person named Phone has. Columns of other names are left out. A first line of
+    /// words only is refused: what stands under them would be read in the wrong order.
     fn in_header(row: &[String]) -> Result<Option<Self>> {
         let first = row.first().map(|value| unguarded(value));
         if first.is_some_and(|value| value.parse::<PhoneNumber>().is_ok()) {
@@ -90,6 +100,9 @@ impl Layout for ContactLayout {
         }
         let names: Vec<String> = row.iter().map(|name| folded(name)).collect();
         if !names.iter().any(|name| name == COLUMNS[0]) {
+            if row.len() > 1 && row.iter().all(|value| is_a_word(value)) {
+                return Err(refused_header(NO_PHONE.to_owned()));
+            }
             return Ok(None);
         }
         let columns = Columns::named(&names, &COLUMNS).map_err(refused_header)?;
@@ -222,6 +235,19 @@ mod tests {
         }
         let twice = owned(&["phone", "email", "EMAIL"]);
         assert!(ContactLayout::in_header(&twice).is_err());
+    }
+
+    #[test]
+    fn a_header_of_unknown_names_is_no_contact() {
+        for header in [["Telefon", "Vorname"], ["first_name", "last_name"]] {
+            let refused = ContactLayout::in_header(&owned(&header));
+            assert!(refused.is_err(), "{header:?}");
+        }
+        for row in [["5550100", "Ada"], ["desk", "ada@example.com"], ["", "Ada"]] {
+            assert!(ContactLayout::in_header(&owned(&row)).unwrap().is_none());
+        }
+        let phones_only = owned(&["Telefon"]);
+        assert!(ContactLayout::in_header(&phones_only).unwrap().is_none());
     }
 
     #[test]

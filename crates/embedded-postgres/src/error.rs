@@ -108,7 +108,7 @@ pub enum EmbeddedError {
     InUse(PathBuf),
 
     /// Nothing runs on this data directory.
-    #[error("No Ledgerline runs on {}. Start one with: ledgerline serve", .0.display())]
+    #[error("No Ledgerline runs on {} (LEDGERLINE_DATA_DIR). Start one with ledgerline serve, or name the data directory of the one that runs", .0.display())]
     NotRunning(PathBuf),
 
     /// TCP was asked for on an address that others can reach, or without a port.

@@ -187,6 +187,15 @@ pub fn create_data_dir(data_dir: &Path) -> Result<(), EmbeddedError> {
     place::create_dir(data_dir)
 }
 
+/// True if a data directory has a cluster, or a note that its cluster is elsewhere.
+pub fn has_cluster(data_dir: &Path) -> bool {
+    match place::canonical(data_dir).and_then(|data_dir| Place::existing(&data_dir)) {
+        Ok(place) => place.is_some_and(|place| place.has_cluster()),
+        // The note is there, and what it names is not, or it cannot be read.
+        Err(_) => data_dir.exists(),
+    }
+}
+
 /// Chooses the user, the binaries and the directory of the cluster.
 fn settle(
     data_dir: &Path,

@@ -64,10 +64,12 @@ impl Pace {
         let cpm = cpm.map(|cpm| Self::checked("cpm", cpm / f64::from(unit.seconds())));
         let delay = delay.map(|delay| Self::checked("delay", 1_000.0 / delay));
         let (cpm, delay) = (cpm.transpose()?, delay.transpose()?);
-        if let (Some(Self(one)), Some(Self(other))) = (cpm, delay) {
-            let (one, other) = (one as f64, other as f64);
+        if let (Some(by_cpm), Some(by_delay)) = (cpm, delay) {
+            let (one, other) = (by_cpm.0 as f64, by_delay.0 as f64);
             if (one - other).abs() > TOLERANCE * one.max(other) {
-                return Err(Refusal::invalid("delay", "contradicts cpm"));
+                let milliseconds = 1_000.0 / by_cpm.per_second();
+                let said = format!("contradicts cpm, which makes {milliseconds} milliseconds");
+                return Err(Refusal::invalid("delay", said));
             }
         }
         Ok(cpm.or(delay))
@@ -169,7 +171,8 @@ mod tests {
     #[test]
     fn a_contradiction_is_refused() {
         let refused = said(Some(2.0), Some(2.0), PaceUnit::Second).unwrap_err();
-        assert!(refused.starts_with("delay"), "{refused}");
+        let said = "delay: contradicts cpm, which makes 500 milliseconds";
+        assert_eq!(refused, said);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
-use super::{MediaHash, Quality};
+use super::{MediaHash, MessageUses, Quality};
 use crate::{
     Entity, Id, Owner, Patch, Personal, Refusal, Subject,
     values::{Body, Line},
@@ -88,7 +88,8 @@ pub enum DocumentCommand {
         after: Option<MediaHash>,
         whole: Pages,
     },
-    Delete,
+    /// Deletes the document, unless it is in use.
+    Delete(MessageUses),
 }
 
 /// An event of a document.
@@ -139,7 +140,10 @@ impl Document {
                 self.set(whole)?
             }
             (Live, Replace(_) | Extend { .. }) => return Err(changed_meanwhile()),
-            (Live, Delete) => vec![DocumentDeleted {}],
+            (Live, Delete(uses)) => {
+                uses.check()?;
+                vec![DocumentDeleted {}]
+            }
             (Absent | Deleted, _) => return Err(Refusal::NotFound),
         })
     }

@@ -10,6 +10,7 @@ pub mod sms;
 mod template;
 mod text;
 pub mod tokens;
+mod uses;
 
 pub use document::{
     Document, DocumentCommand, DocumentContent, DocumentEvent, DocumentPatch, Pages,
@@ -27,3 +28,5 @@ pub use template::{
     Attachment, MediaHash, Template, TemplateCommand, TemplateContent, TemplateEvent, TemplatePatch,
 };
 pub use text::{Text, TextClass, TextCommand, TextContent, TextEvent, TextPatch};
+pub use uses::MessageUses;
+pub(crate) use uses::{Use, must_be_unused};

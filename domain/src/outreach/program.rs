@@ -4,6 +4,7 @@
 use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
+use super::{Use, must_be_unused};
 use crate::{
     Entity, Id, Owner, Patch, Refusal,
     flow::Flow,
@@ -129,10 +130,10 @@ impl Program {
             }
             (_, Create { .. }) => return Err(Refusal::AlreadyExists),
             (Live, Update(patch)) => self.updated(*patch)?,
-            (Live, Delete(uses)) => match uses.said() {
-                None => vec![ProgramDeleted {}],
-                Some(use_of_it) => return Err(Refusal::not_ready(use_of_it)),
-            },
+            (Live, Delete(uses)) => {
+                uses.check()?;
+                vec![ProgramDeleted {}]
+            }
             (Absent | Deleted, _) => return Err(Refusal::NotFound),
         })
     }
@@ -179,20 +180,25 @@ fn check_flow(id: Id<Program>, kind: &ProgramKind) -> Result<(), Refusal> {
 }
 
 impl ProgramUses {
-    /// The first use, as the reason for which the program cannot be deleted; `None` if there is
-    /// none.
-    fn said(self) -> Option<String> {
-        [
-            (
-                self.transmissions,
-                "transmissions of this program have not ended",
-            ),
-            (self.accounts, "accounts are subscribed to this program"),
-            (self.campaigns, "campaigns of this program have not ended"),
-        ]
-        .into_iter()
-        .find(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
+    /// Refuses the deletion of a program that is in use.
+    fn check(self) -> Result<(), Refusal> {
+        must_be_unused(&[
+            Use {
+                count: self.transmissions,
+                one: "transmission of this program has not ended",
+                many: "transmissions of this program have not ended",
+            },
+            Use {
+                count: self.accounts,
+                one: "account is subscribed to this program",
+                many: "accounts are subscribed to this program",
+            },
+            Use {
+                count: self.campaigns,
+                one: "campaign of this program has not ended",
+                many: "campaigns of this program have not ended",
+            },
+        ])
     }
 }
 

@@ -187,7 +187,7 @@ fn a_program_in_use_is_not_deleted() {
             "3 transmissions of this program have not ended",
         ),
         (uses(0, 2, 1), "2 accounts are subscribed to this program"),
-        (uses(0, 0, 1), "1 campaigns of this program have not ended"),
+        (uses(0, 0, 1), "1 campaign of this program has not ended"),
     ] {
         TestFramework::<Program>::with(())
             .given(vec![created(mail())])

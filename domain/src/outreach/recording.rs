@@ -3,7 +3,7 @@
 use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
-use super::MediaHash;
+use super::{MediaHash, MessageUses};
 use crate::{
     Entity, Id, Owner, Patch, Personal, Refusal, Subject,
     values::{Body, Line},
@@ -86,7 +86,8 @@ pub enum RecordingCommand {
         after: Option<MediaHash>,
         whole: Sound,
     },
-    Delete,
+    /// Deletes the recording, unless it is in use.
+    Delete(MessageUses),
 }
 
 /// An event of a recording.
@@ -147,7 +148,10 @@ impl Recording {
             (Live, Extend { .. }) => {
                 return Err(Refusal::not_ready("the recording was changed meanwhile"));
             }
-            (Live, Delete) => vec![RecordingDeleted {}],
+            (Live, Delete(uses)) => {
+                uses.check()?;
+                vec![RecordingDeleted {}]
+            }
             (Absent | Deleted, _) => return Err(Refusal::NotFound),
         })
     }

@@ -3,6 +3,7 @@
 use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
+use super::MessageUses;
 use crate::{
     Entity, Id, Owner, Patch, Personal, Refusal, Subject,
     values::{Body, Line},
@@ -90,7 +91,8 @@ pub enum TemplateCommand {
         /// The limit of the size of all attachments, in bytes.
         most_bytes: i64,
     },
-    Delete,
+    /// Deletes the template, unless it is in use.
+    Delete(MessageUses),
 }
 
 /// An event of a template.
@@ -179,7 +181,10 @@ impl Template {
                     attachments: Personal::new(self.subject()?, attachments),
                 }]
             }
-            (Live, Delete) => vec![TemplateDeleted {}],
+            (Live, Delete(uses)) => {
+                uses.check()?;
+                vec![TemplateDeleted {}]
+            }
             (Absent | Deleted, _) => return Err(Refusal::NotFound),
         })
     }

@@ -3,7 +3,10 @@
 use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
-use super::sms::{Encoding, Sms};
+use super::{
+    MessageUses,
+    sms::{Encoding, Sms},
+};
 use crate::{
     Entity, Id, Owner, Patch, Personal, Refusal, Subject,
     values::{Body, Line},
@@ -104,7 +107,8 @@ pub enum TextCommand {
         patch: TextPatch,
     },
     Update(TextPatch),
-    Delete,
+    /// Deletes the text, unless it is in use.
+    Delete(MessageUses),
 }
 
 /// An event of a text.
@@ -148,7 +152,10 @@ impl Text {
                     }]
                 }
             }
-            (Live, Delete) => vec![TextDeleted {}],
+            (Live, Delete(uses)) => {
+                uses.check()?;
+                vec![TextDeleted {}]
+            }
             (Absent | Deleted, _) => return Err(Refusal::NotFound),
         })
     }
@@ -330,7 +337,7 @@ mod tests {
     fn a_deleted_text_is_gone() {
         TestFramework::<Text>::with(())
             .given(vec![created("hello", None), TextDeleted {}])
-            .when(TextCommand::Delete)
+            .when(TextCommand::Delete(MessageUses::default()))
             .then_expect_error(Refusal::NotFound);
     }
 }

@@ -8,7 +8,7 @@ mod optout_words;
 mod stop_words;
 
 pub use account::{
-    Account, AccountCommand, AccountEvent, AccountKind, AccountPatch, AccountProfile,
+    Account, AccountCommand, AccountEvent, AccountKind, AccountPatch, AccountProfile, AccountUses,
     AddressAssignment, AddressBasis, AddressField, AddressGrant, CODE_LIFETIME, SenderTerms,
     no_code_is_awaited,
 };

@@ -207,6 +207,7 @@ async fn of_two_who_want_one_name_one_gets_it_and_the_rest_of_the_group_goes_thr
         holder,
         AccountCommand::Delete {
             at: crate::clock::now(),
+            uses: domain::people::AccountUses::default(),
         },
         StateSource::Log,
     )

@@ -133,13 +133,15 @@ impl SmtpConfig {
         }
     }
 
-    /// The unsubscribe link of this attempt, if its mail is to carry one.
+    /// The unsubscribe link of this attempt, if its mail is to carry one. A verification code has
+    /// none: there is no sender to unsubscribe from.
     pub(super) fn unsubscribe(&self, spool: &Spool) -> Option<Unsubscribe> {
         let offered = match self.list_unsubscribe {
             ListUnsubscribe::Always => true,
             ListUnsubscribe::Campaigns => spool.bulk,
             ListUnsubscribe::Never => false,
         };
+        let offered = offered && spool.has_transmission();
         let addresses = self.addresses.as_ref().filter(|_| offered)?;
         Some(Unsubscribe {
             url: addresses.unsubscribe(spool.transmission, spool.id),

@@ -165,7 +165,11 @@ impl Attempt {
             }));
         }
         let listed = asked.listed.map(|listed| {
-            let (channel, id) = (listed.channel.name(), listed.id);
+            let id = listed.id;
+            let channel = match listed.channel.name() {
+                "any" => "every channel",
+                one => one,
+            };
             self.suppression(format!(
                 "the recipient opted out of {channel} (opt-out {id})"
             ))

@@ -7,6 +7,7 @@ mod isolation;
 mod isolation_within;
 mod limits;
 mod login;
+mod lost_passwords;
 mod new_users;
 mod open_requests;
 mod ownership;

@@ -89,7 +89,11 @@ async fn each_contact_has_one_transmission_and_every_outcome_is_counted() {
         ("busy+1@example.com", 2, "busy"),
         ("busy+2@example.com", 2, "busy"),
         ("", 0, "the contact has no email address"),
-        ("listed@example.com", 1, "the recipient opted out of any"),
+        (
+            "listed@example.com",
+            1,
+            "the recipient opted out of every channel",
+        ),
     ] {
         let row = &outcomes[email][0];
         let response = row["response"].as_str().unwrap();

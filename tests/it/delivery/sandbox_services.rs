@@ -264,17 +264,6 @@ async fn a_program_that_receives_cannot_be_sent() {
 }
 
 #[tokio::test]
-async fn a_message_that_was_deleted_is_the_reason_why_it_cannot_be_sent() {
-    let client = user().await;
-    let text = json!({"name": "t", "data": "Hello"});
-    let text = client.post("/messages/texts", text).await.id("text_id");
-    let sending = SandboxSend::new(&client, "sendsms", "sms", json!({"text_id": text})).await;
-    client.delete(&format!("/messages/texts/{text}")).await.ok();
-    let reason = sending.refused("15550107").await;
-    assert!(reason.contains("text was deleted"), "{reason}");
-}
-
-#[tokio::test]
 async fn what_no_gateway_carries_is_not_queued() {
     let server = Server::alone().await;
     let admin = server.admin().await;

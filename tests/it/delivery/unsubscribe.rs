@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Client, Database, EventLog, Mailing, Server, Setup, SmtpSink, eventually,
+    Browser, Client, Database, EventLog, Mailing, Server, Setup, SmtpSink, eventually,
     every_event_names_its_causes, seconds,
 };
 
@@ -137,4 +137,40 @@ async fn a_mail_to_one_has_no_link_unless_it_is_asked_for() {
     // Mail programs support one-click unsubscription over HTTPS only.
     assert!(mail.contains("List-Unsubscribe: <http://"), "{mail}");
     assert!(!mail.contains("One-Click"), "{mail}");
+}
+
+#[tokio::test]
+async fn a_verification_code_has_no_link_to_unsubscribe_by() {
+    let https = Some("https://ledger.example");
+    let sending = MailSend::new(json!({"list_unsubscribe": "always"}), https).await;
+    let mail = sending.mail("ada@example.com").await;
+    assert!(mail.contains("List-Unsubscribe: "), "{mail}");
+    let user = sending.server.user(&["user"]).await;
+    let accounts = user.get("/accounts").await.ok();
+    let verify = format!("/accounts/{}/verify", accounts[0]["account_id"]);
+    user.post(&verify, json!({"field": "email"})).await.ok();
+    let code = eventually("the code arrives", seconds(60), async || {
+        let mut mails = sending.sink.mails().into_iter();
+        mails.find(|mail| mail.contains("Subject: Your code"))
+    })
+    .await;
+    assert!(!code.contains("List-Unsubscribe"), "{code}");
+}
+
+#[tokio::test]
+async fn a_finger_hits_the_button_to_unsubscribe() {
+    let sending = MailSend::new(json!({"list_unsubscribe": "always"}), None).await;
+    let mail = sending.mail("ada@example.com").await;
+    let browser = Browser::start().await;
+    browser.hold_as_phone(390).await;
+    let url = format!("{}{}", sending.server.url, MailSend::path(&mail));
+    browser.open(&url).await;
+    assert_eq!(browser.text("button").await, "Unsubscribe");
+    let size = "const size = document.querySelector('button').getBoundingClientRect(); \
+        return Math.min(size.width, size.height)";
+    let size = browser.run(size).await.as_f64().unwrap();
+    assert!(size >= 44.0, "{size}");
+    let mut said = browser.console().await;
+    said.retain(|line| !line.contains("favicon"));
+    assert!(said.is_empty(), "{said:#?}");
 }

@@ -148,3 +148,45 @@ async fn the_help_lists_every_setting_with_its_default() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_command_on_what_is_not_there_says_so() {
+    let server = Server::shared().await;
+    let url = server.url.as_str();
+    for (arguments, reason) in [
+        (
+            ["erase", "contact", "999999999"].as_slice(),
+            "there is no contact 999999999",
+        ),
+        (
+            &["campaign", "watch", "999999999", "--url", url],
+            "404 Not Found: not found",
+        ),
+    ] {
+        let refused = server.run(arguments);
+        assert!(!refused.status.success(), "{arguments:?}");
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(said.trim_end().ends_with(reason), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_data_directory_that_cannot_be_made_is_named_once() {
+    let server = Server::shared().await;
+    let mut serve = server.command(&["serve"]);
+    serve.env("LEDGERLINE_DATA_DIR", "/proc/ledgerline");
+    serve.env("LEDGERLINE_LISTEN", "127.0.0.1:0");
+    let refused = serve.output().unwrap();
+    assert!(!refused.status.success());
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        said.starts_with("ledgerline: LEDGERLINE_DATA_DIR: "),
+        "{said}"
+    );
+    assert_eq!(said.matches("os error").count(), 1, "{said}");
+
+    let mut erase = server.command(&["erase", "contact", "1"]);
+    erase.env("LEDGERLINE_DATA_DIR", "/nonexistent");
+    let said = String::from_utf8(erase.output().unwrap().stderr).unwrap();
+    assert!(said.contains("(LEDGERLINE_DATA_DIR)"), "{said}");
+}

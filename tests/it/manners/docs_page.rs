@@ -61,6 +61,34 @@ async fn a_phone_lays_the_page_out_in_its_own_width() {
 }
 
 #[tokio::test]
+async fn nothing_of_the_page_is_wider_than_a_phone() {
+    let server = Server::shared().await;
+    let browser = Browser::start().await;
+    browser.hold_as_phone(390).await;
+    browser.open(&format!("{}/docs/", server.url)).await;
+    browser.text(".info .title").await;
+    let width = async || {
+        let width = "return document.documentElement.scrollWidth";
+        browser.run(width).await.as_i64().unwrap()
+    };
+    assert_eq!(width().await, 390);
+    browser.click("#operations-tag-contacts").await;
+    for id in ["post_contacts", "get_contacts"] {
+        let css = format!("#operations-contacts-{id}");
+        let control = format!("{css} .opblock-summary-control");
+        browser.click(&control).await;
+        browser.text(&format!("{css} .responses-table")).await;
+        assert_eq!(width().await, 390, "{id}");
+        browser.click(&control).await;
+    }
+    browser.click(".btn.authorize").await;
+    browser.text(".modal-ux").await;
+    let right = "return document.querySelector('.modal-ux').getBoundingClientRect().right";
+    let right = browser.run(right).await.as_f64().unwrap();
+    assert!(right <= 390.0, "{right}");
+}
+
+#[tokio::test]
 async fn the_page_is_read_and_an_operation_is_tried() {
     let server = Server::shared().await;
     let name = unique_name("browsed");

@@ -10,4 +10,5 @@ mod forgery;
 mod health;
 mod idempotency;
 mod interrupted;
+mod starting;
 mod wire;

@@ -5,6 +5,7 @@ mod document_files;
 mod documents;
 mod fair_conversions;
 mod hostile_uploads;
+mod in_use;
 mod programs;
 mod recordings;
 mod simulations;

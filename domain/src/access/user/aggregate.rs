@@ -46,6 +46,9 @@ enum Stage {
 use Stage::{Absent, Deleted, Live};
 
 impl User {
+    /// The scope of the claims on login names: usernames and email addresses, in small letters.
+    pub const LOGIN: &'static str = "user.login";
+
     /// The personal details.
     pub fn profile(&self) -> &UserProfile {
         &self.profile
@@ -364,7 +367,7 @@ impl Entity for User {
         // email address.
         let login = |field, value: &str| Claim {
             field,
-            scope: "user.login",
+            scope: Self::LOGIN,
             value: value.to_lowercase(),
         };
         let username = self

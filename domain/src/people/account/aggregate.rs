@@ -225,7 +225,8 @@ impl Account {
                 vec![AccountSettingCleared { name }]
             }
             (Live, ClearSetting { .. }) => return Err(Refusal::NotFound),
-            (Live, Delete { at }) => {
+            (Live, Delete { at, uses }) => {
+                uses.check()?;
                 let mut events = self.addresses.released(at);
                 events.push(AccountDeleted {});
                 events

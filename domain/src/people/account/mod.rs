@@ -13,4 +13,6 @@ pub use address::{AddressAssignment, AddressBasis, AddressField, AddressGrant};
 pub use addresses::{CODE_LIFETIME, no_code_is_awaited};
 pub use aggregate::Account;
 pub use senders::SenderTerms;
-pub use vocabulary::{AccountCommand, AccountEvent, AccountKind, AccountPatch, AccountProfile};
+pub use vocabulary::{
+    AccountCommand, AccountEvent, AccountKind, AccountPatch, AccountProfile, AccountUses,
+};

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Account, AddressAssignment, AddressField};
 use crate::{
-    Id, Owner, Patch, Personal,
-    outreach::Program,
+    Id, Owner, Patch, Personal, Refusal,
+    outreach::{Program, Use, must_be_unused},
     reference::TimeZone,
     values::{EmailAddress, Line, PhoneNumber, Sealed},
 };
@@ -153,9 +153,38 @@ pub enum AccountCommand {
     ClearSetting {
         name: String,
     },
+    /// Deletes the account, unless it is in use.
     Delete {
         at: DateTime<Utc>,
+        uses: AccountUses,
     },
+}
+
+/// The uses of an account, according to the read models.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccountUses {
+    /// The number of programs that name it.
+    pub programs: i64,
+    /// The number of transmissions as this account that have not ended.
+    pub transmissions: i64,
+}
+
+impl AccountUses {
+    /// Refuses the deletion of an account that is in use.
+    pub(super) fn check(self) -> Result<(), Refusal> {
+        must_be_unused(&[
+            Use {
+                count: self.transmissions,
+                one: "transmission as this account has not ended",
+                many: "transmissions as this account have not ended",
+            },
+            Use {
+                count: self.programs,
+                one: "program names this account",
+                many: "programs name this account",
+            },
+        ])
+    }
 }
 
 /// An event of an account.

@@ -38,6 +38,18 @@ impl Unit {
             Self::Minute => 0..=59,
         }
     }
+
+    /// The error of a number outside the range.
+    const fn out_of_range(self) -> InvalidValue {
+        InvalidValue::Form(match self {
+            Self::Year => "has a number that is not from 1970 to 2099",
+            Self::Month => "has a number that is not from 1 to 12",
+            Self::Day => "has a number that is not from 1 to 31",
+            Self::Weekday => "has a number that is not from 1 (Sunday) to 7",
+            Self::Hour => "has a number that is not from 0 to 23",
+            Self::Minute => "has a number that is not from 0 to 59",
+        })
+    }
 }
 
 /// The numbers of a field that match, as text in canonical form.
@@ -52,7 +64,6 @@ impl Part {
     /// The text has none of these forms, or a number is out of range.
     pub fn parse(unit: Unit, text: &str) -> Result<Self, InvalidValue> {
         const FORM: InvalidValue = InvalidValue::Form("must be *, n, a,b, a-b or */n");
-        const RANGE: InvalidValue = InvalidValue::Form("has a number that is out of range");
         let range = unit.range();
         let number = |text: &str| {
             let text = text.trim();
@@ -60,7 +71,12 @@ impl Part {
             let number = digits.then(|| u32::from_str(text).ok()).flatten();
             number.ok_or(FORM)
         };
-        let within = |number: u32| range.contains(&number).then_some(number).ok_or(RANGE);
+        let within = |number: u32| {
+            range
+                .contains(&number)
+                .then_some(number)
+                .ok_or(unit.out_of_range())
+        };
         let text = text.trim();
         if text == "*" {
             return Ok(Self::any());
@@ -70,7 +86,7 @@ impl Part {
             return if step > 0 && step <= *range.end() {
                 Ok(Self(format!("*/{step}")))
             } else {
-                Err(RANGE)
+                Err(unit.out_of_range())
             };
         }
         let mut members = Vec::new();
