@@ -1,5 +1,6 @@
 //! Access: sessions, users, roles, permissions.
 
+mod outranking;
 mod permissions;
 mod roles;
 mod session;

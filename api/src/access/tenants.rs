@@ -14,7 +14,7 @@ use projections::access::{
 };
 use serde_json::json;
 
-use super::users::must_outrank_in;
+use super::outranking::must_outrank_in;
 use crate::{
     Error, Result,
     answer::{Answer, listed},

@@ -16,10 +16,11 @@ use utoipa::{
 };
 
 use super::{
+    outranking::must_outrank,
     user_changes::change,
     user_fields::{NewUser, UserRequest},
     user_rows::UserLayout,
-    users::{change_password, made, may_deactivate, must_outrank, patched},
+    users::{change_password, made, may_deactivate, patched},
 };
 use crate::{
     App, Error, Result,

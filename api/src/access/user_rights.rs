@@ -6,7 +6,7 @@ use domain::{
 };
 use projections::access::users::UserRow;
 
-use super::users::{must_not_be_last, must_outrank_in};
+use super::outranking::{must_not_be_last, must_outrank_in};
 use crate::{
     Error, Result,
     answer::Answer,

@@ -2,12 +2,13 @@
 
 use domain::{
     Id, Owner, Patch,
-    access::{Role, Tenant, User, UserCommand, UserPatch, UserProfile},
+    access::{Role, User, UserCommand, UserPatch, UserProfile},
 };
 use projections::access::users::UserRow;
 use serde_json::json;
 
 use super::{
+    outranking::{must_not_be_last, must_outrank},
     tenant_limits::Newcomer,
     user_changes::change,
     user_fields::{NewPassword, NewUser, UserRequest},
@@ -18,7 +19,7 @@ use crate::{
     answer::{Answer, id_of},
     auth::RightsLock,
     authorization::{
-        Create, Delete, Done, List, Noun, Owned, Password, Read, Reader, Update, Verb, Writer,
+        Create, Delete, Done, List, Noun, Owned, Password, Read, Reader, Update, Writer,
     },
     extract::{Input, Listing, Path},
     once::Recipe,
@@ -213,49 +214,6 @@ pub(super) async fn change_password(
     users
         .updated::<UserRow>(id, UserCommand::ChangePassword(sealed))
         .await
-}
-
-/// Refuses a caller who does not hold all that the other user holds: whoever sets another's
-/// password can act as them, and whoever strips them of a right can lock everybody out.
-pub(super) fn must_outrank<V: Verb>(users: &Writer<User, V>, other: Id<User>) -> Result<()> {
-    must_be_outranked(users.caller().access_cache().outranks(users.user(), other))
-}
-
-/// Refuses a caller who does not hold within this tenant all that the other user holds there:
-/// enough where only the user's rights within the tenant change.
-pub(super) fn must_outrank_in<V: Verb>(
-    users: &Writer<User, V>,
-    other: Id<User>,
-    tenant: Id<Tenant>,
-) -> Result<()> {
-    let access_cache = users.caller().access_cache();
-    must_be_outranked(access_cache.outranks_in(users.user(), other, tenant))
-}
-
-fn must_be_outranked(outranks: bool) -> Result<()> {
-    if outranks {
-        return Ok(());
-    }
-    Err(Error::Forbidden(
-        "this user holds permissions that you do not".into(),
-    ))
-}
-
-/// Refuses to remove the last active user with role admin: not by a deletion, nor by a
-/// deactivation, nor by taking the role away.
-pub(super) fn must_not_be_last<V: Verb>(
-    users: &Writer<User, V>,
-    id: Id<User>,
-    _lock: &RightsLock<'_>,
-) -> Result<()> {
-    let access_cache = users.caller().access_cache();
-    let is_one =
-        access_cache.is_admin(id) && access_cache.user(id).is_some_and(|user| user.is_active());
-    if is_one && !access_cache.has_administrator_beside(id) {
-        let reason = "nobody else has role admin: the last administrator must stay";
-        return Err(Error::NotReady(reason.to_owned()));
-    }
-    Ok(())
 }
 
 /// A profile with the names and addresses of a patch applied.

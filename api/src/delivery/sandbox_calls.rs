@@ -72,7 +72,7 @@ async fn call(transmissions: Transmissions, Input(call): Input<Placed>) -> Resul
         destination: to,
         ..Message::default()
     };
-    let session = call.session(&transmissions, ids, (service, provider, message));
+    let session = call.session(&transmissions, ids, (service, provider, message))?;
     match app.parts().sessions.open(session).await? {
         OpenResult::Opened(position) => opened(&transmissions, ids, position).await,
         OpenResult::Known(transmission, spool) => {
@@ -151,15 +151,15 @@ impl Placed {
         transmissions: &Transmissions,
         ids: Ids,
         (service, provider, message): (Service, Id<Provider>, Message),
-    ) -> InboundSession {
+    ) -> Result<InboundSession> {
         let (at, (transmission, spool)) = (clock::now(), ids);
-        let mut metadata = transmissions.caller().metadata();
+        let mut metadata = transmissions.caller().metadata()?;
         Once::answer(&mut metadata, || Recipe::Body(answer(ids)).text());
         let call = match &self.call_id {
             Some(call_id) => format!("{provider}/{call_id}"),
             None => format!("{provider}/spool/{spool}"),
         };
-        InboundSession {
+        Ok(InboundSession {
             transmission,
             spool,
             call: InboundMessage {
@@ -174,7 +174,7 @@ impl Placed {
             deadline: at + WAITS,
             effects: vec![placed(spool, &self.caller, at)],
             metadata,
-        }
+        })
     }
 }
 
