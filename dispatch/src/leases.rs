@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::queue::Job;
+use crate::{capacity::Held, queue::Job};
 use tokio::time::Instant;
 
 /// The margin before its end at which a lease is not relied on: the database's clock may
@@ -33,15 +33,6 @@ struct Lease {
     service: i32,
     /// True if the attempt belongs to a campaign.
     bulk: bool,
-}
-
-/// The attempts of a service that are in flight.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Held {
-    /// All of them.
-    pub all: usize,
-    /// Those of campaigns among them.
-    pub bulk: usize,
 }
 
 impl Leases {

@@ -8,6 +8,8 @@
 //! - [`RateLimiter`](rate_limiter::RateLimiter): takes slots ahead, on the database's clock.
 //! - [`channels`]: the shares of workers in a provider's concurrency limit.
 //! - [`Permits`](permits::Permits): a concurrency limit in this process, with two lanes.
+//! - [`capacity`]: bounds on the attempts that a worker holds, in all and at each provider.
+//! - [`ReturnTimes`](return_times::ReturnTimes): when attempts return that found a provider full.
 //! - [`Leases`](leases::Leases): the claims that this worker holds.
 //! - [`CircuitBreaker`](circuit_breaker::CircuitBreaker): keeps attempts away from a provider that
 //!   fails.
@@ -25,6 +27,7 @@
 
 pub mod backlog;
 pub mod campaigns;
+pub mod capacity;
 pub mod channels;
 pub mod circuit_breaker;
 pub mod exclusive_lease;
@@ -34,6 +37,7 @@ pub mod parts;
 pub mod permits;
 pub mod queue;
 pub mod rate_limiter;
+pub mod return_times;
 mod signal;
 pub mod slots;
 #[cfg(test)]

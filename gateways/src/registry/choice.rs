@@ -22,20 +22,21 @@ pub(crate) struct Limited {
 
 impl Registry {
     /// Picks the next provider of the installation or of a tenant for a service and for messages
-    /// from this sender: those in `avoid`
-    /// only if there is no other, and none whose circuit is open or whose rate is used up. Over
-    /// time each provider that can be picked gets a share in proportion to 1/weight.
+    /// from this sender: those in `avoid` only if there is no other, and none whose circuit is
+    /// open, whose rate is used up or which has no seat for an attempt, of a campaign if `bulk`.
+    /// Over time each provider that can be picked gets a share in proportion to 1/weight.
     ///
     /// # Errors
     /// If there is none: the time from which on there may be one, if any provider serves it.
     pub(crate) fn pick(
         &self,
         tenant: Id<Tenant>,
-        service: Service,
+        (service, bulk): (Service, bool),
         sender: Option<&SenderAddress>,
         avoid: &[i64],
     ) -> Result<(Channel, Trial), Option<Instant>> {
-        self.pick_among(|entry| self.carries(entry, tenant, service, sender), avoid)
+        let carries = |entry: &Entry| self.carries(entry, tenant, service, sender);
+        self.pick_among(carries, Some((service, bulk)), avoid)
     }
 
     /// The provider of an inbound session, if it is active and serves the service here. Its circuit
@@ -49,7 +50,8 @@ impl Registry {
         let mut entries = entries.iter();
         let entry = entries.find(|it| it.id == provider && self.serves(it, service))?;
         let channel = entry.gateway.as_ref().ok()?.clone();
-        let trial = channel.load.admit();
+        let seat = channel.seats.take(service, false);
+        let trial = channel.load.admit(Some(seat));
         Some((channel, trial))
     }
 
@@ -72,13 +74,15 @@ impl Registry {
     }
 
     /// As [`Registry::pick`], among the providers that show their messages to no user: those of
-    /// the installation but the sandbox. A tenant may read what goes through its own.
+    /// the installation but the sandbox. A tenant may read what goes through its own. Needs no
+    /// seat, since it is not for an attempt of the queue.
     pub(crate) fn pick_confidential(
         &self,
         service: Service,
         avoid: &[i64],
     ) -> Result<(Channel, Trial), Option<Instant>> {
-        self.pick_among(|entry| self.serves_confidentially(entry, service), avoid)
+        let serves = |entry: &Entry| self.serves_confidentially(entry, service);
+        self.pick_among(serves, None, avoid)
     }
 
     /// True if a provider of the installation other than the sandbox serves the service.
@@ -99,15 +103,18 @@ impl Registry {
     fn pick_among(
         &self,
         serves: impl Fn(&Entry) -> bool,
+        seat: Option<(Service, bool)>,
         avoid: &[i64],
     ) -> Result<(Channel, Trial), Option<Instant>> {
         let mut entries = lock(&self.0.entries);
         let now = Instant::now();
         let open = |entry: &Entry| serves(entry) && entry.refuses_until(now).is_none();
-        let fresh = |entry: &Entry| open(entry) && !avoid.contains(&entry.id.get());
+        let seated = |entry: &Entry| seat.is_none_or(|(of, bulk)| entry.has_seat(of, bulk));
+        let ready = |entry: &Entry| open(entry) && seated(entry);
+        let fresh = |entry: &Entry| ready(entry) && !avoid.contains(&entry.id.get());
         let mut among: Vec<&mut Entry> = entries.iter_mut().filter(|entry| fresh(entry)).collect();
         if among.is_empty() {
-            among = entries.iter_mut().filter(|entry| open(entry)).collect();
+            among = entries.iter_mut().filter(|entry| ready(entry)).collect();
         }
         let mut total = 0.0;
         for entry in &mut among {
@@ -121,8 +128,12 @@ impl Registry {
         if let Some(picked) = picked {
             picked.credit -= total;
             if let Ok(channel) = &picked.gateway {
-                return Ok((channel.clone(), channel.load.admit()));
+                let seat = seat.map(|(of, bulk)| channel.seats.take(of, bulk));
+                return Ok((channel.clone(), channel.load.admit(seat)));
             }
+        }
+        if let Some(full) = entries.iter().find(|entry| open(entry)) {
+            return Err(full.returns_at(now));
         }
         let serving = entries.iter().filter(|entry| serves(entry));
         Err(serving.filter_map(|entry| entry.refuses_until(now)).min())
@@ -188,13 +199,6 @@ impl Registry {
         Service::ALL.into_iter().filter_map(room).collect()
     }
 
-    /// The number of attempts of a service that make sense at the same time, over all providers.
-    pub fn channels(&self, service: Service) -> usize {
-        let entries = lock(&self.0.entries);
-        let serving = entries.iter().filter(|entry| self.serves(entry, service));
-        serving.filter_map(Entry::channels).sum()
-    }
-
     /// The providers that may be used on this node and have a concurrency limit.
     pub(crate) fn limited(&self) -> Vec<Limited> {
         let entries = lock(&self.0.entries);
@@ -228,7 +232,7 @@ impl Registry {
         accepts && entry.details.is_for(tenant) && self.serves(entry, service)
     }
 
-    fn serves(&self, entry: &Entry, service: Service) -> bool {
+    pub(super) fn serves(&self, entry: &Entry, service: Service) -> bool {
         entry.gateway.is_ok() && entry.details.serves(service) && self.is_here(entry)
     }
 
@@ -255,7 +259,8 @@ impl Entry {
         self.gateway.as_ref().ok()?.load.refuses_until(now)
     }
 
-    fn channels(&self) -> Option<usize> {
+    /// The number of attempts of a service that it can make at the same time.
+    pub(super) fn channels(&self) -> Option<usize> {
         let channels = self.gateway.as_ref().ok()?.gateway.channels();
         let limit = self.details.channel_limit.map(|limit| limit as usize);
         Some(limit.map_or(channels, |limit| channels.min(limit)))

@@ -10,7 +10,7 @@ use dispatch::circuit_breaker::{CircuitBreaker, State, Verdict};
 use domain::delivery::Outcome;
 use tokio::time::Instant;
 
-use super::rate::Rate;
+use super::{rate::Rate, seats::Seat};
 use crate::Report;
 
 /// All outcomes, in the order of the columns that count them.
@@ -76,8 +76,14 @@ impl Load {
         self.lock().waiting
     }
 
-    /// Admits an attempt to the provider, as the probe if the circuit is open.
-    pub fn admit(self: &Arc<Self>) -> Trial {
+    /// The number of attempts that started in the last second.
+    pub fn started_in_last_second(&self) -> u32 {
+        self.lock().started.of_last_second()
+    }
+
+    /// Admits an attempt to the provider, as the probe if the circuit is open. It keeps its seat,
+    /// if it needs one, until it ends.
+    pub fn admit(self: &Arc<Self>, seat: Option<Seat>) -> Trial {
         let mut loaded = self.lock();
         loaded.waiting += 1;
         Trial {
@@ -85,6 +91,7 @@ impl Load {
             probe: loaded.breaker.admit(),
             waits: AtomicBool::new(true),
             told: AtomicBool::new(false),
+            _seat: seat,
         }
     }
 
@@ -111,6 +118,7 @@ pub(crate) struct Trial {
     probe: bool,
     waits: AtomicBool,
     told: AtomicBool,
+    _seat: Option<Seat>,
 }
 
 impl Trial {

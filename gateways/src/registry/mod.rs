@@ -7,6 +7,7 @@ mod adapters;
 mod choice;
 mod load;
 mod rate;
+mod seats;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -33,13 +34,18 @@ use futures::FutureExt as _;
 use secrecy::SecretSlice;
 use tokio::sync::Notify;
 
-use self::{adapters::same_wire, load::Load};
+use self::{
+    adapters::same_wire,
+    load::Load,
+    seats::{Pools, Seats},
+};
 use crate::{
     Gateway, callbacks::Addresses, endpoints::Endpoints, inbox::Inbox, network::ProviderNetworks,
 };
 
 pub(crate) use choice::Limited;
 pub(crate) use load::Trial;
+pub(crate) use seats::Openings;
 
 /// The settings of the installation that adapters need.
 #[derive(Clone, Debug)]
@@ -66,6 +72,8 @@ struct Inner {
     /// What the providers of a protocol share, and keep when their settings change.
     endpoints: Endpoints,
     entries: Mutex<Vec<Entry>>,
+    /// The attempts that have picked a provider, by tenant of the provider.
+    pools: Mutex<Pools>,
     /// The inbox of inbound items, set once a worker runs in this process.
     inbox: OnceLock<Arc<dyn Inbox>>,
     /// Notified when an attempt waits for a permit, or a limit has changed.
@@ -92,6 +100,8 @@ pub struct Channel {
     permits: Permits,
     /// The concurrency limits of each service: attempts that last leave those of others to them.
     lines: Lines,
+    /// The attempts that have picked it and not ended.
+    seats: Seats,
     /// Its circuit breaker and counts.
     load: Arc<Load>,
     /// The most starts in any second, over all workers.
@@ -108,24 +118,30 @@ pub(crate) struct Place {
 /// The concurrency limits of a provider by service, each of them the number of attempts that its
 /// adapter can make at the same time.
 #[derive(Clone, Debug)]
-struct Lines([Permits; Service::ALL.len()]);
+struct Lines(ByService<Permits>);
 
 impl Lines {
     fn new() -> Self {
         // No worker waits for a notification about these permits.
         let unheard = Arc::new(Notify::new());
-        Self(std::array::from_fn(|_| {
-            Permits::new(0, Arc::clone(&unheard))
-        }))
+        let line = |_| Permits::new(0, Arc::clone(&unheard));
+        Self(ByService(std::array::from_fn(line)))
     }
 
     fn resize(&self, size: usize) {
-        for line in &self.0 {
+        let ByService(lines) = &self.0;
+        for line in lines {
             line.resize(size);
         }
     }
+}
 
-    fn for_service(&self, service: Service) -> &Permits {
+/// One of each service.
+#[derive(Clone, Debug, Default)]
+struct ByService<T>([T; Service::ALL.len()]);
+
+impl<T> ByService<T> {
+    fn get(&self, service: Service) -> &T {
         let [voice, fax, sms, email] = &self.0;
         match service {
             Service::Voice => voice,
@@ -141,7 +157,7 @@ impl Channel {
     /// permits to others and wait behind them.
     pub(crate) async fn permit(&self, service: Service, bulk: bool) -> Place {
         Place {
-            _of_service: self.lines.for_service(service).acquire(bulk).await,
+            _of_service: self.lines.0.get(service).acquire(bulk).await,
             _of_provider: self.permits.acquire(bulk).await,
         }
     }
@@ -171,6 +187,7 @@ impl Registry {
             installation,
             endpoints: Endpoints::default(),
             entries: Mutex::default(),
+            pools: Mutex::default(),
             inbox: OnceLock::new(),
             short: Arc::new(Notify::new()),
         }));
@@ -197,7 +214,8 @@ impl Registry {
                 (known, Some(details)) => {
                     // Attempts in flight at the old adapter keep their permits.
                     let kept = known.and_then(|at| entries[at].gateway.as_ref().ok());
-                    let kept = kept.map(|it| (it.permits.clone(), it.lines.clone()));
+                    let kept =
+                        kept.map(|it| (it.permits.clone(), it.lines.clone(), it.seats.clone()));
                     let gateway = self.connect(id, &details, kept);
                     let entry = Entry {
                         id,
@@ -247,12 +265,16 @@ impl Registry {
         &self,
         id: Id<Provider>,
         details: &ProviderDetails,
-        kept: Option<(Permits, Lines)>,
+        kept: Option<(Permits, Lines, Seats)>,
     ) -> Result<Channel, String> {
         let gateway = adapters::connect(&self.0, id, details)?;
         let size = channels(gateway.as_ref(), details.channel_limit);
-        let new = || (Permits::new(0, Arc::clone(&self.0.short)), Lines::new());
-        let (permits, lines) = kept.unwrap_or_else(new);
+        let new = || {
+            let permits = Permits::new(0, Arc::clone(&self.0.short));
+            let seats = lock(&self.0.pools).seats(details.tenant_id);
+            (permits, Lines::new(), seats)
+        };
+        let (permits, lines, seats) = kept.unwrap_or_else(new);
         permits.resize(size);
         lines.resize(gateway.channels());
         self.0.short.notify_one();
@@ -261,6 +283,7 @@ impl Registry {
             gateway,
             permits,
             lines,
+            seats,
             load: Arc::default(),
             rate_limit: adapters::rate_limit(details),
         })

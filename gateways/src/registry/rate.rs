@@ -36,6 +36,13 @@ impl Rate {
             .fold(0, |sum, count| sum.saturating_add(*count))
     }
 
+    /// The number of events in the last second that is over.
+    pub fn of_last_second(&mut self) -> u32 {
+        self.advance();
+        let last = (self.second as usize + SECONDS - 1) % SECONDS;
+        self.counts[last]
+    }
+
     /// Clears the counts of the seconds that have passed since the last call.
     fn advance(&mut self) {
         let now = self.since.elapsed().as_secs();
@@ -62,7 +69,10 @@ mod tests {
         tokio::time::advance(Duration::from_secs(30)).await;
         rate.count();
         assert_eq!(rate.of_last_minute(), 3);
-        tokio::time::advance(Duration::from_secs(31)).await;
+        assert_eq!(rate.of_last_second(), 0);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(rate.of_last_second(), 1);
+        tokio::time::advance(Duration::from_secs(30)).await;
         assert_eq!(rate.of_last_minute(), 1);
         tokio::time::advance(Duration::from_secs(3_600)).await;
         assert_eq!(rate.of_last_minute(), 0);

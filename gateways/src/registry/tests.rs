@@ -4,7 +4,10 @@
 use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
-use dispatch::circuit_breaker::{LONGEST_OPEN, State, UNREACHED};
+use dispatch::{
+    capacity::Held,
+    circuit_breaker::{LONGEST_OPEN, State, UNREACHED},
+};
 use domain::{FIRST_TENANT, delivery::Outcome, flow::Service};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use testkit::ScratchLog;
@@ -14,6 +17,7 @@ use super::*;
 use crate::{Ended, Health, Report, Session, Spool};
 
 const CHANNELS: usize = 8;
+const SINGLE: (Service, bool) = (Service::Email, false);
 
 /// An adapter that sends nothing: the script decides the outcomes.
 struct Scripted;
@@ -72,6 +76,7 @@ async fn registry(weights: &[i32]) -> Registry {
         },
         endpoints: Endpoints::default(),
         entries: Mutex::default(),
+        pools: Mutex::default(),
         inbox: OnceLock::new(),
         short: Arc::new(Notify::new()),
     }));
@@ -84,6 +89,7 @@ async fn registry(weights: &[i32]) -> Registry {
             gateway: Arc::new(Scripted),
             permits: Permits::new(CHANNELS, Arc::clone(&registry.0.short)),
             lines,
+            seats: lock(&registry.0.pools).seats(None),
             load: Arc::default(),
             rate_limit: None,
         };
@@ -101,9 +107,7 @@ async fn registry(weights: &[i32]) -> Registry {
 fn picked(registry: &Registry, times: usize) -> HashMap<i64, usize> {
     let mut counts = HashMap::new();
     for _ in 0..times {
-        let (channel, trial) = registry
-            .pick(FIRST_TENANT, Service::Email, None, &[])
-            .unwrap();
+        let (channel, trial) = registry.pick(FIRST_TENANT, SINGLE, None, &[]).unwrap();
         trial.started();
         trial.ended(&report(Outcome::Delivered, true));
         *counts.entry(channel.provider.get()).or_default() += 1;
@@ -114,9 +118,7 @@ fn picked(registry: &Registry, times: usize) -> HashMap<i64, usize> {
 fn fail(registry: &Registry, provider: i64, times: u32) {
     let others: Vec<i64> = (1..=9).filter(|id| *id != provider).collect();
     for _ in 0..times {
-        let (channel, trial) = registry
-            .pick(FIRST_TENANT, Service::Email, None, &others)
-            .unwrap();
+        let (channel, trial) = registry.pick(FIRST_TENANT, SINGLE, None, &others).unwrap();
         assert_eq!(channel.provider.get(), provider);
         trial.ended(&report(Outcome::Unavailable, false));
     }
@@ -150,28 +152,20 @@ async fn shares_are_exact_among_those_that_do_not_rest() {
     fail(&registry, 1, UNREACHED);
     fail(&registry, 3, UNREACHED);
     let until = registry
-        .pick(FIRST_TENANT, Service::Email, None, &[])
+        .pick(FIRST_TENANT, SINGLE, None, &[])
         .map(drop)
         .unwrap_err();
     assert!(until.unwrap() > Instant::now(), "none is used up meanwhile");
     assert_eq!(registry.services(), Vec::<i32>::new());
 
     advance(Duration::from_secs(5)).await;
-    let (_, probe) = registry
-        .pick(FIRST_TENANT, Service::Email, None, &[])
-        .unwrap();
+    let (_, probe) = registry.pick(FIRST_TENANT, SINGLE, None, &[]).unwrap();
     drop(probe);
     let probes: Vec<_> = (0..3)
-        .map(|_| {
-            registry
-                .pick(FIRST_TENANT, Service::Email, None, &[])
-                .unwrap()
-        })
+        .map(|_| registry.pick(FIRST_TENANT, SINGLE, None, &[]).unwrap())
         .collect();
     assert!(
-        registry
-            .pick(FIRST_TENANT, Service::Email, None, &[])
-            .is_err(),
+        registry.pick(FIRST_TENANT, SINGLE, None, &[]).is_err(),
         "one probe for each"
     );
     for (_, probe) in &probes {
@@ -196,9 +190,7 @@ async fn what_has_a_rate_is_claimed_only_as_it_can_start() {
         rationed,
         flags.iter().map(|it| (*it, 5)).collect::<Vec<_>>()
     );
-    let (_, waiting) = registry
-        .pick(FIRST_TENANT, Service::Email, None, &[])
-        .unwrap();
+    let (_, waiting) = registry.pick(FIRST_TENANT, SINGLE, None, &[]).unwrap();
     assert_eq!(registry.rationed()[0].1, 4);
     waiting.started();
     assert_eq!(registry.rationed()[0].1, 5);
@@ -212,6 +204,115 @@ fn channel_state(registry: &Registry, place: usize) -> State {
     let entries = lock(&registry.0.entries);
     let channel = entries[place].gateway.as_ref();
     channel.map(|channel| channel.load.shown().state).unwrap()
+}
+
+/// Takes so many seats for attempts of campaigns (`bulk`) or others of a tenant.
+fn seated(registry: &Registry, tenant: i64, bulk: bool, count: usize) -> Vec<(Channel, Trial)> {
+    let lane = (Service::Email, bulk);
+    let pick = |_| registry.pick(Id::new(tenant), lane, None, &[]).unwrap();
+    (0..count).map(pick).collect()
+}
+
+/// The pause of an attempt of a tenant that finds every provider full.
+fn turned_away(registry: &Registry, tenant: i64, bulk: bool) -> Duration {
+    let lane = (Service::Email, bulk);
+    let picked = registry.pick(Id::new(tenant), lane, None, &[]);
+    picked.map(drop).unwrap_err().unwrap() - Instant::now()
+}
+
+/// The further attempts that are claimed if so many have picked no provider yet.
+fn claimed_for(registry: &Registry, seated: &[(Channel, Trial)], unseated: usize) -> usize {
+    let all = seated.len() + unseated;
+    let openings = registry.openings(Service::Email, || Held { all, bulk: 0 });
+    openings.free.all
+}
+
+/// Gives the provider at this place to a tenant.
+fn belongs(registry: &Registry, place: usize, tenant: i64) {
+    let tenant = Some(Id::new(tenant));
+    let seats = lock(&registry.0.pools).seats(tenant);
+    let mut entries = lock(&registry.0.entries);
+    entries[place].details.tenant_id = tenant;
+    entries[place].gateway.as_mut().unwrap().seats = seats;
+}
+
+#[tokio::test]
+async fn what_a_full_provider_cannot_take_goes_to_others_or_returns_later() {
+    let registry = registry(&[10, 10]).await;
+    let mut held = seated(&registry, 1, false, 32);
+    let of = |id| {
+        held.iter()
+            .filter(|it| it.0.provider == Id::new(id))
+            .count()
+    };
+    assert_eq!((of(1), of(2)), (16, 16));
+    assert_eq!(claimed_for(&registry, &held, 0), 0);
+    assert_eq!(turned_away(&registry, 1, false), Duration::from_secs(1));
+    assert!(
+        turned_away(&registry, 1, false) > Duration::from_secs(1),
+        "in order"
+    );
+    let gone = held
+        .iter()
+        .position(|it| it.0.provider == Id::new(2))
+        .unwrap();
+    held.remove(gone);
+    held.extend(seated(&registry, 1, false, 1));
+    assert_eq!(held.last().unwrap().0.provider, Id::new(2));
+    let confidential = registry.pick_confidential(Service::Email, &[]);
+    assert!(
+        confidential.is_err_and(|until| until.is_none()),
+        "these are sandboxes"
+    );
+    held.clear();
+    assert_eq!(claimed_for(&registry, &held, 0), 32);
+}
+
+#[tokio::test]
+async fn campaigns_leave_seats_to_single_sends() {
+    let registry = registry(&[10]).await;
+    let bulk = seated(&registry, 1, true, 12);
+    assert_eq!(turned_away(&registry, 1, true), Duration::from_secs(1));
+    let single = seated(&registry, 1, false, 4);
+    assert!(turned_away(&registry, 1, false) > Duration::ZERO);
+    drop(bulk);
+    assert_eq!(seated(&registry, 1, true, 12).len() + single.len(), 16);
+}
+
+#[tokio::test]
+async fn a_provider_that_is_full_leaves_claims_to_the_others() {
+    let registry = registry(&[10, 10]).await;
+    belongs(&registry, 0, 2);
+    lock(&registry.0.entries)[1].details.active = false;
+    let stalled = seated(&registry, 2, false, 16);
+    lock(&registry.0.entries)[1].details.active = true;
+    assert_eq!(claimed_for(&registry, &stalled, 0), 16);
+    assert_eq!(claimed_for(&registry, &stalled, 10), 6);
+    assert_eq!(claimed_for(&registry, &stalled, 15), 0, "not worth a claim");
+    let openings = registry.openings(Service::Email, || Held { all: 32, bulk: 0 });
+    assert!(openings.undecided);
+    let others = seated(&registry, 1, false, 16);
+    assert!(others.iter().all(|it| it.0.provider == Id::new(2)));
+    drop(stalled);
+    assert_eq!(claimed_for(&registry, &others, 0), 16, "for the tenant");
+}
+
+#[tokio::test]
+async fn the_providers_of_a_tenant_have_a_bound_together() {
+    let registry = registry(&[10; 25]).await;
+    for place in 0..24 {
+        belongs(&registry, place, 2);
+    }
+    let tenants = seated(&registry, 2, false, 256 + 16);
+    let shared = tenants.iter().filter(|it| it.0.provider == Id::new(25));
+    assert_eq!(shared.count(), 16, "at the provider of the installation");
+    let (first, second) = (
+        turned_away(&registry, 2, false),
+        turned_away(&registry, 2, false),
+    );
+    assert!(first < second);
+    drop(tenants);
+    assert_eq!(claimed_for(&registry, &[], 0), 32);
 }
 
 /// Providers go down, defer and come back. A single send never waits behind a campaign, no
@@ -229,7 +330,7 @@ async fn a_script_of_misbehaviour_is_lived_through() {
         if step % 200 == 0 {
             manner = [0; 3].map(|_| random.random_range(0..3));
         }
-        if let Ok((channel, trial)) = registry.pick(FIRST_TENANT, Service::Email, None, &[]) {
+        if let Ok((channel, trial)) = registry.pick(FIRST_TENANT, SINGLE, None, &[]) {
             let at = channel.provider.get() as usize - 1;
             assert!(rests_until[at] <= Instant::now(), "seed {seed}: it rests");
             let bulk = random.random_bool(0.8);

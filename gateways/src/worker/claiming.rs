@@ -1,10 +1,15 @@
 //! Claiming: takes attempts from the queue and sets them going.
 //!
-//! Each service has its own capacity: a thousand calls that last leave that of mails as it is.
+//! Each service has its own capacity: a thousand calls that last leave that of mails as it is. It
+//! is what the providers of the service have seats for, so that none of them takes that of another.
 //! Campaigns never use all of it, and reading the data of many of their attempts does not hold up
 //! the next claim: single sends are claimed as soon as they are queued.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use dispatch::{
     WorkSignal,
@@ -19,9 +24,8 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use super::{NO_PROVIDER_PAUSE, POLL, Shared, attempt::Attempt, suppression_check};
+use crate::registry::Openings;
 
-/// Upper bound of the attempts of a service in flight, whatever the adapters could take.
-const MAX_IN_FLIGHT: usize = 1_024;
 /// The most attempts that are claimed at once.
 const CLAIM: usize = 256;
 /// The least time between two claims for campaigns: a claim costs a transaction, however few
@@ -46,10 +50,15 @@ pub(super) async fn run(shared: Arc<Shared>, queued: WorkSignal, tasks: TaskTrac
         let early = Instant::now() < bulk_at;
         let bulk_turn = Arc::clone(&turn).try_acquire_owned();
         let bulk_turn = bulk_turn.ok().filter(|_| !early);
+        // Before the look, since an attempt may pick its provider during it.
+        shared.undecided.store(true, Ordering::Relaxed);
         let capacity = Capacity::measure(&shared, bulk_turn.is_some());
         // Attempts may have been left in the queue for want of capacity.
         hungry |= full.iter().any(|service| capacity.room(*service).all > 0);
         full = capacity.full();
+        shared
+            .undecided
+            .fetch_and(capacity.undecided, Ordering::Relaxed);
         let left = !capacity.rationed.is_empty();
         if !hungry && !sweep && !capacity.has_bulk() {
             hungry = wait(&shared, &queued, bulk_at).await || left;
@@ -93,14 +102,21 @@ async fn wait(shared: &Shared, queued: &WorkSignal, bulk_at: Instant) -> bool {
 struct Capacity {
     /// That of each service.
     rooms: [Room; Service::ALL.len()],
+    /// True if that of a service may grow when attempts pick their providers.
+    undecided: bool,
     /// The most attempts of each service that all open providers limit in rate.
     rationed: Vec<(i32, usize)>,
 }
 
 impl Capacity {
     fn measure(shared: &Shared, bulk_turn: bool) -> Self {
+        let openings = Service::ALL.map(|service| {
+            let held = || shared.leases.held(service.flag());
+            (service, shared.registry.openings(service, held))
+        });
         Self {
-            rooms: Service::ALL.map(|service| room(shared, service, bulk_turn)),
+            rooms: openings.map(|(service, it)| room(service, it, bulk_turn)),
+            undecided: openings.iter().any(|(_, it)| it.undecided),
             rationed: shared.registry.rationed(),
         }
     }
@@ -139,27 +155,18 @@ impl Capacity {
 impl Shared {
     /// True if there is capacity for one more attempt of a service that others make.
     pub(super) fn has_room(&self, service: Service) -> bool {
-        self.leases.held(service.flag()).all < most_in_flight(self, service)
+        let held = || self.leases.held(service.flag());
+        self.registry.openings(service, held).free.all > 0
     }
 }
 
-/// The most attempts of a service in flight.
-fn most_in_flight(shared: &Shared, service: Service) -> usize {
-    (shared.registry.channels(service) * 2).clamp(16, MAX_IN_FLIGHT)
-}
-
-/// The capacity for further attempts of a service.
-fn room(shared: &Shared, service: Service, bulk_turn: bool) -> Room {
-    let most = most_in_flight(shared, service);
-    // Claiming costs a transaction; one attempt at a time would make that the bottleneck.
-    let worthwhile = |room: usize| if room < most / 8 { 0 } else { room };
-    let held = shared.leases.held(service.flag());
-    // Campaigns leave a part of the capacity to single sends.
-    let bulk = worthwhile((most - most / 4).saturating_sub(held.bulk));
+/// The capacity for further attempts of a service, in a claim.
+fn room(service: Service, openings: Openings, bulk_turn: bool) -> Room {
+    let bulk = if bulk_turn { openings.free.bulk } else { 0 };
     Room {
         service: service.flag(),
-        all: worthwhile(most.saturating_sub(held.all)).min(CLAIM),
-        bulk: if bulk_turn { bulk.min(CLAIM) } else { 0 },
+        all: openings.free.all.min(CLAIM),
+        bulk: bulk.min(CLAIM),
     }
 }
 

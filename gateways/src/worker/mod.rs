@@ -22,7 +22,10 @@ mod start;
 mod stopping;
 mod suppression_check;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use commands::{Commands, addresses::AddressPolicy, media::MediaStore, suppression::Suppression};
 use dispatch::{
@@ -91,6 +94,8 @@ pub(crate) struct Shared {
     pub aborted: CancellationToken,
     /// Notified when there is more capacity.
     pub freed: Notify,
+    /// True while there may be more capacity when attempts have picked their providers.
+    pub undecided: AtomicBool,
     /// Notified when an attempt went back to the queue.
     pub returned: Notify,
 }
@@ -130,6 +135,7 @@ impl Worker {
             stopping: CancellationToken::new(),
             aborted: CancellationToken::new(),
             freed: Notify::new(),
+            undecided: AtomicBool::new(false),
             returned: Notify::new(),
             commands,
             registry,

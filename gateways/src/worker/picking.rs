@@ -1,5 +1,7 @@
 //! Picks the provider of an attempt: one with a free permit that may send as its account.
 
+use std::sync::atomic::Ordering;
+
 use domain::{
     delivery::{ProviderSenders, SenderAddress},
     flow::Service,
@@ -9,7 +11,7 @@ use projections::delivery::providers;
 use tokio::time::Instant;
 
 use super::{
-    NO_PROVIDER_PAUSE, Shared,
+    NO_PROVIDER_PAUSE,
     attempt::{Attempt, QueueAction},
     content::Senders,
     suppression_check::FRESH,
@@ -55,18 +57,17 @@ impl Attempt {
     }
 
     /// Picks a provider and waits for its permit. The attempt has not started yet, and goes back
-    /// to the queue when the worker stops.
+    /// to the queue when the worker stops, or if all that could send it have as many waiting as
+    /// they may: then others are claimed in its place.
     pub(super) async fn channel(
         &self,
         service: Service,
         senders: &Senders,
     ) -> Result<(Channel, Trial, Place), QueueAction> {
-        let (sender, tenant) = (senders.for_service(service), self.tenant());
-        let Shared {
-            registry, stopping, ..
-        } = self.shared.as_ref();
+        let sender = senders.for_service(service);
+        let stopping = &self.shared.stopping;
         loop {
-            let (channel, trial) = match registry.pick(tenant, service, sender, &self.job.avoid) {
+            let (channel, trial) = match self.pick(service, sender) {
                 Ok(picked) => picked,
                 Err(None) => return Err(self.no_provider(service, sender).await),
                 Err(Some(until)) => {
@@ -85,6 +86,22 @@ impl Attempt {
                 return Ok((channel, trial, permit));
             }
         }
+    }
+
+    fn pick(
+        &self,
+        service: Service,
+        sender: Option<&SenderAddress>,
+    ) -> Result<(Channel, Trial), Option<Instant>> {
+        let shared = self.shared.as_ref();
+        let lane = (service, self.is_bulk());
+        let picked = shared
+            .registry
+            .pick(self.tenant(), lane, sender, &self.job.avoid)?;
+        if shared.undecided.swap(false, Ordering::Relaxed) {
+            shared.freed.notify_one();
+        }
+        Ok(picked)
     }
 
     /// Handles an attempt that no provider here can send: it waits for one, or is rejected if

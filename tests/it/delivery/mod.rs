@@ -22,6 +22,7 @@ mod outcomes;
 mod peers;
 mod provider_limits;
 mod provider_networks;
+mod provider_stalls;
 mod provider_status;
 mod provider_troubles;
 mod providers;
