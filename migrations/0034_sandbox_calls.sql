@@ -8,9 +8,9 @@ create table sandbox.calls (
     placed_at timestamptz not null
 );
 create index on sandbox.calls (placed_at);
-comment on table sandbox.calls is 'How those behave who call in through the sandbox, until the call has ended.';
+comment on table sandbox.calls is 'The behaviour of those who call in through the sandbox, until the call has ended.';
 comment on column sandbox.calls.spool_id is 'The attempt that the call is.';
 comment on column sandbox.calls.keys is 'The keys that are pressed where the call asks for some.';
 comment on column sandbox.calls.hangs_up_after is 'The seconds from the answer after which the caller hangs up; null: at the end.';
 comment on column sandbox.calls.pages is 'The pages of the fax that the caller sends.';
-comment on column sandbox.calls.placed_at is 'When the call was placed.';
+comment on column sandbox.calls.placed_at is 'The time at which the call was placed.';
