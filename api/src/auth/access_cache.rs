@@ -252,12 +252,13 @@ impl AccessCache {
         })
     }
 
-    /// True if the user may do within this tenant all that the other one may there, or if either
+    /// True if the user may do within this tenant all that the other one may there, or if the other
     /// does not exist.
     pub fn outranks_in(&self, user: Id<User>, other: Id<User>, tenant: Id<Tenant>) -> bool {
-        self.look(|state| match (state.user(user), state.user(other)) {
+        self.look(|state| match (state.active(user), state.user(other)) {
             (Some(user), Some(other)) => state.outranks_in(user, other, tenant),
-            _ => true,
+            (None, Some(_)) => false,
+            (_, None) => true,
         })
     }
 

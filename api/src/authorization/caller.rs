@@ -41,11 +41,16 @@ impl Caller {
         self.metadata.client.map(client::network)
     }
 
+    /// Refuses a caller whose credential is not valid any more.
+    pub fn must_be_known(&self) -> Result<()> {
+        self.app.auth().confirm(&self.proof)
+    }
+
     /// The metadata of the events that the request causes, for what takes no permission;
     /// [`Writer::metadata`](super::Writer::metadata) is for the rest. It is given to a caller who is
     /// still known: a body may have come in long after the credential was checked.
     pub fn metadata(&self) -> Result<Metadata> {
-        self.app.auth().confirm(&self.proof)?;
+        self.must_be_known()?;
         Ok(self.metadata.clone())
     }
 

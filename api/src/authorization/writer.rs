@@ -76,7 +76,7 @@ impl<A: Noun, V: Verb> Writer<A, V> {
     /// of rights where it is late, so that a long import does not end because of that.
     pub async fn must_still(&self) -> Result<()> {
         self.caller.access_cache().fresh().await?;
-        self.caller.metadata()?;
+        self.caller.must_be_known()?;
         (self.demand)(&self.caller)
     }
 

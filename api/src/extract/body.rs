@@ -41,7 +41,12 @@ impl<T: FromFields + Send + 'static> FromRequest<App> for Input<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self> {
         let (parts, body) = request.into_parts();
-        input(&parts, body, app.bodies()).await.map(Self)
+        let read = input(&parts, body, app.bodies()).await;
+        // The body may have ended long after the credential was checked.
+        if let Some(caller) = parts.extensions.get::<Caller>() {
+            caller.must_be_known()?;
+        }
+        read.map(Self)
     }
 }
 

@@ -362,9 +362,11 @@ async fn a_mail_domain_is_its_tenants_in_each_of_its_spellings() {
     let server = Server::alone().await;
     let (one, other) = (Company::on(&server).await, Company::on(&server).await);
     let (operator, first) = (server.admin().await, server.user(&["user"]).await);
-    let admin = server.permission_id("account_admin").await;
-    let granted = format!("/users/{}/permissions/{admin}", first.user_id);
-    operator.put(&granted, json!({})).await.ok();
+    for permission in ["account", "account_admin"] {
+        let id = server.permission_id(permission).await;
+        let granted = format!("/users/{}/permissions/{id}", first.user_id);
+        operator.put(&granted, json!({})).await.ok();
+    }
     let listed = async |company: &Company, domain: &str| {
         let path = format!("/tenants/{}", company.tenant_id);
         operator.put(&path, json!({"mail_domains": [domain]})).await

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Client, Company, Mailing, Server, unique_name};
+use crate::harness::{Answer, Client, Company, Mailing, Server, sandbox_provider, unique_name};
 
 /// A user at home in one company, with role user there, who is assigned to another company too.
 struct Guest {
@@ -76,6 +76,7 @@ async fn an_import_into_a_group_takes_the_rights_to_contacts_within_its_tenant()
 async fn attempts_and_results_are_read_with_the_rights_within_their_tenant() {
     let guest = Guest::new().await;
     let (there, user) = (&guest.other.admin, &guest.user);
+    sandbox_provider(&guest.operator).await;
     let contact = there.contact("ada@example.com").await;
     let transmission = Mailing::new(there).await.to(contact).await;
     let path = format!("/transmissions/{transmission}/send");
@@ -142,7 +143,8 @@ async fn a_contact_is_opted_out_by_those_who_may_read_it() {
     guest
         .grant_there(&["contact_create", "optout_create"])
         .await;
-    let contact = json!({"phone": "15550199", "tenant_id": guest.other.tenant_id});
+    let contact =
+        json!({"phone": "15550199", "first_name": "Ada", "tenant_id": guest.other.tenant_id});
     let contact = guest.user.post("/contacts", contact).await.id("contact_id");
     let wanted: Value = json!({"contact_id": contact});
     let refused = guest.user.post("/optouts", wanted.clone()).await;
