@@ -68,7 +68,7 @@ async fn another_master_key_is_refused() {
     let scratch = Scratch::start().await;
     scratch.store().await;
     let opened = Store::open(scratch.pool().await, &MasterKey::new([2; 32])).await;
-    assert!(matches!(opened, Err(StoreError::Vault(_))));
+    assert!(matches!(opened, Err(StoreError::OtherMasterKey)));
     scratch.stop().await;
 }
 
