@@ -99,8 +99,8 @@ impl Kept {
 
     /// The things that the caller must still reach to be given the answer again: those of the
     /// tenant that the answer shows, or all of them.
-    pub fn reach(&self) -> Option<&Reach> {
-        self.reach.as_ref()
+    pub fn reach(&self) -> Option<Reach> {
+        self.reach.clone()
     }
 
     /// The person with whose erasure this answer must be erased.

@@ -1,7 +1,7 @@
 //! The things that a caller reached when their request was carried out, without which its answer is
 //! not given to them again.
 
-use domain::{Id, Scope, Tenants, access::Tenant};
+use domain::{FIRST_TENANT, Id, Scope, Tenants, access::Tenant};
 use serde::{Deserialize, Serialize};
 
 /// The reach of the caller by each permission of the route, in its order.
@@ -20,6 +20,16 @@ impl Reach {
     /// The reach that these scopes are.
     pub fn of(scopes: &[Scope]) -> Self {
         Self(scopes.iter().map(Reached::of).collect())
+    }
+
+    /// The reach behind answers that earlier versions kept without one: by each permission, one's
+    /// own things in the first tenant, beside which there was no other.
+    pub fn before_tenants(permissions: usize) -> Self {
+        let own = Reached::Within {
+            own: Tenants::from([FIRST_TENANT]),
+            whole: Tenants::new(),
+        };
+        Self(vec![own; permissions])
     }
 
     /// The part of it that is within a tenant.
@@ -105,6 +115,13 @@ mod tests {
             !then.is_covered(&[]),
             "the route asks for other permissions"
         );
+    }
+
+    #[test]
+    fn an_answer_from_before_tenants_is_of_the_first() {
+        let then = Reach::before_tenants(1);
+        assert!(then.is_covered(&[scope(&[ONE], &[])]));
+        assert!(!then.is_covered(&[scope(&[TWO], &[TWO])]));
     }
 
     #[test]

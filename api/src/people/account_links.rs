@@ -131,7 +131,7 @@ async fn assign(
     let tenant = tenant.ok_or(Error::NotFound)?.tenant;
     users.must_in(tenant)?;
     let assigned = accounts.caller().access_cache().user(user);
-    if !assigned.is_some_and(|user| user.rights_in(tenant).is_some()) {
+    if assigned.is_none_or(|user| user.rights_in(tenant).is_none()) {
         return Err(Error::NotFound);
     }
     if !row.active {

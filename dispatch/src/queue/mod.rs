@@ -245,7 +245,7 @@ pub async fn remove(db: &mut PgConnection, spool_ids: &[i64]) -> Result<(), sqlx
         .map(drop)
 }
 
-/// The depth of the queue at `now`, over at most [`COUNTED`] entries: anybody may ask for it, and a
+/// The depth of the queue at `now`, over at most 100,000 entries: anybody may ask for it, and a
 /// queue may hold millions.
 pub async fn depth(pool: &PgPool, now: DateTime<Utc>) -> Result<Depth, sqlx::Error> {
     sqlx::query_as(

@@ -141,9 +141,11 @@ async fn only_its_owner_sees_a_call_and_hangs_it_up() {
 
 #[tokio::test]
 async fn the_users_of_a_company_see_only_its_own_calls() {
-    let server = Server::shared().await;
+    let server = &Server::alone().await;
+    sandbox_provider(&server.admin().await).await;
     let company = Company::on(server).await;
-    let (here, there) = (Dialing::new(&company.admin).await, dialing().await);
+    let here = Dialing::of_company(server, &company).await;
+    let there = Dialing::of_user(server, "receivefax").await;
     let call = here.answered_call().await;
     let path = format!("/spools/{}", call.spool);
     for stranger in [&there.client, &company.user(server).await] {

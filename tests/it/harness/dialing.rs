@@ -4,7 +4,9 @@ use std::ops::Deref;
 
 use serde_json::{Value, json};
 
-use super::{Answer, Call, Calling, Client, Receiving, Server, eventually, seconds, unique};
+use super::{
+    Answer, Call, Calling, Client, Company, Receiving, Server, eventually, seconds, unique,
+};
 
 /// An account that receives faxes, and somebody who calls it.
 #[derive(Debug, Clone)]
@@ -19,6 +21,19 @@ impl Dialing {
     pub async fn new(client: &Client) -> Self {
         Self {
             receiving: Receiving::new(client, "receivefax", "phone", number()).await,
+            calling: Calling::new(client).await,
+            client: client.clone(),
+        }
+    }
+
+    /// A new account of a company, which lists the number among its own.
+    pub async fn of_company(server: &Server, company: &Company) -> Self {
+        let (client, number) = (&company.admin, number());
+        let path = format!("/tenants/{}", company.tenant_id);
+        let listed = json!({"numbers": [number]});
+        server.admin().await.put(&path, listed).await.ok();
+        Self {
+            receiving: Receiving::new(client, "receivefax", "phone", number).await,
             calling: Calling::new(client).await,
             client: client.clone(),
         }
