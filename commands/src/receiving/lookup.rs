@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
+use cqrs_es::Aggregate as _;
 use domain::{
     Entity, Id, Owner,
-    access::Tenant,
+    access::{Tenant, User},
     delivery::{Direction, Provider, Transmission},
     flow::{Flow, Service},
     outreach::{Program, ProgramType},
-    people::{normal_address, spellings},
+    people::{Account, normal_address, spellings},
 };
 use eventstore::{Loaded, StoreError, clock, subscriber::is_behind};
 use projections::people::accounts;
@@ -16,8 +17,13 @@ use projections::people::accounts;
 use super::{InboundMessage, Ingest, NotReceived};
 use crate::CommandError;
 
-/// The read models that inbound messages are routed by.
-const READ_MODELS: [&str; 4] = ["accounts", "programs", "tenants", "users"];
+/// The read models that inbound messages are routed by, each with the aggregate type of its rows.
+const READ_MODELS: [(&str, &str); 4] = [
+    ("accounts", Account::TYPE),
+    ("programs", Program::TYPE),
+    ("tenants", Tenant::TYPE),
+    ("users", User::TYPE),
+];
 
 /// The keys of a message for deduplication, as fingerprints.
 pub(super) struct Keys {
@@ -142,8 +148,8 @@ impl Ingest {
 
     /// A refusal is permanent, and must not hit what the read models lack yet.
     async fn must_be_current(&self) -> Result<(), CommandError> {
-        for name in READ_MODELS {
-            let behind = is_behind(&self.pool, name).await;
+        for (name, kind) in READ_MODELS {
+            let behind = is_behind(&self.pool, name, kind).await;
             if behind.map_err(StoreError::from)? {
                 return Err(CommandError::Behind);
             }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Entity, Id, Owner, Patch, Refusal,
+    outreach::{Use, must_be_unused},
     values::{Body, Line},
 };
 
@@ -95,10 +96,13 @@ impl Group {
                     vec![GroupUpdated { name, description }]
                 }
             }
-            (Live, Delete { campaigns: 0 }) => vec![GroupDeleted {}],
             (Live, Delete { campaigns }) => {
-                let reason = format!("{campaigns} campaigns of this group have not ended");
-                return Err(Refusal::not_ready(reason));
+                must_be_unused(&[Use {
+                    count: campaigns,
+                    one: "campaign of this group has not ended",
+                    many: "campaigns of this group have not ended",
+                }])?;
+                vec![GroupDeleted {}]
             }
             (Absent | Deleted, _) => return Err(Refusal::NotFound),
         })

@@ -213,15 +213,23 @@ async fn poll(shared: Weak<Shared>, poll: Arc<Poll>) {
 /// The age in seconds of an event that was not applied, above which a subscriber is behind.
 const BEHIND: f64 = 1.0;
 
-/// True if this subscriber is behind the log by its checkpoint: then a row that its tables lack
-/// may still be in the log.
+/// True if this subscriber is behind the log in events of an aggregate type, by its checkpoint: then
+/// a row that its tables lack may still be in the log. A checkpoint that has only events of other
+/// types before it is saved later than the events pass.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn is_behind(pool: &PgPool, subscriber: &str) -> Result<bool, sqlx::Error> {
-    let position = sqlx::query_scalar("select position from public.checkpoints where name = $1");
-    let position: Option<Position> = position.bind(subscriber).fetch_optional(pool).await?;
-    let age = age_of_next(pool, position.unwrap_or_default()).await?;
+pub async fn is_behind(pool: &PgPool, subscriber: &str, kind: &str) -> Result<bool, sqlx::Error> {
+    let age: Option<f64> = sqlx::query_scalar(
+        "select greatest(extract(epoch from now() - occurred_at), 0)::float8
+         from public.events where position > coalesce(
+           (select position from public.checkpoints where name = $1), 0)
+           and aggregate_type = $2 order by position limit 1",
+    )
+    .bind(subscriber)
+    .bind(kind)
+    .fetch_optional(pool)
+    .await?;
     Ok(age.is_some_and(|age| age > BEHIND))
 }
 

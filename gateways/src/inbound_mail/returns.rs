@@ -2,6 +2,7 @@
 //! registered with mailbox providers for them.
 
 use commands::{CommandError, Commands, suppression::Suppression};
+use cqrs_es::Aggregate as _;
 use domain::{
     Id,
     delivery::{Spool, Transmission, TransmissionCommand, TransmissionError},
@@ -129,7 +130,12 @@ impl Returns {
     /// The answer about an attempt that is not found: temporary while the read model of
     /// transmissions is behind.
     async fn unknown(&self) -> Result<&'static str, CommandError> {
-        let behind = is_behind(self.commands.store().pool(), "transmissions").await;
+        let behind = is_behind(
+            self.commands.store().pool(),
+            "transmissions",
+            Transmission::TYPE,
+        )
+        .await;
         Ok(if behind.map_err(StoreError::from)? {
             LATER
         } else {

@@ -251,7 +251,7 @@ async fn what_a_campaign_is_made_of_stays_while_it_has_not_ended() {
     for path in [format!("/groups/{group}"), format!("/programs/{program}")] {
         let refused = user.delete(&path).await.expect(423);
         let reason = refused["detail"].as_str().unwrap();
-        assert!(reason.starts_with("1 campaigns of this"), "{refused}");
+        assert!(reason.starts_with("1 campaign of this"), "{refused}");
     }
     user.delete(&format!("/campaigns/{id}")).await.ok();
     user.delete(&format!("/groups/{group}")).await.ok();
