@@ -5,8 +5,12 @@ use std::{collections::HashMap, time::Duration};
 
 use batching::{Batcher, Pending};
 use commands::CommandError;
+use cqrs_es::Aggregate as _;
 use dispatch::queue::{self, Named};
-use domain::{Id, delivery::Provider};
+use domain::{
+    Id,
+    delivery::{Provider, Transmission},
+};
 use eventstore::subscriber::is_behind;
 use quick_cache::sync::Cache;
 use sqlx::PgPool;
@@ -201,7 +205,7 @@ impl Recorder {
         if let Some(known) = known {
             return Ok(*known);
         }
-        let found = is_behind(&self.pool, "dispatch").await;
+        let found = is_behind(&self.pool, "dispatch", Transmission::TYPE).await;
         let found = found.map_err(|error| CommandError::Store(error.into()))?;
         Ok(*known.insert(found))
     }
