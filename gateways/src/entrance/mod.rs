@@ -2,7 +2,7 @@
 //! record.
 //!
 //! - [`Entrance::message`]: a message that is whole, as a mail; [`Inbox::sms`]: a short message or a
-//!   part of one, which is joined with the others first ([`sms`]);
+//!   part of one, which is joined with the others first (`sms`);
 //! - [`Sessions::open`]: a call or fax, which goes on in a worker;
 //! - [`Inbox::report`]: a delivery receipt;
 //! - [`Answer`]: acknowledged, to be sent again, or refused. An adapter only puts it into the words
