@@ -90,7 +90,7 @@ impl Bound {
         }
     }
 
-    /// What is free, in lanes where it is worth a claim: one attempt at a time would make the
+    /// The free attempts of the lanes that have enough for a claim: one attempt at a time would make the
     /// claim's transaction the bottleneck.
     pub fn worthwhile(self, free: Held) -> Held {
         let worthwhile = |free: usize| if free < self.0 / 8 { 0 } else { free };

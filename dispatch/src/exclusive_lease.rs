@@ -39,7 +39,7 @@ impl ExclusiveLease {
         }
     }
 
-    /// The same with leases of another duration.
+    /// This lease with another duration.
     #[cfg(test)]
     pub(crate) fn lasting(self, term: Duration) -> Self {
         Self { term, ..self }

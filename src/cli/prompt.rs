@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::output;
 
 /// The most bytes of a line that is read.
-const LONGEST: u64 = 4096;
+const MAX_LINE_BYTES: u64 = 4096;
 /// The exit code of a program that SIGINT ended, as shells show it.
 const INTERRUPTED: i32 = 128 + 2;
 
@@ -46,8 +46,11 @@ pub async fn ask(question: &str) -> anyhow::Result<SecretString> {
 /// When it cannot be read, or is empty or too long.
 pub fn line() -> anyhow::Result<SecretString> {
     let mut line = Zeroizing::new(String::new());
-    let read = io::stdin().lock().take(LONGEST).read_line(&mut line)?;
-    if read as u64 == LONGEST {
+    let read = io::stdin()
+        .lock()
+        .take(MAX_LINE_BYTES)
+        .read_line(&mut line)?;
+    if read as u64 == MAX_LINE_BYTES {
         bail!("the password is too long");
     }
     match line.trim_end_matches(['\n', '\r']) {

@@ -1,5 +1,5 @@
-//! Who may change whom: nobody touches a user who holds more than they do, and the last administrator
-//! stays.
+//! The rules on changes of users by others: nobody changes a user who holds more than they do, and an
+//! administrator must remain.
 
 use domain::{
     Id,

@@ -14,7 +14,7 @@ use projections::access::tenants;
 
 use crate::{App, Error, Result, exclusive::Exclusive};
 
-/// What a request creates within a tenant.
+/// The kinds of things that tenants limit, as a request creates one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Newcomer {
     /// A user, with an account.
@@ -25,7 +25,9 @@ pub(crate) enum Newcomer {
 
 /// Room within a tenant for what is created while it is held.
 #[must_use]
-pub(crate) struct Room<'a>(#[allow(dead_code)] Option<Exclusive<'a>>);
+pub(crate) struct Room<'a> {
+    _lock: Option<Exclusive<'a>>,
+}
 
 impl App {
     /// Room for a newcomer within a tenant; refuses where the tenant has as many as it may have.
@@ -35,7 +37,7 @@ impl App {
         tenant: Id<Tenant>,
     ) -> Result<Room<'_>> {
         if self.limits_of(tenant) == TenantLimits::default() {
-            return Ok(Room(None));
+            return Ok(Room { _lock: None });
         }
         let name = LockName::TenantRoom(tenant.get());
         let busy = "too many users and accounts are created at once; try again";
@@ -50,7 +52,7 @@ impl App {
             let accounts = tenants::accounts(self.pool(), tenant.get()).await?;
             must_be_below(limit, accounts.unsigned_abs(), "accounts")?;
         }
-        Ok(Room(Some(lock)))
+        Ok(Room { _lock: Some(lock) })
     }
 
     fn limits_of(&self, tenant: Id<Tenant>) -> TenantLimits {

@@ -141,7 +141,7 @@ async fn delete(tenants: Writer<Tenant, Delete>, Path(id): Path<Id<Tenant>>) -> 
     tenants.deleted(id, TenantCommand::Delete { left }).await
 }
 
-/// What there is within a tenant, in the plural.
+/// The names of the lists that have rows of a tenant.
 async fn left_in(tenants: &Writer<Tenant, Delete>, id: Id<Tenant>) -> Result<Vec<String>> {
     if tenants.caller().access_cache().has_users_in(id) {
         return Ok(vec!["users".to_owned()]);

@@ -10,7 +10,9 @@ use eventstore::LockName;
 use crate::{App, Result, exclusive::Exclusive};
 
 /// The lock on rights, held until it is dropped.
-pub(crate) struct RightsLock<'a>(#[allow(dead_code)] Exclusive<'a>);
+pub(crate) struct RightsLock<'a> {
+    _lock: Exclusive<'a>,
+}
 
 impl App {
     /// Takes the lock on rights, and waits until this process knows all that was written
@@ -18,6 +20,7 @@ impl App {
     pub(crate) async fn lock_rights(&self) -> Result<RightsLock<'_>> {
         let busy = "too many changes of rights at once; try again";
         let lock = self.exclusive(self.rights(), LockName::Rights, busy);
-        lock.await.map(RightsLock)
+        let _lock = lock.await?;
+        Ok(RightsLock { _lock })
     }
 }

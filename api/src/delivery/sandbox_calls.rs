@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The longest time after which a caller hangs up, in seconds, and the most pages of their fax.
-const LONGEST: i64 = 3_600;
+const MAX_HANG_UP_SECONDS: i64 = 3_600;
 const MOST_PAGES: i64 = 500;
 /// The most keys that a caller presses.
 const MOST_KEYS: usize = 32;
@@ -128,7 +128,9 @@ impl FromFields for Placed {
             call_id: fields.text("call_id").given(),
             caller: Caller {
                 keys: fields.text::<Keys>("keys").given().map(|keys| keys.0),
-                hangs_up_after: fields.number("hangs_up_after", 0..=LONGEST).given(),
+                hangs_up_after: fields
+                    .number("hangs_up_after", 0..=MAX_HANG_UP_SECONDS)
+                    .given(),
                 pages: fields.number("pages", 1..=MOST_PAGES).given().unwrap_or(1),
             },
         }

@@ -194,7 +194,7 @@ mod tests {
         let vault = Vault::new(&MasterKey::new([1; 32]));
         let headers = [("etag", "\"7\""), ("x-request-id", "gone")];
         let answer = (headers, "body").into_response();
-        let (kept, _) = Kept::split(answer, Reach::of(&[])).await;
+        let (kept, _) = Kept::split(answer, Reach::from_scopes(&[])).await;
         let sealed = kept.unwrap().seal(&vault, "t").unwrap();
         assert!(Kept::open(&vault, "u", sealed.clone()).is_err());
         let again = Kept::open(&vault, "t", sealed).unwrap().into_response();
@@ -208,7 +208,7 @@ mod tests {
     async fn a_large_answer_goes_out_and_is_not_kept() {
         let large = vec![b'x'; LARGEST + 1];
         let answer = Body::from(large.clone()).into_response();
-        let (kept, response) = Kept::split(answer, Reach::of(&[])).await;
+        let (kept, response) = Kept::split(answer, Reach::from_scopes(&[])).await;
         assert!(kept.is_none());
         let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
         assert_eq!(body.unwrap(), large);

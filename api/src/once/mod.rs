@@ -100,7 +100,7 @@ async fn keyed(
         Found::Free(claim) => {
             parts.extensions.insert(caller.once(once));
             let request = Request::from_parts(parts, body);
-            let keeping = (claim, reading, Reach::of(&scopes));
+            let keeping = (claim, reading, Reach::from_scopes(&scopes));
             Ok(carry_out(app, keeping, request, next).await)
         }
         Found::Answered { fingerprint, kept } => {

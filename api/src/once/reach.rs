@@ -18,8 +18,8 @@ enum Reached {
 
 impl Reach {
     /// The reach that these scopes are.
-    pub fn of(scopes: &[Scope]) -> Self {
-        Self(scopes.iter().map(Reached::of).collect())
+    pub fn from_scopes(scopes: &[Scope]) -> Self {
+        Self(scopes.iter().map(Reached::from_scope).collect())
     }
 
     /// The reach behind answers that earlier versions kept without one: by each permission, one's
@@ -46,7 +46,7 @@ impl Reach {
 }
 
 impl Reached {
-    fn of(scope: &Scope) -> Self {
+    fn from_scope(scope: &Scope) -> Self {
         match scope {
             Scope::Installation => Self::Installation,
             Scope::Within(reach) => Self::Within {
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn what_was_reached_must_be_reached_still() {
-        let then = Reach::of(&[scope(&[ONE], &[TWO])]);
+        let then = Reach::from_scopes(&[scope(&[ONE], &[TWO])]);
         for (now, is_covered) in [
             (Scope::Installation, true),
             (scope(&[ONE], &[TWO]), true),
@@ -110,7 +110,7 @@ mod tests {
                 "{now:?}"
             );
         }
-        assert!(!Reach::of(&[Scope::Installation]).is_covered(&[scope(&[ONE], &[TWO])]));
+        assert!(!Reach::from_scopes(&[Scope::Installation]).is_covered(&[scope(&[ONE], &[TWO])]));
         assert!(
             !then.is_covered(&[]),
             "the route asks for other permissions"
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn of_an_answer_of_one_tenant_only_that_tenant_counts() {
-        let then = Reach::of(&[scope(&[ONE], &[TWO]), Scope::Installation]).within(TWO);
+        let then = Reach::from_scopes(&[scope(&[ONE], &[TWO]), Scope::Installation]).within(TWO);
         let now = scope(&[], &[TWO]);
         assert!(then.is_covered(&[now.clone(), now.clone()]));
         assert!(!then.is_covered(&[now, scope(&[TWO], &[])]));

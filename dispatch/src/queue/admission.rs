@@ -32,8 +32,9 @@ static ADMISSION: EffectKind = EffectKind {
     name: "admitted",
     statement: "insert into dispatch.queue (spool_id, transmission_id, service, due_at, \
                   deadline, avoid, attempt, position, claim_token, claimed_by, lease_until) \
-                select spool_id::bigint, transmission_id::bigint, service::smallint, due_at::timestamptz, deadline::timestamptz, '{}', 1, 0, \
-                  claim_token, claimed_by, clock_timestamp() + lease::interval \
+                select spool_id::bigint, transmission_id::bigint, service::smallint, \
+                  due_at::timestamptz, deadline::timestamptz, '{}', 1, 0, claim_token, claimed_by, \
+                  clock_timestamp() + lease::interval \
                 from unnest({0}::text[], {1}::text[], {2}::text[], {3}::text[], {4}::text[], \
                   {5}::text[], {6}::text[], {7}::text[]) \
                   as a (spool_id, transmission_id, service, due_at, deadline, \

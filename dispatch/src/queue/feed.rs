@@ -265,8 +265,8 @@ async fn insert(db: &mut PgConnection, rows: &[Queued<'_>]) -> Result<(), sqlx::
     sqlx::query(
         "insert into queue (spool_id, transmission_id, campaign_id, service, due_at, \
            deadline, avoid, attempt, request_id, correlation_id, position) \
-         select u.spool_id, u.transmission_id, u.campaign_id, u.service, u.due_at, u.deadline, u.avoid::bigint[], u.attempt, \
-           u.request_id, u.correlation_id, u.position \
+         select u.spool_id, u.transmission_id, u.campaign_id, u.service, u.due_at, u.deadline, \
+           u.avoid::bigint[], u.attempt, u.request_id, u.correlation_id, u.position \
          from unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::timestamptz[], \
            $5::timestamptz[], $6::text[], $7::int[], $8::text[], $9::text[], $10::bigint[], \
            $11::bigint[]) \

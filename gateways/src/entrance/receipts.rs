@@ -62,13 +62,13 @@ impl Receipts {
     /// Starts the task; it runs until the last clone is dropped.
     pub fn start(pool: PgPool, reports: Reports) -> Self {
         let (batcher, receiver) = Batcher::channel(BATCH);
-        let desk = Recorder {
+        let recorder = Recorder {
             pool,
             reports,
             told: Cache::new(REMEMBERED),
             unknown: Cache::new(UNKNOWN),
         };
-        tokio::spawn(desk.work(receiver));
+        tokio::spawn(recorder.work(receiver));
         Self(batcher)
     }
 

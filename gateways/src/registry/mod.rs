@@ -69,7 +69,7 @@ pub struct Registry(Arc<Inner>);
 struct Inner {
     store: Store,
     installation: Installation,
-    /// What the providers of a protocol share, and keep when their settings change.
+    /// The endpoints that providers share, whatever becomes of their settings.
     endpoints: Endpoints,
     entries: Mutex<Vec<Entry>>,
     /// The attempts that have picked a provider, by tenant of the provider.
