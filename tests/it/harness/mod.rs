@@ -56,7 +56,7 @@ pub use self::{
     postfix::Postfix,
     postman::Postman,
     read_models::ReadModels,
-    receiving::{Brings, Receiving},
+    receiving::{Brings, Receiving, delete_account},
     recorder::{MailRecorder, Received},
     server::{ADMIN_PASSWORD, Server, Setup, USER_PASSWORD},
     sink::SmtpSink,

@@ -117,3 +117,18 @@ impl Receiving {
         client.get(&path).await.ok()
     }
 }
+
+/// Deletes an account together with the programs that name it, which would keep it in use.
+pub async fn delete_account(admin: &Client, id: i64) {
+    let programs = admin.get("/programs?limit=1000").await.ok();
+    for program in programs.as_array().unwrap() {
+        if program["account_id"] == id {
+            let program = &program["program_id"];
+            // The account need not be subscribed to it.
+            let subscription = format!("/accounts/{id}/programs/{program}");
+            admin.delete(&subscription).await;
+            admin.delete(&format!("/programs/{program}")).await.ok();
+        }
+    }
+    admin.delete(&format!("/accounts/{id}")).await.ok();
+}

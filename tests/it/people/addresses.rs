@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Answer, Brings, Client, Database, MailRecorder, Receiving, Server, Setup,
+    Answer, Brings, Client, Database, MailRecorder, Receiving, Server, Setup, delete_account,
     every_event_names_its_causes, smtp_provider, unique, unique_name,
 };
 
@@ -123,8 +123,7 @@ async fn colleagues_share_a_number_that_one_of_them_receives_at() {
     assert_eq!(texted(&second, &by, "hello").await, 200);
     first.arrived(&admin, 1).await;
     // After the first account gives the number up, an administrator can assign it to another.
-    let gone = format!("/accounts/{}", first.account_id);
-    admin.delete(&gone).await.ok();
+    delete_account(&admin, first.account_id).await;
     let passed_on = assign(&admin, second.account_id, "phone", &number)
         .await
         .ok();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     Answer, Client, Database, Dump, EventLog, MailRecorder, Mailing, Postman, Server, Setup,
-    TIMEOUT, eventually, smtp_provider,
+    TIMEOUT, delete_account, eventually, smtp_provider,
 };
 
 async fn upgraded(settings: &[(&str, &str)]) -> (Server, Client) {
@@ -127,18 +127,7 @@ async fn both_holders_of_an_address_can_be_changed_and_deleted() {
         "its mailbox is the other's still"
     );
     for id in [left, right] {
-        // An account that a program names is in use.
-        let programs = admin.get("/programs?limit=1000").await.ok();
-        for program in programs.as_array().unwrap() {
-            if program["account_id"] == id {
-                let program = &program["program_id"];
-                // It may not be subscribed to it.
-                let subscription = format!("/accounts/{id}/programs/{program}");
-                admin.delete(&subscription).await;
-                admin.delete(&format!("/programs/{program}")).await.ok();
-            }
-        }
-        admin.delete(&format!("/accounts/{id}")).await.ok();
+        delete_account(&admin, id).await;
     }
 }
 
