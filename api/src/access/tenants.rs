@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The greatest limit.
-const MOST: i64 = 1_000_000_000;
+const MAX_LIMIT: i64 = 1_000_000_000;
 const ASSIGNMENT: &str = "/users/{user_id}/tenants/{tenant_id}";
 const ADMINISTRATORS: &str = "By administrators of the installation only.";
 
@@ -222,8 +222,8 @@ impl FromFields for TenantPatch {
         Self {
             code: fields.text("code"),
             name: fields.text("name"),
-            max_users: fields.number("max_users", 0..=MOST),
-            max_accounts: fields.number("max_accounts", 0..=MOST),
+            max_users: fields.number("max_users", 0..=MAX_LIMIT),
+            max_accounts: fields.number("max_accounts", 0..=MAX_LIMIT),
             numbers: fields.texts("numbers"),
             mail_domains: fields.texts("mail_domains"),
         }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{fields::Fields, schemas};
 
 /// The most entries of a list.
-const MOST: usize = 1_000;
+const MAX_ENTRIES: usize = 1_000;
 
 impl Fields {
     /// A list of texts that `T` can parse.
@@ -18,8 +18,8 @@ impl Fields {
             let Value::Array(entries) = value else {
                 return Err("must be a list".to_owned());
             };
-            if entries.len() > MOST {
-                return Err(format!("must have at most {MOST} entries"));
+            if entries.len() > MAX_ENTRIES {
+                return Err(format!("must have at most {MAX_ENTRIES} entries"));
             }
             let texts = entries.iter().map(|entry| match entry {
                 Value::String(text) => text.parse().map_err(|error: T::Err| error.to_string()),
