@@ -1,6 +1,6 @@
 //! The REST API: routes, requests and answers, authentication and authorization.
 //!
-//! One folder per area (`access`, `people`, `outreach`, `delivery`, `system`), one file per
+//! One folder per area (`access`, `people`, `outreach`, `delivery`, `pbx`, `system`), one file per
 //! resource. Shared modules:
 //!
 //! - `authorization`: permission as a type, `Writer<Contact, Create>`;
@@ -15,6 +15,7 @@
 //! - `cors_and_compression`: the two layers outside of all others;
 //! - `cross_site`: protection from requests that foreign pages cause, and `origin`: the allowed
 //!   origins;
+//! - `sealing`: secrets of requests, sealed for their field;
 //! - `once`: writes with an Idempotency-Key.
 //!
 //! To add an endpoint: a handler of three to ten lines in its resource's file, whose first
@@ -42,7 +43,9 @@ mod once;
 mod openapi;
 mod origin;
 mod outreach;
+mod pbx;
 mod people;
+mod sealing;
 mod system;
 
 use std::{sync::Arc, time::Duration};
@@ -53,6 +56,7 @@ use commands::{
     addresses::Addresses,
     media::MediaStore,
     receiving::Sessions,
+    routing::Routing,
     sending::Sending,
     verification::{SendCode, Verification},
 };
@@ -137,6 +141,7 @@ struct Inner {
     config: ApiConfig,
     media: MediaStore,
     sending: Sending,
+    routing: Routing,
     addresses: Addresses,
     verification: Verification,
     followers: Arc<Semaphore>,
@@ -163,6 +168,7 @@ impl App {
             per_name: config.login_attempts,
             per_network: config.login_attempts_per_address,
         };
+        let routing = Routing::start(store.log().clone()).await?;
         let auth = Authenticator::new(access_cache, tokens, passwords, limits)?;
         let fingerprints = auth::key(&parts.pool, store.vault(), "fingerprint").await?;
         // On the writers' connections, like the appends whose marks it reads.
@@ -188,6 +194,7 @@ impl App {
             config,
             media,
             sending,
+            routing,
             followers: Arc::new(Semaphore::new(FOLLOWERS)),
             finders,
             auth,
@@ -221,6 +228,11 @@ impl App {
 
     pub(crate) fn media(&self) -> &MediaStore {
         &self.0.media
+    }
+
+    /// The configuration of PBXs.
+    pub(crate) fn routing(&self) -> &Routing {
+        &self.0.routing
     }
 
     /// The places of the clients that follow campaigns.
@@ -333,6 +345,7 @@ pub fn router(app: App) -> Router {
             app.clone(),
             middleware::frame,
         ))
+        .layer(axum::middleware::from_fn(pbx::envelope))
         .layer(cors_and_compression::compression())
         .with_state(app);
     cors_and_compression::cors(router, &origins)
@@ -345,6 +358,7 @@ fn routes() -> Routes {
         .merge(people::routes())
         .merge(outreach::routes())
         .merge(delivery::routes())
+        .merge(pbx::routes())
         .merge(system::routes())
         .merge(openapi::page_routes())
 }

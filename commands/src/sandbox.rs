@@ -7,7 +7,7 @@ use eventstore::{Effect, EffectKind};
 use sqlx::{FromRow, PgPool};
 
 /// The time after which the row of a call is deleted whose worker died.
-const RETENTION: TimeDelta = TimeDelta::days(1);
+const KEPT: TimeDelta = TimeDelta::days(1);
 
 /// The behaviour of somebody who calls.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
@@ -77,7 +77,7 @@ pub async fn forget(
 ) -> Result<(), sqlx::Error> {
     sqlx::query("delete from sandbox.calls where spool_id = $1 or placed_at < $2")
         .bind(spool.get())
-        .bind(now - RETENTION)
+        .bind(now - KEPT)
         .execute(pool)
         .await
         .map(drop)

@@ -13,7 +13,7 @@ use tokio::{sync::Mutex, time::Instant};
 /// attempts in flight with at most this delay.
 const FRESH: Duration = Duration::from_millis(100);
 /// The number of cached states from which on stale ones are evicted.
-const CAPACITY: usize = 1_000;
+const MOST: usize = 1_000;
 
 /// The state of a campaign.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,7 +58,7 @@ impl Campaigns {
             },
             None => CampaignState::Ended,
         };
-        if known.len() >= CAPACITY {
+        if known.len() >= MOST {
             known.retain(|_, (at, _)| at.elapsed() < FRESH);
         }
         known.insert(id, (at, state));

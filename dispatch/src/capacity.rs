@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The least bound of a provider, in attempts: more than it can make at the same time wait for
 /// its permits, so that none is free for as long as a claim takes.
-const MIN_BOUND: usize = 16;
+const LEAST: usize = 16;
 /// The highest bound, whatever the adapters could take.
-const MAX_BOUND: usize = 1_024;
+const MOST: usize = 1_024;
 /// The bound of the providers of a tenant together.
 const MOST_OF_TENANT: usize = 256;
 
@@ -64,14 +64,14 @@ pub struct Bound(usize);
 
 impl Bound {
     /// The bound of all providers of the installation together.
-    pub const INSTALLATION: Self = Self(MAX_BOUND);
+    pub const INSTALLATION: Self = Self(MOST);
     /// The bound of all providers of a tenant together.
     pub const TENANT: Self = Self(MOST_OF_TENANT);
 
     /// The bound of a provider that makes so many attempts at the same time: as many again may
     /// wait for its permits.
     pub fn of_channels(channels: usize) -> Self {
-        Self(channels.saturating_mul(2).clamp(MIN_BOUND, MAX_BOUND))
+        Self(channels.saturating_mul(2).clamp(LEAST, MOST))
     }
 
     /// The bound of several providers together.
@@ -154,7 +154,7 @@ mod tests {
     fn a_provider_has_as_many_waiting_as_on_the_wire() {
         let of = |channels| Bound::of_channels(channels).0;
         assert_eq!([0, 1, 8, 9, 512].map(of), [16, 16, 16, 18, 1_024]);
-        assert_eq!(of(usize::MAX), MAX_BOUND);
+        assert_eq!(of(usize::MAX), MOST);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Capacity of the cache of opened keys.
-const CAPACITY: usize = 16_384;
+const KEPT: usize = 16_384;
 
 /// A subject's key, opened.
 pub(crate) type SubjectKey = Arc<Vault>;
@@ -31,7 +31,7 @@ impl Keys {
         Self {
             pool,
             master,
-            opened: Arc::new(Cache::new(CAPACITY)),
+            opened: Arc::new(Cache::new(KEPT)),
         }
     }
 

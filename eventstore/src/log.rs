@@ -27,7 +27,7 @@ use crate::{
 
 /// The number of events kept in memory: those of some seconds at full speed, so that a read
 /// model that collects events and then writes them as a batch need not read them again.
-const RETAINED_EVENTS: usize = 65_536;
+const KEPT: usize = 65_536;
 /// The most events that a subscriber gets at once.
 const BATCH: usize = 1_000;
 /// Interval of polling the database without a notice. A node that has not seen the log for a
@@ -223,7 +223,7 @@ impl Inner {
             recent.head = event.position;
             recent.events.push_back(event);
         }
-        while recent.events.len() > RETAINED_EVENTS {
+        while recent.events.len() > KEPT {
             if let Some(oldest) = recent.events.pop_front() {
                 recent.after = oldest.position;
             }

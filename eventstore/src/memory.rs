@@ -27,7 +27,7 @@ pub enum StateSource {
 }
 
 /// Capacity of the cache, in aggregates.
-const CAPACITY: usize = 8_192;
+const MOST: usize = 8_192;
 /// The share of the cache for aggregates that more than one command found in it. The rest is
 /// for new entries: an attempt that was just queued has to stay until a worker takes it,
 /// however many are queued behind it.
@@ -38,13 +38,13 @@ pub(crate) struct Memory(Cache<(&'static str, i64), Arc<dyn Any + Send + Sync>>)
 impl Default for Memory {
     fn default() -> Self {
         let options = OptionsBuilder::new()
-            .estimated_items_capacity(CAPACITY)
-            .weight_capacity(CAPACITY as u64)
+            .estimated_items_capacity(MOST)
+            .weight_capacity(MOST as u64)
             .hot_allocation(PROVEN)
             .build();
         Self(options.map_or_else(
             // An error means that a size is missing; all are set above.
-            |_| Cache::new(CAPACITY),
+            |_| Cache::new(MOST),
             |options| {
                 Cache::with_options(
                     options,

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// The most characters that are kept of a text from a remote side.
-const MAX_TEXT: usize = 500;
+const WORDS: usize = 500;
 /// The size limit of mails under the fuzzer, in bytes.
 const LIMIT: usize = 4_096;
 
@@ -73,7 +73,7 @@ fn short_message(short: &InboundSms) {
 fn short_words(said: &ReportedOutcome) {
     assert!(!said.words.is_empty(), "nothing was said");
     assert!(!said.words.contains(char::is_control), "{:?}", said.words);
-    assert!(said.words.chars().count() <= MAX_TEXT, "too much was said");
+    assert!(said.words.chars().count() <= WORDS, "too much was said");
 }
 
 /// Parses the text of a delivery receipt (SMPP 3.4, appendix B).
@@ -120,7 +120,7 @@ pub fn mail(bytes: &[u8]) {
     }
     if let Some(bounce::DsnOutcome::Failed(words)) = bounce::read(bytes) {
         assert!(
-            !words.is_empty() && words.chars().count() <= MAX_TEXT,
+            !words.is_empty() && words.chars().count() <= WORDS,
             "{words:?}"
         );
         assert!(!words.contains(char::is_control), "{words:?}");

@@ -10,14 +10,14 @@ use super::{ConfigError, Role};
 const LOCKS: u32 = 1;
 /// The connections of the store's pool that have one task for good: appending, following the log,
 /// and listening for notices.
-const DEDICATED: u32 = 3;
+const KEPT: u32 = 3;
 /// The least for the store's pool. One connection is enough for all else: no task waits for a
 /// second one while it has one.
-const STORE: u32 = DEDICATED + 1;
+const STORE: u32 = KEPT + 1;
 /// The least for reading: a change of rights holds a transaction while it reads.
 const READERS: u32 = 2;
 /// The most for subscribers: one for the queue, one for small read models, one for each heavy one.
-const LANES: u32 = 6;
+const LANES: u32 = 7;
 
 /// The connections of a process, by purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Connections {
         let both = free - lanes;
         let readers = match readers(role) {
             0 => 0,
-            least => ((both - DEDICATED) / 2).max(least),
+            least => ((both - KEPT) / 2).max(least),
         };
         Ok(Self {
             store: both - readers,
@@ -114,8 +114,8 @@ mod tests {
         let shares = Connections::share(32, Role::All).unwrap();
         let expected = Connections {
             store: 14,
-            readers: 11,
-            lanes: 6,
+            readers: 10,
+            lanes: 7,
         };
         assert_eq!(shares, expected);
     }

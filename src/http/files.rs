@@ -3,7 +3,7 @@
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// The most connections that are open at the same time, unless the setting says otherwise.
-const MAX_CONNECTIONS: usize = 10_000;
+const MOST: usize = 10_000;
 const FEWEST: usize = 16;
 /// Descriptors of listeners, the log, the runtime, and files that are open for a moment.
 const OWN: u64 = 64;
@@ -40,7 +40,7 @@ pub fn connections_within(limit: u64, others: u64, wanted: Option<usize>) -> usi
     let room = usize::try_from(left / 4 * 3).unwrap_or(usize::MAX);
     let room = room.max(FEWEST);
     match wanted {
-        None => room.min(MAX_CONNECTIONS),
+        None => room.min(MOST),
         Some(wanted) if wanted <= room => wanted,
         Some(wanted) => {
             let why = "the limit on open files leaves no room for more";

@@ -23,6 +23,7 @@ mod input;
 mod manners;
 mod modules;
 mod outreach;
+mod pbx;
 mod people;
 mod projections;
 mod readme;

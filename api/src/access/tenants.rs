@@ -6,6 +6,7 @@ use domain::{
     access::{Tenant, TenantCommand, TenantPatch, User, UserCommand},
     delivery::{Campaign, Provider, Schedule, Transmission},
     outreach::{Document, Program, Recording, Template, Text},
+    pbx::{Condition, Custom, Destination, Disa, Hunt, Ivr, Phone, RateTable, Voicemail},
     people::{Account, Contact, Group, OptOut},
 };
 use projections::access::{
@@ -24,26 +25,35 @@ use crate::{
 };
 
 /// The greatest limit.
-const MAX_LIMIT: i64 = 1_000_000_000;
+const MOST: i64 = 1_000_000_000;
 const ASSIGNMENT: &str = "/users/{user_id}/tenants/{tenant_id}";
 const ADMINISTRATORS: &str = "By administrators of the installation only.";
 
 /// The aggregate types that belong to tenants.
-const WITHIN_TENANTS: [&str; 14] = [
+const WITHIN_TENANTS: [&str; 23] = [
     Account::TYPE,
     Campaign::TYPE,
+    Condition::TYPE,
     Contact::TYPE,
+    Custom::TYPE,
+    Destination::TYPE,
+    Disa::TYPE,
     Document::TYPE,
     Group::TYPE,
+    Hunt::TYPE,
+    Ivr::TYPE,
     OptOut::TYPE,
+    Phone::TYPE,
     Program::TYPE,
     Provider::TYPE,
+    RateTable::TYPE,
     Recording::TYPE,
     Schedule::TYPE,
     Template::TYPE,
     Text::TYPE,
     Transmission::TYPE,
     User::TYPE,
+    Voicemail::TYPE,
 ];
 
 impl Noun for Tenant {
@@ -222,8 +232,8 @@ impl FromFields for TenantPatch {
         Self {
             code: fields.text("code"),
             name: fields.text("name"),
-            max_users: fields.number("max_users", 0..=MAX_LIMIT),
-            max_accounts: fields.number("max_accounts", 0..=MAX_LIMIT),
+            max_users: fields.number("max_users", 0..=MOST),
+            max_accounts: fields.number("max_accounts", 0..=MOST),
             numbers: fields.texts("numbers"),
             mail_domains: fields.texts("mail_domains"),
         }

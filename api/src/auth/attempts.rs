@@ -24,7 +24,7 @@ pub(super) const WINDOW: Duration = Duration::from_secs(5 * 60);
 /// The time for which a name counts as familiar after it logged in from a network.
 const FAMILIAR: Duration = Duration::from_secs(24 * 60 * 60);
 /// The most pairs of name and network that are remembered.
-const CAPACITY: usize = 65_536;
+const KEPT: usize = 65_536;
 
 /// Counts failed logins, and remembers where names log in from.
 #[derive(Clone)]
@@ -66,8 +66,8 @@ impl Attempts {
         Self {
             allowed,
             hasher: RandomState::new(),
-            failed: Arc::new(Cache::new(CAPACITY)),
-            familiar: Arc::new(Cache::new(CAPACITY)),
+            failed: Arc::new(Cache::new(KEPT)),
+            familiar: Arc::new(Cache::new(KEPT)),
         }
     }
 

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::{Error, Result};
 
 const GOOD_FOR: Duration = Duration::from_secs(60);
-const CAPACITY: usize = 4_096;
+const KEPT: usize = 4_096;
 
 /// The cache of verified passwords. Clones share it.
 #[derive(Clone)]
@@ -31,7 +31,7 @@ impl Credentials {
         getrandom::fill(&mut key).map_err(|_| Error::Internal)?;
         Ok(Self {
             key: Hmac::new_from_slice(&key).map_err(|_| Error::Internal)?,
-            verified: Arc::new(Cache::new(CAPACITY)),
+            verified: Arc::new(Cache::new(KEPT)),
         })
     }
 

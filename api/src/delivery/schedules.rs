@@ -125,17 +125,17 @@ async fn runs(
 struct HowMany(usize);
 
 impl HowMany {
-    const DEFAULT_RUNS: usize = 10;
-    const MAX_RUNS: usize = 100;
+    const UNSAID: usize = 10;
+    const MOST: usize = 100;
 
     fn read(pairs: Vec<(String, String)>) -> Result<Self> {
-        let mut limit = Self::DEFAULT_RUNS;
+        let mut limit = Self::UNSAID;
         for (name, value) in pairs {
             if name != "limit" {
                 return Err(Error::invalid(name, "is not known here; limit is"));
             }
             let number = value.trim().parse().ok();
-            let number = number.filter(|number| (1..=Self::MAX_RUNS).contains(number));
+            let number = number.filter(|number| (1..=Self::MOST).contains(number));
             limit = number.ok_or_else(|| Error::invalid(name, "must be a number from 1 to 100"))?;
         }
         Ok(Self(limit))
@@ -155,8 +155,8 @@ impl Describe for HowMany {
         let number = ObjectBuilder::new()
             .schema_type(Type::Integer)
             .minimum(Some(1))
-            .maximum(Some(Self::MAX_RUNS))
-            .default(Some(Self::DEFAULT_RUNS.into()));
+            .maximum(Some(Self::MOST))
+            .default(Some(Self::UNSAID.into()));
         sketch.query("limit", "How many runs; 10 unless said.", number);
         sketch.refuses(&[412]);
     }

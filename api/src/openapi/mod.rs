@@ -14,6 +14,7 @@
 mod about;
 mod assemble;
 mod crud;
+mod enveloped;
 mod examples;
 mod page;
 mod problems;

@@ -57,18 +57,18 @@ mod tests {
     use super::*;
 
     const FIRST: Duration = Duration::from_millis(20);
-    const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+    const LONGEST: Duration = Duration::from_millis(100);
 
     #[test]
     fn each_pause_is_twice_the_one_before_up_to_the_longest() {
-        let mut backoff = Backoff::new(FIRST, LONGEST_PAUSE);
+        let mut backoff = Backoff::new(FIRST, LONGEST);
         let pauses = [(); 5].map(|()| backoff.take().as_millis());
         assert_eq!(pauses, [20, 40, 80, 100, 100]);
     }
 
     #[test]
     fn a_look_at_the_next_pause_does_not_take_it() {
-        let mut backoff = Backoff::new(FIRST, LONGEST_PAUSE);
+        let mut backoff = Backoff::new(FIRST, LONGEST);
         assert_eq!(backoff.upcoming(), FIRST);
         assert_eq!(backoff.take(), FIRST);
         assert_eq!(backoff.upcoming(), 2 * FIRST);
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn success_begins_anew() {
-        let mut backoff = Backoff::new(FIRST, LONGEST_PAUSE);
+        let mut backoff = Backoff::new(FIRST, LONGEST);
         assert!(backoff.is_reset());
         let _ = backoff.take();
         assert!(!backoff.is_reset());

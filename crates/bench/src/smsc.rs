@@ -64,7 +64,7 @@ impl Smsc {
     }
 }
 
-fn c_string<const MAX: usize>(text: &str) -> anyhow::Result<COctetString<1, MAX>> {
+fn c_string<const MOST: usize>(text: &str) -> anyhow::Result<COctetString<1, MOST>> {
     Ok(COctetString::from_vec([text.as_bytes(), &[0]].concat())?)
 }
 

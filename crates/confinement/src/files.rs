@@ -8,9 +8,9 @@ use landlock::{
 use crate::{Allowed, RestrictError};
 
 /// Rights that the kernel must support: reading, writing and running files.
-const OLDEST_ABI: ABI = ABI::V1;
+const LEAST: ABI = ABI::V1;
 /// Rights that are used where the kernel supports them: truncation, TCP, signals.
-const NEWEST_ABI: ABI = ABI::V6;
+const MOST: ABI = ABI::V6;
 /// Devices that programs expect and that give access to no data.
 const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"];
 
@@ -26,20 +26,14 @@ fn restricted(allowed: &Allowed) -> Result<RulesetStatus, RulesetError> {
     let devices = AccessFs::ReadFile | AccessFs::WriteFile;
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
-        .handle_access(AccessFs::from_all(OLDEST_ABI))?
+        .handle_access(AccessFs::from_all(LEAST))?
         .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(NEWEST_ABI))?
-        .handle_access(AccessNet::from_all(NEWEST_ABI))?
-        .scope(Scope::from_all(NEWEST_ABI))?
+        .handle_access(AccessFs::from_all(MOST))?
+        .handle_access(AccessNet::from_all(MOST))?
+        .scope(Scope::from_all(MOST))?
         .create()?
-        .add_rules(path_beneath_rules(
-            &allowed.read,
-            AccessFs::from_read(NEWEST_ABI),
-        ))?
-        .add_rules(path_beneath_rules(
-            &allowed.write,
-            AccessFs::from_all(NEWEST_ABI),
-        ))?
+        .add_rules(path_beneath_rules(&allowed.read, AccessFs::from_read(MOST)))?
+        .add_rules(path_beneath_rules(&allowed.write, AccessFs::from_all(MOST)))?
         .add_rules(path_beneath_rules(DEVICES, devices))?
         .restrict_self()?;
     Ok(status.ruleset)

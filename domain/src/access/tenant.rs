@@ -17,7 +17,7 @@ use crate::{
 /// The most characters of a code.
 const CODE_LENGTH: usize = 32;
 /// The most numbers, and the most mail domains.
-const MAX_LISTED: usize = 1_000;
+const MOST: usize = 1_000;
 /// The most characters of a domain name (RFC 1035, 2.3.4).
 const DOMAIN_LENGTH: usize = 253;
 
@@ -197,11 +197,8 @@ pub fn listed_as(address: &str) -> String {
 }
 
 fn bounded(field: &'static str, set: BTreeSet<String>) -> Result<BTreeSet<String>, Refusal> {
-    if set.len() > MAX_LISTED {
-        return Err(Refusal::invalid(
-            field,
-            format!("must be at most {MAX_LISTED}"),
-        ));
+    if set.len() > MOST {
+        return Err(Refusal::invalid(field, format!("must be at most {MOST}")));
     }
     Ok(set)
 }

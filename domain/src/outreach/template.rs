@@ -130,8 +130,8 @@ impl Template {
     /// # Errors
     /// Nothing more can be attached.
     pub fn room(&self, most_bytes: i64) -> Result<i64, Refusal> {
-        if self.attachments.len() >= Attachment::MAX_ATTACHMENTS {
-            let most = Attachment::MAX_ATTACHMENTS;
+        if self.attachments.len() >= Attachment::MOST {
+            let most = Attachment::MOST;
             let why = format!("would be one of more than {most} attachments");
             return Err(Refusal::invalid("body", why));
         }
@@ -201,7 +201,7 @@ fn too_much(most_bytes: i64) -> Refusal {
 
 impl Attachment {
     /// The most attachments of a template.
-    pub const MAX_ATTACHMENTS: usize = 20;
+    pub const MOST: usize = 20;
 }
 
 impl TemplateContent {
@@ -360,7 +360,7 @@ mod tests {
         with(&[file("one", 50)])
             .when(also(file("two", 51)))
             .then_expect_error(too_much(100));
-        with(&vec![file("one", 1); Attachment::MAX_ATTACHMENTS])
+        with(&vec![file("one", 1); Attachment::MOST])
             .when(also(file("two", 1)))
             .then_expect_error(Refusal::invalid(
                 "body",

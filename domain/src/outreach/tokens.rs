@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 /// The limit of the length of a filled text, in bytes: a value that would exceed it is left out, so
 /// that a message full of tokens cannot exhaust memory.
-pub const MAX_RENDERED: usize = 4 << 20;
+pub const MOST: usize = 4 << 20;
 
 /// The greatest length of a token's name in bytes, at which the search for a closing bracket stops.
 const MAX_TOKEN_NAME: usize = 128;
@@ -87,7 +87,7 @@ pub fn fill(text: &str, tokens: &Tokens, landing: Landing) -> String {
         let token = name(at).and_then(|name| Some((name.len() + 2, tokens.value(name)?)));
         match token {
             Some((length, value)) => {
-                if filled.len() + value.len() <= MAX_RENDERED {
+                if filled.len() + value.len() <= MOST {
                     escape(value, landing, &mut filled);
                 }
                 rest = &at[length..];

@@ -4,7 +4,7 @@ use super::{Source, lane::Lane, wanted};
 use crate::Position;
 
 /// The most events of a batch: the others wait for it.
-const MAX_BATCH: usize = 2_000;
+const MOST: usize = 2_000;
 
 impl Lane {
     /// One batch of a member that is behind, at most up to `front`, where it joins the others.
@@ -21,7 +21,7 @@ impl Lane {
         let seen = leading.seen;
         let head = self.log.head();
         let mut source = Source::new(&self.log, member.subscriber.needs(), seen);
-        let read = source.ready_up_to(MAX_BATCH).await;
+        let read = source.ready_up_to(MOST).await;
         let Some(mut events) = self
             .readable(read, seen, |_, behind| behind == index)
             .await?

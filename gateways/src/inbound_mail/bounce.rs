@@ -4,7 +4,7 @@ use super::{bounds, guarded::guarded, report::fields_of, structure};
 use crate::words::one_line;
 
 /// The most characters of a report that are kept.
-const MAX_REPORT: usize = 400;
+const WORDS: usize = 400;
 
 /// The outcome of a mail according to a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ fn outcome(fields: &[(String, String)]) -> Option<DsnOutcome> {
             } else {
                 format!("{status} {diagnostic}")
             };
-            let words = one_line(&words, MAX_REPORT);
+            let words = one_line(&words, WORDS);
             outcome = Some(DsnOutcome::Failed(match words.as_str() {
                 "" => "it was returned".to_owned(),
                 _ => words,

@@ -11,7 +11,7 @@ const TEXT: usize = 1 << 20;
 /// The most files that are extracted from a mail.
 const FILES: usize = 100;
 /// The most characters of a header's text.
-const MAX_TEXT: usize = 998;
+const WORDS: usize = 998;
 /// The most characters of a file's name or media type.
 const NAME: usize = 200;
 
@@ -108,7 +108,7 @@ fn not_taken_apart(bytes: &[u8]) -> Letter {
 
 fn headed(mail: &mail_parser::Message<'_>) -> Message {
     let named = |text: Option<&str>| {
-        text.map(|text| one_line(text, MAX_TEXT))
+        text.map(|text| one_line(text, WORDS))
             .filter(|it| !it.is_empty())
     };
     let from = mail.from().and_then(|from| from.first());

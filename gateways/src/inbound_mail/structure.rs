@@ -88,8 +88,8 @@ pub(super) fn restore_bytes(file: &mut [u8]) {
 
 /// The header of a mail, at most 64 KiB of it.
 pub(super) fn head(mail: &[u8]) -> &[u8] {
-    const MAX_HEADER: usize = 64 << 10;
-    let head = &mail[..mail.len().min(MAX_HEADER)];
+    const MOST: usize = 64 << 10;
+    let head = &mail[..mail.len().min(MOST)];
     let end = head.windows(4).position(|four| four == b"\r\n\r\n");
     &head[..end.map_or(head.len(), |end| end + 4)]
 }

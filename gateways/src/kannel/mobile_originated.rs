@@ -18,7 +18,7 @@ const MAX_TEXT_BYTES: usize = 4_096;
 
 /// The most characters of an address or an id. Control characters are removed, since the
 /// database takes no NUL.
-const MAX_FIELD: usize = 100;
+const WORDS: usize = 100;
 
 /// Reads an inbound SMS from a query.
 ///
@@ -29,7 +29,7 @@ pub fn read(provider: Id<Provider>, query: &str) -> Result<InboundSms, String> {
     let bytes = |name: &str| values.get(name).map_or(&[][..], Vec::as_slice);
     let text = |name: &str| {
         let value = std::str::from_utf8(bytes(name)).ok();
-        value.map(|value| one_line(value, MAX_FIELD))
+        value.map(|value| one_line(value, WORDS))
     };
     let needed = |name: &str| {
         let value = text(name).filter(|value| !value.is_empty());

@@ -10,7 +10,7 @@ use super::connection::Answer;
 use crate::words::one_line;
 
 /// The most characters of a response that are kept.
-const MAX_REPLY: usize = 100;
+const WORDS: usize = 100;
 
 /// A classified response, or the lack of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub(super) fn read(answer: &Answer, template: Option<&HttpTemplate>) -> Reply {
 
 /// Classifies a response of Kannel's sendsms, and keeps its text.
 fn of_kannel(status: StatusCode, body: &[u8]) -> Reply {
-    let text = one_line(&String::from_utf8_lossy(body), MAX_REPLY);
+    let text = one_line(&String::from_utf8_lossy(body), WORDS);
     let words = format!("{} {text}", status.as_u16());
     answered(outcome(status, &text), words.trim())
 }
@@ -83,7 +83,7 @@ fn of_service(answer: &Answer, success: Option<&Success>) -> Reply {
         let words = format!("{code}: the answer does not match `success`");
         return answered(Outcome::Rejected, words);
     };
-    let id = id.map(|id| one_line(&id, MAX_REPLY));
+    let id = id.map(|id| one_line(&id, WORDS));
     let message_id = id.filter(|id| !id.is_empty());
     let words = match &message_id {
         Some(id) => format!("{code} {id}"),
@@ -157,7 +157,7 @@ mod tests {
     fn what_it_says_is_one_short_line() {
         let reply = of_kannel(StatusCode::ACCEPTED, "a\r\nb\0".repeat(1_000).as_bytes());
         assert!(!reply.words.contains(char::is_control));
-        assert!(reply.words.chars().count() <= MAX_REPLY + "202 ".len());
+        assert!(reply.words.chars().count() <= WORDS + "202 ".len());
     }
 
     fn of_template(status: u16, body: &str, success: Option<&str>) -> Reply {

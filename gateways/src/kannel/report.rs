@@ -13,7 +13,7 @@ const REJECTED: u32 = 16;
 /// The bit of `status` beside a failure: the validity period ended.
 const EXPIRED: u32 = 32;
 /// The most characters of a message centre's text that are kept.
-const MAX_TEXT: usize = 400;
+const WORDS: usize = 400;
 
 /// Reads a report: `status` is a bit mask (`%d`) or a word, `answer` the message centre's text
 /// (`%A`). `None` while the message is on its way: buffered (4), acknowledged (8).
@@ -64,7 +64,7 @@ fn in_a_word(status: &str, answer: &str) -> Result<Option<ReportedOutcome>, &'st
 }
 
 fn words(what: &str, answer: &str) -> String {
-    match one_line(answer, MAX_TEXT).as_str() {
+    match one_line(answer, WORDS).as_str() {
         "" => what.to_owned(),
         said => format!("{what}: {said}"),
     }

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 /// The most deliveries that are written at once.
 const BATCH: usize = 256;
 /// The number of deliveries that the outbox keeps.
-const MAX_DELIVERIES: i64 = 10_000;
+const KEPT: i64 = 10_000;
 
 /// The number of deliveries that are written between two trims.
 const TRIM: usize = 1_000;
@@ -141,7 +141,7 @@ async fn trim(pool: &PgPool) -> Result<(), sqlx::Error> {
         "delete from sandbox.outbox where outbox_id <= \
          (select outbox_id from sandbox.outbox order by outbox_id desc offset $1 limit 1)",
     )
-    .bind(MAX_DELIVERIES)
+    .bind(KEPT)
     .execute(pool)
     .await?;
     Ok(())

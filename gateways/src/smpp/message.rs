@@ -140,7 +140,7 @@ fn address(text: &str, said: (Option<u64>, Option<u64>)) -> Option<Address> {
 }
 
 /// A C-octet string (zero-terminated); `None` if the text does not fit.
-pub(super) fn c_string<const MAX: usize>(text: &str) -> Option<COctetString<1, MAX>> {
+pub(super) fn c_string<const MOST: usize>(text: &str) -> Option<COctetString<1, MOST>> {
     if !text.is_ascii() || text.contains('\0') {
         return None;
     }

@@ -12,7 +12,7 @@ use super::pdu::Deliver;
 use crate::{reports::ReportedOutcome, words::one_line};
 
 /// The most characters of a receipt's text that are kept.
-const MAX_TEXT: usize = 400;
+const WORDS: usize = 400;
 
 /// A parsed delivery receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ fn said(state: &str, error: &str) -> Option<ReportedOutcome> {
     };
     Some(ReportedOutcome {
         outcome,
-        words: one_line(&words, MAX_TEXT),
+        words: one_line(&words, WORDS),
     })
 }
 

@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The number of domains above which those not in use are dropped.
-const CAPACITY: usize = 1_024;
+const KEPT: usize = 1_024;
 
 /// Limits the mails in flight to each domain.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Domains {
     pub async fn place(&self, domain: &str) -> Option<OwnedSemaphorePermit> {
         let places = {
             let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
-            if each.len() > CAPACITY {
+            if each.len() > KEPT {
                 each.retain(|_, places| places.available_permits() < self.most);
             }
             let places = each
@@ -67,10 +67,10 @@ mod tests {
     async fn those_in_use_are_kept() {
         let domains = Domains::new(1);
         let _held = domains.place("held.example").await;
-        for number in 0..2 * CAPACITY {
+        for number in 0..2 * KEPT {
             drop(domains.place(&format!("d{number}.example")).await);
         }
-        assert!(domains.each.lock().unwrap().len() <= CAPACITY + 1);
+        assert!(domains.each.lock().unwrap().len() <= KEPT + 1);
         let wait = Duration::from_millis(10);
         assert!(timeout(wait, domains.place("held.example")).await.is_err());
     }

@@ -54,7 +54,7 @@ use self::{
     connection::Connection,
     domains::Domains,
     letter::{Letter, Letterhead},
-    trouble::{MAX_REPLY, Trouble},
+    trouble::{Trouble, WORDS},
 };
 use crate::{
     Content, Ended, Gateway, Health, Report, Session, Spool, gateway::Counted, pool::Pool,
@@ -172,7 +172,7 @@ impl SmtpGateway {
             Ok(answer) => {
                 self.note(true, None);
                 let words: Vec<&str> = answer.message().collect();
-                let words = one_line(&format!("{} {}", answer.code(), words.join(" ")), MAX_REPLY);
+                let words = one_line(&format!("{} {}", answer.code(), words.join(" ")), WORDS);
                 report(Outcome::Delivered, words, true)
             }
             Err(trouble) => self.failed(&trouble, true),

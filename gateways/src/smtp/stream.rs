@@ -77,7 +77,7 @@ impl AsyncWrite for Encrypted {
     }
 }
 
-/// A stream that fails when the server sends more than [`MAX_UNFLUSHED`] bytes between two writes:
+/// A stream that fails when the server sends more than [`MOST`] bytes between two writes:
 /// lettre checks the length of a line only when it is complete.
 #[derive(Debug)]
 pub(super) struct Bounded<S> {
@@ -87,7 +87,7 @@ pub(super) struct Bounded<S> {
 
 /// The most bytes between two writes: enough for any answer, and for the certificates of a
 /// TLS handshake.
-const MAX_UNFLUSHED: usize = 256 << 10;
+const MOST: usize = 256 << 10;
 
 impl<S> Bounded<S> {
     pub fn new(stream: S) -> Self {
@@ -110,7 +110,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
         let before = buffer.filled().len();
         std::task::ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         self.heard = self.heard.saturating_add(buffer.filled().len() - before);
-        if self.heard > MAX_UNFLUSHED {
+        if self.heard > MOST {
             Poll::Ready(Err(io::Error::other("the server says too much")))
         } else {
             Poll::Ready(Ok(()))
@@ -148,7 +148,7 @@ mod tests {
         let (ours, mut theirs) = tokio::io::duplex(1 << 16);
         tokio::spawn(async move { while theirs.write_all(&[b'x'; 1 << 12]).await.is_ok() {} });
         let mut stream = Bounded::new(ours);
-        let mut heard = vec![0; MAX_UNFLUSHED];
+        let mut heard = vec![0; MOST];
         stream.read_exact(&mut heard).await.unwrap();
         assert!(stream.read(&mut heard).await.is_err());
         // After another write the server may send as much again.

@@ -8,7 +8,7 @@ use lettre::transport::smtp;
 use crate::{network::AddressRefused, words::one_line};
 
 /// The most characters of a server's answer that are kept.
-pub(super) const MAX_REPLY: usize = 500;
+pub(super) const WORDS: usize = 500;
 
 /// The step of the session at which an error occurred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,7 +100,7 @@ impl Trouble {
                 format!("no answer within {:.1} s at {step}", time.as_secs_f32())
             }
         };
-        one_line(&words, MAX_REPLY)
+        one_line(&words, WORDS)
     }
 
     /// A description of the error for the provider's health: without the server's text, which may

@@ -11,7 +11,7 @@ use sqlx::{FromRow, PgConnection, PgPool};
 use super::occurred::Occurred;
 
 /// Retention of the numbers of attempts started per second, in seconds.
-const RETENTION: f64 = 60.0;
+const KEPT: f64 = 60.0;
 
 /// The numbers of a campaign's transmissions, by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow, Serialize)]
@@ -182,7 +182,7 @@ pub(super) async fn take_in(
     )
     .bind(campaigns)
     .bind(seconds)
-    .bind(RETENTION)
+    .bind(KEPT)
     .execute(db)
     .await
     .map(drop)

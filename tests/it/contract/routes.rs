@@ -33,7 +33,31 @@ pub fn all() -> Vec<Route> {
 }
 
 /// The kinds of things that belong to the installation, so that ordinary users make none.
-const INSTALLATION: [&str; 5] = ["permission", "provider", "role", "tenant", "user"];
+const INSTALLATION: [&str; 6] = [
+    "permission",
+    "phone_model",
+    "provider",
+    "role",
+    "tenant",
+    "user",
+];
+
+/// The kinds of things that belong to tenants as a whole, so that ordinary users make none.
+const TENANTS: [&str; 9] = [
+    "condition",
+    "custom",
+    "destination",
+    "disa",
+    "hunt",
+    "ivr",
+    "phone",
+    "rate_table",
+    "voicemail",
+];
+
+/// The kinds of things that nobody creates: an attachment is a part of a message, with a number
+/// instead of an id, and the record of a call comes with its end.
+const DERIVED: [&str; 2] = ["attachment", "cdr"];
 
 /// The route of an operation, not another spelling of it.
 pub fn operation(name: &str) -> Option<Route> {
@@ -46,9 +70,23 @@ pub fn owned() -> BTreeSet<&'static str> {
     let all = all();
     let ids = all.iter().flat_map(Route::parameters);
     let kinds = ids.filter_map(|name| name.strip_suffix("_id"));
-    // An attachment is a part of a message, with a number instead of an id.
-    let is_owned = |kind: &&str| *kind != "attachment" && !INSTALLATION.contains(kind);
+    let is_owned = |kind: &&str| {
+        !INSTALLATION.contains(kind) && !TENANTS.contains(kind) && !DERIVED.contains(kind)
+    };
     kinds.filter(is_owned).collect()
+}
+
+/// The kinds of things that belong to tenants as a whole.
+pub fn of_tenants() -> BTreeSet<&'static str> {
+    TENANTS.into()
+}
+
+/// The kinds of things that bodies refer to by id.
+pub fn referred() -> BTreeSet<&'static str> {
+    let mut kinds = owned();
+    kinds.extend(of_tenants());
+    kinds.insert("phone_model");
+    kinds
 }
 
 impl Route {

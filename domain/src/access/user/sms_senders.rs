@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The greatest number of senders that an account administrator can list for one user.
-const MAX_SENDERS: usize = 50;
+const MOST: usize = 50;
 
 /// The names and numbers that short messages of a user's accounts may come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ impl SmsSenders {
     /// The list of these senders without duplicates, in their order.
     ///
     /// # Errors
-    /// More than `MAX_SENDERS` senders.
+    /// More than `MOST` senders.
     pub(super) fn set(names: Vec<SenderId>) -> Result<Vec<String>, Refusal> {
         let mut listed: Vec<String> = Vec::new();
         for name in names.into_iter().map(SenderId::into_string) {
@@ -45,11 +45,8 @@ impl SmsSenders {
                 listed.push(name);
             }
         }
-        if listed.len() > MAX_SENDERS {
-            Err(Refusal::invalid(
-                "names",
-                format!("must be at most {MAX_SENDERS}"),
-            ))
+        if listed.len() > MOST {
+            Err(Refusal::invalid("names", format!("must be at most {MOST}")))
         } else {
             Ok(listed)
         }

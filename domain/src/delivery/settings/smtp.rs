@@ -49,7 +49,7 @@ const LIST_UNSUBSCRIBE: [(&str, ListUnsubscribe); 3] = [
 ];
 
 impl Tls {
-    const NAMES: [(&'static str, Self); 4] = [
+    const WORDS: [(&'static str, Self); 4] = [
         ("auto", Self::Auto),
         ("none", Self::None),
         ("starttls", Self::Starttls),
@@ -193,7 +193,7 @@ fn selector(value: &Value) -> Result<String, String> {
 
 fn tls(value: &Value) -> Result<Tls, String> {
     let word = value.as_str().unwrap_or_default();
-    Tls::NAMES
+    Tls::WORDS
         .into_iter()
         .find_map(|(known, tls)| (known == word).then_some(tls))
         .ok_or_else(|| "must be auto, none, starttls or implicit".to_owned())
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn every_word_for_tls_reads_back() {
-        for (word, tls) in Tls::NAMES {
+        for (word, tls) in Tls::WORDS {
             assert_eq!(tls.as_str(), word);
             assert_eq!(parse(json!({ "tls": word })).unwrap().tls, tls);
         }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The size of the message cache in bytes.
-const CAPACITY: u64 = 64 << 20;
+const KEPT: u64 = 64 << 20;
 
 /// Loads and caches messages.
 pub(super) struct Messages {
@@ -67,7 +67,7 @@ impl Messages {
         Self {
             commands,
             media,
-            kept: Cache::with_weighter(256, CAPACITY, BySize),
+            kept: Cache::with_weighter(256, KEPT, BySize),
             programs: Cache::new(1_024),
         }
     }

@@ -1,0 +1,13 @@
+//! The PBX: its records, the decisions by them, and the documented API.
+
+mod cdr;
+mod configuration;
+mod documented;
+mod kinds;
+mod limits;
+mod lists;
+mod records;
+mod routes;
+mod secrets;
+mod tenants;
+mod walk;
