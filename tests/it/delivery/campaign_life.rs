@@ -119,7 +119,13 @@ async fn while_it_runs_neither_it_nor_what_it_is_made_of_goes_away() {
     campaigns.put(id, "stop").await.ok();
     user.delete(&format!("/campaigns/{id}")).await.ok();
     user.delete(&format!("/groups/{group}")).await.ok();
-    user.delete(&format!("/programs/{program}")).await.ok();
+    // What was on its way when the campaign stopped uses the program until it has ended.
+    let path = format!("/programs/{program}");
+    eventually("the program is not in use", seconds(60), async || {
+        let deleted = user.delete(&path).await;
+        (deleted.status == 200).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
