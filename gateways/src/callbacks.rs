@@ -32,7 +32,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::{
-    Answer, Entrance,
+    Entrance, InboundAnswer,
     inbox::Inbox,
     kannel::{mobile_originated, report},
     reports::{About, Gathered, Noted},
@@ -276,9 +276,9 @@ async fn take_in(
     };
     match callbacks.entrance.sms(&sms).await {
         // Kannel sends the body of the answer back to the sender as an SMS, so it is empty.
-        Answer::Ack(_) => (StatusCode::OK, String::new()),
-        Answer::Retry(reason) => answer(StatusCode::SERVICE_UNAVAILABLE, reason),
-        Answer::Reject(reason) => answer(StatusCode::NOT_FOUND, reason.as_str()),
+        InboundAnswer::Ack(_) => (StatusCode::OK, String::new()),
+        InboundAnswer::Retry(reason) => answer(StatusCode::SERVICE_UNAVAILABLE, reason),
+        InboundAnswer::Reject(reason) => answer(StatusCode::NOT_FOUND, reason.as_str()),
     }
 }
 

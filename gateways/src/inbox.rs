@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::{Id, delivery::Provider, outreach::sms::Encoding};
 
-use crate::{Answer, reports::ReportedOutcome};
+use crate::{InboundAnswer, reports::ReportedOutcome};
 
 /// An inbound (mobile-originated) SMS, or a part of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,10 +44,10 @@ pub trait Inbox: Send + Sync {
         provider: Id<Provider>,
         message_id: String,
         said: ReportedOutcome,
-    ) -> Answer;
+    ) -> InboundAnswer;
 
     /// Records an inbound SMS or a part of one.
-    async fn sms(&self, sms: &InboundSms) -> Answer;
+    async fn sms(&self, sms: &InboundSms) -> InboundAnswer;
 
     /// Notes that the remote side has the acknowledgement: from now on an identical text is
     /// another message.

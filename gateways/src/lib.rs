@@ -48,7 +48,7 @@ mod worker;
 mod contract_suite;
 
 pub use content::Content;
-pub use entrance::{Answer, Entrance};
+pub use entrance::{Entrance, InboundAnswer};
 pub use gateway::{
     Accepted, Cancelled, Ended, GOODBYE, Gateway, Health, InboundCall, NotOurs, Report, Session,
     Spool,

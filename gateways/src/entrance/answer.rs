@@ -9,7 +9,7 @@ pub const TRY_LATER: &str = "try again later";
 
 /// The answer to an inbound item. The remote side keeps what is not acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum InboundAnswer {
     /// It is on record: as this new transmission, or from before or as a part of something.
     Ack(Option<Id<Transmission>>),
     /// It cannot be recorded now, for this reason; the remote side is to send it again.
@@ -29,7 +29,7 @@ pub enum Rejection {
     NotAwaited(&'static str),
 }
 
-impl Answer {
+impl InboundAnswer {
     /// True if the item is on record.
     pub const fn is_ack(self) -> bool {
         matches!(self, Self::Ack(_))
@@ -47,7 +47,7 @@ impl Rejection {
     }
 }
 
-impl From<IngestResult> for Answer {
+impl From<IngestResult> for InboundAnswer {
     fn from(result: IngestResult) -> Self {
         match result {
             IngestResult::Taken(id) => Self::Ack(Some(id)),
@@ -57,7 +57,7 @@ impl From<IngestResult> for Answer {
     }
 }
 
-impl From<NotReceived> for Answer {
+impl From<NotReceived> for InboundAnswer {
     fn from(reason: NotReceived) -> Self {
         let words = reason.as_str();
         Self::Reject(match reason {

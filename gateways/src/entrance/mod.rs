@@ -5,7 +5,7 @@
 //!   part of one, which is joined with the others first (`sms`);
 //! - [`Sessions::open`]: a call or fax, which goes on in a worker;
 //! - [`Inbox::report`]: a delivery receipt;
-//! - [`Answer`]: acknowledged, to be sent again, or refused. An adapter only puts it into the words
+//! - [`InboundAnswer`]: acknowledged, to be sent again, or refused. An adapter only puts it into the words
 //!   of its protocol.
 
 mod answer;
@@ -35,7 +35,7 @@ use crate::{
     reports::{ReportedOutcome, Reports},
 };
 
-pub use self::answer::{Answer, Rejection, TRY_LATER};
+pub use self::answer::{InboundAnswer, Rejection, TRY_LATER};
 
 /// The interval of the search for messages whose missing parts do not arrive.
 const SWEEP: Duration = Duration::from_secs(10);
@@ -84,7 +84,7 @@ impl Entrance {
     }
 
     /// Records a message that is whole.
-    pub async fn message(&self, inbound: InboundMessage) -> Answer {
+    pub async fn message(&self, inbound: InboundMessage) -> InboundAnswer {
         let service = inbound.service;
         answered(service, self.record(inbound).await)
     }
@@ -96,12 +96,12 @@ impl Entrance {
         service: Service,
         provider: Option<Id<Provider>>,
         to: &str,
-    ) -> Answer {
+    ) -> InboundAnswer {
         let refusal = self.0.receiving.refusal(service, provider, to).await;
         let refusal = refusal.map_err(NotTaken::from);
         answered(
             service,
-            refusal.map(|it| it.map_or(Answer::Ack(None), Answer::from)),
+            refusal.map(|it| it.map_or(InboundAnswer::Ack(None), InboundAnswer::from)),
         )
     }
 
@@ -124,7 +124,7 @@ impl Entrance {
         }
     }
 
-    async fn record(&self, inbound: InboundMessage) -> Result<Answer, NotTaken> {
+    async fn record(&self, inbound: InboundMessage) -> Result<InboundAnswer, NotTaken> {
         let service = inbound.service.name();
         let result = self.0.receiving.take(inbound).await?;
         if matches!(result, IngestResult::Taken(_)) {
@@ -156,11 +156,11 @@ impl Sessions for Entrance {
 }
 
 /// The answer about an item that may not be on record.
-fn answered(service: Service, recorded: Result<Answer, NotTaken>) -> Answer {
+fn answered(service: Service, recorded: Result<InboundAnswer, NotTaken>) -> InboundAnswer {
     recorded.unwrap_or_else(|error| {
         let service = service.name();
         tracing::warn!(service, %error, "what comes in cannot be recorded now");
-        Answer::Retry(TRY_LATER)
+        InboundAnswer::Retry(TRY_LATER)
     })
 }
 
@@ -171,11 +171,11 @@ impl Inbox for Entrance {
         provider: Id<Provider>,
         message_id: String,
         said: ReportedOutcome,
-    ) -> Answer {
+    ) -> InboundAnswer {
         self.0.receipts.tell(provider, message_id, said).await
     }
 
-    async fn sms(&self, sms: &InboundSms) -> Answer {
+    async fn sms(&self, sms: &InboundSms) -> InboundAnswer {
         answered(Service::Sms, self.short(sms).await)
     }
 

@@ -17,7 +17,7 @@ use sqlx::PgPool;
 use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
-    Answer,
+    InboundAnswer,
     entrance::{Rejection, TRY_LATER},
     reports::{About, Noted, ReportedOutcome, Reports},
 };
@@ -38,7 +38,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 /// That interval while more than [`BATCH`] receipts wait.
 const AGAIN_IF_MANY: Duration = Duration::from_millis(500);
 /// The most receipts that wait for their attempt. Those beyond are deferred
-/// ([`Answer::Retry`]).
+/// ([`InboundAnswer::Retry`]).
 const WAITING: usize = 5_000;
 /// The time for which a redelivered unmatched receipt is deferred before it is rejected: its
 /// message may have been accepted, and that not be on record yet.
@@ -46,9 +46,9 @@ const GRACE: Duration = Duration::from_secs(60);
 
 /// A handle to the task that records delivery receipts. Clones share the task.
 #[derive(Clone, Debug)]
-pub(crate) struct Receipts(Batcher<Receipt, Answer>);
+pub(crate) struct Receipts(Batcher<Receipt, InboundAnswer>);
 
-type PendingReceipt = Pending<Receipt, Answer>;
+type PendingReceipt = Pending<Receipt, InboundAnswer>;
 
 #[derive(Debug)]
 struct Receipt {
@@ -78,7 +78,7 @@ impl Receipts {
         provider: Id<Provider>,
         message_id: String,
         said: ReportedOutcome,
-    ) -> Answer {
+    ) -> InboundAnswer {
         let receipt = Receipt {
             provider,
             message_id,
@@ -88,7 +88,7 @@ impl Receipts {
         self.0
             .ask(receipt)
             .await
-            .unwrap_or(Answer::Retry(TRY_LATER))
+            .unwrap_or(InboundAnswer::Retry(TRY_LATER))
     }
 }
 
@@ -156,11 +156,11 @@ impl Recorder {
                     answers.push((name, pending.answer));
                 }
                 None if self.told.get(&name).is_some() => {
-                    let _ = pending.answer.send(Answer::Ack(None));
+                    let _ = pending.answer.send(InboundAnswer::Ack(None));
                 }
                 None if receipt.come.elapsed() < RECORD_TIMEOUT => rest.push(pending),
                 None if self.may_be_known_yet(&name, &mut behind).await? => {
-                    let _ = pending.answer.send(Answer::Retry(TRY_LATER));
+                    let _ = pending.answer.send(InboundAnswer::Retry(TRY_LATER));
                 }
                 None => {
                     metrics::counter!("ledgerline_reports_unknown_total").increment(1);
@@ -169,15 +169,15 @@ impl Recorder {
                         "a report on a message that is not awaited"
                     );
                     let reason = Rejection::NotAwaited("no attempt waits for it");
-                    let _ = pending.answer.send(Answer::Reject(reason));
+                    let _ = pending.answer.send(InboundAnswer::Reject(reason));
                 }
             }
         }
         let noted = self.reports.record(told).await?;
         for (noted, (name, answer)) in noted.into_iter().zip(answers) {
             let taken = match noted {
-                Noted::Yes | Noted::NoSuch => Answer::Ack(None),
-                Noted::TooEarly => Answer::Retry(TRY_LATER),
+                Noted::Yes | Noted::NoSuch => InboundAnswer::Ack(None),
+                Noted::TooEarly => InboundAnswer::Retry(TRY_LATER),
             };
             if taken.is_ack() {
                 self.told.insert(name, ());

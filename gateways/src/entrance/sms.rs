@@ -17,7 +17,7 @@ use eventstore::clock;
 use quick_cache::sync::Cache;
 
 use super::{
-    Answer, Entrance,
+    Entrance, InboundAnswer,
     parts::{Added, Whole},
 };
 use crate::inbox::{InboundSms, Part};
@@ -75,7 +75,7 @@ impl Settled {
 
 impl Entrance {
     /// Records a short message, or a part of one.
-    pub(super) async fn short(&self, sms: &InboundSms) -> Result<Answer, NotTaken> {
+    pub(super) async fn short(&self, sms: &InboundSms) -> Result<InboundAnswer, NotTaken> {
         let Some(part) = sms.part else {
             return self.take(sms.clone(), None).await;
         };
@@ -104,10 +104,10 @@ impl Entrance {
         Ok(())
     }
 
-    async fn part(&self, sms: &InboundSms, part: Part) -> Result<Answer, NotTaken> {
+    async fn part(&self, sms: &InboundSms, part: Part) -> Result<InboundAnswer, NotTaken> {
         loop {
             match self.0.parts.add(sms, part).await? {
-                Added::Waits | Added::Known => return Ok(Answer::Ack(None)),
+                Added::Waits | Added::Known => return Ok(InboundAnswer::Ack(None)),
                 Added::Completes(whole) => {
                     let taken = self.take(whole.sms.clone(), Some(&whole)).await?;
                     self.0.parts.taken(&whole).await?;
@@ -119,7 +119,11 @@ impl Entrance {
     }
 
     /// Records a message, deduplicated by the provider's id of it or by its text.
-    async fn take(&self, sms: InboundSms, whole: Option<&Whole>) -> Result<Answer, NotTaken> {
+    async fn take(
+        &self,
+        sms: InboundSms,
+        whole: Option<&Whole>,
+    ) -> Result<InboundAnswer, NotTaken> {
         let at = clock::now();
         let (key, earlier_key) = self.keys(&sms, whole, at.timestamp().div_euclid(WINDOW));
         let text = text_of(&sms.octets, sms.encoding);

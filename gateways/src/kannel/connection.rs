@@ -28,7 +28,7 @@ pub(super) struct Connection {
 
 /// A response of sendsms.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct HttpResponse {
     pub status: StatusCode,
     /// The body; `None` if it broke off, or is too long.
     pub body: Option<Bytes>,
@@ -60,7 +60,7 @@ impl Connection {
     }
 
     /// Sends a request and reads its response.
-    pub async fn send(&mut self, request: Request<Vec<u8>>) -> Result<Answer, Lost> {
+    pub async fn send(&mut self, request: Request<Vec<u8>>) -> Result<HttpResponse, Lost> {
         let request = request.map(|body| Full::new(Bytes::from(body)));
         let answer = self.sender.try_send_request(request).await;
         let answer = answer.map_err(|mut error| Lost {
@@ -76,7 +76,7 @@ impl Connection {
         // a peer that delays must not turn it into a time-out.
         let _ = timeout(READY, self.sender.ready()).await;
         let status = head.status;
-        Ok(Answer { status, body })
+        Ok(HttpResponse { status, body })
     }
 }
 

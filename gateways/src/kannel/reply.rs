@@ -6,7 +6,7 @@ use domain::delivery::{
 };
 use hyper::StatusCode;
 
-use super::connection::Answer;
+use super::connection::HttpResponse;
 use crate::words::one_line;
 
 /// The most characters of a response that are kept.
@@ -53,7 +53,7 @@ impl Reply {
 }
 
 /// Classifies a response: Kannel's, or another service's by its template.
-pub(super) fn read(answer: &Answer, template: Option<&HttpTemplate>) -> Reply {
+pub(super) fn read(answer: &HttpResponse, template: Option<&HttpTemplate>) -> Reply {
     match template {
         None => of_kannel(answer.status, answer.body.as_deref().unwrap_or_default()),
         Some(template) => of_service(answer, template.success.as_ref()),
@@ -69,7 +69,7 @@ fn of_kannel(status: StatusCode, body: &[u8]) -> Reply {
 
 /// Classifies a response of another service. Only the id that `success` matches is kept of its
 /// text: a template can request any page of any host, which it must not disclose.
-fn of_service(answer: &Answer, success: Option<&Success>) -> Reply {
+fn of_service(answer: &HttpResponse, success: Option<&Success>) -> Reply {
     let body = String::from_utf8_lossy(answer.body.as_deref().unwrap_or_default());
     let code = answer.status.as_u16();
     let outcome = outcome(answer.status, &body);
@@ -164,7 +164,7 @@ mod tests {
         let mut settings = json!({"url_template": "/?to={to}&text={text}"});
         settings["success"] = json!(success);
         let settings = HttpSettings::parse(settings.as_object().unwrap()).unwrap();
-        let answer = Answer {
+        let answer = HttpResponse {
             status: StatusCode::from_u16(status).unwrap(),
             body: Some(body.to_owned().into()),
         };

@@ -10,7 +10,7 @@ use super::{
 
 /// A classified response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum SubmitResult {
     /// Accepted, with the message centre's id of the message.
     Taken(String),
     /// Throttled, or its queue is full: the message can be sent again later.
@@ -21,33 +21,35 @@ pub(super) enum Answer {
 
 /// Classifies a response, or the lack of one: once a message was written, only a response
 /// proves that it was not accepted.
-pub(super) fn read(answer: Result<Frame, Lost>) -> Answer {
+pub(super) fn read(answer: Result<Frame, Lost>) -> SubmitResult {
     match answer {
         Ok(answer) if answer.status != CommandStatus::EsmeRok => refused(answer.status),
         Ok(Frame {
             id: CommandId::SubmitSmResp,
             body,
             ..
-        }) => Answer::Taken(message_id(&body)),
+        }) => SubmitResult::Taken(message_id(&body)),
         Ok(_) => unknown("the message centre answered with something else"),
         Err(Lost { sent: true, reason }) => unknown(reason),
-        Err(Lost { reason, .. }) => Answer::Not(Outcome::Unavailable, reason.to_owned()),
+        Err(Lost { reason, .. }) => SubmitResult::Not(Outcome::Unavailable, reason.to_owned()),
     }
 }
 
-fn unknown(words: &str) -> Answer {
-    Answer::Not(Outcome::Unknown, words.to_owned())
+fn unknown(words: &str) -> SubmitResult {
+    SubmitResult::Not(Outcome::Unknown, words.to_owned())
 }
 
-fn refused(status: CommandStatus) -> Answer {
+fn refused(status: CommandStatus) -> SubmitResult {
     use CommandStatus::{EsmeRmsgqful, EsmeRsubmitfail, EsmeRsyserr, EsmeRthrottled, EsmeRxTAppn};
     let words = format!("{} ({:#010x})", words(status), u32::from(status));
     match status {
-        EsmeRthrottled | EsmeRmsgqful => Answer::TooMany(words),
-        EsmeRsyserr | EsmeRsubmitfail | EsmeRxTAppn => Answer::Not(Outcome::Unavailable, words),
+        EsmeRthrottled | EsmeRmsgqful => SubmitResult::TooMany(words),
+        EsmeRsyserr | EsmeRsubmitfail | EsmeRxTAppn => {
+            SubmitResult::Not(Outcome::Unavailable, words)
+        }
         // The bind does not allow sending; that is no error of the message.
-        CommandStatus::EsmeRinvbndsts => Answer::Not(Outcome::Unavailable, words),
-        _ => Answer::Not(Outcome::Rejected, words),
+        CommandStatus::EsmeRinvbndsts => SubmitResult::Not(Outcome::Unavailable, words),
+        _ => SubmitResult::Not(Outcome::Rejected, words),
     }
 }
 
@@ -80,7 +82,7 @@ mod tests {
 
     use super::*;
 
-    fn answered(status: u32) -> Answer {
+    fn answered(status: u32) -> SubmitResult {
         read(Ok(Frame {
             id: CommandId::GenericNack,
             status: CommandStatus::from(status),
@@ -92,7 +94,7 @@ mod tests {
     #[test]
     fn a_status_says_what_it_means_for_the_message() {
         for throttled in [0x58, 0x14] {
-            assert!(matches!(answered(throttled), Answer::TooMany(_)));
+            assert!(matches!(answered(throttled), SubmitResult::TooMany(_)));
         }
         for (status, outcome) in [
             (0x08, Outcome::Unavailable),
@@ -103,7 +105,7 @@ mod tests {
             (0x0400, Outcome::Rejected),
             (0x00, Outcome::Unknown),
         ] {
-            let Answer::Not(known, words) = answered(status) else {
+            let SubmitResult::Not(known, words) = answered(status) else {
                 panic!("{status:#x}");
             };
             assert_eq!(known, outcome, "{status:#x} {words}");
@@ -115,7 +117,7 @@ mod tests {
         for (sent, outcome) in [(true, Outcome::Unknown), (false, Outcome::Unavailable)] {
             let reason = "the connection was lost";
             let answer = read(Err(Lost { sent, reason }));
-            assert_eq!(answer, Answer::Not(outcome, reason.to_owned()));
+            assert_eq!(answer, SubmitResult::Not(outcome, reason.to_owned()));
         }
     }
 }

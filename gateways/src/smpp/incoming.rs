@@ -18,7 +18,7 @@ use super::{
     receipt::{self, Receipt},
     session::Session,
 };
-use crate::{Answer, inbox::Inbox};
+use crate::{InboundAnswer, inbox::Inbox};
 
 /// The most mobile-originated messages that are processed at once on all binds of a provider;
 /// further ones wait unread.
@@ -100,14 +100,14 @@ impl Incoming {
                     said: Some(said),
                 }) => inbox.report(self.provider, message_id, said).await,
                 // The message is still on its way.
-                Some(Receipt { said: None, .. }) => Answer::Ack(None),
+                Some(Receipt { said: None, .. }) => InboundAnswer::Ack(None),
                 None => {
                     metrics::counter!("ledgerline_reports_unreadable_total").increment(1);
                     return CommandStatus::EsmeRxPAppn;
                 }
             },
             // Acknowledgements by the recipient and intermediate notifications are not used.
-            _ => Answer::Ack(None),
+            _ => InboundAnswer::Ack(None),
         };
         status(taken)
     }
@@ -122,11 +122,11 @@ fn kind(deliver: &Deliver) -> u8 {
     deliver.esm_class & KIND
 }
 
-fn status(taken: Answer) -> CommandStatus {
+fn status(taken: InboundAnswer) -> CommandStatus {
     match taken {
-        Answer::Ack(_) => CommandStatus::EsmeRok,
-        Answer::Retry(_) => CommandStatus::EsmeRxTAppn,
-        Answer::Reject(reason) => {
+        InboundAnswer::Ack(_) => CommandStatus::EsmeRok,
+        InboundAnswer::Retry(_) => CommandStatus::EsmeRxTAppn,
+        InboundAnswer::Reject(reason) => {
             tracing::info!(reason = reason.as_str(), "a short message is refused");
             CommandStatus::EsmeRxPAppn
         }

@@ -30,7 +30,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 
 /// The state of a bind.
 #[derive(Clone, Debug)]
-pub(super) enum State {
+pub(super) enum LinkState {
     /// Being opened.
     Opening,
     /// Bound.
@@ -43,7 +43,7 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Link {
     pub way: Way,
-    state: watch::Sender<State>,
+    state: watch::Sender<LinkState>,
     /// The window: one permit for each request that may await its response.
     window: Arc<Semaphore>,
 }
@@ -60,17 +60,17 @@ impl Link {
     pub fn new(way: Way, window: usize) -> Self {
         Self {
             way,
-            state: watch::Sender::new(State::Opening),
+            state: watch::Sender::new(LinkState::Opening),
             window: Arc::new(Semaphore::new(window)),
         }
     }
 
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> LinkState {
         self.state.borrow().clone()
     }
 
     /// Subscribes to the state of the bind.
-    pub fn follow(&self) -> watch::Receiver<State> {
+    pub fn follow(&self) -> watch::Receiver<LinkState> {
         self.state.subscribe()
     }
 
@@ -84,7 +84,7 @@ impl Link {
         Arc::clone(&self.window).acquire_owned().await.ok()
     }
 
-    fn say(&self, state: State) {
+    fn say(&self, state: LinkState) {
         self.state.send_replace(state);
     }
 
@@ -98,7 +98,7 @@ impl Link {
         let mut backoff = REBINDS;
         loop {
             if let Some(lease) = &mut lease {
-                self.say(State::Opening);
+                self.say(LinkState::Opening);
                 tokio::select! {
                     () = lease.begins() => {}
                     () = opener.stopping.cancelled() => return,
@@ -107,7 +107,7 @@ impl Link {
             match opener.open(self.way).await {
                 Ok((session, delivered)) => {
                     let opened = Instant::now();
-                    self.say(State::Up(session.clone()));
+                    self.say(LinkState::Up(session.clone()));
                     tokio::select! {
                         () = attend(&opener, &session, delivered, &incoming) => {}
                         () = lost(&mut lease) => session.close(),
@@ -119,14 +119,14 @@ impl Link {
                         backoff.reset();
                     }
                     self.say(if backoff.is_reset() {
-                        State::Opening
+                        LinkState::Opening
                     } else {
-                        State::Down("the message centre ends the bind soon".to_owned())
+                        LinkState::Down("the message centre ends the bind soon".to_owned())
                     });
                 }
                 Err(reason) => {
                     tracing::warn!(provider.id = %opener.config.provider, %reason, "no SMPP bind");
-                    self.say(State::Down(reason));
+                    self.say(LinkState::Down(reason));
                 }
             }
             let spread = backoff.take().mul_f64(0.5 + rand::random::<f64>() / 2.0);
@@ -142,7 +142,9 @@ impl Link {
         let all = u32::try_from(opener.config.settings.window).unwrap_or(u32::MAX);
         let time_limit = Duration::from_secs(opener.config.settings.timeout_seconds);
         let _ = timeout(time_limit, self.window.acquire_many(all)).await;
-        self.say(State::Down("the provider is not used any more".to_owned()));
+        self.say(LinkState::Down(
+            "the provider is not used any more".to_owned(),
+        ));
         let _ = timeout(GOODBYE, session.request(Pdu::Unbind)).await;
         session.close();
     }

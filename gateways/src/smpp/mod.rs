@@ -40,10 +40,10 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::config::SmppConfig;
 use self::{
-    answer::Answer,
+    answer::SubmitResult,
     config::Way,
     incoming::Incoming,
-    link::{Link, Opener, State},
+    link::{Link, LinkState, Opener},
     session::Session,
     throttle::Throttle,
 };
@@ -145,7 +145,7 @@ impl SmppGateway {
         let mut message_id = String::new();
         for (taken, part) in parts.into_iter().enumerate() {
             match self.submit(&session, part, until).await {
-                Answer::Taken(id) => message_id = id,
+                SubmitResult::Taken(id) => message_id = id,
                 answer if taken == 0 => return self.refused(answer),
                 answer => return self.cut_short(answer, taken, count),
             }
@@ -167,9 +167,9 @@ impl SmppGateway {
                 let mut follower = link.follow();
                 let state = follower.borrow_and_update().clone();
                 match state {
-                    State::Up(session) if session.is_open() => up.push((link, session)),
-                    State::Up(_) | State::Opening => opening = Some(follower),
-                    State::Down(why) => reason = why,
+                    LinkState::Up(session) if session.is_open() => up.push((link, session)),
+                    LinkState::Up(_) | LinkState::Opening => opening = Some(follower),
+                    LinkState::Down(why) => reason = why,
                 }
             }
             if let Some((link, session)) = up.into_iter().max_by_key(|(link, _)| link.room()) {
@@ -190,27 +190,27 @@ impl SmppGateway {
     }
 
     /// Sends a part, and repeats it while the message centre throttles.
-    async fn submit(&self, session: &Session, part: SubmitSm, until: Instant) -> Answer {
+    async fn submit(&self, session: &Session, part: SubmitSm, until: Instant) -> SubmitResult {
         loop {
             // A turn at the very end would leave no time for the response.
             let last_turn = until.checked_sub(ANSWER).unwrap_or(until);
             if timeout_at(last_turn, self.throttle.turn()).await.is_err() {
                 let words = "the message centre had too much to do until the time ran out";
-                return Answer::Not(Outcome::Unavailable, words.to_owned());
+                return SubmitResult::Not(Outcome::Unavailable, words.to_owned());
             }
             let answer = timeout_at(until, session.request(part.clone())).await;
             let Ok(answer) = answer else {
                 let words = "the message centre did not answer in time";
-                return Answer::Not(Outcome::Unknown, words.to_owned());
+                return SubmitResult::Not(Outcome::Unknown, words.to_owned());
             };
             match answer::read(answer) {
-                Answer::TooMany(words) => {
+                SubmitResult::TooMany(words) => {
                     metrics::counter!("ledgerline_smpp_throttled_total").increment(1);
                     self.note(&words);
                     self.throttle.complained();
                 }
                 answer => {
-                    if matches!(answer, Answer::Taken(_)) {
+                    if matches!(answer, SubmitResult::Taken(_)) {
                         self.throttle.took();
                     }
                     return answer;
@@ -219,8 +219,8 @@ impl SmppGateway {
         }
     }
 
-    fn refused(&self, answer: Answer) -> Ended {
-        let Answer::Not(outcome, words) = answer else {
+    fn refused(&self, answer: SubmitResult) -> Ended {
+        let SubmitResult::Not(outcome, words) = answer else {
             return late();
         };
         self.note(&words);
@@ -228,8 +228,8 @@ impl SmppGateway {
     }
 
     /// Reports a message of which only some parts were accepted: it is never sent again.
-    fn cut_short(&self, answer: Answer, taken: usize, count: usize) -> Ended {
-        let Answer::Not(outcome, words) = answer else {
+    fn cut_short(&self, answer: SubmitResult, taken: usize, count: usize) -> Ended {
+        let SubmitResult::Not(outcome, words) = answer else {
             return late();
         };
         let words = format!("after {taken} of {count} parts were taken: {words}");
@@ -237,7 +237,7 @@ impl SmppGateway {
             Outcome::Unknown => Outcome::Unknown,
             _ => Outcome::Rejected,
         };
-        self.refused(Answer::Not(outcome, words))
+        self.refused(SubmitResult::Not(outcome, words))
     }
 
     fn ended(&self, message_id: &str) -> Ended {
@@ -314,12 +314,12 @@ impl Gateway for SmppGateway {
         let mut why = None;
         for link in &self.links {
             match link.state() {
-                State::Up(_) => up = Some(true),
-                State::Down(reason) => {
+                LinkState::Up(_) => up = Some(true),
+                LinkState::Down(reason) => {
                     up = up.or(Some(false));
                     why = Some(reason);
                 }
-                State::Opening => {}
+                LinkState::Opening => {}
             }
         }
         let last = self

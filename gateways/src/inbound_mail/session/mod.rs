@@ -18,7 +18,7 @@ use super::{
     Dialect, MailServer,
     wire::{self, Found},
 };
-use crate::entrance::{Answer, Rejection};
+use crate::entrance::{InboundAnswer, Rejection};
 
 /// The most recipients of a mail; further ones are deferred (RFC 5321, 4.5.3.1.8 asks for 100).
 const RECIPIENTS: usize = 100;
@@ -293,11 +293,11 @@ impl<'m> Session<'m> {
         }
         let entrance = &self.mail_server.0.entrance;
         match entrance.preview(Service::Email, None, &to.address).await {
-            Answer::Ack(_) => {
+            InboundAnswer::Ack(_) => {
                 self.recipients.push(to.address.clone());
                 answer("250 2.1.5 ok")
             }
-            Answer::Reject(Rejection::NobodyThere(_)) => {
+            InboundAnswer::Reject(Rejection::NobodyThere(_)) => {
                 self.guesses += 1;
                 // A mail server in front does not look recipients up, and does not guess.
                 if self.guesses > ERRORS && self.dialect == Dialect::Smtp {
@@ -309,7 +309,7 @@ impl<'m> Session<'m> {
                     answer("550 5.1.1 no such recipient")
                 }
             }
-            later @ (Answer::Retry(_) | Answer::Reject(_)) => answer(worded(later)),
+            later @ (InboundAnswer::Retry(_) | InboundAnswer::Reject(_)) => answer(worded(later)),
         }
     }
 
@@ -324,13 +324,13 @@ impl<'m> Session<'m> {
 
 /// The reply about a mail to a recipient. Who does not take it has 5.3.3 if it exists (RFC 3463: the
 /// system lacks the requested feature), else 5.1.1.
-fn worded(answer: Answer) -> String {
+fn worded(answer: InboundAnswer) -> String {
     match answer {
-        Answer::Ack(Some(id)) => format!("250 2.0.0 ok, transmission {id}"),
-        Answer::Ack(None) => "250 2.0.0 ok, it is here".to_owned(),
-        Answer::Retry(reason) => format!("451 4.3.0 {reason}"),
-        Answer::Reject(Rejection::NotSupported(reason)) => format!("550 5.3.3 {reason}"),
-        Answer::Reject(reason) => format!("550 5.1.1 {}", reason.as_str()),
+        InboundAnswer::Ack(Some(id)) => format!("250 2.0.0 ok, transmission {id}"),
+        InboundAnswer::Ack(None) => "250 2.0.0 ok, it is here".to_owned(),
+        InboundAnswer::Retry(reason) => format!("451 4.3.0 {reason}"),
+        InboundAnswer::Reject(Rejection::NotSupported(reason)) => format!("550 5.3.3 {reason}"),
+        InboundAnswer::Reject(reason) => format!("550 5.1.1 {}", reason.as_str()),
     }
 }
 

@@ -21,7 +21,7 @@ use super::{
     },
     Session, worded,
 };
-use crate::Answer;
+use crate::InboundAnswer;
 
 /// The most bytes of a mail and its files that are stored with one statement.
 const SMALL: usize = 1 << 20;
@@ -93,7 +93,7 @@ impl Session<'_> {
             }
             let key = recognised.of_recipient(recipient, at);
             if bytes.len() > ASK_FIRST && self.is_known(&key).await {
-                answers.push(worded(Answer::Ack(None)));
+                answers.push(worded(InboundAnswer::Ack(None)));
                 continue;
             }
             let message = match &mut message {
@@ -120,7 +120,7 @@ impl Session<'_> {
         key: &Key,
         message: &Message,
         at: DateTime<Utc>,
-    ) -> Answer {
+    ) -> InboundAnswer {
         let source = message.source.clone().or_else(|| self.sender.clone());
         let brought = InboundMessage {
             service: Service::Email,

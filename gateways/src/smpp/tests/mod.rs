@@ -19,7 +19,7 @@ use tokio::sync::Mutex;
 
 use super::{SmppConfig, SmppGateway};
 use crate::{
-    Answer, Content, Ended, Gateway, Report,
+    Content, Ended, Gateway, InboundAnswer, Report,
     content::Sms,
     contract_suite::{self, Peer, PeerBehaviour, Stage, Starts},
     inbox::{InboundSms, Inbox},
@@ -89,13 +89,13 @@ impl Inbox for Kept {
         _provider: Id<Provider>,
         message_id: String,
         said: ReportedOutcome,
-    ) -> Answer {
+    ) -> InboundAnswer {
         self.0.lock().await.push((message_id, said));
-        Answer::Ack(None)
+        InboundAnswer::Ack(None)
     }
 
-    async fn sms(&self, _short: &InboundSms) -> Answer {
-        Answer::Retry("")
+    async fn sms(&self, _short: &InboundSms) -> InboundAnswer {
+        InboundAnswer::Retry("")
     }
 
     fn settled(&self, _short: &InboundSms) {}
