@@ -50,7 +50,7 @@ impl Verdict {
 
 /// The state of a provider's circuit, as this worker has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum BreakerState {
     /// Attempts are let through.
     Closed,
     /// Attempts are kept away.
@@ -62,7 +62,7 @@ pub enum State {
     HalfOpen,
 }
 
-impl State {
+impl BreakerState {
     /// The documented name, in answers and tables.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -76,7 +76,7 @@ impl State {
 /// The circuit breaker of one provider.
 #[derive(Clone, Debug)]
 pub struct CircuitBreaker {
-    state: State,
+    state: BreakerState,
     unreached: u32,
     deferred: u32,
     open_for: Duration,
@@ -86,7 +86,7 @@ impl Default for CircuitBreaker {
     /// A closed circuit.
     fn default() -> Self {
         Self {
-            state: State::Closed,
+            state: BreakerState::Closed,
             unreached: 0,
             deferred: 0,
             open_for: FIRST_OPEN,
@@ -96,7 +96,7 @@ impl Default for CircuitBreaker {
 
 impl CircuitBreaker {
     /// The present state.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> BreakerState {
         self.state
     }
 
@@ -108,18 +108,18 @@ impl CircuitBreaker {
     /// The time from which on an attempt is let through; `None`: at once.
     pub fn refuses_until(&self, now: Instant) -> Option<Instant> {
         match self.state {
-            State::Closed => None,
-            State::Open { until } => Some(until).filter(|until| *until > now),
-            State::HalfOpen => Some(now + PROBE_PAUSE),
+            BreakerState::Closed => None,
+            BreakerState::Open { until } => Some(until).filter(|until| *until > now),
+            BreakerState::HalfOpen => Some(now + PROBE_PAUSE),
         }
     }
 
     /// Lets an attempt through; true if it is the probe. To be called only while
     /// [`refuses_until`](Self::refuses_until) is `None`.
     pub fn admit(&mut self) -> bool {
-        let probe = matches!(self.state, State::Open { .. });
+        let probe = matches!(self.state, BreakerState::Open { .. });
         if probe {
-            self.state = State::HalfOpen;
+            self.state = BreakerState::HalfOpen;
         }
         probe
     }
@@ -138,22 +138,24 @@ impl CircuitBreaker {
         }
         match (self.state, verdict) {
             // Attempts from before the circuit opened say nothing new about the provider.
-            (State::Open { .. }, _) => {}
-            (State::HalfOpen, _) if !probe => {}
-            (State::HalfOpen, Verdict::Nothing) => self.state = State::Open { until: now },
-            (State::HalfOpen, Verdict::Unreached) => {
+            (BreakerState::Open { .. }, _) => {}
+            (BreakerState::HalfOpen, _) if !probe => {}
+            (BreakerState::HalfOpen, Verdict::Nothing) => {
+                self.state = BreakerState::Open { until: now }
+            }
+            (BreakerState::HalfOpen, Verdict::Unreached) => {
                 self.open_for = (self.open_for * 2).min(LONGEST_OPEN);
                 self.open(now);
             }
             // The provider is reachable. If it defers everything the circuit opens again before
             // long.
-            (State::HalfOpen, _) => {
+            (BreakerState::HalfOpen, _) => {
                 *self = Self {
                     deferred: self.deferred.min(DEFERRED / 2),
                     ..Self::default()
                 };
             }
-            (State::Closed, _) => {
+            (BreakerState::Closed, _) => {
                 if self.unreached >= UNREACHED || self.deferred >= DEFERRED {
                     self.open_for = FIRST_OPEN;
                     self.open(now);
@@ -163,7 +165,7 @@ impl CircuitBreaker {
     }
 
     fn open(&mut self, now: Instant) {
-        self.state = State::Open {
+        self.state = BreakerState::Open {
             until: now + self.open_for,
         };
     }
@@ -182,7 +184,7 @@ mod tests {
     fn opened(now: Instant) -> CircuitBreaker {
         let mut breaker = CircuitBreaker::default();
         for _ in 0..UNREACHED {
-            assert_eq!(breaker.state(), State::Closed);
+            assert_eq!(breaker.state(), BreakerState::Closed);
             assert!(!breaker.admit());
             breaker.ended(Verdict::Unreached, false, now);
         }
@@ -199,7 +201,10 @@ mod tests {
         assert!(breaker.admit(), "the probe");
         assert!(breaker.refuses_until(now).is_some(), "and nobody else");
         breaker.ended(Verdict::Delivered, true, now);
-        assert_eq!((breaker.state(), breaker.failures()), (State::Closed, 0));
+        assert_eq!(
+            (breaker.state(), breaker.failures()),
+            (BreakerState::Closed, 0)
+        );
     }
 
     #[test]
@@ -243,7 +248,7 @@ mod tests {
         assert_eq!(breaker.refuses_until(start), Some(start + FIRST_OPEN));
         breaker.admit();
         breaker.ended(Verdict::Unreached, false, after(start, 6));
-        assert_eq!(breaker.state(), State::HalfOpen);
+        assert_eq!(breaker.state(), BreakerState::HalfOpen);
     }
 
     #[test]
@@ -276,7 +281,7 @@ mod tests {
             now += Duration::from_millis(random.random_range(0..400));
             let down = (step / 500) % 2 == 1;
             if breaker.refuses_until(now).is_none() {
-                let resting = breaker.state() != State::Closed;
+                let resting = breaker.state() != BreakerState::Closed;
                 let probe = breaker.admit();
                 assert_eq!(resting, probe, "seed {seed}, step {step}");
                 open.push(probe);
@@ -284,7 +289,7 @@ mod tests {
             let probes = open.iter().filter(|probe| **probe).count();
             assert!(probes <= 1, "seed {seed}, step {step}");
             assert_eq!(
-                breaker.state() == State::HalfOpen,
+                breaker.state() == BreakerState::HalfOpen,
                 probes == 1,
                 "seed {seed}"
             );

@@ -65,11 +65,11 @@ struct Inner {
 /// The waiters of one key.
 struct Line {
     spacing: Spacing,
-    waiters: TwoLanes<oneshot::Sender<Answer>>,
+    waiters: TwoLanes<oneshot::Sender<Grant>>,
     changed: Arc<Notify>,
 }
 
-enum Answer {
+enum Grant {
     Slot(Window),
     Later(Duration),
 }
@@ -127,14 +127,14 @@ impl RateLimiter {
     ) -> Result<Window, Duration> {
         loop {
             match self.enter(key, spacing, bulk, again).await {
-                Ok(Answer::Slot(window)) if Instant::now() <= window.until => {
+                Ok(Grant::Slot(window)) if Instant::now() <= window.until => {
                     return Ok(window);
                 }
-                Ok(Answer::Slot(_)) => {
+                Ok(Grant::Slot(_)) => {
                     metrics::counter!("ledgerline_slots_missed_total").increment(1);
                     again = true;
                 }
-                Ok(Answer::Later(pause)) => return Err(pause),
+                Ok(Grant::Later(pause)) => return Err(pause),
                 // The line's own task went down with the runtime.
                 Err(_) => return Err(NO_ANSWER_PAUSE),
             }
@@ -148,7 +148,7 @@ impl RateLimiter {
         spacing: Spacing,
         bulk: bool,
         again: bool,
-    ) -> oneshot::Receiver<Answer> {
+    ) -> oneshot::Receiver<Grant> {
         let (waiter, answer) = oneshot::channel();
         let mut lines = lock(&self.0.lines);
         let line = lines.entry(key.to_owned()).or_insert_with(|| {
@@ -234,7 +234,7 @@ impl Inner {
             slots.widen(line.spacing);
         }
         while let Some(slot) = slots.begun(now) {
-            let mut answer = Answer::Slot(slot);
+            let mut answer = Grant::Slot(slot);
             // A waiter that has gone leaves its slot to the next.
             while let Some(waiter) = lines.get_mut(key).and_then(|line| line.waiters.pop_first()) {
                 match waiter.send(answer) {
@@ -329,7 +329,7 @@ impl Line {
             let place = u32::try_from(place).unwrap_or(u32::MAX);
             if let Some(waiter) = self.waiters.pop_last() {
                 // A waiter that has gone meanwhile needs no answer.
-                let _ = waiter.send(Answer::Later(pause(place)));
+                let _ = waiter.send(Grant::Later(pause(place)));
             }
         }
     }

@@ -6,7 +6,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use dispatch::circuit_breaker::{CircuitBreaker, State, Verdict};
+use dispatch::circuit_breaker::{BreakerState, CircuitBreaker, Verdict};
 use domain::delivery::Outcome;
 use tokio::time::Instant;
 
@@ -40,7 +40,7 @@ struct LoadState {
 /// A snapshot of a load, for the provider's status.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shown {
-    pub state: State,
+    pub state: BreakerState,
     pub failures: u32,
     pub started: u32,
     pub ended: [u32; OUTCOMES.len()],
@@ -68,7 +68,7 @@ impl Load {
 
     /// True if the circuit is closed.
     pub fn works(&self) -> bool {
-        self.lock().breaker.state() == State::Closed
+        self.lock().breaker.state() == BreakerState::Closed
     }
 
     /// The number of attempts that picked the provider and have not started.

@@ -6,7 +6,7 @@ use std::{collections::HashMap, time::Duration};
 use async_trait::async_trait;
 use dispatch::{
     capacity::Held,
-    circuit_breaker::{LONGEST_OPEN, State, UNREACHED},
+    circuit_breaker::{BreakerState, LONGEST_OPEN, UNREACHED},
 };
 use domain::{FIRST_TENANT, delivery::Outcome, flow::Service};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -200,7 +200,7 @@ async fn what_has_a_rate_is_claimed_only_as_it_can_start() {
     assert!(registry.is_open(Service::Email));
 }
 
-fn channel_state(registry: &Registry, place: usize) -> State {
+fn channel_state(registry: &Registry, place: usize) -> BreakerState {
     let entries = lock(&registry.0.entries);
     let channel = entries[place].gateway.as_ref();
     channel.map(|channel| channel.load.shown().state).unwrap()
@@ -354,7 +354,7 @@ async fn a_script_of_misbehaviour_is_lived_through() {
                 _ => report(Outcome::Unavailable, true),
             };
             trial.ended(&report);
-            if let State::Open { until } = channel_state(&registry, at) {
+            if let BreakerState::Open { until } = channel_state(&registry, at) {
                 rests_until[at] = until;
             }
         }

@@ -1,6 +1,6 @@
 //! The published health of the providers.
 
-use dispatch::{circuit_breaker::State, health::ProviderHealth};
+use dispatch::{circuit_breaker::BreakerState, health::ProviderHealth};
 use eventstore::clock;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -68,10 +68,10 @@ fn health(entry: &Entry) -> ProviderHealth {
         ended,
     } = channel.load.shown();
     let resting_until = match state {
-        State::Open { until } => {
+        BreakerState::Open { until } => {
             Some(clock::now() + until.saturating_duration_since(Instant::now()))
         }
-        State::Closed | State::HalfOpen => None,
+        BreakerState::Closed | BreakerState::HalfOpen => None,
     };
     ProviderHealth {
         rate: number(started),
