@@ -6,7 +6,7 @@ use super::{Action, Flow, Interruption, Run, Service, Side, StepResult, possible
 
 /// The answer to a step.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Answer {
+pub enum StepAnswer {
     /// The result of the step.
     Result(StepResult),
     /// The end of the run during the step.
@@ -36,7 +36,7 @@ pub struct Unfit {
 /// The answers to the steps of a flow. A step's first visit gets its first answer, the next visit
 /// the next one; the last answer stays. A step without an answer has its action's usual result.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Answers(BTreeMap<usize, Vec<Answer>>);
+pub struct Answers(BTreeMap<usize, Vec<StepAnswer>>);
 
 /// The reason for which an answer does not fit an action, and the detail that it is about.
 type Reason = (Option<String>, String);
@@ -66,7 +66,7 @@ impl Answers {
     }
 
     /// Answers each step by these answers.
-    pub fn each(&self) -> impl FnMut(usize, &Action) -> Answer {
+    pub fn each(&self) -> impl FnMut(usize, &Action) -> StepAnswer {
         let mut visits: HashMap<usize, usize> = HashMap::new();
         move |at, action| {
             let visit = visits.entry(at).or_default();
@@ -75,7 +75,7 @@ impl Answers {
             *visit += 1;
             answer
                 .cloned()
-                .unwrap_or_else(|| Answer::Result(action.usual()))
+                .unwrap_or_else(|| StepAnswer::Result(action.usual()))
         }
     }
 }
@@ -87,7 +87,7 @@ impl Flow {
         name: &str,
         number: Option<usize>,
         given: &[Given],
-    ) -> Result<Vec<(usize, Vec<Answer>)>, Unfit> {
+    ) -> Result<Vec<(usize, Vec<StepAnswer>)>, Unfit> {
         let unfit = |(detail, reason)| Unfit {
             name: name.to_owned(),
             detail,
@@ -125,11 +125,11 @@ impl Flow {
         format!("must be a step from 0 to {last} or one of {names}")
     }
 
-    fn answer(&self, action: &Action, given: &Given) -> Result<Answer, Reason> {
+    fn answer(&self, action: &Action, given: &Given) -> Result<StepAnswer, Reason> {
         let by = given.result.as_deref().and_then(Interruption::from_word);
         match by.filter(|by| by.can_end(self.service)) {
-            Some(by) if given.details.is_empty() => Ok(Answer::Interrupted(by)),
-            _ => self.result(action, given).map(Answer::Result),
+            Some(by) if given.details.is_empty() => Ok(StepAnswer::Interrupted(by)),
+            _ => self.result(action, given).map(StepAnswer::Result),
         }
     }
 

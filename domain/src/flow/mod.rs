@@ -28,7 +28,7 @@ use crate::{
 };
 
 pub use action::{Action, application};
-pub use answers::{Answer, Answers, Given, Unfit};
+pub use answers::{Answers, Given, StepAnswer, Unfit};
 pub use play::Played;
 pub use possible::{Possible, Values};
 pub use run::{Ending, Interruption, Next, Run, Side, StepResult, Visit};

@@ -1,6 +1,6 @@
 //! Flows played from their first step to their end against answers that are known beforehand.
 
-use super::{Action, Answer, Ending, Flow, Next, Run, Visit};
+use super::{Action, Ending, Flow, Next, Run, StepAnswer, Visit};
 use crate::delivery::SpoolResult;
 
 /// A flow that was played.
@@ -16,14 +16,14 @@ pub struct Played {
 
 impl Flow {
     /// Plays the flow. `answer` is asked for each step that is taken, by its index.
-    pub fn play(&self, mut answer: impl FnMut(usize, &Action) -> Answer) -> Played {
+    pub fn play(&self, mut answer: impl FnMut(usize, &Action) -> StepAnswer) -> Played {
         let mut run = Run::new(self);
         let ending = loop {
             match run.next() {
                 Next::End(ending) => break ending,
                 Next::Step { at, action } => match answer(at, action) {
-                    Answer::Result(result) => drop(run.advance(result)),
-                    Answer::Interrupted(by) => run.interrupt(by, Vec::new()),
+                    StepAnswer::Result(result) => drop(run.advance(result)),
+                    StepAnswer::Interrupted(by) => run.interrupt(by, Vec::new()),
                 },
             }
         };

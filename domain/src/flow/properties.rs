@@ -205,7 +205,7 @@ proptest! {
         pressed in vec(select(results().collect::<Vec<_>>()), 1..9),
     ) {
         let mut pressed = pressed.into_iter().cycle();
-        let played = flow.play(|_, _| Answer::Result(pressed.next().unwrap()));
+        let played = flow.play(|_, _| StepAnswer::Result(pressed.next().unwrap()));
         if played.ending == Ending::Stopped {
             let asked = played.path.iter().filter(|it| flow.steps[it.step].action.asks());
             prop_assert!(asked.count() >= Run::MOST_STEPS / Flow::MOST_STEPS);

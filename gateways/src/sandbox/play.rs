@@ -2,7 +2,7 @@
 
 use domain::{
     delivery::{Outcome, SpoolResult},
-    flow::{Action, Answer, Flow, SUCCESS, StepResult},
+    flow::{Action, Flow, SUCCESS, StepAnswer, StepResult},
 };
 
 use crate::{Content, content::CallAction};
@@ -71,7 +71,7 @@ pub(super) fn results(flow: &Flow, content: &Content, first: &str) -> Vec<SpoolR
     let mut first = Some(StepResult::new(first));
     let played = flow.play(|_, action| {
         let result = first.take().unwrap_or_else(|| usual(action, Some(content)));
-        Answer::Result(result)
+        StepAnswer::Result(result)
     });
     played.results
 }
