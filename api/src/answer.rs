@@ -113,7 +113,7 @@ impl Answer {
         {
             return Err(error);
         }
-        let start = State {
+        let start = ListWriter {
             rows,
             first: true,
             open: true,
@@ -194,13 +194,13 @@ pub(crate) fn next_page(path: &str, pairs: &[(String, String)], cursor: &str) ->
 }
 
 /// The state of a list that is being written.
-struct State<S> {
+struct ListWriter<S> {
     rows: S,
     first: bool,
     open: bool,
 }
 
-impl<V: Serialize, S: Stream<Item = Result<V>> + Unpin> State<S> {
+impl<V: Serialize, S: Stream<Item = Result<V>> + Unpin> ListWriter<S> {
     async fn chunk(&mut self) -> Result<Option<Bytes>, axum::BoxError> {
         if !self.open {
             return Ok(None);

@@ -127,7 +127,7 @@ impl Store {
         }
         effects.erase.extend(aggregate.erased());
         Ok(Prepared {
-            state: State {
+            state: AppliedState {
                 id,
                 before: before.version,
                 aggregate,
@@ -262,7 +262,7 @@ pub struct Before {
 pub struct Prepared<A> {
     events: Vec<NewEvent>,
     effects: Effects,
-    state: State<A>,
+    state: AppliedState<A>,
 }
 
 /// Prepared events of aggregates of any kinds, to be appended together.
@@ -292,7 +292,7 @@ impl Batch {
 
 /// The state of an aggregate with its prepared events applied, remembered after the append.
 #[derive(Debug)]
-struct State<A> {
+struct AppliedState<A> {
     id: Id<A>,
     before: u64,
     aggregate: A,
@@ -301,7 +301,7 @@ struct State<A> {
     cause: Option<Cause>,
 }
 
-/// A [`State`] of any aggregate type, for batches that mix types.
+/// An [`AppliedState`] of any aggregate type, for batches that mix types.
 trait Appended: Send + Sync {
     fn events(&self) -> usize;
     fn cause(&self) -> Option<&Cause>;
@@ -315,7 +315,7 @@ trait Appended: Send + Sync {
     ) -> Committed;
 }
 
-impl<A: Entity> Appended for State<A> {
+impl<A: Entity> Appended for AppliedState<A> {
     fn events(&self) -> usize {
         self.events
     }

@@ -178,16 +178,16 @@ async fn answer(
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
     let response = router.oneshot(request).await?;
-    Ok(response.map(|body| Body::new(Answer { body, _busy: busy })))
+    Ok(response.map(|body| Body::new(BusyBody { body, _busy: busy })))
 }
 
 /// The body of an answer; the connection is busy until its end.
-struct Answer {
+struct BusyBody {
     body: Body,
     _busy: Busy,
 }
 
-impl HttpBody for Answer {
+impl HttpBody for BusyBody {
     type Data = Bytes;
     type Error = axum::Error;
 

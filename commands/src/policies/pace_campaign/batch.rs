@@ -18,7 +18,7 @@ use domain::{
 use eventstore::{StoreError, clock};
 use projections::delivery::campaign_contacts::{self, Member};
 
-use super::{Pacer, State, bulk};
+use super::{Pacer, RunningCampaign, bulk};
 use crate::{CommandError, sending::lacking};
 
 /// The result of a batch.
@@ -43,7 +43,7 @@ impl Pacer {
     /// Creates the transmissions of the next `wanted` contacts, and sends up to `budget` of them.
     pub(super) async fn make_batch(
         &mut self,
-        state: &State,
+        state: &RunningCampaign,
         wanted: usize,
         budget: usize,
     ) -> Result<Made, CommandError> {
@@ -110,7 +110,7 @@ impl Pacer {
 
     /// Deletes records of reached addresses beyond the position in the log, which a pacer before
     /// may have left. False while the read models do not show the members of the group yet.
-    async fn begin(&mut self, state: &State, after: i64) -> Result<bool, CommandError> {
+    async fn begin(&mut self, state: &RunningCampaign, after: i64) -> Result<bool, CommandError> {
         if self.begun {
             return Ok(true);
         }
@@ -136,7 +136,7 @@ impl Pacer {
 
     async fn turns(
         &self,
-        state: &State,
+        state: &RunningCampaign,
         members: &[Member],
         budget: usize,
     ) -> Result<Vec<Turn>, CommandError> {
@@ -201,7 +201,7 @@ impl Pacer {
 
     fn creation(
         &self,
-        state: &State,
+        state: &RunningCampaign,
         id: Id<Transmission>,
         member: &Member,
     ) -> TransmissionCommand {
@@ -226,7 +226,7 @@ impl Pacer {
     }
 
     /// The contact's quiet hours, in its time zone.
-    pub(super) fn hours(&self, state: &State, member: &Member) -> Option<Hours> {
+    pub(super) fn hours(&self, state: &RunningCampaign, member: &Member) -> Option<Hours> {
         let quiet = state.details.quiet.clone()?;
         let own = member.timezone.as_ref().and_then(|zone| zone.parse().ok());
         let phone = member.phone.as_ref().and_then(|phone| phone.parse().ok());

@@ -95,7 +95,7 @@ struct Pacer {
 }
 
 /// The state of the running campaign at one step.
-struct State {
+struct RunningCampaign {
     loaded: Loaded<Campaign>,
     details: CampaignDetails,
     owner: Owner,
@@ -139,7 +139,7 @@ impl Pacer {
             }
             _ => return Ok(None),
         }
-        let Some(state) = self.state(open.version).await? else {
+        let Some(state) = self.running(open.version).await? else {
             // The queue's row of the campaign does not show its end yet.
             return Ok(Some(BUSY));
         };
@@ -164,14 +164,14 @@ impl Pacer {
     }
 
     /// The campaign of at least this version, if it is running.
-    async fn state(&self, version: i64) -> Result<Option<State>, CommandError> {
+    async fn running(&self, version: i64) -> Result<Option<RunningCampaign>, CommandError> {
         let loaded = self.campaign(version).await?;
         let campaign = &loaded.aggregate;
         let (Some(details), Some(owner)) = (campaign.details(), campaign.owner()) else {
             return Ok(None);
         };
         let running = campaign.running().is_some();
-        Ok(running.then(|| State {
+        Ok(running.then(|| RunningCampaign {
             details: details.clone(),
             owner,
             loaded: loaded.clone(),
@@ -179,7 +179,7 @@ impl Pacer {
     }
 
     /// Sends due transmissions, creates the next ones, and completes the campaign after the last.
-    async fn advance(&mut self, state: &State) -> Result<Duration, CommandError> {
+    async fn advance(&mut self, state: &RunningCampaign) -> Result<Duration, CommandError> {
         let (pool, now) = (&self.policies.pool, Instant::now());
         let pace = state.details.pace.per_second();
         let soon = clock::now() + chrono::TimeDelta::seconds(1);
@@ -241,7 +241,7 @@ impl Pacer {
     }
 
     /// Completes the campaign if all its transmissions have ended; true if it did.
-    async fn complete(&self, state: &State) -> Result<bool, CommandError> {
+    async fn complete(&self, state: &RunningCampaign) -> Result<bool, CommandError> {
         let (policies, id) = (&self.policies, self.id.get());
         let still = backlog::is_still(&policies.pool, id).await;
         if !still.map_err(StoreError::Database)? {
@@ -276,7 +276,7 @@ impl Pacer {
 
     /// Checks, every [`CHECK`], that the campaign's preconditions are met; a permanent failure
     /// breaks the campaign.
-    async fn can_go_on(&mut self, state: &State) -> Result<bool, CommandError> {
+    async fn can_go_on(&mut self, state: &RunningCampaign) -> Result<bool, CommandError> {
         let now = Instant::now();
         let fresh = |at: Instant| now.duration_since(at) < CHECK;
         if self.checked_at.is_some_and(fresh) {
@@ -326,7 +326,7 @@ impl Pacer {
         Ok(self.without_provider_since.is_none())
     }
 
-    async fn broken(&self, state: &State, reason: &str) -> Result<bool, CommandError> {
+    async fn broken(&self, state: &RunningCampaign, reason: &str) -> Result<bool, CommandError> {
         tracing::warn!(campaign.id = self.id.get(), reason, "a campaign is broken");
         let command = CampaignCommand::Break {
             at: clock::now(),
@@ -336,7 +336,11 @@ impl Pacer {
         Ok(false)
     }
 
-    async fn tell(&self, state: &State, command: CampaignCommand) -> Result<(), CommandError> {
+    async fn tell(
+        &self,
+        state: &RunningCampaign,
+        command: CampaignCommand,
+    ) -> Result<(), CommandError> {
         let mut append = self.policies.commands.begin_append();
         let told = append.send(self.id, &state.loaded, command).await?;
         told.map_err(CommandError::Refused)?;

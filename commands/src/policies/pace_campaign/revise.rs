@@ -9,7 +9,7 @@ use domain::{
 use eventstore::{StoreError, clock};
 use projections::delivery::campaign_contacts::Member;
 
-use super::{BATCH_SIZE, Pacer, State, bulk, send::Recipient};
+use super::{BATCH_SIZE, Pacer, RunningCampaign, bulk, send::Recipient};
 use crate::CommandError;
 
 /// The progress of a pass over a campaign's backlog since the campaign was last changed.
@@ -37,7 +37,11 @@ impl Revision {
 impl Pacer {
     /// Checks the next transmissions that wait for the end of quiet hours, which may have changed.
     /// Those that can be sent are checked when they are sent.
-    pub(super) async fn revise(&mut self, state: &State, version: i64) -> Result<(), CommandError> {
+    pub(super) async fn revise(
+        &mut self,
+        state: &RunningCampaign,
+        version: i64,
+    ) -> Result<(), CommandError> {
         if !state.loaded.aggregate.is_amended() {
             return Ok(());
         }
@@ -71,7 +75,7 @@ impl Pacer {
     /// no change.
     pub(super) fn revised(
         &self,
-        state: &State,
+        state: &RunningCampaign,
         recipient: &Recipient,
         member: &Member,
     ) -> Option<TransmissionCommand> {

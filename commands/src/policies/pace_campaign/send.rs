@@ -13,7 +13,7 @@ use eventstore::{StoreError, clock};
 use projections::delivery::campaign_contacts::{self, Member};
 
 use super::{
-    Pacer, State,
+    Pacer, RunningCampaign,
     batch::{address, sending},
     bulk,
 };
@@ -29,7 +29,7 @@ impl Pacer {
     /// Sends at most `most` due transmissions of the backlog; answers the number sent.
     pub(super) async fn send_backlog(
         &mut self,
-        state: &State,
+        state: &RunningCampaign,
         most: usize,
     ) -> Result<usize, CommandError> {
         let policies = self.policies.clone();
@@ -76,7 +76,7 @@ impl Pacer {
     /// The command for a transmission that is due.
     fn now(
         &self,
-        state: &State,
+        state: &RunningCampaign,
         recipient: &Recipient,
         plan: &SendPlan,
         (spool, at): (Id<Spool>, DateTime<Utc>),
