@@ -15,7 +15,7 @@
 //! - `cors_and_compression`: the two layers outside of all others;
 //! - `cross_site`: protection from requests that foreign pages cause, and `origin`: the allowed
 //!   origins;
-//! - `once`: writes with an Idempotency-Key.
+//! - `idempotency`: writes with an Idempotency-Key.
 //!
 //! To add an endpoint: a handler of three to ten lines in its resource's file, whose first
 //! parameter is a `Writer`, a `Reader` or a `Caller` (a path comes after it, so that 403 is decided
@@ -37,8 +37,8 @@ mod draining;
 mod error;
 mod exclusive;
 mod extract;
+mod idempotency;
 mod middleware;
-mod once;
 mod openapi;
 mod origin;
 mod outreach;
@@ -80,7 +80,7 @@ pub use system::Health;
 
 use auth::{AccessCache, Authenticator, LoginLimits, Passwords, Tokens};
 use bodies::BodyMemory;
-use once::Claims;
+use idempotency::Claims;
 use openapi::Routes;
 use origin::Origins;
 
@@ -142,7 +142,7 @@ struct Inner {
     followers: Arc<Semaphore>,
     finders: Finders,
     auth: Authenticator,
-    once: Claims,
+    idempotency: Claims,
     bodies: BodyMemory,
     rights: tokio::sync::Mutex<()>,
     rooms: tokio::sync::Mutex<()>,
@@ -166,7 +166,7 @@ impl App {
         let auth = Authenticator::new(access_cache, tokens, passwords, limits)?;
         let fingerprints = auth::key(&parts.pool, store.vault(), "fingerprint").await?;
         // On the writers' connections, like the appends whose marks it reads.
-        let once = Claims::new(store.pool().clone(), store.vault().clone(), fingerprints);
+        let idempotency = Claims::new(store.pool().clone(), store.vault().clone(), fingerprints);
         let media = MediaStore::new(parts.pool.clone());
         let finders = Finders::new(parts.pool.clone());
         let sending = Sending::new(
@@ -191,7 +191,7 @@ impl App {
             followers: Arc::new(Semaphore::new(FOLLOWERS)),
             finders,
             auth,
-            once,
+            idempotency,
             rights: tokio::sync::Mutex::default(),
             rooms: tokio::sync::Mutex::default(),
         }));
@@ -254,8 +254,8 @@ impl App {
         &self.0.auth
     }
 
-    pub(crate) fn once(&self) -> &Claims {
-        &self.0.once
+    pub(crate) fn idempotency(&self) -> &Claims {
+        &self.0.idempotency
     }
 
     /// The memory for bodies of requests.
@@ -323,7 +323,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(error::unknown_path)
         .layer(axum::middleware::from_fn_with_state(
             app.clone(),
-            once::once,
+            idempotency::answer_repeated,
         ))
         .layer(axum::middleware::from_fn_with_state(
             Arc::new(admitted),
@@ -354,7 +354,7 @@ async fn sweep(app: std::sync::Weak<Inner>) {
         if let Err(error) = app.media.sweep().await {
             tracing::warn!(%error, "broken uploads could not be swept");
         }
-        if let Err(error) = app.once.sweep().await {
+        if let Err(error) = app.idempotency.sweep().await {
             tracing::warn!(%error, "old idempotency keys could not be swept");
         }
         drop(app);

@@ -18,7 +18,7 @@ use crate::{
     bodies::{Hold, Paced},
     cors_and_compression::Uncompressed,
     draining::Lingering,
-    once::is_login,
+    idempotency::is_login,
 };
 
 /// The request's id, as answered and as recorded with events.

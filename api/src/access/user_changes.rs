@@ -16,7 +16,7 @@ use projections::people::accounts;
 use crate::{
     Error, Result,
     authorization::{Done, Verb, Writer},
-    once::Recipe,
+    idempotency::Recipe,
     people::account_update,
 };
 

@@ -22,7 +22,7 @@ use crate::{
         Create, Delete, Done, List, Noun, Owned, Password, Read, Reader, Update, Writer,
     },
     extract::{Input, Listing, Path},
-    once::Recipe,
+    idempotency::Recipe,
     openapi::{Routes, op},
     people::open_for,
 };

@@ -12,8 +12,8 @@ use crate::{
     App, Error, Result,
     auth::{AccessCache, Network, Proof},
     client,
+    idempotency::IdempotentRequest,
     middleware::RequestId,
-    once::Once,
     openapi::{Describe, Sketch},
 };
 
@@ -55,8 +55,8 @@ impl Caller {
     }
 
     /// The caller of a request that must be carried out only once.
-    pub fn once(mut self, once: Once) -> Self {
-        self.metadata.effect = Some(Late::new(once));
+    pub fn idempotent(mut self, request: IdempotentRequest) -> Self {
+        self.metadata.effect = Some(Late::new(request));
         self
     }
 

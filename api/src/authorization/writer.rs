@@ -21,7 +21,7 @@ use super::{Caller, Create, Noun, Owned, RequestedTenant, TENANT_ID, Verb, if_ma
 use crate::{
     App, Error, Result,
     answer::{Answer, id_of},
-    once::{Once, Recipe},
+    idempotency::{IdempotentRequest, Recipe},
     openapi::{CREATED_WITHIN, Describe, Sketch},
 };
 
@@ -249,7 +249,7 @@ where
     ) -> Result<Option<Done>> {
         let mut metadata = self.metadata()?;
         if let Some(recipe) = recipe {
-            Once::answer(&mut metadata, || recipe.text());
+            IdempotentRequest::answer(&mut metadata, || recipe.text());
         }
         let committed = match append.commit(&metadata).await {
             Ok(committed) => committed,
@@ -333,7 +333,7 @@ trait Answering {
 
 impl Answering for Actor {
     fn answering(mut self, recipe: impl FnOnce() -> Recipe) -> Self {
-        Once::answer(&mut self.metadata, || recipe().text());
+        IdempotentRequest::answer(&mut self.metadata, || recipe().text());
         self
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     answer::Answer,
     authorization::{Done, Noun, Sending, Writer},
     extract::{Fields, FromFields, Given, Input},
-    once::{Once, Recipe},
+    idempotency::{IdempotentRequest, Recipe},
     openapi::{Routes, Shape, op},
 };
 
@@ -156,7 +156,7 @@ impl Placed {
     ) -> Result<InboundSession> {
         let (at, (transmission, spool)) = (clock::now(), ids);
         let mut metadata = transmissions.caller().metadata()?;
-        Once::answer(&mut metadata, || Recipe::Body(answer(ids)).text());
+        IdempotentRequest::answer(&mut metadata, || Recipe::Body(answer(ids)).text());
         let call = match &self.call_id {
             Some(call_id) => format!("{provider}/{call_id}"),
             None => format!("{provider}/spool/{spool}"),

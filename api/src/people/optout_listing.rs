@@ -17,7 +17,7 @@ use eventstore::{Position, StoreError};
 use crate::{
     Error, Result,
     authorization::{Caller, Create, Writer},
-    once::{Once, Recipe},
+    idempotency::{IdempotentRequest, Recipe},
 };
 
 /// The most attempts while other requests list the same addresses.
@@ -80,7 +80,7 @@ pub(super) async fn put(
             return Ok((puts, None));
         }
         let mut metadata = optouts.metadata()?;
-        Once::answer(&mut metadata, || {
+        IdempotentRequest::answer(&mut metadata, || {
             answer(&puts).and_then(|recipe| recipe.text())
         });
         match commands.send_many_new(new, &metadata).await {

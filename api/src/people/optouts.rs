@@ -17,7 +17,7 @@ use crate::{
         Create, Delete, Done, List, Noun, Owned, Read, Reader, Update, Verb, Writer, own,
     },
     extract::{Fields, FromFields, Given, Input, Listing, Path},
-    once::Recipe,
+    idempotency::Recipe,
     openapi::{Routes, op},
 };
 

@@ -20,7 +20,7 @@ static MARK: EffectKind = EffectKind {
 
 /// One attempt at a request.
 #[derive(Clone, Debug)]
-pub(crate) struct Once {
+pub(crate) struct IdempotentRequest {
     token: Arc<str>,
     fingerprint: Arc<OnceLock<Vec<u8>>>,
     /// The answer to the request in case the attempt ends before it answers. Stored in clear, so
@@ -28,7 +28,7 @@ pub(crate) struct Once {
     answer: Option<String>,
 }
 
-impl Once {
+impl IdempotentRequest {
     /// A new attempt at a request, whose fingerprint may be set later, while the body is read.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ impl Once {
     }
 }
 
-impl LateEffect for Once {
+impl LateEffect for IdempotentRequest {
     fn effect(&self) -> Effect {
         let fingerprint = self.fingerprint.get();
         Effect {

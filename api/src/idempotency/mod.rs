@@ -27,7 +27,7 @@ use axum::{
 use futures::FutureExt;
 use tracing::Instrument;
 
-pub(crate) use attempt::Once;
+pub(crate) use attempt::IdempotentRequest;
 pub(crate) use claims::Claims;
 pub(crate) use recipe::Recipe;
 
@@ -56,7 +56,11 @@ const OUT_OF_REACH: Error = Error::Forbidden(Cow::Borrowed(
 ));
 
 /// The middleware: answers a repeated write with the kept answer.
-pub(crate) async fn once(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn answer_repeated(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Response {
     let route = request.extensions().get::<MatchedPath>();
     let route = route.and_then(|path| openapi::registered(request.method(), path.as_str()));
     let is_write = openapi::changes(request.method(), route);
@@ -90,15 +94,15 @@ async fn keyed(
     let scopes = scopes.map(|(permission, owned)| caller.reach(permission, *owned));
     let scopes: Vec<_> = scopes.collect();
     let key = key(&parts.headers)?;
-    let (body, reading) = fingerprint::read(app.once().hasher(), &parts, body);
-    let once = Once::new(reading.fingerprint())?;
+    let (body, reading) = fingerprint::read(app.idempotency().hasher(), &parts, body);
+    let once = IdempotentRequest::new(reading.fingerprint())?;
     let found = app
-        .once()
+        .idempotency()
         .claim(caller.user(), &key, &once, CLAIM_TIMEOUT)
         .await?;
     match found {
         Found::Free(claim) => {
-            parts.extensions.insert(caller.once(once));
+            parts.extensions.insert(caller.idempotent(once));
             let request = Request::from_parts(parts, body);
             let keeping = (claim, reading, Reach::from_scopes(&scopes));
             Ok(carry_out(app, keeping, request, next).await)
@@ -162,7 +166,7 @@ async fn carry_out(
                 }
                 Err(_elapsed) => Error::TOO_SLOW.into_response(),
             },
-            () = prolong(app.once(), &claim) => Error::Internal.into_response(),
+            () = prolong(app.idempotency(), &claim) => Error::Internal.into_response(),
         };
         keep(&app, (claim, reading, reach), response).await
     };
@@ -190,7 +194,7 @@ async fn keep(
     (claim, reading, reach): (Claim, Reading, Reach),
     response: Response,
 ) -> Response {
-    let claims = app.once();
+    let claims = app.idempotency();
     if !is_final(response.status()) {
         claims.release(&claim).await;
         return response;

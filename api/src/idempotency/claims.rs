@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use super::{Once, fingerprint::Hasher, kept::Kept};
+use super::{IdempotentRequest, fingerprint::Hasher, kept::Kept};
 use crate::{Error, Result};
 
 /// The time after which an attempt that does not renew its lease counts as dead.
@@ -82,7 +82,7 @@ impl Claims {
         &self,
         user: Id<User>,
         key: &str,
-        once: &Once,
+        once: &IdempotentRequest,
         timeout: Duration,
     ) -> Result<Found> {
         let claim = || {
@@ -131,7 +131,7 @@ impl Claims {
         }
     }
 
-    async fn insert(&self, user: Id<User>, key: &str, once: &Once) -> Result<bool> {
+    async fn insert(&self, user: Id<User>, key: &str, once: &IdempotentRequest) -> Result<bool> {
         let inserted = sqlx::query(
             "insert into once.requests (user_id, key, token, lease_until, expires_at) \
              values ($1, $2, $3::uuid, now() + $4::float8 * interval '1 s', \
@@ -169,7 +169,13 @@ impl Claims {
 
     /// Takes over the key of a dead attempt. An attempt that has marks by now keeps the key,
     /// whatever was seen before.
-    async fn take_over(&self, user: Id<User>, key: &str, from: &str, once: &Once) -> Result<bool> {
+    async fn take_over(
+        &self,
+        user: Id<User>,
+        key: &str,
+        from: &str,
+        once: &IdempotentRequest,
+    ) -> Result<bool> {
         let taken = sqlx::query(
             "update once.requests r set token = $4::uuid, \
                lease_until = now() + $5::float8 * interval '1 s' \
