@@ -25,9 +25,9 @@ fn asked(held: u32, wanted: u32) -> Ask {
 
 #[tokio::test]
 async fn a_worker_gives_back_what_another_wants() {
-    let desk = ScratchLog::open().await;
+    let scratch = ScratchLog::open().await;
     let at = async |worker, held, wanted| {
-        let answer = ask(&desk.pool, worker, asked(held, wanted), LEASE);
+        let answer = ask(&scratch.pool, worker, asked(held, wanted), LEASE);
         answer.await.unwrap()
     };
     assert_eq!(at("a", 0, 30).await, 10, "alone");
@@ -41,17 +41,17 @@ async fn a_worker_gives_back_what_another_wants() {
     assert_eq!(at("a", 5, 0).await, 0);
     assert_eq!(at("a", 0, 0).await, 0);
     assert_eq!(at("b", 5, 30).await, 10);
-    give_back(&desk.pool, "b").await.unwrap();
+    give_back(&scratch.pool, "b").await.unwrap();
     assert_eq!(at("a", 0, 4).await, 4);
-    desk.close().await;
+    scratch.close().await;
 }
 
 #[tokio::test]
 async fn what_a_dead_worker_held_is_free_when_its_lease_ends() {
-    let desk = ScratchLog::open().await;
+    let scratch = ScratchLog::open().await;
     let short = Duration::from_millis(300);
     let at = async |worker, held, lease| {
-        let answer = ask(&desk.pool, worker, asked(held, 9), lease);
+        let answer = ask(&scratch.pool, worker, asked(held, 9), lease);
         answer.await.unwrap()
     };
     assert_eq!(at("dead", 0, LEASE).await, 9);
@@ -60,17 +60,17 @@ async fn what_a_dead_worker_held_is_free_when_its_lease_ends() {
     at("dead", 9, short).await;
     tokio::time::sleep(short + Duration::from_millis(50)).await;
     assert_eq!(at("b", 1, LEASE).await, 9);
-    desk.close().await;
+    scratch.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn together_they_never_hold_more_than_the_limit() {
-    let desk = ScratchLog::open().await;
+    let scratch = ScratchLog::open().await;
     let seed = rand::random();
     println!("seed {seed}");
     let held: Arc<Mutex<HashMap<u64, u32>>> = Arc::default();
     let workers = (0..5_u64).map(|worker| {
-        let (pool, held) = (desk.pool.clone(), Arc::clone(&held));
+        let (pool, held) = (scratch.pool.clone(), Arc::clone(&held));
         let mut random = StdRng::seed_from_u64(u64::wrapping_add(seed, worker));
         tokio::spawn(async move {
             let mut size = 0;
@@ -98,5 +98,5 @@ async fn together_they_never_hold_more_than_the_limit() {
     for worker in join_all(workers).await {
         worker.unwrap();
     }
-    desk.close().await;
+    scratch.close().await;
 }

@@ -39,14 +39,15 @@ fn room_for(most: usize, rooms: &[Room]) -> Wanted<'_> {
 
 #[tokio::test]
 async fn a_job_is_held_by_one_until_its_lease_runs_out() {
-    let desk = ScratchLog::open().await;
-    let (running, signal) = run(&desk);
+    let scratch = ScratchLog::open().await;
+    let (running, signal) = run(&scratch);
     for id in 1..=4 {
-        desk.append::<Transmission>(id, [transmission(id, 5, 1), queued(id * 10, 1, 1)])
+        scratch
+            .append::<Transmission>(id, [transmission(id, 5, 1), queued(id * 10, 1, 1)])
             .await;
     }
     timeout(LONG, signal.notified()).await.unwrap();
-    while queue::depth(&desk.pool, noon()).await.unwrap().ready < 4 {
+    while queue::depth(&scratch.pool, noon()).await.unwrap().ready < 4 {
         sleep(Duration::from_millis(5)).await;
     }
     let claim = async |room, lease| {
@@ -55,7 +56,7 @@ async fn a_job_is_held_by_one_until_its_lease_runs_out() {
             lease,
             ..room_for(room, &rooms)
         };
-        queue::claim(&desk.pool, wanted, noon()).await.unwrap()
+        queue::claim(&scratch.pool, wanted, noon()).await.unwrap()
     };
 
     let mine = claim(3, LEASE).await;
@@ -75,19 +76,19 @@ async fn a_job_is_held_by_one_until_its_lease_runs_out() {
         (again.len(), again[0].spool_id, again[0].reclaimed),
         (1, 40, true)
     );
-    let renewed = queue::renew(&desk.pool, &[40], &theirs[0].claim_token, LEASE)
+    let renewed = queue::renew(&scratch.pool, &[40], &theirs[0].claim_token, LEASE)
         .await
         .unwrap();
     assert_eq!(renewed, Vec::<i64>::new(), "it belongs to the other claim");
     let token = &mine[0].claim_token;
     assert_eq!(
-        queue::renew(&desk.pool, &[10, 40], token, LEASE)
+        queue::renew(&scratch.pool, &[10, 40], token, LEASE)
             .await
             .unwrap(),
         [10]
     );
     assert_eq!(
-        queue::release(&desk.pool, &[20], token, noon())
+        queue::release(&scratch.pool, &[20], token, noon())
             .await
             .unwrap(),
         [20]
@@ -98,9 +99,9 @@ async fn a_job_is_held_by_one_until_its_lease_runs_out() {
     );
 
     let events = ended(10, 1, Outcome::Delivered, "250");
-    let position = desk.append::<Transmission>(1, events).await;
+    let position = scratch.append::<Transmission>(1, events).await;
     running.all_reached(position).await;
-    let depth = queue::depth(&desk.pool, noon()).await.unwrap();
+    let depth = queue::depth(&scratch.pool, noon()).await.unwrap();
     assert_eq!(
         depth,
         Depth {
@@ -111,13 +112,13 @@ async fn a_job_is_held_by_one_until_its_lease_runs_out() {
         }
     );
     running.stop().await;
-    desk.close().await;
+    scratch.close().await;
 }
 
 #[tokio::test]
 async fn each_service_takes_no_more_than_its_room() {
-    let desk = ScratchLog::open().await;
-    let (running, _) = run(&desk);
+    let scratch = ScratchLog::open().await;
+    let (running, _) = run(&scratch);
     for id in 1..=6 {
         let mut queued = queued(id * 10, 1, 1);
         if let SpoolQueued { flow, .. } = &mut queued
@@ -125,10 +126,11 @@ async fn each_service_takes_no_more_than_its_room() {
         {
             flow.service = Service::Voice;
         }
-        desk.append::<Transmission>(id, [transmission(id, 5, 1), queued])
+        scratch
+            .append::<Transmission>(id, [transmission(id, 5, 1), queued])
             .await;
     }
-    while queue::depth(&desk.pool, noon()).await.unwrap().ready < 6 {
+    while queue::depth(&scratch.pool, noon()).await.unwrap().ready < 6 {
         sleep(Duration::from_millis(5)).await;
     }
     let claimed = async |mails, calls| {
@@ -139,7 +141,7 @@ async fn each_service_takes_no_more_than_its_room() {
         };
         let rooms = [room(Service::Voice, calls), room(Service::Email, mails)];
         let wanted = room_for(100, &rooms);
-        let jobs = queue::claim(&desk.pool, wanted, noon()).await.unwrap();
+        let jobs = queue::claim(&scratch.pool, wanted, noon()).await.unwrap();
         let mut ids: Vec<_> = jobs.iter().map(|job| job.spool_id).collect();
         ids.sort_unstable();
         ids
@@ -148,13 +150,13 @@ async fn each_service_takes_no_more_than_its_room() {
     assert_eq!(claimed(2, 0).await, [30]);
     assert_eq!(claimed(0, 5).await, [50, 60]);
     running.stop().await;
-    desk.close().await;
+    scratch.close().await;
 }
 
 #[tokio::test]
 async fn what_is_changed_and_sent_in_one_batch_has_left_the_backlog() {
-    let desk = ScratchLog::open().await;
-    let (running, _) = run(&desk);
+    let scratch = ScratchLog::open().await;
+    let (running, _) = run(&scratch);
     let mut order = order(1);
     order.campaign_id = Some(Id::new(3));
     let created = TransmissionCreated {
@@ -162,39 +164,40 @@ async fn what_is_changed_and_sent_in_one_batch_has_left_the_backlog() {
         owner: domain::Owner::in_first_tenant(Id::new(5)),
         order: order.clone(),
     };
-    let waiting = || desk.number("select count(*) from dispatch.backlog");
-    let position = desk.append::<Transmission>(7, [created]).await;
+    let waiting = || scratch.number("select count(*) from dispatch.backlog");
+    let position = scratch.append::<Transmission>(7, [created]).await;
     running.all_reached(position).await;
     assert_eq!(waiting().await, 1);
 
     let changed = || TransmissionUpdated {
         order: order.clone(),
     };
-    let position = desk.append::<Transmission>(7, [changed()]).await;
+    let position = scratch.append::<Transmission>(7, [changed()]).await;
     running.all_reached(position).await;
     assert_eq!(waiting().await, 1, "it waits where it waited");
     let batch = [changed(), queued(70, 1, 1)];
-    let position = desk.append::<Transmission>(7, batch).await;
+    let position = scratch.append::<Transmission>(7, batch).await;
     running.all_reached(position).await;
     assert_eq!(waiting().await, 0);
     running.stop().await;
-    desk.close().await;
+    scratch.close().await;
 }
 
 #[tokio::test]
 async fn many_workers_share_a_queue_without_taking_a_job_twice() {
-    let desk = ScratchLog::open().await;
-    let (running, _) = run(&desk);
+    let scratch = ScratchLog::open().await;
+    let (running, _) = run(&scratch);
     for id in 1..=300 {
-        desk.append::<Transmission>(id, [transmission(id, 5, 1), queued(id, 1, 1)])
+        scratch
+            .append::<Transmission>(id, [transmission(id, 5, 1), queued(id, 1, 1)])
             .await;
     }
-    while queue::depth(&desk.pool, noon()).await.unwrap().ready < 300 {
+    while queue::depth(&scratch.pool, noon()).await.unwrap().ready < 300 {
         sleep(Duration::from_millis(5)).await;
     }
     let mut workers = tokio::task::JoinSet::new();
     for _ in 0..4 {
-        let pool = desk.pool.clone();
+        let pool = scratch.pool.clone();
         workers.spawn(async move {
             let mut taken = Vec::new();
             loop {
@@ -213,13 +216,13 @@ async fn many_workers_share_a_queue_without_taking_a_job_twice() {
     taken.sort_unstable();
     assert_eq!(taken, (1..=300).collect::<Vec<_>>());
     running.stop().await;
-    desk.close().await;
+    scratch.close().await;
 }
 
 #[tokio::test]
 async fn what_is_awaited_is_found_by_its_name_or_when_it_is_late() {
-    let desk = ScratchLog::open().await;
-    let (running, _) = run(&desk);
+    let scratch = ScratchLog::open().await;
+    let (running, _) = run(&scratch);
     let accepted = |spool: i64, provider: i64, name: &str, minutes: i64| SpoolConnected {
         spool: Id::new(spool),
         at: noon(),
@@ -244,27 +247,31 @@ async fn what_is_awaited_is_found_by_its_name_or_when_it_is_late() {
             queued(spool, 1, 1),
             accepted(spool, provider, name, minutes),
         ];
-        position = desk.append::<Transmission>(id, events).await;
+        position = scratch.append::<Transmission>(id, events).await;
     }
     running.all_reached(position).await;
     let wanted: Vec<_> = [(7, "a"), (7, "b"), (8, "b")]
         .map(|(provider, name)| (provider, name.to_owned()))
         .into();
-    let named = queue::named(&desk.pool, &wanted).await.unwrap();
+    let named = queue::named(&scratch.pool, &wanted).await.unwrap();
     let found: Vec<_> = named
         .iter()
         .map(|it| (it.spool_id, it.transmission_id))
         .collect();
     assert_eq!(found, [(40, 4), (20, 2)], "of two of a name the newest");
     let late = noon() + chrono::TimeDelta::minutes(2);
-    let silent = queue::overdue_reports(&desk.pool, late, 10).await.unwrap();
+    let silent = queue::overdue_reports(&scratch.pool, late, 10)
+        .await
+        .unwrap();
     assert_eq!(silent, [(10, 1), (20, 2)]);
 
     let events = ended(20, 1, Outcome::Delivered, "DELIVRD");
-    let position = desk.append::<Transmission>(2, events).await;
+    let position = scratch.append::<Transmission>(2, events).await;
     running.all_reached(position).await;
-    let silent = queue::overdue_reports(&desk.pool, late, 10).await.unwrap();
+    let silent = queue::overdue_reports(&scratch.pool, late, 10)
+        .await
+        .unwrap();
     assert_eq!(silent, [(10, 1)]);
     running.stop().await;
-    desk.close().await;
+    scratch.close().await;
 }

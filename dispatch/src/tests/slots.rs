@@ -30,12 +30,12 @@ fn begins(slots: Slots, spacing: f64) -> Vec<i64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slots_of_many_workers_are_as_far_apart_as_those_of_one() {
-    let desk = ScratchLog::open().await;
+    let scratch = ScratchLog::open().await;
     let seed = rand::random();
     println!("seed {seed}");
     let spacing = 0.002;
     let workers = (0..8).map(|worker| {
-        let pool = desk.pool.clone();
+        let pool = scratch.pool.clone();
         let mut random = StdRng::seed_from_u64(u64::wrapping_add(seed, worker));
         tokio::spawn(async move {
             let mut begun = Vec::new();
@@ -59,13 +59,13 @@ async fn slots_of_many_workers_are_as_far_apart_as_those_of_one() {
     for pair in begun.windows(2) {
         assert!(pair[1] - pair[0] >= 1_999, "seed {seed}: {pair:?}");
     }
-    desk.close().await;
+    scratch.close().await;
 }
 
 #[tokio::test]
 async fn no_more_are_given_than_lie_within_the_horizon_and_none_pile_up() {
-    let desk = ScratchLog::open().await;
-    let at = async |key: &str, wish: Wish| take(&desk.pool, key, wish).await.unwrap();
+    let scratch = ScratchLog::open().await;
+    let at = async |key: &str, wish: Wish| take(&scratch.pool, key, wish).await.unwrap();
     let far = |count| Wish {
         horizon: HOUR,
         ..wish(360.0, count)
@@ -97,18 +97,18 @@ async fn no_more_are_given_than_lie_within_the_horizon_and_none_pile_up() {
     };
     let led = at("d", led).await;
     assert_eq!(led.first - led.now, 300_000);
-    desk.close().await;
+    scratch.close().await;
 }
 
 #[tokio::test]
 async fn a_pace_that_changes_holds_from_the_next_slot_on() {
-    let desk = ScratchLog::open().await;
+    let scratch = ScratchLog::open().await;
     let at = async |spacing| {
         let wish = Wish {
             horizon: HOUR,
             ..wish(spacing, 1)
         };
-        take(&desk.pool, "c", wish).await.unwrap()
+        take(&scratch.pool, "c", wish).await.unwrap()
     };
     let slow = at(1e6).await;
     assert_eq!(slow.count, 1);
@@ -117,5 +117,5 @@ async fn a_pace_that_changes_holds_from_the_next_slot_on() {
     assert_eq!((fast.count, fast.first), (1, slow.first + 500_000_000));
     let slower = at(1_000.0).await;
     assert_eq!(slower.first, fast.first + 1_000_000_000);
-    desk.close().await;
+    scratch.close().await;
 }

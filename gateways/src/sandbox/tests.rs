@@ -17,13 +17,13 @@ use crate::{
 
 /// A database with one contact who can be sent messages.
 async fn with_a_contact() -> ScratchLog {
-    let desk = ScratchLog::open().await;
+    let scratch = ScratchLog::open().await;
     // Deliveries to an erased contact are not shown; the key makes this one not erased.
     sqlx::query("insert into subject_keys (subject, sealed) values ('contact/1', '')")
-        .execute(&desk.pool)
+        .execute(&scratch.pool)
         .await
         .unwrap();
-    desk
+    scratch
 }
 
 struct SandboxPeer {
@@ -84,11 +84,11 @@ impl Peer for SandboxPeer {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sandbox_keeps_the_contract_of_all_adapters() {
-    let desk = with_a_contact().await;
+    let scratch = with_a_contact().await;
     let peer = SandboxPeer {
-        pool: desk.pool.clone(),
+        pool: scratch.pool.clone(),
         stages: AtomicUsize::new(0),
     };
     contract_suite::run(&peer).await;
-    desk.close().await;
+    scratch.close().await;
 }

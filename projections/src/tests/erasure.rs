@@ -16,45 +16,47 @@ const WORD: &str = "Rumpelstiltskin";
 
 #[tokio::test]
 async fn an_erased_contact_leaves_nothing_and_a_rebuild_finds_the_same() {
-    let desk = ScratchLog::open().await;
-    let running = run(&desk);
-    desk.append::<Contact>(1, [contact(1, 1, WORD)]).await;
+    let scratch = ScratchLog::open().await;
+    let running = run(&scratch);
+    scratch.append::<Contact>(1, [contact(1, 1, WORD)]).await;
     let mut sent = vec![transmission(1, 1, 1), queued(11, 1, 1), started(11)];
     sent.push(learned(11, 1, WORD));
     sent.extend(ended(11, 1, Outcome::Rejected, WORD));
     sent.extend([queued(12, 2, 1), started(12)]);
-    let position = desk.append::<Transmission>(1, sent).await;
+    let position = scratch.append::<Transmission>(1, sent).await;
     running.all_reached(position).await;
-    assert_ne!(found(&desk).await, Vec::<String>::new());
+    assert_ne!(found(&scratch).await, Vec::<String>::new());
 
-    desk.append::<Contact>(
-        1,
-        [
-            ContactEvent::ContactDeleted {},
-            ContactEvent::ContactErased {},
-        ],
-    )
-    .await;
-    let position = desk.append::<Transmission>(1, late()).await;
+    scratch
+        .append::<Contact>(
+            1,
+            [
+                ContactEvent::ContactDeleted {},
+                ContactEvent::ContactErased {},
+            ],
+        )
+        .await;
+    let position = scratch.append::<Transmission>(1, late()).await;
     running.all_reached(position).await;
 
-    assert_eq!(found(&desk).await, Vec::<String>::new());
+    assert_eq!(found(&scratch).await, Vec::<String>::new());
     assert_eq!(
-        desk.text("select status || outcome from read.transmissions")
+        scratch
+            .text("select status || outcome from read.transmissions")
             .await
             .as_deref(),
         Some("completeddelivered")
     );
     assert_eq!(
-        differences(desk.log(), "transmissions").await.unwrap(),
+        differences(scratch.log(), "transmissions").await.unwrap(),
         Vec::<String>::new()
     );
     assert_eq!(
-        differences(desk.log(), "contacts").await.unwrap(),
+        differences(scratch.log(), "contacts").await.unwrap(),
         Vec::<String>::new()
     );
     running.stop().await;
-    desk.close().await;
+    scratch.close().await;
 }
 
 /// The events of an attempt that was in flight during the erasure.
@@ -65,18 +67,18 @@ fn late() -> Vec<TransmissionEvent> {
 }
 
 /// The tables in which the word still occurs.
-async fn found(desk: &ScratchLog) -> Vec<String> {
+async fn found(scratch: &ScratchLog) -> Vec<String> {
     let tables: Vec<String> = sqlx::query_scalar(
         "select format('%I.%I', schemaname, tablename) from pg_tables \
          where schemaname in ('read', 'dispatch', 'rebuild')",
     )
-    .fetch_all(&desk.pool)
+    .fetch_all(&scratch.pool)
     .await
     .unwrap();
     let mut found = Vec::new();
     for table in tables {
         let sql = format!("select count(*) from {table} t where t::text like '%{WORD}%'");
-        if desk.number(&sql).await > 0 {
+        if scratch.number(&sql).await > 0 {
             found.push(table);
         }
     }

@@ -70,9 +70,9 @@ fn account(id: i64) -> AccountEvent {
 
 #[tokio::test]
 async fn a_poison_event_stops_one_of_a_lane_and_says_so() {
-    let desk = ScratchLog::open().await;
+    let scratch = ScratchLog::open().await;
     for id in 1..4 {
-        desk.append::<Contact>(id, [contact(id, 1, "Ada")]).await;
+        scratch.append::<Contact>(id, [contact(id, 1, "Ada")]).await;
     }
     let broken = Arc::new(AtomicBool::new(true));
     let fussy: Vec<Arc<dyn Subscriber>> = vec![Arc::new(Fussy {
@@ -81,7 +81,7 @@ async fn a_poison_event_stops_one_of_a_lane_and_says_so() {
     // All others of the lane read the same events, in the same transactions.
     let mut lane = subscribers();
     lane.extend(fussy.iter().cloned());
-    let running = Following::start(desk.log(), lane, LANES);
+    let running = Following::start(scratch.log(), lane, LANES);
     let stopped = loop {
         let mut statuses = running.high_water_marks.lag().await.unwrap();
         let status = statuses.pop().unwrap();
@@ -97,11 +97,15 @@ async fn a_poison_event_stops_one_of_a_lane_and_says_so() {
     // The wait would never end if it included a stopped subscriber.
     running.reached(Contact::TYPE, 3).await;
     let shown = "select count(*) from read.accounts";
-    desk.append::<Account>(1, [account(1)]).await;
-    let position = desk.append::<Contact>(4, [contact(4, 1, "Ada")]).await;
+    scratch.append::<Account>(1, [account(1)]).await;
+    let position = scratch.append::<Contact>(4, [contact(4, 1, "Ada")]).await;
     running.reached(Account::TYPE, position).await;
-    assert_eq!(desk.number(shown).await, 1, "the others of its lane go on");
-    let elsewhere = ScratchLog::another_store(&desk.pool).await;
+    assert_eq!(
+        scratch.number(shown).await,
+        1,
+        "the others of its lane go on"
+    );
+    let elsewhere = ScratchLog::another_store(&scratch.pool).await;
     let others = HighWaterMarks::new(elsewhere.log().clone(), &fussy);
     assert!(
         others.wait_for(Contact::TYPE, 3, LONG).await,
@@ -111,47 +115,47 @@ async fn a_poison_event_stops_one_of_a_lane_and_says_so() {
     broken.store(false, Ordering::Relaxed);
     let deadline = Instant::now() + LONG;
     let fussy = "from read.checkpoints where name = 'fussy'";
-    while desk.number(&format!("select position {fussy}")).await < position {
+    while scratch.number(&format!("select position {fussy}")).await < position {
         assert!(Instant::now() < deadline, "it did not go on");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(desk.text(&format!("select error {fussy}")).await, None);
+    assert_eq!(scratch.text(&format!("select error {fussy}")).await, None);
     running.stop().await;
-    desk.close().await;
+    scratch.close().await;
 }
 
 #[tokio::test]
 async fn one_that_is_alone_in_its_lane_goes_on_with_what_is_only_in_the_database() {
-    let desk = ScratchLog::open().await;
+    let scratch = ScratchLog::open().await;
     for id in 1..4 {
-        desk.append::<Contact>(id, [contact(id, 1, "Ada")]).await;
+        scratch.append::<Contact>(id, [contact(id, 1, "Ada")]).await;
     }
     // As after a restart: the events are not in the memory of this process.
-    let restarted = ScratchLog::another_store(&desk.pool).await;
+    let restarted = ScratchLog::another_store(&scratch.pool).await;
     let broken = Arc::new(AtomicBool::new(true));
     let fussy: Vec<Arc<dyn Subscriber>> = vec![Arc::new(Fussy {
         broken: broken.clone(),
     })];
     let running = Following::start(restarted.log(), fussy, LANES);
     let stopped = "select count(*) from read.checkpoints where stopped_at_position = 2";
-    until(&desk, stopped, 1).await;
+    until(&scratch, stopped, 1).await;
     broken.store(false, Ordering::Relaxed);
-    until(&desk, "select position from read.checkpoints", 3).await;
+    until(&scratch, "select position from read.checkpoints", 3).await;
     running.stop().await;
-    desk.close().await;
+    scratch.close().await;
 }
 
 #[tokio::test]
 async fn a_locked_table_holds_up_its_own_read_model_only() {
-    let desk = ScratchLog::open().await;
-    let running = run(&desk);
+    let scratch = ScratchLog::open().await;
+    let running = run(&scratch);
     until_led_by(&running).await;
-    let mut lock = desk.pool.begin().await.unwrap();
+    let mut lock = scratch.pool.begin().await.unwrap();
     sqlx::query("lock table read.accounts")
         .execute(&mut *lock)
         .await
         .unwrap();
-    desk.append::<Account>(1, [account(1)]).await;
+    scratch.append::<Account>(1, [account(1)]).await;
     let text = TextEvent::TextCreated {
         id: Id::new(1),
         owner: domain::Owner::in_first_tenant(Id::new(1)),
@@ -166,19 +170,19 @@ async fn a_locked_table_holds_up_its_own_read_model_only() {
             },
         ),
     };
-    desk.append::<Text>(1, [text]).await;
+    scratch.append::<Text>(1, [text]).await;
     // Both are small read models, in one lane.
-    until(&desk, "select count(*) from read.texts", 1).await;
+    until(&scratch, "select count(*) from read.texts", 1).await;
     lock.commit().await.unwrap();
-    until(&desk, "select count(*) from read.accounts", 1).await;
+    until(&scratch, "select count(*) from read.accounts", 1).await;
     running.stop().await;
-    desk.close().await;
+    scratch.close().await;
 }
 
 /// Waits until a query answers this number.
-async fn until(desk: &ScratchLog, sql: &str, number: i64) {
+async fn until(scratch: &ScratchLog, sql: &str, number: i64) {
     let deadline = Instant::now() + LONG;
-    while desk.number(sql).await != number {
+    while scratch.number(sql).await != number {
         assert!(Instant::now() < deadline, "not {number}: {sql}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -186,22 +190,22 @@ async fn until(desk: &ScratchLog, sql: &str, number: i64) {
 
 #[tokio::test]
 async fn one_leads_and_the_other_takes_over() {
-    let desk = ScratchLog::open().await;
-    let other = ScratchLog::another_store(&desk.pool).await;
-    let first = run(&desk);
+    let scratch = ScratchLog::open().await;
+    let other = ScratchLog::another_store(&scratch.pool).await;
+    let first = run(&scratch);
     until_led_by(&first).await;
     let second = Following::start(other.log(), subscribers(), LANES);
 
-    let position = desk.append::<Contact>(2, [contact(2, 1, "Ada")]).await;
+    let position = scratch.append::<Contact>(2, [contact(2, 1, "Ada")]).await;
     second.reached(Contact::TYPE, position).await;
     assert_eq!(led_by(&second).await, 0);
 
     first.stop().await;
-    let position = desk.append::<Contact>(3, [contact(3, 1, "Ada")]).await;
+    let position = scratch.append::<Contact>(3, [contact(3, 1, "Ada")]).await;
     second.reached(Contact::TYPE, position).await;
     until_led_by(&second).await;
     second.stop().await;
-    desk.close().await;
+    scratch.close().await;
 }
 
 async fn led_by(running: &Following) -> usize {
@@ -219,21 +223,25 @@ async fn until_led_by(running: &Following) {
 
 #[tokio::test]
 async fn a_lost_connection_loses_nothing() {
-    let desk = ScratchLog::open().await;
-    let running = run(&desk);
+    let scratch = ScratchLog::open().await;
+    let running = run(&scratch);
     for id in 1..40 {
-        desk.append::<Contact>(id, [contact(id, 1, "Ada")]).await;
+        scratch.append::<Contact>(id, [contact(id, 1, "Ada")]).await;
         if id % 13 == 0 {
-            desk.number(
-                "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+            scratch
+                .number(
+                    "select count(pg_terminate_backend(pid)) from pg_stat_activity \
                  where application_name like 'ledgerline subscriber%'",
-            )
-            .await;
+                )
+                .await;
         }
     }
-    let position = desk.append::<Contact>(40, [contact(40, 1, "Ada")]).await;
+    let position = scratch.append::<Contact>(40, [contact(40, 1, "Ada")]).await;
     running.reached(Contact::TYPE, position).await;
-    assert_eq!(desk.number("select count(*) from read.contacts").await, 40);
+    assert_eq!(
+        scratch.number("select count(*) from read.contacts").await,
+        40
+    );
     running.stop().await;
-    desk.close().await;
+    scratch.close().await;
 }

@@ -60,10 +60,10 @@ pub(super) fn learned(spool: i64, contact: i64, word: &str) -> TransmissionEvent
 }
 
 /// Appends a history of `steps` steps; returns its last position.
-pub(super) async fn happen(desk: &ScratchLog, seed: u64, steps: u32) -> Position {
+pub(super) async fn happen(scratch: &ScratchLog, seed: u64, steps: u32) -> Position {
     let mut rng = StdRng::seed_from_u64(seed);
     let base = i64::try_from(seed).unwrap() * 1_000_000;
-    let mut position = settle_in(desk, base).await;
+    let mut position = settle_in(scratch, base).await;
     let mut lives: Vec<Life> = Vec::new();
     for step in 0..steps {
         if lives.is_empty() || rng.random_bool(0.2) {
@@ -86,7 +86,7 @@ pub(super) async fn happen(desk: &ScratchLog, seed: u64, steps: u32) -> Position
                     group: Id::new(base + 2),
                 });
             }
-            position = desk.append::<Contact>(id, events).await;
+            position = scratch.append::<Contact>(id, events).await;
             lives.push(Life {
                 contact: id,
                 owner,
@@ -98,7 +98,7 @@ pub(super) async fn happen(desk: &ScratchLog, seed: u64, steps: u32) -> Position
         }
         let chosen = rng.random_range(0..lives.len());
         position = lives[chosen]
-            .go_on(desk, &mut rng, base + i64::from(step))
+            .go_on(scratch, &mut rng, base + i64::from(step))
             .await;
     }
     position
@@ -114,7 +114,7 @@ struct Life {
 }
 
 impl Life {
-    async fn go_on(&mut self, desk: &ScratchLog, rng: &mut StdRng, new_id: i64) -> Position {
+    async fn go_on(&mut self, scratch: &ScratchLog, rng: &mut StdRng, new_id: i64) -> Position {
         let outcomes = [
             Outcome::Delivered,
             Outcome::Rejected,
@@ -128,12 +128,13 @@ impl Life {
                     ContactEvent::ContactDeleted {},
                     ContactEvent::ContactErased {},
                 ];
-                desk.append::<Contact>(self.contact, events).await
+                scratch.append::<Contact>(self.contact, events).await
             }
             1 if self.transmission != 0 => {
                 let id = std::mem::take(&mut self.transmission);
                 self.spools = 0;
-                desk.append::<Transmission>(id, [TransmissionEvent::TransmissionDeleted {}])
+                scratch
+                    .append::<Transmission>(id, [TransmissionEvent::TransmissionDeleted {}])
                     .await
             }
             2 if self.spools > 0 => {
@@ -144,13 +145,14 @@ impl Life {
                     outcome: Outcome::Delivered,
                     response: personal(self.contact, "settled".to_owned()),
                 };
-                desk.append::<Transmission>(self.transmission, [resolved])
+                scratch
+                    .append::<Transmission>(self.transmission, [resolved])
                     .await
             }
             _ if self.transmission == 0 => {
                 self.transmission = new_id;
                 let created = transmission(new_id, self.owner, self.contact);
-                desk.append::<Transmission>(new_id, [created]).await
+                scratch.append::<Transmission>(new_id, [created]).await
             }
             _ => {
                 self.spools += 1;
@@ -167,15 +169,19 @@ impl Life {
                 ));
                 // Split at random: events that belong together need not be in one batch.
                 let rest = events.split_off(rng.random_range(1..events.len()));
-                desk.append::<Transmission>(self.transmission, events).await;
-                desk.append::<Transmission>(self.transmission, rest).await
+                scratch
+                    .append::<Transmission>(self.transmission, events)
+                    .await;
+                scratch
+                    .append::<Transmission>(self.transmission, rest)
+                    .await
             }
         }
     }
 }
 
 /// Appends a few users, roles, accounts, messages and programs.
-async fn settle_in(desk: &ScratchLog, base: i64) -> Position {
+async fn settle_in(scratch: &ScratchLog, base: i64) -> Position {
     let id = base + 1;
     let roles = [Id::new(id)].into();
     let user = |name: &str| {
@@ -188,66 +194,69 @@ async fn settle_in(desk: &ScratchLog, base: i64) -> Position {
             },
         )
     };
-    desk.append::<Role>(
-        id,
-        [
-            RoleEvent::RoleCreated {
-                id: Id::new(id),
-                name: format!("desk{base}").parse().unwrap(),
-                description: None,
-                permissions: [Id::new(1), Id::new(2)].into(),
-            },
-            RoleEvent::RolePermissionWithdrawn {
-                permission_id: Id::new(2),
-            },
-        ],
-    )
-    .await;
-    desk.append::<User>(
-        id,
-        [
-            UserEvent::UserCreated {
-                id: Id::new(id),
-                active: false,
-                profile: user("ada"),
-                password: Sealed::new("never-read".into()),
-                roles,
-                tenant_id: FIRST_TENANT,
-            },
-            UserEvent::UserActivated {},
-            UserEvent::UserUpdated {
-                profile: user("grace"),
-            },
-        ],
-    )
-    .await;
-    desk.append::<Account>(
-        id,
-        [
-            AccountEvent::AccountCreated {
-                id: Id::new(id),
-                owner: domain::Owner::in_first_tenant(Id::new(id)),
-                kind: AccountKind::Account,
-                active: true,
-                profile: Personal::new(
-                    Subject::new("account", id),
-                    AccountProfile {
-                        username: format!("desk{base}").parse().ok(),
-                        passwd: Some(Sealed::new("never-read".into())),
-                        ..AccountProfile::default()
-                    },
-                ),
-            },
-            AccountEvent::AccountSubscribed {
-                program_id: Id::new(id),
-            },
-            AccountEvent::AccountSettingSet {
-                name: "cover".into(),
-                value: Personal::new(Subject::new("account", id), "body".into()),
-            },
-        ],
-    )
-    .await;
+    scratch
+        .append::<Role>(
+            id,
+            [
+                RoleEvent::RoleCreated {
+                    id: Id::new(id),
+                    name: format!("desk{base}").parse().unwrap(),
+                    description: None,
+                    permissions: [Id::new(1), Id::new(2)].into(),
+                },
+                RoleEvent::RolePermissionWithdrawn {
+                    permission_id: Id::new(2),
+                },
+            ],
+        )
+        .await;
+    scratch
+        .append::<User>(
+            id,
+            [
+                UserEvent::UserCreated {
+                    id: Id::new(id),
+                    active: false,
+                    profile: user("ada"),
+                    password: Sealed::new("never-read".into()),
+                    roles,
+                    tenant_id: FIRST_TENANT,
+                },
+                UserEvent::UserActivated {},
+                UserEvent::UserUpdated {
+                    profile: user("grace"),
+                },
+            ],
+        )
+        .await;
+    scratch
+        .append::<Account>(
+            id,
+            [
+                AccountEvent::AccountCreated {
+                    id: Id::new(id),
+                    owner: domain::Owner::in_first_tenant(Id::new(id)),
+                    kind: AccountKind::Account,
+                    active: true,
+                    profile: Personal::new(
+                        Subject::new("account", id),
+                        AccountProfile {
+                            username: format!("desk{base}").parse().ok(),
+                            passwd: Some(Sealed::new("never-read".into())),
+                            ..AccountProfile::default()
+                        },
+                    ),
+                },
+                AccountEvent::AccountSubscribed {
+                    program_id: Id::new(id),
+                },
+                AccountEvent::AccountSettingSet {
+                    name: "cover".into(),
+                    value: Personal::new(Subject::new("account", id), "body".into()),
+                },
+            ],
+        )
+        .await;
     for id in [id, id + 1] {
         let created = GroupEvent::GroupCreated {
             id: Id::new(id),
@@ -255,61 +264,64 @@ async fn settle_in(desk: &ScratchLog, base: i64) -> Position {
             name: "desk".parse().unwrap(),
             description: None,
         };
-        desk.append::<Group>(id, [created]).await;
+        scratch.append::<Group>(id, [created]).await;
     }
-    close(desk, id).await;
-    desk.append::<Template>(
-        id,
-        [TemplateEvent::TemplateCreated {
-            id: Id::new(id),
-            owner: domain::Owner::in_first_tenant(Id::new(id)),
-            content: Personal::new(Subject::new("template", id), TemplateContent::default()),
-        }],
-    )
-    .await;
+    close(scratch, id).await;
+    scratch
+        .append::<Template>(
+            id,
+            [TemplateEvent::TemplateCreated {
+                id: Id::new(id),
+                owner: domain::Owner::in_first_tenant(Id::new(id)),
+                content: Personal::new(Subject::new("template", id), TemplateContent::default()),
+            }],
+        )
+        .await;
     let media = Attachment {
         media: MediaHash("ab".repeat(32)),
         file_name: "offer.pdf".to_owned(),
         content_type: "application/pdf".to_owned(),
         size: 7,
     };
-    desk.append::<Template>(
-        id,
-        [TemplateEvent::TemplateMediaAttached {
-            attachments: Personal::new(Subject::new("template", id), vec![media; 2]),
-        }],
-    )
-    .await;
-    record(desk, id).await;
-    write(desk, id).await;
+    scratch
+        .append::<Template>(
+            id,
+            [TemplateEvent::TemplateMediaAttached {
+                attachments: Personal::new(Subject::new("template", id), vec![media; 2]),
+            }],
+        )
+        .await;
+    record(scratch, id).await;
+    write(scratch, id).await;
     let reading = |text: &str| ProgramKind::VoiceTts {
         text: Personal::new(Subject::new("program", id), text.parse().unwrap()),
         delay: 2,
         language: None,
         account_id: None,
     };
-    desk.append::<Program>(
-        id,
-        [
-            ProgramEvent::ProgramCreated {
-                id: Id::new(id),
-                owner: domain::Owner::in_first_tenant(Id::new(id)),
-                name: "voicetts".parse().unwrap(),
-                kind: reading("Good morning"),
-                parent_id: None,
-            },
-            ProgramEvent::ProgramUpdated {
-                name: "evening".parse().unwrap(),
-                kind: reading("Good evening"),
-                parent_id: Some(Id::new(id + 1)),
-            },
-        ],
-    )
-    .await
+    scratch
+        .append::<Program>(
+            id,
+            [
+                ProgramEvent::ProgramCreated {
+                    id: Id::new(id),
+                    owner: domain::Owner::in_first_tenant(Id::new(id)),
+                    name: "voicetts".parse().unwrap(),
+                    kind: reading("Good morning"),
+                    parent_id: None,
+                },
+                ProgramEvent::ProgramUpdated {
+                    name: "evening".parse().unwrap(),
+                    kind: reading("Good evening"),
+                    parent_id: Some(Id::new(id + 1)),
+                },
+            ],
+        )
+        .await
 }
 
 /// Appends a recording in use and a deleted one.
-async fn record(desk: &ScratchLog, id: i64) {
+async fn record(scratch: &ScratchLog, id: i64) {
     let content = |id| {
         let content = RecordingContent {
             name: "greeting".parse().ok(),
@@ -331,15 +343,16 @@ async fn record(desk: &ScratchLog, id: i64) {
     let heard = RecordingEvent::RecordingSoundSet {
         sound: Personal::new(Subject::new("recording", id), sound),
     };
-    desk.append::<Recording>(id, [created(id), heard]).await;
+    scratch.append::<Recording>(id, [created(id), heard]).await;
     let gone = id + 1_000_000;
     let deleted = RecordingEvent::RecordingDeleted {};
-    desk.append::<Recording>(gone, [created(gone), deleted])
+    scratch
+        .append::<Recording>(gone, [created(gone), deleted])
         .await;
 }
 
 /// Appends a changed opt-out and a deleted one.
-async fn close(desk: &ScratchLog, id: i64) {
+async fn close(scratch: &ScratchLog, id: i64) {
     let added = |id: i64| OptOutEvent::OptOutAdded {
         id: Id::new(id),
         owner: domain::Owner::in_first_tenant(Id::new(1)),
@@ -351,13 +364,13 @@ async fn close(desk: &ScratchLog, id: i64) {
     };
     let reason = "asked".parse().ok();
     let changed = OptOutEvent::OptOutChanged { reason };
-    desk.append::<OptOut>(id, [added(id), changed]).await;
+    scratch.append::<OptOut>(id, [added(id), changed]).await;
     let gone = [added(id + 1), OptOutEvent::OptOutRemoved {}];
-    desk.append::<OptOut>(id + 1, gone).await;
+    scratch.append::<OptOut>(id + 1, gone).await;
 }
 
 /// Appends a text and a change of it.
-async fn write(desk: &ScratchLog, id: i64) {
+async fn write(scratch: &ScratchLog, id: i64) {
     let content = |data: &str, class| {
         let content = TextContent {
             name: "reminder".parse().ok(),
@@ -377,5 +390,5 @@ async fn write(desk: &ScratchLog, id: i64) {
             content: content(&"привет ".repeat(20), TextClass::Flash),
         },
     ];
-    desk.append::<Text>(id, events).await;
+    scratch.append::<Text>(id, events).await;
 }

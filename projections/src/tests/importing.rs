@@ -38,9 +38,9 @@ async fn searches(pool: &PgPool) -> i64 {
 /// The planner takes a group that is newer than its statistics to have a single member.
 #[tokio::test]
 async fn each_phone_is_looked_for_once_in_a_group_that_is_new() {
-    let desk = ScratchLog::open().await;
+    let scratch = ScratchLog::open().await;
     // A single connection, so that its own statistics are read.
-    let options = (*desk.pool.connect_options()).clone();
+    let options = (*scratch.pool.connect_options()).clone();
     let pool = connect(options, 1).await.unwrap();
     members(&pool, 1, 100_000..120_000).await;
     members(&pool, 2, 120_000..130_000).await;

@@ -10,60 +10,61 @@ const NOTHING: Vec<String> = Vec::new();
 
 #[tokio::test]
 async fn what_is_live_equals_what_is_rebuilt_before_and_after_the_swap() {
-    let desk = ScratchLog::open().await;
-    let running = run(&desk);
-    happen(&desk, 1, 300).await;
+    let scratch = ScratchLog::open().await;
+    let running = run(&scratch);
+    happen(&scratch, 1, 300).await;
     for name in names() {
         assert_eq!(
-            differences(desk.log(), name).await.unwrap(),
+            differences(scratch.log(), name).await.unwrap(),
             NOTHING,
             "{name}"
         );
     }
-    let shape = shape(&desk).await;
+    let shape = shape(&scratch).await;
 
     let writing = async {
         for seed in 2..6 {
-            happen(&desk, seed, 100).await;
+            happen(&scratch, seed, 100).await;
         }
     };
     let rebuilding = async {
         for name in names() {
-            rebuild(desk.log(), name, |_, _| {}).await.unwrap();
+            rebuild(scratch.log(), name, |_, _| {}).await.unwrap();
         }
     };
     let reading = async {
         for _ in 0..400 {
-            let there = desk.number("select count(*) from read.contacts").await;
+            let there = scratch.number("select count(*) from read.contacts").await;
             assert!(there > 0, "a reader found nothing");
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
     };
     tokio::join!(writing, rebuilding, reading);
 
-    let position = happen(&desk, 7, 50).await;
+    let position = happen(&scratch, 7, 50).await;
     running.all_reached(position).await;
     for name in names() {
         assert_eq!(
-            differences(desk.log(), name).await.unwrap(),
+            differences(scratch.log(), name).await.unwrap(),
             NOTHING,
             "{name}"
         );
     }
-    assert_eq!(wrong_totals(&desk).await, NOTHING);
-    assert_eq!(self::shape(&desk).await, shape);
+    assert_eq!(wrong_totals(&scratch).await, NOTHING);
+    assert_eq!(self::shape(&scratch).await, shape);
     assert_eq!(
-        desk.number("select count(*) from pg_tables where schemaname = 'rebuild'")
+        scratch
+            .number("select count(*) from pg_tables where schemaname = 'rebuild'")
             .await,
         0
     );
     running.stop().await;
-    desk.close().await;
+    scratch.close().await;
 }
 
 #[tokio::test]
 async fn every_table_and_column_says_what_it_is() {
-    let desk = ScratchLog::open().await;
+    let scratch = ScratchLog::open().await;
     let silent: Vec<String> = sqlx::query_scalar(
         "select c.oid::regclass || '.' || coalesce(a.attname, '') from pg_class c \
            left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 \
@@ -72,38 +73,38 @@ async fn every_table_and_column_says_what_it_is() {
            and (col_description(c.oid, a.attnum) is null \
              or obj_description(c.oid, 'pg_class') is null)",
     )
-    .fetch_all(&desk.pool)
+    .fetch_all(&scratch.pool)
     .await
     .unwrap();
     assert_eq!(silent, NOTHING);
-    desk.close().await;
+    scratch.close().await;
 }
 
 #[tokio::test]
 async fn only_read_models_are_rebuilt() {
-    let desk = ScratchLog::open().await;
+    let scratch = ScratchLog::open().await;
     for other in ["dispatch", "pigeons"] {
-        let unknown = rebuild(desk.log(), other, |_, _| {}).await;
+        let unknown = rebuild(scratch.log(), other, |_, _| {}).await;
         assert!(matches!(unknown, Err(RebuildError::Unknown(name)) if name == other));
     }
-    desk.close().await;
+    scratch.close().await;
 }
 
 /// The maintained totals that differ from the counted ones.
-async fn wrong_totals(desk: &ScratchLog) -> Vec<String> {
+async fn wrong_totals(scratch: &ScratchLog) -> Vec<String> {
     let mut wrong = Vec::new();
     let kept: Vec<String> =
         sqlx::query_scalar("select distinct list from read.totals order by list")
-            .fetch_all(&desk.pool)
+            .fetch_all(&scratch.pool)
             .await
             .unwrap();
     assert!(kept.len() >= 10, "{kept:?}");
     for list in kept {
-        let tenant = match (&*list, has_column(desk, &list, "tenant_id").await) {
+        let tenant = match (&*list, has_column(scratch, &list, "tenant_id").await) {
             ("tenants", _) | (_, false) => "0",
             _ => "coalesce(tenant_id, 0)",
         };
-        let owned = list != "users" && has_column(desk, &list, "user_id").await;
+        let owned = list != "users" && has_column(scratch, &list, "user_id").await;
         let owners = format!(
             "union all select {tenant}, user_id, count(*) from read.{list} \
              where user_id is not null group by 1, 2"
@@ -121,7 +122,7 @@ async fn wrong_totals(desk: &ScratchLog) -> Vec<String> {
             if owned { &*owners } else { "" }
         );
         let found: Vec<String> = sqlx::query_scalar(&sql)
-            .fetch_all(&desk.pool)
+            .fetch_all(&scratch.pool)
             .await
             .unwrap();
         wrong.extend(found);
@@ -129,14 +130,14 @@ async fn wrong_totals(desk: &ScratchLog) -> Vec<String> {
     wrong
 }
 
-async fn has_column(desk: &ScratchLog, table: &str, column: &str) -> bool {
+async fn has_column(scratch: &ScratchLog, table: &str, column: &str) -> bool {
     sqlx::query_scalar(
         "select exists (select from pg_attribute \
            where attrelid = format('read.%I', $1)::regclass and attname = $2)",
     )
     .bind(table)
     .bind(column)
-    .fetch_one(&desk.pool)
+    .fetch_one(&scratch.pool)
     .await
     .unwrap()
 }
@@ -147,7 +148,7 @@ fn names() -> Vec<&'static str> {
 
 /// The properties of tables that must survive a swap: comments, grants, indexes and storage
 /// parameters.
-async fn shape(desk: &ScratchLog) -> Vec<String> {
+async fn shape(scratch: &ScratchLog) -> Vec<String> {
     sqlx::query_scalar(
         "select c.relname || ' ' || coalesce(obj_description(c.oid, 'pg_class'), '-') || ' ' \
            || coalesce(c.relacl::text, '-') || ' ' || coalesce(c.reloptions::text, '-') || ' ' \
@@ -158,7 +159,7 @@ async fn shape(desk: &ScratchLog) -> Vec<String> {
          from pg_class c where c.relkind = 'r' and c.relnamespace = 'read'::regnamespace \
          order by 1",
     )
-    .fetch_all(&desk.pool)
+    .fetch_all(&scratch.pool)
     .await
     .unwrap()
 }

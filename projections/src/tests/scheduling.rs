@@ -40,19 +40,20 @@ fn fired(due_at: DateTime<Utc>, refused: Option<&str>, next_run: Option<i64>) ->
 
 #[tokio::test]
 async fn what_is_due_is_found_until_it_fired() {
-    let desk = ScratchLog::open().await;
-    let running = run(&desk);
+    let scratch = ScratchLog::open().await;
+    let running = run(&scratch);
     let at = |seconds| noon() + TimeDelta::seconds(seconds);
     for (id, seconds) in [(1, -5), (2, -10), (3, 5), (4, 0)] {
-        desk.append::<Schedule>(id, [created(id, at(seconds))])
+        scratch
+            .append::<Schedule>(id, [created(id, at(seconds))])
             .await;
     }
-    let all = desk
+    let all = scratch
         .append::<Schedule>(5, [created(5, at(-1)), fired(at(-1), None, None)])
         .await;
     running.reached(Schedule::TYPE, all).await;
     let due = async |now, limit| {
-        let due = schedules::due(&desk.pool, now, limit).await.unwrap();
+        let due = schedules::due(&scratch.pool, now, limit).await.unwrap();
         due.into_iter()
             .map(|row| row.schedule_id)
             .collect::<Vec<_>>()
@@ -65,19 +66,19 @@ async fn what_is_due_is_found_until_it_fired() {
     assert_eq!(due(noon(), 2).await, [2, 1]);
 
     let refused = fired(at(-10), Some("the group is empty"), Some(60));
-    desk.append::<Schedule>(2, [refused]).await;
+    scratch.append::<Schedule>(2, [refused]).await;
     let missed = ScheduleEvent::ScheduleMissed {
         due_at: at(-5),
         at: at(0),
         next_run: Some(at(90)),
     };
-    let all = desk.append::<Schedule>(1, [missed]).await;
+    let all = scratch.append::<Schedule>(1, [missed]).await;
     running.reached(Schedule::TYPE, all).await;
     assert_eq!(due(noon(), 10).await, [4]);
     assert_eq!(due(at(60), 10).await, [4, 3, 2]);
 
     let row = async |id| {
-        let row = find::<schedules::ScheduleRow>(&desk.pool, id, &Scope::Installation).await;
+        let row = find::<schedules::ScheduleRow>(&scratch.pool, id, &Scope::Installation).await;
         let row = row.unwrap().unwrap();
         (row.state, row.last_run, row.last_result, row.next_run)
     };
@@ -89,5 +90,5 @@ async fn what_is_due_is_found_until_it_fired() {
     let (state, result) = words("pending", "missed");
     assert_eq!(row(1).await, (state, None, result, Some(at(90))));
     running.stop().await;
-    desk.close().await;
+    scratch.close().await;
 }

@@ -164,16 +164,17 @@ async fn explain<V: View>(pool: &PgPool, pairs: Pairs, scope: Scope, ask: Ask) -
 
 #[tokio::test]
 async fn every_list_is_served_by_indexes() {
-    let desk = ScratchLog::open().await;
-    filled::fill(&desk.pool, rows()).await;
+    let scratch = ScratchLog::open().await;
+    filled::fill(&scratch.pool, rows()).await;
     let (mut wrong, mut looked) = (Vec::new(), 0);
     let mut lists = Lists::default();
     views(&mut lists);
     for list in lists.0 {
-        for (pairs, asks) in list.asked(&desk.pool).await {
+        for (pairs, asks) in list.asked(&scratch.pool).await {
             for scope in scopes() {
                 for &ask in &asks {
-                    let plan = (list.explain)(&desk.pool, pairs.clone(), scope.clone(), ask).await;
+                    let plan =
+                        (list.explain)(&scratch.pool, pairs.clone(), scope.clone(), ask).await;
                     looked += 1;
                     if let Some(complaint) = plan.complaint(rows() / PART) {
                         wrong.push(format!(
@@ -187,14 +188,14 @@ async fn every_list_is_served_by_indexes() {
     }
     assert!(looked > 500, "{looked} plans");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    desk.close().await;
+    scratch.close().await;
 }
 
 /// A prepared statement that is kept would change to a generic plan after five executions.
 #[tokio::test]
 async fn no_list_is_planned_for_any_value() {
-    let desk = ScratchLog::open().await;
-    let options = (*desk.pool.connect_options()).clone();
+    let scratch = ScratchLog::open().await;
+    let options = (*scratch.pool.connect_options()).clone();
     let pool = sqlx::postgres::PgPoolOptions::new()
         .max_connections(1)
         .connect_with(options)
@@ -213,7 +214,7 @@ async fn no_list_is_planned_for_any_value() {
             .unwrap();
     assert_eq!(kept, Vec::<String>::new());
     pool.close().await;
-    desk.close().await;
+    scratch.close().await;
 }
 
 fn name_of<V>() -> &'static str {
