@@ -8,7 +8,7 @@ use commands::{
     addresses::{Adoption, adopt},
 };
 use eventstore::subscriber::HighWaterMarks;
-use projections::{access::users, people::accounts};
+use projections::{access::user_senders, people::accounts};
 
 /// The aggregate types that are upgraded.
 const ACCOUNT: &str = "account";
@@ -54,7 +54,7 @@ pub async fn start(
     {
         tracing::debug!(position = last, "the read model of users is behind");
     }
-    let senders = users::provisional_senders(pool, adoption.at, NAMED).await?;
+    let senders = user_senders::provisional_senders(pool, adoption.at, NAMED).await?;
     if senders.count > 0 {
         tracing::warn!(
             users = senders.count,

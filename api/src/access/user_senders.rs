@@ -6,7 +6,7 @@ use domain::{
     outreach::SenderId,
     people::Account,
 };
-use projections::access::users::{self, SmsSendersRow};
+use projections::access::user_senders::{self, SmsSendersRow};
 use serde_json::Value;
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, schema::Type};
 
@@ -55,7 +55,7 @@ async fn read(accounts: Reader<Account, Read>, Path(id): Path<Id<User>>) -> Resu
     if id != caller.user() && !user.is_some_and(may_see) {
         return Err(Error::NotFound);
     }
-    let senders = users::sms_senders(accounts.pool(), id.get()).await?;
+    let senders = user_senders::sms_senders(accounts.pool(), id.get()).await?;
     Answer::from_value(&senders.ok_or(Error::NotFound)?)
 }
 
@@ -70,7 +70,7 @@ async fn write(
     let list = UserCommand::ListSmsSenders(names);
     let committed = accounts.commands().send(id, list, &actor).await?;
     let done = accounts.implied::<User>().settle(committed).await;
-    let senders = users::sms_senders(accounts.pool(), id.get()).await?;
+    let senders = user_senders::sms_senders(accounts.pool(), id.get()).await?;
     Ok(Answer::from_value(&senders.ok_or(Error::NotFound)?)?.late(done))
 }
 

@@ -7,7 +7,7 @@ use domain::{
         Attachment, Document, DocumentCommand, DocumentPatch, MediaHash, MessageId, Quality,
     },
 };
-use projections::outreach::{documents::DocumentRow, programs};
+use projections::outreach::{documents::DocumentRow, uses};
 
 use super::{
     document_pages,
@@ -131,7 +131,7 @@ async fn delete(
 ) -> Result<Answer> {
     documents.load(id).await?;
     let message = MessageId::Document(id);
-    let uses = programs::uses_of_message(documents.pool(), message).await?;
+    let uses = uses::uses_of_message(documents.pool(), message).await?;
     documents.deleted(id, DocumentCommand::Delete(uses)).await
 }
 

@@ -7,7 +7,7 @@ use domain::{
 };
 use projections::{
     delivery::campaigns,
-    outreach::programs::{self, ProgramRow},
+    outreach::{programs::ProgramRow, uses},
 };
 use serde_json::json;
 
@@ -141,8 +141,8 @@ async fn delete(programs: Writer<Program, Delete>, Path(id): Path<Id<Program>>) 
     programs.load(id).await?;
     let pool = programs.pool();
     let (transmissions, accounts, campaigns) = futures::try_join!(
-        programs::open_transmissions(pool, id.get()),
-        programs::subscribed_accounts(pool, id.get()),
+        uses::open_transmissions(pool, id.get()),
+        uses::subscribed_accounts(pool, id.get()),
         campaigns::open_of_program(pool, id.get()),
     )?;
     let uses = ProgramUses {

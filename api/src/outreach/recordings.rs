@@ -4,7 +4,7 @@ use domain::{
     Id,
     outreach::{MessageId, Recording, RecordingCommand, RecordingPatch},
 };
-use projections::outreach::{programs, recordings::RecordingRow};
+use projections::outreach::{recordings::RecordingRow, uses};
 
 use super::recording_sound::{append, download, upload};
 use crate::{
@@ -111,7 +111,7 @@ async fn delete(
 ) -> Result<Answer> {
     recordings.load(id).await?;
     let message = MessageId::Recording(id);
-    let uses = programs::uses_of_message(recordings.pool(), message).await?;
+    let uses = uses::uses_of_message(recordings.pool(), message).await?;
     recordings.deleted(id, RecordingCommand::Delete(uses)).await
 }
 

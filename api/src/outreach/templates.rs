@@ -5,7 +5,7 @@ use domain::{
     Id,
     outreach::{Attachment, MessageId, Template, TemplateCommand, TemplatePatch},
 };
-use projections::outreach::{programs, templates::TemplateRow};
+use projections::outreach::{templates::TemplateRow, uses};
 use utoipa::openapi::{ObjectBuilder, schema::Type};
 
 use super::media::{self, Upload};
@@ -91,7 +91,7 @@ async fn delete(
 ) -> Result<Answer> {
     templates.load(id).await?;
     let message = MessageId::Template(id);
-    let uses = programs::uses_of_message(templates.pool(), message).await?;
+    let uses = uses::uses_of_message(templates.pool(), message).await?;
     templates.deleted(id, TemplateCommand::Delete(uses)).await
 }
 

@@ -4,7 +4,7 @@ use domain::{
     Id, Patch,
     outreach::{MessageId, Text, TextClass, TextCommand, TextPatch, sms::Encoding},
 };
-use projections::outreach::{programs, texts::TextRow};
+use projections::outreach::{texts::TextRow, uses};
 use serde_json::json;
 
 use crate::{
@@ -71,7 +71,7 @@ async fn update(
 async fn delete(texts: Writer<Text, Delete>, Path(id): Path<Id<Text>>) -> Result<Answer> {
     texts.load(id).await?;
     let message = MessageId::Text(id);
-    let uses = programs::uses_of_message(texts.pool(), message).await?;
+    let uses = uses::uses_of_message(texts.pool(), message).await?;
     texts.deleted(id, TextCommand::Delete(uses)).await
 }
 

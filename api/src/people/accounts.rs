@@ -7,7 +7,7 @@ use domain::{
     values::Line,
 };
 use eventstore::clock;
-use projections::{outreach::programs, people::accounts::AccountRow};
+use projections::{outreach::uses, people::accounts::AccountRow};
 
 use super::{
     account_addresses,
@@ -151,7 +151,7 @@ async fn must_have_active_user(accounts: &Writer<Account, Update>, id: Id<Accoun
 
 async fn delete(accounts: Writer<Account, Delete>, Path(id): Path<Id<Account>>) -> Result<Answer> {
     accounts.load(id).await?;
-    let uses = programs::uses_of_account(accounts.pool(), id).await?;
+    let uses = uses::uses_of_account(accounts.pool(), id).await?;
     let at = clock::now();
     let delete = AccountCommand::Delete { at, uses };
     accounts.deleted(id, delete).await

@@ -12,7 +12,7 @@ use axum::{
 use dispatch::queue;
 use eventstore::subscriber::{HighWaterMarks, SubscriberStatus};
 use metrics_exporter_prometheus::PrometheusHandle;
-use projections::{access::users, people::accounts};
+use projections::{access::user_senders, people::accounts};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -99,7 +99,7 @@ impl Health {
                 self.high_water_marks.lag(),
                 queue::depth(&self.pool, eventstore::clock::now()),
                 accounts::provisional(&self.pool, 0),
-                users::provisional_senders(&self.pool, eventstore::clock::now(), 0),
+                user_senders::provisional_senders(&self.pool, eventstore::clock::now(), 0),
             );
             Some((lag.ok()?, depth.ok()?, provisional.ok()?, senders.ok()?))
         };

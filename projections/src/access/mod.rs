@@ -3,6 +3,7 @@
 pub mod permissions;
 pub mod roles;
 pub mod tenants;
+pub mod user_senders;
 pub mod users;
 
 use self::{

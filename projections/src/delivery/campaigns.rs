@@ -11,10 +11,11 @@ use domain::{
     values::Line,
 };
 use eventstore::Recorded;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection, PgPool, Postgres, postgres::PgArguments, query::Query};
 use utoipa::{IntoParams, ToSchema};
 
+use super::pace_numbers::{nine_digits, number};
 use crate::{
     Projection, Registered, View,
     counts::Counted,
@@ -108,18 +109,6 @@ macro_rules! columns {
     };
 }
 
-/// Serializes a number with nine significant digits, as many as are exact in both `cpm` and
-/// `delay`, so that 3 comes back as 3.
-fn nine_digits<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    let rounded = format!("{number:.8e}").parse().unwrap_or(*number);
-    // Whole numbers are written as such; these are far below 2^53.
-    if rounded.fract() == 0.0 {
-        serializer.serialize_i64(rounded as i64)
-    } else {
-        serializer.serialize_f64(rounded)
-    }
-}
-
 /// The filter of a list of campaigns.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
@@ -140,18 +129,6 @@ pub struct CampaignFilter {
     pub status: Option<String>,
     pub contact_total: Option<i64>,
     pub contact_done: Option<i64>,
-}
-
-fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let number = text
-        .trim()
-        .parse()
-        .ok()
-        .filter(|number: &f64| number.is_finite());
-    number
-        .map(Some)
-        .ok_or_else(|| D::Error::custom("must be a number"))
 }
 
 /// The pace in transmissions per 10^12 seconds, as in the index of campaigns.
@@ -409,22 +386,4 @@ fn bind<'q>(
                 .and_then(QuietHours::days)
                 .map(|days| days.as_str().to_owned()),
         )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_whole_number_comes_back_whole() {
-        let written = |number: f64| {
-            let mut json = Vec::new();
-            nine_digits(&number, &mut serde_json::Serializer::new(&mut json)).unwrap();
-            String::from_utf8(json).unwrap()
-        };
-        assert_eq!(written(3.000_000_000_003), "3");
-        assert_eq!(written(0.033_333_333_333 * 60.0), "2");
-        assert_eq!(written(333.333_333_333_333), "333.333333");
-        assert_eq!(written(0.001), "0.001");
-    }
 }

@@ -6,6 +6,7 @@ pub mod campaigns;
 pub mod deliveries;
 pub mod messages;
 mod occurred;
+mod pace_numbers;
 pub mod providers;
 pub mod schedules;
 pub mod spool_results;

@@ -5,6 +5,7 @@ pub mod programs;
 pub mod recordings;
 pub mod templates;
 pub mod texts;
+pub mod uses;
 
 use self::{
     documents::{DocumentRow, Documents},
