@@ -17,6 +17,7 @@ mod arrival;
 mod decide;
 mod ending;
 mod opening;
+mod order;
 mod session;
 mod vocabulary;
 
@@ -24,11 +25,9 @@ pub use acceptance::{Acceptance, Awaited, OnReportTimeout};
 pub use aggregate::{Assignment, Transmission};
 pub use arrival::{Arrival, Attachment, Message};
 pub use opening::{Holder, Opened, Opening};
+pub use order::{Direction, Order, OrderPatch};
 pub use session::{SpoolProgress, SpoolReport};
-pub use vocabulary::{
-    Direction, Order, OrderPatch, Retry, Spool, TransmissionCommand, TransmissionError,
-    TransmissionEvent,
-};
+pub use vocabulary::{Retry, Spool, TransmissionCommand, TransmissionError, TransmissionEvent};
 
 #[cfg(test)]
 mod tests;
