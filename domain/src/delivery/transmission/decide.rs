@@ -1,5 +1,7 @@
 //! The decisions of a transmission.
 
+use chrono::{DateTime, Utc};
+
 use super::{
     OrderPatch, Spool, Transmission, TransmissionCommand, TransmissionError, TransmissionEvent,
     TransmissionEvent::{
@@ -58,18 +60,16 @@ impl Transmission {
                     worker,
                     at,
                 },
-            ) => match self.attempt(spool)?.state {
-                Queued => Ok(vec![SpoolStarted {
+            ) => self.while_queued(spool, || {
+                vec![SpoolStarted {
                     spool,
                     at,
                     claim,
                     provider,
                     worker,
                     campaign: self.campaign(),
-                }]),
-                Started | Accepted(_) => Err(TransmissionError::AlreadyStarted),
-                AttemptState::Withdrawn | Ended(_) => Err(TransmissionError::AlreadyEnded),
-            },
+                }]
+            }),
             (_, Progress(progress)) => self.progressed(progress),
             (_, HangUp { spool, at }) => self.hang_up(spool, at),
             (_, Report { report, retry }) => self.report(report, retry),
@@ -90,11 +90,9 @@ impl Transmission {
                     Err(TransmissionError::AlreadyEnded)
                 }
             },
-            (_, Expire { spool, at, reason }) => match self.attempt(spool)?.state {
-                Queued => Ok(self.expired(spool, at, reason)),
-                Started | Accepted(_) => Err(TransmissionError::AlreadyStarted),
-                AttemptState::Withdrawn | Ended(_) => Err(TransmissionError::AlreadyEnded),
-            },
+            (_, Expire { spool, at, reason }) => {
+                self.while_queued(spool, || self.expired(spool, at, reason))
+            }
             (
                 Pending | Withdrawn,
                 Suppress {
@@ -111,22 +109,10 @@ impl Transmission {
                     at,
                     reason,
                 },
-            ) => match self.attempt(spool)?.state {
-                Queued => Ok(self.suppressed(spool, at, reason)),
-                Started | Accepted(_) => Err(TransmissionError::AlreadyStarted),
-                AttemptState::Withdrawn | Ended(_) => Err(TransmissionError::AlreadyEnded),
-            },
-            (_, Withdraw { spool, at, reason }) => match self.attempt(spool)?.state {
-                Queued => Ok(vec![SpoolWithdrawn {
-                    spool,
-                    attempt: self.attempts(),
-                    at,
-                    reason,
-                    open_at: self.order.as_ref().map_or(at, |order| order.opens(at)),
-                }]),
-                Started | Accepted(_) => Err(TransmissionError::AlreadyStarted),
-                AttemptState::Withdrawn | Ended(_) => Err(TransmissionError::AlreadyEnded),
-            },
+            ) => self.while_queued(spool, || self.suppressed(spool, at, reason)),
+            (_, Withdraw { spool, at, reason }) => {
+                self.while_queued(spool, || self.withdrawn(spool, at, reason))
+            }
             (
                 _,
                 Resolve {
@@ -134,20 +120,50 @@ impl Transmission {
                     at,
                     delivered,
                 },
-            ) => match self.attempt(spool)?.state {
-                Ended(Outcome::Unknown) => {
-                    let outcome = if delivered {
-                        Outcome::Delivered
-                    } else {
-                        Outcome::Rejected
-                    };
-                    Ok(self.settled(spool, at, outcome, "settled by a person".to_owned()))
-                }
-                _ => Err(not_ready("its outcome is not unknown")),
-            },
+            ) => self.resolved(spool, at, delivered),
             (Processing, Delete) => Err(not_ready("it is being sent")),
             (Pending | Withdrawn | Completed | Failed, Delete) => Ok(vec![TransmissionDeleted {}]),
         }
+    }
+
+    /// The events of an attempt that no worker has started.
+    fn while_queued(
+        &self,
+        spool: Id<Spool>,
+        events: impl FnOnce() -> Vec<TransmissionEvent>,
+    ) -> Decision {
+        match self.attempt(spool)?.state {
+            Queued => Ok(events()),
+            Started | Accepted(_) => Err(TransmissionError::AlreadyStarted),
+            AttemptState::Withdrawn | Ended(_) => Err(TransmissionError::AlreadyEnded),
+        }
+    }
+
+    fn withdrawn(
+        &self,
+        spool: Id<Spool>,
+        at: DateTime<Utc>,
+        reason: String,
+    ) -> Vec<TransmissionEvent> {
+        vec![SpoolWithdrawn {
+            spool,
+            attempt: self.attempts(),
+            at,
+            reason,
+            open_at: self.order.as_ref().map_or(at, |order| order.opens(at)),
+        }]
+    }
+
+    fn resolved(&self, spool: Id<Spool>, at: DateTime<Utc>, delivered: bool) -> Decision {
+        if self.attempt(spool)?.state != Ended(Outcome::Unknown) {
+            return Err(not_ready("its outcome is not unknown"));
+        }
+        let outcome = if delivered {
+            Outcome::Delivered
+        } else {
+            Outcome::Rejected
+        };
+        Ok(self.settled(spool, at, outcome, "settled by a person".to_owned()))
     }
 
     fn updated(&self, patch: OrderPatch) -> Vec<TransmissionEvent> {
