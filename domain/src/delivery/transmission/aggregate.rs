@@ -168,6 +168,24 @@ impl Transmission {
         self.spools.iter().any(|attempt| attempt.id == spool)
     }
 
+    /// A retry, or a send after a withdrawal, continues the round before; any other attempt opens
+    /// a new one.
+    fn queue(&mut self, spool: Id<Spool>, round: Round) {
+        let round = match (self.sending.take(), self.stage) {
+            (Some(present), Stage::Processing | Stage::Withdrawn) => Round {
+                before: present.before,
+                window: present.window.max(round.window),
+                last_answer: present.last_answer,
+                ..round
+            },
+            _ => round,
+        };
+        self.stage = Stage::Processing;
+        self.sending = Some(round);
+        let queued = Attempt::new(spool, None, AttemptState::Queued);
+        self.spools.push(queued);
+    }
+
     fn end(&mut self, spool: Id<Spool>, outcome: Outcome) {
         self.change(spool, |attempt| {
             attempt.state = AttemptState::Ended(outcome);
@@ -219,28 +237,18 @@ impl Aggregate for Transmission {
                 campaign,
                 ..
             } => {
-                // A retry, or a send after a withdrawal, continues the round; any other attempt
-                // opens a new one.
-                let (before, window, last_answer) = match (self.sending.take(), self.stage) {
-                    (Some(sending), Stage::Processing | Stage::Withdrawn) => {
-                        (sending.before, sending.window, sending.last_answer)
-                    }
-                    _ => (self.spools.len(), 0, None),
-                };
-                self.stage = Stage::Processing;
-                self.sending = Some(Round {
+                let round = Round {
                     deadline,
-                    window: window.max((deadline - due_at).num_milliseconds()),
+                    window: (deadline - due_at).num_milliseconds().max(0),
                     flow,
                     program_version,
                     account_id,
                     destination,
                     campaign,
-                    before,
-                    last_answer,
-                });
-                let queued = Attempt::new(spool, None, AttemptState::Queued);
-                self.spools.push(queued);
+                    before: self.spools.len(),
+                    last_answer: None,
+                };
+                self.queue(spool, round);
             }
             SpoolReceived {
                 spool,
