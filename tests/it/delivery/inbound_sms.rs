@@ -6,18 +6,19 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Centre, Client, Database, EventLog, Kannel, Lossy, Receiving, Server, Setup, eventually,
-    every_event_names_its_causes, seconds, unique, unique_name,
+    Centre, Client, Database, Kannel, Lossy, Receiving, Server, Setup, eventually, seconds,
+    unique_name,
 };
 
-struct SmsReceiver {
-    server: Server,
-    client: Client,
-    receiving: Receiving,
+/// An account that receives SMS on a server of its own.
+pub(super) struct SmsReceiver {
+    pub(super) server: Server,
+    pub(super) client: Client,
+    pub(super) receiving: Receiving,
 }
 
 impl SmsReceiver {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let database = Database::create().await;
         let server = Setup::on(&database).start().await;
         let client = server.admin().await;
@@ -29,17 +30,17 @@ impl SmsReceiver {
         }
     }
 
-    /// A desk with a message centre to which its provider is bound.
-    async fn bound() -> (Self, Centre) {
-        let desk = Self::open().await;
+    /// A receiver with a message centre to which its provider is bound.
+    pub(super) async fn bound() -> (Self, Centre) {
+        let receiver = Self::open().await;
         let centre = Centre::start(&json!({}));
         let provider = json!({
             "name": unique_name("centre"), "type": "smpp", "host": "127.0.0.1",
             "port": centre.port, "username": "ledgerline",
         });
-        desk.client.post("/providers", provider).await.ok();
+        receiver.client.post("/providers", provider).await.ok();
         centre.said("bind", 1).await;
-        (desk, centre)
+        (receiver, centre)
     }
 
     async fn texts(&self, count: usize) -> Vec<Value> {
@@ -50,7 +51,7 @@ impl SmsReceiver {
         texts
     }
 
-    fn deliver(&self, centre: &Centre, octets: &[u8], more: Value) {
+    pub(super) fn deliver(&self, centre: &Centre, octets: &[u8], more: Value) {
         let mut message = json!({
             "from": "4930999", "to": self.receiving.address.trim_start_matches('+'),
             "hex": hex::encode(octets),
@@ -60,7 +61,7 @@ impl SmsReceiver {
         centre.deliver(&message);
     }
 
-    async fn outbox(&self) -> Vec<Value> {
+    pub(super) async fn outbox(&self) -> Vec<Value> {
         let outbox = self.client.get("/sandbox/outbox").await.ok();
         outbox.as_array().unwrap().clone()
     }
@@ -68,23 +69,27 @@ impl SmsReceiver {
 
 #[tokio::test]
 async fn a_message_becomes_a_completed_transmission_from_a_new_contact() {
-    let (desk, centre) = SmsReceiver::bound().await;
-    desk.deliver(&centre, b"hello \x1b\x65", json!({}));
-    let row = desk.receiving.arrived(&desk.client, 1).await.remove(0);
+    let (receiver, centre) = SmsReceiver::bound().await;
+    receiver.deliver(&centre, b"hello \x1b\x65", json!({}));
+    let row = receiver
+        .receiving
+        .arrived(&receiver.client, 1)
+        .await
+        .remove(0);
     assert_eq!(centre.said("delivered", 1).await[0]["status"], 0);
     assert_eq!(
         (&row["status"], &row["outcome"]),
         (&json!("completed"), &json!("delivered"))
     );
     assert_eq!(row["service_flag"], 4);
-    let message = Receiving::message(&desk.client, &row).await;
+    let message = Receiving::message(&receiver.client, &row).await;
     assert_eq!(message["text"], "hello €");
     assert_eq!(message["source"], "+4930999");
     let contact = format!("/contacts/{}", row["contact_id"]);
-    let contact = desk.client.get(&contact).await.ok();
+    let contact = receiver.client.get(&contact).await.ok();
     assert_eq!(contact["phone"], "+4930999");
     let result = format!("/transmissions/{}/result", row["transmission_id"]);
-    let results = desk.client.get(&result).await.ok().to_string();
+    let results = receiver.client.get(&result).await.ok().to_string();
     for expected in [r#""name":"sms_receive""#, r#""data":"success""#, "hello €"] {
         assert!(results.contains(expected), "{results}");
     }
@@ -92,14 +97,18 @@ async fn a_message_becomes_a_completed_transmission_from_a_new_contact() {
 
 #[tokio::test]
 async fn who_writes_again_is_the_same_contact_and_a_known_one_is_found() {
-    let (desk, centre) = SmsReceiver::bound().await;
+    let (receiver, centre) = SmsReceiver::bound().await;
     for word in ["one", "two", "three"] {
-        desk.deliver(&centre, word.as_bytes(), json!({}));
+        receiver.deliver(&centre, word.as_bytes(), json!({}));
     }
     let known = json!({"first_name": "Ada", "phone": "0049301234"});
-    let known = desk.client.post("/contacts", known).await.id("contact_id");
-    desk.deliver(&centre, b"four", json!({"from": "49301234"}));
-    let rows = desk.receiving.arrived(&desk.client, 4).await;
+    let known = receiver
+        .client
+        .post("/contacts", known)
+        .await
+        .id("contact_id");
+    receiver.deliver(&centre, b"four", json!({"from": "49301234"}));
+    let rows = receiver.receiving.arrived(&receiver.client, 4).await;
     let contacts: std::collections::BTreeSet<_> = rows
         .iter()
         .map(|row| row["contact_id"].as_i64().unwrap())
@@ -110,7 +119,7 @@ async fn who_writes_again_is_the_same_contact_and_a_known_one_is_found() {
 
 #[tokio::test]
 async fn parts_are_put_together_in_any_order_and_other_letters_are_read() {
-    let (desk, centre) = SmsReceiver::bound().await;
+    let (receiver, centre) = SmsReceiver::bound().await;
     let units: Vec<u8> = "م😀 end"
         .encode_utf16()
         .flat_map(u16::to_be_bytes)
@@ -119,9 +128,9 @@ async fn parts_are_put_together_in_any_order_and_other_letters_are_read() {
     for (number, octets) in [(2, &units[4..]), (1, &units[..4])] {
         let header = [5, 0, 3, 9, 2, number];
         let more = json!({"esm_class": 0x40, "coding": 8});
-        desk.deliver(&centre, &[&header[..], octets].concat(), more);
+        receiver.deliver(&centre, &[&header[..], octets].concat(), more);
     }
-    assert_eq!(desk.texts(1).await, ["م😀 end"]);
+    assert_eq!(receiver.texts(1).await, ["م😀 end"]);
     for answer in centre.said("delivered", 2).await {
         assert_eq!(answer["status"], 0);
     }
@@ -129,72 +138,72 @@ async fn parts_are_put_together_in_any_order_and_other_letters_are_read() {
 
 #[tokio::test]
 async fn a_message_that_is_brought_again_is_taken_in_once() {
-    let (desk, centre) = SmsReceiver::bound().await;
+    let (receiver, centre) = SmsReceiver::bound().await;
     // The connection may break before the response to the first one arrives.
-    desk.deliver(&centre, b"yes", json!({"then_drop": true}));
+    receiver.deliver(&centre, b"yes", json!({"then_drop": true}));
     centre.said("bind", 2).await;
-    desk.deliver(&centre, b"yes", json!({}));
+    receiver.deliver(&centre, b"yes", json!({}));
     let answers = centre.said("delivered", 1).await;
     assert!(
         answers.iter().all(|answer| answer["status"] == 0),
         "{answers:?}"
     );
-    desk.deliver(&centre, b"no", json!({}));
-    assert_eq!(desk.texts(2).await, ["yes", "no"]);
+    receiver.deliver(&centre, b"no", json!({}));
+    assert_eq!(receiver.texts(2).await, ["yes", "no"]);
 }
 
 #[tokio::test]
 async fn the_same_words_said_again_later_are_another_message() {
-    let (desk, centre) = SmsReceiver::bound().await;
-    desk.deliver(&centre, b"yes", json!({}));
-    desk.texts(1).await;
+    let (receiver, centre) = SmsReceiver::bound().await;
+    receiver.deliver(&centre, b"yes", json!({}));
+    receiver.texts(1).await;
     // Until the acknowledgement counts as received, the same words are taken for a repetition.
     let texts = eventually("another message", seconds(60), async || {
         tokio::time::sleep(seconds(1)).await;
-        desk.deliver(&centre, b"yes", json!({}));
-        let count = desk.receiving.rows(&desk.client).await.len();
+        receiver.deliver(&centre, b"yes", json!({}));
+        let count = receiver.receiving.rows(&receiver.client).await.len();
         (count > 1).then_some(count)
     });
     let count = texts.await;
-    assert!(desk.texts(count).await.iter().all(|text| text == "yes"));
+    assert!(receiver.texts(count).await.iter().all(|text| text == "yes"));
 }
 
 #[tokio::test]
 async fn what_nobody_takes_in_is_refused_for_good() {
-    let (desk, centre) = SmsReceiver::bound().await;
-    desk.deliver(&centre, b"hi", json!({"to": "4930000000"}));
+    let (receiver, centre) = SmsReceiver::bound().await;
+    receiver.deliver(&centre, b"hi", json!({"to": "4930000000"}));
     let answers = centre.said("delivered", 1).await;
     assert_eq!(answers[0]["status"], 0x65, "{answers:?}");
-    let by = desk.receiving.kannel(&desk.client).await;
-    let mut elsewhere = desk.receiving.clone();
+    let by = receiver.receiving.kannel(&receiver.client).await;
+    let mut elsewhere = receiver.receiving.clone();
     elsewhere.address = "+4930000000".to_owned();
     assert_eq!(elsewhere.brought(&by, "from=1&data=hi").await, 404);
-    assert!(desk.receiving.rows(&desk.client).await.is_empty());
+    assert!(receiver.receiving.rows(&receiver.client).await.is_empty());
 }
 
 #[tokio::test]
 async fn one_who_does_not_know_the_password_brings_nothing() {
-    let desk = SmsReceiver::open().await;
-    let mut by = desk.receiving.kannel(&desk.client).await;
+    let receiver = SmsReceiver::open().await;
+    let mut by = receiver.receiving.kannel(&receiver.client).await;
     by.password = "guessed";
-    assert_eq!(desk.receiving.brought(&by, "from=1&data=hi").await, 401);
+    assert_eq!(receiver.receiving.brought(&by, "from=1&data=hi").await, 401);
     by.provider_id += 1_000;
-    assert_eq!(desk.receiving.brought(&by, "from=1&data=hi").await, 401);
-    by = desk.receiving.kannel(&desk.client).await;
-    assert_eq!(desk.receiving.brought(&by, "from=1").await, 400);
-    assert!(desk.receiving.rows(&desk.client).await.is_empty());
+    assert_eq!(receiver.receiving.brought(&by, "from=1&data=hi").await, 401);
+    by = receiver.receiving.kannel(&receiver.client).await;
+    assert_eq!(receiver.receiving.brought(&by, "from=1").await, 400);
+    assert!(receiver.receiving.rows(&receiver.client).await.is_empty());
 }
 
 #[tokio::test]
 async fn kannel_brings_short_long_and_other_letters_once_each() {
-    let desk = SmsReceiver::open().await;
-    let by = desk.receiving.kannel(&desk.client).await;
+    let receiver = SmsReceiver::open().await;
+    let by = receiver.receiving.kannel(&receiver.client).await;
     let centre = Centre::start(&json!({"password": "s3same"}));
-    let base = desk
+    let base = receiver
         .client
         .url
         .strip_suffix("/api")
-        .unwrap_or(&desk.client.url);
+        .unwrap_or(&receiver.client.url);
     let url = base.replacen("http://", &format!("http://kannel:{}@", by.password), 1);
     let url = format!(
         "{url}/callbacks/sms/{}?from=%p&to=%P&coding=%c&charset=%C&data=%b&udh=%u&id=%I",
@@ -203,14 +212,14 @@ async fn kannel_brings_short_long_and_other_letters_once_each() {
     let _kannel = Kannel::bringing(centre.port, &url).await;
     centre.said("bind", 1).await;
     let unicode: Vec<u8> = "م😀".encode_utf16().flat_map(u16::to_be_bytes).collect();
-    desk.deliver(&centre, b"hello \x1b\x65", json!({}));
-    desk.deliver(&centre, &unicode, json!({"coding": 8}));
+    receiver.deliver(&centre, b"hello \x1b\x65", json!({}));
+    receiver.deliver(&centre, &unicode, json!({"coding": 8}));
     for number in 1..=3_u8 {
         let part = [&[5, 0, 3, 77, 3, number][..], &[b'a' + number; 150]].concat();
-        desk.deliver(&centre, &part, json!({"esm_class": 0x40}));
+        receiver.deliver(&centre, &part, json!({"esm_class": 0x40}));
     }
     let long = ["b", "c", "d"].map(|letter| letter.repeat(150)).concat();
-    let mut texts: Vec<String> = desk
+    let mut texts: Vec<String> = receiver
         .texts(3)
         .await
         .iter()
@@ -222,86 +231,32 @@ async fn kannel_brings_short_long_and_other_letters_once_each() {
 
 #[tokio::test]
 async fn what_kannel_brings_again_because_our_answer_was_lost_is_taken_in_once() {
-    let desk = SmsReceiver::open().await;
-    let by = desk.receiving.kannel(&desk.client).await;
+    let receiver = SmsReceiver::open().await;
+    let by = receiver.receiving.kannel(&receiver.client).await;
     let centre = Centre::start(&json!({}));
-    let lossy = Lossy::before(&desk.client.url).await;
+    let lossy = Lossy::before(&receiver.client.url).await;
     let url = format!(
         "http://kannel:{}@{}/callbacks/sms/{}?from=%p&to=%P&coding=%c&charset=%C&data=%b&id=%I",
         by.password, lossy.address, by.provider_id
     );
     let _kannel = Kannel::bringing(centre.port, &url).await;
     centre.said("bind", 1).await;
-    desk.deliver(&centre, b"again", json!({}));
-    desk.deliver(&centre, b"again", json!({}));
+    receiver.deliver(&centre, b"again", json!({}));
+    receiver.deliver(&centre, b"again", json!({}));
     // Kannel delivers both messages twice, since the first answers are lost.
     eventually("Kannel brings them again", seconds(30), async || {
         (lossy.brought() >= 4).then_some(())
     })
     .await;
-    let rows = desk.receiving.arrived(&desk.client, 2).await;
+    let rows = receiver.receiving.arrived(&receiver.client, 2).await;
     assert_eq!(rows.len(), 2, "{rows:?}");
 }
 
 #[tokio::test]
-async fn stop_closes_the_list_answers_once_and_start_opens_it() {
-    let desk = SmsReceiver::open().await;
-    let by = desk.receiving.kannel(&desk.client).await;
-    let client = &desk.client;
-    let kannel = format!("/providers/{}", by.provider_id);
-    client.put(&kannel, json!({"service_flag": 8})).await;
-    let sandbox = json!({"name": unique_name("sandbox"), "type": "sandbox"});
-    client.post("/providers", sandbox).await.ok();
-    for id in ["1", "2"] {
-        let query = format!("from=%2B4930999&data=Stop.&id={id}");
-        desk.receiving.bring(&by, &query).await;
-    }
-    desk.receiving.arrived(client, 2).await;
-    let listed = eventually("the list is closed", seconds(20), async || {
-        let listed = client.get("/optouts").await.ok();
-        (listed != json!([])).then_some(listed)
-    })
-    .await;
-    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
-    assert_eq!(listed[0]["source"], "stop", "{listed}");
-    let answers = eventually("the answer goes out", seconds(20), async || {
-        Some(desk.outbox().await).filter(|outbox| !outbox.is_empty())
-    })
-    .await;
-    assert_eq!(answers.len(), 1, "{answers:?}");
-    let answer = answers[0].to_string();
-    assert!(answer.contains("Reply START"), "{answer}");
-    desk.receiving
-        .bring(&by, "from=%2B4930999&data=START&id=3")
-        .await;
-    desk.receiving.arrived(client, 3).await;
-    eventually("the list is open", seconds(20), async || {
-        let listed = client.get("/optouts").await.ok();
-        (listed == json!([])).then_some(())
-    })
-    .await;
-    assert_eq!(desk.outbox().await.len(), 1);
-    let mut log = EventLog::open(&desk.server).await;
-    let message = &log.metadata("SpoolReceived").await[0]["message_id"];
-    let (added, removed) = (
-        log.metadata("OptOutAdded").await,
-        log.metadata("OptOutRemoved").await,
-    );
-    assert_eq!(added[0]["message_id"], *message, "{added:?}");
-    let received = log.ids("SpoolReceived").await;
-    for causes in [&added[0], &removed[0]] {
-        let transmission = causes["transmission_id"].as_i64().unwrap();
-        assert!(received.contains(&transmission), "{causes}");
-        assert!(causes["spool_id"].is_number(), "{causes}");
-    }
-    every_event_names_its_causes(&desk.server).await;
-}
-
-#[tokio::test]
 async fn of_many_at_once_each_is_taken_in_once_whatever_stands_among_them() {
-    let desk = SmsReceiver::open().await;
-    let by = &desk.receiving.kannel(&desk.client).await;
-    let receiving = &desk.receiving;
+    let receiver = SmsReceiver::open().await;
+    let by = &receiver.receiving.kannel(&receiver.client).await;
+    let receiving = &receiver.receiving;
     // Thirty messages, each twice: ten from one new sender, ten from a new sender each, ten
     // opt-outs of a third sender.
     let queries = (0..60).map(|number| match number % 30 {
@@ -318,12 +273,12 @@ async fn of_many_at_once_each_is_taken_in_once_whatever_stands_among_them() {
     let refused = elsewhere.brought(by, "from=%2B49174&data=hello&id=x").await;
     assert_eq!(refused, StatusCode::NOT_FOUND);
 
-    let rows = receiving.arrived(&desk.client, 30).await;
+    let rows = receiving.arrived(&receiver.client, 30).await;
     assert_eq!(rows.len(), 30);
     let contacts: HashSet<_> = rows.iter().map(|row| row["contact_id"].as_i64()).collect();
     assert_eq!(contacts.len(), 12);
     let listed = eventually("the list is closed", seconds(20), async || {
-        let listed = desk.client.get("/optouts").await.ok();
+        let listed = receiver.client.get("/optouts").await.ok();
         (listed != json!([])).then_some(listed)
     })
     .await;
@@ -331,51 +286,9 @@ async fn of_many_at_once_each_is_taken_in_once_whatever_stands_among_them() {
 }
 
 #[tokio::test]
-async fn a_wish_holds_although_nobody_reads_what_it_came_in() {
-    let desk = SmsReceiver::open().await;
-    let by = desk.receiving.kannel(&desk.client).await;
-    let mut unread = desk.receiving.clone();
-    unread.address = format!("+4930{:07}", unique());
-    let account = json!({"username": unique_name("unread"), "active": 1, "phone": unread.address});
-    desk.client.post("/accounts", account).await.ok();
-    let answer = unread.brought(&by, "from=%2B4930999&data=STOP&id=1").await;
-    assert_eq!(answer, StatusCode::NOT_FOUND);
-    let listed = eventually("the list is closed", seconds(20), async || {
-        let listed = desk.client.get("/optouts").await.ok();
-        (listed != json!([])).then_some(listed)
-    })
-    .await;
-    assert_eq!(listed[0]["source"], "stop", "{listed}");
-    let causes = EventLog::open(&desk.server)
-        .await
-        .metadata("OptOutAdded")
-        .await;
-    assert!(causes[0]["message_id"].is_string(), "{causes:?}");
-    assert!(causes[0]["transmission_id"].is_null(), "{causes:?}");
-}
-
-#[tokio::test]
-async fn the_last_wish_is_the_one_that_holds() {
-    let (desk, centre) = SmsReceiver::bound().await;
-    for (number, word) in (1..).zip(["STOP", "START", "Stop", "Start", "stop!"]) {
-        desk.deliver(&centre, word.as_bytes(), json!({}));
-        centre.said("delivered", number).await;
-    }
-    desk.receiving.arrived(&desk.client, 5).await;
-    let listed = eventually("the last wish is readable", seconds(60), async || {
-        let wishes = desk.client.get("/events?aggregate_type=optout").await.ok();
-        let listed = desk.client.get("/optouts").await.ok();
-        let (wishes, listed) = (wishes.as_array()?.len(), listed.as_array()?.len());
-        (wishes == 5).then_some(listed)
-    })
-    .await;
-    assert_eq!(listed, 1);
-}
-
-#[tokio::test]
 async fn parts_that_come_again_are_known_and_others_under_their_number_are_not() {
-    let desk = SmsReceiver::open().await;
-    let by = desk.receiving.kannel(&desk.client).await;
+    let receiver = SmsReceiver::open().await;
+    let by = receiver.receiving.kannel(&receiver.client).await;
     let part = |number: u8, said: &str| {
         format!("from=%2B4930999&coding=0&data={said}&udh=%05%00%03%07%02%0{number}")
     };
@@ -392,12 +305,12 @@ async fn parts_that_come_again_are_known_and_others_under_their_number_are_not()
         (1, "six+"),
         (2, "seven"),
     ] {
-        desk.receiving.bring(&by, &part(number, said)).await;
+        receiver.receiving.bring(&by, &part(number, said)).await;
     }
-    let rows = desk.receiving.arrived(&desk.client, 4).await;
+    let rows = receiver.receiving.arrived(&receiver.client, 4).await;
     let mut texts = Vec::new();
     for row in &rows {
-        let message = Receiving::message(&desk.client, row).await;
+        let message = Receiving::message(&receiver.client, row).await;
         texts.push(message["text"].as_str().unwrap().to_owned());
     }
     texts.sort();

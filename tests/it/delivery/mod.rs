@@ -37,6 +37,7 @@ mod smpp;
 mod smpp_exclusive;
 mod sms_senders;
 mod statistics;
+mod stop_and_start;
 mod strange_texts;
 mod templated;
 mod tenant_inbound;
