@@ -118,7 +118,7 @@ pub fn parse(text: &str) -> Option<MasterKey> {
     decode(text.trim()).map(MasterKey::new)
 }
 
-pub(super) fn decode(text: &str) -> Option<[u8; BYTES]> {
+fn decode(text: &str) -> Option<[u8; BYTES]> {
     use base64::{
         Engine, alphabet,
         engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
@@ -132,4 +132,35 @@ pub(super) fn decode(text: &str) -> Option<[u8; BYTES]> {
             .find_map(|letters| GeneralPurpose::new(letters, either).decode(text).ok())?,
     };
     bytes.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{
+        Engine,
+        engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_master_key_is_read_in_hex_and_base64_and_nothing_else() {
+        let bytes: Vec<u8> = (200..232).collect();
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+        let spellings = [
+            hex,
+            STANDARD.encode(&bytes),
+            STANDARD_NO_PAD.encode(&bytes),
+            URL_SAFE.encode(&bytes),
+        ];
+        for text in spellings {
+            assert_eq!(decode(&text).unwrap(), *bytes, "{text}");
+            assert!(parse(&format!("{text}\n")).is_some());
+            assert!(parse(&text[1..]).is_none());
+            assert!(parse(&format!("{text}A")).is_none());
+            assert!(parse(&format!("é{}", &text[2..])).is_none());
+        }
+        assert!(parse("").is_none());
+        assert!(parse(&STANDARD.encode([1; 31])).is_none());
+    }
 }

@@ -1,10 +1,5 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 
-use base64::{
-    Engine,
-    engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE},
-};
-
 use commands::addresses::AddressPolicy;
 use domain::{delivery::PaceUnit, people::Wish};
 use media::conversion::ConfinementPolicy;
@@ -352,27 +347,6 @@ fn a_database_url_requires_a_master_key_and_a_role_requires_a_database_url() {
 fn secrets_do_not_show_in_debug_output() {
     let shown = format!("{:?}", Config::load(&environment(GOOD)).unwrap());
     assert!(!shown.contains("hush") && !shown.contains(KEY), "{shown}");
-}
-
-#[test]
-fn a_master_key_is_read_in_hex_and_base64_and_nothing_else() {
-    let bytes: Vec<u8> = (200..232).collect();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
-    let spellings = [
-        hex,
-        STANDARD.encode(&bytes),
-        STANDARD_NO_PAD.encode(&bytes),
-        URL_SAFE.encode(&bytes),
-    ];
-    for text in spellings {
-        assert_eq!(master_key::decode(&text).unwrap(), *bytes, "{text}");
-        assert!(master_key::parse(&format!("{text}\n")).is_some());
-        assert!(master_key::parse(&text[1..]).is_none());
-        assert!(master_key::parse(&format!("{text}A")).is_none());
-        assert!(master_key::parse(&format!("é{}", &text[2..])).is_none());
-    }
-    assert!(master_key::parse("").is_none());
-    assert!(master_key::parse(&STANDARD.encode([1; 31])).is_none());
 }
 
 #[test]
