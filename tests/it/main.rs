@@ -21,6 +21,7 @@ mod events;
 mod import_circles;
 mod input;
 mod manners;
+mod metrics;
 mod modules;
 mod outreach;
 mod people;
