@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_database_said_stays_here() {
+    async fn database_errors_are_not_answered() {
         let error = sqlx::Error::Protocol("password=hunter2 at 10.0.0.1".into());
         let (status, body, _) = problem(error.into()).await;
         assert_eq!(status, 503);

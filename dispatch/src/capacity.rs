@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_less_than_an_eighth_is_not_claimed_for() {
+    fn less_than_an_eighth_free_is_not_claimed_for() {
         let bound = Bound::of_channels(32);
         assert_eq!(bound.worthwhile(held(8, 7)), held(8, 0));
         assert_eq!(bound.worthwhile(held(7, 7)), held(0, 0));

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_divide_takes_turns() {
+    fn shares_that_do_not_divide_take_turns() {
         assert_eq!(shares(1, &[5, 5], 0), [1, 0]);
         assert_eq!(shares(1, &[5, 5], 1), [0, 1]);
         assert_eq!(shares(7, &[9, 9, 9], 2), [2, 2, 3]);

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_when_the_line_has_passed_waits_a_second() {
+    fn a_job_behind_the_line_waits_a_second() {
         let (times, now) = (ReturnTimes::default(), Instant::now());
         times.next(now, 1, 0);
         let later = now + Duration::from_secs(10);

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stayed_as_it_was_changes_no_counter() {
+    fn an_unchanged_row_changes_no_counter() {
         let tally = Tally::from([(((1, 7), 8, -1), [2, 1, 1, 0])]);
         assert_eq!(changes(&tally, &tally), vec![]);
     }

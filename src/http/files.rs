@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wanted_is_taken_as_far_as_there_is_room() {
+    fn wanted_connections_fit_the_file_limit() {
         assert_eq!(connections_within(1_024, 16, Some(100)), 100);
         assert_eq!(connections_within(1_024, 16, Some(1_000)), 708);
         assert_eq!(connections_within(100_000, 16, Some(20_000)), 20_000);

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_messages_say_is_not_logged_unless_asked_for_by_name() {
+    fn message_texts_are_logged_only_on_demand() {
         assert!(filter("debug").to_string().contains("html5ever=warn"));
         assert!(
             filter("trace,sqlx=info")

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_text_is_named() {
+    fn a_value_that_is_no_text_is_named() {
         for uri in ["/contacts?phone=%FF", "/contacts?phone=%00"] {
             assert_eq!(pairs(uri), Err(Error::invalid("phone", "is not text")));
         }

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_handler_left_is_read_after_it() {
+    async fn a_partly_read_body_has_a_whole_fingerprint() {
         let (body, reading) = request("/", "", Body::from_stream(pieces()));
         let first = body.into_data_stream().next().await;
         assert_eq!(first.unwrap().unwrap(), "one ");

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_reached_must_be_reached_still() {
+    fn a_replayed_answer_needs_the_same_rights() {
         let then = Reach::from_scopes(&[scope(&[ONE], &[TWO])]);
         for (now, is_covered) in [
             (Scope::Installation, true),

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_filter_is_named() {
+    fn an_unknown_filter_is_named() {
         for (name, value) in [
             ("group_id", "1"),
             ("since", "yesterday"),

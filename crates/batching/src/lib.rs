@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_comes_during_a_batch_is_the_next_one() {
+    async fn requests_during_a_batch_are_the_next_one() {
         let doubles = Doubles::default();
         let batcher = Batcher::start(BOUNDS, doubles.clone());
         let later = async {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_gives_up_does_not_hold_up_the_others() {
+    async fn a_waiter_that_gives_up_holds_up_no_other() {
         let batcher = Batcher::start(BOUNDS, Doubles::default());
         let impatient = timeout(TAKES / 2, batcher.ask(1));
         let (gone, patient) = tokio::join!(impatient, batcher.ask(2));

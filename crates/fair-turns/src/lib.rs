@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_waits_is_bounded_and_ends() {
+    async fn waiting_for_a_permit_is_bounded() {
         let turns = turns(1, 1);
         let held = turns.take(0).await.unwrap();
         let crowd = join_all((0..110).map(|_| turns.take(1)));

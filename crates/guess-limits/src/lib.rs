@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_has_not_failed_goes_first() {
+    async fn addresses_without_failures_go_first() {
         let limits = limits(30);
         for _ in 0..30 {
             assert!(wrong(&limits, "here").await);
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_gives_up_leaves_the_line() {
+    async fn a_cancelled_waiter_leaves_the_queue() {
         let limits = limits(10);
         for _ in 0..10 {
             assert!(wrong(&limits, "here").await);

@@ -150,7 +150,7 @@ async fn three_workers_keep_one_pace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_together_asks_together() {
+async fn waiting_starts_take_their_slots_together() {
     let memory = Memory::new(Duration::from_millis(2));
     let gate = memory.gate();
     starts(
@@ -194,7 +194,7 @@ async fn a_single_send_passes_those_of_campaigns() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_far_away_is_sent_away_and_comes_back_in_time() {
+async fn a_distant_slot_is_deferred_and_used_in_time() {
     let gate = Memory::new(Duration::from_millis(2)).gate();
     assert_eq!(gate.pass("a", pace(0.01), true).await, Passed::Now);
     let first = Instant::now();
@@ -263,7 +263,7 @@ async fn a_slower_pace_holds_for_slots_that_were_taken_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_gives_up_leaves_the_slot_to_the_next() {
+async fn a_cancelled_waiter_leaves_its_slot() {
     let gate = Memory::new(Duration::from_millis(2)).gate();
     gate.pass("a", pace(2.0), true).await;
     let first = Instant::now();

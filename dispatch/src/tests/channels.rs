@@ -47,7 +47,7 @@ async fn a_worker_gives_back_what_another_wants() {
 }
 
 #[tokio::test]
-async fn what_a_dead_worker_held_is_free_when_its_lease_ends() {
+async fn claims_of_a_dead_worker_end_with_its_lease() {
     let scratch = ScratchLog::open().await;
     let short = Duration::from_millis(300);
     let at = async |worker, held, lease| {

@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_admin_is_admin_or_not_allowed() {
+    fn names_that_look_like_admin_are_refused() {
         for imitation in [
             "admın",
             "ADMIN",

@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_late_or_arrived_is_no_failure() {
+    fn deferred_and_delivered_reports_are_no_bounce() {
         for action in ["delayed", "delivered", "relayed", "expanded"] {
             let fields = format!("Action: {action}\r\nStatus: 2.0.0\r\n");
             assert_eq!(report(&fields), Some(DsnOutcome::Other), "{action}");

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_up_is_about_no_attempt() {
+    fn a_forged_complaint_matches_no_attempt() {
         let fields =
             "Feedback-Type: abuse\r\nOriginal-Mail-From: <bounce+42.0011223344@v.example>\r\n";
         let enclosed =

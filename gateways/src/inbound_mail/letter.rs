@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_enclosed_is_a_file_as_it_came() {
+    fn an_enclosed_mail_is_a_file_as_it_came() {
         let enclosed = "Subject: inner\r\nContent-Type: multipart/digest; boundary=z\r\n\r\n--z--";
         let quoted = "See Content-Type: message/rfc822 and global warming.";
         let mail = format!(

@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_to_be_expensive_is_not_taken_apart() {
+    fn an_expensive_mail_is_not_parsed() {
         let boundaries =
             "--b\r\nContent-Type:multipart/x;boundary=q\r\n\r\n".repeat(MULTIPARTS + 1);
         let long = "Content-Type:multipart/x;boundary=q\r\n\r\n".repeat(50) + &"x".repeat(25 << 20);

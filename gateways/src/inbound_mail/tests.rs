@@ -67,13 +67,13 @@ async fn rest(mut stream: TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn who_is_slow_or_brings_too_much_is_told_so_and_hung_up_on() {
-    let scratch = Fixture::open().await;
+async fn a_slow_or_oversized_session_is_closed() {
+    let fixture = Fixture::open().await;
     let silent = MailServerConfig {
         time_limit: Duration::from_millis(200),
         ..config()
     };
-    let (_, stream) = scratch.caller(silent).await;
+    let (_, stream) = fixture.caller(silent).await;
     let heard = rest(stream).await;
     assert!(
         heard.ends_with("421 4.4.2 mx.example waited too long\r\n"),
@@ -84,10 +84,10 @@ async fn who_is_slow_or_brings_too_much_is_told_so_and_hung_up_on() {
         whole_patience: Duration::from_secs(3),
         ..config()
     };
-    let (_, stream) = scratch.caller(slow).await;
+    let (_, stream) = fixture.caller(slow).await;
     let (mut reading, mut writing) = stream.into_split();
     writing
-        .write_all(scratch.beginning().as_bytes())
+        .write_all(fixture.beginning().as_bytes())
         .await
         .unwrap();
     let dribble = async {
@@ -107,8 +107,8 @@ async fn who_is_slow_or_brings_too_much_is_told_so_and_hung_up_on() {
         memory: 2 * PIECE,
         ..config()
     };
-    let (address, mut stream) = scratch.caller(little).await;
-    let much = scratch.beginning() + &"a line\r\n".repeat(PIECE);
+    let (address, mut stream) = fixture.caller(little).await;
+    let much = fixture.beginning() + &"a line\r\n".repeat(PIECE);
     let _ = stream.write_all(much.as_bytes()).await;
     let heard = rest(stream).await;
     assert!(
@@ -117,21 +117,21 @@ async fn who_is_slow_or_brings_too_much_is_told_so_and_hung_up_on() {
     );
     // The memory that it held is free again.
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let mail = scratch.beginning() + "Subject: x\r\n\r\nno report\r\n.\r\nQUIT\r\n";
+    let mail = fixture.beginning() + "Subject: x\r\n\r\nno report\r\n.\r\nQUIT\r\n";
     stream.write_all(mail.as_bytes()).await.unwrap();
     let heard = rest(stream).await;
     assert!(heard.contains("550 5.6.0"), "{heard}");
-    scratch.close().await;
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn too_many_at_once_are_refused_and_the_next_are_not() {
-    let scratch = Fixture::open().await;
+    let fixture = Fixture::open().await;
     let few = MailServerConfig {
         connections: (1, 5),
         ..config()
     };
-    let (address, mut first) = scratch.caller(few).await;
+    let (address, mut first) = fixture.caller(few).await;
     let mut greeting = [0; 4];
     first.read_exact(&mut greeting).await.unwrap();
     assert_eq!(&greeting, b"220 ");
@@ -149,5 +149,5 @@ async fn too_many_at_once_are_refused_and_the_next_are_not() {
         heard.starts_with("220 ") && heard.contains("221 "),
         "{heard}"
     );
-    scratch.close().await;
+    fixture.close().await;
 }

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_read_to_its_end_and_not_kept() {
+    fn an_overlong_mail_is_read_to_its_end() {
         let (data, complete, rest) = self::data(&[b"0123456789\r\n.\r\nQUIT"], 5);
         assert!(complete && data.too_long);
         assert_eq!(data.bytes.len(), 5);

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_older_than_a_minute_does_not_count() {
+    async fn counts_older_than_a_minute_are_dropped() {
         let mut rate = Rate::new();
         rate.count();
         rate.count();

@@ -177,7 +177,7 @@ async fn shares_are_exact_among_those_that_do_not_rest() {
 }
 
 #[tokio::test]
-async fn what_has_a_rate_is_claimed_only_as_it_can_start() {
+async fn jobs_under_a_rate_are_claimed_as_they_can_start() {
     let registry = registry(&[10]).await;
     {
         let mut entries = lock(&registry.0.entries);
@@ -237,7 +237,7 @@ fn belongs(registry: &Registry, place: usize, tenant: i64) {
 }
 
 #[tokio::test]
-async fn what_a_full_provider_cannot_take_goes_to_others_or_returns_later() {
+async fn jobs_of_a_full_provider_fail_over_or_wait() {
     let registry = registry(&[10, 10]).await;
     let mut held = seated(&registry, 1, false, 32);
     let of = |id| {

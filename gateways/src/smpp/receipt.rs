@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_neither_which_nor_what_is_none() {
+    fn a_receipt_without_id_and_state_is_none() {
         for text in [
             "",
             "hello",

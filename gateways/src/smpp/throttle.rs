@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_gives_up_waiting_keeps_nobody_waiting() {
+    async fn a_waiter_that_gives_up_blocks_no_other() {
         let throttle = Throttle::default();
         for _ in 0..20 {
             throttle.complained();

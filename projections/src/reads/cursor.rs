@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_cursor_of_this_list_is_none() {
+    fn an_unreadable_cursor_is_refused() {
         let nul = format!("1.{}", BASE64.encode("a\0"));
         for (text, sort) in [
             ("", None),

@@ -117,7 +117,7 @@ async fn the_example_of_a_provider_makes_a_sandbox() {
 }
 
 #[tokio::test]
-async fn what_is_printed_is_what_is_served() {
+async fn the_printed_description_is_the_served_one() {
     let server = Server::shared().await;
     let served = server.stranger().get("/openapi.json").await.ok();
     let output = server.command(&["openapi"]).output().unwrap();

@@ -46,7 +46,7 @@ async fn a_provider_with_a_lower_rate_than_the_campaign_sets_the_pace() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_finds_no_free_channel_in_time_is_sent_to_later() {
+async fn an_attempt_without_a_channel_is_sent_later() {
     // A channel carries five before the deadline, and six are due.
     let (server, campaigns) = limited(25, None, Some(4)).await;
     let group = slow_group(&campaigns, 24).await;

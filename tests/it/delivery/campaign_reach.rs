@@ -252,7 +252,7 @@ async fn assert_suppressed(server: &Server, row: &Value, starts: usize) {
 }
 
 #[tokio::test]
-async fn who_opted_out_is_sent_to_by_no_path() {
+async fn no_path_sends_to_an_opted_out_recipient() {
     let server = impatient("4").await;
     let admin = server.admin().await;
     let (campaigns, mailing) = (Campaigning::on(&server).await, Mailing::new(&admin).await);

@@ -55,7 +55,7 @@ async fn two_workers_share_a_campaign_and_its_pace() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_killed_worker_leaves_the_other_one_does() {
+async fn another_worker_sends_what_a_killed_one_left() {
     let (api, _projector, mut workers) = parts(2).await;
     let campaigns = Campaigning::on(&api).await;
     campaigns.workers(2).await;

@@ -68,7 +68,7 @@ impl MailSend {
 }
 
 #[tokio::test]
-async fn who_calls_a_mail_unwanted_gets_no_more_of_them() {
+async fn a_spam_complaint_opts_out() {
     let sending = MailSend::set_up().await;
     let return_path = sending.mail("ada@example.com").await;
     let wanted = sending.report("not-spam", &return_path).await;

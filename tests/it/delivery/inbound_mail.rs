@@ -268,7 +268,7 @@ async fn commands_may_be_sent_ahead_and_levels_may_be_many() {
 }
 
 #[tokio::test]
-async fn what_somebody_wrote_is_gone_once_they_are_erased() {
+async fn texts_of_an_erased_person_are_gone() {
     let desk = MailDesk::open().await;
     let mut postman = desk.lmtp().await;
     postman.bring(&[&desk.receiving.address], MAIL).await;

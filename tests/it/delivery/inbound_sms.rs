@@ -169,7 +169,7 @@ async fn the_same_words_said_again_later_are_another_message() {
 }
 
 #[tokio::test]
-async fn what_nobody_takes_in_is_refused_for_good() {
+async fn sms_to_an_unknown_number_is_rejected() {
     let (receiver, centre) = SmsReceiver::bound().await;
     receiver.deliver(&centre, b"hi", json!({"to": "4930000000"}));
     let answers = centre.said("delivered", 1).await;

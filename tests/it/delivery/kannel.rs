@@ -171,7 +171,7 @@ async fn what_kannel_keeps_while_its_centre_is_down_is_completed_when_it_is_up()
 }
 
 #[tokio::test]
-async fn what_nobody_reports_on_ends_as_the_provider_is_set() {
+async fn a_missing_receipt_ends_as_the_provider_is_set() {
     for (if_silent, outcome) in [("unknown", "unknown"), ("delivered", "delivered")] {
         let settings = json!({
             "smsc": "fake", "sender": "+4930555", "report_seconds": 1, "if_silent": if_silent,
@@ -203,7 +203,7 @@ async fn a_forged_report_is_turned_away_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_the_message_centre_behind_kannel_says_is_what_holds() {
+async fn the_receipt_of_the_message_centre_holds() {
     let centre = Centre::start(&json!({"password": "s3same"}));
     let kannel = Kannel::bound_to(centre.port).await;
     centre.said("bind", 1).await;

@@ -65,7 +65,7 @@ async fn two_hundred_megabytes_are_read_to_their_end_and_refused() {
 }
 
 #[tokio::test]
-async fn who_hangs_up_before_the_end_has_brought_nothing() {
+async fn a_mail_cut_off_before_its_end_is_not_recorded() {
     let desk = MailDesk::open().await;
     let mut postman = desk.lmtp().await;
     postman.say("MAIL FROM:<ada@example.com>").await;
@@ -98,7 +98,7 @@ async fn one_address_has_fifty_connections_and_no_more() {
 }
 
 #[tokio::test]
-async fn what_is_said_before_the_encryption_does_not_count_behind_it() {
+async fn text_before_starttls_is_dropped_after_it() {
     let desk = MailDesk::encrypting().await;
     let mut postman = desk.smtp().await;
     postman

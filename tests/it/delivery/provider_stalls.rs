@@ -124,7 +124,7 @@ async fn a_tenants_stalled_provider_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn what_only_a_stalled_provider_may_send_waits_in_the_queue() {
+async fn jobs_of_a_stalled_provider_wait_in_the_queue() {
     let post = Post::open().await;
     post.that_stalls(&post.admin).await;
     // It sends for no account with an address that is not its own.

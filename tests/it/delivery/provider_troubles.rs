@@ -10,7 +10,7 @@ use crate::harness::{
 };
 
 #[tokio::test]
-async fn what_one_provider_does_not_reach_leaves_by_the_next_at_once() {
+async fn an_unavailable_provider_fails_over_at_once() {
     // A retry by the delay would come after at least a minute.
     let setup = Setup::embedded().set("RETRY_BASE_SECONDS", "120");
     let (server, recorder) = (setup.start().await, MailRecorder::start(0));

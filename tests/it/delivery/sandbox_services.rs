@@ -264,7 +264,7 @@ async fn a_program_that_receives_cannot_be_sent() {
 }
 
 #[tokio::test]
-async fn what_no_gateway_carries_is_not_queued() {
+async fn a_service_without_gateway_is_not_queued() {
     let server = Server::alone().await;
     let admin = server.admin().await;
     for provider in admin.get("/providers").await.ok().as_array().unwrap() {

@@ -273,7 +273,7 @@ async fn schedules_are_listed_by_what_they_show() {
 }
 
 #[tokio::test]
-async fn what_of_missed_times_is_kept_as_it_is_said() {
+async fn if_missed_is_kept_as_it_is_given() {
     let user = Server::shared().await.user(&["user"]).await;
     let (_, path) = pending(&user).await;
     let shown = |schedule: &Value| {

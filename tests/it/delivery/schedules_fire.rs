@@ -123,7 +123,7 @@ async fn sent_before_its_time(mailing: &Mailing) -> (i64, i64) {
 }
 
 #[tokio::test]
-async fn what_is_refused_when_it_is_time_is_on_record() {
+async fn a_refused_run_of_a_schedule_is_on_record() {
     let server = Server::shared().await;
     let user = server.user(&["user"]).await;
     let (campaigns, mailing) = (Campaigning::new(&user).await, Mailing::new(&user).await);
@@ -158,7 +158,7 @@ async fn what_is_refused_when_it_is_time_is_on_record() {
 }
 
 #[tokio::test]
-async fn what_was_missed_in_an_outage_runs_once() {
+async fn runs_missed_in_an_outage_run_once() {
     let mut server = Server::alone().await;
     let mailing = on_its_own(&server).await;
     // On a busy machine the schedule may be due before the kill; then it gets more time.

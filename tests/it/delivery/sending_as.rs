@@ -156,7 +156,7 @@ async fn an_account_without_an_address_sends_as_its_provider() {
 }
 
 #[tokio::test]
-async fn what_waits_fails_once_no_provider_may_send_it() {
+async fn a_waiting_job_fails_once_no_provider_is_left() {
     let settings = json!({"default_sender": "mail@sender.example"});
     let out_of_reach = MailSender::at(free_port(), MailRecorder::start(0), ("verified", settings));
     let desk = out_of_reach.await;

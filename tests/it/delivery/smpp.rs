@@ -63,7 +63,7 @@ impl Texting {
 }
 
 #[tokio::test]
-async fn what_becomes_of_a_message_is_what_the_message_centre_says() {
+async fn the_outcome_is_that_of_the_message_centre() {
     let settings = json!({"connections": 2, "timeout_seconds": 15, "sender": "ACME"});
     let texting = Texting::new("Grüße €", json!({"password": "s3same"}), settings).await;
     for (ending, outcome, response) in [
@@ -127,7 +127,7 @@ async fn a_receipt_that_nobody_waits_for_is_put_off_for_a_minute_and_then_refuse
 }
 
 #[tokio::test]
-async fn what_another_provider_reports_says_nothing_of_a_message() {
+async fn a_receipt_of_another_provider_is_ignored() {
     let texting = Texting::new("hi", json!({}), json!({"sender": "ACME"})).await;
     let client = &texting.mailing.client;
     let another = Centre::start(&json!({}));

@@ -179,7 +179,7 @@ async fn numbers_are_narrowed_by_service_and_to_the_second() {
 }
 
 #[tokio::test]
-async fn what_is_no_filter_is_refused() {
+async fn an_unknown_filter_is_refused() {
     let user = Server::shared().await.user(&["user"]).await;
     for (query, field) in [
         ("?until=1", "until"),

@@ -124,7 +124,7 @@ async fn an_update_of_a_campaign_is_answered_after_a_crash_in_the_unit_it_was_as
 }
 
 #[tokio::test]
-async fn what_nobody_can_answer_any_more_says_that_it_was_done() {
+async fn a_lost_answer_is_409_and_says_it_was_done() {
     let mut server = on_a_scratch_database().await;
     let account = json!({"username": "spokesman"});
     let admin = server.admin().await;

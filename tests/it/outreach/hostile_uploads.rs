@@ -130,7 +130,7 @@ fn slow() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn what_takes_too_long_is_stopped_and_leaves_nothing() {
+async fn a_conversion_past_its_time_limit_leaves_nothing() {
     let server = server(&[("CONVERSION_SECONDS", "8")]).await;
     let admin = server.admin().await;
     let document = document(&admin).await;

@@ -289,7 +289,7 @@ async fn a_repeated_request_is_answered_and_not_carried_out_again() {
 }
 
 #[tokio::test]
-async fn who_opted_out_before_is_not_reached_after() {
+async fn an_opted_out_recipient_is_not_reached_after() {
     let upgraded = Upgraded::start().await;
     for to in [
         "listed@example.com",

@@ -135,7 +135,7 @@ async fn what_is_cancelled_is_killed_and_its_room_removed() {
 }
 
 #[tokio::test]
-async fn what_a_program_leaves_running_is_killed() {
+async fn processes_that_a_converter_leaves_are_killed() {
     let mut room = room(LONG);
     sh(&mut room, "echo $$ > pid; sleep 1000 & exit 0")
         .await

@@ -145,7 +145,7 @@ fn another_host_or_port_does_not_get_what_was_kept_for_the_first() {
 }
 
 #[test]
-fn what_leaves_the_host_as_it_is_leaves_the_secrets() {
+fn an_update_of_the_same_host_keeps_secrets() {
     let weight = ProviderPatch {
         weight: Patch::Set(20),
         host: Patch::Set("127.0.0.1".parse().unwrap()),

@@ -125,7 +125,7 @@ fn nothing_fires_before_it_is_due() {
 }
 
 #[test]
-fn what_is_to_be_once_fires_once_however_late() {
+fn a_single_run_fires_once_however_late() {
     let late = fired("12:01:00", "22:00:00", None);
     given(vec![created()])
         .when(fire("22:00:00"))
@@ -136,7 +136,7 @@ fn what_is_to_be_once_fires_once_however_late() {
 }
 
 #[test]
-fn what_fired_for_the_last_time_is_there_and_stays_as_it_is() {
+fn a_schedule_stays_readable_after_its_last_run() {
     let done = vec![created(), fired("12:01:00", "12:01:00", None)];
     let refusal = Refusal::not_ready("it has been fired");
     let (timing, now) = (delay(60), noon());
@@ -201,7 +201,7 @@ fn several_that_were_missed_run_once() {
 }
 
 #[test]
-fn what_is_not_to_be_made_up_for_is_missed() {
+fn a_schedule_that_skips_missed_runs_skips_them() {
     given(vec![hourly(IfMissed::Skip)])
         .when(fire("15:30:00"))
         .then_expect_events(vec![missed("13:00:00", "15:30:00", "16:00:00")]);
@@ -212,7 +212,7 @@ fn what_is_not_to_be_made_up_for_is_missed() {
 }
 
 #[test]
-fn what_is_hardly_late_runs_after_what_was_missed() {
+fn a_run_hardly_late_comes_after_missed_ones() {
     let first = missed("13:00:00", "15:00:30", "15:00:00");
     given(vec![hourly(IfMissed::Skip)])
         .when(fire("15:00:30"))

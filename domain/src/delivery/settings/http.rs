@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_is_as_kannel_has_it() {
+    fn missing_settings_have_the_defaults_of_kannel() {
         assert_eq!(parse(json!({})).unwrap(), HttpSettings::default());
         let said = json!({"path": "/sms", "reports": "0", "rate": "50", "sender": "ACME Shop"});
         let read = parse(said).unwrap();

@@ -275,7 +275,7 @@ async fn a_connection_that_is_closed_between_two_parts_is_opened_again() {
 }
 
 #[tokio::test]
-async fn what_nobody_can_tell_of_a_later_part_nobody_can_tell_of_the_whole() {
+async fn an_unknown_part_makes_the_message_unknown() {
     for (answers, outcome) in [
         (&["202 OK", "502 Bad Gateway"], Outcome::Unknown),
         (&["202 OK", "403 Forbidden"], Outcome::Rejected),

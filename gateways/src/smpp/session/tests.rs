@@ -87,7 +87,7 @@ async fn questions_are_answered_and_strange_ones_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_read_costs_nobody_the_connection() {
+async fn an_unreadable_pdu_keeps_the_connection() {
     let (session, mut delivered, theirs) = pair();
     let mut theirs = theirs.into_inner();
     // A malformed deliver_sm, and a response to no request with a body that it must not have.
@@ -104,7 +104,7 @@ async fn what_cannot_be_read_costs_nobody_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_pdu_ends_the_connection() {
+async fn bytes_that_are_no_pdu_end_the_connection() {
     let (session, _delivered, theirs) = pair();
     let mut theirs = theirs.into_inner();
     theirs.write_all(&[0, 0, 0, 3, 1, 2, 3]).await.unwrap();

@@ -31,7 +31,7 @@ async fn what_is_taken_is_known_by_its_id_and_reported_later() {
 }
 
 #[tokio::test]
-async fn what_nobody_can_take_in_stays_with_the_message_centre() {
+async fn a_receipt_that_cannot_be_recorded_is_retried() {
     let centre = Centre::start(&json!({}));
     let gateway = gateway(centre.port, json!({}));
     attempt(&gateway, "+4930900", text("hello")).await;

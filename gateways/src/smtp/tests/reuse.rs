@@ -166,7 +166,7 @@ async fn no_more_connections_are_opened_than_configured() {
 }
 
 #[tokio::test]
-async fn who_waits_too_long_for_a_domain_leaves_its_channel_to_others() {
+async fn a_mail_waiting_for_a_domain_frees_its_channel() {
     let peer = Aiosmtpd::start(&[]);
     let mut config = config(peer.port);
     (config.connections, config.domain_connections) = (2, Some(1));

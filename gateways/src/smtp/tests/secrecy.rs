@@ -194,7 +194,7 @@ async fn an_empty_username_means_no_login() {
 }
 
 #[test]
-fn what_cannot_be_configured_is_named() {
+fn an_unusable_name_in_the_settings_is_refused() {
     for hello in ["", "a b", "a\r\nMAIL FROM:<x@y>", "é.example"] {
         let config = SmtpConfig {
             hello: hello.to_owned(),

@@ -94,7 +94,7 @@ async fn a_server_that_hangs_up_on_the_idle_is_connected_to_again() {
 }
 
 #[tokio::test]
-async fn who_is_left_waiting_by_a_full_server_has_sent_nothing() {
+async fn a_connection_kept_waiting_is_unavailable() {
     let sink = Sink::start(&["-m", "1", "-W", ".:1"]);
     let gateway = patient(&sink, 10);
     let (one, other) = join(once(&gateway), once(&gateway)).await;

@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_settles_an_old_attempt_is_not_the_last_word() {
+    fn a_receipt_of_an_old_attempt_leaves_the_last() {
         assert_eq!(response_after(&[started(2), settled(1)]), None);
         assert_eq!(response_after(&[started(1), settled(1)]), Some(None));
         assert_eq!(

@@ -151,7 +151,7 @@ fn every_second_year_is_an_even_one() {
 }
 
 #[test]
-fn what_fell_into_the_skipped_hour_comes_right_after_it() {
+fn a_run_in_the_skipped_hour_comes_right_after_it() {
     let daily = ["*", "*", "*", "*", "2", "30"];
     let skipped = next(daily, "2027-03-27T12:00:00Z", "Europe/Berlin");
     assert_eq!(skipped.as_deref(), Some("2027-03-28T01:00:00Z"));
@@ -160,7 +160,7 @@ fn what_fell_into_the_skipped_hour_comes_right_after_it() {
 }
 
 #[test]
-fn what_falls_into_the_repeated_hour_comes_once() {
+fn a_run_in_the_repeated_hour_comes_once() {
     let daily = ["*", "*", "*", "*", "2", "30"];
     let first = next(daily, "2027-10-30T12:00:00Z", "Europe/Berlin");
     assert_eq!(first.as_deref(), Some("2027-10-31T00:30:00Z"));

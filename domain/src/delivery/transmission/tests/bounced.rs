@@ -39,7 +39,7 @@ fn rejected() -> Event {
 }
 
 #[test]
-fn what_was_delivered_fails_when_it_comes_back_and_once_only() {
+fn a_bounce_fails_a_delivered_mail_once() {
     given(delivered())
         .when(bounce())
         .then_expect_events(vec![resolved(), rejected()]);

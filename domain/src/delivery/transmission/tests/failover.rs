@@ -31,7 +31,7 @@ fn retried(due_at: DateTime<Utc>, avoid: Vec<Id<crate::delivery::Provider>>) -> 
 }
 
 #[test]
-fn what_one_provider_could_not_reach_goes_to_the_next_at_once() {
+fn an_unreached_attempt_fails_over_at_once() {
     let expected = |due_at| {
         let mut events = vec![failed(Outcome::Unavailable)];
         events.extend(retried(due_at, vec![Id::new(8)]));
@@ -49,7 +49,7 @@ fn what_one_provider_could_not_reach_goes_to_the_next_at_once() {
 }
 
 #[test]
-fn who_does_not_answer_is_not_asked_again_at_once_by_another_provider() {
+fn an_unanswered_call_does_not_fail_over() {
     let due_at = noon() + TimeDelta::seconds(60);
     let scheduled = Event::RetryScheduled {
         spool: SECOND,

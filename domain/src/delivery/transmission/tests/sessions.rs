@@ -110,7 +110,7 @@ fn a_hang_up_is_asked_for_once() {
 }
 
 #[test]
-fn what_was_hung_up_says_so_and_is_not_tried_again() {
+fn a_call_that_was_hung_up_is_not_retried() {
     let failed = Event::SpoolFailed {
         spool: FIRST,
         at: noon(),
