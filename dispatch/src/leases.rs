@@ -71,6 +71,13 @@ impl Leases {
             .is_some_and(|lease| lease.until > soon)
     }
 
+    /// True if the lease of an attempt in flight has ended.
+    pub fn has_run_out(&self, spool: i64) -> bool {
+        let state = self.lock();
+        let lease = state.leases.get(&spool);
+        lease.is_some_and(|lease| lease.until <= Instant::now())
+    }
+
     /// The token (a fencing token) that an attempt is held under.
     pub fn token(&self, spool: i64) -> Option<String> {
         let state = self.lock();

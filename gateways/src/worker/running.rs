@@ -58,6 +58,9 @@ impl Attempt {
         {
             tracing::warn!(spool.id = spool, %error, "an attempt could not be given back");
         }
+        if self.shared.leases.has_run_out(spool) {
+            tracing::warn!(spool.id = spool, "the lease ran out during the attempt");
+        }
         self.shared.leases.drop(spool);
         match back {
             Some(_) => self.shared.returned.notify_one(),
