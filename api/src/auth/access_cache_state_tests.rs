@@ -115,9 +115,9 @@ fn an_event_seen_twice_counts_once() {
 fn one_who_holds_less_does_not_outrank() {
     let state = state(&["contact", "contact_create"]);
     let ada = state.user(Id::new(1)).unwrap();
-    let nobody = User::default();
-    assert!(state.outranks(ada, ada) && state.outranks(ada, &nobody));
-    assert!(!state.outranks(&nobody, ada));
+    let without_rights = User::default();
+    assert!(state.outranks(ada, ada) && state.outranks(ada, &without_rights));
+    assert!(!state.outranks(&without_rights, ada));
 }
 
 /// A user with these permissions within the first tenant and within tenant 2.

@@ -82,12 +82,12 @@ impl Claims {
         &self,
         user: Id<User>,
         key: &str,
-        once: &IdempotentRequest,
+        attempt: &IdempotentRequest,
         timeout: Duration,
     ) -> Result<Found> {
         let claim = || {
             Found::Free(Claim {
-                token: once.token().to_owned(),
+                token: attempt.token().to_owned(),
                 user,
                 key: key.to_owned(),
             })
@@ -95,7 +95,7 @@ impl Claims {
         let give_up = Instant::now() + timeout;
         let mut backoff = LOOKS;
         loop {
-            if self.insert(user, key, once).await? {
+            if self.insert(user, key, attempt).await? {
                 return Ok(claim());
             }
             // Gone meanwhile: the attempt that had the key released it.
@@ -117,7 +117,7 @@ impl Claims {
                         recipe: row.mark_answer,
                     });
                 }
-                if self.take_over(user, key, &row.token, once).await? {
+                if self.take_over(user, key, &row.token, attempt).await? {
                     return Ok(claim());
                 }
                 continue;
@@ -131,7 +131,7 @@ impl Claims {
         }
     }
 
-    async fn insert(&self, user: Id<User>, key: &str, once: &IdempotentRequest) -> Result<bool> {
+    async fn insert(&self, user: Id<User>, key: &str, attempt: &IdempotentRequest) -> Result<bool> {
         let inserted = sqlx::query(
             "insert into once.requests (user_id, key, token, lease_until, expires_at) \
              values ($1, $2, $3::uuid, now() + $4::float8 * interval '1 s', \
@@ -140,7 +140,7 @@ impl Claims {
         )
         .bind(user.get())
         .bind(key)
-        .bind(once.token())
+        .bind(attempt.token())
         .bind(LEASE.as_secs_f64())
         .bind(REMEMBERED)
         .execute(&self.pool)
@@ -174,7 +174,7 @@ impl Claims {
         user: Id<User>,
         key: &str,
         from: &str,
-        once: &IdempotentRequest,
+        attempt: &IdempotentRequest,
     ) -> Result<bool> {
         let taken = sqlx::query(
             "update once.requests r set token = $4::uuid, \
@@ -187,7 +187,7 @@ impl Claims {
         .bind(user.get())
         .bind(key)
         .bind(from)
-        .bind(once.token())
+        .bind(attempt.token())
         .bind(LEASE.as_secs_f64())
         .execute(&self.pool)
         .await;

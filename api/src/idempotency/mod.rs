@@ -95,14 +95,14 @@ async fn keyed(
     let scopes: Vec<_> = scopes.collect();
     let key = key(&parts.headers)?;
     let (body, reading) = fingerprint::read(app.idempotency().hasher(), &parts, body);
-    let once = IdempotentRequest::new(reading.fingerprint())?;
+    let attempt = IdempotentRequest::new(reading.fingerprint())?;
     let found = app
         .idempotency()
-        .claim(caller.user(), &key, &once, CLAIM_TIMEOUT)
+        .claim(caller.user(), &key, &attempt, CLAIM_TIMEOUT)
         .await?;
     match found {
         Found::Free(claim) => {
-            parts.extensions.insert(caller.idempotent(once));
+            parts.extensions.insert(caller.idempotent(attempt));
             let request = Request::from_parts(parts, body);
             let keeping = (claim, reading, Reach::from_scopes(&scopes));
             Ok(carry_out(app, keeping, request, next).await)
