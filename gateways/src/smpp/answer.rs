@@ -12,11 +12,11 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum SubmitResult {
     /// Accepted, with the message centre's id of the message.
-    Taken(String),
+    Accepted(String),
     /// Throttled, or its queue is full: the message can be sent again later.
-    TooMany(String),
+    Throttled(String),
     /// Not accepted, with the outcome and the reason.
-    Not(Outcome, String),
+    Refused(Outcome, String),
 }
 
 /// Classifies a response, or the lack of one: once a message was written, only a response
@@ -28,28 +28,28 @@ pub(super) fn read(answer: Result<Frame, Lost>) -> SubmitResult {
             id: CommandId::SubmitSmResp,
             body,
             ..
-        }) => SubmitResult::Taken(message_id(&body)),
+        }) => SubmitResult::Accepted(message_id(&body)),
         Ok(_) => unknown("the message centre answered with something else"),
         Err(Lost { sent: true, reason }) => unknown(reason),
-        Err(Lost { reason, .. }) => SubmitResult::Not(Outcome::Unavailable, reason.to_owned()),
+        Err(Lost { reason, .. }) => SubmitResult::Refused(Outcome::Unavailable, reason.to_owned()),
     }
 }
 
 fn unknown(words: &str) -> SubmitResult {
-    SubmitResult::Not(Outcome::Unknown, words.to_owned())
+    SubmitResult::Refused(Outcome::Unknown, words.to_owned())
 }
 
 fn refused(status: CommandStatus) -> SubmitResult {
     use CommandStatus::{EsmeRmsgqful, EsmeRsubmitfail, EsmeRsyserr, EsmeRthrottled, EsmeRxTAppn};
     let words = format!("{} ({:#010x})", words(status), u32::from(status));
     match status {
-        EsmeRthrottled | EsmeRmsgqful => SubmitResult::TooMany(words),
+        EsmeRthrottled | EsmeRmsgqful => SubmitResult::Throttled(words),
         EsmeRsyserr | EsmeRsubmitfail | EsmeRxTAppn => {
-            SubmitResult::Not(Outcome::Unavailable, words)
+            SubmitResult::Refused(Outcome::Unavailable, words)
         }
         // The bind does not allow sending; that is no error of the message.
-        CommandStatus::EsmeRinvbndsts => SubmitResult::Not(Outcome::Unavailable, words),
-        _ => SubmitResult::Not(Outcome::Rejected, words),
+        CommandStatus::EsmeRinvbndsts => SubmitResult::Refused(Outcome::Unavailable, words),
+        _ => SubmitResult::Refused(Outcome::Rejected, words),
     }
 }
 
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn a_status_says_what_it_means_for_the_message() {
         for throttled in [0x58, 0x14] {
-            assert!(matches!(answered(throttled), SubmitResult::TooMany(_)));
+            assert!(matches!(answered(throttled), SubmitResult::Throttled(_)));
         }
         for (status, outcome) in [
             (0x08, Outcome::Unavailable),
@@ -105,7 +105,7 @@ mod tests {
             (0x0400, Outcome::Rejected),
             (0x00, Outcome::Unknown),
         ] {
-            let SubmitResult::Not(known, words) = answered(status) else {
+            let SubmitResult::Refused(known, words) = answered(status) else {
                 panic!("{status:#x}");
             };
             assert_eq!(known, outcome, "{status:#x} {words}");
@@ -117,7 +117,7 @@ mod tests {
         for (sent, outcome) in [(true, Outcome::Unknown), (false, Outcome::Unavailable)] {
             let reason = "the connection was lost";
             let answer = read(Err(Lost { sent, reason }));
-            assert_eq!(answer, SubmitResult::Not(outcome, reason.to_owned()));
+            assert_eq!(answer, SubmitResult::Refused(outcome, reason.to_owned()));
         }
     }
 }

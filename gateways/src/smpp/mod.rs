@@ -145,7 +145,7 @@ impl SmppGateway {
         let mut message_id = String::new();
         for (taken, part) in parts.into_iter().enumerate() {
             match self.submit(&session, part, until).await {
-                SubmitResult::Taken(id) => message_id = id,
+                SubmitResult::Accepted(id) => message_id = id,
                 answer if taken == 0 => return self.refused(answer),
                 answer => return self.cut_short(answer, taken, count),
             }
@@ -196,21 +196,21 @@ impl SmppGateway {
             let last_turn = until.checked_sub(ANSWER).unwrap_or(until);
             if timeout_at(last_turn, self.throttle.turn()).await.is_err() {
                 let words = "the message centre had too much to do until the time ran out";
-                return SubmitResult::Not(Outcome::Unavailable, words.to_owned());
+                return SubmitResult::Refused(Outcome::Unavailable, words.to_owned());
             }
             let answer = timeout_at(until, session.request(part.clone())).await;
             let Ok(answer) = answer else {
                 let words = "the message centre did not answer in time";
-                return SubmitResult::Not(Outcome::Unknown, words.to_owned());
+                return SubmitResult::Refused(Outcome::Unknown, words.to_owned());
             };
             match answer::read(answer) {
-                SubmitResult::TooMany(words) => {
+                SubmitResult::Throttled(words) => {
                     metrics::counter!("ledgerline_smpp_throttled_total").increment(1);
                     self.note(&words);
                     self.throttle.complained();
                 }
                 answer => {
-                    if matches!(answer, SubmitResult::Taken(_)) {
+                    if matches!(answer, SubmitResult::Accepted(_)) {
                         self.throttle.took();
                     }
                     return answer;
@@ -220,7 +220,7 @@ impl SmppGateway {
     }
 
     fn refused(&self, answer: SubmitResult) -> Ended {
-        let SubmitResult::Not(outcome, words) = answer else {
+        let SubmitResult::Refused(outcome, words) = answer else {
             return late();
         };
         self.note(&words);
@@ -229,7 +229,7 @@ impl SmppGateway {
 
     /// Reports a message of which only some parts were accepted: it is never sent again.
     fn cut_short(&self, answer: SubmitResult, taken: usize, count: usize) -> Ended {
-        let SubmitResult::Not(outcome, words) = answer else {
+        let SubmitResult::Refused(outcome, words) = answer else {
             return late();
         };
         let words = format!("after {taken} of {count} parts were taken: {words}");
@@ -237,7 +237,7 @@ impl SmppGateway {
             Outcome::Unknown => Outcome::Unknown,
             _ => Outcome::Rejected,
         };
-        self.refused(SubmitResult::Not(outcome, words))
+        self.refused(SubmitResult::Refused(outcome, words))
     }
 
     fn ended(&self, message_id: &str) -> Ended {
