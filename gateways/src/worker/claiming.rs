@@ -28,9 +28,11 @@ use crate::registry::Openings;
 
 /// The most attempts that are claimed at once.
 const CLAIM: usize = 256;
-/// The least time between two claims for campaigns: a claim costs a transaction, however few
-/// attempts it finds.
+/// The time after a claim of [`CLAIM`] attempts of campaigns until the next one for campaigns, and
+/// the least: a claim costs a transaction, however few attempts it finds. In between it is in
+/// proportion, since a provider that makes few attempts at a time has capacity again sooner.
 const BULK_PAUSE: Duration = Duration::from_millis(25);
+const MIN_BULK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Claims for as long as the worker runs.
 pub(super) async fn run(shared: Arc<Shared>, queued: WorkSignal, tasks: TaskTracker) {
@@ -72,8 +74,9 @@ pub(super) async fn run(shared: Arc<Shared>, queued: WorkSignal, tasks: TaskTrac
                 continue;
             }
         };
-        if claimed.iter().any(is_bulk) {
-            bulk_at = Instant::now() + BULK_PAUSE;
+        let bulk = claimed.iter().filter(|job| is_bulk(job)).count();
+        if bulk > 0 {
+            bulk_at = Instant::now() + pause_after(bulk);
         }
         if claimed.is_empty() {
             drop(bulk_turn);
@@ -168,6 +171,12 @@ fn room(service: Service, openings: Openings, bulk_turn: bool) -> Room {
         all: openings.free.all.min(CLAIM),
         bulk: bulk.min(CLAIM),
     }
+}
+
+/// The time after a claim with so many attempts of campaigns until the next one for campaigns.
+fn pause_after(claimed: usize) -> Duration {
+    let share = claimed as f64 / CLAIM as f64;
+    BULK_PAUSE.mul_f64(share).clamp(MIN_BULK_PAUSE, BULK_PAUSE)
 }
 
 fn is_bulk(job: &Job) -> bool {
@@ -310,5 +319,17 @@ fn give_back(shared: &Shared, jobs: &[Job], error: &dyn std::fmt::Display) {
     tracing::warn!(attempts = jobs.len(), %error, "claimed attempts cannot be read");
     for job in jobs {
         shared.leases.drop(job.spool_id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_claim_of_campaigns_is_followed_sooner() {
+        assert_eq!(pause_after(CLAIM), BULK_PAUSE);
+        assert_eq!(pause_after(CLAIM / 2), BULK_PAUSE / 2);
+        assert_eq!(pause_after(1), MIN_BULK_PAUSE);
     }
 }
