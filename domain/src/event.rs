@@ -16,6 +16,11 @@ use crate::{
         Document, DocumentEvent, Program, ProgramEvent, Recording, RecordingEvent, Template,
         TemplateEvent, Text, TextEvent,
     },
+    pbx::{
+        Condition, ConditionEvent, Custom, CustomEvent, Destination, DestinationEvent, Disa,
+        DisaEvent, Hunt, HuntEvent, Ivr, IvrEvent, Phone, PhoneEvent, PhoneModel, PhoneModelEvent,
+        RateTable, RateTableEvent, Voicemail, VoicemailEvent,
+    },
     people::{
         Account, AccountEvent, Contact, ContactEvent, Group, GroupEvent, OptOut, OptOutEvent,
     },
@@ -67,13 +72,22 @@ macro_rules! events {
 events! {
     Account(AccountEvent),
     Campaign(CampaignEvent),
+    Condition(Box<ConditionEvent>),
     Contact(ContactEvent),
+    Custom(CustomEvent),
+    Destination(DestinationEvent),
+    Disa(DisaEvent),
     Document(DocumentEvent),
     Group(GroupEvent),
+    Hunt(HuntEvent),
+    Ivr(IvrEvent),
     OptOut(OptOutEvent),
     Permission(PermissionEvent),
+    Phone(PhoneEvent),
+    PhoneModel(PhoneModelEvent),
     Program(ProgramEvent),
     Provider(ProviderEvent),
+    RateTable(RateTableEvent),
     Recording(RecordingEvent),
     Role(RoleEvent),
     Schedule(ScheduleEvent),
@@ -83,6 +97,7 @@ events! {
     Text(TextEvent),
     Transmission(Box<TransmissionEvent>),
     User(UserEvent),
+    Voicemail(VoicemailEvent),
 }
 
 impl Event {
@@ -102,6 +117,12 @@ impl Event {
 
 impl From<TransmissionEvent> for Event {
     fn from(event: TransmissionEvent) -> Self {
+        Box::new(event).into()
+    }
+}
+
+impl From<ConditionEvent> for Event {
+    fn from(event: ConditionEvent) -> Self {
         Box::new(event).into()
     }
 }

@@ -1,7 +1,7 @@
 //! Domain model of Ledgerline: aggregates, their commands and events, and the values they are made
 //! of.
 //!
-//! - [`people`], [`access`], [`outreach`], [`delivery`]: the aggregates, by area;
+//! - [`people`], [`access`], [`outreach`], [`delivery`], [`pbx`]: the aggregates, by area;
 //! - [`Event`]: the events of all of them; [`Entity`]: the trait of all aggregates;
 //! - [`Personal`]: marks the data in events that is sealed; [`Refusal`]: the answer of a decision
 //!   that is no;
@@ -24,6 +24,7 @@ mod id;
 pub mod outreach;
 mod owner;
 mod patch;
+pub mod pbx;
 pub mod people;
 mod personal;
 pub mod reference;

@@ -37,6 +37,18 @@ impl<T> Patch<T> {
         }
     }
 
+    /// Applies the update to a field that has its default where it is cleared.
+    pub fn apply_or_default(self, field: &mut T)
+    where
+        T: Default,
+    {
+        match self {
+            Self::Keep => {}
+            Self::Clear => *field = T::default(),
+            Self::Set(value) => *field = value,
+        }
+    }
+
     /// Converts the new value, if there is one.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Patch<U> {
         match self {
