@@ -1,7 +1,7 @@
 //! The configuration of a PBX, and the routing that follows from it.
 //!
 //! Extensions and DIDs are accounts ([`crate::people::Account`]). The other kinds are [`Record`]s:
-//! a file each, with the details and their checks.
+//! a file each, with the details and their checks. [`routing`] is the decision where a call goes.
 //!
 //! To add a kind: its file, modelled on `hunt.rs`, and its line in `event.rs`.
 
@@ -15,6 +15,7 @@ mod phone;
 mod phone_model;
 mod rate_table;
 mod record;
+pub mod routing;
 #[cfg(test)]
 mod tests;
 mod voicemail;
