@@ -284,6 +284,11 @@ impl Batch {
         self.states.push(Box::new(prepared.state));
     }
 
+    /// The number of aggregates that were added.
+    pub fn len(&self) -> usize {
+        self.states.len()
+    }
+
     /// True if nothing was added.
     pub fn is_empty(&self) -> bool {
         self.states.is_empty()

@@ -38,6 +38,11 @@ impl AtomicAppend<'_> {
         self.batch.is_empty()
     }
 
+    /// The number of aggregates that events are appended to.
+    pub fn len(&self) -> usize {
+        self.batch.len()
+    }
+
     /// Gives the cause of the events that are added from now on, for the metadata of a process. By
     /// default it is the last event of each aggregate.
     pub fn because_of(&mut self, cause: Cause) {
