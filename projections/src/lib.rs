@@ -21,6 +21,7 @@ pub mod access;
 mod counts;
 pub mod delivery;
 pub mod outreach;
+pub mod pbx;
 pub mod people;
 mod projection;
 pub mod reads;

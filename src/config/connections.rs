@@ -17,7 +17,7 @@ const STORE: u32 = DEDICATED + 1;
 /// The least for reading: a change of rights holds a transaction while it reads.
 const READERS: u32 = 2;
 /// The most for subscribers: one for the queue, one for small read models, one for each heavy one.
-const LANES: u32 = 6;
+const LANES: u32 = 7;
 
 /// The connections of a process, by purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,8 +114,8 @@ mod tests {
         let shares = Connections::share(32, Role::All).unwrap();
         let expected = Connections {
             store: 14,
-            readers: 11,
-            lanes: 6,
+            readers: 10,
+            lanes: 7,
         };
         assert_eq!(shares, expected);
     }

@@ -100,21 +100,30 @@ pub async fn accounts(pool: &PgPool, tenant_id: i64) -> Result<i64, sqlx::Error>
 }
 
 /// The lists whose rows belong to tenants.
-const LISTS: [&str; 14] = [
+const LISTS: [&str; 23] = [
     "accounts",
     "campaigns",
+    "conditions",
     "contacts",
+    "customs",
+    "destinations",
+    "disas",
     "documents",
     "groups",
+    "hunts",
+    "ivrs",
     "optouts",
+    "phones",
     "programs",
     "providers",
+    "rate_tables",
     "recordings",
     "schedules",
     "templates",
     "texts",
     "transmissions",
     "users",
+    "voicemails",
 ];
 
 /// The lists in which the tenant has rows, in order.

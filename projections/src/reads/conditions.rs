@@ -81,6 +81,11 @@ impl<'s> Conditions<'s> {
         self.0.push_bind(value.to_owned()).push(")");
     }
 
+    /// Matches words that are equal, ignoring case, as [`Conditions::email`] does.
+    pub fn word(&mut self, column: &str, value: &Option<String>) {
+        self.email(column, value);
+    }
+
     /// Matches those of a fixed set of words that contain the value, ignoring case.
     pub fn one_of(&mut self, column: &str, value: &Option<String>, words: &[&'static str]) {
         if let Some(value) = value {

@@ -47,6 +47,16 @@ pub struct Sort {
     pub(super) descending: bool,
 }
 
+impl Sort {
+    /// The order in which the smallest value comes first.
+    pub(crate) const fn ascending(by: By) -> Self {
+        Self {
+            by,
+            descending: false,
+        }
+    }
+}
+
 /// The place after which a list continues: the position of the last row and, if the list is
 /// sorted, its sort value. It stays valid when that row is changed or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -125,10 +125,7 @@ impl<V: View> Query<V> {
     /// creation is sorted by it, so that one index serves both; that is the same order except
     /// where clocks differ.
     pub(super) fn sort(&self) -> Option<Sort> {
-        let by_time = Sort {
-            by: By::Time("t.created_at"),
-            descending: false,
-        };
+        let by_time = Sort::ascending(By::Time("t.created_at"));
         let timed = self.before.is_some() || self.after.is_some();
         self.page.sort.or(timed.then_some(by_time))
     }
