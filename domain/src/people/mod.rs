@@ -9,8 +9,8 @@ mod stop_words;
 
 pub use account::{
     Account, AccountCommand, AccountEvent, AccountKind, AccountPatch, AccountProfile, AccountUses,
-    AddressAssignment, AddressBasis, AddressField, AddressGrant, CODE_LIFETIME, SenderTerms,
-    no_code_is_awaited,
+    AddressAssignment, AddressBasis, AddressField, AddressGrant, CODE_LIFETIME, DidDetails,
+    DidPatch, ExtensionDetails, ExtensionPatch, SenderTerms, no_code_is_awaited,
 };
 pub use contact::{Contact, ContactCommand, ContactEvent, ContactPatch, ContactProfile};
 pub use group::{Group, GroupCommand, GroupEvent, GroupPatch};

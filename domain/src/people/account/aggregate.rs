@@ -7,8 +7,8 @@ use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountCommand, AccountEvent, AccountKind, AccountPatch, AccountProfile, AddressField,
-    AddressGrant,
+    AccountCommand, AccountEvent, AccountKind, AccountPatch, AccountProfile, AddressAssignment,
+    AddressField, AddressGrant, DidDetails, ExtensionDetails,
     addresses::{Addresses, CODE_LIFETIME, must_have},
 };
 use crate::{
@@ -19,9 +19,10 @@ use crate::{
 use super::AccountEvent::{
     AccountAddressAssigned, AccountAddressProvided, AccountAddressReleased,
     AccountAddressRelinquished, AccountAddressVerified, AccountAssigned, AccountCreated,
-    AccountDeactivated, AccountDeleted, AccountDissociated, AccountSettingCleared,
-    AccountSettingSet, AccountSubscribed, AccountUnsubscribed, AccountUpdated,
-    AccountVerificationFailed, AccountVerificationStarted,
+    AccountDeactivated, AccountDeleted, AccountDidChanged, AccountDissociated,
+    AccountExtensionChanged, AccountSecretRead, AccountSettingCleared, AccountSettingSet,
+    AccountSubscribed, AccountUnsubscribed, AccountUpdated, AccountVerificationFailed,
+    AccountVerificationStarted,
 };
 
 /// An account's state.
@@ -37,6 +38,10 @@ pub struct Account {
     settings: BTreeMap<String, String>,
     #[serde(default)]
     addresses: Addresses,
+    #[serde(default)]
+    extension: ExtensionDetails,
+    #[serde(default)]
+    did: DidDetails,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +57,21 @@ impl Account {
     /// The personal details.
     pub fn profile(&self) -> &AccountProfile {
         &self.profile
+    }
+
+    /// The type.
+    pub fn kind(&self) -> AccountKind {
+        self.kind
+    }
+
+    /// The details of an extension.
+    pub fn extension(&self) -> &ExtensionDetails {
+        &self.extension
+    }
+
+    /// The details of a DID.
+    pub fn did(&self) -> &DidDetails {
+        &self.did
     }
 
     /// True if the account is active.
@@ -92,8 +112,8 @@ impl Account {
     fn decide(&self, command: AccountCommand) -> Result<Vec<AccountEvent>, Refusal> {
         use AccountCommand::{
             Abandon, Assign, AssignAddress, ClearSetting, ConfirmVerification, Create, Deactivate,
-            Delete, Dissociate, ProvideAddress, RelinquishAddress, SetSetting, StartVerification,
-            Subscribe, Unsubscribe, UnsubscribeAll, Update,
+            Delete, Dissociate, ProvideAddress, ReadSecret, RelinquishAddress, SetSetting,
+            StartVerification, Subscribe, Unsubscribe, UnsubscribeAll, Update,
         };
         Ok(match (self.stage, command) {
             (
@@ -104,19 +124,7 @@ impl Account {
                     patch,
                     assigned,
                 },
-            ) => {
-                let next = Self::default().patched(patch)?;
-                let assigned = self.addresses.assign_all(&next.profile, assigned)?;
-                let mut events = vec![AccountCreated {
-                    id,
-                    owner,
-                    kind: next.kind,
-                    active: next.active,
-                    profile: Personal::new(id.subject(), next.profile),
-                }];
-                events.extend(assigned);
-                events
-            }
+            ) => self.created(id, owner, patch, assigned)?,
             (_, Create { .. }) => return Err(Refusal::AlreadyExists),
             (
                 Live,
@@ -125,22 +133,7 @@ impl Account {
                     assigned,
                     at,
                 },
-            ) => {
-                let next = self.clone().patched(patch)?;
-                let released = self.addresses.changed(&self.profile, &next.profile, at);
-                let assigned = self.addresses.assign_all(&next.profile, assigned)?;
-                let mut events = Vec::new();
-                if next != *self {
-                    events.push(AccountUpdated {
-                        kind: next.kind,
-                        active: next.active,
-                        profile: Personal::new(self.subject()?, next.profile),
-                    });
-                }
-                events.extend(released);
-                events.extend(assigned);
-                events
-            }
+            ) => self.updated(patch, assigned, at)?,
             (Live, AssignAddress(assignment)) => {
                 self.addresses.assign_all(&self.profile, vec![assignment])?
             }
@@ -225,6 +218,10 @@ impl Account {
                 vec![AccountSettingCleared { name }]
             }
             (Live, ClearSetting { .. }) => return Err(Refusal::NotFound),
+            (Live, ReadSecret) => {
+                self.profile.passwd.as_ref().ok_or(Refusal::NotFound)?;
+                vec![AccountSecretRead {}]
+            }
             (Live, Delete { at, uses }) => {
                 uses.check()?;
                 let mut events = self.addresses.released(at);
@@ -233,6 +230,88 @@ impl Account {
             }
             (Absent | Deleted, _) => return Err(Refusal::NotFound),
         })
+    }
+
+    fn created(
+        &self,
+        id: Id<Self>,
+        owner: Owner,
+        patch: AccountPatch,
+        assigned: Vec<AddressAssignment>,
+    ) -> Result<Vec<AccountEvent>, Refusal> {
+        let next = Self::default().patched(patch)?;
+        let details = next.details_since(&Self::default(), &id.subject());
+        let assigned = self.addresses.assign_all(&next.profile, assigned)?;
+        let created = AccountCreated {
+            id,
+            owner,
+            kind: next.kind,
+            active: next.active,
+            profile: Personal::new(id.subject(), next.profile),
+        };
+        Ok([created]
+            .into_iter()
+            .chain(details)
+            .chain(assigned)
+            .collect())
+    }
+
+    fn updated(
+        &self,
+        patch: AccountPatch,
+        assigned: Vec<AddressAssignment>,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<AccountEvent>, Refusal> {
+        let subject = self.subject()?;
+        let next = self.clone().patched(patch)?;
+        let details = next.details_since(&self.clone().of_kind(next.kind), &subject);
+        let released = self.addresses.changed(&self.profile, &next.profile, at);
+        let assigned = self.addresses.assign_all(&next.profile, assigned)?;
+        let before = (self.kind, self.active, &self.profile);
+        let is_changed = (next.kind, next.active, &next.profile) != before;
+        let updated = is_changed.then(|| AccountUpdated {
+            kind: next.kind,
+            active: next.active,
+            profile: Personal::new(subject, next.profile),
+        });
+        let events = updated.into_iter().chain(details).chain(released);
+        Ok(events.chain(assigned).collect())
+    }
+
+    /// The claim on an extension's number, which is unique within its tenant.
+    fn number_claim(&self) -> Option<Claim> {
+        let number = self.extension.number.as_ref().filter(|_| self.exists())?;
+        Some(Claim {
+            field: "number",
+            scope: "extension.number",
+            value: format!("{}:{number}", self.owner?.tenant),
+        })
+    }
+
+    /// The account with this type; details are of one type only.
+    fn of_kind(mut self, kind: AccountKind) -> Self {
+        if kind != self.kind {
+            self.kind = kind;
+            self.extension = ExtensionDetails::default();
+            self.did = DidDetails::default();
+        }
+        self
+    }
+
+    /// The events of details that are others than before.
+    fn details_since(&self, before: &Self, subject: &Subject) -> Vec<AccountEvent> {
+        let mut events = Vec::new();
+        if self.extension != before.extension {
+            events.push(AccountExtensionChanged {
+                extension: Personal::new(subject.clone(), self.extension.clone()),
+            });
+        }
+        if self.did != before.did {
+            events.push(AccountDidChanged {
+                did: Personal::new(subject.clone(), self.did.clone()),
+            });
+        }
+        events
     }
 
     fn subject(&self) -> Result<Subject, Refusal> {
@@ -260,8 +339,16 @@ impl Account {
         if profile.username.is_none() {
             return Err(Refusal::invalid("username", "is required"));
         }
-        if !patch.kind.apply_required(&mut self.kind) {
+        let mut kind = self.kind;
+        if !patch.kind.apply_required(&mut kind) {
             return Err(Refusal::invalid("type", "must not be null"));
+        }
+        self = self.of_kind(kind);
+        if kind == AccountKind::Extension {
+            self.extension = self.extension.patched(patch.extension)?;
+        }
+        if kind == AccountKind::Did {
+            self.did = self.did.patched(patch.did);
         }
         if !patch.active.apply_required(&mut self.active) {
             return Err(Refusal::invalid("active", "must not be null"));
@@ -312,10 +399,16 @@ impl Aggregate for Account {
             } => {
                 let profile = profile.into_inner().unwrap_or_default();
                 self.addresses.profile_changed(&self.profile, &profile);
-                self.kind = kind;
-                self.active = active;
-                self.profile = profile;
+                let mut next = std::mem::take(self).of_kind(kind);
+                next.active = active;
+                next.profile = profile;
+                *self = next;
             }
+            AccountExtensionChanged { extension } => {
+                self.extension = extension.into_inner().unwrap_or_default();
+            }
+            AccountDidChanged { did } => self.did = did.into_inner().unwrap_or_default(),
+            AccountSecretRead {} => {}
             AccountSubscribed { program_id } => {
                 self.programs.insert(program_id);
             }
@@ -366,6 +459,7 @@ impl Entity for Account {
             value: name.as_str().to_lowercase(),
         })
         .into_iter()
+        .chain(self.number_claim())
         .chain(self.addresses.claims())
         .collect()
     }

@@ -4,6 +4,7 @@
 mod address;
 mod addresses;
 mod aggregate;
+mod details;
 mod senders;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ mod vocabulary;
 pub use address::{AddressAssignment, AddressBasis, AddressField, AddressGrant};
 pub use addresses::{CODE_LIFETIME, no_code_is_awaited};
 pub use aggregate::Account;
+pub use details::{DidDetails, DidPatch, ExtensionDetails, ExtensionPatch};
 pub use senders::SenderTerms;
 pub use vocabulary::{
     AccountCommand, AccountEvent, AccountKind, AccountPatch, AccountProfile, AccountUses,

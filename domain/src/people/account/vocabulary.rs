@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
-use super::{Account, AddressAssignment, AddressField};
+use super::{
+    Account, AddressAssignment, AddressField, DidDetails, DidPatch, ExtensionDetails,
+    ExtensionPatch,
+};
 use crate::{
     Id, Owner, Patch, Personal, Refusal,
     outreach::{Program, Use, must_be_unused},
@@ -77,6 +80,8 @@ pub struct AccountPatch {
     pub timezone: Patch<TimeZone>,
     pub kind: Patch<AccountKind>,
     pub active: Patch<bool>,
+    pub extension: ExtensionPatch,
+    pub did: DidPatch,
 }
 
 /// A command to an account.
@@ -153,6 +158,8 @@ pub enum AccountCommand {
     ClearSetting {
         name: String,
     },
+    /// Records that the SIP secret of an extension is answered to somebody.
+    ReadSecret,
     /// Deletes the account, unless it is in use.
     Delete {
         at: DateTime<Utc>,
@@ -224,6 +231,16 @@ pub enum AccountEvent {
     AccountSettingCleared {
         name: String,
     },
+    /// The details of an extension; a change of the type ends them.
+    AccountExtensionChanged {
+        extension: Personal<ExtensionDetails>,
+    },
+    /// The details of a DID; a change of the type ends them.
+    AccountDidChanged {
+        did: Personal<DidDetails>,
+    },
+    /// The SIP secret of the extension was answered.
+    AccountSecretRead {},
     /// The account receives at this address and may send as it: the code sent there was entered.
     AccountAddressVerified {
         field: AddressField,
@@ -271,9 +288,10 @@ pub enum AccountEvent {
 use AccountEvent::{
     AccountAddressAssigned, AccountAddressProvided, AccountAddressReleased,
     AccountAddressRelinquished, AccountAddressVerified, AccountAssigned, AccountCreated,
-    AccountDeactivated, AccountDeleted, AccountDissociated, AccountSettingCleared,
-    AccountSettingSet, AccountSubscribed, AccountUnsubscribed, AccountUpdated,
-    AccountVerificationFailed, AccountVerificationStarted,
+    AccountDeactivated, AccountDeleted, AccountDidChanged, AccountDissociated,
+    AccountExtensionChanged, AccountSecretRead, AccountSettingCleared, AccountSettingSet,
+    AccountSubscribed, AccountUnsubscribed, AccountUpdated, AccountVerificationFailed,
+    AccountVerificationStarted,
 };
 
 impl DomainEvent for AccountEvent {
@@ -288,6 +306,9 @@ impl DomainEvent for AccountEvent {
             AccountDeactivated { .. } => "AccountDeactivated",
             AccountSettingSet { .. } => "AccountSettingSet",
             AccountSettingCleared { .. } => "AccountSettingCleared",
+            AccountExtensionChanged { .. } => "AccountExtensionChanged",
+            AccountDidChanged { .. } => "AccountDidChanged",
+            AccountSecretRead {} => "AccountSecretRead",
             AccountAddressVerified { .. } => "AccountAddressVerified",
             AccountAddressAssigned { .. } => "AccountAddressAssigned",
             AccountAddressProvided { .. } => "AccountAddressProvided",

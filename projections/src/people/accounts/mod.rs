@@ -1,6 +1,7 @@
 //! The read model of accounts, their subscriptions and their settings.
 
 mod addresses;
+mod lines;
 mod recipients;
 
 use std::sync::Arc;
@@ -197,7 +198,8 @@ pub async fn setting(
     Ok(value.flatten())
 }
 
-/// The projection that maintains `accounts`, `account_programs` and `account_settings`.
+/// The projection that maintains `accounts`, `account_programs`, `account_settings`, `extensions`
+/// and `dids`.
 pub struct Accounts;
 
 #[async_trait]
@@ -211,7 +213,13 @@ impl Projection for Accounts {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["accounts", "account_programs", "account_settings"]
+        &[
+            "accounts",
+            "account_programs",
+            "account_settings",
+            "extensions",
+            "dids",
+        ]
     }
 
     async fn apply(
@@ -234,9 +242,9 @@ async fn apply(
     event: &AccountEvent,
 ) -> Result<(), sqlx::Error> {
     use AccountEvent::{
-        AccountAssigned, AccountCreated, AccountDeactivated, AccountDeleted, AccountDissociated,
-        AccountSettingCleared, AccountSettingSet, AccountSubscribed, AccountUnsubscribed,
-        AccountUpdated,
+        AccountAssigned, AccountCreated, AccountDeactivated, AccountDeleted, AccountDidChanged,
+        AccountDissociated, AccountExtensionChanged, AccountSettingCleared, AccountSettingSet,
+        AccountSubscribed, AccountUnsubscribed, AccountUpdated,
     };
     let id = recorded.aggregate_id;
     match event {
@@ -314,13 +322,24 @@ async fn apply(
                 .execute(&mut *db)
                 .await?;
         }
+        AccountExtensionChanged { extension } => {
+            let details = extension.get().cloned().unwrap_or_default();
+            lines::set_extension(db, recorded, &details).await?;
+        }
+        AccountDidChanged { did } => {
+            let details = did.get().cloned().unwrap_or_default();
+            lines::set_did(db, recorded, &details).await?;
+        }
         AccountDeleted {} => {
+            writes::delete(db, recorded, &["extensions"], "extension_id").await?;
+            writes::delete(db, recorded, &["dids"], "did_id").await?;
             let tables = ["accounts", "account_programs", "account_settings"];
             return writes::delete(db, recorded, &tables, "account_id").await;
         }
         event => addresses::apply(db, id, event).await?,
     }
-    writes::touch(db, recorded, "accounts", "account_id").await
+    writes::touch(db, recorded, "accounts", "account_id").await?;
+    lines::follow(db, id).await
 }
 
 /// Writes the fields of an account that an update carries, except its secrets.
