@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    Id, Personal, Subject,
-    delivery::{Direction, Order, Outcome, Spool, TransmissionEvent},
+    Id, Owner, Personal, Subject,
+    delivery::{Direction, Message, Opened, Order, Outcome, Spool, TransmissionEvent},
     flow::{Flow, Service},
 };
 
@@ -52,6 +52,72 @@ pub fn queued(spool: i64, attempt: u32, contact: i64) -> TransmissionEvent {
         avoid: vec![Id::new(9)],
         owner: None,
         campaign: None,
+    }
+}
+
+/// An outbound call that is queued.
+pub fn queued_call(spool: i64, attempt: u32, contact: i64) -> TransmissionEvent {
+    TransmissionEvent::SpoolQueued {
+        spool: Id::new(spool),
+        attempt,
+        at: noon(),
+        due_at: noon(),
+        deadline: noon() + TimeDelta::minutes(2),
+        flow: call(),
+        program_version: 1,
+        account_id: Id::new(1),
+        destination: personal(contact, "+15550100".to_owned()),
+        avoid: Vec::new(),
+        owner: Some(Owner::in_first_tenant(Id::new(5))),
+        campaign: None,
+    }
+}
+
+/// A call that comes in.
+pub fn arrived_call(spool: i64, contact: i64) -> TransmissionEvent {
+    let message = Message {
+        source: Some("+15550142".to_owned()),
+        destination: "+4930123456".to_owned(),
+        sender: Some("Ada".to_owned()),
+        ..Message::default()
+    };
+    TransmissionEvent::SpoolReceived {
+        spool: Id::new(spool),
+        at: noon(),
+        provider: Some(Id::new(8)),
+        account_id: Id::new(1),
+        flow: call(),
+        program_version: 1,
+        key: format!("call/{spool}"),
+        message: personal(contact, message),
+        opened: Some(Opened {
+            owner: Owner::in_first_tenant(Id::new(5)),
+            deadline: noon() + TimeDelta::minutes(2),
+        }),
+    }
+}
+
+fn call() -> Flow {
+    Flow {
+        service: Service::Voice,
+        steps: Vec::new(),
+    }
+}
+
+/// The connection of a call, so many seconds after noon.
+pub fn connected(spool: i64, seconds: i64) -> TransmissionEvent {
+    TransmissionEvent::SpoolConnected {
+        spool: Id::new(spool),
+        at: noon() + TimeDelta::seconds(seconds),
+        awaited: None,
+    }
+}
+
+/// The request to hang up a call.
+pub fn hung_up(spool: i64) -> TransmissionEvent {
+    TransmissionEvent::SpoolHangupRequested {
+        spool: Id::new(spool),
+        at: noon() + TimeDelta::seconds(2),
     }
 }
 

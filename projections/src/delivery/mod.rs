@@ -13,6 +13,7 @@ pub mod spool_results;
 pub mod spools;
 pub mod transmissions;
 
+pub(crate) use self::occurred::storable;
 use self::{
     campaigns::{CampaignRow, Campaigns},
     deliveries::Deliveries,

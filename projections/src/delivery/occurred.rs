@@ -18,6 +18,6 @@ pub(super) fn occurred(recorded: &Recorded) -> Option<Occurred<'_>> {
 }
 
 /// The remote side's text with NUL replaced, which Postgres cannot store.
-pub(super) fn storable(text: &str) -> String {
+pub(crate) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

@@ -3,6 +3,7 @@
 //! To add a kind: a file with its row, filter and [`record::RecordTable`], which makes it a
 //! projection, and its names in the list below.
 
+pub mod cdrs;
 pub mod conditions;
 pub mod customs;
 pub mod destinations;
@@ -16,6 +17,7 @@ pub mod record;
 pub mod voicemails;
 
 use self::{
+    cdrs::{CdrRow, Cdrs},
     conditions::{ConditionRow, Conditions},
     customs::{CustomRow, Customs},
     destinations::{DestinationRow, Destinations},
@@ -30,8 +32,8 @@ use self::{
 use crate::registered::registered;
 
 registered! {
-    projections: Conditions, Customs, Destinations, Disas, Hunts, Ivrs, PhoneModels, Phones,
+    projections: Cdrs, Conditions, Customs, Destinations, Disas, Hunts, Ivrs, PhoneModels, Phones,
         RateTables, Voicemails;
-    views: ConditionRow, CustomRow, DestinationRow, DisaRow, HuntRow, IvrRow, PhoneModelRow,
+    views: CdrRow, ConditionRow, CustomRow, DestinationRow, DisaRow, HuntRow, IvrRow, PhoneModelRow,
         PhoneRow, RateTableRow, RateTableSummary, VoicemailRow;
 }

@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 use domain::{
     FIRST_TENANT, Id, Personal, Subject,
     access::{Role, RoleEvent, User, UserEvent, UserProfile},
-    delivery::{Outcome, ResultKind, SpoolResult, Transmission, TransmissionEvent},
+    delivery::{Direction, Outcome, ResultKind, SpoolResult, Transmission, TransmissionEvent},
+    flow::Service,
     outreach::{
         Attachment, MediaHash, Program, ProgramEvent, ProgramKind, Recording, RecordingContent,
         RecordingEvent, Sound, Template, TemplateContent, TemplateEvent, Text, TextClass,
@@ -17,6 +18,7 @@ use domain::{
 };
 use eventstore::Position;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
+use testkit::transmissions::{arrived_call, connected, hung_up, queued_call};
 pub(super) use testkit::transmissions::{ended, noon, personal, queued, transmission};
 
 use super::ScratchLog;
@@ -118,6 +120,7 @@ impl Life {
         let outcomes = [
             Outcome::Delivered,
             Outcome::Rejected,
+            Outcome::Unanswered,
             Outcome::Unavailable,
             Outcome::Unknown,
         ];
@@ -158,15 +161,13 @@ impl Life {
                 self.spools += 1;
                 let spool = self.transmission * 100 + i64::from(self.spools);
                 let outcome = outcomes[rng.random_range(0..outcomes.len())];
-                let mut events = vec![queued(spool, self.spools, self.contact)];
-                events.push(started(spool));
+                let mut events = match rng.random_range(0..2) {
+                    0 => vec![queued(spool, self.spools, self.contact), started(spool)],
+                    _ => self.call(rng, spool),
+                };
                 events.push(learned(spool, self.contact, "it said \0 so"));
-                events.extend(ended(
-                    spool,
-                    self.contact,
-                    outcome,
-                    "250 secret@example.com",
-                ));
+                let words = "250 secret@example.com, USER_BUSY";
+                events.extend(ended(spool, self.contact, outcome, words));
                 // Split at random: events that belong together need not be in one batch.
                 let rest = events.split_off(rng.random_range(1..events.len()));
                 scratch
@@ -177,6 +178,38 @@ impl Life {
                     .await
             }
         }
+    }
+
+    /// The first events of an outbound call, which may be answered or hung up.
+    fn call(&self, rng: &mut StdRng, spool: i64) -> Vec<TransmissionEvent> {
+        let mut events = vec![queued_call(spool, self.spools, self.contact)];
+        if rng.random_bool(0.9) {
+            events.push(started(spool));
+        }
+        if rng.random_bool(0.5) {
+            events.push(connected(spool, 2));
+        }
+        if rng.random_bool(0.2) {
+            events.push(hung_up(spool));
+        }
+        events
+    }
+}
+
+/// Appends an inbound call that ends, and one that does not.
+async fn ring(scratch: &ScratchLog, id: i64) {
+    for (id, ends) in [(id + 900_000, true), (id + 900_001, false)] {
+        let mut created = transmission(id, 1, id);
+        if let TransmissionEvent::TransmissionCreated { order, .. } = &mut created {
+            (order.direction, order.service) = (Direction::Inbound, Service::Voice);
+        }
+        let spool = id * 100;
+        let mut events = vec![created, arrived_call(spool, id), started(spool)];
+        if ends {
+            events.push(connected(spool, 2));
+            events.extend(ended(spool, id, Outcome::Delivered, "NORMAL_CLEARING"));
+        }
+        scratch.append::<Transmission>(id, events).await;
     }
 }
 
@@ -293,6 +326,7 @@ async fn settle_in(scratch: &ScratchLog, base: i64) -> Position {
         .await;
     record(scratch, id).await;
     write(scratch, id).await;
+    ring(scratch, id).await;
     let reading = |text: &str| ProgramKind::VoiceTts {
         text: Personal::new(Subject::new("program", id), text.parse().unwrap()),
         delay: 2,

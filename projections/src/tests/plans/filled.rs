@@ -84,6 +84,7 @@ fn value(column: &str, kind: &str, is_key: bool) -> String {
         ("outcome", _) => mostly("'delivered'", "'rejected'"),
         ("type", _) => mostly("'common'", "'rare'"),
         ("channel", _) => mostly("'any'", "'fax'"),
+        ("disposition", _) => mostly("'ANSWERED'", "'BUSY'"),
         (column, "text") => mostly(
             &format!("'{column} common ' || substr(md5(n::text), 1, 4)"),
             &format!("'{column} qzxj ' || n"),
@@ -101,6 +102,7 @@ pub fn samples(field: &str, accepted: impl Fn(&str) -> bool) -> (&'static str, &
         "outcome" => ("rejected", "delivered"),
         "type" => ("rare", "common"),
         "channel" => ("fax", "any"),
+        "disposition" => ("BUSY", "ANSWERED"),
         "service_flag" | "gateway_flag" => ("2", "8"),
         field if field.ends_with("phone") => ("0004242", "0"),
         field if field.ends_with("email") => ("user4242@example.com", "user4243@example.com"),

@@ -4,6 +4,7 @@
 mod explained;
 mod filled;
 
+use chrono::{DateTime, TimeDelta};
 use domain::{Id, Scope, Tenants};
 use futures::future::BoxFuture;
 use sqlx::{PgPool, QueryBuilder};
@@ -11,7 +12,11 @@ use sqlx::{PgPool, QueryBuilder};
 use self::{explained::Explained, filled::samples};
 use super::ScratchLog;
 use crate::{
-    Query, View, ViewVisitor, count, page, people::contacts::ContactRow, reads::statement, views,
+    Query, View, ViewVisitor, count, page,
+    pbx::cdrs::{CdrFilter, history_query},
+    people::contacts::ContactRow,
+    reads::statement,
+    views,
 };
 
 /// All lists.
@@ -147,11 +152,14 @@ fn owned(pairs: &[(&str, &str)]) -> Pairs {
 
 /// Explains the statement that a client's request would execute, with the same values.
 async fn explain<V: View>(pool: &PgPool, pairs: Pairs, scope: Scope, ask: Ask) -> Explained {
-    let query = Query::<V>::parse(pairs).unwrap();
+    executed(pool, &Query::<V>::parse(pairs).unwrap(), &scope, ask).await
+}
+
+async fn executed<V: View>(pool: &PgPool, query: &Query<V>, scope: &Scope, ask: Ask) -> Explained {
     let mut sql = QueryBuilder::new("explain (analyze, timing off, format json) ");
     match ask {
-        Ask::Page => statement::page(&mut sql, &query, &scope, 101),
-        Ask::Count => statement::count(&mut sql, &query, &scope),
+        Ask::Page => statement::page(&mut sql, query, scope, 101),
+        Ask::Count => statement::count(&mut sql, query, scope),
     }
     let plan: serde_json::Value = sql
         .build_query_scalar()
@@ -186,9 +194,26 @@ async fn every_list_is_served_by_indexes() {
             }
         }
     }
+    wrong.extend(history_of_a_day(&scratch.pool).await);
     assert!(looked > 500, "{looked} plans");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     scratch.close().await;
+}
+
+/// The faults of the plans for a tenant's calls of a day, which are to be read in their order.
+async fn history_of_a_day(pool: &PgPool) -> Vec<String> {
+    let day = DateTime::from_timestamp(filled::BEGINNING + 5 * 86_400, 0).unwrap();
+    let mut wrong = Vec::new();
+    for scope in [Scope::Installation, own(MUCH)] {
+        let filter = CdrFilter {
+            started: Some(day..day + TimeDelta::days(1)),
+            ..CdrFilter::default()
+        };
+        let query = history_query(Id::new(MUCH), filter);
+        let plan = executed(pool, &query, &scope, Ask::Page).await;
+        wrong.extend(plan.complaint(202));
+    }
+    wrong
 }
 
 /// A prepared statement that is kept would change to a generic plan after five executions.
