@@ -7,6 +7,7 @@
 //! - [`sending`] looks up the preconditions of a send, and [`suppression`] the do-not-contact
 //!   lists.
 //! - [`receiving`] takes in inbound messages.
+//! - [`routing`] keeps the configuration of PBXs in memory, for decisions on calls.
 //! - [`addresses`] holds the rights of accounts to their addresses, and [`verification`] proves
 //!   that an account's holder reads the messages to an address.
 //! - [`deprovisioning`] ends the accounts and schedules of a user who leaves.
@@ -25,6 +26,7 @@ pub mod flows;
 pub mod media;
 pub mod policies;
 pub mod receiving;
+pub mod routing;
 pub mod sandbox;
 pub mod sending;
 pub mod suppression;

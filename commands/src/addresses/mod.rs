@@ -42,6 +42,15 @@ enum Holder {
     Other(Id<Account>),
 }
 
+/// Who assigns an address to an account by writing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Assigner {
+    /// An account administrator.
+    Administrator,
+    /// Somebody who configures the PBX of a tenant, with the tenant's own numbers.
+    Operator,
+}
+
 impl Addresses {
     /// A look-up on this bus.
     pub fn new(commands: Commands) -> Self {
@@ -53,10 +62,10 @@ impl Addresses {
         fingerprint(self.commands.store(), field, address)
     }
 
-    /// The assignments that follow from an administrator's patch of an account: of the new
-    /// addresses in the patch, or under [`AddressPolicy::Trusted`] of all addresses in it. An
-    /// address at which another account receives is assigned as a shared caller id, and one that
-    /// `may_assign` refuses is not assigned.
+    /// The assignments that follow from a patch of an account: of the new addresses in it that
+    /// `may_assign` allows; of all of these under [`AddressPolicy::Trusted`], or by an operator. An
+    /// address at which another account receives is assigned by an administrator as a shared
+    /// caller id, and by an operator not at all.
     ///
     /// # Errors
     /// When the log cannot be read or appended to.
@@ -64,7 +73,7 @@ impl Addresses {
         &self,
         account: Id<Account>,
         patch: &AccountPatch,
-        policy: AddressPolicy,
+        (policy, assigner): (AddressPolicy, Assigner),
         may_assign: impl Fn(&str) -> bool,
         (metadata, at): (&Metadata, DateTime<Utc>),
     ) -> Result<Vec<AddressAssignment>, CommandError> {
@@ -82,14 +91,22 @@ impl Addresses {
                 continue;
             }
             let is_kept = present.address(field).map(normal_address).as_ref() == Some(&address);
-            if is_kept && policy == AddressPolicy::Verified {
+            let is_administrator = assigner == Assigner::Administrator;
+            if is_kept && is_administrator && policy == AddressPolicy::Verified {
                 continue;
             }
             let fingerprint = self.fingerprint(field, &address);
-            let freed = self.free(account, field, &fingerprint, true, (metadata, at));
+            let freed = self.free(
+                account,
+                field,
+                &fingerprint,
+                is_administrator,
+                (metadata, at),
+            );
             let receives = match freed.await {
                 Ok(()) => true,
-                Err(CommandError::Refused(Refusal::Taken { .. })) => false,
+                Err(CommandError::Refused(Refusal::Taken { .. })) if is_administrator => false,
+                Err(CommandError::Refused(Refusal::Taken { .. })) => continue,
                 Err(error) => return Err(error),
             };
             assignments.push(AddressAssignment {
