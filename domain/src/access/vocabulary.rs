@@ -12,7 +12,7 @@ pub const USER: &str = "user";
 /// `contact_admin`.
 pub fn permissions() -> Vec<String> {
     const CRUD: [&str; 6] = ["create", "list", "read", "update", "delete", "admin"];
-    const KINDS: [&str; 26] = [
+    const KINDS: [&str; 29] = [
         "account",
         "campaign",
         "condition",
@@ -20,6 +20,7 @@ pub fn permissions() -> Vec<String> {
         "custom",
         "destination",
         "did",
+        "disa",
         "document",
         "extension",
         "group",
@@ -28,8 +29,10 @@ pub fn permissions() -> Vec<String> {
         "optout",
         "permission",
         "phone",
+        "phone_model",
         "program",
         "provider",
+        "rate_table",
         "recording",
         "role",
         "schedule",
@@ -40,7 +43,7 @@ pub fn permissions() -> Vec<String> {
         "voicemail",
         "tenant",
     ];
-    const OTHERS: [&str; 28] = [
+    const OTHERS: [&str; 31] = [
         "api",
         "api_access",
         "cdr",
@@ -55,6 +58,9 @@ pub fn permissions() -> Vec<String> {
         "event_read",
         "extension_secret",
         INSTALLATION_ADMIN,
+        "pbx",
+        "pbx_read",
+        "pbx_update",
         "program_execute",
         "result",
         "result_list",
@@ -120,7 +126,8 @@ pub fn grants(held: &str, wanted: &str) -> bool {
         .strip_prefix(held)
         .and_then(|rest| rest.strip_prefix('_'))
     {
-        Some(verb) => verb != "admin",
+        // `phone` grants `phone_model_read`, and no more `phone_model_admin` than `phone_admin`.
+        Some(verb) => verb != "admin" && !verb.ends_with("_admin") && verb != "secret",
         None => false,
     }
 }
@@ -130,10 +137,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_grants_every_verb_but_admin() {
+    fn a_prefix_grants_every_verb_but_admin_and_secret() {
         assert!(grants("contact", "contact_create"));
         assert!(grants("contact_admin", "contact_admin"));
         assert!(!grants("contact", "contact_admin"));
+        assert!(!grants("phone", "phone_model_admin"));
+        assert!(!grants("extension", "extension_secret"));
+        assert!(grants("extension_secret", "extension_secret"));
         assert!(!grants("contact", "contactless_read"));
         assert!(!grants("contact_create", "contact"));
     }
