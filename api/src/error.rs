@@ -171,6 +171,8 @@ impl Error {
     fn answer(self, problem: Value) -> Response {
         let status = self.status();
         let mut response = (status, Json(problem)).into_response();
+        // For those that answer in another form.
+        response.extensions_mut().insert(self.clone());
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, kind);

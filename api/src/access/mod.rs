@@ -18,6 +18,8 @@ mod users;
 use crate::openapi::Routes;
 
 pub(crate) use tenant_limits::Newcomer;
+pub(crate) use user_fields::NewPassword;
+pub(crate) use users::{change_password, sealed_password};
 
 /// The area's routes.
 pub(crate) fn routes() -> Routes {

@@ -6,6 +6,7 @@ use domain::{
     access::{Tenant, TenantCommand, TenantPatch, User, UserCommand},
     delivery::{Campaign, Provider, Schedule, Transmission},
     outreach::{Document, Program, Recording, Template, Text},
+    pbx::{Condition, Custom, Destination, Disa, Hunt, Ivr, Phone, RateTable, Voicemail},
     people::{Account, Contact, Group, OptOut},
 };
 use projections::access::{
@@ -29,21 +30,30 @@ const ASSIGNMENT: &str = "/users/{user_id}/tenants/{tenant_id}";
 const ADMINISTRATORS: &str = "By administrators of the installation only.";
 
 /// The aggregate types that belong to tenants.
-const WITHIN_TENANTS: [&str; 14] = [
+const WITHIN_TENANTS: [&str; 23] = [
     Account::TYPE,
     Campaign::TYPE,
+    Condition::TYPE,
     Contact::TYPE,
+    Custom::TYPE,
+    Destination::TYPE,
+    Disa::TYPE,
     Document::TYPE,
     Group::TYPE,
+    Hunt::TYPE,
+    Ivr::TYPE,
     OptOut::TYPE,
+    Phone::TYPE,
     Program::TYPE,
     Provider::TYPE,
+    RateTable::TYPE,
     Recording::TYPE,
     Schedule::TYPE,
     Template::TYPE,
     Text::TYPE,
     Transmission::TYPE,
     User::TYPE,
+    Voicemail::TYPE,
 ];
 
 impl Noun for Tenant {
@@ -76,6 +86,7 @@ pub(super) fn routes() -> Routes {
             ),
         )
         .done()
+        .spelt_also("/tenants", "/pbx/tenants")
         .get(
             "/tenants/{tenant_id}/users",
             users_of,

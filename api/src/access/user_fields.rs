@@ -106,7 +106,7 @@ fn zone(fields: &mut Fields) -> (Patch<i32>, Patch<TimeZone>) {
 
 /// A password to be set: `passwd`, or `password`.
 #[derive(Debug)]
-pub(super) struct NewPassword {
+pub(crate) struct NewPassword {
     pub secret: Patch<SecretString>,
     /// The field in which the password came.
     pub field: &'static str,

@@ -3,6 +3,7 @@
 use domain::{
     Id, Owner, Patch,
     access::{Role, User, UserCommand, UserPatch, UserProfile},
+    values::Sealed,
 };
 use projections::access::users::UserRow;
 use serde_json::json;
@@ -19,7 +20,8 @@ use crate::{
     answer::{Answer, id_of},
     auth::RightsLock,
     authorization::{
-        Create, Delete, Done, List, Noun, Owned, Password, Read, Reader, Update, Writer,
+        Caller, Create, Delete, Done, List, Noun, Owned, Password, Read, Reader, Update, Verb,
+        Writer,
     },
     extract::{Input, Listing, Path},
     idempotency::Recipe,
@@ -200,20 +202,30 @@ async fn password(
     change_password(&users, id, &password).await
 }
 
-pub(super) async fn change_password(
-    users: &Writer<User, Password>,
+/// Changes the password of a user whom the caller outranks, or the caller's own.
+pub(crate) async fn change_password<V: Verb>(
+    users: &Writer<User, V>,
     id: Id<User>,
     password: &NewPassword,
 ) -> Result<Answer> {
     // Before the slow hash: the id of a user out of scope must not cost more than no id.
     let user = users.load(id).await?.aggregate;
     must_outrank(users, id)?;
-    let (app, network) = (users.caller().app(), users.caller().network());
-    let secret = password.required(app.config().password_policy, user.profile())?;
-    let sealed = app.auth().passwords.seal(id, secret, network).await?;
+    let sealed = sealed_password(users.caller(), (id, &user), password).await?;
     users
         .updated::<UserRow>(id, UserCommand::ChangePassword(sealed))
         .await
+}
+
+/// A new password of a user, checked against the policy and hashed.
+pub(crate) async fn sealed_password(
+    caller: &Caller,
+    (id, user): (Id<User>, &User),
+    password: &NewPassword,
+) -> Result<Sealed> {
+    let (app, network) = (caller.app(), caller.network());
+    let secret = password.required(app.config().password_policy, user.profile())?;
+    app.auth().passwords.seal(id, secret, network).await
 }
 
 /// A profile with the names and addresses of a patch applied.

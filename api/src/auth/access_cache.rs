@@ -178,6 +178,16 @@ impl AccessCache {
         self.look(|state| state.tenant_with(address))
     }
 
+    /// The tenant with this code, in any case of its letters.
+    pub fn tenant_coded(&self, code: &str) -> Option<Id<Tenant>> {
+        self.look(|state| state.tenant_coded(code))
+    }
+
+    /// The tenant, if there is one only.
+    pub fn only_tenant(&self) -> Option<Id<Tenant>> {
+        self.look(State::only_tenant)
+    }
+
     /// True if there is one tenant only.
     pub fn has_one_tenant(&self) -> bool {
         self.look(State::has_one_tenant)

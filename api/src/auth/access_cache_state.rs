@@ -170,10 +170,28 @@ impl State {
             .map(|(id, _)| *id)
     }
 
+    /// The tenant with this code, in any case of its letters.
+    pub fn tenant_coded(&self, code: &str) -> Option<Id<Tenant>> {
+        let code = code.trim().to_lowercase();
+        let is_it = |tenant: &Tenant| tenant.details().code.to_lowercase() == code;
+        let mut live = self.live_tenants();
+        live.find(|(_, tenant)| is_it(tenant)).map(|(id, _)| id)
+    }
+
+    /// The tenant, if there is one only.
+    pub fn only_tenant(&self) -> Option<Id<Tenant>> {
+        let mut live = self.live_tenants().map(|(id, _)| id);
+        live.next().filter(|_| live.next().is_none())
+    }
+
     /// True if there is one tenant only.
     pub fn has_one_tenant(&self) -> bool {
-        let live = self.tenants.values().filter(|it| it.state.exists());
-        live.count() <= 1
+        self.live_tenants().count() <= 1
+    }
+
+    fn live_tenants(&self) -> impl Iterator<Item = (Id<Tenant>, &Tenant)> {
+        let all = self.tenants.iter().map(|(id, it)| (*id, &it.state));
+        all.filter(|(_, tenant)| tenant.exists())
     }
 
     /// The number of users whose home this tenant is.

@@ -98,6 +98,15 @@ impl Caller {
         Err(Error::Forbidden(needed.into()))
     }
 
+    /// The tenant within which the caller has that permission, if it is the only one.
+    pub fn only_tenant<N: Noun, V: Verb>(&self) -> Option<Id<Tenant>> {
+        if self.is_installation_admin() {
+            return self.access_cache().only_tenant();
+        }
+        let held = self.tenants_where(&permission::<N, V>());
+        held.first().copied().filter(|_| held.len() == 1)
+    }
+
     /// Refuses a caller who does not have that permission.
     pub fn must<N: Noun, V: Verb>(&self) -> Result<()> {
         let wanted = permission::<N, V>();

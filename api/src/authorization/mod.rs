@@ -12,7 +12,7 @@ mod verb;
 mod writer;
 
 pub(crate) use caller::Caller;
-pub(crate) use noun::{EventLog, Noun, Owned, ResultRow, Statistic};
+pub(crate) use noun::{Did, EventLog, Extension, Noun, Owned, ResultRow, Statistic};
 pub(crate) use own::{own, own_in};
 pub(crate) use reader::Reader;
 pub(crate) use requested_tenant::{RequestedTenant, TENANT_ID};

@@ -36,6 +36,19 @@ pub(crate) enum EventLog {}
 /// the tenants where the permission is held.
 pub(crate) enum Statistic {}
 
+/// Accounts of type extension, as parts of a PBX: `extension_…`.
+pub(crate) enum Extension {}
+/// Accounts of type did, as parts of a PBX: `did_…`.
+pub(crate) enum Did {}
+
+impl Noun for Extension {
+    const NAME: &'static str = "extension";
+    const OWNED: Owned = Owned::ByTenants;
+}
+impl Noun for Did {
+    const NAME: &'static str = "did";
+    const OWNED: Owned = Owned::ByTenants;
+}
 impl Noun for ResultRow {
     const NAME: &'static str = "result";
     const OWNED: Owned = Owned::ByUsers("transmission_admin");

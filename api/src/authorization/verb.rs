@@ -24,6 +24,8 @@ pub(crate) enum Start {}
 pub(crate) enum Stop {}
 /// `_password`.
 pub(crate) enum Password {}
+/// `_secret`.
+pub(crate) enum Secret {}
 /// `_admin`.
 pub(crate) enum Admin {}
 
@@ -53,6 +55,9 @@ impl Verb for Stop {
 }
 impl Verb for Password {
     const NAME: &'static str = "password";
+}
+impl Verb for Secret {
+    const NAME: &'static str = "secret";
 }
 impl Verb for Admin {
     const NAME: &'static str = "admin";

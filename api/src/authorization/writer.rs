@@ -25,11 +25,17 @@ use crate::{
     openapi::{CREATED_WITHIN, Describe, Sketch},
 };
 
+/// The types that a writer is for, of which it holds nothing.
+type Leave<A, V, N> = PhantomData<fn() -> (A, V, N)>;
+
 /// The permission to do `V` with things of kind `A`. A command that is sent through it carries the
 /// caller's name, changes only things in the caller's scope, and has been taken in by the read
 /// models when it returns. It is sent only while the caller is still known and still has the
 /// permission: a body may come in long after the request's headers.
-pub(crate) struct Writer<A, V> {
+///
+/// `N` names the permission where it is not that of the aggregate's own name: an extension is an
+/// account, and takes `extension_…`.
+pub(crate) struct Writer<A, V, N = A> {
     caller: Caller,
     /// Refuses a caller who does not have the permission.
     demand: fn(&Caller) -> Result<()>,
@@ -37,7 +43,7 @@ pub(crate) struct Writer<A, V> {
     within: Mutex<Option<Id<Tenant>>>,
     expected_versions: Option<Vec<u64>>,
     asked: RequestedTenant,
-    leave: PhantomData<fn() -> (A, V)>,
+    leave: Leave<A, V, N>,
 }
 
 /// The result of a command.
@@ -48,6 +54,21 @@ pub(crate) struct Done {
 }
 
 impl<A: Noun, V: Verb> Writer<A, V> {
+    /// The writer of a caller who has the permission.
+    pub fn of(caller: &Caller) -> Result<Self> {
+        caller.must::<A, V>()?;
+        Ok(Self {
+            caller: caller.clone(),
+            demand: Caller::must::<A, V>,
+            within: Mutex::default(),
+            expected_versions: None,
+            asked: RequestedTenant::default(),
+            leave: PhantomData,
+        })
+    }
+}
+
+impl<A, V: Verb, N: Noun> Writer<A, V, N> {
     /// The caller.
     pub fn caller(&self) -> &Caller {
         &self.caller
@@ -55,12 +76,12 @@ impl<A: Noun, V: Verb> Writer<A, V> {
 
     /// The scope of the things that the caller may change.
     pub fn scope(&self) -> Scope {
-        self.caller.scope_for::<A, V>()
+        self.caller.scope_for::<N, V>()
     }
 
     /// Refuses a caller who does not have the permission within this tenant.
     pub fn must_in(&self, tenant: Id<Tenant>) -> Result<()> {
-        self.caller.must_in::<A, V>(tenant)
+        self.caller.must_in::<N, V>(tenant)
     }
 
     /// Refuses a caller who does not have the permission for things of this owner.
@@ -68,7 +89,7 @@ impl<A: Noun, V: Verb> Writer<A, V> {
         if self.scope().covers(Some(owner)) {
             return Ok(());
         }
-        let needed = format!("permission {}_{} is needed for this", A::NAME, V::NAME);
+        let needed = format!("permission {}_{} is needed for this", N::NAME, V::NAME);
         Err(Error::Forbidden(needed.into()))
     }
 
@@ -101,10 +122,11 @@ impl<A: Noun, V: Verb> Writer<A, V> {
     }
 }
 
-impl<A, V> Writer<A, V>
+impl<A, V, N> Writer<A, V, N>
 where
-    A: Noun + Entity<Command: Clone, Error: Into<Refusal>>,
+    A: Entity<Command: Clone, Error: Into<Refusal>>,
     V: Verb,
+    N: Noun,
 {
     /// The caller's user id.
     pub fn user(&self) -> Id<User> {
@@ -126,6 +148,25 @@ where
         self.must_in(tenant)?;
         *self.within.lock().unwrap_or_else(PoisonError::into_inner) = Some(tenant);
         Ok(Owner::new(tenant, self.user()))
+    }
+
+    /// The owner of what the caller creates for a tenant as a whole: their home tenant, unless the
+    /// request names another one as `tenant_id` within which they have the permission.
+    pub fn whole_tenant(&self) -> Result<Owner> {
+        self.whole_tenant_of(self.asked.tenant()?.unwrap_or_else(|| self.caller.home()))
+    }
+
+    /// The owner of what the caller creates for this tenant as a whole.
+    pub fn whole_tenant_of(&self, tenant: Id<Tenant>) -> Result<Owner> {
+        let (cache, owner) = (self.caller.access_cache(), Owner::whole(tenant));
+        let is_theirs = cache.tenants_of(self.user()).contains(&tenant);
+        let is_known = is_theirs || self.scope().covers(Some(owner));
+        if !is_known || cache.tenant(tenant).is_none() {
+            return Err(Error::unknown(TENANT_ID));
+        }
+        self.must_in(tenant)?;
+        *self.within.lock().unwrap_or_else(PoisonError::into_inner) = Some(tenant);
+        Ok(owner)
     }
 
     /// The tenant that the request names as `tenant_id`, if it names one.
@@ -171,7 +212,7 @@ where
 
     /// Creates something and answers its id.
     pub async fn created(&self, id: Id<A>, command: A::Command) -> Result<Answer> {
-        let answer = id_of(A::NAME, id.get());
+        let answer = id_of(N::NAME, id.get());
         let recipe = || Recipe::Body(answer.clone());
         let actor = self.actor(Scope::Installation)?.answering(recipe);
         let done = self.made(id, command, actor).await?;
@@ -180,7 +221,7 @@ where
 
     /// Deletes something and answers its id.
     pub async fn deleted(&self, id: Id<A>, command: A::Command) -> Result<Answer> {
-        self.answered(id, command, id_of(A::NAME, id.get())).await
+        self.answered(id, command, id_of(N::NAME, id.get())).await
     }
 
     /// Changes something and answers its present state.
@@ -291,15 +332,15 @@ where
     }
 }
 
-impl<A: Noun, V: Verb> FromRequestParts<App> for Writer<A, V> {
+impl<A, V: Verb, N: Noun> FromRequestParts<App> for Writer<A, V, N> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let caller = Caller::from_request_parts(parts, app).await?;
-        caller.must::<A, V>()?;
+        caller.must::<N, V>()?;
         Ok(Self {
             caller,
-            demand: Caller::must::<A, V>,
+            demand: Caller::must::<N, V>,
             within: Mutex::default(),
             expected_versions: if_match(&parts.headers)?,
             asked: RequestedTenant::of_request(parts),
@@ -308,11 +349,11 @@ impl<A: Noun, V: Verb> FromRequestParts<App> for Writer<A, V> {
     }
 }
 
-impl<A: Noun, V: Verb> Describe for Writer<A, V> {
+impl<A, V: Verb, N: Noun> Describe for Writer<A, V, N> {
     fn describe(sketch: &mut Sketch) {
-        sketch.needs(format!("{}_{}", A::NAME, V::NAME), A::OWNED);
+        sketch.needs(format!("{}_{}", N::NAME, V::NAME), N::OWNED);
         sketch.changes = true;
-        if V::NAME == Create::NAME && matches!(A::OWNED, Owned::ByUsers(_)) {
+        if V::NAME == Create::NAME && matches!(N::OWNED, Owned::ByUsers(_)) {
             sketch.created_within = Some(CREATED_WITHIN);
         }
         let said = "The `ETag` of what is to be changed; another version is 409.";

@@ -98,7 +98,7 @@ where
     parsed.await.unwrap_or(Err(Error::Internal))
 }
 
-fn from_object<T: FromFields>(
+pub(super) fn from_object<T: FromFields>(
     object: Map<String, Value>,
     asked: Option<RequestedTenant>,
 ) -> Result<T> {
@@ -112,7 +112,7 @@ fn from_object<T: FromFields>(
     fields.finish(value)
 }
 
-fn parse(bytes: &[u8]) -> Result<Map<String, Value>> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Map<String, Value>> {
     match strict::parse(bytes) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(Error::invalid("body", "must be a JSON object")),

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 use utoipa::openapi::{RefOr, schema::Schema};
 
-use super::schemas;
+use super::{schemas, strict};
 use crate::{Error, Result, error::Invalid, openapi::Field};
 
 /// The most bytes of a secret. A longer one would only serve to keep the hashing busy.
@@ -66,6 +66,16 @@ impl Fields {
             field: field.into(),
             message: why.to_string(),
         });
+    }
+
+    /// The value of a field that must have one; notes an error where there is neither a value nor an
+    /// error already.
+    pub fn required<T>(&mut self, field: &'static str, read: Patch<T>) -> Option<T> {
+        let value = read.given();
+        if value.is_none() && self.errors.iter().all(|error| error.field != field) {
+            self.refuse(field, "is required");
+        }
+        value
     }
 
     /// The value that was read, unless there were errors.
@@ -227,6 +237,23 @@ impl Fields {
             _ => Err("must be an object".to_owned()),
         });
         object.given()
+    }
+
+    /// As [`Fields::object`], of a form too, where the object is JSON in a text.
+    pub fn object_in_text(&mut self, field: &'static str) -> Option<Fields> {
+        if let Some(Value::String(text)) = self.map.get(field) {
+            match strict::parse(text.as_bytes()) {
+                Ok(object @ Value::Object(_)) => {
+                    self.map.insert(field.to_owned(), object);
+                }
+                _ => {
+                    self.map.remove(field);
+                    self.refuse(field, "must be a JSON object");
+                    return None;
+                }
+            }
+        }
+        self.object(field)
     }
 
     /// Reads a value and leaves `field` in place for the next reader, since the field stands for

@@ -4,6 +4,7 @@
 mod body;
 mod content_type;
 mod fields;
+mod form;
 mod lists;
 mod path;
 mod query;
@@ -13,5 +14,6 @@ mod strict;
 pub(crate) use body::{FromFields, Input};
 pub(crate) use content_type::{content_types, declared_type, refuse_unread, unlisted_type};
 pub(crate) use fields::{Fields, Given};
+pub(crate) use form::{FORM, Form};
 pub(crate) use path::{Path, Segment};
 pub(crate) use query::{Listing, flag, query_pairs};

@@ -80,6 +80,11 @@ pub(super) fn texts() -> ArrayBuilder {
     ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String))
 }
 
+/// An object in a list.
+pub(super) fn entry() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Object)
+}
+
 /// An object within the body.
 pub(super) fn object() -> ObjectBuilder {
     of_types([Type::Object, Type::Null])

@@ -35,7 +35,7 @@ use crate::{
     App, Error, Result,
     authorization::{Caller, Owned},
     bodies::Hold,
-    openapi,
+    openapi::{self, Registered},
 };
 use claims::{Claim, Found, LEASE};
 use fingerprint::Reading;
@@ -64,7 +64,9 @@ pub(crate) async fn answer_repeated(
     let route = request.extensions().get::<MatchedPath>();
     let route = route.and_then(|path| openapi::registered(request.method(), path.as_str()));
     let is_write = openapi::changes(request.method(), route);
-    let takes_key = is_write && !is_login(request.uri().path());
+    let answers_secret =
+        is_login(request.uri().path()) || route.is_some_and(Registered::reads_secret);
+    let takes_key = is_write && !answers_secret;
     if !takes_key || !request.headers().contains_key(KEY) {
         return next.run(request).await;
     }

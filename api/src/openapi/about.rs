@@ -27,6 +27,7 @@ pub(crate) struct About {
     pub(super) also: Vec<(u16, &'static str)>,
     pub(super) takes: &'static [&'static str],
     pub(super) example: Option<Value>,
+    pub(super) enveloped: bool,
 }
 
 /// The content of a 200.
@@ -90,6 +91,12 @@ impl About {
     /// Adds a paragraph, where the summary leaves a question open.
     pub fn note(mut self, note: &'static str) -> Self {
         self.note = Some(note);
+        self
+    }
+
+    /// Puts the answers into the envelope of the documented PBX API.
+    pub fn enveloped(mut self) -> Self {
+        self.enveloped = true;
         self
     }
 

@@ -17,7 +17,7 @@ use utoipa::openapi::{
 
 use super::{
     about::{About, Answered},
-    examples, problems,
+    enveloped, examples, problems,
     routes::Operation,
     tenants,
 };
@@ -238,15 +238,17 @@ fn body(it: &Resolved<'_>) -> Option<RequestBody> {
         return Some(body.build());
     }
     let fields = sketch.fields.as_ref().filter(|fields| !fields.is_empty())?;
-    let mut object = ObjectBuilder::new();
+    let (mut object, mut form) = (ObjectBuilder::new(), ObjectBuilder::new());
     for field in fields {
         object = object.property(field.name, field.schema.clone());
+        form = form.property(field.name, enveloped::form_field(field.schema.clone()));
     }
     if let Some(said) = it.tenant() {
         object = object.property(TENANT_ID, tenants::schema(said));
     }
     for required in it.about.required {
         object = object.required(*required);
+        form = form.required(*required);
     }
     let content = ContentBuilder::new()
         .schema(Some(object))
@@ -256,8 +258,15 @@ fn body(it: &Resolved<'_>) -> Option<RequestBody> {
         [] => Required::False,
         _ => Required::True,
     };
-    let body = RequestBodyBuilder::new().required(Some(required));
-    Some(body.content("application/json", content).build())
+    let mut body = RequestBodyBuilder::new().required(Some(required));
+    body = body.content("application/json", content);
+    if sketch.form {
+        let content = ContentBuilder::new().schema(Some(form)).build();
+        for kind in ["application/x-www-form-urlencoded", "multipart/form-data"] {
+            body = body.content(kind, content.clone());
+        }
+    }
+    Some(body.build())
 }
 
 fn responses(it: &Resolved<'_>, all: &[Resolved<'_>]) -> utoipa::openapi::Responses {
@@ -274,8 +283,13 @@ fn responses(it: &Resolved<'_>, all: &[Resolved<'_>]) -> utoipa::openapi::Respon
             success.link(name, link)
         });
     let responses = ResponsesBuilder::new().response("200", success.build());
+    let failure = if it.about.enveloped {
+        enveloped::failure
+    } else {
+        problems::response
+    };
     let responses = said.into_iter().fold(responses, |all, (status, meaning)| {
-        all.response(status.to_string(), problems::response(status, meaning))
+        all.response(status.to_string(), failure(status, meaning))
     });
     responses.build()
 }
@@ -307,9 +321,13 @@ fn success(it: &Resolved<'_>) -> ResponseBuilder {
     let json = |schema: RefOr<Schema>| ContentBuilder::new().schema(Some(schema)).build();
     match (&it.about.answer, &it.operation.sketch.listed) {
         (Answered::Json(schema), _) => {
+            let mut schema = schema.as_ref().clone();
+            if it.about.enveloped {
+                schema = enveloped::success(schema);
+            }
             let response = response
                 .description("As it is now.")
-                .content("application/json", json(schema.as_ref().clone()));
+                .content("application/json", json(schema));
             if it.about.etag {
                 response.header("ETag", header("Its version, for `If-Match`.", text()))
             } else {

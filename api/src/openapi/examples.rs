@@ -225,6 +225,17 @@ fn known(field: &str) -> Option<Value> {
             json!(1_795_221_635)
         }
         "settings" => json!({}),
+        "number" | "mailbox" => json!("600"),
+        "fullname" => json!("Ada Lovelace"),
+        "hunt_type" => json!("Ring All"),
+        "condition_type" => json!("WEEKTIME"),
+        "source_type" => json!("HUNTLIST"),
+        "target_type" => json!("EXT"),
+        "custom_type" => json!("forward"),
+        "mac" => json!("00:15:65:12:ab:cd"),
+        "vendor" => json!("Yealink"),
+        "caller_id" | "cid_number" | "follow_me_caller_id" => json!("+15550100"),
+        "currency" => json!("EUR"),
         "event_type" => json!("ContactCreated"),
         "aggregate_type" => json!("contact"),
         "token" | "access_token" => json!("eyJhbGciOi…"),

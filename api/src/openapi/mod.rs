@@ -14,6 +14,7 @@
 mod about;
 mod assemble;
 mod crud;
+mod enveloped;
 mod examples;
 mod page;
 mod problems;
@@ -54,6 +55,13 @@ pub(crate) fn registered(method: &Method, path: &str) -> Option<&'static Registe
     let here = REGISTERED.get(path)?.iter();
     here.into_iter()
         .find_map(|(one, route)| (*one == method).then_some(route))
+}
+
+/// True if answers under this pattern of the router are in the envelope of the documented PBX API,
+/// whatever the method.
+pub(crate) fn is_enveloped(path: &str) -> bool {
+    let routes = REGISTERED.get(path).into_iter().flatten();
+    routes.into_iter().any(|(_, route)| route.enveloped)
 }
 
 /// True if a request can change something; its method decides if no route answers it.

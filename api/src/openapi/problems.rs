@@ -102,6 +102,12 @@ pub(super) fn responses() -> impl Iterator<Item = (&'static str, Response)> {
     })
 }
 
+/// The meaning of a status.
+pub(super) fn meaning(status: u16) -> &'static str {
+    let described = STATUSES.iter().find(|(one, ..)| *one == status);
+    described.map_or("", |(_, _, meaning)| meaning)
+}
+
 /// The answer of an operation with this status, which may mean something of its own there.
 pub(super) fn response(status: u16, meaning: Option<&str>) -> RefOr<Response> {
     let described = STATUSES.iter().find(|(one, ..)| *one == status);

@@ -9,7 +9,7 @@ use axum::{
 };
 
 use super::{About, Describe, Sketch, about::alias};
-use crate::{App, authorization::Owned};
+use crate::{App, authorization::Owned, extract::FORM};
 
 /// The content types of JSON bodies.
 pub(crate) const JSON: &[&str] = &["application/json", "application/*+json"];
@@ -41,6 +41,16 @@ pub(crate) struct Registered {
     /// The content types that a body may have, `*` standing for any type or subtype.
     /// None if the body is not read.
     pub content_types: Option<&'static [&'static str]>,
+    /// True if its answers are in the envelope of the documented PBX API.
+    pub enveloped: bool,
+}
+
+impl Registered {
+    /// True if a success answers a secret, of which no copy may be kept.
+    pub fn reads_secret(&self) -> bool {
+        let mut needed = self.permissions.iter();
+        needed.any(|(permission, _)| permission.ends_with("_secret"))
+    }
 }
 
 /// The routes of a resource, an area or everything.
@@ -154,6 +164,7 @@ impl Routes {
         let changes = |it: &Operation| it.method != "GET" || it.sketch.changes;
         let content_types = match &operation.sketch {
             sketch if sketch.bytes => Some(original.unwrap_or(operation).about.takes),
+            sketch if sketch.form => Some(FORM),
             sketch if sketch.fields.is_some() => Some(JSON),
             _ => None,
         };
@@ -161,6 +172,7 @@ impl Routes {
             changes: changes(operation) || original.is_some_and(changes),
             permissions: operation.sketch.needed().collect(),
             content_types,
+            enveloped: original.unwrap_or(operation).about.enveloped,
         }
     }
 

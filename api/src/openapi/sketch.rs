@@ -36,6 +36,8 @@ pub(crate) struct Sketch {
     pub created_within: Option<&'static str>,
     /// The fields of the JSON body, if one is read.
     pub fields: Option<Vec<Field>>,
+    /// True if the body may be a form as well.
+    pub form: bool,
     /// True if the body is bytes of any type.
     pub bytes: bool,
     /// The schema of the rows, if the operation lists some.

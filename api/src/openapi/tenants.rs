@@ -73,7 +73,12 @@ pub(super) fn hide(document: &mut Value) {
     }
 }
 
+/// Removes the field, unless it has to be given.
 fn hide_field(schema: &mut Value) {
+    let required = schema["required"].as_array();
+    if required.is_some_and(|names| names.iter().any(|name| name == TENANT_ID)) {
+        return;
+    }
     let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
     if let Some(fields) = fields {
         fields.remove(TENANT_ID);

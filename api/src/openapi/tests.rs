@@ -80,8 +80,10 @@ fn a_route_is_known_to_change_something_as_the_list_says() {
             panic!("{line}")
         };
         let writes = ["POST ", "PUT ", "DELETE "];
+        // Reads that leave an event.
+        let is_noted = ["transmission.clone", "account.provisioning"].contains(&operation);
         let is_alias = writes.iter().any(|verb| alias_of.starts_with(verb));
-        if method != "GET" || is_alias || operation == "transmission.clone" {
+        if method != "GET" || is_alias || is_noted {
             changing.insert((method.to_owned(), shape(path)));
         }
     }
@@ -149,6 +151,10 @@ fn every_refusal_is_described_once_with_its_own_example() {
             if status.starts_with('2') {
                 continue;
             }
+            let enveloped = &response["content"]["application/json"]["example"];
+            if enveloped["status"] == "failed" {
+                continue;
+            }
             assert!(response.get("content").is_none(), "{name} {status}");
             let body = &followed(&document, response)["content"]["application/problem+json"];
             let example = &body["example"];
@@ -159,7 +165,7 @@ fn every_refusal_is_described_once_with_its_own_example() {
         }
     }
     let size = document.to_string().len();
-    assert!(size < 600_000, "{size} bytes");
+    assert!(size < 900_000, "{size} bytes");
 }
 
 #[test]

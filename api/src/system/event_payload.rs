@@ -5,7 +5,7 @@ use domain::Event;
 use serde_json::{Map, Value, json};
 
 /// The fields that hold secrets, sealed; beside [`ALL_SECRET`] no other part of an event does.
-const SECRETS: [&str; 3] = ["password", "passwd", "passwd_pin"];
+const SECRETS: [&str; 5] = ["password", "passwd", "passwd_pin", "pin", "http_password"];
 /// The object in a provider's events whose values are all secrets.
 const ALL_SECRET: &str = "secrets";
 
