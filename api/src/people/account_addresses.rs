@@ -1,6 +1,9 @@
 //! The addresses of accounts: assigned by administrators, verified by their holders.
 
-use commands::{addresses::AddressPolicy, verification::VerificationError};
+use commands::{
+    addresses::{AddressPolicy, Assigner},
+    verification::VerificationError,
+};
 use domain::{
     Entity as _, FIRST_TENANT, Id,
     access::Tenant,
@@ -16,7 +19,7 @@ use serde_json::json;
 use crate::{
     Error, Result,
     answer::Answer,
-    authorization::{Admin, Caller, Reader, Update, Verb, Writer},
+    authorization::{Admin, Caller, Noun, Owned, Reader, Update, Verb, Writer},
     extract::{Fields, FromFields, Given, Input, Path},
     openapi::{Routes, Shape, op},
 };
@@ -135,8 +138,8 @@ async fn assign(
 }
 
 /// The command that changes an account, with the assignments that its writer may make.
-pub(crate) async fn update<V: Verb>(
-    accounts: &Writer<Account, V>,
+pub(crate) async fn update<V: Verb, N: Noun>(
+    accounts: &Writer<Account, V, N>,
     id: Id<Account>,
     patch: AccountPatch,
 ) -> Result<AccountCommand> {
@@ -151,19 +154,31 @@ pub(crate) async fn update<V: Verb>(
 
 /// The assignments of the addresses in a patch: none, unless the caller is an account
 /// administrator, or the policy trusts everybody.
-pub(super) async fn assigned<V: Verb>(
-    accounts: &Writer<Account, V>,
+pub(crate) async fn assigned<A, V: Verb, N: Noun>(
+    accounts: &Writer<A, V, N>,
     (id, tenant): (Id<Account>, Id<Tenant>),
     patch: &AccountPatch,
 ) -> Result<Vec<AddressAssignment>> {
     let caller = accounts.caller();
     let policy = caller.app().config().addresses;
-    if policy != AddressPolicy::Trusted && !caller.may_in::<Account, Admin>(tenant) {
+    let is_administrator = caller.may_in::<Account, Admin>(tenant);
+    // Who configures the PBX of a tenant puts its own numbers into use.
+    let is_operator = N::OWNED == Owned::ByTenants;
+    if policy != AddressPolicy::Trusted && !is_administrator && !is_operator {
         return Ok(Vec::new());
     }
+    let assigner = if is_operator {
+        Assigner::Operator
+    } else {
+        Assigner::Administrator
+    };
     let (addresses, metadata) = (caller.app().addresses(), accounts.metadata()?);
-    let may_assign = |address: &str| may_assign(caller, tenant, address);
-    let assigned = addresses.assignments(id, patch, policy, may_assign, (&metadata, clock::now()));
+    let may_assign = |address: &str| {
+        let is_own = || caller.access_cache().tenant_with(address) == Some(tenant);
+        may_assign(caller, tenant, address) && (is_administrator || !is_operator || is_own())
+    };
+    let by = (policy, assigner);
+    let assigned = addresses.assignments(id, patch, by, may_assign, (&metadata, clock::now()));
     Ok(assigned.await?)
 }
 

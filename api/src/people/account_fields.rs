@@ -2,15 +2,15 @@
 
 use domain::{
     Id, Patch,
-    people::{Account, AccountKind, AccountPatch},
-    values::Sealed,
+    people::{Account, AccountKind, AccountPatch, DidPatch, ExtensionPatch},
 };
 use eventstore::Vault;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use crate::{
     Result,
     extract::{Fields, FromFields},
+    sealing::seal,
 };
 
 const KINDS: [&str; 4] = ["account", "did", "extension", "eaddress"];
@@ -56,7 +56,41 @@ impl FromFields for NewAccount {
     }
 }
 
+/// The fields of an account of type did that is to be created.
+#[derive(Debug)]
+pub(super) struct NewDid(pub AccountRequest);
+
+impl FromFields for NewDid {
+    fn from_fields(fields: &mut Fields) -> Self {
+        let mut request = NewAccount::from_fields(fields).0;
+        request.must_be(AccountKind::Did, fields);
+        request.patch.did = did_details(fields);
+        Self(request)
+    }
+}
+
+/// The fields of an account of type extension that is to be created.
+#[derive(Debug)]
+pub(super) struct NewExtension(pub AccountRequest);
+
+impl FromFields for NewExtension {
+    fn from_fields(fields: &mut Fields) -> Self {
+        let mut request = NewAccount::from_fields(fields).0;
+        request.must_be(AccountKind::Extension, fields);
+        request.patch.extension = extension_details(fields);
+        Self(request)
+    }
+}
+
 impl AccountRequest {
+    /// Sets the type that the path stands for.
+    fn must_be(&mut self, kind: AccountKind, fields: &mut Fields) {
+        match &self.patch.kind {
+            Patch::Set(other) if *other != kind => fields.refuse("type", "contradicts the path"),
+            _ => self.patch.kind = Patch::Set(kind),
+        }
+    }
+
     /// The patch, with secrets sealed for this account.
     pub fn sealed(self, vault: &Vault, id: Id<Account>) -> Result<AccountPatch> {
         Ok(AccountPatch {
@@ -67,18 +101,27 @@ impl AccountRequest {
     }
 }
 
-fn seal(
-    vault: &Vault,
-    id: Id<Account>,
-    field: &str,
-    secret: Patch<SecretString>,
-) -> Result<Patch<Sealed>> {
-    Ok(match secret {
-        Patch::Keep => Patch::Keep,
-        Patch::Clear => Patch::Clear,
-        Patch::Set(secret) => {
-            let context = format!("account/{id}/{field}");
-            Patch::Set(vault.seal(&context, secret.expose_secret().as_bytes())?)
-        }
-    })
+/// The fields that an extension has beside those of an account.
+pub(crate) fn extension_details(fields: &mut Fields) -> ExtensionPatch {
+    ExtensionPatch {
+        number: fields.text_or_number("number"),
+        cid_number: fields.phone("cid_number"),
+        cid_name: fields.text("cid_name"),
+        follow_me_caller_id: fields.phone("follow_me_caller_id"),
+        call_waiting: fields.text("call_waiting"),
+        ring_time: fields.number("ring_time", 1..=3_600),
+    }
+}
+
+/// The fields that a DID has beside those of an account.
+pub(crate) fn did_details(fields: &mut Fields) -> DidPatch {
+    DidPatch {
+        country: fields.text("country"),
+        area: fields.text("area"),
+        comment: fields.text("comment"),
+        recording: fields.flag("recording"),
+        fax: fields.flag("fax"),
+        prefix: fields.text_or_number("prefix"),
+        name_prefix: fields.text("name_prefix"),
+    }
 }

@@ -8,17 +8,19 @@ use domain::{
 };
 use eventstore::clock;
 use projections::{outreach::uses, people::accounts::AccountRow};
+use serde_json::json;
 
 use super::{
     account_addresses,
-    account_fields::{AccountRequest, NewAccount},
+    account_fields::{AccountRequest, NewAccount, NewDid, NewExtension},
+    sip_secret::with_secret,
 };
 use crate::{
     Error, Result,
     access::Newcomer,
     answer::{Answer, listed},
     authorization::{
-        Admin, Create, Delete, Done, List, Noun, Owned, Read, Reader, Update, Verb, Writer,
+        Admin, Caller, Create, Delete, Done, List, Noun, Owned, Read, Reader, Update, Verb, Writer,
     },
     extract::{Input, Listing, Path},
     openapi::{Routes, op},
@@ -47,10 +49,26 @@ pub(super) fn routes() -> Routes {
         )
         .done()
         .get("/dids", list_dids, op("Lists accounts of type did"))
+        .post(
+            "/dids",
+            create_did,
+            op("Creates an account of type did")
+                .requires(&["username"])
+                .example(json!({"username": "main", "phone": "+15550177", "comment": "Main"}))
+                .id("account"),
+        )
         .get(
             "/extensions",
             list_extensions,
             op("Lists accounts of type extension"),
+        )
+        .post(
+            "/extensions",
+            create_extension,
+            op("Creates an account of type extension")
+                .requires(&["username"])
+                .example(json!({"username": "desk", "first_name": "Ada", "number": "177"}))
+                .id("account"),
         )
 }
 
@@ -58,10 +76,32 @@ async fn create(
     accounts: Writer<Account, Create>,
     Input(NewAccount(said)): Input<NewAccount>,
 ) -> Result<Answer> {
+    created(accounts, said).await
+}
+
+async fn create_did(
+    accounts: Writer<Account, Create>,
+    Input(NewDid(said)): Input<NewDid>,
+) -> Result<Answer> {
+    created(accounts, said).await
+}
+
+async fn create_extension(
+    accounts: Writer<Account, Create>,
+    Input(NewExtension(said)): Input<NewExtension>,
+) -> Result<Answer> {
+    created(accounts, said).await
+}
+
+async fn created(accounts: Writer<Account, Create>, said: AccountRequest) -> Result<Answer> {
     let (id, owner) = (accounts.next_id().await?, accounts.owner()?);
     let app = accounts.caller().app();
     let _room = app.room_for(Newcomer::Account, owner.tenant).await?;
-    let patch = said.sealed(accounts.caller().app().vault(), id)?;
+    let vault = app.vault();
+    let mut patch = said.sealed(vault, id)?;
+    if patch.kind == Patch::Set(AccountKind::Extension) {
+        patch = with_secret(vault, id, patch)?;
+    }
     let assigned = account_addresses::assigned(&accounts, (id, owner.tenant), &patch).await?;
     let create = AccountCommand::Create {
         id,
@@ -127,21 +167,25 @@ async fn update(
     Path(id): Path<Id<Account>>,
     Input(said): Input<AccountRequest>,
 ) -> Result<Answer> {
-    let patch = said.sealed(accounts.caller().app().vault(), id)?;
+    let vault = accounts.caller().app().vault();
+    let mut patch = said.sealed(vault, id)?;
+    let present = accounts.load(id).await?.aggregate;
     if patch.active == Patch::Set(true) {
-        must_have_active_user(&accounts, id).await?;
+        active_user_of(accounts.caller(), &present)?;
+    }
+    if patch.kind == Patch::Set(AccountKind::Extension) && present.profile().passwd.is_none() {
+        patch = with_secret(vault, id, patch)?;
     }
     let update = account_addresses::update(&accounts, id, patch).await?;
     accounts.updated::<AccountRow>(id, update).await
 }
 
 /// Refuses to activate an account whose user is not active, or was deleted.
-async fn must_have_active_user(accounts: &Writer<Account, Update>, id: Id<Account>) -> Result<()> {
-    let account = accounts.load(id).await?.aggregate;
+pub(crate) fn active_user_of(caller: &Caller, account: &Account) -> Result<()> {
     let Some(owner) = account.owning_user().filter(|_| !account.is_active()) else {
         return Ok(());
     };
-    let reason = match accounts.caller().access_cache().user(owner) {
+    let reason = match caller.access_cache().user(owner) {
         Some(user) if user.is_active() => return Ok(()),
         Some(_) => "its user is not active",
         None => "its user was deleted: give it to another by PUT /accounts/{id}/users/{user_id}",

@@ -13,11 +13,14 @@ mod groups;
 mod optout_csv;
 mod optout_listing;
 mod optouts;
+mod sip_secret;
 
 use crate::openapi::Routes;
 
-pub(crate) use account_addresses::update as account_update;
-pub(crate) use accounts::open_for;
+pub(crate) use account_addresses::{assigned as assigned_addresses, update as account_update};
+pub(crate) use account_fields::{did_details, extension_details};
+pub(crate) use accounts::{active_user_of, open_for};
+pub(crate) use sip_secret::with_secret;
 
 /// The area's routes.
 pub(crate) fn routes() -> Routes {
