@@ -1,6 +1,6 @@
 //! The REST API: routes, requests and answers, authentication and authorization.
 //!
-//! One folder per area (`access`, `people`, `outreach`, `delivery`, `system`), one file per
+//! One folder per area (`access`, `people`, `outreach`, `delivery`, `pbx`, `system`), one file per
 //! resource. Shared modules:
 //!
 //! - `authorization`: permission as a type, `Writer<Contact, Create>`;
@@ -15,7 +15,8 @@
 //! - `cors_and_compression`: the two layers outside of all others;
 //! - `cross_site`: protection from requests that foreign pages cause, and `origin`: the allowed
 //!   origins;
-//! - `idempotency`: writes with an Idempotency-Key.
+//! - `idempotency`: writes with an Idempotency-Key;
+//! - `sealing`: secrets of requests, sealed for their field.
 //!
 //! To add an endpoint: a handler of three to ten lines in its resource's file, whose first
 //! parameter is a `Writer`, a `Reader` or a `Caller` (a path comes after it, so that 403 is decided
@@ -42,7 +43,9 @@ mod middleware;
 mod openapi;
 mod origin;
 mod outreach;
+mod pbx;
 mod people;
+mod sealing;
 mod system;
 
 use std::{sync::Arc, time::Duration};
@@ -53,6 +56,7 @@ use commands::{
     addresses::Addresses,
     media::MediaStore,
     receiving::Sessions,
+    routing::Routing,
     sending::Sending,
     verification::{SendCode, Verification},
 };
@@ -64,7 +68,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use projections::Finders;
 use secrecy::SecretSlice;
 use sqlx::PgPool;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 pub use auth::{
@@ -86,6 +90,8 @@ use origin::Origins;
 
 /// Time limit for a write to become readable.
 const READABLE_WITHIN: Duration = Duration::from_secs(2);
+/// The most whole configurations of PBXs that are read and written at once.
+const CONFIGURATIONS: usize = 4;
 /// The most clients that follow campaigns at once; each asks the database twice a second.
 const FOLLOWERS: usize = 256;
 
@@ -137,9 +143,11 @@ struct Inner {
     config: ApiConfig,
     media: MediaStore,
     sending: Sending,
+    routing: Routing,
     addresses: Addresses,
     verification: Verification,
     followers: Arc<Semaphore>,
+    configurations: Semaphore,
     finders: Finders,
     auth: Authenticator,
     idempotency: Claims,
@@ -163,6 +171,7 @@ impl App {
             per_name: config.login_attempts,
             per_network: config.login_attempts_per_address,
         };
+        let routing = Routing::start(store.log().clone()).await?;
         let auth = Authenticator::new(access_cache, tokens, passwords, limits)?;
         let fingerprints = auth::key(&parts.pool, store.vault(), "fingerprint").await?;
         // On the writers' connections, like the appends whose marks it reads.
@@ -188,7 +197,9 @@ impl App {
             config,
             media,
             sending,
+            routing,
             followers: Arc::new(Semaphore::new(FOLLOWERS)),
+            configurations: Semaphore::new(CONFIGURATIONS),
             finders,
             auth,
             idempotency,
@@ -221,6 +232,18 @@ impl App {
 
     pub(crate) fn media(&self) -> &MediaStore {
         &self.0.media
+    }
+
+    /// The configuration of PBXs.
+    pub(crate) fn routing(&self) -> &Routing {
+        &self.0.routing
+    }
+
+    /// A turn to read or write a whole configuration, which takes much memory.
+    pub(crate) async fn configurations(&self) -> Result<SemaphorePermit<'_>> {
+        let turn = tokio::time::timeout(exclusive::TIMEOUT, self.0.configurations.acquire());
+        let busy = Error::Unavailable("too many configurations are read and written; try again");
+        turn.await.ok().and_then(Result::ok).ok_or(busy)
     }
 
     /// The places of the clients that follow campaigns.
@@ -345,6 +368,7 @@ fn routes() -> Routes {
         .merge(people::routes())
         .merge(outreach::routes())
         .merge(delivery::routes())
+        .merge(pbx::routes())
         .merge(system::routes())
         .merge(openapi::page_routes())
 }
