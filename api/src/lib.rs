@@ -356,6 +356,7 @@ pub fn router(app: App) -> Router {
             app.clone(),
             middleware::frame,
         ))
+        .layer(axum::middleware::from_fn(pbx::envelope))
         .layer(cors_and_compression::compression())
         .with_state(app);
     cors_and_compression::cors(router, &origins)

@@ -1,4 +1,4 @@
-//! The PBX: `/pbx/…`.
+//! The PBX: `/pbx/…`, and the API of document 004.
 //!
 //! To add a kind of record: a file with its routes, its [`record::Kind`] and its fields, and a line
 //! below.
@@ -10,6 +10,7 @@ mod customs;
 mod destinations;
 mod dids;
 mod disas;
+mod documented;
 mod extensions;
 mod hunts;
 mod ivrs;
@@ -19,6 +20,8 @@ mod provisioning;
 mod rate_tables;
 mod record;
 mod voicemails;
+
+pub(crate) use documented::envelope;
 
 use crate::openapi::Routes;
 
@@ -31,6 +34,7 @@ pub(crate) fn routes() -> Routes {
         .merge(destinations::routes())
         .merge(dids::routes())
         .merge(disas::routes())
+        .merge(documented::routes())
         .merge(extensions::routes())
         .merge(hunts::routes())
         .merge(ivrs::routes())
