@@ -19,6 +19,7 @@ mod phones;
 mod provisioning;
 mod rate_tables;
 mod record;
+mod route;
 mod voicemails;
 
 pub(crate) use documented::envelope;
@@ -42,5 +43,6 @@ pub(crate) fn routes() -> Routes {
         .merge(phones::routes())
         .merge(provisioning::routes())
         .merge(rate_tables::routes())
+        .merge(route::routes())
         .merge(voicemails::routes())
 }
