@@ -6,6 +6,7 @@
 mod accounts;
 mod cdrs;
 mod conditions;
+mod configuration;
 mod customs;
 mod destinations;
 mod dids;
@@ -31,6 +32,7 @@ pub(crate) fn routes() -> Routes {
     Routes::new()
         .merge(cdrs::routes())
         .merge(conditions::routes())
+        .merge(configuration::routes())
         .merge(customs::routes())
         .merge(destinations::routes())
         .merge(dids::routes())
