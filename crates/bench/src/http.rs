@@ -116,6 +116,31 @@ impl Connection {
         })
     }
 
+    /// Posts a body and reads the first `least` bytes of a successful answer, and no more: the time
+    /// until then.
+    pub async fn begin(
+        mut self,
+        path: &str,
+        body: &Value,
+        least: usize,
+    ) -> anyhow::Result<Duration> {
+        let asked = Instant::now();
+        let body = Bytes::from(body.to_string());
+        let response = self
+            .ask("POST", path, Some(("application/json", body)))
+            .await?;
+        let status = response.status();
+        if !status.is_success() {
+            bail!("POST {path}: {status}");
+        }
+        let (mut body, mut seen) = (response.into_body(), 0);
+        while seen < least {
+            let frame = body.frame().await.context("a short answer")??;
+            seen += frame.data_ref().map_or(0, Bytes::len);
+        }
+        Ok(asked.elapsed())
+    }
+
     /// Like [`Self::call`], with the answer as JSON.
     pub async fn json(
         &mut self,

@@ -8,6 +8,7 @@
 //! more thing: a file with a function that adds its rows to the `Table`, and its call in
 //! `Bench::measure`.
 
+mod call_history;
 mod calls;
 mod campaigns;
 mod child;
@@ -17,6 +18,7 @@ mod lists;
 mod log;
 mod messages;
 mod output;
+mod pbx;
 mod people;
 mod smsc;
 mod smtp_sink;
@@ -122,7 +124,16 @@ impl Bench {
         let token = http::log_in(server.address, "admin", PASSWORD).await?;
         let lasting = Duration::from_secs(if self.quick { 2 } else { 10 });
         statistics::measure(&server, &token, self.scaled(1_000_000), lasting, table).await?;
+        step("the PBX");
+        let token = http::log_in(server.address, "admin", PASSWORD).await?;
+        pbx::requests(&server, &token, lasting, table).await?;
+        pbx::tenants(&server, &token, self.scaled(1_000), table).await?;
+        step("call history");
+        let token = http::log_in(server.address, "admin", PASSWORD).await?;
+        let count = if self.quick { 200_000 } else { 10_000_000 };
+        call_history::measure(&server, &token, count, table).await?;
         server.stop().await?;
+        pbx::decisions(1_000, self.scaled(1_000_000), table)?;
         self.messages(&data_dir.with_file_name("messages"), table)
             .await?;
         self.campaigns(&data_dir.with_file_name("campaigns"), table)
