@@ -24,6 +24,7 @@ mod manners;
 mod metrics;
 mod modules;
 mod outreach;
+mod pbx;
 mod people;
 mod projections;
 mod readme;

@@ -47,7 +47,8 @@ async fn a_colleague_in_the_same_company_uses_nothing() {
 /// The lists that both read, which are not those of one type or service only.
 fn lists() -> Vec<Route> {
     let all = routes::all().into_iter();
-    let owned = routes::owned();
+    let mut owned = routes::owned();
+    owned.extend(routes::of_tenants());
     let is_list = |route: &Route| {
         let mut kinds = owned.iter();
         route.method == "GET"

@@ -92,7 +92,7 @@ pub fn described(description: &Value, route: Route) -> Option<Example> {
 impl Example {
     /// The fields that refer to aggregates, with the kinds of these.
     pub fn references(&self) -> Vec<(String, &'static str)> {
-        let kinds = routes::owned();
+        let kinds = routes::referred();
         let fields = self.request.as_ref().and_then(Value::as_object);
         let fields = fields.into_iter().flat_map(|fields| fields.keys());
         let kind = |field: &str| match field {

@@ -14,6 +14,7 @@ pub struct Route {
     pub operation: &'static str,
     pub permission: &'static str,
     pub alias_of: &'static str,
+    pub document: &'static str,
 }
 
 /// All routes.
@@ -27,13 +28,40 @@ pub fn all() -> Vec<Route> {
             operation: next(),
             permission: next(),
             alias_of: next(),
+            document: next(),
         }
     });
     rows.collect()
 }
 
 /// The kinds of things that belong to the installation, so that ordinary users make none.
-const INSTALLATION: [&str; 5] = ["permission", "provider", "role", "tenant", "user"];
+const INSTALLATION: [&str; 6] = [
+    "permission",
+    "phone_model",
+    "provider",
+    "role",
+    "tenant",
+    "user",
+];
+
+/// The kinds of things that belong to tenants as a whole, so that ordinary users make none.
+const TENANTS: [&str; 11] = [
+    "condition",
+    "custom",
+    "destination",
+    "did",
+    "disa",
+    "extension",
+    "hunt",
+    "ivr",
+    "phone",
+    "rate_table",
+    "voicemail",
+];
+
+/// The kinds of things that nobody creates: an attachment is a part of a message, with a number
+/// instead of an id, and the record of a call comes with its end.
+const DERIVED: [&str; 2] = ["attachment", "cdr"];
 
 /// The route of an operation, not another spelling of it.
 pub fn operation(name: &str) -> Option<Route> {
@@ -46,9 +74,23 @@ pub fn owned() -> BTreeSet<&'static str> {
     let all = all();
     let ids = all.iter().flat_map(Route::parameters);
     let kinds = ids.filter_map(|name| name.strip_suffix("_id"));
-    // An attachment is a part of a message, with a number instead of an id.
-    let is_owned = |kind: &&str| *kind != "attachment" && !INSTALLATION.contains(kind);
+    let is_owned = |kind: &&str| {
+        !INSTALLATION.contains(kind) && !TENANTS.contains(kind) && !DERIVED.contains(kind)
+    };
     kinds.filter(is_owned).collect()
+}
+
+/// The kinds of things that belong to tenants as a whole.
+pub fn of_tenants() -> BTreeSet<&'static str> {
+    TENANTS.into()
+}
+
+/// The kinds of things that bodies refer to by id.
+pub fn referred() -> BTreeSet<&'static str> {
+    let mut kinds = owned();
+    kinds.extend(of_tenants());
+    kinds.insert("phone_model");
+    kinds
 }
 
 impl Route {
@@ -109,12 +151,18 @@ impl Route {
         self.method == "GET" && self.changes_something()
     }
 
-    /// True if it writes: by its method, as an alias of a route that writes, or as the one
-    /// documented GET that is neither.
+    /// True if it takes forms, as the documented PBX API does.
+    pub fn takes_forms(&self) -> bool {
+        self.document == "004" && self.method == "POST"
+    }
+
+    /// True if it writes: by its method, as an alias of a route that writes, as the one documented
+    /// GET that is neither, or as the one that records that a secret was read.
     pub fn changes_something(&self) -> bool {
         let writes = ["POST ", "PUT ", "DELETE "];
         let is_alias = writes.iter().any(|verb| self.alias_of.starts_with(verb));
-        self.method != "GET" || is_alias || self.operation == "transmission.clone"
+        let gets = ["transmission.clone", "account.provisioning"];
+        self.method != "GET" || is_alias || gets.contains(&self.operation)
     }
 }
 

@@ -137,7 +137,10 @@ impl Case {
                 None => named(name).to_owned(),
             }
         });
-        let path = path.collect::<Vec<_>>().join("/");
+        let mut path = path.collect::<Vec<_>>().join("/");
+        if route.path == "/pbx/route" {
+            path.push_str(&format!("?did={}", things.number_of_did().await));
+        }
         let example = example(route);
         let body = body(route, example.as_ref(), things).await;
         if route.path.contains("/settings/") && route.method != "PUT" {
@@ -284,6 +287,7 @@ async fn prepared(route: Route, kind: &str, things: &Things) -> i64 {
             things.client.put(&account, own).await.ok();
             id
         }
+        "account" if path.ends_with("/provisioning") => things.fresh("extension").await,
         "spool" if path.ends_with("/resolve") => things.sent("unknown@example.com").await.1,
         "transmission" if path.ends_with("/schedule") && route.method == "DELETE" => {
             let id = things.fresh(kind).await;
@@ -383,6 +387,13 @@ async fn own_body(route: Route, things: &Things) -> Value {
         path if path.contains("/settings/") => json!({"value": "x"}),
         "/accounts/{account_id}/assign" => json!({"field": "phone", "address": own_number()}),
         "/programs/{program_id}" => json!({}),
+        "/user/updatebyid" => json!({
+            "user_id": things.fresh("user").await, "password": "another-9-long-words",
+        }),
+        "/cdr/getCallHistory" => json!({
+            "start_date_ymd": "2026-11-01", "end_date_ymd": "2026-11-30",
+            "tenant_code": things.client.get("/tenants/1").await.ok()["code"],
+        }),
         "/sandbox/calls" => json!({
             "from": "+4930999", "to": things.fax_number().await, "service": "fax",
         }),

@@ -9,7 +9,9 @@ use super::{
     examples::{self, Example},
     routes::{self, Route},
 };
-use crate::harness::{Client, Mailing, Postman, Receiving, Server, unique_name};
+use crate::harness::{
+    Calling, Client, Mailing, Postman, Receiving, Server, eventually, seconds, unique_name,
+};
 
 /// A client that creates aggregates.
 pub struct Things {
@@ -66,6 +68,7 @@ impl Things {
             "contact" => self.contact("ada@example.com").await,
             "transmission" => self.transmission("ada@example.com").await,
             "spool" => self.sent("ada@example.com").await.1,
+            "cdr" => self.called().await,
             "schedule" => {
                 let transmission = Box::pin(self.fresh("transmission")).await;
                 let path = format!("/transmissions/{transmission}/schedule");
@@ -95,6 +98,17 @@ impl Things {
                 id
             }
         }
+    }
+
+    /// The number of a DID.
+    pub async fn number_of_did(&self) -> String {
+        let did = format!("/pbx/dids/{}", self.any("did").await);
+        let did = self.client.get(&did).await.ok();
+        did["number"]
+            .as_str()
+            .unwrap()
+            .trim_start_matches('+')
+            .to_owned()
     }
 
     /// The path and the body with which the document, or else our own description, creates an
@@ -194,6 +208,17 @@ impl Things {
         let spool = mailing.send(transmission).await;
         mailing.ended(transmission).await;
         (transmission, spool)
+    }
+
+    /// The record of a call that was answered.
+    async fn called(&self) -> i64 {
+        let calling = Calling::new(&self.client).await;
+        let spool = calling.call("15550100").await.spool;
+        let path = format!("/pbx/cdrs/{spool}");
+        eventually("the call has a record", seconds(60), async || {
+            (self.client.get(&path).await.status == 200).then_some(spool)
+        })
+        .await
     }
 
     /// An inbound SMS transmission.
