@@ -114,7 +114,7 @@ impl<'a> Resolved<'a> {
         let path = self.alias_of.map_or(&self.operation.path, |of| &of.path);
         let mut parts = path.split('/').filter(|part| !part.is_empty());
         match parts.next() {
-            Some("messages") => parts.next().unwrap_or("messages"),
+            Some(area @ ("messages" | "pbx")) => parts.next().unwrap_or(area),
             Some(first) if !SYSTEM.contains(&first) => first,
             _ => "system",
         }

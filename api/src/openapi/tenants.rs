@@ -14,8 +14,8 @@ use crate::authorization::TENANT_ID;
 /// The description of the tenant in a request that creates something.
 pub(crate) const CREATED_WITHIN: &str =
     "The tenant within which it is created, one of the caller's; without it their home tenant.";
-/// The beginning of the paths of the resource itself.
-const RESOURCE: &str = "/tenants";
+/// The beginnings of the paths of the resource itself.
+const RESOURCE: [&str; 2] = ["/tenants", "/pbx/tenants"];
 /// The schema of its rows.
 const ROW: &str = "TenantRow";
 
@@ -57,7 +57,7 @@ pub(super) fn hide(document: &mut Value) {
     }
     let paths = document.get_mut("paths").and_then(Value::as_object_mut);
     let paths = paths.into_iter().flatten();
-    let items = paths.filter(|(path, _)| !path.starts_with(RESOURCE));
+    let items = paths.filter(|(path, _)| !RESOURCE.iter().any(|it| path.starts_with(it)));
     let operations = items.filter_map(|(_, item)| item.as_object_mut());
     for operation in operations.flat_map(Map::values_mut) {
         if let Some(parameters) = operation

@@ -129,14 +129,17 @@ pub async fn tenants(
 ) -> anyhow::Result<()> {
     let mut connection = Connection::open(server.address, token).await?;
     let mut times = Vec::with_capacity(count);
-    let mut normal = document();
+    let mut normal = document(&number_of(0)).to_string();
     for number in 0..count {
-        let tenant = json!({"code": format!("bench-{number}"), "name": "Bench"});
+        let own = number_of(i64::try_from(number)?);
+        let code = format!("bench-{number}");
+        let tenant = json!({"code": code, "name": "Bench", "numbers": [own]});
         let tenant = connection.json("POST", "/tenants", Some(&tenant)).await?;
         let tenant = tenant["tenant_id"].as_i64().context("a tenant")?;
         let path = format!("/pbx/tenants/{tenant}/configuration");
+        let document = serde_json::from_str(&normal.replace(&number_of(0), &own))?;
         let started = Instant::now();
-        connection.call("PUT", &path, Some(&normal)).await?;
+        connection.call("PUT", &path, Some(&document)).await?;
         times.push(started.elapsed());
         let check = format!("/pbx/check?tenant_id={tenant}");
         let problems = connection.json("GET", &check, None).await?;
@@ -144,9 +147,12 @@ pub async fn tenants(
         let exported = connection.json("GET", &path, None).await?;
         // The first export has the fields that the document leaves to their defaults.
         if number == 0 {
-            normal = exported;
+            normal = exported.to_string();
         } else {
-            ensure!(exported == normal, "tenant {tenant} exports something else");
+            ensure!(
+                exported == document,
+                "tenant {tenant} exports something else"
+            );
         }
     }
     let name = format!("import of {count} tenants with {EXTENSIONS} extensions, checked and equal");
@@ -167,7 +173,9 @@ pub async fn requests(
     let mut connection = Connection::open(server.address, token).await?;
     let path = "/pbx/tenants/1/configuration";
     let started = Instant::now();
-    connection.call("PUT", path, Some(&document())).await?;
+    connection
+        .call("PUT", path, Some(&document(&number_of(0))))
+        .await?;
     let imported = started.elapsed().as_secs_f64();
     let name = format!("import of a tenant with {EXTENSIONS} extensions, readable when answered");
     table.add(Row::new(name, imported, "s").at_most(2.0));
@@ -199,20 +207,39 @@ pub async fn requests(
     Ok(())
 }
 
-/// A tenant with extensions and a hunt group of ten of them.
-fn document() -> Value {
+/// A tenant with extensions, and a DID that leads to a menu during the day, from there to a hunt group
+/// of ten extensions, and otherwise to a voicemail box.
+fn document(did: &str) -> Value {
     let extension = |number: i64| {
         let number = (100 + number).to_string();
         json!({"key": number, "number": number, "name": format!("Desk {number}"), "active": 1,
                "cid_number": "15146339933", "cid_name": "Analytical Engines"})
     };
+    let lead = |(source_type, source, target_type, target): (&str, &str, &str, &str)| {
+        json!({"source_type": source_type, "source": source, "target_type": target_type,
+               "target": target, "order": 1})
+    };
     let member = |number: i64| {
         json!({"source_type": "HUNTLIST", "source": "600", "target_type": "EXT",
                "target": (100 + number).to_string(), "order": number + 1})
     };
+    let leads = [
+        ("DID", did, "CONDITION", "Day"),
+        ("CONDITION", "Day", "IVR", "Welcome"),
+        ("NOTCONDITION", "Day", "VOICEMAIL", "700"),
+        ("IVR_1", "Welcome", "HUNTLIST", "600"),
+        ("IVR_TIMEOUT", "Welcome", "HUNTLIST", "600"),
+        ("HUNTLIST-TIMEOUT", "600", "VOICEMAIL", "700"),
+    ];
     json!({
         "extensions": (0..EXTENSIONS).map(extension).collect::<Vec<_>>(),
+        "dids": [{"key": did, "number": did, "active": 1}],
         "hunts": [{"key": "600", "number": "600", "name": "Team"}],
-        "destinations": (0..10).map(member).collect::<Vec<_>>(),
+        "ivrs": [{"key": "Welcome", "name": "Welcome", "timeout": 5}],
+        "voicemails": [{"key": "700", "mailbox": "700", "fullname": "Team"}],
+        "conditions": [{"key": "Day", "name": "Day", "condition_type": "WEEKTIME",
+                        "param1": "08:00", "param2": "18:00", "param3": "mon-fri"}],
+        "destinations": leads.into_iter().map(lead).chain((0..10).map(member))
+            .collect::<Vec<_>>(),
     })
 }

@@ -60,7 +60,13 @@ pub struct DidFilter {
     pub country: Option<String>,
     pub area: Option<String>,
     pub comment: Option<String>,
+    pub recording: Option<bool>,
+    pub fax: Option<bool>,
+    pub prefix: Option<String>,
+    pub name_prefix: Option<String>,
+    pub connected: Option<bool>,
     pub active: Option<bool>,
+    pub user_id: Option<i64>,
     /// DIDs with a number at which nothing comes in, since it is not assigned to the tenant or is
     /// another account's.
     pub conflict: Option<bool>,
@@ -88,7 +94,13 @@ impl View for DidRow {
         conditions.contains("t.country", &filter.country);
         conditions.contains("t.area", &filter.area);
         conditions.contains("t.comment", &filter.comment);
+        conditions.exact("t.recording", filter.recording);
+        conditions.exact("t.fax", filter.fax);
+        conditions.contains("t.prefix", &filter.prefix);
+        conditions.contains("t.name_prefix", &filter.name_prefix);
+        conditions.exact("t.connected", filter.connected);
         conditions.exact("t.active", filter.active);
+        conditions.exact("t.user_id", filter.user_id);
         conditions.exact(
             "(t.number is not null and not t.connected)",
             filter.conflict,

@@ -52,7 +52,13 @@ pub struct ExtensionFilter {
     pub extension_id: Option<i64>,
     pub name: Option<String>,
     pub number: Option<String>,
+    pub cid_number: Option<String>,
+    pub cid_name: Option<String>,
+    pub follow_me_caller_id: Option<String>,
+    pub call_waiting: Option<String>,
+    pub ring_time: Option<i64>,
     pub active: Option<bool>,
+    pub user_id: Option<i64>,
 }
 
 impl View for ExtensionRow {
@@ -71,6 +77,9 @@ impl View for ExtensionRow {
         ("extension_id", By::Number("t.extension_id")),
         ("name", By::Text("lower(coalesce(t.name, ''))")),
         ("number", By::Text("coalesce(t.number, '')")),
+        ("cid_number", By::Text("coalesce(t.cid_number, '')")),
+        ("cid_name", By::Text("lower(coalesce(t.cid_name, ''))")),
+        ("ring_time", By::Number("coalesce(t.ring_time, 0)")),
         ("active", By::Flag("t.active")),
     ];
 
@@ -78,7 +87,13 @@ impl View for ExtensionRow {
         conditions.exact("t.extension_id", filter.extension_id);
         conditions.contains("t.name", &filter.name);
         conditions.exact("coalesce(t.number, '')", filter.number.clone());
+        conditions.phone("t.cid_number", &filter.cid_number);
+        conditions.contains("t.cid_name", &filter.cid_name);
+        conditions.phone("t.follow_me_caller_id", &filter.follow_me_caller_id);
+        conditions.contains("t.call_waiting", &filter.call_waiting);
+        conditions.exact("coalesce(t.ring_time, 0)", filter.ring_time);
         conditions.exact("t.active", filter.active);
+        conditions.exact("t.user_id", filter.user_id);
     }
 
     fn created_position(&self) -> i64 {

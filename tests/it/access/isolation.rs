@@ -321,7 +321,9 @@ async fn lists_hold_ones_own(
         let Some(kind) = of.find(|kind| route.permission == format!("{kind}_list")) else {
             continue;
         };
-        if route.path.contains('{') || route.path.ends_with("csv") {
+        // A check lists problems, not records.
+        let is_list = !route.path.ends_with("csv") && route.path != "/pbx/check";
+        if route.path.contains('{') || !is_list {
             continue;
         }
         let id = format!("{kind}_id");

@@ -123,6 +123,9 @@ impl Example {
             if self.path.starts_with("/tenants") && field == "code" {
                 *value = json!(unique);
             }
+            if self.path.ends_with("/extensions") && field == "number" {
+                *value = json!((1000 + crate::harness::unique()).to_string());
+            }
             if self.path.starts_with("/users") && field == "email" {
                 *value = json!(format!("{unique}@example.com"));
             }

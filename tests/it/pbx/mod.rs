@@ -9,6 +9,7 @@ mod kinds;
 mod limits;
 mod lists;
 mod records;
+mod refusals;
 mod routes;
 mod secrets;
 mod tenants;

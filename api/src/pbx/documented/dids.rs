@@ -9,7 +9,9 @@ use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{OfTenant, Updated, documented, required, tenant_rows, text, updated, yes_or_no};
+use super::{
+    OfTenant, Updated, documented, renamed, required, tenant_rows, text, updated, yes_or_no,
+};
 use crate::{
     Result,
     answer::Answer,
@@ -109,8 +111,12 @@ async fn update(
     Form(Changed { id, request }): Form<Changed>,
 ) -> Result<Answer> {
     let (id, request) = (required("did_id", id)?, required("did", request)?);
-    let update = update_command(&dids, id, request).await?;
-    updated(&dids, id, update).await
+    let changed = async {
+        let update = update_command(&dids, id, request).await?;
+        updated(&dids, id, update).await
+    };
+    let names = [("number", "di_number"), ("phone", "di_number")];
+    changed.await.map_err(|error| renamed(error, &names))
 }
 
 /// The id of a DID.

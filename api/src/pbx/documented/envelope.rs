@@ -112,6 +112,8 @@ fn succeeded(response: Response) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     async fn text(response: Response) -> String {
@@ -139,11 +141,18 @@ mod tests {
                 "Please Enter Required Fields.",
             ),
             (Error::TooLarge(7), "at most 7 bytes are accepted here"),
+            (Error::Unavailable("try again"), "try again"),
+            (
+                Error::too_many_logins(Duration::from_secs(9)),
+                "too many failed logins; try again later",
+            ),
         ] {
             let status = documented_status(error.status());
             let response = error.into_response();
             let kept = response.extensions().get::<Error>().map(message);
+            let wait = response.headers().get("retry-after").cloned();
             let response = failed(kept.unwrap(), response);
+            assert_eq!(response.headers().get("retry-after"), wait.as_ref());
             assert_eq!(response.status(), status);
             assert_eq!(response.headers()["content-type"], "application/json");
             let expected = format!(r#"{{"status":"failed","message":"{words}"}}"#);

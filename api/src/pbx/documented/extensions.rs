@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{OfTenant, Updated, documented, required, tenant_rows, text, updated};
+use super::{OfTenant, Updated, documented, renamed, required, tenant_rows, text, updated};
 use crate::{
     Error, Result,
     answer::Answer,
@@ -241,8 +241,12 @@ async fn update(
 ) -> Result<Answer> {
     let id = required("extension_id", id)?;
     let request = required("extension", request)?;
-    let update = update_command(&extensions, id, request).await?;
-    updated(&extensions, id, update).await
+    let changed = async {
+        let update = update_command(&extensions, id, request).await?;
+        updated(&extensions, id, update).await
+    };
+    let names = [("name", "ex_name"), ("number", "ex_number")];
+    changed.await.map_err(|error| renamed(error, &names))
 }
 
 /// The id of an extension.

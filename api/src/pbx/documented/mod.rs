@@ -91,6 +91,20 @@ where
     records.answered(id, command, words).await
 }
 
+/// A refusal with the documented names of fields, each beside that of the record.
+fn renamed(error: Error, names: &[(&str, &'static str)]) -> Error {
+    let Error::Invalid(mut errors) = error else {
+        return error;
+    };
+    for error in &mut errors {
+        let documented = names.iter().find(|(name, _)| *name == error.field);
+        if let Some((_, name)) = documented {
+            error.field = (*name).into();
+        }
+    }
+    Error::Invalid(errors)
+}
+
 /// A value as it is documented: a string, empty where there is none.
 fn text(value: Option<impl ToString>) -> String {
     value.map_or_else(String::new, |value| value.to_string())

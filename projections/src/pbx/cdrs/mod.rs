@@ -102,6 +102,11 @@ pub struct CdrRow {
 pub struct CdrFilter {
     pub cdr_id: Option<i64>,
     pub transmission_id: Option<i64>,
+    /// The last digits of the number that called.
+    pub src: Option<String>,
+    /// The last digits of the number that was called.
+    pub dst: Option<String>,
+    /// The last digits of the first number that was called.
     pub firstdst: Option<String>,
     /// ANSWERED, NO ANSWER, BUSY or FAILED.
     #[param(value_type = Option<String>)]
@@ -133,7 +138,9 @@ impl View for CdrRow {
     fn narrow(filter: &CdrFilter, conditions: &mut Conditions<'_>) {
         conditions.exact("t.cdr_id", filter.cdr_id);
         conditions.exact("t.transmission_id", filter.transmission_id);
-        conditions.exact("t.firstdst", filter.firstdst.clone());
+        conditions.phone("t.src", &filter.src);
+        conditions.phone("t.dst", &filter.dst);
+        conditions.phone("t.firstdst", &filter.firstdst);
         conditions.exact("t.disposition", filter.disposition.map(Disposition::as_str));
         conditions.exact("t.cc_cost", filter.cc_cost);
         if let Some(Range { start, end }) = &filter.started {
