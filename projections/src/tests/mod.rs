@@ -8,6 +8,7 @@ mod plans;
 mod reading;
 mod rebuilding;
 mod scheduling;
+mod settling;
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! The contract, route by route: `tests/contract/routes.tsv`.
 
 mod aliases;
+mod bodies;
 mod curl;
 pub mod examples;
 mod mutating_gets;

@@ -4,6 +4,7 @@
 mod address;
 mod addresses;
 mod aggregate;
+mod changes;
 mod details;
 mod senders;
 #[cfg(test)]
