@@ -17,12 +17,19 @@ create table read.extensions (
     updated_at timestamptz not null,
     version bigint not null
 );
+-- Accounts of before have these types without details.
+insert into read.extensions (extension_id, user_id, tenant_id, name, active,
+    created_position, created_at, updated_at, version)
+select account_id, user_id, tenant_id, nullif(concat_ws(' ', first_name, last_name), ''), active,
+    created_position, created_at, updated_at, version
+  from read.accounts where type = 'extension';
+
 create index on read.extensions (created_position);
 create index on read.extensions (tenant_id, created_position);
 create index on read.extensions (user_id, created_position);
 create index on read.extensions using gin (name gin_trgm_ops, cid_name gin_trgm_ops, call_waiting gin_trgm_ops);
 create index on read.extensions (lower(coalesce(name, '')), created_position);
-create index on read.extensions (coalesce(number, ''), created_position);
+create index on read.extensions (lower(coalesce(number, '')), created_position);
 create index on read.extensions (coalesce(cid_number, ''), created_position);
 create index on read.extensions (reverse(cid_number) text_pattern_ops);
 create index on read.extensions (reverse(follow_me_caller_id) text_pattern_ops);
@@ -65,6 +72,13 @@ create table read.dids (
     updated_at timestamptz not null,
     version bigint not null
 );
+insert into read.dids (did_id, user_id, tenant_id, number, connected, active,
+    created_position, created_at, updated_at, version)
+select account_id, user_id, tenant_id, phone,
+    coalesce(phone_basis in ('assigned', 'verified') and phone_receives, false), active,
+    created_position, created_at, updated_at, version
+  from read.accounts where type = 'did';
+
 create index on read.dids (created_position);
 create index on read.dids (tenant_id, created_position);
 create index on read.dids (reverse(number) text_pattern_ops);
@@ -96,17 +110,5 @@ comment on column read.dids.created_at is 'The time of creation.';
 comment on column read.dids.updated_at is 'The time of the last change.';
 comment on column read.dids.version is 'The sequence of the last event.';
 
--- Accounts of before have these types without details.
-insert into read.extensions (extension_id, user_id, tenant_id, name, active,
-    created_position, created_at, updated_at, version)
-select account_id, user_id, tenant_id, nullif(concat_ws(' ', first_name, last_name), ''), active,
-    created_position, created_at, updated_at, version
-  from read.accounts where type = 'extension';
-insert into read.dids (did_id, user_id, tenant_id, number, connected, active,
-    created_position, created_at, updated_at, version)
-select account_id, user_id, tenant_id, phone,
-    coalesce(phone_basis in ('assigned', 'verified') and phone_receives, false), active,
-    created_position, created_at, updated_at, version
-  from read.accounts where type = 'did';
 select read.make_listable('extensions', 'by tenant');
 select read.make_listable('dids', 'by tenant');

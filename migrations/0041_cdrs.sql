@@ -79,6 +79,7 @@ create table read.open_calls (
     connected_at timestamptz,
     hung_up boolean not null
 );
+create index on read.open_calls (contact_id);
 comment on table read.open_calls is 'The calls that have not ended, waiting ones included, as far as their records will show them.';
 comment on column read.open_calls.call_id is 'The attempt that the call is.';
 comment on column read.open_calls.transmission_id is 'The transmission.';

@@ -2,15 +2,16 @@
 
 use cqrs_es::Aggregate as _;
 use domain::{
-    Id, Scope,
+    Id, Patch, Scope,
     access::{Tenant, TenantCommand, TenantPatch, User, UserCommand},
     delivery::{Campaign, Provider, Schedule, Transmission},
     outreach::{Document, Program, Recording, Template, Text},
     pbx::{Condition, Custom, Destination, Disa, Hunt, Ivr, Phone, RateTable, Voicemail},
-    people::{Account, Contact, Group, OptOut},
+    people::{Account, Contact, Group, OptOut, normal_address},
+    values::PhoneNumber,
 };
 use projections::access::{
-    tenants::{TenantRow, lists_with_rows},
+    tenants::{TenantRow, lists_with_rows, number_in_use},
     users::UserRow,
 };
 use serde_json::json;
@@ -75,7 +76,10 @@ pub(super) fn routes() -> Routes {
         .update(
             update,
             op("Changes a tenant")
-                .note(ADMINISTRATORS)
+                .note(
+                    "By administrators of the installation only. 423 if that took a number from \
+                     the tenant at which an account of it receives.",
+                )
                 .example(json!({"name": "Acme", "max_users": 100})),
         )
         .delete(
@@ -138,9 +142,43 @@ async fn update(
     Input(patch): Input<TenantPatch>,
 ) -> Result<Answer> {
     tenants.caller().must_administer_installation()?;
+    must_not_be_in_use(&tenants, id, &patch.numbers).await?;
     tenants
         .updated::<TenantRow>(id, TenantCommand::Update(patch))
         .await
+}
+
+/// Refuses to take a number from a tenant while an account of it receives there because of that.
+async fn must_not_be_in_use(
+    tenants: &Writer<Tenant, Update>,
+    id: Id<Tenant>,
+    numbers: &Patch<Vec<PhoneNumber>>,
+) -> Result<()> {
+    let kept: Vec<String> = match numbers {
+        Patch::Keep => return Ok(()),
+        Patch::Clear => Vec::new(),
+        Patch::Set(numbers) => numbers
+            .iter()
+            .map(|it| normal_address(it.as_str()))
+            .collect(),
+    };
+    let tenant = tenants.load(id).await?.aggregate;
+    let taken = tenant.details().numbers.iter();
+    let taken: Vec<String> = taken.filter(|it| !kept.contains(it)).cloned().collect();
+    if taken.is_empty() {
+        return Ok(());
+    }
+    tenants
+        .caller()
+        .app()
+        .must_show_all(&[Account::TYPE])
+        .await?;
+    match number_in_use(tenants.pool(), id.get(), &taken).await? {
+        None => Ok(()),
+        Some(number) => Err(Error::NotReady(format!(
+            "an account of the tenant receives at {number}: change or delete that first"
+        ))),
+    }
 }
 
 async fn delete(tenants: Writer<Tenant, Delete>, Path(id): Path<Id<Tenant>>) -> Result<Answer> {

@@ -242,6 +242,10 @@ impl Fields {
     /// As [`Fields::object`], of a form too, where the object is JSON in a text.
     pub fn object_in_text(&mut self, field: &'static str) -> Option<Fields> {
         if let Some(Value::String(text)) = self.map.get(field) {
+            if text.trim().is_empty() {
+                self.map.remove(field);
+                return None;
+            }
             match strict::parse(text.as_bytes()) {
                 Ok(object @ Value::Object(_)) => {
                     self.map.insert(field.to_owned(), object);

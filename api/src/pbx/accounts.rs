@@ -5,8 +5,9 @@ use domain::{
     people::{Account, AccountCommand, AccountKind, AccountPatch},
 };
 use eventstore::clock;
-use projections::outreach::uses;
+use projections::{View, outreach::uses};
 
+use super::record::must_have_rows_left;
 use crate::{
     Error, Result,
     access::Newcomer,
@@ -28,14 +29,18 @@ pub(super) async fn must_be<V: Verb, N: Noun>(
     }
 }
 
-/// Creates an account, with the addresses that its writer may assign.
-pub(super) async fn create<N: Noun>(
+/// The most extensions of a tenant, and the most DIDs.
+const MAX_ACCOUNTS: usize = 10_000;
+
+/// Creates an account, whose row in the list is `V`, with the addresses that its writer may assign.
+pub(super) async fn create<V: View, N: Noun>(
     accounts: &Writer<Account, Create, N>,
     id: Id<Account>,
     owner: Owner,
     patch: AccountPatch,
 ) -> Result<Answer> {
     let app = accounts.caller().app();
+    must_have_rows_left::<V>(app.pool(), owner.tenant, MAX_ACCOUNTS).await?;
     let _room = app.room_for(Newcomer::Account, owner.tenant).await?;
     let assigned = assigned_addresses(accounts, (id, owner.tenant), &patch).await?;
     let create = AccountCommand::Create {

@@ -48,7 +48,7 @@ async fn create(
     Input(request): Input<DidRequest>,
 ) -> Result<Answer> {
     let (id, owner) = (dids.next_id().await?, dids.owner()?);
-    accounts::create(&dids, id, owner, request.new_patch(id)?).await
+    accounts::create::<DidRow, _>(&dids, id, owner, request.new_patch(id)?).await
 }
 
 async fn list(dids: Reader<Did, List>, listing: Listing<DidRow>) -> Result<Answer> {

@@ -53,7 +53,7 @@ async fn create(
     let (id, owner) = (extensions.next_id().await?, extensions.owner()?);
     let app = extensions.caller().app();
     let create = create_command(app, id, request)?;
-    accounts::create(&extensions, id, owner, create).await
+    accounts::create::<ExtensionRow, _>(&extensions, id, owner, create).await
 }
 
 /// The patch that makes a new extension, with a secret and a username.

@@ -56,9 +56,18 @@ pub(super) struct Target<'a, D: Details> {
 
 /// Refuses another record of a tenant that has as many as it may have. Requests at the same moment
 /// may pass the limit together; it bounds what lists and checks have to read.
-async fn must_have_room<D: Kind>(pool: &PgPool, tenant: Id<Tenant>) -> Result<()> {
-    let most = i64::try_from(D::MAX_RECORDS).unwrap_or(i64::MAX);
-    if count_within::<D::Row>(pool, tenant, most).await? < most {
+pub(super) async fn must_have_room<D: Kind>(pool: &PgPool, tenant: Id<Tenant>) -> Result<()> {
+    must_have_rows_left::<D::Row>(pool, tenant, D::MAX_RECORDS).await
+}
+
+/// As [`must_have_room`], of any rows of a tenant.
+pub(super) async fn must_have_rows_left<V: View>(
+    pool: &PgPool,
+    tenant: Id<Tenant>,
+    most: usize,
+) -> Result<()> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    if count_within::<V>(pool, tenant, most).await? < most {
         return Ok(());
     }
     let reason = format!("the tenant has {most} of these, the most there can be");

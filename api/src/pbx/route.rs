@@ -8,9 +8,8 @@ use chrono::{DateTime, Utc};
 use domain::{
     Id,
     access::Tenant,
-    pbx::{
-        Destination,
-        routing::{Call, Entry, Hop, Problem, Route, Status, Step, StepOutcome, Table, next},
+    pbx::routing::{
+        Call, Entry, Hop, Phones, Problem, Route, Status, Step, StepOutcome, Table, next,
     },
 };
 use eventstore::clock;
@@ -23,15 +22,18 @@ use utoipa::{
 use crate::{
     App, Error, Result,
     answer::Answer,
-    authorization::{Did, List, Read, Reader, TENANT_ID},
+    authorization::{Read, Reader, TENANT_ID},
     extract::query_pairs,
     openapi::{Describe, Routes, Sketch, op},
+    pbx::configuration::Pbx,
 };
 
 /// The most problems that are listed.
 const MAX_PROBLEMS: usize = 1_000;
 /// The most outcomes that a request may name.
 const MAX_OUTCOMES: usize = 64;
+/// The most calls that a hunt group is told to have had.
+const MAX_TURN: usize = 1_000_000;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -85,7 +87,11 @@ struct ExplainedStep {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     at_once: Option<bool>,
-    /// The seconds that the step lasts at most.
+    /// True if they ring again and again until somebody answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    repeats: Option<bool>,
+    /// The seconds that the step lasts at most; of extensions that ring one after the other, each.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     seconds: Option<u32>,
@@ -127,24 +133,23 @@ struct Found {
     message: String,
 }
 
-async fn route(dids: Reader<Did, Read>, asked: Asked) -> Result<Answer> {
-    let caller = dids.caller();
+async fn route(pbxs: Reader<Pbx, Read>, asked: Asked) -> Result<Answer> {
+    let caller = pbxs.caller();
     let routing = caller.app().routing();
     routing.current().await;
     let is_seen = |tenant: i64| {
-        caller.is_installation_admin() || caller.may_in::<Did, Read>(Id::<Tenant>::new(tenant))
+        caller.is_installation_admin() || caller.may_in::<Pbx, Read>(Id::<Tenant>::new(tenant))
     };
     let (did, table) = routing.did(&asked.did, is_seen).ok_or(Error::NotFound)?;
     Answer::from_value(&explain(&table, (did.tenant, did.did), &asked))
 }
 
 fn explain(table: &Table, (tenant_id, did_id): (i64, i64), asked: &Asked) -> Explained {
-    let phones = |extension: i64| asked.status(extension);
     let call = Call {
         to: Entry::Did(did_id),
         from: asked.from.clone(),
         at: asked.at,
-        phones: &phones,
+        phones: asked,
     };
     let mut route = Route::new();
     let outcomes = [StepOutcome::Arrived].into_iter();
@@ -171,6 +176,7 @@ impl From<Step> for ExplainedStep {
             id: None,
             extensions: Vec::new(),
             at_once: None,
+            repeats: None,
             seconds: None,
             number: None,
             reason: None,
@@ -180,6 +186,7 @@ impl From<Step> for ExplainedStep {
                 explained.step = "ring";
                 explained.id = Some(ring.by.id);
                 explained.at_once = Some(ring.at_once);
+                explained.repeats = Some(ring.repeats);
                 explained.seconds = Some(ring.seconds);
                 explained.extensions = ring.extensions;
             }
@@ -225,14 +232,11 @@ impl From<Problem> for Found {
     }
 }
 
-async fn checked(
-    destinations: Reader<Destination, List>,
-    Within(tenant): Within,
-) -> Result<Answer> {
-    let caller = destinations.caller();
+async fn checked(pbxs: Reader<Pbx, Read>, Within(tenant): Within) -> Result<Answer> {
+    let caller = pbxs.caller();
     let tenant = tenant.unwrap_or_else(|| caller.home());
     let is_there = caller.access_cache().tenant(tenant).is_some();
-    if !(is_there && (destinations.must_in(tenant).is_ok() || caller.is_installation_admin())) {
+    if !(is_there && (pbxs.must_in(tenant).is_ok() || caller.is_installation_admin())) {
         return Err(Error::NotFound);
     }
     let routing = caller.app().routing();
@@ -249,10 +253,15 @@ struct Asked {
     at: DateTime<Utc>,
     busy: HashSet<i64>,
     offline: HashSet<i64>,
+    turn: usize,
     outcomes: Vec<StepOutcome>,
 }
 
-impl Asked {
+impl Phones for Asked {
+    fn turn(&self, _hunt: i64) -> usize {
+        self.turn
+    }
+
     fn status(&self, extension: i64) -> Status {
         if self.busy.contains(&extension) {
             Status::Busy
@@ -274,6 +283,7 @@ impl FromRequestParts<App> for Asked {
             at: clock::now(),
             busy: HashSet::new(),
             offline: HashSet::new(),
+            turn: 0,
             outcomes: Vec::new(),
         };
         for (name, value) in query_pairs(parts)? {
@@ -283,6 +293,7 @@ impl FromRequestParts<App> for Asked {
                 "at" => asked.at = time(&value)?,
                 "busy" => asked.busy = ids("busy", &value)?,
                 "offline" => asked.offline = ids("offline", &value)?,
+                "turn" => asked.turn = turn(&value)?,
                 "outcomes" => asked.outcomes = outcomes(&value)?,
                 _ => return Err(Error::invalid(name, "is not known here")),
             }
@@ -315,9 +326,13 @@ impl Describe for Asked {
             "The ids of extensions without a phone, with commas.",
             text(),
         );
+        let calls = ObjectBuilder::new().schema_type(Type::Integer);
+        let calls = calls.minimum(Some(0)).maximum(Some(MAX_TURN));
+        let said = "The calls that hunt groups have had, of those that take turns; 0 without it.";
+        sketch.query("turn", said, calls);
         let said = "The outcomes of the steps before, with commas: answered, no_answer, busy, \
-                    offline, timeout, wrong_digit, operator, pin_refused, or the key that is \
-                    pressed.";
+                    offline, timeout, wrong_digit, operator, pin_refused, pin_accepted:NUMBER \
+                    with the number that is dialled then, or the key that is pressed.";
         sketch.query("outcomes", said, text());
         sketch.refuses(&[404, 412]);
     }
@@ -327,6 +342,11 @@ fn time(text: &str) -> Result<DateTime<Utc>> {
     let seconds = text.parse::<i64>().ok();
     let time = seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
     time.ok_or_else(|| Error::invalid("at", "must be a time in unix seconds"))
+}
+
+fn turn(text: &str) -> Result<usize> {
+    let turn = text.parse().ok().filter(|turn| *turn <= MAX_TURN);
+    turn.ok_or_else(|| Error::invalid("turn", format!("must be from 0 to {MAX_TURN}")))
 }
 
 fn ids(field: &'static str, text: &str) -> Result<HashSet<i64>> {
@@ -349,7 +369,9 @@ fn outcomes(text: &str) -> Result<Vec<StepOutcome>> {
             "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "*" | "#" => {
                 StepOutcome::Digit(word.chars().next()?)
             }
-            _ => return None,
+            word => StepOutcome::PinAccepted {
+                number: word.strip_prefix("pin_accepted:")?.to_owned(),
+            },
         })
     };
     let words: Vec<&str> = text.split(',').map(str::trim).collect();

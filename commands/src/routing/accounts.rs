@@ -73,8 +73,8 @@ impl Entry {
     fn change(&mut self, event: &AccountEvent) {
         use AccountEvent::{
             AccountAddressAssigned, AccountAddressProvided, AccountAddressReleased,
-            AccountAddressRelinquished, AccountAddressVerified, AccountAssigned,
-            AccountDeactivated, AccountExtensionChanged, AccountUpdated,
+            AccountAddressVerified, AccountAssigned, AccountDeactivated, AccountExtensionChanged,
+            AccountUpdated,
         };
         let phone = AddressField::Phone;
         match event {
@@ -97,9 +97,8 @@ impl Entry {
             AccountAddressAssigned {
                 field, receives, ..
             } if *field == phone => self.connected = *receives,
-            AccountAddressProvided { field, .. }
-            | AccountAddressReleased { field, .. }
-            | AccountAddressRelinquished { field, .. }
+            // One that is relinquished was released before, and may be an older number's.
+            AccountAddressProvided { field, .. } | AccountAddressReleased { field, .. }
                 if *field == phone =>
             {
                 self.connected = false;

@@ -129,15 +129,16 @@ pub async fn tenants(
 ) -> anyhow::Result<()> {
     let mut connection = Connection::open(server.address, token).await?;
     let mut times = Vec::with_capacity(count);
-    let mut normal = document(&number_of(0)).to_string();
+    let first = number_of(1);
+    let mut normal = document(&first).to_string();
     for number in 0..count {
-        let own = number_of(i64::try_from(number)?);
+        let own = number_of(i64::try_from(number)? + 1);
         let code = format!("bench-{number}");
         let tenant = json!({"code": code, "name": "Bench", "numbers": [own]});
         let tenant = connection.json("POST", "/tenants", Some(&tenant)).await?;
         let tenant = tenant["tenant_id"].as_i64().context("a tenant")?;
         let path = format!("/pbx/tenants/{tenant}/configuration");
-        let document = serde_json::from_str(&normal.replace(&number_of(0), &own))?;
+        let document = serde_json::from_str(&normal.replace(&first, &own))?;
         let started = Instant::now();
         connection.call("PUT", &path, Some(&document)).await?;
         times.push(started.elapsed());
@@ -237,6 +238,7 @@ fn document(did: &str) -> Value {
         "hunts": [{"key": "600", "number": "600", "name": "Team"}],
         "ivrs": [{"key": "Welcome", "name": "Welcome", "timeout": 5}],
         "voicemails": [{"key": "700", "mailbox": "700", "fullname": "Team"}],
+        "phones": [], "customs": [], "disas": [], "rate_tables": [],
         "conditions": [{"key": "Day", "name": "Day", "condition_type": "WEEKTIME",
                         "param1": "08:00", "param2": "18:00", "param3": "mon-fri"}],
         "destinations": leads.into_iter().map(lead).chain((0..10).map(member))

@@ -99,6 +99,25 @@ pub async fn accounts(pool: &PgPool, tenant_id: i64) -> Result<i64, sqlx::Error>
     .await
 }
 
+/// One of these phone numbers, in normal form, that was assigned to an account of a tenant which
+/// receives at it.
+pub async fn number_in_use(
+    pool: &PgPool,
+    tenant_id: i64,
+    numbers: &[String],
+) -> Result<Option<String>, sqlx::Error> {
+    let written = |number: &String| [number.clone(), format!("+{number}"), format!("00{number}")];
+    let written: Vec<String> = numbers.iter().flat_map(written).collect();
+    sqlx::query_scalar(
+        "select phone from read.accounts where coalesce(phone, '') = any($2) and tenant_id = $1 \
+           and phone_receives and phone_basis = 'assigned' limit 1",
+    )
+    .bind(tenant_id)
+    .bind(written)
+    .fetch_optional(pool)
+    .await
+}
+
 /// The lists whose rows belong to tenants.
 const LISTS: [&str; 23] = [
     "accounts",

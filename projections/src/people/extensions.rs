@@ -76,7 +76,7 @@ impl View for ExtensionRow {
     const SORTS: &'static [(&'static str, By)] = &[
         ("extension_id", By::Number("t.extension_id")),
         ("name", By::Text("lower(coalesce(t.name, ''))")),
-        ("number", By::Text("coalesce(t.number, '')")),
+        ("number", By::Text("lower(coalesce(t.number, ''))")),
         ("cid_number", By::Text("coalesce(t.cid_number, '')")),
         ("cid_name", By::Text("lower(coalesce(t.cid_name, ''))")),
         ("ring_time", By::Number("coalesce(t.ring_time, 0)")),
@@ -86,12 +86,12 @@ impl View for ExtensionRow {
     fn narrow(filter: &ExtensionFilter, conditions: &mut Conditions<'_>) {
         conditions.exact("t.extension_id", filter.extension_id);
         conditions.contains("t.name", &filter.name);
-        conditions.exact("coalesce(t.number, '')", filter.number.clone());
+        conditions.word("t.number", &filter.number);
         conditions.phone("t.cid_number", &filter.cid_number);
         conditions.contains("t.cid_name", &filter.cid_name);
         conditions.phone("t.follow_me_caller_id", &filter.follow_me_caller_id);
         conditions.contains("t.call_waiting", &filter.call_waiting);
-        conditions.exact("coalesce(t.ring_time, 0)", filter.ring_time);
+        conditions.reference("t.ring_time", filter.ring_time);
         conditions.exact("t.active", filter.active);
         conditions.exact("t.user_id", filter.user_id);
     }

@@ -321,9 +321,7 @@ async fn lists_hold_ones_own(
         let Some(kind) = of.find(|kind| route.permission == format!("{kind}_list")) else {
             continue;
         };
-        // A check lists problems, not records.
-        let is_list = !route.path.ends_with("csv") && route.path != "/pbx/check";
-        if route.path.contains('{') || !is_list {
+        if route.path.contains('{') || route.path.ends_with("csv") {
             continue;
         }
         let id = format!("{kind}_id");

@@ -8,9 +8,34 @@ fn path(company: &Company) -> String {
     format!("/pbx/tenants/{}/configuration", company.tenant_id)
 }
 
-/// A configuration with something of every kind.
+/// The kinds of records in a document.
+const KINDS: [&str; 11] = [
+    "extensions",
+    "dids",
+    "hunts",
+    "ivrs",
+    "voicemails",
+    "phones",
+    "customs",
+    "disas",
+    "rate_tables",
+    "conditions",
+    "destinations",
+];
+
+/// A document with these records, and none of the kinds that are not named.
+fn whole(mut part: Value) -> Value {
+    for kind in KINDS {
+        if part[kind].is_null() {
+            part[kind] = json!([]);
+        }
+    }
+    part
+}
+
+/// A configuration with something of every kind but phones, whose models are the installation's.
 fn document() -> Value {
-    json!({
+    whole(json!({
         "extensions": [
             {"key": "100", "name": "Sally", "number": "100", "active": 1, "cid_number": "15146339933"},
             {"key": "101", "name": "Henry", "number": "101", "active": 1, "ring_time": 20},
@@ -36,7 +61,7 @@ fn document() -> Value {
             {"source_type": "HUNTLIST", "source": "600", "target_type": "EXT", "target": "101", "order": 2},
             {"source_type": "IVR_TIMEOUT", "source": "Welcome", "target_type": "HANGUP"},
         ],
-    })
+    }))
 }
 
 /// A tenant with 200 extensions, the first ten of which are in a hunt group behind a menu.
@@ -60,14 +85,14 @@ fn large(did: &str) -> Value {
         let member = (99 + order).to_string();
         lead(("HUNTLIST", "600"), ("EXT", &member), order)
     }));
-    json!({
+    whole(json!({
         "extensions": (100..300).map(extension).collect::<Vec<_>>(),
         "dids": [{"key": did, "number": did, "active": 1}],
         "hunts": [{"key": "600", "number": "600", "name": "Team", "hunt_type": "RINGALL"}],
         "ivrs": [{"key": "Welcome", "name": "Welcome", "timeout": 5}],
         "voicemails": [{"key": "Team", "fullname": "Team", "email": "team@example.com"}],
         "destinations": destinations,
-    })
+    }))
 }
 
 /// True if `whole` has every field and element of `part`.
@@ -168,15 +193,61 @@ async fn a_wrong_document_changes_nothing_and_says_all_that_is_wrong() {
 }
 
 #[tokio::test]
-async fn a_key_that_stands_twice_and_a_hunt_of_ten_thousand_are_refused() {
+async fn a_document_that_cannot_be_meant_is_refused() {
     let server = Server::alone().await;
     let company = Company::on(&server).await;
-    let twice = json!({"ivrs": [{"key": "A", "name": "A"}, {"key": "A", "name": "B"}]});
-    company.admin.put(&path(&company), twice).await.expect(412);
+    let admin = &company.admin;
+    admin.put(&path(&company), document()).await.ok();
+    let before = exported(admin, &company).await;
+    let extension = |key: &str, number: &str| json!({"key": key, "number": number, "name": "A"});
     let member = json!({"source_type": "HUNTLIST", "source": "600", "target_type": "EXT",
                         "target": "100"});
-    let many = json!({"destinations": vec![member; 10_000]});
-    company.admin.put(&path(&company), many).await.expect(412);
+    for (wrong, reason) in [
+        (json!({}), "extensions: is required"),
+        (json!({"extension": []}), "extensions: is required"),
+        (
+            whole(json!({"ivrs": [{"key": "A", "name": "A"}, {"key": "A", "name": "A"}]})),
+            "has the key A twice",
+        ),
+        (
+            whole(json!({"extensions": [extension("100", "100"), extension("100#2", "100")]})),
+            "has the number 100 twice",
+        ),
+        (
+            whole(json!({"extensions": [extension("reception", "100")]})),
+            "has the key reception, which should be 100",
+        ),
+        (
+            whole(json!({"destinations": vec![member; 10_000]})),
+            "has more than 200",
+        ),
+    ] {
+        for path in [path(&company), format!("{}?dry_run=1", path(&company))] {
+            let refused = admin.put(&path, wrong.clone()).await.expect(412);
+            let said = refused["detail"].as_str().unwrap();
+            assert!(said.contains(reason), "{said}");
+        }
+    }
+    assert_eq!(exported(admin, &company).await, before);
+}
+
+#[tokio::test]
+async fn an_import_is_repeated_without_a_change() {
+    let server = Server::alone().await;
+    let company = Company::on(&server).await;
+    let admin = &company.admin;
+    let twice = json!([{"key": "A", "name": "A"}, {"key": "A#2", "name": "A"},
+                       {"key": "A#2#2", "name": "A#2"}]);
+    let mut wanted = document();
+    wanted["ivrs"]
+        .as_array_mut()
+        .unwrap()
+        .extend(twice.as_array().unwrap().clone());
+    admin.put(&path(&company), wanted.clone()).await.ok();
+    // A PIN that is named is a new one.
+    wanted["disas"] = json!([{"key": "Door", "name": "Door"}]);
+    let again = admin.put(&path(&company), wanted).await.ok();
+    assert_eq!(again["changes"], json!([]));
 }
 
 #[tokio::test]
@@ -274,8 +345,8 @@ async fn an_import_does_not_activate_the_accounts_of_an_inactive_user() {
     let server = Server::alone().await;
     let company = Company::on(&server).await;
     let operator = server.admin().await;
-    let extension =
-        json!({"extensions": [{"key": "100", "number": "100", "name": "A", "active": 1}]});
+    let extension = json!({"key": "100", "number": "100", "name": "A", "active": 1});
+    let extension = whole(json!({"extensions": [extension]}));
     company
         .admin
         .put(&path(&company), extension.clone())

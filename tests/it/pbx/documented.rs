@@ -197,6 +197,38 @@ async fn only_a_number_of_the_tenant_connects_a_did() {
     ];
     data(admin, "/did/updatebyid", &fields).await;
     assert_eq!(connected().await, (json!(1), 0));
+    // The number stays the tenant's for as long as calls to it come in.
+    let none = json!({"numbers": []});
+    let refused = operator.put(&tenant, none.clone()).await.expect(423);
+    let said = refused["detail"].as_str().unwrap();
+    assert!(said.contains("15146001434"), "{said}");
+    let deleted = admin.delete(&format!("/pbx/dids/{did}")).await;
+    deleted.ok();
+    operator.put(&tenant, none).await.ok();
+}
+
+#[tokio::test]
+async fn the_number_of_a_deleted_did_goes_to_another_one() {
+    let server = Server::alone().await;
+    let pbx = Pbx::on(&server).await;
+    let admin = &pbx.company.admin;
+    let numbers = json!({"numbers": ["15146001434", "15146001435"]});
+    let tenant = format!("/tenants/{}", pbx.tenant);
+    server.admin().await.put(&tenant, numbers).await.ok();
+    let did = json!({"number": "15146001434"});
+    let first = pbx.made("/pbx/dids", did.clone(), "did_id").await;
+    // Its old number, which another one takes, is not its present one.
+    let next = json!({"number": "15146001435"});
+    admin.put(&format!("/pbx/dids/{first}"), next).await.ok();
+    pbx.made("/pbx/dids", did, "did_id").await;
+    let route = admin.get("/pbx/route?did=15146001435").await.ok();
+    assert_eq!(route["did_id"].to_string(), first);
+    let found = admin.get("/pbx/check").await.ok();
+    let mut problems = found.as_array().unwrap().iter();
+    assert!(
+        !problems.any(|it| it["problem"] == "did_not_connected"),
+        "{found}"
+    );
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::documented::{Pbx, data, form};
-use crate::harness::Server;
+use crate::harness::{Server, unique_name};
 
 #[tokio::test]
 async fn refusals_have_the_documented_shape() {
@@ -41,6 +41,15 @@ async fn refusals_have_the_documented_shape() {
             "/extension/bytenant",
             vec![("tenant_id", "1; drop table users")],
             412,
+        ),
+        (
+            "/cdr/getCallHistory",
+            vec![
+                ("start_date_ymd", "2026-11-01"),
+                ("end_date_ymd", "2026-11-30"),
+                ("tenant_code", "x' or '1'='1"),
+            ],
+            404,
         ),
     ] {
         let (answered, text) = form(admin, path, &fields).await;
@@ -125,6 +134,25 @@ async fn markup_and_paths_are_only_text() {
     let rows: Value = serde_json::from_str(&rows).unwrap();
     let written = ["ph_name", "ph_mac", "ph_filename"].map(|field| &rows[0][field]);
     assert_eq!(written, [markup, path, path]);
+}
+
+#[tokio::test]
+async fn a_repeated_request_is_refused_in_the_same_words() {
+    let server = Server::alone().await;
+    let pbx = Pbx::on(&server).await;
+    let admin = &pbx.company.admin;
+    let words = |text: &str| format!(r#"{{"status":"failed","message":"{text}"}}"#);
+    for (fields, status, message) in [
+        (vec![("hunt_id", "999999")], 404, "Record Not Found."),
+        (vec![], 412, "Please Enter Required Fields."),
+    ] {
+        let key = unique_name("again");
+        for _ in 0..2 {
+            let request = admin.request("POST", "/hunt/deletebyid").form(&fields);
+            let answer = admin.send(request.header("idempotency-key", &key)).await;
+            assert_eq!((answer.status, answer.text()), (status, words(message)));
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,12 +1,15 @@
 //! The document of a tenant's whole PBX configuration. Records refer to each other by keys, which
 //! are what people know them by: numbers and names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use domain::{
     Patch,
-    pbx::{SourceKind, TargetKind, routing::NodeKind},
-    values::Line,
+    pbx::{
+        SourceKind, TargetKind,
+        routing::{NodeKind, normalised},
+    },
+    values::{Line, PhoneNumber},
 };
 use serde_json::{Map, Value};
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, schema::Type};
@@ -79,6 +82,39 @@ impl Section {
         }
     }
 
+    /// The fields that people know the records by; the first that has a value is the name.
+    const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Extensions | Self::Dids | Self::Hunts => &["number", "name"],
+            Self::Voicemails => &["mailbox", "fullname"],
+            Self::Phones => &["mac", "name"],
+            Self::Ivrs | Self::Customs | Self::Disas | Self::RateTables | Self::Conditions => {
+                &["name"]
+            }
+            Self::Destinations => &[],
+        }
+    }
+
+    /// The name of a record, as it will be kept. It is the key, unless another record has the same.
+    pub fn name(self, fields: &Map<String, Value>) -> String {
+        let written = |name: &&str| match fields.get(*name)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        let Some(name) = self.names().iter().find_map(written) else {
+            return "unnamed".to_owned();
+        };
+        let kept = match self {
+            Self::Dids => name
+                .parse()
+                .map(|it: PhoneNumber| it.as_str().to_owned())
+                .ok(),
+            _ => name.parse().map(|it: Line| it.as_str().to_owned()).ok(),
+        };
+        kept.unwrap_or(name)
+    }
+
     /// The section of the records that sources and targets of this kind are.
     pub const fn of_node(kind: NodeKind) -> Self {
         match kind {
@@ -105,13 +141,24 @@ impl Document {
         self.0.remove(&section).unwrap_or_default()
     }
 
-    /// Refuses keys that stand twice, and sources with too many destinations.
+    /// Refuses a document without a kind, which would delete all records of that kind, keys that are
+    /// no names, keys and numbers that stand twice, and sources with too many destinations.
     pub fn check(&self) -> Result<()> {
-        for (section, entries) in &self.0 {
-            let mut seen = HashMap::new();
-            for entry in entries {
-                if seen.insert(&entry.key, ()).is_some() {
-                    let said = format!("has the key {} twice", entry.key);
+        for section in Section::ALL {
+            let Some(entries) = self.0.get(&section) else {
+                return Err(Error::invalid(section.field(), "is required, if empty"));
+            };
+            must_be_once(section, "key", entries.iter().map(|it| it.key.as_str()))?;
+            if [Section::Extensions, Section::Dids].contains(&section) {
+                let number = |it: &Entry| Some(normalised(it.fields.get("number")?.as_str()?));
+                let numbers: Vec<String> = entries.iter().filter_map(number).collect();
+                must_be_once(section, "number", numbers.iter().map(String::as_str))?;
+            }
+            for entry in entries.iter().filter(|_| section != Section::Destinations) {
+                let name = section.name(&entry.fields);
+                let rest = entry.key.strip_prefix(&name);
+                if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('#')) {
+                    let said = format!("has the key {}, which should be {name}", entry.key);
                     return Err(Error::invalid(section.field(), said));
                 }
             }
@@ -122,7 +169,11 @@ impl Document {
                 let value = entry.fields.get(name).and_then(Value::as_str);
                 value.unwrap_or_default().to_lowercase()
             };
-            let count = of_source.entry((text("source_type"), text("source")));
+            let source = match entry.fields.get("source_id") {
+                Some(id) => id.to_string(),
+                None => text("source"),
+            };
+            let count = of_source.entry((text("source_type"), source));
             let count = count.or_default();
             *count += 1;
             if *count > MAX_DESTINATIONS {
@@ -198,14 +249,39 @@ fn entries(section: Section, value: &Value) -> Result<Vec<Entry>, String> {
     Ok(entries)
 }
 
-/// The key, with a number behind it unless it is the first of its name.
+/// The key of a record with this name: the name, or with the first number behind it that makes it
+/// another one. `taken` has the numbers that were tried, by name.
 pub(super) fn numbered(name: String, taken: &mut HashMap<String, usize>) -> String {
-    let times = taken.entry(name.clone()).or_default();
-    *times += 1;
-    match *times {
-        1 => name,
-        times => format!("{name}#{times}"),
+    let mut times = taken.get(&name).copied().unwrap_or(0);
+    let key = loop {
+        times += 1;
+        let key = match times {
+            1 => name.clone(),
+            times => format!("{name}#{times}"),
+        };
+        if !taken.contains_key(&key) {
+            break key;
+        }
+    };
+    taken.insert(key.clone(), 1);
+    taken.insert(name, times);
+    key
+}
+
+/// Refuses values that stand twice.
+fn must_be_once<'e>(
+    section: Section,
+    what: &str,
+    values: impl Iterator<Item = &'e str>,
+) -> Result<()> {
+    let mut seen = HashSet::new();
+    for value in values {
+        if !seen.insert(value) {
+            let said = format!("has the {what} {value} twice");
+            return Err(Error::invalid(section.field(), said));
+        }
     }
+    Ok(())
 }
 
 /// The key of a destination, to which nothing refers: all that it says.

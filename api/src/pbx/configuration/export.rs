@@ -12,8 +12,9 @@ use sqlx::PgPool;
 use super::document::{MAX_RECORDS, Section, destination_key, has_members, numbered, referred};
 use crate::{Error, Result, pbx::record::Kind};
 
-/// The fields of rows that are not part of a document: ids, owners and what follows from others.
-const LEFT_OUT: [&str; 8] = [
+/// The fields of rows that are not part of a document: ids, owners and what follows from others. The
+/// problem of a condition is shown, and not read.
+const LEFT_OUT: [&str; 7] = [
     "tenant_id",
     "user_id",
     "sip_user",
@@ -21,7 +22,6 @@ const LEFT_OUT: [&str; 8] = [
     "has_pin",
     "has_http_password",
     "understood",
-    "problem",
 ];
 
 /// A record as it is now.
@@ -74,14 +74,8 @@ pub(super) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Reads the records of a kind; `key` names the fields that people know them by, the first that
-    /// has a value.
-    pub async fn section<V: View>(
-        &mut self,
-        section: Section,
-        id: &str,
-        key: &[&str],
-    ) -> Result<()> {
+    /// Reads the records of a kind, whose id is in this field.
+    pub async fn section<V: View>(&mut self, section: Section, id: &str) -> Result<()> {
         let query = Query::<V> {
             tenant: Some(self.tenant.get()),
             ..Query::default()
@@ -96,8 +90,7 @@ impl Reading<'_> {
         let mut taken = HashMap::new();
         for row in &rows {
             let (id, fields) = fields(row, id)?;
-            let name = key.iter().find_map(|name| fields.get(*name)?.as_str());
-            let key = numbered(name.unwrap_or("unnamed").to_owned(), &mut taken);
+            let key = numbered(section.name(&fields), &mut taken);
             records.push(Present { id, key, fields });
         }
         self.read.0.insert(section, records);
@@ -105,13 +98,8 @@ impl Reading<'_> {
     }
 
     /// As [`Reading::section`], of a kind of records.
-    pub async fn records<D: Kind>(
-        &mut self,
-        section: Section,
-        id: &str,
-        key: &[&str],
-    ) -> Result<()> {
-        self.section::<D::Row>(section, id, key).await
+    pub async fn records<D: Kind>(&mut self, section: Section, id: &str) -> Result<()> {
+        self.section::<D::Row>(section, id).await
     }
 }
 

@@ -5,7 +5,7 @@ mod document;
 mod export;
 mod plan;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use domain::{
@@ -25,10 +25,11 @@ use utoipa::{
     openapi::{ArrayBuilder, ObjectBuilder, RefOr, Schema, schema::Type},
 };
 
+pub(super) use self::plan::Pbx;
 use self::{
     document::{Document, Section},
     export::{Configuration, Reading},
-    plan::{Change, Pbx, Plan},
+    plan::{Change, Plan},
 };
 use crate::{
     App, Error, Result,
@@ -52,6 +53,17 @@ const KINDS: [&str; 10] = [
     "voicemail",
 ];
 
+/// The fields of a document.
+static FIELDS: [&str; Section::ALL.len()] = {
+    let mut fields = [""; Section::ALL.len()];
+    let mut at = 0;
+    while at < fields.len() {
+        fields[at] = Section::ALL[at].field();
+        at += 1;
+    }
+    fields
+};
+
 pub(super) fn routes() -> Routes {
     const PATH: &str = "/pbx/tenants/{tenant_id}/configuration";
     Routes::new()
@@ -69,12 +81,16 @@ pub(super) fn routes() -> Routes {
                 .note(
                     "The configuration becomes that of the document: a record with the key of a \
                      present one changes it, others are created, and those that the document does \
-                     not have are deleted. All of it is checked first, and all of it or nothing \
+                     not have are deleted; it has to have all kinds, if empty. All of it is checked first, and all of it or nothing \
                      is written. Secrets stay where the document names none. `dry_run=1` answers \
                      the changes and makes none.",
                 )
+                .requires(&FIELDS)
                 .example(serde_json::json!({
+                    "extensions": [], "dids": [], "ivrs": [], "voicemails": [], "phones": [],
                     "hunts": [{"key": "600", "number": "600", "name": "Sales"}],
+                    "customs": [], "disas": [], "rate_tables": [], "conditions": [],
+                    "destinations": [],
                 }))
                 .json::<Changes>(),
         )
@@ -131,13 +147,6 @@ async fn replace(
         plan = planned(&pbxs, tenant, document, &present, false).await?;
     }
     let more_accounts = plan.more_accounts();
-    let answer = Answer::from_value(&Changes {
-        dry_run,
-        changes: plan.changes,
-    })?;
-    if dry_run {
-        return Ok(answer);
-    }
     let room = if more_accounts > 0 {
         Some(caller.app().room_in(tenant).await?)
     } else {
@@ -145,6 +154,13 @@ async fn replace(
     };
     if let Some(room) = &room {
         room.must_hold_accounts(more_accounts)?;
+    }
+    let answer = Answer::from_value(&Changes {
+        dry_run,
+        changes: plan.changes,
+    })?;
+    if dry_run {
+        return Ok(answer);
     }
     let done = pbxs.commit(plan.append, None, &KINDS).await?;
     let done = done.ok_or(Error::Unavailable("something changed meanwhile; try again"))?;
@@ -182,6 +198,7 @@ async fn planned<'w>(
         changes: Vec::new(),
         wrong: Vec::new(),
         ids: HashMap::new(),
+        taken: HashSet::new(),
     };
     plan_sections(&mut plan, &mut document, present, rehearsal).await?;
     if plan.wrong.is_empty() {
@@ -254,43 +271,36 @@ async fn present(pool: &PgPool, tenant: Id<Tenant>) -> Result<Configuration> {
         tenant,
         read: Configuration::default(),
     };
-    let by_number: &[&str] = &["number", "name"];
     reading
-        .section::<ExtensionRow>(Section::Extensions, "extension_id", by_number)
+        .section::<ExtensionRow>(Section::Extensions, "extension_id")
+        .await?;
+    reading.section::<DidRow>(Section::Dids, "did_id").await?;
+    reading
+        .records::<HuntDetails>(Section::Hunts, "hunt_id")
         .await?;
     reading
-        .section::<DidRow>(Section::Dids, "did_id", by_number)
+        .records::<IvrDetails>(Section::Ivrs, "ivr_id")
         .await?;
     reading
-        .records::<HuntDetails>(Section::Hunts, "hunt_id", by_number)
+        .records::<VoicemailDetails>(Section::Voicemails, "voicemail_id")
         .await?;
     reading
-        .records::<IvrDetails>(Section::Ivrs, "ivr_id", &["name"])
+        .records::<PhoneDetails>(Section::Phones, "phone_id")
         .await?;
     reading
-        .records::<VoicemailDetails>(
-            Section::Voicemails,
-            "voicemail_id",
-            &["mailbox", "fullname"],
-        )
+        .records::<CustomDetails>(Section::Customs, "custom_id")
         .await?;
     reading
-        .records::<PhoneDetails>(Section::Phones, "phone_id", &["mac", "name"])
+        .records::<DisaDetails>(Section::Disas, "disa_id")
         .await?;
     reading
-        .records::<CustomDetails>(Section::Customs, "custom_id", &["name"])
+        .records::<RateTableDetails>(Section::RateTables, "rate_table_id")
         .await?;
     reading
-        .records::<DisaDetails>(Section::Disas, "disa_id", &["name"])
+        .records::<ConditionDetails>(Section::Conditions, "condition_id")
         .await?;
     reading
-        .records::<RateTableDetails>(Section::RateTables, "rate_table_id", &["name"])
-        .await?;
-    reading
-        .records::<ConditionDetails>(Section::Conditions, "condition_id", &["name"])
-        .await?;
-    reading
-        .records::<DestinationDetails>(Section::Destinations, "destination_id", &[])
+        .records::<DestinationDetails>(Section::Destinations, "destination_id")
         .await?;
     let read = reading.read;
     let named = spawn_blocking(move || read.named()).await;

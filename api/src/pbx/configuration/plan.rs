@@ -32,7 +32,7 @@ const SECRETS: [&str; 3] = ["secret", "pin", "http_password"];
 const MAX_WRONG: usize = 100;
 
 /// The configuration as a whole: `pbx_…`.
-pub(super) enum Pbx {}
+pub(crate) enum Pbx {}
 
 impl Noun for Pbx {
     const NAME: &'static str = "pbx";
@@ -59,6 +59,8 @@ pub(super) struct Plan<'w> {
     pub wrong: Vec<Invalid>,
     /// The ids of the records after the changes, by section and key.
     pub ids: HashMap<(Section, String), i64>,
+    /// The same ids, by section.
+    pub taken: HashSet<(Section, i64)>,
 }
 
 impl Plan<'_> {
@@ -133,6 +135,7 @@ impl Plan<'_> {
                 None => (self.next_id(section).await?, true),
             };
             self.ids.insert((section, entry.key.clone()), target.0);
+            self.taken.insert((section, target.0));
             targets.push(target);
         }
         Ok(targets)
@@ -236,11 +239,18 @@ impl Plan<'_> {
     }
 
     fn resolve_end(&self, fields: &mut Map<String, Value>, end: &str) -> Result<(), String> {
-        let Some(key) = fields.remove(end) else {
-            return Ok(());
-        };
         let word = fields.get(&format!("{end}_type")).and_then(Value::as_str);
         let section = word.and_then(|word| referred(end, word));
+        let Some(key) = fields.remove(end) else {
+            // The id of nothing, as it is exported; elsewhere it may be that of something.
+            let id = fields.get(&format!("{end}_id")).and_then(Value::as_i64);
+            return match section.zip(id) {
+                Some(record) if self.taken.contains(&record) => {
+                    Err(format!("{end}_id is that of a record here: name its key"))
+                }
+                _ => Ok(()),
+            };
+        };
         let key = key.as_str().map(str::to_owned).unwrap_or_default();
         let id = section.and_then(|section| self.ids.get(&(section, key.clone())));
         let id = id.ok_or_else(|| format!("{end} {key} is not in the document"))?;
@@ -260,11 +270,17 @@ impl Plan<'_> {
             match self.ids.get(&(Section::Conditions, key.to_owned())) {
                 Some(id) => *value = Value::String(id.to_string()),
                 // The id of a condition that does not exist, as it is exported.
-                None if key.parse::<i64>().is_ok() => {}
+                None if self.is_no_condition(key) => {}
                 None => return Err(format!("condition {key} is not in the document")),
             }
         }
         Ok(())
+    }
+
+    /// True for the id of nothing.
+    fn is_no_condition(&self, text: &str) -> bool {
+        let id = text.parse::<i64>();
+        id.is_ok_and(|id| !self.taken.contains(&(Section::Conditions, id)))
     }
 
     /// Notes what became of a decision.

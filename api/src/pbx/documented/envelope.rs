@@ -17,6 +17,12 @@ use crate::{Error, openapi};
 
 const BEFORE: &[u8] = b"{\"status\":\"success\",\"data\":";
 const AFTER: &[u8] = b"}";
+/// The documented words for failures.
+const UNAUTHORIZED: &str = "Unauthorized Access";
+const NOT_FOUND: &str = "Record Not Found.";
+const MISSING: &str = "Please Enter Required Fields.";
+/// The message of a field that is missing.
+const REQUIRED: &str = "is required";
 /// The most bytes of an answer that a reason is looked for in.
 const MAX_REASON: usize = 64 << 10;
 
@@ -51,11 +57,16 @@ pub(crate) async fn envelope(request: Request, next: Next) -> Response {
 /// Idempotency-Key, or that of the router.
 async fn reason(status: StatusCode, body: Body) -> String {
     let bytes = axum::body::to_bytes(body, MAX_REASON).await;
-    let problem = serde_json::from_slice::<Value>(&bytes.unwrap_or_default());
-    let detail = problem
-        .ok()
-        .and_then(|it| it["detail"].as_str().map(str::to_owned));
-    detail.unwrap_or_else(|| status.canonical_reason().unwrap_or("Failed").to_owned())
+    let problem = serde_json::from_slice::<Value>(&bytes.unwrap_or_default()).unwrap_or_default();
+    let errors = problem["errors"].as_array().into_iter().flatten();
+    let is_missing = errors.into_iter().any(|it| it["message"] == REQUIRED);
+    let words = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(UNAUTHORIZED),
+        StatusCode::NOT_FOUND => Some(NOT_FOUND),
+        _ if is_missing => Some(MISSING),
+        _ => problem["detail"].as_str().or(status.canonical_reason()),
+    };
+    words.unwrap_or("Failed").to_owned()
 }
 
 /// The status of a failure as it is documented: what is wrong with a request is 412.
@@ -70,12 +81,11 @@ const fn documented_status(status: StatusCode) -> StatusCode {
 
 /// The documented words for an error, or the reason where there are none.
 fn message(error: &Error) -> String {
-    let is_missing = |message: &str| message == "is required";
     match error {
-        Error::Unauthenticated(_) | Error::Forbidden(_) => "Unauthorized Access".to_owned(),
-        Error::NotFound => "Record Not Found.".to_owned(),
-        Error::Invalid(fields) if fields.iter().any(|it| is_missing(&it.message)) => {
-            "Please Enter Required Fields.".to_owned()
+        Error::Unauthenticated(_) | Error::Forbidden(_) => UNAUTHORIZED.to_owned(),
+        Error::NotFound => NOT_FOUND.to_owned(),
+        Error::Invalid(fields) if fields.iter().any(|it| it.message == REQUIRED) => {
+            MISSING.to_owned()
         }
         error => error.detail(),
     }

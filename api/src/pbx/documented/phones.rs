@@ -3,7 +3,7 @@
 use domain::{
     Id, Patch,
     access::Tenant,
-    pbx::{Phone, PhoneCommand, PhoneModel, PhonePatch},
+    pbx::{Phone, PhoneCommand, PhoneDetails, PhoneModel, PhonePatch},
 };
 use projections::pbx::phones::PhoneRow;
 use secrecy::SecretString;
@@ -18,6 +18,7 @@ use crate::{
     authorization::{Create, Delete, List, Reader, Writer, own},
     extract::{Fields, Form, FromFields, Given},
     openapi::Routes,
+    pbx::record::must_have_room,
     sealing::seal,
 };
 
@@ -106,6 +107,7 @@ async fn add(
         .whole_tenant_of(tenant)
         .map_err(|_| Error::NotFound)?;
     own::<PhoneModel>(phones.caller(), "ph_pm_id", model).await?;
+    must_have_room::<PhoneDetails>(phones.caller().app().pool(), owner.tenant).await?;
     let id = phones.next_id().await?;
     let vault = phones.caller().app().vault();
     let patch = PhonePatch {
@@ -113,13 +115,14 @@ async fn add(
         ..phone.patch
     };
     let owner = Some(owner);
-    phones
+    let done = phones
         .create(id, PhoneCommand::Create { id, owner, patch })
         .await?;
-    Answer::from_value(&Inserted {
+    let inserted = Answer::from_value(&Inserted {
         msg: "Record Inserted Successfully.",
         phone_id: id.to_string(),
-    })
+    })?;
+    Ok(inserted.late(done))
 }
 
 async fn delete(phones: Writer<Phone, Delete>, Form(PhoneId(id)): Form<PhoneId>) -> Result<Answer> {

@@ -201,7 +201,7 @@ impl Projection for Cdrs {
     }
 
     fn finds_by(&self) -> &'static [&'static str] {
-        &["cdrs.contact_id"]
+        &["cdrs.contact_id", "open_calls.contact_id"]
     }
 
     fn wants(&self, event: &Recorded) -> bool {

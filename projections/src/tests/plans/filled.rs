@@ -77,7 +77,7 @@ fn value(column: &str, kind: &str, is_key: bool) -> String {
         }
         (_, "boolean") => "n % 1000 <> 0".to_owned(),
         (_, "json" | "jsonb") => "'{}'".to_owned(),
-        ("phone", _) => "'+1555' || lpad(n::text, 7, '0')".to_owned(),
+        (column, "text") if is_phone(column) => "'+1555' || lpad(n::text, 7, '0')".to_owned(),
         ("email", _) => "'user' || n || '@example.com'".to_owned(),
         ("status", _) => mostly("'completed'", "'failed'"),
         ("direction", _) => mostly("'outbound'", "'inbound'"),
@@ -94,6 +94,19 @@ fn value(column: &str, kind: &str, is_key: bool) -> String {
     }
 }
 
+/// True for columns and filters of phone numbers, which are found by their last digits.
+fn is_phone(name: &str) -> bool {
+    let of_pbx = [
+        "src",
+        "dst",
+        "firstdst",
+        "cid_number",
+        "follow_me_caller_id",
+        "caller_id",
+    ];
+    name.ends_with("phone") || of_pbx.contains(&name)
+}
+
 /// A value that few rows have and one that many have, for the filter of this name.
 pub fn samples(field: &str, accepted: impl Fn(&str) -> bool) -> (&'static str, &'static str) {
     let fitting = match field {
@@ -104,7 +117,7 @@ pub fn samples(field: &str, accepted: impl Fn(&str) -> bool) -> (&'static str, &
         "channel" => ("fax", "any"),
         "disposition" => ("BUSY", "ANSWERED"),
         "service_flag" | "gateway_flag" => ("2", "8"),
-        field if field.ends_with("phone") => ("0004242", "0"),
+        field if is_phone(field) => ("0004242", "0"),
         field if field.ends_with("email") => ("user4242@example.com", "user4243@example.com"),
         _ => ("qzxj", "common"),
     };
