@@ -141,52 +141,79 @@ impl Document {
         self.0.remove(&section).unwrap_or_default()
     }
 
-    /// Refuses a document without a kind, which would delete all records of that kind, keys that are
-    /// no names, keys and numbers that stand twice, and sources with too many destinations.
+    /// Refuses a document without a kind, which would delete all records of that kind, keys and
+    /// numbers that stand twice, keys that are no names, and sources with too many destinations.
     pub fn check(&self) -> Result<()> {
         for section in Section::ALL {
             let Some(entries) = self.0.get(&section) else {
                 return Err(Error::invalid(section.field(), "is required, if empty"));
             };
             must_be_once(section, "key", entries.iter().map(|it| it.key.as_str()))?;
-            if [Section::Extensions, Section::Dids].contains(&section) {
-                let number = |it: &Entry| Some(normalised(it.fields.get("number")?.as_str()?));
-                let numbers: Vec<String> = entries.iter().filter_map(number).collect();
-                must_be_once(section, "number", numbers.iter().map(String::as_str))?;
-            }
-            for entry in entries.iter().filter(|_| section != Section::Destinations) {
-                let name = section.name(&entry.fields);
-                let rest = entry.key.strip_prefix(&name);
-                if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('#')) {
-                    let said = format!("has the key {}, which should be {name}", entry.key);
-                    return Err(Error::invalid(section.field(), said));
+            match section {
+                Section::Extensions | Section::Dids => {
+                    let number = |it: &Entry| Some(normalised(it.fields.get("number")?.as_str()?));
+                    let numbers: Vec<String> = entries.iter().filter_map(number).collect();
+                    must_be_once(section, "number", numbers.iter().map(String::as_str))?;
+                    must_be_named(section, entries)?;
                 }
-            }
-        }
-        let mut of_source: HashMap<(String, String), usize> = HashMap::new();
-        for entry in self.0.get(&Section::Destinations).into_iter().flatten() {
-            let text = |name: &str| {
-                let value = entry.fields.get(name).and_then(Value::as_str);
-                value.unwrap_or_default().to_lowercase()
-            };
-            let source = match entry.fields.get("source_id") {
-                Some(id) => id.to_string(),
-                None => text("source"),
-            };
-            let count = of_source.entry((text("source_type"), source));
-            let count = count.or_default();
-            *count += 1;
-            if *count > MAX_DESTINATIONS {
-                let said = format!(
-                    "has more than {MAX_DESTINATIONS} of {} {}",
-                    text("source_type"),
-                    text("source")
-                );
-                return Err(Error::invalid(Section::Destinations.field(), said));
+                Section::Destinations => must_be_few_of_each_source(entries)?,
+                _ => must_be_named(section, entries)?,
             }
         }
         Ok(())
     }
+}
+
+/// Refuses values that stand twice.
+fn must_be_once<'e>(
+    section: Section,
+    what: &str,
+    values: impl Iterator<Item = &'e str>,
+) -> Result<()> {
+    let mut seen = HashSet::new();
+    for value in values {
+        if !seen.insert(value) {
+            let said = format!("has the {what} {value} twice");
+            return Err(Error::invalid(section.field(), said));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses keys that records would not have in the next export.
+fn must_be_named(section: Section, entries: &[Entry]) -> Result<()> {
+    for entry in entries {
+        let name = section.name(&entry.fields);
+        let rest = entry.key.strip_prefix(&name);
+        if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('#')) {
+            let said = format!("has the key {}, which should be {name}", entry.key);
+            return Err(Error::invalid(section.field(), said));
+        }
+    }
+    Ok(())
+}
+
+fn must_be_few_of_each_source(entries: &[Entry]) -> Result<()> {
+    let mut of_source: HashMap<(String, String), usize> = HashMap::new();
+    for Entry { fields, .. } in entries {
+        let text = |name: &str| {
+            let value = fields.get(name).and_then(Value::as_str);
+            value.unwrap_or_default().to_lowercase()
+        };
+        let word = text("source_type");
+        let source = match fields.get("source_id") {
+            Some(id) => id.to_string(),
+            None => text("source"),
+        };
+        let count = of_source.entry((word.clone(), source.clone()));
+        let count = count.or_default();
+        *count += 1;
+        if *count > MAX_DESTINATIONS {
+            let said = format!("has more than {MAX_DESTINATIONS} of {word} {source}");
+            return Err(Error::invalid(Section::Destinations.field(), said));
+        }
+    }
+    Ok(())
 }
 
 impl FromFields for Document {
@@ -266,22 +293,6 @@ pub(super) fn numbered(name: String, taken: &mut HashMap<String, usize>) -> Stri
     taken.insert(key.clone(), 1);
     taken.insert(name, times);
     key
-}
-
-/// Refuses values that stand twice.
-fn must_be_once<'e>(
-    section: Section,
-    what: &str,
-    values: impl Iterator<Item = &'e str>,
-) -> Result<()> {
-    let mut seen = HashSet::new();
-    for value in values {
-        if !seen.insert(value) {
-            let said = format!("has the {what} {value} twice");
-            return Err(Error::invalid(section.field(), said));
-        }
-    }
-    Ok(())
 }
 
 /// The key of a destination, to which nothing refers: all that it says.
