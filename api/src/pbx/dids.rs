@@ -47,7 +47,7 @@ async fn create(
     dids: Writer<Account, Create, Did>,
     Input(request): Input<DidRequest>,
 ) -> Result<Answer> {
-    let (id, owner) = (dids.next_id().await?, dids.owner()?);
+    let (id, owner) = (dids.next_id().await?, dids.whole_tenant()?);
     accounts::create::<DidRow, _>(&dids, id, owner, request.new_patch(id)?).await
 }
 

@@ -50,7 +50,7 @@ async fn create(
     extensions: Writer<Account, Create, Extension>,
     Input(request): Input<ExtensionRequest>,
 ) -> Result<Answer> {
-    let (id, owner) = (extensions.next_id().await?, extensions.owner()?);
+    let (id, owner) = (extensions.next_id().await?, extensions.whole_tenant()?);
     let app = extensions.caller().app();
     let create = create_command(app, id, request)?;
     accounts::create::<ExtensionRow, _>(&extensions, id, owner, create).await

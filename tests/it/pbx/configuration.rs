@@ -345,13 +345,10 @@ async fn an_import_does_not_activate_the_accounts_of_an_inactive_user() {
     let server = Server::alone().await;
     let company = Company::on(&server).await;
     let operator = server.admin().await;
+    let account = json!({"username": "desk", "first_name": "A", "number": "100"});
+    company.admin.post("/extensions", account).await.ok();
     let extension = json!({"key": "100", "number": "100", "name": "A", "active": 1});
     let extension = whole(json!({"extensions": [extension]}));
-    company
-        .admin
-        .put(&path(&company), extension.clone())
-        .await
-        .ok();
     let user = format!("/users/{}", company.admin.user_id);
     operator.put(&user, json!({"active": 0})).await.ok();
     let refused = operator.put(&path(&company), extension).await.expect(412);

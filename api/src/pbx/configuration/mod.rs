@@ -185,15 +185,9 @@ async fn planned<'w>(
     present: &Configuration,
     rehearsal: bool,
 ) -> Result<Plan<'w>> {
-    let is_member = pbxs.caller().access_cache().tenants_of(pbxs.user());
-    let owner = if is_member.contains(&tenant) {
-        Owner::new(tenant, pbxs.user())
-    } else {
-        Owner::whole(tenant)
-    };
     let mut plan = Plan {
         writer: pbxs,
-        owner,
+        owner: Owner::whole(tenant),
         append: pbxs.commands().begin_append(),
         changes: Vec::new(),
         wrong: Vec::new(),
@@ -226,7 +220,6 @@ async fn plan_sections(
     )
     .await?;
     accounts::dids(plan, document.take(Dids), present.of(Dids), rehearsal).await?;
-    plan.owner = Owner::whole(plan.owner.tenant);
     plan.records::<HuntDetails>(Hunts, document.take(Hunts), present.of(Hunts))
         .await?;
     plan.records::<IvrDetails>(Ivrs, document.take(Ivrs), present.of(Ivrs))
