@@ -25,6 +25,7 @@ mod receiving;
 mod recorder;
 mod server;
 mod sink;
+mod users;
 
 use std::{
     fmt::Debug,
@@ -58,8 +59,9 @@ pub use self::{
     read_models::ReadModels,
     receiving::{Brings, Receiving, delete_account},
     recorder::{MailRecorder, Received},
-    server::{ADMIN_PASSWORD, Server, Setup, USER_PASSWORD},
+    server::{Server, Setup},
     sink::SmtpSink,
+    users::{ADMIN_PASSWORD, USER_PASSWORD},
 };
 
 /// Reports what could not be tested on this machine, even if the output of passed tests is not

@@ -9,6 +9,7 @@ mod in_use;
 mod programs;
 mod recordings;
 mod simulations;
+mod sounds;
 mod templates;
 mod texts;
 mod tokens;
